@@ -1,0 +1,77 @@
+# `make` alone lists the targets. Everything that is missing is installed on the way: Python packages into .venv, node
+# packages into web/node_modules, and what the tests need of the system by apt-get.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
+
+# Commands or fonts that the tests need, each with Debian's package for it where the names differ.
+SYSTEM := redis-server valkey-server chromium nginx font:fonts-noto-cjk font:fonts-noto-color-emoji
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help run test test-full check format build clean node system test-web
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
+		printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+run: $(VENV)/.run  ## Start the server on its embedded store (ARGS="--port 9000" adds options)
+	@$(BIN)/progress-sse serve $(ARGS)
+
+test: check test-web system  ## Run everything that CI checks
+	@$(BIN)/python -m pytest
+
+test-full: check test-web system  ## Run everything, the long tests too
+	@$(BIN)/python -m pytest -m "full or not full"
+
+check: $(VENV)/.dev web/node_modules/.ready  ## Look for faults without running anything; never writes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/mypy
+	npm --prefix web run --silent check
+
+format: $(VENV)/.dev  ## Format the Python files, and repair what can be repaired
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: $(VENV)/.dev  ## Build the source archive and the wheel into dist/
+	$(BIN)/python -m build --no-isolation
+
+clean:  ## Remove all that make has made
+	rm -rf $(VENV) build dist web/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find progress_sse tests -name __pycache__ -prune -exec rm -rf {} +
+
+test-web: web/node_modules/.ready
+	npm --prefix web run --silent test
+
+$(VENV)/.pip: constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "progress_sse needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| .ci/need "$$($(PYTHON) -c 'import sys; print("package:python%d.%d-venv" % sys.version_info[:2])')"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.pip pyproject.toml
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(PIP) --editable '.[all]' --group dev
+	@touch $@
+
+web/node_modules/.ready: web/package.json web/package-lock.json | node
+	npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+node:
+	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)' \
+		|| { echo "The browser files' checks need Node 20 or newer, with npm." >&2; exit 1; }
+
+system:
+	@.ci/need $(SYSTEM)
