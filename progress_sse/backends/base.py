@@ -1,0 +1,64 @@
+"""What a backend has to do, in nine sentences.
+
+A backend knows no rule: it keeps what it is given, compares positions for equality, and tells whoever listens. One
+suite of tests runs over every backend. What a backend cannot do it must not claim.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from progress_sse.model import Position, SessionStatus
+from progress_sse.record import Change, Cursor, Entry, Head, Listener, Record, RememberedKey
+
+
+class Backend(Protocol):
+    """A place that keeps sessions, their logs and their idempotency keys.
+
+    Every method may raise `StoreUnavailableError`. Reads show committed (where the backend is durable: durable) state only.
+    """
+
+    async def open(self) -> None:
+        """Make ready for use.
+
+        Raises:
+            StoreRefusedError: What is there cannot be used; nothing of it was changed.
+        """
+
+    async def aclose(self) -> None:
+        """Let go of everything. What was committed stays, where the backend is durable."""
+
+    async def ping(self) -> None:
+        """Return if a commit now would have a chance to succeed."""
+
+    async def load(self, session_id: str) -> Record | None:
+        """Return the session as last committed, or `None`."""
+
+    async def commit(self, change: Change) -> None:
+        """Apply the change, atomically; return once it is as durable as the backend can make it and every listener was told.
+
+        Raises:
+            ConflictError: The session is not at `change.expected`; nothing was changed.
+            StoreFullError: There is no room; nothing was changed.
+            OutcomeUnknownError: The change may have been applied, or not.
+        """
+
+    async def recall(self, session_id: str, key: str) -> RememberedKey | None:
+        """Return what the session remembers of an idempotency key: of the newest `history` keys, any age."""
+
+    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
+        """Return every transition after the position; `None` if it is of another life, or not all of them are kept."""
+
+    async def listen(self, session_id: str, listener: Listener) -> None:
+        """Tell `listener` of each change that is committed from now on, in order, whichever process commits it.
+
+        After a gap in what the backend itself hears, it sends a notice with the session as it is then and no entries.
+        """
+
+    def unlisten(self, session_id: str, listener: Listener) -> None:
+        """Take `listen` back; at once, and without waiting."""
+
+    async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
+        """Return up to `limit` sessions, newest `created_at` first (of equals, the greater id first), from behind `after`."""
+
+    async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
+        """Remove each session created before the time stamp that `is_doomed` confirms, tell its listeners, return how many."""

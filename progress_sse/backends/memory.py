@@ -1,0 +1,125 @@
+"""Sessions in the memory of one process: nothing outlives it."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from progress_sse import wire
+from progress_sse.backends.local import LocalNotices
+from progress_sse.errors import ConflictError, StoreFullError
+from progress_sse.model import Position, SessionStatus
+from progress_sse.record import Change, Cursor, Entry, Head, Listener, Notice, Record, RememberedKey, StorageLimits
+
+
+@dataclass(slots=True)
+class _Kept:
+    record: Record
+    log: deque[Entry] = field(default_factory=deque)
+    log_bytes: int = 0
+    keys: OrderedDict[str, RememberedKey] = field(default_factory=OrderedDict)
+
+    def add(self, change: Change, limits: StorageLimits) -> None:
+        for entry in change.entries:
+            self.log.append(entry)
+            self.log_bytes += len(entry.data)
+        while len(self.log) > limits.history or self.log_bytes > limits.history_bytes:
+            self.log_bytes -= len(self.log.popleft().data)
+        for key in change.keys:
+            self.keys[key.key] = key
+            self.keys.move_to_end(key.key)
+        while len(self.keys) > limits.history:
+            self.keys.popitem(last=False)
+
+
+class MemoryBackend:
+    """Keeps sessions in a dictionary; no method ever waits."""
+
+    def __init__(self, limits: StorageLimits) -> None:
+        """Start empty; `limits` say how much is kept."""
+        self._limits = limits
+        self._kept: dict[str, _Kept] = {}
+        self._notices = LocalNotices()
+
+    async def open(self) -> None:
+        """Do nothing: there is nothing to make ready."""
+
+    async def aclose(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+
+    async def ping(self) -> None:
+        """Return: memory is always there."""
+
+    async def load(self, session_id: str) -> Record | None:
+        """Return the session, or `None`."""
+        kept = self._kept.get(session_id)
+        return kept.record if kept else None
+
+    async def commit(self, change: Change) -> None:
+        """Apply the change; see `Backend.commit`."""
+        kept = self._kept.get(change.session_id)
+        if (kept.record.position if kept else None) != change.expected:
+            raise ConflictError
+        if change.record is None:
+            self._kept.pop(change.session_id, None)
+        else:
+            self._keep(kept, change, change.record)
+        self._notices.tell(Notice(change.session_id, change.record, change.is_fresh, change.entries))
+
+    def _keep(self, kept: _Kept | None, change: Change, record: Record) -> None:
+        if kept is None and len(self._kept) >= self._limits.max_sessions:
+            raise StoreFullError
+        if kept is None or change.is_fresh:
+            kept = self._kept[change.session_id] = _Kept(record)
+        kept.record = record
+        kept.add(change, self._limits)
+
+    async def recall(self, session_id: str, key: str) -> RememberedKey | None:
+        """Return what the session remembers of the key."""
+        kept = self._kept.get(session_id)
+        return kept.keys.get(key) if kept else None
+
+    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
+        """Return the transitions after the position; see `Backend.replay`."""
+        kept = self._kept.get(session_id)
+        if kept is None or kept.record.position.epoch != after.epoch:
+            return None
+        missing = kept.record.position.n - after.n
+        if not 0 <= missing <= len(kept.log):
+            return None
+        return [entry for entry in kept.log if entry.n > after.n]
+
+    async def listen(self, session_id: str, listener: Listener) -> None:
+        """Tell `listener` of the session's changes."""
+        self._notices.add(session_id, listener)
+
+    def unlisten(self, session_id: str, listener: Listener) -> None:
+        """Take `listen` back."""
+        self._notices.remove(session_id, listener)
+
+    async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
+        """Return a page of sessions, newest first; see `Backend.list_heads`."""
+        order = sorted(self._kept.values(), key=_creation, reverse=True)
+        behind = (kept for kept in order if after is None or _creation(kept) < (after.created_at, after.session_id))
+        wanted = (kept for kept in behind if status is None or kept.record.status == status)
+        return [_head(kept.record) for kept, _ in zip(wanted, range(limit), strict=False)]
+
+    async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
+        """Remove old sessions; see `Backend.expire`."""
+        old = [kept.record for kept in self._kept.values() if _creation(kept)[0] < created_before]
+        doomed = [record.session.progress.session_id for record in old if is_doomed(_head(record))]
+        for session_id in doomed:
+            del self._kept[session_id]
+            self._notices.tell(Notice(session_id, None))
+        return len(doomed)
+
+
+def _creation(kept: _Kept) -> tuple[str, str]:
+    progress = kept.record.session.progress
+    return progress.created_at, progress.session_id
+
+
+def _head(record: Record) -> Head:
+    progress = record.session.progress
+    listed = wire.encode_listed(record.session)
+    return Head(progress.session_id, progress.status, progress.created_at, progress.updated_at, listed)

@@ -1,0 +1,222 @@
+"""What can go wrong, whose fault it is, and what to answer.
+
+::
+
+    ProgressError
+    ├── ConfigurationError              the operator's: the server does not start
+    │   └── StoreRefusedError           … because its store cannot be used as it is
+    ├── ConflictError                   nobody's: the session moved on, decide again
+    └── ProblemError                    has an HTTP status and a problem type [RFC 9457]
+        ├── MalformedBodyError      400
+        ├── InvalidKeyError         400
+        ├── UnauthorizedError       401
+        ├── ForbiddenError          403
+        ├── PathNotFoundError       404
+        ├── SessionNotFoundError    404
+        ├── MethodNotAllowedError   405
+        ├── SessionExistsError      409
+        ├── StepNotStartedError     409
+        ├── StepNotRunningError     409
+        ├── KeyInUseError           409
+        ├── BodyTooLargeError       413
+        ├── UnsupportedMediaError   415
+        ├── InvalidRequestError     422
+        │   ├── InvalidSessionIdError
+        │   ├── UnknownWorkflowError
+        │   └── StepOutOfRangeError
+        ├── KeyReusedError          422
+        ├── InternalError           500
+        ├── StoreUnavailableError   503
+        │   └── OutcomeUnknownError
+        └── StoreFullError          507
+
+The text of a `ProblemError` goes to the client as ``detail``: it names fields and rules, and never repeats what was sent.
+"""
+
+from typing import ClassVar, Final
+
+RETRY_AFTER_S: Final = 2
+"""Seconds after which a request that met a passing trouble is worth repeating."""
+
+
+class ProgressError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigurationError(ProgressError):
+    """Raised when the settings cannot work; its text is one sentence for the operator."""
+
+
+class StoreRefusedError(ConfigurationError):
+    """Raised on opening a store that is damaged, foreign, of a newer version, or in use by another process."""
+
+
+class ConflictError(ProgressError):
+    """Raised by a backend's commit when the session is no longer where the change expects it."""
+
+
+class ProblemError(ProgressError):
+    """Base of the errors that a client is told of as ``application/problem+json``.
+
+    Attributes:
+        status: The HTTP status to answer with.
+        problem: Last segment of the problem type ``/problems/<problem>``.
+        title: The problem in a few words, the same each time.
+    """
+
+    status: ClassVar[int]
+    problem: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str = "", *, headers: dict[str, str] | None = None) -> None:
+        """Say what is wrong in one sentence; `headers` go out with the answer."""
+        super().__init__(detail or self.title)
+        self.headers = headers or {}
+
+
+class MalformedBodyError(ProblemError):
+    """Raised when a body is not JSON as RFC 8259 has it, in UTF-8, with each key once."""
+
+    status, problem, title = 400, "malformed-body", "The body is not valid JSON."
+
+
+class InvalidKeyError(ProblemError):
+    """Raised for an `Idempotency-Key` that is empty, over 255 characters or not printable ASCII."""
+
+    status, problem, title = 400, "invalid-idempotency-key", "The Idempotency-Key cannot be used."
+
+
+class UnauthorizedError(ProblemError):
+    """Raised when a request that needs a bearer token brings none."""
+
+    status, problem, title = 401, "unauthorized", "A bearer token is needed."
+
+    def __init__(self) -> None:
+        """Challenge the client, as RFC 9110 §11.6.1 demands."""
+        super().__init__(headers={"WWW-Authenticate": 'Bearer realm="progress"'})
+
+
+class ForbiddenError(ProblemError):
+    """Raised when the bearer token of a request is not one of ours."""
+
+    status, problem, title = 403, "forbidden", "The token does not allow this."
+
+
+class PathNotFoundError(ProblemError):
+    """Raised when no route has the requested path."""
+
+    status, problem, title = 404, "not-found", "There is nothing at this path."
+
+
+class SessionNotFoundError(ProblemError):
+    """Raised when a command needs a session that does not exist."""
+
+    status, problem, title = 404, "session-not-found", "There is no such session."
+
+
+class MethodNotAllowedError(ProblemError):
+    """Raised when a path is known, but not with this method; `Allow` says with which."""
+
+    status, problem, title = 405, "method-not-allowed", "The path does not take this method."
+
+
+class SessionExistsError(ProblemError):
+    """Raised when a session is to be created and there is one of that id."""
+
+    status, problem, title = 409, "session-exists", "There is a session of that id already."
+
+
+class StepNotStartedError(ProblemError):
+    """Raised when a step that was never started is completed or reported on."""
+
+    status, problem, title = 409, "step-not-started", "The step was not started."
+
+
+class StepNotRunningError(ProblemError):
+    """Raised when progress is reported inside a step that has ended."""
+
+    status, problem, title = 409, "step-not-running", "The step is not running."
+
+
+class KeyInUseError(ProblemError):
+    """Raised when the first request with an `Idempotency-Key` is still under way."""
+
+    status, problem, title = 409, "idempotency-key-in-use", "A request with this Idempotency-Key is under way."
+
+    def __init__(self) -> None:
+        """Ask the client to come back for the answer."""
+        super().__init__(headers={"Retry-After": "1"})
+
+
+class BodyTooLargeError(ProblemError):
+    """Raised when a body is larger than `max_body_bytes`; the connection is closed, as the rest of it may still come."""
+
+    status, problem, title = 413, "body-too-large", "The body is too large."
+
+    def __init__(self) -> None:
+        """Close the connection after the answer."""
+        super().__init__(headers={"Connection": "close"})
+
+
+class UnsupportedMediaError(ProblemError):
+    """Raised when a body is not declared as plain JSON in UTF-8."""
+
+    status, problem, title = 415, "unsupported-media-type", "The body must be application/json in UTF-8."
+
+
+class InvalidRequestError(ProblemError):
+    """Raised when a request is well-formed but asks for what the contract does not allow."""
+
+    status, problem, title = 422, "invalid-request", "The request is not valid."
+
+
+class InvalidSessionIdError(InvalidRequestError):
+    """Raised for a session id that breaks the rules of `model.check_session_id`."""
+
+    problem, title = "invalid-session-id", "The session id is not valid."
+
+
+class UnknownWorkflowError(InvalidRequestError):
+    """Raised when no workflow has the name that was asked for."""
+
+    problem, title = "unknown-workflow", "There is no such workflow."
+
+
+class StepOutOfRangeError(InvalidRequestError):
+    """Raised when a step number lies outside 1…`total_steps`."""
+
+    problem, title = "step-out-of-range", "The session has no step of that number."
+
+
+class KeyReusedError(ProblemError):
+    """Raised when an `Idempotency-Key` comes back with another request."""
+
+    status, problem, title = 422, "idempotency-key-reused", "This Idempotency-Key was used for another request."
+
+
+class InternalError(ProblemError):
+    """Raised for nothing: what an unforeseen exception is reported as."""
+
+    status, problem, title = 500, "internal-error", "The server failed."
+
+
+class StoreUnavailableError(ProblemError):
+    """Raised when the store did not take a change or answer a question, and nothing was changed."""
+
+    status, problem, title = 503, "store-unavailable", "The store does not answer."
+
+    def __init__(self, detail: str = "") -> None:
+        """Ask the client to try again."""
+        super().__init__(detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+class OutcomeUnknownError(StoreUnavailableError):
+    """Raised when the store failed in a way that leaves open whether the change was applied."""
+
+    problem, title = "outcome-unknown", "The store failed, and whether the change was applied is not known."
+
+
+class StoreFullError(ProblemError):
+    """Raised when the store has no room for a further session, or its disk none for a further byte."""
+
+    status, problem, title = 507, "store-full", "The store is full."

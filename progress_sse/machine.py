@@ -1,0 +1,253 @@
+"""The one place where it is decided what a command does to a session: ``(session, command, now) → outcome``.
+
+How to read it
+--------------
+A session's own state follows from its steps, so the table has a row for each thing that can be said of the step a
+command is about, and a column for each kind of command:
+
+===============  ============  =======================  ======================
+the step is      start         complete                 report
+===============  ============  =======================  ======================
+in no session    created, …    SessionNotFoundError     SessionNotFoundError
+not started      begun         StepNotStartedError      StepNotStartedError
+running          begun         ended                    advanced
+success          begun         ended                    StepNotRunningError
+error            begun         ended                    StepNotRunningError
+===============  ============  =======================  ======================
+
+``Create`` and ``Delete`` are about the session as a whole and stand beside the table. A step number outside
+1…`total_steps` is refused before the table is asked.
+
+* *begun* puts a fresh running step in the place of whatever was there, so that a retry starts afresh. It is never a
+  repeat: two workers that start the same step are two attempts.
+* *ended*: the last word wins. A worker that first said "success" and then "error" meant the latter. The same word
+  again, to the letter, is a repeat.
+* *advanced* moves nothing but the step it is about. The same report again, to the letter, is a repeat.
+* A repeat is accepted and changes nothing: not a time stamp, not a status, and nobody is told.
+
+What must not go in here: time (it is handed in), randomness, storage, JSON, and who is allowed to do what.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from progress_sse.errors import (
+    InvalidRequestError,
+    ProblemError,
+    SessionExistsError,
+    SessionNotFoundError,
+    StepNotRunningError,
+    StepNotStartedError,
+    StepOutOfRangeError,
+)
+from progress_sse.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress, StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Make a fresh pending session; `replace` says whether one of that id gives way."""
+
+    definitions: tuple[StepDefinition, ...]
+    replace: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin a step. `timeout_ms` of `None` or 0 stands for the definition's; `definitions` serve a session that is made by this."""
+
+    step: int
+    definitions: tuple[StepDefinition, ...]
+    timeout_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """End a step, well or not."""
+
+    step: int
+    success: bool = True
+    message: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Say how far a running step is."""
+
+    step: int
+    current: int
+    total: int | None = None
+    message: str = ""
+
+
+StepCommand: TypeAlias = Start | Complete | Report
+Command: TypeAlias = Create | Delete | StepCommand
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command comes to.
+
+    Attributes:
+        session: The session as it is then; `None` once it is removed.
+        transition: The number of the step that changed, or `None` where no transition happened.
+        is_fresh: Whether a new life of the session began: it was created, or replaced.
+    """
+
+    session: Session | None
+    transition: int | None = None
+    is_fresh: bool = False
+
+
+def apply(session_id: str, session: Session | None, command: Command, now: datetime) -> Outcome:
+    """Decide what `command` does to `session`, at the time `now` (aware, in UTC).
+
+    Raises:
+        ProblemError: The command cannot be applied; the session is as it was. Which error, the table says.
+    """
+    if isinstance(command, Create):
+        if session is not None and not command.replace:
+            raise SessionExistsError
+        return Outcome(created(session_id, command.definitions, now), is_fresh=True)
+    if isinstance(command, Delete):
+        if session is None:
+            raise SessionNotFoundError
+        return Outcome(None)
+    if session is None:
+        if not isinstance(command, Start):
+            raise SessionNotFoundError
+        session = created(session_id, command.definitions, now)
+        return replace(_apply_to_step(session, command, now), is_fresh=True)
+    return _apply_to_step(session, command, now)
+
+
+def created(session_id: str, definitions: tuple[StepDefinition, ...], now: datetime) -> Session:
+    """Return a fresh, pending session with one step for each definition."""
+    stamp = timestamp(now)
+    return Session(SessionProgress(session_id, 0, len(definitions), "pending", {}, stamp, stamp), definitions)
+
+
+def with_nothing_started(session: Session) -> Session:
+    """Return the session as it was when it was created."""
+    progress = session.progress
+    fresh = replace(progress, current_step=0, status="pending", steps={}, updated_at=progress.created_at)
+    return replace(session, progress=fresh)
+
+
+def is_expired(status: SessionStatus, created_at: str, updated_at: str, *, before: str) -> bool:
+    """Tell whether a session created before the time stamp `before` may be cleaned up: a live one is spared."""
+    return created_at < before and not (status == "running" and updated_at >= before)
+
+
+def age_limit(now: datetime, max_age_hours: float) -> str:
+    """Return the time stamp that lies `max_age_hours` before `now`."""
+    return timestamp(now - timedelta(hours=max_age_hours))
+
+
+def timestamp(moment: datetime) -> str:
+    """Return ISO 8601 with offset and microseconds; of two moments in UTC, the earlier one sorts first."""
+    return moment.isoformat(timespec="microseconds")
+
+
+def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Outcome:
+    total_steps = session.progress.total_steps
+    if not 1 <= command.step <= total_steps:
+        raise StepOutOfRangeError(f"step must lie between 1 and {total_steps}.")
+    before = session.progress.steps.get(command.step)
+    rule = _TABLE[type(command)]["not started" if before is None else before.status]
+    if isinstance(rule, type):
+        raise rule
+    after = rule(session, before, command, now)
+    if after is before:
+        return Outcome(session)
+    return Outcome(_with_step(session, after, command, now), command.step)
+
+
+def _with_step(session: Session, step: StepProgress, command: StepCommand, now: datetime) -> Session:
+    before = session.progress
+    steps = {**before.steps, step.step: step}
+    progress = SessionProgress(
+        before.session_id,
+        step.step if isinstance(command, Start) else before.current_step,
+        before.total_steps,
+        _status_after(command, before, steps),
+        steps,
+        before.created_at,
+        timestamp(now),
+    )
+    return Session(progress, session.definitions)
+
+
+def _status_after(command: StepCommand, before: SessionProgress, steps: Mapping[int, StepProgress]) -> SessionStatus:
+    if isinstance(command, Start):
+        return "running"
+    if isinstance(command, Report):
+        return before.status
+    statuses = [step.status for step in steps.values()]
+    if statuses.count("success") == before.total_steps:
+        return "completed"
+    return "error" if "error" in statuses else "running"
+
+
+def _begun(session: Session, _before: StepProgress | None, command: Start, now: datetime) -> StepProgress:
+    definition = session.definitions[command.step - 1]
+    return StepProgress(
+        step=command.step,
+        name=definition.name,
+        status="running",
+        started_at=timestamp(now),
+        completed_at=None,
+        elapsed_ms=0,
+        timeout_ms=command.timeout_ms or definition.timeout_ms,
+    )
+
+
+def _ended(_session: Session, before: StepProgress, command: Complete, now: datetime) -> StepProgress:
+    status: StepStatus = "success" if command.success else "error"
+    if (before.status, before.message, before.error) == (status, command.message, command.error):
+        return before
+    return replace(
+        before,
+        status=status,
+        completed_at=timestamp(now),
+        elapsed_ms=_elapsed_ms(before, now),
+        message=command.message,
+        error=command.error,
+        advance=None,
+    )
+
+
+def _advanced(_session: Session, before: StepProgress, command: Report, _now: datetime) -> StepProgress:
+    if command.current < 0 or (command.total is not None and command.current > command.total):
+        raise InvalidRequestError("current must lie between 0 and total.")
+    advance = StepAdvance(command.current, command.total)
+    if (before.advance, before.message) == (advance, command.message):
+        return before
+    return replace(before, advance=advance, message=command.message)
+
+
+def _elapsed_ms(step: StepProgress, now: datetime) -> int:
+    assert step.started_at is not None
+    elapsed = now - datetime.fromisoformat(step.started_at)
+    return max(0, elapsed // timedelta(milliseconds=1))
+
+
+_Rule: TypeAlias = Callable[..., StepProgress] | type[ProblemError]
+
+_TABLE: Final[Mapping[type[StepCommand], Mapping[str, _Rule]]] = {
+    Start: {"not started": _begun, "running": _begun, "success": _begun, "error": _begun},
+    Complete: {"not started": StepNotStartedError, "running": _ended, "success": _ended, "error": _ended},
+    Report: {
+        "not started": StepNotStartedError,
+        "running": _advanced,
+        "success": StepNotRunningError,
+        "error": StepNotRunningError,
+    },
+}

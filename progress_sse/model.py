@@ -1,0 +1,171 @@
+"""The data: what a session, a step and a place in a session's history are.
+
+Frozen values and what follows from them by arithmetic. No rule of change (``machine``), no JSON (``wire``), no I/O, no clock.
+
+The words mean the same everywhere in this package:
+
+* a *session* is one run of a multi-step job, its steps numbered from 1;
+* a *step* is one of its stages;
+* a *transition* is one change of a session by a worker: a step started, advanced, completed;
+* a *position* is a place in a session's history, and what a client shows when it comes back.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Literal, Self, TypeAlias
+
+from progress_sse.errors import InvalidSessionIdError
+
+StepStatus: TypeAlias = Literal["pending", "running", "success", "error"]
+SessionStatus: TypeAlias = Literal["pending", "running", "completed", "error"]
+
+MAX_SESSION_ID_CHARS: Final = 128
+DEFAULT_TIMEOUT_MS: Final = 120_000
+DEFAULT_ESTIMATED_MS: Final = 30_000
+DEFAULT_TOTAL_STEPS: Final = 7
+
+MAX_SAFE_INTEGER: Final = 2**53 - 1
+"""The largest integer that every JSON reader keeps exact [RFC 8259 §6]; the bound of all numbers that clients send."""
+
+_UNFIT_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs"})
+
+
+def check_session_id(session_id: str) -> str:
+    """Return `session_id` if it may name a session [contract §1].
+
+    Raises:
+        InvalidSessionIdError: It is empty, longer than 128 characters, ``.`` or ``..``, or has a control, format,
+            surrogate or ``/`` character.
+    """
+    if not 0 < len(session_id) <= MAX_SESSION_ID_CHARS:
+        raise InvalidSessionIdError(f"A session id has 1 to {MAX_SESSION_ID_CHARS} characters.")
+    if session_id in {".", ".."} or "/" in session_id:
+        raise InvalidSessionIdError("A session id has no / and is neither . nor ..")
+    if not session_id.isascii() or not session_id.isprintable():
+        if any(unicodedata.category(char) in _UNFIT_CATEGORIES for char in session_id):
+            raise InvalidSessionIdError("A session id has no control, format or surrogate characters.")
+    return session_id
+
+
+@dataclass(frozen=True, slots=True)
+class StepDefinition:
+    """What is known of a step before it starts.
+
+    Attributes:
+        name: What people read.
+        timeout_ms: Milliseconds after which a running step counts as over its limit.
+        estimated_ms: Milliseconds that the step is expected to take.
+    """
+
+    name: str
+    timeout_ms: int = DEFAULT_TIMEOUT_MS
+    estimated_ms: int = DEFAULT_ESTIMATED_MS
+
+
+@dataclass(frozen=True, slots=True)
+class StepAdvance:
+    """How far a running step is: `current` of `total` units, `None` where the total is unknown."""
+
+    current: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """A step that was started [contract §1]; times are ISO 8601 in UTC with offset and microseconds."""
+
+    step: int
+    name: str
+    status: StepStatus
+    started_at: str | None
+    completed_at: str | None
+    elapsed_ms: int
+    timeout_ms: int | None
+    message: str = ""
+    error: str = ""
+    advance: StepAdvance | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the step has ended, well or not."""
+        return self.status in ("success", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionProgress:
+    """One run of a multi-step job [contract §1]; `steps` holds only steps that were started, by number."""
+
+    session_id: str
+    current_step: int
+    total_steps: int
+    status: SessionStatus
+    steps: Mapping[int, StepProgress]
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session and the step definitions that it was created with, one for each of its steps."""
+
+    progress: SessionProgress
+    definitions: tuple[StepDefinition, ...]
+
+    @property
+    def percentage(self) -> int:
+        """⌊100 · ended steps / all steps⌋, exact; a running step counts as far as it has been reported."""
+        done: int | Fraction = 0
+        for step in self.progress.steps.values():
+            if step.is_done:
+                done += 1
+            elif step.advance is not None and step.advance.total:
+                done += Fraction(step.advance.current, step.advance.total)
+        return int(100 * done // self.progress.total_steps)
+
+    @property
+    def estimated_remaining_ms(self) -> int:
+        """The estimates, in milliseconds, of the steps after the current one."""
+        return sum(definition.estimated_ms for definition in self.definitions[self.progress.current_step :])
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a session's history; as text, the id of an event [contract §3].
+
+    A number alone would not do: a session that was deleted and made anew counts from 0 again, and a client that comes
+    back with 7 of the former life must not be given 8 of the latter.
+
+    Attributes:
+        epoch: The life of the session that `n` counts in; only ever compared for equality.
+        n: How many transitions have happened.
+    """
+
+    epoch: str
+    n: int
+
+    def __str__(self) -> str:
+        """Return the event id."""
+        return f"{self.epoch}-{self.n}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the position that an event id names, or `None` for any other text."""
+        match = _POSITION.fullmatch(text)
+        return cls(match["epoch"], int(match["n"])) if match else None
+
+    @classmethod
+    def absent(cls, token: str) -> Self:
+        """Return where a session is that does not exist; `token` tells one absence from another."""
+        return cls(f"{_ABSENT}{token}", 0)
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether this is the position of a session that did not exist."""
+        return self.epoch.startswith(_ABSENT)
+
+
+_ABSENT: Final = "absent."
+_POSITION: Final = re.compile(r"(?P<epoch>[A-Za-z0-9._~-]{1,64})-(?P<n>0|[1-9][0-9]{0,15})", re.ASCII)

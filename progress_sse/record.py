@@ -1,0 +1,134 @@
+"""What passes between the store, its backends and the hub: sessions at a position, changes to commit, notices of changes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from progress_sse import wire
+from progress_sse.model import Position, Session, SessionStatus
+
+Verb: TypeAlias = Literal["updated", "created", "replaced", "deleted"]
+"""What a command came to."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A session at a position, with its bytes, which are made at most once."""
+
+    session: Session
+    position: Position
+
+    @cached_property
+    def body(self) -> bytes:
+        """What polling answers here, and what a snapshot event carries."""
+        return wire.encode_session(self.session)
+
+    @property
+    def status(self) -> SessionStatus:
+        """The status of the session."""
+        return self.session.progress.status
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One transition in a session's log: the `n` of its position, the number of the step it changed, its event data."""
+
+    n: int
+    step: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedKey:
+    """An idempotency key that a session has seen.
+
+    Attributes:
+        key: What the client sent.
+        digest: Of the request as parsed; tells whether it is the same request again.
+        answer: What the request came to.
+        used_at: Time stamp, for forgetting it in the end.
+    """
+
+    key: str
+    digest: str
+    answer: Verb
+    used_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to commit, all of it or nothing.
+
+    Attributes:
+        session_id: Whose change it is.
+        expected: Where the session must be for the change to apply; `None`: there must be no such session.
+        record: The session afterwards; `None` removes it, with all that is kept under its id.
+        is_fresh: A new life begins: whatever is kept under the id is dropped first.
+        entries: The transitions, in order, the last one at `record.position`; the steps that they name are the ones
+            of `record` that differ from what is stored.
+        keys: Idempotency keys to remember.
+    """
+
+    session_id: str
+    expected: Position | None
+    record: Record | None
+    is_fresh: bool = False
+    entries: tuple[Entry, ...] = ()
+    keys: tuple[RememberedKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What whoever listens to a session is told after a commit.
+
+    Attributes:
+        session_id: Whose change it was.
+        record: The session afterwards; `None` once it is gone.
+        is_fresh: A new life began; `entries` then count from 1.
+        entries: The transitions up to `record.position`. A listener that misses some before them has met a gap and
+            goes by `record`.
+    """
+
+    session_id: str
+    record: Record | None
+    is_fresh: bool = False
+    entries: tuple[Entry, ...] = ()
+
+
+Listener: TypeAlias = Callable[[Notice], None]
+"""Called in the event loop, after the change is durable and before its worker is answered; must not block or raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A session as the list shows it; `listed` is its JSON."""
+
+    session_id: str
+    status: SessionStatus
+    created_at: str
+    updated_at: str
+    listed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page of the list ended: the last session shown."""
+
+    created_at: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StorageLimits:
+    """How much a backend keeps.
+
+    Attributes:
+        history: Transitions, and idempotency keys, per session; the newest stay. Default 1000.
+        history_bytes: Bytes of event data per session; the newest transitions stay. Default 262144.
+        max_sessions: Sessions in all; one more is refused with `StoreFullError`. Default 100000.
+    """
+
+    history: int = 1000
+    history_bytes: int = 262_144
+    max_sessions: int = 100_000

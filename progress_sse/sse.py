@@ -1,0 +1,36 @@
+"""The event stream format, written out [WHATWG HTML §9.2.6]. Pure: values to bytes, nothing else."""
+
+import re
+from typing import Final
+
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
+
+
+def encode_event(event: str, data: bytes, *, event_id: str | None = None, retry_ms: int | None = None) -> bytes:
+    r"""Return one event as a client reads it.
+
+    Args:
+        event: The event's name, a constant of ours without line ends.
+        data: UTF-8; each of its lines becomes a `data` field. CR, LF and CRLF end a line, and nothing else does.
+        event_id: What the client keeps as its last event id; without one it keeps the one it has.
+        retry_ms: Milliseconds that the client shall wait before it reconnects; goes first.
+    """
+    lines = b"".join(b"data: %b\n" % line for line in _LINE_END.split(data))
+    retry = encode_retry_field(retry_ms) if retry_ms is not None else b""
+    identity = encode_id_field(event_id) if event_id is not None else b""
+    return b"%b%bevent: %b\n%b\n" % (retry, identity, event.encode(), lines)
+
+
+def encode_id_field(event_id: str) -> bytes:
+    """Return an `id` field, to be put in front of an event."""
+    return b"id: %b\n" % event_id.encode()
+
+
+def encode_retry_field(retry_ms: int) -> bytes:
+    """Return a `retry` field. It takes effect when the line is read, with or without an event [§9.2.6]."""
+    return b"retry: %d\n" % retry_ms
+
+
+def encode_comment(text: str) -> bytes:
+    """Return a comment, which no EventSource ever shows; it keeps the connection from looking idle."""
+    return b": %b\n\n" % text.encode()

@@ -1,0 +1,355 @@
+"""The contract's operations over any backend.
+
+Every command on a session goes through that session's *lane*: while one commit of the session is under way, further
+commands wait in line, and the next commit takes all of them at once. So a session that many workers report on costs one
+commit at a time instead of a storm of conflicts, an update is decided on the state it will really follow, and the
+order of transitions is the order of arrival. Between processes, which share a backend but no lane, the
+backend's commit-if-unchanged decides, and whoever loses decides again.
+
+What must not go in here: rules (``machine``), and how anything is kept (``backends``).
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from progress_sse import machine, wire
+from progress_sse.backends.base import Backend
+from progress_sse.clock import Clock, SystemClock
+from progress_sse.errors import (
+    ConflictError,
+    KeyInUseError,
+    KeyReusedError,
+    ProblemError,
+    StoreUnavailableError,
+)
+from progress_sse.machine import Command, Complete, Create, Delete, Report, Start, StepCommand
+from progress_sse.model import DEFAULT_TOTAL_STEPS, Position, Session, SessionProgress, StepDefinition, check_session_id
+from progress_sse.record import Change, Entry, Record, RememberedKey, Verb
+from progress_sse.workflows import Workflows
+
+KEY_LIFETIME: Final = timedelta(hours=24)
+"""How long an idempotency key is remembered [contract §3]."""
+
+MAX_ATTEMPTS: Final = 20
+"""How often a change that other processes overtook is decided again before the store counts as unavailable."""
+
+EPOCH_BYTES: Final = 8
+"""Random bytes in an epoch: enough that no two lives of a session ever share one."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A key that a client chose for one request, and a digest of that request as parsed."""
+
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a command.
+
+    Attributes:
+        verb: What happened; for a remembered key, what happened the first time.
+        record: The session after the command; `None` once it is deleted. For a remembered key, the session today.
+    """
+
+    verb: Verb
+    record: Record | None
+
+
+@dataclass(slots=True)
+class _Request:
+    command: Command
+    key: IdempotencyKey | None
+    done: asyncio.Future[Applied]
+
+    def resolve(self, answer: Applied | Exception) -> None:
+        if self.done.done():  # Whoever asked has gone.
+            return
+        if isinstance(answer, Exception):
+            self.done.set_exception(answer)
+        else:
+            self.done.set_result(answer)
+
+
+class ProgressStore:
+    """Sessions that workers change and everybody reads [contract §2].
+
+    Every operation may raise `StoreUnavailableError`, and each that writes also `OutcomeUnknownError` and
+    `StoreFullError`. An operation that returns has been committed, as durably as the backend can.
+    """
+
+    def __init__(self, backend: Backend, *, workflows: Workflows | None = None, clock: Clock | None = None) -> None:
+        """Work on `backend`; `workflows` define the steps of sessions that bring none of their own."""
+        self.backend = backend
+        self.workflows = workflows or Workflows()
+        self._clock = clock or SystemClock()
+        self._lanes: dict[str, deque[_Request]] = {}
+        self._runs: set[asyncio.Task[None]] = set()
+        self._keys_under_way: dict[tuple[str, str], str] = {}
+
+    async def open(self) -> None:
+        """Make the backend ready; see `Backend.open`."""
+        await self.backend.open()
+
+    async def aclose(self) -> None:
+        """Finish what was accepted, then close the backend."""
+        while self._runs:
+            await asyncio.wait(self._runs)
+        await self.backend.aclose()
+
+    async def create_session(
+        self,
+        session_id: str,
+        total_steps: int = DEFAULT_TOTAL_STEPS,
+        *,
+        steps: Sequence[StepDefinition] | None = None,
+        workflow: str | None = None,
+        replace: bool = True,
+    ) -> SessionProgress:
+        """Make a fresh `pending` session.
+
+        Args:
+            session_id: See `model.check_session_id`.
+            total_steps: How many steps it has, named by the workflow `default` as far as that goes. Ignored where
+                `steps` or `workflow` is given.
+            steps: The session's own step definitions.
+            workflow: The name of the workflow to take the steps from.
+            replace: Whether one of that id gives way. Its event ids never come back.
+
+        Raises:
+            SessionExistsError: There is one, and `replace` is false.
+            UnknownWorkflowError: No workflow has that name.
+        """
+        if steps is not None:
+            definitions = tuple(steps)
+        elif workflow is not None:
+            definitions = self.workflows.named(workflow)
+        else:
+            definitions = self.workflows.resized(total_steps)
+        return _progress(await self.apply(session_id, Create(definitions, replace)))
+
+    async def get_session(self, session_id: str) -> SessionProgress | None:
+        """Return the session, or `None`."""
+        record = await self.load(session_id)
+        return record.session.progress if record else None
+
+    async def start_step(self, session_id: str, step: int, timeout_ms: int | None = None) -> SessionProgress:
+        """Begin a step, afresh if it was begun before; creates the session if there is none.
+
+        Args:
+            session_id: See `model.check_session_id`.
+            step: Its number, from 1.
+            timeout_ms: Milliseconds that it may take; `None` and 0 stand for the definition's.
+
+        Raises:
+            StepOutOfRangeError: The session has no step of that number.
+        """
+        return _progress(await self.apply(session_id, self.start_command(step, timeout_ms)))
+
+    def start_command(self, step: int, timeout_ms: int | None) -> Start:
+        """Return the command that begins a step, and creates a session of the workflow `default` if need be."""
+        return Start(step, self.workflows.named(), timeout_ms)
+
+    async def complete_step(
+        self, session_id: str, step: int, success: bool = True, message: str = "", error: str = ""
+    ) -> SessionProgress:
+        """End a step, well or not; the last word wins.
+
+        Raises:
+            SessionNotFoundError: There is no such session.
+            StepNotStartedError: The step was never started.
+            StepOutOfRangeError: The session has no step of that number.
+        """
+        return _progress(await self.apply(session_id, Complete(step, success, message, error)))
+
+    async def report_progress(
+        self, session_id: str, step: int, current: int, total: int | None = None, message: str = ""
+    ) -> SessionProgress:
+        """Say that a running step has done `current` of `total` units (`None`: of an unknown number).
+
+        Raises:
+            SessionNotFoundError: There is no such session.
+            StepNotStartedError: The step was never started.
+            StepNotRunningError: The step has ended.
+            StepOutOfRangeError: The session has no step of that number.
+            InvalidRequestError: Not 0 ≤ current ≤ total.
+        """
+        return _progress(await self.apply(session_id, Report(step, current, total, message)))
+
+    async def delete_session(self, session_id: str) -> None:
+        """Remove the session and all that is kept under its id.
+
+        Raises:
+            SessionNotFoundError: There is no such session.
+        """
+        await self.apply(session_id, Delete())
+
+    async def cleanup_old_sessions(self, max_age_hours: float = 24) -> int:
+        """Remove sessions created longer ago than that, sparing one that is running and was updated within it.
+
+        Returns:
+            How many were removed.
+        """
+        limit = machine.age_limit(self._clock.now(), max_age_hours)
+        return await self.backend.expire(
+            limit, lambda head: machine.is_expired(head.status, head.created_at, head.updated_at, before=limit)
+        )
+
+    async def load(self, session_id: str) -> Record | None:
+        """Return the session at its position, or `None`."""
+        return await self.backend.load(check_session_id(session_id))
+
+    async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:
+        """Apply one command; with a key that the session remembers, return its first answer and change nothing.
+
+        Raises:
+            ProblemError: The command cannot be applied (see ``machine``), and nothing was changed.
+            KeyReusedError: The key came with another request before.
+            KeyInUseError: The first request with the key is still under way.
+        """
+        check_session_id(session_id)
+        if key is None:
+            return await self._enqueue(session_id, command, None)
+        first_digest = self._keys_under_way.get((session_id, key.key))
+        if first_digest is not None:
+            raise KeyInUseError if first_digest == key.digest else KeyReusedError
+        self._keys_under_way[session_id, key.key] = key.digest
+        return await self._enqueue(session_id, command, key)
+
+    def _enqueue(self, session_id: str, command: Command, key: IdempotencyKey | None) -> asyncio.Future[Applied]:
+        request = _Request(command, key, asyncio.get_running_loop().create_future())
+        lane = self._lanes.get(session_id)
+        if lane is not None:
+            lane.append(request)
+        else:
+            lane = self._lanes[session_id] = deque([request])
+            # A task of its own: the caller may be cancelled, what was accepted goes on.
+            run = asyncio.get_running_loop().create_task(self._run_lane(session_id, lane))
+            self._runs.add(run)
+            run.add_done_callback(self._runs.discard)
+        return request.done
+
+    async def _run_lane(self, session_id: str, lane: deque[_Request]) -> None:
+        try:
+            while lane:
+                batch = _next_batch(lane)
+                try:
+                    await self._commit(session_id, batch)
+                except Exception as error:
+                    for request in batch:
+                        request.resolve(error)
+                finally:
+                    for request in batch:
+                        if request.key is not None:
+                            self._keys_under_way.pop((session_id, request.key.key), None)
+        finally:
+            del self._lanes[session_id]
+
+    async def _commit(self, session_id: str, batch: Sequence[_Request]) -> None:
+        for _ in range(MAX_ATTEMPTS):
+            draft = _Draft(session_id, await self.backend.load(session_id))
+            answers = [await self._decide(draft, request) for request in batch]
+            try:
+                if draft.has_changes:
+                    await self.backend.commit(draft.change())
+            except ConflictError:
+                continue
+            for request, answer in zip(batch, answers, strict=True):
+                request.resolve(answer if isinstance(answer, Exception) else Applied(answer, draft.record))
+            return
+        raise StoreUnavailableError("Other processes change this session without pause.")
+
+    async def _decide(self, draft: "_Draft", request: _Request) -> Verb | ProblemError:
+        now = self._clock.now()
+        try:
+            remembered = await self._recall(draft, request.key, now)
+            return remembered or draft.apply(request.command, request.key, now)
+        except StoreUnavailableError:
+            raise
+        except ProblemError as refusal:
+            return refusal
+
+    async def _recall(self, draft: "_Draft", key: IdempotencyKey | None, now: datetime) -> Verb | None:
+        if key is None or draft.stored is None:
+            return None
+        remembered = await self.backend.recall(draft.session_id, key.key)
+        if remembered is None or remembered.used_at < machine.timestamp(now - KEY_LIFETIME):
+            return None
+        if remembered.digest != key.digest:
+            raise KeyReusedError
+        return remembered.answer
+
+
+class _Draft:
+    """A change in the making: what the commands of one batch come to, on top of what is stored."""
+
+    def __init__(self, session_id: str, stored: Record | None) -> None:
+        self.session_id = session_id
+        self.stored = stored
+        self.record = stored
+        self._is_fresh = False
+        self._entries: list[Entry] = []
+        self._keys: list[RememberedKey] = []
+
+    @property
+    def has_changes(self) -> bool:
+        return self.record is not self.stored or bool(self._keys)
+
+    def change(self) -> Change:
+        expected = self.stored.position if self.stored else None
+        return Change(
+            self.session_id, expected, self.record, self._is_fresh, tuple(self._entries), tuple(self._keys)
+        )
+
+    def apply(self, command: Command, key: IdempotencyKey | None, now: datetime) -> Verb:
+        before = self.record.session if self.record else None
+        outcome = machine.apply(self.session_id, before, command, now)
+        if outcome.session is None:
+            self.record = None
+        elif outcome.session is not before:
+            self._advance(outcome.session, outcome)
+        verb = _verb(command, existed=before is not None)
+        if key is not None:
+            self._keys.append(RememberedKey(key.key, key.digest, verb, machine.timestamp(now)))
+        return verb
+
+    def _advance(self, session: Session, outcome: machine.Outcome) -> None:
+        if outcome.is_fresh:
+            self._is_fresh = True
+            position = Position(secrets.token_hex(EPOCH_BYTES), 0)
+        else:
+            assert self.record is not None
+            position = self.record.position
+        if outcome.transition is not None:
+            position = Position(position.epoch, position.n + 1)
+            data = wire.encode_transition(session, outcome.transition)
+            self._entries.append(Entry(position.n, outcome.transition, data))
+        self.record = Record(session, position)
+
+
+def _next_batch(lane: deque[_Request]) -> list[_Request]:
+    """Take what one commit can hold: step commands in a row, or one command about the session as a whole."""
+    batch = [lane.popleft()]
+    while lane and isinstance(batch[0].command, StepCommand) and isinstance(lane[0].command, StepCommand):
+        batch.append(lane.popleft())
+    return batch
+
+
+def _verb(command: Command, *, existed: bool) -> Verb:
+    if isinstance(command, Delete):
+        return "deleted"
+    if isinstance(command, Create):
+        return "replaced" if existed else "created"
+    return "updated"
+
+
+def _progress(applied: Applied) -> SessionProgress:
+    assert applied.record is not None
+    return applied.record.session.progress

@@ -1,0 +1,18 @@
+"""What counts as text in what users send: names, messages, errors."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationInfo
+
+
+def _check(text: str, info: ValidationInfo) -> str:
+    limit: int = info.context["max_text_chars"] if info.context else len(text)
+    if len(text) > limit:
+        raise ValueError(f"has more than {limit} characters")
+    if "\0" in text:
+        raise ValueError("has a NUL character")
+    return text
+
+
+Text = Annotated[str, Field(strict=True), AfterValidator(_check)]
+"""A string without NUL of at most `max_text_chars` characters, a number that the validation context brings."""

@@ -1,0 +1,134 @@
+"""Model ⇄ JSON: key order, rounding and names, each in one place.
+
+What a poll answers and what a snapshot carries come from the same function, so they cannot differ by a byte. The same
+shape of a step serves the store, which is why steps can be read back from it. Knows only the model.
+"""
+
+import json
+from functools import lru_cache
+from typing import Any, Final
+
+from progress_sse.model import Session, SessionProgress, StepAdvance, StepDefinition, StepProgress
+
+_dumps: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def encode_json(value: object) -> bytes:
+    """Return compact JSON in UTF-8, in one line: control characters in strings are escaped, so no line break can occur."""
+    return _dumps(value).encode()
+
+
+def encode_session(session: Session) -> bytes:
+    """Return what polling answers [contract §3]: seven keys, and one entry per step, started or not."""
+    progress = session.progress
+    steps = [
+        _step(progress.steps[number]) if number in progress.steps else _pending_step(number, definition)
+        for number, definition in enumerate(session.definitions, start=1)
+    ]
+    return encode_json(
+        {
+            "session_id": progress.session_id,
+            "current_step": progress.current_step,
+            "total_steps": progress.total_steps,
+            "status": progress.status,
+            "steps": steps,
+            "percentage": session.percentage,
+            "estimated_remaining_ms": session.estimated_remaining_ms,
+        }
+    )
+
+
+def encode_absent(session_id: str) -> bytes:
+    """Return what polling answers for a session that does not exist."""
+    return encode_json(
+        {
+            "session_id": session_id,
+            "current_step": 0,
+            "total_steps": 0,
+            "status": "not_found",
+            "steps": [],
+            "percentage": 0,
+            "estimated_remaining_ms": 0,
+        }
+    )
+
+
+def encode_transition(session: Session, step: int) -> bytes:
+    """Return the data of a `step` event: the step that changed, and the session as it was just after that."""
+    return encode_json({"step": _step(session.progress.steps[step]), "session": _summary(session)})
+
+
+def encode_listed(session: Session) -> bytes:
+    """Return the entry of a session in the list for operators."""
+    times = {"created_at": session.progress.created_at, "updated_at": session.progress.updated_at}
+    return encode_json(_summary(session) | times)
+
+
+def encode_step(step: StepProgress) -> bytes:
+    """Return a step as polling shows it: its nine keys, and `progress` where the worker reported it."""
+    return encode_json(_step(step))
+
+
+def decode_step(data: bytes | str) -> StepProgress:
+    """Return the step that `encode_step` wrote."""
+    fields: dict[str, Any] = json.loads(data)
+    advance = fields.pop("progress", None)
+    return StepProgress(**fields, advance=StepAdvance(**advance) if advance else None)
+
+
+def encode_definitions(definitions: tuple[StepDefinition, ...]) -> bytes:
+    """Return step definitions as a JSON list of ``{step, name, timeout_ms, estimated_ms}``, as `GET /api/steps` lists them."""
+    return encode_json(list_definitions(definitions))
+
+
+def list_definitions(definitions: tuple[StepDefinition, ...]) -> list[dict[str, object]]:
+    """Return step definitions as JSON-ready dictionaries, numbered from 1."""
+    return [
+        {"step": number, "name": each.name, "timeout_ms": each.timeout_ms, "estimated_ms": each.estimated_ms}
+        for number, each in enumerate(definitions, start=1)
+    ]
+
+
+@lru_cache(maxsize=256)
+def decode_definitions(data: bytes) -> tuple[StepDefinition, ...]:
+    """Return the definitions that `encode_definitions` wrote; sessions of one workflow come to share one tuple."""
+    return tuple(StepDefinition(each["name"], each["timeout_ms"], each["estimated_ms"]) for each in json.loads(data))
+
+
+def _step(step: StepProgress) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "step": step.step,
+        "name": step.name,
+        "status": step.status,
+        "started_at": step.started_at,
+        "completed_at": step.completed_at,
+        "elapsed_ms": step.elapsed_ms,
+        "timeout_ms": step.timeout_ms,
+        "message": step.message,
+        "error": step.error,
+    }
+    if step.advance is not None:
+        shown["progress"] = {"current": step.advance.current, "total": step.advance.total}
+    return shown
+
+
+def _pending_step(number: int, definition: StepDefinition) -> dict[str, object]:
+    return {
+        "step": number,
+        "name": definition.name,
+        "status": "pending",
+        "elapsed_ms": 0,
+        "timeout_ms": definition.timeout_ms,
+    }
+
+
+def _summary(session: Session) -> dict[str, object]:
+    progress: SessionProgress = session.progress
+    return {
+        "session_id": progress.session_id,
+        "current_step": progress.current_step,
+        "total_steps": progress.total_steps,
+        "status": progress.status,
+        "percentage": session.percentage,
+        "estimated_remaining_ms": session.estimated_remaining_ms,
+    }
