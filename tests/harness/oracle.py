@@ -1,0 +1,239 @@
+"""What workers did against what subscribers saw.
+
+Workers log each POST: it was invoked, and then `ok`, `fail`, or `indeterminate` (no answer, or one that leaves it
+open). Subscribers log each event. `Oracle.check` then says what was *lost* (ok, but neither seen nor inside a
+snapshot), *phantom* (seen, but never invoked), *duplicate*, *reordered*, and where a view *diverged* (fold of snapshot and steps ≠
+final poll). An indeterminate POST may show once or not at all.
+
+Each transition bears a tag of its own: a start in its `timeout_ms`, the others in their `message`. `fold` is written
+from the contract alone, and shares nothing with the package.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.harness.rawsse import Block, Position
+from tests.harness.serving import Worker
+
+Body = dict[str, Any]
+
+POLL_KEYS = ("session_id", "current_step", "total_steps", "status", "steps", "percentage", "estimated_remaining_ms")
+STEP_KEYS = ("step", "name", "status", "started_at", "completed_at", "elapsed_ms", "timeout_ms", "message", "error")
+PENDING_KEYS = ("step", "name", "status", "elapsed_ms", "timeout_ms")
+
+
+def fold(snapshot: Body, event: Body) -> Body:
+    """The polling body after a `step` event [contract §3]: its step is replaced, its session's summary is taken over.
+
+    Raises:
+        ValueError: The event is of another session, or of a session of another length: a snapshot is missing between.
+    """
+    step, session = event["step"], event["session"]
+    if set(event) != {"step", "session"} or set(session) != set(POLL_KEYS) - {"steps"}:
+        raise ValueError(f"no step event: {event}")
+    for key in ("session_id", "total_steps"):
+        if snapshot[key] != session[key]:
+            raise ValueError(f"{key} is {session[key]!r} in the event, {snapshot[key]!r} before")
+    steps = [step if entry["step"] == step["step"] else entry for entry in snapshot["steps"]]
+    return {key: steps if key == "steps" else session[key] for key in POLL_KEYS}
+
+
+def fold_all(blocks: Iterable[Block]) -> Body:
+    """The polling body after a run of `snapshot` and `step` events, which begins with a snapshot."""
+    state: Body | None = None
+    for block in blocks:
+        if block.event == "snapshot":
+            state = block.json()
+        elif block.event == "step":
+            assert state is not None, "a step before any snapshot"
+            state = fold(state, block.json())
+    assert state is not None, "no snapshot"
+    return state
+
+
+def tag_of(event: Body) -> str:
+    """The tag of the transition that a `step` event tells of."""
+    step = event["step"]
+    return step["message"] or f"start-{step['timeout_ms']}"
+
+
+@dataclass(slots=True)
+class Post:
+    """One POST, and what became of it: `ok`, `fail` or `indeterminate`."""
+
+    session_id: str
+    tag: str
+    outcome: str = "indeterminate"
+
+
+@dataclass(slots=True)
+class Sighting:
+    """One event as a subscriber saw it, and the state it held after it."""
+
+    kind: str
+    tag: str
+    state: Body
+    position: Position | None
+
+
+@dataclass(slots=True)
+class View:
+    """What one subscriber saw of one session, over all its connections."""
+
+    sightings: list[Sighting] = field(default_factory=list)
+
+    @property
+    def state(self) -> Body | None:
+        """The polling body as this subscriber has it; `None` before its first snapshot."""
+        return self.sightings[-1].state if self.sightings else None
+
+    def saw(self, block: Block, *, has_position: bool = True) -> None:
+        """Log an event; `has_position` is false on a stream of several sessions, whose ids are of another kind."""
+        position = block.position if has_position else None
+        event = block.json()
+        if block.event == "snapshot":
+            self.sightings.append(Sighting("snapshot", "", event, position))
+            return
+        assert self.state is not None, f"a step before any snapshot: {event}"
+        self.sightings.append(Sighting("step", tag_of(event), fold(self.state, event), position))
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is wrong, each as a list of sentences or tags; all empty where nothing is."""
+
+    lost: list[str] = field(default_factory=list)
+    phantom: list[str] = field(default_factory=list)
+    duplicate: list[str] = field(default_factory=list)
+    reordered: list[str] = field(default_factory=list)
+    diverged: list[str] = field(default_factory=list)
+
+    def is_clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return not any((self.lost, self.phantom, self.duplicate, self.reordered, self.diverged))
+
+
+class Oracle:
+    """The log of one experiment."""
+
+    def __init__(self) -> None:
+        """Begin with nothing invoked and nothing seen."""
+        self.posts: list[Post] = []
+        self._numbers = itertools.count(1000)
+        self._views: dict[str, dict[str, View]] = defaultdict(dict)
+
+    # Logging.
+
+    def view(self, session_id: str, subscriber: str) -> View:
+        """The log of a subscriber of a session; made on first use."""
+        return self._views[session_id].setdefault(subscriber, View())
+
+    async def post(self, worker: Worker, session_id: str, action: str, step: int, **more: Any) -> Post:
+        """POST an update under a tag of its own, and log what became of it."""
+        number = next(self._numbers)
+        tag = f"start-{number}" if action == "start" else f"{action}-{number}"
+        mark = {"timeout_ms": number} if action == "start" else {"message": tag}
+        post = Post(session_id, tag)
+        self.posts.append(post)
+        try:
+            response = await worker.update(session_id, key=f"key-{number}", action=action, step=step, **mark, **more)
+        except httpx.ConnectError:
+            post.outcome = "fail"
+        except httpx.TransportError:
+            pass  # Sent, and no answer: it may have been applied.
+        else:
+            post.outcome = _outcome(response)
+        return post
+
+    # Checking.
+
+    def check(self, session_id: str, final: Body) -> Verdict:
+        """Compare what was done and seen of a session that is at rest now, and polls as `final`."""
+        verdict = Verdict()
+        views = self._views[session_id]
+        known = self._known(views.values(), verdict)
+        self._check_posts(session_id, known, views.values(), verdict)
+        order = {tag: index for index, tag in enumerate(known.values())}
+        for name, view in views.items():
+            for problem, text in _walk(view, order):
+                getattr(verdict, problem).append(f"{name}: {text}")
+            if view.state != final:
+                verdict.diverged.append(f"{name}: {_difference(view.state, final)}")
+        return verdict
+
+    @staticmethod
+    def _known(views: Iterable[View], verdict: Verdict) -> dict[Position, str]:
+        """The transition at each position that anybody saw, in order."""
+        known: dict[Position, str] = {}
+        for sighting in itertools.chain.from_iterable(view.sightings for view in views):
+            if sighting.kind != "step" or sighting.position is None:
+                continue
+            if known.setdefault(sighting.position, sighting.tag) != sighting.tag:
+                verdict.diverged.append(f"{sighting.position} is {known[sighting.position]} and {sighting.tag}")
+        return dict(sorted(known.items(), key=lambda item: item[0].n))
+
+    def _check_posts(
+        self, session_id: str, known: dict[Position, str], views: Iterable[View], verdict: Verdict
+    ) -> None:
+        posts = [post for post in self.posts if post.session_id == session_id]
+        tags = Counter(known.values())
+        verdict.duplicate += [f"{tag} at {count} positions" for tag, count in tags.items() if count > 1]
+        verdict.phantom += sorted(set(tags) - {post.tag for post in posts if post.outcome != "fail"})
+        missing = [post.tag for post in posts if post.outcome == "ok" and post.tag not in tags]
+        # A snapshot may stand for transitions that nobody saw one by one: as many as positions without a known one.
+        last = max((s.position.n for view in views for s in view.sightings if s.position is not None), default=0)
+        verdict.lost += missing[last - len(known) :] if last > len(known) else missing
+
+
+def _outcome(response: httpx.Response) -> str:
+    if response.status_code == 200:
+        return "ok"
+    return "indeterminate" if "unknown" in response.text else "fail"
+
+
+def _walk(view: View, order: dict[str, int]) -> Iterator[tuple[str, str]]:
+    """Follow a view event by event; give each departure from "in order, none missing, none twice"."""
+    index: int | None = None
+    position: Position | None = None
+    for sighting in view.sightings:
+        if sighting.kind == "snapshot":
+            if position and sighting.position and _is_step_back(position, sighting.position):
+                yield "reordered", f"snapshot {sighting.position} after {position}"
+            index, position = None, sighting.position
+            continue
+        here = order.get(sighting.tag)
+        if position is not None and sighting.position is not None:
+            if sighting.position.epoch != position.epoch:
+                yield "diverged", f"a step of another epoch: {sighting.position} after {position}"
+            yield from _compare(sighting.position.n - position.n, sighting.tag)
+        elif index is not None and here is not None:
+            yield from _compare(here - index, sighting.tag)
+        index, position = here, sighting.position
+
+
+def _is_step_back(before: Position, after: Position) -> bool:
+    return after.epoch == before.epoch and after.n < before.n
+
+
+def _compare(advance: int, tag: str) -> Iterator[tuple[str, str]]:
+    if advance > 1:
+        yield "lost", f"{advance - 1} transitions before {tag}"
+    elif advance == 0:
+        yield "duplicate", f"{tag} twice in a row"
+    elif advance < 0:
+        yield "reordered", f"{tag} came {-advance} too late, or again"
+
+
+def _difference(seen: Body | None, final: Body) -> str:
+    if seen is None:
+        return "never saw a snapshot"
+    keys = [key for key in final if seen.get(key) != final[key]]
+    return "; ".join(f"{key}: {json.dumps(seen.get(key))[:300]} ≠ {json.dumps(final[key])[:300]}" for key in keys)

@@ -1,0 +1,428 @@
+"""A strict event-stream client over a raw socket.
+
+Libraries are too forgiving to prove anything about a stream: some split lines at U+2028 or form feed, some collect the
+whole body first, all of them skip what they do not know. `EventStreamParser` accepts exactly the grammar of the
+standard [HTML §9.2.5] and raises at anything else. It does no I/O and gives the same blocks however the bytes were split.
+`RawStream` feeds it from a socket and keeps a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+from tests.harness.http1 import HOST, Head, Headers, ResponseDecoder, request_bytes
+
+_LINE_END = re.compile(rb"[\r\n]")
+_FIELDS = frozenset({"event", "data", "id", "retry"})
+
+
+class GrammarError(Exception):
+    """Raised when a stream departs from the event-stream grammar, or uses a field that nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What stands between two empty lines of a stream.
+
+    `data` is `None` where the block has none: then an EventSource fires no event. `id` is the block's own id, `None`
+    where it has none; `last_event_id` is what a client holds after it. `raw` has every byte but the empty line.
+    """
+
+    event: str
+    data: str | None
+    id: str | None
+    last_event_id: str
+    retry_ms: int | None
+    comments: tuple[str, ...]
+    raw: bytes
+
+    def json(self) -> Any:
+        """The data, read as JSON."""
+        assert self.data is not None, f"a block without data: {self.raw!r}"
+        return json.loads(self.data)
+
+    @property
+    def position(self) -> Position:
+        """The block's own id, taken apart."""
+        assert self.id is not None, f"a block without an id: {self.raw!r}"
+        return split_id(self.id)
+
+
+class Position(NamedTuple):
+    """An id `<epoch>-<n>`, taken apart."""
+
+    epoch: str
+    n: int
+
+
+def split_id(event_id: str) -> Position:
+    """Take an id of a single-session stream apart [contract §3]."""
+    match = re.fullmatch(r"([A-Za-z0-9._~-]+)-(0|[1-9][0-9]*)", event_id)
+    assert match, f"no <epoch>-<n>: {event_id!r}"
+    return Position(match[1], int(match[2]))
+
+
+class EventStreamParser:
+    """Bytes in, blocks out; raises at the first byte that the grammar does not allow."""
+
+    def __init__(self) -> None:
+        """Begin before the first byte of a stream."""
+        self.last_event_id = ""
+        self._line = bytearray()
+        self._lines: list[str] = []
+        self._raw = bytearray()
+        self._after_cr = False
+        self._at_start = True
+
+    @property
+    def pending(self) -> bytes:
+        """The bytes of a block that has begun and not ended; a client drops them when the stream ends here."""
+        return bytes(self._raw + self._line)
+
+    def feed(self, data: bytes) -> list[Block]:
+        """Take the next bytes, and give the blocks that they complete.
+
+        Raises:
+            GrammarError: Not UTF-8, an unknown field, a `retry` that is no number, an id with NUL.
+        """
+        blocks: list[Block] = []
+        start = 0
+        while match := _LINE_END.search(data, start):
+            self._line += data[start : match.start()]
+            start = match.end()
+            if block := self._end_line(match.group()):
+                blocks.append(block)
+        if tail := data[start:]:
+            self._line += tail
+            self._after_cr = False
+        return blocks
+
+    def _end_line(self, end: bytes) -> Block | None:
+        if end == b"\n" and self._after_cr and not self._line:
+            # The LF of a CRLF. Behind the empty line that ended a block it belongs to no block.
+            self._after_cr = False
+            if self._raw:
+                self._raw += end
+            return None
+        self._after_cr = end == b"\r"
+        if not self._line:
+            return self._end_block()
+        self._raw += self._line + end
+        self._lines.append(self._decode(bytes(self._line)))
+        self._line.clear()
+        return None
+
+    def _decode(self, line: bytes) -> str:
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            raise GrammarError(f"not UTF-8: {line!r}") from error
+        if self._at_start:
+            text = text.removeprefix("\ufeff")
+        self._at_start = False
+        return text
+
+    def _end_block(self) -> Block | None:
+        lines, raw = self._lines, bytes(self._raw)
+        self._lines, self._raw = [], bytearray()
+        if not lines:
+            return None
+        comments = tuple(line[1:] for line in lines if line.startswith(":"))
+        fields = [_split_field(line) for line in lines if not line.startswith(":")]
+        data = [value for name, value in fields if name == "data"]
+        ids = [_checked_id(value) for name, value in fields if name == "id"]
+        retries = [_checked_retry(value) for name, value in fields if name == "retry"]
+        names = [value for name, value in fields if name == "event"]
+        if ids:
+            self.last_event_id = ids[-1]
+        return Block(
+            event=(names[-1] if names else "") or "message",
+            data="\n".join(data) if data else None,
+            id=ids[-1] if ids else None,
+            last_event_id=self.last_event_id,
+            retry_ms=retries[-1] if retries else None,
+            comments=comments,
+            raw=raw,
+        )
+
+
+def _split_field(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    if name not in _FIELDS:
+        raise GrammarError(f"unknown field: {line!r}")
+    return name, value.removeprefix(" ")
+
+
+def _checked_id(value: str) -> str:
+    if "\0" in value:
+        raise GrammarError(f"NUL in an id: {value!r}")
+    return value
+
+
+def _checked_retry(value: str) -> int:
+    if not re.fullmatch("[0-9]+", value):
+        raise GrammarError(f"retry is no number: {value!r}")
+    return int(value)
+
+
+class Received(NamedTuple):
+    """A block, and when its last byte came (seconds of the event loop's clock)."""
+
+    t: float
+    block: Block
+
+
+class StreamEndedError(Exception):
+    """Raised when a stream ended before what was waited for."""
+
+
+class RawStream(asyncio.Protocol):
+    """One open stream: reads by itself, keeps a log, and lets a test wait for what it wants to see.
+
+    `events` are the blocks for which an EventSource fires an event; `log` has all blocks, each with its time. `wire`
+    holds every byte received, head and chunk sizes included, `body` those of the body. `ending` is `None` while it is
+    open, then `"end"` (a proper last chunk), `"eof"` (closed without one), `"reset"`, or `"broken"` (not HTTP or not an
+    event stream: see `error`).
+    """
+
+    def __init__(self, method: str = "GET") -> None:
+        """Make a stream that is not connected yet; `open` is the way in."""
+        self.log: list[Received] = []
+        self.events: list[Block] = []
+        self.wire = bytearray()
+        self.body = bytearray()
+        self.ending: str | None = None
+        self.error: Exception | None = None
+        self.first_body_t: float | None = None
+        self.head_t: float | None = None
+        self.opened_t = 0.0
+        self._decoder = ResponseDecoder(method)
+        self._parser = EventStreamParser()
+        self._transport: asyncio.Transport | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._lost: asyncio.Future[None] | None = None
+        self._cursor = 0
+
+    @classmethod
+    async def open(
+        cls,
+        port: int,
+        target: str,
+        headers: Headers = (),
+        *,
+        last_event_id: str | None = None,
+        rcvbuf: int | None = None,
+        request: bytes | None = None,
+        method: str = "GET",
+    ) -> Self:
+        """Connect, send the request, and return at once; `request` replaces the bytes that would be sent."""
+        loop = asyncio.get_running_loop()
+        sock = unconnected_socket(rcvbuf)
+        opened = loop.time()
+        await loop.sock_connect(sock, (HOST, port))
+        transport, stream = await loop.create_connection(lambda: cls(method), sock=sock)
+        stream.opened_t = opened
+        extra = [("Last-Event-ID", last_event_id)] if last_event_id is not None else []
+        accept = [("Accept", "text/event-stream")]
+        transport.write(request or request_bytes(method, target, [*accept, *headers, *extra]))
+        return stream
+
+    # What came.
+
+    @property
+    def head(self) -> Head:
+        """Status and headers; only once they came (`await received_head()`)."""
+        assert self._decoder.head is not None, "no head yet"
+        return self._decoder.head
+
+    @property
+    def status(self) -> int:
+        """The status code; only once the head came."""
+        return self.head.status
+
+    @property
+    def comments(self) -> list[Received]:
+        """The blocks that hold a comment."""
+        return [received for received in self.log if received.block.comments]
+
+    @property
+    def retries(self) -> list[int]:
+        """Each `retry` in milliseconds, in order."""
+        return [received.block.retry_ms for received in self.log if received.block.retry_ms is not None]
+
+    @property
+    def last_event_id(self) -> str:
+        """The id that an EventSource would send when it comes back."""
+        return self._parser.last_event_id
+
+    @property
+    def pending(self) -> bytes:
+        """The bytes of a block that has begun and not ended."""
+        return self._parser.pending
+
+    # Waiting.
+
+    async def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 10) -> None:
+        """Wait until a condition on the stream holds.
+
+        Raises:
+            StreamEndedError: The stream ended first.
+            TimeoutError: Neither came to pass in time.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while not condition(self):
+            if self.ending is not None:
+                raise StreamEndedError(f"{self.ending} ({self.error!r}) after {self.summary()}")
+            waiter: asyncio.Future[None] = loop.create_future()
+            self._waiters.add(waiter)
+            handle = loop.call_at(deadline, _time_out, waiter, self)
+            try:
+                await waiter
+            finally:
+                handle.cancel()
+                self._waiters.discard(waiter)
+
+    async def received_head(self, timeout_s: float = 10) -> Head:
+        """Wait for status and headers."""
+        await self.wait_until(lambda stream: stream.head_t is not None, timeout_s)
+        return self.head
+
+    async def next_event(self, timeout_s: float = 10) -> Block:
+        """The next event that this method has not given yet; waits for it."""
+        return (await self.next_events(1, timeout_s))[0]
+
+    async def next_events(self, count: int, timeout_s: float = 10) -> list[Block]:
+        """The next events that were not given yet; waits until there are that many."""
+        wanted = self._cursor + count
+        await self.wait_until(lambda stream: len(stream.events) >= wanted, timeout_s)
+        taken = self.events[self._cursor : wanted]
+        self._cursor = wanted
+        return taken
+
+    async def closed(self, timeout_s: float = 10) -> str:
+        """Wait for the end of the stream, and say how it ended."""
+        if self.ending is None:
+            assert self._lost is not None
+            async with asyncio.timeout(timeout_s):
+                await asyncio.shield(self._lost)
+        assert self.ending is not None
+        return self.ending
+
+    # Acting.
+
+    def pause(self) -> None:
+        """Stop reading: what comes now fills the kernel's buffer, then the server's."""
+        assert self._transport is not None
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        assert self._transport is not None
+        self._transport.resume_reading()
+
+    async def aclose(self) -> None:
+        """Close the connection (FIN), and wait until it is gone."""
+        assert self._transport is not None
+        assert self._lost is not None
+        self._transport.close()
+        await self._lost
+
+    async def abort(self) -> None:
+        """Close the connection with a reset (RST), and wait until it is gone."""
+        assert self._transport is not None
+        assert self._lost is not None
+        linger_zero(self._transport)
+        self._transport.abort()
+        await self._lost
+
+    async def __aenter__(self) -> Self:
+        """Give the stream, to be closed at the end of the block."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it."""
+        await self.aclose()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the event loop."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._lost = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the event loop."""
+        now = asyncio.get_running_loop().time()
+        self.wire += data
+        try:
+            self._take(data, now)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the stream is told to the waiting test
+            self.error, self.ending = error, "broken"
+            assert self._transport is not None
+            self._transport.abort()
+        self._wake()
+
+    def _take(self, data: bytes, now: float) -> None:
+        body = self._decoder.feed(data)
+        if self._decoder.head is not None and self.head_t is None:
+            self.head_t = now
+        if body and self.first_body_t is None:
+            self.first_body_t = now
+        self.body += body
+        if body and (self.head.get("content-type") or "").startswith("text/event-stream"):
+            self._log(self._parser.feed(body), now)
+        if self._decoder.complete:
+            self.ending = "end"
+
+    def _log(self, blocks: list[Block], now: float) -> None:
+        self.log += [Received(now, block) for block in blocks]
+        self.events += [block for block in blocks if block.data is not None]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the event loop."""
+        self._decoder.feed_eof()
+        if self.ending is None:
+            self.ending = "end" if self._decoder.complete else "reset" if exc else "eof"
+        assert self._lost is not None
+        if not self._lost.done():
+            self._lost.set_result(None)
+        self._wake()
+
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def summary(self) -> str:
+        """What came so far, in a few words."""
+        last = [f"{block.event}#{block.id}" for block in self.events[-5:]]
+        head = self._decoder.head
+        return f"status {head and head.status}, {len(self.events)} events, the last ones {last}"
+
+
+def _time_out(waiter: asyncio.Future[None], stream: RawStream) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError(f"waited in vain after {stream.summary()}"))
+
+
+def unconnected_socket(rcvbuf: int | None = None) -> socket.socket:
+    """A non-blocking socket, not yet connected; its receive buffer must be set before it is, to bound the window."""
+    sock = socket.socket()
+    sock.setblocking(False)
+    if rcvbuf is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+    return sock
+
+
+def linger_zero(transport: asyncio.BaseTransport) -> None:
+    """Make the close of a connection a reset."""
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")

@@ -1,0 +1,241 @@
+"""The real server as a subprocess, and workers that POST to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from tests.harness.http1 import HOST, free_port
+
+START_S = 15
+"""Within this the server must answer, on a busy machine too."""
+
+
+class Server:
+    """One `progress-sse serve`, on a free port which it keeps over restarts.
+
+    The methods block; in an async test call those that wait through `asyncio.to_thread`.
+    """
+
+    def __init__(
+        self, folder: Path, *, store: str = "memory://", command: list[str] | None = None, **settings: Any
+    ) -> None:
+        """Prepare a server that keeps its files in a folder of its own.
+
+        Args:
+            folder: Made if it is not there; holds the log, and the database of `store="sqlite"`.
+            store: A store's URL, or `sqlite` for a database in the folder.
+            command: What to start instead of `progress-sse serve`; `{port}` is put in.
+            settings: Each becomes a flag: `heartbeat_s=1` is `--heartbeat-s 1`, `True` is a flag without a value.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = free_port()
+        self.database = folder / "progress.db"
+        self.store = f"sqlite:///{self.database}" if store == "sqlite" else store
+        self.settings = dict(settings)
+        self.log_path = folder / "server.log"
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a slash at the end."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process that was started last."""
+        return self._running().pid
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "the server was not started"
+        return self._process
+
+    def arguments(self) -> list[str]:
+        """The command line."""
+        if self._command is not None:
+            return [part.replace("{port}", str(self.port)) for part in self._command]
+        flags = [text for name, value in self.settings.items() for text in _flag(name, value)]
+        serve = ["serve", "--host", HOST, "--port", str(self.port), "--store", self.store]
+        return [sys.executable, "-m", "progress_sse", *serve, *flags]
+
+    def start(self) -> float:
+        """Start it, wait until it answers `/livez`, and tell how many seconds that took.
+
+        Raises:
+            RuntimeError: It ended, or did not answer in time; with its log.
+        """
+        assert self._process is None or self._process.poll() is not None, "it runs already"
+        started = time.monotonic()
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.arguments(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env=_environment()
+            )
+        while not self._is_live():
+            if self._process.poll() is not None or time.monotonic() - started > START_S:
+                self.end()
+                raise RuntimeError(f"no server (exit code {self._process.returncode}):\n{self.log()}")
+            time.sleep(0.02)
+        return time.monotonic() - started
+
+    def _is_live(self) -> bool:
+        try:
+            with socket.create_connection((HOST, self.port), timeout=2) as sock:
+                sock.sendall(f"GET /livez HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+                return re.match(rb"HTTP/1\.[01] 200", sock.recv(1024)) is not None
+        except OSError:
+            return False
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal; does not wait."""
+        self._running().send_signal(number)
+
+    def wait(self, timeout_s: float = 15) -> int:
+        """Wait for its end, and give the exit code."""
+        return self._running().wait(timeout_s)
+
+    def kill(self) -> None:
+        """Kill it at once (SIGKILL), and wait until it is gone."""
+        self.signal(signal.SIGKILL)
+        self.wait()
+
+    def terminate(self, timeout_s: float = 15) -> int:
+        """Ask it to end (SIGTERM), wait for that, and give the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait(timeout_s)
+
+    def end(self) -> None:
+        """Make sure that it does not run any more."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    # Probes.
+
+    def log(self) -> str:
+        """All that it wrote, over all its starts."""
+        return self.log_path.read_text(errors="backslashreplace") if self.log_path.exists() else ""
+
+    def descriptors(self) -> int:
+        """How many file descriptors it holds."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    def pss_bytes(self) -> int:
+        """Its proportional set size: its own memory, and its share of what it shares."""
+        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        match = re.search(r"^Pss:\s+(\d+) kB$", rollup, re.MULTILINE)
+        assert match is not None, rollup
+        return int(match[1]) * 1024
+
+    def cpu_s(self) -> float:
+        """How much processor time it has used, in user and system mode."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def remove_data(self) -> None:
+        """Delete the database and all that belongs to it; only while the server does not run."""
+        for path in self.folder.glob(self.database.name + "*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.end()
+
+
+def _flag(name: str, value: object) -> list[str]:
+    flag = "--" + name.replace("_", "-")
+    return [flag] if value is True else [flag, str(value)]
+
+
+def _environment() -> Mapping[str, str]:
+    """The environment without settings of ours, so that only the flags count."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESS_SSE_")}
+    return {**kept, "PYTHONUNBUFFERED": "1"}
+
+
+def session_path(session_id: str, *rest: str) -> str:
+    """The path of a session, its id percent-encoded."""
+    return "/".join(["/api/progress", quote(session_id, safe=""), *rest])
+
+
+class Worker:
+    """One who POSTs updates, and looks at the result by polling."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        """Work through a client whose `base_url` is the server."""
+        self.client = client
+
+    @classmethod
+    def at(cls, server: Server | int, token: str | None = None) -> Self:
+        """A worker with a client of its own, to be used as a context manager; a port stands for a proxy's."""
+        port = server if isinstance(server, int) else server.port
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
+        return cls(httpx.AsyncClient(base_url=f"http://{HOST}:{port}", headers=headers, limits=limits, timeout=30))
+
+    async def update(self, session_id: str, key: str | None = None, **body: Any) -> httpx.Response:
+        """POST an update, whatever its answer."""
+        headers = {"Idempotency-Key": key} if key is not None else {}
+        return await self.client.post(session_path(session_id, "update"), json=body, headers=headers)
+
+    async def start(self, session_id: str, step: int, **more: Any) -> None:
+        """Report a step's start."""
+        _expect(await self.update(session_id, action="start", step=step, **more), session_id)
+
+    async def complete(self, session_id: str, step: int, **more: Any) -> None:
+        """Report a step's completion."""
+        _expect(await self.update(session_id, action="complete", step=step, **more), session_id)
+
+    async def progress(self, session_id: str, step: int, current: int, **more: Any) -> None:
+        """Report how far a running step is."""
+        _expect(await self.update(session_id, action="progress", step=step, current=current, **more), session_id)
+
+    async def create(self, session_id: str, *, replace: bool = False, **body: Any) -> Any:
+        """PUT a session, and give the polling body of the answer."""
+        path = session_path(session_id) + ("?replace=true" if replace else "")
+        response = await self.client.put(path, json=body)
+        assert response.status_code in (200, 201), response.text
+        return response.json()
+
+    async def delete(self, session_id: str) -> None:
+        """DELETE a session."""
+        response = await self.client.delete(session_path(session_id))
+        assert response.status_code == 204, response.text
+
+    async def poll_raw(self, session_id: str, **headers: str) -> httpx.Response:
+        """Poll, and give the whole response."""
+        return await self.client.get(session_path(session_id), headers=headers)
+
+    async def poll(self, session_id: str) -> Any:
+        """Poll, and give the body."""
+        response = await self.poll_raw(session_id)
+        assert response.status_code == 200, response.text
+        return json.loads(response.content)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.aclose()
+
+
+def _expect(response: httpx.Response, session_id: str) -> None:
+    assert response.status_code == 200, response.text
+    assert response.json() == {"success": True, "session_id": session_id}

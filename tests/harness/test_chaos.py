@@ -1,0 +1,148 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.harness.chaos import Blackhole, ChaosProxy, Cut, HalfClose, Mode, Pass, Reset, Slice, Throttle
+from tests.harness.http1 import HOST
+
+PAYLOAD = bytes(range(256)) * 8
+
+
+@pytest.fixture
+def received() -> asyncio.Event:
+    """Set once the source got something after the first line."""
+    return asyncio.Event()
+
+
+@pytest.fixture
+async def source_port(received: asyncio.Event) -> AsyncIterator[int]:
+    """A server that sends the payload to whoever sends it a line, then repeats what it gets."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionResetError):
+            await reader.readline()
+            writer.write(PAYLOAD)
+            while data := await reader.read(1024):
+                received.set()
+                writer.write(data)
+        writer.close()
+
+    server = await asyncio.start_server(serve, HOST, 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+
+
+class Client:
+    """A plain connection, which notes how it ended."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def through(cls, proxy: ChaosProxy) -> "Client":
+        """Connect, and ask for the payload."""
+        client = cls(*await asyncio.open_connection(HOST, proxy.port))
+        client.writer.write(b"go\n")
+        return client
+
+    async def read_to_end(self) -> tuple[bytes, str]:
+        """All that comes, and whether a FIN or a reset ended it."""
+        got = bytearray()
+        try:
+            async with asyncio.timeout(5):
+                while data := await self.reader.read(65536):
+                    got += data
+        except ConnectionResetError:
+            return bytes(got), "reset"
+        return bytes(got), "fin"
+
+    async def aclose(self) -> None:
+        """Close it, whatever became of it."""
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+
+async def expect_exactly(client: Client, expected: bytes) -> None:
+    """Wait for these bytes, and no others."""
+    async with asyncio.timeout(5):
+        assert await client.reader.readexactly(len(expected)) == expected
+
+
+@pytest.mark.parametrize("mode", [Pass(), Slice(1), Slice(7), Slice(512, 0.001), Throttle(100_000)])
+async def test_the_gentle_modes_change_nothing_but_time(source_port: int, mode: Mode) -> None:
+    """Whatever the pieces, the same bytes arrive, and the other direction works."""
+    async with ChaosProxy(source_port, [mode]) as proxy:
+        client = await Client.through(proxy)
+        await expect_exactly(client, PAYLOAD)
+        client.writer.write(b"pong")
+        await expect_exactly(client, b"pong")
+        await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("mode", "ending"), [(Cut(100), "fin"), (Cut(0), "fin"), (Reset(100), "reset"), (HalfClose(100), "fin")]
+)
+async def test_a_link_ends_after_the_bytes_it_was_allowed(source_port: int, mode: Mode, ending: str) -> None:
+    """Exactly so many bytes arrive, then the end of the kind that was asked for."""
+    async with ChaosProxy(source_port, [mode]) as proxy:
+        client = await Client.through(proxy)
+        got, how = await client.read_to_end()
+        assert how == ending
+        if ending == "fin":  # A reset may throw away what the receiver has not read yet.
+            assert got == PAYLOAD[: proxy.links[0].sent]
+            assert proxy.links[0].sent == mode.after  # type: ignore[union-attr]
+        await client.aclose()
+
+
+async def test_a_half_closed_link_still_carries_requests(source_port: int, received: asyncio.Event) -> None:
+    """After the client was told that no more comes, what it sends still reaches the server."""
+    async with ChaosProxy(source_port, [HalfClose(10)]) as proxy:
+        client = await Client.through(proxy)
+        await client.read_to_end()
+        client.writer.write(b"still here")
+        async with asyncio.timeout(5):
+            await received.wait()
+        await client.aclose()
+
+
+async def test_a_blackhole_holds_everything_until_it_is_healed(source_port: int) -> None:
+    """Nothing arrives beyond the allowance, nobody is told, and healing delivers every byte."""
+    async with ChaosProxy(source_port, [Blackhole(100)]) as proxy:
+        client = await Client.through(proxy)
+        await expect_exactly(client, PAYLOAD[:100])
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await client.reader.read(1)
+        proxy.links[0].mode = Pass()
+        await expect_exactly(client, PAYLOAD[100:])
+        await client.aclose()
+
+
+async def test_a_refusing_proxy_takes_connections_again_on_the_same_port(source_port: int) -> None:
+    """Refusing is a closed port; listening again opens the same one."""
+    async with ChaosProxy(source_port) as proxy:
+        port = proxy.port
+        proxy.refuse()
+        with pytest.raises(ConnectionRefusedError):
+            await Client.through(proxy)
+        await proxy.listen()
+        assert proxy.port == port
+        client = await Client.through(proxy)
+        await expect_exactly(client, PAYLOAD)
+        await client.aclose()
+
+
+async def test_each_connection_takes_the_next_mode_and_the_last_one_stays(source_port: int) -> None:
+    """Modes are dealt out in the order of connecting."""
+    async with ChaosProxy(source_port, [Cut(5), Cut(9)]) as proxy:
+        lengths = []
+        for _ in range(3):
+            client = await Client.through(proxy)
+            got, _ = await client.read_to_end()
+            lengths.append(len(got))
+            await client.aclose()
+        assert lengths == [5, 9, 9]

@@ -1,0 +1,193 @@
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from tests.harness.http1 import HOST
+from tests.harness.rawsse import Block, EventStreamParser, GrammarError, RawStream, StreamEndedError, split_id
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+# By name: the stream, and for each of its blocks event, data, id, last event id, retry and comments.
+STREAMS = {
+    "data": (b"data: x\n\n", [("message", "x", None, "", None, ())]),
+    "every field": (b"id: a-1\nevent: step\ndata: {}\nretry: 10\n\n", [("step", "{}", "a-1", "a-1", 10, ())]),
+    "CR": (b"event: a\rdata: 1\rdata: 2\r\r", [("a", "1\n2", None, "", None, ())]),
+    "CRLF": (b"event: a\r\ndata: 1\r\ndata: 2\r\n\r\n", [("a", "1\n2", None, "", None, ())]),
+    "mixed ends": (b"data: 1\r\ndata: 2\rdata: 3\n\r\ndata: 4\n\r", [*[("message", "1\n2\n3", None, "", None, ())],
+                   *[("message", "4", None, "", None, ())]]),
+    "one space is eaten": (b"data:  x\ndata:y\n\n", [("message", " x\ny", None, "", None, ())]),
+    "empty data fires": (b"data\n\n", [("message", "", None, "", None, ())]),
+    "no data fires nothing": (b"event: x\nid: 7\n\n", [("x", None, "7", "7", None, ())]),
+    "comment": (b": ping\n\n:\n\n", [("message", None, None, "", None, (" ping",)),
+                                      ("message", None, None, "", None, ("",))]),
+    "id stays": (b"id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n",
+                 [("message", "a", "1", "1", None, ()), ("message", "b", None, "1", None, ()),
+                  ("message", "c", "", "", None, ())]),
+    "only CR and LF end lines": ("data: a\u2028b\u2029c\u0085d\x0be\x0cf\x1cg\n\n".encode(),
+                                 [("message", "a\u2028b\u2029c\u0085d\x0be\x0cf\x1cg", None, "", None, ())]),
+    "byte order mark": (b"\xef\xbb\xbfdata: x\n\ndata: \xef\xbb\xbfy\n\n",
+                        [("message", "x", None, "", None, ()), ("message", "\ufeffy", None, "", None, ())]),
+    "an unfinished block is none": (b"data: x\n\ndata: y\n", [("message", "x", None, "", None, ())]),
+    "empty lines make no block": (b"\n\r\n\r\n\ndata: x\n\n\n\n", [("message", "x", None, "", None, ())]),
+}  # fmt: skip
+
+
+def feed(raw: bytes, sizes: Callable[[], int]) -> list[Block]:
+    """Parse a stream in pieces of the given sizes."""
+    parser, blocks, start = EventStreamParser(), [], 0
+    while start < len(raw):
+        size = sizes()
+        blocks += parser.feed(raw[start : start + size])
+        start += size
+    return blocks
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_reads_the_same_however_it_is_cut(name: str) -> None:
+    """Whole, byte by byte, in twos and at random: the same blocks, and those of the standard."""
+    raw, expected = STREAMS[name]
+    whole = feed(raw, lambda: len(raw))
+    assert [(b.event, b.data, b.id, b.last_event_id, b.retry_ms, b.comments) for b in whole] == expected
+    pieces = random.Random(1)
+    assert feed(raw, lambda: 1) == feed(raw, lambda: 2) == feed(raw, lambda: pieces.randint(1, 9)) == whole
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *[b"foo: x\n\n", b" data: x\n\n", b"Data: x\n\n", b"data: \xff\n\n", b"id: a\0b\n\n", b"retry: 1_000\n\n"],
+        *[b"retry: -1\n\n", b"retry:  5\n\n", b"retry:\n\n", b"retry: 2000x\n\n", "retry: ٢\n\n".encode(), b"x\n\n"],
+    ],
+)
+def test_what_the_grammar_does_not_allow_is_refused(raw: bytes) -> None:
+    """A browser would shrug at these; a server that sends them is broken."""
+    with pytest.raises(GrammarError):
+        EventStreamParser().feed(raw)
+
+
+def test_the_bytes_of_an_unfinished_block_are_known() -> None:
+    """A stream that ends in the middle of a block shows it."""
+    parser = EventStreamParser()
+    parser.feed(b"data: x\n\nid: 7\ndata: y")
+    assert parser.pending == b"id: 7\ndata: y"
+    assert parser.last_event_id == ""
+
+
+@pytest.mark.parametrize(("text", "parts"), [("a-1", ("a", 1)), ("x-y-0", ("x-y", 0))])
+def test_an_id_comes_apart_at_its_last_dash(text: str, parts: tuple[str, int]) -> None:
+    """The epoch may hold dashes of its own."""
+    assert split_id(text) == parts
+
+
+@pytest.mark.parametrize("text", ["", "a", "a-", "-1", "a-01", "a-+1", "a-1x"])
+def test_an_id_of_another_form_is_refused(text: str) -> None:
+    """An id without epoch or number breaks the contract."""
+    with pytest.raises(AssertionError):
+        split_id(text)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk(body: bytes) -> bytes:
+    """One chunk of a chunked body."""
+    return b"%x\r\n%s\r\n" % (len(body), body)
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[Callable[[Script], Awaitable[int]]]:
+    """Start a server that reads a request's head and then acts a script; gives its port."""
+    servers: list[asyncio.Server] = []
+
+    async def start(script: Script) -> int:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            await script(reader, writer)
+            writer.close()
+
+        servers.append(await asyncio.start_server(serve, HOST, 0))
+        port: int = servers[-1].sockets[0].getsockname()[1]
+        return port
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+async def test_a_stream_is_logged_as_it_comes(scripted: Callable[[Script], Awaitable[int]]) -> None:
+    """Head, retry, comment, events and the proper end, each when its last byte came."""
+    go_on = asyncio.Event()
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + chunk(b'retry: 100\n\n: hi\n\nid: e-1\nevent: step\ndata: {"a"') + b"3\r\n:1")
+        await go_on.wait()
+        writer.write(b"}\r\n" + chunk(b"\n\nid: e-2\ndata: 2\n\n") + b"0\r\n\r\n")
+
+    async with await RawStream.open(await scripted(script), "/") as stream:
+        await stream.wait_until(lambda s: bool(s.pending))
+        assert (stream.status, stream.retries, len(stream.comments), stream.events) == (200, [100], 1, [])
+        go_on.set()
+        first, second = await stream.next_events(2)
+        assert (first.json(), first.position, second.id, second.event) == ({"a": 1}, ("e", 1), "e-2", "message")
+        assert await stream.closed() == "end"
+        assert stream.last_event_id == "e-2"
+        assert [received.t for received in stream.log] == sorted(received.t for received in stream.log)
+
+
+@pytest.mark.parametrize(
+    ("tail", "ending"), [(b"0\r\n\r\n", "end"), (b"", "eof"), (b"zz\r\n", "broken"), (chunk(b"bad: x\n\n"), "broken")]
+)
+async def test_each_way_to_end_has_a_name(
+    scripted: Callable[[Script], Awaitable[int]], tail: bytes, ending: str
+) -> None:
+    """A last chunk, none, a broken frame, a broken stream."""
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + tail)
+
+    async with await RawStream.open(await scripted(script), "/") as stream:
+        assert await stream.closed() == ending
+        with pytest.raises(StreamEndedError):
+            await stream.next_event()
+
+
+async def test_waiting_in_vain_says_what_came(scripted: Callable[[Script], Awaitable[int]]) -> None:
+    """A test that fails for want of an event shows the last ones."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + chunk(b"id: e-5\nevent: step\ndata: x\n\n"))
+        await reader.read()
+
+    async with await RawStream.open(await scripted(script), "/") as stream:
+        await stream.next_event()
+        with pytest.raises(TimeoutError, match="step#e-5"):
+            await stream.next_event(timeout_s=0.05)
+
+
+async def test_a_paused_stream_stalls_its_sender(scripted: Callable[[Script], Awaitable[int]]) -> None:
+    """With a small window set before connecting, the sender cannot get rid of its bytes; resuming delivers all."""
+    stalled, proved = asyncio.Event(), asyncio.Event()
+    total = 8 << 20
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + chunk(b": hi\n\n"))
+        await stalled.wait()
+        writer.write(chunk(b"data: " + b"x" * total + b"\n\n"))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await writer.drain()
+        proved.set()
+        await writer.drain()
+
+    async with await RawStream.open(await scripted(script), "/", rcvbuf=4096) as stream:
+        await stream.wait_until(lambda s: bool(s.comments))
+        stream.pause()
+        stalled.set()
+        async with asyncio.timeout(5):
+            await proved.wait()
+        stream.resume()
+        event = await stream.next_event(20)
+        assert event.data is not None
+        assert len(event.data) == total
