@@ -1,0 +1,155 @@
+// The messages of the wire contract, section 3, and the names that tracker.js puts on a page. Declarations only.
+
+export type StepStatus = "pending" | "running" | "success" | "error";
+export type SessionStatus = "not_found" | "pending" | "running" | "completed" | "error";
+
+/** A step that was started: nine keys, and `progress` while its worker reports how far it is. */
+export interface StartedStep {
+  step: number;
+  name: string;
+  status: Exclude<StepStatus, "pending">;
+  /** ISO 8601 with an explicit offset. */
+  started_at: string | null;
+  completed_at: string | null;
+  elapsed_ms: number;
+  timeout_ms: number | null;
+  message: string;
+  error: string;
+  progress?: { current: number; total: number | null };
+}
+
+export interface PendingStep {
+  step: number;
+  name: string;
+  status: "pending";
+  elapsed_ms: 0;
+  timeout_ms: number;
+}
+
+export type Step = StartedStep | PendingStep;
+
+/** What a `step` event says of the session after the transition. */
+export interface SessionSummary {
+  session_id: string;
+  current_step: number;
+  total_steps: number;
+  status: SessionStatus;
+  /** Whole percent, 0…100. Failed steps count: 100 does not mean `completed`. */
+  percentage: number;
+  estimated_remaining_ms: number;
+}
+
+/** The polling answer, and the data of a `snapshot` event. Keys come in this order. */
+export interface Progress {
+  session_id: string;
+  current_step: number;
+  total_steps: number;
+  status: SessionStatus;
+  /** One entry per step number 1…`total_steps`; empty when the session is `not_found`. */
+  steps: Step[];
+  percentage: number;
+  estimated_remaining_ms: number;
+}
+
+/** The data of a `step` event: what folds one snapshot into the next. */
+export interface StepEvent {
+  step: StartedStep;
+  session: SessionSummary;
+}
+
+/** The data of a `heartbeat` event. */
+export interface Heartbeat {
+  now: string;
+  interval_ms: number;
+}
+
+/**
+ * How a tracker is connected, in one word:
+ * - `stopped`: not started, or stopped by `stop()`;
+ * - `connecting`: started, nothing heard yet;
+ * - `live`: events arrive;
+ * - `reconnecting`: neither the stream nor polls get through at present;
+ * - `polling`: polls are answered, the stream does not work (or is not wanted);
+ * - `finished`: the session is `completed`, or in `error` where that stops the tracker;
+ * - `denied`: the server answered a poll with 401 or 403.
+ */
+export type TrackerState =
+  | "stopped"
+  | "connecting"
+  | "live"
+  | "reconnecting"
+  | "polling"
+  | "finished"
+  | "denied";
+
+/** The part of an EventSource that the tracker uses. */
+export interface EventSourceLike {
+  readonly readyState: number;
+  addEventListener(type: string, listener: (event: any) => void): void;
+  close(): void;
+}
+
+export interface Timers {
+  setTimeout(action: () => void, delay_ms: number): any;
+  clearTimeout(handle: any): void;
+}
+
+export interface TrackerOptions {
+  /** Milliseconds between polls, and the longest that `onUpdate` is silent once there is data. Default 2000. */
+  interval?: number;
+  /** Called at once on a change, and at least every `interval` ms. */
+  onUpdate?: (data: Progress) => void;
+  /** Called once, when the session is `completed`; the tracker has stopped by then. */
+  onComplete?: (data: Progress) => void;
+  /** Called once, when the session is in `error`; the tracker has stopped by then. Network trouble never gets here. */
+  onError?: (data: Progress) => void;
+  /** `false`: go on after `error`, since a retry may follow, and never call `onError`. Default true. */
+  stopOnError?: boolean;
+  /** `auto`: stream, and poll while that does not work; `sse`: stream only; `poll`: poll only. Default `auto`. */
+  transport?: "auto" | "sse" | "poll";
+  /** Where the server is mounted, without a trailing slash. Default `ProgressTracker.baseUrl`. */
+  baseUrl?: string;
+  /** Send cookies to another origin. Default false. */
+  withCredentials?: boolean;
+  /** Stops the tracker when aborted. */
+  signal?: AbortSignal;
+  /** Default: the browser's. One that can send headers fits here; null polls. */
+  EventSource?: (new (url: string, init: { withCredentials: boolean }) => EventSourceLike) | null;
+  fetch?: typeof globalThis.fetch;
+  timers?: Timers;
+}
+
+/** Follows one session. Dispatches `statechange` when `state` changes. */
+export interface ProgressTracker extends EventTarget {
+  sessionId: string;
+  interval: number;
+  onUpdate: ((data: Progress) => void) | undefined;
+  onComplete: ((data: Progress) => void) | undefined;
+  onError: ((data: Progress) => void) | undefined;
+  readonly state: TrackerState;
+  /** Whether the tracker is at work, be it by stream or by polls: from `start()` until it stops. */
+  readonly polling: boolean;
+  /** The server's clock as far as heartbeats told it, else this machine's: milliseconds since 1970. */
+  now(): number;
+  /** Starts following. Resolves after the first `onUpdate`, or when stopped before it; never rejects. */
+  start(): Promise<void>;
+  /** Leaves no timer, request or stream behind. `start()` begins anew. */
+  stop(): void;
+  /** Asks once, now, also on a tracker that is not started. Resolves after `onUpdate`, or when there was no answer. */
+  poll(): Promise<void>;
+}
+
+export interface ProgressTrackerConstructor {
+  new (sessionId: string, options?: TrackerOptions): ProgressTracker;
+  prototype: ProgressTracker;
+  /** Where the server is mounted: derived from the address of tracker.js; "" is the root of the page's origin. */
+  baseUrl: string;
+  /** The data after a transition; pure. `fold(snapshot, steps…)` equals the poll, byte for byte as JSON. */
+  fold(data: Progress, event: StepEvent): Progress;
+}
+
+declare global {
+  var ProgressTracker: ProgressTrackerConstructor;
+  /** Is this a `running` step older than its `timeout_ms`? `now_ms` defaults to this machine's clock. */
+  function checkTimeout(step: Step, now_ms?: number): boolean;
+}
