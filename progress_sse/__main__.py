@@ -1,0 +1,5 @@
+"""`python -m progress_sse`."""
+
+from progress_sse.cli import main
+
+main(prog_name="progress-sse")

@@ -1,0 +1,134 @@
+"""The ASGI application: routes, what stands before them, and its lifespan."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from progress_sse.endpoints import events, health, pages, poll, problems, sessions, steps, update
+from progress_sse.errors import InvalidSessionIdError, ProblemError
+from progress_sse.service import ProgressService
+from progress_sse.settings import Settings, load_settings
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+CORS_MAX_AGE_S: Final = 600
+CORS_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
+CORS_REQUEST_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID")
+CORS_RESPONSE_HEADERS: Final = ("ETag", "Location", "Retry-After")
+
+
+def create_app(settings: Settings | None = None, *, service: ProgressService | None = None) -> Starlette:
+    """Return the application; its lifespan opens and closes the service.
+
+    Args:
+        settings: How it runs; from the environment where none are given.
+        service: What it serves; made from `settings` where none is given.
+
+    Raises:
+        ConfigurationError: The settings do not go together.
+    """
+    settings = settings or load_settings()
+    service = service or ProgressService(settings)
+    app = Starlette(
+        routes=_routes(),
+        middleware=_middleware(settings),
+        exception_handlers={
+            ProblemError: problems.answer_problem,
+            HTTPException: problems.answer_http_exception,
+            Exception: problems.answer_unforeseen,
+        },
+        lifespan=_lifespan,
+    )
+    # A redirect to the path without the slash would be built from a Host that anybody can send.
+    app.router.redirect_slashes = False
+    app.state.service = service
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    service: ProgressService = app.state.service
+    await service.start()
+    try:
+        yield
+    finally:
+        await service.aclose()
+
+
+def _routes() -> list[Route | Mount]:
+    return [
+        _route("/api/progress", GET=sessions.list_sessions, POST=sessions.create_unnamed),
+        _route("/api/progress/{session_id}", GET=poll.poll, PUT=sessions.create, DELETE=sessions.delete),
+        _route("/api/progress/{session_id}/update", POST=update.update),
+        _route("/api/progress/{session_id}/events", GET=events.events),
+        _route("/api/events", GET=events.combined_events),
+        _route("/api/steps", GET=steps.steps),
+        _route("/livez", GET=health.livez),
+        _route("/readyz", GET=health.readyz),
+        _route("/", GET=pages.page),
+        _route("/s/{session_id}", GET=pages.page),
+        Mount("/web", pages.BrowserFiles()),
+    ]
+
+
+def _route(path: str, **endpoints: Endpoint) -> Route:
+    """Return one route per path, so that a 405 names every method that the path takes."""
+
+    async def endpoint(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, endpoint, methods=list(endpoints))
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    guards = [Middleware(PathGuard)]
+    if not settings.allow_origins:
+        return guards
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.allow_origins,
+        allow_credentials="*" not in settings.allow_origins,
+        allow_methods=CORS_METHODS,
+        allow_headers=CORS_REQUEST_HEADERS,
+        expose_headers=CORS_RESPONSE_HEADERS,
+        max_age=CORS_MAX_AGE_S,
+    )
+    return [cors, *guards]
+
+
+class PathGuard:
+    """Refuses paths that do not say what they seem to.
+
+    Servers hand over the path decoded: a `%2F` inside a session id would cut it in two, and bytes that are not UTF-8 would turn
+    into a character that nobody sent. Both are seen only in the path as it came.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 422."""
+        if scope["type"] == "http" and b"%" in scope.get("raw_path", b"") and not _is_plain(scope["raw_path"]):
+            refusal = InvalidSessionIdError("A session id is UTF-8 and has no /.")
+            await problems.problem_response(refusal)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _is_plain(raw_path: bytes) -> bool:
+    try:
+        segments = [unquote_to_bytes(segment).decode() for segment in raw_path.split(b"/")]
+    except UnicodeDecodeError:
+        return False
+    return not any("/" in segment for segment in segments)

@@ -1,0 +1,204 @@
+"""Request bodies: bytes → validated value, in one step, strictly.
+
+JSON is read as RFC 8259 has it and no further: UTF-8 without a byte order mark, no `NaN`, no key twice. What is wrong with the
+JSON is a 400, what is wrong with what it says a 422; neither repeats what was sent.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError, ValidationInfo
+from starlette.requests import ClientDisconnect, Request
+
+from progress_sse.errors import (
+    BodyTooLargeError,
+    InvalidKeyError,
+    InvalidRequestError,
+    MalformedBodyError,
+    UnsupportedMediaError,
+)
+from progress_sse.machine import Complete, Report, StepCommand
+from progress_sse.model import MAX_SAFE_INTEGER, StepDefinition
+from progress_sse.store import IdempotencyKey, ProgressStore
+from progress_sse.text import Text
+from progress_sse.workflows import Milliseconds, StepSpec, Workflows, define_steps
+
+MAX_KEY_CHARS: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How large a body, and what it asks for, may be; see the settings of these names."""
+
+    max_body_bytes: int
+    max_text_chars: int
+    max_total_steps: int
+
+    @property
+    def context(self) -> dict[str, int]:
+        """What validators need to know."""
+        return {"max_text_chars": self.max_text_chars, "max_total_steps": self.max_total_steps}
+
+
+def _within_total(value: Any, info: ValidationInfo) -> Any:
+    limit: int = info.context["max_total_steps"] if info.context else MAX_SAFE_INTEGER
+    if (value if isinstance(value, int) else len(value)) > limit:
+        raise ValueError(f"is more than {limit}")
+    return value
+
+
+StepNumber = Annotated[int, Field(strict=True, ge=1)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
+TotalSteps = Annotated[int, Field(strict=True, ge=1), AfterValidator(_within_total)]
+
+
+class UpdateBody(BaseModel):
+    """What a worker reports [contract §3]."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    action: Literal["start", "complete", "progress"]
+    step: StepNumber
+    timeout_ms: Milliseconds | None = None
+    success: StrictBool = True
+    message: Text = ""
+    error: Text = ""
+    current: Count | None = None
+    total: Count | None = None
+
+    def command(self, store: ProgressStore) -> StepCommand:
+        """Return the command that this asks for.
+
+        Raises:
+            InvalidRequestError: `progress` without `current`, or past its `total`.
+        """
+        if self.action == "start":
+            return store.start_command(self.step, self.timeout_ms)
+        if self.action == "complete":
+            return Complete(self.step, self.success, self.message, self.error)
+        if self.current is None:
+            raise InvalidRequestError("current: Field required.")
+        if self.total is not None and self.current > self.total:
+            raise InvalidRequestError("current: must not be more than total.")
+        return Report(self.step, self.current, self.total, self.message)
+
+
+class CreateBody(BaseModel):
+    """How to create a session: by a number of steps, its own steps, or a workflow; by the workflow `default` if none is given."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    total_steps: TotalSteps | None = None
+    steps: Annotated[list[Any], Field(min_length=1), AfterValidator(_within_total)] | None = None
+    workflow: Annotated[Text, Field(strict=True)] | None = None
+
+    def definitions(self, workflows: Workflows, limits: BodyLimits) -> tuple[StepDefinition, ...]:
+        """Return the step definitions of the session to be.
+
+        Raises:
+            InvalidRequestError: More than one way of creating, or a step that is not valid.
+            UnknownWorkflowError: No workflow has that name.
+        """
+        if sum(way is not None for way in (self.total_steps, self.steps, self.workflow)) > 1:
+            raise InvalidRequestError("A session is created by total_steps, by steps, or by a workflow: by one of them.")
+        if self.steps is not None:
+            return define_steps(_validated(_Steps, {"steps": self.steps}, limits).steps)
+        if self.total_steps is not None:
+            return workflows.resized(self.total_steps)
+        return workflows.named(*[self.workflow] if self.workflow is not None else [])
+
+
+class _Steps(BaseModel):
+    steps: list[StepSpec]
+
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> Body:
+    """Return the request's body as a `model`.
+
+    Raises:
+        UnsupportedMediaError: It is not declared as JSON in UTF-8.
+        BodyTooLargeError: It is larger than `max_body_bytes`.
+        MalformedBodyError: It is not JSON.
+        InvalidRequestError: It does not say what it should.
+    """
+    _check_media_type(request)
+    return _validated(model, parse_json(await _read(request, limits.max_body_bytes)), limits)
+
+
+def idempotency_key(request: Request, kind: str, body: BaseModel) -> IdempotencyKey | None:
+    """Return the request's `Idempotency-Key` with a digest of its parsed body; `None` if it has none.
+
+    Raises:
+        InvalidKeyError: It is empty, over 255 characters, not printable ASCII, or there are several.
+    """
+    keys = request.headers.getlist("idempotency-key")
+    if not keys:
+        return None
+    key = keys[0]
+    if len(keys) > 1 or not 0 < len(key) <= MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
+        raise InvalidKeyError(f"An Idempotency-Key has 1 to {MAX_KEY_CHARS} printable ASCII characters.")
+    return IdempotencyKey(key, hashlib.sha256(f"{kind} {body.model_dump_json()}".encode()).hexdigest())
+
+
+def parse_json(raw: bytes) -> Any:
+    """Return what the JSON text says.
+
+    Raises:
+        MalformedBodyError: It is not UTF-8, not JSON, has a key twice, or is nested or long past all reason.
+    """
+    try:
+        return _decoder.decode(raw.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise MalformedBodyError from None
+
+
+def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key comes twice")
+    return found
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise ValueError("not a JSON number")
+
+
+_decoder: Final = json.JSONDecoder(object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
+
+
+def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
+    try:
+        return model.model_validate(value, context=limits.context)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidRequestError(f"{field or 'body'}: {first['msg']}.") from None
+
+
+def _check_media_type(request: Request) -> None:
+    media_type, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
+    is_utf8 = all(each in ("", "charset=utf-8", 'charset="utf-8"') for each in parameters)
+    is_plain = request.headers.get("content-encoding", "identity").lower() == "identity"
+    if media_type != "application/json" or not is_utf8 or not is_plain:
+        raise UnsupportedMediaError
+
+
+async def _read(request: Request, max_body_bytes: int) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isascii() and declared.isdigit() and len(declared) < 20 and int(declared) <= max_body_bytes:
+        body = bytearray()
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_body_bytes:
+                    raise BodyTooLargeError
+        except ClientDisconnect:
+            raise MalformedBodyError from None
+        return bytes(body)
+    raise BodyTooLargeError

@@ -1,0 +1,103 @@
+"""The command line: `progress-sse serve`."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, Final, get_args
+
+import click
+import uvloop
+from pydantic.fields import FieldInfo
+
+from progress_sse.app import create_app
+from progress_sse.errors import ConfigurationError
+from progress_sse.server import BACKLOG, Server, make_config, raise_descriptor_limit
+from progress_sse.service import ProgressService
+from progress_sse.settings import ENV_PREFIX, Settings, load_settings
+
+LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("progress-sse"), prog_name="progress-sse")
+def main() -> None:
+    """Live progress of multi-step jobs, pushed to browsers by Server-Sent Events."""
+
+
+def _setting_option(name: str, field: FieldInfo) -> Callable[[Any], Any]:
+    """Return the flag of a setting; what it parses to is decided by `Settings`, as for the environment."""
+    flag = f"--{name.replace('_', '-')}"
+    default = "none" if field.default in (None, ()) else field.default
+    help_text = f"{field.description} [default: {default}; env: {ENV_PREFIX}{name.upper()}]"
+    if field.annotation is bool:
+        return click.option(flag, name, is_flag=True, default=None, help=f"{field.description}")
+    choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+    return click.option(flag, name, default=None, type=click.Choice(choices) if choices else str, help=help_text)
+
+
+def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name, field in reversed(Settings.model_fields.items()):
+        command = _setting_option(name, field)(command)
+    return command
+
+
+@main.command()
+@_setting_options
+def serve(**flags: str | bool | None) -> None:
+    """Serve progress until told to stop; every setting is a flag or an environment variable, the flag winning."""
+    logging.basicConfig(format=LOG_FORMAT, level=logging.INFO, stream=sys.stderr)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    try:
+        settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
+        settings = settings.model_copy(
+            update={"max_streams": min(settings.max_streams, raise_descriptor_limit())}
+        )
+        uvloop.run(_serve(settings))
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _serve(settings: Settings) -> None:
+    listener = _listen(settings.host, settings.port)
+    service = ProgressService(settings)
+    await service.start()
+    try:
+        server = Server(
+            make_config(create_app(settings, service=service), graceful_timeout_s=settings.graceful_timeout_s),
+            drain=service.streams.drain,
+            on_started=lambda: _greet(settings, service, listener),
+            graceful_timeout_s=settings.graceful_timeout_s,
+        )
+        await server.serve(sockets=[listener])
+    finally:
+        await service.aclose()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.") from error
+
+
+def _greet(settings: Settings, service: ProgressService, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
+    needs_token = not service.gate.is_open
+    token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if needs_token else ""
+    click.echo(
+        f"progress-sse {version('progress-sse')}\n"
+        f"  address  {url}/\n"
+        f"  store    {settings.store}\n"
+        f"  publish  {'whoever brings a publish_token' if needs_token else 'whoever reaches this address'}\n"
+        f"  read     whoever knows the id of a session\n"
+        f"\nOpen {url}/s/demo and move its bar:\n"
+        f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
+        """ -d '{"action":"start","step":1}'"""
+    )
+    sys.stdout.flush()

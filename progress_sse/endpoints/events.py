@@ -1,0 +1,87 @@
+"""Live streams: what a client asks for, where it was, and whether there is anything left to say."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from progress_sse.cursor import end_id, is_end_id, parse_cursor, position_told
+from progress_sse.endpoints.common import service_of, session_id_of
+from progress_sse.errors import InvalidRequestError, StoreUnavailableError
+from progress_sse.hub import Resume
+from progress_sse.model import Position, check_session_id
+from progress_sse.service import ProgressService
+from progress_sse.stream import StreamRequest
+
+LOOK_AHEAD_S: Final = 0.25
+"""Seconds that a returning client may wait to hear whether its session is over, before it simply gets the stream."""
+
+NO_MORE: Final = 204
+"""The status that makes an EventSource stop."""
+
+
+async def events(request: Request) -> Response:
+    """`GET /api/progress/{session_id}/events`: one session."""
+    service = service_of(request)
+    session_id = session_id_of(request)
+    position = Position.parse(_last_event_id(request))
+    if position is None:
+        return service.streams.respond(StreamRequest({session_id: None}, False, _wants_events(request)))
+    if await _completed(service, [session_id]) == {session_id: position}:
+        return Response(status_code=NO_MORE)
+    resume: Resume = lambda _current: position  # noqa: E731  # a def would have to carry types that say less
+    return service.streams.respond(StreamRequest({session_id: resume}, False, _wants_events(request)))
+
+
+async def combined_events(request: Request) -> Response:
+    """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream."""
+    service = service_of(request)
+    session_ids = _session_ids(request, service.settings.max_sessions_per_stream)
+    last_event_id = _last_event_id(request)
+    if is_end_id(last_event_id):
+        completed = await _completed(service, session_ids)
+        if completed is not None and end_id(completed) == last_event_id:
+            return Response(status_code=NO_MORE)
+    resumes = {session_id: _resume_from(last_event_id, session_id) for session_id in session_ids}
+    return service.streams.respond(StreamRequest(resumes, True, _wants_events(request)))
+
+
+def _last_event_id(request: Request) -> str:
+    """Return what the browser sends by itself or, failing that, what a client that cannot set headers puts in the query."""
+    headers = [value for value in request.headers.getlist("last-event-id") if value]
+    return headers[0] if headers else request.query_params.get("last_event_id", "")
+
+
+def _wants_events(request: Request) -> bool:
+    return request.query_params.get("heartbeat") == "event"
+
+
+def _session_ids(request: Request, most: int) -> list[str]:
+    session_ids = list(dict.fromkeys(request.query_params.getlist("session_id")))
+    if not 1 <= len(session_ids) <= most:
+        raise InvalidRequestError(f"session_id must be given 1 to {most} times.")
+    return [check_session_id(session_id) for session_id in session_ids]
+
+
+def _resume_from(last_event_id: str, session_id: str) -> Resume | None:
+    told = parse_cursor(last_event_id)
+    if told is None:
+        return None
+    return lambda current: position_told(told, session_id, current)
+
+
+async def _completed(service: ProgressService, session_ids: Sequence[str]) -> dict[str, Position] | None:
+    """Return where the sessions are, if all of them are completed and the store says so soon enough."""
+    try:
+        async with asyncio.timeout(LOOK_AHEAD_S):
+            records = {session_id: await service.store.load(session_id) for session_id in session_ids}
+    except (StoreUnavailableError, TimeoutError):
+        return None
+    positions = {
+        session_id: record.position
+        for session_id, record in records.items()
+        if record is not None and record.status == "completed"
+    }
+    return positions if len(positions) == len(records) else None

@@ -1,0 +1,57 @@
+"""The page and the browser files, from the wheel as well as from a checkout."""
+
+import os
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from progress_sse.endpoints.common import service_of
+
+_PACKAGE: Final = Path(__file__).parent.parent
+WEB: Final = next(folder for folder in (_PACKAGE / "web", _PACKAGE.parent / "web") if folder.is_dir())
+
+PUBLIC_FILES: Final = frozenset({"index.js", "page.js", "progress.css", "tracker.js", "wire.d.ts"})
+"""What is served from the folder; in a checkout, tests and tools lie beside it."""
+
+PAGE_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; "
+    "form-action 'none'; frame-ancestors 'self'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+
+
+async def page(request: Request) -> Response:
+    """`GET /` and `GET /s/{session_id}`: the page; its script finds the session in the address."""
+    prefix = escape(request.scope.get("root_path", ""), quote=True)
+    publish = "open" if service_of(request).gate.is_open else "token"
+    html = (
+        (WEB / "index.html")
+        .read_text("utf-8")
+        .replace('<base href="/">', f'<base href="{prefix}/">')
+        .replace('name="progress-publish" content="open"', f'name="progress-publish" content="{publish}"')
+    )
+    return Response(html, media_type="text/html", headers=PAGE_HEADERS)
+
+
+class BrowserFiles(StaticFiles):
+    """Serves the public files of the folder and nothing else of it."""
+
+    def __init__(self) -> None:
+        """Serve from `WEB`."""
+        super().__init__(directory=WEB)
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Find a public file."""
+        return super().lookup_path(path) if path in PUBLIC_FILES else ("", None)
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return a file that browsers take for what it says it is, and ask for again each time (304 as a rule)."""
+        response = super().file_response(*args, **kwargs)
+        response.headers.update({"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"})
+        return response

@@ -1,0 +1,45 @@
+"""Error → `application/problem+json` [RFC 9457], the only place where that happens."""
+
+from http import HTTPStatus
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from progress_sse import wire
+from progress_sse.errors import InternalError, MethodNotAllowedError, PathNotFoundError, ProblemError
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+def problem_response(error: ProblemError) -> Response:
+    """Return the answer that tells a client of an error."""
+    body = {
+        "type": f"/problems/{error.problem}",
+        "title": error.title,
+        "status": error.status,
+        "detail": str(error),
+        "success": False,
+    }
+    return Response(wire.encode_json(body), error.status, error.headers, MEDIA_TYPE)
+
+
+async def answer_problem(_request: Request, error: Exception) -> Response:
+    """Answer an error of ours."""
+    assert isinstance(error, ProblemError)
+    return problem_response(error)
+
+
+async def answer_http_exception(_request: Request, error: Exception) -> Response:
+    """Answer what the router raises: no such path, or not by this method."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = sorted((error.headers or {})["Allow"].split(", "))
+        return problem_response(MethodNotAllowedError(headers={"Allow": ", ".join(allowed)}))
+    return problem_response(PathNotFoundError())
+
+
+async def answer_unforeseen(_request: Request, _error: Exception) -> Response:
+    """Answer a fault of ours, without its text; Starlette raises it again, for the log."""
+    return problem_response(InternalError())

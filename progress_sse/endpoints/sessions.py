@@ -1,0 +1,117 @@
+"""Sessions as a whole: create, delete, list."""
+
+import base64
+import json
+import secrets
+from typing import Final, get_args
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from progress_sse import machine
+from progress_sse.bodies import CreateBody, idempotency_key, read_body
+from progress_sse.endpoints.common import service_of, session_id_of, session_response
+from progress_sse.endpoints.common import JSON
+from progress_sse.errors import InvalidRequestError
+from progress_sse.machine import Create
+from progress_sse.model import Position, SessionStatus
+from progress_sse.record import Cursor, Head, Record
+from progress_sse.store import Applied
+
+SESSION_ID_BYTES: Final = 16
+DEFAULT_LIMIT: Final = 100
+MAX_LIMIT: Final = 1000
+
+
+async def create(request: Request) -> Response:
+    """`PUT /api/progress/{session_id}`: 201, or 200 where `?replace=true` let an earlier one give way."""
+    service = service_of(request)
+    service.gate.check(request)
+    session_id = session_id_of(request)
+    body = await read_body(request, CreateBody, service.body_limits)
+    key = idempotency_key(request, "create", body)
+    definitions = body.definitions(service.store.workflows, service.body_limits)
+    applied = await service.store.apply(session_id, Create(definitions, _wants_replacement(request)), key)
+    return session_response(session_id, _as_created(applied), 200 if applied.verb == "replaced" else 201)
+
+
+async def create_unnamed(request: Request) -> Response:
+    """`POST /api/progress`: the same under an id that nobody can guess."""
+    service = service_of(request)
+    service.gate.check(request)
+    body = await read_body(request, CreateBody, service.body_limits)
+    session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
+    definitions = body.definitions(service.store.workflows, service.body_limits)
+    applied = await service.store.apply(session_id, Create(definitions, replace=False))
+    location = request.url.path.rstrip("/") + "/" + quote(session_id)
+    return session_response(session_id, applied.record, 201, {"Location": location})
+
+
+async def delete(request: Request) -> Response:
+    """`DELETE /api/progress/{session_id}`: 204."""
+    service = service_of(request)
+    service.gate.check(request)
+    await service.store.delete_session(session_id_of(request))
+    return Response(status_code=204)
+
+
+async def list_sessions(request: Request) -> Response:
+    """`GET /api/progress`: a page of sessions, newest first, for operators."""
+    service = service_of(request)
+    service.gate.check(request)
+    limit = _limit(request)
+    heads = await service.store.backend.list_heads(_status(request), limit + 1, _after(request))
+    shown = heads[:limit]
+    more = _cursor_text(shown[-1]) if len(heads) > limit else None
+    body = b'{"sessions":[%b],"next":%b}' % (b",".join(head.listed for head in shown), json.dumps(more).encode())
+    return Response(body, media_type=JSON, headers={"Cache-Control": "no-store"})
+
+
+def _as_created(applied: Applied) -> Record:
+    """Return the session as it was when it was created: a retried PUT gets its first answer, whatever has happened since."""
+    assert applied.record is not None
+    fresh = machine.with_nothing_started(applied.record.session)
+    return Record(fresh, Position(applied.record.position.epoch, 0))
+
+
+def _wants_replacement(request: Request) -> bool:
+    wanted = request.query_params.get("replace", "false")
+    if wanted not in ("true", "false"):
+        raise InvalidRequestError("replace must be true or false.")
+    return wanted == "true"
+
+
+def _status(request: Request) -> SessionStatus | None:
+    wanted = request.query_params.get("status")
+    for status in get_args(SessionStatus):
+        if status == wanted:
+            return status  # type: ignore[no-any-return]  # get_args forgets what SessionStatus is
+    if wanted is not None:
+        raise InvalidRequestError(f"status must be one of {', '.join(get_args(SessionStatus))}.")
+    return None
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
+    if text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_LIMIT:
+        return int(text)
+    raise InvalidRequestError(f"limit must be a number from 1 to {MAX_LIMIT}.")
+
+
+def _cursor_text(head: Head) -> str:
+    return base64.urlsafe_b64encode(f"{head.created_at} {head.session_id}".encode()).decode().rstrip("=")
+
+
+def _after(request: Request) -> Cursor | None:
+    text = request.query_params.get("after")
+    if text is None:
+        return None
+    try:
+        decoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        decoded = ""
+    created_at, space, session_id = decoded.partition(" ")
+    if not space:
+        raise InvalidRequestError("after must be the next of an earlier page.")
+    return Cursor(created_at, session_id)

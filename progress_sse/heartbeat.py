@@ -1,0 +1,59 @@
+"""One timer for the heartbeats of all streams.
+
+Each stream sits in one of a few buckets, and one bucket beats per tick: every stream beats once per interval, and never
+all of them in the same turn of the loop.
+"""
+
+from collections.abc import Callable
+from itertools import count
+from typing import Final, TypeAlias
+
+from progress_sse import sse, wire
+from progress_sse.clock import Clock
+from progress_sse.hub import Message
+from progress_sse.machine import timestamp
+
+MAX_BUCKETS: Final = 32
+MIN_TICK_S: Final = 0.05
+
+Beat: TypeAlias = Callable[[], None]
+
+_comment: Final = sse.encode_comment("heartbeat")
+COMMENT: Final = Message(None, _comment, _comment)
+"""The heartbeat that no EventSource shows."""
+
+
+class Heartbeat:
+    """Calls every registered `Beat` once per interval."""
+
+    def __init__(self, interval_s: float, clock: Clock) -> None:
+        """Beat every `interval_s` seconds."""
+        self.interval_s = interval_s
+        self._clock = clock
+        self._buckets: list[dict[Beat, None]] = [
+            {} for _ in range(max(1, min(MAX_BUCKETS, int(interval_s / MIN_TICK_S))))
+        ]
+        self._next = count()
+
+    def add(self, beat: Beat) -> Callable[[], None]:
+        """Beat with the others from now on; returns what takes it back."""
+        bucket = self._buckets[next(self._next) % len(self._buckets)]
+        bucket[beat] = None
+        return lambda: bucket.pop(beat, None)
+
+    def event(self) -> Message:
+        """Return the heartbeat that an EventSource does show; it has no id, so it moves nobody."""
+        data = {"now": timestamp(self._clock.now()), "interval_ms": round(self.interval_s * 1000)}
+        frame = sse.encode_event("heartbeat", wire.encode_json(data))
+        return Message(None, frame, frame)
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        tick_s = self.interval_s / len(self._buckets)
+        due = self._clock.monotonic()
+        while True:
+            for bucket in self._buckets:
+                due = max(due + tick_s, self._clock.monotonic())
+                await self._clock.sleep(due - self._clock.monotonic())
+                for beat in tuple(bucket):
+                    beat()

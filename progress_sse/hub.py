@@ -1,0 +1,392 @@
+"""Hands each change of a session to whoever reads it here.
+
+A session with readers has one `Channel`: the session as last heard of, the newest transitions, and its readers. A reader
+is a `Subscription`: a bounded queue over one session or several. The rules:
+
+* **Replay and live meet in one place**, `Hub.join`. The channel listens before it looks. What a reader missed is worked out
+  from the channel and, further back, from the store; and between that and the reader's place among
+  the readers nothing is awaited. So there is no gap and no repeat, by construction.
+* **A channel trusts numbers, not deliveries.** A notice that does not follow on what it has is a gap, and a gap is bridged by a
+  snapshot. A transition that it already has is dropped.
+* **A queue has a bound, and overflow has a name.** A reader that falls behind is *lagging*: its queue is dropped, and what it gets next
+  is one snapshot of how things are when it is ready for it.
+* **A channel without readers is gone**, with everything it held.
+
+What must not go in here: bytes on a socket (``stream``), rules (``machine``), storage (``backends``).
+"""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, TypeAlias
+
+from progress_sse import machine, sse, wire
+from progress_sse.backends.base import Backend
+from progress_sse.model import Position
+from progress_sse.record import Entry, Notice, Record
+
+logger = logging.getLogger(__name__)
+
+MAX_QUEUED_MESSAGES: Final = 1024
+"""Messages that may wait for one reader before it counts as lagging."""
+
+MAX_QUEUED_BYTES: Final = 262_144
+"""Bytes of frames that may wait for one reader before it counts as lagging; a single larger frame still passes."""
+
+MAX_TAIL_MESSAGES: Final = 128
+"""Newest transitions that a channel keeps at hand, so that a short absence costs the store nothing."""
+
+Resume: TypeAlias = Callable[[Position], Position | None]
+"""Given where a session is, tells where a returning reader was; `None` where it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An event, encoded once for all its readers.
+
+    Attributes:
+        position: Where a reader is once it has this; `None` for a heartbeat, which moves nobody.
+        frame: The bytes for a reader of this one session.
+        unnumbered: The same without the `id` field, for a stream with ids of its own.
+    """
+
+    position: Position | None
+    frame: bytes
+    unnumbered: bytes
+
+    @classmethod
+    def numbered(cls, position: Position, unnumbered: bytes) -> "Message":
+        """Return the message with its position as id."""
+        return cls(position, sse.encode_id_field(str(position)) + unnumbered, unnumbered)
+
+
+class Channel:
+    """One session, as the readers in this process see it."""
+
+    def __init__(self, session_id: str, backend: Backend, retry_ms: int) -> None:
+        """Start without knowing the session; `open` looks it up."""
+        self.session_id = session_id
+        self.record: Record | None = None
+        self.position = _new_absence()
+        self.members: dict[Member, None] = {}
+        self.users = 0
+        self._backend = backend
+        self._retry_ms = retry_ms
+        self._tail: deque[Message] = deque(maxlen=MAX_TAIL_MESSAGES)
+        self._snapshot: Message | None = None
+        self._notices = 0
+        self._opening: asyncio.Task[None] | None = None
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the session is completed, as far as is known."""
+        return self.record is not None and self.record.status == "completed"
+
+    async def open(self) -> None:
+        """Listen, then look. Whoever comes while that is under way waits for the same answer."""
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+        await asyncio.shield(self._opening)
+
+    async def _open(self) -> None:
+        await self._backend.listen(self.session_id, self.hear)
+        await self.refresh()
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._opening is not None:
+            self._opening.cancel()
+        self._backend.unlisten(self.session_id, self.hear)
+
+    async def refresh(self) -> None:
+        """Ask the store how the session is; what is heard meanwhile is newer than the answer."""
+        before = self._notices
+        record = await self._backend.load(self.session_id)
+        if self._notices == before:
+            self.hear(Notice(self.session_id, record))
+
+    def hear(self, notice: Notice) -> None:
+        """Take in a change and hand it to the readers."""
+        self._notices += 1
+        record = notice.record
+        if record is None:
+            if self.record is not None:
+                self._turn_to(None)
+        elif notice.is_fresh and record.position.epoch != self.position.epoch:
+            self._turn_to(Record(machine.with_nothing_started(record.session), Position(record.position.epoch, 0)))
+            self._follow(record, notice.entries)
+        elif record.position.epoch != self.position.epoch:
+            self._turn_to(record)
+        else:
+            self._follow(record, notice.entries)
+
+    def _follow(self, record: Record, entries: Sequence[Entry]) -> None:
+        missing = record.position.n - self.position.n
+        if missing <= 0:
+            return
+        if missing > len(entries):
+            self._turn_to(record)
+            return
+        self.record, self.position, self._snapshot = record, record.position, None
+        for entry in entries[-missing:]:
+            message = self._step(entry)
+            self._tail.append(message)
+            for member in self.members:
+                member.subscription.offer(member, message)
+
+    def _turn_to(self, record: Record | None) -> None:
+        self.record, self._snapshot = record, None
+        self.position = record.position if record else _new_absence()
+        self._tail.clear()
+        if self.members:
+            snapshot = self.snapshot()
+            for member in self.members:
+                member.subscription.offer(member, snapshot)
+
+    def snapshot(self) -> Message:
+        """Return the session as it is, as an event."""
+        if self._snapshot is None:
+            body = self.record.body if self.record else wire.encode_absent(self.session_id)
+            self._snapshot = Message.numbered(
+                self.position, sse.encode_event("snapshot", body, retry_ms=self._retry_ms)
+            )
+        return self._snapshot
+
+    def _step(self, entry: Entry) -> Message:
+        return Message.numbered(Position(self.position.epoch, entry.n), sse.encode_event("step", entry.data))
+
+    def has_passed(self, position: Position) -> bool:
+        """Whether the position lies in this life of the session, and not ahead of what is known."""
+        return position.epoch == self.position.epoch and position.n <= self.position.n
+
+    def since(self, position: Position) -> list[Message] | None:
+        """Return what came after the position, as far as it is at hand; `None` if it is not."""
+        if position.is_absent and self.record is None:
+            return []
+        if not self.has_passed(position):
+            return None
+        missing = self.position.n - position.n
+        if missing > len(self._tail):
+            return None
+        return list(islice(self._tail, len(self._tail) - missing, None))
+
+    def stitched(self, position: Position, entries: Sequence[Entry]) -> list[Message] | None:
+        """Return what came after the position, from what the store had at some moment and what came in since."""
+        if not self.has_passed(position):
+            return None
+        replayed = [self._step(entry) for entry in entries if entry.n <= self.position.n]
+        newest = self.since(Position(position.epoch, position.n + len(replayed)))
+        return None if newest is None else replayed + newest
+
+
+@dataclass(eq=False, slots=True)
+class Member:
+    """A reader's seat in a channel."""
+
+    subscription: "Subscription"
+    channel: Channel
+
+
+Delivery: TypeAlias = tuple[Member | None, Message]
+"""A message for a reader, and the seat that it came through (`None` for a heartbeat)."""
+
+
+class Subscription:
+    """One reader of one session or several: what waits for it, bounded.
+
+    Reading is `receive` in a loop until it returns `None`; `close` may be called at any time, from either side.
+    """
+
+    def __init__(self, hub: "Hub", session_ids: Sequence[str]) -> None:
+        """Wait for nothing yet; `Hub.join` takes a seat at each session."""
+        self._hub = hub
+        self._session_ids = tuple(session_ids)
+        self._members: dict[str, Member] = {}
+        self._backlog: list[Delivery] = []
+        self._queue: asyncio.Queue[Delivery | None] = asyncio.Queue(MAX_QUEUED_MESSAGES)
+        self._queued_bytes = 0
+        self._lagging: dict[Member, None] = {}
+        self._is_closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more will come."""
+        return self._is_closed
+
+    @property
+    def positions(self) -> dict[str, Position]:
+        """Where each session is that has a seat."""
+        return {session_id: member.channel.position for session_id, member in self._members.items()}
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every session is completed and all of it has been received."""
+        return (
+            len(self._members) == len(self._session_ids)
+            and not self._has_waiting
+            and all(member.channel.is_completed for member in self._members.values())
+        )
+
+    @property
+    def _has_waiting(self) -> bool:
+        return bool(self._backlog or self._lagging or not self._queue.empty())
+
+    async def receive(self) -> list[Delivery] | None:
+        """Wait until there is something, and return all of it in order; `None` once the subscription is closed."""
+        if self._is_closed:
+            return None
+        queued: list[Delivery] = []
+        if not (self._backlog or self._lagging):
+            first = await self._queue.get()
+            queued += [first] if first is not None else []
+        return None if self.is_closed else self._take(queued)
+
+    def _take(self, queued: list[Delivery]) -> list[Delivery]:
+        queued += self._emptied_queue()
+        caught_up: list[Delivery] = [(member, member.channel.snapshot()) for member in self._lagging]
+        self._lagging.clear()
+        backlog, self._backlog = self._backlog, []
+        return backlog + caught_up + queued
+
+    def _emptied_queue(self) -> list[Delivery]:
+        taken: list[Delivery] = []
+        while not self._queue.empty():
+            delivery = self._queue.get_nowait()
+            if delivery is not None:
+                taken.append(delivery)
+        self._queued_bytes = 0
+        return taken
+
+    def offer(self, member: Member, message: Message) -> None:
+        """Queue a message, or note that the reader has fallen behind."""
+        if member in self._lagging:
+            return
+        if self._has_room_for(message):
+            self._queue.put_nowait((member, message))
+            self._queued_bytes += len(message.frame)
+        else:
+            self._fall_behind(member)
+
+    def _has_room_for(self, message: Message) -> bool:
+        if self._queued_bytes and self._queued_bytes + len(message.frame) > MAX_QUEUED_BYTES:
+            return False
+        return not self._queue.full()
+
+    def _fall_behind(self, member: Member) -> None:
+        dropped = self._emptied_queue()
+        self._lagging.update(dict.fromkeys(seat for seat, _ in dropped if seat is not None))
+        self._lagging[member] = None
+        self._queue.put_nowait(None)
+        self._hub.resyncs += 1
+        logger.debug("a reader fell behind by %d messages and gets a snapshot", len(dropped) + 1)
+
+    def beat(self, message: Message) -> None:
+        """Queue a heartbeat, unless something is waiting: that says as much."""
+        if not self._has_waiting:
+            self._queue.put_nowait((None, message))
+
+    def attach(self, member: Member, missed: Sequence[Message]) -> None:
+        """Take a seat, with what was missed as the first to be received."""
+        self._members[member.channel.session_id] = member
+        member.channel.members[member] = None
+        self._backlog += [(member, message) for message in missed]
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._queue.empty():
+            self._queue.put_nowait(None)
+
+    def close(self) -> None:
+        """Give up every seat; a waiting `receive` returns `None`. Closing twice is no error."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for member in self._members.values():
+            del member.channel.members[member]
+            self._hub.release(member.channel)
+        self._members.clear()
+        self._backlog.clear()
+        self._lagging.clear()
+        self._emptied_queue()
+        self._wake()
+
+
+class Hub:
+    """The channels of this process.
+
+    Attributes:
+        resyncs: How often a reader fell behind and got a snapshot in place of transitions.
+    """
+
+    def __init__(self, backend: Backend, *, retry_ms: int) -> None:
+        """Serve readers from `backend`; each snapshot tells them to wait `retry_ms` before they reconnect."""
+        self.resyncs = 0
+        self._backend = backend
+        self._retry_ms = retry_ms
+        self._channels: dict[str, Channel] = {}
+
+    @property
+    def channel_count(self) -> int:
+        """How many sessions have readers here."""
+        return len(self._channels)
+
+    async def join(self, subscription: Subscription, session_id: str, resume: Resume | None = None) -> None:
+        """Seat a reader at a session: first what it missed or a snapshot, then every change, in order.
+
+        Args:
+            subscription: The reader.
+            session_id: The session; it need not exist.
+            resume: Tells where the reader was; `None` for one that comes afresh.
+
+        Raises:
+            StoreUnavailableError: The store does not answer; nothing was changed, and joining may be tried again.
+        """
+        channel = self._acquire(session_id)
+        try:
+            await channel.open()
+            missed = await self._missed(channel, resume)
+        except BaseException:
+            self.release(channel)
+            raise
+        if subscription.is_closed:
+            self.release(channel)
+        else:
+            subscription.attach(Member(subscription, channel), missed)
+
+    async def _missed(self, channel: Channel, resume: Resume | None) -> list[Message]:
+        if resume is None:
+            return [channel.snapshot()]
+        position = resume(channel.position)
+        if position is None or not channel.has_passed(position):
+            # The id is news to this process: the store may know more.
+            await channel.refresh()
+            position = resume(channel.position)
+        if position is None:
+            return [channel.snapshot()]
+        missed = channel.since(position)
+        if missed is None and channel.has_passed(position):
+            entries = await self._backend.replay(channel.session_id, position)
+            missed = None if entries is None else channel.stitched(position, entries)
+        return [channel.snapshot()] if missed is None else missed
+
+    def _acquire(self, session_id: str) -> Channel:
+        channel = self._channels.get(session_id)
+        if channel is None:
+            channel = self._channels[session_id] = Channel(session_id, self._backend, self._retry_ms)
+        channel.users += 1
+        return channel
+
+    def release(self, channel: Channel) -> None:
+        """Give up one use of a channel; the last one closes it."""
+        channel.users -= 1
+        if channel.users == 0:
+            del self._channels[channel.session_id]
+            channel.close()
+
+
+def _new_absence() -> Position:
+    return Position.absent(secrets.token_hex(4))

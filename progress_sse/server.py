@@ -1,0 +1,113 @@
+"""Uvicorn, with streams that end when it goes down.
+
+Uvicorn waits for open connections before it runs the application's shutdown, so a stream that waited for that would never end.
+Here the drain comes first, and what has not ended by the graceful timeout is dropped.
+"""
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import HANDLED_SIGNALS
+
+from progress_sse.transport import extension
+
+RESERVED_DESCRIPTORS: Final = 64
+"""Descriptors that are kept for polls, workers and files when streams take all others."""
+
+BACKLOG: Final = 2048
+HARD_STOP_S: Final = 1.0
+"""Seconds that uvicorn gets to notice that everything was dropped."""
+
+
+class Protocol(HttpToolsProtocol):
+    """Lets the application drop a connection; see ``transport``."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = extension(self.transport.abort)
+
+
+class Server(uvicorn.Server):
+    """Drains on the first SIGTERM or SIGINT and ends with exit code 0; ends at once on the second."""
+
+    def __init__(
+        self, config: uvicorn.Config, *, drain: Callable[[], None], on_started: Callable[[], None], graceful_timeout_s: float
+    ) -> None:
+        """Call `on_started` once connections are accepted; call `drain` when going down and wait `graceful_timeout_s` seconds."""
+        super().__init__(config)
+        self._drain = drain
+        self._on_started = on_started
+        self._graceful_timeout_s = graceful_timeout_s
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections."""
+        await super().startup(sockets=sockets)
+        self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, end the streams, wait for the rest, drop what is left."""
+        for server in self.servers:
+            server.close()
+        self._drain()
+        dropping = asyncio.get_running_loop().call_later(self._graceful_timeout_s, self._drop_all)
+        try:
+            await super().shutdown(sockets=sockets)
+        finally:
+            dropping.cancel()
+
+    def _drop_all(self) -> None:
+        for connection in tuple(self.server_state.connections):
+            connection.transport.abort()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals ourselves; uvicorn would raise them again at the end, and the exit code would not be 0."""
+        before = {each: signal.signal(each, self.handle_exit) for each in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Go down; at once, if told a second time. What was acknowledged is durable by then."""
+        if self.should_exit:
+            signal.signal(sig, signal.SIG_DFL)
+            os.kill(os.getpid(), sig)
+        self.should_exit = True
+
+
+def make_config(app: Any, *, graceful_timeout_s: float) -> uvicorn.Config:
+    """Return how we run uvicorn: quiet, without its access log (it shows query strings) and without saying which server it is."""
+    return uvicorn.Config(
+        app,
+        http=Protocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=graceful_timeout_s + HARD_STOP_S,  # type: ignore[arg-type]  # any number of seconds will do
+    )
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the limit of open descriptors as far as it goes, and return how many streams that leaves room for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return max(1, soft - RESERVED_DESCRIPTORS)

@@ -1,0 +1,120 @@
+"""Everything that a running server consists of, put together from its settings."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Final
+
+from progress_sse.auth import PublishGate
+from progress_sse.backends.base import Backend
+from progress_sse.backends.memory import MemoryBackend
+from progress_sse.backends.sqlite import SqliteBackend
+from progress_sse.bodies import BodyLimits
+from progress_sse.clock import Clock, SystemClock
+from progress_sse.errors import ConfigurationError, ProblemError
+from progress_sse.heartbeat import Heartbeat
+from progress_sse.hub import Hub
+from progress_sse.record import StorageLimits
+from progress_sse.settings import Settings
+from progress_sse.store import ProgressStore
+from progress_sse.stream import Streams
+from progress_sse.workflows import Workflows, load_workflows
+
+logger = logging.getLogger(__name__)
+
+MEMORY_URL: Final = "memory://"
+SQLITE_PREFIX: Final = "sqlite:///"
+REDIS_PREFIXES: Final = ("redis://", "rediss://")
+
+
+class ProgressService:
+    """A store, its readers, and what runs beside them.
+
+    Attributes:
+        settings: What it was made from.
+        store: The contract's operations.
+        streams: The live streams.
+        gate: Who may publish.
+        body_limits: How large requests may be.
+    """
+
+    def __init__(self, settings: Settings, *, backend: Backend | None = None, clock: Clock | None = None) -> None:
+        """Put the parts together; nothing is opened yet.
+
+        Raises:
+            ConfigurationError: The settings do not go together.
+        """
+        clock = clock or SystemClock()
+        self.settings = settings
+        self.body_limits = BodyLimits(settings.max_body_bytes, settings.max_text_chars, settings.max_total_steps)
+        self.gate = PublishGate([token.get_secret_value() for token in settings.publish_token])
+        backend = backend or make_backend(settings)
+        self.store = ProgressStore(backend, workflows=_workflows(settings), clock=clock)
+        self._heartbeat = Heartbeat(settings.heartbeat_s, clock)
+        self.streams = Streams(
+            Hub(backend, retry_ms=settings.retry_ms),
+            self._heartbeat,
+            clock,
+            retry_ms=settings.retry_ms,
+            send_timeout_s=settings.send_timeout_s,
+            max_streams=settings.max_streams,
+        )
+        self._clock = clock
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the store, and begin to beat and to clean up.
+
+        Raises:
+            StoreRefusedError: The store cannot be used as it is.
+        """
+        await self.store.open()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._heartbeat.run()), loop.create_task(self._clean_up())]
+
+    async def aclose(self) -> None:
+        """Stop what runs, finish what was accepted, close the store."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.store.aclose()
+
+    async def _clean_up(self) -> None:
+        while True:
+            await self._clock.sleep(self.settings.cleanup_interval_s)
+            try:
+                removed = await self.store.cleanup_old_sessions(self.settings.max_age_hours)
+            except ProblemError as error:
+                logger.warning("clean-up failed and will be tried again: %s", error)
+            else:
+                if removed:
+                    logger.info("clean-up removed %d sessions", removed)
+
+
+def make_backend(settings: Settings) -> Backend:
+    """Return the backend that the setting `store` names, not yet opened.
+
+    Raises:
+        ConfigurationError: There is none for it, or it does not fit the other settings.
+    """
+    limits = StorageLimits(settings.history, settings.history_bytes, settings.max_sessions)
+    url = settings.store
+    if url.startswith(REDIS_PREFIXES):
+        raise ConfigurationError("A Redis store is not available in this version.")
+    if settings.workers > 1:
+        raise ConfigurationError(
+            f"{url.partition('://')[0]} is a store of one process, so --workers must be 1."
+        )
+    if url == MEMORY_URL:
+        return MemoryBackend(limits)
+    if url.startswith(SQLITE_PREFIX) and len(url) > len(SQLITE_PREFIX):
+        return SqliteBackend(Path(url.removeprefix(SQLITE_PREFIX)), limits)
+    raise ConfigurationError("store must be memory:// or sqlite:///PATH.")
+
+
+def _workflows(settings: Settings) -> Workflows:
+    if settings.steps_file is None:
+        return Workflows()
+    return load_workflows(
+        settings.steps_file, max_total_steps=settings.max_total_steps, max_text_chars=settings.max_text_chars
+    )

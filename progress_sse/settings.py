@@ -1,0 +1,90 @@
+"""Every setting, once: its name, unit, default and meaning. Flags and environment variables are made from this."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from progress_sse.errors import ConfigurationError
+
+ENV_PREFIX = "PROGRESS_SSE_"
+
+
+def _split(value: object) -> object:
+    return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """How a server runs [contract §4]. Keyword arguments win over the environment, which wins over the defaults."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    store: str = Field(
+        "sqlite:///progress.db",
+        description="Where sessions are kept: memory://, or sqlite:///PATH (a fourth slash for an absolute one).",
+    )
+    heartbeat_s: float = Field(15, gt=0, description="Seconds between two heartbeats of a stream.")
+    retry_ms: int = Field(2000, ge=0, description="Milliseconds that a browser waits before it reconnects.")
+    send_timeout_s: float = Field(30, gt=0, description="Seconds after which a reader that takes nothing is cut off.")
+    graceful_timeout_s: float = Field(5, ge=0, description="Seconds that a shutdown waits for what is under way.")
+    max_age_hours: float = Field(24, gt=0, description="Hours after which a session may be cleaned up.")
+    cleanup_interval_s: float = Field(600, gt=0, description="Seconds between two clean-ups.")
+    steps_file: Path | None = Field(None, description="TOML or JSON file with step definitions.")
+    history: int = Field(1000, ge=0, description="Transitions kept per session.")
+    history_bytes: int = Field(262_144, ge=0, description="Bytes of transitions kept per session.")
+    max_total_steps: int = Field(1000, ge=1, description="Steps that a session may have.")
+    max_sessions: int = Field(100_000, ge=1, description="Sessions that may exist; one more is answered with 507.")
+    max_streams: int = Field(10_000, ge=1, description="Streams that may be open; never more than descriptors allow.")
+    max_sessions_per_stream: int = Field(20, ge=1, description="Sessions that one stream may follow.")
+    max_body_bytes: int = Field(262_144, ge=1, description="Bytes that the body of a request may have.")
+    max_text_chars: int = Field(8192, ge=1, description="Characters that a message, an error or a name may have.")
+    allow_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="Origins, by comma, whose pages may read from here."
+    )
+    publish_token: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="Bearer tokens, by comma, one of which a worker must send."
+    )
+    read: Literal["open", "token"] = Field("open", description="Who may read: whoever knows a session's id, or bearers of a token.")
+    insecure: bool = Field(False, description="Let anybody publish on an address that is not loopback.")
+    workers: int = Field(1, ge=1, description="Processes to run.")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def load_settings(**given: Any) -> Settings:
+    """Return the settings.
+
+    Raises:
+        ConfigurationError: A value does not fit; the text names the setting and never its value.
+    """
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise ConfigurationError(f"{name.removeprefix(ENV_PREFIX.lower())}: {first['msg']}.") from None
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    if settings.read == "token":
+        raise ConfigurationError("read=token is not available in this version; whoever knows a session's id can read it.")
+    if not settings.is_loopback and not settings.publish_token and not settings.insecure:
+        raise ConfigurationError(
+            f"{settings.host} can be reached from other machines, so workers need a token: set PROGRESS_SSE_PUBLISH_TOKEN, "
+            'for instance to the output of  python3 -c "import secrets; print(secrets.token_urlsafe())"  '
+            "(or let anybody publish with --insecure)."
+        )
