@@ -1,0 +1,238 @@
+"""The README tells the truth: its commands and programs run here as they stand there, but for the port."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import anyio
+import httpx
+import pytest
+from playwright.async_api import async_playwright, expect
+
+from progress_sse.settings import Settings
+from tests.conftest import Serve
+from tests.harness.http1 import HOST, free_port
+from tests.harness.rawsse import RawStream
+from tests.harness.serving import Server, Worker
+from tests.live.conftest import CHROMIUM, FLAGS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+ADDRESS = "http://127.0.0.1:8000"
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, and its text without the fence."""
+
+    language: str
+    text: str
+
+
+BLOCKS = [Block(*match) for match in re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
+
+
+def blocks(language: str) -> list[str]:
+    """The text of each block of one language."""
+    return [block.text for block in BLOCKS if block.language == language]
+
+
+def the_block(language: str) -> str:
+    """The text of the only block of a language."""
+    [text] = blocks(language)
+    return text
+
+
+def table(header: str) -> list[list[str]]:
+    """The rows of the table whose header begins like this, each cell without its backticks."""
+    [body] = re.findall(rf"^\| {header} \|.*\n\| ---.*\n((?:\|.*\n)+)", README, re.MULTILINE)
+    return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in body.splitlines()]
+
+
+CURL = [
+    (block.text, answer.text)
+    for block, answer in itertools.pairwise(BLOCKS)
+    if block.language == "sh" and "curl" in block.text
+]
+"""Each block of curl commands, and the block after it: what they print."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all curl commands, which build on each other."""
+    with Server(tmp_path_factory.mktemp("readme")) as server:
+        yield server
+
+
+def test_every_block_is_of_a_kind_that_is_tested_here() -> None:
+    """A block in a new language needs a test of its own."""
+    assert {block.language for block in BLOCKS} == {"sh", "json", "text", "html", "python", "toml", "nginx"}
+    answers = [answer for _, answer in CURL]
+    assert answers == [block.text for block in BLOCKS if block.language in {"json", "text"}]
+
+
+@pytest.mark.parametrize(("commands", "printed"), CURL)
+def test_curl_commands_print_what_the_readme_says(server: Server, commands: str, printed: str) -> None:
+    """To the letter, where no … stands for the rest, and each answer on a line of its own."""
+    assert commands.count(ADDRESS) == 1, "the test would talk to somebody else's server"
+    script = commands.replace(ADDRESS, server.url).replace("curl ", "curl --silent --show-error -w '\\n' ")
+    result = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    pattern = re.escape(printed.strip()).replace("…", ".*").replace("\\\n", "\n")
+    assert re.fullmatch(pattern, result.stdout.strip(), re.DOTALL), result.stdout
+
+
+def test_make_targets_exist() -> None:
+    """What the README tells to make can be made."""
+    named = set(re.findall(r"^make ([\w-]+)|`make ([\w-]+)", README, re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert {"run", "test", "test-full"} <= {one or other for one, other in named} <= targets
+
+
+def test_options_of_serve_exist() -> None:
+    """An option or variable that the README names is one of a setting."""
+    options = set(re.findall(r"--([a-z][a-z-]*)", " ".join(re.findall(r"progress-sse serve[^\n`]*", README))))
+    variables = set(re.findall(r"PROGRESS_SSE_(\w+)", README))
+    assert options
+    assert variables
+    known = set(Settings.model_fields)
+    assert {name.replace("-", "_") for name in options} | {name.lower() for name in variables} <= known
+
+
+def as_written(default: Any) -> str:
+    """A default as the README's table writes it."""
+    if default is None or default == ():
+        return "none"
+    return "off" if default is False else str(default)
+
+
+def test_settings_table_has_every_setting_with_its_default() -> None:
+    """And no other, in the order in which the command line lists them."""
+    documented = [(name, default) for name, default, _ in table("setting")]
+    assert dict(documented) == {name: as_written(field.default) for name, field in Settings.model_fields.items()}
+    assert len(documented) == len(Settings.model_fields)
+
+
+async def test_page_of_the_readme_moves(serve: Serve) -> None:
+    """Its text follows the session at once, and the end is logged."""
+    server = serve()
+    address = f"{server.url}/page-of-the-readme"
+    logged: list[str] = []
+    async with async_playwright() as playwright, Worker.at(server) as worker:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = await browser.new_page()
+        page.on("console", lambda message: logged.append(message.text))
+        await page.route(
+            address, lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=the_block("html"))
+        )
+        await page.goto(address)
+        state = page.locator("#state")
+        await expect(state).to_contain_text("not_found, 0%")
+        await worker.start("nightly", 1)
+        await expect(state).to_have_text("running, 0% 原稿生成")
+        assert "`running, 0% 原稿生成`" in README
+        await worker.create("nightly", replace=True, total_steps=1)
+        await worker.start("nightly", 1)
+        async with page.expect_console_message(lambda message: message.text == "nightly is done"):
+            await worker.complete("nightly", 1)
+        await browser.close()
+    assert logged == ["nightly is done"]
+
+
+def test_python_worker_reports(server: Server, tmp_path: Path) -> None:
+    """It runs as it stands, and the session shows what it did."""
+    source = the_block("python")
+    assert ADDRESS in source
+    program = tmp_path / "worker.py"
+    program.write_text(source.replace(ADDRESS, server.url), "utf-8")
+    subprocess.run([sys.executable, program], check=True, timeout=60)
+    [step, *_] = httpx.get(f"{server.url}/api/progress/orders").json()["steps"]
+    assert (step["status"], step["message"]) == ("success", "8,000 rows")
+
+
+def test_steps_file_defines_what_it_says(serve: Serve, tmp_path: Path) -> None:
+    """Both of its workflows, with the defaults where it names no numbers."""
+    path = tmp_path / "workflows.toml"
+    path.write_text(the_block("toml"), "utf-8")
+    url = serve(steps_file=path).url
+    steps = httpx.get(f"{url}/api/steps").json()
+    assert steps == {
+        "total_steps": 2,
+        "steps": [
+            {"step": 1, "name": "Download", "timeout_ms": 120_000, "estimated_ms": 30_000},
+            {"step": 2, "name": "Import", "timeout_ms": 120_000, "estimated_ms": 30_000},
+        ],
+    }
+    created = httpx.post(f"{url}/api/progress", json={"workflow": "report"})
+    assert [step["name"] for step in created.json()["steps"]] == ["Render"]
+
+
+class Nginx:
+    """A real nginx with the README's `server` block, on a port of its own."""
+
+    def __init__(self, folder: Path, upstream: str) -> None:
+        """Prepare it in an empty folder."""
+        self.port = free_port()
+        self._folder = folder
+        block = the_block("nginx").replace(ADDRESS, upstream).replace("listen 80;", f"listen {HOST}:{self.port};")
+        assert upstream in block
+        assert str(self.port) in block
+        temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi"))
+        temporary += f"uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;"
+        (folder / "nginx.conf").write_text(
+            f"daemon off; pid {folder}/nginx.pid; error_log stderr; worker_processes 1; events {{}}\n"
+            f"http {{ access_log off; {temporary}\n{block} }}\n",
+            "utf-8",
+        )
+
+    def __enter__(self) -> Nginx:
+        command = ["nginx", "-e", "stderr", "-p", str(self._folder), "-c", str(self._folder / "nginx.conf")]
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        self._process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(20)
+
+    async def answers(self) -> None:
+        """Wait until it accepts connections."""
+        with anyio.fail_after(20):
+            while True:
+                try:
+                    async with await anyio.connect_tcp(HOST, self.port):
+                        return
+                except OSError:
+                    assert self._process.poll() is None, "nginx ended"
+                    await anyio.sleep(0.02)
+
+
+async def test_nginx_of_the_readme_lets_events_through_at_once(serve: Serve, tmp_path: Path) -> None:
+    """Each transition comes while the stream stays open: nothing waits in a buffer for more."""
+    server = serve()
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    with Nginx(folder, server.url) as nginx:
+        await nginx.answers()
+        async with Worker.at(server) as worker, await RawStream.open(nginx.port, "/api/progress/a/events") as stream:
+            for n, event in enumerate(["snapshot", "snapshot", "step"]):
+                if n == 1:
+                    await worker.start("a", 1)
+                assert (await stream.next_event(20)).event == event
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", README))
+def test_links_lead_somewhere(target: str) -> None:
+    """To a file of the project, or to a heading of the README."""
+    path, _, anchor = target.partition("#")
+    headings = {
+        re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    }
+    assert (ROOT / path).is_file() if path else anchor in headings
