@@ -4,10 +4,10 @@
  *
  * Two parts do the work and know nothing of each other: a Stream keeps one EventSource going, a Poller asks at
  * intervals. The tracker decides which of them is needed, folds what they bring into one picture, and tells the page.
- * No DOM in here, and no imports or exports: this file has to run as a plain script.
- *
- * "use strict" is left to the class bodies, which are strict by themselves. The outer block keeps names off the page.
+ * No DOM in here, and no imports or exports: this file has to run as a plain script. The outer block, together with
+ * strict mode, keeps its names off the page.
  */
+"use strict";
 {
   /**
    * @typedef {import("./wire.js").Progress} Progress
@@ -339,7 +339,7 @@
   /** The server's address, from that of this script. A module has no currentScript: index.js then fills it in. */
   function whereMounted() {
     const script = globalThis.document?.currentScript;
-    const address = script instanceof HTMLScriptElement ? script.src : "";
+    const address = script && "src" in script ? script.src : "";
     return address.match(/^(.*)\/web\/tracker\.js(?:[?#]|$)/)?.[1] ?? "";
   }
 

@@ -1,0 +1,48 @@
+/* The tracker over a real EventSource and a real server: what fakes may have got wrong. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import test from "node:test";
+
+import { EventSource } from "eventsource";
+
+import { ProgressTracker } from "../index.js";
+import { progress, stepEvent } from "./fakes.js";
+
+/** @param {string} type @param {unknown} data @param {string} id */
+const frame = (type, data, id) => `event: ${type}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
+
+test("cut off and then refused, it takes up its stream where it was, and lets go of it at the end", async (t) => {
+  /** Per connection: what it says it has seen. @type {(string | undefined)[]} */
+  const positions = [];
+  const server = createServer((request, response) => {
+    const asked = new URL(request.url ?? "", "http://localhost").searchParams.get("last_event_id");
+    positions.push(asked ?? request.headers["last-event-id"]?.toString());
+    if (positions.length === 2) return void response.writeHead(502).end("<html>deploying</html>");
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
+    if (positions.length === 1) return void response.end(`retry: 10\n${frame("snapshot", progress(1), "e-1")}`);
+    response.write(frame("step", stepEvent(2), "e-2") + frame("step", stepEvent(3), "e-3"));
+    response.write(frame("end", { session_ids: ["job"] }, "e-3"));
+  }).listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+
+  /** @type {number[]} */
+  const updates = [];
+  const completed = new Promise((resolve) => {
+    const tracker = new ProgressTracker("job", {
+      baseUrl: `http://127.0.0.1:${port}`,
+      EventSource,
+      onUpdate: (data) => updates.push(data.current_step),
+      onComplete: resolve,
+    });
+    void tracker.start();
+  });
+  assert.deepEqual(await completed, progress(3));
+  assert.deepEqual(positions, [undefined, "e-1", "e-1"]);
+  assert.deepEqual([...new Set(updates)], [1, 2, 3]);
+  // A stream that was still open would keep its connection, and the server from closing.
+  server.close();
+  await once(server, "close");
+});

@@ -1,0 +1,212 @@
+/* How the tracker polls, and how polls and stream take turns. */
+import assert from "node:assert/strict";
+import test, { afterEach, mock } from "node:test";
+
+import { jitter, ok, Page, progress, settled, status, stepEvent } from "./fakes.js";
+
+afterEach(() => mock.restoreAll());
+
+const heartbeat = { now: "2026-01-01T00:00:00.000000+00:00", interval_ms: 15_000 };
+
+/** A page that polls and has `progress(1)`. @param {import("./fakes.js").TrackerOptions} [options] */
+async function pollingPage(options) {
+  jitter(0.5);
+  const page = new Page({ transport: "poll", ...options });
+  void page.tracker.start();
+  await page.answer(ok(progress(1), { ETag: '"1"' }));
+  return page;
+}
+
+/** A page whose stream failed at `progress(1)`, with a poll under way. */
+async function fallenPage() {
+  jitter(0);
+  const page = new Page();
+  void page.tracker.start();
+  page.stream.send("snapshot", progress(1), "e-1");
+  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
+  await settled();
+  return page;
+}
+
+for (const [what, options] of /** @type {[string, object][]} */ ([
+  ["transport poll", { transport: "poll" }],
+  ["no EventSource", { EventSource: null }],
+])) {
+  test(`with ${what} it polls at once and then each interval`, async () => {
+    const page = await pollingPage({ interval: 500, ...options });
+    assert.deepEqual([page.streams.length, page.requests.length], [0, 1]);
+    assert.equal(page.requests[0]?.url, "/api/progress/job");
+    assert.deepEqual(page.states, ["connecting", "polling"]);
+    await page.clock.advance(499);
+    assert.equal(page.requests.length, 1);
+    await page.clock.advance(1);
+    assert.equal(page.requests.length, 2);
+  });
+}
+
+for (const [random, delay_ms] of /** @type {const} */ ([[0, 1800], [0.5, 2000], [0.999999, 2200]])) {
+  test(`polls are spread by a tenth of the interval (${delay_ms})`, async () => {
+    const page = await pollingPage();
+    jitter(random);
+    await page.clock.advance(2000);
+    await page.answer(status(304));
+    await page.clock.advance(delay_ms - 1);
+    assert.equal(page.requests.length, 2);
+    await page.clock.advance(1);
+    assert.equal(page.requests.length, 3);
+  });
+}
+
+test("where there is no EventSource, asking for nothing but a stream is refused", () => {
+  assert.throws(() => new Page({ transport: "sse", EventSource: null }), TypeError);
+});
+
+test("with transport sse it never polls", async () => {
+  const page = new Page({ transport: "sse" });
+  void page.tracker.start();
+  for (let failure = 0; failure < 5; failure += 1) page.stream.interrupt();
+  await page.clock.advance(10_000);
+  assert.equal(page.requests.length, 0);
+});
+
+test("polls name the state that is known, and an unchanged one is no update", async () => {
+  const page = await pollingPage({ interval: 1000 });
+  assert.equal(page.requests[0]?.init.headers["If-None-Match"], undefined);
+  await page.clock.advance(1000);
+  assert.equal(page.requests[1]?.init.headers["If-None-Match"], '"1"');
+  const updates = page.updates.length;
+  await page.answer(status(304));
+  assert.equal(page.updates.length, updates);
+  assert.equal(page.tracker.state, "polling");
+});
+
+test("after an event the state is asked for whole: the old ETag would say nothing about it", async () => {
+  const page = await fallenPage();
+  await page.answer(ok(progress(1), { ETag: '"1"' }));
+  page.stream.send("step", stepEvent(2), "e-2");
+  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
+  assert.equal(page.requests.length, 2);
+  assert.equal(page.requests[1]?.init.headers["If-None-Match"], undefined);
+});
+
+for (const [what, header, delay_ms] of /** @type {[string, () => string, number][]} */ ([
+  ["seconds", () => "7", 7000],
+  ["a date", () => new Date(Date.now() + 60_000).toUTCString(), 60_000],
+  ["less than the interval", () => "1", 2000],
+  ["nonsense", () => "soon", 2000],
+])) {
+  test(`Retry-After is obeyed: ${what}`, async () => {
+    const page = await pollingPage();
+    await page.clock.advance(2000);
+    await page.answer(status(503, { "Retry-After": header() }));
+    const asked = page.requests.length;
+    await page.clock.advance(delay_ms * 0.9);
+    assert.equal(page.requests.length, asked);
+    await page.clock.advance(delay_ms * 0.1);
+    assert.equal(page.requests.length, asked + 1);
+  });
+}
+
+for (const [what, answer] of /** @type {[string, () => Response | Error][]} */ ([
+  ["no connection", () => new TypeError("Failed to fetch")],
+  ["503", () => status(503)],
+  ["404", () => status(404)],
+  ["a captive portal's page", () => new Response("<html>", { headers: { "Content-Type": "text/html" } })],
+  ["some other JSON", () => Response.json({ detail: "sign in" })],
+  ["null", () => Response.json(null)],
+])) {
+  test(`a poll that meets ${what} is tried again, and is no error of the session`, async () => {
+    const page = await pollingPage();
+    await page.clock.advance(2000);
+    await page.answer(answer());
+    assert.equal(page.tracker.state, "reconnecting");
+    await page.clock.advance(2000);
+    await page.answer(ok(progress(2)));
+    assert.equal(page.tracker.state, "polling");
+    assert.deepEqual(page.updates.at(-1), progress(2));
+    assert.equal(page.errors.length, 0);
+  });
+}
+
+test("a poll that hangs is given up after thirty seconds", async () => {
+  const page = await pollingPage();
+  await page.clock.advance(2000);
+  await page.clock.advance(30_000);
+  assert.equal(page.tracker.state, "reconnecting");
+  await page.clock.advance(2000);
+  assert.equal(page.requests.length, 3);
+});
+
+test("polls are added to the stream, which goes on trying", async () => {
+  const page = await fallenPage();
+  await page.answer(ok(progress(1)));
+  assert.equal(page.tracker.state, "polling");
+  page.stream.interrupt();
+  assert.equal(page.tracker.state, "polling");
+  assert.notEqual(page.stream.readyState, 2);
+});
+
+test("the first event retires the poller, a heartbeat too", async () => {
+  const page = await fallenPage();
+  const [request] = page.requests;
+  page.stream.send("heartbeat", heartbeat);
+  assert.equal(page.tracker.state, "live");
+  assert.ok(request?.init.signal.aborted);
+  for (let beat = 0; beat < 4; beat += 1) {
+    await page.clock.advance(10_000);
+    page.stream.send("heartbeat", heartbeat);
+  }
+  assert.equal(page.requests.length, 1);
+  assert.equal(page.tracker.state, "live");
+});
+
+test("a poll answer that an event has overtaken is dropped", async () => {
+  const page = new Page();
+  void page.tracker.start();
+  page.stream.send("snapshot", progress(0), "e-0");
+  const polled = page.tracker.poll();
+  page.stream.send("step", stepEvent(1), "e-1");
+  page.stream.send("step", stepEvent(2), "e-2");
+  await page.answer(ok(progress(1), { ETag: '"1"' }));
+  await polled;
+  assert.deepEqual(page.updates.map((data) => data.current_step), [0, 1, 2, 2]);
+});
+
+test("of two polls, the answer to the later one stands", async () => {
+  const page = await pollingPage();
+  const first = page.tracker.poll();
+  const second = page.tracker.poll();
+  page.requests[2]?.answer(ok(progress(2)));
+  await second;
+  page.requests[1]?.answer(ok(progress(1)));
+  await first;
+  assert.deepEqual(page.updates.at(-1), progress(2));
+});
+
+test("when a poll was ahead of the stream, the stream starts from a snapshot and never goes back", async () => {
+  const page = await fallenPage();
+  const old = page.stream;
+  await page.answer(ok(progress(2)));
+  assert.equal(old.readyState, 2, "its own reconnect would have sent an old id");
+  await page.clock.advance(1000);
+  assert.doesNotMatch(page.stream.url, /last_event_id/);
+  page.stream.send("snapshot", progress(2), "e-2");
+  assert.deepEqual(page.updates.map((data) => data.current_step), [1, 2, 2]);
+});
+
+test("when a poll brought nothing new, the stream may go on where it was", async () => {
+  const page = await fallenPage();
+  await page.answer(ok(progress(1), { ETag: '"1"' }));
+  assert.equal(page.streams.length, 1);
+  assert.notEqual(page.stream.readyState, 2);
+});
+
+test("credentials go to another origin only when asked for", async () => {
+  for (const [withCredentials, credentials] of /** @type {const} */ ([[false, "same-origin"], [true, "include"]])) {
+    const page = await pollingPage({ withCredentials });
+    assert.equal(page.requests[0]?.init.credentials, credentials);
+    const streaming = new Page({ withCredentials });
+    void streaming.tracker.start();
+    assert.equal(streaming.stream.withCredentials, withCredentials);
+  }
+});

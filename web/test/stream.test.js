@@ -1,0 +1,261 @@
+/* How the tracker keeps its stream, and when it gives up on it. */
+import assert from "node:assert/strict";
+import test, { afterEach, mock } from "node:test";
+
+import { FakeEventSource, jitter, notFound, ok, Page, progress, settled, status, stepEvent } from "./fakes.js";
+
+afterEach(() => mock.restoreAll());
+
+const heartbeat = { now: "2026-01-01T00:00:00.000000+00:00", interval_ms: 15_000 };
+
+/** A page whose stream is live at `progress(1)`. @param {import("./fakes.js").TrackerOptions} [options] */
+async function livePage(options) {
+  const page = new Page(options);
+  void page.tracker.start();
+  page.stream.open();
+  page.stream.send("snapshot", progress(1), "e-1");
+  await settled();
+  return page;
+}
+
+test("a tracker streams, and asks for heartbeats that it can see", async () => {
+  const page = await livePage({ baseUrl: "/jobs" });
+  assert.equal(page.stream.url, "/jobs/api/progress/job/events?heartbeat=event");
+  assert.equal(page.stream.withCredentials, false);
+  assert.deepEqual(page.states, ["connecting", "live"]);
+  assert.equal(page.requests.length, 0);
+});
+
+test("a session id is percent-encoded, whatever it contains", () => {
+  const page = new Page();
+  page.tracker.sessionId = "a?b#c%20/ü";
+  void page.tracker.start();
+  assert.equal(page.stream.url, "/api/progress/a%3Fb%23c%2520%2F%C3%BC/events?heartbeat=event");
+});
+
+test("each event is an update in the polling shape, at once", async () => {
+  const page = await livePage();
+  page.stream.send("step", stepEvent(2), "e-2");
+  assert.equal(JSON.stringify(page.updates), JSON.stringify([progress(1), progress(2)]));
+});
+
+test("a snapshot replaces whatever was there", async () => {
+  const page = await livePage();
+  page.stream.send("snapshot", notFound, "f-0");
+  page.stream.send("snapshot", progress(0), "g-0");
+  page.stream.send("step", stepEvent(1), "g-1");
+  assert.deepEqual(page.updates.slice(1), [notFound, progress(0), progress(1)]);
+});
+
+test("a page may change what it was given", async () => {
+  const page = await livePage();
+  const [first] = page.updates;
+  first?.steps.reverse();
+  Object.assign(first?.steps[0] ?? {}, { name: "changed" });
+  page.stream.send("step", stepEvent(2), "e-2");
+  assert.deepEqual(page.updates[1], progress(2));
+});
+
+test("while the browser reconnects by itself, nothing replaces its stream", async () => {
+  const page = await livePage();
+  page.stream.interrupt();
+  page.stream.interrupt();
+  assert.equal(page.tracker.state, "reconnecting");
+  page.stream.send("step", stepEvent(2), "e-2");
+  assert.equal(page.tracker.state, "live");
+  assert.equal(page.streams.length, 1);
+  assert.equal(page.requests.length, 0);
+});
+
+test("a stream that was closed is opened anew where it left off", async () => {
+  jitter(0);
+  const page = await livePage();
+  page.stream.send("heartbeat", heartbeat);
+  page.stream.send("step", stepEvent(2), "e~2");
+  page.stream.refuse();
+  assert.equal(page.tracker.state, "reconnecting");
+  await page.clock.advance(999);
+  assert.equal(page.streams.length, 1);
+  await page.clock.advance(1);
+  assert.equal(page.streams.length, 2);
+  assert.equal(page.stream.url, "/api/progress/job/events?heartbeat=event&last_event_id=e~2");
+});
+
+test("events of a stream that was given up are ignored", async () => {
+  jitter(0);
+  const page = await livePage();
+  const old = page.stream;
+  old.refuse();
+  await page.clock.advance(1000);
+  old.send("step", stepEvent(2), "e-2");
+  assert.deepEqual(page.updates, [progress(1)]);
+});
+
+test("the back-off doubles from one second to thirty, with full jitter, and an opened stream does not reset it", async () => {
+  const random = jitter(0.999999);
+  const page = new Page({ transport: "sse" });
+  void page.tracker.start();
+  const delays = [];
+  for (let attempt = 0; attempt < 7; attempt += 1) {
+    page.stream.open();
+    page.stream.refuse();
+    const before_ms = page.clock.now_ms;
+    const streams = page.streams.length;
+    while (page.streams.length === streams) await page.clock.advance(100);
+    delays.push(Math.round((page.clock.now_ms - before_ms) / 1000));
+  }
+  assert.deepEqual(delays, [2, 4, 8, 16, 30, 30, 30]);
+
+  random.mock.mockImplementation(() => 0);
+  page.stream.refuse();
+  const streams = page.streams.length;
+  await page.clock.advance(1000);
+  assert.equal(page.streams.length, streams + 1, "the shortest delay is one second");
+});
+
+test("the first event resets the back-off", async () => {
+  jitter(0.999999);
+  const page = new Page();
+  void page.tracker.start();
+  for (const wait_ms of [2000, 4000, 8000]) {
+    page.stream.refuse();
+    await page.clock.advance(wait_ms);
+  }
+  page.stream.send("heartbeat", heartbeat);
+  const streams = page.streams.length;
+  page.stream.refuse();
+  await page.clock.advance(2000);
+  assert.equal(page.streams.length, streams + 1);
+});
+
+for (const [what, fail] of /** @type {[string, (page: Page) => Promise<void> | void][]} */ ([
+  ["interruptions", (page) => page.stream.interrupt()],
+  ["refusals", (page) => (page.stream.refuse(), page.clock.advance(1000))],
+])) {
+  test(`after three ${what} in a row it polls`, async () => {
+    jitter(0);
+    const page = await livePage();
+    await fail(page);
+    await fail(page);
+    assert.equal(page.requests.length, 0);
+    page.stream.send("heartbeat", heartbeat);
+    await fail(page);
+    await fail(page);
+    assert.equal(page.requests.length, 0, "an event in between starts the count anew");
+    await fail(page);
+    assert.equal(page.requests.length, 1);
+  });
+}
+
+test("a page that has nothing to show yet polls at the first failure", () => {
+  const page = new Page();
+  void page.tracker.start();
+  page.stream.interrupt();
+  assert.equal(page.requests.length, 1);
+});
+
+test("a stream that says nothing for five seconds is not waited for: a proxy holds it back", async () => {
+  const page = new Page();
+  void page.tracker.start();
+  await page.clock.advance(1000);
+  page.stream.open();
+  await page.clock.advance(4999);
+  assert.equal(page.requests.length, 0);
+  await page.clock.advance(1);
+  assert.equal(page.requests.length, 1);
+  await page.answer(ok(progress(1)));
+  assert.equal(page.tracker.state, "polling");
+});
+
+test("a stream that never said anything is tried again after fifteen seconds", async () => {
+  jitter(0);
+  const page = new Page();
+  void page.tracker.start();
+  await page.clock.advance(15_000);
+  assert.equal(page.stream.readyState, 2);
+  await page.clock.advance(1000);
+  assert.equal(page.streams.length, 2);
+});
+
+test("a reconnect that takes the browser longer than five seconds is bridged by polls, and left to the browser", async () => {
+  const page = await livePage();
+  page.stream.interrupt();
+  await page.clock.advance(5000);
+  assert.equal(page.requests.length, 1);
+  await page.answer(ok(progress(1)));
+  await page.clock.advance(20_000);
+  assert.equal(page.streams.length, 1);
+});
+
+test("three heartbeats missed mean that the stream is dead", async () => {
+  jitter(0);
+  const page = await livePage();
+  page.stream.send("heartbeat", { ...heartbeat, interval_ms: 1000 });
+  await page.clock.advance(2999);
+  page.stream.send("heartbeat", { ...heartbeat, interval_ms: 1000 });
+  await page.clock.advance(2999);
+  assert.equal(page.tracker.state, "live");
+  await page.clock.advance(1);
+  assert.equal(page.tracker.state, "reconnecting");
+  assert.equal(page.stream.readyState, 2);
+  await page.clock.advance(1000);
+  assert.match(page.stream.url, /last_event_id=e-1$/);
+});
+
+test("an event that cannot be read starts the stream afresh", async () => {
+  const logged = mock.method(console, "error", () => {});
+  jitter(0);
+  const page = await livePage();
+  page.stream.send("step", "{", "e-2");
+  assert.equal(page.stream.readyState, 2);
+  assert.equal(logged.mock.callCount(), 1);
+  await page.clock.advance(1000);
+  assert.doesNotMatch(page.stream.url, /last_event_id/);
+});
+
+test("the end closes a stream whose session was not followed to its end, and asks afresh", async () => {
+  jitter(0);
+  const page = await livePage();
+  page.stream.send("end", { session_ids: ["job"] }, "e-1");
+  assert.equal(page.stream.readyState, 2);
+  await page.clock.advance(1000);
+  assert.doesNotMatch(page.stream.url, /last_event_id/);
+});
+
+test("an EventSource that cannot be constructed counts as a failure", async () => {
+  mock.method(console, "error", () => {});
+  const page = new Page({
+    EventSource: class extends FakeEventSource {
+      /** @param {string} url @param {{withCredentials: boolean}} init */
+      constructor(url, init) {
+        super(url, init);
+        throw new DOMException("blocked", "SecurityError");
+      }
+    },
+  });
+  const started = page.tracker.start();
+  await page.answer(ok(progress(1)));
+  await started;
+  assert.equal(page.tracker.state, "polling");
+});
+
+test("where the server's clock differs, now() follows the server", async () => {
+  const page = await livePage();
+  const ahead_ms = Date.now() + 3_600_000;
+  assert.ok(page.tracker.now() < ahead_ms - 1_800_000);
+  page.stream.send("heartbeat", { ...heartbeat, now: new Date(ahead_ms).toISOString() });
+  assert.ok(Math.abs(page.tracker.now() - ahead_ms) < 60_000);
+});
+
+test("refused for want of permission, it stops and says so", async () => {
+  for (const code of [401, 403]) {
+    const page = new Page();
+    const started = page.tracker.start();
+    page.stream.refuse();
+    await page.answer(status(code));
+    await started;
+    assert.equal(page.tracker.state, "denied");
+    assert.deepEqual(page.leftovers, { timers: 0, streams: 0, requests: 0 });
+    assert.deepEqual([page.updates, page.errors], [[], []]);
+  }
+});

@@ -1,0 +1,234 @@
+/* What pages rely on: the methods, the callbacks, and how it ends. */
+import assert from "node:assert/strict";
+import test, { afterEach, mock } from "node:test";
+
+import { jitter, ok, Page, progress, settled, stepEvent } from "./fakes.js";
+
+afterEach(() => mock.restoreAll());
+
+/** @type {[string, "auto" | "poll", (page: Page, data: import("../wire.js").Progress) => any][]} */
+const bothWays = [
+  ["stream", "auto", (page, data) => page.stream.send("snapshot", data, "e-1")],
+  ["poll", "poll", (page, data) => page.answer(ok(data))],
+];
+
+const failed = progress(1, { status: "error" });
+const completed = progress(3);
+const nothing = { timers: 0, streams: 0, requests: 0 };
+
+for (const [way, transport, send] of bothWays) {
+  test(`start resolves after the first update (${way})`, async () => {
+    const page = new Page({ transport });
+    let updatesThen = -1;
+    const started = page.tracker.start().then(() => (updatesThen = page.updates.length));
+    await page.clock.advance(1000);
+    assert.equal(updatesThen, -1);
+    await send(page, progress(1));
+    await started;
+    assert.equal(updatesThen, 1);
+    assert.deepEqual(page.updates[0], progress(1));
+  });
+
+  test(`the page is told at least each interval, changed or not (${way})`, async () => {
+    jitter(0.5);
+    const page = new Page({ transport, interval: 700 });
+    void page.tracker.start();
+    await send(page, progress(1));
+    await page.clock.advance(2100);
+    assert.equal(page.updates.length, 4);
+    assert.deepEqual(new Set(page.updates.map((data) => JSON.stringify(data))), new Set([JSON.stringify(progress(1))]));
+  });
+
+  test(`a completed session ends it, with one onComplete (${way})`, async () => {
+    const page = new Page({ transport });
+    /** @type {unknown[]} */
+    const order = [];
+    page.tracker.onUpdate = () => order.push("update", page.tracker.polling);
+    page.tracker.onComplete = (data) => order.push(data, page.tracker.polling, page.tracker.state);
+    void page.tracker.start();
+    await send(page, completed);
+    assert.deepEqual(order, ["update", true, completed, false, "finished"]);
+    assert.deepEqual(page.leftovers, nothing);
+    await page.clock.advance(60_000);
+    assert.equal(order.length, 5);
+    assert.equal(page.errors.length, 0);
+  });
+
+  test(`a failed session ends it, with one onError (${way})`, async () => {
+    const page = new Page({ transport });
+    void page.tracker.start();
+    await send(page, failed);
+    await page.clock.advance(60_000);
+    assert.deepEqual([page.updates, page.errors, page.completions], [[failed], [failed], []]);
+    assert.equal(page.tracker.state, "finished");
+  });
+
+  test(`a failed session may be retried where stopOnError is false (${way})`, async () => {
+    jitter(0.5);
+    const page = new Page({ transport, stopOnError: false });
+    void page.tracker.start();
+    await send(page, failed);
+    assert.equal(page.tracker.polling, true);
+    await page.clock.advance(2000);
+    await send(page, progress(2));
+    assert.deepEqual(page.updates.at(-1), progress(2));
+    assert.equal(page.errors.length, 0);
+  });
+
+  test(`stop leaves nothing behind (${way})`, async () => {
+    const page = new Page({ transport });
+    void page.tracker.start();
+    await send(page, progress(1));
+    await page.clock.advance(2500);
+    const updates = page.updates.length;
+    page.tracker.stop();
+    assert.deepEqual(page.leftovers, nothing);
+    assert.equal(page.tracker.state, "stopped");
+    assert.equal(page.tracker.polling, false);
+    await page.clock.advance(60_000);
+    assert.equal(page.updates.length, updates);
+  });
+
+  test(`it can be started again, and begins anew (${way})`, async () => {
+    const page = new Page({ transport });
+    void page.tracker.start();
+    await send(page, completed);
+    const again = page.tracker.start();
+    assert.equal(page.tracker.state, "connecting");
+    await send(page, completed);
+    await again;
+    assert.deepEqual([page.updates.length, page.completions.length], [2, 2]);
+    assert.ok(page.streams.every((stream) => !stream.url.includes("last_event_id")));
+    assert.ok(page.requests.every((request) => !("If-None-Match" in request.init.headers)));
+  });
+}
+
+test("starting twice is starting once", async () => {
+  const page = new Page();
+  const started = page.tracker.start();
+  assert.equal(page.tracker.start(), started);
+  assert.equal(page.streams.length, 1);
+});
+
+test("stopping before the first update lets go of whoever waits for it", async () => {
+  const page = new Page();
+  const started = page.tracker.start();
+  page.tracker.stop();
+  await started;
+  assert.equal(page.updates.length, 0);
+});
+
+test("poll works without start, once, and resolves after its update", async () => {
+  const page = new Page();
+  const polled = page.tracker.poll();
+  await page.answer(ok(progress(1)));
+  await polled;
+  assert.deepEqual(page.updates, [progress(1)]);
+  await page.clock.advance(60_000);
+  assert.deepEqual([page.updates.length, page.requests.length, page.streams.length], [1, 1, 0]);
+  assert.equal(page.tracker.state, "stopped");
+});
+
+test("polls by hand tell of the end once, and of the state each time", async () => {
+  const page = new Page();
+  for (let turn = 0; turn < 2; turn += 1) {
+    const polled = page.tracker.poll();
+    await page.answer(ok(completed));
+    await polled;
+  }
+  assert.deepEqual([page.updates.length, page.completions.length], [2, 1]);
+});
+
+test("a poll by hand that gets no answer resolves all the same", async () => {
+  const page = new Page();
+  const polled = page.tracker.poll();
+  await page.answer(new TypeError("Failed to fetch"));
+  await polled;
+  assert.deepEqual([page.updates, page.errors], [[], []]);
+});
+
+test("the end comes with the step that completes the session", async () => {
+  const page = new Page();
+  void page.tracker.start();
+  page.stream.send("snapshot", progress(2), "e-2");
+  page.stream.send("step", stepEvent(3), "e-3");
+  assert.deepEqual(page.completions, [completed]);
+  assert.equal(page.stream.readyState, 2);
+});
+
+for (const [what, callback] of /** @type {[string, () => any][]} */ ([
+  ["throws", () => { throw new Error("the page's own fault"); }],
+  ["rejects", () => Promise.reject(new Error("the page's own fault"))],
+])) {
+  test(`a callback that ${what} is logged and harms nothing`, async () => {
+    const logged = mock.method(console, "error", () => {});
+    const page = new Page();
+    page.tracker.onUpdate = callback;
+    page.tracker.onComplete = callback;
+    const started = page.tracker.start();
+    page.stream.send("snapshot", progress(2), "e-2");
+    await started;
+    page.stream.send("step", stepEvent(3), "e-3");
+    await settled();
+    assert.equal(logged.mock.callCount(), 3);
+    assert.equal(page.tracker.state, "finished");
+  });
+}
+
+test("a page that stops in onUpdate hears no more, the end neither", async () => {
+  const page = new Page();
+  page.tracker.onUpdate = () => page.tracker.stop();
+  void page.tracker.start();
+  page.stream.send("snapshot", completed, "e-3");
+  assert.equal(page.completions.length, 0);
+  assert.equal(page.tracker.state, "stopped");
+});
+
+test("callbacks may be left out, and put in later", async () => {
+  const page = new Page();
+  page.tracker.onUpdate = page.tracker.onComplete = undefined;
+  void page.tracker.start();
+  page.stream.send("snapshot", progress(2), "e-2");
+  /** @type {unknown[]} */
+  const heard = [];
+  page.tracker.onComplete = (data) => heard.push(data);
+  page.stream.send("step", stepEvent(3), "e-3");
+  assert.deepEqual(heard, [completed]);
+});
+
+test("an interval that is none falls back to two seconds", async () => {
+  for (const interval of [0, -1, NaN, /** @type {any} */ (null)]) {
+    const page = new Page({ interval });
+    void page.tracker.start();
+    page.stream.send("snapshot", progress(1), "e-1");
+    await page.clock.advance(4000);
+    assert.equal(page.updates.length, 3);
+  }
+});
+
+test("an endless interval does not overflow the timer", async () => {
+  const page = new Page({ interval: Infinity });
+  void page.tracker.start();
+  page.stream.send("snapshot", progress(1), "e-1");
+  assert.ok([...page.clock.timers].every((timer) => timer.due_ms < 2 ** 31));
+});
+
+test("a signal stops it, and keeps it from starting", async () => {
+  const controller = new AbortController();
+  const page = new Page({ signal: controller.signal });
+  void page.tracker.start();
+  controller.abort();
+  assert.deepEqual(page.leftovers, nothing);
+  await page.tracker.start();
+  assert.equal(page.tracker.state, "stopped");
+  assert.equal(page.streams.length, 1);
+});
+
+test("two trackers on a page do not meddle", async () => {
+  const [one, other] = [new Page(), new Page()];
+  void one.tracker.start();
+  void other.tracker.start();
+  one.stream.send("snapshot", completed, "e-3");
+  other.stream.send("snapshot", progress(1), "f-1");
+  assert.deepEqual([one.tracker.state, other.tracker.state], ["finished", "live"]);
+});
