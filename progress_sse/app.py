@@ -109,8 +109,8 @@ def _middleware(settings: Settings) -> list[Middleware]:
 class PathGuard:
     """Refuses paths that do not say what they seem to.
 
-    Servers hand over the path decoded: a `%2F` inside a session id would cut it in two, and bytes that are not UTF-8 would turn
-    into a character that nobody sent. Both are seen only in the path as it came.
+    Servers hand over the path decoded: a `%2F` inside a session id would cut it in two, and bytes that are not UTF-8
+    would turn into a character that nobody sent. Both are seen only in the path as it came.
     """
 
     def __init__(self, app: ASGIApp) -> None:

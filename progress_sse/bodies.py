@@ -1,7 +1,7 @@
 """Request bodies: bytes → validated value, in one step, strictly.
 
-JSON is read as RFC 8259 has it and no further: UTF-8 without a byte order mark, no `NaN`, no key twice. What is wrong with the
-JSON is a 400, what is wrong with what it says a 422; neither repeats what was sent.
+JSON is read as RFC 8259 has it and no further: UTF-8 without a byte order mark, no `NaN`, no key twice. What is wrong
+with the JSON is a 400, what is wrong with what it says a 422; neither repeats what was sent.
 """
 
 import hashlib
@@ -87,7 +87,7 @@ class UpdateBody(BaseModel):
 
 
 class CreateBody(BaseModel):
-    """How to create a session: by a number of steps, its own steps, or a workflow; by the workflow `default` if none is given."""
+    """How to create a session: by a number of steps, its own steps, or a workflow; else by the workflow `default`."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -103,7 +103,9 @@ class CreateBody(BaseModel):
             UnknownWorkflowError: No workflow has that name.
         """
         if sum(way is not None for way in (self.total_steps, self.steps, self.workflow)) > 1:
-            raise InvalidRequestError("A session is created by total_steps, by steps, or by a workflow: by one of them.")
+            raise InvalidRequestError(
+                "A session is created by total_steps, by steps, or by a workflow: by one of them."
+            )
         if self.steps is not None:
             return define_steps(_validated(_Steps, {"steps": self.steps}, limits).steps)
         if self.total_steps is not None:

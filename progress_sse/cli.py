@@ -1,6 +1,5 @@
 """The command line: `progress-sse serve`."""
 
-import asyncio
 import logging
 import socket
 import sys
@@ -52,9 +51,7 @@ def serve(**flags: str | bool | None) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
-        settings = settings.model_copy(
-            update={"max_streams": min(settings.max_streams, raise_descriptor_limit())}
-        )
+        settings = settings.model_copy(update={"max_streams": min(settings.max_streams, raise_descriptor_limit())})
         uvloop.run(_serve(settings))
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
@@ -86,7 +83,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _greet(settings: Settings, service: ProgressService, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # shown, not bound
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
     needs_token = not service.gate.is_open
     token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if needs_token else ""

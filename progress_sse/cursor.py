@@ -1,9 +1,10 @@
 """Ids for a stream of several sessions: one short text that tells where each of them was [contract §3].
 
-An id has at most 128 characters, and 20 full positions would not fit. So each session is told by a 6-byte digest of its id and
-epoch and its number as a varint; the sessions that moved last come first, and those that no longer fit
-get a snapshot on return. A digest cannot be turned back; it is compared with the one of the session as it is now, which is all that an epoch
-is good for. The id of the `end` is a digest of everything instead: it is good for being told from all others.
+An id has at most 128 characters, and 20 full positions would not fit. So each session is told by a 6-byte digest of
+its id and epoch and its number as a varint; the sessions that moved last come first, and those that no longer fit get
+a snapshot on return. A digest cannot be turned back; it is compared with the one of the session as it is now, which
+is all that an epoch is good for. The id of the `end` is a digest of everything instead: it is good for being told
+from all others.
 """
 
 import base64

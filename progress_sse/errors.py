@@ -30,7 +30,8 @@
         │   └── OutcomeUnknownError
         └── StoreFullError          507
 
-The text of a `ProblemError` goes to the client as ``detail``: it names fields and rules, and never repeats what was sent.
+The text of a `ProblemError` goes to the client as ``detail``: it names fields and rules, and never repeats what was
+sent.
 """
 
 from typing import ClassVar, Final
@@ -149,7 +150,7 @@ class KeyInUseError(ProblemError):
 
 
 class BodyTooLargeError(ProblemError):
-    """Raised when a body is larger than `max_body_bytes`; the connection is closed, as the rest of it may still come."""
+    """Raised when a body is larger than `max_body_bytes`; its connection is closed, as the rest may still come."""
 
     status, problem, title = 413, "body-too-large", "The body is too large."
 

@@ -1,15 +1,15 @@
 """Hands each change of a session to whoever reads it here.
 
-A session with readers has one `Channel`: the session as last heard of, the newest transitions, and its readers. A reader
-is a `Subscription`: a bounded queue over one session or several. The rules:
+A session with readers has one `Channel`: the session as last heard of, the newest transitions, and its readers. A
+reader is a `Subscription`: a bounded queue over one session or several. The rules:
 
-* **Replay and live meet in one place**, `Hub.join`. The channel listens before it looks. What a reader missed is worked out
-  from the channel and, further back, from the store; and between that and the reader's place among
-  the readers nothing is awaited. So there is no gap and no repeat, by construction.
-* **A channel trusts numbers, not deliveries.** A notice that does not follow on what it has is a gap, and a gap is bridged by a
-  snapshot. A transition that it already has is dropped.
-* **A queue has a bound, and overflow has a name.** A reader that falls behind is *lagging*: its queue is dropped, and what it gets next
-  is one snapshot of how things are when it is ready for it.
+* **Replay and live meet in one place**, `Hub.join`. The channel listens before it looks. What a reader missed is
+  worked out from the channel and, further back, from the store; and between that and the reader's place among the
+  readers nothing is awaited. So there is no gap and no repeat, by construction.
+* **A channel trusts numbers, not deliveries.** A notice that does not follow on what it has is a gap, and a gap is
+  bridged by a snapshot. A transition that it already has is dropped.
+* **A queue has a bound, and overflow has a name.** A reader that falls behind is *lagging*: its queue is dropped, and
+  what it gets next is one snapshot of how things are when it is ready for it.
 * **A channel without readers is gone**, with everything it held.
 
 What must not go in here: bytes on a socket (``stream``), rules (``machine``), storage (``backends``).

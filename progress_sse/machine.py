@@ -42,7 +42,15 @@ from progress_sse.errors import (
     StepNotStartedError,
     StepOutOfRangeError,
 )
-from progress_sse.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress, StepStatus
+from progress_sse.model import (
+    Session,
+    SessionProgress,
+    SessionStatus,
+    StepAdvance,
+    StepDefinition,
+    StepProgress,
+    StepStatus,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin a step. `timeout_ms` of `None` or 0 stands for the definition's; `definitions` serve a session that is made by this."""
+    """Begin a step; `timeout_ms` of `None` or 0 is the definition's. A session made by this has `definitions`."""
 
     step: int
     definitions: tuple[StepDefinition, ...]

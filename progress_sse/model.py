@@ -1,6 +1,7 @@
 """The data: what a session, a step and a place in a session's history are.
 
-Frozen values and what follows from them by arithmetic. No rule of change (``machine``), no JSON (``wire``), no I/O, no clock.
+Frozen values and what follows from them by arithmetic. No rule of change (``machine``), no JSON (``wire``), no I/O,
+no clock.
 
 The words mean the same everywhere in this package:
 
@@ -44,9 +45,9 @@ def check_session_id(session_id: str) -> str:
         raise InvalidSessionIdError(f"A session id has 1 to {MAX_SESSION_ID_CHARS} characters.")
     if session_id in {".", ".."} or "/" in session_id:
         raise InvalidSessionIdError("A session id has no / and is neither . nor ..")
-    if not session_id.isascii() or not session_id.isprintable():
-        if any(unicodedata.category(char) in _UNFIT_CATEGORIES for char in session_id):
-            raise InvalidSessionIdError("A session id has no control, format or surrogate characters.")
+    is_plain = session_id.isascii() and session_id.isprintable()
+    if not is_plain and any(unicodedata.category(char) in _UNFIT_CATEGORIES for char in session_id):
+        raise InvalidSessionIdError("A session id has no control, format or surrogate characters.")
     return session_id
 
 

@@ -1,4 +1,4 @@
-"""What passes between the store, its backends and the hub: sessions at a position, changes to commit, notices of changes."""
+"""What passes between store, backends and hub: sessions at a position, changes to commit, notices of changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Uvicorn, with streams that end when it goes down.
 
-Uvicorn waits for open connections before it runs the application's shutdown, so a stream that waited for that would never end.
-Here the drain comes first, and what has not ended by the graceful timeout is dropped.
+Uvicorn waits for open connections before it runs the application's shutdown, so a stream that waited for that would
+never end. Here the drain comes first, and what has not ended by the graceful timeout is dropped.
 """
 
 import asyncio
@@ -41,9 +41,14 @@ class Server(uvicorn.Server):
     """Drains on the first SIGTERM or SIGINT and ends with exit code 0; ends at once on the second."""
 
     def __init__(
-        self, config: uvicorn.Config, *, drain: Callable[[], None], on_started: Callable[[], None], graceful_timeout_s: float
+        self,
+        config: uvicorn.Config,
+        *,
+        drain: Callable[[], None],
+        on_started: Callable[[], None],
+        graceful_timeout_s: float,
     ) -> None:
-        """Call `on_started` once connections are accepted; call `drain` when going down and wait `graceful_timeout_s` seconds."""
+        """Call `on_started` once connections are accepted; going down, call `drain` and wait `graceful_timeout_s`."""
         super().__init__(config)
         self._drain = drain
         self._on_started = on_started
@@ -88,7 +93,7 @@ class Server(uvicorn.Server):
 
 
 def make_config(app: Any, *, graceful_timeout_s: float) -> uvicorn.Config:
-    """Return how we run uvicorn: quiet, without its access log (it shows query strings) and without saying which server it is."""
+    """Return how we run uvicorn: quiet, without an access log (it shows query strings) and without its name."""
     return uvicorn.Config(
         app,
         http=Protocol,
@@ -100,7 +105,7 @@ def make_config(app: Any, *, graceful_timeout_s: float) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_graceful_shutdown=graceful_timeout_s + HARD_STOP_S,  # type: ignore[arg-type]  # any number of seconds will do
+        timeout_graceful_shutdown=graceful_timeout_s + HARD_STOP_S,  # type: ignore[arg-type]  # any number
     )
 
 

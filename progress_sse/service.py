@@ -8,7 +8,6 @@ from typing import Final
 from progress_sse.auth import PublishGate
 from progress_sse.backends.base import Backend
 from progress_sse.backends.memory import MemoryBackend
-from progress_sse.backends.sqlite import SqliteBackend
 from progress_sse.bodies import BodyLimits
 from progress_sse.clock import Clock, SystemClock
 from progress_sse.errors import ConfigurationError, ProblemError
@@ -102,12 +101,12 @@ def make_backend(settings: Settings) -> Backend:
     if url.startswith(REDIS_PREFIXES):
         raise ConfigurationError("A Redis store is not available in this version.")
     if settings.workers > 1:
-        raise ConfigurationError(
-            f"{url.partition('://')[0]} is a store of one process, so --workers must be 1."
-        )
+        raise ConfigurationError(f"{url.partition('://')[0]} is a store of one process, so --workers must be 1.")
     if url == MEMORY_URL:
         return MemoryBackend(limits)
     if url.startswith(SQLITE_PREFIX) and len(url) > len(SQLITE_PREFIX):
+        from progress_sse.backends.sqlite import SqliteBackend
+
         return SqliteBackend(Path(url.removeprefix(SQLITE_PREFIX)), limits)
     raise ConfigurationError("store must be memory:// or sqlite:///PATH.")
 

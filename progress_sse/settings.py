@@ -48,7 +48,9 @@ class Settings(BaseSettings):
     publish_token: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Bearer tokens, by comma, one of which a worker must send."
     )
-    read: Literal["open", "token"] = Field("open", description="Who may read: whoever knows a session's id, or bearers of a token.")
+    read: Literal["open", "token"] = Field(
+        "open", description="Who may read: whoever knows a session's id, or bearers of a token."
+    )
     insecure: bool = Field(False, description="Let anybody publish on an address that is not loopback.")
     workers: int = Field(1, ge=1, description="Processes to run.")
 
@@ -81,10 +83,12 @@ def load_settings(**given: Any) -> Settings:
 
 def _check(settings: Settings) -> None:
     if settings.read == "token":
-        raise ConfigurationError("read=token is not available in this version; whoever knows a session's id can read it.")
+        raise ConfigurationError(
+            "read=token is not available in this version; whoever knows a session's id can read it."
+        )
     if not settings.is_loopback and not settings.publish_token and not settings.insecure:
         raise ConfigurationError(
-            f"{settings.host} can be reached from other machines, so workers need a token: set PROGRESS_SSE_PUBLISH_TOKEN, "
-            'for instance to the output of  python3 -c "import secrets; print(secrets.token_urlsafe())"  '
+            f"{settings.host} can be reached from other machines, so workers need a token: set {ENV_PREFIX}PUBLISH_TOKEN "
+            """to the output of  python3 -c "import secrets; print(secrets.token_urlsafe())"  """
             "(or let anybody publish with --insecure)."
         )

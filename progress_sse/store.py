@@ -242,7 +242,7 @@ class ProgressStore:
                 batch = _next_batch(lane)
                 try:
                     await self._commit(session_id, batch)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
                     for request in batch:
                         request.resolve(error)
                 finally:
@@ -304,9 +304,7 @@ class _Draft:
 
     def change(self) -> Change:
         expected = self.stored.position if self.stored else None
-        return Change(
-            self.session_id, expected, self.record, self._is_fresh, tuple(self._entries), tuple(self._keys)
-        )
+        return Change(self.session_id, expected, self.record, self._is_fresh, tuple(self._entries), tuple(self._keys))
 
     def apply(self, command: Command, key: IdempotencyKey | None, now: datetime) -> Verb:
         before = self.record.session if self.record else None

@@ -5,7 +5,8 @@ A stream is a race with named runners:
 * the *writer* (the request's own task) sends what the subscription has;
 * the *watcher* waits for the client to go, and closes the subscription;
 * the *joiner* takes the seats at the sessions, again and again while the store is away;
-* the shared heartbeat queues a sign of life, and cuts the stream off when a send has not come to an end within the send timeout;
+* the shared heartbeat queues a sign of life, and cuts the stream off when a send has not come to an end within the
+  send timeout;
 * `Streams.drain` dismisses the stream when the server goes down.
 
 Whoever ends it, ends it by closing the subscription; only a writer that is stuck in a send has to be cut off.
@@ -91,7 +92,7 @@ class Streams:
     def respond(self, request: StreamRequest) -> Response:
         """Return the stream, or the soft refusal that an EventSource takes as "later"."""
         if self._is_draining:
-            return self._refusal(self._spread_retry_ms(random.random()))
+            return self._refusal(self._spread_retry_ms(random.random()))  # noqa: S311  # spreads load
         if len(self._open) >= self._max_streams:
             return self._refusal(REFUSED_RETRY_MS)
         return EventStream(self, request)
@@ -165,7 +166,7 @@ class EventStream(EventSourceResponse):
         for session_id, resume in self._request.resumes.items():
             delay_s, longest_s = JOIN_DELAY_S
             while not await self._is_joined(session_id, resume):
-                await self._streams.clock.sleep(delay_s * random.uniform(0.5, 1))
+                await self._streams.clock.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311  # spreads load
                 delay_s = min(longest_s, 2 * delay_s)
 
     async def _is_joined(self, session_id: str, resume: Resume | None) -> bool:

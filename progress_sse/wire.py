@@ -14,7 +14,7 @@ _dumps: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators
 
 
 def encode_json(value: object) -> bytes:
-    """Return compact JSON in UTF-8, in one line: control characters in strings are escaped, so no line break can occur."""
+    """Return compact JSON in UTF-8, in one line: control characters in strings are escaped, line ends among them."""
     return _dumps(value).encode()
 
 
@@ -77,7 +77,7 @@ def decode_step(data: bytes | str) -> StepProgress:
 
 
 def encode_definitions(definitions: tuple[StepDefinition, ...]) -> bytes:
-    """Return step definitions as a JSON list of ``{step, name, timeout_ms, estimated_ms}``, as `GET /api/steps` lists them."""
+    """Return step definitions as the JSON list that `GET /api/steps` shows."""
     return encode_json(list_definitions(definitions))
 
 

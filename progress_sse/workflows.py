@@ -22,7 +22,7 @@ Milliseconds = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
 
 
 class StepSpec(BaseModel):
-    """A step definition as users write it, in a file or a request; `timeout_ms` of `null` or 0 stands for the default."""
+    """A step definition as users write it, in a file or a request; a `timeout_ms` of 0 stands for the default."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -14,7 +14,7 @@ from progress_sse.record import Change, Cursor, Entry, Head, Listener, Record, R
 class Backend(Protocol):
     """A place that keeps sessions, their logs and their idempotency keys.
 
-    Every method may raise `StoreUnavailableError`. Reads show committed (where the backend is durable: durable) state only.
+    Every method may raise `StoreUnavailableError`. Reads show only what is committed, as durably as the backend can.
     """
 
     async def open(self) -> None:
@@ -34,7 +34,7 @@ class Backend(Protocol):
         """Return the session as last committed, or `None`."""
 
     async def commit(self, change: Change) -> None:
-        """Apply the change, atomically; return once it is as durable as the backend can make it and every listener was told.
+        """Apply the change, atomically; return once it is as durable as can be and every listener was told.
 
         Raises:
             ConflictError: The session is not at `change.expected`; nothing was changed.
@@ -58,7 +58,7 @@ class Backend(Protocol):
         """Take `listen` back; at once, and without waiting."""
 
     async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
-        """Return up to `limit` sessions, newest `created_at` first (of equals, the greater id first), from behind `after`."""
+        """Return up to `limit` sessions from behind `after`, newest `created_at` first, then greatest id first."""
 
     async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
-        """Remove each session created before the time stamp that `is_doomed` confirms, tell its listeners, return how many."""
+        """Remove each session created before the time stamp that `is_doomed` confirms; return how many."""

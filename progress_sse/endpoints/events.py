@@ -49,7 +49,7 @@ async def combined_events(request: Request) -> Response:
 
 
 def _last_event_id(request: Request) -> str:
-    """Return what the browser sends by itself or, failing that, what a client that cannot set headers puts in the query."""
+    """Return what the browser sends by itself; failing that, what a client puts in the query as it sets no headers."""
     headers = [value for value in request.headers.getlist("last-event-id") if value]
     return headers[0] if headers else request.query_params.get("last_event_id", "")
 

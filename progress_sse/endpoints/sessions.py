@@ -11,8 +11,7 @@ from starlette.responses import Response
 
 from progress_sse import machine
 from progress_sse.bodies import CreateBody, idempotency_key, read_body
-from progress_sse.endpoints.common import service_of, session_id_of, session_response
-from progress_sse.endpoints.common import JSON
+from progress_sse.endpoints.common import JSON, service_of, session_id_of, session_response
 from progress_sse.errors import InvalidRequestError
 from progress_sse.machine import Create
 from progress_sse.model import Position, SessionStatus
@@ -69,7 +68,7 @@ async def list_sessions(request: Request) -> Response:
 
 
 def _as_created(applied: Applied) -> Record:
-    """Return the session as it was when it was created: a retried PUT gets its first answer, whatever has happened since."""
+    """Return the session as it was when it was created: a retried PUT gets its first answer, whatever came since."""
     assert applied.record is not None
     fresh = machine.with_nothing_started(applied.record.session)
     return Record(fresh, Position(applied.record.position.epoch, 0))
