@@ -2,8 +2,8 @@
 
 Workers log each POST: it was invoked, and then `ok`, `fail`, or `indeterminate` (no answer, or one that leaves it
 open). Subscribers log each event. `Oracle.check` then says what was *lost* (ok, but neither seen nor inside a
-snapshot), *phantom* (seen, but never invoked), *duplicate*, *reordered*, and where a view *diverged* (fold of snapshot and steps ≠
-final poll). An indeterminate POST may show once or not at all.
+snapshot), *phantom* (seen, but never invoked), *duplicate*, *reordered*, and where a view *diverged* (fold of snapshot
+and steps ≠ final poll). An indeterminate POST may show once or not at all.
 
 Each transition bears a tag of its own: a start in its `timeout_ms`, the others in their `message`. `fold` is written
 from the contract alone, and shares nothing with the package.
@@ -72,6 +72,7 @@ class Post:
     session_id: str
     tag: str
     outcome: str = "indeterminate"
+    body: Body = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -137,21 +138,23 @@ class Oracle:
         return self._views[session_id].setdefault(subscriber, View())
 
     async def post(self, worker: Worker, session_id: str, action: str, step: int, **more: Any) -> Post:
-        """POST an update under a tag of its own, and log what became of it."""
+        """POST an update under a tag and an idempotency key of its own, and log what became of it."""
         number = next(self._numbers)
-        tag = f"start-{number}" if action == "start" else f"{action}-{number}"
+        tag = f"{action}-{number}"
         mark = {"timeout_ms": number} if action == "start" else {"message": tag}
-        post = Post(session_id, tag)
+        post = Post(session_id, tag, body={"action": action, "step": step, **mark, **more})
         self.posts.append(post)
+        await self.send(worker, post)
+        return post
+
+    async def send(self, worker: Worker, post: Post) -> None:
+        """Send a POST, perhaps once more, and log what became of it."""
         try:
-            response = await worker.update(session_id, key=f"key-{number}", action=action, step=step, **mark, **more)
-        except httpx.ConnectError:
-            post.outcome = "fail"
+            response = await worker.update(post.session_id, key=f"key-{post.tag}", **post.body)
         except httpx.TransportError:
-            pass  # Sent, and no answer: it may have been applied.
+            post.outcome = "indeterminate"
         else:
             post.outcome = _outcome(response)
-        return post
 
     # Checking.
 

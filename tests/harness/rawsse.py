@@ -2,8 +2,8 @@
 
 Libraries are too forgiving to prove anything about a stream: some split lines at U+2028 or form feed, some collect the
 whole body first, all of them skip what they do not know. `EventStreamParser` accepts exactly the grammar of the
-standard [HTML §9.2.5] and raises at anything else. It does no I/O and gives the same blocks however the bytes were split.
-`RawStream` feeds it from a socket and keeps a log.
+standard [HTML §9.2.5] and raises at anything else. It does no I/O and gives the same blocks however the bytes were
+split. `RawStream` feeds it from a socket and keeps a log.
 """
 
 from __future__ import annotations

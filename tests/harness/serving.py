@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import httpx
 
-from tests.harness.http1 import HOST, free_port
+from tests.harness.http1 import HOST, Connection, free_port
 
 START_S = 15
 """Within this the server must answer, on a busy machine too."""
@@ -80,7 +80,7 @@ class Server:
         Raises:
             RuntimeError: It ended, or did not answer in time; with its log.
         """
-        assert self._process is None or self._process.poll() is not None, "it runs already"
+        assert not self.is_running(), "it runs already"
         started = time.monotonic()
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
@@ -100,6 +100,10 @@ class Server:
                 return re.match(rb"HTTP/1\.[01] 200", sock.recv(1024)) is not None
         except OSError:
             return False
+
+    def is_running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process is not None and self._process.poll() is None
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; does not wait."""
@@ -121,7 +125,7 @@ class Server:
 
     def end(self) -> None:
         """Make sure that it does not run any more."""
-        if self._process is not None and self._process.poll() is None:
+        if self.is_running():
             self.kill()
 
     # Probes.
@@ -173,6 +177,15 @@ def _environment() -> Mapping[str, str]:
 def session_path(session_id: str, *rest: str) -> str:
     """The path of a session, its id percent-encoded."""
     return "/".join(["/api/progress", quote(session_id, safe=""), *rest])
+
+
+async def publish(port: int, session_id: str, updates: Iterable[dict[str, Any]]) -> None:
+    """POST updates one after the other, as fast as one connection carries them."""
+    path = session_path(session_id, "update")
+    async with await Connection.open(port) as connection:
+        for update in updates:
+            response = await connection.post_json(path, update)
+            assert response.status == 200, response.body
 
 
 class Worker:

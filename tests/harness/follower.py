@@ -1,0 +1,89 @@
+"""A subscriber that drops its connection again and again, and comes back where it left off."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from tests.harness.oracle import Body, Oracle
+from tests.harness.rawsse import Block, RawStream, StreamEndedError
+from tests.harness.serving import session_path
+
+
+class Follower:
+    """One reader of one session, or of several on one stream, over any number of connections.
+
+    What it sees goes to the oracle under its name. It keeps the last event id as an EventSource does, for ever.
+    """
+
+    def __init__(
+        self, oracle: Oracle, name: str, port: int, session_ids: Sequence[str], *, several: bool = False
+    ) -> None:
+        """Make a reader that has seen nothing; `several` asks for the stream of several sessions even for one."""
+        self.session_ids = list(session_ids)
+        self.last_event_id: str | None = None
+        self.connections = 0
+        self._several = several or len(session_ids) > 1
+        self._oracle = oracle
+        self._name = name
+        self._port = port
+
+    @property
+    def target(self) -> str:
+        """What it asks for."""
+        if not self._several:
+            return session_path(self.session_ids[0], "events")
+        query = "&".join(f"session_id={quote(session_id, safe='')}" for session_id in self.session_ids)
+        return f"/api/events?{query}"
+
+    def state(self, session_id: str) -> Body | None:
+        """The polling body of a session as this reader has it."""
+        return self._oracle.view(session_id, self._name).state
+
+    async def read(self, count: int, at_most_s: float) -> None:
+        """Connect, wait for so many events or so long, and drop the connection in one way or another."""
+        stream = await self.connect()
+        try:
+            await stream.wait_until(lambda s: len(s.events) >= count, at_most_s)
+        except (StreamEndedError, TimeoutError):
+            pass  # What came counts.
+        finally:
+            await (stream.abort() if random.random() < 0.5 else stream.aclose())
+            self.take(stream)
+
+    async def read_until(self, states: dict[str, Body], timeout_s: float = 15) -> None:
+        """Connect, and stay until every session is in its state."""
+        stream = await self.connect()
+        seen = 0
+
+        def is_there(stream: RawStream) -> bool:
+            nonlocal seen
+            self._log(stream.events[seen:])
+            seen = len(stream.events)
+            return all(self.state(session_id) == state for session_id, state in states.items())
+
+        try:
+            await stream.wait_until(is_there, timeout_s)
+        finally:
+            await stream.aclose()
+            self._log(stream.events[seen:])
+            self.last_event_id = stream.last_event_id or self.last_event_id
+
+    async def connect(self) -> RawStream:
+        """Open a stream at the place where the last one was left."""
+        self.connections += 1
+        return await RawStream.open(self._port, self.target, last_event_id=self.last_event_id)
+
+    def take(self, stream: RawStream) -> None:
+        """Log what a closed stream brought, and remember its last id."""
+        self._log(stream.events)
+        self.last_event_id = stream.last_event_id or self.last_event_id
+
+    def _log(self, events: list[Block]) -> None:
+        for event in events:
+            if event.event not in ("snapshot", "step"):
+                continue
+            body = event.json()
+            session_id = body["session_id"] if event.event == "snapshot" else body["session"]["session_id"]
+            self._oracle.view(session_id, self._name).saw(event, has_position=not self._several)

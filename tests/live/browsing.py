@@ -1,0 +1,107 @@
+"""An EventSource in a real browser, and what it fired."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Self
+
+from playwright.async_api import Browser, Page, Route
+
+from tests.harness.http1 import HOST
+from tests.harness.rawsse import Block
+
+# Every name that the server may use, and the two that an EventSource fires itself.
+_OPEN = """url => {
+    window.fired = [];
+    window.states = [];
+    window.source = new EventSource(url);
+    for (const name of ["message", "snapshot", "step", "heartbeat", "end"])
+        source.addEventListener(name, event => fired.push([event.type, event.data, event.lastEventId]));
+    source.onopen = () => states.push("open");
+    source.onerror = () => states.push(source.readyState === EventSource.CLOSED ? "closed" : "connecting");
+}"""
+
+
+class BrowserStream:
+    """One page with one EventSource, on the origin of a server (or of the proxy before it)."""
+
+    def __init__(self, page: Page) -> None:
+        """Take over a page."""
+        self.page = page
+
+    @classmethod
+    async def open(cls, browser: Browser, port: int, target: str) -> Self:
+        """Open an empty page of that origin, and an EventSource in it."""
+        page = await browser.new_page()
+        blank = f"http://{HOST}:{port}/blank-for-this-test"
+        await page.route(blank, _fulfill_blank)
+        await page.goto(blank)
+        await page.evaluate(_OPEN, target)
+        return cls(page)
+
+    async def fired(self) -> list[tuple[str, str, str]]:
+        """The events so far: type, data, last event id."""
+        return [tuple(event) for event in await self.page.evaluate("fired")]
+
+    async def states(self) -> list[str]:
+        """Each `open` and `error` so far, an error by the state in which it left the EventSource."""
+        states: list[str] = await self.page.evaluate("states")
+        return states
+
+    async def wait_for(self, count: int, timeout_s: float = 20) -> list[tuple[str, str, str]]:
+        """Wait until so many events were fired, and give them."""
+        await self.page.wait_for_function("count => fired.length >= count", arg=count, timeout=timeout_s * 1000)
+        return await self.fired()
+
+    async def evaluate(self, expression: str) -> Any:
+        """The value of an expression in the page."""
+        return await self.page.evaluate(expression)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.page.close()
+
+
+async def _fulfill_blank(route: Route) -> None:
+    await route.fulfill(content_type="text/html", body="<!doctype html><title>test</title>")
+
+
+def as_fired(blocks: list[Block]) -> list[tuple[str, str, str]]:
+    """What an EventSource fires for these blocks: type, data, last event id."""
+    return [(block.event, block.data, block.last_event_id) for block in blocks if block.data is not None]
+
+
+class Playback:
+    """A server that sends recorded bytes to whoever asks, and then keeps the connection open."""
+
+    def __init__(self, recording: bytes) -> None:
+        """Play these bytes, head included."""
+        self._recording = recording
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        assert self._server is not None
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(self._recording)
+            await reader.read()
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # The reader has what it wanted.
+        finally:
+            writer.close()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, HOST, 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()

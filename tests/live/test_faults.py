@@ -1,0 +1,353 @@
+"""What goes wrong around the server: it is killed, its database is held, it is told to go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.follower import Follower
+from tests.harness.http1 import Connection, request_bytes
+from tests.harness.oracle import Oracle, fold_all, tag_of
+from tests.harness.rawsse import Block, RawStream
+from tests.harness.serving import Server, Worker, publish, session_path
+
+
+def events_path(session_id: str) -> str:
+    """The path of a session's stream."""
+    return session_path(session_id, "events")
+
+
+# FT-01
+
+
+class Crash:
+    """Workers and followers at a server that is killed again and again."""
+
+    def __init__(self, server: Server, sessions: int) -> None:
+        """Prepare so many sessions, each with a worker and a follower of its own."""
+        self.oracle = Oracle()
+        self.server = server
+        self.sessions = [f"crash-{n}" for n in range(sessions)]
+        self.followers = [Follower(self.oracle, "follower", server.port, [s]) for s in self.sessions]
+        self.is_up = asyncio.Event()
+        self.is_over = False
+
+    async def work(self, worker: Worker, session_id: str) -> None:
+        """Report steps, failures and retries until it is over; repeat under its key what was not answered."""
+        rng = random.Random(session_id)
+        while not self.is_over:
+            step = rng.randint(1, 7)
+            await self.post(worker, session_id, "start", step)
+            for current in range(rng.randint(0, 3)):
+                await self.post(worker, session_id, "progress", step, current=current)
+            await self.post(worker, session_id, "complete", step, success=step < 7 and rng.random() < 0.8)
+
+    async def post(self, worker: Worker, session_id: str, action: str, step: int, **more: int | bool) -> None:
+        """Report one thing, however often that takes."""
+        await self.is_up.wait()
+        post = await self.oracle.post(worker, session_id, action, step, **more)
+        while post.outcome != "ok":
+            await self.is_up.wait()
+            await self.oracle.send(worker, post)
+
+    async def follow(self, follower: Follower) -> None:
+        """Read, drop, come back, until it is over."""
+        while not self.is_over:
+            await self.is_up.wait()
+            with contextlib.suppress(OSError):
+                await follower.read(random.randint(5, 100), at_most_s=1)
+
+    @contextlib.asynccontextmanager
+    async def running(self, worker: Worker) -> AsyncIterator[None]:
+        """Let everybody work inside the block."""
+        self.is_up.set()
+        async with asyncio.TaskGroup() as group:
+            for session_id, follower in zip(self.sessions, self.followers, strict=True):
+                group.create_task(self.work(worker, session_id))
+                group.create_task(self.follow(follower))
+            yield
+            self.is_over = True
+
+    async def kill_and_start(self) -> float:
+        """Kill the server, look at what it left, start it; give the seconds that the start took."""
+        self.is_up.clear()
+        await asyncio.to_thread(self.server.kill)
+        await asyncio.to_thread(assert_integrity, self.server)
+        started_s = await asyncio.to_thread(self.server.start)
+        self.is_up.set()
+        return started_s
+
+
+def assert_integrity(server: Server) -> None:
+    """SQLite finds nothing wrong; done on a copy, so that the recovery is left to the server."""
+    copy = server.folder / "copy"
+    copy.mkdir(exist_ok=True)
+    for path in server.folder.glob(server.database.name + "*"):
+        shutil.copy(path, copy / path.name)
+    with contextlib.closing(sqlite3.connect(copy / server.database.name)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
+async def test_a_killed_server_keeps_what_it_acknowledged(serve: Serve, rounds: int) -> None:
+    """FT-01: killed at random moments under load: every 200 is there, nothing is half applied, clients resume."""
+    server = serve(store="sqlite", history=1_000_000, history_bytes=1 << 30, retry_ms=100)
+    crash = Crash(server, sessions=6)
+    async with Worker.at(server) as worker:
+        for session_id in crash.sessions:
+            await worker.create(session_id)
+        for follower in crash.followers:
+            await follower.read(1, at_most_s=10)
+        first = {s: (await first_events(server, s, None, 1))[0] for s in crash.sessions}
+        async with crash.running(worker):
+            for _ in range(rounds):
+                await asyncio.sleep(random.uniform(0.05, 0.6))
+                assert await crash.kill_and_start() <= 5
+        finals = {session_id: await worker.poll(session_id) for session_id in crash.sessions}
+        for session_id, follower in zip(crash.sessions, crash.followers, strict=True):
+            await follower.read_until({session_id: finals[session_id]})
+            verdict = crash.oracle.check(session_id, finals[session_id])
+            assert verdict.is_clean(), verdict
+            # The log alone leads from the first state to the last: no state without event, no event without state.
+            acknowledged = [post.tag for post in crash.oracle.posts if post.session_id == session_id]
+            count = len(acknowledged)
+            log = await first_events(server, session_id, first[session_id].id, count)
+            assert [event.position.n for event in log] == list(range(1, count + 1))
+            assert [tag_of(event.json()) for event in log] == acknowledged
+            assert fold_all([first[session_id], *log]) == finals[session_id]
+    assert len(crash.oracle.posts) > 20 * rounds
+    assert "Traceback" not in server.log()
+
+
+async def first_events(server: Server, session_id: str, last_event_id: str | None, count: int) -> list[Block]:
+    """The first events that somebody gets who comes with that id."""
+    async with await RawStream.open(server.port, events_path(session_id), last_event_id=last_event_id) as stream:
+        return await stream.next_events(count, timeout_s=20)
+
+
+async def test_a_memory_that_is_gone_is_said_to_be_gone(serve: Serve) -> None:
+    """FT-01: after a kill a session in memory is `not_found`, under a new epoch; made again, it is another one."""
+    server = serve(store="memory://")
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        async with await RawStream.open(server.port, events_path("s")) as stream:
+            last = await stream.next_event()
+            await asyncio.to_thread(server.kill)
+            await stream.closed()
+        await asyncio.to_thread(server.start)
+        async with await RawStream.open(server.port, events_path("s"), last_event_id=last.id) as stream:
+            gone = await stream.next_event()
+            assert (gone.event, gone.json()["status"]) == ("snapshot", "not_found")
+            assert gone.position.epoch != last.position.epoch
+            assert (await worker.update("s", action="complete", step=1)).status_code == 404
+            await worker.start("s", 1)
+            created, step = await stream.next_events(2)
+            assert created.position == (step.position.epoch, 0)
+            assert step.position.epoch not in (last.position.epoch, gone.position.epoch)
+
+
+# FT-08
+
+HOLD = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
+database.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+database.execute("ROLLBACK")
+"""
+
+
+@contextlib.asynccontextmanager
+async def held(database: Path) -> AsyncIterator[None]:
+    """Another process holds an exclusive transaction on the database inside the block."""
+    pipe = asyncio.subprocess.PIPE
+    holder = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLD, database, stdin=pipe, stdout=pipe)
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    try:
+        assert await holder.stdout.readline() == b"held\n"
+        yield
+    finally:
+        holder.stdin.close()
+        await holder.wait()
+
+
+async def test_a_held_database_stops_writers_and_nobody_else(serve: Serve) -> None:
+    """FT-08: while another process holds the database for 10 s: POSTs wait, then 503; heartbeats and polls go on."""
+    server = serve(store="sqlite", heartbeat_s=0.5)
+    oracle = Oracle()
+    loop = asyncio.get_running_loop()
+    async with (
+        Worker.at(server) as worker,
+        await RawStream.open(server.port, events_path("s")) as stream,
+    ):
+        await worker.create("s")
+        await oracle.post(worker, "s", "start", 1)
+        async with held(server.database):
+            began = loop.time()
+            waiting = [asyncio.create_task(oracle.post(worker, "s", "progress", 1, current=n)) for n in range(20)]
+            refused = await worker.update("s", action="progress", step=1, current=99)
+            waited_s = loop.time() - began
+            assert refused.status_code == 503
+            assert refused.headers["Content-Type"] == "application/problem+json"
+            assert refused.json()["success"] is False
+            assert int(refused.headers["Retry-After"]) <= 30
+            assert waited_s <= 8
+            assert (await worker.poll("s"))["steps"][0]["status"] == "running"
+            while loop.time() - began < 10:
+                beats = len(stream.comments)
+                await stream.wait_until(lambda s, beats=beats: len(s.comments) > beats, 2)  # type: ignore[misc]
+        times = [received.t for received in stream.comments if received.t >= began]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        assert max(gaps) <= 1.5 * 0.5
+        await asyncio.gather(*waiting)
+        after = await oracle.post(worker, "s", "progress", 1, current=100)
+        assert after.outcome == "ok"
+        final = await worker.poll("s")
+        await stream.wait_until(lambda s: fold_all(s.events) == final)
+        view = oracle.view("s", "stream")
+        for event in stream.events[1:]:
+            view.saw(event)
+        verdict = oracle.check("s", final)
+        assert verdict.is_clean(), verdict
+
+
+# FT-13
+
+STREAMS = 500
+STALLED = 10
+
+
+@contextlib.asynccontextmanager
+async def audience(server: Server, worker: Worker) -> AsyncIterator[tuple[list[RawStream], list[RawStream]]]:
+    """Readers of a server: many good ones, and some whose buffers are full because they do not read."""
+    await worker.start("good", 1)
+    await worker.start("big", 1)
+    stalled = [await RawStream.open(server.port, events_path("big"), rcvbuf=4096) for _ in range(STALLED)]
+    for stream in stalled:
+        await stream.next_event()
+        stream.pause()
+    good = [await RawStream.open(server.port, events_path("good")) for _ in range(STREAMS - STALLED)]
+    for stream in good:
+        await stream.next_event()
+    big = ({"action": "progress", "step": 1, "current": n, "message": "大" * 8192} for n in range(400))
+    await publish(server.port, "big", big)
+    assert full_send_queues(server.port) >= STALLED
+    yield good, stalled
+    for stream in good + stalled:
+        await stream.abort()
+
+
+def full_send_queues(port: int) -> int:
+    """How many connections of a server hold bytes that their reader does not take."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    rows = [line.split() for line in lines]
+    return sum(row[1].endswith(f":{port:04X}") and row[4].split(":")[0] != "00000000" for row in rows)
+
+
+async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) -> None:
+    """Report one thing after the other, until the server does not take it any more."""
+    post = await oracle.post(worker, session_id, "start", 1)
+    current = 0
+    while post.outcome == "ok":
+        post = await oracle.post(worker, session_id, "progress", 1, current=current)
+        current += 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_server_that_is_told_to_go_says_goodbye(serve: Serve, number: signal.Signals) -> None:
+    """FT-13: 500 streams, 10 stalled, POSTs in flight: clean ends, code 0, in time, nothing acknowledged is lost."""
+    server = serve(store="sqlite", graceful_timeout_s=5, retry_ms=2000, history=100_000, history_bytes=1 << 28)
+    oracle = Oracle()
+    sessions = [f"posts-{n}" for n in range(8)]
+    async with Worker.at(server) as worker:
+        for session_id in sessions:
+            await worker.create(session_id)
+        first = {s: (await first_events(server, s, None, 1))[0] for s in sessions}
+        async with audience(server, worker) as (good, stalled):
+            posting = [asyncio.create_task(post_until_refused(oracle, worker, session_id)) for session_id in sessions]
+            await first_events(server, sessions[-1], first[sessions[-1]].id, 20)  # Everybody is in full swing.
+            loop = asyncio.get_running_loop()
+            told = loop.time()
+            server.signal(number)
+            assert await asyncio.to_thread(server.wait, 12) == 0
+            assert loop.time() - told <= 5 + 2
+            await asyncio.gather(*posting)
+            assert_said_goodbye([await closed(stream) for stream in good])
+            assert len(stalled) == STALLED
+    assert "Traceback" not in server.log()
+    assert "ERROR" not in server.log()
+    await asyncio.to_thread(server.start)
+    for session_id in sessions:
+        posts = [post for post in oracle.posts if post.session_id == session_id]
+        acknowledged = [post.tag for post in posts if post.outcome == "ok"]
+        assert acknowledged
+        log = await first_events(server, session_id, first[session_id].id, len(acknowledged))
+        assert [tag_of(event.json()) for event in log] == acknowledged
+
+
+async def closed(stream: RawStream) -> RawStream:
+    """The stream, once it has ended."""
+    await stream.closed()
+    return stream
+
+
+def assert_said_goodbye(streams: list[RawStream]) -> None:
+    """Each ended with a last chunk and a `retry` of its own, and these are spread."""
+    assert {stream.ending for stream in streams} == {"end"}
+    assert {len(stream.pending) for stream in streams} == {0}
+    hints = [stream.log[-1].block.retry_ms for stream in streams]
+    assert None not in hints
+    spread = [hint for hint in hints if hint is not None]
+    assert max(spread) - min(spread) >= 5000
+    assert len(set(spread)) > len(streams) / 4
+    assert "end" not in {event.event for stream in streams for event in stream.events}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_it_at_once(serve: Serve, number: signal.Signals) -> None:
+    """FT-13: whoever does not want to wait for stalled readers says so a second time."""
+    server = serve(graceful_timeout_s=60, send_timeout_s=60)
+    async with Worker.at(server) as worker, audience(server, worker) as (good, _):
+        # A request whose body is not all there yet is another thing to wait for.
+        slow = await Connection.open(server.port)
+        head = [("Content-Type", "application/json"), ("Content-Length", "100")]
+        slow.writer.write(request_bytes("POST", session_path("good", "update"), head) + b"{")
+        await slow.writer.drain()
+        server.signal(number)
+        for stream in good:
+            await stream.closed()
+        assert server.is_running()
+        loop = asyncio.get_running_loop()
+        again = loop.time()
+        server.signal(number)
+        await asyncio.to_thread(server.wait, 5)
+        assert loop.time() - again <= 1
+        await slow.aclose()
+    assert "Traceback" not in server.log()
+
+
+async def test_a_server_that_goes_takes_no_new_readers(serve: Serve) -> None:
+    """FT-13: while it drains, `/readyz` says so or the port is closed; nobody is let in to be thrown out again."""
+    server = serve(graceful_timeout_s=60, send_timeout_s=60)
+    async with Worker.at(server) as worker, audience(server, worker) as (good, _):
+        server.signal(signal.SIGTERM)
+        await good[0].closed()
+        with contextlib.suppress(OSError):
+            async with await Connection.open(server.port) as late:
+                assert (await late.request("GET", "/readyz")).status == 503
+        server.signal(signal.SIGTERM)
+        await asyncio.to_thread(server.wait, 5)
