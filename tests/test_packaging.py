@@ -13,10 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from progress_sse.endpoints.pages import PUBLIC_FILES
 from tests.harness.serving import Server
 
 ROOT = Path(__file__).parents[1]
-BROWSER_FILES = {"index.html", "index.js", "page.js", "progress.css", "tracker.js", "wire.d.ts"}
+REFERENCE = re.compile(r'''(?:src=|href=|from |import )"(?:\./)?((?:web/)?[\w-]+\.(?:js|css))"''')
+"""A file that a page or a module asks for, as both write it in double quotes."""
 
 # Building and installing from the registry takes its time on a busy machine.
 pytestmark = pytest.mark.timeout(300)
@@ -62,19 +64,25 @@ def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
     assert names - in_package == {name for name in names if re.match(r"progress_sse-[^/]*\.dist-info/", name)}
     assert {name for name in in_package if not name.endswith(".py")} == {
         "progress_sse/py.typed",
-        *(f"progress_sse/web/{name}" for name in BROWSER_FILES),
+        "progress_sse/web/index.html",
+        *(f"progress_sse/web/{name}" for name in PUBLIC_FILES),
     }
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "progress_sse").rglob("*.py")}
     assert {name for name in in_package if name.endswith(".py")} == sources
 
 
-def test_every_local_address_of_the_page_is_in_the_wheel(wheel: Path) -> None:
-    """A page that asks for a file which only a checkout has would be broken for users alone."""
-    archive = zipfile.ZipFile(wheel)
-    page = archive.read("progress_sse/web/index.html").decode()
-    asked = {Path(found).name for found in re.findall(r'(?:src|href)="([^":]+\.(?:js|css))"', page)}
-    assert asked, "the page loads its script and its style sheet"
-    assert asked <= BROWSER_FILES
+def test_page_gets_every_file_that_it_asks_for(server: Server) -> None:
+    """Its scripts and styles, and the modules that these import: a file left out would be missing for users alone."""
+    with httpx.Client(base_url=server.url) as client:
+        asked = set(REFERENCE.findall(client.get("/").text))
+        got: set[str] = set()
+        while missing := asked - got:
+            path = missing.pop()
+            response = client.get(f"/{path}")
+            assert response.status_code == 200, path
+            got.add(path)
+            asked |= {f"web/{name}" for name in REFERENCE.findall(response.text)}
+    assert {"web/page.js", "web/progress.css", "web/tracker.js"} <= got
 
 
 def test_server_runs_from_the_wheel(server: Server, python: Path) -> None:

@@ -48,6 +48,7 @@ def test_importing_leaves_the_extras_alone(module: str) -> None:
     assert not imported_by(module) & OPTIONAL
 
 
-def test_importing_the_package_imports_no_program() -> None:
-    """The command line and what it needs are for those who call it."""
-    assert not imported_by("progress_sse") & {"click", "uvicorn"}
+@pytest.mark.parametrize("module", ["progress_sse", "progress_sse.cli"])
+def test_a_server_does_without_the_clients_library(module: str) -> None:
+    """Only workers talk HTTP to others, so a server need not spend its start and memory on a client."""
+    assert "httpx" not in imported_by(module)
