@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from progress_sse.endpoints.pages import PUBLIC_FILES
+from progress_sse.endpoints.pages import PUBLIC_SUFFIXES
 from tests.harness.serving import Server
 
 ROOT = Path(__file__).parents[1]
@@ -59,13 +59,13 @@ def server(python: Path, tmp_path: Path) -> Iterator[Server]:
 
 def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
     """Nothing of the tests or of the development tools ships."""
+    browser_files = {path.name for path in (ROOT / "web").iterdir() if path.name.endswith((".html", *PUBLIC_SUFFIXES))}
     names = set(zipfile.ZipFile(wheel).namelist())
     in_package = {name for name in names if name.startswith("progress_sse/")}
     assert names - in_package == {name for name in names if re.match(r"progress_sse-[^/]*\.dist-info/", name)}
     assert {name for name in in_package if not name.endswith(".py")} == {
         "progress_sse/py.typed",
-        "progress_sse/web/index.html",
-        *(f"progress_sse/web/{name}" for name in PUBLIC_FILES),
+        *(f"progress_sse/web/{name}" for name in browser_files),
     }
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "progress_sse").rglob("*.py")}
     assert {name for name in in_package if name.endswith(".py")} == sources
