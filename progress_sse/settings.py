@@ -88,7 +88,8 @@ def _check(settings: Settings) -> None:
         )
     if not settings.is_loopback and not settings.publish_token and not settings.insecure:
         raise ConfigurationError(
-            f"{settings.host} can be reached from other machines, so workers need a token: set {ENV_PREFIX}PUBLISH_TOKEN "
-            """to the output of  python3 -c "import secrets; print(secrets.token_urlsafe())"  """
+            f"{settings.host} can be reached from other machines, so workers need a token: "
+            f"set {ENV_PREFIX}PUBLISH_TOKEN"
+            """ to the output of  python3 -c "import secrets; print(secrets.token_urlsafe())"  """
             "(or let anybody publish with --insecure)."
         )

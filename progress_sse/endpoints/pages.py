@@ -14,8 +14,8 @@ from progress_sse.endpoints.common import service_of
 _PACKAGE: Final = Path(__file__).parent.parent
 WEB: Final = next(folder for folder in (_PACKAGE / "web", _PACKAGE.parent / "web") if folder.is_dir())
 
-PUBLIC_FILES: Final = frozenset({"index.js", "page.js", "progress.css", "tracker.js", "wire.d.ts"})
-"""What is served from the folder; in a checkout, tests and tools lie beside it."""
+PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts")
+"""What is served from the folder itself; in a checkout, tests and tools lie beside and below."""
 
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; "
@@ -48,7 +48,8 @@ class BrowserFiles(StaticFiles):
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """Find a public file."""
-        return super().lookup_path(path) if path in PUBLIC_FILES else ("", None)
+        is_public = "/" not in path and path.endswith(PUBLIC_SUFFIXES)
+        return super().lookup_path(path) if is_public else ("", None)
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """Return a file that browsers take for what it says it is, and ask for again each time (304 as a rule)."""
