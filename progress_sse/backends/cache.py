@@ -1,0 +1,60 @@
+"""Records kept in memory in front of a slower place, as many as fit."""
+
+from collections import OrderedDict
+from typing import Final
+
+from progress_sse.record import Record
+
+DEFAULT_BYTES: Final = 64 * 1024 * 1024
+"""Room for some ten thousand sessions of seven steps."""
+
+# What the objects of a record take besides the texts that users send, roughly, with the body once it is rendered.
+_RECORD_BYTES: Final = 1024
+_DEFINITION_BYTES: Final = 128
+_STEP_BYTES: Final = 512
+
+
+class RecordCache:
+    """Maps session ids to records; what was used last stays. Whoever owns it has to keep it true."""
+
+    def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
+        """Start empty; `max_bytes` is the room for all records together, by a rough estimate."""
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[str, tuple[Record, int]] = OrderedDict()
+
+    def get(self, session_id: str) -> Record | None:
+        """Return the record, if it is here."""
+        kept = self._kept.get(session_id)
+        if kept is None:
+            return None
+        self._kept.move_to_end(session_id)
+        return kept[0]
+
+    def put(self, session_id: str, record: Record) -> None:
+        """Keep `record`, and let go of those that were not used for the longest time where there is no room."""
+        self.drop(session_id)
+        size = estimated_bytes(record)
+        self._kept[session_id] = record, size
+        self._bytes += size
+        while self._bytes > self._max_bytes:
+            self._bytes -= self._kept.popitem(last=False)[1][1]
+
+    def drop(self, session_id: str) -> None:
+        """Forget the session; one that is not here is no error."""
+        kept = self._kept.pop(session_id, None)
+        if kept is not None:
+            self._bytes -= kept[1]
+
+
+def estimated_bytes(record: Record) -> int:
+    """Return roughly how much memory a record takes; no text that users send goes uncounted."""
+    steps = record.session.progress.steps.values()
+    definitions = record.session.definitions
+    return (
+        _RECORD_BYTES
+        + _DEFINITION_BYTES * len(definitions)
+        + _STEP_BYTES * len(steps)
+        + sum(len(definition.name) for definition in definitions)
+        + sum(len(step.message) + len(step.error) for step in steps)
+    )

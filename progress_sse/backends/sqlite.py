@@ -1,0 +1,170 @@
+"""Sessions in a file of this machine: what was acknowledged outlives the process, and a power failure.
+
+The event loop never waits for the disk. One thread writes (``sqlite_writer``), one reads (``sqlite_reader``), and what
+is in use is answered from memory: this process owns the file alone, so a record that it has committed or read stays
+true until it commits the next one.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from progress_sse.backends import sqlite_tables
+from progress_sse.backends.cache import RecordCache
+from progress_sse.backends.local import LocalNotices
+from progress_sse.backends.sqlite_file import DatabaseFile
+from progress_sse.backends.sqlite_reader import SqliteReader
+from progress_sse.backends.sqlite_writer import Settlement, SqliteWriter
+from progress_sse.errors import ConflictError, StoreUnavailableError
+from progress_sse.model import Position, SessionStatus
+from progress_sse.record import Change, Cursor, Entry, Head, Listener, Notice, Record, RememberedKey, StorageLimits
+
+_PAGE: Final = 100
+"""Sessions looked at, and removed, in one go when old ones are; workers' commits come in between."""
+
+
+class SqliteBackend:
+    """Keeps sessions in a SQLite database that no other process may use at the same time."""
+
+    def __init__(self, path: Path, limits: StorageLimits, *, busy_timeout_s: float = 5.0) -> None:
+        """Name the file; it is created by `open` if there is none.
+
+        Args:
+            path: The file. Beside it stand `-wal` and `-shm`, which belong to it, and `.lock`, which holds nothing.
+            limits: How much is kept.
+            busy_timeout_s: Seconds that a commit waits for another process that has locked the file, as a backup
+                may, before it fails with `StoreUnavailableError`. Default 5.
+        """
+        file = DatabaseFile(path, busy_timeout_s)
+        self._writer = SqliteWriter(file, limits, busy_timeout_s, self._settle)
+        self._reader = SqliteReader(file)
+        self._cache = RecordCache()
+        self._loads: dict[str, asyncio.Future[Record | None]] = {}
+        self._notices = LocalNotices()
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Acquire the file, look for damage, and create what is not there; see `Backend.open`."""
+        await self._writer.open()
+        self._is_open = True
+
+    async def aclose(self) -> None:
+        """Finish what was accepted and release the file."""
+        if self._is_open:
+            self._is_open = False
+            await self._reader.aclose()
+            await self._writer.aclose()
+
+    async def ping(self) -> None:
+        """Return once an empty change has been committed, as durably as any."""
+        self._check_open()
+        await self._writer.submit(None)
+
+    async def load(self, session_id: str) -> Record | None:
+        """Return the session, or `None`."""
+        record = self._cache.get(session_id)
+        if record is None:
+            # Whoever asks meanwhile shares the answer, so it must not be cancelled with the one who asked first.
+            record = await asyncio.shield(self._loads.get(session_id) or self._begin_load(session_id))
+        return record
+
+    def _begin_load(self, session_id: str) -> asyncio.Future[Record | None]:
+        self._check_open()
+        load = self._loads[session_id] = self._reader.read(sqlite_tables.load, session_id)
+        load.add_done_callback(partial(self._end_load, session_id))
+        return load
+
+    def _end_load(self, session_id: str, load: asyncio.Future[Record | None]) -> None:
+        if self._loads.get(session_id) is not load:
+            return  # A commit came in between: what was read may be older than what is cached.
+        del self._loads[session_id]
+        if not load.cancelled() and load.exception() is None and (record := load.result()) is not None:
+            self._cache.put(session_id, record)
+
+    async def commit(self, change: Change) -> None:
+        """Apply the change; see `Backend.commit`."""
+        self._check_open()
+        await self._writer.submit(sqlite_tables.Draft.of(change))
+
+    def _settle(self, cleared_up: Sequence[Notice], settlement: Settlement) -> None:
+        try:
+            for notice in cleared_up:
+                self._keep(notice.session_id, notice.record)
+                self._notices.tell(notice)
+            for write, failure in settlement:
+                if write.draft is not None:
+                    self._follow(write.draft.change, failure)
+        finally:
+            for write, failure in settlement:
+                _resolve(write.done, failure)
+
+    def _follow(self, change: Change, failure: Exception | None) -> None:
+        if failure is not None:
+            self._keep(change.session_id, None)  # Whatever went wrong: the file knows better.
+            return
+        self._keep(change.session_id, change.record)
+        self._notices.tell(Notice(change.session_id, change.record, change.is_fresh, change.entries))
+
+    def _keep(self, session_id: str, record: Record | None) -> None:
+        self._loads.pop(session_id, None)
+        if record is None:
+            self._cache.drop(session_id)
+        else:
+            self._cache.put(session_id, record)
+
+    async def recall(self, session_id: str, key: str) -> RememberedKey | None:
+        """Return what the session remembers of the key."""
+        self._check_open()
+        return await self._reader.read(sqlite_tables.recall, session_id, key)
+
+    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
+        """Return the transitions after the position; see `Backend.replay`."""
+        self._check_open()
+        return await self._reader.read(sqlite_tables.replay, session_id, after)
+
+    async def listen(self, session_id: str, listener: Listener) -> None:
+        """Tell `listener` of the session's changes."""
+        self._notices.add(session_id, listener)
+
+    def unlisten(self, session_id: str, listener: Listener) -> None:
+        """Take `listen` back."""
+        self._notices.remove(session_id, listener)
+
+    async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
+        """Return a page of sessions, newest first; see `Backend.list_heads`."""
+        self._check_open()
+        return await self._reader.read(sqlite_tables.list_heads, status, limit, after)
+
+    async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
+        """Remove old sessions, each unless it has changed meanwhile; see `Backend.expire`."""
+        removed, after = 0, None
+        while True:
+            self._check_open()
+            page = await self._reader.read(sqlite_tables.list_old, created_before, _PAGE, after)
+            if not page:
+                return removed
+            doomed = [Change(head.session_id, position, None) for head, position in page if is_doomed(head)]
+            removed += sum(await asyncio.gather(*map(self._remove, doomed)))
+            after = Cursor(page[-1][0].created_at, page[-1][0].session_id)
+
+    async def _remove(self, change: Change) -> bool:
+        try:
+            await self.commit(change)
+        except ConflictError:
+            return False
+        return True
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise StoreUnavailableError("The store is closed.")
+
+
+def _resolve(done: asyncio.Future[None], failure: Exception | None) -> None:
+    if done.done():  # Whoever asked has gone.
+        return
+    if failure is None:
+        done.set_result(None)
+    else:
+        done.set_exception(failure)

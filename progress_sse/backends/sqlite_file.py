@@ -1,0 +1,199 @@
+"""The database file of a store: whose it is, whether it can be used, and connections to it.
+
+Refusing must not harm. What cannot be used is left as it is, byte for byte, and never replaced by an empty store; so a
+file is looked at first through a connection that cannot write.
+
+The file is never opened other than through SQLite: to close *any* descriptor of it would drop the locks that SQLite
+holds in this process <https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>.
+"""
+
+import fcntl
+import os
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from progress_sse.backends import sqlite_tables
+from progress_sse.errors import StoreRefusedError
+
+APPLICATION_ID: Final = 0x50534531
+"""Marks the file as ours in its header ("PSE1"), for us and for ``file(1)``."""
+
+CHECK_S: Final = 3.0
+"""Seconds that looking for damage may take on opening; a store so large that they do not suffice is checked in part."""
+
+LOCK_POLL_S: Final = 0.1
+"""Seconds that the writing connection waits for a lock in one go; in between it sees who has waited too long."""
+
+_WAL_PAGES: Final = 1000
+"""Pages (of 4 KiB) of write-ahead log after which its content moves to the database; SQLite's own default."""
+
+_WAL_BYTES: Final = 16 * 1024 * 1024
+"""What the write-ahead log is cut back to after it had to grow beyond, because somebody was reading."""
+
+_PROBE_OPERATIONS: Final = 10_000
+"""SQLite's virtual machine instructions between two looks at the clock."""
+
+
+class DatabaseFile:
+    """A file of one store, held by one process."""
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        """Name the file; nothing is touched yet.
+
+        Args:
+            path: Where it is, or will be. Links are followed, so that one file has one lock.
+            busy_timeout_s: Seconds to wait while another process has it locked.
+        """
+        self._path = path.resolve()
+        self._busy_timeout_s = busy_timeout_s
+        self._lock: int | None = None
+
+    def acquire(self) -> None:
+        """Make the file this process's own, and make sure that it holds a store.
+
+        Raises:
+            StoreRefusedError: It cannot be used; it is left as it is.
+        """
+        self._take_lock()
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self.release()
+            raise self._refused(f"cannot be used: {error}") from error
+        except OSError as error:
+            self.release()
+            raise self._refused(f"cannot be used: {error.strerror}") from error
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let another process have the file; all connections to it must be closed."""
+        if self._lock is not None:
+            os.close(self._lock)  # The lock file stays: to remove it would race with whoever waits for it.
+            self._lock = None
+
+    def connect_writer(self) -> sqlite3.Connection:
+        """Return the connection that writes; of those there must be only one [SQLite below 3.51.3 may corrupt else]."""
+        connection = self._connect("mode=rw")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        connection.execute(f"PRAGMA busy_timeout = {int(LOCK_POLL_S * 1000)}")
+        return connection
+
+    def connect_reader(self) -> sqlite3.Connection:
+        """Return a connection that cannot write."""
+        connection = self._connect("mode=ro")
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{self._path.as_uri()}?{mode}", uri=True, timeout=self._busy_timeout_s, isolation_level=None
+        )
+
+    def _take_lock(self) -> None:
+        try:
+            lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError as error:
+            raise self._refused(f"cannot be made: there is no folder {self._path.parent}") from error
+        except OSError as error:
+            raise self._refused(f"cannot be used: its folder cannot be written ({error.strerror})") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            if isinstance(error, BlockingIOError):
+                raise self._refused("is in use by another process, and only one can use it at a time") from error
+            raise self._refused(f"cannot be locked: {error.strerror}") from error
+        self._lock = lock
+
+    def _prepare(self) -> None:
+        if self._size() > 0:
+            with closing(self._connect(self._least_mode())) as probe:
+                is_new = self._is_new(probe)
+        elif self._size("-wal") > 0:
+            # SQLite would take the log for a leftover and delete it.
+            raise self._refused("is missing or empty, but the log beside it (-wal) is not: restore it, or remove both")
+        else:
+            is_new = True
+        with closing(self._connect("mode=rwc")) as connection:
+            if is_new:
+                self._create(connection)
+            self._enable_writing(connection)
+
+    def _least_mode(self) -> str:
+        """Return how to open the file for a look that leaves as few traces as possible."""
+        if self._size("-journal") > 0:
+            return "mode=rw"  # It was being created when the power went, which has to be undone before it can be read.
+        if self._size("-wal") > 0:
+            return "mode=ro"
+        return "mode=ro&immutable=1"  # Makes no -wal and -shm beside it.
+
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        """Return whether there is nothing in the file at all; else make sure that it holds a store of ours."""
+        application_id, version = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+        )
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'")
+        tables = {name for (name,) in names}
+        if not (application_id or version or tables):
+            return True
+        if application_id != APPLICATION_ID:
+            raise self._refused("is the database of another application")
+        if version != sqlite_tables.SCHEMA_VERSION:
+            raise self._refused(
+                f"has format {version}, made by another version of this program, which knows format"
+                f" {sqlite_tables.SCHEMA_VERSION}"
+            )
+        if tables != sqlite_tables.TABLES:
+            raise self._refused("holds other tables than a store does")
+        if not _seems_sound(connection):
+            raise self._refused("is damaged: restore it from a backup, or move it away to start with an empty one")
+        return False
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        # Still without a write-ahead log, so that the header in the file itself says whose it is from the first moment.
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in sqlite_tables.SCHEMA:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {sqlite_tables.SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+
+    def _enable_writing(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise self._refused("is on a file system that cannot keep a write-ahead log")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+
+    def _size(self, suffix: str = "") -> int:
+        try:
+            return Path(f"{self._path}{suffix}").stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _refused(self, reason: str) -> StoreRefusedError:
+        return StoreRefusedError(f"The store {self._path} {reason}.")
+
+
+def _seems_sound(connection: sqlite3.Connection) -> bool:
+    """Look for damage, as far as `CHECK_S` goes."""
+    until = time.monotonic() + CHECK_S
+    connection.set_progress_handler(lambda: time.monotonic() > until, _PROBE_OPERATIONS)
+    try:
+        return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return True
+        if error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT:
+            return False
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)

@@ -1,0 +1,289 @@
+"""Sessions as rows of SQLite: the tables, and the statements that read and write them.
+
+Every function works on a connection that it is handed, within whatever transaction that is in; none knows of threads,
+files or the event loop, and none catches an error of SQLite.
+
+A row of `sessions` is one *life* of a session. Whatever else is kept hangs on that life and goes with it, so that
+nothing of a session which was removed or replaced can reach the next one of its id. Ids are compared byte by byte as
+UTF-8, which is code point by code point.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from progress_sse import wire
+from progress_sse.errors import ConflictError, StoreFullError
+from progress_sse.model import Position, Session, SessionProgress, SessionStatus
+from progress_sse.record import Change, Cursor, Entry, Head, Record, RememberedKey, StorageLimits
+
+SCHEMA_VERSION: Final = 1
+
+SCHEMA: Final = (
+    # `updated_at` and `status` have no index: it would have to be written with every transition.
+    """
+    CREATE TABLE sessions (
+        life INTEGER PRIMARY KEY,
+        session_id TEXT NOT NULL UNIQUE,
+        epoch TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        current_step INTEGER NOT NULL,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        listed BLOB NOT NULL,
+        log_rows INTEGER NOT NULL,
+        log_bytes INTEGER NOT NULL,
+        keys_kept INTEGER NOT NULL,
+        keys_used INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX sessions_by_creation ON sessions (created_at, session_id)",
+    # In a table of their own because they can be large and never change.
+    """
+    CREATE TABLE definitions (
+        life INTEGER PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
+        data BLOB NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE steps (
+        life INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+        step INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (life, step)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE log (
+        life INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+        n INTEGER NOT NULL,
+        step INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (life, n)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE keys (
+        life INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+        rank INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        used_at TEXT NOT NULL,
+        PRIMARY KEY (life, rank),
+        UNIQUE (life, key)
+    ) WITHOUT ROWID
+    """,
+)
+
+TABLES: Final = frozenset({"sessions", "definitions", "steps", "log", "keys"})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A change with its rows encoded, so that what remains to be done is SQL alone."""
+
+    change: Change
+    header: tuple[int, str, int, str, bytes] | None
+    definitions: bytes
+    steps: tuple[tuple[int, bytes], ...]
+
+    @classmethod
+    def of(cls, change: Change) -> "Draft":
+        """Encode what `change` says of the session and of the steps that its entries name."""
+        record = change.record
+        if record is None:
+            return cls(change, None, b"", ())
+        session, progress = record.session, record.session.progress
+        listed = wire.encode_listed(session)
+        header = (record.position.n, progress.status, progress.current_step, progress.updated_at, listed)
+        is_new = change.is_fresh or change.expected is None
+        changed = {entry.step for entry in change.entries}
+        return cls(
+            change,
+            header,
+            wire.encode_definitions(session.definitions) if is_new else b"",
+            tuple((step, wire.encode_step(progress.steps[step])) for step in changed),
+        )
+
+
+@dataclass(slots=True)
+class _Life:
+    """What a row of `sessions` says of the rows that hang on it."""
+
+    life: int
+    log_rows: int = 0
+    log_bytes: int = 0
+    keys_kept: int = 0
+    keys_used: int = 0
+
+
+def write(connection: sqlite3.Connection, draft: Draft, limits: StorageLimits, *, has_room: bool) -> int:
+    """Apply a change, and return by how many sessions there are more (or fewer, if negative) than before.
+
+    Args:
+        connection: In a transaction that can write.
+        draft: The change.
+        limits: How much is kept of the session's log and keys.
+        has_room: Whether there may be one session more.
+
+    Raises:
+        ConflictError: The session is not where the change expects it; nothing was written.
+        StoreFullError: The session is new and there is no room for it; nothing was written.
+    """
+    change = draft.change
+    stored = connection.execute(
+        "SELECT epoch, n, life, log_rows, log_bytes, keys_kept, keys_used FROM sessions WHERE session_id = ?",
+        (change.session_id,),
+    ).fetchone()
+    if (Position(*stored[:2]) if stored else None) != change.expected:
+        raise ConflictError
+    if change.record is not None and stored is None and not has_room:
+        raise StoreFullError
+    life = _Life(*stored[2:]) if stored else None
+    if life is not None and (change.record is None or change.is_fresh):
+        connection.execute("DELETE FROM sessions WHERE life = ?", (life.life,))
+        life = None
+    if change.record is not None:
+        _keep(connection, draft, life or _born(connection, draft, change.record), limits)
+    return (change.record is not None) - (stored is not None)
+
+
+def _born(connection: sqlite3.Connection, draft: Draft, record: Record) -> _Life:
+    progress, epoch = record.session.progress, record.position.epoch
+    cursor = connection.execute(
+        "INSERT INTO sessions VALUES (NULL, ?, ?, 0, '', 0, ?, '', x'', 0, 0, 0, 0)",
+        (progress.session_id, epoch, progress.created_at),
+    )
+    assert cursor.lastrowid is not None
+    connection.execute("INSERT INTO definitions VALUES (?, ?)", (cursor.lastrowid, draft.definitions))
+    return _Life(cursor.lastrowid)
+
+
+def _keep(connection: sqlite3.Connection, draft: Draft, life: _Life, limits: StorageLimits) -> None:
+    for step in draft.steps:
+        connection.execute(
+            "INSERT INTO steps VALUES (?, ?, ?) ON CONFLICT (life, step) DO UPDATE SET data = excluded.data",
+            (life.life, *step),
+        )
+    _append(connection, life, draft.change.entries, limits)
+    _remember(connection, life, draft.change.keys, limits)
+    assert draft.header is not None
+    connection.execute(
+        "UPDATE sessions SET n = ?, status = ?, current_step = ?, updated_at = ?, listed = ?,"
+        " log_rows = ?, log_bytes = ?, keys_kept = ?, keys_used = ? WHERE life = ?",
+        (*draft.header, life.log_rows, life.log_bytes, life.keys_kept, life.keys_used, life.life),
+    )
+
+
+def _append(connection: sqlite3.Connection, life: _Life, entries: Sequence[Entry], limits: StorageLimits) -> None:
+    for entry in entries:
+        connection.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (life.life, entry.n, entry.step, entry.data))
+        life.log_rows += 1
+        life.log_bytes += len(entry.data)
+    if life.log_rows > limits.history or life.log_bytes > limits.history_bytes:
+        _trim(connection, life, limits)
+
+
+def _trim(connection: sqlite3.Connection, life: _Life, limits: StorageLimits) -> None:
+    last = 0
+    oldest = connection.execute("SELECT n, length(data) FROM log WHERE life = ? ORDER BY n", (life.life,))
+    while life.log_rows > limits.history or life.log_bytes > limits.history_bytes:
+        last, size = oldest.fetchone()
+        life.log_rows -= 1
+        life.log_bytes -= size
+    oldest.close()
+    connection.execute("DELETE FROM log WHERE life = ? AND n <= ?", (life.life, last))
+
+
+def _remember(
+    connection: sqlite3.Connection, life: _Life, keys: Sequence[RememberedKey], limits: StorageLimits
+) -> None:
+    for key in keys:
+        again = connection.execute("DELETE FROM keys WHERE life = ? AND key = ?", (life.life, key.key)).rowcount
+        life.keys_used += 1
+        life.keys_kept += 1 - again
+        connection.execute(
+            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?)",
+            (life.life, life.keys_used, key.key, key.digest, key.answer, key.used_at),
+        )
+    surplus = life.keys_kept - limits.history
+    if surplus > 0:
+        connection.execute(
+            "DELETE FROM keys WHERE life = ? AND rank IN (SELECT rank FROM keys WHERE life = ? ORDER BY rank LIMIT ?)",
+            (life.life, life.life, surplus),
+        )
+        life.keys_kept = limits.history
+
+
+def count_sessions(connection: sqlite3.Connection) -> int:
+    """Return how many sessions there are."""
+    count: int = connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
+    return count
+
+
+def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
+    """Return the session, or `None`."""
+    row = connection.execute(
+        "SELECT life, epoch, n, status, current_step, created_at, updated_at, data"
+        " FROM sessions JOIN definitions USING (life) WHERE session_id = ?",
+        (session_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    life, epoch, n, status, current_step, created_at, updated_at, definitions = row
+    rows = connection.execute("SELECT data FROM steps WHERE life = ? ORDER BY step", (life,))
+    steps = {step.step: step for step in (wire.decode_step(data) for (data,) in rows)}
+    defined = wire.decode_definitions(definitions)
+    progress = SessionProgress(session_id, current_step, len(defined), status, steps, created_at, updated_at)
+    return Record(Session(progress, defined), Position(epoch, n))
+
+
+def recall(connection: sqlite3.Connection, session_id: str, key: str) -> RememberedKey | None:
+    """Return what the session remembers of an idempotency key."""
+    row = connection.execute(
+        "SELECT key, digest, answer, used_at FROM sessions JOIN keys USING (life) WHERE session_id = ? AND key = ?",
+        (session_id, key),
+    ).fetchone()
+    return RememberedKey(*row) if row else None
+
+
+def replay(connection: sqlite3.Connection, session_id: str, after: Position) -> Sequence[Entry] | None:
+    """Return the transitions after the position; `None` where it is of another life, or not all of them are kept."""
+    stored = connection.execute(
+        "SELECT life, n FROM sessions WHERE session_id = ? AND epoch = ?", (session_id, after.epoch)
+    ).fetchone()
+    if stored is None or after.n > stored[1]:
+        return None
+    rows = connection.execute("SELECT n, step, data FROM log WHERE life = ? AND n > ? ORDER BY n", (stored[0], after.n))
+    entries = [Entry(*row) for row in rows]
+    return entries if len(entries) == stored[1] - after.n else None
+
+
+def list_heads(
+    connection: sqlite3.Connection, status: SessionStatus | None, limit: int, after: Cursor | None
+) -> Sequence[Head]:
+    """Return a page of sessions, newest first; see `Backend.list_heads`."""
+    behind = (after.created_at, after.session_id) if after else ("~", "")  # "~" sorts behind every time stamp
+    rows = connection.execute(
+        "SELECT session_id, status, created_at, updated_at, listed FROM sessions"
+        " WHERE (created_at, session_id) < (?, ?) AND status = ifnull(?, status)"
+        " ORDER BY created_at DESC, session_id DESC LIMIT ?",
+        (*behind, status, limit),
+    )
+    return [Head(*row) for row in rows]
+
+
+def list_old(
+    connection: sqlite3.Connection, created_before: str, limit: int, after: Cursor | None
+) -> Sequence[tuple[Head, Position]]:
+    """Return a page of the sessions that were created before the time stamp, oldest first, each with its position."""
+    behind = (after.created_at, after.session_id) if after else ("", "")
+    rows: Sequence[tuple[Any, ...]] = connection.execute(
+        "SELECT session_id, status, created_at, updated_at, listed, epoch, n FROM sessions"
+        " WHERE (created_at, session_id) > (?, ?) AND created_at < ? ORDER BY created_at, session_id LIMIT ?",
+        (*behind, created_before, limit),
+    ).fetchall()
+    return [(Head(*row[:5]), Position(*row[5:])) for row in rows]
