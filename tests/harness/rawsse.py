@@ -307,11 +307,8 @@ class RawStream(asyncio.Protocol):
         return taken
 
     async def closed(self, timeout_s: float = 10) -> str:
-        """Wait for the end of the stream, and say how it ended."""
-        if self.ending is None:
-            assert self._lost is not None
-            async with asyncio.timeout(timeout_s):
-                await asyncio.shield(self._lost)
+        """Wait for the end of the stream, and say how it ended; the connection may outlive it."""
+        await self.wait_until(lambda stream: stream.ending is not None, timeout_s)
         assert self.ending is not None
         return self.ending
 
@@ -338,7 +335,8 @@ class RawStream(asyncio.Protocol):
         """Close the connection with a reset (RST), and wait until it is gone."""
         assert self._transport is not None
         assert self._lost is not None
-        linger_zero(self._transport)
+        if not self._lost.done():
+            linger_zero(self._transport)
         self._transport.abort()
         await self._lost
 
