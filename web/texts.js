@@ -1,0 +1,94 @@
+/* What the page says, in each of its languages: one flat table. `{…}` is filled in by the page. */
+
+export const TEXTS = {
+  en: {
+    session: "Session",
+    progress: "Progress of the job",
+    connecting: "Connecting",
+    denied: "You are not allowed to see this job",
+    not_found: "Waiting for the job to start",
+    pending: "About to start",
+    running: "Step {step} of {total}: {name}",
+    completed: "Completed",
+    error: "Failed at step {step}",
+    counted: "{done} of {total} steps done",
+    step_pending: "waiting",
+    step_running: "running",
+    step_success: "done",
+    step_error: "failed",
+    elapsed: "({seconds}s)",
+    failure: "Step {step}, {name}, failed",
+    milestone: "{percentage} percent",
+    connection_connecting: "connecting",
+    connection_live: "live",
+    connection_reconnecting: "reconnecting",
+    connection_polling: "updating every {seconds} s",
+    connection_offline: "offline",
+    connection_finished: "finished",
+    connection_denied: "no access",
+    drive: "Move this bar from your terminal",
+    token: "Workers need a token here: set PROGRESS_SSE_TOKEN first.",
+    start: "Start step {step}",
+    complete: "Complete step {step}",
+    copy: "Copy",
+    copied: "Copied",
+    copy_failed: "Select it and press Ctrl+C",
+  },
+  ja: {
+    session: "セッション",
+    progress: "ジョブの進捗",
+    connecting: "接続しています",
+    denied: "このジョブを表示する権限がありません",
+    not_found: "ジョブの開始を待っています",
+    pending: "まもなく開始します",
+    running: "ステップ {step} / {total}:{name}",
+    completed: "完了しました",
+    error: "ステップ {step} で失敗しました",
+    counted: "{total} ステップ中 {done} 完了",
+    step_pending: "待機中",
+    step_running: "実行中",
+    step_success: "完了",
+    step_error: "失敗",
+    elapsed: "({seconds}s)",
+    failure: "ステップ {step}「{name}」が失敗しました",
+    milestone: "{percentage} パーセント",
+    connection_connecting: "接続中",
+    connection_live: "ライブ",
+    connection_reconnecting: "再接続中",
+    connection_polling: "{seconds} 秒ごとに更新",
+    connection_offline: "オフライン",
+    connection_finished: "終了",
+    connection_denied: "権限なし",
+    drive: "ターミナルからこのバーを動かす",
+    token: "送信にはトークンが必要です。先に PROGRESS_SSE_TOKEN を設定してください。",
+    start: "ステップ {step} を開始",
+    complete: "ステップ {step} を完了",
+    copy: "コピー",
+    copied: "コピーしました",
+    copy_failed: "選択して Ctrl+C でコピー",
+  },
+};
+
+/** @typedef {keyof typeof TEXTS.en} TextKey */
+
+/**
+ * The language for a visitor, from what their browser prefers.
+ * @param {readonly string[]} preferred BCP 47 tags, best first.
+ * @returns {keyof typeof TEXTS}
+ */
+export function languageFor(preferred) {
+  const known = preferred.map((tag) => tag.split("-")[0]).find((language) => language === "ja" || language === "en");
+  return known === "ja" ? "ja" : "en";
+}
+
+/**
+ * A text cut at its placeholders: `["Step ", {name: "step"}, …]`, so that each value can become a node of its own.
+ * @param {string} text
+ * @returns {(string | {name: string})[]}
+ */
+export function partsOf(text) {
+  return text
+    .split(/(\{\w+\})/)
+    .filter(Boolean)
+    .map((part) => (/^\{\w+\}$/.test(part) ? { name: part.slice(1, -1) } : part));
+}
