@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from progress_sse.clock import Clock
+
+START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+class ManualClock:
+    """A clock that moves when a test says so; its wall time can jump by itself, as real ones do."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self._wall = now
+        self._monotonic = 0.0
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        return self._wall
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    async def sleep(self, seconds: float) -> None:
+        awake = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self._monotonic + seconds, awake))
+        await awake
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward, or back where `seconds` is negative; no sleeper wakes."""
+        self._wall += timedelta(seconds=seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass: sleepers whose time has come wake in order."""
+        self._monotonic += seconds
+        self.jump(seconds)
+        due = sorted((each for each in self._sleepers if each[0] <= self._monotonic), key=lambda each: each[0])
+        self._sleepers = [sleeper for sleeper in self._sleepers if sleeper[0] > self._monotonic]
+        for _, awake in due:
+            if not awake.done():
+                awake.set_result(None)
+
+
+_: type[Clock] = ManualClock

@@ -1,0 +1,69 @@
+"""Changes written by hand, for tests of what backends do with them: no store and no rule in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from progress_sse import wire
+from progress_sse.model import Position, Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
+from progress_sse.record import Change, Entry, Record, RememberedKey
+
+T0 = "2026-01-02T03:04:05.678901+00:00"
+
+
+def created(
+    session_id: str = "s",
+    epoch: str = "first",
+    *,
+    expected: Position | None = None,
+    total_steps: int = 3,
+    created_at: str = T0,
+    keys: Sequence[RememberedKey] = (),
+) -> Change:
+    """Begin a life of the session, in place of the one at `expected` if there is one."""
+    definitions = tuple(StepDefinition(f"step {number}") for number in range(1, total_steps + 1))
+    progress = SessionProgress(session_id, 0, total_steps, "pending", {}, created_at, created_at)
+    record = Record(Session(progress, definitions), Position(epoch, 0))
+    return Change(session_id, expected, record, is_fresh=True, keys=tuple(keys))
+
+
+def moved(
+    before: Record,
+    *steps: int,
+    message: str = "",
+    status: SessionStatus = "running",
+    keys: Sequence[RememberedKey] = (),
+) -> Change:
+    """Change `steps`, one transition each, on top of `before`; without steps, only remember `keys`."""
+    session, position, entries = before.session, before.position, []
+    for number in steps:
+        session, position = _with_step(session, number, message, status), replace(position, n=position.n + 1)
+        entries.append(Entry(position.n, number, wire.encode_transition(session, number)))
+    record = Record(session, position)
+    return Change(session.progress.session_id, before.position, record, entries=tuple(entries), keys=tuple(keys))
+
+
+def removed(before: Record) -> Change:
+    """Remove the session."""
+    return Change(before.session.progress.session_id, before.position, None)
+
+
+def key(name: str, digest: str = "digest") -> RememberedKey:
+    """A key that was used for an update."""
+    return RememberedKey(name, digest, "updated", T0)
+
+
+def after(change: Change) -> Record:
+    """The session as the change leaves it."""
+    assert change.record is not None
+    return change.record
+
+
+def _with_step(session: Session, number: int, message: str, status: SessionStatus) -> Session:
+    name = session.definitions[number - 1].name
+    step = StepProgress(number, name, "running", T0, None, 0, 120_000, message)
+    progress = replace(
+        session.progress, current_step=number, status=status, steps={**session.progress.steps, number: step}
+    )
+    return replace(session, progress=progress)
