@@ -1,0 +1,131 @@
+"""Settings: flags over environment over defaults, and what is refused."""
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from progress_sse.errors import ConfigurationError
+from progress_sse.service import make_backend
+from progress_sse.settings import Settings, load_settings
+
+CONTRACT_DEFAULTS: Mapping[str, Any] = {
+    "host": "127.0.0.1",
+    "port": 8000,
+    "store": "sqlite:///progress.db",
+    "heartbeat_s": 15,
+    "retry_ms": 2000,
+    "send_timeout_s": 30,
+    "graceful_timeout_s": 5,
+    "max_age_hours": 24,
+    "cleanup_interval_s": 600,
+    "steps_file": None,
+    "allow_origins": (),
+    "history": 1000,
+    "history_bytes": 262144,
+    "max_total_steps": 1000,
+    "max_sessions": 100000,
+    "max_streams": 10000,
+    "max_sessions_per_stream": 20,
+    "max_body_bytes": 262144,
+    "max_text_chars": 8192,
+    "publish_token": (),
+    "read": "open",
+}
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    """Users rely on them without naming them."""
+    settings = load_settings()
+    assert {name: getattr(settings, name) for name in CONTRACT_DEFAULTS} == CONTRACT_DEFAULTS
+
+
+def test_the_environment_is_read_and_a_flag_wins_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every setting by the same rule."""
+    monkeypatch.setenv("PROGRESS_SSE_HEARTBEAT_S", "3")
+    monkeypatch.setenv("PROGRESS_SSE_RETRY_MS", "100")
+    settings = load_settings(retry_ms="200")
+    assert (settings.heartbeat_s, settings.retry_ms) == (3, 200)
+
+
+def test_lists_come_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the environment as from a flag; spaces and empty parts do not count."""
+    monkeypatch.setenv("PROGRESS_SSE_PUBLISH_TOKEN", "one, two,")
+    settings = load_settings(allow_origins="https://a.example,https://b.example")
+    assert [token.get_secret_value() for token in settings.publish_token] == ["one", "two"]
+    assert settings.allow_origins == ("https://a.example", "https://b.example")
+
+
+def test_a_token_is_never_shown() -> None:
+    """Not in the settings' text, and not in what is said of a wrong setting beside it."""
+    settings = load_settings(publish_token="hush-hush")
+    assert "hush" not in repr(settings) + str(settings) + settings.model_dump_json()
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(publish_token="hush-hush", port="hush")
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"port": "70000"}, "port"),
+        ({"port": "x"}, "port"),
+        ({"heartbeat_s": "0"}, "heartbeat_s"),
+        ({"send_timeout_s": "-1"}, "send_timeout_s"),
+        ({"max_streams": "0"}, "max_streams"),
+        ({"read": "nobody"}, "read"),
+        ({"read": "token"}, "read=token"),
+        ({"unheard_of": "1"}, "unheard_of"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_refused_by_name(given: dict[str, str], named: str) -> None:
+    """One sentence that says which it is."""
+    with pytest.raises(ConfigurationError, match=f"^{named}"):
+        load_settings(**given)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])  # noqa: S104  # to be refused
+def test_a_public_address_needs_a_token(host: str) -> None:
+    """Refused with a way to make one, unless a token is set or the user insists."""
+    with pytest.raises(ConfigurationError, match="PROGRESS_SSE_PUBLISH_TOKEN") as caught:
+        load_settings(host=host)
+    assert "secrets" in str(caught.value)
+    assert load_settings(host=host, publish_token="t").host == host
+    assert load_settings(host=host, insecure=True).host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback_needs_none(host: str) -> None:
+    """Only this machine reaches it."""
+    assert load_settings(host=host).is_loopback
+
+
+@pytest.mark.parametrize(
+    "store", ["", "memory", "sqlite://", "sqlite:///", "redis://localhost", "postgres://x", "/a/b"]
+)
+def test_a_store_that_there_is_not_is_refused(store: str) -> None:
+    """Never silently another one."""
+    with pytest.raises(ConfigurationError):
+        make_backend(Settings(store=store))
+
+
+@pytest.mark.parametrize("store", ["memory://", "sqlite:///progress.db"])
+def test_a_store_of_one_process_refuses_more_workers(store: str) -> None:
+    """One clear sentence."""
+    with pytest.raises(ConfigurationError, match="one process"):
+        make_backend(Settings(store=store, workers=2))
+
+
+def test_every_field_has_a_description_and_nothing_else_reads_the_environment() -> None:
+    """The help is made from the fields; a setting that is read elsewhere would not be in it."""
+    assert all(field.description for field in Settings.model_fields.values())
+    package = Path(__file__).parents[2] / "progress_sse"
+    readers = [
+        path.name
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    ]
+    assert readers == []
