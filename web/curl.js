@@ -12,13 +12,19 @@ export function updateUrl(base, sessionId) {
 }
 
 /**
+ * The parts of one command, which blanks join; a narrow page may wrap between them.
  * @param {string} url
  * @param {object} update
  * @param {boolean} needsToken The token itself stays in the reader's environment.
+ * @returns {string[]}
  */
-export function curlLine(url, update, needsToken) {
-  const token = needsToken ? ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' : "";
-  return `curl -X POST ${quoted(url)}${token} -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(update))}`;
+export function curlParts(url, update, needsToken) {
+  return [
+    `curl -X POST ${quoted(url)}`,
+    ...(needsToken ? ['-H "Authorization: Bearer $PROGRESS_SSE_TOKEN"'] : []),
+    "-H 'Content-Type: application/json'",
+    `-d ${quoted(JSON.stringify(update))}`,
+  ];
 }
 
 /**
@@ -26,5 +32,5 @@ export function curlLine(url, update, needsToken) {
  * @param {string} word
  */
 export function quoted(word) {
-  return /^[\w./:%~-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return /^[\w./:%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

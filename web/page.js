@@ -2,7 +2,7 @@
  * The page at `/` and `/s/{session_id}`: one session, followed by a ProgressTracker.
  * Whatever a worker wrote becomes text, in a <bdi> so that its direction stays its own; never markup.
  */
-import { curlLine, updateUrl } from "./curl.js";
+import { curlParts, updateUrl } from "./curl.js";
 import { languageFor, partsOf, TEXTS } from "./texts.js";
 
 /**
@@ -247,7 +247,7 @@ function headlineOf(data) {
 
 /** @param {Progress} data */
 function summaryOf(data) {
-  if (!data.total_steps) return [];
+  if (data.status === "not_found") return nodesOf("soon");
   const done = data.steps.filter(({ status }) => status === "success").length;
   return nodesOf("counted", { done, total: data.total_steps });
 }
@@ -310,19 +310,20 @@ function copiedBySelection(text) {
 
 /**
  * @param {string} label
- * @param {string} line
+ * @param {string[]} parts
  */
-function command(label, line) {
+function command(label, parts) {
   const button = create("button", { textContent: texts.copy });
   button.setAttribute("aria-label", `${texts.copy}: ${label}`);
   button.addEventListener("click", async () => {
-    const answer = (await copied(line)) ? texts.copied : texts.copy_failed;
+    const answer = (await copied(parts.join(" "))) ? texts.copied : texts.copy_failed;
     button.textContent = answer;
     announcer.say(answer);
     setTimeout(() => (button.textContent = texts.copy), COPIED_SHOWN_MS);
   });
   const head = create("div", { className: "command-head" }, create("h2", { textContent: label }), button);
-  return create("div", { className: "command" }, head, create("pre", {}, create("code", { textContent: line })));
+  const code = create("code", {}, ...parts.flatMap((textContent) => [create("span", { textContent }), " "]).slice(0, -1));
+  return create("div", { className: "command" }, head, create("pre", {}, code));
 }
 
 /** The commands for what a worker would do next. */
@@ -348,7 +349,7 @@ class Drive {
     if (next === this.#offered) return;
     this.#offered = next;
     const commands = /** @type {const} */ (["start", "complete"]).map((action) =>
-      command(textOf(action, { step: next }), curlLine(this.#url, { action, step: next }, this.#needsToken)),
+      command(textOf(action, { step: next }), curlParts(this.#url, { action, step: next }, this.#needsToken)),
     );
     element("commands").replaceChildren(...commands);
   }

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import test from "node:test";
+
+import { curlParts, quoted, updateUrl } from "../curl.js";
+
+for (const [id, path] of /** @type {const} */ ([
+  ["k7mq-3xwz", "k7mq-3xwz"],
+  ["a b/c?d#e%20", "a%20b%2Fc%3Fd%23e%2520"],
+  ["it's (!) *", "it%27s%20%28%21%29%20%2A"],
+  ["原稿", "%E5%8E%9F%E7%A8%BF"],
+])) {
+  test(`the address of session ${id} is plain for every shell`, () => {
+    assert.equal(updateUrl("http://h:1/jobs/", id), `http://h:1/jobs/api/progress/${path}/update`);
+  });
+}
+
+test("the command is the documented one", () => {
+  const url = updateUrl("http://h:1/", "job");
+  assert.equal(
+    curlParts(url, { action: "start", step: 1 }, false).join(" "),
+    `curl -X POST http://h:1/api/progress/job/update -H 'Content-Type: application/json' -d '{"action":"start","step":1}'`,
+  );
+});
+
+test("where workers need a token the command takes it from the environment", () => {
+  const line = curlParts("http://h/", {}, true).join(" ");
+  assert.match(line, /^curl -X POST http:\/\/h\/ -H "Authorization: Bearer \$PROGRESS_SSE_TOKEN" -H /);
+});
+
+for (const word of ["", "a b", "it's", "$HOME `id` \\ \"", "http://[::1]:8000/", "~/x", "--x", '{"a":1}', "a\nb"]) {
+  test(`${JSON.stringify(word)} reaches a command as it is`, () => {
+    assert.equal(execFileSync("sh", ["-c", `printf %s ${quoted(word)}`], { encoding: "utf8" }), word);
+  });
+}
