@@ -67,12 +67,13 @@ def tag_of(event: Body) -> str:
 
 @dataclass(slots=True)
 class Post:
-    """One POST, and what became of it: `ok`, `fail` or `indeterminate`."""
+    """One POST, and what became of it: `ok`, `fail` or `indeterminate`; `status` is that of the last answer."""
 
     session_id: str
     tag: str
     outcome: str = "indeterminate"
     body: Body = field(default_factory=dict)
+    status: int | None = None
 
 
 @dataclass(slots=True)
@@ -152,9 +153,9 @@ class Oracle:
         try:
             response = await worker.update(post.session_id, key=f"key-{post.tag}", **post.body)
         except httpx.TransportError:
-            post.outcome = "indeterminate"
+            post.outcome, post.status = "indeterminate", None
         else:
-            post.outcome = _outcome(response)
+            post.outcome, post.status = _outcome(response), response.status_code
 
     # Checking.
 

@@ -410,6 +410,45 @@ async def test_a_hostile_position_gets_a_snapshot(
         await stream.aclose()
 
 
+async def test_a_hostile_position_among_several_gets_a_snapshot(
+    server: Server, worker: Worker, past: tuple[str, list[str]], sid: str
+) -> None:
+    """DG-08: an id that another list of sessions, or an earlier life, got on a stream of several tells nothing here."""
+    target_of = "/api/events?session_id={}&session_id={}".format
+    other, life = f"{sid}-other", f"{sid}-life"
+    await worker.create(other)
+    await worker.create(life)
+    foreign = await last_id_of(server, target_of(other, f"{sid}-absent"), 2)
+    earlier = await last_id_of(server, target_of(life, past[0]), 2)
+    await worker.create(life, replace=True)
+    await worker.create(past[0], replace=True)
+    positions = [
+        foreign,
+        earlier,
+        foreign[:2],
+        foreign[:4],
+        foreign[::-1],
+        foreign.swapcase(),
+        foreign[:2] + "A" * 8000,
+    ]
+    target = target_of(life, past[0])
+    for position in positions:
+        expected = {(await worker.poll_raw(session_id)).text for session_id in (life, past[0])}
+        async with await RawStream.open(server.port, target, last_event_id=position) as stream:
+            events = await stream.next_events(2)
+            assert {event.data for event in events} == expected
+            assert stream.log[-1].t - stream.opened_t <= 0.3
+        async with await RawStream.open(server.port, events_path(life), last_event_id=position) as stream:
+            assert (await stream.next_event()).event == "snapshot"
+
+
+async def last_id_of(server: Server, target: str, count: int) -> str:
+    """The id that somebody holds who read so many events of a stream."""
+    async with await RawStream.open(server.port, target) as stream:
+        await stream.next_events(count)
+        return stream.last_event_id
+
+
 # DG-09
 
 

@@ -58,6 +58,8 @@ class Crash:
         await self.is_up.wait()
         post = await self.oracle.post(worker, session_id, action, step, **more)
         while post.outcome != "ok":
+            # Killed, or just about to be. Any other refusal means that something acknowledged is gone.
+            assert post.status in (None, 503), post
             await self.is_up.wait()
             await self.oracle.send(worker, post)
 
