@@ -8,6 +8,7 @@ from typing import Final
 from progress_sse.auth import PublishGate
 from progress_sse.backends.base import Backend
 from progress_sse.backends.memory import MemoryBackend
+from progress_sse.backends.sqlite import SqliteBackend
 from progress_sse.bodies import BodyLimits
 from progress_sse.clock import Clock, SystemClock
 from progress_sse.errors import ConfigurationError, ProblemError
@@ -105,7 +106,6 @@ def make_backend(settings: Settings) -> Backend:
     if url == MEMORY_URL:
         return MemoryBackend(limits)
     if url.startswith(SQLITE_PREFIX) and len(url) > len(SQLITE_PREFIX):
-        from progress_sse.backends.sqlite import SqliteBackend
 
         return SqliteBackend(Path(url.removeprefix(SQLITE_PREFIX)), limits)
     raise ConfigurationError("store must be memory:// or sqlite:///PATH.")

@@ -11,8 +11,10 @@ def _check(text: str, info: ValidationInfo) -> str:
         raise ValueError(f"has more than {limit} characters")
     if "\0" in text:
         raise ValueError("has a NUL character")
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError("has a surrogate character")
     return text
 
 
 Text = Annotated[str, Field(strict=True), AfterValidator(_check)]
-"""A string without NUL of at most `max_text_chars` characters, a number that the validation context brings."""
+"""A string without NUL and lone surrogates, of at most the `max_text_chars` that the validation context brings."""

@@ -1,0 +1,36 @@
+"""The application in process: for everything that does not stream."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeAlias
+
+import httpx
+import pytest
+
+from progress_sse import create_app
+from progress_sse.settings import load_settings
+
+Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@asynccontextmanager
+async def connected(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Run the application on a memory store, and talk to it."""
+    app = create_app(load_settings(store="memory://", **settings))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+            yield client
+
+
+@pytest.fixture
+def connect() -> Connect:
+    """Run the application with settings of the test's own."""
+    return connected
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """The application with its default settings."""
+    async with connected() as client:
+        yield client

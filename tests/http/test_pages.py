@@ -1,0 +1,75 @@
+"""The page and its files, and how the service says that it is well."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from progress_sse import create_app
+from progress_sse.endpoints.pages import WEB
+from progress_sse.settings import load_settings
+from tests.http.conftest import Connect
+
+
+@pytest.mark.parametrize("path", ["/", "/s/any", "/s/日本語"])
+async def test_the_page_is_served_under_a_strict_policy(client: httpx.AsyncClient, path: str) -> None:
+    """Nothing inline, nothing from elsewhere."""
+    response = await client.get(path)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "style=" not in response.text
+    assert not re.search(r"<script(?![^>]*\bsrc=)", response.text)
+
+
+async def test_every_file_that_the_page_names_is_there(client: httpx.AsyncClient) -> None:
+    """With the type that `nosniff` holds it to."""
+    html = (await client.get("/")).text
+    named = set(re.findall(r'(?:src|href)="(web/[^"]+)"', html))
+    assert "web/tracker.js" in named
+    for name in named:
+        response = await client.get(f"/{name}")
+        assert response.status_code == 200
+        expected = "text/css" if name.endswith(".css") else "text/javascript"
+        assert response.headers["content-type"].startswith(expected)
+        assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_only_browser_files_are_served(client: httpx.AsyncClient) -> None:
+    """A checkout has tests and tools beside them."""
+    inside = [path.relative_to(WEB) for path in WEB.rglob("*") if path.is_file() and "node_modules" not in path.parts]
+    hidden = [path for path in inside if len(path.parts) > 1 or path.suffix in {".json", ".html"}]
+    for path in [*hidden, Path("../pyproject.toml"), Path("nothing.js"), Path()]:
+        assert (await client.get(f"/web/{path.as_posix()}")).status_code == 404, path
+
+
+async def test_the_page_knows_its_prefix_and_whether_workers_need_a_token(connect: Connect) -> None:
+    """Both are put in by the server, escaped."""
+    async with connect(publish_token="t") as client:
+        assert '<meta name="progress-publish" content="token">' in (await client.get("/")).text
+    app = create_app(load_settings(store="memory://"))
+    transport = httpx.ASGITransport(app, root_path='/jo"bs')
+    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example/jo%22bs") as client:
+        html = (await client.get("/s/x")).text
+    assert '<base href="/jo&quot;bs/">' in html
+    assert '<meta name="progress-publish" content="open">' in html
+
+
+async def test_health_is_told(client: httpx.AsyncClient) -> None:
+    """Alive and ready."""
+    for path in ("/livez", "/readyz"):
+        response = await client.get(path)
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+async def test_a_server_that_goes_down_is_not_ready() -> None:
+    """So that a load balancer sends its work elsewhere."""
+    app = create_app(load_settings(store="memory://"))
+    app.state.service.streams.drain()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client:
+        response = await client.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"status": "draining"})
