@@ -1,6 +1,7 @@
 """The command line: `progress-sse serve`."""
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from progress_sse.settings import ENV_PREFIX, Settings, load_settings
 
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
+_METAVARS: Final = {str(int): "INTEGER", str(float): "NUMBER"}
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("progress-sse"), prog_name="progress-sse")
@@ -32,9 +35,10 @@ def _setting_option(name: str, field: FieldInfo) -> Callable[[Any], Any]:
     default = "none" if field.default in (None, ()) else field.default
     help_text = f"{field.description} [default: {default}; env: {ENV_PREFIX}{name.upper()}]"
     if field.annotation is bool:
-        return click.option(flag, name, is_flag=True, default=None, help=f"{field.description}")
+        return click.option(flag, name, is_flag=True, default=None, help=help_text)
     choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
-    return click.option(flag, name, default=None, type=click.Choice(choices) if choices else str, help=help_text)
+    metavar = "|".join(choices) or _METAVARS.get(str(field.annotation), "TEXT")
+    return click.option(flag, name, default=None, metavar=metavar, help=help_text)
 
 
 def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -58,19 +62,19 @@ def serve(**flags: str | bool | None) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    listener = _listen(settings.host, settings.port)
     service = ProgressService(settings)
-    await service.start()
-    try:
-        server = Server(
-            make_config(create_app(settings, service=service), graceful_timeout_s=settings.graceful_timeout_s),
-            drain=service.streams.drain,
-            on_started=lambda: _greet(settings, service, listener),
-            graceful_timeout_s=settings.graceful_timeout_s,
-        )
-        await server.serve(sockets=[listener])
-    finally:
-        await service.aclose()
+    with _listen(settings.host, settings.port) as listener:
+        await service.start()
+        try:
+            server = Server(
+                make_config(create_app(settings, service=service), graceful_timeout_s=settings.graceful_timeout_s),
+                drain=service.streams.drain,
+                on_started=lambda: _greet(settings, service, listener),
+                graceful_timeout_s=settings.graceful_timeout_s,
+            )
+            await server.serve(sockets=[listener])
+        finally:
+            await service.aclose()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -78,7 +82,12 @@ def _listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        raise ConfigurationError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.") from error
+        raise ConfigurationError(f"Cannot listen on {host}, port {port}: {_reason(error)}.") from error
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's words; `socket.create_server` adds the address to them."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
 
 
 def _greet(settings: Settings, service: ProgressService, listener: socket.socket) -> None:

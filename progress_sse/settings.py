@@ -90,6 +90,6 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError(
             f"{settings.host} can be reached from other machines, so workers need a token: "
             f"set {ENV_PREFIX}PUBLISH_TOKEN"
-            """ to the output of  python3 -c "import secrets; print(secrets.token_urlsafe())"  """
+            """ to the output of `python3 -c "import secrets; print(secrets.token_urlsafe())"` """
             "(or let anybody publish with --insecure)."
         )
