@@ -64,6 +64,7 @@ class SqliteBackend:
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""
+        self._check_open()
         record = self._cache.get(session_id)
         if record is None:
             # Whoever asks meanwhile shares the answer, so it must not be cancelled with the one who asked first.
@@ -71,7 +72,6 @@ class SqliteBackend:
         return record
 
     def _begin_load(self, session_id: str) -> asyncio.Future[Record | None]:
-        self._check_open()
         load = self._loads[session_id] = self._reader.read(sqlite_tables.load, session_id)
         load.add_done_callback(partial(self._end_load, session_id))
         return load

@@ -126,7 +126,7 @@ class DatabaseFile:
         with closing(self._connect("mode=rwc")) as connection:
             if is_new:
                 self._create(connection)
-            self._enable_writing(connection)
+            self._try_writing(connection)
 
     def _least_mode(self) -> str:
         """Return how to open the file for a look that leaves as few traces as possible."""
@@ -154,7 +154,7 @@ class DatabaseFile:
             )
         if tables != sqlite_tables.TABLES:
             raise self._refused("holds other tables than a store does")
-        if not _seems_sound(connection):
+        if not (self._is_complete(connection) and _seems_sound(connection)):
             raise self._refused("is damaged: restore it from a backup, or move it away to start with an empty one")
         return False
 
@@ -167,11 +167,16 @@ class DatabaseFile:
         connection.execute(f"PRAGMA user_version = {sqlite_tables.SCHEMA_VERSION}")
         connection.execute("COMMIT")
 
-    def _enable_writing(self, connection: sqlite3.Connection) -> None:
+    def _try_writing(self, connection: sqlite3.Connection) -> None:
         if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise self._refused("is on a file system that cannot keep a write-ahead log")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
+        # SQLite opens a file that it may only read without a word, and even begins to write.
+        connection.execute(f"PRAGMA user_version = {sqlite_tables.SCHEMA_VERSION}")
+
+    def _is_complete(self, connection: sqlite3.Connection) -> bool:
+        """Return whether the last page is whole: SQLite takes what is missing of it for zeros."""
+        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+        return self._size("-wal") > 0 or self._size() % page_size == 0
 
     def _size(self, suffix: str = "") -> int:
         try:

@@ -1,4 +1,4 @@
-"""Changes written by hand, for tests of what backends do with them: no store and no rule in between."""
+"""Changes written by hand, for tests of what backends do with them: no store and no rule is in between."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from progress_sse import wire
+from progress_sse.backends.base import Backend
 from progress_sse.model import Position, Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
 from progress_sse.record import Change, Entry, Record, RememberedKey
 
@@ -58,6 +59,13 @@ def after(change: Change) -> Record:
     """The session as the change leaves it."""
     assert change.record is not None
     return change.record
+
+
+async def apply(backend: Backend, *changes: Change) -> Record:
+    """Commit the changes one after the other, and return the session as the last one leaves it."""
+    for change in changes:
+        await backend.commit(change)
+    return after(changes[-1])
 
 
 def _with_step(session: Session, number: int, message: str, status: SessionStatus) -> Session:

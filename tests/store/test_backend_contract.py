@@ -12,7 +12,7 @@ from progress_sse.backends.base import Backend
 from progress_sse.errors import ConflictError, StoreFullError
 from progress_sse.model import Position, SessionStatus, StepAdvance, StepDefinition, StepProgress
 from progress_sse.record import Change, Cursor, Entry, Head, Notice, Record
-from tests.store.changes import T0, after, created, key, moved, removed
+from tests.store.changes import T0, after, apply, created, key, moved, removed
 from tests.store.conftest import OpenBackend
 
 HOSTILE_TEXT = "a\nb\r\nc\u2028\u0085\ufeff\x1b\"\\'; DROP TABLE sessions; -- 日本語 👩‍👩‍👧 e\u0301"
@@ -24,13 +24,6 @@ TRICKY_IDS = [
     "*", "[a-z]*", "?", "%", "_", "\\", "{tag}", "{tag}:x", "a:b", "a.b", "..a",
     "'", '"', "'; DROP TABLE sessions; --", "?1", ":id", "$1", "日本語", "😀", "x" * 128, "😀" * 128,
 ]  # fmt: skip
-
-
-async def apply(backend: Backend, *changes: Change) -> Record:
-    """Commit the changes one after the other, and return the session as the last one leaves it."""
-    for change in changes:
-        await backend.commit(change)
-    return after(changes[-1])
 
 
 async def apply_moves(backend: Backend, count: int, *, message: str = "") -> tuple[Record, list[Entry]]:

@@ -1,0 +1,793 @@
+"""What is promised of the SQLite backend alone: durability, refusals, and a loop that never waits for the disk."""
+
+# ruff: noqa: ASYNC221, ASYNC240 - a test may wait for files and processes of its own
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from progress_sse import wire
+from progress_sse.backends import sqlite, sqlite_file
+from progress_sse.backends.cache import RecordCache, estimated_bytes
+from progress_sse.backends.sqlite import SqliteBackend
+from progress_sse.backends.sqlite_file import APPLICATION_ID
+from progress_sse.backends.sqlite_writer import MAX_GROUP
+from progress_sse.errors import (
+    ConflictError,
+    OutcomeUnknownError,
+    ProgressError,
+    StoreFullError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
+from progress_sse.model import Position
+from progress_sse.record import Notice, StorageLimits
+from tests.store.changes import after, apply, created, key, moved, removed
+from tests.store.faults import Faults
+
+SOON_S = 30
+"""A generous deadline for what should take no time."""
+
+HOLDER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+OPENER = """
+import asyncio, os, pathlib, sys
+from progress_sse.backends.sqlite import SqliteBackend
+from progress_sse.errors import StoreRefusedError
+from progress_sse.record import StorageLimits
+if len(sys.argv) > 2:
+    os.seteuid(int(sys.argv[2]))
+async def main():
+    backend = SqliteBackend(pathlib.Path(sys.argv[1]), StorageLimits())
+    try:
+        await backend.open()
+    except StoreRefusedError as refusal:
+        print("refused:", refusal)
+    else:
+        print("opened")
+        await backend.aclose()
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "progress.db"
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
+    faults = Faults()
+    faults.install(monkeypatch)
+    return faults
+
+
+@asynccontextmanager
+async def opened(path: Path, *, busy_timeout_s: float = SOON_S, **limits: int) -> AsyncIterator[SqliteBackend]:
+    """Open a store for a while."""
+    backend = SqliteBackend(path, StorageLimits(**limits), busy_timeout_s=busy_timeout_s)
+    await backend.open()
+    try:
+        yield backend
+    finally:
+        await backend.aclose()
+
+
+async def make_store(path: Path) -> None:
+    """Leave a closed store with a few sessions, several pages large."""
+    async with opened(path) as backend:
+        for number in range(20):
+            change = created(f"s{number}")
+            await backend.commit(change)
+            await backend.commit(moved(after(change), 1, 2, 3, message="text " * 100))
+
+
+@contextmanager
+def held(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Let another process hold the database under BEGIN EXCLUSIVE; closing its standard input ends that."""
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+        release(holder)
+
+
+def release(holder: subprocess.Popen[str]) -> None:
+    """Let the other process go."""
+    assert holder.stdin is not None
+    holder.stdin.close()
+    holder.wait(SOON_S)
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """Everything that is kept in the folder, apart from what says nothing."""
+    unsaid = (".lock", "-shm")
+    return {each.name: each.read_bytes() for each in path.parent.iterdir() if not each.name.endswith(unsaid)}
+
+
+class TestRestart:
+    """Whatever was acknowledged is there the next time."""
+
+    async def test_keeps_sessions_logs_and_keys(self, path: Path) -> None:
+        """Word for word, with positions that go on where they were."""
+        async with opened(path, history=5) as backend:
+            await backend.commit(created("a", keys=[key("k", "digest")]))
+            change = moved(after(created("a")), 1, 2, 1, message="日本語 \U0001f600")
+            await backend.commit(change)
+            await backend.commit(created("b"))
+        async with opened(path, history=5) as backend:
+            assert await backend.load("a") == after(change)
+            assert await backend.load("b") == after(created("b"))
+            assert await backend.replay("a", Position("first", 0)) == list(change.entries)
+            assert await backend.recall("a", "k") == key("k", "digest")
+            assert [head.session_id for head in await backend.list_heads(None, 10, None)] == ["b", "a"]
+            onward = moved(after(change), 2, 2, 2, 2)
+            await backend.commit(onward)
+            assert await backend.replay("a", Position("first", 2)) == [*change.entries[2:], *onward.entries]
+            assert await backend.replay("a", Position("first", 1)) is None
+
+    async def test_counts_sessions_that_were_there(self, path: Path) -> None:
+        """The limit is not forgotten."""
+        async with opened(path, max_sessions=2) as backend:
+            await backend.commit(created("a"))
+            await backend.commit(created("b"))
+        async with opened(path, max_sessions=2) as backend:
+            with pytest.raises(StoreFullError):
+                await backend.commit(created("c"))
+            await backend.commit(removed(after(created("a"))))
+            await backend.commit(created("c"))
+
+    async def test_leaves_a_single_file_and_no_lock(self, path: Path) -> None:
+        """The write-ahead log moves into the database; others may have it from then on."""
+        await make_store(path)
+        assert set(files(path)) == {"progress.db"}
+        assert sqlite_rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+    async def test_finishes_what_was_accepted(self, path: Path) -> None:
+        """Closing waits for it; afterwards nothing is accepted."""
+        async with opened(path) as backend:
+            commits = [asyncio.ensure_future(backend.commit(created(f"s{number}"))) for number in range(300)]
+            await asyncio.sleep(0)
+        assert all(commit.done() for commit in commits)
+        await asyncio.gather(*commits)
+        asks: list[Callable[[], Awaitable[object]]] = [
+            lambda: backend.commit(created("x")),
+            lambda: backend.load("s0"),
+            lambda: backend.replay("s0", Position("first", 0)),
+            backend.ping,
+        ]
+        for ask in asks:
+            with pytest.raises(StoreUnavailableError):
+                await ask()
+        async with opened(path) as backend:
+            assert len(await backend.list_heads(None, 1000, None)) == 300
+
+    async def test_forgets_deleted_text(self, path: Path) -> None:
+        """What was in a session that was removed is nowhere in the file."""
+        secret = "correct horse battery staple"
+        async with opened(path) as backend:
+            change = moved(after(created()), 1, message=secret)
+            await backend.commit(created())
+            await backend.commit(change)
+            assert any(secret.encode() in data for data in files(path).values())
+            await backend.commit(removed(after(change)))
+        assert not any(secret.encode() in data for data in files(path).values())
+
+    @pytest.mark.parametrize("name", ["a b%20c?d=e#f&g'h\"", "日本語", "-wal", "memory", ":memory:"])
+    async def test_takes_any_file_name(self, tmp_path: Path, name: str) -> None:
+        """A name is a name: no escape, no parameter, no special word."""
+        async with opened(tmp_path / name) as backend:
+            await backend.commit(created())
+        assert (tmp_path / name).read_bytes().startswith(b"SQLite format 3\0")
+
+
+class TestKill:
+    """`kill -9` at any moment."""
+
+    async def test_loses_nothing_acknowledged(self, path: Path) -> None:
+        """After each death the store opens, and has what was acknowledged, with its log, and nothing by halves."""
+        acknowledged: dict[str, int] = {}
+        for lines in (1, 30, 400, 1000):
+            read_until_killed([sys.executable, "-m", "tests.store.dying", "write", str(path), "8"], lines, acknowledged)
+            async with opened(path, history=50) as backend:
+                for session_id, n in acknowledged.items():
+                    await check_whole(backend, session_id, n)
+            assert sqlite_rows(path, "PRAGMA integrity_check") == [("ok",)]
+        assert len(acknowledged) == 8
+
+    async def test_in_the_first_opening_leaves_a_file_that_opens(self, tmp_path: Path) -> None:
+        """Before each single statement of the first opening."""
+        subprocess.run([sys.executable, "-m", "tests.store.dying", "open", str(tmp_path)], check=True, timeout=60)
+        killed = sorted(tmp_path.glob("*.lock"))
+        assert len(killed) > 10
+        for lock in killed:
+            async with opened(lock.with_suffix("")) as backend:
+                await backend.commit(created())
+
+    async def test_leaves_damage_visible(self, path: Path) -> None:
+        """Damage is found also where a write-ahead log was left behind, and nothing of either file is touched."""
+        read_until_killed([sys.executable, "-m", "tests.store.dying", "write", str(path), "8"], 500, {})
+        assert path.with_name("progress.db-wal").stat().st_size > 0
+        path.write_bytes(b"\xff" * 8192)
+        await assert_refused(path, "cannot be used|damaged")
+
+
+def read_until_killed(command: list[str], lines: int, acknowledged: dict[str, int]) -> None:
+    """Start a writing process, kill it after so many acknowledgements, and note all that it gave."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for count, line in enumerate(process.stdout, start=1):
+            if count == lines:
+                process.send_signal(signal.SIGKILL)
+            if line.endswith("\n"):
+                session_id, n = line.split()
+                acknowledged[session_id] = int(n)
+    assert process.returncode == -signal.SIGKILL
+    assert count >= lines
+
+
+async def check_whole(backend: SqliteBackend, session_id: str, n: int) -> None:
+    """Make sure that the session is at `n` or one further, that its log leads there, and that its steps agree."""
+    record = await backend.load(session_id)
+    assert record is not None
+    assert n <= record.position.n <= n + 1
+    entries = await backend.replay(session_id, Position("first", max(0, record.position.n - 50)))
+    assert entries is not None
+    assert entries[-1].data == wire.encode_transition(record.session, entries[-1].step)
+    for step, progress in record.session.progress.steps.items():
+        newest = max(entry.n for entry in entries if entry.step == step)
+        assert progress.message == f"{session_id} {newest}"
+
+
+def sqlite_rows(path: Path, sql: str) -> list[tuple[object, ...]]:
+    """Ask a database as any other program would."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+async def assert_refused(path: Path, reason: str) -> None:
+    """Make sure that opening fails with one sentence, and leaves every file and no lock."""
+    before = files(path) if path.parent.exists() else {}
+    with pytest.raises(StoreRefusedError, match=reason) as refusal:
+        await SqliteBackend(path, StorageLimits()).open()
+    assert str(path.name) in str(refusal.value)
+    assert str(refusal.value).endswith(".")
+    assert "\n" not in str(refusal.value)
+    if path.parent.exists():
+        assert files(path) == before
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    """Change some bytes of a file."""
+    content = bytearray(path.read_bytes())
+    content[offset : offset + len(data)] = data
+    path.write_bytes(content)
+
+
+def execute(path: Path, *statements: str) -> None:
+    """Change a database as any other program would."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+SPOILED: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "garbage": ("not a database", lambda path: path.write_bytes(os.urandom(20_000))),
+    "text": ("not a database", lambda path: path.write_text("session_id,status\n")),
+    "two bytes": ("not a database", lambda path: path.write_bytes(b"S\n")),
+    "header only": ("cannot be used|damaged", lambda path: os.truncate(path, 100)),
+    "cut in half": ("malformed|damaged", lambda path: os.truncate(path, path.stat().st_size // 8192 * 4096)),
+    "cut by a byte": ("malformed|damaged", lambda path: os.truncate(path, path.stat().st_size - 1)),
+    "a page zeroed": ("malformed|damaged", lambda path: overwrite(path, 4096, bytes(4096))),
+    "a page of noise": ("malformed|damaged", lambda path: overwrite(path, 3 * 4096, os.urandom(4096))),
+    "newer": ("format 2", lambda path: execute(path, "PRAGMA user_version = 2")),
+    "much newer": ("format 2000", lambda path: execute(path, "PRAGMA user_version = 2000")),
+    "without a version": ("format 0", lambda path: execute(path, "PRAGMA user_version = 0")),
+    "of another application": ("another application", lambda path: execute(path, "PRAGMA application_id = 77")),
+    "of no application": ("another application", lambda path: execute(path, "PRAGMA application_id = 0")),
+    "with a foreign table": ("other tables", lambda path: execute(path, "CREATE TABLE t (a)")),
+    "without a table": ("other tables", lambda path: execute(path, "DROP TABLE keys")),
+}
+
+
+class TestRefusal:
+    """What cannot be used is refused with one sentence, and left as it is."""
+
+    @pytest.mark.parametrize(("reason", "spoil"), SPOILED.values(), ids=SPOILED)
+    async def test_of_a_spoiled_store(self, path: Path, reason: str, spoil: Callable[[Path], object]) -> None:
+        """Damaged, newer, or not ours."""
+        await make_store(path)
+        spoil(path)
+        await assert_refused(path, reason)
+
+    async def test_of_a_foreign_database(self, path: Path) -> None:
+        """Most applications do not set an id."""
+        execute(path, "CREATE TABLE users (name TEXT)", "INSERT INTO users VALUES ('x')")
+        await assert_refused(path, "another application")
+
+    async def test_of_a_foreign_database_with_a_log(self, path: Path) -> None:
+        """Also where all there is lies in its write-ahead log, which must not be moved on this occasion."""
+        with closing(sqlite3.connect(path, isolation_level=None)) as owner:
+            owner.execute("PRAGMA journal_mode = WAL")
+            owner.execute("CREATE TABLE users (name TEXT)")
+            assert len(files(path)["progress.db-wal"]) > 0
+            await assert_refused(path, "another application")
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    async def test_of_a_log_without_its_database(self, path: Path, is_there: bool) -> None:
+        """SQLite would delete the log, and with it the sessions that it still holds."""
+        if is_there:
+            path.touch()
+        path.with_name("progress.db-wal").write_bytes(b"\x37\x7f\x06\x82" + bytes(4096))
+        await assert_refused(path, "is missing or empty")
+
+    async def test_of_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        """It is not made, since a typing error is the likelier cause."""
+        await assert_refused(tmp_path / "nowhere" / "progress.db", "no folder")
+        assert not (tmp_path / "nowhere").exists()
+
+    async def test_of_a_folder_as_the_file(self, path: Path) -> None:
+        """As in `sqlite:///some/folder`."""
+        path.mkdir()
+        with pytest.raises(StoreRefusedError):
+            await SqliteBackend(path, StorageLimits()).open()
+
+    async def test_of_a_file_as_the_folder(self, path: Path) -> None:
+        """As in `sqlite:///some/file/progress.db`."""
+        path.touch()
+        with pytest.raises(StoreRefusedError, match="cannot be written"):
+            await SqliteBackend(path / "progress.db", StorageLimits()).open()
+
+    @pytest.mark.parametrize(
+        ("mode", "reason"), [(0o555, "refused: The store .* its folder cannot be written"), (0o777, "opened")]
+    )
+    def test_of_a_folder_that_cannot_be_written(self, mode: int, reason: str) -> None:
+        """Tried by a user who is bound by permissions, which root is not."""
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(mode)
+            assert_says(reason, Path(folder) / "progress.db", *(["65534"] if os.geteuid() == 0 else []))
+            Path(folder).chmod(0o700)
+
+    async def test_of_a_file_that_cannot_be_written(self) -> None:
+        """SQLite opens such a file without complaint, and fails on the first commit."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "progress.db"
+            await make_store(path)
+            path.chmod(0o444)
+            Path(f"{path}.lock").chmod(0o666)
+            Path(folder).chmod(0o777)
+            assert_says("refused: .* readonly", path, *(["65534"] if os.geteuid() == 0 else []))
+
+    async def test_of_a_second_user(self, path: Path, tmp_path: Path) -> None:
+        """Another process, or another part of this one, by this name or by another; until the first one lets go."""
+        link = tmp_path / "link.db"
+        link.symlink_to(path)
+        async with opened(path) as backend:
+            await backend.commit(created())
+            assert_says("refused: .* in use by another process", path)
+            assert_says("refused: .* in use by another process", link)
+            await assert_refused(path, "in use by another process")
+            await backend.commit(moved(after(created()), 1))
+        assert_says("opened", path)
+
+    async def test_of_a_file_that_is_locked(self, path: Path) -> None:
+        """By whatever program, for longer than the busy timeout."""
+        await make_store(path)
+        with held(path):
+            backend = SqliteBackend(path, StorageLimits(), busy_timeout_s=0.2)
+            with pytest.raises(StoreRefusedError, match="locked"):
+                await backend.open()
+        await backend.open()
+        await backend.aclose()
+
+    @pytest.mark.parametrize("statements", [[], ["PRAGMA journal_mode = WAL"], ["CREATE TABLE t (a)", "DROP TABLE t"]])
+    async def test_does_not_meet_an_empty_file(self, path: Path, statements: list[str]) -> None:
+        """What holds nothing is as good as no file at all."""
+        path.touch()
+        execute(path, *statements)
+        async with opened(path) as backend:
+            await backend.commit(created())
+        assert sqlite_rows(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
+
+    async def test_does_not_wait_for_a_long_check(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A store that is too large to be looked through in time is opened all the same."""
+        await make_store(path)
+        monkeypatch.setattr(sqlite_file, "CHECK_S", -1)
+        monkeypatch.setattr(sqlite_file, "_PROBE_OPERATIONS", 1)
+        async with opened(path) as backend:
+            assert await backend.load("s1") is not None
+
+
+def assert_says(pattern: str, path: Path, *arguments: str) -> None:
+    """Open the store in another process, and look at what becomes of it."""
+    command = [sys.executable, "-c", OPENER, str(path), *arguments]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True).stdout
+    assert re.match(pattern, said)
+    assert said.count("\n") == 1
+
+
+class TestHeld:
+    """Another process holds the database, as a backup may."""
+
+    async def test_fails_after_the_busy_timeout_and_heals(self, path: Path) -> None:
+        """Nothing was changed then; reads go on; and the next commit works once the file is free."""
+        async with opened(path, busy_timeout_s=0.3) as backend:
+            record = await apply(backend, created())
+            await backend.commit(created("uncached"))
+            change = moved(record, 1)
+            with held(path):
+                with pytest.raises(StoreUnavailableError) as failure:
+                    await backend.commit(change)
+                assert isinstance(failure.value.__cause__, sqlite3.OperationalError)
+                assert not isinstance(failure.value, OutcomeUnknownError)
+                with pytest.raises(StoreUnavailableError):
+                    await backend.ping()
+                assert await backend.load("s") == record
+                assert await backend.replay("s", Position("first", 0)) == []
+                assert len(await backend.list_heads(None, 10, None)) == 2
+            await backend.ping()
+            await backend.commit(change)
+            assert await backend.load("s") == after(change)
+
+    async def test_does_not_block_the_loop(self, path: Path) -> None:
+        """While commits wait, the event loop turns as if nothing were the matter."""
+        async with opened(path, busy_timeout_s=1) as backend:
+            record = await apply(backend, created())
+            with held(path):
+                waiting = asyncio.ensure_future(backend.commit(moved(record, 1)))
+                longest, last = 0.0, time.monotonic()
+                while not waiting.done():
+                    await asyncio.sleep(0.001)
+                    longest, last = max(longest, time.monotonic() - last), time.monotonic()
+                with pytest.raises(StoreUnavailableError):
+                    await waiting
+            assert longest < 0.5
+
+    async def test_loses_nothing_that_waited(self, path: Path, faults: Faults) -> None:
+        """What can be committed before its time is up is, in one transaction and in order."""
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            notices: list[Notice] = []
+            await backend.listen("s", notices.append)
+            changes = [change := moved(record, 1)]
+            changes += [change := moved(after(change), step) for step in (2, 3) * 24]
+            before = faults.count("COMMIT")
+            with held(path) as holder:
+                commits = [asyncio.ensure_future(backend.commit(change)) for change in changes]
+                await asyncio.sleep(0)
+                release(holder)
+                await asyncio.gather(*commits)
+            assert [notice.entries[0].n for notice in notices] == list(range(1, 50))
+            assert faults.count("COMMIT") == before + 1
+
+    async def test_gives_each_change_its_own_time(self, path: Path) -> None:
+        """A change that came later is not given up with an earlier one."""
+        async with opened(path, busy_timeout_s=2) as backend:
+            with held(path) as holder:
+                early = asyncio.ensure_future(backend.commit(created("early")))
+                await asyncio.wait([early], timeout=1)
+                late = asyncio.ensure_future(backend.commit(created("late")))
+                with pytest.raises(StoreUnavailableError):
+                    await early
+                assert not late.done()
+                release(holder)
+                await late
+
+
+class TestGroups:
+    """Commits that wait at the same time share a transaction."""
+
+    async def test_share_a_transaction(self, path: Path, faults: Faults) -> None:
+        """Up to a bound, which keeps the write-ahead log small."""
+        async with opened(path) as backend:
+            pause = faults.pause("BEGIN IMMEDIATE")
+            before = faults.count("COMMIT")
+            commits = [
+                asyncio.ensure_future(backend.commit(created(f"s{number}"))) for number in range(2 * MAX_GROUP + 1)
+            ]
+            await pause.reached()
+            pause.end()
+            await asyncio.gather(*commits)
+            assert faults.count("COMMIT") == before + 3
+
+    async def test_are_told_of_when_durable(self, path: Path) -> None:
+        """A listener that asks the file itself finds there what it was told."""
+        found: list[tuple[int, object]] = []
+
+        def look(notice: Notice) -> None:
+            assert notice.record is not None
+            rows = sqlite_rows(path, f"SELECT n FROM sessions WHERE session_id = '{notice.session_id}'")  # noqa: S608 - ours
+            found.append((notice.record.position.n, rows[0][0]))
+
+        async def work(session_id: str) -> None:
+            await backend.listen(session_id, look)
+            record = await apply(backend, created(session_id))
+            for step in (1, 2, 3):
+                record = await apply(backend, moved(record, step))
+
+        async with opened(path) as backend:
+            await asyncio.gather(*(work(f"s{number}") for number in range(5)))
+        assert len(found) == 20
+        assert all(told <= there for told, there in found if isinstance(there, int))
+
+    async def test_keep_the_log_small(self, path: Path) -> None:
+        """The write-ahead log is moved into the database as it grows, while somebody reads all the time."""
+        log = path.with_name("progress.db-wal")
+        sizes: list[int] = []
+        async with opened(path, history_bytes=20_000) as backend:
+
+            async def work(session_id: str) -> None:
+                record = await apply(backend, created(session_id))
+                for _ in range(100):
+                    record = await apply(backend, moved(record, 1, message="x" * 8000))
+                    sizes.append(log.stat().st_size)
+
+            async def read() -> None:
+                while True:
+                    await backend.replay("s1", Position("first", 0))
+                    await backend.list_heads(None, 10, None)
+
+            reading = asyncio.ensure_future(read())
+            await asyncio.gather(*(work(f"s{number}") for number in range(10)))
+            reading.cancel()
+        assert 0 < max(sizes) < 16 * 1024 * 1024
+
+
+FAILURES: dict[str, tuple[str, int, type[ProgressError]]] = {
+    "no lock": ("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR_SHMLOCK, StoreUnavailableError),
+    "disk full while writing": ("INSERT INTO log", sqlite3.SQLITE_FULL, StoreFullError),
+    "read-only": ("INSERT INTO log", sqlite3.SQLITE_READONLY_DBMOVED, StoreUnavailableError),
+    "i/o error while writing": ("INSERT INTO log", sqlite3.SQLITE_IOERR_WRITE, StoreUnavailableError),
+    "damage": ("SELECT epoch", sqlite3.SQLITE_CORRUPT, StoreUnavailableError),
+    "disk full on commit": ("COMMIT", sqlite3.SQLITE_FULL, StoreFullError),
+    "busy on commit": ("COMMIT", sqlite3.SQLITE_BUSY_SNAPSHOT, StoreUnavailableError),
+    "i/o error on commit": ("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, OutcomeUnknownError),
+}
+
+
+class TestFailure:
+    """What SQLite reports is translated, and passes."""
+
+    @pytest.mark.parametrize(("statement", "code", "expected"), FAILURES.values(), ids=FAILURES)
+    async def test_is_translated_and_heals(
+        self, path: Path, faults: Faults, statement: str, code: int, expected: type[ProgressError]
+    ) -> None:
+        """Nothing was changed, nobody was told, and the same change is taken the next time."""
+        async with opened(path, max_sessions=2) as backend:
+            record = await apply(backend, created())
+            notices: list[Notice] = []
+            await backend.listen("s", notices.append)
+            change = moved(record, 1, keys=[key("k")])
+            faults.fail(statement, code)
+            with pytest.raises(expected) as failure:
+                await backend.commit(change)
+            assert type(failure.value) is expected
+            assert isinstance(failure.value.__cause__, sqlite3.OperationalError)
+            assert await backend.load("s") == record
+            assert await backend.recall("s", "k") is None
+            assert notices == []
+            await backend.commit(change)
+            assert await backend.load("s") == after(change)
+            assert notices[-1] == Notice("s", after(change), entries=change.entries)
+            await backend.commit(created("t"))
+            with pytest.raises(StoreFullError):
+                await backend.commit(created("u"))
+
+    async def test_hits_a_whole_group_but_each_with_an_error_of_its_own(self, path: Path, faults: Faults) -> None:
+        """An exception that two tasks raise would collect the traces of both."""
+        async with opened(path) as backend:
+            faults.fail("COMMIT", sqlite3.SQLITE_FULL)
+            commits = (backend.commit(created(f"s{number}")) for number in range(10))
+            outcomes = await asyncio.gather(*commits, return_exceptions=True)
+            failures = [outcome for outcome in outcomes if isinstance(outcome, StoreFullError)]
+            assert failures
+            assert len({id(failure) for failure in failures}) == len(failures)
+
+    async def test_of_a_commit_that_was_applied_shows_later(self, path: Path, faults: Faults) -> None:
+        """Where the outcome is unknown the file decides, and listeners hear of it with the next commit."""
+        async with opened(path, max_sessions=2) as backend:
+            record = await apply(backend, created())
+            notices: list[Notice] = []
+            for session_id in ("s", "new"):
+                await backend.listen(session_id, notices.append)
+            applied = moved(record, 1)
+            for change in (applied, created("new")):
+                faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
+                with pytest.raises(OutcomeUnknownError):
+                    await backend.commit(change)
+            assert await backend.load("s") == after(applied)
+            with pytest.raises(StoreFullError):
+                await backend.commit(created("one too many"))
+            assert Notice("s", after(applied)) in notices
+            assert Notice("new", after(created("new"))) in notices
+            told = len(notices)
+            with pytest.raises(ConflictError):
+                await backend.commit(applied)
+            await backend.commit(moved(after(applied), 2))
+            assert len(notices) == told + 1
+
+    async def test_of_the_disk_is_no_failure_for_ever(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With a database that really cannot grow: refused with 507, then accepted once there is room."""
+        connections: list[sqlite3.Connection] = []
+
+        class Watched(sqlite3.Connection):
+            def __init__(self, database: str, **options: Any) -> None:
+                super().__init__(database, check_same_thread=False, **options)
+                connections.append(self)
+
+        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            writer = connections[-1]
+            (pages,) = writer.execute("PRAGMA page_count").fetchone()
+            writer.execute(f"PRAGMA max_page_count = {pages + 2}")
+            change = moved(record, 1, message="x" * 100_000)
+            with pytest.raises(StoreFullError):
+                await backend.commit(change)
+            assert await backend.load("s") == record
+            await backend.commit(moved(record, 2))
+            writer.execute("PRAGMA max_page_count = 1000000")
+            await backend.commit(moved(after(moved(record, 2)), 1, message="x" * 100_000))
+        assert sqlite_rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+    async def test_of_our_own_leaves_nobody_waiting(self, path: Path, faults: Faults) -> None:
+        """An error that nobody foresaw is an answer, too."""
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        async with opened(path) as backend:
+            faults.meet("UPDATE sessions", fail)
+            with pytest.raises(StoreUnavailableError) as failure:
+                await backend.commit(created())
+            assert isinstance(failure.value.__cause__, ZeroDivisionError)
+            await backend.commit(created())
+
+    async def test_to_read_is_translated_and_heals(self, path: Path, faults: Faults) -> None:
+        """Each kind of read fails for itself, and the next one makes a new connection."""
+        await make_store(path)
+        async with opened(path) as backend:
+            reads: dict[str, Callable[[], Awaitable[object]]] = {
+                "BEGIN": lambda: backend.load("s1"),
+                "SELECT life, epoch": lambda: backend.load("s2"),
+                "SELECT key": lambda: backend.recall("s1", "k"),
+                "SELECT n, step": lambda: backend.replay("s1", Position("first", 0)),
+                "SELECT session_id": lambda: backend.list_heads(None, 10, None),
+            }
+            for statement, read in reads.items():
+                faults.fail(statement, sqlite3.SQLITE_IOERR_READ)
+                with pytest.raises(StoreUnavailableError) as failure:
+                    await read()
+                assert isinstance(failure.value.__cause__, sqlite3.OperationalError)
+                await read()
+
+    async def test_to_find_the_file_makes_no_new_one(self, path: Path, faults: Faults) -> None:
+        """A database that disappeared is not replaced by an empty one."""
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            path.rename(path.with_suffix(".moved"))
+            faults.fail("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR)
+            for _ in range(2):
+                with pytest.raises(StoreUnavailableError):
+                    await backend.commit(moved(record, 1))
+            assert not path.exists()
+            path.with_suffix(".moved").rename(path)
+            await backend.commit(moved(record, 1))
+
+
+class TestCache:
+    """Sessions in use are answered from memory, and truly."""
+
+    async def test_answers_without_reading(self, path: Path, faults: Faults) -> None:
+        """What was committed or read once is not read again; what is asked for together is read once."""
+        await make_store(path)
+        async with opened(path) as backend:
+            assert len({id(each) for each in await asyncio.gather(*(backend.load("s1") for _ in range(20)))}) == 1
+            record = await apply(backend, created("fresh"))
+            assert await backend.load("fresh") is record
+            assert await backend.load("s1") is await backend.load("s1")
+            assert faults.count("SELECT life, epoch") == 1
+
+    async def test_is_not_filled_with_what_a_commit_overtook(self, path: Path, faults: Faults) -> None:
+        """A read that was under way when a commit came through must not outlive it."""
+        await make_store(path)
+        async with opened(path) as backend:
+            record = await backend.load("s1")
+            assert record is not None
+        async with opened(path) as backend:
+            pause = faults.pause("SELECT data FROM steps")
+            outdated = asyncio.ensure_future(backend.load("s1"))
+            await pause.reached()
+            change = moved(record, 1)
+            await backend.commit(change)
+            assert await backend.load("s1") == after(change)
+            pause.end()
+            assert await outdated == record
+            assert await backend.load("s1") == after(change)
+            await backend.commit(removed(after(change)))
+            assert await backend.load("s1") is None
+
+    async def test_survives_a_reader_that_is_cancelled(self, path: Path, faults: Faults) -> None:
+        """Others who share its read still get their answer."""
+        await make_store(path)
+        async with opened(path) as backend:
+            pause = faults.pause("SELECT data FROM steps")
+            first, second = (asyncio.ensure_future(backend.load("s1")) for _ in range(2))
+            await pause.reached()
+            first.cancel()
+            pause.end()
+            assert await second is not None
+            assert first.cancelled()
+
+    async def test_can_be_too_small(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Sessions that do not fit are read each time, and are the same."""
+        monkeypatch.setattr(sqlite, "RecordCache", partial(RecordCache, max_bytes=0))
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            record = await apply(backend, moved(record, 1, 2))
+            assert await backend.load("s") == record
+            assert await backend.load("s") is not record
+
+
+class TestRecordCache:
+    """`RecordCache` by itself."""
+
+    def test_lets_go_of_what_was_not_used(self) -> None:
+        """In the order of use, by weight."""
+        records = {name: after(moved(after(created(name)), 1, message="x" * 10_000)) for name in "abcd"}
+        size = estimated_bytes(records["a"])
+        cache = RecordCache(3 * size)
+        for name in "abc":
+            cache.put(name, records[name])
+        assert cache.get("a") is records["a"]
+        cache.put("d", records["d"])
+        assert [cache.get(name) for name in "abcd"] == [records["a"], None, records["c"], records["d"]]
+
+    def test_counts_text_of_every_kind(self) -> None:
+        """No text that a user sends is free."""
+        plain = estimated_bytes(after(moved(after(created()), 1)))
+        change = moved(after(created()), 1, message="x" * 1000)
+        assert estimated_bytes(after(change)) == plain + 1000
+
+    def test_counts_each_session_once(self) -> None:
+        """A session that is put again takes the place of its former self; one that is dropped gives its room back."""
+        small, large = after(created()), after(moved(after(created()), 1, message="x" * 10_000))
+        cache = RecordCache(estimated_bytes(large) + estimated_bytes(small))
+        for _ in range(10):
+            cache.put("s", large)
+            cache.put("s", small)
+        cache.put("t", large)
+        assert cache.get("s") is small
+        cache.drop("s")
+        cache.drop("nobody")
+        cache.put("u", small)
+        assert cache.get("s") is None
+        assert cache.get("t") is large
+
+    def test_does_not_keep_what_never_fits(self) -> None:
+        """One record over the bound does not stay."""
+        cache = RecordCache(10)
+        cache.put("s", after(created()))
+        assert cache.get("s") is None
