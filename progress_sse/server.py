@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import HANDLED_SIGNALS
 
 from progress_sse.transport import extension
@@ -29,12 +29,35 @@ HARD_STOP_S: Final = 1.0
 
 
 class Protocol(HttpToolsProtocol):
-    """Lets the application drop a connection; see ``transport``."""
+    """Lets the application drop a connection (see ``transport``), and spares HTTP/1.0 the chunks it does not know."""
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
         self.scope["extensions"] = extension(self.transport.abort)
+
+    def on_headers_complete(self) -> None:
+        """Set out to answer; the application itself starts in a task, and so after this."""
+        super().on_headers_complete()
+        if self.scope["http_version"] == "1.0":
+            _end_with_connection(self.cycle)
+
+
+def _end_with_connection(cycle: RequestResponseCycle) -> None:
+    """Let the end of the connection end a body of unknown length, which uvicorn would chunk [RFC 9112 §6.1]."""
+    send = cycle.send
+    is_unbounded = False
+
+    async def send_unchunked(message: Any) -> None:
+        nonlocal is_unbounded
+        if message["type"] == "http.response.start":
+            is_unbounded = all(name.lower() != b"content-length" for name, _ in message.get("headers", []))
+            cycle.chunked_encoding = False if is_unbounded else None
+        elif message["type"] == "http.response.body" and is_unbounded:
+            cycle.expected_content_length = len(message.get("body", b""))
+        await send(message)
+
+    cycle.send = send_unchunked  # type: ignore[method-assign]  # the only place where uvicorn can be told
 
 
 class Server(uvicorn.Server):
