@@ -14,14 +14,13 @@ from typing import Any, NamedTuple
 import anyio
 import httpx
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from progress_sse.settings import Settings
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, free_port
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker
-from tests.live.conftest import CHROMIUM, FLAGS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -119,14 +118,12 @@ def test_settings_table_has_every_setting_with_its_default() -> None:
     assert len(documented) == len(Settings.model_fields)
 
 
-async def test_page_of_the_readme_moves(serve: Serve) -> None:
+async def test_page_of_the_readme_moves(serve: Serve, chromium: Browser) -> None:
     """Its text follows the session at once, and the end is logged."""
     server = serve()
     address = f"{server.url}/page-of-the-readme"
     logged: list[str] = []
-    async with async_playwright() as playwright, Worker.at(server) as worker:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await browser.new_page()
+    async with await chromium.new_page() as page, Worker.at(server) as worker:
         page.on("console", lambda message: logged.append(message.text))
         await page.route(
             address, lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=the_block("html"))
@@ -141,7 +138,6 @@ async def test_page_of_the_readme_moves(serve: Serve) -> None:
         await worker.start("nightly", 1)
         async with page.expect_console_message(lambda message: message.text == "nightly is done"):
             await worker.complete("nightly", 1)
-        await browser.close()
     assert logged == ["nightly is done"]
 
 
