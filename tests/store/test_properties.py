@@ -1,0 +1,239 @@
+"""Whatever is done to a session, in whatever order: the transitions that are published lead where the store is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from progress_sse.backends.base import Backend
+from progress_sse.errors import ProblemError
+from progress_sse.machine import Command, Complete, Create, Delete, Report
+from progress_sse.model import Position, StepDefinition
+from progress_sse.record import Notice, Record, StorageLimits
+from progress_sse.store import IdempotencyKey, ProgressStore
+from tests.clock import ManualClock
+from tests.store.conftest import BACKENDS
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+IDS = ("s", "S", "*")
+HISTORY = 8
+
+session_ids = st.sampled_from(IDS)
+step_numbers = st.integers(0, 4)
+texts = st.sampled_from(["", "a", "b\u2028\n", "日本語"])
+
+
+class Reader:
+    """Follows one session as a browser does: from a snapshot, by folding transitions into it."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, Any] | None = None
+        self.epoch = ""
+        self.n = 0
+        self.published: dict[Position, bytes] = {}
+
+    def hear(self, notice: Notice) -> None:
+        if notice.record is None:
+            self.shown = None
+            return
+        if notice.is_fresh:
+            assert notice.record.position.epoch != self.epoch
+            self.shown, self.epoch, self.n = pending(notice.record), notice.record.position.epoch, 0
+        assert self.shown is not None
+        for entry in notice.entries:
+            assert entry.n == self.n + 1
+            self.n = entry.n
+            self.published[Position(self.epoch, entry.n)] = entry.data
+            fold(self.shown, json.loads(entry.data))
+        assert notice.record.position == Position(self.epoch, self.n)
+
+
+def pending(record: Record) -> dict[str, Any]:
+    """What polling shows of the session before its first step [contract §3]."""
+    definitions = record.session.definitions
+    steps = [
+        {"step": n, "name": each.name, "status": "pending", "elapsed_ms": 0, "timeout_ms": each.timeout_ms}
+        for n, each in enumerate(definitions, start=1)
+    ]
+    return {
+        "session_id": record.session.progress.session_id,
+        "current_step": 0,
+        "total_steps": len(definitions),
+        "status": "pending",
+        "steps": steps,
+        "percentage": 0,
+        "estimated_remaining_ms": sum(each.estimated_ms for each in definitions),
+    }
+
+
+def fold(shown: dict[str, Any], data: dict[str, Any]) -> None:
+    """Bring what is shown up to date: put the step in its place, and take over what is said of the session."""
+    shown["steps"][data["step"]["step"] - 1] = data["step"]
+    shown.update(data["session"])
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Any commands on three sessions, with and without keys, at once and in turn, while the clock goes as it likes."""
+
+    backend_kind = ""
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.runner = asyncio.Runner()
+        self.clock = ManualClock()
+        path = Path(self.folder.name) / "progress.db"
+        self.backend: Backend = BACKENDS[self.backend_kind](path, StorageLimits(history=HISTORY))
+        self.store = ProgressStore(self.backend, clock=self.clock)
+        self.readers = {session_id: Reader() for session_id in IDS}
+        self.run(self.store.open)
+        for session_id, reader in self.readers.items():
+            self.run(self.backend.listen, session_id, reader.hear)
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            self.run(self.store.aclose)
+            self.runner.close()
+            self.folder.cleanup()
+
+    def run(self, operation: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        async def bounded() -> T:
+            async with asyncio.timeout(30):
+                return await operation(*args, **kwargs)
+
+        return self.runner.run(bounded())
+
+    def load(self, session_id: str) -> Record | None:
+        return self.run(self.backend.load, session_id)
+
+    def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> str:
+        """Apply a command, and return what became of it; an error must have changed nothing."""
+        before, heard = self.load(session_id), len(self.readers[session_id].published)
+        try:
+            return self.run(self.store.apply, session_id, command, key).verb
+        except ProblemError as error:
+            assert self.load(session_id) == before
+            assert len(self.readers[session_id].published) == heard
+            return type(error).__name__
+
+    def apply_twice(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> None:
+        """A repeat has the same outcome, and changes and publishes nothing."""
+        first, record = self.apply(session_id, command, key), self.load(session_id)
+        self.clock.advance(1)
+        heard = len(self.readers[session_id].published)
+        assert self.apply(session_id, command, key) == first
+        assert self.load(session_id) == record
+        assert len(self.readers[session_id].published) == heard
+
+    @rule(session_id=session_ids, total_steps=st.integers(1, 3), replace=st.booleans())
+    def create(self, session_id: str, total_steps: int, replace: bool) -> None:
+        existed = self.load(session_id) is not None
+        definitions = tuple(StepDefinition(f"{session_id} {n}", n * 10, n) for n in range(total_steps))
+        outcome = self.apply(session_id, Create(definitions, replace))
+        assert outcome == (("replaced" if replace else "SessionExistsError") if existed else "created")
+
+    @rule(session_id=session_ids)
+    def delete(self, session_id: str) -> None:
+        existed = self.load(session_id) is not None
+        assert self.apply(session_id, Delete()) == ("deleted" if existed else "SessionNotFoundError")
+        assert self.load(session_id) is None
+
+    @rule(session_id=session_ids, step=step_numbers, timeout_ms=st.sampled_from([None, 0, 7]))
+    def start(self, session_id: str, step: int, timeout_ms: int | None) -> None:
+        self.apply(session_id, self.store.start_command(step, timeout_ms))
+
+    @rule(session_id=session_ids, step=step_numbers, success=st.booleans(), message=texts, error=texts)
+    def complete(self, session_id: str, step: int, success: bool, message: str, error: str) -> None:
+        self.apply_twice(session_id, Complete(step, success, message, error))
+
+    @rule(session_id=session_ids, step=step_numbers, current=st.integers(-1, 3), total=st.none() | st.integers(0, 3))
+    def report(self, session_id: str, step: int, current: int, total: int | None) -> None:
+        self.apply_twice(session_id, Report(step, current, total))
+
+    @rule(session_id=session_ids, step=step_numbers, name=st.sampled_from("kl"))
+    def start_with_key(self, session_id: str, step: int, name: str) -> None:
+        """A start is no repeat, but under its key it is; a key that was used for another step is refused each time."""
+        self.apply_twice(session_id, self.store.start_command(step, None), IdempotencyKey(name, f"start {step}"))
+
+    @rule(session_id=session_ids, steps=st.lists(step_numbers, min_size=2, max_size=12))
+    def start_and_complete_at_once(self, session_id: str, steps: list[int]) -> None:
+        """Many workers at the same time."""
+        commands: list[Command] = [
+            Complete(step) if n % 2 else self.store.start_command(step, None) for n, step in enumerate(steps)
+        ]
+
+        async def all_of_them() -> None:
+            updates = (self.store.apply(session_id, command) for command in commands)
+            for outcome in await asyncio.gather(*updates, return_exceptions=True):
+                assert not isinstance(outcome, BaseException) or isinstance(outcome, ProblemError)
+
+        self.run(all_of_them)
+
+    @rule(seconds=st.sampled_from([-3600.0, -0.001, 0.5, 3600.0, 90_000.0]))
+    def set_clock(self, seconds: float) -> None:
+        self.clock.jump(seconds)
+
+    @rule(hours=st.sampled_from([0.0, 0.5, 24.0]))
+    def clean_up(self, hours: float) -> None:
+        """Whoever listens hears of what is gone; the count is right."""
+        before = [session_id for session_id in IDS if self.load(session_id)]
+        removed = self.run(self.store.cleanup_old_sessions, hours)
+        after = [session_id for session_id in IDS if self.load(session_id)]
+        assert len(before) - len(after) == removed
+
+    @invariant()
+    def fold_is_the_snapshot(self) -> None:
+        """Each reader shows, byte for byte, what polling answers."""
+        for session_id, reader in self.readers.items():
+            record = self.load(session_id)
+            assert (record is None) == (reader.shown is None)
+            if record is not None:
+                assert record.position == Position(reader.epoch, reader.n)
+                assert json.dumps(reader.shown, ensure_ascii=False, separators=(",", ":")).encode() == record.body
+
+    @invariant()
+    def replay_is_what_was_published(self) -> None:
+        """From each position that is kept, exactly the rest; from any other, nothing."""
+        for session_id, reader in self.readers.items():
+            for n in range(reader.n + 2):
+                entries = self.run(self.backend.replay, session_id, Position(reader.epoch, n))
+                if reader.shown is None or not reader.n - HISTORY <= n <= reader.n:
+                    assert entries is None
+                    continue
+                assert entries is not None
+                assert [entry.n for entry in entries] == list(range(n + 1, reader.n + 1))
+                assert all(reader.published[Position(reader.epoch, entry.n)] == entry.data for entry in entries)
+
+    @invariant()
+    def time_never_runs_backwards(self) -> None:
+        """However the clock was set."""
+        for reader in self.readers.values():
+            assert all(step["elapsed_ms"] >= 0 for step in (reader.shown or {}).get("steps", []))
+
+
+class StoreMachineOnMemory(StoreMachine):
+    """… on memory."""
+
+    backend_kind = "memory"
+
+
+class StoreMachineOnSqlite(StoreMachine):
+    """… on SQLite."""
+
+    backend_kind = "sqlite"
+
+
+TestMemory = StoreMachineOnMemory.TestCase
+TestMemory.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestSqlite = StoreMachineOnSqlite.TestCase
+TestSqlite.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
