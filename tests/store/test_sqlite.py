@@ -83,6 +83,20 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
     return faults
 
 
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
+    """All connections that are made, open to questions from the test's own thread."""
+    connections: list[sqlite3.Connection] = []
+
+    class Watched(sqlite3.Connection):
+        def __init__(self, database: str, **options: Any) -> None:
+            super().__init__(database, check_same_thread=False, **options)
+            connections.append(self)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
+    return connections
+
+
 @asynccontextmanager
 async def opened(path: Path, *, busy_timeout_s: float = SOON_S, **limits: int) -> AsyncIterator[SqliteBackend]:
     """Open a store for a while."""
@@ -158,6 +172,14 @@ class TestRestart:
                 await backend.commit(created("c"))
             await backend.commit(removed(after(created("a"))))
             await backend.commit(created("c"))
+
+    async def test_waits_for_the_disk(self, path: Path, connections: list[sqlite3.Connection]) -> None:
+        """What the power may take cannot be tried here; what SQLite was told about it can be asked."""
+        async with opened(path) as backend:
+            await backend.commit(created())
+            writer = connections[-1]
+            settings = [writer.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+        assert settings == ["wal", 2]
 
     async def test_leaves_a_single_file_and_no_lock(self, path: Path) -> None:
         """The write-ahead log moves into the database; others may have it from then on."""
@@ -595,6 +617,15 @@ class TestFailure:
             with pytest.raises(StoreFullError):
                 await backend.commit(created("u"))
 
+    async def test_takes_no_room(self, path: Path, faults: Faults) -> None:
+        """Sessions whose creation failed are not counted."""
+        async with opened(path, max_sessions=1) as backend:
+            for _ in range(2):
+                faults.fail("COMMIT", sqlite3.SQLITE_FULL)
+                with pytest.raises(StoreFullError):
+                    await backend.commit(created())
+            await backend.commit(created())
+
     async def test_hits_a_whole_group_but_each_with_an_error_of_its_own(self, path: Path, faults: Faults) -> None:
         """An exception that two tasks raise would collect the traces of both."""
         async with opened(path) as backend:
@@ -628,16 +659,8 @@ class TestFailure:
             await backend.commit(moved(after(applied), 2))
             assert len(notices) == told + 1
 
-    async def test_of_the_disk_is_no_failure_for_ever(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_of_the_disk_is_no_failure_for_ever(self, path: Path, connections: list[sqlite3.Connection]) -> None:
         """With a database that really cannot grow: refused with 507, then accepted once there is room."""
-        connections: list[sqlite3.Connection] = []
-
-        class Watched(sqlite3.Connection):
-            def __init__(self, database: str, **options: Any) -> None:
-                super().__init__(database, check_same_thread=False, **options)
-                connections.append(self)
-
-        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
         async with opened(path) as backend:
             record = await apply(backend, created())
             writer = connections[-1]
