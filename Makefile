@@ -70,7 +70,7 @@ web/node_modules/.ready: web/package.json web/package-lock.json | node
 	@touch $@
 
 node:
-	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)' \
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \
 		|| { echo "The browser files' checks need Node 20 or newer, with npm." >&2; exit 1; }
 
 system:
