@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -177,6 +178,17 @@ def _environment() -> Mapping[str, str]:
 def session_path(session_id: str, *rest: str) -> str:
     """The path of a session, its id percent-encoded."""
     return "/".join(["/api/progress", quote(session_id, safe=""), *rest])
+
+
+async def eventually(condition: Callable[[], bool], timeout_s: float) -> None:
+    """Look from outside again and again until something is so: nobody would tell.
+
+    Raises:
+        TimeoutError: It was not so in time.
+    """
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.02)
 
 
 async def publish(port: int, session_id: str, updates: Iterable[dict[str, Any]]) -> None:

@@ -636,6 +636,8 @@ async def test_several_sessions_on_one_stream_keep_every_promise(server: Server,
     sessions = [f"dg-12-{server.store[:6].strip(':/')}-{n}" for n in range(20)]
     controls = [Follower(oracle, "control", server.port, [session_id]) for session_id in sessions]
     control_streams = [await follower.connect() for follower in controls]
+    for stream in control_streams:
+        await stream.next_event()
     followers = [Follower(oracle, f"several-{n}", server.port, sessions) for n in range(4)]
     changing = followers[0]
     work = asyncio.gather(

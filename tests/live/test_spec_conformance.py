@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import random
@@ -422,9 +423,10 @@ async def test_the_last_event_id_is_taken_where_the_contract_says(server: Server
     async with Worker.at(server) as worker:
         await worker.create(sid)
         async with await RawStream.open(server.port, events_path(sid)) as first:
+            ids = [(await first.next_event()).id or ""]
             for step in range(1, 5):
                 await worker.start(sid, step)
-            ids = [event.id or "" for event in await first.next_events(5)]
+            ids += [event.id or "" for event in await first.next_events(4)]
         headers, query = transported(ids[1], ids[3])
         async with await RawStream.open(server.port, events_path(sid, query), headers) as resumed:
             count = len(expected) if expected is not None else 1
@@ -443,9 +445,10 @@ async def test_two_different_last_event_ids_do_no_harm(server: Server, sid: str)
     async with Worker.at(server) as worker:
         await worker.create(sid)
         async with await RawStream.open(server.port, events_path(sid)) as first:
+            events = [await first.next_event()]
             for step in (1, 2, 3):
                 await worker.start(sid, step)
-            events = await first.next_events(4)
+            events += await first.next_events(3)
         headers = [("Last-Event-ID", events[1].id or ""), ("Last-Event-ID", events[2].id or "")]
         async with await RawStream.open(server.port, events_path(sid), headers) as resumed:
             await resumed.wait_until(lambda s: bool(s.events) and s.events[-1].id == events[-1].id)
@@ -462,6 +465,7 @@ async def test_a_browser_comes_back_by_itself_to_where_it_was(server: Server, ch
             await RawStream.open(server.port, events_path(sid)) as control,
             await BrowserStream.open(chromium, proxy.port, events_path(sid)) as browser,
         ):
+            expected = [await control.next_event()]
             await browser.wait_for(1)
             await worker.start(sid, 1)
             fired = await browser.wait_for(2)
@@ -473,9 +477,68 @@ async def test_a_browser_comes_back_by_itself_to_where_it_was(server: Server, ch
             await proxy.listen()
             await browser.wait_for(4)
             await worker.start(sid, 4)
-            assert await browser.wait_for(5) == as_fired(await control.next_events(5))
+            expected += await control.next_events(4)
+            assert await browser.wait_for(5) == as_fired(expected)
             resumed = proxy.links[-1].requests.decode().lower()
             assert f"last-event-id: {fired[-1][2]}".lower() in resumed
+
+
+# SC-09
+
+
+async def test_a_completed_session_ends_its_stream(server: Server, sid: str) -> None:
+    """SC-09: an error ends nothing; completion: last step, `end`, a clean end; then 204, or first what was missed."""
+    async with Worker.at(server) as worker:
+        await worker.create(sid, total_steps=1)
+        async with await RawStream.open(server.port, events_path(sid)) as stream:
+            await stream.next_event()
+            await worker.start(sid, 1)
+            await worker.complete(sid, 1, success=False, error="no")
+            await worker.start(sid, 1)
+            await worker.complete(sid, 1)
+            assert await stream.closed() == "end"
+            assert [event.event for event in stream.events] == ["snapshot", "step", "step", "step", "step", "end"]
+            *_, last, end = stream.events
+            assert last.json()["session"]["status"] == "completed"
+            assert (end.id, end.json()) == (last.id, {"session_ids": [sid]})
+        for held, expected in ((0, ["step"] * 4), (2, ["step"] * 2), (None, ["snapshot"])):
+            at = stream.events[held].id if held is not None else None
+            async with await RawStream.open(server.port, events_path(sid), last_event_id=at) as again:
+                assert await again.closed() == "end"
+                assert [event.event for event in again.events] == [*expected, "end"]
+                assert again.last_event_id == end.id
+        async with await RawStream.open(server.port, events_path(sid), last_event_id=end.id) as done:
+            assert (await done.received_head()).status == 204
+        await worker.start(sid, 1)
+        async with await RawStream.open(server.port, events_path(sid)) as reopened:
+            assert (await reopened.next_event()).json()["status"] == "running"
+            await worker.complete(sid, 1)
+            assert await reopened.closed() == "end"
+
+
+@pytest.mark.full
+@pytest.mark.timeout(180)
+async def test_three_tabs_stop_asking_after_the_end(server: Server, chromium: Browser, sid: str) -> None:
+    """SC-09: three tabs see the last step and `end`, come back once, get 204, and ask no more for a minute."""
+    async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy, contextlib.AsyncExitStack() as stack:
+        await worker.create(sid, total_steps=1)
+        tabs = [
+            await stack.enter_async_context(await BrowserStream.open(chromium, proxy.port, events_path(sid)))
+            for _ in range(3)
+        ]
+        for tab in tabs:
+            await tab.wait_for(1)
+        await worker.start(sid, 1)
+        await worker.complete(sid, 1)
+        for tab in tabs:
+            assert [name for name, *_ in await tab.wait_for(4)] == ["snapshot", "step", "step", "end"]
+            await tab.page.wait_for_function("source.readyState === EventSource.CLOSED")
+        requests = sum(link.requests.count(b"/events") for link in proxy.links)
+        assert requests <= 2 * len(tabs)
+        await asyncio.sleep(60)
+        assert sum(link.requests.count(b"/events") for link in proxy.links) == requests
+        for tab in tabs:
+            assert len(await tab.fired()) == 4
 
 
 # SC-12
