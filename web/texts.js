@@ -42,7 +42,7 @@ export const TEXTS = {
     denied: "このジョブを表示する権限がありません",
     not_found: "ジョブの開始を待っています",
     pending: "まもなく開始します",
-    running: "ステップ {step} / {total}：{name}",
+    running: "ステップ {step} / {total}「{name}」",
     completed: "完了しました",
     error: "ステップ {step} で失敗しました",
     soon: "ワーカーから報告があると、このページは自動で動きます。",

@@ -32,6 +32,8 @@
   const POLL_JITTER = 0.1;
   /** setTimeout takes a longer delay for none at all. */
   const TIMER_MAX_MS = 2 ** 31 - 1;
+  /** How far the server's clock is ahead of this machine's, as its heartbeats tell: step times are the server's. */
+  let serverAhead_ms = 0;
   /** EventSource.CLOSED; an injected class need not have the constant. */
   const CLOSED = 2;
 
@@ -376,7 +378,6 @@
     #eventsApplied = 0;
     #polls = 0;
     #pollApplied = 0;
-    #clockAhead_ms = 0;
     #transport;
     #stopOnError;
     #signal;
@@ -448,7 +449,7 @@
     }
 
     now() {
-      return Date.now() + this.#clockAhead_ms;
+      return Date.now() + serverAhead_ms;
     }
 
     start() {
@@ -520,7 +521,7 @@
     #receive(type, data) {
       this.#poller.stop();
       this.#enter("live");
-      if (type === "heartbeat") this.#clockAhead_ms = (Date.parse(data.now) || Date.now()) - Date.now();
+      if (type === "heartbeat") serverAhead_ms = Date.parse(data.now) - Date.now() || 0;
       if (type !== "snapshot" && type !== "step") return;
       const next = type === "snapshot" ? data : this.#data && ProgressTracker.fold(this.#data, data);
       if (!next) return;
@@ -539,9 +540,10 @@
     /** @param {Progress} data */
     #apply(data) {
       const { signal } = this.#stopping;
+      const before = this.#data?.status;
       this.#data = data;
       this.#tell(data);
-      if (signal.aborted || this.#state === "finished") return;
+      if (signal.aborted || data.status === before) return;
       if (data.status === "completed") this.#finish("onComplete", data);
       if (data.status === "error" && this.#stopOnError) this.#finish("onError", data);
     }
@@ -595,12 +597,12 @@
   }
 
   /**
+   * It takes one argument only, since pages write `steps.filter(checkTimeout)`.
    * @param {import("./wire.js").Step} step
-   * @param {number} [now_ms]
    */
-  function checkTimeout(step, now_ms = Date.now()) {
+  function checkTimeout(step) {
     if (step.status !== "running" || !step.started_at || !step.timeout_ms) return false;
-    return now_ms - Date.parse(step.started_at) > step.timeout_ms;
+    return Date.now() + serverAhead_ms - Date.parse(step.started_at) > step.timeout_ms;
   }
 
   globalThis.ProgressTracker = ProgressTracker;

@@ -150,6 +150,6 @@ export interface ProgressTrackerConstructor {
 
 declare global {
   var ProgressTracker: ProgressTrackerConstructor;
-  /** Is this a `running` step older than its `timeout_ms`? `now_ms` defaults to this machine's clock. */
-  function checkTimeout(step: Step, now_ms?: number): boolean;
+  /** Is this a `running` step older than its `timeout_ms`, by the server's clock as far as heartbeats told it? */
+  function checkTimeout(step: Step): boolean;
 }

@@ -186,9 +186,11 @@ test("of two polls, the answer to the later one stands", async () => {
 test("when a poll was ahead of the stream, the stream starts from a snapshot and never goes back", async () => {
   const page = await fallenPage();
   const old = page.stream;
+  jitter(0.999999);
   await page.answer(ok(progress(2)));
   assert.equal(old.readyState, 2, "its own reconnect would have sent an old id");
-  await page.clock.advance(1000);
+  await page.clock.advance(2000);
+  assert.equal(page.streams.length, 2, "the server answers, so the back-off starts anew");
   assert.doesNotMatch(page.stream.url, /last_event_id/);
   page.stream.send("snapshot", progress(2), "e-2");
   assert.deepEqual(page.updates.map((data) => data.current_step), [1, 2, 2]);

@@ -9,7 +9,7 @@ afterEach(() => mock.restoreAll());
 /** @type {[string, "auto" | "poll", (page: Page, data: import("../wire.js").Progress) => any][]} */
 const bothWays = [
   ["stream", "auto", (page, data) => page.stream.send("snapshot", data, "e-1")],
-  ["poll", "poll", (page, data) => page.answer(ok(data))],
+  ["poll", "poll", (page, data) => page.answer(ok(data, { ETag: '"1"' }))],
 ];
 
 const failed = progress(1, { status: "error" });
@@ -129,14 +129,14 @@ test("poll works without start, once, and resolves after its update", async () =
   assert.equal(page.tracker.state, "stopped");
 });
 
-test("polls by hand tell of the end once, and of the state each time", async () => {
+test("polls by hand tell of an end once, of another end after that, and of the state each time", async () => {
   const page = new Page();
-  for (let turn = 0; turn < 2; turn += 1) {
+  for (const data of [failed, failed, progress(2, { status: "error" }), completed, completed]) {
     const polled = page.tracker.poll();
-    await page.answer(ok(completed));
+    await page.answer(ok(data));
     await polled;
   }
-  assert.deepEqual([page.updates.length, page.completions.length], [2, 1]);
+  assert.deepEqual([page.updates.length, page.errors, page.completions], [5, [failed], [completed]]);
 });
 
 test("a poll by hand that gets no answer resolves all the same", async () => {
