@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.browser.visit import Visit
+from tests.harness.serving import Server, Worker
+
+Open = Callable[..., Awaitable[Visit]]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that this module's tests share, each with sessions of its own."""
+    with Server(tmp_path_factory.mktemp("server"), heartbeat_s=1, retry_ms=300) as running:
+        yield running
+
+
+@pytest.fixture
+async def worker(server: Server) -> AsyncIterator[Worker]:
+    """A worker of the shared server: another process than that, and than the browser."""
+    async with Worker.at(server) as at_server:
+        yield at_server
+
+
+@pytest.fixture
+def sid(request: pytest.FixtureRequest) -> str:
+    """A session id of this test alone."""
+    return "".join(c if c.isalnum() else "-" for c in request.node.name)[:100]
+
+
+@pytest.fixture
+async def visit(chromium: Browser) -> AsyncIterator[Open]:
+    """Visit addresses, each in a context of its own: `visit(url, locale="ja-JP")`; options are the context's."""
+    visits: list[Visit] = []
+
+    async def open_visit(url: str, *, scripts: tuple[str, ...] = (), html: str = "", **options: Any) -> Visit:
+        context = await chromium.new_context(**{"locale": "en-GB", **options})
+        for script in scripts:
+            await context.add_init_script(script)
+        visits.append(Visit(await context.new_page()))
+        await visits[-1].go(url, html)
+        return visits[-1]
+
+    yield open_visit
+    for opened in visits:
+        await opened.page.context.close()

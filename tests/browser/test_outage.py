@@ -1,0 +1,156 @@
+"""What the page does while the server, or the way to it, is in trouble."""
+
+from __future__ import annotations
+
+import asyncio
+
+from playwright.async_api import Route, expect
+
+from tests.browser.conftest import Open
+from tests.conftest import Serve
+from tests.harness.chaos import ChaosProxy
+from tests.harness.rawsse import split_id
+from tests.harness.serving import Server, Worker
+
+RECORDER = """
+window.streamed = [];
+window.badges = [];
+window.EventSource = class extends EventSource {
+  constructor(...args) {
+    super(...args);
+    for (const type of ["snapshot", "step"])
+      this.addEventListener(type, (event) => streamed.push([type, event.lastEventId]));
+  }
+};
+addEventListener("DOMContentLoaded", () => {
+  const badge = document.getElementById("connection");
+  new MutationObserver(() => badges.push(badge.textContent)).observe(badge, {childList: true});
+});
+"""
+"""Keeps each event that reached the page, and each word of the badge."""
+
+AGES_MS = 30_000
+"""Long enough for the back-off and for a busy machine."""
+
+
+async def steps_of(worker: Worker, session_id: str, *numbers: int) -> None:
+    """Two transitions for each step."""
+    for number in numbers:
+        await worker.start(session_id, number)
+        await worker.complete(session_id, number)
+
+
+def assert_nothing_missed(streamed: list[tuple[str, str]], last: int) -> None:
+    """Each step follows what came before it, a snapshot may stand for several, and the last transition is there."""
+    at = 0
+    for event, event_id in streamed:
+        _, number = split_id(event_id)
+        assert number == at + 1 if event == "step" else number >= at
+        at = number
+    assert at == last
+
+
+async def test_server_killed_and_started_again(serve: Serve, visit: Open, sid: str) -> None:
+    """The badge tells, the page comes back by itself where it was, and no transition is lost."""
+    server = serve(store="sqlite", heartbeat_s=1)
+    shown = await visit(f"{server.url}/s/{sid}", scripts=(RECORDER,))
+    async with Worker.at(server) as worker:
+        await steps_of(worker, sid, 1, 2)
+    await expect(shown.bar).to_have_text("28%")
+    await expect(shown.connection).to_have_text("live")
+
+    await asyncio.to_thread(server.kill)
+    await expect(shown.connection).to_have_text("reconnecting")
+    await expect(shown.bar).to_have_text("28%")
+    await asyncio.to_thread(server.start)
+    async with Worker.at(server) as worker:
+        await steps_of(worker, sid, 3, 4, 5)
+        await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
+        await expect(shown.bar).to_have_text("71%", timeout=AGES_MS)
+        await steps_of(worker, sid, 6, 7)
+    await expect(shown.headline).to_have_text("Completed")
+    await expect(shown.steps.filter(has_text="✅")).to_have_count(7)
+    assert_nothing_missed(await shown.evaluate("streamed"), last=14)
+    badges = await shown.evaluate("badges")
+    assert badges[0] == "live"
+    assert "reconnecting" in badges
+    assert badges[-2:] == ["live", "finished"]
+
+
+async def test_server_away_for_longer(serve: Serve, visit: Open, sid: str) -> None:
+    """Polls are tried as well by then; when it is back, the page is right within a moment, and streams again."""
+    server = serve(store="sqlite", heartbeat_s=1)
+    shown = await visit(f"{server.url}/s/{sid}", scripts=(RECORDER,))
+    async with Worker.at(server) as worker:
+        await steps_of(worker, sid, 1)
+    await expect(shown.bar).to_have_text("14%")
+    async with shown.page.expect_event(
+        "requestfailed", lambda request: request.url.endswith(f"/api/progress/{sid}"), timeout=AGES_MS
+    ):
+        await asyncio.to_thread(server.kill)
+    await expect(shown.connection).to_have_text("reconnecting")
+    await asyncio.to_thread(server.start)
+    async with Worker.at(server) as worker:
+        await steps_of(worker, sid, 2, 3)
+        await expect(shown.bar).to_have_text("42%", timeout=AGES_MS)
+        await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
+        await steps_of(worker, sid, 4)
+    await expect(shown.bar).to_have_text("57%")
+
+
+async def test_short_interruption_is_not_worth_a_word(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """The browser reconnects within two seconds, and nobody noticed."""
+    async with ChaosProxy(server.port) as proxy:
+        shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(RECORDER,))
+        await steps_of(worker, sid, 1)
+        await expect(shown.bar).to_have_text("14%")
+        for link in proxy.links:
+            link.close()
+        await steps_of(worker, sid, 2)
+        await expect(shown.bar).to_have_text("28%")
+        assert set(await shown.evaluate("badges")) == {"live"}
+        assert_nothing_missed(await shown.evaluate("streamed"), last=4)
+
+
+async def test_proxy_that_holds_the_stream_back_is_bridged_by_polls(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """The page keeps moving, and says how; once events get through it streams again."""
+    mended = asyncio.Event()
+
+    async def hold_back(route: Route) -> None:
+        await mended.wait()
+        await route.continue_()
+
+    shown = await visit(f"{server.url}/livez")
+    await shown.page.route("**/events?*", hold_back)
+    await shown.page.goto(f"{server.url}/s/{sid}")
+    await expect(shown.connection).to_have_text("updating every 2 s", timeout=AGES_MS)
+    await steps_of(worker, sid, 1)
+    await expect(shown.bar).to_have_text("14%")
+    mended.set()
+    await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
+    await steps_of(worker, sid, 2)
+    await expect(shown.bar).to_have_text("28%")
+
+
+async def test_who_may_not_read_is_told(server: Server, visit: Open, sid: str) -> None:
+    """An EventSource hides why it was refused; a poll tells, and then there is peace."""
+    shown = await visit(f"{server.url}/livez")
+    await shown.page.route("**/api/progress/**", lambda route: route.fulfill(status=403, body="{}"))
+    await shown.page.goto(f"{server.url}/s/{sid}")
+    await expect(shown.headline).to_have_text("You are not allowed to see this job")
+    await expect(shown.connection).to_have_text("no access")
+
+
+async def test_browser_without_a_network_says_so(serve: Serve, visit: Open, sid: str) -> None:
+    """Offline is another thing than a server that does not answer."""
+    server = serve()
+    shown = await visit(f"{server.url}/s/{sid}")
+    await expect(shown.connection).to_have_text("live")
+    await asyncio.to_thread(server.kill)
+    await shown.page.context.set_offline(True)
+    await expect(shown.connection).to_have_text("offline")
+    await shown.page.context.set_offline(False)
+    await asyncio.to_thread(server.start)
+    await expect(shown.connection).to_have_text("live", timeout=AGES_MS)

@@ -1,0 +1,87 @@
+"""A visitor's view of a page: what it shows, asks for, and complains about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.async_api import ConsoleMessage, Dialog, Locator, Page, Request, Route
+
+POLLING_ONLY = "delete window.EventSource"
+"""Runs before the page's scripts: a browser (or a network) without streams."""
+
+
+class Visit:
+    """One page in a browser, as a person sees it, and what went on behind."""
+
+    def __init__(self, page: Page) -> None:
+        """Listen to a page before it goes anywhere."""
+        self.page = page
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", self._on_dialog)
+        page.on("request", self._on_request)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    async def _on_dialog(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        await dialog.dismiss()
+
+    def _on_request(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    async def go(self, url: str, html: str) -> None:
+        """Go to an address; with `html`, it answers that instead of what the server has there."""
+        if html:
+
+            async def answer(route: Route) -> None:
+                await route.fulfill(content_type="text/html; charset=utf-8", body=html)
+
+            await self.page.route(url, answer)
+        await self.page.goto(url)
+
+    @property
+    def bar(self) -> Locator:
+        """The bar's filled part, with the number in it."""
+        return self.page.locator("#progress-bar")
+
+    @property
+    def progressbar(self) -> Locator:
+        """The bar as assistive technology has it."""
+        return self.page.get_by_role("progressbar")
+
+    @property
+    def headline(self) -> Locator:
+        """What is going on, in one line."""
+        return self.page.get_by_role("heading", level=1)
+
+    @property
+    def connection(self) -> Locator:
+        """The badge that tells how the page is connected."""
+        return self.page.locator("#connection")
+
+    @property
+    def steps(self) -> Locator:
+        """The steps, in order."""
+        return self.page.locator("#step-list > li")
+
+    def step(self, number: int) -> Locator:
+        """One step of the list."""
+        return self.steps.nth(number - 1)
+
+    async def commands(self) -> list[str]:
+        """The commands that the page offers, each as one line."""
+        return await self.page.locator("#commands code").all_text_contents()
+
+    async def bar_width(self) -> str:
+        """How wide the bar says it is."""
+        width: str = await self.bar.evaluate("bar => bar.style.width")
+        return width
+
+    async def evaluate(self, expression: str, argument: Any = None) -> Any:
+        """The value of an expression in the page."""
+        return await self.page.evaluate(expression, argument)
