@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+)
 from starlette.requests import ClientDisconnect, Request
 
 from progress_sse.errors import (
@@ -43,16 +52,23 @@ class BodyLimits:
         return {"max_text_chars": self.max_text_chars, "max_total_steps": self.max_total_steps}
 
 
-def _within_total(value: Any, info: ValidationInfo) -> Any:
+def _check_total(total: int, info: ValidationInfo) -> int:
     limit: int = info.context["max_total_steps"] if info.context else MAX_SAFE_INTEGER
-    if (value if isinstance(value, int) else len(value)) > limit:
+    if total > limit:
         raise ValueError(f"is more than {limit}")
-    return value
+    return total
+
+
+def _check_length(steps: Any, info: ValidationInfo) -> Any:
+    """Count before looking at each: a list that is too long is refused without being read."""
+    if isinstance(steps, list):
+        _check_total(len(steps), info)
+    return steps
 
 
 StepNumber = Annotated[int, Field(strict=True, ge=1)]
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
-TotalSteps = Annotated[int, Field(strict=True, ge=1), AfterValidator(_within_total)]
+TotalSteps = Annotated[int, Field(strict=True, ge=1), AfterValidator(_check_total)]
 
 
 class UpdateBody(BaseModel):
@@ -92,29 +108,29 @@ class CreateBody(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     total_steps: TotalSteps | None = None
-    steps: Annotated[list[Any], Field(min_length=1), AfterValidator(_within_total)] | None = None
-    workflow: Annotated[Text, Field(strict=True)] | None = None
+    steps: Annotated[list[StepSpec], Field(min_length=1), BeforeValidator(_check_length)] | None = None
+    workflow: Text | None = None
 
-    def definitions(self, workflows: Workflows, limits: BodyLimits) -> tuple[StepDefinition, ...]:
+    def definitions(self, workflows: Workflows) -> tuple[StepDefinition, ...]:
         """Return the step definitions of the session to be.
 
         Raises:
             InvalidRequestError: More than one way of creating, or a step that is not valid.
             UnknownWorkflowError: No workflow has that name.
         """
-        if sum(way is not None for way in (self.total_steps, self.steps, self.workflow)) > 1:
+        if len(self.model_fields_set) > 1:
             raise InvalidRequestError(
                 "A session is created by total_steps, by steps, or by a workflow: by one of them."
             )
         if self.steps is not None:
-            return define_steps(_validated(_Steps, {"steps": self.steps}, limits).steps)
+            return define_steps(self.steps)
         if self.total_steps is not None:
             return workflows.resized(self.total_steps)
-        return workflows.named(*[self.workflow] if self.workflow is not None else [])
-
-
-class _Steps(BaseModel):
-    steps: list[StepSpec]
+        if self.workflow is not None:
+            return workflows.named(self.workflow)
+        if self.model_fields_set:
+            raise InvalidRequestError(f"{self.model_fields_set.pop()}: must not be null.")
+        return workflows.named()
 
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -185,9 +201,9 @@ def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
 
 def _check_media_type(request: Request) -> None:
     media_type, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
-    is_utf8 = all(each in ("", "charset=utf-8", 'charset="utf-8"') for each in parameters)
+    charsets = {each.removeprefix("charset=").strip('"') for each in parameters if each.startswith("charset=")}
     is_plain = request.headers.get("content-encoding", "identity").lower() == "identity"
-    if media_type != "application/json" or not is_utf8 or not is_plain:
+    if media_type != "application/json" or not charsets <= {"utf-8", "utf8"} or not is_plain:
         raise UnsupportedMediaError
 
 

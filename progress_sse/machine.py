@@ -43,6 +43,7 @@ from progress_sse.errors import (
     StepOutOfRangeError,
 )
 from progress_sse.model import (
+    MAX_SAFE_INTEGER,
     Session,
     SessionProgress,
     SessionStatus,
@@ -50,6 +51,7 @@ from progress_sse.model import (
     StepDefinition,
     StepProgress,
     StepStatus,
+    is_text,
 )
 
 
@@ -120,6 +122,7 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
     Raises:
         ProblemError: The command cannot be applied; the session is as it was. Which error, the table says.
     """
+    check_command(command)
     if isinstance(command, Create):
         if session is not None and not command.replace:
             raise SessionExistsError
@@ -134,6 +137,31 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
         session = created(session_id, command.definitions, now)
         return replace(_apply_to_step(session, command, now), is_fresh=True)
     return _apply_to_step(session, command, now)
+
+
+def check_command(command: Command) -> None:
+    """Refuse what no session can hold. Over HTTP it does not get this far; callers in the process have types only."""
+    if isinstance(command, Create | Start) and not command.definitions:
+        raise InvalidRequestError("A session has at least one step.")
+    if isinstance(command, Create | Delete):
+        return
+    if type(command.step) is not int:
+        raise InvalidRequestError("step must be an integer.")
+    for name in command.__slots__:
+        value = getattr(command, name)
+        if name in _COUNTS and not _is_count(value) and not (value is None and name in _OPTIONAL):
+            raise InvalidRequestError(f"{name} must be an integer from 0 to {MAX_SAFE_INTEGER}.")
+        if name in _TEXTS and not is_text(value):
+            raise InvalidRequestError(f"{name} must be text without NUL and surrogates.")
+
+
+_COUNTS: Final = frozenset({"timeout_ms", "current", "total"})
+_OPTIONAL: Final = frozenset({"timeout_ms", "total"})
+_TEXTS: Final = frozenset({"message", "error"})
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_SAFE_INTEGER  # True is an int, and no number
 
 
 def created(session_id: str, definitions: tuple[StepDefinition, ...], now: datetime) -> Session:
@@ -233,7 +261,7 @@ def _ended(_session: Session, before: StepProgress, command: Complete, now: date
 
 
 def _advanced(_session: Session, before: StepProgress, command: Report, _now: datetime) -> StepProgress:
-    if command.current < 0 or (command.total is not None and command.current > command.total):
+    if command.total is not None and command.current > command.total:
         raise InvalidRequestError("current must lie between 0 and total.")
     advance = StepAdvance(command.current, command.total)
     if (before.advance, before.message) == (advance, command.message):

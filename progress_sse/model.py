@@ -13,9 +13,10 @@ The words mean the same everywhere in this package:
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from hashlib import blake2b
 from typing import Final, Literal, Self, TypeAlias
 
 from progress_sse.errors import InvalidSessionIdError
@@ -49,6 +50,13 @@ def check_session_id(session_id: str) -> str:
     if not is_plain and any(unicodedata.category(char) in _UNFIT_CATEGORIES for char in session_id):
         raise InvalidSessionIdError("A session id has no control, format or surrogate characters.")
     return session_id
+
+
+def is_text(value: object) -> bool:
+    """Whether `value` can be stored, and shown, everywhere: a string without NUL and lone surrogates."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +126,29 @@ class Session:
     @property
     def percentage(self) -> int:
         """⌊100 · ended steps / all steps⌋, exact; a running step counts as far as it has been reported."""
-        done: int | Fraction = 0
-        for step in self.progress.steps.values():
-            if step.is_done:
-                done += 1
-            elif step.advance is not None and step.advance.total:
-                done += Fraction(step.advance.current, step.advance.total)
-        return int(100 * done // self.progress.total_steps)
+        steps = self.progress.steps.values()
+        done = sum(step.is_done for step in steps)
+        advances = [step.advance for step in steps if step.advance is not None and step.advance.total]
+        return _floor_percentage(done, advances, self.progress.total_steps)
 
     @property
     def estimated_remaining_ms(self) -> int:
         """The estimates, in milliseconds, of the steps after the current one."""
         return sum(definition.estimated_ms for definition in self.definitions[self.progress.current_step :])
+
+
+def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: int) -> int:
+    # The sum of many fractions is slow to work out; it is needed only where two bounds, which are not, differ.
+    low = (done << _SCALE_BITS) + sum((each.current << _SCALE_BITS) // (each.total or 1) for each in advances)
+    high = low + len(advances)
+    bounds = {100 * bound // (total_steps << _SCALE_BITS) for bound in (low, high)}
+    if len(bounds) == 1:
+        return bounds.pop()
+    exact = done + sum(Fraction(each.current, each.total or 1) for each in advances)
+    return int(100 * exact // total_steps)
+
+
+_SCALE_BITS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +177,18 @@ class Position:
         return cls(match["epoch"], int(match["n"])) if match else None
 
     @classmethod
-    def absent(cls, token: str) -> Self:
-        """Return where a session is that does not exist; `token` tells one absence from another."""
-        return cls(f"{_ABSENT}{token}", 0)
+    def absent(cls, session_id: str, token: str) -> Self:
+        """Return where a session is that does not exist; `token` tells one absence of it from another."""
+        return cls(f"{_absence_of(session_id)}{token}", 0)
 
-    @property
-    def is_absent(self) -> bool:
-        """Whether this is the position of a session that did not exist."""
-        return self.epoch.startswith(_ABSENT)
+    def is_absence_of(self, session_id: str) -> bool:
+        """Whether this is where the session was while it did not exist."""
+        return self.n == 0 and self.epoch.startswith(_absence_of(session_id))
 
 
-_ABSENT: Final = "absent."
+def _absence_of(session_id: str) -> str:
+    # Other sessions' absences are none of its own: who comes back with one of those is told how this one is.
+    return f"absent.{blake2b(session_id.encode(), digest_size=8).hexdigest()}."
+
+
 _POSITION: Final = re.compile(r"(?P<epoch>[A-Za-z0-9._~-]{1,64})-(?P<n>0|[1-9][0-9]{0,15})", re.ASCII)

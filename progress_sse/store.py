@@ -24,7 +24,6 @@ from progress_sse.errors import (
     ConflictError,
     KeyInUseError,
     KeyReusedError,
-    ProblemError,
     StoreUnavailableError,
 )
 from progress_sse.machine import Command, Complete, Create, Delete, Report, Start, StepCommand
@@ -56,7 +55,7 @@ class Applied:
 
     Attributes:
         verb: What happened; for a remembered key, what happened the first time.
-        record: The session after the command; `None` once it is deleted. For a remembered key, the session today.
+        record: The session just after the command; `None` once it is deleted. For a remembered key, the session today.
     """
 
     verb: Verb
@@ -98,10 +97,13 @@ class ProgressStore:
         """Make the backend ready; see `Backend.open`."""
         await self.backend.open()
 
-    async def aclose(self) -> None:
-        """Finish what was accepted, then close the backend."""
-        while self._runs:
-            await asyncio.wait(self._runs)
+    async def aclose(self, *, timeout_s: float | None = None) -> None:
+        """Finish what was accepted, in `timeout_s` seconds (`None`: however long it takes); close the backend."""
+        if self._runs:
+            _, unfinished = await asyncio.wait(self._runs, timeout=timeout_s)
+            for run in unfinished:
+                run.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
         await self.backend.aclose()
 
     async def create_session(
@@ -262,18 +264,18 @@ class ProgressStore:
             except ConflictError:
                 continue
             for request, answer in zip(batch, answers, strict=True):
-                request.resolve(answer if isinstance(answer, Exception) else Applied(answer, draft.record))
+                request.resolve(answer)
             return
         raise StoreUnavailableError("Other processes change this session without pause.")
 
-    async def _decide(self, draft: "_Draft", request: _Request) -> Verb | ProblemError:
+    async def _decide(self, draft: "_Draft", request: _Request) -> Applied | Exception:
         now = self._clock.now()
         try:
             remembered = await self._recall(draft, request.key, now)
-            return remembered or draft.apply(request.command, request.key, now)
+            return Applied(remembered or draft.apply(request.command, request.key, now), draft.record)
         except StoreUnavailableError:
             raise
-        except ProblemError as refusal:
+        except Exception as refusal:  # noqa: BLE001  # whatever it is, it is this request's and not its neighbours'
             return refusal
 
     async def _recall(self, draft: "_Draft", key: IdempotencyKey | None, now: datetime) -> Verb | None:

@@ -4,15 +4,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
+from progress_sse.model import is_text
+
 
 def _check(text: str, info: ValidationInfo) -> str:
     limit: int = info.context["max_text_chars"] if info.context else len(text)
     if len(text) > limit:
         raise ValueError(f"has more than {limit} characters")
-    if "\0" in text:
-        raise ValueError("has a NUL character")
-    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise ValueError("has a surrogate character")
+    if not is_text(text):
+        raise ValueError("has a NUL or surrogate character")
     return text
 
 

@@ -30,7 +30,7 @@ async def create(request: Request) -> Response:
     session_id = session_id_of(request)
     body = await read_body(request, CreateBody, service.body_limits)
     key = idempotency_key(request, "create", body)
-    definitions = body.definitions(service.store.workflows, service.body_limits)
+    definitions = body.definitions(service.store.workflows)
     applied = await service.store.apply(session_id, Create(definitions, _wants_replacement(request)), key)
     return session_response(session_id, _as_created(applied), 200 if applied.verb == "replaced" else 201)
 
@@ -41,7 +41,7 @@ async def create_unnamed(request: Request) -> Response:
     service.gate.check(request)
     body = await read_body(request, CreateBody, service.body_limits)
     session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
-    definitions = body.definitions(service.store.workflows, service.body_limits)
+    definitions = body.definitions(service.store.workflows)
     applied = await service.store.apply(session_id, Create(definitions, replace=False))
     location = request.url.path.rstrip("/") + "/" + quote(session_id)
     return session_response(session_id, applied.record, 201, {"Location": location})
