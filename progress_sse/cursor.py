@@ -78,7 +78,7 @@ def is_end_id(text: str) -> bool:
 
 def _digest(session_id: str, position: Position) -> bytes:
     # All absences of a session look alike: who saw one has missed nothing in another.
-    epoch = "" if position.is_absent else position.epoch
+    epoch = "" if position.is_absence_of(session_id) else position.epoch
     return blake2b(f"{epoch}/{session_id}".encode(), digest_size=_DIGEST_BYTES).digest()
 
 

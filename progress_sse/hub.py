@@ -37,8 +37,8 @@ MAX_QUEUED_MESSAGES: Final = 1024
 MAX_QUEUED_BYTES: Final = 262_144
 """Bytes of frames that may wait for one reader before it counts as lagging; a single larger frame still passes."""
 
-MAX_TAIL_MESSAGES: Final = 128
-"""Newest transitions that a channel keeps at hand, so that a short absence costs the store nothing."""
+MAX_TAIL_BYTES: Final = 65_536
+"""Bytes of the newest transitions that a channel keeps at hand, so that a short absence costs the store nothing."""
 
 Resume: TypeAlias = Callable[[Position], Position | None]
 """Given where a session is, tells where a returning reader was; `None` where it does not know."""
@@ -49,19 +49,25 @@ class Message:
     """An event, encoded once for all its readers.
 
     Attributes:
-        position: Where a reader is once it has this; `None` for a heartbeat, which moves nobody.
         frame: The bytes for a reader of this one session.
-        unnumbered: The same without the `id` field, for a stream with ids of its own.
+        position: Where a reader is once it has this; `None` for a heartbeat, which moves nobody.
+        id_bytes: How many bytes of the frame, at its beginning, are its `id` field.
     """
 
-    position: Position | None
     frame: bytes
-    unnumbered: bytes
+    position: Position | None = None
+    id_bytes: int = 0
 
     @classmethod
-    def numbered(cls, position: Position, unnumbered: bytes) -> "Message":
-        """Return the message with its position as id."""
-        return cls(position, sse.encode_id_field(str(position)) + unnumbered, unnumbered)
+    def numbered(cls, position: Position, event: bytes) -> "Message":
+        """Return an event with its position as id."""
+        id_field = sse.encode_id_field(str(position))
+        return cls(id_field + event, position, len(id_field))
+
+    @property
+    def unnumbered(self) -> bytes:
+        """The frame without its `id` field, for a stream with ids of its own."""
+        return self.frame[self.id_bytes :]
 
 
 class Channel:
@@ -71,12 +77,13 @@ class Channel:
         """Start without knowing the session; `open` looks it up."""
         self.session_id = session_id
         self.record: Record | None = None
-        self.position = _new_absence()
+        self.position = self._new_absence()
         self.members: dict[Member, None] = {}
         self.users = 0
         self._backend = backend
         self._retry_ms = retry_ms
-        self._tail: deque[Message] = deque(maxlen=MAX_TAIL_MESSAGES)
+        self._tail: deque[Message] = deque()
+        self._tail_bytes = 0
         self._snapshot: Message | None = None
         self._notices = 0
         self._opening: asyncio.Task[None] | None = None
@@ -106,7 +113,8 @@ class Channel:
         """Ask the store how the session is; what is heard meanwhile is newer than the answer."""
         before = self._notices
         record = await self._backend.load(self.session_id)
-        if self._notices == before:
+        # Of two things said of one life the numbers tell which is newer; of two lives only the order of hearing does.
+        if self._notices == before or (record is not None and record.position.epoch == self.position.epoch):
             self.hear(Notice(self.session_id, record))
 
     def hear(self, notice: Notice) -> None:
@@ -134,14 +142,24 @@ class Channel:
         self.record, self.position, self._snapshot = record, record.position, None
         for entry in entries[-missing:]:
             message = self._step(entry)
-            self._tail.append(message)
+            self._keep(message)
             for member in self.members:
                 member.subscription.offer(member, message)
 
+    def _keep(self, message: Message) -> None:
+        self._tail.append(message)
+        self._tail_bytes += len(message.frame)
+        while self._tail_bytes > MAX_TAIL_BYTES:
+            self._tail_bytes -= len(self._tail.popleft().frame)
+
+    def _new_absence(self) -> Position:
+        return Position.absent(self.session_id, secrets.token_hex(4))
+
     def _turn_to(self, record: Record | None) -> None:
         self.record, self._snapshot = record, None
-        self.position = record.position if record else _new_absence()
+        self.position = record.position if record else self._new_absence()
         self._tail.clear()
+        self._tail_bytes = 0
         if self.members:
             snapshot = self.snapshot()
             for member in self.members:
@@ -165,7 +183,7 @@ class Channel:
 
     def since(self, position: Position) -> list[Message] | None:
         """Return what came after the position, as far as it is at hand; `None` if it is not."""
-        if position.is_absent and self.record is None:
+        if self.record is None and position.is_absence_of(self.session_id):
             return []
         if not self.has_passed(position):
             return None
@@ -386,7 +404,3 @@ class Hub:
         if channel.users == 0:
             del self._channels[channel.session_id]
             channel.close()
-
-
-def _new_absence() -> Position:
-    return Position.absent(secrets.token_hex(4))

@@ -51,6 +51,8 @@ class Backend(Protocol):
     async def listen(self, session_id: str, listener: Listener) -> None:
         """Tell `listener` of each change that is committed from now on, in order, whichever process commits it.
 
+        Never tells of a former life of the session after `load` has returned a later one.
+
         After a gap in what the backend itself hears, it sends a notice with the session as it is then and no entries.
         """
 

@@ -143,8 +143,8 @@ async def test_a_reader_of_an_absent_session_sees_it_come_pending_first_and_go(s
     first, last = reader.seen[0].position, reader.seen[-1].position
     assert first is not None
     assert last is not None
-    assert first.is_absent
-    assert last.is_absent
+    assert first.is_absence_of("a")
+    assert last.is_absence_of("a")
     assert first != last
 
 
@@ -211,7 +211,7 @@ async def test_what_is_heard_while_a_channel_opens_is_newer_than_what_is_found(
 
 @pytest.mark.parametrize(
     "position",
-    [Position("another", 1), Position.absent("then"), lambda here: Position(here.epoch, here.n + 1)],
+    [Position("another", 1), Position.absent("b", "then"), lambda here: Position(here.epoch, here.n + 1)],
     ids=["another epoch", "absent", "ahead"],
 )
 async def test_a_position_that_cannot_be_honoured_gets_a_snapshot(
@@ -230,7 +230,7 @@ async def test_a_reader_back_from_absence_hears_nothing_while_the_session_is_abs
 ) -> None:
     """Who saw that there is none has missed nothing; the session's coming is the next thing to see."""
     reader = Reader(hub, "a")
-    await reader.join("a", at(Position.absent("earlier")))
+    await reader.join("a", at(Position.absent("a", "earlier")))
     assert await reader.read() == []
     await store.create_session("a")
     assert await reader.read() == ["snapshot@0"]
@@ -406,7 +406,7 @@ async def test_a_gap_in_what_is_heard_is_bridged_by_a_snapshot(
 
 async def test_a_heartbeat_is_left_out_while_something_waits(store: ProgressStore, hub: Hub) -> None:
     """What waits says as much, and a reader that takes nothing must not fill up with heartbeats."""
-    beat = Message(None, b": \n\n", b": \n\n")
+    beat = Message(b": \n\n")
     reader = Reader(hub, "a")
     await reader.join("a")
     await reader.read()

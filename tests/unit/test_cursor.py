@@ -61,9 +61,9 @@ def test_an_id_does_not_tell_of_another_epoch_or_session() -> None:
 
 def test_all_absences_of_a_session_look_alike() -> None:
     """Who saw that there is none has missed nothing, whichever absence it was."""
-    told = parse_cursor(StreamCursor().advance("a", Position.absent("x")))
+    told = parse_cursor(StreamCursor().advance("a", Position.absent("a", "x")))
     assert told is not None
-    now = Position.absent("y")
+    now = Position.absent("a", "y")
     assert position_told(told, "a", now) == now
     assert position_told(told, "a", Position("one", 1)) is None
 
