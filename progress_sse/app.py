@@ -119,7 +119,7 @@ class PathGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 422."""
-        if scope["type"] == "http" and b"%" in scope.get("raw_path", b"") and not _is_plain(scope["raw_path"]):
+        if scope["type"] == "http" and not _is_plain(scope.get("raw_path") or b""):
             refusal = InvalidSessionIdError("A session id is UTF-8 and has no /.")
             await problems.problem_response(refusal)(scope, receive, send)
         else:
@@ -127,6 +127,8 @@ class PathGuard:
 
 
 def _is_plain(raw_path: bytes) -> bool:
+    if b"%" not in raw_path:
+        return True
     try:
         segments = [unquote_to_bytes(segment).decode() for segment in raw_path.split(b"/")]
     except UnicodeDecodeError:

@@ -4,6 +4,7 @@ Each stream sits in one of a few buckets, and one bucket beats per tick: every s
 all of them in the same turn of the loop.
 """
 
+import logging
 from collections.abc import Callable
 from itertools import count
 from typing import Final, TypeAlias
@@ -13,13 +14,14 @@ from progress_sse.clock import Clock
 from progress_sse.hub import Message
 from progress_sse.machine import timestamp
 
+logger = logging.getLogger(__name__)
+
 MAX_BUCKETS: Final = 32
 MIN_TICK_S: Final = 0.05
 
 Beat: TypeAlias = Callable[[], None]
 
-_comment: Final = sse.encode_comment("heartbeat")
-COMMENT: Final = Message(None, _comment, _comment)
+COMMENT: Final = Message(sse.encode_comment("heartbeat"))
 """The heartbeat that no EventSource shows."""
 
 
@@ -44,8 +46,7 @@ class Heartbeat:
     def event(self) -> Message:
         """Return the heartbeat that an EventSource does show; it has no id, so it moves nobody."""
         data = {"now": timestamp(self._clock.now()), "interval_ms": round(self.interval_s * 1000)}
-        frame = sse.encode_event("heartbeat", wire.encode_json(data))
-        return Message(None, frame, frame)
+        return Message(sse.encode_event("heartbeat", wire.encode_json(data)))
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -56,4 +57,11 @@ class Heartbeat:
                 due = max(due + tick_s, self._clock.monotonic())
                 await self._clock.sleep(due - self._clock.monotonic())
                 for beat in tuple(bucket):
-                    beat()
+                    _call(beat)
+
+
+def _call(beat: Beat) -> None:
+    try:
+        beat()
+    except Exception:
+        logger.exception("a heartbeat failed")  # One stream's trouble; the others' hearts go on.

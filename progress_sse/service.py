@@ -44,6 +44,10 @@ class ProgressService:
         Raises:
             ConfigurationError: The settings do not go together.
         """
+        if settings.read == "token":
+            raise ConfigurationError(
+                "read=token is not available in this version; whoever knows a session's id can read it."
+            )
         clock = clock or SystemClock()
         self.settings = settings
         self.body_limits = BodyLimits(settings.max_body_bytes, settings.max_text_chars, settings.max_total_steps)
@@ -77,7 +81,7 @@ class ProgressService:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.store.aclose()
+        await self.store.aclose(timeout_s=self.settings.graceful_timeout_s)
 
     async def _clean_up(self) -> None:
         while True:
@@ -86,6 +90,8 @@ class ProgressService:
                 removed = await self.store.cleanup_old_sessions(self.settings.max_age_hours)
             except ProblemError as error:
                 logger.warning("clean-up failed and will be tried again: %s", error)
+            except Exception:
+                logger.exception("clean-up failed and will be tried again")
             else:
                 if removed:
                     logger.info("clean-up removed %d sessions", removed)
@@ -106,7 +112,6 @@ def make_backend(settings: Settings) -> Backend:
     if url == MEMORY_URL:
         return MemoryBackend(limits)
     if url.startswith(SQLITE_PREFIX) and len(url) > len(SQLITE_PREFIX):
-
         return SqliteBackend(Path(url.removeprefix(SQLITE_PREFIX)), limits)
     raise ConfigurationError("store must be memory:// or sqlite:///PATH.")
 

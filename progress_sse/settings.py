@@ -10,10 +10,20 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from progress_sse.errors import ConfigurationError
 
 ENV_PREFIX = "PROGRESS_SSE_"
+MAX_DURATION = 1_000_000
+"""More seconds, or hours, than anybody can mean; and few enough for every clock."""
 
 
 def _split(value: object) -> object:
     return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
+
+
+def _split_some(value: object) -> object:
+    """Refuse what was meant and came out empty, as an unset shell variable does: it would open the door."""
+    parts = _split(value)
+    if value != () and not parts:
+        raise ValueError("is given, but empty")
+    return parts
 
 
 class Settings(BaseSettings):
@@ -27,12 +37,18 @@ class Settings(BaseSettings):
         "sqlite:///progress.db",
         description="Where sessions are kept: memory://, or sqlite:///PATH (a fourth slash for an absolute one).",
     )
-    heartbeat_s: float = Field(15, gt=0, description="Seconds between two heartbeats of a stream.")
+    heartbeat_s: float = Field(15, gt=0, le=MAX_DURATION, description="Seconds between two heartbeats of a stream.")
     retry_ms: int = Field(2000, ge=0, description="Milliseconds that a browser waits before it reconnects.")
-    send_timeout_s: float = Field(30, gt=0, description="Seconds after which a reader that takes nothing is cut off.")
-    graceful_timeout_s: float = Field(5, ge=0, description="Seconds that a shutdown waits for what is under way.")
-    max_age_hours: float = Field(24, gt=0, description="Hours after which a session may be cleaned up.")
-    cleanup_interval_s: float = Field(600, gt=0, description="Seconds between two clean-ups.")
+    send_timeout_s: float = Field(
+        30, gt=0, le=MAX_DURATION, description="Seconds after which a reader that takes nothing is cut off."
+    )
+    graceful_timeout_s: float = Field(
+        5, ge=0, le=MAX_DURATION, description="Seconds that a shutdown waits for what is under way."
+    )
+    max_age_hours: float = Field(
+        24, gt=0, le=MAX_DURATION, description="Hours after which a session may be cleaned up."
+    )
+    cleanup_interval_s: float = Field(600, gt=0, le=MAX_DURATION, description="Seconds between two clean-ups.")
     steps_file: Path | None = Field(None, description="TOML or JSON file with step definitions.")
     history: int = Field(1000, ge=0, description="Transitions kept per session.")
     history_bytes: int = Field(262_144, ge=0, description="Bytes of transitions kept per session.")
@@ -45,7 +61,7 @@ class Settings(BaseSettings):
     allow_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Origins, by comma, whose pages may read from here."
     )
-    publish_token: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
+    publish_token: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_some)] = Field(
         (), description="Bearer tokens, by comma, one of which a worker must send."
     )
     read: Literal["open", "token"] = Field(
@@ -82,10 +98,6 @@ def load_settings(**given: Any) -> Settings:
 
 
 def _check(settings: Settings) -> None:
-    if settings.read == "token":
-        raise ConfigurationError(
-            "read=token is not available in this version; whoever knows a session's id can read it."
-        )
     if not settings.is_loopback and not settings.publish_token and not settings.insecure:
         raise ConfigurationError(
             f"{settings.host} can be reached from other machines, so workers need a token: "

@@ -174,6 +174,9 @@ class EventStream(EventSourceResponse):
             await self._streams.hub.join(self._subscription, session_id, resume)
         except StoreUnavailableError:
             return False
+        except Exception:
+            logger.exception("a stream could not be joined to its session")
+            self.dismiss(REFUSED_RETRY_MS)
         return True
 
     async def _write(self, send: Send) -> None:

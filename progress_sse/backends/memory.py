@@ -1,5 +1,6 @@
 """Sessions in the memory of one process: nothing outlives it."""
 
+import heapq
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -99,10 +100,9 @@ class MemoryBackend:
 
     async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
         """Return a page of sessions, newest first; see `Backend.list_heads`."""
-        order = sorted(self._kept.values(), key=_creation, reverse=True)
-        behind = (kept for kept in order if after is None or _creation(kept) < (after.created_at, after.session_id))
-        wanted = (kept for kept in behind if status is None or kept.record.status == status)
-        return [_head(kept.record) for kept, _ in zip(wanted, range(limit), strict=False)]
+        wanted = (kept for kept in self._kept.values() if status is None or kept.record.status == status)
+        behind = (kept for kept in wanted if after is None or _creation(kept) < (after.created_at, after.session_id))
+        return [_head(kept.record) for kept in heapq.nlargest(limit, behind, key=_creation)]
 
     async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
         """Remove old sessions; see `Backend.expire`."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,13 +14,10 @@ from progress_sse.errors import InvalidRequestError, StoreUnavailableError
 from progress_sse.hub import Resume
 from progress_sse.model import Position, check_session_id
 from progress_sse.service import ProgressService
-from progress_sse.stream import StreamRequest
+from progress_sse.stream import HEADERS, StreamRequest
 
 LOOK_AHEAD_S: Final = 0.25
 """Seconds that a returning client may wait to hear whether its session is over, before it simply gets the stream."""
-
-NO_MORE: Final = 204
-"""The status that makes an EventSource stop."""
 
 
 async def events(request: Request) -> Response:
@@ -30,8 +28,8 @@ async def events(request: Request) -> Response:
     if position is None:
         return service.streams.respond(StreamRequest({session_id: None}, False, _wants_events(request)))
     if await _completed(service, [session_id]) == {session_id: position}:
-        return Response(status_code=NO_MORE)
-    resume: Resume = lambda _current: position  # noqa: E731  # a def would have to carry types that say less
+        return _no_more()
+    resume = _standing_at(position)
     return service.streams.respond(StreamRequest({session_id: resume}, False, _wants_events(request)))
 
 
@@ -43,9 +41,18 @@ async def combined_events(request: Request) -> Response:
     if is_end_id(last_event_id):
         completed = await _completed(service, session_ids)
         if completed is not None and end_id(completed) == last_event_id:
-            return Response(status_code=NO_MORE)
+            return _no_more()
     resumes = {session_id: _resume_from(last_event_id, session_id) for session_id in session_ids}
     return service.streams.respond(StreamRequest(resumes, True, _wants_events(request)))
+
+
+def _no_more() -> Response:
+    """Return what makes an EventSource stop; cached, it would stop those who come afresh."""
+    return Response(status_code=204, headers=HEADERS)
+
+
+def _standing_at(position: Position) -> Resume:
+    return lambda _current: position
 
 
 def _last_event_id(request: Request) -> str:
@@ -59,7 +66,9 @@ def _wants_events(request: Request) -> bool:
 
 
 def _session_ids(request: Request, most: int) -> list[str]:
-    session_ids = list(dict.fromkeys(request.query_params.getlist("session_id")))
+    # Bytes that are not UTF-8 come out as surrogates, which no session id has.
+    query = parse_qsl(request.scope["query_string"].decode("latin-1"), True, errors="surrogateescape")
+    session_ids = list(dict.fromkeys(value for name, value in query if name == "session_id"))
     if not 1 <= len(session_ids) <= most:
         raise InvalidRequestError(f"session_id must be given 1 to {most} times.")
     return [check_session_id(session_id) for session_id in session_ids]

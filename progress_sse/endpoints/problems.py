@@ -22,7 +22,9 @@ def problem_response(error: ProblemError) -> Response:
         "detail": str(error),
         "success": False,
     }
-    return Response(wire.encode_json(body), error.status, error.headers, MEDIA_TYPE)
+    # Some statuses may be cached unless told otherwise, and a session that is unknown now may exist in a moment.
+    headers = {"Cache-Control": "no-store", **error.headers}
+    return Response(wire.encode_json(body), error.status, headers, MEDIA_TYPE)
 
 
 async def answer_problem(_request: Request, error: Exception) -> Response:

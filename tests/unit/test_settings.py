@@ -76,7 +76,10 @@ def test_a_token_is_never_shown() -> None:
         ({"send_timeout_s": "-1"}, "send_timeout_s"),
         ({"max_streams": "0"}, "max_streams"),
         ({"read": "nobody"}, "read"),
-        ({"read": "token"}, "read=token"),
+        ({"heartbeat_s": "inf"}, "heartbeat_s"),
+        ({"max_age_hours": "nan"}, "max_age_hours"),
+        ({"publish_token": ""}, "publish_token"),
+        ({"publish_token": " , "}, "publish_token"),
         ({"unheard_of": "1"}, "unheard_of"),
     ],
 )
