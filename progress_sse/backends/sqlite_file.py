@@ -10,6 +10,7 @@ holds in this process <https://www.sqlite.org/howtocorrupt.html#_posix_advisory_
 import fcntl
 import os
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -38,7 +39,12 @@ _PROBE_OPERATIONS: Final = 10_000
 
 
 class DatabaseFile:
-    """A file of one store, held by one process."""
+    """A file of one store, held by one process.
+
+    Attributes:
+        publishing: Held from a COMMIT until the event loop will hear of it, and while a reader fixes what it is going
+            to see. So nobody sees a change before it is told of, or is told of one that is older than what they saw.
+    """
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
         """Name the file; nothing is touched yet.
@@ -50,6 +56,7 @@ class DatabaseFile:
         self._path = path.resolve()
         self._busy_timeout_s = busy_timeout_s
         self._lock: int | None = None
+        self.publishing = threading.Lock()
 
     def acquire(self) -> None:
         """Make the file this process's own, and make sure that it holds a store.

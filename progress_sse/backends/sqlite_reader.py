@@ -44,7 +44,9 @@ class SqliteReader:
         try:
             if self._connection is None:
                 self._connection = self._file.connect_reader()
-            self._connection.execute("BEGIN")
+            with self._file.publishing:
+                self._connection.execute("BEGIN")
+                self._connection.execute("PRAGMA user_version")  # BEGIN alone looks at nothing yet.
             result = function(self._connection, *args, **kwargs)
             self._connection.execute("COMMIT")
         except Exception as error:

@@ -150,14 +150,15 @@ class SqliteWriter:
             cleared_up = self._clear_up(connection)
             settlement = [(write, self._attempt(connection, write)) for write in group]
             translate = _uncommitted
-            connection.execute("COMMIT")
+            with self._file.publishing:
+                connection.execute("COMMIT")
+                self._report(cleared_up, settlement)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting
             self._repair(error)
             self._sessions = sessions
             self._give_up(group, error, translate)
         else:
             self._in_doubt.clear()
-            self._report(cleared_up, settlement)
 
     def _give_up(self, group: Sequence[Write], error: Exception, translate: Callable[[Exception], Exception]) -> None:
         logger.warning("The store did not take %d changes: %s", len(group), error)

@@ -26,11 +26,11 @@ class Pause:
         assert self._ended.wait(30)
 
     async def reached(self) -> None:
-        """Wait until the statement is about to run."""
+        """Wait until it is its turn."""
         assert await asyncio.to_thread(self._reached.wait, 30)
 
     def end(self) -> None:
-        """Let it run."""
+        """Let it go on."""
         self._ended.set()
 
 
@@ -56,10 +56,10 @@ class Faults:
         """Call `action` in the connection's thread, once, before or after the next statement that begins so."""
         self._armed.append((statement, action, after))
 
-    def pause(self, statement: str) -> Pause:
-        """Let the next statement that begins so wait before it runs."""
+    def pause(self, statement: str, *, after: bool = False) -> Pause:
+        """Let the next statement that begins so wait before it runs, or after that."""
         pause = Pause()
-        self.meet(statement, pause.take)
+        self.meet(statement, pause.take, after=after)
         return pause
 
     def count(self, statement: str) -> int:

@@ -752,6 +752,25 @@ class TestCache:
             await backend.commit(removed(after(change)))
             assert await backend.load("s1") is None
 
+    async def test_shows_nothing_that_listeners_have_yet_to_hear_of(self, path: Path, faults: Faults) -> None:
+        """A change is visible once it is told of, although it is in the file a moment earlier."""
+        events: list[str] = []
+
+        async def load() -> None:
+            assert await backend.load("s") == after(created())
+            events.append("loaded")
+
+        async with opened(path) as backend:
+            await backend.listen("s", lambda _notice: events.append("told"))
+            pause = faults.pause("COMMIT", after=True)
+            committing = asyncio.ensure_future(backend.commit(created()))
+            await pause.reached()
+            loading = asyncio.ensure_future(load())
+            await asyncio.wait([loading], timeout=0.2)
+            pause.end()
+            await asyncio.gather(committing, loading)
+            assert events == ["told", "loaded"]
+
     async def test_survives_a_reader_that_is_cancelled(self, path: Path, faults: Faults) -> None:
         """Others who share its read still get their answer."""
         await make_store(path)
