@@ -1,0 +1,164 @@
+"""JSON of the wire, byte for byte: what existing clients read [contract §3]."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from progress_sse import wire
+from progress_sse.model import Session, SessionProgress, StepAdvance, StepDefinition, StepProgress, StepStatus
+
+STARTED, ENDED = "2026-01-02T03:04:05.678901+00:00", "2026-01-02T03:04:17.000000+00:00"
+
+RUNNING = StepProgress(1, "原稿生成", "running", STARTED, None, 0, 300_000)
+REPORTED = replace(RUNNING, message="half", advance=StepAdvance(1, 2))
+FAILED = StepProgress(2, "STEP2", "error", STARTED, ENDED, 11_321, None, 'm"\\', "a\nb\u2028</script>")
+
+STEPS = [
+    (
+        RUNNING,
+        '{"step":1,"name":"原稿生成","status":"running","started_at":"2026-01-02T03:04:05.678901+00:00","completed_at":null,'
+        '"elapsed_ms":0,"timeout_ms":300000,"message":"","error":""}',
+    ),
+    (
+        REPORTED,
+        '{"step":1,"name":"原稿生成","status":"running","started_at":"2026-01-02T03:04:05.678901+00:00","completed_at":null,'
+        '"elapsed_ms":0,"timeout_ms":300000,"message":"half","error":"","progress":{"current":1,"total":2}}',
+    ),
+    (
+        replace(RUNNING, advance=StepAdvance(0, None)),
+        '{"step":1,"name":"原稿生成","status":"running","started_at":"2026-01-02T03:04:05.678901+00:00","completed_at":null,'
+        '"elapsed_ms":0,"timeout_ms":300000,"message":"","error":"","progress":{"current":0,"total":null}}',
+    ),
+    (
+        FAILED,
+        '{"step":2,"name":"STEP2","status":"error","started_at":"2026-01-02T03:04:05.678901+00:00",'
+        '"completed_at":"2026-01-02T03:04:17.000000+00:00","elapsed_ms":11321,"timeout_ms":null,'
+        '"message":"m\\"\\\\","error":"a\\nb\u2028</script>"}',
+    ),
+]
+
+DEFINITIONS = (StepDefinition("原稿生成", 300_000, 60_000), StepDefinition("STEP2"), StepDefinition("STEP3", 1, 0))
+DEFINITIONS_JSON = (
+    '[{"step":1,"name":"原稿生成","timeout_ms":300000,"estimated_ms":60000},'
+    '{"step":2,"name":"STEP2","timeout_ms":120000,"estimated_ms":30000},'
+    '{"step":3,"name":"STEP3","timeout_ms":1,"estimated_ms":0}]'
+)
+
+SESSION = Session(SessionProgress("日 1", 2, 3, "error", {2: FAILED, 1: REPORTED}, STARTED, ENDED), DEFINITIONS)
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+class TestStep:
+    """A step that was started, both ways."""
+
+    @pytest.mark.parametrize(("step", "text"), STEPS)
+    def test_is_written_in_the_documented_order(self, step: StepProgress, text: str) -> None:
+        """The nine keys, and `progress` where it was reported."""
+        assert wire.encode_step(step) == text.encode()
+
+    @pytest.mark.parametrize(("step", "text"), STEPS)
+    def test_is_read_back(self, step: StepProgress, text: str) -> None:
+        """From bytes as from text."""
+        assert wire.decode_step(text) == step
+        assert wire.decode_step(text.encode()) == step
+
+    @given(texts, texts, texts, st.sampled_from(["running", "success", "error"]), st.integers(0, 2**53 - 1))
+    def test_comes_back_whatever_it_says(
+        self, name: str, message: str, error: str, status: StepStatus, number: int
+    ) -> None:
+        """To the letter."""
+        advance = StepAdvance(number, None) if number % 2 else None
+        step = StepProgress(1, name, status, STARTED, None, number, number, message, error, advance)
+        assert wire.decode_step(wire.encode_step(step)) == step
+
+
+class TestDefinitions:
+    """Step definitions, both ways."""
+
+    def test_are_written_as_the_list_of_steps_shows_them(self) -> None:
+        """Numbered from 1."""
+        assert wire.encode_definitions(DEFINITIONS) == DEFINITIONS_JSON.encode()
+        assert wire.list_definitions(DEFINITIONS) == json.loads(DEFINITIONS_JSON)
+
+    def test_are_read_back(self) -> None:
+        """Sessions of one workflow share what they have in common."""
+        assert wire.decode_definitions(DEFINITIONS_JSON.encode()) == DEFINITIONS
+        assert wire.decode_definitions(DEFINITIONS_JSON.encode()) is wire.decode_definitions(DEFINITIONS_JSON.encode())
+
+
+class TestSession:
+    """What a poll answers and a snapshot carries."""
+
+    def test_shows_every_step(self) -> None:
+        """In order of number, those not yet started with five keys."""
+        assert (
+            wire.encode_session(SESSION)
+            == (
+                '{"session_id":"日 1","current_step":2,"total_steps":3,"status":"error","steps":['
+                f"{STEPS[1][1]},{STEPS[3][1]},"
+                '{"step":3,"name":"STEP3","status":"pending","elapsed_ms":0,"timeout_ms":1}'
+                '],"percentage":50,"estimated_remaining_ms":0}'
+            ).encode()
+        )
+
+    def test_shows_one_that_does_not_exist(self) -> None:
+        """With every number 0."""
+        assert (
+            wire.encode_absent("日 1")
+            == (
+                '{"session_id":"日 1","current_step":0,"total_steps":0,"status":"not_found","steps":[],'
+                '"percentage":0,"estimated_remaining_ms":0}'
+            ).encode()
+        )
+
+    def test_is_listed_with_its_times(self) -> None:
+        """For operators."""
+        assert (
+            wire.encode_listed(SESSION)
+            == (
+                '{"session_id":"日 1","current_step":2,"total_steps":3,"status":"error","percentage":50,'
+                f'"estimated_remaining_ms":0,"created_at":"{STARTED}","updated_at":"{ENDED}"}}'
+            ).encode()
+        )
+
+    def test_says_in_a_transition_what_folds_it_in(self) -> None:
+        """The step, and the session around it."""
+        assert (
+            wire.encode_transition(SESSION, 2)
+            == (
+                f'{{"step":{STEPS[3][1]},'
+                '"session":{"session_id":"日 1","current_step":2,"total_steps":3,"status":"error",'
+                '"percentage":50,"estimated_remaining_ms":0}}'
+            ).encode()
+        )
+
+
+class TestJson:
+    """The bytes as such."""
+
+    @given(texts)
+    def test_is_one_line_whatever_it_says(self, text: str) -> None:
+        """No CR and no LF, the only characters that could break an event; and it reads back."""
+        data = wire.encode_json({"text": text})
+        assert b"\n" not in data
+        assert b"\r" not in data
+        assert json.loads(data) == {"text": text}
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+    def test_is_never_what_no_json_reader_takes(self, value: float) -> None:
+        """A browser's `JSON.parse` refuses NaN."""
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            wire.encode_json(value)
+
+    @pytest.mark.parametrize("value", ["\ud800", {"\udfff": 1}])
+    def test_is_always_utf_8(self, value: Any) -> None:
+        """A lone surrogate has no place in it."""
+        with pytest.raises(UnicodeEncodeError):
+            wire.encode_json(value)
