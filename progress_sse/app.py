@@ -18,6 +18,7 @@ from progress_sse.endpoints import events, health, pages, poll, problems, sessio
 from progress_sse.errors import InvalidSessionIdError, ProblemError
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings, load_settings
+from progress_sse.signals import called_on_exit
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -60,7 +61,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service: ProgressService = app.state.service
     await service.start()
     try:
-        yield
+        with called_on_exit(service.streams.drain):
+            yield
     finally:
         await service.aclose()
 

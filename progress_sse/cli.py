@@ -18,6 +18,9 @@ from progress_sse.server import BACKLOG, Server, make_config, raise_descriptor_l
 from progress_sse.service import ProgressService
 from progress_sse.settings import ENV_PREFIX, Settings, load_settings
 
+MAX_UNSENT_BYTES: Final = 16_384
+"""Bytes that the kernel takes from us before it has sent what it already has."""
+
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 _METAVARS: Final = {str(int): "INTEGER", str(float): "NUMBER"}
@@ -80,9 +83,13 @@ async def _serve(settings: Settings) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigurationError(f"Cannot listen on {host}, port {port}: {_reason(error)}.") from error
+    # What a slow reader has not taken is to wait with us, where a snapshot can take its place, and not in the kernel,
+    # which would keep megabytes of it. Connections inherit this.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
+    return listener
 
 
 def _reason(error: OSError) -> str:

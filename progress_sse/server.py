@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import HANDLED_SIGNALS
 
-from progress_sse.transport import extension
+from progress_sse.transport import Connection, extensions
 
 RESERVED_DESCRIPTORS: Final = 64
 """Descriptors that are kept for polls, workers and files when streams take all others."""
@@ -31,10 +31,15 @@ HARD_STOP_S: Final = 1.0
 class Protocol(HttpToolsProtocol):
     """Lets the application drop a connection (see ``transport``), and spares HTTP/1.0 the chunks it does not know."""
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Take on a connection."""
+        super().connection_made(transport)
+        self._connection = Connection(transport.abort, transport.get_write_buffer_size)
+
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self.scope["extensions"] = extension(self.transport.abort)
+        self.scope["extensions"] = extensions(self._connection)
 
     def on_headers_complete(self) -> None:
         """Set out to answer; the application itself starts in a task, and so after this."""

@@ -15,7 +15,7 @@ Whoever ends it, ends it by closing the subscription; only a writer that is stuc
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -30,7 +30,7 @@ from progress_sse.cursor import StreamCursor, end_id
 from progress_sse.errors import StoreUnavailableError
 from progress_sse.heartbeat import COMMENT, Heartbeat
 from progress_sse.hub import Delivery, Hub, Resume, Subscription
-from progress_sse.transport import abort_of
+from progress_sse.transport import connection_of
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class EventStream(EventSourceResponse):
         self._cursor = StreamCursor() if request.is_combined else None
         self._farewell = b""
         self._sending_since: float | None = None
-        self._abort: Callable[[], None] = lambda: None
+        self._unsent_bytes = 0
         self._deadline = asyncio.timeout(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,7 +143,7 @@ class EventStream(EventSourceResponse):
         if scope["method"] == "HEAD":
             await super().__call__(scope, receive, send)
             return
-        self._abort = abort_of(scope)
+        self._connection = connection_of(scope)
         with self._streams.admitted(self):
             watcher = asyncio.create_task(self._watch(receive))
             joiner = asyncio.create_task(self._join())
@@ -226,17 +226,25 @@ class EventStream(EventSourceResponse):
 
     def beat(self) -> None:
         """Show a sign of life; give up on a client that has not taken anything for too long."""
-        since = self._sending_since
-        if since is not None and self._streams.clock.monotonic() - since > self._streams.send_timeout_s:
+        if self._is_stalled():
             self._cut_off()
         elif self._request.heartbeat_events:
             self._subscription.beat(self._streams.heartbeat.event())
         else:
             self._subscription.beat(COMMENT)
 
+    def _is_stalled(self) -> bool:
+        if self._sending_since is None:
+            return False
+        now, unsent_bytes = self._streams.clock.monotonic(), self._connection.unsent_bytes()
+        if unsent_bytes < self._unsent_bytes:
+            self._sending_since = now  # Slow, but it takes what it is given.
+        self._unsent_bytes = unsent_bytes
+        return now - self._sending_since > self._streams.send_timeout_s
+
     def _cut_off(self) -> None:
         logger.info("a stream is cut off: its client took nothing for %g s", self._streams.send_timeout_s)
-        self._abort()
+        self._connection.abort()
         self._deadline.reschedule(asyncio.get_running_loop().time())
 
     def dismiss(self, retry_ms: int) -> None:

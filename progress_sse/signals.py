@@ -1,0 +1,44 @@
+"""Hearing of the end in time under a server that is not ours.
+
+A server such as plain uvicorn waits for its open connections before it tells the application that it goes down, and a
+stream that nobody ends stays open. What tells both of them is the signal.
+"""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def called_on_exit(callback: Callable[[], None]) -> Iterator[None]:
+    """Call `callback` in the event loop when the process is told to end, before whoever handles that signal already.
+
+    Does nothing outside the main thread, where signals do not arrive, and for signals that nobody handles.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handled = {each: handler for each in _SIGNALS if callable(handler := signal.getsignal(each))}
+    for each, handler in handled.items():
+        signal.signal(each, _chained(asyncio.get_running_loop(), callback, handler))
+    try:
+        yield
+    finally:
+        for each, handler in handled.items():
+            signal.signal(each, handler)
+
+
+def _chained(
+    loop: asyncio.AbstractEventLoop, callback: Callable[[], None], handler: Callable[..., Any]
+) -> Callable[[int, FrameType | None], None]:
+    def handle(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(callback)
+        handler(number, frame)
+
+    return handle

@@ -1,0 +1,132 @@
+"""Readers that are slow, stalled or one too many, and streams under a server that is not ours."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from tests.conftest import Serve
+from tests.harness.http1 import HOST, ResponseDecoder, request_bytes
+from tests.harness.rawsse import Block, EventStreamParser, RawStream, unconnected_socket
+from tests.harness.serving import Server, Worker
+
+ROOT = Path(__file__).parents[2]
+EVENTS = "/api/progress/s/events"
+SMALL_WINDOW = 4096
+LARGE_MESSAGE = "x" * 8000
+
+
+async def publish_large(worker: Worker, count: int) -> None:
+    """Transitions of about 8 KB each, numbered on from what is there."""
+    for number in range(count):
+        await worker.complete("s", 1, message=f"{number} {LARGE_MESSAGE}")
+
+
+async def test_a_reader_that_takes_nothing_is_cut_off_and_its_descriptor_freed(serve: Serve) -> None:
+    """FT-10, in part: the peer stays connected and silent, and the server is rid of it all the same."""
+    server = serve(heartbeat_s=0.2, send_timeout_s=1)
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        before = server.descriptors()
+        stalled = await RawStream.open(server.port, EVENTS, rcvbuf=SMALL_WINDOW)
+        await stalled.next_event()
+        stalled.pause()
+        assert server.descriptors() > before
+        await publish_large(worker, 60)
+        async with asyncio.timeout(20):
+            while server.descriptors() > before:
+                await worker.poll("s")
+        stalled.resume()
+        assert await stalled.closed() in ("reset", "eof")
+
+
+async def test_a_reader_that_is_slow_but_steady_is_not_cut_off(serve: Serve) -> None:
+    """Only one that takes nothing at all is; a slow one gets snapshots, and ends in the true state."""
+    server = serve(heartbeat_s=0.2, send_timeout_s=2)
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        publishing = asyncio.create_task(publish_large(worker, 150))
+        seen, taken_s = await read_slowly(server.port, until=151)
+        await publishing
+        assert taken_s > 4, "it was not slow enough to show anything"
+        last, final = seen[-1].json(), (await worker.poll("s"))["steps"][0]
+        assert final in (last.get("step"), *last.get("steps", []))
+
+
+async def read_slowly(port: int, until: int) -> tuple[list[Block], float]:
+    """Read 20 KB a second through a small window, until the transition of that number has come."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    decoder, parser, seen = ResponseDecoder("GET"), EventStreamParser(), list[Block]()
+    with unconnected_socket(SMALL_WINDOW) as sock:
+        await loop.sock_connect(sock, (HOST, port))
+        await loop.sock_sendall(sock, request_bytes("GET", EVENTS))
+        while not (seen and seen[-1].position.n == until):
+            received = await loop.sock_recv(sock, 1024)
+            assert received, f"cut off after {loop.time() - started:.1f} s"
+            seen += [block for block in parser.feed(decoder.feed(received)) if block.data is not None]
+            await asyncio.sleep(0.05)  # The pace of this reader; nothing is waited for.
+    return seen, loop.time() - started
+
+
+async def test_a_reader_that_fell_behind_gets_a_snapshot_in_place_of_what_it_missed(serve: Serve) -> None:
+    """Its memory here is bounded: far fewer transitions reach it than happened, and the last state is the true one."""
+    server = serve(send_timeout_s=30)
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        slow = await RawStream.open(server.port, EVENTS, rcvbuf=SMALL_WINDOW)
+        await slow.next_event()
+        slow.pause()
+        await publish_large(worker, 200)
+        slow.resume()
+        final = (await worker.poll("s"))["steps"][0]
+        await slow.wait_until(lambda stream: stream.events[-1].position.n == 201, 20)
+        names = [block.event for block in slow.events]
+        assert names.count("snapshot") == 2
+        assert len(names) < 150
+        last = slow.events[-1].json()
+        assert final in (last.get("step"), *last.get("steps", []))
+        await slow.aclose()
+
+
+async def test_one_stream_too_many_is_refused_softly(serve: Serve) -> None:
+    """An EventSource takes it as "later"; a place that becomes free is given again, and polls go on."""
+    server = serve(max_streams=2)
+    async with Worker.at(server) as worker:
+        first, second = [await RawStream.open(server.port, EVENTS) for _ in range(2)]
+        for stream in (first, second):
+            await stream.next_event()
+        refused = await RawStream.open(server.port, EVENTS)
+        assert await refused.closed() == "end"
+        assert refused.status == 200
+        assert refused.head.get("content-type") == "text/event-stream; charset=utf-8"
+        assert refused.retries == [30_000]
+        assert refused.events == []
+        assert (await worker.poll("s"))["status"] == "not_found"
+        await first.aclose()
+        async with asyncio.timeout(10):
+            while True:
+                again = await RawStream.open(server.port, EVENTS)
+                await again.received_head()
+                await again.wait_until(lambda stream: bool(stream.events) or stream.ending is not None)
+                if again.events:
+                    break
+        assert [block.event for block in again.events] == ["snapshot"]
+        for stream in (second, again):
+            await stream.aclose()
+
+
+async def test_streams_end_under_a_plain_uvicorn_too(tmp_path: Path) -> None:
+    """It waits for open connections before it tells the application that it goes down; the signal tells both."""
+    uvicorn = ["-m", "uvicorn", "--factory", "tests.live.gzip_app:create", "--app-dir", str(ROOT)]
+    command = [sys.executable, *uvicorn, "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"]
+    with Server(tmp_path, command=command) as server:
+        stream = await RawStream.open(server.port, EVENTS)
+        await stream.next_event()
+        server.signal(signal.SIGTERM)
+        assert await stream.closed() == "end"
+        assert len(stream.retries) == 3
+        await asyncio.to_thread(server.wait)
+        assert "Traceback" not in server.log()
