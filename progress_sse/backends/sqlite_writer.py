@@ -85,6 +85,7 @@ class SqliteWriter:
         self._connection: sqlite3.Connection | None = None
         self._sessions = 0
         self._in_doubt: set[str] = set()
+        self._is_failing = False
 
     async def open(self) -> None:
         """Acquire the file and connect to it.
@@ -159,12 +160,21 @@ class SqliteWriter:
             self._give_up(group, error, translate)
         else:
             self._in_doubt.clear()
+            self._note_health()
 
     def _give_up(self, group: Sequence[Write], error: Exception, translate: Callable[[Exception], Exception]) -> None:
-        logger.warning("The store did not take %d changes: %s", len(group), error)
+        self._note_health(error)
         settlement = [(write, translate(error)) for write in group]
         self._in_doubt |= _in_doubt(settlement)
         self._report([], settlement)
+
+    def _note_health(self, error: Exception | None = None) -> None:
+        """Log when trouble begins and when it ends, not each time that it shows."""
+        if error is not None and not self._is_failing:
+            logger.warning("The store takes no changes: %s", error)
+        elif error is None and self._is_failing:
+            logger.warning("The store takes changes again.")
+        self._is_failing = error is not None
 
     def _clear_up(self, connection: sqlite3.Connection) -> Sequence[Notice]:
         """Find out how commits came out whose outcome was unknown."""

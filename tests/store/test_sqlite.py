@@ -626,6 +626,20 @@ class TestFailure:
                     await backend.commit(created())
             await backend.commit(created())
 
+    async def test_is_logged_when_it_begins_and_ends(
+        self, path: Path, faults: Faults, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A full disk meets every request, and shall not fill the log as well."""
+        async with opened(path) as backend:
+            for _ in range(2):
+                for _ in range(3):
+                    faults.fail("COMMIT", sqlite3.SQLITE_FULL)
+                    with pytest.raises(StoreFullError):
+                        await backend.ping()
+                await backend.ping()
+                await backend.ping()
+        assert caplog.messages == ["The store takes no changes: made up", "The store takes changes again."] * 2
+
     async def test_hits_a_whole_group_but_each_with_an_error_of_its_own(self, path: Path, faults: Faults) -> None:
         """An exception that two tasks raise would collect the traces of both."""
         async with opened(path) as backend:
