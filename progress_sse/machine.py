@@ -184,7 +184,10 @@ def is_expired(status: SessionStatus, created_at: str, updated_at: str, *, befor
 
 def age_limit(now: datetime, max_age_hours: float) -> str:
     """Return the time stamp that lies `max_age_hours` before `now`."""
-    return timestamp(now - timedelta(hours=max_age_hours))
+    try:
+        return timestamp(now - timedelta(hours=max_age_hours))
+    except OverflowError:  # Before the calendar began; no session is that old.
+        return timestamp(datetime.min.replace(tzinfo=now.tzinfo))
 
 
 def timestamp(moment: datetime) -> str:

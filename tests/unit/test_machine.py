@@ -416,3 +416,4 @@ class TestExpiry:
         """In fractions, too."""
         assert age_limit(T0, 24) == "2026-01-01T03:04:05.678901+00:00"
         assert age_limit(T0, 0.5) == "2026-01-02T02:34:05.678901+00:00"
+        assert age_limit(T0, 1e9) == "0001-01-01T00:00:00.000000+00:00"
