@@ -394,7 +394,7 @@ function drawSoon() {
 
 function followConnection() {
   badge.follow(tracker.state, tracker.interval);
-  if (tracker.state === "denied") show(element("headline"), ...nodesOf("denied"));
+  if (tracker.state === "denied" && !data) show(element("headline"), ...nodesOf("denied"));
 }
 
 const tracker = new ProgressTracker(sessionId, {
