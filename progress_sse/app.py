@@ -78,7 +78,7 @@ def _routes() -> list[Route | Mount]:
         _route("/livez", GET=health.livez),
         _route("/readyz", GET=health.readyz),
         _route("/", GET=pages.page),
-        _route("/s/{session_id}", GET=pages.page),
+        _route("/s/{session_id}", GET=pages.session_page),
         Mount("/web", pages.BrowserFiles()),
     ]
 

@@ -250,6 +250,7 @@ async def test_a_malformed_session_id_is_a_422_everywhere(client: httpx.AsyncCli
         await client.delete(path),
         await client.post(f"{path}/update", json=START),
         await client.get(f"{path}/events"),
+        await client.get(f"/s/{session_id}"),
     ):
         assert_problem(response, 422, "invalid-session-id")
         assert "set-cookie" not in response.headers
