@@ -20,7 +20,7 @@ from tests.harness.follower import Follower
 from tests.harness.http1 import Connection, request_bytes
 from tests.harness.oracle import Body, Oracle, fold_all, tag_of
 from tests.harness.rawsse import Block, RawStream
-from tests.harness.serving import Server, Worker, eventually, publish, session_path
+from tests.harness.serving import Server, Worker, publish, session_path
 
 
 def events_path(session_id: str) -> str:
@@ -228,54 +228,15 @@ async def test_a_held_database_stops_writers_and_nobody_else(serve: Serve) -> No
         assert verdict.is_clean(), verdict
 
 
-# FT-10
+# FT-13
+
+STREAMS = 500
+STALLED = 10
 
 
 def big_reports(count: int) -> Iterator[Body]:
     """So many transitions of 24 KiB each."""
     return ({"action": "progress", "step": 1, "current": n, "message": "大" * 8192} for n in range(count))
-
-
-async def test_a_slow_reader_ends_in_the_true_state(serve: Serve) -> None:
-    """FT-10: who stops reading for a while gets a snapshot for what it fell behind by, and then every step again."""
-    server = serve(send_timeout_s=60)
-    async with (
-        Worker.at(server) as worker,
-        await RawStream.open(server.port, events_path("s"), rcvbuf=4096) as slow,
-    ):
-        await slow.next_event()
-        await worker.create("s", total_steps=2)
-        await worker.start("s", 1)
-        slow.pause()
-        await publish(server.port, "s", big_reports(600))
-        final = await worker.poll("s")
-        slow.resume()
-        await slow.wait_until(lambda s: fold_all(s.events) == final)
-        count = len(slow.events)
-        assert count < 600
-        await worker.start("s", 2)
-        await slow.wait_until(lambda s: len(s.events) > count)
-        assert slow.events[-1].event == "step"
-        assert fold_all(slow.events) == await worker.poll("s")
-
-
-async def test_a_reader_that_takes_nothing_is_cut_off(serve: Serve) -> None:
-    """FT-10: past the send timeout its descriptor and memory are freed, though it stays connected and silent."""
-    server = serve(send_timeout_s=1, heartbeat_s=0.5)
-    async with Worker.at(server) as worker:
-        await worker.start("big", 1)
-        descriptors, memory_bytes = server.descriptors(), server.pss_bytes()
-        stalled = await open_stalled(server, 50)
-        assert server.descriptors() == descriptors + len(stalled)
-        await publish(server.port, "big", big_reports(600))
-        await eventually(lambda: server.descriptors() <= descriptors, 1 + 30)
-        # What each was allowed to hold: its queue, what uvicorn had buffered, and one frame.
-        allowed_bytes = len(stalled) * (262_144 + 2 * 65_536 + 32_768)
-        assert server.pss_bytes() - memory_bytes <= allowed_bytes
-        assert all(stream.ending is None for stream in stalled)
-        for stream in stalled:
-            await stream.abort()
-    assert "Traceback" not in server.log()
 
 
 async def open_stalled(server: Server, count: int) -> list[RawStream]:
@@ -285,12 +246,6 @@ async def open_stalled(server: Server, count: int) -> list[RawStream]:
         await stream.next_event()
         stream.pause()
     return stalled
-
-
-# FT-13
-
-STREAMS = 500
-STALLED = 10
 
 
 @contextlib.asynccontextmanager
@@ -304,9 +259,11 @@ async def audience(server: Server, worker: Worker) -> AsyncIterator[tuple[list[R
         await stream.next_event()
     await publish(server.port, "big", big_reports(400))
     assert full_send_queues(server.port) >= STALLED
-    yield good, stalled
-    for stream in good + stalled:
-        await stream.abort()
+    try:
+        yield good, stalled
+    finally:
+        for stream in good + stalled:
+            await stream.abort()
 
 
 def full_send_queues(port: int) -> int:

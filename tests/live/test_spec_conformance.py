@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def gzip_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The application inside Starlette's GZipMiddleware, under a plain uvicorn, as somebody may embed it."""
-    uvicorn = ["-m", "uvicorn", "--factory", "tests.live.gzip_app:create", "--app-dir", str(ROOT)]
+    uvicorn = ["-m", "uvicorn", "--factory", "tests.live.embedded:create", "--app-dir", str(ROOT)]
     command = [sys.executable, *uvicorn, "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"]
     with Server(tmp_path_factory.mktemp("gzip"), command=command) as running:
         yield running
