@@ -172,13 +172,13 @@ def test_steps_file_defines_what_it_says(serve: Serve, tmp_path: Path) -> None:
 class Nginx:
     """A real nginx with the README's `server` block, on a port of its own."""
 
-    def __init__(self, folder: Path, upstream: str) -> None:
-        """Prepare it in an empty folder."""
+    def __init__(self, folder: Path, upstream: str, version: str) -> None:
+        """Prepare it in an empty folder, to speak this version of HTTP with the server."""
         self.port = free_port()
         self._folder = folder
         block = the_block("nginx").replace(ADDRESS, upstream).replace("listen 80;", f"listen {HOST}:{self.port};")
-        assert upstream in block
-        assert str(self.port) in block
+        block = block.replace("proxy_http_version 1.1;", f"proxy_http_version {version};")
+        assert all(part in block for part in (upstream, str(self.port), version))
         temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi"))
         temporary += f"uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;"
         (folder / "nginx.conf").write_text(
@@ -209,12 +209,16 @@ class Nginx:
                     await anyio.sleep(0.02)
 
 
-async def test_nginx_of_the_readme_lets_events_through_at_once(serve: Serve, tmp_path: Path) -> None:
-    """Each transition comes while the stream stays open: nothing waits in a buffer for more."""
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+async def test_nginx_of_the_readme_lets_events_through_at_once(serve: Serve, tmp_path: Path, version: str) -> None:
+    """Each transition comes while the stream stays open: nothing waits in a buffer for more.
+
+    HTTP/1.0, which many an nginx speaks unless told otherwise, has no chunks: there X-Accel-Buffering alone does it.
+    """
     server = serve()
     folder = tmp_path / "nginx"
     folder.mkdir()
-    with Nginx(folder, server.url) as nginx:
+    with Nginx(folder, server.url, version) as nginx:
         await nginx.answers()
         async with Worker.at(server) as worker, await RawStream.open(nginx.port, "/api/progress/a/events") as stream:
             for n, event in enumerate(["snapshot", "snapshot", "step"]):
