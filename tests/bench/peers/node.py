@@ -1,0 +1,50 @@
+"""better-sse on Node, from npm."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.bench.peers.base import MissingError
+from tests.bench.plan import Dialect, Request
+
+SOURCE = Path(__file__).parent / "better_sse"
+
+
+class BetterSse:
+    """A channel per session on `node:http`."""
+
+    name = "better-sse"
+    is_python = False
+    dialect = Dialect(
+        subscribe=Request("GET", "/{session}"),
+        publish=Request("POST", "/{session}", '{"message":"{text}"}'),
+        # Its first event; the session is registered with its channel in the same turn.
+        ready_mark="\n\n",
+        text_bytes=379,
+    )
+
+    def __init__(self) -> None:
+        """Know no place yet: `install` gives it one."""
+        self._folder = SOURCE
+
+    def install(self, folder: Path) -> None:
+        """Copy what is in `better_sse/` to the folder, and let npm install what the lock names."""
+        node, npm = shutil.which("node"), shutil.which("npm")
+        if node is None or npm is None:
+            raise MissingError("it needs Node 20 or newer, with npm")
+        self._folder = folder / "better-sse"
+        shutil.copytree(SOURCE, self._folder, dirs_exist_ok=True)
+        command = [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+        result = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise MissingError(f"npm could not install better-sse: {result.stderr.strip()[-200:]}")
+
+    def command(self, port: int, folder: Path) -> list[str]:
+        """Start Node on the server's file."""
+        return ["node", str(self._folder / "server.js"), str(port)]
+
+    def serving_pid(self, pid: int) -> int:
+        """The process itself."""
+        return pid

@@ -1,0 +1,35 @@
+"""Who is measured, in the order of the tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.bench.peers.base import Peer, PythonPeer
+from tests.bench.peers.nchan import Nchan
+from tests.bench.peers.node import BetterSse
+from tests.bench.peers.ours import DIALECT, OURS, OURS_SQLITE
+from tests.bench.plan import Dialect, Request
+
+_PEERS = "tests.bench.peers"
+_PLAIN = Dialect(
+    subscribe=Request("GET", "/{session}"),
+    publish=Request("POST", "/{session}", '{"message":"{text}"}'),
+    text_bytes=371,
+)
+
+BARE = PythonPeer("bare Starlette", replace(DIALECT, prepare=()), (f"{_PEERS}.bare", "{port}"))
+
+STREAMING: tuple[Peer, ...] = (
+    OURS,
+    Nchan(),
+    BetterSse(),
+    PythonPeer("sse-starlette, bytes", _PLAIN, (f"{_PEERS}.sse_starlette_app", "{port}", "bytes")),
+    PythonPeer("sse-starlette, naive", _PLAIN, (f"{_PEERS}.sse_starlette_app", "{port}", "naive")),
+    # Nobody's server: where Python ends. So it is no peer to be compared with.
+    PythonPeer("raw uvloop (floor)", _PLAIN, (f"{_PEERS}.uvloop_floor", "{port}"), is_python=False),
+)
+REPLAYING: tuple[Peer, ...] = STREAMING[:2]
+"""Those that give a reader what it missed."""
+
+CALLED: tuple[Peer, ...] = (OURS, OURS_SQLITE, BARE)
+POLLED: tuple[Peer, ...] = (OURS, BARE)
