@@ -1,0 +1,129 @@
+"""Measure this project's server and its peers on this machine: `python -m tests.bench [--quick]`.
+
+The server under test has one core for itself, and the load generator another. Every measurement starts its server
+afresh, and rounds are interleaved, so that a machine that drifts drifts for all alike.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from tests.bench.gauges import machine, raise_descriptor_limit, two_cores
+from tests.bench.peers.base import ROOT, MissingError, Peer, running
+from tests.bench.plan import FIGURES, ORDER, Figures, Order, Task
+from tests.bench.report import Results, markdown, svg
+from tests.bench.workloads import WORKLOADS, Workload, fitted, readers_of
+
+FOLDER = ROOT / "build" / "bench"
+RESERVED_DESCRIPTORS = 200
+QUICK_ROUNDS = 2
+ROUNDS = 3
+MEASUREMENT_S = 300
+
+
+class Run:
+    """One run of the benchmark."""
+
+    def __init__(self, workloads: Sequence[Workload], peers: Sequence[str], *, is_quick: bool) -> None:
+        """Choose what is measured; no peers named means all of them."""
+        self.results = Results()
+        self._is_quick = is_quick
+        self._server_core, self._load_core = two_cores()
+        self._max_readers = raise_descriptor_limit() - RESERVED_DESCRIPTORS
+        self._tasks = [(each, task) for each in workloads if (task := each.quick if is_quick else each.full)]
+        self._peers = set(peers)
+
+    def install(self) -> None:
+        """Get the peers, and note which are missing."""
+        for peer in {peer.name: peer for workload, _ in self._tasks for peer in self._chosen(workload)}.values():
+            try:
+                peer.install(FOLDER)
+            except MissingError as error:
+                self.results.missing[peer.name] = str(error)
+
+    def measure(self, rounds: int) -> None:
+        """Measure everything, once a round."""
+        for number in range(1, rounds + 1):
+            for workload, task in self._tasks:
+                for peer in self._chosen(workload):
+                    if peer.name not in self.results.missing:
+                        click.echo(f"round {number} of {rounds}: {workload.name}, {peer.name}", err=True)
+                        self._measure_one(workload, task, peer)
+
+    def preface(self, rounds: int) -> list[str]:
+        """What a reader must know of the run."""
+        kind = "The quick form: read no small difference into it. " if self._is_quick else ""
+        lines = [
+            f"{machine()}, Python {sys.version.split()[0]}. progress_sse {version('progress_sse')}, sse-starlette "
+            f"{version('sse-starlette')}, uvicorn {version('uvicorn')}, uvloop {version('uvloop')}.",
+            f"{kind}Medians of {rounds} interleaved rounds; of what was lost, the worst round. The server has core "
+            f"{self._server_core}, the load generator core {self._load_core}. CPU is what the server's process used in "
+            "all, for the publishing requests too, over the deliveries. Best Python: the better of the two "
+            "sse-starlette servers. The floor is no server, but the least that Python can do.",
+        ]
+        if self._server_core == self._load_core:
+            lines.append("**There is only one core: the load generator took time from the server.**")
+        if any(readers_of(task) > self._max_readers for _, task in self._tasks):
+            lines.append(
+                f"**The limit of open descriptors (`ulimit -Hn`) allows {self._max_readers} readers: where a title "
+                "says more, there were so many.**"
+            )
+        return lines
+
+    def write(self, rounds: int) -> str:
+        """Write the tables and the plot, and return the tables."""
+        workloads = [workload for workload, _ in self._tasks]
+        tables = markdown(workloads, self.results, self.preface(rounds))
+        (FOLDER / "bench.md").write_text(tables)
+        (FOLDER / "bench.svg").write_text(svg(workloads, self.results))
+        return tables
+
+    def _chosen(self, workload: Workload) -> list[Peer]:
+        return [peer for peer in workload.peers if not self._peers or peer.name in self._peers]
+
+    def _measure_one(self, workload: Workload, task: Task, peer: Peer) -> None:
+        with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+            try:
+                with running(peer, Path(folder), self._server_core) as (port, pid):
+                    order = Order(port, pid, self._load_core, peer.dialect, fitted(task, self._max_readers))
+                    self.results.add(workload.name, peer.name, _generate_load(order))
+            except (OSError, subprocess.SubprocessError) as error:
+                self.results.failures[workload.name, peer.name] = str(error)
+                click.echo(f"  failed: {error}", err=True)
+
+
+def _generate_load(order: Order) -> Figures:
+    command = [sys.executable, "-m", "tests.bench.loadgen", ORDER.dump_json(order).decode()]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=MEASUREMENT_S, check=False)
+    if result.returncode:
+        raise OSError(f"no figures: {result.stderr.decode(errors='replace').strip()[-300:]}")
+    return FIGURES.validate_json(result.stdout)
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Two minutes instead of most of an hour.")
+@click.option("--workload", "names", multiple=True, type=click.Choice([each.name for each in WORKLOADS]))
+@click.option("--peer", "peers", multiple=True, help="Name of a server, as in the tables; all if none is given.")
+def main(*, quick: bool, names: tuple[str, ...], peers: tuple[str, ...]) -> None:
+    """Measure this project's server beside its peers, and write build/bench/bench.md and bench.svg."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    rounds = QUICK_ROUNDS if quick else ROUNDS
+    run = Run([each for each in WORKLOADS if not names or each.name in names], peers, is_quick=quick)
+    run.install()
+    run.measure(rounds)
+    click.echo(run.write(rounds))
+    click.echo(f"{time.monotonic() - started:.0f} s; {os.path.relpath(FOLDER)}/bench.md and bench.svg", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""What is measured, of whom, and which figures of it are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tests.bench.peers.base import Peer
+from tests.bench.peers.nchan import Nchan
+from tests.bench.peers.roster import BARE, CALLED, POLLED, REPLAYING, STREAMING
+from tests.bench.plan import Calls, FanOut, Idle, Phase, Storm, Task
+
+CONNECTIONS = 32
+"""Workers, or pollers, at once."""
+
+Ratio = Literal["cpu_us", "own_cpu_us", "calls_per_s"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A figure in a table, by the name it has after its phase's."""
+
+    title: str
+    figure: str
+    digits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What is shown of one phase of a workload (or of all of it, where the phase is empty).
+
+    Attributes:
+        ratio: The figure that is compared; `None` compares nothing.
+        reference: The peer with which it is compared, besides the best Python peer.
+    """
+
+    title: str
+    phase: str
+    columns: tuple[Column, ...]
+    ratio: Ratio | None = None
+    reference: str = ""
+    is_plotted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One task for several peers, in the full form and in the quick one, which leaves it out where it is `None`."""
+
+    name: str
+    peers: tuple[Peer, ...]
+    full: Task
+    quick: Task | None
+    tables: tuple[Table, ...]
+
+
+NCHAN = Nchan.name
+_LOST = Column("lost", "lost")
+_CONNECTIONS = (Column("connects/s", "connects_per_s"), Column("KiB per connection", "pss_kib", 1))
+_DELIVERIES = (
+    Column("deliveries/s", "deliveries_per_s"),
+    Column("p50 ms", "p50_ms", 1),
+    Column("p99 ms", "p99_ms", 1),
+    Column("max ms", "max_ms", 1),
+    Column("deliveries", "deliveries"),
+    _LOST,
+    Column("bytes per event", "event_bytes"),
+)
+_CPU = Column("CPU µs per delivery", "cpu_us", 2)
+
+
+def _delivery_table(title: str, phase: str) -> Table:
+    return Table(title, phase, (_CPU, *_DELIVERIES), ratio="cpu_us", reference=NCHAN, is_plotted=True)
+
+
+def _fan_out(readers: int, seconds: float, quick_s: float | None, open_loop_s: float = 0) -> Workload:
+    def task(seconds: float, open_loop_s: float) -> FanOut:
+        phases = [Phase("one", seconds), Phase("ten", seconds, burst=10)]
+        if open_loop_s:
+            phases.append(Phase("open", open_loop_s, rate=20))
+        return FanOut(1, readers, tuple(phases))
+
+    title = f"One session, {readers} readers"
+    tables = [
+        _delivery_table(f"{title}, one event at a time", "one"),
+        _delivery_table(f"{title}, bursts of ten events", "ten"),
+        Table(f"{title}, connecting", "", _CONNECTIONS),
+    ]
+    if open_loop_s:
+        tables.append(replace(_delivery_table(f"{title}, 20 events/s whatever comes", "open"), is_plotted=False))
+    return Workload(
+        f"readers-{readers}",
+        STREAMING,
+        task(seconds, open_loop_s),
+        None if quick_s is None else task(quick_s, 0),
+        tuple(tables),
+    )
+
+
+def _calls(kind: str, title: str, peers: tuple[Peer, ...], body: str) -> Workload:
+    columns = (Column(f"{body}/s", "calls_per_s"), Column(f"CPU µs per {body.removesuffix('s')}", "cpu_us", 1))
+    return Workload(
+        f"{kind}s" if kind != "unchanged" else kind,
+        peers,
+        Calls(kind, CONNECTIONS, 3),
+        Calls(kind, CONNECTIONS, 0.6),
+        (Table(title, "", columns, ratio="calls_per_s", reference=BARE.name),),
+    )
+
+
+_MANY = Table(
+    "1000 sessions, 2 readers each, 50 events at once",
+    "many",
+    (_CPU, Column("less the publish alone", "own_cpu_us", 2), *_DELIVERIES),
+    ratio="own_cpu_us",
+    reference=NCHAN,
+    is_plotted=True,
+)
+
+WORKLOADS: tuple[Workload, ...] = (
+    _fan_out(100, seconds=2, quick_s=0.5),
+    _fan_out(1000, seconds=3, quick_s=0.5, open_loop_s=5),
+    _fan_out(10_000, seconds=5, quick_s=None),
+    Workload(
+        "sessions-1000",
+        STREAMING,
+        FanOut(1000, 2, (Phase("quiet", 2, burst=50, is_heard=False), Phase("many", 3, burst=50))),
+        None,
+        (_MANY,),
+    ),
+    Workload(
+        "idle-10000",
+        STREAMING,
+        Idle(10_000, 60),
+        None,
+        (
+            Table(
+                "10000 idle readers for a minute",
+                "",
+                (Column("CPU %", "cpu_percent", 2), *_CONNECTIONS, Column("lost connections", "lost")),
+            ),
+        ),
+    ),
+    Workload(
+        "storm-5000",
+        REPLAYING,
+        Storm(5000),
+        None,
+        (
+            Table(
+                "5000 readers cut off, and back at once with what they missed (the others replay nothing)",
+                "",
+                (
+                    Column("seconds", "back_s", 2),
+                    Column("readers/s", "back_per_s"),
+                    Column("CPU s", "cpu_s", 2),
+                    Column("deliveries", "deliveries"),
+                    _LOST,
+                ),
+            ),
+        ),
+    ),
+    _calls("update", f"Updates over HTTP on {CONNECTIONS} connections", CALLED, "updates"),
+    _calls("poll", f"Polls on {CONNECTIONS} connections", POLLED, "polls"),
+    _calls("unchanged", f"Polls with If-None-Match on {CONNECTIONS} connections", POLLED, "polls"),
+)
+
+
+def readers_of(task: Task) -> int:
+    """How many streams a task opens."""
+    match task:
+        case FanOut():
+            return task.sessions * task.readers_per_session
+        case Idle() | Storm():
+            return task.readers
+        case Calls():
+            return 0
+
+
+def fitted(task: Task, max_readers: int) -> Task:
+    """The task with no more readers than that."""
+    if readers_of(task) <= max_readers:
+        return task
+    match task:
+        case FanOut():
+            return replace(task, readers_per_session=max_readers // task.sessions)
+        case Idle() | Storm():
+            return replace(task, readers=max_readers)
+        case Calls():
+            return task
