@@ -12,7 +12,7 @@ SYSTEM := curl redis-server valkey-server chromium nginx font:fonts-noto-cjk fon
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test test-full check format build clean node system test-web
+.PHONY: help run test test-full bench check format build clean node system test-web
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -26,6 +26,9 @@ test: check test-web system  ## Run everything that CI checks
 
 test-full: check test-web system  ## Run everything, the long tests too
 	@$(BIN)/python -m pytest -m "full or not full"
+
+bench: $(VENV)/.dev  ## Measure the server beside its peers (QUICK=1 takes two minutes; the rest most of an hour)
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
 check: $(VENV)/.dev web/node_modules/.ready  ## Look for faults without running anything; never writes
 	$(BIN)/ruff check .
