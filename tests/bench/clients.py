@@ -142,6 +142,7 @@ class Caller:
         """Connect."""
         self.is_busy = False
         self.answers = 0
+        self.status = 0
         self.answer = b""
         self._loop = loop
         self._connect()
@@ -175,7 +176,8 @@ class Caller:
         self.answer += data
         if not _is_whole(self.answer):
             return
-        if self.answer[9:10] not in (b"2", b"3"):
+        self.status = int(self.answer[9:12])
+        if self.status >= 400:
             raise RefusedError(f"a publisher got {self.answer[:400]!r}")
         self.is_busy = False
         self.answers += 1

@@ -126,10 +126,11 @@ class Bench:
         before, started, used_s = sum(each.answers for each in callers), monotonic(), cpu_s(self._pid)
         self._loop.run_for(task.seconds)
         count = sum(each.answers for each in callers) - before
+        not_modified = sum(each.status == 304 for each in callers)
         return {
             "calls_per_s": count / (monotonic() - started),
             "cpu_us": (cpu_s(self._pid) - used_s) * 1e6 / max(1, count),
-            "not_modified": sum(each.answer.startswith(b"HTTP/1.1 304") for each in callers),
+            "not_modified_percent": not_modified / len(callers) * 100,
         }
 
     def publish_request(self, session: int, sent_ns: int) -> bytes:

@@ -96,14 +96,14 @@ def _fan_out(readers: int, seconds: float, quick_s: float | None, open_loop_s: f
     )
 
 
-def _calls(kind: str, title: str, peers: tuple[Peer, ...], body: str) -> Workload:
-    columns = (Column(f"{body}/s", "calls_per_s"), Column(f"CPU µs per {body.removesuffix('s')}", "cpu_us", 1))
+def _calls(name: str, kind: str, title: str, peers: tuple[Peer, ...], *columns: Column) -> Workload:
+    shown = (Column("requests/s", "calls_per_s"), Column("CPU µs per request", "cpu_us", 1), *columns)
     return Workload(
-        f"{kind}s" if kind != "unchanged" else kind,
+        name,
         peers,
         Calls(kind, CONNECTIONS, 3),
-        Calls(kind, CONNECTIONS, 0.6),
-        (Table(title, "", columns, ratio="calls_per_s", reference=BARE.name),),
+        Calls(kind, CONNECTIONS, 0.5),
+        (Table(f"{title} on {CONNECTIONS} connections", "", shown, ratio="calls_per_s", reference=BARE.name),),
     )
 
 
@@ -159,9 +159,11 @@ WORKLOADS: tuple[Workload, ...] = (
             ),
         ),
     ),
-    _calls("update", f"Updates over HTTP on {CONNECTIONS} connections", CALLED, "updates"),
-    _calls("poll", f"Polls on {CONNECTIONS} connections", POLLED, "polls"),
-    _calls("unchanged", f"Polls with If-None-Match on {CONNECTIONS} connections", POLLED, "polls"),
+    _calls("updates", "update", "Updates over HTTP", CALLED),
+    _calls("polls", "poll", "Polls", POLLED),
+    _calls(
+        "unchanged", "unchanged", "Polls with If-None-Match", POLLED, Column("answered 304, %", "not_modified_percent")
+    ),
 )
 
 
