@@ -44,6 +44,7 @@ def test_reader_counts_every_event_when_bytes_come_in_pieces(size: int) -> None:
 
 def test_reader_refuses_what_is_no_stream() -> None:
     """A server that answers readers with errors has no figures."""
-    with connected() as (loop, _, peer), pytest.raises(RefusedError, match="503"):
+    with connected() as (loop, _, peer):
         peer.sendall(HEAD.replace(b"200 OK", b"503 Service Unavailable"))
-        loop.turn(DEADLINE_S)
+        with pytest.raises(RefusedError, match="503"):
+            loop.turn(DEADLINE_S)
