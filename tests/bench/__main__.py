@@ -28,6 +28,7 @@ RESERVED_DESCRIPTORS = 200
 QUICK_ROUNDS = 2
 ROUNDS = 3
 MEASUREMENT_S = 300
+NAMES = list(dict.fromkeys(peer.name for workload in WORKLOADS for peer in workload.peers))
 
 
 class Run:
@@ -112,7 +113,7 @@ def _generate_load(order: Order) -> Figures:
 @click.command()
 @click.option("--quick", is_flag=True, help="Two minutes instead of most of an hour.")
 @click.option("--workload", "names", multiple=True, type=click.Choice([each.name for each in WORKLOADS]))
-@click.option("--peer", "peers", multiple=True, help="Name of a server, as in the tables; all if none is given.")
+@click.option("--peer", "peers", multiple=True, type=click.Choice(NAMES))
 def main(*, quick: bool, names: tuple[str, ...], peers: tuple[str, ...]) -> None:
     """Measure this project's server beside its peers, and write build/bench/bench.md and bench.svg."""
     FOLDER.mkdir(parents=True, exist_ok=True)

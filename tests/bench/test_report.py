@@ -108,8 +108,9 @@ def test_plot_has_a_bar_for_each_server() -> None:
 
 
 def test_tasks_shrink_to_the_descriptors_there_are() -> None:
-    """A task takes as many readers as may be opened, and no other."""
+    """A task takes as many readers as may be opened, and a session keeps what makes it one of many."""
     many = FanOut(1000, 2, (Phase("many", 1),))
-    assert readers_of(fitted(many, 1500)) == 1000
+    assert fitted(many, 1501) == FanOut(750, 2, many.phases)
+    assert readers_of(fitted(FanOut(1, 1000, many.phases), 800)) == 800
     assert fitted(Idle(10_000, 60), 800) == Idle(800, 60)
     assert fitted(many, 2000) == many

@@ -183,8 +183,10 @@ def fitted(task: Task, max_readers: int) -> Task:
     if readers_of(task) <= max_readers:
         return task
     match task:
+        case FanOut(sessions=1):
+            return replace(task, readers_per_session=max_readers)
         case FanOut():
-            return replace(task, readers_per_session=max_readers // task.sessions)
+            return replace(task, sessions=max_readers // task.readers_per_session)
         case Idle() | Storm():
             return replace(task, readers=max_readers)
         case Calls():
