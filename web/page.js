@@ -80,7 +80,10 @@ function show(target, ...nodes) {
  */
 function sessionOfPage() {
   const folder = new URL("s/", document.baseURI).pathname;
-  if (location.pathname.startsWith(folder)) return decodeURIComponent(location.pathname.slice(folder.length));
+  if (location.pathname.startsWith(folder)) {
+    // A bare % stands for itself, in the address bar as on the server, which has refused what is not UTF-8.
+    return decodeURIComponent(location.pathname.slice(folder.length).replace(/%(?![0-9a-f]{2})/gi, "%25"));
+  }
   const fresh = freshSessionId();
   history.replaceState(null, "", `s/${fresh}`);
   return fresh;

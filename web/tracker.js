@@ -448,6 +448,10 @@
       return !["stopped", "finished", "denied"].includes(this.#state);
     }
 
+    set polling(on) {
+      if (!on) this.stop();
+    }
+
     now() {
       return Date.now() + serverAhead_ms;
     }
@@ -459,14 +463,16 @@
       this.#firstUpdate = new Promise((resolve) => {
         this.#settleFirstUpdate = resolve;
       });
+      const { signal } = this.#stopping;
       this.#enter("connecting");
+      if (signal.aborted) return this.#firstUpdate; // A listener to the state has stopped it again.
       if (this.#stream) this.#stream.open();
       else this.#startPolling();
       return this.#firstUpdate;
     }
 
     stop() {
-      this.#shutDown("stopped");
+      if (this.polling) this.#shutDown("stopped");
     }
 
     async poll() {
@@ -509,7 +515,7 @@
       this.#pollApplied = poll;
       this.#etag = answer.etag;
       if (JSON.stringify(answer.data) === JSON.stringify(this.#data)) return { outcome: "unchanged", retryAfter_ms };
-      if (this.#state !== "live") this.#stream?.forgetPosition();
+      this.#stream?.forgetPosition();
       this.#apply(answer.data);
       return { outcome: "applied", retryAfter_ms };
     }

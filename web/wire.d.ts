@@ -127,8 +127,8 @@ export interface ProgressTracker extends EventTarget {
   onComplete: ((data: Progress) => void) | undefined;
   onError: ((data: Progress) => void) | undefined;
   readonly state: TrackerState;
-  /** Whether the tracker is at work, be it by stream or by polls: from `start()` until it stops. */
-  readonly polling: boolean;
+  /** Whether the tracker is at work, be it by stream or by polls: from `start()` until it stops. `false` stops it. */
+  polling: boolean;
   /** The server's clock as far as heartbeats told it, else this machine's: milliseconds since 1970. */
   now(): number;
   /** Starts following. Resolves after the first `onUpdate`, or when stopped before it; never rejects. */

@@ -190,6 +190,18 @@ async def test_session_id_is_text_too(server: Server, worker: Worker, visit: Ope
     assert (await worker.poll(session_id))["percentage"] == 14
 
 
+async def test_a_bare_percent_sign_in_the_address_stands_for_itself(
+    server: Server, worker: Worker, visit: Open
+) -> None:
+    """People type addresses; the server reads it so too."""
+    shown = await visit(f"{server.url}/s/100% sure")
+    assert await shown.page.locator("#session-id").inner_text() == "100% sure"
+    await worker.start("100% sure", 1)
+    await worker.complete("100% sure", 1)
+    await expect(shown.bar).to_have_text("14%")
+    assert shown.complaints == []
+
+
 async def test_failure_is_told_and_a_retry_takes_it_back(server: Server, worker: Worker, visit: Open, sid: str) -> None:
     """Which step, and its text with line breaks kept, in an alert; at 100 percent the bar does not look done."""
     shown = await visit(page_of(server, sid))

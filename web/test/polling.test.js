@@ -215,3 +215,20 @@ test("credentials go to another origin only when asked for", async () => {
     assert.equal(streaming.stream.withCredentials, withCredentials);
   }
 });
+
+test("a poll by hand that is ahead of a live stream does not let it set the page back", async () => {
+  const page = new Page();
+  void page.tracker.start();
+  page.stream.send("snapshot", progress(0), "e-0");
+  const late = page.stream;
+  const polled = page.tracker.poll();
+  await page.answer(ok(progress(2), { ETag: '"2"' }));
+  await polled;
+  late.send("step", stepEvent(1), "e-1");
+  late.send("step", stepEvent(2), "e-2");
+  await page.clock.advance(2000);
+  page.stream.send("snapshot", progress(2), "e-2");
+  const shown = page.updates.map((data) => data.current_step);
+  assert.deepEqual(shown, [...shown].sort());
+  assert.equal(page.tracker.state, "live");
+});

@@ -232,3 +232,28 @@ test("two trackers on a page do not meddle", async () => {
   other.stream.send("snapshot", progress(1), "f-1");
   assert.deepEqual([one.tracker.state, other.tracker.state], ["finished", "live"]);
 });
+
+test("a listener to the state can stop it at once", async () => {
+  const page = new Page();
+  page.tracker.addEventListener("statechange", () => page.tracker.stop(), { once: true });
+  await page.tracker.start();
+  assert.equal(page.tracker.state, "stopped");
+  assert.equal(page.streams.length, 0);
+  assert.deepEqual(page.leftovers, nothing);
+});
+
+test("stopping what has finished leaves it finished", () => {
+  const page = new Page();
+  void page.tracker.start();
+  page.stream.send("snapshot", completed, "e-3");
+  page.tracker.stop();
+  assert.equal(page.tracker.state, "finished");
+});
+
+test("polling may be set to false, as pages of old do", () => {
+  const page = new Page();
+  void page.tracker.start();
+  page.tracker.polling = false;
+  assert.equal(page.tracker.state, "stopped");
+  assert.deepEqual(page.leftovers, nothing);
+});
