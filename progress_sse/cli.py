@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from progress_sse.app import create_app
 from progress_sse.errors import ConfigurationError
-from progress_sse.server import BACKLOG, Server, make_config, raise_descriptor_limit
+from progress_sse.server import BACKLOG, Server, make_config, raise_descriptor_limit, tune_collector
 from progress_sse.service import ProgressService
 from progress_sse.settings import ENV_PREFIX, Settings, load_settings
 
@@ -66,8 +66,9 @@ def serve(**flags: str | bool | None) -> None:
 
 async def _serve(settings: Settings) -> None:
     service = ProgressService(settings)
-    with _listen(settings.host, settings.port) as listener:
+    with _listen(settings) as listener:
         await service.start()
+        tune_collector()
         try:
             server = Server(
                 make_config(create_app(settings, service=service), graceful_timeout_s=settings.graceful_timeout_s),
@@ -80,7 +81,8 @@ async def _serve(settings: Settings) -> None:
             await service.aclose()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.host, settings.port
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
@@ -89,6 +91,8 @@ def _listen(host: str, port: int) -> socket.socket:
     # What a slow reader has not taken is to wait with us, where a snapshot can take its place, and not in the kernel,
     # which would keep megabytes of it. Connections inherit this.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
+    # A peer that has vanished, or keeps its window shut: the kernel sees both, whatever there is to send.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(settings.send_timeout_s * 1000))
     return listener
 
 

@@ -10,8 +10,8 @@ from itertools import count
 from typing import Final, TypeAlias
 
 from progress_sse import sse, wire
+from progress_sse.burst import Burst
 from progress_sse.clock import Clock
-from progress_sse.hub import Message
 from progress_sse.machine import timestamp
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ MIN_TICK_S: Final = 0.05
 
 Beat: TypeAlias = Callable[[], None]
 
-COMMENT: Final = Message(sse.encode_comment("heartbeat"))
+COMMENT: Final = Burst((), sse.encode_comment("heartbeat"))
 """The heartbeat that no EventSource shows."""
 
 
@@ -43,10 +43,10 @@ class Heartbeat:
         bucket[beat] = None
         return lambda: bucket.pop(beat, None)
 
-    def event(self) -> Message:
+    def event(self) -> Burst:
         """Return the heartbeat that an EventSource does show; it has no id, so it moves nobody."""
         data = {"now": timestamp(self._clock.now()), "interval_ms": round(self.interval_s * 1000)}
-        return Message(sse.encode_event("heartbeat", wire.encode_json(data)))
+        return Burst((), sse.encode_event("heartbeat", wire.encode_json(data)))
 
     async def run(self) -> None:
         """Beat until cancelled."""

@@ -26,13 +26,11 @@ from typing import Final, TypeAlias
 
 from progress_sse import machine, sse, wire
 from progress_sse.backends.base import Backend
+from progress_sse.burst import Burst, Message
 from progress_sse.model import Position
 from progress_sse.record import Entry, Notice, Record
 
 logger = logging.getLogger(__name__)
-
-MAX_QUEUED_MESSAGES: Final = 1024
-"""Messages that may wait for one reader before it counts as lagging."""
 
 MAX_QUEUED_BYTES: Final = 262_144
 """Bytes of frames that may wait for one reader before it counts as lagging; a single larger frame still passes."""
@@ -44,38 +42,13 @@ Resume: TypeAlias = Callable[[Position], Position | None]
 """Given where a session is, tells where a returning reader was; `None` where it does not know."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """An event, encoded once for all its readers.
-
-    Attributes:
-        frame: The bytes for a reader of this one session.
-        position: Where a reader is once it has this; `None` for a heartbeat, which moves nobody.
-        id_bytes: How many bytes of the frame, at its beginning, are its `id` field.
-    """
-
-    frame: bytes
-    position: Position | None = None
-    id_bytes: int = 0
-
-    @classmethod
-    def numbered(cls, position: Position, event: bytes) -> "Message":
-        """Return an event with its position as id."""
-        id_field = sse.encode_id_field(str(position))
-        return cls(id_field + event, position, len(id_field))
-
-    @property
-    def unnumbered(self) -> bytes:
-        """The frame without its `id` field, for a stream with ids of its own."""
-        return self.frame[self.id_bytes :]
-
-
 class Channel:
     """One session, as the readers in this process see it."""
 
-    def __init__(self, session_id: str, backend: Backend, retry_ms: int) -> None:
+    def __init__(self, session_id: str, hub: "Hub", backend: Backend, retry_ms: int) -> None:
         """Start without knowing the session; `open` looks it up."""
         self.session_id = session_id
+        self._hub = hub
         self.record: Record | None = None
         self.position = self._new_absence()
         self.members: dict[Member, None] = {}
@@ -84,6 +57,7 @@ class Channel:
         self._retry_ms = retry_ms
         self._tail: deque[Message] = deque()
         self._tail_bytes = 0
+        self._unsent: list[Message] = []
         self._snapshot: Message | None = None
         self._notices = 0
         self._opening: asyncio.Task[None] | None = None
@@ -143,8 +117,28 @@ class Channel:
         for entry in entries[-missing:]:
             message = self._step(entry)
             self._keep(message)
+            self._publish(message)
+
+    def _publish(self, message: Message) -> None:
+        if self.members:
+            if not self._unsent:
+                self._hub.flush_soon(self)
+            self._unsent.append(message)
+
+    def flush(self) -> None:
+        """Hand what was published since the last flush to every reader, as one burst."""
+        if self._unsent:
+            burst, self._unsent = Burst(self._unsent), []
             for member in self.members:
-                member.subscription.offer(member, message)
+                member.subscription.offer(member, burst)
+            if self.is_completed:
+                for member in self.members:
+                    member.subscription.wake()
+
+    def seat(self, member: "Member") -> None:
+        """Take on a reader that has all there is: what is still to be flushed it must not get again."""
+        self.flush()
+        self.members[member] = None
 
     def _keep(self, message: Message) -> None:
         self._tail.append(message)
@@ -161,25 +155,33 @@ class Channel:
         self._tail.clear()
         self._tail_bytes = 0
         if self.members:
-            snapshot = self.snapshot()
-            for member in self.members:
-                member.subscription.offer(member, snapshot)
+            self._publish(self.snapshot())
 
     def snapshot(self) -> Message:
         """Return the session as it is, as an event."""
         if self._snapshot is None:
             body = self.record.body if self.record else wire.encode_absent(self.session_id)
-            self._snapshot = Message.numbered(
-                self.position, sse.encode_event("snapshot", body, retry_ms=self._retry_ms)
-            )
+            self._snapshot = Message.of(self.position, sse.encode_event("snapshot", body, retry_ms=self._retry_ms))
         return self._snapshot
 
     def _step(self, entry: Entry) -> Message:
-        return Message.numbered(Position(self.position.epoch, entry.n), sse.encode_event("step", entry.data))
+        return Message.of(Position(self.position.epoch, entry.n), sse.encode_event("step", entry.data))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session is known."""
+        return self._opening is not None and self._opening.done() and self._opening.exception() is None
 
     def has_passed(self, position: Position) -> bool:
         """Whether the position lies in this life of the session, and not ahead of what is known."""
         return position.epoch == self.position.epoch and position.n <= self.position.n
+
+    def missed(self, resume: Resume | None) -> list[Message] | None:
+        """Return what a reader gets first, as far as it is at hand; `None` if the store has to be asked."""
+        if resume is None:
+            return [self.snapshot()]
+        position = resume(self.position)
+        return None if position is None else self.since(position)
 
     def since(self, position: Position) -> list[Message] | None:
         """Return what came after the position, as far as it is at hand; `None` if it is not."""
@@ -209,26 +211,50 @@ class Member:
     channel: Channel
 
 
-Delivery: TypeAlias = tuple[Member | None, Message]
-"""A message for a reader, and the seat that it came through (`None` for a heartbeat)."""
+Delivery: TypeAlias = tuple[Member | None, Burst]
+"""Something for a reader, and the seat that it came through (`None` for a heartbeat)."""
+
+Outlet: TypeAlias = Callable[[bytes], bool]
+"""Writes a chunk to a reader at once, if it can; returns whether it did."""
 
 
 class Subscription:
     """One reader of one session or several: what waits for it, bounded.
 
     Reading is `receive` in a loop until it returns `None`; `close` may be called at any time, from either side.
+    Nothing waits for a reader that keeps up, if it has an outlet: it is written to on the spot, and `receive` goes on
+    waiting.
     """
+
+    __slots__ = (
+        "_backlog",
+        "_hub",
+        "_idle_outlet",
+        "_is_awake",
+        "_is_closed",
+        "_lagging",
+        "_members",
+        "_queue",
+        "_queued_bytes",
+        "_session_ids",
+        "_waiter",
+        "outlet",
+    )
 
     def __init__(self, hub: "Hub", session_ids: Sequence[str]) -> None:
         """Wait for nothing yet; `Hub.join` takes a seat at each session."""
+        self.outlet: Outlet | None = None
         self._hub = hub
-        self._session_ids = tuple(session_ids)
+        self._session_ids = session_ids
         self._members: dict[str, Member] = {}
         self._backlog: list[Delivery] = []
-        self._queue: asyncio.Queue[Delivery | None] = asyncio.Queue(MAX_QUEUED_MESSAGES)
+        self._queue: list[Delivery] = []
         self._queued_bytes = 0
         self._lagging: dict[Member, None] = {}
+        self._is_awake = False
         self._is_closed = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._idle_outlet: Outlet | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -251,72 +277,71 @@ class Subscription:
 
     @property
     def _has_waiting(self) -> bool:
-        return bool(self._backlog or self._lagging or not self._queue.empty())
+        return bool(self._backlog or self._lagging or self._queue)
 
     async def receive(self) -> list[Delivery] | None:
-        """Wait until there is something, and return all of it in order; `None` once the subscription is closed."""
-        if self._is_closed:
-            return None
-        queued: list[Delivery] = []
-        if not (self._backlog or self._lagging):
-            first = await self._queue.get()
-            queued += [first] if first is not None else []
-        return None if self.is_closed else self._take(queued)
+        """Wait until there is something, and return all of it in order; `None` once the subscription is closed.
 
-    def _take(self, queued: list[Delivery]) -> list[Delivery]:
-        queued += self._emptied_queue()
-        caught_up: list[Delivery] = [(member, member.channel.snapshot()) for member in self._lagging]
+        The list is empty where there is nothing to send, but `is_finished` may have changed.
+        """
+        if not (self._is_awake or self._is_closed):
+            self._waiter = asyncio.get_running_loop().create_future()
+            self._idle_outlet = self.outlet
+            try:
+                await self._waiter
+            finally:
+                self._waiter = self._idle_outlet = None
+        return None if self._is_closed else self._taken()
+
+    def _taken(self) -> list[Delivery]:
+        caught_up: list[Delivery] = [(member, Burst([member.channel.snapshot()])) for member in self._lagging]
+        taken = self._backlog + caught_up + self._queue
         self._lagging.clear()
-        backlog, self._backlog = self._backlog, []
-        return backlog + caught_up + queued
-
-    def _emptied_queue(self) -> list[Delivery]:
-        taken: list[Delivery] = []
-        while not self._queue.empty():
-            delivery = self._queue.get_nowait()
-            if delivery is not None:
-                taken.append(delivery)
-        self._queued_bytes = 0
+        self._backlog, self._queue, self._queued_bytes = [], [], 0
+        self._is_awake = False
         return taken
 
-    def offer(self, member: Member, message: Message) -> None:
-        """Queue a message, or note that the reader has fallen behind."""
+    def offer(self, member: Member, burst: Burst) -> None:
+        """Hand over what was published: at once to a reader that waits for it, else by its queue, if there is room."""
+        if self._idle_outlet is not None and self._idle_outlet(burst.chunk):
+            return
         if member in self._lagging:
             return
-        if self._has_room_for(message):
-            self._queue.put_nowait((member, message))
-            self._queued_bytes += len(message.frame)
-        else:
+        if self._queue and self._queued_bytes + len(burst.data) > MAX_QUEUED_BYTES:
             self._fall_behind(member)
-
-    def _has_room_for(self, message: Message) -> bool:
-        if self._queued_bytes and self._queued_bytes + len(message.frame) > MAX_QUEUED_BYTES:
-            return False
-        return not self._queue.full()
+        else:
+            self._queue.append((member, burst))
+            self._queued_bytes += len(burst.data)
+        self.wake()
 
     def _fall_behind(self, member: Member) -> None:
-        dropped = self._emptied_queue()
+        dropped, self._queue, self._queued_bytes = self._queue, [], 0
         self._lagging.update(dict.fromkeys(seat for seat, _ in dropped if seat is not None))
         self._lagging[member] = None
-        self._queue.put_nowait(None)
         self._hub.resyncs += 1
-        logger.debug("a reader fell behind by %d messages and gets a snapshot", len(dropped) + 1)
+        logger.debug("a reader fell behind by %d bursts and gets a snapshot", len(dropped) + 1)
 
-    def beat(self, message: Message) -> None:
-        """Queue a heartbeat, unless something is waiting: that says as much."""
-        if not self._has_waiting:
-            self._queue.put_nowait((None, message))
+    def beat(self, burst: Burst) -> None:
+        """Show a sign of life, unless something is waiting: that says as much."""
+        if self._has_waiting or (self._idle_outlet is not None and self._idle_outlet(burst.chunk)):
+            return
+        self._queue.append((None, burst))
+        self.wake()
 
     def attach(self, member: Member, missed: Sequence[Message]) -> None:
         """Take a seat, with what was missed as the first to be received."""
+        member.channel.seat(member)
         self._members[member.channel.session_id] = member
-        member.channel.members[member] = None
-        self._backlog += [(member, message) for message in missed]
-        self._wake()
+        if missed:
+            self._backlog.append((member, Burst(missed)))
+        self.wake()
 
-    def _wake(self) -> None:
-        if self._queue.empty():
-            self._queue.put_nowait(None)
+    def wake(self) -> None:
+        """Let `receive` return, and let nothing overtake what it returns."""
+        self._is_awake = True
+        self._idle_outlet = None
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def close(self) -> None:
         """Give up every seat; a waiting `receive` returns `None`. Closing twice is no error."""
@@ -329,8 +354,8 @@ class Subscription:
         self._members.clear()
         self._backlog.clear()
         self._lagging.clear()
-        self._emptied_queue()
-        self._wake()
+        self._queue.clear()
+        self.wake()
 
 
 class Hub:
@@ -346,11 +371,33 @@ class Hub:
         self._backend = backend
         self._retry_ms = retry_ms
         self._channels: dict[str, Channel] = {}
+        self._to_flush: list[Channel] = []
 
     @property
     def channel_count(self) -> int:
         """How many sessions have readers here."""
         return len(self._channels)
+
+    def flush_soon(self, channel: Channel) -> None:
+        """Flush the channel at the end of this turn of the event loop, together with all others."""
+        if not self._to_flush:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._to_flush.append(channel)
+
+    def _flush(self) -> None:
+        channels, self._to_flush = self._to_flush, []
+        for channel in channels:
+            channel.flush()
+
+    def join_nowait(self, subscription: Subscription, session_id: str, resume: Resume | None = None) -> bool:
+        """Seat a reader without asking the store, and return whether that was possible; see `join`."""
+        channel = self._channels.get(session_id)
+        missed = channel.missed(resume) if channel is not None and channel.is_open else None
+        if channel is None or missed is None:
+            return False
+        channel.users += 1
+        subscription.attach(Member(subscription, channel), missed)
+        return True
 
     async def join(self, subscription: Subscription, session_id: str, resume: Resume | None = None) -> None:
         """Seat a reader at a session: first what it missed or a snapshot, then every change, in order.
@@ -366,18 +413,18 @@ class Hub:
         channel = self._acquire(session_id)
         try:
             await channel.open()
-            missed = await self._missed(channel, resume)
+            missed = channel.missed(resume)
+            if missed is None and resume is not None:
+                missed = await self._looked_up(channel, resume)
         except BaseException:
             self.release(channel)
             raise
         if subscription.is_closed:
             self.release(channel)
         else:
-            subscription.attach(Member(subscription, channel), missed)
+            subscription.attach(Member(subscription, channel), missed or [])
 
-    async def _missed(self, channel: Channel, resume: Resume | None) -> list[Message]:
-        if resume is None:
-            return [channel.snapshot()]
+    async def _looked_up(self, channel: Channel, resume: Resume) -> list[Message]:
         position = resume(channel.position)
         if position is None or not channel.has_passed(position):
             # The id is news to this process: the store may know more.
@@ -394,7 +441,7 @@ class Hub:
     def _acquire(self, session_id: str) -> Channel:
         channel = self._channels.get(session_id)
         if channel is None:
-            channel = self._channels[session_id] = Channel(session_id, self._backend, self._retry_ms)
+            channel = self._channels[session_id] = Channel(session_id, self, self._backend, self._retry_ms)
         channel.users += 1
         return channel
 

@@ -2,11 +2,12 @@
 
 A stream is a race with named runners:
 
-* the *writer* (the request's own task) sends what the subscription has;
-* the *watcher* waits for the client to go, and closes the subscription;
-* the *joiner* takes the seats at the sessions, again and again while the store is away;
+* the *writer* (the request's own task) sends what the subscription has; under our own server a reader that keeps up is
+  written to by the publisher itself, and the writer sleeps;
+* the *watcher* waits for the client to go, and closes the subscription; under our own server the connection tells;
+* the *joiner* takes the seats at the sessions that the store has to be asked for, again and again while it is away;
 * the shared heartbeat queues a sign of life, and cuts the stream off when a send has not come to an end within the
-  send timeout;
+  send timeout; under our own server the kernel drops the connection of a client that takes nothing (see ``cli``);
 * `Streams.drain` dismisses the stream when the server goes down.
 
 Whoever ends it, ends it by closing the subscription; only a writer that is stuck in a send has to be cut off.
@@ -15,10 +16,10 @@ Whoever ends it, ends it by closing the subscription; only a writer that is stuc
 import asyncio
 import logging
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
@@ -30,7 +31,7 @@ from progress_sse.cursor import StreamCursor, end_id
 from progress_sse.errors import StoreUnavailableError
 from progress_sse.heartbeat import COMMENT, Heartbeat
 from progress_sse.hub import Delivery, Hub, Resume, Subscription
-from progress_sse.transport import connection_of
+from progress_sse.transport import Connection, connection_of
 
 logger = logging.getLogger(__name__)
 
@@ -127,15 +128,15 @@ class EventStream(EventSourceResponse):
 
     def __init__(self, streams: Streams, request: StreamRequest) -> None:
         """Prepare to stream; nothing is taken or counted until the response is sent."""
-        self._subscription = Subscription(streams.hub, tuple(request.resumes))
         super().__init__(iter(()), headers=HEADERS)
         del self.headers["connection"]  # The server's business: it knows whether it keeps the connection.
+        self._subscription = Subscription(streams.hub, tuple(request.resumes))
         self._streams = streams
         self._request = request
         self._cursor = StreamCursor() if request.is_combined else None
+        self._connection: Connection | None = None
         self._farewell = b""
         self._sending_since: float | None = None
-        self._unsent_bytes = 0
         self._deadline = asyncio.timeout(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,27 +144,53 @@ class EventStream(EventSourceResponse):
         if scope["method"] == "HEAD":
             await super().__call__(scope, receive, send)
             return
-        self._connection = connection_of(scope)
-        with self._streams.admitted(self):
-            watcher = asyncio.create_task(self._watch(receive))
-            joiner = asyncio.create_task(self._join())
+        with self._streams.admitted(self), self._watched(connection_of(scope), receive), self._joined():
             try:
                 async with self._deadline:
                     await self._write(send)
             except OSError as error:  # Cut off, or a server that says in this way that the client has gone.
                 logger.debug("a stream ended: %r", error)
             finally:
-                watcher.cancel()
-                joiner.cancel()
                 self._subscription.close()
+
+    @contextmanager
+    def _watched(self, connection: Connection | None, receive: Receive) -> Iterator[None]:
+        """Close the subscription when the client goes."""
+        if connection is None:
+            with _running(self._watch(receive)):
+                yield
+            return
+        self._connection = connection
+        connection.when_lost(self._subscription.close)
+        if self._cursor is None:
+            self._subscription.outlet = connection.write_chunk
+        try:
+            yield
+        finally:
+            connection.when_lost(None)
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         self._subscription.close()
 
-    async def _join(self) -> None:
-        for session_id, resume in self._request.resumes.items():
+    @contextmanager
+    def _joined(self) -> Iterator[None]:
+        """Take the seats: now, where the sessions are at hand, else as soon as the store answers."""
+        join_nowait, subscription = self._streams.hub.join_nowait, self._subscription
+        rest = {
+            session_id: resume
+            for session_id, resume in self._request.resumes.items()
+            if not join_nowait(subscription, session_id, resume)
+        }
+        if not rest:
+            yield
+            return
+        with _running(self._join(rest)):
+            yield
+
+    async def _join(self, resumes: Mapping[str, Resume | None]) -> None:
+        for session_id, resume in resumes.items():
             delay_s, longest_s = JOIN_DELAY_S
             while not await self._is_joined(session_id, resume):
                 await self._streams.clock.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311  # spreads load
@@ -197,27 +224,30 @@ class EventStream(EventSourceResponse):
 
     def _greeting(self) -> bytes:
         retry = sse.encode_retry_field(self._streams.retry_ms) + b"\n"
-        return retry + self._streams.heartbeat.event().frame if self._request.heartbeat_events else retry
+        return retry + self._streams.heartbeat.event().data if self._request.heartbeat_events else retry
 
     def _chunks(self, deliveries: Sequence[Delivery]) -> Iterator[bytes]:
-        frames: list[bytes] = []
+        parts: list[bytes] = []
         size = 0
         for delivery in deliveries:
-            frame = self._frame(delivery)
-            if size + len(frame) > MAX_CHUNK_BYTES and frames:
-                yield b"".join(frames)
-                frames, size = [], 0
-            frames.append(frame)
-            size += len(frame)
-        if frames:
-            yield b"".join(frames)
+            data = self._data(delivery)
+            if size + len(data) > MAX_CHUNK_BYTES and parts:
+                yield b"".join(parts)
+                parts, size = [], 0
+            parts.append(data)
+            size += len(data)
+        if parts:
+            yield b"".join(parts)
 
-    def _frame(self, delivery: Delivery) -> bytes:
-        member, message = delivery
-        if self._cursor is None or member is None or message.position is None:
-            return message.frame
-        event_id = self._cursor.advance(member.channel.session_id, message.position)
-        return sse.encode_id_field(event_id) + message.unnumbered
+    def _data(self, delivery: Delivery) -> bytes:
+        member, burst = delivery
+        if self._cursor is None or member is None:
+            return burst.data
+        session_id = member.channel.session_id
+        return b"".join(
+            sse.encode_id_field(self._cursor.advance(session_id, message.position)) + message.unnumbered
+            for message in burst.messages
+        )
 
     def _end(self) -> bytes:
         positions = self._subscription.positions
@@ -226,28 +256,35 @@ class EventStream(EventSourceResponse):
 
     def beat(self) -> None:
         """Show a sign of life; give up on a client that has not taken anything for too long."""
-        if self._is_stalled():
+        if self._is_stuck():
             self._cut_off()
         elif self._request.heartbeat_events:
             self._subscription.beat(self._streams.heartbeat.event())
         else:
             self._subscription.beat(COMMENT)
 
-    def _is_stalled(self) -> bool:
-        if self._sending_since is None:
+    def _is_stuck(self) -> bool:
+        """Whether a send has not come to an end in time; under our own server, the kernel tells slow from stuck."""
+        since = self._sending_since
+        if since is None or self._connection is not None:
             return False
-        now, unsent_bytes = self._streams.clock.monotonic(), self._connection.unsent_bytes()
-        if unsent_bytes < self._unsent_bytes:
-            self._sending_since = now  # Slow, but it takes what it is given.
-        self._unsent_bytes = unsent_bytes
-        return now - self._sending_since > self._streams.send_timeout_s
+        return self._streams.clock.monotonic() - since > self._streams.send_timeout_s
 
     def _cut_off(self) -> None:
         logger.info("a stream is cut off: its client took nothing for %g s", self._streams.send_timeout_s)
-        self._connection.abort()
         self._deadline.reschedule(asyncio.get_running_loop().time())
 
     def dismiss(self, retry_ms: int) -> None:
         """End the stream; the client is to come back after `retry_ms`."""
         self._farewell = sse.encode_retry_field(retry_ms) + b"\n"
         self._subscription.close()
+
+
+@contextmanager
+def _running(runner: Coroutine[Any, Any, None]) -> Iterator[None]:
+    """Let `runner` run beside the block, at the longest until the block ends."""
+    task = asyncio.create_task(runner)
+    try:
+        yield
+    finally:
+        task.cancel()

@@ -1,32 +1,27 @@
-"""The one way past public ASGI: what our own server class tells the application about a connection.
+"""The one way past public ASGI: what our own server class offers the application for a connection.
 
 Under any other server, or behind a middleware that hides it, the application finds nothing here and does without.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from starlette.types import Scope
 
 _EXTENSION: Final = "progress_sse.connection"
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """What public ASGI does not offer.
+class Connection(Protocol):
+    """A connection with a response under way, and what public ASGI does not offer for it."""
 
-    Attributes:
-        abort: Drops the connection at once, unsent bytes and all. Ending the response instead makes a server wait until
-            the client has taken the rest, which a stalled one never does.
-        unsent_bytes: Returns how many bytes the server holds because the client has not taken them yet.
-    """
+    def write_chunk(self, chunk: bytes) -> bool:
+        """Write a chunk of the response's body at once; return whether the connection was ready for it.
 
-    abort: Callable[[], None]
-    unsent_bytes: Callable[[], int]
+        Only while no `send` is under way. Many connections can be given the same bytes.
+        """
 
-
-_UNKNOWN: Final = Connection(abort=lambda: None, unsent_bytes=lambda: 0)
+    def when_lost(self, callback: Callable[[], None] | None) -> None:
+        """Call `callback`, instead of another one set before, when the connection is lost."""
 
 
 def extensions(connection: Connection) -> dict[str, Any]:
@@ -34,7 +29,7 @@ def extensions(connection: Connection) -> dict[str, Any]:
     return {_EXTENSION: connection}
 
 
-def connection_of(scope: Scope) -> Connection:
-    """Return the connection that a request came by; where the server does not show it, one that does nothing."""
-    connection: Connection = scope.get("extensions", {}).get(_EXTENSION, _UNKNOWN)
+def connection_of(scope: Scope) -> Connection | None:
+    """Return the connection that a request came by; `None` where the server does not show it."""
+    connection: Connection | None = scope.get("extensions", {}).get(_EXTENSION)
     return connection

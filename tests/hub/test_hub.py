@@ -10,8 +10,9 @@ import pytest
 
 from progress_sse import hub as hub_module
 from progress_sse.backends.memory import MemoryBackend
+from progress_sse.burst import Burst, Message
 from progress_sse.errors import StoreUnavailableError
-from progress_sse.hub import Hub, Message, Resume, Subscription
+from progress_sse.hub import Hub, Resume, Subscription
 from progress_sse.model import Position
 from progress_sse.record import Entry, Listener, Notice, Record, StorageLimits
 from progress_sse.store import ProgressStore
@@ -72,15 +73,17 @@ class Reader:
         async with asyncio.timeout(DEADLINE_S):
             received = await self.subscription.receive()
         assert received is not None
-        self.seen += [message for _, message in received]
-        return [label(message) for _, message in received]
+        messages = [message for _, burst in received for message in burst.messages]
+        self.seen += messages
+        heartbeats = ["heartbeat" for _, burst in received if not burst.messages]
+        return [label(message) for message in messages] + heartbeats
 
 
 def label(message: Message) -> str:
     """`snapshot@0`, `step@3`: the event's name and its number."""
     match = re.search(rb"^event: (.*)$", message.frame, re.MULTILINE)
-    name = match[1].decode() if match else "comment"
-    return name if message.position is None else f"{name}@{message.position.n}"
+    assert match is not None
+    return f"{match[1].decode()}@{message.position.n}"
 
 
 def data_of(message: Message) -> Any:
@@ -406,13 +409,13 @@ async def test_a_gap_in_what_is_heard_is_bridged_by_a_snapshot(
 
 async def test_a_heartbeat_is_left_out_while_something_waits(store: ProgressStore, hub: Hub) -> None:
     """What waits says as much, and a reader that takes nothing must not fill up with heartbeats."""
-    beat = Message(b": \n\n")
+    beat = Burst((), b": \n\n")
     reader = Reader(hub, "a")
     await reader.join("a")
     await reader.read()
     reader.subscription.beat(beat)
     reader.subscription.beat(beat)
-    assert await reader.read() == ["comment"]
+    assert await reader.read() == ["heartbeat"]
     await store.create_session("a")
     reader.subscription.beat(beat)
     assert await reader.read() == ["snapshot@0"]

@@ -49,6 +49,23 @@ async def test_a_reader_that_takes_nothing_is_cut_off(serve: Serve) -> None:
     assert "Traceback" not in server.log()
 
 
+@pytest.mark.parametrize(("count", "heartbeat_s"), [(1, 0.2), (3, 60), (7, 60)])
+async def test_a_reader_that_takes_nothing_is_cut_off_however_little_waits(
+    serve: Serve, count: int, heartbeat_s: float
+) -> None:
+    """A few KB fit into buffers between here and there, and heartbeats into any; nobody takes them all the same."""
+    server = serve(send_timeout_s=1, heartbeat_s=heartbeat_s)
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        descriptors = server.descriptors()
+        stalled = await RawStream.open(server.port, EVENTS, rcvbuf=SMALL_WINDOW)
+        await stalled.next_event()
+        stalled.pause()
+        await publish_large(worker, count)
+        await eventually(lambda: server.descriptors() <= descriptors, 1 + 30)
+        await stalled.abort()
+
+
 async def test_a_reader_that_is_slow_but_steady_is_not_cut_off(serve: Serve) -> None:
     """Only one that takes nothing at all is; a slow one gets snapshots, and ends in the true state."""
     server = serve(heartbeat_s=0.2, send_timeout_s=2)
