@@ -32,7 +32,7 @@ from progress_sse.errors import (
 from progress_sse.machine import Complete, Report, StepCommand
 from progress_sse.model import MAX_SAFE_INTEGER, StepDefinition
 from progress_sse.store import IdempotencyKey, ProgressStore
-from progress_sse.text import Text
+from progress_sse.text import Text, first_fault
 from progress_sse.workflows import Milliseconds, StepSpec, Workflows, define_steps
 
 MAX_KEY_CHARS: Final = 255
@@ -194,9 +194,7 @@ def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
     try:
         return model.model_validate(value, context=limits.context)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InvalidRequestError(f"{field or 'body'}: {first['msg']}.") from None
+        raise InvalidRequestError(first_fault(error)) from None
 
 
 def _check_media_type(request: Request) -> None:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from progress_sse.errors import ConfigurationError
+from progress_sse.text import first_fault
 
 ENV_PREFIX = "PROGRESS_SSE_"
 MAX_DURATION = 1_000_000
@@ -90,9 +91,7 @@ def load_settings(**given: Any) -> Settings:
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
-        raise ConfigurationError(f"{name.removeprefix(ENV_PREFIX.lower())}: {first['msg']}.") from None
+        raise ConfigurationError(first_fault(error).removeprefix(ENV_PREFIX.lower())) from None
     _check(settings)
     return settings
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 
 from progress_sse.model import is_text
 
@@ -18,3 +18,10 @@ def _check(text: str, info: ValidationInfo) -> str:
 
 Text = Annotated[str, Field(strict=True), AfterValidator(_check)]
 """A string without NUL and lone surrogates, of at most the `max_text_chars` that the validation context brings."""
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the first of the faults that were found as ``field: sentence``, without what was found there."""
+    fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in fault["loc"])
+    return f"{field or 'body'}: {fault['msg'].removeprefix('Value error, ')}."

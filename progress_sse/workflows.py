@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from progress_sse.errors import ConfigurationError, InvalidRequestError, UnknownWorkflowError
 from progress_sse.model import DEFAULT_ESTIMATED_MS, DEFAULT_TIMEOUT_MS, MAX_SAFE_INTEGER, StepDefinition
-from progress_sse.text import Text
+from progress_sse.text import Text, first_fault
 
 DEFAULT: Final = "default"
 """The workflow of sessions that name none."""
@@ -114,6 +114,5 @@ def _parse(path: Path) -> Any:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors(include_input=False, include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return first_fault(error)
     return str(error)
