@@ -10,10 +10,12 @@ from starlette.types import ASGIApp
 
 from progress_sse import Settings, create_app
 
+ORIGIN = "https://app.example"
+
 
 def create() -> ASGIApp:
     """The application, on a store in memory, inside a middleware that compresses what it can."""
-    return GZipMiddleware(create_app(Settings(store="memory://")), minimum_size=1)
+    return GZipMiddleware(create_app(Settings(store="memory://", allow_origins=(ORIGIN,))), minimum_size=1)
 
 
 def create_behind_dispatch() -> ASGIApp:

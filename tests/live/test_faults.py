@@ -349,7 +349,7 @@ async def test_a_second_signal_ends_it_at_once(serve: Serve, number: signal.Sign
         loop = asyncio.get_running_loop()
         again = loop.time()
         server.signal(number)
-        await asyncio.to_thread(server.wait, 5)
+        assert await asyncio.to_thread(server.wait, 5) == -number
         assert loop.time() - again <= 1
         await slow.aclose()
     assert "Traceback" not in server.log()

@@ -25,7 +25,8 @@ from tests.harness.serving import Server, Worker, publish, session_path
 from tests.live.browsing import BrowserStream, Playback, as_fired
 
 ROOT = Path(__file__).parents[2]
-ORIGIN = "https://app.example"
+from tests.live.embedded import ORIGIN
+
 HEARTBEAT_S = 0.5
 
 
@@ -81,8 +82,7 @@ async def test_headers_come_at_once(
             assert stream.head.get("x-accel-buffering") == "no"
             assert stream.head.get("content-encoding") is None
             assert stream.head.get("content-length") is None
-            if fixture == "server":
-                assert stream.head.get("access-control-allow-origin") == (ORIGIN if origin else None)
+            assert stream.head.get("access-control-allow-origin") == (ORIGIN if origin else None)
             assert stream.first_body_t is not None
             assert stream.first_body_t - stream.opened_t <= 0.3
             await stream.wait_until(lambda s: bool(s.retries))
@@ -598,6 +598,13 @@ async def test_an_old_client_gets_its_stream(server: Server, sid: str) -> None:
     async with await RawStream.open(server.port, "", request=request) as stream:
         assert (await stream.next_event()).event == "snapshot"
         assert stream.head.get("transfer-encoding") is None
+        async with Worker.at(server) as worker:
+            await worker.create(sid, total_steps=1)
+            await worker.start(sid, 1)
+            await worker.complete(sid, 1)
+        assert await stream.closed() == "end"
+        assert [block.event for block in stream.events[-2:]] == ["step", "end"]
+        assert stream.pending == b""
     async with await Connection.open(server.port) as connection:
         response = await connection.exchange(request_bytes("GET", session_path(sid), version="HTTP/1.0"))
         assert response.status == 200
