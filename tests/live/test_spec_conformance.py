@@ -23,9 +23,9 @@ from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream
 from tests.harness.serving import Server, Worker, publish, session_path
 from tests.live.browsing import BrowserStream, Playback, as_fired
+from tests.live.embedded import ORIGIN
 
 ROOT = Path(__file__).parents[2]
-from tests.live.embedded import ORIGIN
 
 HEARTBEAT_S = 0.5
 
