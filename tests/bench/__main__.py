@@ -25,7 +25,6 @@ from tests.bench.workloads import WORKLOADS, Workload, fitted, readers_of
 
 FOLDER = ROOT / "build" / "bench"
 RESERVED_DESCRIPTORS = 200
-QUICK_ROUNDS = 2
 ROUNDS = 3
 MEASUREMENT_S = 300
 NAMES = list(dict.fromkeys(peer.name for workload in WORKLOADS for peer in workload.peers))
@@ -42,6 +41,7 @@ class Run:
         self._max_readers = raise_descriptor_limit() - RESERVED_DESCRIPTORS
         self._tasks = [(each, task) for each in workloads if (task := each.quick if is_quick else each.full)]
         self._peers = set(peers)
+        self._rounds = 0
 
     def install(self) -> None:
         """Get the peers, and note which are missing."""
@@ -51,8 +51,9 @@ class Run:
             except MissingError as error:
                 self.results.missing[peer.name] = str(error)
 
-    def measure(self, rounds: int) -> None:
+    def measure(self, rounds: int = ROUNDS) -> None:
         """Measure everything, once a round."""
+        self._rounds = rounds
         for number in range(1, rounds + 1):
             for workload, task in self._tasks:
                 for peer in self._chosen(workload):
@@ -60,14 +61,14 @@ class Run:
                         click.echo(f"round {number} of {rounds}: {workload.name}, {peer.name}", err=True)
                         self._measure_one(workload, task, peer)
 
-    def preface(self, rounds: int) -> list[str]:
+    def preface(self) -> list[str]:
         """What a reader must know of the run."""
         kind = "The quick form: read no small difference into it. " if self._is_quick else ""
         lines = [
             f"{machine()}, Python {sys.version.split()[0]}. progress_sse {version('progress_sse')}, sse-starlette "
             f"{version('sse-starlette')}, uvicorn {version('uvicorn')}, uvloop {version('uvloop')}.",
-            f"{kind}Medians of {rounds} interleaved rounds; of what was lost, the worst round. The server has core "
-            f"{self._server_core}, the load generator core {self._load_core}. CPU is what the server's process used in "
+            f"{kind}Medians of {self._rounds} interleaved rounds; of what was lost, the worst round. The server has "
+            f"core {self._server_core}, the load generator core {self._load_core}. CPU is what the server's process used in "
             "all, for the publishing requests too, over the deliveries. Best Python: the better of the two "
             "sse-starlette servers. The floor is no server, but the least that Python can do.",
         ]
@@ -80,10 +81,10 @@ class Run:
             )
         return lines
 
-    def write(self, rounds: int) -> str:
+    def write(self) -> str:
         """Write the tables and the plot, and return the tables."""
         workloads = [workload for workload, _ in self._tasks]
-        tables = markdown(workloads, self.results, self.preface(rounds))
+        tables = markdown(workloads, self.results, self.preface())
         (FOLDER / "bench.md").write_text(tables)
         (FOLDER / "bench.svg").write_text(svg(workloads, self.results))
         return tables
@@ -118,11 +119,10 @@ def main(*, quick: bool, names: tuple[str, ...], peers: tuple[str, ...]) -> None
     """Measure this project's server beside its peers, and write build/bench/bench.md and bench.svg."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    rounds = QUICK_ROUNDS if quick else ROUNDS
     run = Run([each for each in WORKLOADS if not names or each.name in names], peers, is_quick=quick)
     run.install()
-    run.measure(rounds)
-    click.echo(run.write(rounds))
+    run.measure()
+    click.echo(run.write())
     click.echo(f"{time.monotonic() - started:.0f} s; {os.path.relpath(FOLDER)}/bench.md and bench.svg", err=True)
 
 
