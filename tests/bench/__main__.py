@@ -67,8 +67,8 @@ class Run:
         lines = [
             f"{machine()}, Python {sys.version.split()[0]}. progress_sse {version('progress_sse')}, sse-starlette "
             f"{version('sse-starlette')}, uvicorn {version('uvicorn')}, uvloop {version('uvloop')}.",
-            f"{kind}Medians of {self._rounds} interleaved rounds; of what was lost, the worst round. The server has "
-            f"core {self._server_core}, the load generator core {self._load_core}. CPU is what the server's process used in "
+            f"{kind}Medians of {self._rounds} interleaved rounds; of what was lost, the worst round. Server on core "
+            f"{self._server_core}, load generator on core {self._load_core}. CPU is what the server's process used in "
             "all, for the publishing requests too, over the deliveries. Best Python: the better of the two "
             "sse-starlette servers. The floor is no server, but the least that Python can do.",
         ]
