@@ -70,7 +70,8 @@ class Run:
             f"{kind}Medians of {self._rounds} interleaved rounds; of what was lost, the worst round. Server on core "
             f"{self._server_core}, load generator on core {self._load_core}. CPU is what the server's process used in "
             "all, for the publishing requests too, over the deliveries. Best Python: the better of the two "
-            "sse-starlette servers. The floor is no server, but the least that Python can do.",
+            "sse-starlette servers. The floor is no server, but the least that Python can do. A server not busy "
+            "all the time waited for the load generator, and could have done more in a second.",
         ]
         if self._server_core == self._load_core:
             lines.append("**There is only one core: the load generator took time from the server.**")

@@ -128,10 +128,12 @@ class Bench:
         before, started, used_s = sum(each.answers for each in callers), monotonic(), cpu_s(self._pid)
         self._loop.run_for(task.seconds)
         count = sum(each.answers for each in callers) - before
+        took_s, used_s = monotonic() - started, cpu_s(self._pid) - used_s
         not_modified = sum(each.status == 304 for each in callers)
         return {
-            "calls_per_s": count / (monotonic() - started),
-            "cpu_us": (cpu_s(self._pid) - used_s) * 1e6 / max(1, count),
+            "calls_per_s": count / took_s,
+            "cpu_us": used_s * 1e6 / max(1, count),
+            "busy_percent": used_s / took_s * 100,
             "not_modified_percent": not_modified / len(callers) * 100,
         }
 
@@ -276,6 +278,7 @@ class Bench:
             "deliveries": len(latencies),
             "deliveries_per_s": len(latencies) / took_s,
             "cpu_us": used_s * 1e6 / len(latencies),
+            "busy_percent": used_s / took_s * 100,
             "p50_ms": percentile(latencies, 500) / 1e6,
             "p99_ms": percentile(latencies, 990) / 1e6,
             "max_ms": latencies[-1] / 1e6,

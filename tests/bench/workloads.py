@@ -58,9 +58,12 @@ class Workload:
 
 NCHAN = Nchan.name
 _LOST = Column("lost", "lost")
+# A server that was not busy all the time waited for the load, and could have done more.
+_BUSY = Column("busy %", "busy_percent")
 _CONNECTIONS = (Column("connects/s", "connects_per_s"), Column("KiB per connection", "pss_kib", 1))
 _DELIVERIES = (
     Column("deliveries/s", "deliveries_per_s"),
+    _BUSY,
     Column("p50 ms", "p50_ms", 1),
     Column("p99 ms", "p99_ms", 1),
     Column("max ms", "max_ms", 1),
@@ -101,7 +104,7 @@ def _fan_out(readers: int, seconds: float, quick_s: float | None, open_loop_s: f
 
 
 def _calls(name: str, kind: str, title: str, peers: tuple[Peer, ...], *columns: Column) -> Workload:
-    shown = (Column("requests/s", "calls_per_s"), Column("CPU µs per request", "cpu_us", 1), *columns)
+    shown = (Column("requests/s", "calls_per_s"), _BUSY, Column("CPU µs per request", "cpu_us", 1), *columns)
     return Workload(
         name,
         peers,
