@@ -64,8 +64,8 @@ class Channel:
 
     @property
     def is_completed(self) -> bool:
-        """Whether the session is completed, as far as is known."""
-        return self.record is not None and self.record.status == "completed"
+        """Whether the session is completed, as far as is known, and its readers have been handed all of it."""
+        return not self._unsent and self.record is not None and self.record.status == "completed"
 
     async def open(self) -> None:
         """Listen, then look. Whoever comes while that is under way waits for the same answer."""
@@ -294,6 +294,8 @@ class Subscription:
         return None if self._is_closed else self._taken()
 
     def _taken(self) -> list[Delivery]:
+        for member in self._lagging:
+            member.channel.flush()  # What the snapshot will contain must not come after it.
         caught_up: list[Delivery] = [(member, Burst([member.channel.snapshot()])) for member in self._lagging]
         taken = self._backlog + caught_up + self._queue
         self._lagging.clear()

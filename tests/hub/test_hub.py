@@ -433,3 +433,52 @@ async def test_replacing_a_session_reaches_its_readers_as_a_snapshot(store: Prog
     assert first is not None
     assert second is not None
     assert first.epoch != second.epoch
+
+
+def received_at_once(subscription: Subscription) -> list[str]:
+    """What `receive` returns without waiting, within the turn of the loop that is under way."""
+    receiving = subscription.receive()
+    with pytest.raises(StopIteration) as returned:
+        receiving.send(None)
+    return [label(message) for _, burst in returned.value.value for message in burst.messages]
+
+
+async def test_a_reader_is_not_finished_before_it_has_what_is_still_to_be_flushed(
+    backend: SlowBackend, store: ProgressStore, hub: Hub
+) -> None:
+    """The session is completed from the moment that the channel hears of it; its readers hear later in the turn."""
+    reader = Reader(hub, "a")
+    await store.create_session("a", 1)
+    await store.start_step("a", 1)
+    await reader.join("a")
+    await reader.read()
+    finished_when_heard: list[bool] = []
+    await backend.listen("a", lambda _notice: finished_when_heard.append(reader.subscription.is_finished))
+    await store.complete_step("a", 1)
+    assert await reader.read() == ["step@2"]
+    assert finished_when_heard == [False]
+    assert reader.subscription.is_finished
+
+
+async def test_a_snapshot_for_a_reader_that_fell_behind_is_not_followed_by_what_it_contains(
+    backend: SlowBackend, store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is taken between a change and the end of that turn."""
+    monkeypatch.setattr(hub_module, "MAX_QUEUED_BYTES", 1000)
+    reader = Reader(hub, "a")
+    await reader.join("a")
+    await reader.read()
+    for _ in range(10):
+        await store.start_step("a", 1)
+    assert hub.resyncs == 1
+    taken: list[str] = []
+
+    def take(_notice: Notice) -> None:
+        taken.extend(received_at_once(reader.subscription))
+
+    await backend.listen("a", take)
+    await store.start_step("a", 1)
+    assert taken == ["snapshot@11"]
+    backend.unlisten("a", take)
+    await store.start_step("a", 1)
+    assert await reader.read() == ["step@12"]

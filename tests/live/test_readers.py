@@ -146,12 +146,38 @@ async def is_let_in(port: int) -> bool:
         return [block.event for block in stream.events] == ["snapshot"]
 
 
+def embedded(folder: Path, factory: str) -> Server:
+    """A server that is not ours, with our application inside somebody else's."""
+    uvicorn = ["-m", "uvicorn", "--factory", f"tests.live.embedded:{factory}", "--app-dir", str(ROOT)]
+    command = [sys.executable, *uvicorn, "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"]
+    return Server(folder, command=command)
+
+
+@pytest.mark.parametrize("factory", ["", "create", "create_behind_dispatch"], ids=["ours", "plain", "behind dispatch"])
+async def test_every_reader_gets_everything_then_the_end_whoever_serves(tmp_path: Path, factory: str) -> None:
+    """DG-04, in part: transitions that come all at once reach each reader once, in order, and before the end."""
+    steps = range(1, 65)
+    with embedded(tmp_path, factory) if factory else Server(tmp_path) as server:
+        async with Worker.at(server) as worker:
+            await worker.create("s", total_steps=len(steps))
+            readers = [await RawStream.open(server.port, EVENTS) for _ in range(20)]
+            for reader in readers:
+                await reader.next_event()
+            await asyncio.gather(*(worker.start("s", step) for step in steps))
+            await asyncio.gather(*(worker.complete("s", step) for step in steps))
+            final = await worker.poll("s")
+            for reader in readers:
+                assert await reader.closed() == "end"
+                assert [block.event for block in reader.events] == ["snapshot", *["step"] * 128, "end"]
+                assert [block.position.n for block in reader.events] == [*range(129), 128]
+                assert fold_all(reader.events) == final
+                await reader.aclose()
+
+
 @pytest.mark.parametrize("factory", ["create", "create_behind_dispatch"])
 async def test_streams_end_under_a_plain_uvicorn_too(tmp_path: Path, factory: str) -> None:
     """FT-13, in part: uvicorn waits for streams before it tells the application to go down; the signal tells both."""
-    uvicorn = ["-m", "uvicorn", "--factory", f"tests.live.embedded:{factory}", "--app-dir", str(ROOT)]
-    command = [sys.executable, *uvicorn, "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"]
-    with Server(tmp_path, command=command) as server:
+    with embedded(tmp_path, factory) as server:
         async with await RawStream.open(server.port, EVENTS) as stream:
             await stream.next_event()
             server.signal(signal.SIGTERM)
