@@ -27,7 +27,7 @@ test: check test-web system  ## Run everything that CI checks
 test-full: check test-web system  ## Run everything, the long tests too
 	@$(BIN)/python -m pytest -m "full or not full"
 
-bench: $(VENV)/.dev  ## Measure the server beside its peers in forty minutes, or two with QUICK=1
+bench: $(VENV)/.dev  ## Measure the server beside its peers (QUICK=1: in two minutes)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
 check: $(VENV)/.dev web/node_modules/.ready  ## Look for faults without running anything; never writes
