@@ -113,7 +113,7 @@ def _generate_load(order: Order) -> Figures:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Two minutes instead of forty.")
+@click.option("--quick", is_flag=True, help="Fewer sizes and shorter runs: about two minutes.")
 @click.option("--workload", "names", multiple=True, type=click.Choice([each.name for each in WORKLOADS]))
 @click.option("--peer", "peers", multiple=True, type=click.Choice(NAMES))
 def main(*, quick: bool, names: tuple[str, ...], peers: tuple[str, ...]) -> None:
