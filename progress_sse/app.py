@@ -1,6 +1,6 @@
 """The ASGI application: routes, what stands before them, and its lifespan."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -85,11 +85,21 @@ def _routes() -> list[Route | Mount]:
 
 def _route(path: str, **endpoints: Endpoint) -> Route:
     """Return one route per path, so that a 405 names every method that the path takes."""
+    return Route(path, Methods(endpoints), methods=list(endpoints))
 
-    async def endpoint(request: Request) -> Response:
-        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
 
-    return Route(path, endpoint, methods=list(endpoints))
+class Methods:
+    """The endpoints of one path, by method; GET answers HEAD too."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        """Serve these and no others: the route has seen to that."""
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the endpoint answer; what it raises is answered by the application's exception handlers."""
+        method = scope["method"]
+        response = await self._endpoints["GET" if method == "HEAD" else method](Request(scope, receive))
+        await response(scope, receive, send)
 
 
 def _middleware(settings: Settings) -> list[Middleware]:

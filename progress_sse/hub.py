@@ -129,10 +129,11 @@ class Channel:
         """Hand what was published since the last flush to every reader, as one burst."""
         if self._unsent:
             burst, self._unsent = Burst(self._unsent), []
-            for member in self.members:
+            members = tuple(self.members)  # Whoever is finished with it gives up its seat.
+            for member in members:
                 member.subscription.offer(member, burst)
             if self.is_completed:
-                for member in self.members:
+                for member in members:
                     member.subscription.wake()
 
     def seat(self, member: "Member") -> None:
@@ -212,49 +213,51 @@ class Member:
 
 
 Delivery: TypeAlias = tuple[Member | None, Burst]
-"""Something for a reader, and the seat that it came through (`None` for a heartbeat)."""
-
-Outlet: TypeAlias = Callable[[bytes], bool]
-"""Writes a chunk to a reader at once, if it can; returns whether it did."""
+"""Something for a reader, and the seat that it came through (`None` for what belongs to no session)."""
 
 
 class Subscription:
     """One reader of one session or several: what waits for it, bounded.
 
-    Reading is `receive` in a loop until it returns `None`; `close` may be called at any time, from either side.
-    Nothing waits for a reader that keeps up, if it has an outlet: it is written to on the spot, and `receive` goes on
-    waiting.
+    Whoever reads is woken when something waits, and takes it with `take` when there is room for it. Nothing waits for
+    a reader that keeps up and says so by setting `direct`: it is written to on the spot.
+
+    Attributes:
+        direct: Writes a chunk to the reader at once. Set by the reader when it has taken everything and has room for
+            more; taken back when something has to wait, and by the reader when its room is used up.
     """
 
     __slots__ = (
         "_backlog",
         "_hub",
-        "_idle_outlet",
-        "_is_awake",
         "_is_closed",
         "_lagging",
         "_members",
         "_queue",
         "_queued_bytes",
-        "_session_ids",
-        "_waiter",
-        "outlet",
+        "_session_count",
+        "_wake_reader",
+        "direct",
     )
 
-    def __init__(self, hub: "Hub", session_ids: Sequence[str]) -> None:
-        """Wait for nothing yet; `Hub.join` takes a seat at each session."""
-        self.outlet: Outlet | None = None
+    def __init__(self, hub: "Hub", session_count: int, wake_reader: Callable[[], None]) -> None:
+        """Wait for nothing yet; `Hub.join` takes a seat at each session.
+
+        Args:
+            hub: Where the sessions are.
+            session_count: How many seats will be taken.
+            wake_reader: Called when something waits, or `is_finished` may have changed; may close the subscription.
+        """
+        self.direct: Callable[[bytes], None] | None = None
         self._hub = hub
-        self._session_ids = session_ids
-        self._members: dict[str, Member] = {}
+        self._session_count = session_count
+        self._wake_reader = wake_reader
+        self._members: list[Member] = []
         self._backlog: list[Delivery] = []
         self._queue: list[Delivery] = []
         self._queued_bytes = 0
         self._lagging: dict[Member, None] = {}
-        self._is_awake = False
         self._is_closed = False
-        self._waiter: asyncio.Future[None] | None = None
-        self._idle_outlet: Outlet | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -264,57 +267,56 @@ class Subscription:
     @property
     def positions(self) -> dict[str, Position]:
         """Where each session is that has a seat."""
-        return {session_id: member.channel.position for session_id, member in self._members.items()}
+        return {member.channel.session_id: member.channel.position for member in self._members}
 
     @property
     def is_finished(self) -> bool:
-        """Whether every session is completed and all of it has been received."""
+        """Whether every session is completed and all of it has been taken."""
         return (
-            len(self._members) == len(self._session_ids)
-            and not self._has_waiting
-            and all(member.channel.is_completed for member in self._members.values())
+            len(self._members) == self._session_count
+            and not self.has_waiting
+            and all(member.channel.is_completed for member in self._members)
         )
 
     @property
-    def _has_waiting(self) -> bool:
+    def has_waiting(self) -> bool:
+        """Whether there is something to take."""
         return bool(self._backlog or self._lagging or self._queue)
 
-    async def receive(self) -> list[Delivery] | None:
-        """Wait until there is something, and return all of it in order; `None` once the subscription is closed.
+    def take(self, max_bytes: int) -> list[Delivery]:
+        """Return what waits, in order: no more than `max_bytes` of it, unless a single piece is larger."""
+        if not self._backlog:
+            self._backlog, self._queue, self._queued_bytes = self._caught_up() + self._queue, [], 0
+        count, size = 0, 0
+        for _, burst in self._backlog:
+            size += len(burst.data)
+            if count and size > max_bytes:
+                break
+            count += 1
+        taken, self._backlog = self._backlog[:count], self._backlog[count:]
+        return taken
 
-        The list is empty where there is nothing to send, but `is_finished` may have changed.
-        """
-        if not (self._is_awake or self._is_closed):
-            self._waiter = asyncio.get_running_loop().create_future()
-            self._idle_outlet = self.outlet
-            try:
-                await self._waiter
-            finally:
-                self._waiter = self._idle_outlet = None
-        return None if self._is_closed else self._taken()
-
-    def _taken(self) -> list[Delivery]:
+    def _caught_up(self) -> list[Delivery]:
         for member in self._lagging:
             member.channel.flush()  # What the snapshot will contain must not come after it.
         caught_up: list[Delivery] = [(member, Burst([member.channel.snapshot()])) for member in self._lagging]
-        taken = self._backlog + caught_up + self._queue
         self._lagging.clear()
-        self._backlog, self._queue, self._queued_bytes = [], [], 0
-        self._is_awake = False
-        return taken
+        return caught_up
 
     def offer(self, member: Member, burst: Burst) -> None:
-        """Hand over what was published: at once to a reader that waits for it, else by its queue, if there is room."""
-        if self._idle_outlet is not None and self._idle_outlet(burst.chunk):
-            return
-        if member in self._lagging:
-            return
-        if self._queue and self._queued_bytes + len(burst.data) > MAX_QUEUED_BYTES:
-            self._fall_behind(member)
-        else:
-            self._queue.append((member, burst))
-            self._queued_bytes += len(burst.data)
-        self.wake()
+        """Hand over what was published: at once to a reader that keeps up, else by its queue, if there is room."""
+        if self.direct is not None:
+            self.direct(burst.chunk)
+        elif not self._is_closed and member not in self._lagging:
+            if self._queue and self._queued_bytes + len(burst.data) > MAX_QUEUED_BYTES:
+                self._fall_behind(member)
+            else:
+                self._enqueue(member, burst)
+            self.wake()
+
+    def _enqueue(self, member: Member | None, burst: Burst) -> None:
+        self._queue.append((member, burst))
+        self._queued_bytes += len(burst.data)
 
     def _fall_behind(self, member: Member) -> None:
         dropped, self._queue, self._queued_bytes = self._queue, [], 0
@@ -325,39 +327,40 @@ class Subscription:
 
     def beat(self, burst: Burst) -> None:
         """Show a sign of life, unless something is waiting: that says as much."""
-        if self._has_waiting or (self._idle_outlet is not None and self._idle_outlet(burst.chunk)):
-            return
-        self._queue.append((None, burst))
-        self.wake()
+        if self.direct is not None:
+            self.direct(burst.chunk)
+        elif not (self._is_closed or self.has_waiting):
+            self._enqueue(None, burst)
+            self.wake()
+
+    def greet(self, burst: Burst) -> None:
+        """Let this come first; wakes nobody."""
+        self._backlog.append((None, burst))
 
     def attach(self, member: Member, missed: Sequence[Message]) -> None:
-        """Take a seat, with what was missed as the first to be received."""
+        """Take a seat, with what was missed as the first to be taken."""
         member.channel.seat(member)
-        self._members[member.channel.session_id] = member
+        self._members.append(member)
         if missed:
             self._backlog.append((member, Burst(missed)))
         self.wake()
 
     def wake(self) -> None:
-        """Let `receive` return, and let nothing overtake what it returns."""
-        self._is_awake = True
-        self._idle_outlet = None
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        """Let the reader take what waits, and let nothing overtake it."""
+        self.direct = None
+        self._wake_reader()
 
     def close(self) -> None:
-        """Give up every seat; a waiting `receive` returns `None`. Closing twice is no error."""
-        if self._is_closed:
-            return
+        """Give up every seat, and drop what waits. Closing twice is no error."""
         self._is_closed = True
-        for member in self._members.values():
+        self.direct = None
+        for member in self._members:
             del member.channel.members[member]
             self._hub.release(member.channel)
         self._members.clear()
         self._backlog.clear()
         self._lagging.clear()
         self._queue.clear()
-        self.wake()
 
 
 class Hub:

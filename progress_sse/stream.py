@@ -1,37 +1,37 @@
-"""A live stream: a subscription written to a socket, and all the ways in which that ends.
+"""A live stream: a subscription written to a client, and all the ways in which that ends.
 
-A stream is a race with named runners:
+Nothing here waits. `EventStream.pump` moves what the subscription has to the outlet, as far as there is room, and is
+called whenever either has changed. Who can end a stream, and how:
 
-* the *writer* (the request's own task) sends what the subscription has; under our own server a reader that keeps up is
-  written to by the publisher itself, and the writer sleeps;
-* the *watcher* waits for the client to go, and closes the subscription; under our own server the connection tells;
-* the *joiner* takes the seats at the sessions that the store has to be asked for, again and again while it is away;
-* the shared heartbeat queues a sign of life, and cuts the stream off when a send has not come to an end within the
-  send timeout; under our own server the kernel drops the connection of a client that takes nothing (see ``cli``);
-* `Streams.drain` dismisses the stream when the server goes down.
+* the *hub*: all sessions are completed and everything has been written: an `end` event;
+* the *client*, by going: the outlet tells (`on_lost`);
+* the *outlet*, when the client takes nothing for the send timeout: by public ASGI the send is cut off, and under our
+  own server the kernel drops the connection (see ``cli``);
+* `Streams.drain`, when the server goes down: a hint when to come back;
+* the *joiner*, a task for seats at sessions that the store has to be asked for, if that fails for good.
 
-Whoever ends it, ends it by closing the subscription; only a writer that is stuck in a send has to be cut off.
+Whichever is first closes the stream, and closing does everything that there is to do.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from progress_sse import sse, wire
+from progress_sse.burst import Burst
 from progress_sse.clock import Clock
 from progress_sse.cursor import StreamCursor, end_id
 from progress_sse.errors import StoreUnavailableError
 from progress_sse.heartbeat import COMMENT, Heartbeat
 from progress_sse.hub import Delivery, Hub, Resume, Subscription
-from progress_sse.transport import Connection, connection_of
+from progress_sse.transport import AsgiOutlet, Outlet, short_way_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,12 @@ DRAIN_SPREAD_MS: Final = 6_000
 JOIN_DELAY_S: Final = (0.1, 2.0)
 """Seconds between attempts to join while the store is away: first and longest."""
 
+MEDIA_TYPE: Final = "text/event-stream"
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_RAW_HEADERS: Final = [
+    (b"content-type", f"{MEDIA_TYPE}; charset=utf-8".encode()),
+    *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class Streams:
         self.send_timeout_s = send_timeout_s
         self._max_streams = max_streams
         self._is_draining = False
-        self._open: set[EventStream] = set()
+        self._open: dict[EventStream, Callable[[], None]] = {}
 
     def __len__(self) -> int:
         """Return how many streams are open."""
@@ -109,85 +114,75 @@ class Streams:
         return self.retry_ms + round(DRAIN_SPREAD_MS * share)
 
     def _refusal(self, retry_ms: int) -> Response:
-        return Response(sse.encode_retry_field(retry_ms) + b"\n", headers=HEADERS, media_type="text/event-stream")
+        return Response(sse.encode_retry_field(retry_ms) + b"\n", headers=HEADERS, media_type=MEDIA_TYPE)
 
-    @contextmanager
-    def admitted(self, stream: "EventStream") -> Iterator[None]:
+    def admit(self, stream: "EventStream") -> None:
         """Count a stream, and let it beat with the others."""
-        self._open.add(stream)
-        leave = self.heartbeat.add(stream.beat)
-        try:
-            yield
-        finally:
+        self._open[stream] = self.heartbeat.add(stream.beat)
+
+    def dismiss(self, stream: "EventStream") -> None:
+        """Take a stream off the books."""
+        leave = self._open.pop(stream, None)
+        if leave is not None:
             leave()
-            self._open.discard(stream)
 
 
 class EventStream(EventSourceResponse):
-    """The response of a stream: sse-starlette's, with one writer in place of a task group with a ping of its own."""
+    """The response of a stream: sse-starlette's, written to by its publisher instead of by tasks of its own.
+
+    Of the class above it has the meaning and not the parts: a lock, a generator and a ping for each of ten thousand
+    streams are what that class's own initialiser is about, so it is not called.
+    """
 
     def __init__(self, streams: Streams, request: StreamRequest) -> None:
         """Prepare to stream; nothing is taken or counted until the response is sent."""
-        super().__init__(iter(()), headers=HEADERS)
-        del self.headers["connection"]  # The server's business: it knows whether it keeps the connection.
-        self._subscription = Subscription(streams.hub, tuple(request.resumes))
         self._streams = streams
-        self._request = request
+        self._resumes = request.resumes
+        self._heartbeat_events = request.heartbeat_events
         self._cursor = StreamCursor() if request.is_combined else None
-        self._connection: Connection | None = None
-        self._farewell = b""
-        self._sending_since: float | None = None
-        self._deadline = asyncio.timeout(None)
+        self._subscription = Subscription(streams.hub, len(request.resumes), self.pump)
+        self._outlet: Outlet | None = None
+        self._write_chunk: Callable[[bytes], None] | None = None
+        self._joiner: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until one of the runners ends it."""
+        """Send the head and set the stream going; by public ASGI, also see it to its end."""
+        await send({"type": "http.response.start", "status": 200, "headers": list(_RAW_HEADERS)})
         if scope["method"] == "HEAD":
-            await super().__call__(scope, receive, send)
+            await send({"type": "http.response.body", "body": b""})
             return
-        with self._streams.admitted(self), self._watched(connection_of(scope), receive), self._joined():
-            try:
-                async with self._deadline:
-                    await self._write(send)
-            except OSError as error:  # Cut off, or a server that says in this way that the client has gone.
-                logger.debug("a stream ended: %r", error)
-            finally:
-                self._subscription.close()
-
-    @contextmanager
-    def _watched(self, connection: Connection | None, receive: Receive) -> Iterator[None]:
-        """Close the subscription when the client goes."""
-        if connection is None:
-            with _running(self._watch(receive)):
-                yield
+        short_way = short_way_of(scope)
+        if short_way is not None and short_way.open(self):
+            if self._cursor is None:
+                self._write_chunk = short_way.write_chunk
+            self._open(short_way)
             return
-        self._connection = connection
-        connection.when_lost(self._subscription.close)
-        if self._cursor is None:
-            self._subscription.outlet = connection.write_chunk
+        outlet = AsgiOutlet(receive, send, self._streams.send_timeout_s)
+        self._open(outlet)
         try:
-            yield
+            await outlet.run(self)
         finally:
-            connection.when_lost(None)
+            self._close()
 
-    async def _watch(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self._subscription.close()
+    def _open(self, outlet: Outlet) -> None:
+        """Begin, in one piece: whoever comes in time gets greeting and snapshot in one write."""
+        self._streams.admit(self)
+        self._subscription.greet(Burst((), self._greeting()))
+        rest = self._join_at_hand()
+        if rest:
+            self._joiner = asyncio.create_task(self._join(rest))
+        self._outlet = outlet
+        self.pump()
 
-    @contextmanager
-    def _joined(self) -> Iterator[None]:
-        """Take the seats: now, where the sessions are at hand, else as soon as the store answers."""
+    def _join_at_hand(self) -> Mapping[str, Resume | None]:
+        """Take the seats that can be had without asking the store; return the others."""
         join_nowait, subscription = self._streams.hub.join_nowait, self._subscription
-        rest = {
+        resumes, self._resumes = self._resumes, {}
+        return {
             session_id: resume
-            for session_id, resume in self._request.resumes.items()
+            for session_id, resume in resumes.items()
             if not join_nowait(subscription, session_id, resume)
         }
-        if not rest:
-            yield
-            return
-        with _running(self._join(rest)):
-            yield
 
     async def _join(self, resumes: Mapping[str, Resume | None]) -> None:
         for session_id, resume in resumes.items():
@@ -206,38 +201,23 @@ class EventStream(EventSourceResponse):
             self.dismiss(REFUSED_RETRY_MS)
         return True
 
-    async def _write(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await self._send(send, self._greeting())
-        while (deliveries := await self._subscription.receive()) is not None:
-            for chunk in self._chunks(deliveries):
-                await self._send(send, chunk)
-            if self._subscription.is_finished:
-                await self._send(send, self._end())
-                break
-        await self._send(send, self._farewell, more_body=False)
+    def pump(self) -> None:
+        """Write what waits, as far as there is room, and end the stream if that was all there will ever be."""
+        outlet, subscription = self._outlet, self._subscription
+        if outlet is None:
+            return
+        while outlet.is_ready and subscription.has_waiting:
+            outlet.write(self._encoded(subscription.take(MAX_CHUNK_BYTES)))
+        if subscription.is_finished:
+            self._finish(self._end())
+        elif outlet.is_ready:
+            subscription.direct = self._write_chunk
 
-    async def _send(self, send: Send, body: bytes, *, more_body: bool = True) -> None:
-        self._sending_since = self._streams.clock.monotonic()
-        await send({"type": "http.response.body", "body": body, "more_body": more_body})
-        self._sending_since = None
-
-    def _greeting(self) -> bytes:
-        retry = sse.encode_retry_field(self._streams.retry_ms) + b"\n"
-        return retry + self._streams.heartbeat.event().data if self._request.heartbeat_events else retry
-
-    def _chunks(self, deliveries: Sequence[Delivery]) -> Iterator[bytes]:
-        parts: list[bytes] = []
-        size = 0
-        for delivery in deliveries:
-            data = self._data(delivery)
-            if size + len(data) > MAX_CHUNK_BYTES and parts:
-                yield b"".join(parts)
-                parts, size = [], 0
-            parts.append(data)
-            size += len(data)
-        if parts:
-            yield b"".join(parts)
+    def _encoded(self, deliveries: Sequence[Delivery]) -> Burst:
+        """Return what goes out in one write: the very burst that others get, where it is only one."""
+        if len(deliveries) == 1 and self._cursor is None:
+            return deliveries[0][1]
+        return Burst((), b"".join([self._data(delivery) for delivery in deliveries]))
 
     def _data(self, delivery: Delivery) -> bytes:
         member, burst = delivery
@@ -249,42 +229,44 @@ class EventStream(EventSourceResponse):
             for message in burst.messages
         )
 
+    def _greeting(self) -> bytes:
+        retry = sse.encode_retry_field(self._streams.retry_ms) + b"\n"
+        return retry + self._streams.heartbeat.event().data if self._heartbeat_events else retry
+
     def _end(self) -> bytes:
         positions = self._subscription.positions
         event_id = end_id(positions) if self._cursor else str(next(iter(positions.values())))
         return sse.encode_event("end", wire.encode_json({"session_ids": list(positions)}), event_id=event_id)
 
     def beat(self) -> None:
-        """Show a sign of life; give up on a client that has not taken anything for too long."""
-        if self._is_stuck():
-            self._cut_off()
-        elif self._request.heartbeat_events:
-            self._subscription.beat(self._streams.heartbeat.event())
-        else:
-            self._subscription.beat(COMMENT)
-
-    def _is_stuck(self) -> bool:
-        """Whether a send has not come to an end in time; under our own server, the kernel tells slow from stuck."""
-        since = self._sending_since
-        if since is None or self._connection is not None:
-            return False
-        return self._streams.clock.monotonic() - since > self._streams.send_timeout_s
-
-    def _cut_off(self) -> None:
-        logger.info("a stream is cut off: its client took nothing for %g s", self._streams.send_timeout_s)
-        self._deadline.reschedule(asyncio.get_running_loop().time())
+        """Show a sign of life."""
+        self._subscription.beat(self._streams.heartbeat.event() if self._heartbeat_events else COMMENT)
 
     def dismiss(self, retry_ms: int) -> None:
         """End the stream; the client is to come back after `retry_ms`."""
-        self._farewell = sse.encode_retry_field(retry_ms) + b"\n"
+        self._finish(sse.encode_retry_field(retry_ms) + b"\n")
+
+    def on_ready(self) -> None:
+        """Go on writing."""
+        self.pump()
+
+    def on_full(self) -> None:
+        """Let what comes wait."""
+        self._subscription.direct = None
+
+    def on_lost(self) -> None:
+        """Give everything up."""
+        self._close()
+
+    def _finish(self, last: bytes) -> None:
+        outlet = self._outlet
+        self._close()
+        if outlet is not None:
+            outlet.finish(Burst((), last))
+
+    def _close(self) -> None:
+        self._outlet = self._write_chunk = None
         self._subscription.close()
-
-
-@contextmanager
-def _running(runner: Coroutine[Any, Any, None]) -> Iterator[None]:
-    """Let `runner` run beside the block, at the longest until the block ends."""
-    task = asyncio.create_task(runner)
-    try:
-        yield
-    finally:
-        task.cancel()
+        self._streams.dismiss(self)
+        if self._joiner is not None:
+            self._joiner.cancel()

@@ -1,35 +1,127 @@
-"""The one way past public ASGI: what our own server class offers the application for a connection.
+"""Where the bytes of a stream go: by public ASGI, or by the short way past it that our own server class offers.
 
-Under any other server, or behind a middleware that hides it, the application finds nothing here and does without.
+Under any other server, or behind a middleware that keeps an answer for a while, the application finds no short way and
+does without.
 """
 
+import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
-_EXTENSION: Final = "progress_sse.connection"
+from progress_sse.burst import Burst
 
+logger = logging.getLogger(__name__)
 
-class Connection(Protocol):
-    """A connection with a response under way, and what public ASGI does not offer for it."""
-
-    def write_chunk(self, chunk: bytes) -> bool:
-        """Write a chunk of the response's body at once; return whether the connection was ready for it.
-
-        Only while no `send` is under way. Many connections can be given the same bytes.
-        """
-
-    def when_lost(self, callback: Callable[[], None] | None) -> None:
-        """Call `callback`, instead of another one set before, when the connection is lost."""
+_EXTENSION: Final = "progress_sse.outlet"
 
 
-def extensions(connection: Connection) -> dict[str, Any]:
-    """Return what the server puts into the scope as ``extensions``."""
-    return {_EXTENSION: connection}
+class Reader(Protocol):
+    """Who writes to an outlet, and is told how that goes."""
+
+    def on_ready(self) -> None:
+        """There is room again."""
+
+    def on_full(self) -> None:
+        """There is no room; what is written all the same is kept."""
+
+    def on_lost(self) -> None:
+        """The client has gone."""
 
 
-def connection_of(scope: Scope) -> Connection | None:
-    """Return the connection that a request came by; `None` where the server does not show it."""
-    connection: Connection | None = scope.get("extensions", {}).get(_EXTENSION)
-    return connection
+class Outlet(Protocol):
+    """The body of a response under way."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is room for more."""
+
+    def write(self, burst: Burst) -> None:
+        """Send this next; never blocks, and keeps what cannot be sent yet."""
+
+    def finish(self, last: Burst) -> None:
+        """Send this, and then the end of the body. The reader hears nothing more."""
+
+
+class ShortWay(Outlet, Protocol):
+    """An outlet past public ASGI, for a response whose head has been sent."""
+
+    def open(self, reader: Reader) -> bool:
+        """Take the response over from the ASGI application, which returns then; `False` where that cannot be."""
+
+    @property
+    def write_chunk(self) -> Callable[[bytes], None]:
+        """Sends a burst's `chunk` next, once something has been written; many connections can be given the same."""
+
+
+def extensions(way: ShortWay) -> dict[str, Any]:
+    """Return what a server that offers the short way puts into the scope as ``extensions``."""
+    return {_EXTENSION: way}
+
+
+def short_way_of(scope: Scope) -> ShortWay | None:
+    """Return the short way for a request's response; `None` where the server has none."""
+    way: ShortWay | None = scope.get("extensions", {}).get(_EXTENSION)
+    return way
+
+
+class AsgiOutlet:
+    """An outlet by public ASGI: the request's own task awaits each `send`, and another waits for the client to go."""
+
+    def __init__(self, receive: Receive, send: Send, timeout_s: float) -> None:
+        """Give up on a client that takes nothing for `timeout_s` seconds."""
+        self._receive = receive
+        self._send = send
+        self._timeout_s = timeout_s
+        self._unsent: list[bytes] = []
+        self._is_sending = False
+        self._is_finished = False
+        self._wake = asyncio.Event()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything has been sent."""
+        return not (self._unsent or self._is_sending or self._is_finished)
+
+    def write(self, burst: Burst) -> None:
+        """Send this next."""
+        self._unsent.append(burst.data)
+        self._wake.set()
+
+    def finish(self, last: Burst) -> None:
+        """Send this, and then the end of the body."""
+        self._is_finished = True
+        self.write(last)
+
+    async def run(self, reader: Reader) -> None:
+        """Send what is written, until the body is finished or cannot go on."""
+        watcher = asyncio.create_task(self._watch(reader))
+        try:
+            await self._send_all(reader)
+        except TimeoutError:
+            logger.info("a stream is cut off: its client took nothing for %g s", self._timeout_s)
+        except OSError as error:  # Some servers say in this way that the client has gone.
+            logger.debug("a stream ended: %r", error)
+        finally:
+            watcher.cancel()
+
+    async def _send_all(self, reader: Reader) -> None:
+        more_body = True
+        while more_body:
+            await self._wake.wait()
+            self._wake.clear()
+            body, self._unsent, more_body = b"".join(self._unsent), [], not self._is_finished
+            self._is_sending = True
+            async with asyncio.timeout(self._timeout_s):
+                await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
+            self._is_sending = False
+            if self.is_ready:
+                reader.on_ready()
+
+    async def _watch(self, reader: Reader) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        reader.on_lost()
+        self.finish(Burst(()))
