@@ -69,10 +69,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 def _routes() -> list[Route | Mount]:
     return [
-        _route("/api/progress", GET=sessions.list_sessions, POST=sessions.create_unnamed),
-        _route("/api/progress/{session_id}", GET=poll.poll, PUT=sessions.create, DELETE=sessions.delete),
+        # Routes are tried in this order: what is asked for most stands first.
         _route("/api/progress/{session_id}/update", POST=update.update),
+        _route("/api/progress/{session_id}", GET=poll.poll, PUT=sessions.create, DELETE=sessions.delete),
         _route("/api/progress/{session_id}/events", GET=events.events),
+        _route("/api/progress", GET=sessions.list_sessions, POST=sessions.create_unnamed),
         _route("/api/events", GET=events.combined_events),
         _route("/api/steps", GET=steps.steps),
         _route("/livez", GET=health.livez),

@@ -67,6 +67,13 @@ class JoiningTransport:
         self.flush()
         self._transport.close()
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Name both ends without the socket object that uvicorn would have made for each of them."""
+        if name == "socket":
+            return None
+        value = self._transport.get_extra_info(name, default)
+        return value[:2] if isinstance(value, tuple) else value  # IPv6 has four parts; uvicorn looks for two.
+
     def __getattr__(self, name: str) -> Any:
         """Be the transport in everything else."""
         return getattr(self._transport, name)
@@ -79,8 +86,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take on a connection."""
-        super().connection_made(transport)
-        self.transport = JoiningTransport(transport)  # type: ignore[assignment]  # as good as one
+        super().connection_made(JoiningTransport(transport))  # type: ignore[arg-type]  # as good as one
 
     def on_headers_complete(self) -> None:
         """Set out to answer; the application itself starts in a task, and so after this."""
