@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,7 +19,7 @@ from progress_sse.service import ProgressService
 from progress_sse.settings import Settings, load_settings
 from progress_sse.signals import called_on_exit
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 
 CORS_MAX_AGE_S: Final = 600
 CORS_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
@@ -41,7 +40,7 @@ def create_app(settings: Settings | None = None, *, service: ProgressService | N
     settings = settings or load_settings()
     service = service or ProgressService(settings)
     app = Starlette(
-        routes=_routes(),
+        routes=_routes(service),
         middleware=_middleware(settings),
         exception_handlers={
             ProblemError: problems.answer_problem,
@@ -67,39 +66,40 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await service.aclose()
 
 
-def _routes() -> list[Route | Mount]:
+def _routes(service: ProgressService) -> list[Route | Mount]:
+    def route(path: str, **endpoints: Endpoint) -> Route:
+        """Return one route per path, so that a 405 names every method that the path takes."""
+        return Route(path, Methods(service, endpoints), methods=list(endpoints))
+
     return [
         # Routes are tried in this order: what is asked for most stands first.
-        _route("/api/progress/{session_id}/update", POST=update.update),
-        _route("/api/progress/{session_id}", GET=poll.poll, PUT=sessions.create, DELETE=sessions.delete),
-        _route("/api/progress/{session_id}/events", GET=events.events),
-        _route("/api/progress", GET=sessions.list_sessions, POST=sessions.create_unnamed),
-        _route("/api/events", GET=events.combined_events),
-        _route("/api/steps", GET=steps.steps),
-        _route("/livez", GET=health.livez),
-        _route("/readyz", GET=health.readyz),
-        _route("/", GET=pages.page),
-        _route("/s/{session_id}", GET=pages.session_page),
+        route("/api/progress/{session_id}/update", POST=update.update),
+        route("/api/progress/{session_id}", GET=poll.poll, PUT=sessions.create, DELETE=sessions.delete),
+        route("/api/progress/{session_id}/events", GET=events.events),
+        route("/api/progress", GET=sessions.list_sessions, POST=sessions.create_unnamed),
+        route("/api/events", GET=events.combined_events),
+        route("/api/steps", GET=steps.steps),
+        route("/livez", GET=health.livez),
+        route("/readyz", GET=health.readyz),
+        route("/", GET=pages.page),
+        route("/s/{session_id}", GET=pages.session_page),
         Mount("/web", pages.BrowserFiles()),
     ]
-
-
-def _route(path: str, **endpoints: Endpoint) -> Route:
-    """Return one route per path, so that a 405 names every method that the path takes."""
-    return Route(path, Methods(endpoints), methods=list(endpoints))
 
 
 class Methods:
     """The endpoints of one path, by method; GET answers HEAD too."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
-        """Serve these and no others: the route has seen to that."""
+    def __init__(self, service: ProgressService, endpoints: Mapping[str, Endpoint]) -> None:
+        """Serve by these methods and no others: the route has seen to that."""
+        self._service = service
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the endpoint answer; what it raises is answered by the application's exception handlers."""
         method = scope["method"]
-        response = await self._endpoints["GET" if method == "HEAD" else method](Request(scope, receive))
+        endpoint = self._endpoints["GET" if method == "HEAD" else method]
+        response = await endpoint(self._service, Request(scope, receive))
         await response(scope, receive, send)
 
 

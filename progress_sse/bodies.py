@@ -20,7 +20,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
 )
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from progress_sse.errors import (
     BodyTooLargeError,
@@ -29,6 +29,7 @@ from progress_sse.errors import (
     MalformedBodyError,
     UnsupportedMediaError,
 )
+from progress_sse.headers import header_value, header_values
 from progress_sse.machine import Complete, Report, StepCommand
 from progress_sse.model import MAX_SAFE_INTEGER, StepDefinition
 from progress_sse.store import IdempotencyKey, ProgressStore
@@ -155,10 +156,10 @@ def idempotency_key(request: Request, kind: str, body: BaseModel) -> Idempotency
     Raises:
         InvalidKeyError: It is empty, over 255 characters, not printable ASCII, or there are several.
     """
-    keys = request.headers.getlist("idempotency-key")
+    keys = header_values(request, b"idempotency-key")
     if not keys:
         return None
-    key = keys[0]
+    key = keys[0].decode("latin-1")
     if len(keys) > 1 or not 0 < len(key) <= MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
         raise InvalidKeyError(f"An Idempotency-Key has 1 to {MAX_KEY_CHARS} printable ASCII characters.")
     return IdempotencyKey(key, hashlib.sha256(f"{kind} {body.model_dump_json()}".encode()).hexdigest())
@@ -198,23 +199,24 @@ def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
 
 
 def _check_media_type(request: Request) -> None:
-    media_type, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
-    charsets = {each.removeprefix("charset=").strip('"') for each in parameters if each.startswith("charset=")}
-    is_plain = request.headers.get("content-encoding", "identity").lower() == "identity"
-    if media_type != "application/json" or not charsets <= {"utf-8", "utf8"} or not is_plain:
+    media_type, *parameters = (each.strip() for each in header_value(request, b"content-type").lower().split(b";"))
+    charsets = {each.removeprefix(b"charset=").strip(b'"') for each in parameters if each.startswith(b"charset=")}
+    is_plain = header_value(request, b"content-encoding").lower() in (b"", b"identity")
+    if media_type != b"application/json" or not charsets <= {b"utf-8", b"utf8"} or not is_plain:
         raise UnsupportedMediaError
 
 
 async def _read(request: Request, max_body_bytes: int) -> bytes:
-    declared = request.headers.get("content-length", "0")
-    if declared.isascii() and declared.isdigit() and len(declared) < 20 and int(declared) <= max_body_bytes:
-        body = bytearray()
-        try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > max_body_bytes:
-                    raise BodyTooLargeError
-        except ClientDisconnect:
-            raise MalformedBodyError from None
-        return bytes(body)
-    raise BodyTooLargeError
+    declared = header_value(request, b"content-length") or b"0"
+    if not declared.isdigit() or len(declared) >= 20 or int(declared) > max_body_bytes:
+        raise BodyTooLargeError
+    body, is_more = b"", True
+    while is_more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise MalformedBodyError
+        body += message.get("body", b"")
+        is_more = message.get("more_body", False)
+        if len(body) > max_body_bytes:
+            raise BodyTooLargeError
+    return body

@@ -138,6 +138,8 @@ class Session:
 
 
 def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: int) -> int:
+    if not advances:
+        return 100 * done // total_steps
     # The sum of many fractions is slow to work out; it is needed only where two bounds, which are not, differ.
     low = (done << _SCALE_BITS) + sum((each.current << _SCALE_BITS) // (each.total or 1) for each in advances)
     high = low + len(advances)

@@ -6,16 +6,16 @@ shape of a step serves the store, which is why steps can be read back from it. K
 
 import json
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
+
+from pydantic_core import to_json
 
 from progress_sse.model import Session, SessionProgress, StepAdvance, StepDefinition, StepProgress
-
-_dumps: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def encode_json(value: object) -> bytes:
     """Return compact JSON in UTF-8, in one line: control characters in strings are escaped, line ends among them."""
-    return _dumps(value).encode()
+    return to_json(value, inf_nan_mode="null")
 
 
 def encode_session(session: Session) -> bytes:

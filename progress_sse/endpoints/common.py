@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from progress_sse import wire
 from progress_sse.model import check_session_id
 from progress_sse.record import Record
-from progress_sse.service import ProgressService
 
 JSON: Final = "application/json"
 
@@ -17,10 +16,23 @@ ABSENT_TAG: Final = '"absent"'
 """The ETag of a session that does not exist: there is only one way not to exist."""
 
 
-def service_of(request: Request) -> ProgressService:
-    """Return the service that the application was made for."""
-    service: ProgressService = request.app.state.service
-    return service
+class Reply:
+    """A response that is bytes from the start: Starlette's own takes as long to encode its headers as a poll does."""
+
+    __slots__ = ("_body", "_headers", "_status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
+        """Answer with `body` and, where there may be one, its length; header names are in lower case."""
+        self._status = status
+        self._body = body
+        self._headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        if status not in (204, 304):
+            self._headers.append((b"content-length", b"%d" % len(body)))
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self._body})
 
 
 def session_id_of(request: Request) -> str:
@@ -32,18 +44,22 @@ def session_id_of(request: Request) -> str:
     return check_session_id(request.path_params["session_id"])
 
 
-def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """Return compact JSON."""
-    return Response(wire.encode_json(value), status, headers, JSON)
+    return Reply(status, {"content-type": JSON, **(headers or {})}, wire.encode_json(value))
 
 
-def session_response(
+def session_reply(
     session_id: str, record: Record | None, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+) -> Reply:
     """Return a session as polling shows it; `None` as one that does not exist."""
     body = record.body if record else wire.encode_absent(session_id)
-    cached = {"ETag": entity_tag(record), "Cache-Control": "private, no-cache"}
-    return Response(body, status, {**cached, **(headers or {})}, JSON)
+    return Reply(status, {"content-type": JSON, **cache_headers(entity_tag(record)), **(headers or {})}, body)
+
+
+def cache_headers(tag: str) -> dict[str, str]:
+    """Return what lets a client keep a session, and ask each time whether it still is so."""
+    return {"etag": tag, "cache-control": "private, no-cache"}
 
 
 def entity_tag(record: Record | None) -> str:

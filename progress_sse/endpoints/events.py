@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from progress_sse.cursor import end_id, is_end_id, parse_cursor, position_told
-from progress_sse.endpoints.common import service_of, session_id_of
+from progress_sse.endpoints.common import session_id_of
 from progress_sse.errors import InvalidRequestError, StoreUnavailableError
+from progress_sse.headers import header_values
 from progress_sse.hub import Resume
 from progress_sse.model import Position, check_session_id
 from progress_sse.service import ProgressService
@@ -20,9 +21,8 @@ LOOK_AHEAD_S: Final = 0.25
 """Seconds that a returning client may wait to hear whether its session is over, before it simply gets the stream."""
 
 
-async def events(request: Request) -> Response:
+async def events(service: ProgressService, request: Request) -> Response:
     """`GET /api/progress/{session_id}/events`: one session."""
-    service = service_of(request)
     session_id = session_id_of(request)
     position = Position.parse(_last_event_id(request))
     if position is None:
@@ -33,9 +33,8 @@ async def events(request: Request) -> Response:
     return service.streams.respond(StreamRequest({session_id: resume}, False, _wants_events(request)))
 
 
-async def combined_events(request: Request) -> Response:
+async def combined_events(service: ProgressService, request: Request) -> Response:
     """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream."""
-    service = service_of(request)
     session_ids = _session_ids(request, service.settings.max_sessions_per_stream)
     last_event_id = _last_event_id(request)
     if is_end_id(last_event_id):
@@ -57,8 +56,8 @@ def _standing_at(position: Position) -> Resume:
 
 def _last_event_id(request: Request) -> str:
     """Return what the browser sends by itself; failing that, what a client puts in the query as it sets no headers."""
-    headers = [value for value in request.headers.getlist("last-event-id") if value]
-    return headers[0] if headers else _parameter(request, "last_event_id")
+    headers = [value for value in header_values(request, b"last-event-id") if value]
+    return headers[0].decode("latin-1") if headers else _parameter(request, "last_event_id")
 
 
 def _wants_events(request: Request) -> bool:

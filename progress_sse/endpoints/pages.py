@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from progress_sse.endpoints.common import service_of, session_id_of
+from progress_sse.endpoints.common import session_id_of
+from progress_sse.service import ProgressService
 
 _PACKAGE: Final = Path(__file__).parent.parent
 WEB: Final = next(folder for folder in (_PACKAGE / "web", _PACKAGE.parent / "web") if folder.is_dir())
@@ -26,16 +27,16 @@ PAGE_HEADERS: Final = {
 }
 
 
-async def session_page(request: Request) -> Response:
+async def session_page(service: ProgressService, request: Request) -> Response:
     """`GET /s/{session_id}`: the page of a session, which need not exist but must be able to."""
     session_id_of(request)
-    return await page(request)
+    return await page(service, request)
 
 
-async def page(request: Request) -> Response:
+async def page(service: ProgressService, request: Request) -> Response:
     """`GET /`: the page; its script finds the session in the address, or makes one up."""
     prefix = escape(request.scope.get("root_path", ""), quote=True)
-    publish = "open" if service_of(request).gate.is_open else "token"
+    publish = "open" if service.gate.is_open else "token"
     html = (
         (WEB / "index.html")
         .read_text("utf-8")

@@ -1,26 +1,25 @@
 """Polling: the fallback that needs nothing but GET."""
 
 from starlette.requests import Request
-from starlette.responses import Response
 
-from progress_sse.endpoints.common import entity_tag, service_of, session_id_of, session_response
+from progress_sse.endpoints.common import Reply, cache_headers, entity_tag, session_id_of, session_reply
+from progress_sse.headers import header_values
+from progress_sse.service import ProgressService
 
 
-async def poll(request: Request) -> Response:
+async def poll(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress/{session_id}`: the session as it is, or 304 if the client has that already."""
     session_id = session_id_of(request)
-    record = await service_of(request).store.load(session_id)
-    response = session_response(session_id, record)
-    if _has_current(request, entity_tag(record)):
-        unchanged = {name: response.headers[name] for name in ("etag", "cache-control")}
-        return Response(status_code=304, headers=unchanged)
-    return response
+    record = await service.store.load(session_id)
+    tag = entity_tag(record)
+    if _has_current(header_values(request, b"if-none-match"), tag.encode()):
+        return Reply(304, cache_headers(tag))
+    return session_reply(session_id, record)
 
 
-def _has_current(request: Request, tag: str) -> bool:
+def _has_current(offered: list[bytes], tag: bytes) -> bool:
     """Compare weakly, as If-None-Match does [RFC 9110 §13.1.2]: a proxy that compresses weakens our tags."""
-    offered = request.headers.get("if-none-match")
-    if offered is None:
-        return False
-    tags = {each.strip().removeprefix("W/") for each in offered.split(",")}
-    return tag in tags or "*" in tags
+    if not offered or offered == [tag]:
+        return bool(offered)
+    tags = {each.strip().removeprefix(b"W/") for each in b",".join(offered).split(b",")}
+    return tag in tags or b"*" in tags

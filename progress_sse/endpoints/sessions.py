@@ -7,15 +7,15 @@ from typing import Final, get_args
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from progress_sse import machine
 from progress_sse.bodies import CreateBody, idempotency_key, read_body
-from progress_sse.endpoints.common import JSON, service_of, session_id_of, session_response
+from progress_sse.endpoints.common import JSON, Reply, session_id_of, session_reply
 from progress_sse.errors import InvalidRequestError
 from progress_sse.machine import Create
 from progress_sse.model import Position, SessionStatus
 from progress_sse.record import Cursor, Head, Record
+from progress_sse.service import ProgressService
 from progress_sse.store import Applied
 
 SESSION_ID_BYTES: Final = 16
@@ -23,48 +23,44 @@ DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
 
 
-async def create(request: Request) -> Response:
+async def create(service: ProgressService, request: Request) -> Reply:
     """`PUT /api/progress/{session_id}`: 201, or 200 where `?replace=true` let an earlier one give way."""
-    service = service_of(request)
     service.gate.check(request)
     session_id = session_id_of(request)
     body = await read_body(request, CreateBody, service.body_limits)
     key = idempotency_key(request, "create", body)
     definitions = body.definitions(service.store.workflows)
     applied = await service.store.apply(session_id, Create(definitions, _wants_replacement(request)), key)
-    return session_response(session_id, _as_created(applied), 200 if applied.verb == "replaced" else 201)
+    return session_reply(session_id, _as_created(applied), 200 if applied.verb == "replaced" else 201)
 
 
-async def create_unnamed(request: Request) -> Response:
+async def create_unnamed(service: ProgressService, request: Request) -> Reply:
     """`POST /api/progress`: the same under an id that nobody can guess."""
-    service = service_of(request)
     service.gate.check(request)
     body = await read_body(request, CreateBody, service.body_limits)
     session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
     definitions = body.definitions(service.store.workflows)
     applied = await service.store.apply(session_id, Create(definitions, replace=False))
     location = request.url.path.rstrip("/") + "/" + quote(session_id)
-    return session_response(session_id, applied.record, 201, {"Location": location})
+    return session_reply(session_id, applied.record, 201, {"location": location})
 
 
-async def delete(request: Request) -> Response:
+async def delete(service: ProgressService, request: Request) -> Reply:
     """`DELETE /api/progress/{session_id}`: 204."""
-    service = service_of(request)
     service.gate.check(request)
     await service.store.delete_session(session_id_of(request))
-    return Response(status_code=204)
+    return Reply(204, {})
 
 
-async def list_sessions(request: Request) -> Response:
+async def list_sessions(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress`: a page of sessions, newest first, for operators."""
-    service = service_of(request)
     service.gate.check(request)
     limit = _limit(request)
     heads = await service.store.backend.list_heads(_status(request), limit + 1, _after(request))
     shown = heads[:limit]
     more = _cursor_text(shown[-1]) if len(heads) > limit else None
     body = b'{"sessions":[%b],"next":%b}' % (b",".join(head.listed for head in shown), json.dumps(more).encode())
-    return Response(body, media_type=JSON, headers={"Cache-Control": "no-store"})
+    return Reply(200, {"content-type": JSON, "cache-control": "no-store"}, body)
 
 
 def _as_created(applied: Applied) -> Record:

@@ -395,5 +395,5 @@ async def test_an_unforeseen_fault_says_nothing_of_itself(
     def fail(*_: object) -> None:
         raise ZeroDivisionError(CANARY)
 
-    monkeypatch.setattr("progress_sse.endpoints.steps.service_of", fail)
+    monkeypatch.setattr("progress_sse.wire.list_definitions", fail)
     assert_problem(await client.get("/api/steps"), 500, "internal-error")
