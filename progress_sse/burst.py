@@ -1,16 +1,14 @@
 """What readers are sent: events encoded once, joined once, whoever reads them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 from progress_sse import sse
 from progress_sse.model import Position
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """An event of one session, with its id.
 
     Attributes:

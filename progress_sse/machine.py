@@ -31,7 +31,7 @@ What must not go in here: time (it is handed in), randomness, storage, JSON, and
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.errors import (
     InvalidRequestError,
@@ -101,8 +101,7 @@ StepCommand: TypeAlias = Start | Complete | Report
 Command: TypeAlias = Create | Delete | StepCommand
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a command comes to.
 
     Attributes:
@@ -135,7 +134,7 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
         if not isinstance(command, Start):
             raise SessionNotFoundError
         session = created(session_id, command.definitions, now)
-        return replace(_apply_to_step(session, command, now), is_fresh=True)
+        return _apply_to_step(session, command, now)._replace(is_fresh=True)
     return _apply_to_step(session, command, now)
 
 
@@ -143,25 +142,37 @@ def check_command(command: Command) -> None:
     """Refuse what no session can hold. Over HTTP it does not get this far; callers in the process have types only."""
     if isinstance(command, Create | Start) and not command.definitions:
         raise InvalidRequestError("A session has at least one step.")
-    if isinstance(command, Create | Delete):
-        return
-    if type(command.step) is not int:
-        raise InvalidRequestError("step must be an integer.")
-    for name in command.__slots__:
-        value = getattr(command, name)
-        if name in _COUNTS and not _is_count(value) and not (value is None and name in _OPTIONAL):
-            raise InvalidRequestError(f"{name} must be an integer from 0 to {MAX_SAFE_INTEGER}.")
-        if name in _TEXTS and not is_text(value):
-            raise InvalidRequestError(f"{name} must be text without NUL and surrogates.")
+    for name, (is_fit, demand) in _DEMANDS[type(command)]:
+        if not is_fit(getattr(command, name)):
+            raise InvalidRequestError(f"{name} must be {demand}.")
 
 
-_COUNTS: Final = frozenset({"timeout_ms", "current", "total"})
-_OPTIONAL: Final = frozenset({"timeout_ms", "total"})
-_TEXTS: Final = frozenset({"message", "error"})
+def _is_integer(value: object) -> bool:
+    return type(value) is int  # True is an int, and no number
 
 
 def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= MAX_SAFE_INTEGER  # True is an int, and no number
+    return type(value) is int and 0 <= value <= MAX_SAFE_INTEGER
+
+
+def _is_count_or_none(value: object) -> bool:
+    return value is None or _is_count(value)
+
+
+_Demand: TypeAlias = tuple[Callable[[object], bool], str]
+
+_INTEGER: Final[_Demand] = (_is_integer, "an integer")
+_COUNT: Final[_Demand] = (_is_count, f"an integer from 0 to {MAX_SAFE_INTEGER}")
+_OPTIONAL_COUNT: Final[_Demand] = (_is_count_or_none, _COUNT[1])
+_TEXT: Final[_Demand] = (is_text, "text without NUL and surrogates")
+
+_DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
+    Create: (),
+    Delete: (),
+    Start: (("step", _INTEGER), ("timeout_ms", _OPTIONAL_COUNT)),
+    Complete: (("step", _INTEGER), ("message", _TEXT), ("error", _TEXT)),
+    Report: (("step", _INTEGER), ("current", _COUNT), ("total", _OPTIONAL_COUNT), ("message", _TEXT)),
+}
 
 
 def created(session_id: str, definitions: tuple[StepDefinition, ...], now: datetime) -> Session:
@@ -252,14 +263,16 @@ def _ended(_session: Session, before: StepProgress, command: Complete, now: date
     status: StepStatus = "success" if command.success else "error"
     if (before.status, before.message, before.error) == (status, command.message, command.error):
         return before
-    return replace(
-        before,
-        status=status,
-        completed_at=timestamp(now),
-        elapsed_ms=_elapsed_ms(before, now),
-        message=command.message,
-        error=command.error,
-        advance=None,
+    return StepProgress(
+        before.step,
+        before.name,
+        status,
+        before.started_at,
+        timestamp(now),
+        _elapsed_ms(before, now),
+        before.timeout_ms,
+        command.message,
+        command.error,
     )
 
 
@@ -269,7 +282,18 @@ def _advanced(_session: Session, before: StepProgress, command: Report, _now: da
     advance = StepAdvance(command.current, command.total)
     if (before.advance, before.message) == (advance, command.message):
         return before
-    return replace(before, advance=advance, message=command.message)
+    return StepProgress(
+        before.step,
+        before.name,
+        before.status,
+        before.started_at,
+        before.completed_at,
+        before.elapsed_ms,
+        before.timeout_ms,
+        command.message,
+        before.error,
+        advance,
+    )
 
 
 def _elapsed_ms(step: StepProgress, now: datetime) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import blake2b
-from typing import Final, Literal, Self, TypeAlias
+from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from progress_sse.errors import InvalidSessionIdError
 
@@ -74,8 +74,7 @@ class StepDefinition:
     estimated_ms: int = DEFAULT_ESTIMATED_MS
 
 
-@dataclass(frozen=True, slots=True)
-class StepAdvance:
+class StepAdvance(NamedTuple):
     """How far a running step is: `current` of `total` units, `None` where the total is unknown."""
 
     current: int
@@ -153,8 +152,7 @@ def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: i
 _SCALE_BITS: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A place in a session's history; as text, the id of an event [contract §3].
 
     A number alone would not do: a session that was deleted and made anew counts from 0 again, and a client that comes

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from progress_sse import wire
 from progress_sse.model import Position, Session, SessionStatus
@@ -30,8 +30,7 @@ class Record:
         return self.session.progress.status
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One transition in a session's log: the `n` of its position, the number of the step it changed, its event data."""
 
     n: int
@@ -56,8 +55,7 @@ class RememberedKey:
     used_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What to commit, all of it or nothing.
 
     Attributes:
@@ -78,8 +76,7 @@ class Change:
     keys: tuple[RememberedKey, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """What whoever listens to a session is told after a commit.
 
     Attributes:

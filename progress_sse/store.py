@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from progress_sse import machine, wire
 from progress_sse.backends.base import Backend
 from progress_sse.clock import Clock, SystemClock
+from progress_sse.eager import run_eagerly
 from progress_sse.errors import (
     ConflictError,
     KeyInUseError,
@@ -49,8 +50,7 @@ class IdempotencyKey:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """What became of a command.
 
     Attributes:
@@ -135,7 +135,7 @@ class ProgressStore:
             definitions = self.workflows.named(workflow)
         else:
             definitions = self.workflows.resized(total_steps)
-        return _progress(await self.apply(session_id, Create(definitions, replace)))
+        return await self._perform(session_id, Create(definitions, replace))
 
     async def get_session(self, session_id: str) -> SessionProgress | None:
         """Return the session, or `None`."""
@@ -153,7 +153,7 @@ class ProgressStore:
         Raises:
             StepOutOfRangeError: The session has no step of that number.
         """
-        return _progress(await self.apply(session_id, self.start_command(step, timeout_ms)))
+        return await self._perform(session_id, self.start_command(step, timeout_ms))
 
     def start_command(self, step: int, timeout_ms: int | None) -> Start:
         """Return the command that begins a step, and creates a session of the workflow `default` if need be."""
@@ -169,7 +169,7 @@ class ProgressStore:
             StepNotStartedError: The step was never started.
             StepOutOfRangeError: The session has no step of that number.
         """
-        return _progress(await self.apply(session_id, Complete(step, success, message, error)))
+        return await self._perform(session_id, Complete(step, success, message, error))
 
     async def report_progress(
         self, session_id: str, step: int, current: int, total: int | None = None, message: str = ""
@@ -183,7 +183,7 @@ class ProgressStore:
             StepOutOfRangeError: The session has no step of that number.
             InvalidRequestError: Not 0 ≤ current ≤ total.
         """
-        return _progress(await self.apply(session_id, Report(step, current, total, message)))
+        return await self._perform(session_id, Report(step, current, total, message))
 
     async def delete_session(self, session_id: str) -> None:
         """Remove the session and all that is kept under its id.
@@ -192,6 +192,13 @@ class ProgressStore:
             SessionNotFoundError: There is no such session.
         """
         await self.apply(session_id, Delete())
+        await asyncio.sleep(0)
+
+    async def _perform(self, session_id: str, command: Command) -> SessionProgress:
+        applied = await self.apply(session_id, command)
+        await asyncio.sleep(0)  # Readers see it now, even if whoever reports has nothing else to wait for.
+        assert applied.record is not None
+        return applied.record.session.progress
 
     async def cleanup_old_sessions(self, max_age_hours: float = 24) -> int:
         """Remove sessions created longer ago than that, sparing one that is running and was updated within it.
@@ -232,10 +239,11 @@ class ProgressStore:
             lane.append(request)
         else:
             lane = self._lanes[session_id] = deque([request])
-            # A task of its own: the caller may be cancelled, what was accepted goes on.
-            run = asyncio.get_running_loop().create_task(self._run_lane(session_id, lane))
-            self._runs.add(run)
-            run.add_done_callback(self._runs.discard)
+            # A task of its own, if it has to wait: the caller may be cancelled, what was accepted goes on.
+            run = run_eagerly(self._run_lane(session_id, lane))
+            if run is not None:
+                self._runs.add(run)
+                run.add_done_callback(self._runs.discard)
         return request.done
 
     async def _run_lane(self, session_id: str, lane: deque[_Request]) -> None:
@@ -348,8 +356,3 @@ def _verb(command: Command, *, existed: bool) -> Verb:
     if isinstance(command, Create):
         return "replaced" if existed else "created"
     return "updated"
-
-
-def _progress(applied: Applied) -> SessionProgress:
-    assert applied.record is not None
-    return applied.record.session.progress

@@ -39,7 +39,7 @@ def moved(
     """Change `steps`, one transition each, on top of `before`; without steps, only remember `keys`."""
     session, position, entries = before.session, before.position, []
     for number in steps:
-        session, position = _with_step(session, number, message, status), replace(position, n=position.n + 1)
+        session, position = _with_step(session, number, message, status), position._replace(n=position.n + 1)
         entries.append(Entry(position.n, number, wire.encode_transition(session, number)))
     record = Record(session, position)
     return Change(session.progress.session_id, before.position, record, entries=tuple(entries), keys=tuple(keys))

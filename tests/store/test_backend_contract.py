@@ -102,7 +102,7 @@ class TestCommit:
         await backend.listen("s", notices.append)
         for change in (moved(record, 2, keys=[key("k")]), created(epoch="second"), removed(record)):
             with pytest.raises(ConflictError):
-                await backend.commit(replace(change, expected=expected))
+                await backend.commit(change._replace(expected=expected))
         assert await backend.load("s") == record
         assert await backend.replay("s", record.position) == []
         assert await backend.recall("s", "k") is None
@@ -124,7 +124,7 @@ class TestCommit:
         """Changes that are committed at the same time succeed or fail each for itself."""
         ids = [f"s{number}" for number in range(20)]
         changes = [created(session_id) for session_id in ids]
-        wrong = [replace(created(session_id), expected=Position("x", 1)) for session_id in ids]
+        wrong = [created(session_id)._replace(expected=Position("x", 1)) for session_id in ids]
         mixed = [change for pair in zip(changes, wrong, strict=True) for change in pair]
         outcomes = await asyncio.gather(*map(backend.commit, mixed), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [type(None), ConflictError] * 20
@@ -150,7 +150,7 @@ class TestCommit:
     async def test_keeps_a_first_transition_that_comes_with_the_creation(self, backend: Backend) -> None:
         """A session made by `start` has its first transition, and its key, from the first moment."""
         change = moved(after(created()), 2, keys=[key("k")])
-        await backend.commit(replace(change, expected=None, is_fresh=True))
+        await backend.commit(change._replace(expected=None, is_fresh=True))
         assert await backend.load("s") == after(change)
         assert await backend.replay("s", Position("first", 0)) == list(change.entries)
         assert await backend.recall("s", "k") == key("k")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
@@ -26,7 +27,7 @@ from progress_sse.errors import (
     StoreUnavailableError,
     UnknownWorkflowError,
 )
-from progress_sse.machine import Complete, Create, Delete, Report
+from progress_sse.machine import Command, Complete, Create, Delete, Report
 from progress_sse.model import Position, StepAdvance, StepDefinition
 from progress_sse.record import Change, Notice, Record, StorageLimits
 from progress_sse.store import MAX_ATTEMPTS, Applied, IdempotencyKey, ProgressStore
@@ -34,6 +35,24 @@ from tests.clock import START, ManualClock
 from tests.store.conftest import OpenBackend
 
 HOUR_S = 3600.0
+
+
+class SlowBackend(MemoryBackend):
+    """Memory whose commits wait for a gate to be opened."""
+
+    def __init__(self) -> None:
+        super().__init__(StorageLimits())
+        self.gate = asyncio.Event()
+
+    async def commit(self, change: Change) -> None:
+        await self.gate.wait()
+        await super().commit(change)
+
+
+@pytest.fixture
+def slow_store(clock: ManualClock) -> ProgressStore:
+    """A store whose first commit stays under way until its backend's gate is opened."""
+    return ProgressStore(SlowBackend(), clock=clock)
 
 
 @pytest.fixture
@@ -49,6 +68,11 @@ async def state(store: ProgressStore) -> Record:
     record = await store.load("s")
     assert record is not None
     return record
+
+
+def told(notice: Notice) -> list[str | int]:
+    """What a notice says: `new`, the steps that changed, `gone`."""
+    return ["new"] * notice.is_fresh + [entry.step for entry in notice.entries] + ["gone"] * (notice.record is None)
 
 
 async def transitions(store: ProgressStore, after: Position) -> list[int]:
@@ -354,8 +378,23 @@ class TestLanes:
         assert [isinstance(outcome, SessionNotFoundError) for outcome in outcomes] == [False] * 3 + [True] + [False] * 3
         record = await state(store)
         assert (record.session.progress.total_steps, record.position.n, [*record.session.progress.steps]) == (3, 2, [3])
-        seen = [(notice.is_fresh, [entry.step for entry in notice.entries]) for notice in notices]
-        assert seen == [(True, [1, 2]), (False, []), (True, []), (False, [3, 3])]
+        assert [event for notice in notices for event in told(notice)] == ["new", 1, 2, "gone", "new", 3, 3]
+
+    async def test_share_a_commit_where_one_is_under_way(self, slow_store: ProgressStore) -> None:
+        """Step commands in a row; one about the session as a whole stands alone."""
+        backend = cast(SlowBackend, slow_store.backend)
+        notices: list[Notice] = []
+        await backend.listen("s", notices.append)
+        commands: list[Command] = [
+            *(slow_store.start_command(step, None) for step in (1, 2, 3)),
+            Create(slow_store.workflows.named()),
+            *(slow_store.start_command(step, None) for step in (4, 5)),
+        ]
+        applied = asyncio.gather(*(slow_store.apply("s", command) for command in commands))
+        await asyncio.sleep(0)
+        backend.gate.set()
+        await applied
+        assert [told(notice) for notice in notices] == [["new", 1], [2, 3], ["new"], [4, 5]]
 
     async def test_let_refusals_harm_nobody_else(self, store: ProgressStore) -> None:
         """In a shared commit each command succeeds or fails for itself."""
@@ -386,7 +425,6 @@ class TestLanes:
         updates = [asyncio.ensure_future(store.start_step("s", step)) for step in (1, 2, 3)]
         await asyncio.sleep(0)
         await store.aclose()
-        assert [update.done() for update in updates] == [True] * 3
         assert [(await update).status for update in updates] == ["running"] * 3
 
 
@@ -424,15 +462,18 @@ class TestKeys:
             await store.apply("s", store.start_command(2, None), IdempotencyKey("k", "other"))
         assert (await state(store)).position.n == 1
 
-    async def test_refuse_while_the_first_is_under_way(self, store: ProgressStore) -> None:
+    async def test_refuse_while_the_first_is_under_way(self, slow_store: ProgressStore) -> None:
         """The same request is asked to wait, another one is refused for good."""
-        start = store.start_command(1, None)
-        outcomes = await asyncio.gather(
+        store, start = slow_store, slow_store.start_command(1, None)
+        answers = asyncio.gather(
             *(store.apply("s", start, self.KEY) for _ in range(10)),
             store.apply("s", start, IdempotencyKey("k", "other")),
             store.apply("t", start, self.KEY),
             return_exceptions=True,
         )
+        await asyncio.sleep(0)
+        cast(SlowBackend, store.backend).gate.set()
+        outcomes = await answers
         kinds = [type(outcome) for outcome in outcomes]
         assert kinds == [Applied, *[KeyInUseError] * 9, KeyReusedError, Applied]
         assert (await state(store)).position.n == 1
