@@ -126,7 +126,8 @@ class Session:
     def percentage(self) -> int:
         """⌊100 · ended steps / all steps⌋, exact; a running step counts as far as it has been reported."""
         steps = self.progress.steps.values()
-        done = sum(step.is_done for step in steps)
+        statuses = [step.status for step in steps]
+        done = statuses.count("success") + statuses.count("error")
         advances = [step.advance for step in steps if step.advance is not None and step.advance.total]
         return _floor_percentage(done, advances, self.progress.total_steps)
 

@@ -18,7 +18,7 @@ from progress_sse.errors import ConflictError, StoreFullError
 from progress_sse.model import Position, Session, SessionProgress, SessionStatus
 from progress_sse.record import Change, Cursor, Entry, Head, Record, RememberedKey, StorageLimits
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 SCHEMA: Final = (
     # `updated_at` and `status` have no index: it would have to be written with every transition.
@@ -55,6 +55,7 @@ SCHEMA: Final = (
         PRIMARY KEY (life, step)
     ) WITHOUT ROWID
     """,
+    # In the order of arrival: rows of many sessions at once share a page, where each would dirty several of its own.
     """
     CREATE TABLE log (
         life INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
@@ -62,7 +63,7 @@ SCHEMA: Final = (
         step INTEGER NOT NULL,
         data BLOB NOT NULL,
         PRIMARY KEY (life, n)
-    ) WITHOUT ROWID
+    )
     """,
     """
     CREATE TABLE keys (
