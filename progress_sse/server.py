@@ -16,11 +16,12 @@ from types import FrameType
 from typing import Any, Final
 
 import uvicorn
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import HANDLED_SIGNALS
 
 from progress_sse.burst import Burst
-from progress_sse.transport import Reader, extensions
+from progress_sse.transport import DirectOutlet, Reader, extensions
 
 RESERVED_DESCRIPTORS: Final = 64
 """Descriptors that are kept for polls, workers and files when streams take all others."""
@@ -94,7 +95,16 @@ class Protocol(HttpToolsProtocol):
         if self.scope["http_version"] == "1.0":
             _end_with_connection(self.cycle)
         else:
-            self.scope["extensions"] = extensions(ConnectionOutlet(self, self.cycle))
+            self.scope["extensions"] = extensions(self)
+
+    def take_over(self, scope: Scope, reader: Reader) -> DirectOutlet | None:
+        """Give a response away; not if its head has not got here: somebody keeps it, or it is too late."""
+        cycle = self.cycle
+        if cycle.scope is not scope or cycle.disconnected or not cycle.response_started:
+            return None
+        cycle.disconnected = True  # The application may return, and whatever it still sent would be ignored.
+        self.reader = reader
+        return ConnectionOutlet(self, cycle)
 
     def on_response_complete(self) -> None:
         """Go on to the next request."""
@@ -127,7 +137,7 @@ class ConnectionOutlet:
     __slots__ = ("_cycle", "_protocol")
 
     def __init__(self, protocol: Protocol, cycle: RequestResponseCycle) -> None:
-        """Stand by for the response of `cycle`."""
+        """Write the body of the response of `cycle`."""
         self._protocol = protocol
         self._cycle = cycle
 
@@ -135,14 +145,6 @@ class ConnectionOutlet:
     def is_ready(self) -> bool:
         """Whether the connection has sent most of what it was given."""
         return not self._protocol.flow.write_paused
-
-    def open(self, reader: Reader) -> bool:
-        """Take the response over; `False` if its head has not got here, since somebody keeps it or it is too late."""
-        if self._cycle.disconnected or not self._cycle.response_started:
-            return False
-        self._cycle.disconnected = True  # The application may return, and whatever it still sent would be ignored.
-        self._protocol.reader = reader
-        return True
 
     def write(self, burst: Burst) -> None:
         """Send this next."""

@@ -31,7 +31,7 @@ from progress_sse.cursor import StreamCursor, end_id
 from progress_sse.errors import StoreUnavailableError
 from progress_sse.heartbeat import COMMENT, Heartbeat
 from progress_sse.hub import Delivery, Hub, Resume, Subscription
-from progress_sse.transport import AsgiOutlet, Outlet, short_way_of
+from progress_sse.transport import AsgiOutlet, Outlet, direct_outlet
 
 logger = logging.getLogger(__name__)
 
@@ -151,11 +151,11 @@ class EventStream(EventSourceResponse):
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
-        short_way = short_way_of(scope)
-        if short_way is not None and short_way.open(self):
+        direct = direct_outlet(scope, self)
+        if direct is not None:
             if self._cursor is None:
-                self._write_chunk = short_way.write_chunk
-            self._open(short_way)
+                self._write_chunk = direct.write_chunk
+            self._open(direct)
             return
         outlet = AsgiOutlet(receive, send, self._streams.send_timeout_s)
         self._open(outlet)

@@ -45,15 +45,19 @@ class Outlet(Protocol):
         """Send this, and then the end of the body. The reader hears nothing more."""
 
 
-class ShortWay(Outlet, Protocol):
-    """An outlet past public ASGI, for a response whose head has been sent."""
-
-    def open(self, reader: Reader) -> bool:
-        """Take the response over from the ASGI application, which returns then; `False` where that cannot be."""
+class DirectOutlet(Outlet, Protocol):
+    """An outlet past public ASGI."""
 
     @property
     def write_chunk(self) -> Callable[[bytes], None]:
         """Sends a burst's `chunk` next, once something has been written; many connections can be given the same."""
+
+
+class ShortWay(Protocol):
+    """What our own server class offers with every request."""
+
+    def take_over(self, scope: Scope, reader: Reader) -> DirectOutlet | None:
+        """Take a response whose head has been sent from the application, which returns then; `None` if impossible."""
 
 
 def extensions(way: ShortWay) -> dict[str, Any]:
@@ -61,10 +65,10 @@ def extensions(way: ShortWay) -> dict[str, Any]:
     return {_EXTENSION: way}
 
 
-def short_way_of(scope: Scope) -> ShortWay | None:
-    """Return the short way for a request's response; `None` where the server has none."""
+def direct_outlet(scope: Scope, reader: Reader) -> DirectOutlet | None:
+    """Take a request's response over by the short way; `None` where there is none, or it is closed."""
     way: ShortWay | None = scope.get("extensions", {}).get(_EXTENSION)
-    return way
+    return way.take_over(scope, reader) if way is not None else None
 
 
 class AsgiOutlet:
