@@ -44,7 +44,7 @@ class Burst:
     def __init__(self, messages: Sequence[Message], data: bytes | None = None) -> None:
         """Join `messages`, or take `data` for what has none."""
         self.messages = messages
-        self.data = b"".join([message.frame for message in messages]) if data is None else data
+        self.data = data if data is not None else b"".join([message.frame for message in messages])
 
     @cached_property
     def chunk(self) -> bytes:

@@ -15,7 +15,7 @@ def encode_event(event: str, data: bytes, *, event_id: str | None = None, retry_
         event_id: What the client keeps as its last event id; without one it keeps the one it has.
         retry_ms: Milliseconds that the client shall wait before it reconnects; goes first.
     """
-    lines = b"".join(b"data: %b\n" % line for line in _LINE_END.split(data))
+    lines = b"data: %b\n" % (_LINE_END.sub(b"\ndata: ", data) if b"\n" in data or b"\r" in data else data)
     retry = encode_retry_field(retry_ms) if retry_ms is not None else b""
     identity = encode_id_field(event_id) if event_id is not None else b""
     return b"%b%bevent: %b\n%b\n" % (retry, identity, event.encode(), lines)
