@@ -266,6 +266,13 @@ class RawStream(asyncio.Protocol):
         """The bytes of a block that has begun and not ended."""
         return self._parser.pending
 
+    @property
+    def local_port(self) -> int:
+        """The port from which it is connected."""
+        assert self._transport is not None
+        port: int = self._transport.get_extra_info("sockname")[1]
+        return port
+
     # Waiting.
 
     async def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 10) -> None:

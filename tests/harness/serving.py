@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,26 +22,38 @@ import httpx
 
 from tests.harness.http1 import HOST, Connection, free_port
 
+ROOT = Path(__file__).parents[2]
+
 START_S = 15
 """Within this the server must answer, on a busy machine too."""
 
+ENV_PREFIX = "PROGRESS_SSE_"
+
 
 class Server:
-    """One `progress-sse serve`, on a free port which it keeps over restarts.
+    """One `progress-sse serve`, or a plain uvicorn with an application, on a free port which it keeps over restarts.
 
     The methods block; in an async test call those that wait through `asyncio.to_thread`.
     """
 
     def __init__(
-        self, folder: Path, *, store: str = "memory://", command: list[str] | None = None, **settings: Any
+        self,
+        folder: Path,
+        *,
+        store: str = "memory://",
+        factory: str | None = None,
+        command: list[str] | None = None,
+        **settings: Any,
     ) -> None:
         """Prepare a server that keeps its files in a folder of its own.
 
         Args:
             folder: Made if it is not there; holds the log, and the database of `store="sqlite"`.
             store: A store's URL, or `sqlite` for a database in the folder.
-            command: What to start instead of `progress-sse serve`; `{port}` is put in.
-            settings: Each becomes a flag: `heartbeat_s=1` is `--heartbeat-s 1`, `True` is a flag without a value.
+            factory: `module:function` that makes an application of ours, for a plain uvicorn to serve instead.
+            command: What to start instead of either; `{port}` is put in, and settings do not count.
+            settings: Each becomes a flag: `heartbeat_s=1` is `--heartbeat-s 1`, `True` is a flag without a value. With
+                a `factory` each becomes a variable of the environment, and `graceful_timeout_s` uvicorn's option too.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -50,6 +62,7 @@ class Server:
         self.store = f"sqlite:///{self.database}" if store == "sqlite" else store
         self.settings = dict(settings)
         self.log_path = folder / "server.log"
+        self._factory = factory
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -71,9 +84,21 @@ class Server:
         """The command line."""
         if self._command is not None:
             return [part.replace("{port}", str(self.port)) for part in self._command]
+        if self._factory is not None:
+            uvicorn = ["uvicorn", "--host", HOST, "--port", str(self.port), "--log-level", "warning"]
+            if "graceful_timeout_s" in self.settings:
+                uvicorn += ["--timeout-graceful-shutdown", str(self.settings["graceful_timeout_s"])]
+            return [sys.executable, "-m", *uvicorn, "--app-dir", str(ROOT), "--factory", self._factory]
         flags = [text for name, value in self.settings.items() for text in _flag(name, value)]
         serve = ["serve", "--host", HOST, "--port", str(self.port), "--store", self.store]
         return [sys.executable, "-m", "progress_sse", *serve, *flags]
+
+    def environment(self) -> dict[str, str]:
+        """The environment, with no settings of ours but those of an application under a plain uvicorn."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+        settings = {"store": self.store, **self.settings} if self._factory is not None else {}
+        given = {ENV_PREFIX + name.upper(): str(value) for name, value in settings.items()}
+        return {**kept, **given, "PYTHONUNBUFFERED": "1"}
 
     def start(self) -> float:
         """Start it, wait until it answers `/livez`, and tell how many seconds that took.
@@ -85,7 +110,12 @@ class Server:
         started = time.monotonic()
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                self.arguments(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env=_environment()
+                self.arguments(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=self.environment(),
             )
         while not self._is_live():
             if self._process.poll() is not None or time.monotonic() - started > START_S:
@@ -139,6 +169,12 @@ class Server:
         """How many file descriptors it holds."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
+    def client_ports(self) -> set[int]:
+        """The port of each client whose connection it holds: one that it has closed may live on in the kernel alone."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        held = [row for row in rows if row[1].endswith(f":{self.port:04X}") and row[9] != "0"]
+        return {int(row[2].rpartition(":")[2], 16) for row in held}
+
     def pss_bytes(self) -> int:
         """Its proportional set size: its own memory, and its share of what it shares."""
         rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
@@ -167,12 +203,6 @@ class Server:
 def _flag(name: str, value: object) -> list[str]:
     flag = "--" + name.replace("_", "-")
     return [flag] if value is True else [flag, str(value)]
-
-
-def _environment() -> Mapping[str, str]:
-    """The environment without settings of ours, so that only the flags count."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESS_SSE_")}
-    return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
 def session_path(session_id: str, *rest: str) -> str:

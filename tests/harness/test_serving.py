@@ -1,10 +1,12 @@
 import signal
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.harness.serving import Server, session_path
+from tests.harness.http1 import HOST
+from tests.harness.serving import Server, eventually, session_path
 
 TINY = """
 import http.server, sys
@@ -41,6 +43,15 @@ def test_the_probes_look_at_the_process(tmp_path: Path) -> None:
         assert 0 <= server.cpu_s() < 10
 
 
+async def test_a_server_holds_the_connections_that_it_has_not_closed(tmp_path: Path) -> None:
+    """They are known by the client's port, and no more held once closed, though their client is still there."""
+    with tiny(tmp_path) as server, socket.create_connection((HOST, server.port)) as client:
+        port = client.getsockname()[1]
+        await eventually(lambda: port in server.client_ports(), 10)
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        await eventually(lambda: port not in server.client_ports(), 10)
+
+
 def test_a_server_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
     """Whoever reads the failure sees what the server said."""
     server = Server(tmp_path, command=[sys.executable, "-c", "raise SystemExit('no luck')"])
@@ -53,6 +64,25 @@ def test_settings_become_flags(tmp_path: Path) -> None:
     arguments = Server(tmp_path, store="sqlite", heartbeat_s=0.5, insecure=True).arguments()
     assert arguments[-3:] == ["--heartbeat-s", "0.5", "--insecure"]
     assert f"sqlite:///{tmp_path}/progress.db" in arguments
+
+
+def test_settings_of_an_embedded_application_go_by_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of those around the test run count, with either server."""
+    monkeypatch.setenv("PROGRESS_SSE_RETRY_MS", "7")
+    server = Server(tmp_path, factory="a:b", heartbeat_s=0.5, insecure=True, graceful_timeout_s=3)
+    ours = {name: value for name, value in server.environment().items() if name.startswith("PROGRESS_SSE_")}
+    assert ours == {
+        "PROGRESS_SSE_STORE": "memory://",
+        "PROGRESS_SSE_HEARTBEAT_S": "0.5",
+        "PROGRESS_SSE_INSECURE": "True",
+        "PROGRESS_SSE_GRACEFUL_TIMEOUT_S": "3",
+    }
+    assert server.arguments()[-2:] == ["--factory", "a:b"]
+    assert "--timeout-graceful-shutdown 3" in " ".join(server.arguments())
+    assert "PROGRESS_SSE_STORE" not in Server(tmp_path).environment()
+    assert "PROGRESS_SSE_RETRY_MS" not in Server(tmp_path).environment()
 
 
 @pytest.mark.parametrize(
