@@ -31,13 +31,19 @@ def anyio_backend() -> str:
 Serve = Callable[..., Server]
 
 
+@pytest.fixture(scope="module")
+def factory() -> str | None:
+    """What makes the application that a plain uvicorn serves in a test; `None` is our own command line."""
+    return None
+
+
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
+def serve(tmp_path: Path, factory: str | None) -> Iterator[Serve]:
     """Start servers as users do: `serve(store="memory://", heartbeat_s=1)`; what was started is stopped at the end."""
     servers: list[Server] = []
 
     def start(**settings: Any) -> Server:
-        servers.append(Server(tmp_path / f"server-{len(servers)}", **settings))
+        servers.append(Server(tmp_path / f"server-{len(servers)}", factory=factory, **settings))
         servers[-1].start()
         return servers[-1]
 

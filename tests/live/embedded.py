@@ -1,4 +1,4 @@
-"""Applications that somebody embeds: ours, inside a middleware of theirs."""
+"""Applications that somebody embeds: ours, inside a middleware of theirs, with settings from the environment."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from progress_sse import Settings, create_app
-
-ORIGIN = "https://app.example"
+from progress_sse import create_app
 
 
-def create() -> ASGIApp:
-    """The application, on a store in memory, inside a middleware that compresses what it can."""
-    return GZipMiddleware(create_app(Settings(store="memory://", allow_origins=(ORIGIN,))), minimum_size=1)
+def create_behind_gzip() -> ASGIApp:
+    """The application inside a middleware that compresses what it can."""
+    return GZipMiddleware(create_app(), minimum_size=1)
 
 
 def create_behind_dispatch() -> ASGIApp:
-    """The same inside a middleware of the kind that hides from the application when its client has gone."""
-    return BaseHTTPMiddleware(create_app(Settings(store="memory://")), dispatch=_dispatch)
+    """The application inside a middleware of the kind that hides from it when its client has gone."""
+    return BaseHTTPMiddleware(create_app(), dispatch=_dispatch)
 
 
 async def _dispatch(request: Request, call_next: RequestResponseEndpoint) -> Response:

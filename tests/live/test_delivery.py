@@ -26,10 +26,12 @@ HEARTBEAT_S = 0.3
 
 
 @pytest.fixture(scope="module", params=["memory://", "sqlite"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of each store, shared by this module's tests, each with sessions of its own."""
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, factory: str | None
+) -> Iterator[Server]:
+    """A server of each kind and store, shared by this module's tests, each with sessions of its own."""
     folder = tmp_path_factory.mktemp("server")
-    with Server(folder, store=request.param, heartbeat_s=HEARTBEAT_S, retry_ms=100) as running:
+    with Server(folder, store=request.param, factory=factory, heartbeat_s=HEARTBEAT_S, retry_ms=100) as running:
         yield running
 
 

@@ -21,6 +21,7 @@ from tests.harness.http1 import Connection, request_bytes
 from tests.harness.oracle import Body, Oracle, fold_all, tag_of
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import Server, Worker, publish, session_path
+from tests.live.hosts import serve_only
 
 
 def events_path(session_id: str) -> str:
@@ -283,7 +284,9 @@ async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) ->
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_server_that_is_told_to_go_says_goodbye(serve: Serve, number: signal.Signals) -> None:
+async def test_a_server_that_is_told_to_go_says_goodbye(
+    serve: Serve, factory: str | None, number: signal.Signals
+) -> None:
     """FT-13: 500 streams, 10 stalled, POSTs in flight: clean ends, code 0, in time, nothing acknowledged is lost."""
     server = serve(store="sqlite", graceful_timeout_s=5, retry_ms=2000, history=100_000, history_bytes=1 << 28)
     oracle = Oracle()
@@ -298,13 +301,17 @@ async def test_a_server_that_is_told_to_go_says_goodbye(serve: Serve, number: si
             loop = asyncio.get_running_loop()
             told = loop.time()
             server.signal(number)
-            assert await asyncio.to_thread(server.wait, 12) == 0
+            code = await asyncio.to_thread(server.wait, 12)
             assert loop.time() - told <= 5 + 2
             await asyncio.gather(*posting)
             assert_said_goodbye([await closed(stream) for stream in good])
             assert len(stalled) == STALLED
-    assert "Traceback" not in server.log()
-    assert "ERROR" not in server.log()
+    if factory is not None:  # A plain uvicorn raises the signal again at its end, and complains of what it dropped.
+        assert code == -number
+    else:
+        assert code == 0
+        assert "Traceback" not in server.log()
+        assert "ERROR" not in server.log()
     await asyncio.to_thread(server.start)
     for session_id in sessions:
         posts = [post for post in oracle.posts if post.session_id == session_id]
@@ -332,6 +339,7 @@ def assert_said_goodbye(streams: list[RawStream]) -> None:
     assert "end" not in {event.event for stream in streams for event in stream.events}
 
 
+@serve_only  # What a second signal does is the server's choice.
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_ends_it_at_once(serve: Serve, number: signal.Signals) -> None:
     """FT-13: whoever does not want to wait for stalled readers says so a second time."""
@@ -364,5 +372,3 @@ async def test_a_server_that_goes_takes_no_new_readers(serve: Serve) -> None:
         with contextlib.suppress(OSError):
             async with await Connection.open(server.port) as late:
                 assert (await late.request("GET", "/readyz")).status == 503
-        server.signal(signal.SIGTERM)
-        await asyncio.to_thread(server.wait, 5)

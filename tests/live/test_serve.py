@@ -12,6 +12,9 @@ import pytest
 
 from tests.conftest import Serve
 from tests.harness.serving import Worker, eventually
+from tests.live.hosts import serve_only
+
+pytestmark = serve_only
 
 TOKEN = "hush-hush"
 

@@ -8,7 +8,6 @@ import itertools
 import json
 import random
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,27 +22,19 @@ from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream
 from tests.harness.serving import Server, Worker, publish, session_path
 from tests.live.browsing import BrowserStream, Playback, as_fired
-from tests.live.embedded import ORIGIN
+from tests.live.hosts import GZIP, HOSTS, serve_only
 
 ROOT = Path(__file__).parents[2]
 
 HEARTBEAT_S = 0.5
+ORIGIN = "https://app.example"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, factory: str | None) -> Iterator[Server]:
     """A server in memory which the tests of this module share, each with sessions of its own."""
     settings: dict[str, Any] = {"heartbeat_s": HEARTBEAT_S, "retry_ms": 100, "allow_origins": ORIGIN}
-    with Server(tmp_path_factory.mktemp("server"), **settings) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def gzip_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The application inside Starlette's GZipMiddleware, under a plain uvicorn, as somebody may embed it."""
-    uvicorn = ["-m", "uvicorn", "--factory", "tests.live.embedded:create", "--app-dir", str(ROOT)]
-    command = [sys.executable, *uvicorn, "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"]
-    with Server(tmp_path_factory.mktemp("gzip"), command=command) as running:
+    with Server(tmp_path_factory.mktemp("server"), factory=factory, **settings) as running:
         yield running
 
 
@@ -62,13 +53,12 @@ def events_path(session_id: str, query: str = "") -> str:
 
 
 @pytest.mark.parametrize("accept_encoding", [[], [("Accept-Encoding", "gzip, br")]], ids=["plain", "gzip-br"])
-@pytest.mark.parametrize("fixture", ["server", "gzip_server"])
 @pytest.mark.parametrize("origin", [[], [("Origin", ORIGIN)]], ids=["same-origin", "cross-origin"])
+@pytest.mark.parametrize("factory", [*HOSTS, GZIP], indirect=True)
 async def test_headers_come_at_once(
-    request: pytest.FixtureRequest, sid: str, fixture: str, accept_encoding: list[tuple[str, str]], origin: list[Any]
+    server: Server, sid: str, accept_encoding: list[tuple[str, str]], origin: list[Any]
 ) -> None:
     """SC-01: the stream's headers are right, and they and its first bytes come at once on a session without events."""
-    server: Server = request.getfixturevalue(fixture)
     async with Worker.at(server) as worker:
         await worker.create(sid)
         # The first connection may find the process cold; what users wait for is the second.
@@ -595,6 +585,7 @@ async def test_options_neither_hangs_nor_breaks(server: Server, target: str) -> 
                 assert response.head.get("access-control-allow-origin") == ORIGIN
 
 
+@serve_only  # A plain uvicorn answers HTTP/1.0 in chunks.
 async def test_an_old_client_gets_its_stream(server: Server, sid: str) -> None:
     """SC-12: HTTP/1.0 knows no chunks: the body runs until the connection is closed."""
     request = request_bytes("GET", events_path(sid), version="HTTP/1.0")
@@ -613,6 +604,7 @@ async def test_an_old_client_gets_its_stream(server: Server, sid: str) -> None:
         assert response.status == 200
 
 
+@serve_only  # Like all that is said about connections, it is for the server to understand.
 @pytest.mark.parametrize("target", ["/api/progress/{}", "/api/progress/{}/events"])
 async def test_a_client_that_wants_the_connection_closed_gets_that(server: Server, sid: str, target: str) -> None:
     """SC-12: `Connection: close` is honoured, and a stream lives on under it."""
@@ -630,6 +622,7 @@ async def test_a_client_that_wants_the_connection_closed_gets_that(server: Serve
                 assert await connection.reader.read() == b""
 
 
+@serve_only  # The server answers it.
 async def test_a_client_that_asks_first_may_go_on(server: Server, sid: str) -> None:
     """SC-12: `Expect: 100-continue` is answered before the body comes."""
     body = json.dumps({"action": "start", "step": 1}).encode()
@@ -643,6 +636,7 @@ async def test_a_client_that_asks_first_may_go_on(server: Server, sid: str) -> N
         assert response.json() == {"success": True, "session_id": sid}
 
 
+@serve_only  # The server takes it apart.
 async def test_a_proxy_style_target_is_understood(server: Server, sid: str) -> None:
     """SC-12: an absolute-form target [RFC 9112 §3.2.2] is the same resource."""
     async with await Connection.open(server.port) as connection:

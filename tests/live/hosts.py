@@ -1,0 +1,26 @@
+"""Who serves the application: everything that a stream promises holds on both of its ways to a socket.
+
+Under our own server it takes a shortcut past ASGI. Under any other, and behind a middleware that hides the connection,
+it does without. The tests of this folder run on both, unless they are about what only `progress-sse serve` does.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+SERVE = pytest.param(None, id="serve")
+"""Our own command line, `progress-sse serve`."""
+
+DISPATCH = pytest.param("tests.live.embedded:create_behind_dispatch", id="dispatch")
+"""A plain uvicorn, and in it a user's `BaseHTTPMiddleware`: both reasons to do without the shortcut."""
+
+UVICORN = pytest.param("progress_sse:create_app", id="uvicorn", marks=pytest.mark.full)
+"""A plain uvicorn, and nothing else."""
+
+GZIP = pytest.param("tests.live.embedded:create_behind_gzip", id="gzip")
+"""A plain uvicorn, and in it Starlette's `GZipMiddleware`: for what a compressor could spoil."""
+
+HOSTS = (SERVE, DISPATCH, UVICORN)
+
+serve_only = pytest.mark.parametrize("factory", [SERVE], indirect=True)
+"""Marks a test of what our command line does beyond the application, and its reason stands beside it."""
