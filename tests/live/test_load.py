@@ -1,0 +1,256 @@
+"""Many readers, many reports, and all of them coming back at once.
+
+How fast it goes is recorded as properties of the tests, and asserted nowhere: what counts here is that everything
+arrives. Short forms run always, full ones under `make test-full`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from array import array
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.crowd import Crowd
+from tests.harness.http1 import Connection
+from tests.harness.oracle import fold_all, tag_of
+from tests.harness.rawsse import Block
+from tests.harness.serving import Server, Worker, session_path
+
+Record = Callable[[str, object], None]
+
+FULL = [pytest.mark.full, pytest.mark.timeout(300)]
+
+
+def events_path(session_id: str) -> str:
+    """The path of a session's stream."""
+    return session_path(session_id, "events")
+
+
+def now() -> float:
+    """The time by which readers say when an event came."""
+    return asyncio.get_running_loop().time()
+
+
+async def report(connection: Connection, session_id: str, tag: str) -> None:
+    """POST one transition that bears a tag."""
+    body = {"action": "progress", "step": 1, "current": 1, "message": tag}
+    response = await connection.post_json(session_path(session_id, "update"), body)
+    assert response.status == 200, response.body
+
+
+def percentile_ms(seconds: Iterable[float], percent: int = 99) -> float:
+    """A percentile of some durations, in milliseconds."""
+    ordered = sorted(seconds)
+    return round(1000 * ordered[len(ordered) * percent // 100], 1)
+
+
+def delays(crowd: Crowd, sent: Sequence[float]) -> array[float]:
+    """How long each event took to each reader, given when each but the first was sent."""
+    pairs = itertools.chain.from_iterable(zip(reader.times[1:], sent, strict=True) for reader in crowd.readers)
+    return array("d", (came - went for came, went in pairs))
+
+
+def assert_in_order(events: Sequence[Block], tags: Sequence[str]) -> None:
+    """One snapshot, then these transitions, each once, in this order."""
+    assert [event.event for event in events] == ["snapshot", *["step"] * len(tags)]
+    first = events[0].position
+    assert [event.position for event in events] == [(first.epoch, first.n + n) for n in range(len(tags) + 1)]
+    assert [tag_of(event.json()) for event in events[1:]] == list(tags)
+
+
+@contextlib.asynccontextmanager
+async def polled(server: Server, session_id: str) -> AsyncIterator[list[float]]:
+    """Poll a session again and again inside the block; gives how long each answer took."""
+    took: list[float] = []
+
+    async def poll() -> None:
+        async with await Connection.open(server.port) as connection:
+            while True:
+                asked = now()
+                response = await connection.request("GET", session_path(session_id))
+                assert response.status == 200, response.body
+                took.append(now() - asked)
+                await asyncio.sleep(0.02)  # The pace of this poller; nothing is waited for.
+
+    polling = asyncio.create_task(poll())
+    try:
+        yield took
+    finally:
+        polling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await polling
+
+
+# LD-01
+
+
+@pytest.mark.parametrize(("streams", "beats"), [(1000, 1), pytest.param(10_000, 3, marks=FULL)])
+async def test_idle_streams_stay_open(serve: Serve, record_property: Record, streams: int, beats: int) -> None:
+    """LD-01: all of them are open, beat, and get what comes at last; polls are answered all the while."""
+    server = serve(heartbeat_s=3, max_streams=streams)
+    sessions = [f"idle-{n}" for n in range(100)]
+    async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
+        for session_id in sessions:
+            await worker.start(session_id, 1)
+        memory_bytes, began = server.pss_bytes(), now()
+        async with (
+            polled(server, sessions[0]) as polls,
+            Crowd(server.port, [events_path(sessions[n % 100]) for n in range(streams)]) as crowd,
+        ):
+            await crowd.wait_for_events(1, timeout_s=60)
+            record_property("opened_s", round(now() - began, 1))
+            cpu_s, began = server.cpu_s(), now()
+            heard = {reader: reader.comments for reader in crowd.readers}
+            await crowd.wait_until(lambda reader: reader.comments >= heard[reader] + beats, timeout_s=60)
+            record_property("idle_cpu_percent", round(100 * (server.cpu_s() - cpu_s) / (now() - began), 1))
+            record_property("bytes_per_stream", (server.pss_bytes() - memory_bytes) // streams)
+            for session_id in sessions:
+                await report(connection, session_id, "the first since long")
+            await crowd.wait_for_events(2, timeout_s=60)
+            record_property("poll_p99_ms", percentile_ms(polls))
+            assert polls
+        assert {reader.ending for reader in crowd.readers} == {"cut"}
+        for reader in crowd.readers:
+            assert_in_order(reader.events, ["the first since long"])
+    assert "Traceback" not in server.log()
+
+
+# LD-02
+
+
+@pytest.mark.parametrize(("readers", "seconds"), [(300, 3), pytest.param(1000, 60, marks=FULL)])
+async def test_everybody_gets_every_event(serve: Serve, record_property: Record, readers: int, seconds: int) -> None:
+    """LD-02: many readers of one session, ten events a second: none is lost to anybody."""
+    server = serve()
+    tags = [f"event-{n}" for n in range(10 * seconds)]
+    async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
+        await worker.start("s", 1)
+        async with Crowd(server.port, [events_path("s")] * readers) as crowd:
+            await crowd.wait_for_events(1, timeout_s=30)
+            began, sent = now(), array("d")
+            for n, tag in enumerate(tags):
+                await asyncio.sleep(began + n / 10 - now())  # The pace of this publisher; nothing is waited for.
+                sent.append(now())
+                await report(connection, "s", tag)
+            await crowd.wait_for_events(1 + len(tags), timeout_s=30)
+            events = crowd.readers[0].events
+            assert_in_order(events, tags)
+            assert crowd.differing(events) == []
+            assert fold_all(events) == await worker.poll("s")
+            record_property("p99_ms", percentile_ms(delays(crowd, sent)))
+    assert "Traceback" not in server.log()
+
+
+# LD-03
+
+
+@pytest.mark.parametrize("store", ["memory://", "sqlite"])
+@pytest.mark.parametrize("seconds", [2, pytest.param(20, marks=FULL)])
+async def test_every_report_that_is_accepted_reaches_everybody(
+    serve: Serve, record_property: Record, store: str, seconds: int
+) -> None:
+    """LD-03: eight workers report one thing after the other: each once, in the worker's order, to 100 readers."""
+    server = serve(store=store)
+    sent: dict[str, float] = {}
+
+    async def work(number: int, until: float) -> list[str]:
+        tags: list[str] = []
+        async with await Connection.open(server.port) as connection:
+            while now() < until:
+                tags.append(f"{number}-{len(tags)}")
+                sent[tags[-1]] = now()
+                await report(connection, "s", tags[-1])
+        return tags
+
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        async with Crowd(server.port, [events_path("s")] * 100) as crowd:
+            await crowd.wait_for_events(1, timeout_s=30)
+            reported = await asyncio.gather(*(work(number, now() + seconds) for number in range(8)))
+            record_property("accepted_per_s", round(len(sent) / seconds))
+            await crowd.wait_for_events(1 + len(sent), timeout_s=60)
+            events = crowd.readers[0].events
+            seen = [tag_of(event.json()) for event in events[1:]]
+            assert_in_order(events, seen)
+            for number, tags in enumerate(reported):
+                assert [tag for tag in seen if tag.startswith(f"{number}-")] == tags
+            assert len(seen) == len(sent)
+            assert crowd.differing(events) == []
+            assert fold_all(events) == await worker.poll("s")
+            record_property("p99_ms", percentile_ms(delays(crowd, [sent[tag] for tag in seen])))
+    assert "Traceback" not in server.log()
+
+
+# LD-04
+
+
+class Reporter:
+    """A worker with several sessions, who remembers what was reported to each."""
+
+    def __init__(self, connection: Connection, sessions: Iterable[str]) -> None:
+        """Report by this connection."""
+        self.tags: dict[str, list[str]] = {session_id: [] for session_id in sessions}
+        self.is_over = False
+        self._connection = connection
+
+    async def report(self, session_id: str) -> None:
+        """Report one thing to one session."""
+        tags = self.tags[session_id]
+        tags.append(f"{session_id}, number {len(tags)}")
+        await report(self._connection, session_id, tags[-1])
+
+    async def report_to_all(self) -> None:
+        """Report one thing to each session."""
+        for session_id in self.tags:
+            await self.report(session_id)
+
+    async def go_on(self) -> None:
+        """Report something every now and then, until it is over."""
+        for session_id in itertools.cycle(self.tags):
+            if self.is_over:
+                return
+            await self.report(session_id)
+            await asyncio.sleep(0.02)  # The pace of this worker; nothing is waited for.
+
+
+@pytest.mark.parametrize(("streams", "sessions"), [(1000, 10), pytest.param(5000, 50, marks=FULL)])
+async def test_all_who_are_cut_off_at_once_come_back_to_where_they_were(
+    serve: Serve, record_property: Record, streams: int, sessions: int
+) -> None:
+    """LD-04: every stream is cut, and every reader returns at once, while workers go on: nothing is lost or refused."""
+    server = serve()
+    paths = {f"storm-{n}": events_path(f"storm-{n}") for n in range(sessions)}
+    async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
+        for session_id in paths:
+            await worker.start(session_id, 1)
+        reporter = Reporter(connection, paths)
+        async with Crowd(server.port, [*paths.values()] * (streams // sessions)) as crowd:
+            await reporter.report_to_all()
+            await crowd.wait_for_events(2, timeout_s=30)
+            async with polled(server, next(iter(paths))) as polls:
+                began = now()
+                await crowd.cut()
+                record_property("cut_s", round(now() - began, 2))
+                await reporter.report_to_all()
+                began = now()
+                async with asyncio.timeout(15), asyncio.TaskGroup() as group:
+                    group.create_task(reporter.go_on())
+                    await crowd.connect(at_once=streams)
+                    await crowd.wait_for_events(3, timeout_s=15)
+                    reporter.is_over = True
+                record_property("back_s", round(now() - began, 2))
+            record_property("poll_p99_ms", percentile_ms(polls))
+            await reporter.report_to_all()
+            counts = {paths[session_id]: 1 + len(tags) for session_id, tags in reporter.tags.items()}
+            await crowd.wait_until(lambda reader: len(reader.events) >= counts[reader.target], timeout_s=30)
+        assert {tuple(reader.statuses) for reader in crowd.readers} == {(200, 200)}
+        for session_id, tags in reporter.tags.items():
+            readers = [reader for reader in crowd.readers if reader.target == paths[session_id]]
+            assert_in_order(readers[0].events, tags)
+            assert [str(reader) for reader in readers if reader.events != readers[0].events] == []
+    assert "Traceback" not in server.log()
