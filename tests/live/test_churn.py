@@ -1,0 +1,125 @@
+"""Readers who come and vanish by the thousand, each at another moment."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.crowd import Crowd
+from tests.harness.http1 import HOST, Connection, request_bytes
+from tests.harness.oracle import fold_all
+from tests.harness.rawsse import RawStream, unconnected_socket
+from tests.harness.serving import Server, Worker, eventually, session_path
+
+EVENTS = session_path("s", "events")
+LARGE_EVENTS = session_path("large", "events")
+
+VISITORS = 16
+"""So many come at the same time."""
+
+MAX_STREAMS = 100
+"""More than are open at any one time, and few enough for places that are not given back to show."""
+
+WARM_UP_ROUNDS = 80
+"""After so many the garbage collector has run, and the server has grown as far as it should."""
+
+MAX_GROWTH_BYTES = 6_000_000
+"""What may come and go between two runs of the collector; whoever kept all streams would need more."""
+
+
+@contextlib.asynccontextmanager
+async def vanishing(port: int, request: bytes, rcvbuf: int | None = None) -> AsyncIterator[socket.socket]:
+    """A connection that has sent these bytes, and is reset at the end of the block."""
+    loop = asyncio.get_running_loop()
+    with unconnected_socket(rcvbuf) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await loop.sock_connect(sock, (HOST, port))
+        await loop.sock_sendall(sock, request)
+        yield sock
+
+
+async def received_through(sock: socket.socket, mark: bytes) -> bytes:
+    """What a connection brings, up to a mark and hardly further."""
+    received = b""
+    while mark not in received:
+        more = await asyncio.get_running_loop().sock_recv(sock, 256)
+        assert more, received
+        received += more
+    return received
+
+
+async def vanish_in_four_ways(port: int) -> None:
+    """Connect four times, and reset the connection (a) before the request ends … (d) in the middle of an event."""
+    request = request_bytes("GET", EVENTS)
+    async with vanishing(port, request[:-10]):
+        pass
+    async with vanishing(port, request):
+        pass
+    async with vanishing(port, request) as sock:
+        assert (await received_through(sock, b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    async with vanishing(port, request_bytes("GET", LARGE_EVENTS), rcvbuf=4096) as sock:
+        await received_through(sock, b"\ndata: {")
+
+
+async def visit(server: Server, name: str, rounds: int) -> None:
+    """Vanish again and again, and report a transition after each time."""
+    async with await Connection.open(server.port) as connection:
+        for number in range(rounds):
+            await vanish_in_four_ways(server.port)
+            body = {"action": "progress", "step": 1, "current": number, "message": f"{name}-{number}"}
+            response = await connection.post_json(session_path("s", "update"), body)
+            assert response.status == 200, response.body
+
+
+async def visit_all_at_once(server: Server, rounds: int) -> None:
+    """Let every visitor vanish, so many times in each way."""
+    async with asyncio.timeout(240), asyncio.TaskGroup() as group:
+        for visitor in range(VISITORS):
+            group.create_task(visit(server, f"visitor-{visitor}", rounds))
+
+
+@pytest.mark.parametrize("rounds", [40, pytest.param(235, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
+async def test_readers_who_vanish_leave_nothing_behind(
+    serve: Serve, record_property: Callable[[str, object], None], rounds: int
+) -> None:
+    """FT-12: whenever they vanish: no descriptor, no place among the streams and no memory is lost by it."""
+    server = serve(max_streams=MAX_STREAMS)
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        # Its snapshot does not fit into what lies between the server and a reader with a small window.
+        for step in range(1, 5):
+            await worker.start("large", step)
+            await worker.complete("large", step, success=False, message="大" * 8192, error="大" * 8192)
+    async with await RawStream.open(server.port, EVENTS) as control:
+        await control.next_event()
+        descriptors = server.descriptors()
+        await visit_all_at_once(server, WARM_UP_ROUNDS)
+        memory_bytes = server.pss_bytes()
+        await visit_all_at_once(server, rounds)
+        await eventually(lambda: server.descriptors() <= descriptors, 30)
+        grown_bytes = server.pss_bytes() - memory_bytes
+        record_property("grown_bytes", grown_bytes)
+        assert grown_bytes <= MAX_GROWTH_BYTES
+        async with Crowd(server.port, [EVENTS] * (MAX_STREAMS - 1)) as crowd:
+            await crowd.wait_for_events(1, 10)
+            async with await RawStream.open(server.port, EVENTS) as refused:
+                assert await refused.closed() == "end"
+                assert refused.events == []
+            async with Worker.at(server) as worker:
+                await worker.start("s", 2)
+                final = await worker.poll("s")
+            await crowd.wait_for_events(2, 10)
+            assert crowd.differing(crowd.readers[0].events) == []
+            assert fold_all(crowd.readers[0].events) == final
+        reports = VISITORS * (WARM_UP_ROUNDS + rounds) + 1
+        await control.wait_until(lambda stream: len(stream.events) > reports)
+        assert [event.event for event in control.events] == ["snapshot", *["step"] * reports]
+        assert [event.position.n for event in control.events] == list(range(1, reports + 2))
+        assert fold_all(control.events) == final
+    assert "Traceback" not in server.log()
