@@ -13,7 +13,7 @@ import functools
 import itertools
 import resource
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -39,6 +39,12 @@ def allow_descriptors(count: int) -> None:
     if hard < count:
         raise RuntimeError(f"this needs {count} file descriptors, and the hard limit is {hard}: see `ulimit -Hn`")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
+
+
+def percentile_ms(seconds: Iterable[float], percent: int = 99) -> float:
+    """A percentile of some durations, in milliseconds."""
+    ordered = sorted(seconds)
+    return round(1000 * ordered[len(ordered) * percent // 100], 1)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -221,6 +227,12 @@ class Crowd:
     def differing(self, events: Sequence[Block]) -> list[str]:
         """The readers that saw anything else than these events, in words."""
         return [str(reader) for reader in self.readers if reader.events != events]
+
+    def delays(self, sent: Sequence[float], first: int = 1) -> Iterator[float]:
+        """How many seconds each event took to each reader, from the `first` on, given when they were sent."""
+        for reader in self.readers:
+            times = reader.times[first : first + len(sent)]
+            yield from (came - went for came, went in zip(times, sent, strict=True))
 
     async def __aenter__(self) -> Self:
         try:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.harness.crowd import Crowd, allow_descriptors
+from tests.harness.crowd import Crowd, allow_descriptors, percentile_ms
 from tests.harness.http1 import HOST
 from tests.harness.rawsse import EventStreamParser, StreamEndedError
 
@@ -116,6 +116,19 @@ async def test_waiting_in_vain_says_for_whom() -> None:
     async with streams.running(), Crowd(streams.port, ["/one"]) as crowd:
         with pytest.raises(TimeoutError, match="1 of 1 are not there, as /one: 1 events up to e-1"):
             await crowd.wait_for_events(2, timeout_s=0.05)
+
+
+async def test_delays_are_those_of_every_event_to_every_reader() -> None:
+    """Each from when it was sent, of all readers; and of them the percentile."""
+    streams = Streams(*[HEAD + chunk(ONE + TWO)] * 2)
+    async with streams.running(), Crowd(streams.port, ["/"] * 2) as crowd:
+        await crowd.wait_for_events(2, timeout_s=10)
+        sent = [time - 0.25 for time in crowd.readers[0].times]
+        crowd.readers[1].times = crowd.readers[0].times
+        assert list(crowd.delays(sent, first=0)) == pytest.approx([0.25] * 4)
+        assert list(crowd.delays(sent[1:])) == pytest.approx([0.25] * 2)
+    assert percentile_ms([*[0.001] * 990, *[0.002] * 10]) == 2
+    assert percentile_ms([*[0.001] * 991, *[0.002] * 9]) == 1
 
 
 def test_too_few_descriptors_are_said_to_be_too_few() -> None:

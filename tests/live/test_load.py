@@ -11,14 +11,13 @@ import contextlib
 import itertools
 import threading
 import time
-from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from http.client import HTTPConnection
 
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.crowd import Crowd
+from tests.harness.crowd import Crowd, percentile_ms
 from tests.harness.http1 import HOST, Connection
 from tests.harness.oracle import fold_all, tag_of
 from tests.harness.rawsse import Block
@@ -44,18 +43,6 @@ async def report(connection: Connection, session_id: str, tag: str) -> None:
     body = {"action": "progress", "step": 1, "current": 1, "message": tag}
     response = await connection.post_json(session_path(session_id, "update"), body)
     assert response.status == 200, response.body
-
-
-def percentile_ms(seconds: Iterable[float], percent: int = 99) -> float:
-    """A percentile of some durations, in milliseconds."""
-    ordered = sorted(seconds)
-    return round(1000 * ordered[len(ordered) * percent // 100], 1)
-
-
-def delays(crowd: Crowd, sent: Sequence[float]) -> array[float]:
-    """How long each event took to each reader, given when each but the first was sent."""
-    pairs = itertools.chain.from_iterable(zip(reader.times[1:], sent, strict=True) for reader in crowd.readers)
-    return array("d", (came - went for came, went in pairs))
 
 
 def assert_in_order(events: Sequence[Block], tags: Sequence[str]) -> None:
@@ -101,7 +88,7 @@ async def test_idle_streams_stay_open(serve: Serve, record_property: Record, str
     """LD-01: all of them are open, beat, and get what comes at last; polls are answered all the while."""
     server = serve(heartbeat_s=3, max_streams=streams)
     sessions = [f"idle-{n}" for n in range(100)]
-    async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
+    async with Worker.at(server) as worker:
         for session_id in sessions:
             await worker.start(session_id, 1)
         memory_bytes, began = server.pss_bytes(), now()
@@ -116,8 +103,9 @@ async def test_idle_streams_stay_open(serve: Serve, record_property: Record, str
             await crowd.wait_until(lambda reader: reader.comments >= heard[reader] + beats, timeout_s=60)
             record_property("idle_cpu_percent", round(100 * (server.cpu_s() - cpu_s) / (now() - began), 1))
             record_property("bytes_per_stream", (server.pss_bytes() - memory_bytes) // streams)
-            for session_id in sessions:
-                await report(connection, session_id, "the first since long")
+            async with await Connection.open(server.port) as connection:
+                for session_id in sessions:
+                    await report(connection, session_id, "the first since long")
             await crowd.wait_for_events(2, timeout_s=60)
             record_property("poll_p99_ms", percentile_ms(polls))
             assert polls
@@ -130,26 +118,33 @@ async def test_idle_streams_stay_open(serve: Serve, record_property: Record, str
 # LD-02
 
 
+async def report_steadily(server: Server, session_id: str, tags: Iterable[str]) -> list[float]:
+    """Report ten things a second; gives when each was sent."""
+    began, sent = now(), list[float]()
+    async with await Connection.open(server.port) as connection:
+        for tag in tags:
+            await asyncio.sleep(began + len(sent) / 10 - now())  # The pace of this worker; nothing is waited for.
+            sent.append(now())
+            await report(connection, session_id, tag)
+    return sent
+
+
 @pytest.mark.parametrize(("readers", "seconds"), [(300, 3), pytest.param(1000, 60, marks=FULL)])
 async def test_everybody_gets_every_event(serve: Serve, record_property: Record, readers: int, seconds: int) -> None:
     """LD-02: many readers of one session, ten events a second: none is lost to anybody."""
     server = serve()
     tags = [f"event-{n}" for n in range(10 * seconds)]
-    async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
+    async with Worker.at(server) as worker:
         await worker.start("s", 1)
         async with Crowd(server.port, [events_path("s")] * readers) as crowd:
             await crowd.wait_for_events(1, timeout_s=30)
-            began, sent = now(), array("d")
-            for n, tag in enumerate(tags):
-                await asyncio.sleep(began + n / 10 - now())  # The pace of this publisher; nothing is waited for.
-                sent.append(now())
-                await report(connection, "s", tag)
+            sent = await report_steadily(server, "s", tags)
             await crowd.wait_for_events(1 + len(tags), timeout_s=30)
             events = crowd.readers[0].events
             assert_in_order(events, tags)
             assert crowd.differing(events) == []
             assert fold_all(events) == await worker.poll("s")
-            record_property("p99_ms", percentile_ms(delays(crowd, sent)))
+            record_property("p99_ms", percentile_ms(crowd.delays(sent)))
     assert "Traceback" not in server.log()
 
 
@@ -189,7 +184,7 @@ async def test_every_report_that_is_accepted_reaches_everybody(
             assert len(seen) == len(sent)
             assert crowd.differing(events) == []
             assert fold_all(events) == await worker.poll("s")
-            record_property("p99_ms", percentile_ms(delays(crowd, [sent[tag] for tag in seen])))
+            record_property("p99_ms", percentile_ms(crowd.delays([sent[tag] for tag in seen])))
     assert "Traceback" not in server.log()
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.http1 import HOST, ResponseDecoder, request_bytes
+from tests.harness.crowd import Crowd, percentile_ms
+from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream, unconnected_socket
-from tests.harness.serving import Worker, eventually
+from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.live.hosts import GZIP, HOSTS, serve_only
 
 EVENTS = "/api/progress/s/events"
 SMALL_WINDOW = 4096
+QUEUE_BYTES = 262_144
+"""What the server lets wait for one reader."""
 LARGE_MESSAGE = "x" * 8000
 
 
@@ -25,28 +31,114 @@ async def publish_large(worker: Worker, count: int) -> None:
         await worker.complete("s", 1, message=f"{number} {LARGE_MESSAGE}")
 
 
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """How many of each kind; how many transitions of about 24 KB they are sent, and within which send timeout."""
+
+    stalled: int
+    trickling: int
+    good: int
+    transitions: int
+    send_timeout_s: float
+
+
+FEW = Readers(stalled=5, trickling=1, good=10, transitions=300, send_timeout_s=5)
+MANY = Readers(stalled=50, trickling=10, good=50, transitions=900, send_timeout_s=15)
+
+
 @serve_only  # A plain uvicorn closes a connection only once all is sent that it holds for it.
-async def test_a_reader_that_takes_nothing_is_cut_off(serve: Serve) -> None:
-    """FT-10, in part: past the send timeout its descriptor and memory are free, though it stays silent."""
-    server = serve(send_timeout_s=1, heartbeat_s=0.2)
+@pytest.mark.parametrize("readers", [FEW, pytest.param(MANY, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
+async def test_readers_that_take_nothing_are_cut_off_and_harm_nobody(
+    serve: Serve, record_property: Callable[[str, object], None], readers: Readers
+) -> None:
+    """FT-10: what they hold is bounded, and freed past the send timeout, though they stay; good ones get everything.
+
+    One that takes a byte a second opens no window through which the server could send: it is one that takes nothing.
+    """
+    server = serve(send_timeout_s=readers.send_timeout_s, heartbeat_s=0.5)
+    bad, warmed_up = readers.stalled + readers.trickling, 50
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
-        memory_bytes = server.pss_bytes()
-        stalled = [await RawStream.open(server.port, EVENTS, rcvbuf=SMALL_WINDOW) for _ in range(50)]
-        for stream in stalled:
+    async with Crowd(server.port, [EVENTS] * readers.good) as good:
+        await good.wait_for_events(1, 10)
+        descriptors = server.descriptors()
+        sent, memory_bytes = await report_large(server, 0, warmed_up)
+        async with stalled_readers(server, readers.stalled) as stalled, trickle(server, readers.trickling):
+            await eventually(lambda: server.descriptors() == descriptors + bad, 10)
+            sent_on, most_bytes = await report_large(server, warmed_up, readers.transitions)
+            await eventually(lambda: server.descriptors() <= descriptors, readers.send_timeout_s + 30)
+            await report_large(server, readers.transitions, readers.transitions + 1)
+            await good.wait_for_events(1 + readers.transitions + 1, 30)
+            for stream in stalled:
+                stream.resume()
+                assert await stream.closed() in ("reset", "eof")
+    record_property("p99_before_ms", percentile_ms(good.delays(sent)))
+    record_property("p99_ms", percentile_ms(good.delays(sent_on, first=1 + warmed_up)))
+    record_property("bytes_per_bad_reader", (most_bytes - memory_bytes) // bad)
+    events = good.readers[0].events
+    largest_frame_bytes = max(len(event.raw) for event in events)
+    assert most_bytes - memory_bytes <= readers.stalled * (QUEUE_BYTES + 65_536 + largest_frame_bytes)
+    assert [event.event for event in events] == ["snapshot", *["step"] * (readers.transitions + 1)]
+    assert [event.position.n for event in events] == list(range(1, readers.transitions + 3))
+    assert good.differing(events) == []
+    async with Worker.at(server) as worker:
+        assert fold_all(events) == await worker.poll("s")
+    assert "Traceback" not in server.log()
+
+
+async def report_large(server: Server, first: int, after: int) -> tuple[list[float], int]:
+    """POST transitions of about 24 KB; gives when each was sent, and the most memory that the server had meanwhile."""
+    sent: list[float] = []
+    most_bytes = server.pss_bytes()
+    async with await Connection.open(server.port) as connection:
+        for number in range(first, after):
+            body = {"action": "complete", "step": 1, "message": f"{number:06}" + "大" * 8000}
+            sent.append(asyncio.get_running_loop().time())
+            response = await connection.post_json(session_path("s", "update"), body)
+            assert response.status == 200, response.body
+            if number % 10 == 0:
+                most_bytes = max(most_bytes, server.pss_bytes())
+    return sent, most_bytes
+
+
+@contextlib.asynccontextmanager
+async def stalled_readers(server: Server, count: int) -> AsyncIterator[list[RawStream]]:
+    """Readers with a small window who have got their snapshot, and then read no more."""
+    streams = [await RawStream.open(server.port, EVENTS, rcvbuf=SMALL_WINDOW) for _ in range(count)]
+    try:
+        for stream in streams:
             await stream.next_event()
             stream.pause()
-        ports = {stream.local_port for stream in stalled}
-        assert ports <= server.client_ports()
-        await publish_large(worker, 600)
-        await eventually(lambda: ports.isdisjoint(server.client_ports()), 1 + 30)
-        # What each was allowed to hold: its queue, what uvicorn had buffered, one frame and what Python adds.
-        assert server.pss_bytes() - memory_bytes <= len(stalled) * (262_144 + 3 * 65_536)
-        for stream in stalled:
-            stream.resume()
-            assert await stream.closed() in ("reset", "eof")
-            await stream.aclose()
-    assert "Traceback" not in server.log()
+        yield streams
+    finally:
+        for stream in streams:
+            await stream.abort()
+
+
+@contextlib.asynccontextmanager
+async def trickle(server: Server, count: int) -> AsyncIterator[None]:
+    """Readers with a small window who take one byte a second inside the block."""
+    loop = asyncio.get_running_loop()
+    sockets = [unconnected_socket(SMALL_WINDOW) for _ in range(count)]
+
+    async def read() -> None:
+        while True:
+            for sock in sockets:
+                with contextlib.suppress(OSError):  # Cut off: that is what has to come.
+                    await loop.sock_recv(sock, 1)
+            await asyncio.sleep(1)  # The pace of these readers; nothing is waited for.
+
+    for sock in sockets:
+        await loop.sock_connect(sock, (HOST, server.port))
+        await loop.sock_sendall(sock, request_bytes("GET", EVENTS))
+    reading = asyncio.create_task(read())
+    try:
+        yield
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+        for sock in sockets:
+            sock.close()
 
 
 @serve_only  # The kernel tells it, to a server that has asked.
