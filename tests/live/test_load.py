@@ -227,11 +227,12 @@ async def test_all_who_are_cut_off_at_once_come_back_to_where_they_were(
     """LD-04: every stream is cut, and every reader returns at once, while workers go on: nothing is lost or refused."""
     server = serve()
     paths = {f"storm-{n}": events_path(f"storm-{n}") for n in range(sessions)}
-    async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
+    async with Worker.at(server) as worker:
         for session_id in paths:
             await worker.start(session_id, 1)
-        reporter = Reporter(connection, paths)
-        async with Crowd(server.port, [*paths.values()] * (streams // sessions)) as crowd:
+    async with Crowd(server.port, [*paths.values()] * (streams // sessions)) as crowd:
+        async with await Connection.open(server.port) as connection:
+            reporter = Reporter(connection, paths)
             await reporter.report_to_all()
             await crowd.wait_for_events(2, timeout_s=30)
             async with polled(server, next(iter(paths))) as polls:
@@ -251,9 +252,9 @@ async def test_all_who_are_cut_off_at_once_come_back_to_where_they_were(
             await reporter.report_to_all()
             counts = {paths[session_id]: 1 + len(tags) for session_id, tags in reporter.tags.items()}
             await crowd.wait_until(lambda reader: len(reader.events) >= counts[reader.target], timeout_s=30)
-        assert {tuple(reader.statuses) for reader in crowd.readers} == {(200, 200)}
-        for session_id, tags in reporter.tags.items():
-            readers = [reader for reader in crowd.readers if reader.target == paths[session_id]]
-            assert_in_order(readers[0].events, tags)
-            assert [str(reader) for reader in readers if reader.events != readers[0].events] == []
+    assert {tuple(reader.statuses) for reader in crowd.readers} == {(200, 200)}
+    for session_id, tags in reporter.tags.items():
+        readers = [reader for reader in crowd.readers if reader.target == paths[session_id]]
+        assert_in_order(readers[0].events, tags)
+        assert [str(reader) for reader in readers if reader.events != readers[0].events] == []
     assert "Traceback" not in server.log()

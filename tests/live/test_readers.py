@@ -47,7 +47,13 @@ MANY = Readers(stalled=50, trickling=10, good=50, transitions=900, send_timeout_
 
 
 @serve_only  # A plain uvicorn closes a connection only once all is sent that it holds for it.
-@pytest.mark.parametrize("readers", [FEW, pytest.param(MANY, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
+@pytest.mark.parametrize(
+    "readers",
+    [
+        pytest.param(FEW, id="few"),
+        pytest.param(MANY, id="many", marks=[pytest.mark.full, pytest.mark.timeout(300)]),
+    ],
+)
 async def test_readers_that_take_nothing_are_cut_off_and_harm_nobody(
     serve: Serve, record_property: Callable[[str, object], None], readers: Readers
 ) -> None:
