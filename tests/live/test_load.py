@@ -230,28 +230,30 @@ async def test_all_who_are_cut_off_at_once_come_back_to_where_they_were(
     async with Worker.at(server) as worker:
         for session_id in paths:
             await worker.start(session_id, 1)
-    async with Crowd(server.port, [*paths.values()] * (streams // sessions)) as crowd:
-        async with await Connection.open(server.port) as connection:
-            reporter = Reporter(connection, paths)
-            await reporter.report_to_all()
-            await crowd.wait_for_events(2, timeout_s=30)
-            async with polled(server, next(iter(paths))) as polls:
-                began = now()
-                await crowd.cut()
-                record_property("cut_s", round(now() - began, 2))
-                for _ in range(3):
-                    await reporter.report_to_all()
-                began = now()
-                async with asyncio.timeout(15), asyncio.TaskGroup() as group:
-                    group.create_task(reporter.go_on())
-                    await crowd.connect(at_once=streams)
-                    await crowd.wait_for_events(5, timeout_s=15)
-                    reporter.is_over = True
-                record_property("back_s", round(now() - began, 2))
-            record_property("poll_p99_ms", percentile_ms(polls))
-            await reporter.report_to_all()
-            counts = {paths[session_id]: 1 + len(tags) for session_id, tags in reporter.tags.items()}
-            await crowd.wait_until(lambda reader: len(reader.events) >= counts[reader.target], timeout_s=30)
+    async with (
+        Crowd(server.port, [*paths.values()] * (streams // sessions)) as crowd,
+        await Connection.open(server.port) as connection,
+    ):
+        reporter = Reporter(connection, paths)
+        await reporter.report_to_all()
+        await crowd.wait_for_events(2, timeout_s=30)
+        async with polled(server, next(iter(paths))) as polls:
+            began = now()
+            await crowd.cut()
+            record_property("cut_s", round(now() - began, 2))
+            for _ in range(3):
+                await reporter.report_to_all()
+            began = now()
+            async with asyncio.timeout(15), asyncio.TaskGroup() as group:
+                group.create_task(reporter.go_on())
+                await crowd.connect(at_once=streams)
+                await crowd.wait_for_events(5, timeout_s=15)
+                reporter.is_over = True
+            record_property("back_s", round(now() - began, 2))
+        record_property("poll_p99_ms", percentile_ms(polls))
+        await reporter.report_to_all()
+        counts = {paths[session_id]: 1 + len(tags) for session_id, tags in reporter.tags.items()}
+        await crowd.wait_until(lambda reader: len(reader.events) >= counts[reader.target], timeout_s=30)
     assert {tuple(reader.statuses) for reader in crowd.readers} == {(200, 200)}
     for session_id, tags in reporter.tags.items():
         readers = [reader for reader in crowd.readers if reader.target == paths[session_id]]
