@@ -10,6 +10,7 @@ What must not go in here: rules (``machine``), and how anything is kept (``backe
 """
 
 import asyncio
+import random
 import secrets
 from collections import deque
 from collections.abc import Sequence
@@ -37,6 +38,10 @@ KEY_LIFETIME: Final = timedelta(hours=24)
 
 MAX_ATTEMPTS: Final = 20
 """How often a change that other processes overtook is decided again before the store counts as unavailable."""
+
+FIRST_PAUSE_S: Final = 0.001
+LONGEST_PAUSE_S: Final = 0.02
+"""Seconds, at most, between two of these attempts: the first pause, which grows, and the longest."""
 
 EPOCH_BYTES: Final = 8
 """Random bytes in an epoch: enough that no two lives of a session ever share one."""
@@ -263,7 +268,8 @@ class ProgressStore:
             del self._lanes[session_id]
 
     async def _commit(self, session_id: str, batch: Sequence[_Request]) -> None:
-        for _ in range(MAX_ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
+            await _pause(attempt)
             draft = _Draft(session_id, await self.backend.load(session_id))
             answers = [await self._decide(draft, request) for request in batch]
             try:
@@ -340,6 +346,12 @@ class _Draft:
             data = wire.encode_transition(session, outcome.transition)
             self._entries.append(Entry(position.n, outcome.transition, data))
         self.record = Record(session, position)
+
+
+async def _pause(attempt: int) -> None:
+    """Give way to whoever was faster, for longer each time: who loses at each attempt must not lose at all of them."""
+    if attempt:
+        await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * attempt)))  # noqa: S311  # spreads load
 
 
 def _next_batch(lane: deque[_Request]) -> list[_Request]:
