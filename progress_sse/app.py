@@ -72,10 +72,10 @@ def _routes(service: ProgressService) -> list[Route | Mount]:
         return Route(path, Methods(service, endpoints), methods=list(endpoints))
 
     return [
-        # Routes are tried in this order: what is asked for most stands first.
+        # Routes are tried in this order: what comes by the thousand, when readers return all at once, stands first.
+        route("/api/progress/{session_id}/events", GET=events.events),
         route("/api/progress/{session_id}/update", POST=update.update),
         route("/api/progress/{session_id}", GET=poll.poll, PUT=sessions.create, DELETE=sessions.delete),
-        route("/api/progress/{session_id}/events", GET=events.events),
         route("/api/progress", GET=sessions.list_sessions, POST=sessions.create_unnamed),
         route("/api/events", GET=events.combined_events),
         route("/api/steps", GET=steps.steps),

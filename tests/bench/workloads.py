@@ -7,7 +7,7 @@ from typing import Literal
 
 from tests.bench.peers.base import Peer
 from tests.bench.peers.nchan import Nchan
-from tests.bench.peers.roster import BARE, CALLED, POLLED, REPLAYING, STREAMING
+from tests.bench.peers.roster import BARE, CALLED, IDLING, POLLED, REPLAYING, STREAMING
 from tests.bench.plan import Calls, FanOut, Idle, Phase, Storm, Task
 
 CONNECTIONS = 32
@@ -136,7 +136,7 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         "idle-10000",
-        STREAMING,
+        IDLING,
         Idle(10_000, 60),
         None,
         (

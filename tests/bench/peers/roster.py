@@ -28,6 +28,9 @@ STREAMING: tuple[Peer, ...] = (
     # Nobody's server: where Python ends. So it is no peer to be compared with.
     PythonPeer("raw uvloop (floor)", _PLAIN, (f"{_PEERS}.uvloop_floor", "{port}"), is_python=False),
 )
+IDLING: tuple[Peer, ...] = STREAMING[:4]
+"""Those that differ while nothing is published."""
+
 REPLAYING: tuple[Peer, ...] = STREAMING[:2]
 """Those that give a reader what it missed."""
 
