@@ -68,7 +68,7 @@ class Bench:
 
     def fan_out(self, task: FanOut) -> Figures:
         """Open the readers, and publish to them in each of the phases."""
-        self._prepare(task.sessions + max(phase.burst for phase in task.phases))
+        self._prepare(task.sessions * 2)
         figures = self._open_measured([*range(task.sessions)] * task.readers_per_session)
         self._run(Phase("warm-up", WARM_UP_S), task.sessions)
         alone_us = 0.0
@@ -222,7 +222,7 @@ class Bench:
 
     def _run(self, phase: Phase, sessions: int) -> Figures:
         self._begin_phase(max(phase.burst, OPEN_LOOP_CALLERS if phase.rate else 1))
-        turns = itertools.cycle(range(sessions) if phase.is_heard else range(sessions, sessions + phase.burst))
+        turns = itertools.cycle(range(sessions) if phase.is_heard else range(sessions, sessions * 2))
         started, used_s = monotonic(), cpu_s(self._pid)
         publishes = (
             self._run_closed(phase, turns) if phase.rate is None else self._run_open(phase.rate, phase.seconds, turns)

@@ -72,7 +72,7 @@ class Phase:
         seconds: How long events are published, at least.
         burst: How many are sent at once, each on a connection of its own. The next burst waits until all have come.
         rate: Events per second, sent whether or not the earlier ones have come; `None` waits for them.
-        is_heard: False publishes to sessions without readers, which is what a publish costs alone.
+        is_heard: False publishes to as many sessions without readers, which is what a publish costs alone.
     """
 
     name: str
