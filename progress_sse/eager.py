@@ -5,7 +5,6 @@ Python 3.12 has tasks like that (`eager_start`); this is the part of them that i
 
 import asyncio
 from collections.abc import Coroutine, Generator
-from types import coroutine
 from typing import Any
 
 
@@ -18,19 +17,29 @@ def run_eagerly(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         awaited = work.send(None)
     except StopIteration:
         return None
-    return asyncio.get_running_loop().create_task(_rest(work, awaited))
+    return asyncio.get_running_loop().create_task(_finished(_Rest(work, awaited)))
 
 
-@coroutine
-def _rest(work: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
-    while True:
-        try:
-            yield awaited
-        except BaseException as error:  # noqa: BLE001  # it is for the work to say what becomes of it
+async def _finished(rest: "_Rest") -> None:
+    await rest
+
+
+class _Rest:
+    """The rest of a coroutine that has begun: it waits for `awaited` now."""
+
+    def __init__(self, work: Coroutine[Any, Any, None], awaited: Any) -> None:
+        self._work = work
+        self._awaited = awaited
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        while True:
             try:
-                awaited = work.throw(error)
-            except StopIteration:
-                return
-        else:
-            break
-    yield from work
+                yield self._awaited
+            except BaseException as error:  # noqa: BLE001  # it is for the work to say what becomes of it
+                try:
+                    self._awaited = self._work.throw(error)
+                except StopIteration:
+                    return
+            else:
+                break
+        yield from self._work.__await__()
