@@ -37,7 +37,7 @@ class Burst:
     """What goes out in one write: events of one session that were published within one turn of the event loop.
 
     Attributes:
-        messages: The events; none in a heartbeat, which moves nobody.
+        messages: The events; none in what moves nobody (a heartbeat, a greeting) or is made for one reader alone.
         data: Their bytes for a reader of this one session.
     """
 

@@ -12,7 +12,9 @@ reader is a `Subscription`: a bounded queue over one session or several. The rul
   what it gets next is one snapshot of how things are when it is ready for it.
 * **A channel without readers is gone**, with everything it held.
 
-What must not go in here: bytes on a socket (``stream``), rules (``machine``), storage (``backends``).
+* **No reader is another one's trouble.** One that cannot be written to is let go, and the others hear nothing of it.
+
+What must not go in here: how bytes get to a client (``transport``), rules (``machine``), storage (``backends``).
 """
 
 import asyncio
@@ -20,6 +22,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeAlias
@@ -129,12 +132,14 @@ class Channel:
         """Hand what was published since the last flush to every reader, as one burst."""
         if self._unsent:
             burst, self._unsent = Burst(self._unsent), []
-            members = tuple(self.members)  # Whoever is finished with it gives up its seat.
-            for member in members:
-                member.subscription.offer(member, burst)
-            if self.is_completed:
-                for member in members:
-                    member.subscription.wake()
+            is_completed = self.is_completed
+            for member in tuple(self.members):  # Whoever is finished with it gives up its seat.
+                try:
+                    member.subscription.offer(member, burst)
+                    if is_completed:
+                        member.subscription.wake()
+                except Exception:  # noqa: BLE001  # whatever it is, it is this reader's and not its neighbours'
+                    member.subscription.fail()
 
     def seat(self, member: "Member") -> None:
         """Take on a reader that has all there is: what is still to be flushed it must not get again."""
@@ -231,6 +236,7 @@ class Subscription:
         "_backlog",
         "_hub",
         "_is_closed",
+        "_is_taking",
         "_lagging",
         "_members",
         "_queue",
@@ -246,7 +252,8 @@ class Subscription:
         Args:
             hub: Where the sessions are.
             session_count: How many seats will be taken.
-            wake_reader: Called when something waits, or `is_finished` may have changed; may close the subscription.
+            wake_reader: Called when something waits, when `is_finished` may have changed, and when the subscription was
+                closed because the reader failed. May close the subscription.
         """
         self.direct: Callable[[bytes], None] | None = None
         self._hub = hub
@@ -258,6 +265,7 @@ class Subscription:
         self._queued_bytes = 0
         self._lagging: dict[Member, None] = {}
         self._is_closed = False
+        self._is_taking = False
 
     @property
     def is_closed(self) -> bool:
@@ -286,7 +294,8 @@ class Subscription:
     def take(self, max_bytes: int) -> list[Delivery]:
         """Return what waits, in order: no more than `max_bytes` of it, unless a single piece is larger."""
         if not self._backlog:
-            self._backlog, self._queue, self._queued_bytes = self._caught_up() + self._queue, [], 0
+            caught_up = self._caught_up() if self._lagging else []
+            self._backlog, self._queue, self._queued_bytes = caught_up + self._queue, [], 0
         count, size = 0, 0
         for _, burst in self._backlog:
             size += len(burst.data)
@@ -297,8 +306,10 @@ class Subscription:
         return taken
 
     def _caught_up(self) -> list[Delivery]:
+        self._is_taking = True
         for member in self._lagging:
             member.channel.flush()  # What the snapshot will contain must not come after it.
+        self._is_taking = False
         caught_up: list[Delivery] = [(member, Burst([member.channel.snapshot()])) for member in self._lagging]
         self._lagging.clear()
         return caught_up
@@ -346,9 +357,17 @@ class Subscription:
         self.wake()
 
     def wake(self) -> None:
-        """Let the reader take what waits, and let nothing overtake it."""
+        """Let the reader take what waits, if it is not at that; until it has, nothing is written past it."""
         self.direct = None
-        self._wake_reader()
+        if not self._is_taking:
+            self._wake_reader()
+
+    def fail(self) -> None:
+        """Let go of a reader that cannot be written to; to be called where the error is handled, which is logged."""
+        logger.exception("a reader could not be written to, and is let go")
+        self.close()
+        with suppress(Exception):
+            self._wake_reader()
 
     def close(self) -> None:
         """Give up every seat, and drop what waits. Closing twice is no error."""
@@ -400,7 +419,7 @@ class Hub:
         missed = channel.missed(resume) if channel is not None and channel.is_open else None
         if channel is None or missed is None:
             return False
-        channel.users += 1
+        channel.users += 1  # The seat's, from here on.
         subscription.attach(Member(subscription, channel), missed)
         return True
 

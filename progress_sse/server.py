@@ -1,4 +1,7 @@
-"""Uvicorn, with streams that end when it goes down.
+"""Uvicorn, as it serves thousands of streams, and ends them when it goes down.
+
+A stream's response is taken over from the application: its publisher writes to the connection (see ``transport``), and
+a short response goes out in one write.
 
 Uvicorn waits for open connections before it runs the application's shutdown, so a stream that waited for that would
 never end. Here the drain comes first, and what has not ended by the graceful timeout is dropped.
@@ -21,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import HANDLED_SIGNALS
 
 from progress_sse.burst import Burst
-from progress_sse.transport import DirectOutlet, Reader, extensions
+from progress_sse.transport import Outlet, Reader, extensions
 
 RESERVED_DESCRIPTORS: Final = 64
 """Descriptors that are kept for polls, workers and files when streams take all others."""
@@ -80,10 +83,11 @@ class JoiningTransport:
         return getattr(self._transport, name)
 
 
-class Protocol(HttpToolsProtocol):
+class HttpProtocol(HttpToolsProtocol):
     """Offers the application the short way (see ``transport``), and spares HTTP/1.0 the chunks it does not know."""
 
     reader: Reader | None = None
+    _running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take on a connection."""
@@ -92,15 +96,17 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Set out to answer; the application itself starts in a task, and so after this."""
         super().on_headers_complete()
+        if not self.pipeline:
+            self._running = self.cycle
         if self.scope["http_version"] == "1.0":
             _end_with_connection(self.cycle)
         else:
             self.scope["extensions"] = extensions(self)
 
-    def take_over(self, scope: Scope, reader: Reader) -> DirectOutlet | None:
-        """Give a response away; not if its head has not got here: somebody keeps it, or it is too late."""
-        cycle = self.cycle
-        if cycle.scope is not scope or cycle.disconnected or not cycle.response_started:
+    def take_over(self, scope: Scope, reader: Reader) -> Outlet | None:
+        """Take a response from the application; not if its head is still on its way, or the client has gone."""
+        cycle = self._running
+        if cycle is None or cycle.scope is not scope or cycle.disconnected or not cycle.response_started:
             return None
         cycle.disconnected = True  # The application may return, and whatever it still sent would be ignored.
         self.reader = reader
@@ -109,6 +115,8 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on to the next request."""
         self.transport.flush()  # type: ignore[attr-defined]
+        if self.pipeline:
+            self._running = self.pipeline[-1][0]
         super().on_response_complete()
 
     def pause_writing(self) -> None:
@@ -136,7 +144,7 @@ class ConnectionOutlet:
 
     __slots__ = ("_cycle", "_protocol")
 
-    def __init__(self, protocol: Protocol, cycle: RequestResponseCycle) -> None:
+    def __init__(self, protocol: HttpProtocol, cycle: RequestResponseCycle) -> None:
         """Write the body of the response of `cycle`."""
         self._protocol = protocol
         self._cycle = cycle
@@ -152,7 +160,7 @@ class ConnectionOutlet:
 
     @property
     def write_chunk(self) -> Callable[[bytes], None]:
-        """Sends a chunk next, once something has been written."""
+        """Sends a chunk at once; see `Outlet.write_chunk`."""
         write: Callable[[bytes], None] = self._protocol.transport.write_through  # type: ignore[attr-defined]
         return write
 
@@ -243,7 +251,7 @@ def make_config(app: Any, *, graceful_timeout_s: float) -> uvicorn.Config:
     """Return how we run uvicorn: quiet, without an access log (it shows query strings) and without its name."""
     return uvicorn.Config(
         app,
-        http=Protocol,
+        http=HttpProtocol,
         loop="uvloop",
         ws="none",
         lifespan="off",

@@ -22,7 +22,7 @@ from typing import Final
 
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from progress_sse import sse, wire
 from progress_sse.burst import Burst
@@ -108,7 +108,10 @@ class Streams:
         self._is_draining = True
         streams = list(self._open)
         for index, stream in enumerate(streams):
-            stream.dismiss(self._spread_retry_ms(index / max(1, len(streams) - 1)))
+            try:
+                stream.dismiss(self._spread_retry_ms(index / max(1, len(streams) - 1)))
+            except Exception:
+                logger.exception("a stream could not be ended")  # The others still can.
 
     def _spread_retry_ms(self, share: float) -> int:
         return self.retry_ms + round(DRAIN_SPREAD_MS * share)
@@ -120,11 +123,15 @@ class Streams:
         """Count a stream, and let it beat with the others."""
         self._open[stream] = self.heartbeat.add(stream.beat)
 
-    def dismiss(self, stream: "EventStream") -> None:
+    def forget(self, stream: "EventStream") -> None:
         """Take a stream off the books."""
         leave = self._open.pop(stream, None)
         if leave is not None:
             leave()
+
+
+def _head() -> Message:
+    return {"type": "http.response.start", "status": 200, "headers": list(_RAW_HEADERS)}
 
 
 class EventStream(EventSourceResponse):
@@ -142,31 +149,36 @@ class EventStream(EventSourceResponse):
         self._cursor = StreamCursor() if request.is_combined else None
         self._subscription = Subscription(streams.hub, len(request.resumes), self.pump)
         self._outlet: Outlet | None = None
-        self._write_chunk: Callable[[bytes], None] | None = None
+        self._farewell = b""
         self._joiner: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the head and set the stream going; by public ASGI, also see it to its end."""
-        await send({"type": "http.response.start", "status": 200, "headers": list(_RAW_HEADERS)})
         if scope["method"] == "HEAD":
+            await send(_head())
             await send({"type": "http.response.body", "body": b""})
             return
-        direct = direct_outlet(scope, self)
-        if direct is not None:
-            if self._cursor is None:
-                self._write_chunk = direct.write_chunk
-            self._open(direct)
-            return
-        outlet = AsgiOutlet(receive, send, self._streams.send_timeout_s)
-        self._open(outlet)
+        is_taken_over = False
+        self._streams.admit(self)
         try:
-            await outlet.run(self)
+            await send(_head())
+            direct = direct_outlet(scope, self)
+            if direct is not None:
+                self._open(direct)
+                is_taken_over = True
+            else:
+                outlet = AsgiOutlet(receive, send, self._streams.send_timeout_s)
+                self._open(outlet)
+                await outlet.run(self)
         finally:
-            self._close()
+            if not is_taken_over:
+                self._close()
 
     def _open(self, outlet: Outlet) -> None:
         """Begin, in one piece: whoever comes in time gets greeting and snapshot in one write."""
-        self._streams.admit(self)
+        if self._subscription.is_closed:  # Dismissed while the head was under way.
+            outlet.finish(Burst((), self._farewell))
+            return
         self._subscription.greet(Burst((), self._greeting()))
         rest = self._join_at_hand()
         if rest:
@@ -206,12 +218,15 @@ class EventStream(EventSourceResponse):
         outlet, subscription = self._outlet, self._subscription
         if outlet is None:
             return
+        if subscription.is_closed:
+            self.dismiss(REFUSED_RETRY_MS)
+            return
         while outlet.is_ready and subscription.has_waiting:
             outlet.write(self._encoded(subscription.take(MAX_CHUNK_BYTES)))
         if subscription.is_finished:
             self._finish(self._end())
         elif outlet.is_ready:
-            subscription.direct = self._write_chunk
+            subscription.direct = outlet.write_chunk if self._cursor is None else None
 
     def _encoded(self, deliveries: Sequence[Delivery]) -> Burst:
         """Return what goes out in one write: the very burst that others get, where it is only one."""
@@ -244,7 +259,8 @@ class EventStream(EventSourceResponse):
 
     def dismiss(self, retry_ms: int) -> None:
         """End the stream; the client is to come back after `retry_ms`."""
-        self._finish(sse.encode_retry_field(retry_ms) + b"\n")
+        self._farewell = sse.encode_retry_field(retry_ms) + b"\n"
+        self._finish(self._farewell)
 
     def on_ready(self) -> None:
         """Go on writing."""
@@ -265,8 +281,8 @@ class EventStream(EventSourceResponse):
             outlet.finish(Burst((), last))
 
     def _close(self) -> None:
-        self._outlet = self._write_chunk = None
+        self._outlet = None
         self._subscription.close()
-        self._streams.dismiss(self)
+        self._streams.forget(self)
         if self._joiner is not None:
             self._joiner.cancel()

@@ -41,22 +41,21 @@ class Outlet(Protocol):
     def write(self, burst: Burst) -> None:
         """Send this next; never blocks, and keeps what cannot be sent yet."""
 
-    def finish(self, last: Burst) -> None:
-        """Send this, and then the end of the body. The reader hears nothing more."""
-
-
-class DirectOutlet(Outlet, Protocol):
-    """An outlet past public ASGI."""
-
     @property
-    def write_chunk(self) -> Callable[[bytes], None]:
-        """Sends a burst's `chunk` next, once something has been written; many connections can be given the same."""
+    def write_chunk(self) -> Callable[[bytes], None] | None:
+        """Sends a burst's `chunk`, which many readers share, at once; `None` where there is no such way.
+
+        To be used once something has been written, so that no head can be waiting, and while there is room.
+        """
+
+    def finish(self, last: Burst) -> None:
+        """Send this, and then the end of the body."""
 
 
 class ShortWay(Protocol):
     """What our own server class offers with every request."""
 
-    def take_over(self, scope: Scope, reader: Reader) -> DirectOutlet | None:
+    def take_over(self, scope: Scope, reader: Reader) -> Outlet | None:
         """Take a response whose head has been sent from the application, which returns then; `None` if impossible."""
 
 
@@ -65,7 +64,7 @@ def extensions(way: ShortWay) -> dict[str, Any]:
     return {_EXTENSION: way}
 
 
-def direct_outlet(scope: Scope, reader: Reader) -> DirectOutlet | None:
+def direct_outlet(scope: Scope, reader: Reader) -> Outlet | None:
     """Take a request's response over by the short way; `None` where there is none, or it is closed."""
     way: ShortWay | None = scope.get("extensions", {}).get(_EXTENSION)
     return way.take_over(scope, reader) if way is not None else None
@@ -73,6 +72,8 @@ def direct_outlet(scope: Scope, reader: Reader) -> DirectOutlet | None:
 
 class AsgiOutlet:
     """An outlet by public ASGI: the request's own task awaits each `send`, and another waits for the client to go."""
+
+    write_chunk = None
 
     def __init__(self, receive: Receive, send: Send, timeout_s: float) -> None:
         """Give up on a client that takes nothing for `timeout_s` seconds."""
@@ -86,7 +87,7 @@ class AsgiOutlet:
 
     @property
     def is_ready(self) -> bool:
-        """Whether everything has been sent."""
+        """Whether everything has been sent, and more may come."""
         return not (self._unsent or self._is_sending or self._is_finished)
 
     def write(self, burst: Burst) -> None:
@@ -125,7 +126,9 @@ class AsgiOutlet:
                 reader.on_ready()
 
     async def _watch(self, reader: Reader) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        reader.on_lost()
-        self.finish(Burst(()))
+        try:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            reader.on_lost()
+            self.finish(Burst(()))

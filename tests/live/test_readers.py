@@ -239,6 +239,44 @@ async def test_one_stream_too_many_is_refused_softly(serve: Serve) -> None:
                 pass
 
 
+@contextlib.asynccontextmanager
+async def asking_for_more(server: Server) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A reader that has its snapshot, and whose next request came with the one for the stream."""
+    reader, writer = await asyncio.open_connection(HOST, server.port)
+    writer.write(request_bytes("GET", EVENTS) + request_bytes("GET", session_path("s")))
+    await reader.readuntil(b"event: snapshot")
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def test_a_request_behind_a_stream_is_answered_after_its_end(serve: Serve) -> None:
+    """On the same connection, which the stream leaves as any other response does."""
+    server = serve()
+    async with Worker.at(server) as worker:
+        await worker.create("s", total_steps=1)
+        async with asking_for_more(server) as (reader, _), asyncio.timeout(10):
+            await worker.start("s", 1)
+            await worker.complete("s", 1)
+            assert b"event: end" in await reader.readuntil(b"\r\n0\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+            await reader.readuntil(b'"percentage":100')
+
+
+@serve_only  # A plain uvicorn tells the newest request alone that the client has gone.
+async def test_a_reader_that_asked_for_more_and_went_leaves_its_place(serve: Serve) -> None:
+    """Its going is seen with the next heartbeat, since the server does not read on before the stream has ended."""
+    server = serve(max_streams=1, heartbeat_s=0.2)
+    async with asking_for_more(server) as (_, writer):
+        writer.transport.abort()
+    async with asyncio.timeout(10):
+        while not await is_let_in(server.port):
+            pass
+    assert "ERROR" not in server.log()
+    assert "Traceback" not in server.log()
+
+
 async def test_a_reader_that_takes_nothing_gives_up_its_place(serve: Serve) -> None:
     """FT-10, in part: past the send timeout it counts no more, and holds little even where its connection stays."""
     server = serve(send_timeout_s=1, heartbeat_s=0.2, max_streams=50)
