@@ -26,6 +26,7 @@ from progress_sse.errors import (
     ConflictError,
     KeyInUseError,
     KeyReusedError,
+    OutcomeUnknownError,
     StoreUnavailableError,
 )
 from progress_sse.machine import Command, Complete, Create, Delete, Report, Start, StepCommand
@@ -140,7 +141,7 @@ class ProgressStore:
             definitions = self.workflows.named(workflow)
         else:
             definitions = self.workflows.resized(total_steps)
-        return await self._perform(session_id, Create(definitions, replace))
+        return _progress(await self._perform(session_id, Create(definitions, replace)))
 
     async def get_session(self, session_id: str) -> SessionProgress | None:
         """Return the session, or `None`."""
@@ -158,7 +159,7 @@ class ProgressStore:
         Raises:
             StepOutOfRangeError: The session has no step of that number.
         """
-        return await self._perform(session_id, self.start_command(step, timeout_ms))
+        return _progress(await self._perform(session_id, self.start_command(step, timeout_ms)))
 
     def start_command(self, step: int, timeout_ms: int | None) -> Start:
         """Return the command that begins a step, and creates a session of the workflow `default` if need be."""
@@ -174,7 +175,7 @@ class ProgressStore:
             StepNotStartedError: The step was never started.
             StepOutOfRangeError: The session has no step of that number.
         """
-        return await self._perform(session_id, Complete(step, success, message, error))
+        return _progress(await self._perform(session_id, Complete(step, success, message, error)))
 
     async def report_progress(
         self, session_id: str, step: int, current: int, total: int | None = None, message: str = ""
@@ -188,7 +189,7 @@ class ProgressStore:
             StepOutOfRangeError: The session has no step of that number.
             InvalidRequestError: Not 0 ≤ current ≤ total.
         """
-        return await self._perform(session_id, Report(step, current, total, message))
+        return _progress(await self._perform(session_id, Report(step, current, total, message)))
 
     async def delete_session(self, session_id: str) -> None:
         """Remove the session and all that is kept under its id.
@@ -196,14 +197,12 @@ class ProgressStore:
         Raises:
             SessionNotFoundError: There is no such session.
         """
-        await self.apply(session_id, Delete())
-        await asyncio.sleep(0)
+        await self._perform(session_id, Delete())
 
-    async def _perform(self, session_id: str, command: Command) -> SessionProgress:
+    async def _perform(self, session_id: str, command: Command) -> Record | None:
         applied = await self.apply(session_id, command)
         await asyncio.sleep(0)  # Readers see it now, even if whoever reports has nothing else to wait for.
-        assert applied.record is not None
-        return applied.record.session.progress
+        return applied.record
 
     async def cleanup_old_sessions(self, max_age_hours: float = 24) -> int:
         """Remove sessions created longer ago than that, sparing one that is running and was updated within it.
@@ -260,6 +259,10 @@ class ProgressStore:
                 except Exception as error:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
                     for request in batch:
                         request.resolve(error)
+                except asyncio.CancelledError:
+                    for request in (*batch, *lane):
+                        request.resolve(OutcomeUnknownError())
+                    raise
                 finally:
                     for request in batch:
                         if request.key is not None:
@@ -368,3 +371,8 @@ def _verb(command: Command, *, existed: bool) -> Verb:
     if isinstance(command, Create):
         return "replaced" if existed else "created"
     return "updated"
+
+
+def _progress(record: Record | None) -> SessionProgress:
+    assert record is not None
+    return record.session.progress

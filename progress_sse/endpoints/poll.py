@@ -19,7 +19,6 @@ async def poll(service: ProgressService, request: Request) -> Reply:
 
 def _has_current(offered: list[bytes], tag: bytes) -> bool:
     """Compare weakly, as If-None-Match does [RFC 9110 §13.1.2]: a proxy that compresses weakens our tags."""
-    if not offered or offered == [tag]:
+    if not offered or offered in ([tag], [b"*"]):
         return bool(offered)
-    tags = {each.strip().removeprefix(b"W/") for each in b",".join(offered).split(b",")}
-    return tag in tags or b"*" in tags
+    return tag in {each.strip().removeprefix(b"W/") for each in b",".join(offered).split(b",")}
