@@ -17,8 +17,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
@@ -55,8 +54,7 @@ _RAW_HEADERS: Final = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamRequest:
+class StreamRequest(NamedTuple):
     """What a client asked for.
 
     Attributes:
@@ -83,6 +81,7 @@ class Streams:
         self.retry_ms = retry_ms
         self.send_timeout_s = send_timeout_s
         self._max_streams = max_streams
+        self._greeting = Burst((), sse.encode_retry_field(retry_ms) + b"\n")
         self._is_draining = False
         self._open: dict[EventStream, Callable[[], None]] = {}
 
@@ -118,6 +117,12 @@ class Streams:
 
     def _refusal(self, retry_ms: int) -> Response:
         return Response(sse.encode_retry_field(retry_ms) + b"\n", headers=HEADERS, media_type=MEDIA_TYPE)
+
+    def greeting(self, *, heartbeat_events: bool) -> Burst:
+        """Return what every stream begins with."""
+        if not heartbeat_events:
+            return self._greeting
+        return Burst((), self._greeting.data + self.heartbeat.event().data)
 
     def admit(self, stream: "EventStream") -> None:
         """Count a stream, and let it beat with the others."""
@@ -179,7 +184,7 @@ class EventStream(EventSourceResponse):
         if self._subscription.is_closed:  # Dismissed while the head was under way.
             outlet.finish(Burst((), self._farewell))
             return
-        self._subscription.greet(Burst((), self._greeting()))
+        self._subscription.greet(self._streams.greeting(heartbeat_events=self._heartbeat_events))
         rest = self._join_at_hand()
         if rest:
             self._joiner = asyncio.create_task(self._join(rest))
@@ -243,10 +248,6 @@ class EventStream(EventSourceResponse):
             sse.encode_id_field(self._cursor.advance(session_id, message.position)) + message.unnumbered
             for message in burst.messages
         )
-
-    def _greeting(self) -> bytes:
-        retry = sse.encode_retry_field(self._streams.retry_ms) + b"\n"
-        return retry + self._streams.heartbeat.event().data if self._heartbeat_events else retry
 
     def _end(self) -> bytes:
         positions = self._subscription.positions
