@@ -1,7 +1,7 @@
 """Uvicorn, as it serves thousands of streams, and ends them when it goes down.
 
 A stream's response is taken over from the application: its publisher writes to the connection (see ``transport``), and
-a short response goes out in one write.
+what is answered in one turn of the event loop goes out together.
 
 Uvicorn waits for open connections before it runs the application's shutdown, so a stream that waited for that would
 never end. Here the drain comes first, and what has not ended by the graceful timeout is dropped.
@@ -15,11 +15,13 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
 import uvicorn
 from starlette.types import Scope
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import HANDLED_SIGNALS
 
@@ -37,34 +39,63 @@ HARD_STOP_S: Final = 1.0
 """Seconds that uvicorn gets to notice that everything was dropped."""
 
 
-class JoiningTransport:
-    """Holds the head of a response back until the first of its body comes, so that both go out in one write.
+class Outbox:
+    """Sends what connections were given in one turn of the event loop at its end, one right after the other.
 
-    Servers may do so [ASGI HTTP, Response Start], and one write less is a tenth of a short request.
+    Waking the process that reads is most of what a short write on one machine costs: a proxy that holds all
+    connections is woken once in this way, and not once for each.
     """
 
-    __slots__ = ("_head", "_transport", "write_through")
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._waiting: list[JoiningTransport] = []
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        """Write to `transport`; `write_through` does it at once, where no head can be waiting."""
+    def add(self, transport: "JoiningTransport") -> None:
+        """Flush this one at the end of the turn."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._waiting.append(transport)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for transport in waiting:
+            transport.flush()
+
+
+class JoiningTransport:
+    """Keeps what is written until the end of the loop's turn, so that head and body of an answer go out in one write.
+
+    Servers may hold a head back [ASGI HTTP, Response Start].
+    """
+
+    __slots__ = ("_outbox", "_transport", "_unsent", "write_through")
+
+    def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
+        """Write to `transport`; `write_through` does it at once, where nothing can be waiting."""
         self._transport = transport
-        self._head = b""
+        self._outbox = outbox
+        self._unsent = b""
         self.write_through = transport.write
 
     def write(self, data: bytes) -> None:
-        """Write, or keep what begins like a head; an interim response is none."""
-        if self._head:
-            head, self._head = self._head, b""
-            self.write_through(head + data)
-        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
-            self._head = data
+        """Send this at the end of the turn; at once if it is so much that the client should be seen to take it."""
+        if len(self._unsent) + len(data) > HIGH_WATER_LIMIT:
+            self.write_now(data)
+        elif self._unsent:
+            self._unsent += data
         else:
-            self.write_through(data)
+            self._unsent = data
+            self._outbox.add(self)
+
+    def write_now(self, data: bytes) -> None:
+        """Send this, and before it what is still waiting."""
+        unsent, self._unsent = self._unsent, b""
+        self.write_through(unsent + data)
 
     def flush(self) -> None:
-        """Write a head that no body follows."""
-        if self._head:
-            self.write(b"")
+        """Send what is waiting; nobody is there to get it once the connection closes."""
+        if self._unsent and not self._transport.is_closing():
+            self.write_now(b"")
 
     def close(self) -> None:
         """Close once everything has been sent."""
@@ -89,9 +120,14 @@ class HttpProtocol(HttpToolsProtocol):
     reader: Reader | None = None
     _running: RequestResponseCycle | None = None
 
+    def __init__(self, *args: Any, outbox: Outbox, **kwargs: Any) -> None:
+        """Send answers by `outbox`; the rest is uvicorn's."""
+        super().__init__(*args, **kwargs)
+        self._outbox = outbox
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take on a connection."""
-        super().connection_made(JoiningTransport(transport))  # type: ignore[arg-type]  # as good as one
+        super().connection_made(JoiningTransport(transport, self._outbox))  # type: ignore[arg-type]  # as good as one
 
     def on_headers_complete(self) -> None:
         """Set out to answer; the application itself starts in a task, and so after this."""
@@ -114,7 +150,6 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on to the next request."""
-        self.transport.flush()  # type: ignore[attr-defined]
         if self.pipeline:
             self._running = self.pipeline[-1][0]
         super().on_response_complete()
@@ -156,7 +191,7 @@ class ConnectionOutlet:
 
     def write(self, burst: Burst) -> None:
         """Send this next."""
-        self._protocol.transport.write(burst.chunk)
+        self._protocol.transport.write_now(burst.chunk)  # type: ignore[attr-defined]
 
     @property
     def write_chunk(self) -> Callable[[bytes], None]:
@@ -251,7 +286,7 @@ def make_config(app: Any, *, graceful_timeout_s: float) -> uvicorn.Config:
     """Return how we run uvicorn: quiet, without an access log (it shows query strings) and without its name."""
     return uvicorn.Config(
         app,
-        http=HttpProtocol,
+        http=partial(HttpProtocol, outbox=Outbox()),  # type: ignore[arg-type]  # makes one per connection
         loop="uvloop",
         ws="none",
         lifespan="off",

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from progress_sse.server import JoiningTransport
+from progress_sse.server import JoiningTransport, Outbox
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 
@@ -17,9 +17,13 @@ class FakeTransport:
 
     def __init__(self) -> None:
         self.told: list[bytes | str] = []
+        self.is_lost = False
 
     def write(self, data: bytes) -> None:
         self.told.append(data)
+
+    def is_closing(self) -> bool:
+        return self.is_lost
 
     def close(self) -> None:
         self.told.append("close")
@@ -38,35 +42,59 @@ def fake() -> FakeTransport:
 
 @pytest.fixture
 def joining(fake: FakeTransport) -> JoiningTransport:
-    return JoiningTransport(cast(asyncio.Transport, fake))
+    return JoiningTransport(cast(asyncio.Transport, fake), Outbox())
 
 
-def test_a_head_goes_out_with_the_body(fake: FakeTransport, joining: JoiningTransport) -> None:
-    """One write for a short response, whatever the body looks like; what comes after it waits for nothing."""
-    for body in (b"ok", b"HTTP/1.1 is what this body is about", b""):
-        joining.write(HEAD)
-        assert fake.told == []
-        joining.write(body)
-        joining.write(b"more")
-        assert fake.told == [HEAD + body, b"more"]
-        fake.told.clear()
+async def end_of_turn() -> None:
+    """Let the loop do what it was asked to do at the end of this turn."""
+    await asyncio.sleep(0)
 
 
-def test_an_interim_response_is_no_head(fake: FakeTransport, joining: JoiningTransport) -> None:
-    """The client waits for it before it sends its body."""
-    joining.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    assert fake.told == [b"HTTP/1.1 100 Continue\r\n\r\n"]
-
-
-def test_a_head_without_a_body_is_not_kept_for_ever(fake: FakeTransport, joining: JoiningTransport) -> None:
-    """At the end of the response, or of the connection."""
+async def test_what_is_written_in_one_turn_goes_out_at_its_end(fake: FakeTransport, joining: JoiningTransport) -> None:
+    """In one write, and once."""
     joining.write(HEAD)
-    joining.flush()
-    joining.flush()
-    assert fake.told == [HEAD]
+    joining.write(b"ok")
+    assert fake.told == []
+    await end_of_turn()
+    assert fake.told == [HEAD + b"ok"]
+    joining.write(b"more")
+    await end_of_turn()
+    await end_of_turn()
+    assert fake.told == [HEAD + b"ok", b"more"]
+
+
+async def test_all_connections_of_a_server_are_written_to_together() -> None:
+    """In the order in which they were answered, and none is hurt by another that its client has left."""
+    outbox = Outbox()
+    fakes = [FakeTransport() for _ in range(3)]
+    for fake in fakes:
+        JoiningTransport(cast(asyncio.Transport, fake), outbox).write(b"ok")
+    fakes[1].is_lost = True
+    await end_of_turn()
+    assert [fake.told for fake in fakes] == [[b"ok"], [], [b"ok"]]
+
+
+async def test_what_cannot_wait_takes_along_what_waits(fake: FakeTransport, joining: JoiningTransport) -> None:
+    """Nothing overtakes a head: not an event, not the end of the connection."""
     joining.write(HEAD)
+    joining.write_now(b"event")
+    joining.write_through(b"another")
+    joining.write(b"last")
     joining.close()
-    assert fake.told == [HEAD, HEAD, "close"]
+    await end_of_turn()
+    assert fake.told == [HEAD + b"event", b"another", b"last", "close"]
+
+
+async def test_a_turn_that_writes_without_end_is_seen_by_the_transport(
+    fake: FakeTransport, joining: JoiningTransport
+) -> None:
+    """It tells the writer to wait for a client that does not keep up, which it can only of what it has been given."""
+    chunk = b"x" * 20_000
+    for _ in range(10):
+        joining.write(chunk)
+    assert sum(map(len, fake.told)) > 100_000
+    await end_of_turn()
+    assert b"".join(cast(list[bytes], fake.told)) == chunk * 10
 
 
 def test_in_everything_else_it_is_the_transport(fake: FakeTransport, joining: JoiningTransport) -> None:
