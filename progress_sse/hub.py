@@ -64,6 +64,7 @@ class Channel:
         self._snapshot: Message | None = None
         self._notices = 0
         self._opening: asyncio.Task[None] | None = None
+        self._recalling = asyncio.Lock()
 
     @property
     def is_completed(self) -> bool:
@@ -158,10 +159,13 @@ class Channel:
     def _turn_to(self, record: Record | None) -> None:
         self.record, self._snapshot = record, None
         self.position = record.position if record else self._new_absence()
-        self._tail.clear()
-        self._tail_bytes = 0
+        self._forget_tail()
         if self.members:
             self._publish(self.snapshot())
+
+    def _forget_tail(self) -> None:
+        self._tail.clear()
+        self._tail_bytes = 0
 
     def snapshot(self) -> Message:
         """Return the session as it is, as an event."""
@@ -200,8 +204,26 @@ class Channel:
             return None
         return list(islice(self._tail, len(self._tail) - missing, None))
 
-    def stitched(self, position: Position, entries: Sequence[Entry]) -> list[Message] | None:
-        """Return what came after the position, from what the store had at some moment and what came in since."""
+    async def recall(self, position: Position) -> list[Message] | None:
+        """Return what came after the position, from the store if need be; `None` if it has that no more.
+
+        The tail reaches back as far afterwards, if it can: readers that were cut off together come back together, and
+        wait here for each other.
+        """
+        async with self._recalling:
+            missed = self.since(position)
+            if missed is not None or not self.has_passed(position):
+                return missed
+            entries = await self._backend.replay(self.session_id, position)
+            missed = None if entries is None else self._stitched(position, entries)
+            if missed is not None:
+                self._forget_tail()
+                for message in missed:
+                    self._keep(message)
+            return missed
+
+    def _stitched(self, position: Position, entries: Sequence[Entry]) -> list[Message] | None:
+        """Join what the store had at some moment and what came in since."""
         if not self.has_passed(position):
             return None
         replayed = [self._step(entry) for entry in entries if entry.n <= self.position.n]
@@ -456,10 +478,7 @@ class Hub:
             position = resume(channel.position)
         if position is None:
             return [channel.snapshot()]
-        missed = channel.since(position)
-        if missed is None and channel.has_passed(position):
-            entries = await self._backend.replay(channel.session_id, position)
-            missed = None if entries is None else channel.stitched(position, entries)
+        missed = await channel.recall(position)
         return [channel.snapshot()] if missed is None else missed
 
     def _acquire(self, session_id: str) -> Channel:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
+from progress_sse import create_app
 from progress_sse import hub as hub_module
 from progress_sse.backends.memory import MemoryBackend
 from progress_sse.burst import Burst
@@ -16,7 +17,10 @@ from progress_sse.clock import SystemClock
 from progress_sse.heartbeat import Heartbeat
 from progress_sse.hub import Hub
 from progress_sse.machine import Complete
-from progress_sse.record import StorageLimits
+from progress_sse.model import Position
+from progress_sse.record import Entry, Record, StorageLimits
+from progress_sse.service import ProgressService
+from progress_sse.settings import load_settings
 from progress_sse.store import ProgressStore
 from progress_sse.stream import StreamRequest, Streams
 from progress_sse.transport import Outlet, Reader, extensions
@@ -70,6 +74,9 @@ class Client:
         await self._is_gone.wait()
         return {"type": "http.disconnect"}
 
+    def leave(self) -> None:
+        self._is_gone.set()
+
     def stall(self) -> None:
         self._room.clear()
         if self.reader is not None:
@@ -93,6 +100,23 @@ class Client:
 
     async def wait_until(self, is_so: Callable[[], bool]) -> None:
         await eventually(is_so, DEADLINE_S)
+
+
+class CountedBackend(MemoryBackend):
+    """Memory that counts how often it is looked at."""
+
+    def __init__(self) -> None:
+        super().__init__(StorageLimits())
+        self.reads = 0
+
+    async def load(self, session_id: str) -> Record | None:
+        self.reads += 1
+        return await super().load(session_id)
+
+    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
+        self.reads += 1
+        await asyncio.sleep(0)  # As long as this takes, others ask too.
+        return await super().replay(session_id, after)
 
 
 class Service:
@@ -223,3 +247,39 @@ async def test_a_server_whose_receive_fails_is_one_whose_client_has_gone(service
     async with asyncio.timeout(DEADLINE_S):
         await task
     assert len(service.streams) == service.hub.channel_count == 0
+
+
+async def test_readers_that_return_all_at_once_cost_the_store_few_looks() -> None:
+    """LD-04: what they missed is looked up once for all of them, and none costs more than two reads."""
+    backend = CountedBackend()
+    service = ProgressService(load_settings(store="memory://"), backend=backend)
+    app = create_app(service=service)
+    sessions, readers = 5, 40
+    clients: list[Client] = []
+    answers: list[asyncio.Task[None]] = []
+    async with app.router.lifespan_context(app):
+        for number in range(sessions):
+            session_id = f"storm-{number}"
+            await service.store.create_session(session_id, 1)
+            for _ in range(10):
+                await service.store.start_step(session_id, 1)
+        positions = [(await backend.load(f"storm-{number}")) for number in range(sessions)]
+        backend.reads = 0
+        for record in positions * readers:
+            assert record is not None
+            last_event_id = str(record.position).replace("-10", "-4").encode()
+            scope = {
+                "type": "http",
+                "method": "GET",
+                "path": f"/api/progress/{record.session.progress.session_id}/events",
+                "query_string": b"",
+                "headers": [(b"last-event-id", last_event_id)],
+            }
+            clients.append(Client())
+            answers.append(asyncio.create_task(app(scope, clients[-1].receive, clients[-1].send)))
+        missed = [f"step@{number}" for number in range(5, 11)]
+        await eventually(lambda: all(client.events == missed for client in clients), DEADLINE_S)
+        assert backend.reads <= sessions * readers + 2 * sessions  # One each: whether the session is over.
+        for client in clients:
+            client.leave()
+        await asyncio.gather(*answers)
