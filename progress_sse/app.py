@@ -6,10 +6,13 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -83,7 +86,7 @@ def _routes(service: ProgressService) -> list[Route | Mount]:
         route("/readyz", GET=health.readyz),
         route("/", GET=pages.page),
         route("/s/{session_id}", GET=pages.session_page),
-        Mount("/web", pages.BrowserFiles()),
+        Mount("/web", GZipMiddleware(pages.BrowserFiles())),
     ]
 
 
@@ -108,15 +111,31 @@ def _middleware(settings: Settings) -> list[Middleware]:
     if not settings.allow_origins:
         return guards
     cors = Middleware(
-        CORSMiddleware,
+        ListedOrigins,
         allow_origins=settings.allow_origins,
-        allow_credentials="*" not in settings.allow_origins,
         allow_methods=CORS_METHODS,
         allow_headers=CORS_REQUEST_HEADERS,
         expose_headers=CORS_RESPONSE_HEADERS,
         max_age=CORS_MAX_AGE_S,
     )
     return [cors, *guards]
+
+
+class ListedOrigins(CORSMiddleware):
+    """Lets pages of listed origins in, with credentials; of these Starlette would tell everybody else as well."""
+
+    @staticmethod
+    def allow_explicit_origin(headers: MutableHeaders, origin: str) -> None:
+        """Name the origin, which is never done for `*`."""
+        CORSMiddleware.allow_explicit_origin(headers, origin)
+        headers["Access-Control-Allow-Credentials"] = "true"
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer what a browser asks before it sends a request that is not simple."""
+        response = super().preflight_response(request_headers)
+        if response.headers.get("access-control-allow-origin", "*") != "*":
+            response.headers["access-control-allow-credentials"] = "true"
+        return response
 
 
 class PathGuard:
