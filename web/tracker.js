@@ -2,8 +2,14 @@
  * ProgressTracker: follows one session of a progress server, by its live stream where that works and by polling
  * where it does not. Load it plainly, <script src="/web/tracker.js"></script>, or import it through index.js.
  *
- * Two parts do the work and know nothing of each other: a Stream keeps one EventSource going, a Poller asks at
- * intervals. The tracker decides which of them is needed, folds what they bring into one picture, and tells the page.
+ * From the wire to the page, each part knowing only those above it:
+ *   Stream   keeps one EventSource going;
+ *   Picture  what streams have told of their sessions;
+ *   Streams  deals the sessions that are wanted out to as few streams as the server allows;
+ *   Tabs     does the same once for all tabs of a browser: one of them has the streams, the others listen to it;
+ *   Hub      what the trackers of a page have in common: Tabs, or Streams alone where these cannot be shared;
+ *   Poller   asks at intervals, and knows nothing of all that;
+ *   ProgressTracker  decides which way is needed, never goes back, and tells the page.
  * No DOM in here, and no imports or exports: this file has to run as a plain script. The outer block, together with
  * strict mode, keeps its names off the page.
  */
@@ -28,12 +34,33 @@
   const FAILURES_BEFORE_POLLING = 3;
   const BACKOFF_MIN_MS = 1000;
   const BACKOFF_MAX_MS = 30_000;
+  /** At least this long the browser is left to reconnect by itself: a server that is full asks for half a minute. */
+  const RECONNECT_MS = 45_000;
   const POLL_DEADLINE_MS = 30_000;
   const POLL_JITTER = 0.1;
+  /** The server's `max_sessions_per_stream`. */
+  const SESSIONS_PER_STREAM = 20;
+  /** HTTP/1.1 allows six connections to an origin; polls need some, too. Sessions beyond that are polled. */
+  const STREAMS_MAX = 3;
+  /** Trackers tend to come several at a time. */
+  const GATHER_MS = 50;
+  /** A stream that is behind what a poll has brought must catch up within this time. */
+  const CATCH_UP_MS = 5000;
+  /** Tabs without Web Locks: how long to ask around before taking the streams. */
+  const ELECTION_MS = 200;
+  const HANDOVER_MS = 100;
+  /** Silence after which a tab asks whether the holder is still there, how long it waits, and how often in vain. */
+  const PING_MS = 5000;
+  const ANSWER_MS = 2000;
+  const ANSWERS_MISSED = 1;
+  /** Browsers let a tab in the background act once a minute. */
+  const ENROL_MS = 60_000;
+  const ENROLLED_MS = 200_000;
   /** setTimeout takes a longer delay for none at all. */
   const TIMER_MAX_MS = 2 ** 31 - 1;
-  /** How far the server's clock is ahead of this machine's, as its heartbeats tell: step times are the server's. */
-  let serverAhead_ms = 0;
+  const CLOCK_SAMPLES = 5;
+  /** No heartbeat is delayed by that much: a clock was set. */
+  const CLOCK_SET_MS = 60_000;
   /** EventSource.CLOSED; an injected class need not have the constant. */
   const CLOSED = 2;
 
@@ -63,6 +90,11 @@
     }
 
     /** @param {unknown} name */
+    isArmed(name) {
+      return this.#armed.has(name);
+    }
+
+    /** @param {unknown} name */
     disarm(name) {
       this.#timers.clearTimeout(this.#armed.get(name));
       this.#armed.delete(name);
@@ -72,6 +104,44 @@
       for (const name of [...this.#armed.keys()]) this.disarm(name);
     }
   }
+
+  /** How far the server's clock is ahead of this machine's: step times are the server's. */
+  class ServerClock {
+    /** @type {number[]} */
+    #samples = [];
+
+    /** What is late makes the server look slow, so that the largest of a few samples is the truest. */
+    get ahead_ms() {
+      return this.best_ms || 0;
+    }
+
+    /** Not a number while nothing is known. */
+    get best_ms() {
+      return this.#samples.length ? Math.max(...this.#samples) : NaN;
+    }
+
+    /** @param {number} sample_ms The server's time when it spoke, less the time here when that was heard. */
+    hear(sample_ms) {
+      if (Number.isNaN(sample_ms)) return;
+      if (this.ahead_ms - sample_ms > CLOCK_SET_MS) this.#samples = [];
+      this.#samples = [...this.#samples, sample_ms].slice(-CLOCK_SAMPLES);
+    }
+  }
+
+  const serverClock = new ServerClock();
+
+  /**
+   * Where streams come from, and by what means. `isShared`: all tabs of the browser may use them together.
+   * @typedef {object} Server
+   * @property {string} baseUrl
+   * @property {EventSourceClass} EventSource
+   * @property {boolean} withCredentials
+   * @property {import("./wire.js").Timers} timers
+   * @property {boolean} isShared
+   *
+   * `isHopeless`: the stream may come back, but pages should not wait for it. `isRefused`: by an answer but 200.
+   * @typedef {{isHopeless: boolean, isRefused: boolean}} Failure
+   */
 
   /**
    * Keeps one EventSource going. The browser reconnects by itself after most failures, at the pace the server asked for;
@@ -86,33 +156,39 @@
     /** @type {EventSourceLike | null} */
     #source = null;
     /** The id of the last event applied: where a new connection goes on. "" asks for a snapshot. */
-    #position = "";
+    #position;
     #failures = 0;
     #patience_ms = HEARTBEATS_MISSED * HEARTBEAT_MS;
+    /** It has opened, and said nothing yet. */
+    #isMute = false;
 
     /**
-     * @param {object} setup
-     * @param {() => string} setup.url
-     * @param {EventSourceClass} setup.EventSource
-     * @param {boolean} setup.withCredentials
-     * @param {import("./wire.js").Timers} setup.timers
-     * @param {{onEvent: (type: string, data: any) => void, onFailure: (hopeless: boolean) => void}} listener
-     *   `hopeless`: the stream may come back, but the page should not wait for it.
+     * @param {Server} server
+     * @param {() => string} url With a query; asked for at each opening.
+     * @param {string} position
+     * @param {object} listener
+     * @param {(type: string, data: any, position: string) => void} listener.onEvent
+     * @param {(failure: Failure) => void} listener.onFailure
      */
-    constructor({ url, EventSource, withCredentials, timers }, listener) {
+    constructor({ EventSource, withCredentials, timers }, url, position, listener) {
       this.#url = url;
       this.#EventSource = EventSource;
       this.#withCredentials = withCredentials;
       this.#alarms = new Alarms(timers);
+      this.#position = position;
       this.#listener = listener;
     }
 
+    /** Whether it waits for its turn to connect again. */
+    get isWaiting() {
+      return this.#source === null;
+    }
+
     open() {
+      this.#drop();
       const position = this.#position && `&last_event_id=${encodeURIComponent(this.#position)}`;
       try {
-        this.#source = new this.#EventSource(`${this.#url()}?heartbeat=event${position}`, {
-          withCredentials: this.#withCredentials,
-        });
+        this.#source = new this.#EventSource(this.#url() + position, { withCredentials: this.#withCredentials });
       } catch (error) {
         console.error(error);
         this.#fail();
@@ -124,15 +200,12 @@
 
     close() {
       this.#drop();
-      this.#position = "";
-      this.#failures = 0;
     }
 
-    /** The page knows more than the position tells: what is sent from there would set it back. */
-    forgetPosition() {
-      if (!this.#position) return;
+    /** Begins anew with a snapshot. Somebody has heard from the server just now: there is no need to wait long. */
+    restart() {
       this.#position = "";
-      // The browser's own reconnect would send the old Last-Event-ID. The server answers polls: no need to wait long.
+      if (this.isWaiting) return;
       this.#failures = 1;
       this.#reopenLater();
     }
@@ -145,7 +218,9 @@
         });
       }
       source.addEventListener("open", () => {
-        if (source === this.#source) this.#expectEvent(NEVER_HEARD_MS);
+        if (source !== this.#source) return;
+        this.#isMute = true;
+        this.#expectEvent(NEVER_HEARD_MS);
       });
       source.addEventListener("error", () => {
         if (source === this.#source) this.#receiveError(source);
@@ -158,6 +233,7 @@
      */
     #receive(type, event) {
       this.#failures = 0;
+      this.#isMute = false;
       this.#alarms.disarm("quiet");
       // Whoever had followed it to its end would have closed this stream: after `end` there is something we do not know.
       let inStep = type !== "end";
@@ -166,7 +242,7 @@
         if (type === "heartbeat" && data.interval_ms > 0) this.#patience_ms = HEARTBEATS_MISSED * data.interval_ms;
         if (type !== "heartbeat") this.#position = event.lastEventId;
         this.#watch(this.#patience_ms);
-        this.#listener.onEvent(type, data);
+        this.#listener.onEvent(type, data, this.#position);
       } catch (error) {
         console.error(error);
         inStep = false;
@@ -179,18 +255,21 @@
     /** @param {EventSourceLike} source */
     #receiveError(source) {
       if (source.readyState === CLOSED) {
-        this.#fail();
+        this.#fail(true);
         return;
       }
+      // An answer of 200 that ends without a word comes from a server that is full, and says when to come back.
+      const isTurnedAway = this.#isMute;
+      this.#isMute = false;
       // The server's `retry:` decides when the browser tries again, and may well be longer than QUIET_MS.
       this.#failures += 1;
-      this.#expectEvent(this.#patience_ms);
-      this.#listener.onFailure(this.#failures >= FAILURES_BEFORE_POLLING);
+      this.#expectEvent(Math.max(RECONNECT_MS, this.#patience_ms));
+      this.#tellFailure(false, isTurnedAway);
     }
 
     /** @param {number} deadline_ms */
     #expectEvent(deadline_ms) {
-      this.#alarms.arm("quiet", QUIET_MS, () => this.#listener.onFailure(true));
+      this.#alarms.arm("quiet", QUIET_MS, () => this.#tellFailure(false, true));
       this.#watch(deadline_ms);
     }
 
@@ -199,10 +278,14 @@
       this.#alarms.arm("dead", deadline_ms, () => this.#fail());
     }
 
-    #fail() {
+    #fail(isRefused = false) {
       this.#failures += 1;
       this.#reopenLater();
-      this.#listener.onFailure(this.#failures >= FAILURES_BEFORE_POLLING);
+      this.#tellFailure(isRefused);
+    }
+
+    #tellFailure(isRefused = false, isHopeless = false) {
+      this.#listener.onFailure({ isRefused, isHopeless: isHopeless || this.#failures >= FAILURES_BEFORE_POLLING });
     }
 
     /** Full jitter, so that clients cut off together do not come back together, above a floor that spares the server. */
@@ -217,13 +300,596 @@
       this.#alarms.disarmAll();
       this.#source?.close();
       this.#source = null;
+      this.#isMute = false;
+    }
+  }
+
+  /**
+   * What came by a stream: an event, or word that it failed. `sessions` are all that share the stream. It is handed on
+   * to other tabs, and so is plain data.
+   * @typedef {object} News
+   * @property {"snapshot" | "step" | "heartbeat" | "failure"} type
+   * @property {string[]} sessions
+   * @property {any} data Of the event, or the Failure.
+   * @property {string} [position] The id to go on from.
+   */
+
+  /** @param {News} news @returns {string | undefined} The session that it changes. */
+  function subjectOf({ type, data }) {
+    if (type === "snapshot") return data.session_id;
+    return type === "step" ? data.session.session_id : undefined;
+  }
+
+  /** What streams have told of their sessions. Whoever has it can go on from there, another tab as well. */
+  class Picture {
+    /** @type {Map<string, Progress>} */
+    data = new Map();
+    /** Per session the id to go on from. @type {Map<string, string>} */
+    positions = new Map();
+    /** Those whose stream works. @type {Set<string>} */
+    live = new Set();
+
+    /** @param {News} news */
+    add(news) {
+      for (const id of news.sessions) {
+        if (news.type === "failure") this.live.delete(id);
+        else this.live.add(id);
+        if (news.position) this.positions.set(id, news.position);
+      }
+      const subject = subjectOf(news);
+      const before = subject && this.data.get(subject);
+      if (subject && news.type === "snapshot") this.data.set(subject, news.data);
+      if (subject && news.type === "step" && before) this.data.set(subject, ProgressTracker.fold(before, news.data));
+    }
+
+    /** @param {string} id */
+    forget(id) {
+      this.data.delete(id);
+      this.positions.delete(id);
+      this.live.delete(id);
+    }
+  }
+
+  /**
+   * A stream and its sessions, those that it will be opened with next time among them.
+   * @typedef {{sessions: Set<string>, stream: Stream}} Line
+   */
+
+  /**
+   * Brings news of the sessions that are wanted, by as few streams as the server allows. A stream is opened anew when
+   * a session joins it, and goes on where it was; those that nobody wants any more are left out at that time.
+   */
+  class Streams {
+    #server;
+    #picture;
+    #onNews;
+    #alarms;
+    /** @type {Set<string>} */
+    #wanted = new Set();
+    /** @type {Line[]} */
+    #lines = [];
+
+    /**
+     * @param {Server} server
+     * @param {Picture} picture Kept up to date, and where streams begin.
+     * @param {(news: News) => void} onNews
+     */
+    constructor(server, picture, onNews) {
+      this.#server = server;
+      this.#picture = picture;
+      this.#onNews = onNews;
+      this.#alarms = new Alarms(server.timers);
+    }
+
+    /** @param {string[]} sessions All that are wanted from now on. */
+    follow(sessions) {
+      this.#wanted = new Set(sessions);
+      for (const line of this.#lines) if (!this.#wantedOn(line).length) this.#giveUp(line);
+      const opened = new Set(this.#lines);
+      /** @type {string[]} */
+      const stranded = [];
+      for (const id of this.#inOrder(sessions)) {
+        if (this.#lineOf(id)) continue;
+        const line = this.#lineWithRoom(id);
+        line?.sessions.add(id);
+        if (!line || (opened.has(line) && line.stream.isWaiting)) stranded.push(id);
+        else if (opened.has(line)) this.#alarms.arm(line, GATHER_MS, () => this.#reopen(line));
+      }
+      for (const line of this.#lines) if (!opened.has(line)) this.#reopen(line);
+      if (stranded.length) this.#fail(stranded, { isHopeless: true, isRefused: false });
+    }
+
+    /** Waits no longer where a stream waits to be opened again. */
+    hurry() {
+      for (const { stream } of this.#lines) if (stream.isWaiting) stream.open();
+    }
+
+    /** @param {string} id Of the session that shall begin anew with a snapshot. */
+    restart(id) {
+      this.#lineOf(id)?.stream.restart();
+    }
+
+    /** Leaves the picture, so that somebody may go on from there. */
+    close() {
+      this.#alarms.disarmAll();
+      for (const { stream } of this.#lines) stream.close();
+      this.#lines = [];
+      this.#picture.live.clear();
+    }
+
+    /** Those with a position first: a stream begins at the one of its first session. @param {string[]} sessions */
+    #inOrder(sessions) {
+      const { positions } = this.#picture;
+      return [...sessions].sort((a, b) => Number(positions.has(b)) - Number(positions.has(a)));
+    }
+
+    /** @param {string} id */
+    #lineOf(id) {
+      return this.#lines.find(({ sessions }) => sessions.has(id));
+    }
+
+    /** @param {Line} line */
+    #wantedOn({ sessions }) {
+      return [...sessions].filter((id) => this.#wanted.has(id));
+    }
+
+    /** @param {string} id */
+    #lineWithRoom(id) {
+      const line = this.#lines.find((line) => this.#wantedOn(line).length < SESSIONS_PER_STREAM);
+      return line ?? (this.#lines.length < STREAMS_MAX ? this.#newLine(id) : undefined);
+    }
+
+    /** @param {string} id */
+    #newLine(id) {
+      const position = this.#picture.positions.get(id) ?? "";
+      /** @type {Line} */
+      const line = {
+        sessions: new Set(),
+        stream: new Stream(this.#server, () => this.#url(line), position, {
+          onEvent: (type, data, position) => this.#receive(line, type, data, position),
+          onFailure: (failure) => this.#fail([...line.sessions], failure),
+        }),
+      };
+      this.#lines = [...this.#lines, line];
+      return line;
+    }
+
+    /** @param {Line} line */
+    #reopen(line) {
+      if (this.#lines.includes(line)) line.stream.open();
+    }
+
+    /** @param {Line} line */
+    #url(line) {
+      const { sessions } = line;
+      for (const id of sessions) if (!this.#wanted.has(id)) this.#drop(line, id);
+      const [first, ...others] = [...sessions].map(encodeURIComponent);
+      const { baseUrl } = this.#server;
+      return others.length
+        ? `${baseUrl}/api/events?session_id=${[first, ...others].join("&session_id=")}&heartbeat=event`
+        : `${baseUrl}/api/progress/${first}/events?heartbeat=event`;
+    }
+
+    /** @param {Line} line @param {string} id */
+    #drop({ sessions }, id) {
+      sessions.delete(id);
+      this.#picture.forget(id);
+    }
+
+    /** @param {Line} line */
+    #giveUp(line) {
+      line.stream.close();
+      this.#alarms.disarm(line);
+      this.#lines = this.#lines.filter((other) => other !== line);
+      for (const id of line.sessions) this.#drop(line, id);
+    }
+
+    /**
+     * @param {Line} line
+     * @param {string} type
+     * @param {any} data
+     * @param {string} position
+     */
+    #receive(line, type, data, position) {
+      const sessions = [...line.sessions];
+      const { data: known } = this.#picture;
+      if (type === "end") {
+        if (sessions.every((id) => known.get(id)?.status === "completed")) this.#giveUp(line);
+      } else if (type === "step" && !known.has(data.session.session_id)) {
+        line.stream.restart();
+      } else {
+        this.#tell({ type: /** @type {News["type"]} */ (type), sessions, data, position });
+      }
+    }
+
+    /** @param {string[]} sessions @param {Failure} failure */
+    #fail(sessions, failure) {
+      this.#tell({ type: "failure", sessions, data: failure });
+    }
+
+    /** @param {News} news */
+    #tell(news) {
+      this.#picture.add(news);
+      this.#onNews(news);
+    }
+  }
+
+  /**
+   * Streams for all tabs of a browser: one tab, the holder, has them and posts what they bring; the others listen.
+   * Web Locks decide who that is, and pass it on at once. Where there are none (plain HTTP on a network is no secure
+   * context) a tab that asks around and gets no answer takes it; of two that did, the later claim, or the smaller id,
+   * stands. Either way a holder that does not answer, because it is frozen or gone without a word, is replaced.
+   */
+  class Tabs {
+    #id = Math.random().toString(36).slice(2);
+    #server;
+    #picture;
+    #listener;
+    #alarms;
+    #name;
+    /** @type {BroadcastChannel | null} */
+    #channel = null;
+    /** @type {string[]} */
+    #sessions = [];
+    /** What the other tabs follow. @type {Map<string, string[]>} */
+    #others = new Map();
+    /** How often the streams have changed hands, as far as is known here. */
+    #term = 0;
+    #holder = "";
+    /** While this tab is the holder. @type {Streams | null} */
+    #streams = null;
+    /** @type {LockManager | undefined} */
+    #locks = globalThis.navigator?.locks;
+    /** The lock, asked for or held; aborted to let go of it. */
+    #claim = new AbortController();
+
+    /**
+     * @param {Server} server
+     * @param {Picture} picture
+     * @param {{onNews: (news: News) => void, onPicture: () => void}} listener
+     */
+    constructor(server, picture, listener) {
+      this.#server = server;
+      this.#picture = picture;
+      this.#listener = listener;
+      this.#alarms = new Alarms(server.timers);
+      const where = server.baseUrl || globalThis.location?.origin;
+      this.#name = `progress-sse 1 ${where}${server.withCredentials ? " with credentials" : ""}`;
+    }
+
+    /** @param {string[]} sessions All that are wanted in this tab from now on. */
+    follow(sessions) {
+      this.#sessions = sessions;
+      if (this.#channel) this.#enrol();
+      else this.#join();
+      if (!this.#alarms.isArmed("mute")) this.#alarms.arm("mute", QUIET_MS, () => this.#complain());
+      this.#streams?.follow(this.#everything());
+    }
+
+    hurry() {
+      if (this.#streams) {
+        this.#streams.hurry();
+      } else {
+        this.#post({ kind: "hurry" });
+        this.#ask();
+      }
+    }
+
+    /** @param {string} session */
+    restart(session) {
+      if (this.#streams) this.#streams.restart(session);
+      else this.#post({ kind: "restart", session });
+    }
+
+    close() {
+      this.#post({ kind: "gone" });
+      this.#channel?.close();
+      this.#channel = null;
+      this.#resign();
+      this.#claim.abort();
+      this.#alarms.disarmAll();
+      this.#others.clear();
+      this.#term = 0;
+      this.#holder = "";
+    }
+
+    #join() {
+      this.#channel = new BroadcastChannel(this.#name);
+      this.#channel.onmessage = ({ data }) => this.#hear(data);
+      this.#ask();
+      this.#seek();
+    }
+
+    /** @param {Record<string, unknown>} message */
+    #post(message) {
+      this.#channel?.postMessage({ ...message, tab: this.#id, term: this.#term });
+    }
+
+    /** Says what this tab follows. The holder answers, and forgets tabs that it has not heard of for long. */
+    #enrol() {
+      this.#post({ kind: "follow", sessions: this.#sessions });
+      this.#alarms.arm("enrol", ENROL_MS, () => this.#enrol());
+    }
+
+    /** @param {number} [unanswered] */
+    #ask(unanswered = 0) {
+      if (unanswered > ANSWERS_MISSED) {
+        this.#seize();
+        return;
+      }
+      this.#enrol();
+      this.#alarms.arm("ask", ANSWER_MS, () => this.#ask(unanswered + 1));
+    }
+
+    /** Whoever has heard nothing by now should not wait for it. */
+    #complain() {
+      const sessions = this.#sessions.filter((id) => !this.#picture.live.has(id));
+      this.#listener.onNews({ type: "failure", sessions, data: { isHopeless: true, isRefused: false } });
+    }
+
+    #everything() {
+      return [...new Set([this.#sessions, ...this.#others.values()].flat())];
+    }
+
+    // Who is the holder
+
+    #seek() {
+      if (this.#locks) this.#request({});
+      else this.#takeSoon();
+    }
+
+    #seize() {
+      if (this.#locks) this.#request({ steal: true });
+      else this.#take();
+    }
+
+    /** By chance, so that one is the first. */
+    #takeSoon() {
+      this.#alarms.arm("take", ELECTION_MS * (1 + Math.random()), () => this.#take());
+    }
+
+    /** @param {{steal?: boolean}} how */
+    #request(how) {
+      this.#claim.abort();
+      const claim = new AbortController();
+      this.#claim = claim;
+      const hold = () =>
+        new Promise((resolve) => {
+          claim.signal.addEventListener("abort", resolve);
+          if (claim.signal.aborted) resolve(undefined);
+          // What the last holder said may still be under way.
+          else this.#alarms.arm("take", this.#term && HANDOVER_MS, () => this.#take());
+        });
+      const options = how.steal ? how : { signal: claim.signal };
+      this.#locks?.request(this.#name, options, hold).catch((error) => {
+        if (claim.signal.aborted) return;
+        // Somebody has stolen it, having had no answer from here; or pages like this may have no locks.
+        if (error.name !== "AbortError") this.#locks = undefined;
+        this.#resign();
+        this.#seek();
+      });
+    }
+
+    #take() {
+      if (this.#streams) return;
+      this.#alarms.disarm("ask");
+      this.#term += 1;
+      this.#holder = this.#id;
+      this.#picture.live.clear();
+      this.#streams = new Streams(this.#server, this.#picture, (news) => {
+        this.#post({ kind: "news", news });
+        this.#listener.onNews(news);
+      });
+      this.#announce(this.#picture);
+      this.#streams.follow(this.#everything());
+    }
+
+    #resign() {
+      this.#streams?.close();
+      this.#streams = null;
+    }
+
+    /** @param {Picture} [picture] All of it, for those to whom it may be news. */
+    #announce(picture) {
+      this.#post({ kind: "hold", picture, ahead_ms: serverClock.best_ms });
+    }
+
+    // What the others say
+
+    /** @param {any} message */
+    #hear(message) {
+      if (message.kind === "follow") this.#admit(message);
+      if (message.kind === "gone") this.#dismiss(message.tab);
+      if (message.kind === "hold") this.#recognize(message);
+      if (message.kind === "news") this.#listen(message);
+      if (message.kind === "hurry") this.#streams?.hurry();
+      if (message.kind === "restart") this.#streams?.restart(message.session);
+    }
+
+    /** @param {{tab: string, sessions: string[]}} message */
+    #admit({ tab, sessions }) {
+      const isKnown = String(this.#others.get(tab)) === String(sessions);
+      this.#others.set(tab, sessions);
+      this.#alarms.arm(`tab ${tab}`, ENROLLED_MS, () => this.#others.delete(tab));
+      if (!this.#streams) return;
+      this.#announce(isKnown ? undefined : this.#picture);
+      this.#streams.follow(this.#everything());
+    }
+
+    /** @param {string} tab */
+    #dismiss(tab) {
+      this.#others.delete(tab);
+      this.#alarms.disarm(`tab ${tab}`);
+      this.#streams?.follow(this.#everything());
+      if (tab === this.#holder && !this.#locks) this.#takeSoon();
+    }
+
+    /** @param {{tab: string, term: number, picture?: Picture, ahead_ms: number}} message */
+    #recognize({ tab, term, picture, ahead_ms }) {
+      const isOutdated = term < this.#term || (term === this.#term && tab > this.#holder);
+      if (isOutdated && this.#streams) this.#announce(this.#picture);
+      if (isOutdated) return;
+      this.#resign();
+      const isNew = tab !== this.#holder;
+      this.#term = term;
+      this.#holder = tab;
+      if (!this.#locks) this.#alarms.disarm("take");
+      this.#alarms.arm("ask", PING_MS * (1 + Math.random()), () => this.#ask());
+      if (isNew) this.#enrol();
+      if (!picture) return;
+      Object.assign(this.#picture, picture);
+      serverClock.hear(ahead_ms);
+      this.#listener.onPicture();
+    }
+
+    /** @param {{tab: string, news: News}} message */
+    #listen({ tab, news }) {
+      if (this.#streams || tab !== this.#holder) return;
+      this.#alarms.arm("ask", PING_MS * (1 + Math.random()), () => this.#ask());
+      this.#picture.add(news);
+      this.#listener.onNews(news);
+    }
+  }
+
+  /**
+   * What a tracker wants to hear of its session.
+   * @typedef {object} Listener
+   * @property {(data: Progress, isFresh: boolean) => void} onData
+   * @property {() => void} onAlive The stream works.
+   * @property {(failure: Failure) => void} onFailure
+   */
+
+  /** What all trackers of a page have in common that follow sessions of one server by the same means. */
+  class Hub {
+    /** @type {Set<Hub>} */
+    static #all = new Set();
+
+    /** @param {Server} server */
+    static of(server) {
+      const keys = /** @type {(keyof Server)[]} */ (Object.keys(server));
+      const hub = [...Hub.#all].find((hub) => keys.every((key) => hub.#server[key] === server[key]));
+      return hub ?? new Hub(server);
+    }
+
+    #server;
+    #picture = new Picture();
+    #source;
+    /** @type {Map<string, Set<Listener>>} */
+    #listeners = new Map();
+    /** The page is put away, for as long as it may be. */
+    #isAway = false;
+    #ending = new AbortController();
+
+    /** @param {Server} server */
+    constructor(server) {
+      this.#server = server;
+      const onNews = (/** @type {News} */ news) => this.#hear(news);
+      const onPicture = () => this.#listeners.forEach((listeners, id) => this.#show(id, [...listeners]));
+      this.#source = server.isShared
+        ? new Tabs(server, this.#picture, { onNews, onPicture })
+        : new Streams(server, this.#picture, onNews);
+    }
+
+    /** @param {string} id @param {Listener} listener */
+    follow(id, listener) {
+      if (!this.#listeners.size) this.#begin();
+      this.#listeners.set(id, (this.#listeners.get(id) ?? new Set()).add(listener));
+      queueMicrotask(() => this.#show(id, [listener]));
+      this.#request();
+    }
+
+    /** @param {string} id @param {Listener} listener */
+    unfollow(id, listener) {
+      const listeners = this.#listeners.get(id);
+      listeners?.delete(listener);
+      if (!listeners?.size) this.#listeners.delete(id);
+      if (this.#listeners.size) this.#request();
+      else this.#end();
+    }
+
+    hurry() {
+      if (!this.#isAway) this.#source.hurry();
+    }
+
+    /** @param {string} id */
+    restart(id) {
+      this.#source.restart(id);
+    }
+
+    #begin() {
+      Hub.#all.add(this);
+      const { signal } = this.#ending;
+      const leave = () => this.#leave();
+      const comeBack = () => this.#comeBack();
+      // A page with open connections is not kept for the way back, and a frozen one holds up the other tabs.
+      globalThis.addEventListener?.("pagehide", leave, { signal });
+      globalThis.document?.addEventListener?.("freeze", leave, { signal });
+      globalThis.document?.addEventListener?.("resume", comeBack, { signal });
+      onReturn(comeBack, signal);
+    }
+
+    #end() {
+      Hub.#all.delete(this);
+      this.#ending.abort();
+      this.#source.close();
+    }
+
+    #leave() {
+      this.#isAway = true;
+      this.#source.close();
+    }
+
+    #comeBack() {
+      if (!this.#isAway) return;
+      this.#isAway = false;
+      this.#request();
+    }
+
+    #request() {
+      if (!this.#isAway) this.#source.follow([...this.#listeners.keys()]);
+    }
+
+    /** Tells what is known already, if it is kept up to date. @param {string} id @param {Listener[]} listeners */
+    #show(id, listeners) {
+      if (!this.#picture.live.has(id)) return;
+      for (const listener of listeners) this.#tell(id, listener, this.#picture.data.get(id), false);
+    }
+
+    /**
+     * Any word is a sign of life; a listener may have gone, or go at that.
+     * @param {string} id
+     * @param {Listener} listener
+     * @param {Progress | undefined} data
+     * @param {boolean} isFresh
+     */
+    #tell(id, listener, data, isFresh) {
+      if (this.#isListening(id, listener)) listener.onAlive();
+      if (data && this.#isListening(id, listener)) listener.onData(data, isFresh);
+    }
+
+    /** @param {string} id @param {Listener} listener */
+    #isListening(id, listener) {
+      return this.#listeners.get(id)?.has(listener) ?? false;
+    }
+
+    /** @param {News} news */
+    #hear(news) {
+      if (news.type === "heartbeat") serverClock.hear(Date.parse(news.data.now) - Date.now());
+      const subject = subjectOf(news);
+      for (const id of news.sessions) {
+        const data = id === subject ? this.#picture.data.get(id) : undefined;
+        for (const listener of [...(this.#listeners.get(id) ?? [])]) {
+          if (news.type !== "failure") this.#tell(id, listener, data, news.type === "snapshot");
+          else if (this.#isListening(id, listener)) listener.onFailure(news.data);
+        }
+      }
     }
   }
 
   /**
    * What a poll came to. `retryAfter_ms`: how long the server asks to be left alone.
    * @typedef {{outcome: "answered", data: Progress, etag: string, retryAfter_ms: number}} Answered
-   * @typedef {{outcome: "unchanged" | "denied" | "failed", retryAfter_ms: number}} NoData
+   * @typedef {{outcome: "unchanged" | "denied" | "rejected" | "failed", retryAfter_ms: number}} NoData
    */
 
   /** Asks for the session's state: once, or at intervals. */
@@ -236,6 +902,7 @@
     #interval_ms;
     /** @type {AbortController | null} */
     #running = null;
+    #isHeldOff = false;
 
     /**
      * @param {object} setup
@@ -256,24 +923,38 @@
       this.#interval_ms = interval_ms;
     }
 
+    get isRunning() {
+      return this.#running !== null;
+    }
+
     /** Polls now and then at intervals until stopped; does nothing where it does so already. */
     start() {
       if (this.#running) return;
       this.#running = new AbortController();
-      const { signal } = this.#running;
-      const turn = async () => {
-        const { retryAfter_ms } = await this.#poll(signal);
-        if (signal.aborted) return;
-        const jitter = 1 + POLL_JITTER * (2 * Math.random() - 1);
-        this.#alarms.arm("turn", Math.max(this.#interval_ms() * jitter, retryAfter_ms), turn);
-      };
-      void turn();
+      void this.#turn(this.#running.signal);
+    }
+
+    /** Takes the next turn now, unless one is under way or the server has asked to be left alone. */
+    hurry() {
+      if (!this.#running || this.#isHeldOff || !this.#alarms.isArmed("turn")) return;
+      this.#alarms.disarm("turn");
+      void this.#turn(this.#running.signal);
     }
 
     stop() {
       this.#alarms.disarm("turn");
       this.#running?.abort();
       this.#running = null;
+    }
+
+    /** @param {AbortSignal} signal */
+    async #turn(signal) {
+      const { retryAfter_ms } = await this.#poll(signal);
+      if (signal.aborted) return;
+      this.#isHeldOff = retryAfter_ms > 0;
+      const jitter = 1 + POLL_JITTER * (2 * Math.random() - 1);
+      const delay_ms = Math.max(this.#interval_ms() * jitter, retryAfter_ms);
+      this.#alarms.arm("turn", delay_ms, () => void this.#turn(signal));
     }
 
     /**
@@ -319,8 +1000,10 @@
      */
     async #read(response) {
       const retryAfter_ms = retryAfter(response);
+      serverClock.hear(Date.parse(response.headers.get("Date") ?? "") - Date.now());
       if (response.status === 304) return { outcome: "unchanged", retryAfter_ms };
       if (response.status === 401 || response.status === 403) return { outcome: "denied", retryAfter_ms };
+      if ([400, 404, 422].includes(response.status)) return { outcome: "rejected", retryAfter_ms };
       const data = response.status === 200 ? await response.json() : null;
       // A captive portal answers 200 to everything.
       if (!Array.isArray(data?.steps)) return { outcome: "failed", retryAfter_ms };
@@ -336,6 +1019,29 @@
     const value = response.headers.get("Retry-After") ?? "";
     const delay_ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
     return delay_ms > 0 ? delay_ms : 0;
+  }
+
+  /**
+   * Acts whenever somebody may be looking again at a page that was left alone.
+   * @param {() => void} action
+   * @param {AbortSignal} signal
+   */
+  function onReturn(action, signal) {
+    const { document } = globalThis;
+    const ifVisible = () => void (document.visibilityState === "visible" && action());
+    document?.addEventListener?.("visibilitychange", ifVisible, { signal });
+    globalThis.addEventListener?.("online", action, { signal });
+    globalThis.addEventListener?.("pageshow", ({ persisted }) => void (persisted && action()), { signal });
+  }
+
+  /** Whether tabs can talk to one another: not in browsers before 2022, nor where all storage is forbidden. */
+  function hasChannels() {
+    try {
+      new BroadcastChannel("progress-sse").close();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** The server's address, from that of this script. A module has no currentScript: index.js then fills it in. */
@@ -378,17 +1084,31 @@
     #eventsApplied = 0;
     #polls = 0;
     #pollApplied = 0;
+    /** What a poll brought that the stream has not come to yet, as JSON. Until then it would set the page back. */
+    #ahead = "";
     #transport;
     #stopOnError;
     #signal;
     #alarms;
     #poller;
-    /** @type {Stream | null} */
-    #stream = null;
+    /** Where streams come from; null where there are none. @type {Server | null} */
+    #server;
+    /** @type {Hub | null} */
+    #hub = null;
+    /** @type {Listener} */
+    #listener = {
+      onData: (data, isFresh) => this.#receive(data, isFresh),
+      onAlive: () => this.#revive(),
+      onFailure: (failure) => this.#missStream(failure),
+    };
     /** Aborted when the tracker stops; each run has its own. */
     #stopping = new AbortController();
     #firstUpdate = Promise.resolve();
     #settleFirstUpdate = () => {};
+    /** @type {Promise<Progress | null>} */
+    #finished;
+    /** @type {((data: Progress | null) => void) | null} */
+    #settleFinished = null;
 
     /**
      * @param {string} sessionId
@@ -420,6 +1140,7 @@
       this.#transport = transport;
       this.#signal = signal;
       this.#alarms = new Alarms(timers);
+      this.#finished = this.#promiseFinish();
 
       // Pages may set `sessionId` before they start.
       const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
@@ -428,16 +1149,20 @@
         { poll: (stopped) => this.#pollInTurn(stopped), interval_ms: () => this.#interval_ms },
       );
       if (!EventSource && transport === "sse") throw new TypeError("transport 'sse' needs an EventSource");
-      if (EventSource && transport !== "poll") {
-        this.#stream = new Stream(
-          { url: () => `${url()}/events`, EventSource, withCredentials, timers },
-          {
-            onEvent: (type, data) => this.#receive(type, data),
-            onFailure: (hopeless) => this.#missStream(hopeless),
-          },
-        );
-      }
+      const isShared = options.EventSource === undefined && hasChannels();
+      // Where tabs cannot share, six streams would leave no connection to the seventh tab, nor to its polls.
+      const isWelcome = isShared || options.EventSource || transport === "sse";
+      const hasStream = EventSource && transport !== "poll" && isWelcome;
+      this.#server = hasStream ? { baseUrl, EventSource, withCredentials, timers, isShared } : null;
       signal?.addEventListener("abort", () => this.stop());
+    }
+
+    get data() {
+      return this.#data && copyOf(this.#data);
+    }
+
+    get finished() {
+      return this.#finished;
     }
 
     get state() {
@@ -453,20 +1178,27 @@
     }
 
     now() {
-      return Date.now() + serverAhead_ms;
+      return Date.now() + serverClock.ahead_ms;
     }
 
     start() {
-      if (this.polling || this.#signal?.aborted) return this.#firstUpdate;
+      if (this.polling) return this.#firstUpdate;
+      if (!this.#settleFinished) this.#finished = this.#promiseFinish();
+      if (this.#signal?.aborted) {
+        this.#settleFinish(null);
+        return this.#firstUpdate;
+      }
       this.#data = null;
       this.#etag = "";
+      this.#ahead = "";
       this.#firstUpdate = new Promise((resolve) => {
         this.#settleFirstUpdate = resolve;
       });
       const { signal } = this.#stopping;
       this.#enter("connecting");
       if (signal.aborted) return this.#firstUpdate; // A listener to the state has stopped it again.
-      if (this.#stream) this.#stream.open();
+      onReturn(() => this.#check(), signal);
+      if (this.#server) this.#follow();
       else this.#startPolling();
       return this.#firstUpdate;
     }
@@ -487,8 +1219,47 @@
       return this.interval > 0 ? this.interval : DEFAULT_INTERVAL_MS;
     }
 
+    #promiseFinish() {
+      /** @type {Promise<Progress | null>} */
+      const finished = new Promise((resolve) => {
+        this.#settleFinished = resolve;
+      });
+      return finished;
+    }
+
+    /** @param {Progress | null} data */
+    #settleFinish(data) {
+      this.#settleFinished?.(data);
+      this.#settleFinished = null;
+    }
+
+    #follow() {
+      if (this.#hub || !this.#server) return;
+      this.#hub = Hub.of(this.#server);
+      this.#hub.follow(this.sessionId, this.#listener);
+    }
+
+    #unfollow() {
+      const hub = this.#hub;
+      this.#hub = null;
+      hub?.unfollow(this.sessionId, this.#listener);
+    }
+
+    #goAlone() {
+      if (!this.polling || this.#transport === "sse") return;
+      this.#unfollow();
+      this.#startPolling();
+    }
+
     #startPolling() {
       if (this.#transport !== "sse") this.#poller.start();
+    }
+
+    /** Makes sure now that what the page shows is true. */
+    #check() {
+      this.#hub?.hurry();
+      if (this.#poller.isRunning) this.#poller.hurry();
+      else if (this.#transport !== "sse") void this.#pollOnce(this.#stopping.signal);
     }
 
     /** @param {AbortSignal} signal */
@@ -509,38 +1280,61 @@
       const { retryAfter_ms } = answer;
       if (signal.aborted) return { outcome: "failed", retryAfter_ms };
       if (answer.outcome === "denied") this.#shutDown("denied");
+      // A session that the server will not have would cost all others that share its stream.
+      else if (answer.outcome === "rejected") this.#goAlone();
+      else if (answer.outcome !== "failed" && this.polling) this.#follow();
       if (answer.outcome !== "answered") return answer;
       const overtaken = eventsBefore !== this.#eventsApplied || poll < this.#pollApplied;
       if (overtaken) return { outcome: "unchanged", retryAfter_ms };
       this.#pollApplied = poll;
       this.#etag = answer.etag;
-      if (JSON.stringify(answer.data) === JSON.stringify(this.#data)) return { outcome: "unchanged", retryAfter_ms };
-      this.#stream?.forgetPosition();
+      const polled = JSON.stringify(answer.data);
+      if (polled === JSON.stringify(this.#data)) return { outcome: "unchanged", retryAfter_ms };
+      if (this.#hub) this.#expectStreamAt(polled);
       this.#apply(answer.data);
       return { outcome: "applied", retryAfter_ms };
     }
 
     /**
-     * @param {string} type
-     * @param {any} data
+     * The steps of a stream lead through every state that polls tell, to the byte; only a snapshot may skip it.
+     * @param {string} state
      */
-    #receive(type, data) {
-      this.#poller.stop();
-      this.#enter("live");
-      if (type === "heartbeat") serverAhead_ms = Date.parse(data.now) - Date.now() || 0;
-      if (type !== "snapshot" && type !== "step") return;
-      const next = type === "snapshot" ? data : this.#data && ProgressTracker.fold(this.#data, data);
-      if (!next) return;
-      this.#eventsApplied += 1;
-      this.#etag = "";
-      this.#apply(next);
+    #expectStreamAt(state) {
+      this.#ahead = state;
+      this.#alarms.arm("catch up", CATCH_UP_MS, () => {
+        if (this.#state === "live") this.#hub?.restart(this.sessionId);
+      });
     }
 
-    /** @param {boolean} hopeless */
-    #missStream(hopeless) {
+    #revive() {
+      this.#poller.stop();
+      this.#enter("live");
+    }
+
+    /**
+     * @param {Progress} data
+     * @param {boolean} isFresh It is a snapshot that the stream has just brought.
+     */
+    #receive(data, isFresh) {
+      const state = JSON.stringify(data);
+      if (this.#ahead && !isFresh && state !== this.#ahead) {
+        if (!this.#alarms.isArmed("catch up")) this.#expectStreamAt(this.#ahead);
+        return;
+      }
+      this.#ahead = "";
+      this.#alarms.disarm("catch up");
+      this.#eventsApplied += 1;
+      this.#etag = "";
+      if (state !== JSON.stringify(this.#data)) this.#apply(data);
+    }
+
+    /** @param {Failure} failure */
+    #missStream({ isHopeless, isRefused }) {
       if (this.#state !== "polling") this.#enter("reconnecting");
       // A page that has nothing to show yet does not wait for a third failure.
-      if (hopeless || !this.#data) this.#startPolling();
+      if (isHopeless || !this.#data) this.#startPolling();
+      // An EventSource hides why it was refused; a poll tells whether that was for want of permission.
+      if (isRefused && !this.#poller.isRunning) void this.#pollOnce(this.#stopping.signal);
     }
 
     /** @param {Progress} data */
@@ -574,10 +1368,11 @@
     /** @param {"stopped" | "finished" | "denied"} state */
     #shutDown(state) {
       this.#alarms.disarmAll();
-      this.#stream?.close();
+      this.#unfollow();
       this.#poller.stop();
       this.#stopping.abort();
       this.#stopping = new AbortController();
+      this.#settleFinish(state === "finished" ? this.data : null);
       this.#enter(state);
       this.#settleFirstUpdate();
     }
@@ -608,7 +1403,7 @@
    */
   function checkTimeout(step) {
     if (step.status !== "running" || !step.started_at || !step.timeout_ms) return false;
-    return Date.now() + serverAhead_ms - Date.parse(step.started_at) > step.timeout_ms;
+    return Date.now() + serverClock.ahead_ms - Date.parse(step.started_at) > step.timeout_ms;
   }
 
   globalThis.ProgressTracker = ProgressTracker;

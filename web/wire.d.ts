@@ -71,7 +71,7 @@ export interface Heartbeat {
  * - `reconnecting`: neither the stream nor polls get through at present;
  * - `polling`: polls are answered, the stream does not work (or is not wanted);
  * - `finished`: the session is `completed`, or in `error` where that stops the tracker;
- * - `denied`: the server answered a poll with 401 or 403.
+ * - `denied`: the server answered a poll with 401 or 403 (a refused stream does not say why, and so is followed by a poll).
  */
 export type TrackerState =
   | "stopped"
@@ -105,7 +105,10 @@ export interface TrackerOptions {
   onError?: (data: Progress) => void;
   /** `false`: go on after `error`, since a retry may follow, and never call `onError`. Default true. */
   stopOnError?: boolean;
-  /** `auto`: stream, and poll while that does not work; `sse`: stream only; `poll`: poll only. Default `auto`. */
+  /**
+   * `auto`: stream, and poll while that does not work; `sse`: stream only, save one poll to learn why it was refused;
+   * `poll`: poll only. Default `auto`.
+   */
   transport?: "auto" | "sse" | "poll";
   /** Where the server is mounted, without a trailing slash. Default `ProgressTracker.baseUrl`. */
   baseUrl?: string;
@@ -113,13 +116,22 @@ export interface TrackerOptions {
   withCredentials?: boolean;
   /** Stops the tracker when aborted. */
   signal?: AbortSignal;
-  /** Default: the browser's. One that can send headers fits here; null polls. */
+  /**
+   * One that can send headers fits here; null polls. Trackers of a page that are given the same one share its streams.
+   * Default: the browser's, whose stream all tabs share (where they cannot, `auto` polls: see `ProgressTracker`).
+   */
   EventSource?: (new (url: string, init: { withCredentials: boolean }) => EventSourceLike) | null;
   fetch?: typeof globalThis.fetch;
   timers?: Timers;
 }
 
-/** Follows one session. Dispatches `statechange` when `state` changes. */
+/**
+ * Follows one session. Dispatches `statechange` when `state` changes.
+ *
+ * A browser has six connections to a server over HTTP/1.1, for all its tabs together. So all trackers of all tabs share
+ * one stream (one for each 20 sessions; those beyond 60 are polled), and the tab that holds it posts what it brings. By
+ * BroadcastChannel, so also without TLS; a browser that has none (before 2022) polls.
+ */
 export interface ProgressTracker extends EventTarget {
   sessionId: string;
   interval: number;
@@ -127,6 +139,13 @@ export interface ProgressTracker extends EventTarget {
   onComplete: ((data: Progress) => void) | undefined;
   onError: ((data: Progress) => void) | undefined;
   readonly state: TrackerState;
+  /** What the last update said, a copy; null before the first one since `start()`. */
+  readonly data: Progress | null;
+  /**
+   * Resolves when this run ends, and never rejects: with the data that ended it where `state` is `finished`, with null
+   * where it is `stopped` or `denied`. `start()` after an end makes a new one.
+   */
+  readonly finished: Promise<Progress | null>;
   /** Whether the tracker is at work, be it by stream or by polls: from `start()` until it stops. `false` stops it. */
   polling: boolean;
   /** The server's clock as far as heartbeats told it, else this machine's: milliseconds since 1970. */

@@ -1,5 +1,7 @@
-/* A clock, an EventSource and a fetch that do what the test says, and only then. */
+/* A clock, an EventSource, a fetch and a whole browser that do what the test says, and only then. */
+import { readFile } from "node:fs/promises";
 import { mock } from "node:test";
+import vm from "node:vm";
 
 import { ProgressTracker } from "../index.js";
 
@@ -86,6 +88,27 @@ export class FakeEventSource extends EventTarget {
 
 /** @typedef {{url: string, init: any, isOpen: boolean, answer: (response: Response | Error) => void}} Request */
 
+/** A fetch that notes its requests. @param {Request[]} requests */
+function fetchInto(requests) {
+  /** @param {unknown} url @param {any} init @returns {Promise<Response>} */
+  return (url, init) =>
+    new Promise((resolve, reject) => {
+      /** @type {Request} */
+      const request = {
+        url: String(url),
+        init,
+        isOpen: true,
+        answer: (response) => {
+          request.isOpen = false;
+          if (response instanceof Error) reject(response);
+          else resolve(response);
+        },
+      };
+      init.signal.addEventListener("abort", () => request.answer(init.signal.reason));
+      requests.push(request);
+    });
+}
+
 /** One page: a tracker with everything around it replaced. */
 export class Page {
   clock = new ManualClock();
@@ -117,30 +140,11 @@ export class Page {
       onComplete: (data) => void this.completions.push(data),
       onError: (data) => void this.errors.push(data),
       EventSource,
-      fetch: /** @type {typeof fetch} */ ((url, init) => this.#fetch(String(url), init)),
+      fetch: /** @type {typeof fetch} */ (fetchInto(this.requests)),
       timers: this.clock,
       ...options,
     });
     this.tracker.addEventListener("statechange", () => void this.states.push(this.tracker.state));
-  }
-
-  /** @param {string} url @param {any} init @returns {Promise<Response>} */
-  #fetch(url, init) {
-    return new Promise((resolve, reject) => {
-      /** @type {Request} */
-      const request = {
-        url,
-        init,
-        isOpen: true,
-        answer: (response) => {
-          request.isOpen = false;
-          if (response instanceof Error) reject(response);
-          else resolve(response);
-        },
-      };
-      init.signal.addEventListener("abort", () => request.answer(init.signal.reason));
-      this.requests.push(request);
-    });
   }
 
   /** The stream opened last. */
@@ -165,6 +169,202 @@ export class Page {
       streams: this.streams.filter((stream) => stream.readyState !== 2).length,
       requests: this.requests.filter((request) => request.isOpen).length,
     };
+  }
+}
+
+const script = new vm.Script(await readFile(new URL("../tracker.js", import.meta.url), "utf8"));
+
+/** What tabs of one browser have in common: connections to the server, locks, and channels. */
+export class Browser {
+  clock = new ManualClock();
+  /** @type {(FakeEventSource & {tab: Tab})[]} */
+  streams = [];
+  /** @type {Request[]} */
+  requests = [];
+  /** @type {Set<{name: string, tab: Tab, hear: (data: unknown) => void}>} */
+  channels = new Set();
+  /** The lock's holder first. @type {{tab: Tab, run: () => void, rob: () => void}[]} */
+  locks = [];
+
+  /** Without a secure context there are no locks. */
+  constructor({ isSecure = true } = {}) {
+    this.isSecure = isSecure;
+  }
+
+  /** @param {object} [globals] @returns {Tab} */
+  tab(globals) {
+    return new Tab(this, globals);
+  }
+
+  /** Streams that are not closed. */
+  get open() {
+    return this.streams.filter((stream) => stream.readyState !== 2);
+  }
+
+  /** The only one. */
+  get stream() {
+    const [stream, ...others] = this.open;
+    if (!stream || others.length) throw new Error(`there are ${this.open.length} streams`);
+    return stream;
+  }
+
+  /** @param {Tab} tab */
+  release(tab) {
+    const [holder] = this.locks;
+    this.locks = this.locks.filter((request) => request.tab !== tab);
+    if (this.locks[0] !== holder) this.locks[0]?.run();
+  }
+}
+
+/** A tab: one global scope with tracker.js in it, loaded as a plain script. */
+export class Tab {
+  window = new EventTarget();
+  document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  isFrozen = false;
+  /** What happened to a frozen tab. @type {(() => void)[]} */
+  #missed = [];
+
+  /** @param {Browser} browser @param {object} [globals] */
+  constructor(browser, globals = {}) {
+    const tab = this;
+    this.browser = browser;
+    class EventSource extends FakeEventSource {
+      tab = tab;
+      /** @param {string} url @param {{withCredentials: boolean}} init */
+      constructor(url, init) {
+        super(url, init);
+        browser.streams.push(this);
+      }
+    }
+    class BroadcastChannel {
+      /** @type {((event: {data: unknown}) => void) | null} */
+      onmessage = null;
+      /** @param {string} name */
+      constructor(name) {
+        this.member = { name, tab, hear: (/** @type {unknown} */ data) => tab.when(() => this.onmessage?.({ data })) };
+        browser.channels.add(this.member);
+      }
+      /** @param {unknown} data */
+      postMessage(data) {
+        for (const member of browser.channels) {
+          if (member === this.member || member.name !== this.member.name) continue;
+          const copy = structuredClone(data);
+          queueMicrotask(() => browser.channels.has(member) && member.hear(copy));
+        }
+      }
+      close() {
+        browser.channels.delete(this.member);
+      }
+    }
+    this.scope = vm.createContext({
+      AbortController,
+      BroadcastChannel,
+      Event,
+      EventSource,
+      EventTarget,
+      addEventListener: this.window.addEventListener.bind(this.window),
+      clearTimeout: (/** @type {any} */ timer) => browser.clock.clearTimeout(timer),
+      console,
+      document: this.document,
+      fetch: fetchInto(browser.requests),
+      navigator: browser.isSecure ? { locks: { request: this.#requestLock.bind(this) } } : {},
+      queueMicrotask,
+      setTimeout: (/** @type {() => void} */ action, /** @type {number} */ delay_ms) =>
+        browser.clock.setTimeout(() => this.when(action), delay_ms),
+      ...globals,
+    });
+    script.runInContext(this.scope);
+  }
+
+  /**
+   * A started tracker, with the steps and states that it told of.
+   * @param {string} sessionId
+   * @param {TrackerOptions} [options]
+   */
+  async track(sessionId, options) {
+    /** @type {number[]} */
+    const steps = [];
+    /** @type {string[]} */
+    const states = [];
+    /** @type {import("../wire.js").ProgressTracker} */
+    const tracker = new this.scope.ProgressTracker(sessionId, {
+      interval: Infinity,
+      onUpdate: (/** @type {Progress} */ data) => void steps.push(data.current_step),
+      ...options,
+    });
+    tracker.addEventListener("statechange", () => void states.push(tracker.state));
+    void tracker.start();
+    await this.browser.clock.advance(0);
+    return { tracker, steps, states };
+  }
+
+  /** @param {() => void} action */
+  when(action) {
+    if (this.isFrozen) this.#missed.push(action);
+    else action();
+  }
+
+  /** Without a word to the page, as a debugger or an endless loop does it. */
+  freeze() {
+    this.isFrozen = true;
+  }
+
+  wake() {
+    this.isFrozen = false;
+    for (const action of this.#missed.splice(0)) action();
+  }
+
+  /** @param {"pagehide" | "pageshow" | "online"} type @param {object} [properties] */
+  async happen(type, properties) {
+    this.window.dispatchEvent(Object.assign(new Event(type), properties));
+    await settled();
+  }
+
+  /** @param {"visible" | "hidden"} visibilityState */
+  async show(visibilityState) {
+    this.document.visibilityState = visibilityState;
+    this.document.dispatchEvent(new Event("visibilitychange"));
+    await settled();
+  }
+
+  /** The process is gone. */
+  async kill() {
+    this.isFrozen = true;
+    for (const stream of this.browser.open) if (stream.tab === this) stream.close();
+    for (const member of this.browser.channels) if (member.tab === this) this.browser.channels.delete(member);
+    this.browser.release(this);
+    await settled();
+  }
+
+  /**
+   * @param {string} _name
+   * @param {{steal?: boolean, signal?: AbortSignal}} options
+   * @param {() => Promise<unknown>} hold
+   */
+  #requestLock(_name, { steal, signal }, hold) {
+    const { browser } = this;
+    return new Promise((resolve, reject) => {
+      const request = {
+        tab: /** @type {Tab} */ (this),
+        run: () =>
+          queueMicrotask(async () => {
+            resolve(await hold());
+            if (browser.locks[0] !== request) return;
+            browser.locks.shift();
+            browser.locks[0]?.run();
+          }),
+        rob: () => this.when(() => reject(new DOMException("stolen", "AbortError"))),
+      };
+      signal?.addEventListener("abort", () => {
+        if (browser.locks[0] === request) return;
+        browser.locks = browser.locks.filter((other) => other !== request);
+        reject(signal.reason);
+      });
+      if (steal) browser.locks.shift()?.rob();
+      if (steal) browser.locks.unshift(request);
+      else browser.locks.push(request);
+      if (browser.locks[0] === request) request.run();
+    });
   }
 }
 

@@ -128,24 +128,47 @@ test("the first event resets the back-off", async () => {
   assert.equal(page.streams.length, streams + 1);
 });
 
-for (const [what, fail] of /** @type {[string, (page: Page) => Promise<void> | void][]} */ ([
-  ["interruptions", (page) => page.stream.interrupt()],
-  ["refusals", (page) => (page.stream.refuse(), page.clock.advance(1000))],
-])) {
-  test(`after three ${what} in a row it polls`, async () => {
-    jitter(0);
-    const page = await livePage();
-    await fail(page);
-    await fail(page);
-    assert.equal(page.requests.length, 0);
-    page.stream.send("heartbeat", heartbeat);
-    await fail(page);
-    await fail(page);
-    assert.equal(page.requests.length, 0, "an event in between starts the count anew");
-    await fail(page);
-    assert.equal(page.requests.length, 1);
-  });
-}
+test("after three interruptions in a row it polls", async () => {
+  const page = await livePage();
+  page.stream.interrupt();
+  page.stream.interrupt();
+  page.stream.send("heartbeat", heartbeat);
+  page.stream.interrupt();
+  page.stream.interrupt();
+  assert.equal(page.requests.length, 0, "an event in between starts the count anew");
+  page.stream.interrupt();
+  assert.equal(page.requests.length, 1);
+});
+
+test("after each refusal it polls once to learn why, and after three in a row at intervals", async () => {
+  jitter(0);
+  const page = await livePage();
+  for (const requests of [1, 2, 3]) {
+    page.stream.refuse();
+    assert.equal(page.requests.length, requests);
+    await page.answer(ok(progress(1)));
+    await page.clock.advance(1000);
+    assert.equal(page.requests.length, requests);
+  }
+  assert.equal(page.tracker.state, "polling");
+  await page.clock.advance(1000);
+  assert.equal(page.requests.length, 4);
+});
+
+test("a stream that opens and ends without a word comes from a full server: polls bridge its time", async () => {
+  const page = await livePage();
+  page.stream.interrupt();
+  page.stream.open();
+  assert.equal(page.requests.length, 0);
+  page.stream.interrupt();
+  assert.equal(page.requests.length, 1);
+  await page.answer(ok(progress(2)));
+  assert.equal(page.tracker.state, "polling");
+  await page.clock.advance(30_000);
+  assert.equal(page.streams.length, 1, "the browser comes back when the server said");
+  page.stream.send("snapshot", progress(2), "e-2");
+  assert.equal(page.tracker.state, "live");
+});
 
 test("a page that has nothing to show yet polls at the first failure", () => {
   const page = new Page();
@@ -247,6 +270,26 @@ test("where the server's clock differs, now() follows the server", async () => {
   assert.ok(Math.abs(page.tracker.now() - ahead_ms) < 60_000);
 });
 
+test("of several heartbeats the least delayed one counts, until a clock is set", async () => {
+  const page = await livePage();
+  const ahead_ms = 10 * 3_600_000;
+  const beat = (/** @type {number} */ sample_ms) =>
+    page.stream.send("heartbeat", { ...heartbeat, now: new Date(Date.now() + sample_ms).toISOString() });
+  const isAhead = (/** @type {number} */ expected_ms) => {
+    const off_ms = page.tracker.now() - Date.now() - expected_ms;
+    assert.ok(Math.abs(off_ms) < 1000, `off by ${off_ms} ms`);
+  };
+  beat(ahead_ms - 4000);
+  isAhead(ahead_ms - 4000);
+  beat(ahead_ms);
+  for (let late = 0; late < 4; late += 1) beat(ahead_ms - 4000);
+  isAhead(ahead_ms);
+  beat(ahead_ms - 4000);
+  isAhead(ahead_ms - 4000);
+  beat(0);
+  isAhead(0);
+});
+
 test("refused for want of permission, it stops and says so", async () => {
   for (const code of [401, 403]) {
     const page = new Page();
@@ -259,3 +302,13 @@ test("refused for want of permission, it stops and says so", async () => {
     assert.deepEqual([page.updates, page.errors], [[], []]);
   }
 });
+
+for (const transport of /** @type {const} */ (["auto", "sse"])) {
+  test(`refused amid its work, it stops and says so, too (${transport})`, async () => {
+    const page = await livePage({ transport });
+    page.stream.refuse();
+    await page.answer(status(401));
+    assert.equal(page.tracker.state, "denied");
+    assert.deepEqual(page.leftovers, { timers: 0, streams: 0, requests: 0 });
+  });
+}

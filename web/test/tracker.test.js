@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
 
-import { jitter, ok, Page, progress, settled, stepEvent } from "./fakes.js";
+import { jitter, ok, Page, progress, settled, status, stepEvent } from "./fakes.js";
 
 afterEach(() => mock.restoreAll());
 
@@ -256,4 +256,57 @@ test("polling may be set to false, as pages of old do", () => {
   page.tracker.polling = false;
   assert.equal(page.tracker.state, "stopped");
   assert.deepEqual(page.leftovers, nothing);
+});
+
+test("data is what the last update said, and the tracker's own", async () => {
+  const page = new Page();
+  assert.equal(page.tracker.data, null);
+  void page.tracker.start();
+  page.stream.send("snapshot", progress(1), "e-1");
+  assert.deepEqual(page.tracker.data, progress(1));
+  page.tracker.data?.steps.reverse();
+  assert.deepEqual(page.tracker.data, progress(1));
+  page.tracker.stop();
+  assert.deepEqual(page.tracker.data, progress(1));
+  void page.tracker.start();
+  assert.equal(page.tracker.data, null);
+});
+
+for (const [what, end, expected] of /** @type {[string, (page: Page) => any, unknown][]} */ ([
+  ["completed", (page) => page.stream.send("snapshot", completed, "e-3"), completed],
+  ["failed", (page) => page.stream.send("snapshot", failed, "e-3"), failed],
+  ["stopped", (page) => page.tracker.stop(), null],
+  ["denied", (page) => (page.stream.refuse(), page.answer(status(403))), null],
+])) {
+  test(`finished tells how it ended: ${what}`, async () => {
+    const page = new Page();
+    const { finished } = page.tracker;
+    void page.tracker.start();
+    assert.equal(page.tracker.finished, finished);
+    await end(page);
+    assert.deepEqual(await finished, expected);
+    assert.equal(page.tracker.finished, finished);
+    void page.tracker.start();
+    assert.notEqual(page.tracker.finished, finished);
+    page.stream.send("snapshot", completed, "e-3");
+    assert.deepEqual(await page.tracker.finished, completed);
+  });
+}
+
+test("finished does not keep those waiting whose signal was aborted before the start", async () => {
+  const page = new Page({ signal: AbortSignal.abort() });
+  await page.tracker.start();
+  assert.equal(await page.tracker.finished, null);
+});
+
+test("a session that the server will not have is asked for by polls alone, and has its stream back with an answer", async () => {
+  jitter(0.5);
+  const page = new Page();
+  void page.tracker.start();
+  page.stream.refuse();
+  await page.answer(status(422));
+  assert.deepEqual(page.leftovers, { timers: 1, streams: 0, requests: 0 });
+  await page.clock.advance(2000);
+  await page.answer(ok(progress(1)));
+  assert.equal(page.streams.length, 2);
 });

@@ -1,0 +1,211 @@
+/* How the tabs of a browser share their streams, with Web Locks and without. */
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Browser, ok, progress, settled, stepEvent } from "./fakes.js";
+
+const heartbeat = () => ({ now: new Date().toISOString(), interval_ms: 15_000 });
+
+/** @param {string} session_id @param {number} done */
+const snapshot = (session_id, done) => progress(done, { session_id });
+/** @param {string} session_id @param {number} done */
+const step = (session_id, done) => stepEvent(done, { session_id });
+
+const kinds = /** @type {const} */ ([["secure", { isSecure: true }], ["insecure", { isSecure: false }]]);
+
+/** A browser of several tabs, all live at the first step of one job. @param {{isSecure: boolean}} kind @param {number} count */
+async function liveTabs(kind, count) {
+  const browser = new Browser(kind);
+  const tabs = [];
+  for (let number = 0; number < count; number += 1) {
+    const tab = browser.tab();
+    tabs.push({ tab, ...(await tab.track("job")) });
+    await browser.clock.advance(500);
+    if (number === 0) browser.stream.send("snapshot", progress(1), "e-1");
+    await settled();
+  }
+  return { browser, tabs };
+}
+
+/** @param {Browser} browser @param {string} type @param {unknown} data @param {string} [id] */
+async function send(browser, type, data, id) {
+  browser.stream.send(type, data, id);
+  await settled();
+}
+
+for (const [name, kind] of kinds) {
+  test(`seven tabs have one stream, and nobody polls (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 7);
+    assert.equal(browser.streams.length, 1);
+    assert.equal(browser.stream.url, "/api/progress/job/events?heartbeat=event");
+    await send(browser, "step", stepEvent(2), "e-2");
+    for (const { steps, states } of tabs) assert.deepEqual([steps, states], [[1, 2], ["connecting", "live"]]);
+    assert.equal(browser.requests.length, 0);
+  });
+
+  test(`tabs that are opened at the same time agree on one stream (${name})`, async () => {
+    const browser = new Browser(kind);
+    const tabs = await Promise.all([1, 2, 3].map(() => browser.tab().track("job")));
+    await browser.clock.advance(1000);
+    await send(browser, "snapshot", progress(1), "e-1");
+    for (const { steps } of tabs) assert.deepEqual(steps, [1]);
+  });
+
+  test(`a session that another tab follows joins the stream (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 1);
+    const other = await browser.tab().track("other");
+    await browser.clock.advance(500);
+    const sessions = "session_id=job&session_id=other";
+    assert.equal(browser.stream.url, `/api/events?${sessions}&heartbeat=event&last_event_id=e-1`);
+    await send(browser, "snapshot", progress(1), "m.1");
+    await send(browser, "snapshot", snapshot("other", 0), "m.2");
+    await send(browser, "step", step("other", 1), "m.3");
+    assert.deepEqual([tabs[0]?.steps, other.steps], [[1], [0, 1]]);
+  });
+
+  for (const [how, go] of /** @type {[string, (opened: any) => any][]} */ ([
+    ["stops following", ({ tracker }) => tracker.stop()],
+    ["is left for another page", ({ tab }) => tab.happen("pagehide")],
+    ["is killed", ({ tab }) => tab.kill()],
+  ])) {
+    test(`when the tab that holds the stream ${how}, another goes on where it was (${name})`, async () => {
+      const { browser, tabs } = await liveTabs(kind, 3);
+      await send(browser, "step", stepEvent(2), "e-2");
+      await go(tabs[0]);
+      await browser.clock.advance(15_000);
+      assert.match(browser.stream.url, /last_event_id=e-2$/);
+      assert.notEqual(browser.stream.tab, tabs[0]?.tab);
+      await send(browser, "step", stepEvent(3), "e-3");
+      for (const { steps } of tabs.slice(1)) assert.deepEqual(steps, [1, 2, 3]);
+      assert.deepEqual(tabs[0]?.steps, [1, 2]);
+      assert.equal(browser.requests.length, 0);
+      assert.equal(browser.open.length, 0);
+    });
+  }
+
+  test(`a frozen holder is replaced, and listens when it wakes up (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 3);
+    const [frozen] = tabs;
+    frozen?.tab.freeze();
+    const [old] = browser.streams;
+    await browser.clock.advance(20_000);
+    const [stream, ...others] = browser.open.filter((stream) => stream !== old);
+    assert.equal(others.length, 0);
+    stream?.send("step", stepEvent(2), "e-2");
+    await settled();
+    for (const { steps } of tabs.slice(1)) assert.deepEqual(steps, [1, 2]);
+    frozen?.tab.wake();
+    await browser.clock.advance(500);
+    assert.equal(old?.readyState, 2);
+    assert.deepEqual(frozen?.steps, [1, 2]);
+    await send(browser, "step", stepEvent(3), "e-3");
+    for (const { steps } of tabs) assert.deepEqual(steps, [1, 2, 3]);
+  });
+
+  test(`a tab that dies while it listens is forgotten in time (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 1);
+    const other = browser.tab();
+    await other.track("other");
+    await browser.clock.advance(500);
+    await other.kill();
+    for (let beat = 0; beat < 25; beat += 1) {
+      await send(browser, "heartbeat", heartbeat());
+      await browser.clock.advance(10_000);
+    }
+    await browser.tab().track("third");
+    await browser.clock.advance(500);
+    assert.doesNotMatch(browser.stream.url, /other/);
+    assert.equal(tabs[0]?.tracker.state, "live");
+  });
+
+  test(`a tab that listens for long is not forgotten (${name})`, async () => {
+    const { browser } = await liveTabs(kind, 1);
+    await browser.tab().track("other");
+    await browser.clock.advance(500);
+    for (let beat = 0; beat < 25; beat += 1) {
+      await send(browser, "heartbeat", heartbeat());
+      await browser.clock.advance(10_000);
+    }
+    await browser.tab().track("third");
+    await browser.clock.advance(500);
+    assert.match(browser.stream.url, /session_id=job&session_id=other&session_id=third/);
+  });
+
+  test(`trouble with the stream is trouble for all tabs, and each polls (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 3);
+    for (let failure = 0; failure < 3; failure += 1) browser.stream.interrupt();
+    await settled();
+    assert.equal(browser.requests.length, 3);
+    for (const request of browser.requests) request.answer(ok(progress(2)));
+    await settled();
+    await send(browser, "step", stepEvent(2), "e-2");
+    await send(browser, "step", stepEvent(3), "e-3");
+    for (const { steps, states } of tabs) {
+      assert.deepEqual([steps, states], [[1, 2, 3], ["connecting", "live", "reconnecting", "polling", "live", "finished"]]);
+    }
+  });
+
+  test(`a tab that is opened while the stream is in trouble polls (${name})`, async () => {
+    const { browser } = await liveTabs(kind, 1);
+    browser.stream.interrupt();
+    const { tracker } = await browser.tab().track("job");
+    await browser.clock.advance(5000);
+    assert.equal(browser.requests.length, 1);
+    browser.requests[0]?.answer(ok(progress(1)));
+    await settled();
+    assert.equal(tracker.state, "polling");
+  });
+
+  test(`a new tab knows the server's clock (${name})`, async () => {
+    const { browser } = await liveTabs(kind, 1);
+    const now = new Date(Date.now() + 3_600_000).toISOString();
+    await send(browser, "heartbeat", { now, interval_ms: 15_000 });
+    const { tracker } = await browser.tab().track("job");
+    assert.ok(tracker.now() > Date.now() + 3_000_000);
+  });
+
+  test(`nothing is left when all have stopped (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 3);
+    for (const { tracker } of tabs) tracker.stop();
+    await settled();
+    const { clock, channels, locks, open } = browser;
+    assert.deepEqual([clock.timers.size, channels.size, locks.length, open.length], [0, 0, 0, 0]);
+  });
+
+  test(`a page that comes back from the browser's cache goes on where it was (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 1);
+    const [page] = tabs;
+    await page?.tab.happen("pagehide");
+    assert.deepEqual([browser.open.length, browser.channels.size, browser.locks.length], [0, 0, 0]);
+    await page?.tab.happen("pageshow", { persisted: true });
+    await browser.clock.advance(500);
+    assert.match(browser.stream.url, /last_event_id=e-1$/);
+    assert.equal(browser.requests.length, 1, "and checks at once");
+    await send(browser, "step", stepEvent(2), "e-2");
+    assert.deepEqual(page?.steps, [1, 2]);
+  });
+}
+
+test("locks that may not be used are done without", async () => {
+  const browser = new Browser();
+  const locks = { request: () => Promise.reject(new DOMException("not here", "SecurityError")) };
+  const tabs = await Promise.all([1, 2].map(() => browser.tab({ navigator: { locks } }).track("job")));
+  await browser.clock.advance(1000);
+  await send(browser, "snapshot", progress(1), "e-1");
+  for (const { steps } of tabs) assert.deepEqual(steps, [1]);
+});
+
+test("where tabs cannot talk to one another they poll: six streams would leave no connection to the seventh", async () => {
+  const browser = new Browser();
+  const { tracker } = await browser.tab({ BroadcastChannel: undefined }).track("job");
+  browser.requests[0]?.answer(ok(progress(1)));
+  await settled();
+  assert.deepEqual([tracker.state, browser.open.length], ["polling", 0]);
+});
+
+test("a tracker with an EventSource of its own keeps it to itself", async () => {
+  const { browser } = await liveTabs({ isSecure: true }, 1);
+  const tab = browser.tab();
+  await tab.track("job", { EventSource: class extends tab.scope.EventSource {} });
+  assert.equal(browser.open.length, 2);
+});
