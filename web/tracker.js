@@ -50,8 +50,8 @@
   const ELECTION_MS = 200;
   const HANDOVER_MS = 100;
   /** Silence after which a tab asks whether the holder is still there, how long it waits, and how often in vain. */
-  const PING_MS = 5000;
-  const ANSWER_MS = 2000;
+  const PING_MS = 3000;
+  const ANSWER_MS = 1500;
   const ANSWERS_MISSED = 1;
   /** Browsers let a tab in the background act once a minute. */
   const ENROL_MS = 60_000;
@@ -1265,7 +1265,8 @@
     /** @param {AbortSignal} signal */
     async #pollInTurn(signal) {
       const answer = await this.#pollOnce(signal);
-      if (!signal.aborted) this.#enter(answer.outcome === "failed" ? "reconnecting" : "polling");
+      const isAnswered = answer.outcome === "applied" || answer.outcome === "unchanged";
+      if (!signal.aborted) this.#enter(isAnswered ? "polling" : "reconnecting");
       return answer;
     }
 
@@ -1323,9 +1324,10 @@
       }
       this.#ahead = "";
       this.#alarms.disarm("catch up");
+      if (state === JSON.stringify(this.#data)) return;
       this.#eventsApplied += 1;
       this.#etag = "";
-      if (state !== JSON.stringify(this.#data)) this.#apply(data);
+      this.#apply(data);
     }
 
     /** @param {Failure} failure */

@@ -16,6 +16,7 @@ test("cut off and then refused, it takes up its stream where it was, and lets go
   /** Per connection: what it says it has seen. @type {(string | undefined)[]} */
   const positions = [];
   const server = createServer((request, response) => {
+    if (!request.url?.includes("/events?")) return void response.writeHead(502).end();
     const asked = new URL(request.url ?? "", "http://localhost").searchParams.get("last_event_id");
     positions.push(asked ?? request.headers["last-event-id"]?.toString());
     if (positions.length === 2) return void response.writeHead(502).end("<html>deploying</html>");

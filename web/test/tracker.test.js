@@ -260,7 +260,7 @@ test("polling may be set to false, as pages of old do", () => {
 
 test("data is what the last update said, and the tracker's own", async () => {
   const page = new Page();
-  assert.equal(page.tracker.data, null);
+  assert.deepEqual([page.tracker.data], [null]);
   void page.tracker.start();
   page.stream.send("snapshot", progress(1), "e-1");
   assert.deepEqual(page.tracker.data, progress(1));
@@ -269,7 +269,7 @@ test("data is what the last update said, and the tracker's own", async () => {
   page.tracker.stop();
   assert.deepEqual(page.tracker.data, progress(1));
   void page.tracker.start();
-  assert.equal(page.tracker.data, null);
+  assert.deepEqual([page.tracker.data], [null]);
 });
 
 for (const [what, end, expected] of /** @type {[string, (page: Page) => any, unknown][]} */ ([
