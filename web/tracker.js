@@ -589,6 +589,7 @@
       this.#claim.abort();
       this.#alarms.disarmAll();
       this.#others.clear();
+      this.#picture.live.clear();
       this.#term = 0;
       this.#holder = "";
     }
@@ -708,7 +709,7 @@
 
     /** @param {{tab: string, sessions: string[]}} message */
     #admit({ tab, sessions }) {
-      const isKnown = String(this.#others.get(tab)) === String(sessions);
+      const isKnown = JSON.stringify(this.#others.get(tab)) === JSON.stringify(sessions);
       this.#others.set(tab, sessions);
       this.#alarms.arm(`tab ${tab}`, ENROLLED_MS, () => this.#others.delete(tab));
       if (!this.#streams) return;
