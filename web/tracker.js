@@ -728,7 +728,6 @@
     /** @param {{tab: string, term: number, picture?: Picture, ahead_ms: number}} message */
     #recognize({ tab, term, picture, ahead_ms }) {
       const isOutdated = term < this.#term || (term === this.#term && tab > this.#holder);
-      if (isOutdated && this.#streams) this.#announce(this.#picture);
       if (isOutdated) return;
       this.#resign();
       const isNew = tab !== this.#holder;

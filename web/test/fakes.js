@@ -183,6 +183,8 @@ export class Browser {
   requests = [];
   /** @type {Set<{name: string, tab: Tab, hear: (data: unknown) => void}>} */
   channels = new Set();
+  /** Set, it keeps what tabs say until it is delivered. @type {(() => void)[] | null} */
+  mail = null;
   /** The lock's holder first. @type {{tab: Tab, run: () => void, rob: () => void}[]} */
   locks = [];
 
@@ -194,6 +196,18 @@ export class Browser {
   /** @param {object} [globals] @returns {Tab} */
   tab(globals) {
     return new Tab(this, globals);
+  }
+
+  /** @param {() => void} letter */
+  send(letter) {
+    if (this.mail) this.mail.push(letter);
+    else queueMicrotask(letter);
+  }
+
+  async deliver() {
+    for (const letter of this.mail ?? []) queueMicrotask(letter);
+    this.mail = null;
+    await settled();
   }
 
   /** Streams that are not closed. */
@@ -249,7 +263,7 @@ export class Tab {
         for (const member of browser.channels) {
           if (member === this.member || member.name !== this.member.name) continue;
           const copy = structuredClone(data);
-          queueMicrotask(() => browser.channels.has(member) && member.hear(copy));
+          browser.send(() => browser.channels.has(member) && member.hear(copy));
         }
       }
       close() {

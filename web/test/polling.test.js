@@ -214,6 +214,18 @@ test("a live stream that does not catch up with a poll begins anew", async () =>
   assert.deepEqual([...new Set(page.updates.map((data) => data.current_step))], [1, 2, 3]);
 });
 
+test("a stream that has gone past what a poll brought, unseen, begins anew", async () => {
+  const page = await fallenPage();
+  await page.answer(ok(progress(2)));
+  await page.clock.advance(6000);
+  assert.equal(page.streams.length, 1, "while it is away it is not to blame");
+  page.stream.send("step", stepEvent(3), "e-4");
+  await page.clock.advance(6000);
+  assert.equal(page.streams.length, 2);
+  page.stream.send("snapshot", progress(3), "e-4");
+  assert.equal(page.tracker.state, "finished");
+});
+
 test("when a poll brought nothing new, the stream may go on where it was", async () => {
   const page = await fallenPage();
   await page.answer(ok(progress(1), { ETag: '"1"' }));

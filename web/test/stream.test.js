@@ -157,6 +157,7 @@ test("after each refusal it polls once to learn why, and after three in a row at
 
 test("a stream that opens and ends without a word comes from a full server: polls bridge its time", async () => {
   const page = await livePage();
+  page.stream.send("heartbeat", { ...heartbeat, interval_ms: 1000 });
   page.stream.interrupt();
   page.stream.open();
   assert.equal(page.requests.length, 0);
@@ -242,6 +243,7 @@ test("the end closes a stream whose session was not followed to its end, and ask
   page.stream.send("end", { session_ids: ["job"] }, "e-1");
   assert.equal(page.stream.readyState, 2);
   await page.clock.advance(1000);
+  assert.equal(page.streams.length, 2);
   assert.doesNotMatch(page.stream.url, /last_event_id/);
 });
 
