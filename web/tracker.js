@@ -36,7 +36,10 @@
   const BACKOFF_MAX_MS = 30_000;
   /** At least this long the browser is left to reconnect by itself: a server that is full asks for half a minute. */
   const RECONNECT_MS = 45_000;
-  const POLL_DEADLINE_MS = 30_000;
+  /** A browser keeps several connections, and tries one dead one after the other; a slow network needs more time. */
+  const POLL_DEADLINE_MIN_MS = 3000;
+  const POLL_DEADLINE_MAX_MS = 30_000;
+  const SHORT_POLLS = 3;
   const POLL_JITTER = 0.1;
   /** The server's `max_sessions_per_stream`. */
   const SESSIONS_PER_STREAM = 20;
@@ -61,7 +64,8 @@
   const CLOCK_SAMPLES = 5;
   /** No heartbeat is delayed by that much: a clock was set. */
   const CLOCK_SET_MS = 60_000;
-  /** EventSource.CLOSED; an injected class need not have the constant. */
+  /** Those of EventSource; an injected class need not have the constants. */
+  const OPEN = 1;
   const CLOSED = 2;
 
   /** Named timers: arming a name again replaces it, so that no timer is ever forgotten. */
@@ -204,8 +208,8 @@
 
     /** Begins anew with a snapshot. Somebody has heard from the server just now: there is no need to wait long. */
     restart() {
+      if (this.#source?.readyState !== OPEN) return;
       this.#position = "";
-      if (this.isWaiting) return;
       this.#failures = 1;
       this.#reopenLater();
     }
@@ -903,6 +907,9 @@
     /** @type {AbortController | null} */
     #running = null;
     #isHeldOff = false;
+    /** How many polls in a row hung, and how long the last one took that did not. */
+    #hung = 0;
+    #taken_ms = 0;
 
     /**
      * @param {object} setup
@@ -953,8 +960,9 @@
       if (signal.aborted) return;
       this.#isHeldOff = retryAfter_ms > 0;
       const jitter = 1 + POLL_JITTER * (2 * Math.random() - 1);
-      const delay_ms = Math.max(this.#interval_ms() * jitter, retryAfter_ms);
-      this.#alarms.arm("turn", delay_ms, () => void this.#turn(signal));
+      // After one that hung the time is up.
+      const rest_ms = this.#hung ? 0 : this.#interval_ms() * jitter;
+      this.#alarms.arm("turn", Math.max(rest_ms, retryAfter_ms), () => void this.#turn(signal));
     }
 
     /**
@@ -969,15 +977,25 @@
         request.abort();
       };
       signal.addEventListener("abort", abort);
-      this.#alarms.arm(request, POLL_DEADLINE_MS, abort);
+      this.#alarms.arm(request, this.#deadline_ms, abort);
+      const asked_ms = Date.now();
       try {
-        return await this.#read(await this.#request(etag, request.signal));
+        const answer = await this.#read(await this.#request(etag, request.signal));
+        this.#hung = 0;
+        this.#taken_ms = Date.now() - asked_ms;
+        return answer;
       } catch {
+        if (request.signal.aborted) this.#hung += 1;
         return { outcome: "failed", retryAfter_ms: 0 };
       } finally {
         signal.removeEventListener("abort", abort);
         this.#alarms.disarm(request);
       }
+    }
+
+    get #deadline_ms() {
+      const longer_ms = POLL_DEADLINE_MIN_MS * 2 ** Math.max(0, this.#hung - SHORT_POLLS + 1);
+      return Math.min(POLL_DEADLINE_MAX_MS, Math.max(longer_ms, 2 * this.#taken_ms));
     }
 
     /**
@@ -1259,7 +1277,14 @@
     #check() {
       this.#hub?.hurry();
       if (this.#poller.isRunning) this.#poller.hurry();
-      else if (this.#transport !== "sse") void this.#pollOnce(this.#stopping.signal);
+      else if (this.#transport !== "sse") void this.#verify();
+    }
+
+    async #verify() {
+      const { signal } = this.#stopping;
+      const { outcome, retryAfter_ms } = await this.#pollOnce(signal);
+      // The stream may be as dead; its next event will tell.
+      if (outcome === "failed" && !retryAfter_ms && !signal.aborted) this.#startPolling();
     }
 
     /** @param {AbortSignal} signal */
@@ -1302,9 +1327,7 @@
      */
     #expectStreamAt(state) {
       this.#ahead = state;
-      this.#alarms.arm("catch up", CATCH_UP_MS, () => {
-        if (this.#state === "live") this.#hub?.restart(this.sessionId);
-      });
+      this.#alarms.arm("catch up", CATCH_UP_MS, () => this.#hub?.restart(this.sessionId));
     }
 
     #revive() {

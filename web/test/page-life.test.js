@@ -59,6 +59,18 @@ test("a server that asked to be left alone is left alone", async () => {
   assert.equal(browser.requests.length, 1);
 });
 
+test("when nothing answers then, the page polls until the stream is heard again", async () => {
+  const { browser, tab, tracker } = await liveTab();
+  await tab.happen("online");
+  await browser.clock.advance(3000);
+  assert.deepEqual(browser.requests.map(({ isOpen }) => isOpen), [false, true]);
+  browser.requests[1]?.answer(ok(progress(1)));
+  await settled();
+  assert.equal(tracker.state, "polling");
+  browser.stream.send("step", stepEvent(2), "e-2");
+  assert.equal(tracker.state, "live");
+});
+
 test("a page that is hidden keeps its stream", async () => {
   const { browser, tab } = await liveTab();
   await tab.show("hidden");
