@@ -10,8 +10,8 @@
  *   Hub      what the trackers of a page have in common: Tabs, or Streams alone where these cannot be shared;
  *   Poller   asks at intervals, and knows nothing of all that;
  *   ProgressTracker  decides which way is needed, never goes back, and tells the page.
- * No DOM in here, and no imports or exports: this file has to run as a plain script. The outer block, together with
- * strict mode, keeps its names off the page.
+ * Nothing is drawn in here, and nothing needs a window or a document. No imports or exports: this file has to run as a
+ * plain script. The outer block, together with strict mode, keeps its names off the page.
  */
 "use strict";
 {
@@ -324,6 +324,17 @@
     return type === "step" ? data.session.session_id : undefined;
   }
 
+  /**
+   * @param {Progress} data
+   * @param {StepEvent} event
+   * @returns {Progress}
+   */
+  function fold(data, { step, session }) {
+    const { session_id, current_step, total_steps, status, ...rest } = session;
+    const steps = data.steps.map((entry) => (entry.step === step.step ? step : entry));
+    return { session_id, current_step, total_steps, status, steps, ...rest };
+  }
+
   /** What streams have told of their sessions. Whoever has it can go on from there, another tab as well. */
   class Picture {
     /** @type {Map<string, Progress>} */
@@ -343,7 +354,7 @@
       const subject = subjectOf(news);
       const before = subject && this.data.get(subject);
       if (subject && news.type === "snapshot") this.data.set(subject, news.data);
-      if (subject && news.type === "step" && before) this.data.set(subject, ProgressTracker.fold(before, news.data));
+      if (subject && news.type === "step" && before) this.data.set(subject, fold(before, news.data));
     }
 
     /** @param {string} id */
@@ -1081,16 +1092,7 @@
   class ProgressTracker extends EventTarget {
     static baseUrl = whereMounted();
 
-    /**
-     * @param {Progress} data
-     * @param {StepEvent} event
-     * @returns {Progress}
-     */
-    static fold(data, { step, session }) {
-      const { session_id, current_step, total_steps, status, ...rest } = session;
-      const steps = data.steps.map((entry) => (entry.step === step.step ? step : entry));
-      return { session_id, current_step, total_steps, status, steps, ...rest };
-    }
+    static fold = fold;
 
     /** @type {TrackerState} */
     #state = "stopped";
