@@ -1,26 +1,37 @@
 /*
- * The page at `/` and `/s/{session_id}`: one session, followed by a ProgressTracker.
- * Whatever a worker wrote becomes text, in a <bdi> so that its direction stays its own; never markup.
+ * The page: `/s/{session_id}` shows one session, `/?session_id=a&session_id=b` several, `/` a fresh one that waits for
+ * its worker. Each of them is a SessionView; here is what a document has beside: title, icon, notification, recent
+ * sessions.
  */
+import { freshSessionId, sessionsIn } from "./address.js";
+import { Announcer } from "./announcer.js";
 import { curlParts, updateUrl } from "./curl.js";
-import { languageFor, partsOf, TEXTS } from "./texts.js";
+import { copied, make } from "./dom.js";
+import { faviconOf } from "./favicon.js";
+import { Language } from "./format.js";
+import { RecentSessions } from "./recent.js";
+import { headlineOf, titleOf, titleOfMany, together } from "./rules.js";
+import { languageFor } from "./texts.js";
+import { SessionView } from "./view.js";
 
 /**
  * @typedef {import("./wire.js").Progress} Progress
- * @typedef {import("./wire.js").Step} Step
  * @typedef {import("./texts.js").TextKey} TextKey
  */
 
-const ICONS = { pending: "⏳", running: "🔄", success: "✅", error: "❌" };
-/** A connection that is back within this time was never worth a word. */
-const TROUBLE_SHOWN_AFTER_MS = 2000;
-const MILESTONE_GAP_MS = 10_000;
-const COPIED_SHOWN_MS = 2000;
-/** Below this the bar is too short for the number in it. */
-const NARROW_PERCENT = 16;
+/** Where scripts of users find the parts of a single session. */
+const IDS = {
+  "session-id": "session-id",
+  connection: "connection",
+  headline: "headline",
+  fill: "progress-bar",
+  alert: "failure",
+  steps: "step-list",
+};
 
-const language = languageFor(navigator.languages);
-const texts = TEXTS[language];
+const language = new Language(languageFor(navigator.languages));
+const announcer = new Announcer(element("milestone"));
+const recent = new RecentSessions(() => localStorage);
 
 /** @param {string} id */
 function element(id) {
@@ -29,315 +40,139 @@ function element(id) {
   return found;
 }
 
-/**
- * @param {string} tag
- * @param {{className?: string, textContent?: string}} [properties]
- * @param {(Node | string)[]} children
- */
-function create(tag, properties = {}, ...children) {
-  const created = Object.assign(document.createElement(tag), properties);
-  created.append(...children);
-  return created;
-}
-
-/**
- * The nodes of a text, each value in a <bdi> of its own.
- * @param {TextKey} key
- * @param {Record<string, string | number>} [values]
- */
-function nodesOf(key, values = {}) {
-  return partsOf(texts[key]).map((part) =>
-    typeof part === "string"
-      ? document.createTextNode(part)
-      : create("bdi", { textContent: String(values[part.name] ?? "") }),
-  );
-}
-
-/**
- * @param {TextKey} key
- * @param {Record<string, string | number>} [values]
- */
-function textOf(key, values) {
-  return nodesOf(key, values)
-    .map((node) => node.textContent)
-    .join("");
-}
-
-/**
- * Touches the document only where it changes, so that a selection survives.
- * @param {Element} target
- * @param {Node[]} nodes
- */
-function show(target, ...nodes) {
-  const shown = [...target.childNodes];
-  if (shown.length === nodes.length && nodes.every((node, index) => shown[index]?.isEqualNode(node))) return;
-  target.replaceChildren(...nodes);
-}
-
-/**
- * The session in the address; on `/` a fresh one, which goes into the address, so that it outlives a reload.
- * @returns {string}
- */
-function sessionOfPage() {
-  const folder = new URL("s/", document.baseURI).pathname;
-  if (location.pathname.startsWith(folder)) {
-    // A bare % stands for itself, in the address bar as on the server, which has refused what is not UTF-8.
-    return decodeURIComponent(location.pathname.slice(folder.length).replace(/%(?![0-9a-f]{2})/gi, "%25"));
-  }
-  const fresh = freshSessionId();
-  history.replaceState(null, "", `s/${fresh}`);
-  return fresh;
-}
-
-/** 60 random bits, in letters that are not taken for one another: whoever knows the id may follow, and post. */
-function freshSessionId() {
-  const letters = "0123456789abcdefghjkmnpqrstvwxyz";
-  const random = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => letters[byte % letters.length]);
-  return [0, 4, 8].map((start) => random.slice(start, start + 4).join("")).join("-");
-}
-
-/** Says one thing at a time to a screen reader, and not too often: of several things only the last is still true. */
-class Announcer {
-  #region;
-  #waiting = "";
-  #resting = false;
-
-  /** @param {HTMLElement} region */
-  constructor(region) {
-    this.#region = region;
-  }
-
-  /** @param {string} text */
-  say(text) {
-    this.#waiting = text;
-    if (!this.#resting) this.#speak();
-  }
-
-  #speak() {
-    this.#resting = this.#waiting !== "";
-    if (!this.#resting) return;
-    this.#region.textContent = this.#waiting;
-    this.#waiting = "";
-    setTimeout(() => this.#speak(), MILESTONE_GAP_MS);
+function translatePage() {
+  document.documentElement.lang = language.tag;
+  for (const target of document.querySelectorAll("[data-text]")) {
+    target.textContent = language.text(/** @type {TextKey} */ (target.getAttribute("data-text")));
   }
 }
 
-/** The badge: how the page is connected, in a colour, a shape and a word. */
-class Badge {
-  #target;
-  #page;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #delay;
+/** Asks only when asked to; and tells the end only to who looks at something else. */
+class Notifier {
+  #button = element("notify");
+  #isWanted = false;
 
-  /** @param {HTMLElement} target @param {HTMLElement} page */
-  constructor(target, page) {
-    this.#target = target;
-    this.#page = page;
+  constructor() {
+    this.#button.hidden = !("Notification" in globalThis && isSecureContext);
+    this.#button.textContent = language.text("notify");
+    this.#button.addEventListener("click", () => void this.#ask());
   }
 
-  /** @param {import("./wire.js").TrackerState} state @param {number} interval_ms */
-  follow(state, interval_ms) {
-    clearTimeout(this.#delay);
-    const isTrouble = state === "connecting" || state === "reconnecting";
-    if (isTrouble && navigator.onLine) {
-      this.#delay = setTimeout(() => this.#show(state, interval_ms), TROUBLE_SHOWN_AFTER_MS);
-    } else {
-      this.#show(isTrouble ? "offline" : state, interval_ms);
-    }
+  async #ask() {
+    this.#isWanted = (await Notification.requestPermission()) === "granted";
+    this.#button.textContent = language.text(this.#isWanted ? "notify_on" : "notify_denied");
+    announcer.say(this.#button.textContent);
+    this.#button.toggleAttribute("disabled", true);
   }
 
-  /** @param {string} state @param {number} interval_ms */
-  #show(state, interval_ms) {
-    const key = /** @type {TextKey} */ (`connection_${state}`);
-    this.#target.textContent = textOf(key, { seconds: interval_ms / 1000 });
-    this.#target.hidden = false;
-    this.#page.dataset.connection = state;
+  /** @param {Progress} data */
+  tellEnd(data) {
+    const { key, values } = headlineOf(data);
+    if (this.#isWanted) new Notification(language.text(key, values), { body: data.session_id, tag: data.session_id });
+  }
+
+  hide() {
+    this.#button.hidden = true;
   }
 }
 
-/**
- * @param {Step} step
- * @param {number} now_ms
- */
-function elapsedText(step, now_ms) {
-  if (step.status === "pending") return "";
-  if (step.status !== "running") return textOf("elapsed", { seconds: (step.elapsed_ms / 1000).toFixed(1) });
-  const elapsed_ms = Math.max(0, now_ms - Date.parse(step.started_at ?? ""));
-  return textOf("elapsed", { seconds: Math.floor(elapsed_ms / 1000) });
-}
+/** What a document shows of all its sessions, in its title and its icon. */
+class Head {
+  #icon = /** @type {HTMLLinkElement} */ (element("favicon"));
+  #shown = "";
 
-/** @param {Step} step */
-function messageOf(step) {
-  return step.status === "pending" ? "" : step.message;
-}
-
-/** @param {Step} step */
-function stepItem(step) {
-  const icon = create("span", { className: "icon", textContent: ICONS[step.status] });
-  icon.setAttribute("role", "img");
-  icon.setAttribute("aria-label", texts[/** @type {TextKey} */ (`step_${step.status}`)]);
-  const name = create("bdi", { className: "name", textContent: step.name });
-  const message = create("bdi", { className: "message", textContent: messageOf(step) });
-  const line = create("p", {}, name, " ", create("span", { className: "elapsed" }));
-  const item = create("li", {}, icon, " ", create("div", {}, line, message));
-  item.dataset.status = step.status;
-  if (step.status === "running") item.setAttribute("aria-current", "step");
-  return item;
-}
-
-class StepList {
-  #list;
-  /** What each item was made of. @type {string[]} */
-  #made = [];
-
-  /** @param {HTMLElement} list */
-  constructor(list) {
-    this.#list = list;
-  }
-
-  /** @param {Step[]} steps @param {number} now_ms */
-  show(steps, now_ms) {
-    this.#made.length = Math.min(this.#made.length, steps.length);
-    while (this.#list.children.length > steps.length) this.#list.lastElementChild?.remove();
-    steps.forEach((step, index) => this.#showStep(step, index, now_ms));
-  }
-
-  /** @param {Step} step @param {number} index @param {number} now_ms */
-  #showStep(step, index, now_ms) {
-    const made = JSON.stringify(step);
-    if (made !== this.#made[index]) {
-      this.#made[index] = made;
-      const item = stepItem(step);
-      const old = this.#list.children[index];
-      if (old) old.replaceWith(item);
-      else this.#list.append(item);
-      this.#tick(item, step, now_ms);
-    } else if (step.status === "running") {
-      this.#tick(this.#list.children[index], step, now_ms);
-    }
-  }
-
-  /** @param {Element | undefined} item @param {Step} step @param {number} now_ms */
-  #tick(item, step, now_ms) {
-    const elapsed = item?.querySelector(".elapsed");
-    if (elapsed) elapsed.textContent = elapsedText(step, now_ms);
+  /** @param {import("./rules.js").Memory[]} memories @param {string} title */
+  show(memories, title) {
+    const [first] = memories;
+    if (!first) return;
+    const text = views.length === 1 ? titleOf(first, title) : titleOfMany(memories, title);
+    if (document.title !== text) document.title = text;
+    const { status, percentage } = together(memories);
+    const icon = faviconOf(status, percentage);
+    if (icon === this.#shown) return;
+    this.#shown = icon;
+    this.#icon.href = icon;
   }
 }
 
-/** @param {Progress} data */
-function showBar(data) {
-  const { percentage } = data;
-  const isWaiting = data.status === "not_found";
-  const bar = element("progress-bar");
-  bar.style.width = `${percentage}%`;
-  bar.classList.toggle("narrow", percentage < NARROW_PERCENT);
-  element("progress-text").textContent = `${percentage}%`;
-  // A progressbar without a value is one whose end is not known.
-  if (isWaiting) element("progress").removeAttribute("aria-valuenow");
-  else element("progress").setAttribute("aria-valuenow", String(percentage));
+/** @param {string} id */
+function sessionLink(id) {
+  const link = make("a", "", make("bdi", "", id));
+  link.href = `s/${encodeURIComponent(id)}`;
+  return make("li", "", link);
 }
 
-/** @param {Progress} data */
-function headlineOf(data) {
-  const step = data.steps[data.current_step - 1];
-  const failed = data.steps.find(({ status }) => status === "error");
-  return nodesOf(data.status, {
-    step: data.status === "error" ? (failed?.step ?? data.current_step) : data.current_step,
-    total: data.total_steps,
-    name: step?.name ?? "",
+function showRecent() {
+  const ids = recent.list();
+  element("recent").hidden = ids.length === 0;
+  element("recent-list").replaceChildren(...ids.map(sessionLink));
+}
+
+/** @param {string} id */
+function viewOf(id) {
+  /** @type {Progress["status"] | undefined} */
+  let status;
+  return new SessionView(id, {
+    language,
+    heading: ids.length === 1 ? "h1" : "h2",
+    timeline: ids.length === 1,
+    announce: (text) => announcer.say(text),
+    onchange({ data }) {
+      refresh();
+      if (data.status === status) return;
+      if (data.status !== "not_found") recent.add(id);
+      if (status && (data.status === "completed" || data.status === "error")) notifier.tellEnd(data);
+      status = data.status;
+    },
+    ondraw: (data) => drive?.show(data),
   });
 }
 
-/** @param {Progress} data */
-function summaryOf(data) {
-  if (data.status === "not_found") return nodesOf("soon");
-  const done = data.steps.filter(({ status }) => status === "success").length;
-  return nodesOf("counted", { done, total: data.total_steps });
+/** At once, and not in a frame: a tab in the background has none. */
+function refresh() {
+  const memories = views.flatMap((view) => view.memory ?? []);
+  head.show(memories, ids.length === 1 ? (ids[0] ?? "") : jobs());
+  if (memories.length === views.length && together(memories).status === "completed") notifier.hide();
 }
 
-/** @param {Progress} data */
-function failuresOf(data) {
-  return data.steps.flatMap((step) => {
-    if (step.status !== "error") return [];
-    const title = create("p", {}, ...nodesOf("failure", { step: step.step, name: step.name }));
-    return step.error ? [title, create("pre", {}, create("bdi", { textContent: step.error }))] : [title];
-  });
+function jobs() {
+  return language.text(language.plural("jobs", ids.length), { count: ids.length });
 }
 
-/** @param {Progress} data */
-function titleOf(data) {
-  const marks = { completed: "✓", error: "✗", not_found: "…", pending: "0%", running: `${data.percentage}%` };
-  return `${marks[data.status]} – ${data.session_id}`;
+translatePage();
+let ids = sessionsIn(location, document.baseURI);
+if (!ids.length) {
+  ids = [freshSessionId()];
+  // Into the address, so that it outlives a reload.
+  history.replaceState(null, "", `s/${ids[0]}`);
+  showRecent();
 }
 
-/**
- * What has happened since, if it is worth saying aloud. A failure has an alert of its own.
- * @param {Progress} before
- * @param {Progress} data
- */
-function milestoneOf(before, data) {
-  const quarter = Math.floor(data.percentage / 25);
-  const isNewStep = data.current_step !== before.current_step || data.status !== before.status;
-  if (data.status === "completed" || (data.status === "running" && isNewStep)) {
-    return headlineOf(data)
-      .map((node) => node.textContent)
-      .join("");
-  }
-  return data.status === "running" && quarter > Math.floor(before.percentage / 25)
-    ? textOf("milestone", { percentage: quarter * 25 })
-    : "";
-}
-
-/** @param {string} text */
-async function copied(text) {
-  try {
-    // Missing where the page is no secure context, as over plain HTTP on a LAN.
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copiedBySelection(text);
-  }
-}
-
-/** @param {string} text */
-function copiedBySelection(text) {
-  const area = Object.assign(document.createElement("textarea"), { value: text, className: "visually-hidden" });
-  const focused = document.activeElement;
-  document.body.append(area);
-  area.select();
-  const isCopied = document.execCommand("copy");
-  area.remove();
-  if (focused instanceof HTMLElement) focused.focus();
-  return isCopied;
-}
-
-/**
- * @param {string} label
- * @param {string[]} parts
- */
-function command(label, parts) {
-  const button = create("button", { textContent: texts.copy });
-  button.setAttribute("aria-label", `${texts.copy}: ${label}`);
-  button.addEventListener("click", async () => {
-    const answer = (await copied(parts.join(" "))) ? texts.copied : texts.copy_failed;
-    button.textContent = answer;
-    announcer.say(answer);
-    setTimeout(() => (button.textContent = texts.copy), COPIED_SHOWN_MS);
-  });
-  const head = create("div", { className: "command-head" }, create("h2", { textContent: label }), button);
-  const code = create("code", {}, ...parts.flatMap((textContent) => [create("span", { textContent }), " "]).slice(0, -1));
-  return create("div", { className: "command" }, head, create("pre", {}, code));
+const notifier = new Notifier();
+const head = new Head();
+const views = ids.map(viewOf);
+if (views.length > 1) element("sessions").append(make("h1", "jobs", jobs()));
+element("sessions").append(...views.map((view) => view.element));
+if (views.length === 1) {
+  for (const [part, id] of Object.entries(IDS)) document.querySelector(`.${part}`)?.setAttribute("id", id);
 }
 
 /** The commands for what a worker would do next. */
 class Drive {
+  #panel;
+  #texts;
   #offered = 0;
   #url;
   #needsToken;
 
-  /** @param {string} sessionId */
-  constructor(sessionId) {
+  /**
+   * @param {HTMLDetailsElement} panel
+   * @param {{sessionId: string, texts: import("./format.js").Language["texts"]}} setup
+   */
+  constructor(panel, { sessionId, texts }) {
     const publish = document.querySelector('meta[name="progress-publish"]');
+    this.#panel = panel;
+    this.#texts = texts;
     this.#url = updateUrl(document.baseURI, sessionId);
     this.#needsToken = publish?.getAttribute("content") === "token";
     element("token-hint").hidden = !this.#needsToken;
@@ -346,72 +181,34 @@ class Drive {
   /** @param {Progress} data */
   show(data) {
     const next = data.steps.find(({ status }) => status !== "success")?.step ?? 1;
-    const panel = /** @type {HTMLDetailsElement} */ (element("drive"));
-    panel.hidden = data.status === "completed";
-    if (!this.#offered) panel.open = data.status === "not_found";
+    this.#panel.hidden = data.status === "completed";
+    if (!this.#offered) this.#panel.open = data.status === "not_found";
     if (next === this.#offered) return;
     this.#offered = next;
     const commands = /** @type {const} */ (["start", "complete"]).map((action) =>
-      command(textOf(action, { step: next }), curlParts(this.#url, { action, step: next }, this.#needsToken)),
+      this.#command(
+        this.#texts[action].replace("{step}", String(next)),
+        curlParts(this.#url, { action, step: next }, this.#needsToken),
+      ),
     );
     element("commands").replaceChildren(...commands);
   }
-}
 
-function translatePage() {
-  document.documentElement.lang = language;
-  for (const target of document.querySelectorAll("[data-text]")) {
-    target.textContent = texts[/** @type {TextKey} */ (target.getAttribute("data-text"))];
+  /** @param {string} label @param {string[]} parts */
+  #command(label, parts) {
+    const { copy, copied: done, copy_failed } = this.#texts;
+    const button = make("button", "button", copy);
+    button.setAttribute("aria-label", `${copy}: ${label}`);
+    button.addEventListener("click", async () => {
+      button.textContent = (await copied(parts.join(" "))) ? done : copy_failed;
+      setTimeout(() => (button.textContent = copy), 2000);
+    });
+    const title = make("div", "command-head", make("h2", "", label), button);
+    const code = make("code", "", ...parts.flatMap((part) => [make("span", "", part), " "]).slice(0, -1));
+    return make("div", "command", title, make("pre", "", code));
   }
 }
 
-translatePage();
-const sessionId = sessionOfPage();
-element("session-id").textContent = sessionId;
-
-const page = element("page");
-const announcer = new Announcer(element("milestone"));
-const badge = new Badge(element("connection"), page);
-const list = new StepList(element("step-list"));
-const drive = new Drive(sessionId);
-/** @type {Progress | null} */
-let data = null;
-let frame = 0;
-
-function draw() {
-  frame = 0;
-  if (!data) return;
-  page.dataset.status = data.status;
-  show(element("headline"), ...headlineOf(data));
-  show(element("summary"), ...summaryOf(data));
-  show(element("failure"), ...failuresOf(data));
-  showBar(data);
-  list.show(data.steps, tracker.now());
-  drive.show(data);
-}
-
-/** However fast updates come, the document is written once a frame. */
-function drawSoon() {
-  frame ||= requestAnimationFrame(draw);
-}
-
-function followConnection() {
-  badge.follow(tracker.state, tracker.interval);
-  if (tracker.state === "denied" && !data) show(element("headline"), ...nodesOf("denied"));
-}
-
-const tracker = new ProgressTracker(sessionId, {
-  stopOnError: false,
-  onUpdate(update) {
-    const milestone = data && milestoneOf(data, update);
-    if (milestone) announcer.say(milestone);
-    data = update;
-    document.title = titleOf(data);
-    drawSoon();
-  },
-});
-tracker.addEventListener("statechange", followConnection);
-addEventListener("online", followConnection);
-addEventListener("offline", followConnection);
-setInterval(drawSoon, 1000);
-void tracker.start();
+const panel = /** @type {HTMLDetailsElement} */ (element("drive"));
+const drive = ids[0] && views.length === 1 ? new Drive(panel, { sessionId: ids[0], texts: language.texts }) : null;
+for (const view of views) view.start();

@@ -5,9 +5,11 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from progress_sse.endpoints.common import session_id_of
 from progress_sse.service import ProgressService
@@ -47,11 +49,16 @@ async def page(service: ProgressService, request: Request) -> Response:
 
 
 class BrowserFiles(StaticFiles):
-    """Serves the public files of the folder and nothing else of it."""
+    """Serves the public files of the folder and nothing else of it, compressed where the browser takes that."""
 
     def __init__(self) -> None:
         """Serve from `WEB`."""
         super().__init__(directory=WEB)
+        self._compressed = GZipMiddleware(super().__call__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for a file."""
+        await self._compressed(scope, receive, send)
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """Find a public file."""

@@ -12,17 +12,9 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.visit import POLLING_ONLY, Visit
+from tests.browser.visit import MARKUP, POLLING_ONLY, Visit
 from tests.conftest import Serve
 from tests.harness.serving import Server, Worker
-
-MARKUP = [
-    "<img src=x onerror=alert(1)>",
-    "<svg/onload=alert(1)>",
-    '"><script>alert(1)</script>',
-    "javascript:alert(1) {{7*7}} ${7*7} &amp;",
-    "abc \u202e\u2069 def",
-]
 
 
 def page_of(server: Server, session_id: str) -> str:
@@ -298,3 +290,268 @@ async def test_reduced_motion_is_honoured(server: Server, worker: Worker, visit:
     await expect(shown.step(1)).to_contain_text("🔄")
     moving = "document.getAnimations().filter(animation => animation.playState === 'running').length"
     assert await shown.evaluate(moving) == 0
+
+
+async def test_inside_of_a_step_is_shown_where_its_worker_reported_it(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """A thin bar and the numbers; where the end is not known, the number alone."""
+    shown = await visit(page_of(server, sid))
+    await worker.start(sid, 1)
+    await expect(shown.step(1)).to_contain_text("🔄")
+    await expect(shown.step(1).locator(".inside")).to_be_hidden()
+    await worker.progress(sid, 1, 3120, total=8000, message="rows")
+    await expect(shown.step(1).locator(".count")).to_have_text("3,120 / 8,000")
+    filled = shown.step(1).locator(".gauge-fill")
+    assert await filled.evaluate("fill => fill.style.width") == "39%"
+    await worker.progress(sid, 1, 3200)
+    await expect(shown.step(1).locator(".count")).to_have_text("3,200")
+    assert await filled.evaluate("fill => fill.style.width") == ""
+    await worker.complete(sid, 1)
+    await expect(shown.step(1).locator(".inside")).to_be_hidden()
+
+
+async def test_time_left_is_told_also_to_who_comes_late(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """The running step's own estimate counts, which the wire tells only where the step begins."""
+    shown = await visit(page_of(server, sid))
+    await worker.create(sid)
+    await worker.start(sid, 1)
+    await expect(shown.shown("time-left")).to_have_text("about 4 min left")
+    late = await visit(page_of(server, sid))
+    await expect(late.shown("time-left")).to_have_text("about 4 min left")
+    assert late.complaints == []
+
+
+async def test_past_the_estimate_there_is_no_number(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """Whoever is late does not know for how long."""
+    shown = await visit(page_of(server, sid))
+    await worker.create(sid, steps=[{"name": "n", "estimated_ms": 500}, {"name": "m", "estimated_ms": 60_000}])
+    await expect(shown.headline).to_have_text("About to start")
+    await worker.start(sid, 1)
+    await expect(shown.shown("time-left")).to_have_text("taking longer than usual")
+    await worker.complete(sid, 1)
+    await worker.start(sid, 2)
+    await expect(shown.shown("time-left")).to_have_text("about 1 min left")
+    await worker.complete(sid, 2)
+    await expect(shown.shown("time-left")).to_have_text(re.compile(r"^in \d+ sec$"))
+
+
+async def test_step_over_its_limit_says_so(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """By the server's clock, without a word from the worker."""
+    shown = await visit(page_of(server, sid))
+    await worker.start(sid, 1, timeout_ms=1000)
+    await expect(shown.step(1)).to_contain_text("over its limit of 0:01")
+    await worker.complete(sid, 1)
+    await expect(shown.step(1)).not_to_contain_text("over its limit")
+
+
+async def test_silence_of_a_running_job_is_told(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """After 30 seconds; a word from the worker ends it."""
+    shown = await visit(f"{server.url}/livez", scripts=(POLLING_ONLY,))
+    await shown.page.clock.install()
+    await worker.start(sid, 1)
+    await shown.page.goto(page_of(server, sid))
+    await expect(shown.bar).to_have_text("0%")
+    await expect(shown.shown("note")).to_be_hidden()
+    await shown.page.clock.fast_forward(34_000)
+    await expect(shown.shown("note")).to_have_text(re.compile(r"^no update for 3\d sec$"))
+    await worker.progress(sid, 1, 1)
+    await shown.page.clock.fast_forward(3000)
+    await expect(shown.shown("note")).to_be_hidden()
+
+
+async def test_bar_goes_back_at_a_retry_and_says_so(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """And at nothing else: a worker that counts anew within its step does not set it back."""
+    shown = await visit(page_of(server, sid))
+    await worker.create(sid, total_steps=2)
+    await worker.start(sid, 1)
+    await worker.progress(sid, 1, 80, total=100)
+    await expect(shown.bar).to_have_text("40%")
+    await worker.progress(sid, 1, 10, total=100, message="second pass")
+    await expect(shown.step(1)).to_contain_text("second pass")
+    await expect(shown.bar).to_have_text("40%")
+    await worker.complete(sid, 1, success=False)
+    await expect(shown.bar).to_have_text("50%")
+    await worker.start(sid, 1)
+    await expect(shown.bar).to_have_text("0%")
+    await expect(shown.shown("note")).to_have_text("Step 1 is being tried again, so the bar went back")
+    await worker.complete(sid, 1)
+    await expect(shown.shown("note")).to_be_hidden()
+
+
+async def test_full_bar_does_not_look_done_before_it_is(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """The last row is read, and the step still runs."""
+    shown = await visit(page_of(server, sid))
+    await worker.create(sid, total_steps=1)
+    await worker.start(sid, 1)
+    await worker.progress(sid, 1, 10, total=10)
+    await expect(shown.bar).to_have_text("99%")
+    await worker.complete(sid, 1)
+    await expect(shown.bar).to_have_text("100%")
+
+
+async def test_title_and_icon_tell_from_another_tab(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """How far it is, what runs, and how it ended."""
+    shown = await visit(page_of(server, sid))
+    await expect(shown.page).to_have_title(f"… \N{EN DASH} {sid}")
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1)
+    await worker.start(sid, 2)
+    await expect(shown.page).to_have_title(f"14% メニュー登録 \N{EN DASH} {sid}")
+    icon = "document.getElementById('favicon').href"
+    running = await shown.evaluate(icon)
+    assert running.startswith("data:image/svg+xml,")
+    await worker.complete(sid, 2, success=False)
+    await expect(shown.page).to_have_title(f"✗ \N{EN DASH} {sid}")
+    failed = await shown.evaluate(icon)
+    for step in range(2, 8):
+        await worker.start(sid, step)
+        await worker.complete(sid, step)
+    await expect(shown.page).to_have_title(f"✓ \N{EN DASH} {sid}")
+    assert len({running, failed, await shown.evaluate(icon)}) == 3
+    assert shown.complaints == []
+
+
+async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """Each with its bar, its steps and its name; one moves without the other."""
+    names = [f"{sid}-{letter}" for letter in "ab"]
+    shown = await visit(f"{server.url}/?session_id={names[0]}&session_id={names[1]}")
+    await expect(shown.headline).to_have_text("2 jobs")
+    await expect(shown.shown("session-id")).to_have_text(names)
+    await worker.create(names[0], total_steps=2)
+    await worker.create(names[1], total_steps=4)
+    for name in names:
+        await worker.start(name, 1)
+        await worker.complete(name, 1)
+    await expect(shown.shown("percent")).to_have_text(["50%", "25%"])
+    await expect(shown.page).to_have_title("37% \N{EN DASH} 2 jobs")
+    await expect(shown.page.locator("#drive")).to_be_hidden()
+    assert shown.complaints == []
+
+
+async def test_recent_sessions_are_offered_at_the_start(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """Those that were there; one that nobody started is not worth coming back to."""
+    await worker.start(sid, 1)
+    shown = await visit(server.url)
+    await expect(shown.page.locator("#recent")).to_be_hidden()
+    await shown.page.goto(page_of(server, sid))
+    await expect(shown.headline).to_contain_text("Step 1")
+    await shown.page.goto(server.url)
+    await expect(shown.page.locator("#recent a")).to_have_text([sid])
+    await shown.page.locator("#recent a").click()
+    await expect(shown.headline).to_contain_text("Step 1")
+    assert shown.page.url == page_of(server, sid)
+
+
+async def test_page_works_where_nothing_may_be_kept(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """A browser may deny storage, by throwing."""
+    denied = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})"
+    shown = await visit(server.url, scripts=(denied,))
+    await expect(shown.headline).to_have_text("Waiting for the job to start")
+    await shown.page.goto(page_of(server, sid))
+    await worker.start(sid, 1)
+    await expect(shown.headline).to_contain_text("Step 1")
+    assert shown.complaints == []
+
+
+async def test_timeline_is_drawn_for_the_eye_and_told_by_a_table(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """One bar per step that was started; the running one grows."""
+    shown = await visit(page_of(server, sid))
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1)
+    await worker.start(sid, 2)
+    bars = shown.page.locator(".timeline-chart rect")
+    await expect(bars).to_have_count(2)
+    rows = shown.page.get_by_role("table", name="Timeline").get_by_role("row")
+    await expect(rows).to_have_count(3)
+    await expect(rows.nth(1)).to_have_text(re.compile(r"原稿生成done\d.*sec"))
+    await expect(rows.nth(2)).to_have_text(re.compile(r"メニュー登録running"))
+    width = await bars.nth(1).get_attribute("width")
+    await expect(bars.nth(1)).not_to_have_attribute("width", width or "")
+
+
+async def test_failure_can_be_copied(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """With its step, for the ticket that follows; and there is no Retry, since the page could do nothing."""
+    shown = await visit(page_of(server, sid), permissions=["clipboard-read", "clipboard-write"])
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1, success=False, error="line 1\n  line 2")
+    await shown.page.locator(".failure").get_by_role("button", name="Copy").click()
+    await expect(shown.page.locator(".failure .copy")).to_have_text("Copied")
+    assert await shown.evaluate("navigator.clipboard.readText()") == "Step 1, 原稿生成, failed\nline 1\n  line 2"
+    await expect(shown.page.get_by_role("button", name="Retry")).to_be_hidden()
+
+
+async def test_end_is_notified_to_who_asked_for_it(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """And to nobody else: the browser is asked when the button is pressed."""
+    stub = """
+        window.asked = 0;
+        window.notified = [];
+        window.Notification = class {
+            static requestPermission() { asked += 1; return Promise.resolve("granted"); }
+            constructor(title, options) { notified.push([title, options.body]); }
+        };
+    """
+    asking, other = [await visit(page_of(server, sid), scripts=(stub,)) for _ in range(2)]
+    assert await asking.evaluate("asked") == 0
+    await asking.page.get_by_role("button", name="Notify me when it ends").click()
+    await expect(asking.page.locator("#notify")).to_have_text("You will be notified")
+    await worker.create(sid, total_steps=1)
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1)
+    for shown in (asking, other):
+        await expect(shown.headline).to_have_text("Completed")
+    assert await asking.evaluate("notified") == [["Completed", sid]]
+    assert await other.evaluate("[asked, notified.length]") == [0, 0]
+
+
+async def test_page_is_light(server: Server, visit: Open, sid: str) -> None:
+    """60 KB is a second on a poor line."""
+    shown = await visit(page_of(server, sid))
+    await expect(shown.connection).to_have_text("live")
+    sizes = await shown.evaluate(
+        """Object.fromEntries(["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type))
+            .map((entry) => [entry.name, entry.encodedBodySize]))"""
+    )
+    assert f"{server.url}/web/view.js" in sizes
+    assert 10_000 < sum(sizes.values()) <= 60 * 1024, sizes
+
+
+LAST_SOURCE = """
+window.EventSource = class extends EventSource {
+  constructor(...args) { super(...args); window.source = this; }
+};
+"""
+
+
+async def test_document_is_written_once_a_frame(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """However fast updates come."""
+    shown = await visit(page_of(server, sid), scripts=(LAST_SOURCE,))
+    await worker.start(sid, 1)
+    await expect(shown.step(1)).to_contain_text("🔄")
+    writes, frames, last = await shown.evaluate(
+        """async (polled) => {
+            const { steps, ...session } = polled;
+            let writes = 0, frames = 0, sent = 0;
+            new MutationObserver(() => { writes += 1; })
+                .observe(document.getElementById("page"), {subtree: true, childList: true, characterData: true});
+            const frame = () => { frames += 1; requestAnimationFrame(frame); };
+            requestAnimationFrame(frame);
+            const { port1, port2 } = new MessageChannel();
+            await new Promise((resolve) => {
+                port1.onmessage = () => {
+                    sent += 1;
+                    const data = JSON.stringify({step: {...steps[0], message: `no. ${sent}`}, session});
+                    source.dispatchEvent(new MessageEvent("step", {data, lastEventId: `x-${sent}`}));
+                    if (sent < 500) port2.postMessage(0); else resolve();
+                };
+                port2.postMessage(0);
+            });
+            await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+            return [writes, frames, document.querySelector("#step-list .message").textContent];
+        }""",
+        await worker.poll(sid),
+    )
+    assert last == "no. 500"
+    assert 0 < writes <= frames + 1

@@ -9,6 +9,15 @@ from playwright.async_api import ConsoleMessage, Dialog, Locator, Page, Request,
 POLLING_ONLY = "delete window.EventSource"
 """Runs before the page's scripts: a browser (or a network) without streams."""
 
+MARKUP = [
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    '"><script>alert(1)</script>',
+    "javascript:alert(1) {{7*7}} ${7*7} &amp;",
+    "abc \u202e\u2069 def",
+]
+"""What a worker may write to somebody else's page; the last turns its neighbours round where it is not isolated."""
+
 
 class Visit:
     """One page in a browser, as a person sees it, and what went on behind."""
@@ -72,6 +81,10 @@ class Visit:
     def step(self, number: int) -> Locator:
         """One step of the list."""
         return self.steps.nth(number - 1)
+
+    def shown(self, name: str) -> Locator:
+        """What bears a name in every session that is shown, in the page and in the element: `time-left`."""
+        return self.page.locator(f".{name}")
 
     async def commands(self) -> list[str]:
         """The commands that the page offers, each as one line."""

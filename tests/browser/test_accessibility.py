@@ -1,0 +1,104 @@
+"""What axe-core says of the page and of the element, in their states, themes and languages."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Open
+from tests.browser.visit import Visit
+from tests.harness.serving import ROOT, Server, Worker
+
+AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+    .map(({id, help, nodes}) => [id, help, nodes.map(({html}) => html)])"""
+
+HEADLINES = {
+    "waiting": ("Waiting for the job to start", "ジョブの開始を待っています"),
+    "running": ("Step 2 of 3: Parse", "ステップ 2 / 3「Parse」"),
+    "over": ("Step 1 of 3: Download", "ステップ 1 / 3「Download」"),
+    "error": ("Failed at step 2", "ステップ 2 で失敗しました"),
+    "completed": ("Completed", "完了しました"),
+}
+STEPS = [{"name": name, "estimated_ms": 60_000} for name in ("Download", "Parse", "Save")]
+
+Scheme = Literal["light", "dark"]
+
+
+async def bring_about(worker: Worker, session_id: str, state: str) -> None:
+    """Bring a session into one of the states."""
+    if state == "waiting":
+        return
+    await worker.create(session_id, steps=STEPS)
+    await worker.start(session_id, 1, **({"timeout_ms": 1} if state == "over" else {}))
+    if state == "over":
+        return
+    await worker.complete(session_id, 1, message="12 files")
+    await worker.start(session_id, 2)
+    await worker.progress(session_id, 2, 3120, total=8000, message="rows")
+    if state == "error":
+        await worker.complete(session_id, 2, success=False, error="Traceback:\n  no more rows")
+    if state == "completed":
+        await worker.complete(session_id, 2)
+        await worker.start(session_id, 3)
+        await worker.complete(session_id, 3)
+
+
+async def complaints_of_axe(shown: Visit) -> Any:
+    """What is wrong."""
+    await shown.evaluate(AXE)
+    return await shown.evaluate(RUN)
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+@pytest.mark.parametrize("state", HEADLINES)
+async def test_axe_finds_nothing_in_the_page(
+    server: Server, worker: Worker, visit: Open, sid: str, state: str, locale: str
+) -> None:
+    """Light and dark, in either language."""
+    await bring_about(worker, sid, state)
+    schemes: tuple[Scheme, ...] = ("light", "dark")
+    for scheme in schemes:
+        shown = await visit(f"{server.url}/s/{sid}", locale=locale, color_scheme=scheme)
+        await expect(shown.headline).to_have_text(HEADLINES[state][locale == "ja-JP"])
+        await expect(shown.connection).to_be_visible()
+        assert await complaints_of_axe(shown) == [], scheme
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_in_the_element(
+    server: Server, worker: Worker, visit: Open, sid: str, scheme: str
+) -> None:
+    """All states in one page, as somebody embeds them."""
+    elements = ""
+    for state in HEADLINES:
+        await bring_about(worker, f"{sid}-{state}", state)
+        elements += f'<progress-steps session="{sid}-{state}" label="{state}" timeline></progress-steps>'
+    html = (
+        '<!doctype html><html lang="en"><title>embedding</title><meta name="color-scheme" content="light dark">'
+        f'<script type="module" src="/web/define.js"></script><main><h1>Jobs</h1>{elements}</main>'
+    )
+    shown = await visit(f"{server.url}/embedding", html=html, color_scheme=scheme)
+    await expect(shown.shown("headline")).to_have_text([english for english, _ in HEADLINES.values()])
+    assert await complaints_of_axe(shown) == []
+
+
+async def test_axe_finds_nothing_in_a_page_of_several_jobs(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """Names are told apart."""
+    for state in ("running", "error"):
+        await bring_about(worker, f"{sid}-{state}", state)
+    shown = await visit(f"{server.url}/?session_id={sid}-running&session_id={sid}-error")
+    await expect(shown.shown("percent")).to_have_text(["46%", "66%"])
+    assert await complaints_of_axe(shown) == []
+
+
+async def test_a_fault_would_be_found(server: Server, visit: Open, sid: str) -> None:
+    """The check itself works on this page, under its policy."""
+    shown = await visit(f"{server.url}/s/{sid}")
+    await expect(shown.connection).to_be_visible()
+    await shown.evaluate("document.querySelector('.bar').removeAttribute('aria-label')")
+    assert [name for name, *_ in await complaints_of_axe(shown)] == ["aria-progressbar-name"]

@@ -1,0 +1,274 @@
+"""`<progress-steps>` in pages of other people, under a policy as strict as ours."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from tests.browser.conftest import Open
+from tests.browser.visit import MARKUP, POLLING_ONLY, Visit
+from tests.harness.serving import Server, Worker
+
+PAGE = """<!doctype html>
+<html lang="{lang}"><meta charset="utf-8"><title>embedding</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'self'">
+<script type="module" src="/web/define.js"></script>
+<main>{content}</main>"""
+
+COUNTED = """
+window.sources = [];
+window.EventSource = class extends EventSource {
+  constructor(...args) { super(...args); sources.push(this); }
+};
+window.intervals = new Set();
+const [set, clear] = [window.setInterval, window.clearInterval];
+window.setInterval = (...args) => { const id = set(...args); intervals.add(id); return id; };
+window.clearInterval = (id) => { intervals.delete(id); clear(id); };
+"""
+"""Keeps count of what an element may leave behind."""
+
+
+@pytest.fixture
+def embed(server: Server, visit: Open) -> Any:
+    """Visit a page with something in it: `embed('<progress-steps session="x">')`."""
+
+    async def open_embedding(content: str, lang: str = "en", **options: Any) -> Visit:
+        html = PAGE.format(content=content, lang=lang)
+        shown = await visit(f"{server.url}/embedding", html=html, **options)
+        await shown.page.wait_for_function("customElements.get('progress-steps')")
+        return shown
+
+    return open_embedding
+
+
+def steps_for(session_id: str, attributes: str = "", inside: str = "") -> str:
+    """The element for a session."""
+    return f'<progress-steps session="{escape(session_id)}" {attributes}>{inside}</progress-steps>'
+
+
+def element_of(shown: Visit) -> Locator:
+    """The element."""
+    return shown.page.locator("progress-steps")
+
+
+async def is_in_state(shown: Visit, state: str) -> None:
+    """Wait for a custom state."""
+    await shown.page.wait_for_function(f"document.querySelector('progress-steps').matches(':state({state})')")
+
+
+async def test_element_shows_a_session_from_before_it_starts(worker: Worker, embed: Any, sid: str) -> None:
+    """Its children stand in until there is something to show; all comes from the same origin, without inline styles."""
+    shown = await embed(steps_for(sid, 'label="Import"', "<i id='instead'>please wait</i>"))
+    await expect(shown.shown("headline")).to_have_text("Waiting for the job to start")
+    await expect(shown.page.locator("#instead")).to_be_hidden()
+    await is_in_state(shown, "not_found")
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1, message="12 件")
+    await expect(shown.shown("percent")).to_have_text("14%")
+    await expect(shown.shown("steps").locator("li").first).to_contain_text("✅ 原稿生成")
+    await expect(shown.progressbar).to_have_accessible_name("Import")
+    await expect(shown.shown("session-id")).to_have_text("Import")
+    await is_in_state(shown, "running")
+    assert await shown.shown("fill").evaluate("fill => getComputedStyle(fill).position") == "relative"
+    assert shown.complaints == []
+
+
+async def test_children_are_shown_until_there_is_something_else(server: Server, visit: Open, sid: str) -> None:
+    """Also where the server never answers."""
+    shown = await visit(f"{server.url}/livez")
+    await shown.page.route("**/api/**", lambda route: route.abort())
+    await shown.go(f"{server.url}/embedding", PAGE.format(lang="en", content=steps_for(sid, "", "<i>please wait</i>")))
+    await expect(shown.page.locator("i")).to_be_visible()
+    await expect(shown.progressbar).to_be_hidden()
+
+
+async def test_several_sessions_in_one_element(worker: Worker, embed: Any, sid: str) -> None:
+    """One bar for each."""
+    names = [f"{sid}-{letter}" for letter in "abc"]
+    shown = await embed(f'<progress-steps sessions="{" ".join(names)}"></progress-steps>')
+    for total, name in enumerate(names, 1):
+        await worker.create(name, total_steps=total)
+        await worker.start(name, 1)
+        await worker.complete(name, 1)
+    await expect(shown.shown("percent")).to_have_text(["100%", "50%", "33%"])
+    await expect(shown.shown("session-id")).to_have_text(names)
+    assert sorted(await element_of(shown).evaluate("element => Object.keys(element.data)")) == names
+
+
+async def test_events_tell_what_happens_and_leave_shadow_roots(worker: Worker, embed: Any, sid: str) -> None:
+    """An update for each change; a failure and the end once each, with the data; and how it is connected."""
+    shown = await embed("<div id='host'></div>")
+    await shown.evaluate(
+        """(session) => {
+            window.told = [];
+            for (const name of ["update", "complete", "error", "statechange"])
+                document.addEventListener(`progress-${name}`, ({detail}) => {
+                    told.push([name, detail.session, detail.data?.status ?? detail.state]);
+                });
+            const element = document.createElement("progress-steps");
+            element.session = session;
+            document.getElementById("host").attachShadow({mode: "open"}).append(element);
+        }""",
+        sid,
+    )
+    await expect(shown.shown("headline")).to_have_text("Waiting for the job to start")
+    await worker.create(sid, total_steps=1)
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1, success=False)
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1)
+    await shown.page.wait_for_function("told.some(([name]) => name === 'complete')")
+    await shown.page.wait_for_function("told.some(([, , state]) => state === 'finished')")
+    told = await shown.evaluate("told")
+    assert {session for _, session, _ in told} == {sid}
+    assert [(name, status) for name, _, status in told if name in ("complete", "error")] == [
+        ("error", "error"),
+        ("complete", "completed"),
+    ]
+    updates = [status for name, _, status in told if name == "update"]
+    assert updates == ["not_found", "pending", "running", "error", "running", "completed"]
+    assert [state for name, _, state in told if name == "statechange"][-2:] == ["live", "finished"]
+
+
+async def test_attributes_and_properties_are_one(embed: Any, sid: str) -> None:
+    """Each way."""
+    shown = await embed(steps_for(sid, 'base-url="/jobs/" interval="500" transport="poll" label="L" timeline'))
+    names = "element => ['session', 'baseUrl', 'interval', 'transport', 'label', 'timeline'].map(name => element[name])"
+    assert await element_of(shown).evaluate(names) == [sid, "/jobs", 500, "poll", "L", True]
+    html = await shown.evaluate(
+        """() => {
+            const element = document.createElement("progress-steps");
+            Object.assign(element, {sessions: "a b", baseUrl: "/x", interval: 900, transport: "sse", timeline: true});
+            return element.outerHTML;
+        }"""
+    )
+    assert html == (
+        '<progress-steps sessions="a b" base-url="/x" interval="900" transport="sse" timeline=""></progress-steps>'
+    )
+
+
+async def test_changed_session_is_followed_instead(worker: Worker, embed: Any, sid: str) -> None:
+    """The former one is let go."""
+    other = f"{sid}-other"
+    for name, total in ((sid, 2), (other, 4)):
+        await worker.create(name, total_steps=total)
+        await worker.start(name, 1)
+        await worker.complete(name, 1)
+    shown = await embed(steps_for(sid))
+    await expect(shown.shown("percent")).to_have_text(["50%"])
+    await element_of(shown).evaluate("(element, other) => { element.session = other; }", other)
+    await expect(shown.shown("percent")).to_have_text(["25%"])
+    assert shown.complaints == []
+
+
+async def test_element_that_is_taken_out_leaves_nothing_running(worker: Worker, embed: Any, sid: str) -> None:
+    """No stream and no clock; put back, it goes on."""
+    await worker.start(sid, 1)
+    shown = await embed(steps_for(sid), scripts=(COUNTED,))
+    await expect(shown.shown("headline")).to_contain_text("Step 1")
+    assert await shown.evaluate("intervals.size") > 0
+    await shown.evaluate("() => { window.element = document.querySelector('progress-steps'); element.remove(); }")
+    await shown.page.wait_for_function("sources.length && sources.every(({readyState}) => readyState === 2)")
+    assert await shown.evaluate("intervals.size") == 0
+    await worker.complete(sid, 1)
+    await shown.evaluate("document.querySelector('main').append(element)")
+    await expect(shown.shown("percent")).to_have_text(["14%"])
+
+
+async def test_retry_is_offered_where_the_page_can_do_it(worker: Worker, embed: Any, sid: str) -> None:
+    """It gets the session and its data."""
+    shown = await embed(steps_for(sid))
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1, success=False, error="no")
+    button = shown.page.get_by_role("button", name="Retry")
+    await expect(shown.page.get_by_role("alert")).to_contain_text("no")
+    await expect(button).to_be_hidden()
+    await element_of(shown).evaluate(
+        "element => { element.onretry = (session, data) => { window.retried = [session, data.status]; }; }"
+    )
+    await button.click()
+    assert await shown.evaluate("retried") == [sid, "error"]
+
+
+async def test_language_is_that_of_the_page_or_its_own(worker: Worker, embed: Any, sid: str) -> None:
+    """The browser's comes last."""
+    shown = await embed(steps_for(sid), lang="ja")
+    await expect(shown.shown("headline")).to_have_text("ジョブの開始を待っています")
+    await element_of(shown).evaluate("element => { element.lang = 'en'; }")
+    await expect(shown.shown("headline")).to_have_text("Waiting for the job to start")
+
+
+async def test_timeline_is_there_where_it_is_wanted(worker: Worker, embed: Any, sid: str) -> None:
+    """It takes room."""
+    await worker.start(sid, 1)
+    shown = await embed(steps_for(sid))
+    await expect(shown.shown("headline")).to_contain_text("Step 1")
+    await expect(shown.page.get_by_role("table")).to_have_count(0)
+    await element_of(shown).evaluate("element => { element.timeline = true; }")
+    await expect(shown.page.get_by_role("table", name="Timeline")).to_have_count(1)
+
+
+async def test_page_around_it_decides_how_it_looks(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """By parts, custom properties and the color-scheme that it inherits."""
+    style = (
+        "<style>progress-steps { color-scheme: dark; --accent: rgb(1, 2, 3); }"
+        "progress-steps::part(headline) { letter-spacing: 3px; }"
+        "progress-steps::part(step-running) { outline: 5px solid red; }</style>"
+    )
+    html = f"<!doctype html>{style}<script type=module src=/web/define.js></script>{steps_for(sid)}"
+    shown = await visit(f"{server.url}/embedding", html=html)
+    await worker.start(sid, 1)
+    await worker.progress(sid, 1, 1, total=2)
+    await expect(shown.shown("count")).to_have_text("1 / 2")
+
+    async def computed(name: str, what: str) -> str:
+        value: str = await shown.shown(name).first.evaluate(f"e => getComputedStyle(e).{what}")
+        return value
+
+    assert await computed("headline", "letterSpacing") == "3px"
+    assert await computed("gauge-fill", "backgroundColor") == "rgb(1, 2, 3)"
+    assert await computed("card", "backgroundColor") == "rgb(22, 27, 36)"
+    outline = await shown.shown("steps").locator("li").first.evaluate("e => getComputedStyle(e).outlineWidth")
+    assert outline == "5px"
+
+
+@pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
+async def test_what_workers_write_is_text_in_the_element_too(
+    worker: Worker, embed: Any, sid: str, scripts: tuple[str, ...]
+) -> None:
+    """SE-11, under a policy that allows nothing inline."""
+    await worker.create(sid, steps=[{"name": text} for text in MARKUP])
+    shown = await embed(steps_for(sid, "timeline"), scripts=scripts)
+    for step, text in enumerate(MARKUP, 1):
+        await worker.start(sid, step)
+        await worker.complete(sid, step, success=step < len(MARKUP), message=text, error=text)
+    await expect(shown.shown("headline")).to_have_text("Failed at step 5")
+    for name in ("name", "message"):
+        assert await shown.shown("steps").locator(f".{name}").all_text_contents() == MARKUP
+    assert await shown.shown("error").all_text_contents() == MARKUP[-1:]
+    assert await shown.shown("timeline-names").locator("li").all_text_contents() == MARKUP
+    strangers = "element => element.shadowRoot.querySelectorAll('img, script, iframe, a, style').length"
+    assert await element_of(shown).evaluate(strangers) == 0
+    holders = shown.page.locator(".name, .message, .alert bdi, .timeline-names bdi, td bdi")
+    isolation = await holders.evaluate_all("all => all.map(e => getComputedStyle(e).unicodeBidi)")
+    assert len(isolation) > 4 * len(MARKUP)
+    assert set(isolation) == {"isolate"}
+    assert shown.complaints == []
+
+
+async def test_module_can_be_imported_without_registering_anything(embed: Any, server: Server) -> None:
+    """Whoever wants another name for the element gives it one."""
+    shown = await embed("")
+    defined = await shown.evaluate(
+        """async (url) => {
+            const { ProgressSteps } = await import(url);
+            customElements.define("my-steps", class extends ProgressSteps {});
+            return document.createElement("my-steps").shadowRoot !== null;
+        }""",
+        f"{server.url}/web/element.js",
+    )
+    assert defined is True
+    assert shown.complaints == []

@@ -1,0 +1,118 @@
+/* Making and changing parts of a document. Whatever a worker wrote becomes text, in a <bdi> so that its direction stays
+ * its own; never markup. */
+
+/** @typedef {import("./format.js").Language} Language */
+/** @typedef {import("./format.js").Values} Values */
+/** @typedef {import("./texts.js").TextKey} TextKey */
+
+const COPIED_SHOWN_MS = 2000;
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {string} [name] Its class, and its part: what pages around an element style it by.
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function make(tag, name = "", ...children) {
+  const made = document.createElement(tag);
+  if (name) {
+    made.className = name;
+    made.part.value = name;
+  }
+  made.append(...children);
+  return made;
+}
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {(Node | string)[]} children
+ */
+export function makeSvg(tag, attributes, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
+  made.append(...children);
+  return made;
+}
+
+/** @param {string} text A worker's. @param {string} [name] */
+export function isolated(text, name) {
+  return make("bdi", name, text);
+}
+
+/**
+ * The nodes of a text, each value isolated.
+ * @param {Language} language
+ * @param {TextKey} key
+ * @param {Values} [values]
+ */
+export function nodesOf(language, key, values = {}) {
+  return language
+    .parts(key, values)
+    .map((part) => (typeof part === "string" ? document.createTextNode(part) : isolated(part.value)));
+}
+
+/** @param {Node} target @param {string} text */
+export function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+/**
+ * Touches the document only where it changes, so that a selection survives; what is empty is hidden.
+ * @param {HTMLElement} target
+ * @param {Node[]} nodes
+ */
+export function show(target, nodes) {
+  target.hidden = nodes.length === 0;
+  fill(target, nodes);
+}
+
+/** @param {HTMLElement} target @param {Node[]} nodes */
+export function fill(target, nodes) {
+  const shown = [...target.childNodes];
+  if (shown.length === nodes.length && nodes.every((node, index) => shown[index]?.isEqualNode(node))) return;
+  target.replaceChildren(...nodes);
+}
+
+/**
+ * @param {Language} language
+ * @param {() => string} text What it copies.
+ * @param {(answer: string) => void} announce
+ */
+export function copyButton(language, text, announce) {
+  const button = make("button", "button copy", language.text("copy"));
+  button.type = "button";
+  button.addEventListener("click", async () => {
+    const answer = language.text((await copied(text())) ? "copied" : "copy_failed");
+    button.textContent = answer;
+    announce(answer);
+    setTimeout(() => (button.textContent = language.text("copy")), COPIED_SHOWN_MS);
+  });
+  return button;
+}
+
+/** @param {string} text */
+export async function copied(text) {
+  try {
+    // Missing where the page is no secure context, as over plain HTTP on a LAN.
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copiedBySelection(text);
+  }
+}
+
+/** @param {string} text */
+function copiedBySelection(text) {
+  const area = make("textarea", "visually-hidden");
+  area.value = text;
+  const focused = document.activeElement;
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  if (focused instanceof HTMLElement) focused.focus();
+  return isCopied;
+}

@@ -1,0 +1,232 @@
+/*
+ * <progress-steps session="…">: one session, or several, in a shadow root. Importing this file does nothing;
+ * define.js registers the element.
+ *
+ * Attributes, each with a property of its name in camel case: `session`, or `sessions` (ids, with blanks between);
+ * `base-url` (default: where this file came from), `interval`, `transport` (as ProgressTracker has them), `label` (in
+ * place of the id), `lang` (en, ja; default: what is around it, else the browser's), `timeline` (shows it).
+ * Events, which bubble out of shadow roots: `progress-update`, `progress-complete` and `progress-error` (`detail`:
+ * `session`, `data`), `progress-statechange` (`detail`: `session`, `state`). Children are shown until there is something
+ * else to show. `onretry`, a function of the session's id and its data, puts a button into the report of a failure.
+ * Style it by its parts, by custom properties (`--accent`, `--card`, …), and by `:state(running)` and the like.
+ */
+import { Announcer } from "./announcer.js";
+import { make } from "./dom.js";
+import { Language } from "./format.js";
+import { ProgressTracker } from "./index.js";
+import { together } from "./rules.js";
+import { languageFor } from "./texts.js";
+import { SessionView } from "./view.js";
+
+/** @typedef {import("./rules.js").Memory} Memory */
+/** @typedef {import("./view.js").ViewOptions} ViewOptions */
+
+const STYLES = new URL("progress.css", import.meta.url).href;
+const STATES = ["connecting", "not_found", "pending", "running", "completed", "error"];
+
+// Where there are no documents, as on a server that renders pages, the file can be imported all the same.
+const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
+
+export class ProgressSteps extends Base {
+  static observedAttributes = ["session", "sessions", "base-url", "interval", "transport", "label", "lang", "timeline"];
+
+  #internals = this.attachInternals();
+  #root = this.attachShadow({ mode: "open" });
+  #fallback = make("slot");
+  #content = make("div", "sessions");
+  #region = make("p", "visually-hidden");
+  #announcer = new Announcer(this.#region);
+  /** @type {Map<string, SessionView>} */
+  #views = new Map();
+  /** @type {NonNullable<ViewOptions["retry"]> | null} */
+  #onretry = null;
+  #isChanging = false;
+  #isStyled = false;
+  #hasContent = false;
+
+  constructor() {
+    super();
+    const styles = make("link");
+    styles.rel = "stylesheet";
+    styles.href = STYLES;
+    // Nothing is shown without its styles, unless there are none to come.
+    styles.onload = styles.onerror = () => {
+      this.#isStyled = true;
+      this.#reveal();
+    };
+    this.#content.hidden = true;
+    this.#region.ariaLive = "polite";
+    this.#region.ariaAtomic = "true";
+    this.#root.append(styles, this.#fallback, this.#content, this.#region);
+  }
+
+  connectedCallback() {
+    this.#start();
+  }
+
+  disconnectedCallback() {
+    this.#stop();
+  }
+
+  /** @param {string} _name @param {string | null} before @param {string | null} now */
+  attributeChangedCallback(_name, before, now) {
+    if (before === now || this.#isChanging || !this.isConnected) return;
+    this.#isChanging = true;
+    // Once for all attributes that are set in one go.
+    queueMicrotask(() => {
+      this.#isChanging = false;
+      if (!this.isConnected) return;
+      this.#stop();
+      this.#start();
+    });
+  }
+
+  get session() {
+    return this.getAttribute("session") ?? "";
+  }
+
+  set session(value) {
+    this.setAttribute("session", value);
+  }
+
+  get sessions() {
+    return this.getAttribute("sessions") ?? "";
+  }
+
+  set sessions(value) {
+    this.setAttribute("sessions", value);
+  }
+
+  get baseUrl() {
+    return this.getAttribute("base-url")?.replace(/\/$/, "") ?? ProgressTracker.baseUrl;
+  }
+
+  set baseUrl(value) {
+    this.setAttribute("base-url", value);
+  }
+
+  get interval() {
+    return Number(this.getAttribute("interval")) || 2000;
+  }
+
+  set interval(value) {
+    this.setAttribute("interval", String(value));
+  }
+
+  /** @returns {"auto" | "sse" | "poll"} */
+  get transport() {
+    const transport = this.getAttribute("transport");
+    return transport === "sse" || transport === "poll" ? transport : "auto";
+  }
+
+  set transport(value) {
+    this.setAttribute("transport", value);
+  }
+
+  get label() {
+    return this.getAttribute("label") ?? "";
+  }
+
+  set label(value) {
+    this.setAttribute("label", value);
+  }
+
+  get timeline() {
+    return this.hasAttribute("timeline");
+  }
+
+  set timeline(value) {
+    this.toggleAttribute("timeline", value);
+  }
+
+  get onretry() {
+    return this.#onretry;
+  }
+
+  set onretry(handler) {
+    this.#onretry = typeof handler === "function" ? handler : null;
+    for (const view of this.#views.values()) view.retry = this.#onretry;
+  }
+
+  /** The data of each session that is known, by its id. */
+  get data() {
+    const known = [...this.#views].flatMap(([id, { data }]) => (data ? [/** @type {const} */ ([id, data])] : []));
+    return Object.fromEntries(known);
+  }
+
+  /** @returns {string[]} */
+  get #sessionIds() {
+    return this.session ? [this.session] : [...new Set(this.sessions.split(/\s+/))].filter(Boolean);
+  }
+
+  #start() {
+    if (this.#views.size) return;
+    const around = /** @type {HTMLElement | null} */ (this.closest("[lang]"))?.lang;
+    const language = new Language(languageFor(around ? [around] : navigator.languages));
+    for (const id of this.#sessionIds) this.#views.set(id, this.#viewOf(id, language));
+    this.#content.replaceChildren(...[...this.#views.values()].map(({ element }) => element));
+    this.#showState();
+    for (const view of this.#views.values()) view.start();
+  }
+
+  #stop() {
+    for (const view of this.#views.values()) view.stop();
+    this.#views.clear();
+    this.#announcer.stop();
+  }
+
+  /** @param {string} session @param {Language} language */
+  #viewOf(session, language) {
+    /** @type {import("./wire.js").SessionStatus | undefined} */
+    let status;
+    return new SessionView(session, {
+      language,
+      heading: "p",
+      ...(this.label && { label: this.label }),
+      timeline: this.timeline,
+      announce: (text) => this.#announcer.say(text),
+      retry: this.#onretry,
+      tracker: { interval: this.interval, transport: this.transport, baseUrl: this.baseUrl },
+      onchange: ({ data }) => {
+        const before = status;
+        status = data.status;
+        this.#showState();
+        this.#tell("update", { session, data });
+        if (status === before) return;
+        if (status === "completed") this.#tell("complete", { session, data });
+        if (status === "error") this.#tell("error", { session, data });
+      },
+      onstatechange: (state) => {
+        if (state === "denied") this.#haveContent();
+        this.#tell("statechange", { session, state });
+      },
+    });
+  }
+
+  #showState() {
+    const memories = [...this.#views.values()].flatMap(({ memory }) => memory ?? []);
+    const status = memories.length ? together(memories).status : "connecting";
+    for (const state of STATES) {
+      if (state === status) this.#internals.states.add(state);
+      else this.#internals.states.delete(state);
+    }
+    if (memories.length) this.#haveContent();
+  }
+
+  /** From now on there is something better to show than the children. */
+  #haveContent() {
+    this.#hasContent = true;
+    this.#reveal();
+  }
+
+  #reveal() {
+    const isReady = this.#isStyled && this.#hasContent;
+    this.#fallback.hidden = isReady;
+    this.#content.hidden = !isReady;
+  }
+
+  /** @param {"update" | "complete" | "error" | "statechange"} what @param {object} detail */
+  #tell(what, detail) {
+    this.dispatchEvent(new CustomEvent(`progress-${what}`, { detail, bubbles: true, composed: true }));
+  }
+}

@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import {
+  elapsed_ms,
+  failedSteps,
+  headlineOf,
+  milestoneOf,
+  needsDefinitions,
+  remember,
+  silence_ms,
+  timeLeft,
+  titleOf,
+  titleOfMany,
+  together,
+  took_ms,
+  withDefinitions,
+} from "../rules.js";
+
+/** @typedef {import("../wire.js").Progress} Progress */
+/** @typedef {import("../wire.js").StartedStep} StartedStep */
+/** @typedef {import("../rules.js").Memory} Memory */
+
+const T0 = Date.parse("2026-01-01T00:00:00+00:00");
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const ESTIMATES = [60_000, 30_000, 30_000];
+
+/** @param {number} ms */
+const iso = (ms) => new Date(T0 + ms).toISOString();
+
+/**
+ * A session of three steps; those not given are pending.
+ * @param {Partial<StartedStep>[]} started
+ * @param {Partial<Progress>} [changes]
+ * @returns {Progress}
+ */
+function session(started, changes = {}) {
+  const steps = ESTIMATES.map((_, index) => {
+    const step = { step: index + 1, name: `STEP${index + 1}`, elapsed_ms: 0, timeout_ms: 120_000 };
+    const given = started[index];
+    if (!given) return { ...step, status: /** @type {const} */ ("pending"), elapsed_ms: /** @type {const} */ (0) };
+    return { ...step, status: /** @type {const} */ ("running"), started_at: iso(0), completed_at: null, message: "", error: "", ...given };
+  });
+  const current_step = changes.current_step ?? started.length;
+  return {
+    session_id: "job",
+    current_step,
+    total_steps: 3,
+    status: started.length ? "running" : "pending",
+    steps,
+    percentage: Math.floor((100 * started.filter((step) => step.status === "success").length) / 3),
+    estimated_remaining_ms: ESTIMATES.slice(current_step).reduce((sum, ms) => sum + ms, 0),
+    ...changes,
+  };
+}
+
+/** @type {Progress} */
+const absent = { ...session([]), status: "not_found", total_steps: 0, steps: [], estimated_remaining_ms: 0 };
+
+/** What is remembered after each of some updates. @param {...[number, Progress]} updates Milliseconds, and data. */
+function after(...updates) {
+  /** @type {Memory | null} */
+  let memory = null;
+  for (const [ms, data] of updates) memory = remember(memory, data, T0 + ms);
+  return /** @type {Memory} */ (/** @type {unknown} */ (memory));
+}
+
+const done = (/** @type {number} */ ms) => ({ status: /** @type {const} */ ("success"), started_at: iso(0), completed_at: iso(ms), elapsed_ms: ms });
+
+test("time left is the running step's rest and what is estimated for the steps after it", () => {
+  const memory = after([0, session([])], [0, session([{}])]);
+  assert.equal(timeLeft(memory, T0), 120_000);
+  assert.equal(timeLeft(memory, T0 + 20_000), 100_000);
+});
+
+test("past the estimate there is no number", () => {
+  const memory = after([0, session([])], [0, session([{}])]);
+  assert.equal(timeLeft(memory, T0 + 60_000), 60_000);
+  assert.equal(timeLeft(memory, T0 + 60_001), "longer");
+});
+
+test("between two steps it is what is estimated for those to come", () => {
+  const memory = after([0, session([])], [0, session([{}])], [10_000, session([done(10_000)])]);
+  assert.equal(timeLeft(memory, T0 + 15_000), 60_000);
+});
+
+test("nothing is said of the time that is left before the start, and after the end", () => {
+  for (const status of /** @type {const} */ (["not_found", "pending", "error", "completed"])) {
+    assert.equal(timeLeft(after([0, session([], { status })]), T0), null);
+  }
+});
+
+test("time left never grows while nothing is retried", () => {
+  const started = session([done(5000), {}]);
+  const earlier = session([{ started_at: iso(0) }, { started_at: iso(6000) }], { current_step: 2 });
+  // Step 1 ran beside step 2 and is the current one again, without a start of its own.
+  const back = session([{ message: "x" }, { started_at: iso(6000) }], { current_step: 1 });
+  const memory = after([0, session([])], [0, session([{}])], [6000, earlier], [7000, back]);
+  assert.equal(timeLeft(after([0, session([])], [0, session([{}])], [6000, started]), T0 + 6000), 54_000);
+  assert.equal(timeLeft(memory, T0 + 7000), 59_000);
+});
+
+test("a retry may make the time left grow", () => {
+  const first = after([0, session([])], [0, session([{}])], [50_000, session([{}])]);
+  assert.equal(timeLeft(first, T0 + 50_000), 70_000);
+  const again = remember(first, session([{ started_at: iso(50_000) }]), T0 + 50_000);
+  assert.equal(timeLeft(again, T0 + 50_000), 120_000);
+});
+
+test("a page that was opened midway knows no estimate, and says none", () => {
+  const memory = after([0, session([done(1000), {}])]);
+  assert.equal(timeLeft(memory, T0), null);
+  assert.ok(needsDefinitions(memory));
+  assert.ok(!needsDefinitions(after([0, session([])], [0, session([{}])])));
+});
+
+const definitions = {
+  total_steps: 3,
+  steps: ESTIMATES.map((estimated_ms, index) => ({ step: index + 1, name: `STEP${index + 1}`, estimated_ms })),
+};
+
+test("the server's definitions tell it, where they are this session's", () => {
+  const memory = after([0, session([done(1000), {}])]);
+  assert.equal(timeLeft(withDefinitions(memory, definitions), T0 + 10_000), 50_000);
+  for (const other of [
+    { ...definitions, total_steps: 4 },
+    { ...definitions, steps: definitions.steps.map((step) => ({ ...step, name: "other" })) },
+    { ...definitions, steps: definitions.steps.map((step) => ({ ...step, estimated_ms: 1 })) },
+  ]) {
+    assert.equal(withDefinitions(memory, other), memory);
+  }
+});
+
+test("a bar that is full is not done: only `completed` is", () => {
+  const full = { status: /** @type {const} */ ("running"), percentage: 100 };
+  assert.equal(after([0, session([{}], full)]).percentage, 99);
+  assert.equal(after([0, session([{}], { ...full, status: "completed" })]).percentage, 100);
+  assert.equal(after([0, session([{}], { ...full, status: "error" })]).percentage, 100);
+});
+
+test("the bar falls at a retry only, and it is known which step is retried until that ends", () => {
+  const failed = session([done(1000), { ...done(2000), status: "error" }], { status: "error", percentage: 66 });
+  const before = after([2000, failed]);
+  const again = session([done(1000), { started_at: iso(3000) }], { percentage: 33 });
+  const memory = remember(before, again, T0 + 3000);
+  assert.deepEqual([memory.percentage, memory.retried], [33, 2]);
+  const slower = remember(memory, { ...again, percentage: 30 }, T0 + 4000);
+  assert.deepEqual([slower.percentage, slower.retried], [33, 2]);
+  const next = session([done(1000), { ...done(5000), started_at: iso(3000) }], { percentage: 66 });
+  assert.deepEqual([remember(slower, next, T0 + 5000).retried], [0]);
+});
+
+test("a session that was replaced begins afresh, and that is no retry", () => {
+  const before = after([0, session([done(1000), done(2000)])]);
+  const memory = remember(before, session([]), T0 + 5000);
+  assert.deepEqual([memory.percentage, memory.retried], [0, 0]);
+});
+
+test("silence is told after 30 seconds, and while the session runs", () => {
+  const memory = after([0, session([{}])]);
+  assert.equal(silence_ms(memory, T0 + 29_999), null);
+  assert.equal(silence_ms(memory, T0 + 34_000), 34_000);
+  assert.equal(silence_ms(after([0, session([])]), T0 + MINUTE), null);
+  assert.equal(silence_ms(after([0, session([done(1)], { status: "completed" })]), T0 + MINUTE), null);
+});
+
+test("silence goes back to the last transition, also for a page that was opened later", () => {
+  assert.equal(silence_ms(after([MINUTE, session([done(1000)])]), T0 + MINUTE), MINUTE - 1000);
+});
+
+test("a report of progress ends the silence, and it bears no time of its own", () => {
+  const reported = session([{ progress: { current: 1, total: 2 } }]);
+  const memory = after([0, session([{}])], [40_000, session([{}])], [41_000, reported]);
+  assert.equal(silence_ms(memory, T0 + 70_000), null);
+  assert.equal(silence_ms(memory, T0 + 71_000), 30_000);
+  assert.equal(silence_ms(after([MINUTE, reported]), T0 + MINUTE), null);
+});
+
+test("an update that repeats what is known is none", () => {
+  const memory = after([0, session([{}])], [20_000, session([{}])], [34_000, session([{}])]);
+  assert.equal(silence_ms(memory, T0 + 34_000), 34_000);
+});
+
+test("a clock that goes wrong makes no silence", () => {
+  const hour = 60 * MINUTE;
+  const memory = after([hour, session([{}])], [hour + SECOND, session([done(1000), { started_at: iso(1000) }])]);
+  assert.equal(silence_ms(memory, T0 + hour + SECOND), null);
+});
+
+test("a running step's time is the server's, any other's is as it was measured", () => {
+  const [running, finished, pending] = session([{}, done(1234)]).steps;
+  assert.ok(running && finished && pending);
+  assert.equal(elapsed_ms(running, T0 + 5000), 5000);
+  assert.equal(elapsed_ms(running, T0 - 5000), 0);
+  assert.equal(elapsed_ms(finished, T0 + 5000), 1234);
+  assert.equal(elapsed_ms(pending, T0 + 5000), 0);
+});
+
+test("a session took the time from its first start to its last end", () => {
+  assert.equal(took_ms(session([done(1000), { ...done(4000), started_at: iso(1000) }])), 4000);
+  assert.equal(took_ms(session([])), 0);
+});
+
+test("the headline names the step that runs, or the first that failed", () => {
+  assert.deepEqual(headlineOf(session([done(1), {}])), {
+    key: "running",
+    values: { step: 2, total: 3, name: "STEP2" },
+  });
+  const failed = session([{ status: "error" }, { status: "error" }], { status: "error" });
+  assert.equal(headlineOf(failed).values["step"], 1);
+  assert.deepEqual(failedSteps(failed).map(({ step }) => step), [1, 2]);
+  assert.equal(headlineOf(absent).key, "not_found");
+});
+
+/** @param {Progress} before @param {Progress} data */
+const said = (before, data) => {
+  const memory = after([0, before]);
+  const milestone = milestoneOf(memory, remember(memory, data, T0 + 1));
+  return milestone && [milestone.key, milestone.values["step"] ?? milestone.values["percentage"]];
+};
+
+test("milestones are steps, quarters, a retry and the end", () => {
+  const half = session([{ progress: { current: 1, total: 2 } }], { percentage: 50 });
+  assert.deepEqual(said(session([]), session([{}])), ["running", 1]);
+  assert.deepEqual(said(session([{}]), session([done(1), {}])), ["running", 2]);
+  assert.deepEqual(said(session([{}]), half), ["milestone", 50]);
+  assert.equal(said(half, { ...half, percentage: 60 }), null);
+  assert.deepEqual(said(session([{}]), session([{ started_at: iso(9) }])), ["retried", 1]);
+  assert.deepEqual(said(session([{}]), session([done(1)], { status: "completed" })), ["completed", 1]);
+  assert.equal(said(session([{}]), session([{ status: "error" }], { status: "error" })), null);
+  assert.equal(said(session([done(1)], { status: "completed" }), session([done(2)], { status: "completed" })), null);
+  assert.equal(said(session([{}]), session([{ message: "news" }])), null);
+});
+
+test("the title begins with what the job stands at", () => {
+  const name = "原稿\u202e生\u2069成";
+  const running = session([{ name }], { percentage: 43 });
+  assert.equal(titleOf(after([0, running]), "job"), "43% 原稿生成 – job");
+  assert.equal(titleOf(after([0, session([])]), "job"), "0% – job");
+  assert.equal(titleOf(after([0, absent]), "job"), "… – job");
+  assert.equal(titleOf(after([0, session([{}], { status: "completed" })]), "job"), "✓ – job");
+  assert.equal(titleOf(after([0, session([{}], { status: "error" })]), "job"), "✗ – job");
+});
+
+test("several jobs have one title: that one failed, or how far they are together", () => {
+  const running = after([0, session([{}], { percentage: 41 })]);
+  const completed = after([0, session([{}], { status: "completed", percentage: 100 })]);
+  const failed = after([0, session([{}], { status: "error", percentage: 100 })]);
+  assert.equal(titleOfMany([running, completed], "2 jobs"), "70% – 2 jobs");
+  assert.equal(titleOfMany([running, failed], "2 jobs"), "✗ – 2 jobs");
+  assert.deepEqual(together([completed, completed]), { status: "completed", percentage: 100 });
+});

@@ -1,0 +1,145 @@
+/* When each step ran: bars on one axis of time for the eye, and a table for the ear. */
+import { clock } from "./format.js";
+import { fill, isolated, make, makeSvg, setText } from "./dom.js";
+import { elapsed_ms } from "./rules.js";
+
+/** @typedef {import("./wire.js").Step} Step */
+/** @typedef {import("./wire.js").StartedStep} StartedStep */
+/** @typedef {{step: StartedStep, start: number, length: number}} Span `start` and `length` are parts of the whole. */
+
+const ROW_PX = 24;
+const BAR_PX = 10;
+const AXIS_PX = 20;
+/** A shorter axis would make a step of a moment look long. */
+const MIN_AXIS_MS = 10_000;
+/** What an instant is as wide as. */
+const MIN_LENGTH = 0.006;
+const TICKS = /** @type {const} */ ([
+  [0, "start"],
+  [0.5, "middle"],
+  [1, "end"],
+]);
+
+/**
+ * @param {Step[]} steps
+ * @param {number} now_ms
+ * @returns {{spans: Span[], axis_ms: number}}
+ */
+export function spansOf(steps, now_ms) {
+  const started = steps.flatMap((step) => (step.status === "pending" || !step.started_at ? [] : [step]));
+  const times = started.map((step) => {
+    const from_ms = Date.parse(step.started_at ?? "");
+    return { step, from_ms, to_ms: from_ms + elapsed_ms(step, now_ms) };
+  });
+  const begin_ms = Math.min(...times.map(({ from_ms }) => from_ms));
+  const axis_ms = Math.max(MIN_AXIS_MS, Math.max(...times.map(({ to_ms }) => to_ms)) - begin_ms);
+  const spans = times.map(({ step, from_ms, to_ms }) => {
+    const length = Math.max(MIN_LENGTH, (to_ms - from_ms) / axis_ms);
+    return { step, start: Math.min((from_ms - begin_ms) / axis_ms, 1 - length), length };
+  });
+  return { spans, axis_ms };
+}
+
+export class Timeline {
+  #language;
+  #names = make("ol", "timeline-names");
+  #chart = makeSvg("svg", { width: "100%" });
+  #rows = make("tbody");
+  /** What the table was made of. */
+  #told = "";
+
+  /** @param {import("./format.js").Language} language */
+  constructor(language) {
+    this.#language = language;
+    this.#names.ariaHidden = "true";
+    this.#chart.setAttribute("aria-hidden", "true");
+    this.#chart.setAttribute("class", "timeline-chart");
+    this.element = make(
+      "details",
+      "timeline",
+      make("summary", "", language.text("timeline")),
+      make("div", "timeline-body", this.#names, this.#chart),
+      make("div", "visually-hidden", this.#table()),
+    );
+    this.element.open = true;
+    this.element.hidden = true;
+  }
+
+  #table() {
+    const heads = /** @type {const} */ (["column_step", "column_state", "column_started", "column_took"]).map((key) => {
+      const head = make("th", "", this.#language.text(key));
+      head.scope = "col";
+      return head;
+    });
+    const caption = make("caption", "", this.#language.text("timeline"));
+    return make("table", "", caption, make("thead", "", make("tr", "", ...heads)), this.#rows);
+  }
+
+  /** @param {Step[]} steps @param {number} now_ms */
+  show(steps, now_ms) {
+    const { spans, axis_ms } = spansOf(steps, now_ms);
+    this.element.hidden = spans.length === 0;
+    if (!spans.length || !this.element.open) return;
+    fill(this.#names, spans.map(({ step }) => make("li", "", isolated(step.name))));
+    this.#draw(spans, axis_ms);
+    this.#tell(spans);
+  }
+
+  /** @param {Span[]} spans @param {number} axis_ms */
+  #draw(spans, axis_ms) {
+    const height = spans.length * ROW_PX;
+    this.#chart.setAttribute("height", String(height + AXIS_PX));
+    const grid = TICKS.flatMap(([at, anchor]) => {
+      const x = `${at * 100}%`;
+      const label = makeSvg("text", { x, y: height + 15, "text-anchor": anchor }, clock(at * axis_ms));
+      return [makeSvg("line", { x1: x, x2: x, y1: 0, y2: height }), label];
+    });
+    const bars = spans.map(({ step, start, length }, row) =>
+      makeSvg("rect", {
+        class: step.status,
+        x: percent(start),
+        width: percent(length),
+        y: row * ROW_PX + (ROW_PX - BAR_PX) / 2,
+        height: BAR_PX,
+        rx: BAR_PX / 2,
+      }),
+    );
+    this.#update([...grid, ...bars]);
+  }
+
+  /** Changes attributes in place, where it can. @param {SVGElement[]} nodes */
+  #update(nodes) {
+    const shown = [...this.#chart.children];
+    if (shown.length !== nodes.length) {
+      this.#chart.replaceChildren(...nodes);
+      return;
+    }
+    nodes.forEach((node, index) => {
+      const target = shown[index];
+      if (!target) return;
+      for (const { name, value } of node.attributes) {
+        if (target.getAttribute(name) !== value) target.setAttribute(name, value);
+      }
+      setText(target, node.textContent ?? "");
+    });
+  }
+
+  /** A running step's clock is not told: that would be another table each second. @param {Span[]} spans */
+  #tell(spans) {
+    const rows = spans.map(({ step }) => [
+      step.name,
+      this.#language.text(`step_${step.status}`),
+      this.#language.time(Date.parse(step.started_at ?? "")),
+      step.status === "running" ? "" : this.#language.duration(step.elapsed_ms),
+    ]);
+    const told = JSON.stringify(rows);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#rows.replaceChildren(
+      ...rows.map((cells) => make("tr", "", ...cells.map((cell) => make("td", "", isolated(cell))))),
+    );
+  }
+}
+
+/** @param {number} part */
+const percent = (part) => `${(part * 100).toFixed(3)}%`;

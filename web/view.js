@@ -1,0 +1,324 @@
+/*
+ * One session as people see it, in whatever root its element is put: the page, or the shadow root of <progress-steps>.
+ * It follows the session by a tracker of its own, and writes the document once a frame however fast updates come.
+ */
+import { Badge } from "./badge.js";
+import { copyButton, fill, isolated, make, nodesOf, setText, show } from "./dom.js";
+import {
+  failedSteps,
+  headlineOf,
+  milestoneOf,
+  needsDefinitions,
+  remember,
+  silence_ms,
+  timeLeft,
+  took_ms,
+  withDefinitions,
+} from "./rules.js";
+import { StepList } from "./steps.js";
+import { Timeline } from "./timeline.js";
+
+/** @typedef {import("./format.js").Language} Language */
+/** @typedef {import("./rules.js").Memory} Memory */
+/** @typedef {import("./wire.js").Progress} Progress */
+/** @typedef {import("./wire.js").TrackerState} TrackerState */
+
+/**
+ * @typedef {object} ViewOptions
+ * @property {Language} language
+ * @property {"h1" | "h2" | "p"} heading The tag of the headline.
+ * @property {string} [label] Shown in place of the session's id.
+ * @property {boolean} timeline
+ * @property {(text: string) => void} announce Tells a milestone to who cannot see.
+ * @property {((sessionId: string, data: Progress) => void) | null} [retry] Tries a failed session again. Default: null,
+ *   and no button for it.
+ * @property {import("./wire.js").TrackerOptions} [tracker]
+ * @property {(memory: Memory) => void} [onchange] Something has changed; not yet drawn.
+ * @property {(data: Progress) => void} [ondraw]
+ * @property {(state: TrackerState) => void} [onstatechange]
+ */
+
+/** Below this the bar is too short for the number in it. */
+const NARROW_PERCENT = 16;
+const TICK_MS = 1000;
+
+export class SessionView {
+  element = make("article", "session");
+  #sessionId;
+  #options;
+  #language;
+  #badge;
+  #list;
+  #timeline;
+  #headline;
+  #counted = make("span", "counted");
+  #timeLeft = make("span", "time-left");
+  #note = make("p", "note");
+  #bar = make("div", "bar");
+  #percent = make("span", "percent", "0%");
+  #fill = make("div", "fill", this.#percent);
+  #alert = make("div", "alert");
+  #retry = make("button", "button retry");
+  #failure;
+  /** Aborted when it stops. */
+  #running = new AbortController();
+  /** @type {import("./wire.js").ProgressTracker | null} */
+  #tracker = null;
+  /** @type {Memory | null} */
+  #memory = null;
+  /** As it was drawn last. @type {Memory | null} */
+  #drawn = null;
+  #frame = 0;
+  /** What a connection brings that was away is no movement. */
+  #isCatchingUp = true;
+  #hasAsked = false;
+
+  /** @param {string} sessionId @param {ViewOptions} options */
+  constructor(sessionId, options) {
+    const { language } = options;
+    this.#sessionId = sessionId;
+    this.#options = options;
+    this.#language = language;
+    this.#badge = new Badge(language, this.element);
+    this.#list = new StepList(language);
+    this.#timeline = new Timeline(language);
+    this.#headline = make(options.heading, "headline", language.text("connecting"));
+    this.#failure = this.#failureBox();
+    this.#prepareBar();
+    this.element.lang = language.tag;
+    this.element.dataset["status"] = "connecting";
+    this.element.append(this.#head(), this.#card());
+  }
+
+  get data() {
+    return this.#memory?.data ?? null;
+  }
+
+  get memory() {
+    return this.#memory;
+  }
+
+  /** @param {ViewOptions["retry"]} retry */
+  set retry(retry) {
+    this.#options = { ...this.#options, retry: retry ?? null };
+    this.#drawSoon();
+  }
+
+  start() {
+    this.#running = new AbortController();
+    const { signal } = this.#running;
+    const tracker = new ProgressTracker(this.#sessionId, {
+      ...this.#options.tracker,
+      stopOnError: false,
+      onUpdate: (data) => this.#update(data),
+      signal,
+    });
+    this.#tracker = tracker;
+    tracker.addEventListener("statechange", () => this.#follow(tracker), { signal });
+    for (const type of ["online", "offline"]) addEventListener(type, () => this.#follow(tracker), { signal });
+    const ticker = setInterval(() => this.#tick(), TICK_MS);
+    signal.addEventListener("abort", () => clearInterval(ticker));
+    void tracker.start();
+  }
+
+  /** Leaves nothing behind but the element. */
+  stop() {
+    this.#running.abort();
+    this.#badge.rest();
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+  }
+
+  // Making it.
+
+  #head() {
+    const { label } = this.#options;
+    const id = isolated(label ?? this.#sessionId, "session-id");
+    const name = label === undefined ? [this.#language.text("session"), " ", id] : [id];
+    return make("header", "head", make("p", "job", ...name), this.#badge.element);
+  }
+
+  #card() {
+    const facts = make("p", "facts", this.#counted, " ", this.#timeLeft);
+    const card = make("section", "card", this.#headline, facts, this.#bar, this.#note, this.#failure, this.#list.element);
+    if (this.#options.timeline) card.append(this.#timeline.element);
+    return card;
+  }
+
+  #prepareBar() {
+    this.#note.hidden = true;
+    this.#bar.role = "progressbar";
+    this.#bar.ariaLabel = this.#options.label ?? this.#language.text("progress");
+    this.#bar.ariaValueMin = "0";
+    this.#bar.ariaValueMax = "100";
+    this.#bar.append(this.#fill);
+  }
+
+  #failureBox() {
+    this.#alert.role = "alert";
+    const copy = copyButton(this.#language, () => this.#failureText(), this.#options.announce);
+    this.#retry.type = "button";
+    this.#retry.textContent = this.#language.text("retry");
+    this.#retry.addEventListener("click", () => {
+      if (this.#memory) this.#options.retry?.(this.#sessionId, this.#memory.data);
+    });
+    const box = make("div", "failure", this.#alert, make("p", "actions", copy, this.#retry));
+    box.hidden = true;
+    return box;
+  }
+
+  // Following the session.
+
+  /** @param {Progress} data */
+  #update(data) {
+    const tracker = this.#tracker;
+    if (!tracker) return;
+    const before = this.#memory;
+    if (before && !isConnected(tracker) && before.json === JSON.stringify(data)) return;
+    this.#memory = remember(before, data, tracker.now());
+    if (!this.#hasAsked && needsDefinitions(this.#memory)) void this.#askForDefinitions();
+    if (this.#memory.json !== before?.json) this.#options.onchange?.(this.#memory);
+    this.#drawSoon();
+  }
+
+  /** For a page that was opened midway: how long the running step may take is seen only where it begins. */
+  async #askForDefinitions() {
+    this.#hasAsked = true;
+    const { baseUrl = ProgressTracker.baseUrl, withCredentials } = this.#options.tracker ?? {};
+    try {
+      const answer = await fetch(`${baseUrl}/api/steps`, {
+        credentials: withCredentials ? "include" : "same-origin",
+        signal: this.#running.signal,
+      });
+      const definitions = await answer.json();
+      if (this.#memory && Array.isArray(definitions.steps)) this.#memory = withDefinitions(this.#memory, definitions);
+      this.#drawSoon();
+    } catch {
+      // Then there is no estimate.
+    }
+  }
+
+  /** @param {import("./wire.js").ProgressTracker} tracker */
+  #follow(tracker) {
+    const { state } = tracker;
+    this.#badge.follow(state, tracker.interval);
+    if (state === "connecting" || state === "reconnecting") this.#isCatchingUp = true;
+    if (state === "denied" && !this.#memory) fill(this.#headline, nodesOf(this.#language, "denied"));
+    this.#options.onstatechange?.(state);
+    this.#drawSoon();
+  }
+
+  #tick() {
+    if (this.#memory?.data.status === "running") this.#drawSoon();
+  }
+
+  #drawSoon() {
+    this.#frame ||= requestAnimationFrame(() => this.#draw());
+  }
+
+  // Drawing.
+
+  #draw() {
+    this.#frame = 0;
+    const memory = this.#memory;
+    if (!memory || !this.#tracker) return;
+    const now_ms = this.#tracker.now();
+    const { data } = memory;
+    this.#showMotion(isConnected(this.#tracker));
+    this.element.dataset["status"] = data.status;
+    const { key, values } = headlineOf(data);
+    fill(this.#headline, nodesOf(this.#language, key, values));
+    this.#showFacts(memory, now_ms);
+    this.#showNote(memory, now_ms);
+    this.#showBar(memory);
+    this.#showFailure(data);
+    this.#list.show(data.steps, now_ms);
+    if (this.#options.timeline) this.#timeline.show(data.steps, now_ms);
+    this.#announce(memory);
+    this.#drawn = memory;
+    this.#options.ondraw?.(data);
+  }
+
+  /** @param {boolean} isSettled */
+  #showMotion(isSettled) {
+    this.element.toggleAttribute("data-moving", isSettled && !this.#isCatchingUp);
+    if (isSettled) this.#isCatchingUp = false;
+  }
+
+  /** @param {Memory} memory @param {number} now_ms */
+  #showFacts(memory, now_ms) {
+    const { data } = memory;
+    const done = data.steps.filter(({ status }) => status === "success").length;
+    const counted = this.#language.plural("counted", data.total_steps);
+    if (data.status === "not_found") fill(this.#counted, nodesOf(this.#language, "soon"));
+    else fill(this.#counted, nodesOf(this.#language, counted, { done, total: data.total_steps }));
+    setText(this.#timeLeft, this.#timeText(memory, now_ms));
+  }
+
+  /** @param {Memory} memory @param {number} now_ms */
+  #timeText(memory, now_ms) {
+    if (memory.data.status === "completed") {
+      return this.#language.text("took", { duration: this.#language.duration(took_ms(memory.data)) });
+    }
+    const left = timeLeft(memory, now_ms);
+    if (left === null) return "";
+    return left === "longer"
+      ? this.#language.text("longer")
+      : this.#language.text("time_left", { time: this.#language.roughly(left) });
+  }
+
+  /** What makes the bar less than it seems. @param {Memory} memory @param {number} now_ms */
+  #showNote(memory, now_ms) {
+    const silent_ms = this.#tracker && isConnected(this.#tracker) ? silence_ms(memory, now_ms) : null;
+    this.element.toggleAttribute("data-silent", silent_ms !== null);
+    if (silent_ms !== null) {
+      show(this.#note, nodesOf(this.#language, "silence", { duration: this.#language.duration(silent_ms) }));
+    } else {
+      show(this.#note, memory.retried ? nodesOf(this.#language, "retried", { step: memory.retried }) : []);
+    }
+  }
+
+  /** @param {Memory} memory */
+  #showBar({ data, percentage }) {
+    this.#fill.style.width = `${percentage}%`;
+    this.#fill.toggleAttribute("data-narrow", percentage < NARROW_PERCENT);
+    setText(this.#percent, `${percentage}%`);
+    // A progressbar without a value is one whose end is not known.
+    this.#bar.ariaValueNow = data.status === "not_found" ? null : String(percentage);
+  }
+
+  /** @param {Progress} data */
+  #showFailure(data) {
+    const failed = failedSteps(data);
+    this.#failure.hidden = failed.length === 0;
+    this.#retry.hidden = !this.#options.retry;
+    fill(this.#alert, failed.flatMap((step) => this.#failureNodes(step)));
+  }
+
+  /** @param {import("./wire.js").StartedStep} step */
+  #failureNodes({ step, name, error }) {
+    const title = make("p", "failed-step", ...nodesOf(this.#language, "failure", { step, name }));
+    if (!error) return [title];
+    const text = make("pre", "error", isolated(error));
+    // It may scroll, and then the keyboard has to get there.
+    text.tabIndex = 0;
+    return [title, text];
+  }
+
+  #failureText() {
+    return failedSteps(this.#memory?.data ?? { steps: [] })
+      .map(({ step, name, error }) => [this.#language.text("failure", { step, name }), error].filter(Boolean).join("\n"))
+      .join("\n\n");
+  }
+
+  /** @param {Memory} memory */
+  #announce(memory) {
+    const milestone = this.#drawn && milestoneOf(this.#drawn, memory);
+    if (milestone) this.#options.announce(this.#language.text(milestone.key, milestone.values));
+  }
+}
+
+/** @param {import("./wire.js").ProgressTracker} tracker */
+function isConnected({ state }) {
+  return state === "live" || state === "polling" || state === "finished";
+}
