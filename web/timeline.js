@@ -11,7 +11,7 @@ const ROW_PX = 24;
 const BAR_PX = 10;
 const AXIS_PX = 20;
 /** A shorter axis would make a step of a moment look long. */
-const MIN_AXIS_MS = 10_000;
+const MIN_AXIS_MS = 4000;
 /** What an instant is as wide as. */
 const MIN_LENGTH = 0.006;
 const TICKS = /** @type {const} */ ([

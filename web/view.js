@@ -59,7 +59,7 @@ export class SessionView {
   #fill = make("div", "fill", this.#percent);
   #alert = make("div", "alert");
   #retry = make("button", "button retry");
-  #failure;
+  #actions;
   /** Aborted when it stops. */
   #running = new AbortController();
   /** @type {import("./wire.js").ProgressTracker | null} */
@@ -83,7 +83,7 @@ export class SessionView {
     this.#list = new StepList(language);
     this.#timeline = new Timeline(language);
     this.#headline = make(options.heading, "headline", language.text("connecting"));
-    this.#failure = this.#failureBox();
+    this.#actions = this.#failureActions();
     this.#prepareBar();
     this.element.lang = language.tag;
     this.element.dataset["status"] = "connecting";
@@ -140,13 +140,16 @@ export class SessionView {
 
   #card() {
     const facts = make("p", "facts", this.#counted, " ", this.#timeLeft);
-    const card = make("section", "card", this.#headline, facts, this.#bar, this.#note, this.#failure, this.#list.element);
+    // An alert has to be there before it says something.
+    const failure = make("div", "failure", this.#alert, this.#actions);
+    const card = make("section", "card", this.#headline, facts, this.#bar, this.#note, failure, this.#list.element);
     if (this.#options.timeline) card.append(this.#timeline.element);
     return card;
   }
 
   #prepareBar() {
     this.#note.hidden = true;
+    this.#alert.role = "alert";
     this.#bar.role = "progressbar";
     this.#bar.ariaLabel = this.#options.label ?? this.#language.text("progress");
     this.#bar.ariaValueMin = "0";
@@ -154,17 +157,16 @@ export class SessionView {
     this.#bar.append(this.#fill);
   }
 
-  #failureBox() {
-    this.#alert.role = "alert";
+  #failureActions() {
     const copy = copyButton(this.#language, () => this.#failureText(), this.#options.announce);
     this.#retry.type = "button";
     this.#retry.textContent = this.#language.text("retry");
     this.#retry.addEventListener("click", () => {
       if (this.#memory) this.#options.retry?.(this.#sessionId, this.#memory.data);
     });
-    const box = make("div", "failure", this.#alert, make("p", "actions", copy, this.#retry));
-    box.hidden = true;
-    return box;
+    const actions = make("p", "actions", copy, this.#retry);
+    actions.hidden = true;
+    return actions;
   }
 
   // Following the session.
@@ -290,7 +292,7 @@ export class SessionView {
   /** @param {Progress} data */
   #showFailure(data) {
     const failed = failedSteps(data);
-    this.#failure.hidden = failed.length === 0;
+    this.#actions.hidden = failed.length === 0;
     this.#retry.hidden = !this.#options.retry;
     fill(this.#alert, failed.flatMap((step) => this.#failureNodes(step)));
   }
@@ -299,7 +301,7 @@ export class SessionView {
   #failureNodes({ step, name, error }) {
     const title = make("p", "failed-step", ...nodesOf(this.#language, "failure", { step, name }));
     if (!error) return [title];
-    const text = make("pre", "error", isolated(error));
+    const text = make("pre", "error-text", isolated(error));
     // It may scroll, and then the keyboard has to get there.
     text.tabIndex = 0;
     return [title, text];

@@ -38,7 +38,7 @@ def embed(server: Server, visit: Open) -> Any:
     async def open_embedding(content: str, lang: str = "en", **options: Any) -> Visit:
         html = PAGE.format(content=content, lang=lang)
         shown = await visit(f"{server.url}/embedding", html=html, **options)
-        await shown.page.wait_for_function("customElements.get('progress-steps')")
+        await shown.page.wait_for_function("customElements.get('progress-steps') !== undefined")
         return shown
 
     return open_embedding
@@ -222,7 +222,7 @@ async def test_page_around_it_decides_how_it_looks(server: Server, worker: Worke
     shown = await visit(f"{server.url}/embedding", html=html)
     await worker.start(sid, 1)
     await worker.progress(sid, 1, 1, total=2)
-    await expect(shown.shown("count")).to_have_text("1 / 2")
+    await expect(shown.shown("count").first).to_have_text("1 / 2")
 
     async def computed(name: str, what: str) -> str:
         value: str = await shown.shown(name).first.evaluate(f"e => getComputedStyle(e).{what}")
@@ -248,7 +248,7 @@ async def test_what_workers_write_is_text_in_the_element_too(
     await expect(shown.shown("headline")).to_have_text("Failed at step 5")
     for name in ("name", "message"):
         assert await shown.shown("steps").locator(f".{name}").all_text_contents() == MARKUP
-    assert await shown.shown("error").all_text_contents() == MARKUP[-1:]
+    assert await shown.shown("error-text").all_text_contents() == MARKUP[-1:]
     assert await shown.shown("timeline-names").locator("li").all_text_contents() == MARKUP
     strangers = "element => element.shadowRoot.querySelectorAll('img, script, iframe, a, style').length"
     assert await element_of(shown).evaluate(strangers) == 0
