@@ -13,7 +13,7 @@ const AXIS_PX = 20;
 /** A shorter axis would make a step of a moment look long. */
 const MIN_AXIS_MS = 4000;
 /** What an instant is as wide as. */
-const MIN_LENGTH = 0.006;
+const MIN_LENGTH = 0.01;
 const TICKS = /** @type {const} */ ([
   [0, "start"],
   [0.5, "middle"],

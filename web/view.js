@@ -226,7 +226,7 @@ export class SessionView {
     if (!memory || !this.#tracker) return;
     const now_ms = this.#tracker.now();
     const { data } = memory;
-    this.#showMotion(isConnected(this.#tracker));
+    this.#showMotion(isConnected(this.#tracker), memory !== this.#drawn);
     this.element.dataset["status"] = data.status;
     const { key, values } = headlineOf(data);
     fill(this.#headline, nodesOf(this.#language, key, values));
@@ -241,10 +241,10 @@ export class SessionView {
     this.#options.ondraw?.(data);
   }
 
-  /** @param {boolean} isSettled */
-  #showMotion(isSettled) {
+  /** @param {boolean} isSettled @param {boolean} isUpdate What was missed may come after the first heartbeat. */
+  #showMotion(isSettled, isUpdate) {
     this.element.toggleAttribute("data-moving", isSettled && !this.#isCatchingUp);
-    if (isSettled) this.#isCatchingUp = false;
+    if (isSettled && isUpdate) this.#isCatchingUp = false;
   }
 
   /** @param {Memory} memory @param {number} now_ms */

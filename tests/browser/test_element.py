@@ -249,6 +249,7 @@ async def test_what_workers_write_is_text_in_the_element_too(
     for name in ("name", "message"):
         assert await shown.shown("steps").locator(f".{name}").all_text_contents() == MARKUP
     assert await shown.shown("error-text").all_text_contents() == MARKUP[-1:]
+    assert await shown.page.locator(".failed-step bdi").all_text_contents() == ["5", MARKUP[-1]]
     assert await shown.shown("timeline-names").locator("li").all_text_contents() == MARKUP
     strangers = "element => element.shadowRoot.querySelectorAll('img, script, iframe, a, style').length"
     assert await element_of(shown).evaluate(strangers) == 0

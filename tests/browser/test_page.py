@@ -14,6 +14,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import Open
 from tests.browser.visit import MARKUP, POLLING_ONLY, Visit
 from tests.conftest import Serve
+from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker
 
 
@@ -162,6 +163,7 @@ async def test_what_workers_write_is_text(
     assert await texts(shown, "#step-list .name") == MARKUP
     assert await texts(shown, "#step-list .message") == MARKUP
     assert await texts(shown, "#failure pre") == MARKUP[-1:]
+    assert await texts(shown, "#failure p bdi") == ["5", MARKUP[-1]]
     assert await shown.evaluate("document.querySelectorAll('img, svg, script, iframe, a').length") == elements
     holders = "#step-list .name, #step-list .message, #failure bdi"
     isolation = await shown.page.locator(holders).evaluate_all("all => all.map(e => getComputedStyle(e).unicodeBidi)")
@@ -555,3 +557,26 @@ async def test_document_is_written_once_a_frame(server: Server, worker: Worker, 
     )
     assert last == "no. 500"
     assert 0 < writes <= frames + 1
+
+
+async def test_bar_glides_but_not_to_what_was_missed(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """While the connection was away nothing was seen to move; and nobody is told to look at it."""
+    async with ChaosProxy(server.port) as proxy:
+        shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}")
+        await shown.evaluate(
+            """() => {
+                window.glided = 0;
+                document.getElementById("progress-bar").addEventListener("transitionrun", () => { glided += 1; });
+            }"""
+        )
+        await worker.start(sid, 1)
+        await expect(shown.step(1)).to_contain_text("🔄")
+        await worker.complete(sid, 1)
+        await expect(shown.bar).to_have_text("14%")
+        assert await shown.evaluate("glided") == 1
+        for link in proxy.links:
+            link.close()
+        await worker.start(sid, 2)
+        await worker.complete(sid, 2)
+        await expect(shown.bar).to_have_text("28%")
+        assert await shown.evaluate("glided") == 1
