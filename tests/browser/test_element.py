@@ -38,7 +38,7 @@ def embed(server: Server, visit: Open) -> Any:
     async def open_embedding(content: str, lang: str = "en", **options: Any) -> Visit:
         html = PAGE.format(content=content, lang=lang)
         shown = await visit(f"{server.url}/embedding", html=html, **options)
-        await shown.page.wait_for_function("customElements.get('progress-steps') !== undefined")
+        await shown.until("customElements.get('progress-steps') !== undefined")
         return shown
 
     return open_embedding
@@ -56,7 +56,7 @@ def element_of(shown: Visit) -> Locator:
 
 async def is_in_state(shown: Visit, state: str) -> None:
     """Wait for a custom state."""
-    await shown.page.wait_for_function(f"document.querySelector('progress-steps').matches(':state({state})')")
+    await shown.until(f"document.querySelector('progress-steps').matches(':state({state})')")
 
 
 async def test_element_shows_a_session_from_before_it_starts(worker: Worker, embed: Any, sid: str) -> None:
@@ -120,8 +120,8 @@ async def test_events_tell_what_happens_and_leave_shadow_roots(worker: Worker, e
     await worker.complete(sid, 1, success=False)
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
-    await shown.page.wait_for_function("told.some(([name]) => name === 'complete')")
-    await shown.page.wait_for_function("told.some(([, , state]) => state === 'finished')")
+    await shown.until("told.some(([name]) => name === 'complete')")
+    await shown.until("told.some(([, , state]) => state === 'finished')")
     told = await shown.evaluate("told")
     assert {session for _, session, _ in told} == {sid}
     assert [(name, status) for name, _, status in told if name in ("complete", "error")] == [
@@ -171,7 +171,7 @@ async def test_element_that_is_taken_out_leaves_nothing_running(worker: Worker, 
     await expect(shown.shown("headline")).to_contain_text("Step 1")
     assert await shown.evaluate("intervals.size") > 0
     await shown.evaluate("() => { window.element = document.querySelector('progress-steps'); element.remove(); }")
-    await shown.page.wait_for_function("sources.length && sources.every(({readyState}) => readyState === 2)")
+    await shown.until("sources.length && sources.every(({readyState}) => readyState === 2)")
     assert await shown.evaluate("intervals.size") == 0
     await worker.complete(sid, 1)
     await shown.evaluate("document.querySelector('main').append(element)")

@@ -573,10 +573,11 @@ async def test_bar_glides_but_not_to_what_was_missed(server: Server, worker: Wor
         await expect(shown.step(1)).to_contain_text("🔄")
         await worker.complete(sid, 1)
         await expect(shown.bar).to_have_text("14%")
-        assert await shown.evaluate("glided") == 1
+        await shown.until("glided === 1")
         for link in proxy.links:
             link.close()
         await worker.start(sid, 2)
         await worker.complete(sid, 2)
         await expect(shown.bar).to_have_text("28%")
+        await shown.next_frames()
         assert await shown.evaluate("glided") == 1

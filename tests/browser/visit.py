@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from playwright.async_api import ConsoleMessage, Dialog, Locator, Page, Request, Route
 
 POLLING_ONLY = "delete window.EventSource"
 """Runs before the page's scripts: a browser (or a network) without streams."""
+
+PATIENCE_S = 20
+"""Within this a page must come to what it is waited for."""
 
 MARKUP = [
     "<img src=x onerror=alert(1)>",
@@ -94,6 +98,17 @@ class Visit:
         """How wide the bar says it is."""
         width: str = await self.bar.evaluate("bar => bar.style.width")
         return width
+
+    async def until(self, condition: str) -> None:
+        """Wait until something is so in the page. (Playwright's own waiting needs `eval`, which a policy may forbid.)"""
+        async with asyncio.timeout(PATIENCE_S):
+            await self.evaluate(
+                f"async () => {{ while (!({condition})) await new Promise((next) => setTimeout(next, 20)); }}"
+            )
+
+    async def next_frames(self) -> None:
+        """Wait until what was written is drawn, and its transitions have begun."""
+        await self.evaluate("() => new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))")
 
     async def evaluate(self, expression: str, argument: Any = None) -> Any:
         """The value of an expression in the page."""
