@@ -100,7 +100,7 @@ class Visit:
         return width
 
     async def until(self, condition: str) -> None:
-        """Wait until something is so in the page. (Playwright's own waiting needs `eval`, which a policy may forbid.)"""
+        """Wait until something is so in the page. Playwright's own waiting needs `eval`, which a policy may forbid."""
         async with asyncio.timeout(PATIENCE_S):
             await self.evaluate(
                 f"async () => {{ while (!({condition})) await new Promise((next) => setTimeout(next, 20)); }}"
