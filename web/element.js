@@ -22,6 +22,7 @@ import { SessionView } from "./view.js";
 /** @typedef {import("./view.js").ViewOptions} ViewOptions */
 
 const STYLES = new URL("progress.css", import.meta.url).href;
+const PROPERTIES = ["session", "sessions", "baseUrl", "interval", "transport", "label", "timeline", "onretry"];
 const STATES = ["connecting", "not_found", "pending", "running", "completed", "error"];
 
 // Where there are no documents, as on a server that renders pages, the file can be imported all the same.
@@ -61,6 +62,7 @@ export class ProgressSteps extends Base {
   }
 
   connectedCallback() {
+    this.#takeProperties();
     this.#start();
   }
 
@@ -152,6 +154,16 @@ export class ProgressSteps extends Base {
   get data() {
     const known = [...this.#views].flatMap(([id, { data }]) => (data ? [/** @type {const} */ ([id, data])] : []));
     return Object.fromEntries(known);
+  }
+
+  /** What a page has set before the element was defined hides the accessors. */
+  #takeProperties() {
+    for (const name of PROPERTIES) {
+      if (!Object.hasOwn(this, name)) continue;
+      const value = Reflect.get(this, name);
+      Reflect.deleteProperty(this, name);
+      Reflect.set(this, name, value);
+    }
   }
 
   /** @returns {string[]} */

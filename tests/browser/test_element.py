@@ -150,6 +150,22 @@ async def test_attributes_and_properties_are_one(embed: Any, sid: str) -> None:
     )
 
 
+async def test_properties_may_come_before_the_definition(server: Server, visit: Open, sid: str) -> None:
+    """A page's own script may run before ours has come."""
+    html = PAGE.format(lang="en", content="<progress-steps></progress-steps>").replace("/web/define.js", "/web/rules.js")
+    shown = await visit(f"{server.url}/embedding", html=html)
+    await shown.evaluate(
+        """(session) => {
+            document.querySelector("progress-steps").session = session;
+            const script = document.createElement("script");
+            document.body.append(Object.assign(script, {type: "module", src: "/web/define.js"}));
+        }""",
+        sid,
+    )
+    await expect(shown.shown("session-id")).to_have_text(sid)
+    await expect(element_of(shown)).to_have_attribute("session", sid)
+
+
 async def test_changed_session_is_followed_instead(worker: Worker, embed: Any, sid: str) -> None:
     """The former one is let go."""
     other = f"{sid}-other"
