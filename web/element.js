@@ -4,7 +4,7 @@
  *
  * Attributes, each with a property of its name in camel case: `session`, or `sessions` (ids, with blanks between);
  * `base-url` (default: where this file came from), `interval`, `transport` (as ProgressTracker has them), `label` (in
- * place of the id), `lang` (en, ja; default: what is around it, else the browser's), `timeline` (shows it).
+ * place of the id of a `session`), `lang` (en, ja; default: what is around it, else the browser's), `timeline` (on).
  * Events, which bubble out of shadow roots: `progress-update`, `progress-complete` and `progress-error` (`detail`:
  * `session`, `data`), `progress-statechange` (`detail`: `session`, `state`). Children are shown until there is something
  * else to show. `onretry`, a function of the session's id and its data, puts a button into the report of a failure.
@@ -194,7 +194,7 @@ export class ProgressSteps extends Base {
     return new SessionView(session, {
       language,
       heading: "p",
-      ...(this.label && { label: this.label }),
+      ...(this.label && this.session && { label: this.label }),
       timeline: this.timeline,
       announce: (text) => this.#announcer.say(text),
       retry: this.#onretry,

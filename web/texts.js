@@ -4,6 +4,7 @@ export const TEXTS = {
   en: {
     session: "Session",
     progress: "Progress of the job",
+    progress_of: "Progress of {name}",
     connecting: "Connecting",
     denied: "You are not allowed to see this job",
     not_found: "Waiting for the job to start",
@@ -60,6 +61,7 @@ export const TEXTS = {
   ja: {
     session: "セッション",
     progress: "ジョブの進捗",
+    progress_of: "{name} の進捗",
     connecting: "接続しています",
     denied: "このジョブを表示する権限がありません",
     not_found: "ジョブの開始を待っています",

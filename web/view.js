@@ -26,8 +26,8 @@ import { Timeline } from "./timeline.js";
 /**
  * @typedef {object} ViewOptions
  * @property {Language} language
- * @property {"h1" | "h2" | "p"} heading The tag of the headline.
- * @property {string} [label] Shown in place of the session's id.
+ * @property {"h1" | "h2" | "p"} heading The tag of the headline; `h1`: the page is about this session alone.
+ * @property {string} [label] Shown in place of the session's id, and the name of its bar.
  * @property {boolean} timeline
  * @property {(text: string) => void} announce Tells a milestone to who cannot see.
  * @property {((sessionId: string, data: Progress) => void) | null} [retry] Tries a failed session again. Default: null,
@@ -151,10 +151,17 @@ export class SessionView {
     this.#note.hidden = true;
     this.#alert.role = "alert";
     this.#bar.role = "progressbar";
-    this.#bar.ariaLabel = this.#options.label ?? this.#language.text("progress");
+    this.#bar.ariaLabel = this.#barName();
     this.#bar.ariaValueMin = "0";
     this.#bar.ariaValueMax = "100";
     this.#bar.append(this.#fill);
+  }
+
+  #barName() {
+    const { label, heading } = this.#options;
+    if (label !== undefined) return label;
+    const isAlone = heading === "h1";
+    return isAlone ? this.#language.text("progress") : this.#language.text("progress_of", { name: this.#sessionId });
   }
 
   #failureActions() {

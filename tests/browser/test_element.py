@@ -95,6 +95,8 @@ async def test_several_sessions_in_one_element(worker: Worker, embed: Any, sid: 
         await worker.complete(name, 1)
     await expect(shown.shown("percent")).to_have_text(["100%", "50%", "33%"])
     await expect(shown.shown("session-id")).to_have_text(names)
+    for name in names:
+        await expect(shown.page.get_by_role("progressbar", name=f"Progress of {name}", exact=True)).to_be_visible()
     assert sorted(await element_of(shown).evaluate("element => Object.keys(element.data)")) == names
 
 

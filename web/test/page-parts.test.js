@@ -6,6 +6,10 @@ import { Announcer } from "../announcer.js";
 import { faviconOf } from "../favicon.js";
 import { RecentSessions } from "../recent.js";
 
+test("the element's module can be imported where there is no document", async () => {
+  assert.equal(typeof (await import("../element.js")).ProgressSteps, "function");
+});
+
 for (const [pathname, search, base, ids] of /** @type {[string, string, string, string[]][]} */ ([
   ["/", "", "http://h/", []],
   ["/s/a%20b", "", "http://h/", ["a b"]],
