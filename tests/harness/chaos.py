@@ -1,15 +1,20 @@
 """A TCP proxy that misbehaves on purpose, one connection at a time.
 
 A mode says what happens to the bytes on their way from server to client; the other way they pass (save under
-`Blackhole`, where nothing moves). Each new connection takes the next of `modes`, and the last one for ever after.
+`Blackhole`, where nothing moves, and under `Answer`). Each new connection takes the next of `modes`, and the last one
+for ever after.
+
+Of HTTP it knows one thing: a browser sends each request in one piece, and none before the last one was answered.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from tests.harness.http1 import HOST
 from tests.harness.rawsse import linger_zero
@@ -33,6 +38,13 @@ class Throttle:
     """At most `bytes_per_s` leave."""
 
     bytes_per_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Everything leaves `delay_s` after it came; what is still under way when the mode changes arrives at once."""
+
+    delay_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +75,28 @@ class HalfClose:
     after: int = 0
 
 
-Mode = Pass | Slice | Throttle | Blackhole | Cut | Reset | HalfClose
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A request whose target has `part` in it never reaches the server: it gets `response`, and then the end.
+
+    Without a response it gets silence, for as long as the client bears that.
+    """
+
+    part: str
+    response: bytes = b""
+
+
+Mode = Pass | Slice | Throttle | Delay | Blackhole | Cut | Reset | HalfClose | Answer
 
 _PIECES_PER_TURN = 64
+_REQUEST = re.compile(rb"[A-Z]+ (\S+) HTTP/1\.[01]\r\n")
+
+
+class Request(NamedTuple):
+    """A request that a client sent, by the event loop's clock."""
+
+    t: float
+    target: str
 
 
 class Link:
@@ -75,10 +106,17 @@ class Link:
         """Join two open connections."""
         self.sent = 0
         self.requests = bytearray()
+        self.asked: list[Request] = []
         self._mode = mode
         self._client = client
         self._server = server
         self._changed = asyncio.Event()
+        self._late: asyncio.Queue[tuple[float, bytes] | None] = asyncio.Queue()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client's side has not been closed yet."""
+        return not self._client.is_closing()
 
     @property
     def mode(self) -> Mode:
@@ -108,32 +146,61 @@ class Link:
 
     async def carry_down(self, source: asyncio.StreamReader) -> None:
         """Carry what the server sends, until it ends or the mode says so."""
-        while not self._client.is_closing():
+        while self.is_open:
             await self._leave_blackhole()
             data = await source.read(65536)
             await self._leave_blackhole()
             if not data:
+                await self._late.join()
                 self.close()
-                return
-            if await self._forward(data):
-                return
+            elif await self._forward(data):
+                break
+        self._late.put_nowait(None)
+
+    async def carry_late(self) -> None:
+        """Carry what was delayed, in its order."""
+        while (entry := await self._late.get()) is not None:
+            due, data = entry
+            await self._be_late(due)
+            await self._send(data)
+            self._late.task_done()
 
     async def carry_up(self, source: asyncio.StreamReader) -> None:
         """Carry what the client sends, until it ends."""
         data = b"-"
         while data:
             data = await source.read(65536)
-            await self._leave_blackhole()
             self.requests += data
+            if not self._is_for_the_server(data):
+                continue
+            await self._leave_blackhole()
             self._server.write(data)
             await self._server.drain()
-        self._server.write_eof()
+        if not self._server.is_closing():
+            self._server.write_eof()
+
+    def _is_for_the_server(self, data: bytes) -> bool:
+        """Note a request, and answer it here if the mode says so."""
+        if (request := _REQUEST.match(data)) is None:
+            return True
+        self.asked.append(Request(asyncio.get_running_loop().time(), request[1].decode("latin-1")))
+        match self._mode:
+            case Answer(part, response) if part in self.asked[-1].target:
+                if response:
+                    self._client.write(response)
+                    self.close()
+                return False
+        return True
 
     async def _forward(self, data: bytes) -> bool:
         """Send bytes as the mode says; true if that was the last of them."""
         while data:
+            if isinstance(self._mode, Delay):
+                self._late.put_nowait((asyncio.get_running_loop().time() + self._mode.delay_s, data))
+                return False
+            await self._late.join()
             match self._mode:
-                case Pass():
+                case Pass() | Answer():
                     await self._send(data)
                     return False
                 case Slice(size, delay_s):
@@ -184,6 +251,13 @@ class Link:
             self._changed.clear()
             await self._changed.wait()
 
+    async def _be_late(self, due: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(due):
+                while isinstance(self._mode, Delay):
+                    self._changed.clear()
+                    await self._changed.wait()
+
 
 class ChaosProxy:
     """A proxy on a port of its own in front of a server on the loopback interface."""
@@ -201,6 +275,25 @@ class ChaosProxy:
     def use(self, *modes: Mode) -> None:
         """Let the next connections take these modes, and the last one for ever after."""
         self._modes = iter(modes)
+
+    def switch(self, mode: Mode) -> None:
+        """Let every connection take this mode from now on, those that are open too."""
+        self.use(mode)
+        for link in self.links:
+            link.mode = mode
+
+    def cut(self) -> None:
+        """Close every open connection in good order; new ones are accepted as before."""
+        for link in self.links:
+            link.close()
+
+    def asked(self, part: str = "") -> list[Request]:
+        """Each request so far whose target has this in it, oldest first."""
+        return sorted(request for link in self.links for request in link.asked if part in request.target)
+
+    def busy_with(self, part: str) -> int:
+        """How many open connections were last asked for a target that has this in it."""
+        return sum(link.is_open and bool(link.asked) and part in link.asked[-1].target for link in self.links)
 
     async def listen(self) -> None:
         """Accept connections, on the same port as before if there was one."""
@@ -231,6 +324,7 @@ class ChaosProxy:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(link.carry_down(upstream_reader))
+                group.create_task(link.carry_late())
                 group.create_task(link.carry_up(reader))
         except* OSError:
             pass  # One side went away: so does the link.

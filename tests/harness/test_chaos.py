@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.harness.chaos import Blackhole, ChaosProxy, Cut, HalfClose, Mode, Pass, Reset, Slice, Throttle
-from tests.harness.http1 import HOST
+from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Cut, Delay, HalfClose, Mode, Pass, Reset, Slice, Throttle
+from tests.harness.http1 import HOST, request_bytes
 
 PAYLOAD = bytes(range(256)) * 8
 
@@ -72,7 +72,7 @@ async def expect_exactly(client: Client, expected: bytes) -> None:
         assert await client.reader.readexactly(len(expected)) == expected
 
 
-@pytest.mark.parametrize("mode", [Pass(), Slice(1), Slice(7), Slice(512, 0.001), Throttle(100_000)])
+@pytest.mark.parametrize("mode", [Pass(), Slice(1), Slice(7), Slice(512, 0.001), Throttle(100_000), Delay(0.02)])
 async def test_the_gentle_modes_change_nothing_but_time(source_port: int, mode: Mode) -> None:
     """Whatever the pieces, the same bytes arrive, and the other direction works."""
     async with ChaosProxy(source_port, [mode]) as proxy:
@@ -146,3 +146,65 @@ async def test_each_connection_takes_the_next_mode_and_the_last_one_stays(source
             lengths.append(len(got))
             await client.aclose()
         assert lengths == [5, 9, 9]
+
+
+async def test_delayed_bytes_arrive_in_order_and_at_once_when_healed(source_port: int) -> None:
+    """Nothing comes before its time, nothing overtakes, and whoever heals the link need not wait."""
+    async with ChaosProxy(source_port, [Delay(60)]) as proxy:
+        client = await Client.through(proxy)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await client.reader.read(1)
+        proxy.switch(Pass())
+        client.writer.write(b"pong")
+        await expect_exactly(client, PAYLOAD + b"pong")
+        await client.aclose()
+
+
+async def test_a_request_may_be_answered_on_the_way(source_port: int) -> None:
+    """Only those whose target says so, on an open connection too; all of them are noted, with their time."""
+    refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    async with ChaosProxy(source_port) as proxy:
+        client = await Client.through(proxy)
+        await expect_exactly(client, PAYLOAD)
+        proxy.switch(Answer("/events", refusal))
+        poll = request_bytes("GET", "/poll")
+        client.writer.write(poll)
+        await expect_exactly(client, poll)
+        assert proxy.busy_with("/poll") == 1
+        client.writer.write(request_bytes("GET", "/events?x"))
+        assert await client.read_to_end() == (refusal, "fin")
+        assert [request.target for request in proxy.asked()] == ["/poll", "/events?x"]
+        assert [request.target for request in proxy.asked("ev")] == ["/events?x"]
+        assert sorted(proxy.asked()) == proxy.asked()
+        assert proxy.busy_with("/events") == 0
+        await client.aclose()
+
+
+async def test_a_request_may_get_no_answer_at_all(source_port: int, received: asyncio.Event) -> None:
+    """The connection stays open, and the server never hears of it."""
+    async with ChaosProxy(source_port, [Answer("/")]) as proxy:
+        client = await Client.through(proxy)
+        await expect_exactly(client, PAYLOAD)
+        client.writer.write(request_bytes("GET", "/events"))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await client.reader.read(1)
+        assert not received.is_set()
+        assert proxy.busy_with("/events") == 1
+        await client.aclose()
+
+
+async def test_all_open_links_are_cut_at_once(source_port: int) -> None:
+    """And whoever comes back is let in."""
+    async with ChaosProxy(source_port) as proxy:
+        clients = [await Client.through(proxy) for _ in range(3)]
+        for client in clients:
+            await expect_exactly(client, PAYLOAD)
+        proxy.cut()
+        for client in clients:
+            assert await client.read_to_end() == (b"", "fin")
+            await client.aclose()
+        again = await Client.through(proxy)
+        await expect_exactly(again, PAYLOAD)
+        await again.aclose()
