@@ -1,0 +1,136 @@
+"""A real nginx in front of a server, with a configuration that can be rewritten while it runs."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Self
+
+from tests.harness.http1 import HOST, free_port
+
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+"""Debian keeps nginx where only root looks."""
+
+START_S = 15
+"""Within this it must answer by the configuration that it was given, on a busy machine too."""
+
+HONOURING = ""
+"""As nginx is by default: it buffers what it passes on, except where the server asks it not to."""
+
+BUFFERING = "proxy_ignore_headers X-Accel-Buffering; proxy_buffer_size 256k; proxy_buffers 8 256k;"
+"""It passes a response on once 256 KB of it are there, or its end, whatever the server asks for."""
+
+# By HTTP/1.0, as most are set up: with 1.1 it passes each chunk on at once, buffering or not.
+# Connections by an older configuration end a second after the newer one came.
+_CONFIGURATION = """
+daemon off;
+{user}
+pid nginx.pid;
+error_log stderr warn;
+worker_processes 1;
+worker_shutdown_timeout 1s;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {{
+        listen {host}:{port};
+        location = /generation {{ return 200 "generation {generation}."; }}
+        location / {{
+            proxy_pass http://{host}:{target_port};
+            proxy_http_version 1.0;
+            {directives}
+        }}
+    }}
+}}
+"""
+
+
+class Nginx:
+    """One nginx on a port of its own, for as long as the block lasts.
+
+    The methods block; in an async test call those that wait through `asyncio.to_thread`.
+    """
+
+    def __init__(self, folder: Path, target_port: int, directives: str = HONOURING) -> None:
+        """Prepare it; `directives` say how it treats what it passes on."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self._folder = folder
+        self._target_port = target_port
+        self._directives = directives
+        self._generation = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a slash at the end."""
+        return f"http://{HOST}:{self.port}"
+
+    def use(self, directives: str) -> None:
+        """Rewrite its configuration, let it read that, and wait until it answers accordingly."""
+        assert self._process is not None, "it was not started"
+        self._directives = directives
+        self._write()
+        self._process.send_signal(signal.SIGHUP)
+        self._wait()
+
+    def _write(self) -> None:
+        self._generation += 1
+        text = _CONFIGURATION.format(
+            # Started by root it would change to a user who may not enter the folder.
+            user=f"user {getpass.getuser()};" if os.geteuid() == 0 else "",
+            host=HOST,
+            port=self.port,
+            target_port=self._target_port,
+            generation=self._generation,
+            directives=self._directives,
+        )
+        (self._folder / "nginx.conf").write_text(text, "utf-8")
+
+    def _wait(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"no nginx: {(self._folder / 'nginx.log').read_text(errors='backslashreplace')}")
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection((HOST, self.port), timeout=2) as sock:
+                sock.sendall(f"GET /generation HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode())
+                answer = b"".join(iter(lambda: sock.recv(1024), b""))
+        except OSError:
+            return False
+        return answer.endswith(f"generation {self._generation}.".encode())
+
+    def __enter__(self) -> Self:
+        self._write()
+        command = [shutil.which("nginx", path=PATH) or "nginx", "-e", "stderr", "-p", str(self._folder)]
+        with (self._folder / "nginx.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, "-c", str(self._folder / "nginx.conf")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        self._process.wait(START_S)
