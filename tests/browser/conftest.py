@@ -34,11 +34,16 @@ def sid(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def visit(chromium: Browser) -> AsyncIterator[Open]:
-    """Visit addresses, each in a context of its own: `visit(url, locale="ja-JP")`; options are the context's."""
+    """Visit addresses, each in a context of its own: `visit(url, locale="ja-JP")`; options are the context's.
+
+    With `beside`, in one more tab of the context of an earlier visit.
+    """
     visits: list[Visit] = []
 
-    async def open_visit(url: str, *, scripts: tuple[str, ...] = (), html: str = "", **options: Any) -> Visit:
-        context = await chromium.new_context(**{"locale": "en-GB", **options})
+    async def open_visit(
+        url: str, *, scripts: tuple[str, ...] = (), html: str = "", beside: Visit | None = None, **options: Any
+    ) -> Visit:
+        context = beside.page.context if beside else await chromium.new_context(**{"locale": "en-GB", **options})
         for script in scripts:
             await context.add_init_script(script)
         visits.append(Visit(await context.new_page()))

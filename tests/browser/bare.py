@@ -1,0 +1,94 @@
+"""A page that Playwright leaves alone, and which therefore can be hidden, frozen, and kept for the way back.
+
+Playwright keeps every page of its own visible, on which freezing has no effect, and loses sight of one that comes back
+from the cache. This one is driven by Chromium's own protocol instead, through the connection that the browser has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from typing import Any, Self
+
+from playwright.async_api import Browser, CDPSession
+
+TIMEOUT_S = 20
+
+
+class BarePage:
+    """One tab outside all of Playwright's contexts."""
+
+    def __init__(self, browser: CDPSession, target_id: str, session_id: str) -> None:
+        """Speak to a target that the browser's session is attached to."""
+        self._browser = browser
+        self._target_id = target_id
+        self._session_id = session_id
+        self._numbers = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        browser.on("Target.receivedMessageFromTarget", self._on_message)
+
+    @classmethod
+    async def open(cls, browser: Browser, url: str, script: str = "") -> Self:
+        """Open a tab, and go somewhere; the script runs before those of each page."""
+        session = await browser.new_browser_cdp_session()
+        target = await session.send("Target.createTarget", {"url": "about:blank"})
+        attached = await session.send("Target.attachToTarget", {"targetId": target["targetId"]})
+        page = cls(session, target["targetId"], attached["sessionId"])
+        await page.send("Page.enable")
+        await page.send("Page.addScriptToEvaluateOnNewDocument", source=script)
+        await page.send("Page.navigate", url=url)
+        return page
+
+    def _on_message(self, event: dict[str, Any]) -> None:
+        message = json.loads(event["message"])
+        answer = self._answers.pop(message.get("id"), None) if event["sessionId"] == self._session_id else None
+        if answer is not None and not answer.done():
+            answer.set_result(message)
+
+    async def send(self, method: str, **parameters: Any) -> Any:
+        """Send a command of the protocol, and give what it came to."""
+        number = next(self._numbers)
+        self._answers[number] = answered = asyncio.get_running_loop().create_future()
+        message = json.dumps({"id": number, "method": method, "params": parameters})
+        await self._browser.send("Target.sendMessageToTarget", {"sessionId": self._session_id, "message": message})
+        async with asyncio.timeout(TIMEOUT_S):
+            answer = await answered
+        assert "error" not in answer, (method, answer)
+        return answer["result"]
+
+    async def evaluate(self, expression: str) -> Any:
+        """The value of an expression in the page, awaited if it is a promise."""
+        answer = await self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    async def until(self, expression: str, timeout_s: float = TIMEOUT_S) -> None:
+        """Look again and again until an expression is true, in whatever page is there by then."""
+        value = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not (value := await self.evaluate(expression)):  # noqa: ASYNC110 - nobody would tell
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise TimeoutError(f"{expression} was {value!r} at last") from None
+
+    async def freeze(self) -> None:
+        """Hide the page, and stop all that goes on in it: what a browser does to tabs long unused, or asleep."""
+        await self.send("Page.setWebLifecycleState", state="frozen")
+
+    async def wake(self) -> None:
+        """Let it go on, and show it."""
+        await self.send("Page.setWebLifecycleState", state="active")
+        await self.send("Page.bringToFront")
+
+    async def aclose(self) -> None:
+        """Close the tab."""
+        await self._browser.send("Target.closeTarget", {"targetId": self._target_id})
+        await self._browser.detach()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()

@@ -1,0 +1,270 @@
+"""Many tabs of one browser: HTTP/1.1 allows them six connections to a server, all together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from playwright.async_api import Browser, async_playwright, expect
+
+from tests.browser.bare import BarePage
+from tests.browser.conftest import Open
+from tests.browser.following import (
+    AGES_MS,
+    HOLDS_A_STREAM,
+    SOURCES,
+    following,
+    moves_of,
+    response,
+    state_of,
+    until,
+    until_state,
+    work,
+)
+from tests.browser.visit import Visit
+from tests.conftest import CHROMIUM, FLAGS, Serve
+from tests.harness.chaos import Answer, ChaosProxy
+from tests.harness.http1 import HOST
+from tests.harness.serving import Server, Worker, eventually
+
+SECURE = "localhost"
+INSECURE = "lan.test"
+"""A name on the network without TLS: there a page has no Web Locks."""
+
+everywhere = pytest.mark.parametrize("host", [SECURE, INSECURE])
+
+STREAM = "/events?"
+
+
+@pytest.fixture(scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """One that finds the server by another name than `localhost`, too."""
+    async with async_playwright() as playwright:
+        names = f"--host-resolver-rules=MAP {INSECURE} {HOST}"
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, names])
+        yield browser
+        await browser.close()
+
+
+async def open_tabs(visit: Open, proxy: ChaosProxy, host: str, session_ids: Sequence[str]) -> list[Visit]:
+    """Open a tab for each session, all in one window.
+
+    Their page comes from the network: one that a test puts into the browser may not ask this machine for anything.
+    """
+    tabs: list[Visit] = []
+    for session_id in session_ids:
+        proxy.switch(Answer("/tab", response("200 OK", following(session_id), "text/html")))
+        beside, scripts = (tabs[0], ()) if tabs else (None, (SOURCES,))
+        tabs.append(await visit(f"http://{host}:{proxy.port}/tab", beside=beside, scripts=scripts))
+    return tabs
+
+
+async def all_show(tabs: Sequence[Visit], text: str) -> None:
+    """Every tab says so, in the end."""
+    for tab in tabs:
+        await expect(state_of(tab)).to_have_text(text, timeout=AGES_MS)
+
+
+async def the_holder(tabs: Sequence[Visit]) -> Visit:
+    """The tab that holds the stream of all."""
+    [holder] = [tab for tab in tabs if await tab.evaluate(HOLDS_A_STREAM)]
+    return holder
+
+
+async def assert_room_for_more(tab: Visit) -> None:
+    """The browser still has a connection to the server to spare."""
+    status = "fetch('/livez', {signal: AbortSignal.timeout(10_000), cache: 'no-store'}).then(answer => answer.status)"
+    assert await tab.evaluate(status) == 200
+
+
+async def test_names_are_what_they_stand_for(server: Server, visit: Open) -> None:
+    """One host has what tabs need to share a stream, the other one has not."""
+    for host, is_secure in ((SECURE, True), (INSECURE, False)):
+        shown = await visit(f"http://{host}:{server.port}/livez")
+        assert await shown.evaluate("[isSecureContext, 'locks' in navigator]") == [is_secure, is_secure]
+
+
+@everywhere
+async def test_seven_tabs_follow_one_session(server: Server, worker: Worker, visit: Open, sid: str, host: str) -> None:
+    """CL-02: every tab gets every update, none hangs, and they have one stream together."""
+    await worker.create(sid, total_steps=3)
+    async with ChaosProxy(server.port) as proxy:
+        tabs = await open_tabs(visit, proxy, host, [sid] * 7)
+        await all_show(tabs, "pending 0%")
+        await work(worker, sid, 1, 2)
+        await all_show(tabs, "running 66%")
+        await assert_room_for_more(tabs[-1])
+        assert proxy.busy_with(STREAM) == 1
+        for tab in tabs:
+            assert await tab.evaluate("moves") == moves_of(3, 2)
+            assert await tab.evaluate("tracker.state") == "live"
+        await work(worker, sid, 3)
+        await all_show(tabs, "completed 100%")
+        for tab in tabs:
+            assert await tab.evaluate("ends") == ["complete"]
+            assert tab.complaints == []
+        await eventually(lambda: proxy.busy_with(STREAM) == 0, 20)
+
+
+@everywhere
+async def test_eight_tabs_follow_eight_sessions(
+    server: Server, worker: Worker, visit: Open, sid: str, host: str
+) -> None:
+    """CL-02: each tab gets the updates of its own session, and no other."""
+    sessions = [f"{sid}-{number}" for number in range(8)]
+    async with ChaosProxy(server.port) as proxy:
+        tabs = await open_tabs(visit, proxy, host, sessions)
+        await all_show(tabs, "not_found 0%")
+        for done, session_id in enumerate(sessions):
+            await work(worker, session_id, *range(1, done + 1))
+        for tab, percentage in zip(tabs[1:], (14, 28, 42, 57, 71, 85), strict=False):
+            await all_show([tab], f"running {percentage}%")
+        await all_show(tabs[:1], "not_found 0%")
+        await all_show(tabs[7:], "completed 100%")
+        await assert_room_for_more(tabs[0])
+        for tab, session_id in zip(tabs, sessions, strict=True):
+            assert await tab.evaluate("[...new Set(updates.map(text => JSON.parse(text).session_id))]") == [session_id]
+            assert tab.complaints == []
+        await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
+
+
+@everywhere
+async def test_a_tab_that_goes_takes_nothing_with_it(
+    server: Server, worker: Worker, visit: Open, sid: str, host: str
+) -> None:
+    """CL-02: the tab that holds the stream is closed amid the work; another takes over, and no transition is lost."""
+    await worker.create(sid, total_steps=7)
+    async with ChaosProxy(server.port) as proxy:
+        tabs = await open_tabs(visit, proxy, host, [sid] * 4)
+        for done in range(3):
+            await all_show(tabs, ["pending 0%", "running 14%", "running 28%"][done])
+            going = await the_holder(tabs)
+            tabs.remove(going)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(going.page.close())
+                group.create_task(work(worker, sid, done + 1))
+        await all_show(tabs, "running 42%")
+        await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
+        for tab in tabs:
+            assert await tab.evaluate("moves") == moves_of(7, 3)
+            assert tab.complaints == []
+
+
+async def test_a_tab_that_holds_the_stream_for_others_moves_on(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """CL-02: to stop following, or to leave for another page, hands the stream over as closing the tab does."""
+    await worker.create(sid, total_steps=7)
+    async with ChaosProxy(server.port) as proxy:
+        tabs = await open_tabs(visit, proxy, SECURE, [sid] * 3)
+        await all_show(tabs, "pending 0%")
+        stopping = await the_holder(tabs)
+        tabs.remove(stopping)
+        await stopping.evaluate("tracker.stop()")
+        await work(worker, sid, 1)
+        await all_show(tabs, "running 14%")
+        leaving = await the_holder(tabs)
+        tabs.remove(leaving)
+        await leaving.page.goto(f"http://{SECURE}:{proxy.port}/livez")
+        await work(worker, sid, 2)
+        await all_show(tabs, "running 28%")
+        assert await tabs[0].evaluate("moves") == moves_of(7, 2)
+        assert await tabs[0].evaluate(HOLDS_A_STREAM)
+        assert proxy.busy_with(STREAM) == 1
+
+
+async def test_tabs_that_share_outlive_a_server_that_is_killed(serve: Serve, visit: Open, sid: str) -> None:
+    """CL-02: all of them come back where they were, by one stream."""
+    server = serve(store="sqlite", heartbeat_s=1, retry_ms=300)
+    async with ChaosProxy(server.port) as proxy:
+        async with Worker.at(server) as worker:
+            await worker.create(sid, total_steps=7)
+            tabs = await open_tabs(visit, proxy, SECURE, [sid] * 3)
+            await all_show(tabs, "pending 0%")
+            await work(worker, sid, 1)
+            await all_show(tabs, "running 14%")
+        await asyncio.to_thread(server.kill)
+        for tab in tabs:
+            await until_state(tab, "reconnecting")
+        await asyncio.to_thread(server.start)
+        async with Worker.at(server) as worker:
+            for tab in tabs:
+                await until_state(tab, "live")
+            await work(worker, sid, 2, 3)
+            await all_show(tabs, "running 42%")
+        await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
+        for tab in tabs:
+            assert await tab.evaluate("moves") == moves_of(7, 3)
+            assert await tab.evaluate("ends") == []
+
+
+async def test_a_frozen_tab_holds_nobody_up(server: Server, worker: Worker, chromium: Browser, sid: str) -> None:
+    """CL-02: a tab that holds the stream is put to sleep by the browser; the others notice, and go on without it."""
+    await worker.create(sid, total_steps=7)
+    async with ChaosProxy(server.port, [Answer("/tab", response("200 OK", following(sid), "text/html"))]) as proxy:
+        url = f"http://{SECURE}:{proxy.port}/tab"
+        async with await BarePage.open(chromium, url, SOURCES) as first:
+            await first.until("window.tracker?.state === 'live'")
+            async with await BarePage.open(chromium, url, SOURCES) as second:
+                await second.until("window.tracker?.state === 'live'")
+                assert await first.evaluate(HOLDS_A_STREAM)
+                await first.freeze()
+                await work(worker, sid, 1, 2)
+                await second.until(f"{HOLDS_A_STREAM} && moves.at(-1) === 'ssppppp'")
+                await first.wake()
+                await first.until("moves.at(-1) === 'ssppppp'")
+                await work(worker, sid, 3)
+                for page in (first, second):
+                    await page.until("moves.at(-1) === 'ssspppp'")
+                assert await second.evaluate("moves") == moves_of(7, 3)
+                await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
+
+
+@everywhere
+async def test_a_tab_that_hangs_holds_nobody_up(
+    server: Server, worker: Worker, visit: Open, sid: str, host: str
+) -> None:
+    """CL-02: the tab that holds the stream is busy with itself for half a minute; the others notice, and go on."""
+    await worker.create(sid, total_steps=7)
+    async with ChaosProxy(server.port) as proxy:
+        tabs = await open_tabs(visit, proxy, host, [sid] * 3)
+        await all_show(tabs, "pending 0%")
+        hanging = await the_holder(tabs)
+        others = [tab for tab in tabs if tab is not hanging]
+        await hanging.evaluate("setTimeout(() => { for (const end = Date.now() + 30_000; Date.now() < end; ); })")
+        await work(worker, sid, 1)
+        await all_show(others, "running 14%")
+        for tab in others:
+            await until_state(tab, "live", "polling")
+        await work(worker, sid, 2)
+        await all_show(tabs, "running 28%")
+        await work(worker, sid, 3)
+        await all_show(tabs, "running 42%")
+        await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
+
+
+@pytest.mark.parametrize("quiet_s", [10, pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(240)])])
+@everywhere
+async def test_after_the_end_nothing_is_asked(
+    server: Server, worker: Worker, visit: Open, sid: str, host: str, quiet_s: int
+) -> None:
+    """SC-09: three tabs are told the end once, and then there is no request more."""
+    await worker.create(sid, total_steps=2)
+    async with ChaosProxy(server.port) as proxy:
+        tabs = await open_tabs(visit, proxy, host, [sid] * 3)
+        await all_show(tabs, "pending 0%")
+        await work(worker, sid, 1)
+        before = len(proxy.asked())
+        await work(worker, sid, 2)
+        for tab in tabs:
+            await until(tab, "ends.length > 0")
+            await until_state(tab, "finished")
+        await eventually(lambda: proxy.busy_with(STREAM) == 0, 20)
+        asked = len(proxy.asked())
+        assert asked <= before + len(tabs)
+        await asyncio.sleep(quiet_s)
+        assert len(proxy.asked()) == asked
+        for tab in tabs:
+            assert await tab.evaluate("ends") == ["complete"]
+            assert await tab.evaluate(HOLDS_A_STREAM) is False
