@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.visit import POLLING_ONLY
+from tests.browser.following import AGES_MS, following, moves_of, state_of, until, until_state, work
+from tests.browser.visit import POLLING_ONLY, Visit
+from tests.harness.chaos import Answer, ChaosProxy, Mode, Pass
 from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS
-from tests.harness.serving import Server, Worker
+from tests.harness.serving import Server, Worker, eventually
 
 OLD_PAGE = """<!doctype html><title>old page</title>
 <p id="state"></p>
@@ -41,6 +44,52 @@ MODULE_PAGE = """<!doctype html><title>module page</title>
   await tracker.start();
   window.loaded = [ProgressTracker === globalThis.ProgressTracker, typeof checkTimeout, ProgressTracker.baseUrl];
 </script>"""
+
+ACCOUNTS = """
+const timers = new Set(), sources = [];
+let requests = 0;
+for (const kind of ["Timeout", "Interval"]) {
+  const set = window[`set${kind}`], clear = window[`clear${kind}`];
+  window[`set${kind}`] = (action, ...rest) => {
+    const timer = set(() => {
+      if (kind === "Timeout") timers.delete(timer);
+      action();
+    }, ...rest);
+    timers.add(timer);
+    return timer;
+  };
+  window[`clear${kind}`] = (timer) => {
+    timers.delete(timer);
+    clear(timer);
+  };
+}
+window.EventSource &&= class extends EventSource {
+  constructor(...args) {
+    super(...args);
+    sources.push(this);
+  }
+};
+const {fetch} = window;
+window.fetch = async (...args) => {
+  requests += 1;
+  try {
+    return await fetch(...args);
+  } finally {
+    requests -= 1;
+  }
+};
+window.leftovers = async () => {
+  const {held = [], pending = []} = (await navigator.locks?.query()) ?? {};
+  const streams = sources.filter((source) => source.readyState !== 2).length;
+  return {timers: timers.size, requests, streams, locks: held.length + pending.length};
+};
+"""
+"""Keeps account of what the page has under way."""
+
+NOTHING = {"timers": 0, "requests": 0, "streams": 0, "locks": 0}
+NOTHING_IS_LEFT = "leftovers().then((left) => Object.values(left).every((count) => count === 0))"
+
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 def old_page(session_id: str) -> str:
@@ -110,3 +159,139 @@ async def test_modules_import_it(server: Server, worker: Worker, visit: Open, si
     await shown.page.wait_for_function("window.loaded")
     assert await shown.evaluate("loaded") == [True, "function", server.url]
     assert shown.complaints == []
+
+
+async def latest(shown: Visit) -> str:
+    """The last update, as JSON."""
+    text: str = await shown.evaluate("updates.at(-1)")
+    return text
+
+
+async def test_updates_are_the_same_whichever_way_they_come(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """CL-01: at each point of a session's life a streaming page and a polling page are given the same, key for key."""
+    html = following(sid, stopOnError=False)
+    streaming = await visit(f"{server.url}/page", html=html)
+    polling = await visit(f"{server.url}/page", html=html, scripts=(POLLING_ONLY,))
+    life: list[tuple[Callable[[], Awaitable[object]], str]] = [
+        (lambda: worker.create(sid, steps=[{"name": "読む"}, {"name": "write"}]), "pending 0%"),
+        (lambda: worker.start(sid, 1), "running 0%"),
+        (lambda: worker.progress(sid, 1, 3, total=4, message="rows"), "running 37%"),
+        (lambda: worker.complete(sid, 1, success=False, message="no", error="line 1\nline 2"), "error 50%"),
+        (lambda: worker.create(sid, replace=True, total_steps=3), "pending 0%"),
+        (lambda: worker.start(sid, 3), "running 0%"),
+        (lambda: worker.delete(sid), "not_found 0%"),
+    ]
+    for shown in (streaming, polling):
+        await expect(state_of(shown)).to_have_text("not_found 0%")
+    for happen, text in life:
+        await happen()
+        for shown in (streaming, polling):
+            await expect(state_of(shown)).to_have_text(text)
+        assert await latest(streaming) == await latest(polling)
+        assert json.loads(await latest(polling)) == await worker.poll(sid)
+    assert await streaming.evaluate("states.includes('polling')") is False
+    assert await polling.evaluate("states.includes('live')") is False
+
+
+@pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
+async def test_ends_are_told_once_a_run(
+    server: Server, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
+) -> None:
+    """CL-01: `onError`, then after a restart `onComplete`: each once, however often the worker says so."""
+    await worker.create(sid, total_steps=1)
+    shown = await visit(f"{server.url}/page", html=following(sid), scripts=scripts)
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1, success=False, error="first")
+    await until(shown, "ends.length > 0")
+    await worker.complete(sid, 1, success=False, error="second")
+    assert await shown.evaluate("[ends, tracker.polling]") == [["error"], False]
+    await worker.start(sid, 1)
+    await shown.evaluate("tracker.start()")
+    await expect(state_of(shown)).to_have_text("running 0%")
+    await worker.complete(sid, 1)
+    await until(shown, "ends.length > 1")
+    await worker.complete(sid, 1, message="again")
+    assert await shown.evaluate("[ends, tracker.state]") == [["error", "complete"], "finished"]
+    await shown.evaluate("tracker.start()")
+    await until(shown, "ends.length > 2")
+    assert await shown.evaluate("ends") == ["error", "complete", "complete"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "scripts", "state"),
+    [
+        pytest.param(Pass(), (), "live", id="live"),
+        pytest.param(Pass(), (POLLING_ONLY,), "polling", id="polling"),
+        pytest.param(Answer("/events", UNAVAILABLE), (), "polling", id="bridged"),
+        pytest.param(Answer("/api/", UNAVAILABLE), (), "reconnecting", id="refused"),
+        pytest.param(Answer("/api/"), (), "reconnecting", id="silent"),
+    ],
+)
+async def test_stop_leaves_nothing(
+    server: Server, worker: Worker, visit: Open, sid: str, mode: Mode, scripts: tuple[str, ...], state: str
+) -> None:
+    """CL-01: no timer, request or stream, and no lock, whatever was going on; a restart begins anew."""
+    await worker.start(sid, 1)
+    async with ChaosProxy(server.port, [mode]) as proxy:
+        url = f"http://127.0.0.1:{proxy.port}/page"
+        shown = await visit(url, html=following(sid), scripts=(*scripts, ACCOUNTS))
+        await until_state(shown, state)
+        assert await shown.evaluate("leftovers()") != NOTHING
+        left = await shown.evaluate("(tracker.stop(), tracker.stop(), leftovers())")
+        assert (left["timers"], left["streams"]) == (0, 0)
+        await until(shown, NOTHING_IS_LEFT)
+        await eventually(lambda: proxy.busy_with("/events") == 0, 20)
+        told, asked = await shown.evaluate("updates.length"), len(proxy.asked())
+        proxy.switch(Pass())
+        await worker.complete(sid, 1)
+        assert await shown.evaluate("tracker.state") == "stopped"
+        assert (await shown.evaluate("updates.length"), len(proxy.asked())) == (told, asked)
+        await shown.evaluate("tracker.start()")
+        await expect(state_of(shown)).to_have_text("running 14%", timeout=AGES_MS)
+        await work(worker, sid, *range(2, 8))
+        await expect(state_of(shown)).to_have_text("completed 100%", timeout=AGES_MS)
+        assert await shown.evaluate("ends") == ["complete"]
+        await until(shown, NOTHING_IS_LEFT)
+
+
+async def test_trackers_of_a_page_share_a_stream(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """CL-01: three of them, by one stream: each is told of its own session; to stop one leaves the others."""
+    mine, other, third = sid, f"{sid}-other", f"{sid}-third"
+    for session_id in (mine, other, third):
+        await worker.create(session_id, total_steps=3)
+    second = """session => {
+      const moves = [];
+      const tracker = new ProgressTracker(session, {
+        onUpdate: (data) => {
+          const move = data.steps.map((step) => step.status[0]).join("");
+          if (move !== moves.at(-1)) moves.push(move);
+        },
+      });
+      return tracker.start().then(() => (window[session] = {tracker, moves}).moves);
+    }"""
+    async with ChaosProxy(server.port) as proxy:
+        shown = await visit(f"http://127.0.0.1:{proxy.port}/page", html=following(mine), scripts=(ACCOUNTS,))
+        await expect(state_of(shown)).to_have_text("pending 0%")
+        assert await shown.evaluate(second, other) == moves_of(3, 0)
+        assert await shown.evaluate(second, third) == moves_of(3, 0)
+        await eventually(lambda: proxy.busy_with("/events?") == 1, 20)
+        await work(worker, other, 1)
+        await work(worker, mine, 1, 2)
+        await until(shown, f"window['{other}'].moves.length === 3")
+        await expect(state_of(shown)).to_have_text("running 66%")
+        await shown.evaluate("tracker.stop()")
+        await work(worker, mine, 3)
+        await work(worker, other, 2)
+        await work(worker, third, 1, 2, 3)
+        await until(shown, f"window['{third}'].tracker.state === 'finished'")
+        await until(shown, f"window['{other}'].moves.length === 5")
+        await eventually(lambda: proxy.busy_with("/events?") == 1, 20)
+        await work(worker, other, 3)
+        await until(shown, f"window['{other}'].tracker.state === 'finished'")
+        assert await shown.evaluate("moves") == moves_of(3, 2)
+        assert await shown.evaluate(f"window['{other}'].moves") == moves_of(3, 3)
+        assert await shown.evaluate(f"window['{third}'].moves") == moves_of(3, 3)
+        assert [request.target for request in proxy.asked("/api/progress/") if "/events" not in request.target] == []
+        await until(shown, NOTHING_IS_LEFT)
