@@ -78,9 +78,11 @@ class BarePage:
         await self.send("Page.setWebLifecycleState", state="frozen")
 
     async def wake(self) -> None:
-        """Let it go on, and show it."""
+        """Let it go on, and show it: as the tab that somebody comes back to from another."""
         await self.send("Page.setWebLifecycleState", state="active")
+        other = await self._browser.send("Target.createTarget", {"url": "about:blank"})
         await self.send("Page.bringToFront")
+        await self._browser.send("Target.closeTarget", other)
 
     async def aclose(self) -> None:
         """Close the tab."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
-from playwright.async_api import Route, expect
+import pytest
+from playwright.async_api import Browser, Route, async_playwright, expect
 
+from tests.browser.bare import BarePage
 from tests.browser.conftest import Open
-from tests.conftest import Serve
-from tests.harness.chaos import ChaosProxy
+from tests.conftest import CHROMIUM, FLAGS, Serve
+from tests.harness.chaos import Blackhole, ChaosProxy
 from tests.harness.rawsse import split_id
-from tests.harness.serving import Server, Worker
+from tests.harness.serving import Server, Worker, eventually
 
 RECORDER = """
 window.streamed = [];
@@ -154,3 +157,114 @@ async def test_browser_without_a_network_says_so(serve: Serve, visit: Open, sid:
     await shown.page.context.set_offline(False)
     await asyncio.to_thread(server.start)
     await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
+
+
+async def test_offline_for_a_while(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """A network that goes and comes again, the server being well: the page says so, and is soon right again."""
+    async with ChaosProxy(server.port) as proxy:
+        shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(RECORDER,))
+        await steps_of(worker, sid, 1)
+        await expect(shown.bar).to_have_text("14%")
+        for step, text in ((2, "28%"), (3, "42%")):
+            await shown.page.context.set_offline(True)
+            proxy.cut()
+            await expect(shown.connection).to_have_text("offline")
+            await steps_of(worker, sid, step)
+            await shown.page.context.set_offline(False)
+            await expect(shown.bar).to_have_text(text, timeout=6000)
+            await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
+        await steps_of(worker, sid, *range(4, 8))
+        await expect(shown.headline).to_have_text("Completed")
+        assert_nothing_missed(await shown.evaluate("streamed"), last=14)
+
+
+def kill_the_stream(proxy: ChaosProxy) -> None:
+    """Let the stream's connection die without a word; those that carry nothing are dropped, as a browser notices."""
+    for link in proxy.links:
+        if link.asked and "/events" in link.asked[-1].target:
+            link.mode = Blackhole()
+        else:
+            link.close()
+
+
+BACK_AGAIN = {
+    "visible": "document.dispatchEvent(new Event('visibilitychange'))",
+    "online": "dispatchEvent(new Event('online'))",
+    "pageshow": "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))",
+}
+
+
+@pytest.mark.parametrize("event", BACK_AGAIN)
+async def test_page_looks_at_once_when_somebody_is_back(serve: Serve, visit: Open, sid: str, event: str) -> None:
+    """Its stream has died without a word, and nobody would notice for minutes; but a person is looking now."""
+    server = serve(heartbeat_s=60)
+    async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
+        shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}")
+        await steps_of(worker, sid, 1)
+        await expect(shown.bar).to_have_text("14%")
+        kill_the_stream(proxy)
+        await steps_of(worker, sid, 2)
+        await shown.evaluate(BACK_AGAIN[event])
+        await expect(shown.bar).to_have_text("28%", timeout=AGES_MS)
+
+
+@pytest.fixture(scope="module")
+async def returning() -> AsyncIterator[Browser]:
+    """A browser that keeps a page for the way back, as those do that no test drives."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, ignore_default_args=["--disable-back-forward-cache"]
+        )
+        yield browser
+        await browser.close()
+
+
+BAR = "document.getElementById('progress-bar')?.textContent"
+BADGE = "document.getElementById('connection')?.textContent"
+
+LIFE = """
+window.life = [];
+for (const type of ["freeze", "resume", "pagehide", "pageshow"])
+  addEventListener(type, (event) => life.push(event.persisted ? `${type} persisted` : type));
+for (const type of ["freeze", "resume", "visibilitychange"])
+  document.addEventListener(type, () => life.push(type === "visibilitychange" ? document.visibilityState : type));
+"""
+"""Keeps what the browser did to the page."""
+
+
+async def test_way_back_leads_to_a_living_page(server: Server, worker: Worker, returning: Browser, sid: str) -> None:
+    """A page that waits in the browser's cache holds no stream; on the way back to it it is right at once, and live."""
+    async with ChaosProxy(server.port) as proxy:
+        url = f"http://127.0.0.1:{proxy.port}"
+        await steps_of(worker, sid, 1)
+        async with await BarePage.open(returning, f"{url}/s/{sid}", LIFE) as page:
+            await page.until(f"{BAR} === '14%' && {BADGE} === 'live'")
+            await page.evaluate("location.href = '/livez'")
+            await page.until("location.pathname === '/livez'")
+            await eventually(lambda: proxy.busy_with("/events") == 0, 20)
+            await steps_of(worker, sid, 2)
+            await page.evaluate("history.back()")
+            await page.until(f"location.pathname.startsWith('/s/') && {BAR} === '28%'")
+            assert "pageshow persisted" in await page.evaluate("life")
+            await page.until(f"{BADGE} === 'live'")
+            await steps_of(worker, sid, 3)
+            await page.until(f"{BAR} === '42%'")
+
+
+async def test_page_that_was_frozen_wakes_up_right(serve: Serve, returning: Browser, sid: str) -> None:
+    """The browser puts a hidden page to sleep; its connection dies meanwhile; shown again, it knows what happened."""
+    server = serve(heartbeat_s=60)
+    async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
+        await steps_of(worker, sid, 1)
+        async with await BarePage.open(returning, f"http://127.0.0.1:{proxy.port}/s/{sid}", LIFE) as page:
+            await page.until(f"{BAR} === '14%' && {BADGE} === 'live'")
+            await page.freeze()
+            kill_the_stream(proxy)
+            await steps_of(worker, sid, 2)
+            await page.wake()
+            await page.until(f"{BAR} === '28%'")
+            life = await page.evaluate("life")
+            assert "freeze" in life
+            assert life[-1] == "visible"
+            await steps_of(worker, sid, 3)
+            await page.until(f"{BAR} === '42%'")
