@@ -1,0 +1,487 @@
+"""The tracker on networks that delay, hold back, refuse, or answer with something else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import re
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Open
+from tests.browser.following import (
+    AGES_MS,
+    SOURCES,
+    following,
+    moves_of,
+    response,
+    state_of,
+    until,
+    until_state,
+    work,
+)
+from tests.browser.visit import POLLING_ONLY, Visit
+from tests.conftest import Serve
+from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Delay, Mode, Pass, Request, Slice, Throttle
+from tests.harness.nginx import BUFFERING, HONOURING, Nginx
+from tests.harness.rawsse import RawStream
+from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.live.browsing import Playback
+
+STREAM = "/events?"
+INTERVAL_MS = 2000
+LATE_MS = 2 * INTERVAL_MS + 2000
+"""How late the truth may come once the network is well again: two intervals, and what a busy machine adds."""
+
+SHORT_JITTER = "Math.random = () => 0.1"
+"""Runs before the page's scripts: no back-off is longer than it needs to be to be seen."""
+
+FULL = [pytest.mark.full, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
+    """What lies between the browser and the server."""
+    async with ChaosProxy(server.port) as proxy:
+        yield proxy
+
+
+def address(proxy: ChaosProxy) -> str:
+    """A page beyond the proxy."""
+    return f"http://127.0.0.1:{proxy.port}/page"
+
+
+def now() -> float:
+    """The time by which the proxy notes requests."""
+    return asyncio.get_running_loop().time()
+
+
+def polls(requests: list[Request]) -> list[Request]:
+    """Those that asked for a session's state."""
+    return [request for request in requests if re.fullmatch(r"/api/progress/[^/]+", request.target)]
+
+
+def since(requests: list[Request], t: float) -> list[Request]:
+    """Those that came later than this."""
+    return [request for request in requests if request.t > t]
+
+
+async def the_next(proxy: ChaosProxy, part: str, t: float) -> Request:
+    """The first request after this for a target with this in it; waits for it."""
+    await eventually(lambda: bool(since(proxy.asked(part), t)), 20)
+    return since(proxy.asked(part), t)[0]
+
+
+def assert_spaced(requests: list[Request]) -> None:
+    """No attempt follows the one before it within a second, as far as a clock on a busy machine can tell."""
+    assert all(later.t - earlier.t > 0.8 for earlier, later in itertools.pairwise(requests)), requests
+
+
+def assert_modest(proxy: ChaosProxy, t: float) -> None:
+    """Since then there came no more than a poll each interval, an attempt to stream each second, and a few over."""
+    assert len(since(proxy.asked(), t)) <= (now() - t) * (1 + 1000 / (0.9 * INTERVAL_MS)) + 5
+
+
+# Rough networks
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        pytest.param(Slice(1), id="byte by byte"),
+        pytest.param(Throttle(1024), id="1 KB a second"),
+        pytest.param(Delay(10), id="10 s late", marks=FULL),
+        pytest.param(Blackhole(), id="nothing moves"),
+    ],
+)
+async def test_rough_network_ends_in_the_true_state(
+    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, mode: Mode
+) -> None:
+    """CL-03: what gets through is shown; once the network is well again so is the page, and nobody was flooded."""
+    await worker.create(sid, total_steps=7)
+    shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS))
+    await until_state(shown, "live")
+    rough_since = now()
+    proxy.switch(mode)
+    await work(worker, sid, *range(1, 6), pace_s=1)
+    if not isinstance(mode, Blackhole):
+        await expect(state_of(shown)).to_have_text("running 71%", timeout=AGES_MS)
+    await work(worker, sid, 6)
+    await asyncio.sleep(5)  # A network is bad for a while, and that is when it would be flooded.
+    assert_modest(proxy, rough_since)
+    proxy.switch(Pass())
+    await expect(state_of(shown)).to_have_text("running 85%", timeout=LATE_MS)
+    assert_modest(proxy, rough_since)
+    await until_state(shown, "live")
+    await work(worker, sid, 7)
+    await expect(state_of(shown)).to_have_text("completed 100%", timeout=LATE_MS)
+    assert await shown.evaluate("ends") == ["complete"]
+
+
+async def test_page_comes_up_byte_by_byte(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
+    """CL-03: from its first byte on; every transition arrives, in order."""
+    proxy.use(Slice(1))
+    await worker.create(sid, total_steps=3)
+    shown = await visit(address(proxy), html=following(sid))
+    await expect(state_of(shown)).to_have_text("pending 0%", timeout=AGES_MS)
+    await until_state(shown, "live")
+    await work(worker, sid, 1, 2, 3)
+    await expect(state_of(shown)).to_have_text("completed 100%")
+    assert await shown.evaluate("moves") == moves_of(3, 3)
+
+
+async def test_connections_that_died_without_a_word_are_replaced(
+    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str
+) -> None:
+    """CL-03: a phone changes networks: what was open stays dead for ever, what is new gets through."""
+    await worker.create(sid, total_steps=7)
+    shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS))
+    await until_state(shown, "live")
+    proxy.switch(Blackhole())
+    await until_state(shown, "reconnecting")
+    await asyncio.sleep(5)  # Whatever it tries meanwhile dies, too.
+    await work(worker, sid, 1, 2)
+    proxy.use(Pass())
+    await expect(state_of(shown)).to_have_text("running 28%", timeout=AGES_MS)
+    await until_state(shown, "live")
+    await work(worker, sid, 3)
+    await expect(state_of(shown)).to_have_text("running 42%", timeout=LATE_MS)
+
+
+async def test_ten_minutes_of_sleep(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
+    """CL-03: a lid was closed: timers are ten minutes late, connections dead; the page is soon right again."""
+    await worker.create(sid, total_steps=7)
+    shown = await visit(f"http://127.0.0.1:{proxy.port}/livez")
+    await shown.page.clock.install()
+    await shown.go(address(proxy), following(sid, interval=INTERVAL_MS))
+    await until_state(shown, "live")
+    proxy.switch(Blackhole())
+    await work(worker, sid, 1, 2, 3)
+    proxy.use(Pass())
+    awake_since = now()
+    await shown.page.clock.fast_forward(600_000)
+    await expect(state_of(shown)).to_have_text("running 42%", timeout=LATE_MS)
+    await until_state(shown, "live")
+    assert_modest(proxy, awake_since)
+    await work(worker, sid, *range(4, 8))
+    await expect(state_of(shown)).to_have_text("completed 100%", timeout=LATE_MS)
+    assert await shown.evaluate("ends") == ["complete"]
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=6), timedelta(hours=-1)], ids=["ahead", "back"])
+async def test_clock_that_jumps(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, jump: timedelta) -> None:
+    """CL-03: somebody sets the clock: events go on, and limits soon go by the server's time again."""
+    await worker.create(sid, total_steps=2)
+    shown = await visit(f"http://127.0.0.1:{proxy.port}/livez")
+    await shown.page.clock.install()
+    await shown.go(address(proxy), following(sid, interval=INTERVAL_MS))
+    await until_state(shown, "live")
+    await worker.start(sid, 1, timeout_ms=1_800_000)
+    await expect(state_of(shown)).to_have_text("running 0%")
+    jumped_since = now()
+    await shown.page.clock.set_system_time(datetime.now(UTC) + jump)
+    await until(shown, f"Math.abs(tracker.now() - {datetime.now(UTC).timestamp() * 1000}) < 60_000", LATE_MS)
+    assert await shown.evaluate("JSON.parse(updates.at(-1)).steps.filter(checkTimeout).length") == 0
+    await worker.complete(sid, 1)
+    await expect(state_of(shown)).to_have_text("running 50%", timeout=LATE_MS)
+    told = await shown.evaluate("updates.length")
+    await until(shown, f"updates.length > {told}", LATE_MS)  # At least each interval, whatever the clock says.
+    assert_modest(proxy, jumped_since)
+    await work(worker, sid, 2)
+    await expect(state_of(shown)).to_have_text("completed 100%")
+    assert await shown.evaluate("moves") == moves_of(2, 2)
+
+
+# A proxy that buffers
+
+
+async def test_nginx_that_buffers_is_bridged_until_it_is_mended(
+    server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
+) -> None:
+    """CL-03: it holds the stream back whatever the server asks; the page moves within 10 s, and streams once mended."""
+    with Nginx(tmp_path / "nginx", server.port, BUFFERING) as nginx:
+        shown = await visit(f"{nginx.url}/s/{sid}")
+        await work(worker, sid, 1)
+        await expect(shown.bar).to_have_text("14%", timeout=10_000)
+        await expect(shown.connection).to_have_text("updating every 2 s")
+        await work(worker, sid, 2)
+        await expect(shown.bar).to_have_text("28%", timeout=LATE_MS)
+        await asyncio.to_thread(nginx.use, HONOURING)
+        await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
+        polled = shown.requests.count(f"{nginx.url}/api/progress/{sid}")
+        await work(worker, sid, 3, 4, 5, 6, 7, pace_s=0.5)
+        await expect(shown.headline).to_have_text("Completed")
+        assert shown.requests.count(f"{nginx.url}/api/progress/{sid}") <= polled + 1
+
+
+async def test_nginx_that_buffers_throughout(
+    server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
+) -> None:
+    """CL-03: polls alone carry a job to its end, and what the proxy lets go then changes nothing any more."""
+    await worker.create(sid, total_steps=7)
+    with Nginx(tmp_path / "nginx", server.port, BUFFERING) as nginx:
+        shown = await visit(f"{nginx.url}/page", html=following(sid, interval=INTERVAL_MS))
+        await work(worker, sid, *range(1, 7))
+        await expect(state_of(shown)).to_have_text("running 85%", timeout=10_000)
+        await until_state(shown, "polling")
+        await work(worker, sid, 7)
+        await expect(state_of(shown)).to_have_text("completed 100%", timeout=LATE_MS)
+        assert await shown.evaluate("[ends, tracker.state]") == [["complete"], "finished"]
+
+
+async def test_nginx_as_it_comes_lets_the_page_stream(
+    server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
+) -> None:
+    """It buffers too, save where the server asks it not to: every transition arrives, and nobody polls."""
+    await worker.create(sid, total_steps=3)
+    with Nginx(tmp_path / "nginx", server.port, HONOURING) as nginx:
+        shown = await visit(f"{nginx.url}/page", html=following(sid))
+        await until_state(shown, "live")
+        await work(worker, sid, 1, 2, 3)
+        await expect(state_of(shown)).to_have_text("completed 100%")
+        assert await shown.evaluate("moves") == moves_of(3, 3)
+        assert not any(url.endswith(f"/api/progress/{sid}") for url in shown.requests)
+
+
+# Reconnecting
+
+
+async def test_retry_is_honoured(serve: Serve, visit: Open, sid: str) -> None:
+    """SC-05: `retry:` is digits and comes before the first event; cut off, the page is back after that time."""
+    retry_s = 1.5
+    server = serve(heartbeat_s=1, retry_ms=int(retry_s * 1000))
+    async with await RawStream.open(server.port, session_path(sid, "events")) as stream:
+        await stream.next_event()
+        head, _, _ = bytes(stream.body).partition(b"event:")
+        assert re.search(rb"^retry: ?1500$", head, re.MULTILINE)
+        assert all(
+            re.fullmatch(rb"retry: ?[0-9]+", line) for line in stream.body.split(b"\n") if line.startswith(b"retry")
+        )
+    async with ChaosProxy(server.port) as proxy:
+        shown = await visit(address(proxy), html=following(sid), scripts=(SOURCES,))
+        waits_s = []
+        for _ in range(5):
+            await until_state(shown, "live")
+            cut_at = now()
+            proxy.cut()
+            await until_state(shown, "reconnecting")
+            waits_s.append((await the_next(proxy, STREAM, cut_at)).t - cut_at)
+        assert min(waits_s) > 0.85 * retry_s
+        assert sorted(waits_s)[2] < 1.15 * retry_s + 1
+        assert await shown.evaluate("sources.length") == 1  # The browser did it.
+
+
+PORTAL = "<!doctype html><title>Welcome</title><h1>Please log in to the hotel's network</h1>"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(response("404 Not Found"), id="404", marks=FULL),
+        pytest.param(response("429 Too Many Requests", extra="Retry-After: 1\r\n"), id="429", marks=FULL),
+        pytest.param(response("500 Internal Server Error"), id="500", marks=FULL),
+        pytest.param(response("502 Bad Gateway", PORTAL, "text/html"), id="502"),
+        pytest.param(response("503 Service Unavailable", extra="Retry-After: 1\r\n"), id="503", marks=FULL),
+        pytest.param(response("200 OK", "data: x\n\n"), id="wrong type", marks=FULL),
+        pytest.param(response("200 OK", PORTAL, "text/html"), id="captive portal"),
+        pytest.param(response("204 No Content"), id="204", marks=FULL),
+        pytest.param(response("200 OK", ": nothing\n\n", "text/event-stream"), id="empty stream", marks=FULL),
+        pytest.param(b"", id="silence", marks=FULL),
+    ],
+)
+async def test_stream_that_is_refused_is_bridged_and_tried_again(
+    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, answer: bytes
+) -> None:
+    """SC-10: the page polls meanwhile, tries the stream again and again, not too often, and streams in the end."""
+    await worker.create(sid, total_steps=7)
+    shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS), scripts=(SHORT_JITTER,))
+    await until_state(shown, "live")
+    refused_since = now()
+    proxy.switch(Answer("/events", answer))
+    proxy.cut()
+    await until_state(shown, "polling")
+    for step, text in ((1, "running 14%"), (2, "running 28%")):
+        await work(worker, sid, step)
+        await expect(state_of(shown)).to_have_text(text, timeout=LATE_MS)
+    attempts = 4 if answer else 2
+    await eventually(lambda: len(since(proxy.asked(STREAM), refused_since)) >= attempts, 60)
+    assert_spaced(since(proxy.asked(STREAM), refused_since))
+    assert_modest(proxy, refused_since)
+    proxy.switch(Pass())
+    await until_state(shown, "live", timeout_ms=AGES_MS)
+    assert_spaced(since(proxy.asked(STREAM), refused_since))
+    live_since = now()
+    await work(worker, sid, 3, 4, 5, 6)
+    await expect(state_of(shown)).to_have_text("running 85%")
+    assert (await shown.evaluate("moves"))[-9:] == moves_of(7, 6)[-9:]
+    assert len(polls(since(proxy.asked(), live_since))) <= 1  # One may have been under way.
+    await work(worker, sid, 7)
+    await expect(state_of(shown)).to_have_text("completed 100%")
+    assert await shown.evaluate("ends") == ["complete"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(response("500 Internal Server Error"), id="500"),
+        pytest.param(response("503 Service Unavailable"), id="503", marks=FULL),
+        pytest.param(response("404 Not Found", PORTAL, "text/html"), id="404", marks=FULL),
+        pytest.param(response("200 OK", PORTAL, "text/html"), id="captive portal"),
+        pytest.param(response("200 OK", "{}", "application/json"), id="another service", marks=FULL),
+    ],
+)
+async def test_everything_is_refused_and_mended(
+    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, answer: bytes
+) -> None:
+    """SC-10: neither stream nor polls get through; that is no failure of the job, and the page is soon right again."""
+    await worker.create(sid, total_steps=7)
+    shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS), scripts=(SHORT_JITTER,))
+    await until_state(shown, "live")
+    refused_since = now()
+    proxy.switch(Answer("/api/", answer))
+    proxy.cut()
+    await until_state(shown, "reconnecting")
+    await work(worker, sid, 1, 2)
+    await eventually(lambda: len(polls(since(proxy.asked(), refused_since))) >= 3, 60)
+    assert_spaced(since(proxy.asked(STREAM), refused_since))
+    assert_spaced(polls(since(proxy.asked(), refused_since)))
+    assert_modest(proxy, refused_since)
+    proxy.switch(Pass())
+    await expect(state_of(shown)).to_have_text("running 28%", timeout=LATE_MS)
+    await until_state(shown, "live")
+    assert await shown.evaluate("ends") == []
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+@pytest.mark.parametrize("comes", ["at first", "later"])
+async def test_who_is_refused_for_want_of_rights_asks_no_more(
+    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, status: str, comes: str
+) -> None:
+    """SC-10: 401 and 403 stop the tracker, which says so, and calls neither end."""
+    await worker.start(sid, 1)
+    refusal = Answer("/api/", response(status, '{"success": false}', "application/problem+json"))
+    if comes == "at first":
+        proxy.use(refusal)
+    shown = await visit(address(proxy), html=following(sid))
+    if comes == "later":
+        await until_state(shown, "live")
+        proxy.switch(refusal)
+        proxy.cut()
+    await until_state(shown, "denied")
+    asked = len(proxy.asked())
+    await asyncio.sleep(4)  # Time for what must not happen.
+    assert len(proxy.asked()) == asked
+    assert await shown.evaluate("[ends, tracker.polling]") == [[], False]
+
+
+async def test_retry_after_is_obeyed(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
+    """SC-10: a server that asks for 5 s of peace gets them, from polls too."""
+    await worker.start(sid, 1)
+    proxy.use(Answer("/api/", response("429 Too Many Requests", extra="Retry-After: 5\r\n")))
+    shown = await visit(address(proxy), html=following(sid))
+    await eventually(lambda: len(polls(proxy.asked())) >= 3, 60)
+    first, second, third, *_ = polls(proxy.asked())
+    assert second.t - first.t > 4.5
+    assert third.t - second.t > 4.5
+    proxy.switch(Pass())
+    await expect(state_of(shown)).to_have_text("running 0%", timeout=AGES_MS)
+
+
+# Pages of another origin
+
+
+@contextlib.asynccontextmanager
+async def across_origins(folder: Path, page: Callable[[str], str], *, is_listed: bool) -> AsyncIterator[Abroad]:
+    """A server, a proxy before it, and a site of another origin with a page that reads from there."""
+    server = Server(folder, heartbeat_s=1, retry_ms=300)
+    async with ChaosProxy(server.port) as proxy:
+        html = response("200 OK", page(f"http://127.0.0.1:{proxy.port}"), "text/html")
+        async with Playback(html) as site:
+            origin = f"http://127.0.0.1:{site.port}"
+            server.settings["allow_origins"] = origin if is_listed else "https://somebody-else.example"
+            with server:
+                async with Worker.at(server) as worker:
+                    yield Abroad(proxy, worker, f"http://127.0.0.1:{proxy.port}", origin)
+
+
+class Abroad(NamedTuple):
+    """What lies on the way to a server of another origin, one who works there, its address, and the page's origin."""
+
+    proxy: ChaosProxy
+    worker: Worker
+    url: str
+    origin: str
+
+
+async def visit_with_cookie(visit: Open, abroad: Abroad, scripts: tuple[str, ...] = ()) -> Visit:
+    """Go to the other origin's page as one who has a cookie of the server."""
+    shown = await visit(f"{abroad.url}/livez", scripts=scripts)
+    await shown.page.context.add_cookies([{"name": "who", "value": "me", "url": abroad.url}])
+    shown.complaints.clear()
+    await shown.page.goto(abroad.origin)
+    return shown
+
+
+def sent(proxy: ChaosProxy, method: str) -> list[bytes]:
+    """Each request to the API as it was sent, in lower case."""
+    whole = [part for link in proxy.links for part in re.split(rb"(?<=\r\n\r\n)", bytes(link.requests))]
+    return [part.lower() for part in whole if part.startswith(f"{method} /api/".encode())]
+
+
+@pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
+@pytest.mark.parametrize("with_credentials", [True, False], ids=["cookies", "no cookies"])
+async def test_page_of_a_listed_origin(
+    visit: Open, sid: str, tmp_path: Path, scripts: tuple[str, ...], with_credentials: bool
+) -> None:
+    """SC-11: it is told everything, with cookies if it says so; cut off it comes back with the last id."""
+
+    def page(url: str) -> str:
+        return following(sid, url, withCredentials=with_credentials)
+
+    async with across_origins(tmp_path / "server", page, is_listed=True) as abroad:
+        proxy, worker = abroad.proxy, abroad.worker
+        await worker.create(sid, total_steps=3)
+        shown = await visit_with_cookie(visit, abroad, scripts)
+        await expect(state_of(shown)).to_have_text("pending 0%")
+        await work(worker, sid, 1)
+        await expect(state_of(shown)).to_have_text("running 33%")
+        cut_at = now()
+        proxy.cut()
+        await work(worker, sid, 2)
+        await expect(state_of(shown)).to_have_text("running 66%", timeout=AGES_MS)
+        if scripts:
+            assert any(b"if-none-match: " in request for request in sent(proxy, "GET"))
+            assert sent(proxy, "OPTIONS")
+        else:
+            assert await shown.evaluate("moves") == moves_of(3, 2)
+            assert since(proxy.asked(STREAM), cut_at)
+            assert re.search(rb"last-event-id: \S|last_event_id=[^\s&]", sent(proxy, "GET")[-1])
+        assert {b"cookie: who=me" in request for request in sent(proxy, "GET")} == {with_credentials}
+        await work(worker, sid, 3)
+        await expect(state_of(shown)).to_have_text("completed 100%", timeout=AGES_MS)
+        assert await shown.evaluate("ends") == ["complete"]
+
+
+@pytest.mark.parametrize("with_credentials", [True, False], ids=["cookies", "no cookies"])
+async def test_page_of_an_unlisted_origin(visit: Open, sid: str, tmp_path: Path, with_credentials: bool) -> None:
+    """SC-11: the browser shows it nothing, and it does not storm the server for that."""
+
+    def page(url: str) -> str:
+        return following(sid, url, withCredentials=with_credentials, interval=INTERVAL_MS)
+
+    async with across_origins(tmp_path / "server", page, is_listed=False) as abroad:
+        await abroad.worker.start(sid, 1)
+        opened_at = now()
+        shown = await visit_with_cookie(visit, abroad)
+        await eventually(lambda: len(abroad.proxy.asked(STREAM)) >= 2, 20)
+        await eventually(lambda: len(polls(abroad.proxy.asked())) >= 3, 20)
+        assert_spaced(abroad.proxy.asked(STREAM))
+        assert_modest(abroad.proxy, opened_at)
+        assert await shown.evaluate("[updates, ends, tracker.state]") == [[], [], "reconnecting"]
+        assert any("blocked by CORS policy" in complaint for complaint in shown.complaints)
