@@ -12,7 +12,7 @@ SYSTEM := curl redis-server valkey-server chromium nginx font:fonts-noto-cjk fon
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test test-full bench check format build clean node system test-web
+.PHONY: help run demo test test-full bench check format build clean node system test-web
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -20,6 +20,9 @@ help:  ## List the targets
 
 run: $(VENV)/.run  ## Start the server on its embedded store (ARGS="--port 9000" adds options)
 	@$(BIN)/progress-sse serve $(ARGS)
+
+demo: $(VENV)/.run  ## Show it in the browser: sessions that move, and ways to break their connection
+	@$(BIN)/progress-sse demo $(ARGS)
 
 test: check test-web system  ## Run everything that CI checks
 	@$(BIN)/python -m pytest

@@ -1,4 +1,4 @@
-"""The command line: `progress-sse serve`."""
+"""The command line: `progress-sse serve` and `progress-sse demo`."""
 
 import logging
 import os
@@ -60,6 +60,19 @@ def serve(**flags: str | bool | None) -> None:
         settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
         settings = settings.model_copy(update={"max_streams": min(settings.max_streams, raise_descriptor_limit())})
         uvloop.run(_serve(settings))
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on. [default: a free one]")
+@click.option("--no-open", is_flag=True, help="Do not open a browser.")
+def demo(port: int, no_open: bool) -> None:
+    """Show how it looks: three sessions that move, one to move yourself, and ways to break the connection."""
+    from progress_sse.demo import supervisor  # has an HTTP client, which a server needs not wait for
+
+    try:
+        uvloop.run(supervisor.run(port, opens_browser=not no_open))
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
 

@@ -123,7 +123,7 @@ class Tab {
   #language;
   #texts;
   #status;
-  #copyButton = button("copy");
+  #copyButton = button("button copy");
   #title = document.createElement("h2");
   #code = document.createElement("code");
 
@@ -137,7 +137,7 @@ class Tab {
     this.#language = language;
     this.#texts = texts;
     this.#status = status;
-    this.tab = button("tab", name);
+    this.tab = button("button tab", name);
     this.tab.id = `drive-${name.toLowerCase()}`;
     this.tab.setAttribute("role", "tab");
     this.panel = this.#makePanel();

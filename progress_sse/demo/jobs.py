@@ -1,0 +1,110 @@
+"""Three jobs that only pretend to work, but report what they do as real ones would."""
+
+import asyncio
+import itertools
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import httpx
+
+TICK_S: Final = 0.2
+"""Seconds between two reports of a step's progress."""
+
+REST_S: Final = 5.0
+"""Seconds that an end, good or bad, is left to be seen."""
+
+RETRY_S: Final = 0.25
+"""Seconds between two attempts to reach a server that is away."""
+
+
+class Reporter:
+    """Reports on one session, and does not give up while the server is away: nothing is lost by a restart."""
+
+    def __init__(self, client: httpx.AsyncClient, session_id: str) -> None:
+        """Report by a client whose `base_url` is the server."""
+        self._client = client
+        self._path = f"/api/progress/{session_id}"
+
+    async def create(self, *names: str, estimated_s: float) -> None:
+        """Create the session with these steps, each expected to take so long."""
+        steps = [{"name": name, "estimated_ms": round(estimated_s * 1000)} for name in names]
+        await self._send("PUT", self._path, {"steps": steps})
+
+    async def start(self, step: int) -> None:
+        """Report a step's start."""
+        await self._update(action="start", step=step)
+
+    async def complete(self, step: int, **outcome: Any) -> None:
+        """Report a step's end."""
+        await self._update(action="complete", step=step, **outcome)
+
+    async def work(self, step: int, amounts: range, total: int | None = None, message: str = "") -> None:
+        """Report one amount after the other, as far as a step has come."""
+        for current in amounts:
+            await asyncio.sleep(TICK_S)
+            await self._update(action="progress", step=step, current=current, total=total, message=message)
+
+    async def _update(self, **update: Any) -> None:
+        await self._send("POST", f"{self._path}/update", update)
+
+    async def _send(self, method: str, path: str, body: dict[str, Any]) -> None:
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        while True:
+            try:
+                response = await self._client.request(method, path, json=body, headers=headers)
+            except httpx.TransportError:
+                await asyncio.sleep(RETRY_S)
+                continue
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                response.raise_for_status()
+                return
+            await asyncio.sleep(RETRY_S)
+
+
+async def steady(reporter: Reporter) -> None:
+    """Come along step by step, as one wishes."""
+    await reporter.create("Download", "Parse", "Check", "Save", estimated_s=6)
+    for step in range(1, 5):
+        await reporter.start(step)
+        await reporter.work(step, range(270, 8101, 270), total=8100)
+        await reporter.complete(step, message="8,100 rows")
+
+
+async def retried(reporter: Reporter) -> None:
+    """Fail in the second step, and get through it at the second attempt."""
+    await reporter.create("Collect", "Render", "Send", estimated_s=5)
+    await reporter.start(1)
+    await reporter.work(1, range(1, 26), total=25)
+    await reporter.complete(1)
+    await reporter.start(2)
+    await reporter.work(2, range(2, 32), total=52, message="rendering pages")
+    await reporter.complete(2, success=False, error="the renderer ran out of memory\n  at page 31 of 52")
+    await asyncio.sleep(REST_S)
+    await reporter.start(2)
+    await reporter.work(2, range(2, 53, 2), total=52, message="rendering pages, second attempt")
+    await reporter.complete(2, message="52 pages")
+    await reporter.start(3)
+    await reporter.work(3, range(1, 11), total=10)
+    await reporter.complete(3)
+
+
+async def unknown(reporter: Reporter) -> None:
+    """Find out on the way how much there is to do."""
+    await reporter.create("Discover pages", "Index them", estimated_s=9)
+    await reporter.start(1)
+    await reporter.work(1, range(7, 316, 7), message="following links")
+    await reporter.complete(1, message="315 pages")
+    await reporter.start(2)
+    await reporter.work(2, range(7, 316, 7), total=315)
+    await reporter.complete(2)
+
+
+JOBS: Final = (steady, retried, unknown)
+
+
+async def run_again_and_again(job: Callable[[Reporter], Awaitable[None]], client: httpx.AsyncClient) -> None:
+    """Run a job for ever, each time in a session of its own: `steady-1`, `steady-2`, …"""
+    for number in itertools.count(1):
+        await job(Reporter(client, f"{job.__name__}-{number}"))
+        await asyncio.sleep(REST_S)

@@ -1,0 +1,92 @@
+"""The demo's server, a process of its own: the product's application, and around it the demo's page and its faults."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Final
+
+import uvloop
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from progress_sse.app import create_app
+from progress_sse.demo.faults import BUFFERING_S, Faults
+from progress_sse.endpoints.pages import PAGE_HEADERS, WEB
+from progress_sse.server import BACKLOG, Server, make_config
+from progress_sse.service import ProgressService
+from progress_sse.settings import Settings, load_settings
+
+READY: Final = "ready"
+"""The line on standard output that says that connections are accepted."""
+
+
+def make_app(service: ProgressService) -> Starlette:
+    """Return the demo's application around the product's."""
+    faults = Faults(create_app(service.settings, service=service))
+
+    async def page(_request: Request) -> Response:
+        return Response((WEB / "demo.html").read_text("utf-8"), media_type="text/html", headers=PAGE_HEADERS)
+
+    async def cut(_request: Request) -> Response:
+        faults.cut()
+        return Response(status_code=204)
+
+    async def buffer(_request: Request) -> Response:
+        """Break the proxy, or mend it before its time."""
+        if faults.is_buffering:
+            faults.mend()
+        else:
+            faults.buffer()
+        return JSONResponse({"buffering_ms": round(BUFFERING_S * 1000) if faults.is_buffering else 0})
+
+    async def restart(_request: Request) -> Response:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Response(status_code=202)
+
+    return Starlette(
+        routes=[
+            Route("/", page),
+            Route("/demo/cut", cut, methods=["POST"]),
+            Route("/demo/buffer", buffer, methods=["POST"]),
+            Route("/demo/restart", restart, methods=["POST"]),
+            Mount("/", faults),
+        ]
+    )
+
+
+async def _serve(settings: Settings) -> None:
+    service = ProgressService(settings)
+    await service.start()
+    try:
+        with socket.create_server((settings.host, settings.port), backlog=BACKLOG) as listener:
+            server = Server(
+                make_config(make_app(service), graceful_timeout_s=settings.graceful_timeout_s),
+                drain=service.streams.drain,
+                on_started=lambda: print(READY, flush=True),  # noqa: T201  # to the supervisor
+                graceful_timeout_s=settings.graceful_timeout_s,
+            )
+            _end_with_supervisor(server)
+            await server.serve(sockets=[listener])
+    finally:
+        await service.aclose()
+
+
+def _end_with_supervisor(server: Server) -> None:
+    """Go down when standard input ends, whichever way the supervisor that holds its other end went."""
+
+    def on_end() -> None:
+        asyncio.get_running_loop().remove_reader(sys.stdin)
+        server.should_exit = True
+
+    asyncio.get_running_loop().add_reader(sys.stdin, on_end)
+
+
+if __name__ == "__main__":
+    # A stream that is cut is an error to uvicorn, and the point here.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+    uvloop.run(_serve(load_settings()))

@@ -1,0 +1,123 @@
+"""Starts the demo's server, starts it again whenever it ends, and runs the jobs."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import click
+import httpx
+
+from progress_sse.demo import jobs
+from progress_sse.errors import ConfigurationError
+from progress_sse.settings import ENV_PREFIX
+
+HOST: Final = "127.0.0.1"
+
+AWAY_S: Final = 4.0
+"""Seconds that a restarted server is away: long enough to be seen."""
+
+SETTINGS: Final = {"host": HOST, "heartbeat_s": "1", "retry_ms": "4000", "graceful_timeout_s": "1"}
+"""Heartbeats that tell soon that there are none; a wait before reconnecting that the badge finds worth a word."""
+
+
+async def run(port: int, *, opens_browser: bool) -> None:
+    """Run the demo until SIGINT or SIGTERM.
+
+    Args:
+        port: Where its server listens; 0 takes a free one.
+        opens_browser: Whether to open its page in the user's browser.
+
+    Raises:
+        ConfigurationError: The port cannot be had, or the server did not start.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError), TemporaryDirectory(prefix="progress-sse-demo-") as folder:
+        await _run(_checked(port), Path(folder), opens_browser=opens_browser)
+
+
+async def _run(port: int, folder: Path, *, opens_browser: bool) -> None:
+    url = f"http://{HOST}:{port}"
+    server = ServerProcess(port, folder)
+    try:
+        await server.start()
+        click.echo(f"The demo is at {url}/ (Ctrl+C ends it).")
+        if opens_browser:
+            # Some browsers are programs of the terminal, and stay until the user leaves them.
+            threading.Thread(target=webbrowser.open, args=(f"{url}/",), daemon=True).start()
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client, asyncio.TaskGroup() as group:
+            group.create_task(server.restart_whenever_it_ends())
+            for job in jobs.JOBS:
+                group.create_task(jobs.run_again_and_again(job, client))
+    finally:
+        await server.stop()
+
+
+def _checked(port: int) -> int:
+    """Return a port that can be listened on.
+
+    The server listens by itself: if this process held the socket, connections to a server that is away would wait in
+    it, and no browser would see a restart as it really is.
+    """
+    try:
+        with socket.create_server((HOST, port)) as listener:
+            taken: int = listener.getsockname()[1]
+            return taken
+    except OSError as error:
+        raise ConfigurationError(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from error
+
+
+class ServerProcess:
+    """The server, which keeps its port and its database over restarts."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        """Prepare it; what the user's environment says of other servers does not count here."""
+        settings = {**SETTINGS, "port": str(port), "store": f"sqlite:///{folder / 'demo.db'}"}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+        self._environment = {**kept, **{ENV_PREFIX + name.upper(): value for name, value in settings.items()}}
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it, and wait until it accepts connections.
+
+        Raises:
+            ConfigurationError: It ended instead.
+        """
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "progress_sse.demo.server"),
+            env=self._environment,
+            stdin=subprocess.PIPE,  # ends when this process does, and the server with it
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl+C is for this process to handle
+        )
+        assert self._process.stdout is not None
+        if not await self._process.stdout.readline():
+            raise ConfigurationError("The demo's server did not start.")
+
+    async def restart_whenever_it_ends(self) -> None:
+        """Start it again after some time, for ever."""
+        assert self._process is not None
+        while True:
+            await self._process.wait()
+            await asyncio.sleep(AWAY_S)
+            await self.start()
+
+    async def stop(self) -> None:
+        """End it, and wait for that."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        await self._process.wait()

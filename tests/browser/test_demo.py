@@ -1,0 +1,173 @@
+"""The demo's page: what moves on it, and what its buttons do to the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.conftest import Open
+from tests.harness.serving import Server
+
+AGES_MS = 60_000
+"""Long enough for a job, for the back-off and for a busy machine."""
+
+JOBS = ("steady", "retried", "unknown")
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Server]:
+    """The command, running."""
+    command = [sys.executable, "-m", "progress_sse", "demo", "--no-open", "--port", "{port}"]
+    with Server(tmp_path / "demo", command=command) as running:
+        yield running
+        running.terminate()
+
+
+def connection(page: Page, job: str) -> Locator:
+    """What says how a job's element is connected."""
+    return page.locator(f"#{job} [data-connection]")
+
+
+async def expect_connections(page: Page, state: str) -> None:
+    """All jobs are connected in this way, sooner or later."""
+    for job in JOBS:
+        await expect(connection(page, job)).to_have_attribute("data-connection", state, timeout=AGES_MS)
+
+
+async def percentage(page: Page, job: str) -> int:
+    """How far the page says that a job is."""
+    value = await page.locator(f"#{job}").get_by_role("progressbar").first.get_attribute("aria-valuenow")
+    return int(value or 0)
+
+
+async def expect_to_move(page: Page, job: str) -> None:
+    """The page shows another number than now, sooner or later."""
+    before = await percentage(page, job)
+    async with asyncio.timeout(AGES_MS / 1000):
+        while await percentage(page, job) == before:  # noqa: ASYNC110 - asks the browser
+            await asyncio.sleep(0.05)
+
+
+def session_of(page: Page, job: str) -> Locator:
+    """The element of a job."""
+    return page.locator(f"#{job}")
+
+
+async def test_three_jobs_move_and_begin_again(demo: Server, visit: Open) -> None:
+    """Nothing comes from elsewhere, nothing is complained about, and after its end a job's next session is shown."""
+    shown = await visit(f"{demo.url}/")
+    await expect_connections(shown.page, "live")
+    for job in JOBS[:2]:
+        await expect_to_move(shown.page, job)
+    await expect(session_of(shown.page, "retried")).to_contain_text("ran out of memory", timeout=AGES_MS)
+    await expect(session_of(shown.page, "steady")).to_have_attribute("session", "steady-2", timeout=AGES_MS)
+    await expect_to_move(shown.page, "steady")
+    assert shown.complaints == []
+    assert [url for url in shown.requests if not url.startswith((f"{demo.url}/", "data:"))] == []
+
+
+async def test_cut_stream_comes_back(demo: Server, visit: Open) -> None:
+    """The badge says so, and the bars go on."""
+    shown = await visit(f"{demo.url}/")
+    await expect_connections(shown.page, "live")
+    await shown.page.get_by_role("button", name="Cut my stream").click()
+    await expect_connections(shown.page, "reconnecting")
+    await expect_connections(shown.page, "live")
+    await expect_to_move(shown.page, "steady")
+
+
+async def test_buffering_proxy_is_bridged_by_polls(demo: Server, visit: Open) -> None:
+    """The bars keep moving meanwhile, and a second click mends it."""
+    shown = await visit(f"{demo.url}/")
+    await expect_connections(shown.page, "live")
+    button = shown.page.get_by_role("button", name="Buffer like a bad proxy")
+    await button.click()
+    await expect(button).to_have_attribute("aria-pressed", "true")
+    await expect_connections(shown.page, "polling")
+    await expect_to_move(shown.page, "steady")
+    await expect(button).to_have_attribute("aria-pressed", "true")
+    await button.click()
+    await expect(button).to_have_attribute("aria-pressed", "false")
+    await expect_connections(shown.page, "live")
+
+
+async def test_buffering_proxy_is_mended_by_itself(demo: Server, visit: Open) -> None:
+    """Nobody has to click twice."""
+    shown = await visit(f"{demo.url}/")
+    button = shown.page.get_by_role("button", name="Buffer like a bad proxy")
+    await button.click()
+    await expect_connections(shown.page, "polling")
+    await expect(button).to_have_attribute("aria-pressed", "false", timeout=AGES_MS)
+    await expect_connections(shown.page, "live")
+
+
+async def test_restarted_server_is_found_again(demo: Server, visit: Open) -> None:
+    """The badge tells, and the bars go on from where they were."""
+    shown = await visit(f"{demo.url}/")
+    await expect_connections(shown.page, "live")
+    await expect_to_move(shown.page, "steady")
+    await shown.page.get_by_role("button", name="Restart the server").click()
+    await expect(connection(shown.page, "steady")).to_have_attribute(
+        "data-connection", re.compile("reconnecting|polling"), timeout=AGES_MS
+    )
+    before = await percentage(shown.page, "steady")
+    await expect_connections(shown.page, "live")
+    assert await percentage(shown.page, "steady") >= before
+    await expect_to_move(shown.page, "steady")
+
+
+async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, visit: Open) -> None:
+    """By curl, then Python, then JavaScript: each tab shows the next update of the visitor's own session."""
+    shown = await visit(f"{demo.url}/")
+    drive = shown.page.locator("#drive")
+    session_id = await session_of(shown.page, "yours").get_attribute("session")
+    assert session_id is not None
+    runners = {"curl": ["sh", "-c"], "Python": [sys.executable, "-c"], "JavaScript": ["node", "-e"]}
+    titles = ["Start step 1", "Complete step 1", "Start step 2"]
+    for (name, runner), title in zip(runners.items(), titles, strict=True):
+        await drive.get_by_role("tab", name=name).click()
+        panel = drive.get_by_role("tabpanel")
+        await expect(panel.get_by_role("heading")).to_have_text(title)
+        code = await panel.locator("code").text_content()
+        assert code is not None
+        assert session_id in code
+        await asyncio.to_thread(subprocess.run, [*runner, code], check=True, timeout=60, capture_output=True)
+    await expect(drive.get_by_role("tabpanel").get_by_role("heading")).to_have_text("Complete step 2")
+    assert await percentage(shown.page, "yours") == 14
+    await shown.page.reload()
+    await expect(session_of(shown.page, "yours")).to_have_attribute("session", session_id)
+
+
+async def test_tabs_are_operable_by_keys_and_copy(demo: Server, visit: Open) -> None:
+    """As the tabs pattern says: one stop for Tab, arrows within, Home and End; the button copies what is shown."""
+    shown = await visit(f"{demo.url}/", permissions=["clipboard-read", "clipboard-write"])
+    drive = shown.page.locator("#drive")
+    tabs = drive.get_by_role("tab")
+    await expect(drive.get_by_role("tablist")).to_have_accessible_name("Move this bar from your terminal")
+    await tabs.first.focus()
+    for key, name in [("ArrowLeft", "JavaScript"), ("ArrowRight", "curl"), ("End", "JavaScript"), ("Home", "curl")]:
+        await shown.page.keyboard.press(key)
+        await expect(drive.get_by_role("tab", selected=True)).to_have_text(name)
+        await expect(drive.get_by_role("tab", selected=True)).to_be_focused()
+        await expect(drive.get_by_role("tabpanel")).to_have_accessible_name(name)
+    await shown.page.keyboard.press("Tab")
+    copy = drive.get_by_role("button", name="Copy: Start step 1")
+    await expect(copy).to_be_focused()
+    await shown.page.keyboard.press("Enter")
+    await expect(drive.get_by_role("status")).to_have_text("Copied")
+    copied = await shown.evaluate("navigator.clipboard.readText()")
+    assert copied == await drive.get_by_role("tabpanel").locator("code").text_content()
+
+
+async def test_page_speaks_japanese(demo: Server, visit: Open) -> None:
+    """To a browser that prefers it."""
+    shown = await visit(f"{demo.url}/", locale="ja-JP")
+    await expect(shown.page.get_by_role("button", name="サーバーを再起動")).to_be_visible()
+    await expect(session_of(shown.page, "steady")).to_contain_text("順調なジョブ")

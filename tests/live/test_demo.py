@@ -1,0 +1,198 @@
+"""The command `progress-sse demo`, started as its users start it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.http1 import HOST, free_port
+from tests.harness.rawsse import RawStream
+from tests.harness.serving import Server, Worker, eventually
+from tests.live.hosts import serve_only
+
+pytestmark = serve_only
+
+COMMAND = [sys.executable, "-m", "progress_sse", "demo"]
+AGES_S = 60
+"""Enough for a job from its start to its end, on a busy machine."""
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Server]:
+    """A running demo; `terminate()` and the like go to the command, not to the server below it."""
+    with Server(tmp_path / "demo", command=[*COMMAND, "--no-open", "--port", "{port}"]) as command:
+        yield command
+        if command.is_running():
+            command.terminate()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_listening(port: int) -> bool:
+    """Whether anybody accepts connections there."""
+    with socket.socket() as sock:
+        return sock.connect_ex((HOST, port)) == 0
+
+
+async def until(worker: Worker, session_id: str, condition: str, timeout_s: float = AGES_S) -> Any:
+    """Poll a session until an expression over its `status`, `percentage` and `steps` is true; give the answer."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            answer = await worker.poll(session_id)
+            if eval(condition, {}, answer):  # noqa: S307 - written in this file
+                return answer
+            await asyncio.sleep(0.05)
+
+
+async def post(worker: Worker, path: str) -> Any:
+    """POST nothing, and give the answer."""
+    response = await worker.client.post(path)
+    assert response.is_success, response.text
+    return response.json() if response.content else None
+
+
+async def test_sessions_move_each_in_its_way(demo: Server) -> None:
+    """One steadily to its end and then again, one through a failure, one without an end in sight."""
+    async with Worker.at(demo) as worker:
+        moving = await until(worker, "unknown-1", "status == 'running' and 'progress' in steps[0]")
+        assert moving["steps"][0]["progress"]["total"] is None
+        assert moving["percentage"] == 0
+        failed = await until(worker, "retried-1", "status == 'error'")
+        assert failed["steps"][1]["error"]
+        await until(worker, "retried-1", "status == 'completed'")
+        await until(worker, "steady-1", "status == 'completed'")
+        await until(worker, "steady-2", "percentage > 0")
+
+
+async def test_page_is_the_demo_s_own_and_loads_what_it_needs(demo: Server) -> None:
+    """Under the same policy as the product's; pages of single sessions are there too."""
+    async with Worker.at(demo) as worker:
+        page = await worker.client.get("/")
+        product = await worker.client.get("/s/steady-1")
+        assert "demo.js" in page.text
+        assert "demo.js" not in product.text
+        assert page.headers["content-security-policy"] == product.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_signal_ends_everything(demo: Server, number: signal.Signals) -> None:
+    """The command, its server and its files, with a friendly exit code and no traceback."""
+    [child] = children(demo.pid)
+    database = Path(os.readlink(next(fd for fd in Path(f"/proc/{child}/fd").iterdir() if "demo.db" in os.readlink(fd))))
+    assert database.exists()
+    demo.signal(number)
+    assert await asyncio.to_thread(demo.wait) == 0
+    assert not Path(f"/proc/{child}").exists()
+    assert not database.parent.exists()
+    assert "Traceback" not in demo.log()
+
+
+async def test_server_does_not_outlive_a_command_that_was_killed(demo: Server) -> None:
+    """Nothing is left that would hold the port."""
+    await asyncio.to_thread(demo.kill)
+    await eventually(lambda: not is_listening(demo.port), AGES_S)
+
+
+async def test_second_demo_runs_beside_the_first(demo: Server, tmp_path: Path) -> None:
+    """Each takes a free port, and its own files."""
+    with Server(tmp_path / "second", command=[*COMMAND, "--no-open", "--port", "{port}"]) as second:
+        async with Worker.at(second) as worker:
+            await until(worker, "steady-1", "percentage > 0")
+        assert await asyncio.to_thread(second.terminate) == 0
+    async with Worker.at(demo) as worker:
+        await until(worker, "steady-1", "percentage > 0")
+
+
+def test_port_that_is_taken_is_refused_in_one_sentence() -> None:
+    """Exit code 1, and nothing is left running."""
+    with socket.create_server((HOST, free_port())) as taken:
+        port = taken.getsockname()[1]
+        command = [*COMMAND, "--no-open", "--port", str(port)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=AGES_S, check=False)
+    assert result.returncode == 1
+    assert result.stderr == f"Error: Cannot listen on port {port}: Address already in use.\n"
+
+
+async def test_browser_is_opened_at_a_free_port(tmp_path: Path) -> None:
+    """At the address that is printed as well; whatever the environment says of other servers."""
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    browser.chmod(browser.stat().st_mode | stat.S_IXUSR)
+    environment = {**os.environ, "BROWSER": str(browser), "PROGRESS_SSE_PUBLISH_TOKEN": "x", "PROGRESS_SSE_PORT": "1"}
+    process = await asyncio.create_subprocess_exec(*COMMAND, env=environment, stdout=subprocess.PIPE)
+    try:
+        await eventually(opened.exists, AGES_S)
+        assert process.stdout is not None
+        url = opened.read_text().strip()
+        assert url in (await process.stdout.readline()).decode()
+        async with Worker.at(int(url.rstrip("/").rpartition(":")[2])) as worker:
+            await until(worker, "steady-1", "percentage > 0")
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def test_restart_loses_nothing(demo: Server) -> None:
+    """Another process answers, the sessions are where they were, and the jobs go on."""
+    [before] = children(demo.pid)
+    async with Worker.at(demo) as worker:
+        reached = (await until(worker, "steady-1", "percentage > 5"))["percentage"]
+        await post(worker, "/demo/restart")
+        await eventually(lambda: not is_listening(demo.port), AGES_S)
+    await eventually(lambda: is_listening(demo.port), AGES_S)
+    async with Worker.at(demo) as worker:
+        assert (await worker.poll("steady-1"))["percentage"] >= reached
+        await until(worker, "steady-1", "status == 'completed'")
+    [after] = children(demo.pid)
+    assert after != before
+
+
+async def test_cut_breaks_streams_off(demo: Server) -> None:
+    """Without a last chunk; who comes again with the last id gets what is missing."""
+    async with Worker.at(demo) as worker:
+        async with await RawStream.open(demo.port, "/api/events?session_id=steady-1") as stream:
+            await stream.next_event()
+            await post(worker, "/demo/cut")
+            await stream.wait_until(lambda each: each.ending is not None)
+            assert stream.ending in {"eof", "reset"}
+        path = "/api/events?session_id=steady-1"
+        async with await RawStream.open(demo.port, path, last_event_id=stream.last_event_id) as again:
+            assert (await again.next_event()).event == "step"
+
+
+async def test_buffering_holds_streams_back_until_it_is_mended(demo: Server) -> None:
+    """Those that were open break off; a new one gets its head and no event, while polls are answered."""
+    path = "/api/progress/steady-1/events"
+    async with Worker.at(demo) as worker, await RawStream.open(demo.port, path) as stream:
+        await stream.next_event()
+        assert await post(worker, "/demo/buffer") == {"buffering_ms": 20_000}
+        await stream.wait_until(lambda each: each.ending is not None)
+        async with await RawStream.open(demo.port, path) as held:
+            await held.received_head()
+            percentage = (await worker.poll("steady-1"))["percentage"]
+            await until(worker, "steady-1", f"percentage > {percentage + 1}")
+            assert not held.log
+            assert await post(worker, "/demo/buffer") == {"buffering_ms": 0}
+            assert (await held.next_event()).event == "snapshot"
+
+
+async def test_serve_cannot_be_broken(serve: Serve) -> None:
+    """The demo's ways are the demo's alone."""
+    async with Worker.at(serve()) as worker:
+        for fault in ("cut", "buffer", "restart"):
+            assert (await worker.client.post(f"/demo/{fault}")).status_code == 404
