@@ -1,10 +1,13 @@
-"""The wheel that users install: what is in it, and that the server runs from it."""
+"""What users install: the wheel, from which the server runs, and the package for front ends, which bundlers take."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+import tarfile
+import tomllib
 import venv
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ from progress_sse.endpoints.pages import PUBLIC_SUFFIXES
 from tests.harness.serving import Server
 
 ROOT = Path(__file__).parents[1]
+NODE_BIN = ROOT / "web" / "node_modules" / ".bin"
 REFERENCE = re.compile(r'''(?:src=|href=|from |import )"(?:\./)?((?:web/)?[\w-]+\.(?:js|css))"''')
 """A file that a page or a module asks for, as both write it in double quotes."""
 
@@ -106,3 +110,86 @@ def test_server_runs_from_the_wheel(server: Server, python: Path) -> None:
     assert tracker == (ROOT / "web" / "tracker.js").read_bytes()
     assert (server.folder / "progress.db").is_file()
     assert server.terminate() == 0
+
+
+@pytest.fixture(scope="module")
+def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `npm publish` would send."""
+    folder = tmp_path_factory.mktemp("npm")
+    run("npm", "pack", "--silent", "--pack-destination", folder, ROOT / "web")
+    [path] = folder.glob("*.tgz")
+    return path
+
+
+@pytest.fixture(scope="module")
+def project(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody's project that has the package and nothing else: nothing is fetched, so it depends on nothing."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    run("npm", "--prefix", folder, "install", "--offline", tarball)
+    return folder
+
+
+def test_npm_package_has_files_that_the_wheel_serves(tarball: Path, server: Server) -> None:
+    """Byte by byte: whichever way a page gets them, they are the same; and the version is the wheel's."""
+    with tarfile.open(tarball) as archive:
+        files = {
+            member.name.removeprefix("package/"): stream.read()
+            for member in archive
+            if (stream := archive.extractfile(member)) is not None
+        }
+    manifest = json.loads(files.pop("package.json"))
+    assert files.pop("LICENSE") == (ROOT / "LICENSE").read_bytes()
+    assert files.pop("README.md")
+    with httpx.Client(base_url=server.url) as client:
+        assert files == {name: client.get(f"/web/{name}").content for name in files}
+    assert manifest["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert "dependencies" not in manifest
+    assert not {name for name in files if name.startswith(("demo", "page"))}
+
+
+def bundle(project: Path, source: str) -> Path:
+    """What esbuild makes of a module of the project."""
+    (project / "main.js").write_text(source)
+    run(NODE_BIN / "esbuild", project / "main.js", "--bundle", "--format=esm", f"--outfile={project / 'bundle.js'}")
+    return project / "bundle.js"
+
+
+def test_bundler_takes_the_tracker(project: Path) -> None:
+    """And what it makes runs, also where there is no document."""
+    source = 'import { ProgressTracker, checkTimeout } from "progress-sse";\n'
+    source += 'console.log(new ProgressTracker("a").state, checkTimeout({ status: "pending" }));'
+    ran = subprocess.run(["node", bundle(project, source)], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == "stopped false\n"
+
+
+def test_bundler_takes_the_element(project: Path) -> None:
+    """It registers itself, with all that it needs in the bundle."""
+    made = bundle(project, 'import "progress-sse/progress-steps";').read_text()
+    assert re.search(r"""customElements\.define\(["']progress-steps["']""", made)
+    assert not re.search(r"^import ", made, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("module", "resolution"), [("esnext", "bundler"), ("nodenext", "nodenext")])
+def test_types_reach_users(project: Path, module: str, resolution: str) -> None:
+    """Of the tracker, of the element and of its events; and what is wrong is found."""
+    (project / "main.ts").write_text(
+        """
+        import { checkTimeout, ProgressTracker, type Progress } from "progress-sse";
+        import type { ProgressSteps } from "progress-sse/progress-steps";
+        import "progress-sse/progress-steps";
+
+        const onUpdate = ({ steps, percentage }: Progress) => console.log(percentage, steps.some(checkTimeout));
+        const tracker: ProgressTracker = new ProgressTracker("a", { onUpdate, interval: 1000 });
+        await tracker.start();
+        const steps: ProgressSteps = document.createElement("progress-steps");
+        steps.session = "a";
+        steps.addEventListener("progress-complete", ({ detail }) => onUpdate(detail.data));
+        // @ts-expect-error: an id is a text
+        new ProgressTracker(1);
+        // @ts-expect-error: no such property
+        steps.sesion = "a";
+        """
+    )
+    options = ["--module", module, "--moduleResolution", resolution, "--target", "es2022", "--lib", "es2022,dom"]
+    run(NODE_BIN / "tsc", "--noEmit", "--strict", "--ignoreConfig", *options, project / "main.ts")

@@ -15,7 +15,7 @@ class Faults:
     def __init__(self, app: ASGIApp) -> None:
         """Let everything through for the time being."""
         self._app = app
-        self._streams: set[asyncio.Task[None]] = set()
+        self._streams: set[asyncio.Future[None]] = set()
         self._is_open = asyncio.Event()
         self._is_open.set()
         self._mending: asyncio.TimerHandle | None = None
@@ -56,14 +56,13 @@ class Faults:
             await send(message)
 
         # Without extensions there is no way past `send` (see ``transport``).
-        stream = asyncio.ensure_future(self._run({**scope, "extensions": {}}, receive, send_unless_buffering))
+        stream = asyncio.ensure_future(self._app({**scope, "extensions": {}}, receive, send_unless_buffering))
         self._streams.add(stream)
         try:
-            # One that was cut returns before its body is complete: the server drops the connection then.
             await asyncio.wait({stream})
         finally:
             self._streams.discard(stream)
             stream.cancel()
-
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+        # One that was cut returns before its body is complete: the server drops the connection then.
+        if not stream.cancelled():
+            stream.result()

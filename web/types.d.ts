@@ -1,0 +1,8 @@
+// What `import … from "progress-sse"` gives: the names of index.js, which has them from tracker.js, and the wire's types.
+
+import type { ProgressTracker as Tracker, ProgressTrackerConstructor, Step } from "./wire.js";
+
+export type * from "./wire.js";
+export type ProgressTracker = Tracker;
+export const ProgressTracker: ProgressTrackerConstructor;
+export function checkTimeout(step: Step): boolean;
