@@ -188,7 +188,7 @@ def test_types_reach_users(project: Path, module: str, resolution: str) -> None:
         // @ts-expect-error: an id is a text
         new ProgressTracker(1);
         // @ts-expect-error: no such property
-        steps.sesion = "a";
+        steps.identifier = "a";
         """
     )
     options = ["--module", module, "--moduleResolution", resolution, "--target", "es2022", "--lib", "es2022,dom"]

@@ -104,7 +104,7 @@ JOBS: Final = (steady, retried, unknown)
 
 
 async def run_again_and_again(job: Callable[[Reporter], Awaitable[None]], client: httpx.AsyncClient) -> None:
-    """Run a job for ever, each time in a session of its own: `steady-1`, `steady-2`, …"""
+    """Run a job for ever, each time in a session of its own: first `steady-1`, then `steady-2`."""
     for number in itertools.count(1):
         await job(Reporter(client, f"{job.__name__}-{number}"))
         await asyncio.sleep(REST_S)

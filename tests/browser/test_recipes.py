@@ -32,7 +32,12 @@ def bundled(folder: Path, name: str, source: str, main: str) -> str:
     (folder / name).write_text(source, "utf-8")
     (folder / "main.jsx").write_text(main, "utf-8")
     options = ["--bundle", "--format=esm", "--jsx=automatic", f"--alias:progress-sse={WEB / 'index.js'}"]
-    command = [MODULES / ".bin" / "esbuild", folder / "main.jsx", *options, '--define:process.env.NODE_ENV="production"']
+    command: list[str | Path] = [
+        MODULES / ".bin" / "esbuild",
+        folder / "main.jsx",
+        *options,
+        '--define:process.env.NODE_ENV="production"',
+    ]
     environment = {**os.environ, "NODE_PATH": str(MODULES)}
     ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
@@ -53,15 +58,12 @@ async def open_recipe(server: Server, context: BrowserContext) -> OpenRecipe:
         page = await context.new_page()
 
         async def answer(route: Route) -> None:
-            name = route.request.url.rpartition("/")[2].partition(".")[0]
-            await route.fulfill(**answer_of(name))
-
-        def answer_of(name: str) -> dict[str, str]:
-            if name not in answers:
-                return {"content_type": "text/html; charset=utf-8", "body": f"<!doctype html><body>{body}"}
-            given = answers[name]
-            script = given.read_text("utf-8") if isinstance(given, Path) else given
-            return {"content_type": "text/javascript; charset=utf-8", "body": script}
+            given = answers.get(route.request.url.rpartition("/")[2].removesuffix(".js"))
+            if given is None:
+                await route.fulfill(content_type="text/html; charset=utf-8", body=f"<!doctype html><body>{body}")
+            else:
+                script = given.read_text("utf-8") if isinstance(given, Path) else given
+                await route.fulfill(content_type="text/javascript; charset=utf-8", body=script)
 
         await page.route("**/recipe*", answer)
         for name in answers:
@@ -163,9 +165,7 @@ async def test_htmx(open_recipe: OpenRecipe, worker: Worker) -> None:
 async def test_turbo(open_recipe: OpenRecipe, worker: Worker) -> None:
     """The same element goes from page to page, and follows on."""
     await worker.create("nightly", replace=True, total_steps=2)
-    body = (
-        '<script type="module" src="/turbo.js"></script><a href="/recipe-2">next</a>' + recipe("Turbo", "html")
-    )
+    body = '<script type="module" src="/turbo.js"></script><a href="/recipe-2">next</a>' + recipe("Turbo", "html")
     page = await open_recipe(body, turbo=MODULES / "@hotwired" / "turbo" / "dist" / "turbo.es2017-esm.js")
     await worker.start("nightly", 1)
     bar = page.get_by_role("progressbar").first

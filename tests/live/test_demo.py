@@ -21,8 +21,6 @@ from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, eventually
 from tests.live.hosts import serve_only
 
-pytestmark = serve_only
-
 COMMAND = [sys.executable, "-m", "progress_sse", "demo"]
 AGES_S = 60
 """Enough for a job from its start to its end, on a busy machine."""
@@ -89,13 +87,13 @@ async def test_page_is_the_demo_s_own_and_loads_what_it_needs(demo: Server) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_signal_ends_everything(demo: Server, number: signal.Signals) -> None:
+def test_signal_ends_everything(demo: Server, number: signal.Signals) -> None:
     """The command, its server and its files, with a friendly exit code and no traceback."""
     [child] = children(demo.pid)
-    database = Path(os.readlink(next(fd for fd in Path(f"/proc/{child}/fd").iterdir() if "demo.db" in os.readlink(fd))))
-    assert database.exists()
+    opened = {fd.readlink() for fd in Path(f"/proc/{child}/fd").iterdir()}
+    [database] = {path for path in opened if path.name == "demo.db"}
     demo.signal(number)
-    assert await asyncio.to_thread(demo.wait) == 0
+    assert demo.wait() == 0
     assert not Path(f"/proc/{child}").exists()
     assert not database.parent.exists()
     assert "Traceback" not in demo.log()
@@ -164,13 +162,14 @@ async def test_restart_loses_nothing(demo: Server) -> None:
 
 async def test_cut_breaks_streams_off(demo: Server) -> None:
     """Without a last chunk; who comes again with the last id gets what is missing."""
+    path = "/api/events?session_id=steady-1"
     async with Worker.at(demo) as worker:
-        async with await RawStream.open(demo.port, "/api/events?session_id=steady-1") as stream:
+        await until(worker, "steady-1", "status == 'running'")
+        async with await RawStream.open(demo.port, path) as stream:
             await stream.next_event()
             await post(worker, "/demo/cut")
             await stream.wait_until(lambda each: each.ending is not None)
             assert stream.ending in {"eof", "reset"}
-        path = "/api/events?session_id=steady-1"
         async with await RawStream.open(demo.port, path, last_event_id=stream.last_event_id) as again:
             assert (await again.next_event()).event == "step"
 
@@ -191,6 +190,7 @@ async def test_buffering_holds_streams_back_until_it_is_mended(demo: Server) -> 
             assert (await held.next_event()).event == "snapshot"
 
 
+@serve_only
 async def test_serve_cannot_be_broken(serve: Serve) -> None:
     """The demo's ways are the demo's alone."""
     async with Worker.at(serve()) as worker:
