@@ -3,10 +3,10 @@
 export const DEMO_TEXTS = {
   en: {
     title: "Live progress",
-    lead: "Three jobs report to this server. Nothing here is a film: every change was posted, and streamed to this page.",
+    lead: "Three jobs report to this server, by HTTP as any worker does, and it streams what they say to this page.",
     steady: "A steady job",
     retried: "A step fails, and is tried again",
-    unknown: "How much there is to do shows on the way",
+    unknown: "Of unknown length at first",
     break_it: "Break it",
     break_hint: "Watch the badges and the bars.",
     cut: "Cut my stream",
@@ -20,10 +20,10 @@ export const DEMO_TEXTS = {
   },
   ja: {
     title: "ライブ進捗",
-    lead: "3 つのジョブがこのサーバーに報告しています。録画ではありません。すべての変化は実際に送信され、このページに配信されたものです。",
+    lead: "3 つのジョブが普通のワーカーと同じように HTTP でこのサーバーに報告し、その内容がこのページに配信されています。",
     steady: "順調なジョブ",
     retried: "失敗したステップの再試行",
-    unknown: "進めながら全体量が分かるジョブ",
+    unknown: "最初は全体量が不明なジョブ",
     break_it: "壊してみる",
     break_hint: "接続の表示とバーに注目してください。",
     cut: "ストリームを切断",

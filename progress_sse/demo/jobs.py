@@ -64,7 +64,7 @@ class Reporter:
 
 async def steady(reporter: Reporter) -> None:
     """Come along step by step, as one wishes."""
-    await reporter.create("Download", "Parse", "Check", "Save", estimated_s=6)
+    await reporter.create("Download", "Parse", "Check", "Save", estimated_s=7)
     for step in range(1, 5):
         await reporter.start(step)
         await reporter.work(step, range(270, 8101, 270), total=8100)
@@ -73,7 +73,7 @@ async def steady(reporter: Reporter) -> None:
 
 async def retried(reporter: Reporter) -> None:
     """Fail in the second step, and get through it at the second attempt."""
-    await reporter.create("Collect", "Render", "Send", estimated_s=5)
+    await reporter.create("Collect", "Render", "Send", estimated_s=6)
     await reporter.start(1)
     await reporter.work(1, range(1, 26), total=25)
     await reporter.complete(1)
@@ -91,7 +91,7 @@ async def retried(reporter: Reporter) -> None:
 
 async def unknown(reporter: Reporter) -> None:
     """Find out on the way how much there is to do."""
-    await reporter.create("Discover pages", "Index them", estimated_s=9)
+    await reporter.create("Discover pages", "Index them", estimated_s=11)
     await reporter.start(1)
     await reporter.work(1, range(7, 316, 7), message="following links")
     await reporter.complete(1, message="315 pages")

@@ -8,15 +8,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Open
-from tests.harness.serving import Server
+from tests.harness.serving import ROOT, Server
 
 AGES_MS = 60_000
 """Long enough for a job, for the back-off and for a busy machine."""
+
+AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+RUN_AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+    .map(({id, help, nodes}) => [id, help, nodes.map(({html}) => html)])"""
 
 JOBS = ("steady", "retried", "unknown")
 
@@ -171,3 +176,19 @@ async def test_page_speaks_japanese(demo: Server, visit: Open) -> None:
     shown = await visit(f"{demo.url}/", locale="ja-JP")
     await expect(shown.page.get_by_role("button", name="サーバーを再起動")).to_be_visible()
     await expect(session_of(shown.page, "steady")).to_contain_text("順調なジョブ")
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+async def test_axe_finds_nothing(demo: Server, visit: Open, locale: str) -> None:
+    """Light and dark, also while a button is pressed."""
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        shown = await visit(f"{demo.url}/", locale=locale, color_scheme=scheme)
+        await expect_connections(shown.page, "live")
+        button = shown.page.locator("#buffer")
+        await button.click()
+        await expect(button).to_have_attribute("aria-pressed", "true")
+        await shown.evaluate(AXE)
+        assert await shown.evaluate(RUN_AXE) == [], scheme
+        await button.click()
+        await expect(button).to_have_attribute("aria-pressed", "false")

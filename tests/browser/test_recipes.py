@@ -143,7 +143,7 @@ async def test_htmx(open_recipe: OpenRecipe, worker: Worker) -> None:
     await worker.create("nightly", replace=True, total_steps=1)
     body = (
         '<script src="/htmx.js"></script><script src="/sse.js"></script>'
-        + "<script>addEventListener('htmx:sseClose', ({ detail }) => (window.closed = detail.type))</script>"
+        + "<script>addEventListener('htmx:sseClose', ({ detail }) => (window.sseClosed = detail.type))</script>"
         + recipe("htmx", "html")
     )
     page = await open_recipe(
@@ -159,7 +159,7 @@ async def test_htmx(open_recipe: OpenRecipe, worker: Worker) -> None:
     await expect(page.locator("p")).to_have_text("running 0%")
     await worker.complete("nightly", 1)
     await expect(page.locator("p")).to_have_text("completed 100%")
-    await page.wait_for_function("window.closed === 'message'")
+    await page.wait_for_function("window.sseClosed === 'message'")
 
 
 async def test_turbo(open_recipe: OpenRecipe, worker: Worker) -> None:
