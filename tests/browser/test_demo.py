@@ -103,6 +103,7 @@ async def test_buffering_proxy_is_bridged_by_polls(demo: Server, visit: Open) ->
     await expect_connections(shown.page, "live")
 
 
+@pytest.mark.full
 async def test_buffering_proxy_is_mended_by_itself(demo: Server, visit: Open) -> None:
     """Nobody has to click twice."""
     shown = await visit(f"{demo.url}/")
