@@ -145,13 +145,13 @@ def test_npm_package_has_files_that_the_wheel_serves(tarball: Path, server: Serv
         assert files == {name: client.get(f"/web/{name}").content for name in files}
     assert manifest["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert "dependencies" not in manifest
-    assert not {name for name in files if name.startswith(("demo", "page"))}
 
 
 def bundle(project: Path, source: str) -> Path:
-    """What esbuild makes of a module of the project."""
+    """What esbuild makes of a module of the project; `meta.json` beside it tells what that consists of."""
     (project / "main.js").write_text(source)
-    run(NODE_BIN / "esbuild", project / "main.js", "--bundle", "--format=esm", f"--outfile={project / 'bundle.js'}")
+    outputs = f"--outfile={project / 'bundle.js'}", f"--metafile={project / 'meta.json'}"
+    run(NODE_BIN / "esbuild", project / "main.js", "--bundle", "--format=esm", *outputs)
     return project / "bundle.js"
 
 
@@ -164,10 +164,12 @@ def test_bundler_takes_the_tracker(project: Path) -> None:
 
 
 def test_bundler_takes_the_element(project: Path) -> None:
-    """It registers itself, with all that it needs in the bundle."""
+    """It registers itself, with all that it needs in the bundle; and the package has no module besides."""
     made = bundle(project, 'import "progress-sse/progress-steps";').read_text()
     assert re.search(r"""customElements\.define\(["']progress-steps["']""", made)
     assert not re.search(r"^import ", made, re.MULTILINE)
+    inputs = {Path(path).name for path in json.loads((project / "meta.json").read_text())["inputs"]}
+    assert inputs - {"main.js"} == {path.name for path in (project / "node_modules" / "progress-sse").glob("*.js")}
 
 
 @pytest.mark.parametrize(("module", "resolution"), [("esnext", "bundler"), ("nodenext", "nodenext")])

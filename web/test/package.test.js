@@ -1,0 +1,10 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import * as index from "../index.js";
+
+test("what the package promises by its types is what index.js exports", () => {
+  /** @type {typeof import("../types.js")} */
+  const promised = index; // checked by tsc
+  assert.deepEqual(Object.keys(promised).sort(), ["ProgressTracker", "checkTimeout"]);
+});
