@@ -100,7 +100,7 @@ export class Drive {
     const status = create("p", "visually-hidden");
     status.setAttribute("role", "status");
     this.#tabs = Object.entries(LANGUAGES).map(([name, language]) => new Tab(name, language, texts, status));
-    const hint = create("p", "quiet", texts.token);
+    const hint = create("p", "quiet token-hint", texts.token);
     hint.hidden = !this.#needsToken;
     panel.append(hint, tabList(this.#tabs, texts.drive), ...this.#tabs.map(({ panel: own }) => own), status);
   }
