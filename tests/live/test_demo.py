@@ -29,7 +29,9 @@ AGES_S = 60
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Server]:
     """A running demo; `terminate()` and the like go to the command, not to the server below it."""
-    with Server(tmp_path / "demo", command=[*COMMAND, "--no-open", "--port", "{port}"]) as command:
+    # What is killed leaves its files behind.
+    command_line = ["env", f"TMPDIR={tmp_path}", *COMMAND, "--no-open", "--port", "{port}"]
+    with Server(tmp_path / "demo", command=command_line) as command:
         yield command
         if command.is_running():
             command.terminate()
