@@ -75,9 +75,9 @@ def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
     assert {name for name in in_package if name.endswith(".py")} == sources
 
 
-def test_page_gets_every_file_that_it_asks_for(server: Server) -> None:
-    """Its scripts and styles, and the modules that these import: a file left out would be missing for users alone."""
-    with httpx.Client(base_url=server.url) as client:
+def files_asked_for(url: str) -> set[str]:
+    """The scripts and styles of a page, and the modules that these import, each of which the server must have."""
+    with httpx.Client(base_url=url) as client:
         asked = set(REFERENCE.findall(client.get("/").text))
         got: set[str] = set()
         while missing := asked - got:
@@ -86,7 +86,20 @@ def test_page_gets_every_file_that_it_asks_for(server: Server) -> None:
             assert response.status_code == 200, path
             got.add(path)
             asked |= {f"web/{name}" for name in REFERENCE.findall(response.text)}
-    assert {"web/page.js", "web/progress.css", "web/tracker.js"} <= got
+    return got
+
+
+def test_page_gets_every_file_that_it_asks_for(server: Server) -> None:
+    """A file left out would be missing for users alone."""
+    assert {"web/page.js", "web/progress.css", "web/tracker.js"} <= files_asked_for(server.url)
+
+
+def test_demo_runs_from_the_wheel(python: Path, tmp_path: Path) -> None:
+    """Its server too is found, and its page gets every file that it asks for."""
+    command = [str(python.with_name("progress-sse")), "demo", "--no-open", "--port", "{port}"]
+    with Server(tmp_path / "empty", command=command) as demo:
+        assert {"web/demo.js", "web/drive.js", "web/demo.css", "web/tracker.js"} <= files_asked_for(demo.url)
+        assert demo.terminate() == 0
 
 
 def test_server_runs_from_the_wheel(server: Server, python: Path) -> None:
