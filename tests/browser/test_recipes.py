@@ -31,7 +31,9 @@ def bundled(folder: Path, name: str, source: str, main: str) -> str:
     """A recipe in a file of this name, and a module that uses it, as one script."""
     (folder / name).write_text(source, "utf-8")
     (folder / "main.jsx").write_text(main, "utf-8")
-    options = ["--bundle", "--format=esm", "--jsx=automatic", f"--alias:progress-sse={WEB / 'index.js'}"]
+    modules = {"progress-sse": "index.js", "progress-sse/progress-steps": "define.js"}
+    aliases = [f"--alias:{name}={WEB / file}" for name, file in modules.items()]
+    options = ["--bundle", "--format=esm", "--jsx=automatic", *aliases]
     command: list[str | Path] = [
         MODULES / ".bin" / "esbuild",
         folder / "main.jsx",
@@ -87,11 +89,17 @@ async def test_plain_page(open_recipe: OpenRecipe, worker: Worker) -> None:
 async def test_react(open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path: Path) -> None:
     """The component follows another session when it is given one, and no session once it is gone."""
     main = """
+        import "progress-sse/progress-steps";
         import { createRoot } from "react-dom/client";
         import { Job } from "./recipe.jsx";
 
         const root = createRoot(document.querySelector("#root"));
-        window.show = (sessionId) => root.render(<Job sessionId={sessionId} />);
+        window.show = (sessionId) => root.render(
+          <>
+            <Job sessionId={sessionId} />
+            <progress-steps session={sessionId} />
+          </>
+        );
         window.unmount = () => root.unmount();
     """
     script = bundled(tmp_path, "recipe.jsx", recipe("React", "jsx"), main)
@@ -99,12 +107,14 @@ async def test_react(open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
     await page.evaluate("show", sid)
-    await expect(page.get_by_role("progressbar", name=sid)).to_have_attribute("value", "14")
+    await expect(page.get_by_role("progressbar", name=sid, exact=True)).to_have_attribute("value", "14")
+    await expect(page.locator("progress-steps")).to_contain_text("14%")
     await worker.create(f"{sid}-other", total_steps=2)
     await page.evaluate("show", f"{sid}-other")
     await worker.start(f"{sid}-other", 1)
     await worker.complete(f"{sid}-other", 1)
-    await expect(page.get_by_role("progressbar", name=f"{sid}-other")).to_have_attribute("value", "50")
+    await expect(page.get_by_role("progressbar", name=f"{sid}-other", exact=True)).to_have_attribute("value", "50")
+    await expect(page.locator("progress-steps")).to_contain_text("50%")
     await page.evaluate("unmount()")
     await expect(page.get_by_role("progressbar")).to_have_count(0)
 
