@@ -10,7 +10,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -86,7 +85,7 @@ def _routes(service: ProgressService) -> list[Route | Mount]:
         route("/readyz", GET=health.readyz),
         route("/", GET=pages.page),
         route("/s/{session_id}", GET=pages.session_page),
-        Mount("/web", GZipMiddleware(pages.BrowserFiles())),
+        Mount("/web", pages.BrowserFiles()),
     ]
 
 

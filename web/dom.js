@@ -1,5 +1,6 @@
 /* Making and changing parts of a document. Whatever a worker wrote becomes text, in a <bdi> so that its direction stays
  * its own; never markup. */
+import { copyText } from "./clipboard.js";
 
 /** @typedef {import("./format.js").Language} Language */
 /** @typedef {import("./format.js").Values} Values */
@@ -85,34 +86,10 @@ export function copyButton(language, text, announce) {
   const button = make("button", "button copy", language.text("copy"));
   button.type = "button";
   button.addEventListener("click", async () => {
-    const answer = language.text((await copied(text())) ? "copied" : "copy_failed");
+    const answer = language.text((await copyText(text())) ? "copied" : "copy_failed");
     button.textContent = answer;
     announce(answer);
     setTimeout(() => (button.textContent = language.text("copy")), COPIED_SHOWN_MS);
   });
   return button;
-}
-
-/** @param {string} text */
-export async function copied(text) {
-  try {
-    // Missing where the page is no secure context, as over plain HTTP on a LAN.
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copiedBySelection(text);
-  }
-}
-
-/** @param {string} text */
-function copiedBySelection(text) {
-  const area = make("textarea", "visually-hidden");
-  area.value = text;
-  const focused = document.activeElement;
-  document.body.append(area);
-  area.select();
-  const isCopied = document.execCommand("copy");
-  area.remove();
-  if (focused instanceof HTMLElement) focused.focus();
-  return isCopied;
 }

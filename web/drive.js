@@ -4,6 +4,7 @@
  */
 import { copyText } from "./clipboard.js";
 import { curlParts, updateUrl } from "./curl.js";
+import { make } from "./dom.js";
 
 /**
  * @typedef {import("./wire.js").Progress} Progress
@@ -97,10 +98,10 @@ export class Drive {
     this.#texts = texts;
     this.#url = updateUrl(document.baseURI, sessionId);
     this.#needsToken = publish?.getAttribute("content") === "token";
-    const status = create("p", "visually-hidden");
+    const status = make("p", "visually-hidden");
     status.setAttribute("role", "status");
     this.#tabs = Object.entries(LANGUAGES).map(([name, language]) => new Tab(name, language, texts, status));
-    const hint = create("p", "quiet token-hint", texts.token);
+    const hint = make("p", "quiet token-hint", texts.token);
     hint.hidden = !this.#needsToken;
     panel.append(hint, tabList(this.#tabs, texts.drive), ...this.#tabs.map(({ panel: own }) => own), status);
   }
@@ -123,7 +124,7 @@ class Tab {
   #language;
   #texts;
   #status;
-  #copyButton = button("button copy");
+  #copyButton = button("button copy", "");
   #title = document.createElement("h2");
   #code = document.createElement("code");
 
@@ -146,12 +147,12 @@ class Tab {
   }
 
   #makePanel() {
-    const panel = create("div", "command");
+    const panel = make("div", "command");
     panel.id = `${this.tab.id}-command`;
     panel.setAttribute("role", "tabpanel");
     panel.setAttribute("aria-labelledby", this.tab.id);
     this.tab.setAttribute("aria-controls", panel.id);
-    const head = create("div", "command-head");
+    const head = make("div", "command-head");
     head.append(this.#title, this.#copyButton);
     const block = document.createElement("pre");
     block.append(this.#code);
@@ -174,7 +175,7 @@ class Tab {
    */
   show(title, url, update, needsToken) {
     const { parts, joint } = this.#language;
-    const spans = parts(url, update, needsToken).map((part) => create("span", "", part));
+    const spans = parts(url, update, needsToken).map((part) => make("span", "", part));
     this.#code.replaceChildren(...spans.flatMap((span) => [span, joint]).slice(0, -1));
     this.#title.textContent = title;
     this.#copyButton.setAttribute("aria-label", `${this.#texts.copy}: ${title}`);
@@ -197,7 +198,7 @@ class Tab {
  * @param {string} label
  */
 function tabList(tabs, label) {
-  const list = create("div", "tabs");
+  const list = make("div", "tabs");
   list.setAttribute("role", "tablist");
   list.setAttribute("aria-label", label);
   list.append(...tabs.map(({ tab }) => tab));
@@ -224,18 +225,11 @@ function tabList(tabs, label) {
 }
 
 /**
- * @param {string} tag
  * @param {string} className
- * @param {string} [textContent]
+ * @param {string} text
  */
-function create(tag, className, textContent = "") {
-  return Object.assign(document.createElement(tag), { className, textContent });
-}
-
-/**
- * @param {string} className
- * @param {string} [textContent]
- */
-function button(className, textContent = "") {
-  return Object.assign(document.createElement("button"), { type: "button", className, textContent });
+function button(className, text) {
+  const made = make("button", className, text);
+  made.type = "button";
+  return made;
 }

@@ -5,8 +5,8 @@
  */
 import { freshSessionId, sessionsIn } from "./address.js";
 import { Announcer } from "./announcer.js";
-import { curlParts, updateUrl } from "./curl.js";
-import { copied, make } from "./dom.js";
+import { make } from "./dom.js";
+import { Drive } from "./drive.js";
 import { faviconOf } from "./favicon.js";
 import { Language } from "./format.js";
 import { RecentSessions } from "./recent.js";
@@ -155,58 +155,6 @@ if (views.length > 1) element("sessions").append(make("h1", "jobs", jobs()));
 element("sessions").append(...views.map((view) => view.element));
 if (views.length === 1) {
   for (const [part, id] of Object.entries(IDS)) document.querySelector(`.${part}`)?.setAttribute("id", id);
-}
-
-/** The commands for what a worker would do next. */
-class Drive {
-  #panel;
-  #texts;
-  #offered = 0;
-  #url;
-  #needsToken;
-
-  /**
-   * @param {HTMLDetailsElement} panel
-   * @param {{sessionId: string, texts: import("./format.js").Language["texts"]}} setup
-   */
-  constructor(panel, { sessionId, texts }) {
-    const publish = document.querySelector('meta[name="progress-publish"]');
-    this.#panel = panel;
-    this.#texts = texts;
-    this.#url = updateUrl(document.baseURI, sessionId);
-    this.#needsToken = publish?.getAttribute("content") === "token";
-    element("token-hint").hidden = !this.#needsToken;
-  }
-
-  /** @param {Progress} data */
-  show(data) {
-    const next = data.steps.find(({ status }) => status !== "success")?.step ?? 1;
-    this.#panel.hidden = data.status === "completed";
-    if (!this.#offered) this.#panel.open = data.status === "not_found";
-    if (next === this.#offered) return;
-    this.#offered = next;
-    const commands = /** @type {const} */ (["start", "complete"]).map((action) =>
-      this.#command(
-        this.#texts[action].replace("{step}", String(next)),
-        curlParts(this.#url, { action, step: next }, this.#needsToken),
-      ),
-    );
-    element("commands").replaceChildren(...commands);
-  }
-
-  /** @param {string} label @param {string[]} parts */
-  #command(label, parts) {
-    const { copy, copied: done, copy_failed } = this.#texts;
-    const button = make("button", "button", copy);
-    button.setAttribute("aria-label", `${copy}: ${label}`);
-    button.addEventListener("click", async () => {
-      button.textContent = (await copied(parts.join(" "))) ? done : copy_failed;
-      setTimeout(() => (button.textContent = copy), 2000);
-    });
-    const title = make("div", "command-head", make("h2", "", label), button);
-    const code = make("code", "", ...parts.flatMap((part) => [make("span", "", part), " "]).slice(0, -1));
-    return make("div", "command", title, make("pre", "", code));
-  }
 }
 
 const panel = /** @type {HTMLDetailsElement} */ (element("drive"));

@@ -96,16 +96,16 @@ async def test_own_session_of_a_visitor_is_moved_by_the_commands_shown(server: S
     assert re.fullmatch(r"[0-9a-z]{4}(-[0-9a-z]{4}){2}", session_id)
     assert shown.page.url == page_of(server, session_id)
     await expect(shown.headline).to_have_text("Waiting for the job to start")
-    start, complete = await shown.commands()
+    start = await shown.offered("start")
     assert start == (
         f"curl -X POST {server.url}/api/progress/{session_id}/update"
         """ -H 'Content-Type: application/json' -d '{"action":"start","step":1}'"""
     )
     run(start)
     await expect(shown.headline).to_contain_text("Step 1 of 7")
-    run(complete)
+    run(await shown.offered("complete"))
     await expect(shown.bar).to_have_text("14%")
-    await expect(shown.page.locator("#commands code").first).to_contain_text('"step":2')
+    await expect(shown.command).to_contain_text('"action":"start","step":2')
 
     await shown.page.reload()
     await expect(shown.bar).to_have_text("14%")
@@ -123,12 +123,12 @@ async def test_commands_take_the_token_from_the_environment(serve: Serve, visit:
     """Where workers need one the page says so; it does not know it."""
     server = serve(publish_token="s3cret")
     shown = await visit(server.url)
-    await expect(shown.page.locator("#token-hint")).to_be_visible()
-    start, complete = await shown.commands()
+    await expect(shown.page.locator(".token-hint")).to_be_visible()
+    start = await shown.offered("start")
     assert '-H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' in start
     assert "s3cret" not in await shown.page.content()
     run(start, PROGRESS_SSE_TOKEN="s3cret")
-    run(complete, PROGRESS_SSE_TOKEN="s3cret")
+    run(await shown.offered("complete"), PROGRESS_SSE_TOKEN="s3cret")
     await expect(shown.bar).to_have_text("14%")
 
 
@@ -138,13 +138,13 @@ async def test_commands_take_the_token_from_the_environment(serve: Serve, visit:
 async def test_copy_copies_the_command(server: Server, visit: Open, script: str) -> None:
     """In a secure context, and over plain HTTP on a network, where there is no clipboard interface."""
     shown = await visit(server.url, scripts=(script,), permissions=["clipboard-read", "clipboard-write"])
-    button = shown.page.get_by_role("button", name="Copy: Complete step 1")
+    button = shown.page.get_by_role("button", name="Copy: Start step 1")
     await button.click()
     await expect(button).to_have_text("Copied")
     await shown.evaluate("document.body.append(document.createElement('textarea'))")
     pasted = shown.page.locator("textarea")
     await pasted.press("Control+V")
-    assert await pasted.input_value() == (await shown.commands())[1]
+    assert await pasted.input_value() == await shown.offered("start")
     await expect(button).to_have_text("Copy")
 
 
@@ -177,9 +177,8 @@ async def test_session_id_is_text_too(server: Server, worker: Worker, visit: Ope
     session_id = """<b>it's "100%" ?#&+ $HOME `id` 原稿"""
     shown = await visit(page_of(server, session_id))
     assert await shown.page.locator("#session-id").inner_text() == session_id
-    start, complete = await shown.commands()
-    run(start)
-    run(complete)
+    run(await shown.offered("start"))
+    run(await shown.offered("complete"))
     await expect(shown.bar).to_have_text("14%")
     assert (await worker.poll(session_id))["percentage"] == 14
 

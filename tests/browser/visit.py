@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from playwright.async_api import ConsoleMessage, Dialog, Locator, Page, Request, Route
+from playwright.async_api import ConsoleMessage, Dialog, Locator, Page, Request, Route, expect
 
 POLLING_ONLY = "delete window.EventSource"
 """Runs before the page's scripts: a browser (or a network) without streams."""
@@ -90,9 +90,15 @@ class Visit:
         """What bears a name in every session that is shown, in the page and in the element: `time-left`."""
         return self.page.locator(f".{name}")
 
-    async def commands(self) -> list[str]:
-        """The commands that the page offers, each as one line."""
-        return await self.page.locator("#commands code").all_text_contents()
+    @property
+    def command(self) -> Locator:
+        """The command that the page offers."""
+        return self.page.locator("#drive .command:not([hidden]) code")
+
+    async def offered(self, action: str) -> str:
+        """The command, once it is one for this."""
+        await expect(self.command).to_contain_text(f'"{action}"')
+        return await self.command.text_content() or ""
 
     async def bar_width(self) -> str:
         """How wide the bar says it is."""
