@@ -427,6 +427,9 @@ async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, visi
     await expect(shown.shown("percent")).to_have_text(["50%", "25%"])
     await expect(shown.page).to_have_title("37% \N{EN DASH} 2 jobs")
     await expect(shown.page.locator("#drive")).to_be_hidden()
+    streams = [url for url in shown.requests if "/events?" in url]
+    assert len(streams) == 1
+    assert all(f"session_id={name}" in streams[0] for name in names)
     assert shown.complaints == []
 
 
