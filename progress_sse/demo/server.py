@@ -59,6 +59,16 @@ def make_app(service: ProgressService) -> Starlette:
     )
 
 
+def _settings(host: str, port: str, folder: str) -> Settings:
+    """Return the demo's settings: each is given, so that what the environment says of other servers does not count.
+
+    Heartbeats tell soon that there are none, and the wait before a browser reconnects is one that a badge tells of.
+    """
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    own = {"host": host, "port": port, "store": f"sqlite:///{folder}/demo.db"}
+    return load_settings(**{**defaults, **own, "heartbeat_s": 1, "retry_ms": 4000, "graceful_timeout_s": 1})
+
+
 async def _serve(settings: Settings) -> None:
     service = ProgressService(settings)
     await service.start()
@@ -89,4 +99,4 @@ def _end_with_supervisor(server: Server) -> None:
 if __name__ == "__main__":
     # A stream that is cut is an error to uvicorn, and the point here.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
-    uvloop.run(_serve(load_settings()))
+    uvloop.run(_serve(_settings(*sys.argv[1:])))

@@ -18,15 +18,11 @@ import httpx
 
 from progress_sse.demo import jobs
 from progress_sse.errors import ConfigurationError
-from progress_sse.settings import ENV_PREFIX
 
 HOST: Final = "127.0.0.1"
 
 AWAY_S: Final = 4.0
 """Seconds that a restarted server is away: long enough to be seen."""
-
-SETTINGS: Final = {"host": HOST, "heartbeat_s": "1", "retry_ms": "4000", "graceful_timeout_s": "1"}
-"""Heartbeats that tell soon that there are none; a wait before reconnecting that the badge finds worth a word."""
 
 
 async def run(port: int, *, opens_browser: bool) -> None:
@@ -82,10 +78,8 @@ class ServerProcess:
     """The server, which keeps its port and its database over restarts."""
 
     def __init__(self, port: int, folder: Path) -> None:
-        """Prepare it; what the user's environment says of other servers does not count here."""
-        settings = {**SETTINGS, "port": str(port), "store": f"sqlite:///{folder / 'demo.db'}"}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
-        self._environment = {**kept, **{ENV_PREFIX + name.upper(): value for name, value in settings.items()}}
+        """Prepare it, to listen on a port and to keep its files in a folder."""
+        self._arguments = ["-m", "progress_sse.demo.server", HOST, str(port), str(folder)]
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -96,8 +90,7 @@ class ServerProcess:
         """
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "progress_sse.demo.server"),
-            env=self._environment,
+            *self._arguments,
             stdin=subprocess.PIPE,  # ends when this process does, and the server with it
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl+C is for this process to handle
