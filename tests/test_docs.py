@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import anyio
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from progress_sse.settings import Settings
 from tests.conftest import Serve
@@ -42,9 +42,9 @@ def blocks(language: str) -> list[str]:
     return [block.text for block in BLOCKS if block.language == language]
 
 
-def the_block(language: str) -> str:
-    """The text of the only block of a language."""
-    [text] = blocks(language)
+def the_block(language: str, mark: str = "") -> str:
+    """The text of the only block of a language that has the mark in it."""
+    [text] = [text for text in blocks(language) if mark in text]
     return text
 
 
@@ -118,17 +118,33 @@ def test_settings_table_has_every_setting_with_its_default() -> None:
     assert len(documented) == len(Settings.model_fields)
 
 
+async def go_to_block(page: Page, server: Server, html: str) -> None:
+    """Go to a page of the server's origin that is a block of the README."""
+    address = f"{server.url}/page-of-the-readme"
+    await page.route(address, lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=html))
+    await page.goto(address)
+
+
+async def test_element_of_the_readme_moves(serve: Serve, chromium: Browser) -> None:
+    """It waits for its session, and shows it."""
+    server = serve()
+    async with await chromium.new_page() as page, Worker.at(server) as worker:
+        await go_to_block(page, server, the_block("html", "<progress-steps"))
+        element = page.locator("progress-steps")
+        await expect(element).to_contain_text("Waiting for the job to start")
+        await expect(element).to_contain_text("Nightly import")
+        await worker.create("import-42", steps=[{"name": "Download"}, {"name": "Parse"}])
+        await worker.start("import-42", 1)
+        await expect(element).to_contain_text("Step 1 of 2: Download")
+
+
 async def test_page_of_the_readme_moves(serve: Serve, chromium: Browser) -> None:
     """Its text follows the session at once, and the end is logged."""
     server = serve()
-    address = f"{server.url}/page-of-the-readme"
     logged: list[str] = []
     async with await chromium.new_page() as page, Worker.at(server) as worker:
         page.on("console", lambda message: logged.append(message.text))
-        await page.route(
-            address, lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=the_block("html"))
-        )
-        await page.goto(address)
+        await go_to_block(page, server, the_block("html", "ProgressTracker"))
         state = page.locator("#state")
         await expect(state).to_contain_text("not_found, 0%")
         await worker.start("nightly", 1)
