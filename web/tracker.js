@@ -408,9 +408,9 @@
         const line = this.#lineWithRoom(id);
         line?.sessions.add(id);
         if (!line || (opened.has(line) && line.stream.isWaiting)) stranded.push(id);
-        else if (opened.has(line)) this.#alarms.arm(line, GATHER_MS, () => this.#reopen(line));
+        else if (opened.has(line)) this.#alarms.arm(line, GATHER_MS, () => line.stream.open());
       }
-      for (const line of this.#lines) if (!opened.has(line)) this.#reopen(line);
+      for (const line of this.#lines) if (!opened.has(line)) line.stream.open();
       if (stranded.length) this.#fail(stranded, { isHopeless: true, isRefused: false });
     }
 
@@ -467,11 +467,6 @@
       };
       this.#lines = [...this.#lines, line];
       return line;
-    }
-
-    /** @param {Line} line */
-    #reopen(line) {
-      if (this.#lines.includes(line)) line.stream.open();
     }
 
     /** @param {Line} line */
@@ -604,7 +599,6 @@
       this.#claim.abort();
       this.#alarms.disarmAll();
       this.#others.clear();
-      this.#picture.live.clear();
       this.#term = 0;
       this.#holder = "";
     }
@@ -996,7 +990,7 @@
         this.#taken_ms = Date.now() - asked_ms;
         return answer;
       } catch {
-        if (request.signal.aborted) this.#hung += 1;
+        if (request.signal.aborted && !signal.aborted) this.#hung += 1;
         return { outcome: "failed", retryAfter_ms: 0 };
       } finally {
         signal.removeEventListener("abort", abort);

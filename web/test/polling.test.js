@@ -140,6 +140,33 @@ test("a poll that hangs is given up after three seconds, and later ones after up
   }
 });
 
+test("a network that is slow is given the time that it needs", async () => {
+  const page = await pollingPage();
+  await page.clock.advance(2000);
+  const now_ms = Date.now() + 10_000;
+  mock.method(Date, "now", () => now_ms);
+  await page.answer(ok(progress(2)));
+  await page.clock.advance(2000);
+  await page.clock.advance(19_000);
+  assert.ok(page.requests.at(-1)?.isOpen);
+  await page.clock.advance(2000);
+  assert.equal(page.tracker.state, "reconnecting");
+});
+
+test("a poll that an event made needless has not hung", async () => {
+  const page = await fallenPage();
+  page.stream.send("heartbeat", heartbeat);
+  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
+  page.stream.send("heartbeat", heartbeat);
+  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
+  page.stream.send("heartbeat", heartbeat);
+  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
+  await settled();
+  assert.equal(page.requests.length, 4);
+  await page.clock.advance(3000);
+  assert.equal(page.requests[3]?.isOpen, false);
+});
+
 test("polls are added to the stream, which goes on trying", async () => {
   const page = await fallenPage();
   await page.answer(ok(progress(1)));

@@ -166,6 +166,21 @@ for (const [name, kind] of kinds) {
     assert.ok(tracker.now() > Date.now() + 3_000_000);
   });
 
+  test(`a page that comes back listens to whoever has the stream by then (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 2);
+    await tabs[0]?.tab.kill();
+    await browser.clock.advance(10_000);
+    await tabs[1]?.tab.happen("pagehide");
+    await browser.tab().track("job");
+    await browser.clock.advance(500);
+    browser.stream.send("snapshot", progress(2), "e-2");
+    const streams = browser.streams.length;
+    await tabs[1]?.tab.happen("pageshow", { persisted: true });
+    await browser.clock.advance(10_000);
+    assert.equal(browser.streams.length, streams);
+    assert.deepEqual(tabs[1]?.steps, [1, 2]);
+  });
+
   test(`nothing is left when all have stopped (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 3);
     for (const { tracker } of tabs) tracker.stop();
