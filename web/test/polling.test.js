@@ -148,20 +148,18 @@ test("a network that is slow is given the time that it needs", async () => {
   await page.answer(ok(progress(2)));
   await page.clock.advance(2000);
   await page.clock.advance(19_000);
-  assert.ok(page.requests.at(-1)?.isOpen);
+  assert.equal(page.requests[2]?.isOpen, true);
   await page.clock.advance(2000);
-  assert.equal(page.tracker.state, "reconnecting");
+  assert.equal(page.requests[2]?.isOpen, false);
 });
 
 test("a poll that an event made needless has not hung", async () => {
   const page = await fallenPage();
-  page.stream.send("heartbeat", heartbeat);
-  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
-  page.stream.send("heartbeat", heartbeat);
-  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
-  page.stream.send("heartbeat", heartbeat);
-  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
-  await settled();
+  for (let outage = 0; outage < 3; outage += 1) {
+    page.stream.send("heartbeat", heartbeat);
+    await settled();
+    for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
+  }
   assert.equal(page.requests.length, 4);
   await page.clock.advance(3000);
   assert.equal(page.requests[3]?.isOpen, false);
