@@ -1109,6 +1109,8 @@
     #server;
     /** @type {Hub | null} */
     #hub = null;
+    /** The session as it was called when it was followed: pages may set `sessionId`. */
+    #followed = "";
     /** @type {Listener} */
     #listener = {
       onData: (data, isFresh) => this.#receive(data, isFresh),
@@ -1250,13 +1252,14 @@
     #follow() {
       if (this.#hub || !this.#server) return;
       this.#hub = Hub.of(this.#server);
-      this.#hub.follow(this.sessionId, this.#listener);
+      this.#followed = this.sessionId;
+      this.#hub.follow(this.#followed, this.#listener);
     }
 
     #unfollow() {
       const hub = this.#hub;
       this.#hub = null;
-      hub?.unfollow(this.sessionId, this.#listener);
+      hub?.unfollow(this.#followed, this.#listener);
     }
 
     #goAlone() {
@@ -1323,7 +1326,7 @@
      */
     #expectStreamAt(state) {
       this.#ahead = state;
-      this.#alarms.arm("catch up", CATCH_UP_MS, () => this.#hub?.restart(this.sessionId));
+      this.#alarms.arm("catch up", CATCH_UP_MS, () => this.#hub?.restart(this.#followed));
     }
 
     #revive() {

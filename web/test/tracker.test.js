@@ -242,6 +242,16 @@ test("a listener to the state can stop it at once", async () => {
   assert.deepEqual(page.leftovers, nothing);
 });
 
+test("a page that sets the session anew while it is followed has its stream closed all the same", async () => {
+  const page = new Page();
+  void page.tracker.start();
+  page.tracker.sessionId = "other";
+  page.tracker.stop();
+  assert.deepEqual(page.leftovers, nothing);
+  void page.tracker.start();
+  assert.match(page.stream.url, /other/);
+});
+
 test("stopping what has finished leaves it finished", () => {
   const page = new Page();
   void page.tracker.start();
