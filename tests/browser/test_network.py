@@ -94,8 +94,8 @@ def assert_modest(proxy: ChaosProxy, t: float) -> None:
 @pytest.mark.parametrize(
     "mode",
     [
-        pytest.param(Slice(1), id="byte by byte"),
-        pytest.param(Throttle(1024), id="1 KB a second"),
+        pytest.param(Slice(1), id="byte by byte", marks=FULL),
+        pytest.param(Throttle(1024), id="1 KB a second", marks=FULL),
         pytest.param(Delay(10), id="10 s late", marks=FULL),
         pytest.param(Blackhole(), id="nothing moves"),
     ],
@@ -136,6 +136,7 @@ async def test_page_comes_up_byte_by_byte(proxy: ChaosProxy, worker: Worker, vis
     assert await shown.evaluate("moves") == moves_of(3, 3)
 
 
+@pytest.mark.full
 async def test_connections_that_died_without_a_word_are_replaced(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str
 ) -> None:
@@ -240,7 +241,7 @@ async def test_nginx_that_buffers_throughout(
         assert moves == [move for move in moves_of(7, 7) if move in moves]
 
 
-@pytest.mark.parametrize("total_steps", [7, 40])
+@pytest.mark.parametrize("total_steps", [pytest.param(7, marks=FULL), 40])
 async def test_nginx_that_lets_go_of_a_few_kilobytes_at_a_time(
     serve: Serve, visit: Open, sid: str, tmp_path: Path, total_steps: int
 ) -> None:
@@ -311,7 +312,7 @@ PORTAL = "<!doctype html><title>Welcome</title><h1>Please log in to the hotel's 
         pytest.param(response("502 Bad Gateway", PORTAL, "text/html"), id="502"),
         pytest.param(response("503 Service Unavailable", extra="Retry-After: 1\r\n"), id="503", marks=FULL),
         pytest.param(response("200 OK", "data: x\n\n"), id="wrong type", marks=FULL),
-        pytest.param(response("200 OK", PORTAL, "text/html"), id="captive portal"),
+        pytest.param(response("200 OK", PORTAL, "text/html"), id="captive portal", marks=FULL),
         pytest.param(response("204 No Content"), id="204", marks=FULL),
         pytest.param(response("200 OK", "retry: 1000\n\n", "text/event-stream"), id="empty stream", marks=FULL),
         pytest.param(b"", id="silence", marks=FULL),
@@ -354,7 +355,7 @@ async def test_stream_that_is_refused_is_bridged_and_tried_again(
         pytest.param(response("500 Internal Server Error"), id="500"),
         pytest.param(response("503 Service Unavailable"), id="503", marks=FULL),
         pytest.param(response("404 Not Found", PORTAL, "text/html"), id="404", marks=FULL),
-        pytest.param(response("200 OK", PORTAL, "text/html"), id="captive portal"),
+        pytest.param(response("200 OK", PORTAL, "text/html"), id="captive portal", marks=FULL),
         pytest.param(response("200 OK", "{}", "application/json"), id="another service", marks=FULL),
     ],
 )
@@ -379,7 +380,7 @@ async def test_everything_is_refused_and_mended(
     assert await shown.evaluate("ends") == []
 
 
-@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+@pytest.mark.parametrize("status", [pytest.param("401 Unauthorized", marks=FULL), "403 Forbidden"])
 @pytest.mark.parametrize("comes", ["at first", "later"])
 async def test_who_is_refused_for_want_of_rights_asks_no_more(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, status: str, comes: str
@@ -401,6 +402,7 @@ async def test_who_is_refused_for_want_of_rights_asks_no_more(
     assert await shown.evaluate("[ends, tracker.polling]") == [[], False]
 
 
+@pytest.mark.full
 async def test_retry_after_is_obeyed(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
     """SC-10: a server that asks for 5 s of peace gets them, from polls too."""
     await worker.start(sid, 1)
@@ -489,7 +491,9 @@ async def test_page_of_a_listed_origin(
         assert await shown.evaluate("ends") == ["complete"]
 
 
-@pytest.mark.parametrize("with_credentials", [True, False], ids=["cookies", "no cookies"])
+@pytest.mark.parametrize(
+    "with_credentials", [pytest.param(True, id="cookies"), pytest.param(False, id="no cookies", marks=FULL)]
+)
 async def test_page_of_an_unlisted_origin(visit: Open, sid: str, tmp_path: Path, with_credentials: bool) -> None:
     """SC-11: the browser shows it nothing, and it does not storm the server for that."""
 
