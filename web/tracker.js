@@ -265,6 +265,12 @@
       // An answer of 200 that ends without a word comes from a server that is full, and says when to come back.
       const isTurnedAway = this.#isMute;
       this.#isMute = false;
+      // Or from something that does not say so, and would be asked again and again.
+      if (isTurnedAway && this.#alarms.isArmed("pace")) {
+        this.#fail(false, true);
+        return;
+      }
+      this.#alarms.arm("pace", BACKOFF_MIN_MS, () => {});
       // The server's `retry:` decides when the browser tries again, and may well be longer than QUIET_MS.
       this.#failures += 1;
       this.#expectEvent(Math.max(RECONNECT_MS, this.#patience_ms));
@@ -282,13 +288,14 @@
       this.#alarms.arm("dead", deadline_ms, () => this.#fail());
     }
 
-    #fail(isRefused = false) {
+    #fail(isRefused = false, isHopeless = false) {
       this.#failures += 1;
       this.#reopenLater();
-      this.#tellFailure(isRefused);
+      this.#tellFailure(isRefused, isHopeless);
     }
 
-    #tellFailure(isRefused = false, isHopeless = false) {
+    /** @param {boolean} isRefused @param {boolean} isHopeless */
+    #tellFailure(isRefused, isHopeless) {
       this.#listener.onFailure({ isRefused, isHopeless: isHopeless || this.#failures >= FAILURES_BEFORE_POLLING });
     }
 
@@ -939,11 +946,16 @@
       return this.#running !== null;
     }
 
-    /** Polls now and then at intervals until stopped; does nothing where it does so already. */
-    start() {
+    /**
+     * Polls now and then at intervals until stopped; does nothing where it does so already.
+     * @param {{retryAfter_ms: number}} [answer] To a poll that came first: then not now.
+     */
+    start(answer) {
       if (this.#running) return;
       this.#running = new AbortController();
-      void this.#turn(this.#running.signal);
+      const { signal } = this.#running;
+      if (answer) this.#rest(signal, answer);
+      else void this.#turn(signal);
     }
 
     /** Takes the next turn now, unless one is under way or the server has asked to be left alone. */
@@ -961,8 +973,12 @@
 
     /** @param {AbortSignal} signal */
     async #turn(signal) {
-      const { retryAfter_ms } = await this.#poll(signal);
-      if (signal.aborted) return;
+      const answer = await this.#poll(signal);
+      if (!signal.aborted) this.#rest(signal, answer);
+    }
+
+    /** @param {AbortSignal} signal @param {{retryAfter_ms: number}} answer */
+    #rest(signal, { retryAfter_ms }) {
       this.#isHeldOff = retryAfter_ms > 0;
       const jitter = 1 + POLL_JITTER * (2 * Math.random() - 1);
       // After one that hung the time is up.
@@ -1262,14 +1278,16 @@
       hub?.unfollow(this.#followed, this.#listener);
     }
 
-    #goAlone() {
+    /** @param {NoData} answer */
+    #goAlone(answer) {
       if (!this.polling || this.#transport === "sse") return;
       this.#unfollow();
-      this.#startPolling();
+      this.#startPolling(answer);
     }
 
-    #startPolling() {
-      if (this.#transport !== "sse") this.#poller.start();
+    /** @param {{retryAfter_ms: number}} [answer] To a poll that came first. */
+    #startPolling(answer) {
+      if (this.#transport !== "sse") this.#poller.start(answer);
     }
 
     /** Makes sure now that what the page shows is true. */
@@ -1281,9 +1299,9 @@
 
     async #verify() {
       const { signal } = this.#stopping;
-      const { outcome, retryAfter_ms } = await this.#pollOnce(signal);
+      const answer = await this.#pollOnce(signal);
       // The stream may be as dead; its next event will tell.
-      if (outcome === "failed" && !retryAfter_ms && !signal.aborted) this.#startPolling();
+      if (answer.outcome === "failed" && !signal.aborted) this.#startPolling(answer);
     }
 
     /** @param {AbortSignal} signal */
@@ -1306,7 +1324,7 @@
       if (signal.aborted) return { outcome: "failed", retryAfter_ms };
       if (answer.outcome === "denied") this.#shutDown("denied");
       // A session that the server will not have would cost all others that share its stream.
-      else if (answer.outcome === "rejected") this.#goAlone();
+      else if (answer.outcome === "rejected") this.#goAlone(answer);
       else if (answer.outcome !== "failed" && this.polling) this.#follow();
       if (answer.outcome !== "answered") return answer;
       const overtaken = eventsBefore !== this.#eventsApplied || poll < this.#pollApplied;

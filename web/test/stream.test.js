@@ -159,6 +159,7 @@ test("a stream that opens and ends without a word comes from a full server: poll
   const page = await livePage();
   page.stream.send("heartbeat", { ...heartbeat, interval_ms: 1000 });
   page.stream.interrupt();
+  await page.clock.advance(2000);
   page.stream.open();
   assert.equal(page.requests.length, 0);
   page.stream.interrupt();
@@ -169,6 +170,22 @@ test("a stream that opens and ends without a word comes from a full server: poll
   assert.equal(page.streams.length, 1, "the browser comes back when the server said");
   page.stream.send("snapshot", progress(2), "e-2");
   assert.equal(page.tracker.state, "live");
+});
+
+test("where streams end without a word and the browser comes back within a second, the back-off takes over", async () => {
+  jitter(0);
+  const page = await livePage();
+  page.stream.interrupt();
+  await page.clock.advance(300);
+  page.stream.open();
+  page.stream.interrupt();
+  assert.equal(page.stream.readyState, 2);
+  assert.equal(page.requests.length, 1, "and polls bridge its time, too");
+  await page.clock.advance(999);
+  assert.equal(page.streams.length, 1);
+  await page.clock.advance(1);
+  assert.equal(page.streams.length, 2);
+  assert.match(page.stream.url, /last_event_id=e-1$/);
 });
 
 test("a page that has nothing to show yet polls at the first failure", () => {

@@ -309,6 +309,17 @@ test("finished does not keep those waiting whose signal was aborted before the s
   assert.equal(await page.tracker.finished, null);
 });
 
+test("a session that the server will not have is not asked for twice at once", async () => {
+  const page = new Page();
+  void page.tracker.start();
+  page.stream.send("snapshot", progress(1), "e-1");
+  page.stream.refuse();
+  await page.answer(status(404));
+  assert.equal(page.requests.length, 1);
+  await page.clock.advance(2200);
+  assert.equal(page.requests.length, 2);
+});
+
 test("a session that the server will not have is asked for by polls alone, and has its stream back with an answer", async () => {
   jitter(0.5);
   const page = new Page();
