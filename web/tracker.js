@@ -37,9 +37,8 @@
   /** At least this long the browser is left to reconnect by itself: a server that is full asks for half a minute. */
   const RECONNECT_MS = 45_000;
   /** A browser keeps several connections, and tries one dead one after the other; a slow network needs more time. */
-  const POLL_DEADLINE_MIN_MS = 3000;
+  const POLL_DEADLINE_MS = 5000;
   const POLL_DEADLINE_MAX_MS = 30_000;
-  const SHORT_POLLS = 3;
   const POLL_JITTER = 0.1;
   /** The server's `max_sessions_per_stream`. */
   const SESSIONS_PER_STREAM = 20;
@@ -190,9 +189,10 @@
 
     open() {
       this.#drop();
-      const position = this.#position && `&last_event_id=${encodeURIComponent(this.#position)}`;
       try {
-        this.#source = new this.#EventSource(this.#url() + position, { withCredentials: this.#withCredentials });
+        const url = this.#url();
+        const position = this.#position && `&last_event_id=${encodeURIComponent(this.#position)}`;
+        this.#source = new this.#EventSource(url + position, { withCredentials: this.#withCredentials });
       } catch (error) {
         console.error(error);
         this.#fail();
@@ -204,6 +204,11 @@
 
     close() {
       this.#drop();
+    }
+
+    /** The next connection begins with snapshots. */
+    forget() {
+      this.#position = "";
     }
 
     /** Begins anew with a snapshot. Somebody has heard from the server just now: there is no need to wait long. */
@@ -480,6 +485,8 @@
     #url(line) {
       const { sessions } = line;
       for (const id of sessions) if (!this.#wanted.has(id)) this.#drop(line, id);
+      // A position may tell of sessions that are no longer known here, and the server be silent about those.
+      if (![...sessions].every((id) => this.#picture.data.has(id))) line.stream.forget();
       const [first, ...others] = [...sessions].map(encodeURIComponent);
       const { baseUrl } = this.#server;
       return others.length
@@ -576,6 +583,8 @@
 
     /** @param {string[]} sessions All that are wanted in this tab from now on. */
     follow(sessions) {
+      // What was known of a session that nobody followed here may be old; the holder's answer tells.
+      if (!this.#streams) for (const id of sessions) if (!this.#sessions.includes(id)) this.#picture.forget(id);
       this.#sessions = sessions;
       if (this.#channel) this.#enrol();
       else this.#join();
@@ -606,6 +615,7 @@
       this.#claim.abort();
       this.#alarms.disarmAll();
       this.#others.clear();
+      this.#picture.live.clear();
       this.#term = 0;
       this.#holder = "";
     }
@@ -683,6 +693,9 @@
         // Somebody has stolen it, having had no answer from here; or pages like this may have no locks.
         if (error.name !== "AbortError") this.#locks = undefined;
         this.#resign();
+        this.#term = 0;
+        this.#holder = "";
+        this.#ask();
         this.#seek();
       });
     }
@@ -702,6 +715,7 @@
     }
 
     #resign() {
+      if (this.#locks) this.#alarms.disarm("take");
       this.#streams?.close();
       this.#streams = null;
     }
@@ -893,7 +907,7 @@
       if (news.type === "heartbeat") serverClock.hear(Date.parse(news.data.now) - Date.now());
       const subject = subjectOf(news);
       for (const id of news.sessions) {
-        const data = id === subject ? this.#picture.data.get(id) : undefined;
+        const data = id === subject || news.type === "heartbeat" ? this.#picture.data.get(id) : undefined;
         for (const listener of [...(this.#listeners.get(id) ?? [])]) {
           if (news.type !== "failure") this.#tell(id, listener, data, news.type === "snapshot");
           else if (this.#isListening(id, listener)) listener.onFailure(news.data);
@@ -919,9 +933,8 @@
     /** @type {AbortController | null} */
     #running = null;
     #isHeldOff = false;
-    /** How many polls in a row hung, and how long the last one took that did not. */
+    /** The last one got no answer in time: the next may wait for longer. */
     #hung = 0;
-    #taken_ms = 0;
 
     /**
      * @param {object} setup
@@ -981,9 +994,8 @@
     #rest(signal, { retryAfter_ms }) {
       this.#isHeldOff = retryAfter_ms > 0;
       const jitter = 1 + POLL_JITTER * (2 * Math.random() - 1);
-      // After one that hung the time is up.
-      const rest_ms = this.#hung ? 0 : this.#interval_ms() * jitter;
-      this.#alarms.arm("turn", Math.max(rest_ms, retryAfter_ms), () => void this.#turn(signal));
+      const rest_ms = Math.max(this.#interval_ms() * jitter, retryAfter_ms);
+      this.#alarms.arm("turn", rest_ms, () => void this.#turn(signal));
     }
 
     /**
@@ -998,25 +1010,18 @@
         request.abort();
       };
       signal.addEventListener("abort", abort);
-      this.#alarms.arm(request, this.#deadline_ms, abort);
-      const asked_ms = Date.now();
+      this.#alarms.arm(request, Math.min(POLL_DEADLINE_MAX_MS, POLL_DEADLINE_MS * 2 ** this.#hung), abort);
       try {
         const answer = await this.#read(await this.#request(etag, request.signal));
         this.#hung = 0;
-        this.#taken_ms = Date.now() - asked_ms;
         return answer;
       } catch {
-        if (request.signal.aborted && !signal.aborted) this.#hung += 1;
+        this.#hung = request.signal.aborted && !signal.aborted ? this.#hung + 1 : 0;
         return { outcome: "failed", retryAfter_ms: 0 };
       } finally {
         signal.removeEventListener("abort", abort);
         this.#alarms.disarm(request);
       }
-    }
-
-    get #deadline_ms() {
-      const longer_ms = POLL_DEADLINE_MIN_MS * 2 ** Math.max(0, this.#hung - SHORT_POLLS + 1);
-      return Math.min(POLL_DEADLINE_MAX_MS, Math.max(longer_ms, 2 * this.#taken_ms));
     }
 
     /**
@@ -1301,7 +1306,8 @@
       const { signal } = this.#stopping;
       const answer = await this.#pollOnce(signal);
       // The stream may be as dead; its next event will tell.
-      if (answer.outcome === "failed" && !signal.aborted) this.#startPolling(answer);
+      const isFailed = answer.outcome === "failed" && !signal.aborted;
+      if (isFailed) this.#startPolling(answer.retryAfter_ms ? answer : undefined);
     }
 
     /** @param {AbortSignal} signal */
@@ -1415,8 +1421,8 @@
       this.#stopping.abort();
       this.#stopping = new AbortController();
       this.#settleFinish(state === "finished" ? this.data : null);
-      this.#enter(state);
       this.#settleFirstUpdate();
+      this.#enter(state);
     }
 
     /** @param {TrackerState} state */

@@ -62,7 +62,7 @@ test("a server that asked to be left alone is left alone", async () => {
 test("when nothing answers then, the page polls until the stream is heard again", async () => {
   const { browser, tab, tracker } = await liveTab();
   await tab.happen("online");
-  await browser.clock.advance(3000);
+  await browser.clock.advance(5000);
   assert.deepEqual(browser.requests.map(({ isOpen }) => isOpen), [false, true]);
   browser.requests[1]?.answer(ok(progress(1)));
   await settled();

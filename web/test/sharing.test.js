@@ -66,6 +66,8 @@ const snapshot = (session_id, done) => progress(done, { session_id });
 /** @param {string} session_id @param {number} done */
 const step = (session_id, done) => stepEvent(done, { session_id });
 
+const heartbeat = () => ({ now: new Date().toISOString(), interval_ms: 15_000 });
+
 /** A page whose trackers `a` and `b` are live at their first step, on one stream. */
 async function pageOfTwo() {
   const page = new SharedPage();
@@ -85,14 +87,14 @@ test("two trackers have one stream together, and each hears of its own session",
   assert.equal(page.polls.length, 0);
 });
 
-test("a tracker that joins a stream has it opened anew, where it was", async () => {
+test("a tracker that joins a stream has it opened anew, with snapshots of all", async () => {
   const page = new SharedPage();
   const a = page.track("a");
   page.stream.send("snapshot", snapshot("a", 1), "e-1");
   const [b, c] = [page.track("b"), page.track("c/?")];
   await page.clock.advance(50);
   assert.equal(page.streams.length, 2, "those who come together cost one opening");
-  assert.equal(page.stream.url, "/api/events?session_id=a&session_id=b&session_id=c%2F%3F&heartbeat=event&last_event_id=e-1");
+  assert.equal(page.stream.url, "/api/events?session_id=a&session_id=b&session_id=c%2F%3F&heartbeat=event");
   page.stream.send("snapshot", snapshot("a", 1), "m.1");
   page.stream.send("snapshot", snapshot("b", 2), "m.2");
   page.stream.send("snapshot", snapshot("c/?", 0), "m.3");
@@ -208,4 +210,31 @@ test("trackers of another server, or with credentials, have streams of their own
   page.track("b", { baseUrl: "/other" });
   page.track("c", { withCredentials: true });
   assert.equal(page.open.length, 3);
+});
+
+test("a tracker that joins while the stream reconnects is shown what is known once nothing turns out to be missed", async () => {
+  const page = new SharedPage();
+  page.track("a");
+  page.stream.send("snapshot", snapshot("a", 1), "e-1");
+  page.stream.interrupt();
+  const late = page.track("a");
+  await page.clock.advance(1000);
+  page.stream.open();
+  page.stream.send("heartbeat", heartbeat());
+  assert.deepEqual([late.tracker.state, late.steps], ["live", [1]]);
+});
+
+test("a session that a reconnect has left out comes back with a snapshot", async () => {
+  jitter(0);
+  const { page, b } = await pageOfTwo();
+  b.tracker.stop();
+  page.stream.refuse();
+  await page.clock.advance(1100);
+  page.stream.open();
+  assert.doesNotMatch(page.stream.url, /session_id=b/);
+  const again = page.track("b");
+  await page.clock.advance(100);
+  assert.equal(page.stream.url, "/api/events?session_id=a&session_id=b&heartbeat=event", "no position that covers it");
+  page.stream.send("snapshot", snapshot("b", 2), "m.3");
+  assert.deepEqual(again.steps, [2]);
 });

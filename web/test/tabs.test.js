@@ -56,11 +56,69 @@ for (const [name, kind] of kinds) {
     const other = await browser.tab().track("other");
     await browser.clock.advance(500);
     const sessions = "session_id=job&session_id=other";
-    assert.equal(browser.stream.url, `/api/events?${sessions}&heartbeat=event&last_event_id=e-1`);
+    assert.equal(browser.stream.url, `/api/events?${sessions}&heartbeat=event`);
     await send(browser, "snapshot", progress(1), "m.1");
     await send(browser, "snapshot", snapshot("other", 0), "m.2");
     await send(browser, "step", step("other", 1), "m.3");
     assert.deepEqual([tabs[0]?.steps, other.steps], [[1], [0, 1]]);
+  });
+
+  test(`a tab opened while the stream reconnects is shown what is known (${name})`, async () => {
+    const { browser } = await liveTabs(kind, 1);
+    browser.stream.interrupt();
+    const late = await browser.tab().track("job");
+    await browser.clock.advance(2000);
+    browser.stream.open();
+    await send(browser, "heartbeat", heartbeat());
+    assert.deepEqual([late.tracker.state, late.steps, browser.requests.length], ["live", [1], 0]);
+  });
+
+  test(`a tab opened between a handover and the first word of the stream is shown what is known (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 2);
+    await tabs[0]?.tab.happen("pagehide");
+    await browser.clock.advance(500);
+    const late = await browser.tab().track("job");
+    assert.match(browser.stream.url, /last_event_id=e-1/);
+    browser.stream.open();
+    await send(browser, "heartbeat", heartbeat());
+    assert.deepEqual([late.tracker.state, late.steps], ["live", [1]]);
+  });
+
+  test(`a tracker started again after an error is not ended by that old error (${name})`, async () => {
+    const { browser } = await liveTabs(kind, 1);
+    const tab = browser.tab();
+    let errors = 0;
+    const retried = await tab.track("retried", { onError: () => void (errors += 1) });
+    await tab.track("job");
+    await browser.clock.advance(500);
+    await send(browser, "snapshot", progress(1), "m.1");
+    await send(browser, "snapshot", progress(1, { session_id: "retried", status: "error" }), "m.2");
+    assert.deepEqual([errors, retried.tracker.state], [1, "finished"]);
+    await browser.tab().track("other");
+    await browser.clock.advance(500);
+    assert.doesNotMatch(browser.stream.url, /session_id=retried/);
+    void retried.tracker.start();
+    await browser.clock.advance(500);
+    await send(browser, "snapshot", snapshot("retried", 2), "m.4");
+    assert.deepEqual([errors, retried.tracker.state, retried.tracker.data?.current_step], [1, "live", 2]);
+  });
+
+  test(`a tab that comes back does not end a new tracker by what was known before (${name})`, async () => {
+    const { browser } = await liveTabs(kind, 1);
+    const tab = browser.tab();
+    await tab.track("job");
+    await tab.track("retried", { stopOnError: false });
+    await browser.clock.advance(500);
+    await send(browser, "snapshot", progress(1), "m.1");
+    await send(browser, "snapshot", progress(1, { session_id: "retried", status: "error" }), "m.2");
+    await tab.happen("pagehide");
+    await browser.clock.advance(1000);
+    await send(browser, "snapshot", snapshot("retried", 2), "m.3");
+    let errors = 0;
+    tab.window.addEventListener("pageshow", () => void tab.track("retried", { onError: () => void (errors += 1) }));
+    await tab.happen("pageshow", { persisted: true });
+    await browser.clock.advance(0);
+    assert.equal(errors, 0);
   });
 
   for (const [how, go] of /** @type {[string, (opened: any) => any][]} */ ([

@@ -331,3 +331,18 @@ test("a session that the server will not have is asked for by polls alone, and h
   await page.answer(ok(progress(1)));
   assert.equal(page.streams.length, 2);
 });
+
+test("start() from a listener to the stop gives a promise that waits for the first update", async () => {
+  const page = new Page();
+  void page.tracker.start();
+  let isUpdated = false;
+  page.tracker.addEventListener("statechange", () => {
+    if (page.tracker.state === "stopped") void page.tracker.start().then(() => void (isUpdated = true));
+  });
+  page.tracker.stop();
+  await settled();
+  assert.equal(isUpdated, false);
+  page.stream.send("snapshot", progress(1), "e-1");
+  await settled();
+  assert.equal(isUpdated, true);
+});
