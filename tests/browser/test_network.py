@@ -241,23 +241,6 @@ async def test_nginx_that_buffers_throughout(
         assert moves == [move for move in moves_of(7, 7) if move in moves]
 
 
-@pytest.mark.parametrize("total_steps", [pytest.param(7, marks=FULL), 40])
-async def test_nginx_that_lets_go_of_a_few_kilobytes_at_a_time(
-    serve: Serve, visit: Open, sid: str, tmp_path: Path, total_steps: int
-) -> None:
-    """CL-03: a stream that comes in batches, late, is not taken for a live one: each change is shown within 10 s."""
-    server = serve()
-    async with Worker.at(server) as worker:
-        await worker.create(sid, total_steps=total_steps)
-        with Nginx(tmp_path / "nginx", server.port, "proxy_ignore_headers X-Accel-Buffering;") as nginx:
-            shown = await visit(f"{nginx.url}/page", html=following(sid, interval=INTERVAL_MS))
-            for done in (2, 4, 6):
-                await work(worker, sid, *range(done - 1, done + 1))
-                await expect(state_of(shown)).to_have_text(f"running {100 * done // total_steps}%", timeout=10_000)
-        moves = await shown.evaluate("moves")
-        assert moves == [move for move in moves_of(total_steps, total_steps) if move in moves]
-
-
 async def test_nginx_as_it_comes_lets_the_page_stream(
     server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
 ) -> None:
