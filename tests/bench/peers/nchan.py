@@ -35,7 +35,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    nchan_shared_memory_size 256M;
+    nchan_shared_memory_size 1024M;
     nchan_message_buffer_length 1000;
     server {{
         listen {host}:{port} backlog=4096;
