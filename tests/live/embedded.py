@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -24,4 +26,5 @@ def create_behind_dispatch() -> ASGIApp:
 async def _dispatch(request: Request, call_next: RequestResponseEndpoint) -> Response:
     response = await call_next(request)
     response.headers["X-Embedded"] = "yes"
+    response.headers["X-Tasks"] = str(len(asyncio.all_tasks()))
     return response

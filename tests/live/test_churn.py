@@ -84,11 +84,19 @@ async def visit_all_at_once(server: Server, rounds: int) -> None:
             group.create_task(visit(server, f"visitor-{visitor}", rounds))
 
 
+async def tasks_of(server: Server) -> int | None:
+    """How many tasks there are in the server, where its host tells."""
+    async with await Connection.open(server.port) as connection:
+        response = await connection.request("GET", session_path("s"))
+    told = response.head.get("x-tasks")
+    return int(told) if told else None
+
+
 @pytest.mark.parametrize("rounds", [40, pytest.param(235, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
 async def test_readers_who_vanish_leave_nothing_behind(
     serve: Serve, record_property: Callable[[str, object], None], rounds: int
 ) -> None:
-    """FT-12: whenever they vanish: no descriptor, no place among the streams and no memory is lost by it."""
+    """FT-12: whenever they vanish: no descriptor, no task, no place among the streams and no memory is lost."""
     server = serve(max_streams=MAX_STREAMS)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
@@ -98,11 +106,14 @@ async def test_readers_who_vanish_leave_nothing_behind(
             await worker.complete("large", step, success=False, message="大" * 8192, error="大" * 8192)
     async with await RawStream.open(server.port, EVENTS) as control:
         await control.next_event()
-        descriptors = server.descriptors()
+        descriptors, tasks = server.descriptors(), await tasks_of(server)
         await visit_all_at_once(server, WARM_UP_ROUNDS)
         memory_bytes = server.pss_bytes()
         await visit_all_at_once(server, rounds)
         await eventually(lambda: server.descriptors() <= descriptors, 30)
+        async with asyncio.timeout(30):
+            while await tasks_of(server) != tasks:  # noqa: ASYNC110 - asks the server
+                await asyncio.sleep(0.05)
         grown_bytes = server.pss_bytes() - memory_bytes
         record_property("grown_bytes", grown_bytes)
         assert grown_bytes <= MAX_GROWTH_BYTES
