@@ -11,7 +11,6 @@ reader is a `Subscription`: a bounded queue over one session or several. The rul
 * **A queue has a bound, and overflow has a name.** A reader that falls behind is *lagging*: its queue is dropped, and
   what it gets next is one snapshot of how things are when it is ready for it.
 * **A channel without readers is gone**, with everything it held.
-
 * **No reader is another one's trouble.** One that cannot be written to is let go, and the others hear nothing of it.
 
 What must not go in here: how bytes get to a client (``transport``), rules (``machine``), storage (``backends``).
