@@ -1,7 +1,8 @@
-"""The ASGI application: routes, what stands before them, and its lifespan."""
+"""The ASGI application: what is served beside the API, what stands before both, and the lifespan."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -10,18 +11,16 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from progress_sse.endpoints import events, health, pages, poll, problems, sessions, steps, update
+from progress_sse.api import Api
+from progress_sse.endpoints import health, pages, problems
 from progress_sse.errors import InvalidSessionIdError, ProblemError
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings, load_settings
 from progress_sse.signals import called_on_exit
-
-Endpoint = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 
 CORS_MAX_AGE_S: Final = 600
 CORS_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
@@ -43,7 +42,7 @@ def create_app(settings: Settings | None = None, *, service: ProgressService | N
     service = service or ProgressService(settings)
     app = Starlette(
         routes=_routes(service),
-        middleware=_middleware(settings),
+        middleware=_middleware(settings, service),
         exception_handlers={
             ProblemError: problems.answer_problem,
             HTTPException: problems.answer_http_exception,
@@ -69,46 +68,19 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 def _routes(service: ProgressService) -> list[Route | Mount]:
-    def route(path: str, **endpoints: Endpoint) -> Route:
-        """Return one route per path, so that a 405 names every method that the path takes."""
-        return Route(path, Methods(service, endpoints), methods=list(endpoints))
-
     return [
-        # Routes are tried in this order: what comes by the thousand, when readers return all at once, stands first.
-        route("/api/progress/{session_id}/events", GET=events.events),
-        route("/api/progress/{session_id}/update", POST=update.update),
-        route("/api/progress/{session_id}", GET=poll.poll, PUT=sessions.create, DELETE=sessions.delete),
-        route("/api/progress", GET=sessions.list_sessions, POST=sessions.create_unnamed),
-        route("/api/events", GET=events.combined_events),
-        route("/api/steps", GET=steps.steps),
-        route("/livez", GET=health.livez),
-        route("/readyz", GET=health.readyz),
-        route("/", GET=pages.page),
-        route("/s/{session_id}", GET=pages.session_page),
+        Route("/livez", partial(health.livez, service)),
+        Route("/readyz", partial(health.readyz, service)),
+        Route("/", partial(pages.page, service)),
+        Route("/s/{session_id}", partial(pages.session_page, service)),
         Mount("/web", pages.BrowserFiles()),
     ]
 
 
-class Methods:
-    """The endpoints of one path, by method; GET answers HEAD too."""
-
-    def __init__(self, service: ProgressService, endpoints: Mapping[str, Endpoint]) -> None:
-        """Serve by these methods and no others: the route has seen to that."""
-        self._service = service
-        self._endpoints = endpoints
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the endpoint answer; what it raises is answered by the application's exception handlers."""
-        method = scope["method"]
-        endpoint = self._endpoints["GET" if method == "HEAD" else method]
-        response = await endpoint(self._service, Request(scope, receive))
-        await response(scope, receive, send)
-
-
-def _middleware(settings: Settings) -> list[Middleware]:
-    guards = [Middleware(PathGuard)]
+def _middleware(settings: Settings, service: ProgressService) -> list[Middleware]:
+    answering = [Middleware(PathGuard), Middleware(Api, service=service)]
     if not settings.allow_origins:
-        return guards
+        return answering
     cors = Middleware(
         ListedOrigins,
         allow_origins=settings.allow_origins,
@@ -117,7 +89,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         expose_headers=CORS_RESPONSE_HEADERS,
         max_age=CORS_MAX_AGE_S,
     )
-    return [cors, *guards]
+    return [cors, *answering]
 
 
 class ListedOrigins(CORSMiddleware):

@@ -1,0 +1,72 @@
+"""The paths under `/api`: which endpoint answers, and what becomes of the errors that it raises.
+
+Updates and streams come by the thousand, so they are found by looking at the path once, where Starlette's router
+would try one pattern after the other.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from progress_sse.endpoints import events, poll, problems, sessions, steps, update
+from progress_sse.errors import MethodNotAllowedError, PathNotFoundError, ProblemError
+from progress_sse.service import ProgressService
+
+Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
+Endpoints: TypeAlias = Mapping[str, Endpoint]
+"""What answers at one path, by method."""
+
+PREFIX: Final = "/api"
+
+PATHS: Final[Mapping[str, Endpoints]] = {
+    "/api/progress": {"GET": sessions.list_sessions, "POST": sessions.create_unnamed},
+    "/api/events": {"GET": events.combined_events},
+    "/api/steps": {"GET": steps.steps},
+}
+
+SESSION_PREFIX: Final = "/api/progress/"
+SESSION_PATHS: Final[Mapping[str, Endpoints]] = {
+    "": {"GET": poll.poll, "PUT": sessions.create, "DELETE": sessions.delete},
+    "/update": {"POST": update.update},
+    "/events": {"GET": events.events},
+}
+"""What follows the prefix and a session id, which has no slash."""
+
+
+class Api:
+    """Answers what is asked under `/api`, and leaves the rest to the application behind it."""
+
+    def __init__(self, app: ASGIApp, service: ProgressService) -> None:
+        """Serve `service`; `app` gets every other path."""
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, by an endpoint or by a problem."""
+        path = scope["path"].removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
+        if not path.startswith(PREFIX):
+            await self._app(scope, receive, send)
+            return
+        try:
+            response = await _endpoint(path, scope)(self._service, Request(scope, receive))
+        except ProblemError as problem:
+            response = problems.problem_response(problem)
+        await response(scope, receive, send)
+
+
+def _endpoint(path: str, scope: Scope) -> Endpoint:
+    endpoints = PATHS.get(path)
+    if endpoints is None and path.startswith(SESSION_PREFIX):
+        session_id, slash, rest = path[len(SESSION_PREFIX) :].partition("/")
+        scope["path_params"] = {"session_id": session_id}
+        endpoints = SESSION_PATHS.get(slash + rest) if session_id else None
+    if endpoints is None:
+        raise PathNotFoundError
+    method = scope["method"]
+    endpoint = endpoints.get("GET" if method == "HEAD" else method)
+    if endpoint is None:
+        allowed = {*endpoints, "HEAD"} if "GET" in endpoints else endpoints
+        raise MethodNotAllowedError(headers={"Allow": ", ".join(sorted(allowed))})
+    return endpoint
