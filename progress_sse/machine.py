@@ -140,8 +140,6 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
 
 def check_command(command: Command) -> None:
     """Refuse what no session can hold. Over HTTP it does not get this far; callers in the process have types only."""
-    if isinstance(command, Create | Start) and not command.definitions:
-        raise InvalidRequestError("A session has at least one step.")
     for name, (is_fit, demand) in _DEMANDS[type(command)]:
         if not is_fit(getattr(command, name)):
             raise InvalidRequestError(f"{name} must be {demand}.")
@@ -159,17 +157,22 @@ def _is_count_or_none(value: object) -> bool:
     return value is None or _is_count(value)
 
 
+def _has_some(value: object) -> bool:
+    return bool(value)
+
+
 _Demand: TypeAlias = tuple[Callable[[object], bool], str]
 
 _INTEGER: Final[_Demand] = (_is_integer, "an integer")
 _COUNT: Final[_Demand] = (_is_count, f"an integer from 0 to {MAX_SAFE_INTEGER}")
 _OPTIONAL_COUNT: Final[_Demand] = (_is_count_or_none, _COUNT[1])
+_STEPS: Final[_Demand] = (_has_some, "at least one step")
 _TEXT: Final[_Demand] = (is_text, "text without NUL and surrogates")
 
 _DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
-    Create: (),
+    Create: (("definitions", _STEPS),),
     Delete: (),
-    Start: (("step", _INTEGER), ("timeout_ms", _OPTIONAL_COUNT)),
+    Start: (("definitions", _STEPS), ("step", _INTEGER), ("timeout_ms", _OPTIONAL_COUNT)),
     Complete: (("step", _INTEGER), ("message", _TEXT), ("error", _TEXT)),
     Report: (("step", _INTEGER), ("current", _COUNT), ("total", _OPTIONAL_COUNT), ("message", _TEXT)),
 }

@@ -272,9 +272,14 @@ class ProgressStore:
 
     async def _commit(self, session_id: str, batch: Sequence[_Request]) -> None:
         for attempt in range(MAX_ATTEMPTS):
-            await _pause(attempt)
+            if attempt:
+                await _pause(attempt)
             draft = _Draft(session_id, await self.backend.load(session_id))
-            answers = [await self._decide(draft, request) for request in batch]
+            now = self._clock.now()
+            answers = [
+                draft.decide(request.command, now) if request.key is None else await self._decide_once(draft, request, now)
+                for request in batch
+            ]
             try:
                 if draft.has_changes:
                     await self.backend.commit(draft.change())
@@ -285,18 +290,24 @@ class ProgressStore:
             return
         raise StoreUnavailableError("Other processes change this session without pause.")
 
-    async def _decide(self, draft: "_Draft", request: _Request) -> Applied | Exception:
-        now = self._clock.now()
+    async def _decide_once(self, draft: "_Draft", request: _Request, now: datetime) -> Applied | Exception:
+        """Decide a command that comes with a key, unless the session remembers that."""
+        assert request.key is not None
         try:
             remembered = await self._recall(draft, request.key, now)
-            return Applied(remembered or draft.apply(request.command, request.key, now), draft.record)
         except StoreUnavailableError:
             raise
-        except Exception as refusal:  # noqa: BLE001  # whatever it is, it is this request's and not its neighbours'
+        except Exception as refusal:  # noqa: BLE001  # as in `_Draft.decide`
             return refusal
+        if remembered is not None:
+            return Applied(remembered, draft.record)
+        answer = draft.decide(request.command, now)
+        if isinstance(answer, Applied):
+            draft.remember(request.key, answer.verb, now)
+        return answer
 
-    async def _recall(self, draft: "_Draft", key: IdempotencyKey | None, now: datetime) -> Verb | None:
-        if key is None or draft.stored is None:
+    async def _recall(self, draft: "_Draft", key: IdempotencyKey, now: datetime) -> Verb | None:
+        if draft.stored is None:
             return None
         remembered = await self.backend.recall(draft.session_id, key.key)
         if remembered is None or remembered.used_at < machine.timestamp(now - KEY_LIFETIME):
@@ -325,17 +336,22 @@ class _Draft:
         expected = self.stored.position if self.stored else None
         return Change(self.session_id, expected, self.record, self._is_fresh, tuple(self._entries), tuple(self._keys))
 
-    def apply(self, command: Command, key: IdempotencyKey | None, now: datetime) -> Verb:
+    def decide(self, command: Command, now: datetime) -> Applied | Exception:
+        """Apply a command, or return its refusal."""
         before = self.record.session if self.record else None
-        outcome = machine.apply(self.session_id, before, command, now)
-        if outcome.session is None:
-            self.record = None
-        elif outcome.session is not before:
-            self._advance(outcome.session, outcome)
-        verb = _verb(command, existed=before is not None)
-        if key is not None:
-            self._keys.append(RememberedKey(key.key, key.digest, verb, machine.timestamp(now)))
-        return verb
+        try:
+            outcome = machine.apply(self.session_id, before, command, now)
+            if outcome.session is None:
+                self.record = None
+            elif outcome.session is not before:
+                self._advance(outcome.session, outcome)
+        except Exception as refusal:  # noqa: BLE001  # whatever it is, it is this command's and not its neighbours'
+            return refusal
+        return Applied(_verb(command, existed=before is not None), self.record)
+
+    def remember(self, key: IdempotencyKey, verb: Verb, now: datetime) -> None:
+        """Keep a key with its answer."""
+        self._keys.append(RememberedKey(key.key, key.digest, verb, machine.timestamp(now)))
 
     def _advance(self, session: Session, outcome: machine.Outcome) -> None:
         if outcome.is_fresh:
@@ -353,8 +369,7 @@ class _Draft:
 
 async def _pause(attempt: int) -> None:
     """Give way to whoever was faster, for longer each time: who loses at each attempt must not lose at all of them."""
-    if attempt:
-        await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * attempt)))  # noqa: S311  # spreads load
+    await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * attempt)))  # noqa: S311  # spreads load
 
 
 def _next_batch(lane: deque[_Request]) -> list[_Request]:
