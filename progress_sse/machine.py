@@ -29,7 +29,7 @@ What must not go in here: time (it is handed in), randomness, storage, JSON, and
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 
@@ -187,8 +187,8 @@ def created(session_id: str, definitions: tuple[StepDefinition, ...], now: datet
 def with_nothing_started(session: Session) -> Session:
     """Return the session as it was when it was created."""
     progress = session.progress
-    fresh = replace(progress, current_step=0, status="pending", steps={}, updated_at=progress.created_at)
-    return replace(session, progress=fresh)
+    fresh = progress._replace(current_step=0, status="pending", steps={}, updated_at=progress.created_at)
+    return session._replace(progress=fresh)
 
 
 def is_expired(status: SessionStatus, created_at: str, updated_at: str, *, before: str) -> bool:

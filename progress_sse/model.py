@@ -81,8 +81,7 @@ class StepAdvance(NamedTuple):
     total: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class StepProgress:
+class StepProgress(NamedTuple):
     """A step that was started [contract §1]; times are ISO 8601 in UTC with offset and microseconds."""
 
     step: int
@@ -102,8 +101,7 @@ class StepProgress:
         return self.status in ("success", "error")
 
 
-@dataclass(frozen=True, slots=True)
-class SessionProgress:
+class SessionProgress(NamedTuple):
     """One run of a multi-step job [contract §1]; `steps` holds only steps that were started, by number."""
 
     session_id: str
@@ -115,8 +113,7 @@ class SessionProgress:
     updated_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """A session and the step definitions that it was created with, one for each of its steps."""
 
     progress: SessionProgress

@@ -277,7 +277,9 @@ class ProgressStore:
             draft = _Draft(session_id, await self.backend.load(session_id))
             now = self._clock.now()
             answers = [
-                draft.decide(request.command, now) if request.key is None else await self._decide_once(draft, request, now)
+                draft.decide(request.command, now)
+                if request.key is None
+                else await self._decide_once(draft, request, now)
                 for request in batch
             ]
             try:

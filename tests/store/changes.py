@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from progress_sse import wire
 from progress_sse.backends.base import Backend
@@ -71,7 +70,7 @@ async def apply(backend: Backend, *changes: Change) -> Record:
 def _with_step(session: Session, number: int, message: str, status: SessionStatus) -> Session:
     name = session.definitions[number - 1].name
     step = StepProgress(number, name, "running", T0, None, 0, 120_000, message)
-    progress = replace(
-        session.progress, current_step=number, status=status, steps={**session.progress.steps, number: step}
+    progress = session.progress._replace(
+        current_step=number, status=status, steps={**session.progress.steps, number: step}
     )
-    return replace(session, progress=progress)
+    return session._replace(progress=progress)

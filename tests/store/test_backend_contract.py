@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -53,8 +52,8 @@ class TestLoad:
             2: StepProgress(2, "", "running", T0, None, 2**53 - 1, 2**53 - 1, "", "", StepAdvance(0, 2**53 - 1)),
         }
         definitions = (StepDefinition(HOSTILE_TEXT, 1, 0), *record.session.definitions[1:])
-        progress = replace(record.session.progress, current_step=2, status="error", steps=steps, updated_at="later")
-        session = replace(record.session, progress=progress, definitions=definitions)
+        progress = record.session.progress._replace(current_step=2, status="error", steps=steps, updated_at="later")
+        session = record.session._replace(progress=progress, definitions=definitions)
         target = Record(session, Position("second", 3))
         entries = tuple(Entry(n, step, b"{}") for n, step in enumerate(steps, start=1))
         await backend.commit(Change("s", record.position, target, is_fresh=True, entries=entries))

@@ -55,7 +55,7 @@ def step_in(state: StepState, number: int = 1) -> StepProgress | None:
         return None
     if state == "running":
         return running
-    return replace(running, status=state, completed_at=timestamp(T1), elapsed_ms=1500, error="e", advance=None)
+    return running._replace(status=state, completed_at=timestamp(T1), elapsed_ms=1500, error="e", advance=None)
 
 
 def session_with(*states: StepState, status: SessionStatus = "running", current_step: int = 1) -> Session:
@@ -104,7 +104,7 @@ class TestTable:
         outcome = apply("s", before, Report(1, 2, 3, "new"), T2)
         assert (outcome.transition, outcome.is_fresh) == (1, False)
         assert outcome.session is not None
-        expected = replace(before.progress.steps[1], advance=StepAdvance(2, 3), message="new")
+        expected = before.progress.steps[1]._replace(advance=StepAdvance(2, 3), message="new")
         assert outcome.session.progress.steps == {1: expected}
 
     @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from progress_sse.model import Session, SessionProgress, StepAdvance, StepDefini
 STARTED, ENDED = "2026-01-02T03:04:05.678901+00:00", "2026-01-02T03:04:17.000000+00:00"
 
 RUNNING = StepProgress(1, "原稿生成", "running", STARTED, None, 0, 300_000)
-REPORTED = replace(RUNNING, message="half", advance=StepAdvance(1, 2))
+REPORTED = RUNNING._replace(message="half", advance=StepAdvance(1, 2))
 FAILED = StepProgress(2, "STEP2", "error", STARTED, ENDED, 11_321, None, 'm"\\', "a\nb\u2028</script>")
 
 STEPS = [
@@ -31,7 +30,7 @@ STEPS = [
         '"elapsed_ms":0,"timeout_ms":300000,"message":"half","error":"","progress":{"current":1,"total":2}}',
     ),
     (
-        replace(RUNNING, advance=StepAdvance(0, None)),
+        RUNNING._replace(advance=StepAdvance(0, None)),
         '{"step":1,"name":"原稿生成","status":"running","started_at":"2026-01-02T03:04:05.678901+00:00","completed_at":null,'
         '"elapsed_ms":0,"timeout_ms":300000,"message":"","error":"","progress":{"current":0,"total":null}}',
     ),
