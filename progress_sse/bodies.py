@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
 
 from pydantic import (
@@ -199,11 +200,16 @@ def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
 
 
 def _check_media_type(request: Request) -> None:
-    media_type, *parameters = (each.strip() for each in header_value(request, b"content-type").lower().split(b";"))
-    charsets = {each.removeprefix(b"charset=").strip(b'"') for each in parameters if each.startswith(b"charset=")}
-    is_plain = header_value(request, b"content-encoding").lower() in (b"", b"identity")
-    if media_type != b"application/json" or not charsets <= {b"utf-8", b"utf8"} or not is_plain:
+    if not _is_json(header_value(request, b"content-type"), header_value(request, b"content-encoding")):
         raise UnsupportedMediaError
+
+
+@lru_cache(maxsize=64)
+def _is_json(content_type: bytes, content_encoding: bytes) -> bool:
+    media_type, *parameters = (each.strip() for each in content_type.lower().split(b";"))
+    charsets = {each.removeprefix(b"charset=").strip(b'"') for each in parameters if each.startswith(b"charset=")}
+    is_plain = content_encoding.lower() in (b"", b"identity")
+    return media_type == b"application/json" and charsets <= {b"utf-8", b"utf8"} and is_plain
 
 
 async def _read(request: Request, max_body_bytes: int) -> bytes:

@@ -44,9 +44,9 @@ def session_id_of(request: Request) -> str:
     return check_session_id(request.path_params["session_id"])
 
 
-def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+def json_reply(value: object, status: int = 200) -> Reply:
     """Return compact JSON."""
-    return Reply(status, {"content-type": JSON, **(headers or {})}, wire.encode_json(value))
+    return Reply(status, {"content-type": JSON}, wire.encode_json(value))
 
 
 def session_reply(
