@@ -31,7 +31,13 @@ class Record:
 
 
 class Entry(NamedTuple):
-    """One transition in a session's log: the `n` of its position, the number of the step it changed, its event data."""
+    """One transition in a session's log.
+
+    Attributes:
+        n: Of its position.
+        step: The number of the step that it changed.
+        data: Of its event, as `wire.encode_transition` writes it; the store takes the step from there.
+    """
 
     n: int
     step: int

@@ -58,10 +58,17 @@ def encode_transition(session: Session, step: int) -> bytes:
     return encode_json({"step": _step(session.progress.steps[step]), "session": _summary(session)})
 
 
-def encode_listed(session: Session) -> bytes:
-    """Return the entry of a session in the list for operators."""
+def split_transition(data: bytes) -> tuple[bytes, bytes]:
+    """Return the two parts of what `encode_transition` wrote: the step, as `encode_step` has it, and the session."""
+    # No quotation mark stands bare inside a string, so this is found nowhere else.
+    step, session = data.removeprefix(b'{"step":').split(b',"session":{', 1)
+    return step, b"{" + session[:-1]
+
+
+def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
+    """Return the entry of a session in the list for operators; `summary` is the session in its last transition."""
     times = {"created_at": session.progress.created_at, "updated_at": session.progress.updated_at}
-    return encode_json(_summary(session) | times)
+    return (summary or encode_json(_summary(session)))[:-1] + b"," + encode_json(times)[1:]
 
 
 def encode_step(step: StepProgress) -> bytes:

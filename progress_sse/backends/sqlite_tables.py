@@ -98,15 +98,16 @@ class Draft:
         if record is None:
             return cls(change, None, b"", ())
         session, progress = record.session, record.session.progress
-        listed = wire.encode_listed(session)
-        header = (record.position.n, progress.status, progress.current_step, progress.updated_at, listed)
         is_new = change.is_fresh or change.expected is None
-        changed = {entry.step for entry in change.entries}
+        steps, summary = {}, None
+        for entry in change.entries:
+            steps[entry.step], summary = wire.split_transition(entry.data)
+        listed = wire.encode_listed(session, summary)
         return cls(
             change,
-            header,
+            (record.position.n, progress.status, progress.current_step, progress.updated_at, listed),
             wire.encode_definitions(session.definitions) if is_new else b"",
-            tuple((step, wire.encode_step(progress.steps[step])) for step in changed),
+            tuple(steps.items()),
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from progress_sse import wire
 from progress_sse.backends.base import Backend
 from progress_sse.errors import ConflictError, StoreFullError
 from progress_sse.model import Position, SessionStatus, StepAdvance, StepDefinition, StepProgress
@@ -55,7 +56,7 @@ class TestLoad:
         progress = record.session.progress._replace(current_step=2, status="error", steps=steps, updated_at="later")
         session = record.session._replace(progress=progress, definitions=definitions)
         target = Record(session, Position("second", 3))
-        entries = tuple(Entry(n, step, b"{}") for n, step in enumerate(steps, start=1))
+        entries = tuple(Entry(n, step, wire.encode_transition(session, step)) for n, step in enumerate(steps, start=1))
         await backend.commit(Change("s", record.position, target, is_fresh=True, entries=entries))
         loaded = await backend.load("s")
         assert loaded == target

@@ -138,6 +138,16 @@ class TestSession:
             ).encode()
         )
 
+    @given(texts)
+    def test_is_split_into_what_a_transition_was_made_of(self, text: str) -> None:
+        """Whatever users write, and be it what stands between the parts."""
+        for message in (text, f'","session":{{"{text}'):
+            step = RUNNING._replace(name=message, message=message, error=message)
+            session = SESSION._replace(progress=SESSION.progress._replace(steps={2: step}, session_id=message))
+            shown, summary = wire.split_transition(wire.encode_transition(session, 2))
+            assert shown == wire.encode_step(step)
+            assert wire.encode_listed(session, summary) == wire.encode_listed(session)
+
 
 class TestJson:
     """The bytes as such."""
