@@ -6,7 +6,7 @@ with the JSON is a 400, what is wrong with what it says a 422; neither repeats w
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
@@ -30,7 +30,7 @@ from progress_sse.errors import (
     MalformedBodyError,
     UnsupportedMediaError,
 )
-from progress_sse.headers import header_value, header_values
+from progress_sse.headers import header_values
 from progress_sse.machine import Complete, Report, StepCommand
 from progress_sse.model import MAX_SAFE_INTEGER, StepDefinition
 from progress_sse.store import IdempotencyKey, ProgressStore
@@ -147,7 +147,7 @@ async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> 
         MalformedBodyError: It is not JSON.
         InvalidRequestError: It does not say what it should.
     """
-    _check_media_type(request)
+    _check_head(dict(request.scope["headers"]), limits.max_body_bytes)
     return _validated(model, parse_json(await _read(request, limits.max_body_bytes)), limits)
 
 
@@ -199,9 +199,12 @@ def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
         raise InvalidRequestError(first_fault(error)) from None
 
 
-def _check_media_type(request: Request) -> None:
-    if not _is_json(header_value(request, b"content-type"), header_value(request, b"content-encoding")):
+def _check_head(headers: Mapping[bytes, bytes], max_body_bytes: int) -> None:
+    if not _is_json(headers.get(b"content-type", b""), headers.get(b"content-encoding", b"")):
         raise UnsupportedMediaError
+    declared = headers.get(b"content-length", b"0")
+    if not declared.isdigit() or len(declared) >= 20 or int(declared) > max_body_bytes:
+        raise BodyTooLargeError
 
 
 @lru_cache(maxsize=64)
@@ -213,9 +216,6 @@ def _is_json(content_type: bytes, content_encoding: bytes) -> bool:
 
 
 async def _read(request: Request, max_body_bytes: int) -> bytes:
-    declared = header_value(request, b"content-length") or b"0"
-    if not declared.isdigit() or len(declared) >= 20 or int(declared) > max_body_bytes:
-        raise BodyTooLargeError
     body, is_more = b"", True
     while is_more:
         message = await request.receive()

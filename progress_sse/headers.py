@@ -6,9 +6,3 @@ from starlette.requests import Request
 def header_values(request: Request, name: bytes) -> list[bytes]:
     """Return every value of a header; `name` is in lower case."""
     return [value for key, value in request.scope["headers"] if key == name]
-
-
-def header_value(request: Request, name: bytes) -> bytes:
-    """Return the value of a header that comes once, the first if it comes more often; empty if it does not come."""
-    values = header_values(request, name)
-    return values[0] if values else b""

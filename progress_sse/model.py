@@ -131,7 +131,7 @@ class Session(NamedTuple):
     @property
     def estimated_remaining_ms(self) -> int:
         """The estimates, in milliseconds, of the steps after the current one."""
-        return sum(definition.estimated_ms for definition in self.definitions[self.progress.current_step :])
+        return sum([definition.estimated_ms for definition in self.definitions[self.progress.current_step :]])
 
 
 def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: int) -> int:
