@@ -161,6 +161,8 @@
     /** The id of the last event applied: where a new connection goes on. "" asks for a snapshot. */
     #position;
     #failures = 0;
+    /** What the connection brings tells of the server as it was then or later, however long it was held back. */
+    #began_ms = 0;
     #patience_ms = HEARTBEATS_MISSED * HEARTBEAT_MS;
     /** It has opened, and said nothing yet. */
     #isMute = false;
@@ -182,6 +184,11 @@
       this.#listener = listener;
     }
 
+    /** When its connection began, by the clock that all tabs have. */
+    get began_ms() {
+      return this.#began_ms;
+    }
+
     /** Whether it waits for its turn to connect again. */
     get isWaiting() {
       return this.#source === null;
@@ -189,6 +196,7 @@
 
     open() {
       this.#drop();
+      this.#began_ms = Date.now();
       try {
         const url = this.#url();
         const position = this.#position && `&last_event_id=${encodeURIComponent(this.#position)}`;
@@ -267,6 +275,7 @@
         this.#fail(true);
         return;
       }
+      this.#began_ms = Date.now();
       // An answer of 200 that ends without a word comes from a server that is full, and says when to come back.
       const isTurnedAway = this.#isMute;
       this.#isMute = false;
@@ -328,6 +337,7 @@
    * @property {string[]} sessions
    * @property {any} data Of the event, or the Failure.
    * @property {string} [position] The id to go on from.
+   * @property {number} [began_ms] When the connection began that the event came by.
    */
 
   /** @param {News} news @returns {string | undefined} The session that it changes. */
@@ -522,7 +532,8 @@
       } else if (type === "step" && !known.has(data.session.session_id)) {
         line.stream.restart();
       } else {
-        this.#tell({ type: /** @type {News["type"]} */ (type), sessions, data, position });
+        const { began_ms } = line.stream;
+        this.#tell({ type: /** @type {News["type"]} */ (type), sessions, data, position, began_ms });
       }
     }
 
@@ -784,7 +795,7 @@
   /**
    * What a tracker wants to hear of its session.
    * @typedef {object} Listener
-   * @property {(data: Progress, isFresh: boolean) => void} onData
+   * @property {(data: Progress, since_ms: number) => void} onData A snapshot is of that time or later; the rest tells 0.
    * @property {() => void} onAlive The stream works.
    * @property {(failure: Failure) => void} onFailure
    */
@@ -882,7 +893,7 @@
     /** Tells what is known already, if it is kept up to date. @param {string} id @param {Listener[]} listeners */
     #show(id, listeners) {
       if (!this.#picture.live.has(id)) return;
-      for (const listener of listeners) this.#tell(id, listener, this.#picture.data.get(id), false);
+      for (const listener of listeners) this.#tell(id, listener, this.#picture.data.get(id), 0);
     }
 
     /**
@@ -890,11 +901,11 @@
      * @param {string} id
      * @param {Listener} listener
      * @param {Progress | undefined} data
-     * @param {boolean} isFresh
+     * @param {number} since_ms
      */
-    #tell(id, listener, data, isFresh) {
+    #tell(id, listener, data, since_ms) {
       if (this.#isListening(id, listener)) listener.onAlive();
-      if (data && this.#isListening(id, listener)) listener.onData(data, isFresh);
+      if (data && this.#isListening(id, listener)) listener.onData(data, since_ms);
     }
 
     /** @param {string} id @param {Listener} listener */
@@ -906,10 +917,11 @@
     #hear(news) {
       if (news.type === "heartbeat") serverClock.hear(Date.parse(news.data.now) - Date.now());
       const subject = subjectOf(news);
+      const since_ms = (news.type === "snapshot" && news.began_ms) || 0;
       for (const id of news.sessions) {
         const data = id === subject || news.type === "heartbeat" ? this.#picture.data.get(id) : undefined;
         for (const listener of [...(this.#listeners.get(id) ?? [])]) {
-          if (news.type !== "failure") this.#tell(id, listener, data, news.type === "snapshot");
+          if (news.type !== "failure") this.#tell(id, listener, data, since_ms);
           else if (this.#isListening(id, listener)) listener.onFailure(news.data);
         }
       }
@@ -1121,6 +1133,8 @@
     #pollApplied = 0;
     /** What a poll brought that the stream has not come to yet, as JSON. Until then it would set the page back. */
     #ahead = "";
+    /** When that poll was answered. */
+    #polled_ms = 0;
     #transport;
     #stopOnError;
     #signal;
@@ -1134,7 +1148,7 @@
     #followed = "";
     /** @type {Listener} */
     #listener = {
-      onData: (data, isFresh) => this.#receive(data, isFresh),
+      onData: (data, since_ms) => this.#receive(data, since_ms),
       onAlive: () => this.#revive(),
       onFailure: (failure) => this.#missStream(failure),
     };
@@ -1339,13 +1353,14 @@
       this.#etag = answer.etag;
       const polled = JSON.stringify(answer.data);
       if (polled === JSON.stringify(this.#data)) return { outcome: "unchanged", retryAfter_ms };
+      this.#polled_ms = Date.now();
       if (this.#hub) this.#expectStreamAt(polled);
       this.#apply(answer.data);
       return { outcome: "applied", retryAfter_ms };
     }
 
     /**
-     * The steps of a stream lead through every state that polls tell, to the byte; only a snapshot may skip it.
+     * The steps of a stream lead through every state that polls tell, to the byte; only a newer snapshot may skip it.
      * @param {string} state
      */
     #expectStreamAt(state) {
@@ -1360,11 +1375,13 @@
 
     /**
      * @param {Progress} data
-     * @param {boolean} isFresh It is a snapshot that the stream has just brought.
+     * @param {number} since_ms The session was like that at this time or later.
      */
-    #receive(data, isFresh) {
+    #receive(data, since_ms) {
       const state = JSON.stringify(data);
-      if (this.#ahead && !isFresh && state !== this.#ahead) {
+      // A time to come means that somebody has set the clock back.
+      const isNewer = since_ms > this.#polled_ms || (since_ms > 0 && this.#polled_ms > Date.now());
+      if (this.#ahead && !isNewer && state !== this.#ahead) {
         if (!this.#alarms.isArmed("catch up")) this.#expectStreamAt(this.#ahead);
         return;
       }

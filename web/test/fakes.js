@@ -44,6 +44,12 @@ export class ManualClock {
   }
 }
 
+/** Makes the time of day go by a clock from now on. @param {ManualClock} clock */
+export function timeOfDay(clock) {
+  const ahead_ms = Date.now() - clock.now_ms;
+  mock.method(Date, "now", () => ahead_ms + clock.now_ms);
+}
+
 export class FakeEventSource extends EventTarget {
   readyState = 0;
   lastEventId = "";
@@ -273,6 +279,7 @@ export class Tab {
     this.scope = vm.createContext({
       AbortController,
       BroadcastChannel,
+      Date,
       Event,
       EventSource,
       EventTarget,

@@ -1,8 +1,10 @@
 /* How the tracker polls, and how polls and stream take turns. */
 import assert from "node:assert/strict";
-import test from "node:test";
+import test, { afterEach, mock } from "node:test";
 
-import { jitter, ok, Page, progress, settled, status, stepEvent } from "./fakes.js";
+import { jitter, ok, Page, progress, settled, status, stepEvent, timeOfDay } from "./fakes.js";
+
+afterEach(() => mock.restoreAll());
 
 const heartbeat = { now: "2026-01-01T00:00:00.000000+00:00", interval_ms: 15_000 };
 
@@ -207,11 +209,54 @@ test("when a poll was ahead of the stream, the stream goes on where it was and n
   assert.equal(page.streams.length, 1);
 });
 
-test("a snapshot stands, even if it skips what a poll was ahead by", async () => {
+for (const [what, reconnect] of /** @type {[string, (page: Page) => any][]} */ ([
+  ["the browser", (page) => page.stream.interrupt()],
+  ["the tracker", (page) => (page.stream.refuse(), page.clock.advance(1000))],
+])) {
+  test(`a snapshot stands, even if it skips what a poll was ahead by: ${what} connected after that`, async () => {
+    const page = await fallenPage();
+    timeOfDay(page.clock);
+    await page.answer(ok(progress(2)));
+    await page.clock.advance(1);
+    await reconnect(page);
+    page.stream.send("snapshot", progress(0), "f-0");
+    assert.deepEqual(page.updates.map((data) => data.current_step), [1, 2, 0]);
+  });
+}
+
+test("what a proxy has held back since before a poll was answered does not set the page back", async () => {
+  const page = new Page({ interval: Infinity });
+  timeOfDay(page.clock);
+  void page.tracker.start();
+  await page.clock.advance(5000);
+  await page.answer(ok(progress(2)));
+  await page.clock.advance(1000);
+  page.stream.send("heartbeat", heartbeat);
+  page.stream.send("snapshot", progress(0), "e-0");
+  for (const done of [1, 2, 3]) page.stream.send("step", stepEvent(done), `e-${done}`);
+  assert.deepEqual(page.updates.map((data) => data.current_step), [2, 3]);
+  assert.equal(page.streams.length, 1);
+});
+
+test("a session that was replaced behind a poll's back is shown as soon as its stream has begun anew", async () => {
   const page = await fallenPage();
+  timeOfDay(page.clock);
   await page.answer(ok(progress(2)));
   page.stream.send("snapshot", progress(0), "f-0");
-  assert.deepEqual(page.updates.map((data) => data.current_step), [1, 2, 0]);
+  await page.clock.advance(6000);
+  assert.equal(page.streams.length, 2);
+  page.stream.send("snapshot", progress(0), "f-0");
+  assert.equal(page.updates.at(-1)?.current_step, 0);
+});
+
+test("somebody who sets the clock back does not keep the page from going on", async () => {
+  const page = await fallenPage();
+  timeOfDay(page.clock);
+  await page.answer(ok(progress(2)));
+  page.clock.now_ms -= 3_600_000;
+  page.stream.interrupt();
+  page.stream.send("snapshot", progress(0), "f-0");
+  assert.equal(page.updates.at(-1)?.current_step, 0);
 });
 
 test("a live stream that does not catch up with a poll begins anew", async () => {
@@ -230,6 +275,7 @@ test("a live stream that does not catch up with a poll begins anew", async () =>
 
 test("a stream that has gone past what a poll brought, unseen, begins anew", async () => {
   const page = await fallenPage();
+  timeOfDay(page.clock);
   await page.answer(ok(progress(2)));
   await page.clock.advance(6000);
   assert.equal(page.streams.length, 1, "while it is away it is not to blame");

@@ -1,8 +1,10 @@
 /* How the tabs of a browser share their streams, with Web Locks and without. */
 import assert from "node:assert/strict";
-import test from "node:test";
+import test, { afterEach, mock } from "node:test";
 
-import { Browser, ok, progress, settled, stepEvent } from "./fakes.js";
+import { Browser, ok, progress, settled, stepEvent, timeOfDay } from "./fakes.js";
+
+afterEach(() => mock.restoreAll());
 
 const heartbeat = () => ({ now: new Date().toISOString(), interval_ms: 15_000 });
 
@@ -203,6 +205,21 @@ for (const [name, kind] of kinds) {
     for (const { steps, states } of tabs) {
       assert.deepEqual([steps, states], [[1, 2, 3], ["connecting", "live", "reconnecting", "polling", "live", "finished"]]);
     }
+  });
+
+  test(`what the stream's connection brings from before the polls sets no tab back, what a newer one brings does (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 3);
+    timeOfDay(browser.clock);
+    for (let failure = 0; failure < 3; failure += 1) browser.stream.interrupt();
+    await browser.clock.advance(1000);
+    for (const request of browser.requests) request.answer(ok(progress(2)));
+    await settled();
+    await send(browser, "snapshot", progress(0), "f-0");
+    for (const { steps } of tabs) assert.deepEqual(steps, [1, 2]);
+    await browser.clock.advance(1000);
+    browser.stream.interrupt();
+    await send(browser, "snapshot", progress(0), "f-0");
+    for (const { steps } of tabs) assert.deepEqual(steps, [1, 2, 0]);
   });
 
   test(`a tab that is opened while the stream is in trouble polls (${name})`, async () => {
