@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +16,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Open
-from tests.harness.serving import ROOT, Server
+from tests.harness.serving import ROOT, Server, eventually
 
 AGES_MS = 60_000
 """Long enough for a job, for the back-off and for a busy machine."""
@@ -23,14 +25,14 @@ AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf
 RUN_AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
     .map(({id, help, nodes}) => [id, help, nodes.map(({html}) => html)])"""
 
+COMMAND = [sys.executable, "-m", "progress_sse", "demo"]
 JOBS = ("steady", "retried", "unknown")
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Server]:
     """The command, running."""
-    command = [sys.executable, "-m", "progress_sse", "demo", "--no-open", "--port", "{port}"]
-    with Server(tmp_path / "demo", command=command) as running:
+    with Server(tmp_path / "demo", command=[*COMMAND, "--no-open", "--port", "{port}"]) as running:
         yield running
         running.terminate()
 
@@ -76,6 +78,47 @@ async def test_three_jobs_move_and_begin_again(demo: Server, visit: Open) -> Non
     await expect_to_move(shown.page, "steady")
     assert shown.complaints == []
     assert [url for url in shown.requests if not url.startswith((f"{demo.url}/", "data:"))] == []
+
+
+MOVES = """
+const parts = new Map();
+const look = () => {
+  for (const { id, shadowRoot } of document.querySelectorAll("progress-steps"))
+    for (const fill of shadowRoot?.querySelectorAll(".fill, .gauge-fill") ?? []) {
+      if (!fill.checkVisibility()) continue;
+      const part = fill.getBoundingClientRect().width / fill.parentElement.getBoundingClientRect().width;
+      if (part > (parts.get(fill) ?? part)) window.moved_ms ??= performance.timeOrigin + performance.now();
+      parts.set(fill, part);
+    }
+  requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"""
+"""Runs before the page's scripts: keeps when a bar was first seen to grow that had been seen before."""
+
+
+async def test_something_moves_at_once(
+    tmp_path: Path, visit: Open, record_property: Callable[[str, object], None]
+) -> None:
+    """Two seconds after the command on a quiet machine, where the browser runs already; `moves_after_s` is measured."""
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    browser.chmod(0o755)
+    shown = await visit("about:blank", scripts=(MOVES,))
+    started_s = time.time()
+    environment = {**os.environ, "BROWSER": str(browser)}
+    command = await asyncio.create_subprocess_exec(*COMMAND, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        await eventually(opened.exists, AGES_MS / 1000)
+        await shown.page.goto(opened.read_text().strip())
+        await shown.until("window.moved_ms")
+        moves_after_s = await shown.evaluate("moved_ms") / 1000 - started_s
+    finally:
+        command.terminate()
+        await command.wait()
+    record_property("moves_after_s", round(moves_after_s, 2))
+    assert 0 < moves_after_s < 10
 
 
 async def test_cut_stream_comes_back(demo: Server, visit: Open) -> None:
