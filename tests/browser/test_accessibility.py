@@ -1,14 +1,15 @@
-"""What axe-core says of the page and of the element, in their states, themes and languages."""
+"""What axe-core says of the page and of the element, in their states, themes and languages; and forced colours."""
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.visit import Visit
+from tests.browser.visit import POLLING_ONLY, Visit
 from tests.harness.serving import ROOT, Server, Worker
 
 AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
@@ -46,6 +47,17 @@ async def bring_about(worker: Worker, session_id: str, state: str) -> None:
         await worker.complete(session_id, 3)
 
 
+def embedding(*session_ids: str, lang: str) -> str:
+    """A page of somebody else's, with elements in it."""
+    elements = "".join(
+        f'<progress-steps session="{each}" label="{each}" timeline></progress-steps>' for each in session_ids
+    )
+    return (
+        f'<!doctype html><html lang="{lang}"><title>embedding</title><meta name="color-scheme" content="light dark">'
+        f'<script type="module" src="/web/define.js"></script><main><h1>Jobs</h1>{elements}</main>'
+    )
+
+
 async def complaints_of_axe(shown: Visit) -> Any:
     """What is wrong."""
     await shown.evaluate(AXE)
@@ -67,22 +79,41 @@ async def test_axe_finds_nothing_in_the_page(
         assert await complaints_of_axe(shown) == [], scheme
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_in_the_element(
-    server: Server, worker: Worker, visit: Open, sid: str, scheme: str
+    server: Server, worker: Worker, visit: Open, sid: str, scheme: str, locale: str
 ) -> None:
     """All states in one page, as somebody embeds them."""
-    elements = ""
     for state in HEADLINES:
         await bring_about(worker, f"{sid}-{state}", state)
-        elements += f'<progress-steps session="{sid}-{state}" label="{state}" timeline></progress-steps>'
-    html = (
-        '<!doctype html><html lang="en"><title>embedding</title><meta name="color-scheme" content="light dark">'
-        f'<script type="module" src="/web/define.js"></script><main><h1>Jobs</h1>{elements}</main>'
-    )
+    html = embedding(*(f"{sid}-{state}" for state in HEADLINES), lang=locale)
     shown = await visit(f"{server.url}/embedding", html=html, color_scheme=scheme)
-    await expect(shown.shown("headline")).to_have_text([english for english, _ in HEADLINES.values()])
+    await expect(shown.shown("headline")).to_have_text([each[locale == "ja-JP"] for each in HEADLINES.values()])
     assert await complaints_of_axe(shown) == []
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+@pytest.mark.parametrize("where", ["page", "element"])
+async def test_axe_finds_nothing_in_silence(
+    server: Server, worker: Worker, visit: Open, sid: str, where: str, locale: str
+) -> None:
+    """A job that runs, and of which nothing is heard any more; light and dark."""
+    await bring_about(worker, sid, "running")
+    url, html = (
+        (f"{server.url}/s/{sid}", "") if where == "page" else (f"{server.url}/embedding", embedding(sid, lang=locale))
+    )
+    schemes: tuple[Scheme, ...] = ("light", "dark")
+    for scheme in schemes:
+        shown = await visit("about:blank", scripts=(POLLING_ONLY,), locale=locale, color_scheme=scheme)
+        await shown.page.clock.install()
+        await shown.go(url, html)
+        await expect(shown.shown("percent")).to_have_text("46%")
+        await shown.page.clock.fast_forward(34_000)
+        await expect(shown.shown("note")).to_have_text(
+            re.compile(r"^no update for 3\d sec$|^3\d 秒間、更新がありません$")
+        )
+        assert await complaints_of_axe(shown) == [], scheme
 
 
 async def test_axe_finds_nothing_in_a_page_of_several_jobs(
