@@ -23,6 +23,18 @@ HEADLINES = {
     "error": ("Failed at step 2", "ステップ 2 で失敗しました"),
     "completed": ("Completed", "完了しました"),
 }
+RUNNING = "li[data-status=running]"
+VISIBLE = (
+    ".fill",
+    ".percent",
+    ".icon",
+    f"{RUNNING} .gauge",
+    f"{RUNNING} .gauge-fill",
+    ".timeline-chart rect",
+    ".timeline-chart text",
+)
+"""Parts that must not vanish where the system chooses the colours."""
+
 STEPS = [{"name": name, "estimated_ms": 60_000} for name in ("Download", "Parse", "Save")]
 
 Scheme = Literal["light", "dark"]
@@ -133,3 +145,43 @@ async def test_a_fault_would_be_found(server: Server, visit: Open, sid: str) -> 
     await expect(shown.connection).to_be_visible()
     await shown.evaluate("document.querySelector('.bar').removeAttribute('aria-label')")
     assert [name for name, *_ in await complaints_of_axe(shown)] == ["aria-progressbar-name"]
+
+
+async def pictures(shown: Visit, part: str, attribute: str, values: tuple[str, ...]) -> set[bytes]:
+    """What the bar, or the badge without its word, looks like in each state, as the style sheet knows them."""
+    looks = set()
+    for value in values:
+        await shown.page.locator("article").evaluate(
+            "(e, [name, value]) => e.setAttribute(name, value)", [attribute, value]
+        )
+        looks.add(await shown.shown(part).screenshot(animations="disabled"))
+    return looks
+
+
+async def test_states_are_told_apart_under_forced_colours(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """Where a system has but a few colours the shapes remain, and no part vanishes."""
+    await bring_about(worker, sid, "running")
+    shown = await visit(f"{server.url}/s/{sid}", forced_colors="active", reduced_motion="reduce")
+    await expect(shown.connection).to_have_text("live")
+    await expect(shown.shown("count").nth(1)).to_have_text("3,120 / 8,000")
+    # From now on only this test draws.
+    await shown.evaluate("() => { window.requestAnimationFrame = () => 1; }")
+    for part in VISIBLE:
+        drawn = shown.page.locator(part).first
+        seen = await drawn.screenshot()
+        await drawn.evaluate("e => e.style.setProperty('opacity', '0')")
+        assert await drawn.screenshot() != seen, part
+        await drawn.evaluate("e => e.style.removeProperty('opacity')")
+    bars = ("running", "error")
+    assert len(await pictures(shown, "bar", "data-status", bars)) == len(bars)
+    await shown.evaluate("document.querySelector('.connection').textContent = ''")
+    badges = ("live", "reconnecting", "polling", "offline", "finished")
+    assert len(await pictures(shown, "connection", "data-connection", badges)) == len(badges)
+    rows = ("success", "running", "error")
+    looks = set()
+    for row in rows:
+        await shown.evaluate("row => document.querySelector('.timeline-chart rect').setAttribute('class', row)", row)
+        looks.add(await shown.shown("timeline-chart").screenshot())
+    assert len(looks) == len(rows)

@@ -347,16 +347,20 @@ async def test_step_over_its_limit_says_so(server: Server, worker: Worker, visit
 
 
 async def test_silence_of_a_running_job_is_told(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """After 30 seconds; a word from the worker ends it."""
+    """After 30 seconds, and nothing looks alive; a word from the worker ends it."""
+    alive = "document.getAnimations().filter(({ effect }) => effect.target.closest('.card')).length"
     shown = await visit(f"{server.url}/livez", scripts=(POLLING_ONLY,))
     await shown.page.clock.install()
     await worker.start(sid, 1)
     await shown.page.goto(page_of(server, sid))
     await expect(shown.bar).to_have_text("0%")
     await expect(shown.shown("note")).to_be_hidden()
+    await worker.progress(sid, 1, 1)
+    await shown.until(f"{alive} >= 4")
     await shown.page.clock.fast_forward(34_000)
     await expect(shown.shown("note")).to_have_text(re.compile(r"^no update for 3\d sec$"))
-    await worker.progress(sid, 1, 1)
+    await shown.until(f"{alive} === 0")
+    await worker.progress(sid, 1, 2)
     await shown.page.clock.fast_forward(3000)
     await expect(shown.shown("note")).to_be_hidden()
 
