@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from tests.harness.redis import KINDS, RedisServer
 from tests.harness.serving import Server
 
 CHROMIUM = "/usr/bin/chromium"
@@ -50,6 +51,19 @@ def serve(tmp_path: Path, factory: str | None) -> Iterator[Serve]:
     yield start
     for server in servers:
         server.end()
+
+
+@pytest.fixture(scope="session")
+def redis_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, RedisServer]]:
+    """A Redis and a Valkey for all tests that do them no harm; each test has a key prefix of its own."""
+    servers: dict[str, RedisServer] = {kind: RedisServer(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
+    try:
+        for server in servers.values():
+            server.start()
+        yield servers
+    finally:
+        for server in servers.values():
+            server.end()
 
 
 @pytest.fixture(scope="module")

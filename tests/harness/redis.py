@@ -1,0 +1,142 @@
+"""Real Redis and Valkey servers that a test can stop, kill, freeze and start again."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeAlias
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tests.harness.http1 import HOST, free_port
+
+Kind: TypeAlias = Literal["redis", "valkey"]
+KINDS: Final[tuple[Kind, ...]] = ("redis", "valkey")
+
+Persistence: TypeAlias = Literal["none", "always", "everysec", "rdb"]
+"""What survives: nothing; each acknowledged write; all but the last second; what `save` was called for."""
+
+START_S: Final = 30
+"""Within this the server must have loaded its data and answer, on a busy machine too."""
+
+_OPTIONS: Final[dict[Persistence, dict[str, str]]] = {
+    "none": {"save": "", "appendonly": "no"},
+    "always": {"save": "", "appendonly": "yes", "appendfsync": "always"},
+    "everysec": {"save": "", "appendonly": "yes", "appendfsync": "everysec"},
+    # Loaded at a start, and written only when a test says so.
+    "rdb": {"save": "", "appendonly": "no"},
+}
+
+
+class RedisServer:
+    """One server on a free port, which it keeps over restarts, as it does its folder. The methods block."""
+
+    def __init__(self, kind: Kind, folder: Path, persistence: Persistence = "none", **options: Any) -> None:
+        """Prepare a server.
+
+        Args:
+            kind: Whose server.
+            folder: Made if it is not there; holds the log, and what persists.
+            persistence: What survives its end.
+            options: Further directives of its configuration: `maxmemory="5mb"`, an underscore for each hyphen.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.kind = kind
+        self.folder = folder
+        self.port = free_port()
+        self._options = {**_OPTIONS[persistence], **{name.replace("_", "-"): str(options[name]) for name in options}}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where its database 0 is."""
+        return self.url_through(self.port)
+
+    def url_through(self, port: int) -> str:
+        """The same by way of another port, a proxy's."""
+        return f"redis://{HOST}:{port}/0"
+
+    def client(self, timeout_s: float = START_S) -> redis.Redis:
+        """A client of the test's own, to be used as a context manager; its answers are bytes."""
+        return redis.Redis(host=HOST, port=self.port, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 1))
+
+    def start(self) -> None:
+        """Start it, and wait until it has loaded what there is and answers.
+
+        Raises:
+            RuntimeError: It ended, or did not answer in time; with its log.
+        """
+        self.launch()
+        deadline = time.monotonic() + START_S
+        while not self._is_ready():
+            if self._running().poll() is not None or time.monotonic() > deadline:
+                self.end()
+                raise RuntimeError(f"no {self.kind}-server:\n{self.log()}")
+            time.sleep(0.02)
+
+    def launch(self) -> None:
+        """Start it, and wait for nothing."""
+        assert not self.is_running(), "it runs already"
+        given = {"bind": HOST, "port": self.port, "dir": str(self.folder), "daemonize": "no", **self._options}
+        arguments = [part for name, value in given.items() for part in (f"--{name}", str(value))]
+        with (self.folder / "log").open("ab") as log:
+            command = [f"{self.kind}-server", *arguments]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _is_ready(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "the server was not started"
+        return self._process
+
+    def is_running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def log(self) -> str:
+        """All that it wrote, over all its starts."""
+        return (self.folder / "log").read_text(errors="backslashreplace")
+
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM), and wait for that."""
+        self._running().send_signal(signal.SIGTERM)
+        self._running().wait(START_S)
+
+    def kill(self) -> None:
+        """Kill it at once (SIGKILL), and wait until it is gone."""
+        self._running().kill()
+        self._running().wait(START_S)
+
+    def pause(self) -> None:
+        """Freeze it (SIGSTOP): its connections stay, and nothing is answered."""
+        self._running().send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on (SIGCONT)."""
+        self._running().send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """Make sure that it does not run any more, and remove what it kept."""
+        if self.is_running():
+            self.kill()
+        for path in self.folder.iterdir():
+            if path.name != "log":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.end()
