@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from progress_sse.model import Session, SessionProgress, StepAdvance, StepDefinition, StepProgress
+from progress_sse.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress
 
 
 def encode_json(value: object) -> bytes:
@@ -78,7 +78,17 @@ def encode_step(step: StepProgress) -> bytes:
 
 def decode_step(data: bytes | str) -> StepProgress:
     """Return the step that `encode_step` wrote."""
-    fields: dict[str, Any] = json.loads(data)
+    return _decoded_step(json.loads(data))
+
+
+def decode_transition(data: bytes) -> tuple[StepProgress, int, SessionStatus]:
+    """Return what `encode_transition` wrote and the step before it did not say: the step, `current_step`, `status`."""
+    event = json.loads(data)
+    session = event["session"]
+    return _decoded_step(event["step"]), session["current_step"], session["status"]
+
+
+def _decoded_step(fields: dict[str, Any]) -> StepProgress:
     advance = fields.pop("progress", None)
     return StepProgress(**fields, advance=StepAdvance(**advance) if advance else None)
 

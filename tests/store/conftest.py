@@ -8,14 +8,17 @@ import pytest
 
 from progress_sse.backends.base import Backend
 from progress_sse.backends.memory import MemoryBackend
+from progress_sse.backends.redis import RedisBackend
 from progress_sse.backends.sqlite import SqliteBackend
 from progress_sse.record import StorageLimits
 from progress_sse.store import ProgressStore
 from tests.clock import ManualClock
+from tests.harness.redis import KINDS
 
-BACKENDS: dict[str, Callable[[Path, StorageLimits], Backend]] = {
-    "memory": lambda _path, limits: MemoryBackend(limits),
-    "sqlite": SqliteBackend,
+BACKENDS: dict[str, Callable[[Path, StorageLimits, str], Backend]] = {
+    "memory": lambda _path, limits, _url: MemoryBackend(limits),
+    "sqlite": lambda path, limits, _url: SqliteBackend(path, limits),
+    **dict.fromkeys(KINDS, lambda path, limits, url: RedisBackend(url, limits, prefix=str(path), lifetime_s=3600)),
 }
 
 OpenBackend = Callable[..., Awaitable[Backend]]
@@ -25,9 +28,11 @@ OpenBackend = Callable[..., Awaitable[Backend]]
 async def open_backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenBackend]:
     """Open empty backends of each kind, with limits of their own where a test names some."""
     opened: list[Backend] = []
+    kind = cast(str, request.param)
+    url = request.getfixturevalue("redis_servers")[kind].url if kind in KINDS else ""
 
     async def open_one(**limits: int) -> Backend:
-        backend = BACKENDS[cast(str, request.param)](tmp_path / f"{len(opened)}.db", StorageLimits(**limits))
+        backend = BACKENDS[kind](tmp_path / f"{len(opened)}.db", StorageLimits(**limits), url)
         await backend.open()
         opened.append(backend)
         return backend

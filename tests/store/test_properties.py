@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -20,6 +21,7 @@ from progress_sse.model import Position, StepDefinition
 from progress_sse.record import Notice, Record, StorageLimits
 from progress_sse.store import IdempotencyKey, ProgressStore
 from tests.clock import ManualClock
+from tests.harness.redis import RedisServer
 from tests.store.conftest import BACKENDS
 
 P = ParamSpec("P")
@@ -86,6 +88,7 @@ class StoreMachine(RuleBasedStateMachine):
     """Any commands on three sessions, with and without keys, at once and in turn, while the clock goes as it likes."""
 
     backend_kind = ""
+    redis_url = ""
 
     @initialize()
     def open(self) -> None:
@@ -93,7 +96,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.clock = ManualClock()
         path = Path(self.folder.name) / "progress.db"
-        self.backend: Backend = BACKENDS[self.backend_kind](path, StorageLimits(history=HISTORY))
+        self.backend: Backend = BACKENDS[self.backend_kind](path, StorageLimits(history=HISTORY), self.redis_url)
         self.store = ProgressStore(self.backend, clock=self.clock)
         self.readers = {session_id: Reader() for session_id in IDS}
         self.run(self.store.open)
@@ -233,7 +236,29 @@ class StoreMachineOnSqlite(StoreMachine):
     backend_kind = "sqlite"
 
 
+class StoreMachineOnRedis(StoreMachine):
+    """… on Redis."""
+
+    backend_kind = "redis"
+
+
+class StoreMachineOnValkey(StoreMachine):
+    """… on Valkey."""
+
+    backend_kind = "valkey"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _servers(redis_servers: dict[str, RedisServer]) -> None:
+    StoreMachineOnRedis.redis_url = redis_servers["redis"].url
+    StoreMachineOnValkey.redis_url = redis_servers["valkey"].url
+
+
 TestMemory = StoreMachineOnMemory.TestCase
 TestMemory.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestSqlite = StoreMachineOnSqlite.TestCase
 TestSqlite.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestRedis = StoreMachineOnRedis.TestCase
+TestRedis.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+TestValkey = StoreMachineOnValkey.TestCase
+TestValkey.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)

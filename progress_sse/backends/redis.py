@@ -1,0 +1,243 @@
+"""Sessions in Redis or Valkey, for any number of processes on any number of machines.
+
+* What is kept, and where: ``redis_keys``, ``redis_rows``. Atomic scripts read and write it: ``redis_scripts``, which
+  also tells how a session survives a server that loses something.
+* Few connections, however many sessions and readers: one carries all calls (``redis_link``, ``redis_calls``), one all
+  that is published (``redis_listener``).
+* Who is told what, in which order: ``redis_bulletin``, ``redis_following``.
+
+All sessions are found through one index, which lies elsewhere than they do. A session is entered there before it is
+created, and struck out after it has been removed; what stands there without a session, because somebody died in
+between or because its keys have expired, is passed over, and struck out once it is old. No command looks at all keys.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from progress_sse import machine
+from progress_sse.backends.cache import RecordCache
+from progress_sse.backends.redis_bulletin import bulletin
+from progress_sse.backends.redis_calls import RedisCalls
+from progress_sse.backends.redis_following import Following
+from progress_sse.backends.redis_keys import Keyspace, SessionKeys, index_entry, split_index_entry
+from progress_sse.backends.redis_link import RedisLink, connection_pool
+from progress_sse.backends.redis_listener import RedisListener
+from progress_sse.backends.redis_rows import (
+    HEAD_FIELDS,
+    Argument,
+    Reading,
+    commit_arguments,
+    decode_head,
+    decode_key,
+    decode_reading,
+)
+from progress_sse.backends.redis_scripts import APPLIED, APPLIED_BEFORE, COMMIT, DOUBTFUL, READ, RESERVE, TOUCH, Script
+from progress_sse.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreUnavailableError
+from progress_sse.model import Position, SessionStatus
+from progress_sse.record import Change, Cursor, Head, Listener, Record, RememberedKey, StorageLimits
+
+logger = logging.getLogger(__name__)
+
+_PAGE: Final = 200
+"""Sessions of the index looked at in one go."""
+
+_ORPHAN_AGE: Final = timedelta(hours=1)
+"""Age of an entry of the index after which the session that it announced will not come any more."""
+
+_EPOCH_BYTES: Final = 8
+_TOKEN_BYTES: Final = 12
+
+
+class RedisBackend:
+    """Keeps sessions in one Redis, which other processes and other programs may use at the same time."""
+
+    def __init__(self, url: str, limits: StorageLimits, *, prefix: str, lifetime_s: float) -> None:
+        """Name the server; nothing is connected yet.
+
+        Args:
+            url: `redis://` or `rediss://`, as redis-py takes it.
+            limits: How much is kept.
+            prefix: What each key begins with.
+            lifetime_s: Seconds after its last change in which a session that nobody cleans up goes by itself.
+
+        Raises:
+            ValueError: It is no such URL.
+        """
+        pool = connection_pool(url)
+        self._limits = limits
+        self._lifetime_ms = int(lifetime_s * 1000)
+        self._keyspace = Keyspace(prefix)
+        self._calls = RedisCalls(RedisLink(pool))
+        self._following = Following(self._read_after)
+        self._listener = RedisListener(pool, self._following.hear, self._following.catch_up_soon)
+        self._cache = RecordCache()
+
+    async def open(self) -> None:
+        """Begin to connect. A server that is away is waited for; nothing can be done meanwhile."""
+        self._calls.open()
+        self._listener.open()
+        try:
+            await self.ping()
+        except StoreUnavailableError:
+            logger.warning("The store does not answer yet.")
+
+    async def aclose(self) -> None:
+        """Let go of all connections. What was committed stays."""
+        await self._following.aclose()
+        await self._listener.aclose()
+        await self._calls.aclose()
+
+    async def ping(self) -> None:
+        """Return if the server takes a write."""
+        await self._calls.run(TOUCH, [self._keyspace.touchstone])
+
+    async def load(self, session_id: str) -> Record | None:
+        """Return the session, or `None`."""
+        keys, known = self._keyspace.of(session_id), self._cache.get(session_id)
+        reading = await self._read(session_id, keys, known, "", "")
+        if reading.record is None:
+            self._cache.drop(session_id)
+        elif reading.record is not known:
+            self._cache.put(session_id, reading.record)
+        followed = self._following.get(keys.channel)
+        if followed is not None:
+            followed.note_read(reading)
+        return reading.record
+
+    async def _read_after(self, session_id: str, known: Record | None, after: Position) -> Reading:
+        return await self._read(session_id, self._keyspace.of(session_id), known, after.n, after.epoch)
+
+    async def _read(self, session_id: str, keys: SessionKeys, known: Record | None, *after: Argument) -> Reading:
+        at = known.position if known is not None else Position("", 0)
+        return decode_reading(session_id, await self._run(READ, keys, *at, 1, *after), known)
+
+    async def _run(self, script: Script, keys: SessionKeys, *arguments: Argument) -> Any:
+        return (await self._calls.run(script, keys[:-1], *self._common(keys), *arguments)).value
+
+    def _common(self, keys: SessionKeys) -> Sequence[Argument]:
+        return secrets.token_hex(_EPOCH_BYTES), "PUBLISH", keys.channel
+
+    async def commit(self, change: Change) -> None:
+        """Apply the change; see `Backend.commit`."""
+        keys = self._keyspace.of(change.session_id)
+        entry = await self._announce(change)
+        arguments = commit_arguments(change, secrets.token_hex(_TOKEN_BYTES), self._limits, self._lifetime_ms)
+        answer = await self._calls.run(COMMIT, keys[:-1], *self._common(keys), *arguments, is_write=True)
+        outcome, revision, created_at = answer.value
+        former = index_entry(created_at.decode(), change.session_id) if created_at else None
+        if outcome not in (APPLIED, APPLIED_BEFORE):
+            if entry is not None and entry != former:
+                await self._strike_out(entry)
+            raise OutcomeUnknownError if outcome == DOUBTFUL and answer.was_in_doubt else ConflictError
+        if change.record is not None:
+            self._cache.put(change.session_id, change.record)
+        if former is not None and (change.record is None or (entry is not None and former != entry)):
+            await self._strike_out(former)
+        if bulletin(change):
+            await self._following.settle(keys.channel, change, int(revision) if outcome == APPLIED else None)
+
+    async def _announce(self, change: Change) -> str | None:
+        """Enter a session that is about to be created into the index, and return its entry there."""
+        if change.record is None or not change.is_fresh:
+            return None
+        entry = index_entry(change.record.session.progress.created_at, change.session_id)
+        max_sessions: Argument = self._limits.max_sessions if change.expected is None else ""
+        if not (await self._calls.run(RESERVE, [self._keyspace.index], entry, max_sessions)).value:
+            raise StoreFullError
+        return entry
+
+    async def _strike_out(self, *entries: str | bytes) -> None:
+        """Take entries out of the index; what cannot be taken out now is found by the next clean-up."""
+        try:
+            await self._calls.ask("ZREM", self._keyspace.index, *entries)
+        except StoreUnavailableError:
+            logger.info("%d entries of the index stay until the next clean-up", len(entries))
+
+    async def recall(self, session_id: str, key: str) -> RememberedKey | None:
+        """Return what the session remembers of the key."""
+        data = await self._calls.ask("HGET", self._keyspace.of(session_id).used, key)
+        return None if data is None else decode_key(key, data)
+
+    async def replay(self, session_id: str, after: Position) -> Sequence[Any] | None:
+        """Return the transitions after the position; see `Backend.replay`."""
+        keys = self._keyspace.of(session_id)
+        reply = await self._run(READ, keys, "", "", 0, after.n, after.epoch)
+        position, entries = (reading := decode_reading(session_id, reply)).position, reading.entries
+        if position is None or position.epoch != after.epoch or len(entries) != position.n - after.n:
+            return None
+        return entries
+
+    async def listen(self, session_id: str, listener: Listener) -> None:
+        """Tell `listener` of the session's changes."""
+        channel = self._keyspace.of(session_id).channel
+        self._following.add(channel, session_id, listener)
+        try:
+            await self._listener.subscribe(channel)
+        except BaseException:
+            self.unlisten(session_id, listener)
+            raise
+
+    def unlisten(self, session_id: str, listener: Listener) -> None:
+        """Take `listen` back."""
+        channel = self._keyspace.of(session_id).channel
+        if self._following.remove(channel, listener):
+            self._listener.unsubscribe(channel)
+
+    async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
+        """Return a page of sessions, newest first; see `Backend.list_heads`."""
+        heads: list[Head] = []
+        behind = f"({index_entry(after.created_at, after.session_id)}" if after else "+"
+        while len(heads) < limit:
+            entries = await self._calls.ask(
+                "ZRANGE", self._keyspace.index, behind, "-", "BYLEX", "REV", "LIMIT", 0, max(limit, _PAGE)
+            )
+            if not entries:
+                break
+            found = await self._look_up(entries)
+            heads += (head for head, _ in filter(None, found) if status in (None, head.status))
+            behind = b"(" + entries[-1]
+        return heads[:limit]
+
+    async def _look_up(self, entries: Sequence[bytes]) -> Sequence[tuple[Head, Position] | None]:
+        """Return the session of each entry of the index; `None` where there is none that was created then."""
+        return await asyncio.gather(*map(self._find, entries))
+
+    async def _find(self, entry: bytes) -> tuple[Head, Position] | None:
+        created_at, session_id = split_index_entry(entry)
+        fields = await self._calls.ask("HMGET", self._keyspace.of(session_id).state, *HEAD_FIELDS)
+        found = decode_head(session_id, fields)
+        return found if found is not None and found[0].created_at == created_at else None
+
+    async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
+        """Remove old sessions, each unless it has changed meanwhile; see `Backend.expire`."""
+        removed, behind = 0, b"-"
+        while True:
+            entries = await self._calls.ask(
+                "ZRANGE", self._keyspace.index, behind, f"({created_before}", "BYLEX", "LIMIT", 0, _PAGE
+            )
+            if not entries:
+                return removed
+            found = await self._look_up(entries)
+            await self._strike_out_orphans([entry for entry, each in zip(entries, found, strict=True) if each is None])
+            doomed = [
+                Change(head.session_id, position, None) for head, position in filter(None, found) if is_doomed(head)
+            ]
+            removed += sum(await asyncio.gather(*map(self._remove, doomed)))
+            behind = b"(" + entries[-1]
+
+    async def _strike_out_orphans(self, entries: Sequence[bytes]) -> None:
+        limit = machine.timestamp(datetime.now(UTC) - _ORPHAN_AGE)
+        orphans = [entry for entry in entries if split_index_entry(entry)[0] < limit]
+        if orphans:
+            await self._strike_out(*orphans)
+
+    async def _remove(self, change: Change) -> bool:
+        try:
+            await self.commit(change)
+        except ConflictError:
+            return False
+        return True

@@ -1,0 +1,188 @@
+"""Many calls over one connection: whatever is asked for while the last answers are on their way goes out together.
+
+A call that got no answer is sent again, until its time is up: every script is such that running it again changes
+nothing more. What is told to whoever waits at the end of that time is the truth: that nothing was done, if the call was
+never sent, and else that nobody knows.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from redis.exceptions import NoScriptError, RedisError
+
+from progress_sse.backends.redis_link import Command, InterruptedCallError, NotConnectedError, RedisLink
+from progress_sse.backends.redis_rows import Argument
+from progress_sse.backends.redis_scripts import Script
+from progress_sse.backends.redis_trouble import Health, translated
+from progress_sse.errors import OutcomeUnknownError, StoreUnavailableError
+
+READ_TIMEOUT_S: Final = 2.0
+WRITE_TIMEOUT_S: Final = 3.5
+"""Seconds until a call is given up. An update is at most one of each: it is answered within six seconds [FT-04]."""
+
+MAX_BATCH: Final = 500
+"""Calls that go out together."""
+
+PAUSES_S: Final = (0.05, 0.5)
+"""Seconds between two attempts to connect while calls wait: the first pause, which doubles, and the longest."""
+
+
+class Answer(NamedTuple):
+    """What a script returned, and whether it may have run before without our hearing of it."""
+
+    value: Any
+    was_in_doubt: bool
+
+
+class _Call:
+    """A command until it is answered."""
+
+    __slots__ = ("arguments", "done", "expiry", "is_write", "keys", "script", "was_in_doubt", "was_sent", "with_source")
+
+    def __init__(
+        self, script: Script | None, keys: Sequence[str], arguments: Sequence[Argument], *, is_write: bool
+    ) -> None:
+        self.script = script
+        self.keys = keys
+        self.arguments = arguments
+        self.is_write = is_write
+        self.with_source = False
+        self.was_sent = False
+        self.was_in_doubt = False
+        loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[Answer] = loop.create_future()
+        self.expiry = loop.call_later(WRITE_TIMEOUT_S if is_write else READ_TIMEOUT_S, self.give_up)
+
+    def command(self, *, is_durable: bool) -> Command:
+        if self.script is None:
+            return self.arguments
+        run = ("EVAL", self.script.source) if self.with_source else ("EVALSHA", self.script.sha)
+        return (*run, len(self.keys), *self.keys, "1" if is_durable else "0", *self.arguments)
+
+    def give_up(self) -> None:
+        if not self.done.done():
+            self.done.set_exception(
+                OutcomeUnknownError() if self.is_write and self.was_sent else StoreUnavailableError()
+            )
+
+    def resolve(self, answer: Any) -> None:
+        self.expiry.cancel()
+        if self.done.done():
+            return
+        if not isinstance(answer, RedisError):
+            self.done.set_result(Answer(answer, self.was_in_doubt))
+        elif self.is_write and self.was_in_doubt:
+            self.give_up()
+        else:
+            self.done.set_exception(translated(answer))
+
+
+class RedisCalls:
+    """Sends calls over a link, and answers whoever waits."""
+
+    def __init__(self, link: RedisLink) -> None:
+        """Use `link`, which nobody else may use."""
+        self._link = link
+        self._waiting: deque[_Call] = deque()
+        self._has_waiting = asyncio.Event()
+        self._runner: asyncio.Task[None] | None = None
+        self._health = Health("Redis")
+
+    def open(self) -> None:
+        """Begin to send what waits."""
+        self._runner = asyncio.get_running_loop().create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Give up what waits, and the connection."""
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
+            self._runner = None
+        for call in self._waiting:
+            call.give_up()
+            call.expiry.cancel()
+        self._waiting.clear()
+        await self._link.disconnect()
+
+    async def ask(self, *arguments: Argument) -> Any:
+        """Return the answer to a command that changes nothing.
+
+        Raises:
+            StoreUnavailableError: There was none in time.
+        """
+        return (await self._enqueue(_Call(None, (), arguments, is_write=False))).value
+
+    async def run(self, script: Script, keys: Sequence[str], *arguments: Argument, is_write: bool = False) -> Answer:
+        """Return what a script returned.
+
+        Args:
+            script: Its first argument will be whether the server is durable.
+            keys: All that it touches, in one slot.
+            arguments: The others.
+            is_write: Whether it matters if it was run without our hearing of it.
+
+        Raises:
+            StoreUnavailableError: It was not run.
+            OutcomeUnknownError: It is a write, and may have been run or not.
+            StoreFullError: There is no room for what it would write.
+        """
+        return await self._enqueue(_Call(script, keys, arguments, is_write=is_write))
+
+    def _enqueue(self, call: _Call) -> asyncio.Future[Answer]:
+        if self._runner is None:
+            call.give_up()
+        else:
+            self._waiting.append(call)
+            self._has_waiting.set()
+        return call.done
+
+    async def _run(self) -> None:
+        pause = 0.0
+        while True:
+            await self._has_waiting.wait()
+            await asyncio.sleep(pause)
+            batch = self._next_batch()
+            try:
+                await self._exchange(batch)
+                pause = 0.0
+            except (NotConnectedError, InterruptedCallError) as error:
+                self._health.note(error)
+                self._waiting.extendleft(reversed(batch))
+                pause = min(max(PAUSES_S[0], pause * 2), PAUSES_S[1])
+            except BaseException:
+                for call in batch:
+                    call.give_up()
+                raise
+            if not self._waiting:
+                self._has_waiting.clear()
+
+    def _next_batch(self) -> list[_Call]:
+        batch: list[_Call] = []
+        while self._waiting and len(batch) < MAX_BATCH:
+            call = self._waiting.popleft()
+            if not call.done.done():  # Its time may be up, or whoever asked has gone.
+                batch.append(call)
+        return batch
+
+    async def _exchange(self, batch: Sequence[_Call]) -> None:
+        if not batch:
+            return
+        await self._link.connect()
+        commands = [call.command(is_durable=self._link.is_durable) for call in batch]
+        for call in batch:
+            call.was_sent = True
+        try:
+            answers = await self._link.execute(commands)
+        except InterruptedCallError:
+            for call in batch:
+                call.was_in_doubt = True
+            raise
+        for call, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, NoScriptError) and not call.with_source:
+                call.with_source = True
+                self._waiting.appendleft(call)
+            else:
+                call.resolve(answer)
+        self._health.note(next((answer for answer in answers if isinstance(answer, RedisError)), None))

@@ -1,0 +1,57 @@
+"""Names of keys: which key of Redis holds what.
+
+All that is kept of a session lies under one hash tag, and so in one slot of a cluster. The tag is a digest of its id:
+whatever an id consists of, braces, colons and globs among it, it cannot reach another session's keys.
+"""
+
+from hashlib import blake2b
+from typing import NamedTuple
+
+
+class SessionKeys(NamedTuple):
+    """Where one session is.
+
+    Attributes:
+        state: Hash: the session at its position, and one field per step that was started.
+        log: Stream: its newest transitions; the id of each is its `n`.
+        used: Hash: the idempotency keys that it remembers.
+        ranks: Sorted set: these keys in the order of their use.
+        grave: String: when the session was removed, and by which commit; there for a while only.
+        channel: Where its changes are published; no key.
+    """
+
+    state: str
+    log: str
+    used: str
+    ranks: str
+    grave: str
+    channel: str
+
+
+class Keyspace:
+    """The keys of all sessions that one store has in a database; another store there has another prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        """Begin each key with `prefix` and a colon."""
+        self._prefix = prefix
+        self.index = f"{prefix}:sessions"
+        """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
+        self.touchstone = f"{prefix}:touchstone"
+        """Written in order to see whether that works; means nothing."""
+
+    def of(self, session_id: str) -> SessionKeys:
+        """Return the keys of a session."""
+        digest = blake2b(session_id.encode(), digest_size=16).hexdigest()
+        base = f"{self._prefix}:{{{digest}}}"
+        return SessionKeys(f"{base}:s", f"{base}:l", f"{base}:k", f"{base}:r", f"{base}:t", base)
+
+
+def index_entry(created_at: str, session_id: str) -> str:
+    """Return a session's name in the index: its bytes sort by creation, then by id."""
+    return f"{created_at} {session_id}"
+
+
+def split_index_entry(entry: bytes) -> tuple[str, str]:
+    """Return the time stamp and the id that `index_entry` joined."""
+    created_at, _, session_id = entry.decode().partition(" ")
+    return created_at, session_id

@@ -1,0 +1,144 @@
+"""One connection to Redis, which carries many commands at a time. Every command goes through here.
+
+redis-py makes the connection and speaks the protocol. Its own retries are switched off: what may be sent again, and for
+how long, is known to ``redis_calls`` alone.
+"""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from redis import exceptions
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from progress_sse.backends.redis_rows import Argument
+from progress_sse.backends.redis_trouble import CONNECTION_ERRORS
+from progress_sse.errors import ProgressError
+
+CONNECT_TIMEOUT_S: Final = 1.0
+ANSWER_TIMEOUT_S: Final = 2.0
+"""Seconds until a connection that answers nothing is given up; a longer stall of the server is met by a new one."""
+
+Command: TypeAlias = Sequence[Argument]
+
+_OUTDATED: Final = (exceptions.ReadOnlyError, exceptions.ClusterDownError, exceptions.AuthenticationError)
+"""Answers after which another server may be the right one."""
+
+
+_QUESTIONS: Final = (("CONFIG", "GET", "appendonly"), ("CONFIG", "GET", "appendfsync"))
+_DURABLE: Final = [[b"appendonly", b"yes"], [b"appendfsync", b"always"]]
+"""How a server answers these that has written to its disk whatever it acknowledges."""
+
+
+class NotConnectedError(ProgressError):
+    """Raised when there is no connection, so that nothing was sent."""
+
+
+class InterruptedCallError(ProgressError):
+    """Raised when a connection failed after commands had been sent, and before all were answered."""
+
+
+def connection_pool(url: str) -> ConnectionPool:
+    """Return what makes connections to the server that a URL names; nothing is connected yet.
+
+    Raises:
+        ValueError: It is no URL of a Redis.
+    """
+    pool: ConnectionPool = ConnectionPool.from_url(url)
+    pool.connection_kwargs |= {
+        "protocol": 2,
+        "decode_responses": False,
+        "health_check_interval": 0,
+        "retry": Retry(NoBackoff(), 0),
+        "retry_on_error": [],
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_timeout": ANSWER_TIMEOUT_S,
+        "socket_keepalive": True,
+    }
+    return pool
+
+
+async def connected(pool: ConnectionPool) -> AbstractConnection:
+    """Return a new connection to the server that `pool` names at this time."""
+    connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            await connection.connect()  # type: ignore[no-untyped-call]  # likewise
+    except BaseException:
+        await connection.disconnect(nowait=True)
+        raise
+    return connection
+
+
+class RedisLink:
+    """A connection that is made when it is needed, and made anew when it failed.
+
+    Attributes:
+        is_durable: Whether the server behind the present connection answers a write only once it is on its disk.
+    """
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        """Connect as `pool` does, to the server that it names at that time."""
+        self.is_durable = False
+        self._pool = pool
+        self._connection: AbstractConnection | None = None
+
+    async def connect(self) -> None:
+        """Make sure that there is a connection.
+
+        Raises:
+            NotConnectedError: None could be made.
+        """
+        if self._connection is not None:
+            return
+        try:
+            connection = await connected(self._pool)
+        except CONNECTION_ERRORS as error:
+            raise NotConnectedError(str(error)) from error
+        self._connection = connection
+        try:
+            self.is_durable = await self.execute(_QUESTIONS) == _DURABLE
+        except InterruptedCallError as error:
+            raise NotConnectedError(str(error)) from error
+
+    async def execute(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands at once, and return an answer for each: what Redis says, or the error that it answers with.
+
+        Raises:
+            InterruptedCallError: The connection failed. Each command may have been carried out, or not.
+        """
+        connection = self._connection
+        assert connection is not None, "not connected"
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                answers = await _exchange(connection, commands)
+        except CONNECTION_ERRORS as error:
+            await self.disconnect()
+            raise InterruptedCallError(str(error) or "no answer in time") from error
+        except BaseException:
+            await self.disconnect()
+            raise
+        if any(isinstance(answer, _OUTDATED) for answer in answers):
+            await self.disconnect()
+        return answers
+
+    async def disconnect(self) -> None:
+        """Give up the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
+
+
+async def _exchange(connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:
+    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    return [await _answer(connection) for _ in commands]
+
+
+async def _answer(connection: AbstractConnection) -> Any:
+    try:
+        return await connection.read_response(timeout=math.inf, disconnect_on_error=False)
+    except (exceptions.ResponseError, exceptions.BusyLoadingError) as refusal:
+        return refusal

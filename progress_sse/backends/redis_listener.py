@@ -1,0 +1,178 @@
+"""The connection on which Redis tells what other processes have committed: one, however many sessions are followed.
+
+What is published while nobody listens is lost, so every confirmed subscription that is not somebody's first is a
+*gap*: whoever owns the listener has to look for himself.
+"""
+
+import asyncio
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+
+from progress_sse.backends.redis_link import connected
+from progress_sse.backends.redis_trouble import CONNECTION_ERRORS, Health
+from progress_sse.errors import StoreUnavailableError
+
+PING_INTERVAL_S: Final = 5.0
+"""Seconds of silence after which the server has to show that it is there; as long again, and it is gone."""
+
+SUBSCRIBE_TIMEOUT_S: Final = 2.0
+"""Seconds until `subscribe` gives up, for whoever waits; the listener goes on trying as long as it is wanted."""
+
+PAUSES_S: Final = (0.1, 2.0)
+"""Seconds, at most, between two attempts to connect: the first pause, which doubles, and the longest."""
+
+_CHANNELS_AT_ONCE: Final = 500
+
+
+class RedisListener:
+    """Subscriptions that outlive their connection."""
+
+    def __init__(
+        self, pool: ConnectionPool, on_message: Callable[[str, bytes], None], on_gap: Callable[[str], None]
+    ) -> None:
+        """Listen to nothing yet.
+
+        Args:
+            pool: Makes the connection.
+            on_message: Called with a channel and what was published there, in the order of the server.
+            on_gap: Called with a channel once it is subscribed to anew.
+        """
+        self._pool = pool
+        self._on_message = on_message
+        self._on_gap = on_gap
+        self._wanted: dict[str, asyncio.Future[None]] = {}
+        self._to_send: dict[str, bool] = {}
+        self._has_to_send = asyncio.Event()
+        self._unconfirmed: Counter[str] = Counter()
+        self._has_heard = False
+        self._runner: asyncio.Task[None] | None = None
+        self._health = Health("Redis, where it tells of changes")
+
+    def open(self) -> None:
+        """Connect, and stay connected."""
+        self._runner = asyncio.get_running_loop().create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Let go of the connection."""
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
+        for confirmed in self._wanted.values():
+            confirmed.cancel()
+        self._wanted.clear()
+
+    async def subscribe(self, channel: str) -> None:
+        """Return once whatever is published from then on will be heard.
+
+        Raises:
+            StoreUnavailableError: That is not so in time; `unsubscribe` then takes the wish back.
+        """
+        confirmed = self._wanted.get(channel)
+        if confirmed is None:
+            confirmed = self._wanted[channel] = asyncio.get_running_loop().create_future()
+            self._send(channel, is_wanted=True)
+        try:
+            async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
+                await asyncio.shield(confirmed)
+        except TimeoutError as error:
+            raise StoreUnavailableError from error
+
+    def unsubscribe(self, channel: str) -> None:
+        """Listen to the channel no more; at once, and without waiting."""
+        confirmed = self._wanted.pop(channel, None)
+        if confirmed is not None:
+            confirmed.cancel()
+            self._send(channel, is_wanted=False)
+
+    def _send(self, channel: str, *, is_wanted: bool) -> None:
+        self._to_send.pop(channel, None)  # To the end: what is wanted last is what counts.
+        self._to_send[channel] = is_wanted
+        self._has_to_send.set()
+
+    async def _run(self) -> None:
+        pause = PAUSES_S[0]
+        while True:
+            try:
+                connection = await connected(self._pool)
+                try:
+                    self._health.note(None)
+                    pause = PAUSES_S[0]
+                    await self._serve(connection)
+                finally:
+                    await connection.disconnect(nowait=True)
+            except CONNECTION_ERRORS as error:
+                self._health.note(error)
+            await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  # spreads load
+            pause = min(pause * 2, PAUSES_S[1])
+
+    async def _serve(self, connection: AbstractConnection) -> None:
+        self._unconfirmed.clear()
+        self._to_send = dict.fromkeys(self._wanted, True)
+        self._has_to_send.set()
+        await _race(self._read(connection), self._write(connection), self._watch(connection))
+
+    async def _write(self, connection: AbstractConnection) -> None:
+        while True:
+            await self._has_to_send.wait()
+            self._has_to_send.clear()
+            wishes, self._to_send = self._to_send, {}
+            for verb, is_wanted in (("UNSUBSCRIBE", False), ("SUBSCRIBE", True)):
+                channels = [channel for channel, wish in wishes.items() if wish is is_wanted]
+                for start in range(0, len(channels), _CHANNELS_AT_ONCE):
+                    some = channels[start : start + _CHANNELS_AT_ONCE]
+                    if is_wanted:
+                        self._unconfirmed.update(some)
+                    await connection.send_command(verb, *some, check_health=False)
+
+    async def _watch(self, connection: AbstractConnection) -> None:
+        while True:
+            self._has_heard = False
+            await asyncio.sleep(PING_INTERVAL_S)
+            if not self._has_heard:
+                await connection.send_command("PING", check_health=False)
+                await asyncio.sleep(PING_INTERVAL_S)
+                if not self._has_heard:
+                    raise TimeoutError("no sign of life")
+
+    async def _read(self, connection: AbstractConnection) -> None:
+        while True:
+            reply = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
+            self._has_heard = True
+            if isinstance(reply, list):
+                self._take(*reply)
+
+    def _take(self, kind: bytes, channel: bytes, content: bytes | int | None = None) -> None:
+        if kind == b"message" and isinstance(content, bytes):
+            self._on_message(channel.decode(), content)
+        elif kind == b"subscribe":
+            self._confirm(channel.decode())
+
+    def _confirm(self, channel: str) -> None:
+        # A channel that was given up and wanted again is confirmed by the last of its subscriptions.
+        self._unconfirmed[channel] -= 1
+        if self._unconfirmed[channel] > 0:
+            return
+        del self._unconfirmed[channel]
+        confirmed = self._wanted.get(channel)
+        if confirmed is not None and confirmed.done():
+            self._on_gap(channel)
+        elif confirmed is not None:
+            confirmed.set_result(None)
+
+
+async def _race(*runners: Coroutine[Any, Any, None]) -> None:
+    """Run all until the first one ends, and end as it does."""
+    tasks: Sequence[asyncio.Task[None]] = [asyncio.get_running_loop().create_task(runner) for runner in runners]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -1,0 +1,264 @@
+"""What runs inside of Redis: each script is atomic, and running it again changes nothing more.
+
+**A commit is applied once, however often it is sent.** It bears a random token, which stays with the session and with
+each transition. Who sends a commit again because no answer came is told by it what became of the first attempt.
+
+**The epoch is new whenever the log may have lost something.** A server that comes back from an old dump, or a replica
+that takes over, silently goes back in time; once the session has moved on again, numbers alone would not show that. So
+a session keeps the *incarnation* under which it was written: the replication id, which every server changes when it
+starts and when it becomes master. Where the server proves that it loses nothing (it answers after an fsync, and has no
+replica that could take over) the incarnation is the constant `durable`. Whichever script finds a session of another
+incarnation *adopts* it first: it gets a new epoch at the same `n`, without a log. So nobody is ever given steps of a
+history whose beginning he has not seen. A replication id also changes without any loss, now and then; that costs the
+readers a snapshot.
+
+**Revisions tell which of two things said of a session is newer**, across all its lives: each change has a greater one
+than the one before. They begin with the server's clock, and outlast a removed session in its *grave*. Should the clock
+be set back by more than the grave lasts, a listener meets a revision that is too small, and asks.
+
+Every script first reads each key that it may write, so that a foreign value of another type fails it before it has
+changed anything; and what needs room begins with a write that a full server refuses.
+"""
+
+import hashlib
+from typing import Final, NamedTuple
+
+GRAVE_MS: Final = 600_000
+"""Milliseconds for which a removed session's last revision is kept: longer than any message takes."""
+
+
+class Script(NamedTuple):
+    """A script in Lua, and the digest by which Redis knows it."""
+
+    source: str
+    sha: str
+
+    @classmethod
+    def of(cls, source: str) -> "Script":
+        """Digest the source as Redis does."""
+        return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+_SESSION: Final = """
+local state, log, used, ranks, grave = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local is_durable, new_epoch, publish, channel = ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4]
+
+local function integer(number)
+    return string.format('%.0f', number)
+end
+
+local function incarnation()
+    local info = redis.call('INFO', 'replication')
+    if not string.find(info, 'role:master', 1, true) then
+        error({err = 'READONLY This is a replica.'})
+    end
+    local was_never_replica = string.find(info, 'master_replid2:0000000000', 1, true)
+    if is_durable and was_never_replica and string.find(info, 'connected_slaves:0', 1, true) then
+        return 'durable'
+    end
+    return string.match(info, 'master_replid:(%x+)')
+end
+
+local function revision_after(previous)
+    local time = redis.call('TIME')
+    return integer(math.max(time[1] * 1000000 + time[2], tonumber(previous) + 1))
+end
+
+local function tell(revision, message)
+    redis.call(publish, channel, revision .. '\\n' .. message)
+end
+
+-- Returns epoch, n and revision; where there is no session '', '0', and the revision as far as it is known.
+local function current()
+    local kept = redis.call('HMGET', state, 'epoch', 'n', 'revision', 'incarnation')
+    local epoch, n, revision = kept[1], kept[2], kept[3]
+    if not epoch then
+        local buried = redis.call('GET', grave)
+        return '', '0', buried and string.match(buried, '^%d+') or '0'
+    end
+    local now = incarnation()
+    if kept[4] == now then
+        return epoch, n, revision
+    end
+    redis.call('XLEN', log)
+    redis.call('DEL', log)
+    revision = revision_after(revision)
+    redis.call('HSET', state, 'epoch', new_epoch, 'revision', revision, 'incarnation', now, 'log_bytes', 0)
+    tell(revision, '["' .. new_epoch .. '",' .. n .. ',"",false]')
+    return new_epoch, n, revision
+end
+"""
+
+READ: Final = Script.of(
+    _SESSION
+    + """
+local known_epoch, known_n, wants_state, after_n, after_epoch = ARGV[5], ARGV[6], ARGV[7] == '1', ARGV[8], ARGV[9]
+local epoch, n, revision = current()
+local fields, entries = false, false
+if epoch ~= '' then
+    if wants_state and not (epoch == known_epoch and n == known_n) then
+        fields = redis.call('HGETALL', state)
+    end
+    if after_n ~= '' then
+        local first = epoch == after_epoch and integer(tonumber(after_n) + 1) or '-'
+        entries = redis.call('XRANGE', log, first, '+')
+    end
+end
+return {epoch, n, revision, fields, entries}
+"""
+)
+"""The session, unless it is at a position that the caller knows; and its transitions after another, if asked for."""
+
+APPLIED: Final = 1
+"""The commit was applied by this very run."""
+APPLIED_BEFORE: Final = 2
+"""The commit had been applied already."""
+CONFLICT: Final = 0
+"""The session is elsewhere, and the commit was never applied."""
+DOUBTFUL: Final = -1
+"""The session is elsewhere; if the commit was sent before, nobody knows whether it was applied then."""
+
+COMMIT: Final = Script.of(
+    _SESSION
+    + """
+local at = 4
+local function take()
+    at = at + 1
+    return ARGV[at]
+end
+local function take_list()
+    local list = {}
+    for i = 1, tonumber(take()) do
+        list[i] = take()
+    end
+    return list
+end
+local token, expected_epoch, expected_n, life = take(), take(), take(), take()
+local history, history_bytes, lifetime_ms, grave_ms = tonumber(take()), tonumber(take()), take(), take()
+local message = take()
+local header, entries, steps, keys = take_list(), take_list(), take_list(), take_list()
+local removes = #header == 0
+
+local epoch, n, revision = current()
+local kept = redis.call('HMGET', state, 'token', 'created_at', 'log_bytes', 'keys_used', 'born_by')
+local created_at, log_bytes, keys_used = kept[2] or '', tonumber(kept[3] or 0), tonumber(kept[4] or 0)
+local log_length = redis.call('XLEN', log)
+local has_remains = log_length + redis.call('HLEN', used) + redis.call('ZCARD', ranks) > 0
+
+-- What became of an earlier attempt.
+local function outcome()
+    if kept[1] == token or kept[5] == token then
+        return 2
+    end
+    local buried = redis.call('GET', grave)
+    if buried and string.match(buried, ' (.*)') == token then
+        return 2
+    end
+    if epoch == expected_epoch then
+        local next_n = integer(tonumber(expected_n) + 1)
+        local following = redis.call('XRANGE', log, next_n, next_n)[1]
+        if following then
+            return following[2][6] == token and 2 or 0
+        end
+    end
+    return -1
+end
+
+if epoch ~= expected_epoch or n ~= expected_n then
+    return {outcome(), revision, created_at}
+end
+if message ~= '' then
+    revision = revision_after(revision)
+end
+
+if removes or life ~= '' then
+    -- Not where there is nothing: a full server takes everything from whoever deletes first.
+    if epoch ~= '' or has_remains then
+        redis.call('DEL', state, log, used, ranks)
+    end
+    log_bytes, log_length, keys_used = 0, 0, 0
+end
+if removes then
+    redis.call('SET', grave, revision .. ' ' .. token, 'PX', grave_ms)
+    tell(revision, message)
+    return {1, revision, created_at}
+end
+
+for i = 1, #entries, 3 do
+    redis.call('XADD', log, entries[i] .. '-0', 's', entries[i + 1], 'd', entries[i + 2], 't', token)
+    log_length = log_length + 1
+    log_bytes = log_bytes + #entries[i + 2]
+end
+local function is_too_long()
+    return log_length > history or log_bytes > history_bytes
+end
+local last = nil
+while is_too_long() do
+    local oldest = redis.call('XRANGE', log, last and integer(last + 1) or '-', '+', 'COUNT', 16)
+    if #oldest == 0 then
+        log_length, log_bytes = 0, 0
+    end
+    for _, entry in ipairs(oldest) do
+        if is_too_long() then
+            last = tonumber(string.match(entry[1], '^%d+'))
+            log_length = log_length - 1
+            log_bytes = log_bytes - #entry[2][4]
+        end
+    end
+end
+if last then
+    redis.call('XTRIM', log, 'MINID', integer(last + 1))
+end
+
+for i = 1, #keys, 2 do
+    keys_used = keys_used + 1
+    redis.call('HSET', used, keys[i], keys[i + 1])
+    redis.call('ZADD', ranks, keys_used, keys[i])
+end
+local surplus = #keys > 0 and redis.call('ZCARD', ranks) - history or 0
+if surplus > 0 then
+    local forgotten = redis.call('ZPOPMIN', ranks, surplus)
+    for i = 1, #forgotten, 2 do
+        redis.call('HDEL', used, forgotten[i])
+    end
+end
+
+redis.call('HSET', state, 'token', token, 'revision', revision, 'log_bytes', log_bytes, 'keys_used', keys_used)
+for _, fields in ipairs({header, steps}) do
+    for i = 1, #fields, 2 do
+        redis.call('HSET', state, fields[i], fields[i + 1])
+    end
+end
+if life ~= '' then
+    redis.call('HSET', state, 'incarnation', incarnation(), 'born_by', token)
+end
+for _, key in ipairs({state, log, used, ranks}) do
+    redis.call('PEXPIRE', key, lifetime_ms)
+end
+if message ~= '' then
+    tell(revision, message)
+end
+return {1, revision, created_at}
+"""
+)
+"""A change, applied if the session is where it expects it; returns outcome, revision, and former `created_at`."""
+
+RESERVE: Final = Script.of("""
+local index, entry, max_sessions = KEYS[1], ARGV[2], ARGV[3]
+if not redis.call('ZSCORE', index, entry) then
+    if max_sessions ~= '' and redis.call('ZCARD', index) >= tonumber(max_sessions) then
+        return 0
+    end
+    redis.call('ZADD', index, 0, entry)
+end
+return 1
+""")
+"""A place in the index for a session that is about to be created; 0 if there is none left."""
+
+TOUCH: Final = Script.of("""
+if not string.find(redis.call('INFO', 'replication'), 'role:master', 1, true) then
+    return redis.error_reply('READONLY This is a replica.')
+end
+return redis.call('SET', KEYS[1], '', 'PX', 1000)
+""")
+"""A write that means nothing, to see whether one would succeed."""
