@@ -180,9 +180,12 @@ class RedisCalls:
                 call.was_in_doubt = True
             raise
         for call, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, NoScriptError) and not call.with_source:
-                call.with_source = True
-                self._waiting.appendleft(call)
-            else:
-                call.resolve(answer)
-        self._health.note(next((answer for answer in answers if isinstance(answer, RedisError)), None))
+            self._settle(call, answer)
+
+    def _settle(self, call: _Call, answer: Any) -> None:
+        if isinstance(answer, NoScriptError) and not call.with_source:
+            call.with_source = True
+            self._waiting.appendleft(call)
+        else:
+            call.resolve(answer)
+            self._health.note(answer if isinstance(answer, RedisError) else None)

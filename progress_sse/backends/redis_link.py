@@ -93,7 +93,9 @@ class RedisLink:
             NotConnectedError: None could be made.
         """
         if self._connection is not None:
-            return
+            if not await _is_spoiled(self._connection):
+                return
+            await self.disconnect()
         try:
             connection = await connected(self._pool)
         except CONNECTION_ERRORS as error:
@@ -130,6 +132,14 @@ class RedisLink:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+
+async def _is_spoiled(connection: AbstractConnection) -> bool:
+    """Whether the server has closed the connection, or said something that nobody asked for."""
+    try:
+        return await connection.can_read()
+    except CONNECTION_ERRORS:
+        return True
 
 
 async def _exchange(connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:

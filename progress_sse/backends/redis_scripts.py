@@ -17,7 +17,8 @@ than the one before. They begin with the server's clock, and outlast a removed s
 be set back by more than the grave lasts, a listener meets a revision that is too small, and asks.
 
 Every script first reads each key that it may write, so that a foreign value of another type fails it before it has
-changed anything; and what needs room begins with a write that a full server refuses.
+changed anything. A full server refuses the first write of a script or none: a transition's needs room; whatever deletes
+goes through, and whoever creates has been refused an entry in the index before.
 """
 
 import hashlib
@@ -143,7 +144,8 @@ local epoch, n, revision = current()
 local kept = redis.call('HMGET', state, 'token', 'created_at', 'log_bytes', 'keys_used', 'born_by')
 local created_at, log_bytes, keys_used = kept[2] or '', tonumber(kept[3] or 0), tonumber(kept[4] or 0)
 local log_length = redis.call('XLEN', log)
-local has_remains = log_length + redis.call('HLEN', used) + redis.call('ZCARD', ranks) > 0
+redis.call('HLEN', used)
+redis.call('ZCARD', ranks)
 
 -- What became of an earlier attempt.
 local function outcome()
@@ -172,10 +174,7 @@ if message ~= '' then
 end
 
 if removes or life ~= '' then
-    -- Not where there is nothing: a full server takes everything from whoever deletes first.
-    if epoch ~= '' or has_remains then
-        redis.call('DEL', state, log, used, ranks)
-    end
+    redis.call('DEL', state, log, used, ranks)
     log_bytes, log_length, keys_used = 0, 0, 0
 end
 if removes then

@@ -1,0 +1,700 @@
+"""What is peculiar to Redis and Valkey: several processes, a server that goes away, forgets, or refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from progress_sse.backends import redis_scripts
+from progress_sse.backends.redis import RedisBackend
+from progress_sse.backends.redis_link import Command, InterruptedCallError, RedisLink
+from progress_sse.errors import (
+    ConflictError,
+    OutcomeUnknownError,
+    StoreFullError,
+    StoreUnavailableError,
+)
+from progress_sse.model import Position
+from progress_sse.record import Entry, Notice, Record, StorageLimits
+from progress_sse.store import ProgressStore
+from tests.harness.redis import KINDS, Kind, Persistence, RedisServer
+from tests.harness.serving import eventually
+from tests.store.changes import T0, after, apply, created, key, moved, removed
+
+DEADLINE_S = 30
+
+slow = pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=pytest.mark.full)], indirect=True)
+"""For tests that wait until calls are given up: they are told apart by the clock alone."""
+
+Open = Callable[..., Awaitable[RedisBackend]]
+Run = Callable[..., RedisServer]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Whose server."""
+    return cast(Kind, request.param)
+
+
+@pytest.fixture
+def server(kind: Kind, redis_servers: dict[str, RedisServer]) -> RedisServer:
+    """The server that all tests share; not to be harmed."""
+    return redis_servers[kind]
+
+
+@pytest.fixture
+def run(kind: Kind, tmp_path: Path) -> Iterator[Run]:
+    """Start a server of the test's own."""
+    started: list[RedisServer] = []
+
+    def start(persistence: Persistence = "none", **options: Any) -> RedisServer:
+        started.append(RedisServer(kind, tmp_path / f"server-{len(started)}", persistence, **options))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.end()
+
+
+@pytest.fixture
+async def connect(tmp_path: Path) -> AsyncIterator[Open]:
+    """Open backends, as processes do, all on the same sessions of a server."""
+    opened: list[RedisBackend] = []
+
+    async def open_one(server: RedisServer, *, lifetime_s: float = 3600, **limits: int) -> RedisBackend:
+        backend = RedisBackend(server.url, StorageLimits(**limits), prefix=str(tmp_path), lifetime_s=lifetime_s)
+        opened.append(backend)
+        await backend.open()
+        return backend
+
+    yield open_one
+    for backend in opened:
+        await backend.aclose()
+
+
+class Follower:
+    """What one process hears of a session."""
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+        self._has_heard = asyncio.Event()
+
+    @classmethod
+    async def of(cls, backend: RedisBackend, session_id: str = "s") -> Follower:
+        """Listen, then look, as a channel of the hub does."""
+        follower = cls()
+        await backend.listen(session_id, follower.hear)
+        follower.notices.append(Notice(session_id, await backend.load(session_id)))
+        return follower
+
+    def hear(self, notice: Notice) -> None:
+        self.notices.append(notice)
+        self._has_heard.set()
+
+    @property
+    def record(self) -> Record | None:
+        return self.notices[-1].record
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All transitions heard of, in order."""
+        return [entry for notice in self.notices for entry in notice.entries]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until what was heard makes it so."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                self._has_heard.clear()
+                await self._has_heard.wait()
+
+    async def until_at(self, record: Record | None) -> None:
+        """Wait until the session is known to be so."""
+        await self.until(lambda: self.record == record)
+
+
+class Losses:
+    """Lets answers get lost after the server has done what it was asked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._execute = RedisLink.execute
+        self._meanwhile: list[Callable[[], Awaitable[object]] | None] = []
+        losses = self
+
+        async def execute(link: RedisLink, commands: Any) -> list[Any]:
+            return await losses.run(link, commands)
+
+        monkeypatch.setattr(RedisLink, "execute", execute)
+
+    def lose(self, times: int = 1, meanwhile: Callable[[], Awaitable[object]] | None = None) -> None:
+        """Lose the answers to the next commits, and do something before they are sent again."""
+        self._meanwhile += [None] * (times - 1) + [meanwhile]
+
+    async def run(self, link: RedisLink, commands: list[Command]) -> list[Any]:
+        answers = await self._execute(link, commands)
+        if not self._meanwhile or not any(_is_commit(command) for command in commands):
+            return answers
+        meanwhile = self._meanwhile.pop(0)
+        if meanwhile is not None:
+            await meanwhile()
+        await link.disconnect()
+        raise InterruptedCallError("lost on purpose")
+
+
+def _is_commit(command: Command) -> bool:
+    return command[0] in ("EVAL", "EVALSHA") and len(command) > 12
+
+
+@pytest.fixture
+def losses(monkeypatch: pytest.MonkeyPatch) -> Losses:
+    return Losses(monkeypatch)
+
+
+async def history(backend: RedisBackend, epoch: str = "first") -> list[Entry] | None:
+    """All transitions of the session `s` in this life."""
+    entries = await backend.replay("s", Position(epoch, 0))
+    return None if entries is None else list(entries)
+
+
+class TestRepeatedCommit:
+    """A commit whose answer got lost is sent again, and applied once."""
+
+    @pytest.mark.parametrize("times", [1, 3])
+    async def test_is_applied_once(self, server: RedisServer, connect: Open, losses: Losses, times: int) -> None:
+        """Creation, transitions, keys alone, replacement, removal."""
+        backend = await connect(server)
+        record = after(created())
+        replacement = created(epoch="second", expected=Position("first", 3), created_at=T0.replace("2026", "2027"))
+        batch = moved(record, 1, 2, 1, keys=[key("k")])
+        only_keys = moved(after(batch), keys=[key("l")])
+        for change in (created(), batch, only_keys, replacement):
+            losses.lose(times)
+            await backend.commit(change)
+            assert await backend.load("s") == change.record
+        assert await history(backend, "second") == []
+        losses.lose(times)
+        await backend.commit(removed(after(replacement)))
+        assert await backend.load("s") is None
+
+    async def test_is_recognised_behind_others(self, server: RedisServer, connect: Open, losses: Losses) -> None:
+        """Other processes may have moved the session on before it is sent again."""
+        backend, other = await connect(server), await connect(server)
+        follower = await Follower.of(backend)
+        first, second = created(), moved(after(created()), 1)
+        losses.lose(meanwhile=lambda: other.commit(second))
+        await backend.commit(first)
+        third, fourth = moved(after(second), 2, 3), moved(after(moved(after(second), 2, 3)), 1)
+        losses.lose(meanwhile=lambda: other.commit(fourth))
+        await backend.commit(third)
+        assert await history(backend) == [*second.entries, *third.entries, *fourth.entries]
+        assert follower.record == after(fourth)
+        assert follower.entries == await history(backend)
+
+    async def test_loses_to_what_came_instead(self, server: RedisServer, connect: Open, losses: Losses) -> None:
+        """Where another's transition has its number, it was never applied, and is decided again."""
+        backend, other = await connect(server), await connect(server)
+        record = await apply(backend, created())
+        await other.commit(moved(record, 2))
+        losses.lose()
+        with pytest.raises(ConflictError):
+            await backend.commit(moved(record, 1))
+
+    async def test_is_in_doubt_where_nothing_tells(self, server: RedisServer, connect: Open, losses: Losses) -> None:
+        """A session that was replaced meanwhile has no memory of it."""
+        backend, other = await connect(server), await connect(server)
+        change = moved(await apply(backend, created()), 1)
+        losses.lose(meanwhile=lambda: other.commit(created(epoch="second", expected=Position("first", 1))))
+        with pytest.raises(OutcomeUnknownError):
+            await backend.commit(change)
+
+    async def test_stays_in_doubt_if_it_is_then_refused(
+        self, server: RedisServer, connect: Open, losses: Losses
+    ) -> None:
+        """A refusal says nothing about the first attempt."""
+        backend = await connect(server)
+        change = moved(await apply(backend, created()), 1)
+        name = backend._keyspace.of("s").log  # noqa: SLF001 - as a vandal would
+
+        async def spoil() -> None:
+            with server.client() as client:
+                client.set(name, "foreign")
+
+        losses.lose(meanwhile=spoil)
+        with pytest.raises(OutcomeUnknownError):
+            await backend.commit(change)
+
+    @slow
+    async def test_is_given_up_in_time(self, server: RedisServer, connect: Open, losses: Losses) -> None:
+        """A worker hears within six seconds that nobody knows."""
+        backend = await connect(server)
+        change = moved(await apply(backend, created()), 1)
+        losses.lose(times=1000)
+        started = time.monotonic()
+        with pytest.raises(OutcomeUnknownError):
+            await backend.commit(change)
+        assert time.monotonic() - started < 6
+
+    async def test_of_a_start_counts_once(self, server: RedisServer, connect: Open, losses: Losses) -> None:
+        """A start is never a repeat for the rules, so only the token can tell."""
+        backend = await connect(server)
+        store = ProgressStore(backend)
+        losses.lose(2)
+        await store.start_step("s", 1)
+        losses.lose(2)
+        await store.start_step("s", 1)
+        record = await backend.load("s")
+        assert record is not None
+        assert record.position.n == 2
+
+
+class TestOtherProcesses:
+    """What one process commits, another one hears."""
+
+    async def test_every_change_arrives_as_it_was_made(self, server: RedisServer, connect: Open) -> None:
+        """Creation, transitions, replacement and removal; a listener goes from record to record without asking."""
+        here, there = await connect(server), await connect(server)
+        follower = await Follower.of(there)
+        batch = moved(after(created()), 1, 2, message="日本語\u2028\n")
+        single = moved(after(batch), 1, status="error")
+        fresh = created(epoch="second", expected=after(single).position)
+        for change in (created(), batch, single, fresh):
+            await here.commit(change)
+            await follower.until_at(change.record)
+        await here.commit(removed(after(fresh)))
+        await follower.until_at(None)
+        assert [(notice.is_fresh, notice.entries) for notice in follower.notices[1:]] == [
+            (True, ()),
+            (False, batch.entries),
+            (False, single.entries),
+            (True, ()),
+            (False, ()),
+        ]
+
+    async def test_a_session_made_by_a_start_is_shown_from_its_beginning(
+        self, server: RedisServer, connect: Open
+    ) -> None:
+        """Its readers see the pending state, and then the transition."""
+        here, there = await connect(server), await connect(server)
+        follower = await Follower.of(there)
+        change = moved(after(created()), 2)._replace(expected=None, is_fresh=True)
+        await here.commit(change)
+        await follower.until_at(change.record)
+        assert follower.notices[1:] == [Notice("s", change.record, is_fresh=True, entries=change.entries)]
+
+    async def test_what_is_too_large_to_publish_arrives_all_the_same(self, server: RedisServer, connect: Open) -> None:
+        """It is read instead."""
+        here, there = await connect(server), await connect(server)
+        record = await apply(here, created())
+        follower = await Follower.of(there)
+        change = moved(record, 1, 2, message="x" * 40_000)
+        await here.commit(change)
+        await follower.until_at(change.record)
+        assert follower.notices[1:] == [Notice("s", change.record, entries=change.entries)]
+
+    async def test_both_may_change_it_at_once(self, server: RedisServer, connect: Open) -> None:
+        """Each process hears of every transition once, in order, whoever made it, and before its own are answered."""
+        backends = [await connect(server) for _ in range(3)]
+        await apply(backends[0], created())
+        followers = [await Follower.of(backend) for backend in backends]
+
+        async def work(number: int) -> None:
+            for step in (1, 2, 3) * 20:
+                await commit_next(number, step)
+
+        async def commit_next(number: int, step: int) -> None:
+            while True:
+                record = await backends[number].load("s")
+                assert record is not None
+                change = moved(record, step, message=f"{number}")
+                try:
+                    await backends[number].commit(change)
+                except ConflictError:
+                    continue
+                heard = followers[number].record
+                assert heard is not None
+                assert heard.position.n >= after(change).position.n
+                return
+
+        await asyncio.gather(*map(work, range(len(backends))))
+        record = await backends[0].load("s")
+        entries = await history(backends[0])
+        assert entries is not None
+        assert [entry.n for entry in entries] == list(range(1, 181))
+        for follower in followers:
+            await follower.until_at(record)
+            assert follower.entries == entries
+            assert all(notice.entries for notice in follower.notices[1:])
+
+    async def test_lives_that_follow_on_each_other_are_never_mixed_up(self, server: RedisServer, connect: Open) -> None:
+        """Created and removed in turn by two processes, heard of by both: whatever is heard last is how it is."""
+        here, there = await connect(server), await connect(server)
+        followers = [await Follower.of(here), await Follower.of(there)]
+        for number in range(60):
+            backend = (here, there)[number % 2]
+            change = moved(after(created(epoch=f"e{number}")), 1)._replace(expected=None, is_fresh=True)
+            await backend.commit(change)
+            await (there, here)[number % 3 % 2].commit(removed(after(change)))
+        last = await apply(here, created(epoch="last"))
+        for follower in followers:
+            await follower.until_at(last)
+            heard = [notice.record.position.epoch for notice in follower.notices if notice.record]
+            assert heard == sorted(heard, key=lambda epoch: int(epoch[1:]) if epoch != "last" else 60)
+
+    async def test_nobody_hears_of_a_former_life_after_reading_a_later_one(
+        self, server: RedisServer, connect: Open
+    ) -> None:
+        """A message that was under way when the session was read comes too late."""
+        here, there = await connect(server), await connect(server)
+        follower = await Follower.of(there)
+        for number in range(50):
+            first = await apply(here, created(epoch=f"a{number}"))
+            second = await apply(here, created(epoch=f"b{number}", expected=first.position))
+            read = asyncio.ensure_future(there.load("s"))
+            await read
+            heard_before = len(follower.notices)
+            await here.commit(removed(second))
+            await follower.until_at(None)
+            later = [notice.record.position.epoch for notice in follower.notices[heard_before:] if notice.record]
+            assert f"a{number}" not in later
+
+
+class TestGap:
+    """What was published while a process was not listening is lost, and made up for."""
+
+    async def test_is_filled_with_the_transitions(self, server: RedisServer, connect: Open) -> None:
+        """A connection that is cut again and again costs nobody a transition."""
+        here, there = await connect(server), await connect(server)
+        record = await apply(here, created())
+        follower = await Follower.of(there)
+        for number in range(60):
+            if number % 10 == 5:
+                with server.client() as client:
+                    client.client_kill_filter(_type="pubsub")
+            record = await apply(here, moved(record, number % 3 + 1))
+        await follower.until_at(record)
+        assert follower.entries == await history(here)
+
+    async def test_shows_what_became_of_a_session(self, server: RedisServer, connect: Open) -> None:
+        """Removed, or replaced; from its beginning, as far as that is kept."""
+        here, there = await connect(server), await connect(server)
+        followers = {session_id: await Follower.of(there, session_id) for session_id in ("gone", "new")}
+        for session_id in followers:
+            await here.commit(created(session_id))
+        for follower in followers.values():
+            await follower.until(lambda follower=follower: follower.record is not None)  # type: ignore[misc]  # bound
+        with server.client() as client:
+            client.client_kill_filter(_type="pubsub")
+        await here.commit(removed(after(created("gone"))))
+        fresh = created("new", epoch="second", expected=Position("first", 0))
+        change = moved(after(fresh), 1)._replace(expected=Position("first", 0), is_fresh=True)
+        await here.commit(change)
+        await followers["gone"].until_at(None)
+        await followers["new"].until_at(change.record)
+        assert followers["new"].notices[-1] == Notice("new", change.record, is_fresh=True, entries=change.entries)
+
+
+class TestServerThatForgets:
+    """A server that comes back with less than it had."""
+
+    async def test_gives_the_session_a_new_epoch(self, run: Run, connect: Open) -> None:
+        """From an old dump: nobody is given transitions of a history that he knows otherwise."""
+        server = run("rdb")
+        backend = await connect(server)
+        follower = await Follower.of(backend)
+        saved = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
+        with server.client() as client:
+            client.save()
+        lost = await apply(backend, moved(saved, 2))
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        await follower.until(lambda: follower.record not in (lost, saved))
+        record = await backend.load("s")
+        assert record is not None
+        assert follower.notices[-1] == Notice("s", record)
+        assert (record.session, record.position.n) == (saved.session, 1)
+        assert record.position.epoch not in ("first", "")
+        assert await history(backend) is None
+        assert await history(backend, record.position.epoch) is None
+        assert await backend.recall("s", "k") == key("k")
+        change = moved(record, 3)
+        await backend.commit(change)
+        assert await backend.replay("s", record.position) == list(change.entries)
+        assert follower.entries[-1:] == list(change.entries)
+
+    async def test_refuses_what_follows_on_the_lost_history(self, run: Run, connect: Open) -> None:
+        """Even where the numbers would fit."""
+        server = run("rdb")
+        backend = await connect(server)
+        saved = await apply(backend, created(), moved(after(created()), 1))
+        with server.client() as client:
+            client.save()
+        server.kill()
+        server.start()
+        with pytest.raises(ConflictError):
+            await backend.commit(moved(saved, 2))
+
+    async def test_keeps_the_epoch_where_nothing_can_be_lost(self, run: Run, connect: Open) -> None:
+        """With an fsync before each answer the history goes on."""
+        server = run("always")
+        backend = await connect(server)
+        follower = await Follower.of(backend)
+        record = await apply(backend, created(), moved(after(created()), 1))
+        for end in (server.terminate, server.kill):
+            await asyncio.to_thread(end)
+            await asyncio.to_thread(server.start)
+            change = moved(record, 2)
+            record = await apply(backend, change)
+            assert follower.record == record
+        assert await history(backend) == follower.entries
+        assert len(follower.entries) == 3
+
+    async def test_may_have_forgotten_everything(self, run: Run, connect: Open) -> None:
+        """Then the session does not exist, and can be made anew."""
+        server = run()
+        backend = await connect(server)
+        follower = await Follower.of(backend)
+        await apply(backend, created(), moved(after(created()), 1))
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        await follower.until_at(None)
+        assert await backend.load("s") is None
+        await apply(backend, created(epoch="second"))
+        assert follower.record == after(created(epoch="second"))
+
+
+class TestServerThatIsAway:
+    """No server, or one that says nothing."""
+
+    @slow
+    async def test_fails_each_call_in_time_and_heals(self, run: Run, connect: Open) -> None:
+        """Nothing was changed, and that is what is said."""
+        server = run("always")
+        backend = await connect(server)
+        record = await apply(backend, created())
+        server.terminate()
+        started = time.monotonic()
+        calls: list[Awaitable[Any]] = [
+            backend.commit(moved(record, 1)),
+            backend.load("s"),
+            backend.recall("s", "k"),
+            backend.replay("s", record.position),
+            backend.list_heads(None, 1, None),
+            backend.listen("s", print),
+            backend.ping(),
+        ]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {StoreUnavailableError}
+        assert time.monotonic() - started < 6
+        server.start()
+        assert await backend.load("s") == record
+        await backend.commit(moved(record, 1))
+
+    @slow
+    async def test_may_be_so_from_the_beginning(self, kind: Kind, tmp_path: Path, connect: Open) -> None:
+        """A backend opens without it, and works once it is there."""
+        server = RedisServer(kind, tmp_path / "server")
+        backend = await connect(server)
+        with pytest.raises(StoreUnavailableError):
+            await backend.ping()
+        with server:
+            await apply(backend, created())
+
+    @slow
+    async def test_leaves_commits_in_doubt_when_it_freezes(self, run: Run, connect: Open) -> None:
+        """What was on its way is applied once or not at all, and whoever sent it is told that nobody knows."""
+        server = run()
+        backend = await connect(server)
+        records = [await apply(backend, created(f"s{number}")) for number in range(50)]
+        server.pause()
+        started = time.monotonic()
+        changes = [moved(record, 1) for record in records]
+        outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {OutcomeUnknownError}
+        assert time.monotonic() - started < 6
+        server.resume()
+        await backend.ping()
+        for change in changes:
+            assert await backend.load(change.session_id) in (change.record, after(created(change.session_id)))
+            entries = await backend.replay(change.session_id, Position("first", 0))
+            assert entries in ([], list(change.entries))
+
+
+class TestServerThatRefuses:
+    """Errors that the server answers with are translated, and none of them leaves half a change behind."""
+
+    async def test_for_want_of_memory(self, run: Run, connect: Open) -> None:
+        """Nothing more is taken; what is there can be read and removed."""
+        server = run()
+        backend = await connect(server)
+        record = await apply(backend, created())
+        with server.client() as client:
+            client.config_set("maxmemory", 1)
+            for change in (moved(record, 1), created("other"), moved(record, keys=[key("k")])):
+                with pytest.raises(StoreFullError):
+                    await backend.commit(change)
+            assert await backend.load("s") == record
+            assert await history(backend) == []
+            assert await backend.load("other") is None
+            with pytest.raises(StoreFullError):
+                await backend.ping()
+            await backend.commit(removed(record))
+            client.config_set("maxmemory", 0)
+        await apply(backend, created())
+
+    @pytest.mark.parametrize("part", ["state", "log", "used", "ranks"])
+    async def test_for_a_foreign_value_at_our_key(self, server: RedisServer, connect: Open, part: str) -> None:
+        """It is no error of the worker's, and nothing is half done."""
+        backend = await connect(server)
+        record = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
+        name = getattr(backend._keyspace.of("s"), part)  # noqa: SLF001 - as a vandal would
+        with server.client() as client:
+            kept = client.dump(name)
+            client.set(name, "foreign")
+            with pytest.raises(StoreUnavailableError):
+                await backend.commit(moved(record, 2, keys=[key("l")]))
+            assert isinstance(kept, bytes)
+            client.restore(name, 0, kept, replace=True)
+        assert await backend.load("s") == record
+        assert len(await history(backend) or []) == 1
+        assert await backend.recall("s", "l") is None
+
+    async def test_because_it_is_a_replica(self, run: Run, connect: Open) -> None:
+        """Until it is one no more."""
+        server, primary = run(), run()
+        backend = await connect(server)
+        record = await apply(backend, created())
+        with server.client() as client:
+            before = {each["id"] for each in client.client_list()}
+            client.replicaof("127.0.0.1", str(primary.port))
+            with pytest.raises(StoreUnavailableError):
+                await backend.commit(moved(record, 1))
+            # Another server may be the right one by now, so it goes and looks.
+            await eventually(lambda: len(before - {each["id"] for each in client.client_list()}) == 1, DEADLINE_S)
+            with pytest.raises(StoreUnavailableError):
+                await backend.load("s")
+            with pytest.raises(StoreUnavailableError):
+                await backend.ping()
+            client.replicaof("NO", "ONE")
+        await apply(backend, created("other"))
+
+    async def test_for_a_script_that_it_forgot(self, server: RedisServer, connect: Open) -> None:
+        """It is given it again."""
+        backend = await connect(server)
+        record = await apply(backend, created())
+        with server.client() as client:
+            client.script_flush()
+        record = await apply(backend, moved(record, 1))
+        assert await backend.load("s") == record
+
+    async def test_for_evicted_keys(self, server: RedisServer, connect: Open) -> None:
+        """A log that is gone gives a snapshot; a session that is gone is not found, and starts from nothing."""
+        backend = await connect(server)
+        record = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
+        keys = backend._keyspace.of("s")  # noqa: SLF001 - as the server would
+        with server.client() as client:
+            client.delete(keys.log)
+            assert await history(backend) is None
+            record = await apply(backend, moved(record, 2))
+            assert await backend.replay("s", Position("first", 1)) is not None
+            client.delete(keys.state)
+            assert await backend.load("s") is None
+            await apply(backend, created(epoch="second"))
+            assert await history(backend, "second") == []
+            assert await backend.recall("s", "k") is None
+        with pytest.raises(ConflictError):
+            await backend.commit(moved(record, 1))
+
+
+class TestCost:
+    """What the server has to bear."""
+
+    async def test_a_process_has_two_connections(self, run: Run, connect: Open) -> None:
+        """However many sessions and readers; and it lets go of what nobody follows."""
+        server = run()
+        backend = await connect(server)
+        await asyncio.gather(*(backend.listen(f"s{number}", print) for number in range(1000)))
+        await asyncio.gather(*(apply(backend, created(f"s{number}")) for number in range(100)))
+        with server.client() as client:
+            assert len(client.client_list()) == 2 + 1
+            assert len(client.pubsub_channels()) == 1000
+            for number in range(1000):
+                backend.unlisten(f"s{number}", print)
+            await eventually(lambda: client.pubsub_channels() == [], DEADLINE_S)
+            await backend.aclose()
+            await eventually(lambda: len(client.client_list()) == 1, DEADLINE_S)
+
+    async def test_no_command_looks_at_all_keys(self, run: Run, connect: Open) -> None:
+        """Listing and clean-up go by an index."""
+        server = run()
+        backend = await connect(server)
+        record = await apply(backend, created(), moved(after(created()), 1))
+        await backend.list_heads(None, 10, None)
+        await backend.commit(moved(record, 2))
+        assert await backend.expire("3", lambda _head: True) == 1
+        with server.client() as client:
+            used = {name.removeprefix("cmdstat_") for name in client.info("commandstats")}
+        assert {"evalsha", "zrange"} <= used
+        assert not {"keys", "scan"} & used
+
+    async def test_a_session_lies_in_one_slot(self, server: RedisServer) -> None:
+        """Whatever its id, and its prefix has no say in it."""
+        backend = RedisBackend(server.url, StorageLimits(), prefix="p", lifetime_s=1)
+        for session_id in ("s", "{a}b", "}{", "{}", "日本語"):
+            names = backend._keyspace.of(session_id)  # noqa: SLF001 - there is nothing to see from outside
+            tags = {name.partition("{")[2].partition("}")[0] for name in names}
+            assert len(tags) == 1
+            assert len(tags.pop()) == 32
+
+    async def test_a_forgotten_session_goes_by_itself(self, server: RedisServer, connect: Open, tmp_path: Path) -> None:
+        """A lifetime after its last change, with all that belongs to it; its entry in the index a clean-up later."""
+        backend = await connect(server, lifetime_s=1000)
+        record = await apply(backend, created(keys=[key("k")]), moved(after(created()), 1))
+        keys = backend._keyspace.of("s")  # noqa: SLF001 - only the server knows when they go
+        with server.client() as client:
+            for name in (keys.state, keys.log, keys.used, keys.ranks):
+                assert 990_000 < client.pttl(name) <= 1_000_000
+                client.pexpire(name, 1)
+            await eventually(lambda: client.exists(keys.state) == 0, DEADLINE_S)
+            assert await backend.load("s") is None
+            assert await backend.list_heads(None, 10, None) == []
+            assert client.zcard(f"{tmp_path}:sessions") == 1
+            assert await backend.expire("3", lambda _head: True) == 0
+            assert client.zcard(f"{tmp_path}:sessions") == 0
+        assert record.position.n == 1
+
+    async def test_a_stray_entry_of_the_index_shows_nothing(
+        self, server: RedisServer, connect: Open, tmp_path: Path
+    ) -> None:
+        """A session is listed once, however often a process died between creating it and what comes before or after."""
+        backend = await connect(server)
+        await apply(backend, created())
+        with server.client() as client:
+            client.zadd(f"{tmp_path}:sessions", {f"{T0.replace('2026', '2025')} s": 0, f"{T0} other": 0})
+        assert [head.session_id for head in await backend.list_heads(None, 10, None)] == ["s"]
+
+    async def test_the_index_has_one_entry_per_session(
+        self, server: RedisServer, connect: Open, tmp_path: Path
+    ) -> None:
+        """Whatever becomes of them: replaced, removed, contested."""
+        backend = await connect(server)
+        times = [T0.replace("2026", str(year)) for year in range(2026, 2030)]
+        record = await apply(backend, created(created_at=times[0]))
+        record = await apply(backend, created(epoch="second", created_at=times[1], expected=record.position))
+        with pytest.raises(ConflictError):
+            await backend.commit(created(epoch="third", created_at=times[2]))
+        with server.client() as client:
+            assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{times[1]} s".encode()]
+            await backend.commit(removed(record))
+            assert client.zcard(f"{tmp_path}:sessions") == 0
+
+
+def test_the_scripts_are_known_by_the_digest_of_their_source(server: RedisServer) -> None:
+    """As the server computes it."""
+    with server.client() as client:
+        for script in (redis_scripts.READ, redis_scripts.COMMIT, redis_scripts.RESERVE, redis_scripts.TOUCH):
+            assert client.script_load(script.source) == script.sha
