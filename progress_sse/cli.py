@@ -17,6 +17,7 @@ from progress_sse.errors import ConfigurationError
 from progress_sse.server import BACKLOG, Server, make_config, raise_descriptor_limit, tune_collector
 from progress_sse.service import ProgressService
 from progress_sse.settings import ENV_PREFIX, Settings, load_settings
+from progress_sse.text import without_secrets
 
 MAX_UNSENT_BYTES: Final = 16_384
 """Bytes that the kernel takes from us before it has sent what it already has."""
@@ -123,7 +124,7 @@ def _greet(settings: Settings, service: ProgressService, listener: socket.socket
     click.echo(
         f"progress-sse {version('progress-sse')}\n"
         f"  address  {url}/\n"
-        f"  store    {settings.store}\n"
+        f"  store    {without_secrets(settings.store)}\n"
         f"  publish  {'whoever brings a publish_token' if needs_token else 'whoever reaches this address'}\n"
         f"  read     whoever knows the id of a session\n"
         f"\nOpen {url}/s/demo and move its bar:\n"

@@ -26,6 +26,9 @@ MEMORY_URL: Final = "memory://"
 SQLITE_PREFIX: Final = "sqlite:///"
 REDIS_PREFIXES: Final = ("redis://", "rediss://")
 
+EXPIRY_MARGIN_S: Final = 3600
+"""Seconds for which Redis keeps a session beyond the clean-up that should have removed it."""
+
 
 class ProgressService:
     """A store, its readers, and what runs beside them.
@@ -106,14 +109,33 @@ def make_backend(settings: Settings) -> Backend:
     limits = StorageLimits(settings.history, settings.history_bytes, settings.max_sessions)
     url = settings.store
     if url.startswith(REDIS_PREFIXES):
-        raise ConfigurationError("A Redis store is not available in this version.")
+        return _redis_backend(settings, limits)
     if settings.workers > 1:
         raise ConfigurationError(f"{url.partition('://')[0]} is a store of one process, so --workers must be 1.")
     if url == MEMORY_URL:
         return MemoryBackend(limits)
     if url.startswith(SQLITE_PREFIX) and len(url) > len(SQLITE_PREFIX):
         return SqliteBackend(Path(url.removeprefix(SQLITE_PREFIX)), limits)
-    raise ConfigurationError("store must be memory:// or sqlite:///PATH.")
+    raise ConfigurationError("store must be memory://, sqlite:///PATH, redis://HOST:PORT/DB or rediss://HOST:PORT/DB.")
+
+
+def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
+    try:
+        from progress_sse.backends.redis import RedisBackend  # nobody else needs the package
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "redis":
+            raise
+        raise ConfigurationError(
+            "A store in Redis needs a package that is not installed: pip install 'progress-sse[redis]'."
+        ) from error
+    if settings.workers > 1:
+        raise ConfigurationError("More than one of --workers is not available in this version: start several servers.")
+    # A session that is still cleaned up is told to its readers, so the server lets go of it well after that.
+    lifetime_s = settings.max_age_hours * 3600 + 2 * settings.cleanup_interval_s + EXPIRY_MARGIN_S
+    try:
+        return RedisBackend(settings.store, limits, prefix=settings.redis_prefix, lifetime_s=lifetime_s)
+    except (ValueError, TypeError) as error:  # redis-py's text may repeat the URL.
+        raise ConfigurationError("store is no URL of a Redis: redis://[USER:PASSWORD@]HOST[:PORT][/DB].") from error
 
 
 def _workflows(settings: Settings) -> Workflows:

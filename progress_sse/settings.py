@@ -1,14 +1,15 @@
 """Every setting, once: its name, unit, default and meaning. Flags and environment variables are made from this."""
 
 import ipaddress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_serializer
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from progress_sse.errors import ConfigurationError
-from progress_sse.text import first_fault
+from progress_sse.text import first_fault, without_secrets
 
 ENV_PREFIX = "PROGRESS_SSE_"
 MAX_DURATION = 1_000_000
@@ -36,7 +37,11 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     store: str = Field(
         "sqlite:///progress.db",
-        description="Where sessions are kept: memory://, or sqlite:///PATH (a fourth slash for an absolute one).",
+        description="Where sessions are kept: memory://, sqlite:///PATH (a fourth slash for an absolute one), or "
+        "redis://HOST:PORT/DB (rediss:// for TLS).",
+    )
+    redis_prefix: str = Field(
+        "progress_sse", min_length=1, description="What each key in Redis begins with; another server, another prefix."
     )
     heartbeat_s: float = Field(15, gt=0, le=MAX_DURATION, description="Seconds between two heartbeats of a stream.")
     retry_ms: int = Field(2000, ge=0, description="Milliseconds that a browser waits before it reconnects.")
@@ -70,6 +75,16 @@ class Settings(BaseSettings):
     )
     insecure: bool = Field(False, description="Let anybody publish on an address that is not loopback.")
     workers: int = Field(1, ge=1, description="Processes to run.")
+
+    @field_serializer("store")
+    def shown_store(self, store: str) -> str:
+        """Show where sessions are kept, and not the password that may be part of it."""
+        return without_secrets(store)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return [
+            (name, without_secrets(self.store) if name == "store" else value) for name, value in super().__repr_args__()
+        ]
 
     @property
     def is_loopback(self) -> bool:

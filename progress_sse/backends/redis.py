@@ -93,7 +93,10 @@ class RedisBackend:
 
     async def ping(self) -> None:
         """Return if the server takes a write."""
-        await self._calls.run(TOUCH, [self._keyspace.touchstone])
+        try:
+            await self._calls.run(TOUCH, [self._keyspace.touchstone])
+        except StoreFullError as error:
+            raise StoreUnavailableError("The memory of the store is full.") from error
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""

@@ -540,7 +540,7 @@ class TestServerThatRefuses:
             assert await backend.load("s") == record
             assert await history(backend) == []
             assert await backend.load("other") is None
-            with pytest.raises(StoreFullError):
+            with pytest.raises(StoreUnavailableError):
                 await backend.ping()
             await backend.commit(removed(record))
             client.config_set("maxmemory", 0)

@@ -1,15 +1,20 @@
 """Settings: flags over environment over defaults, and what is refused."""
 
 import ast
+import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from progress_sse.backends.redis import RedisBackend
 from progress_sse.errors import ConfigurationError
 from progress_sse.service import make_backend
 from progress_sse.settings import Settings, load_settings
+from progress_sse.text import without_secrets
 
 CONTRACT_DEFAULTS: Mapping[str, Any] = {
     "host": "127.0.0.1",
@@ -106,7 +111,7 @@ def test_loopback_needs_none(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "store", ["", "memory", "sqlite://", "sqlite:///", "redis://localhost", "postgres://x", "/a/b"]
+    "store", ["", "memory", "sqlite://", "sqlite:///", "redis://localhost:x", "postgres://x", "/a/b"]
 )
 def test_a_store_that_there_is_not_is_refused(store: str) -> None:
     """Never silently another one."""
@@ -119,6 +124,50 @@ def test_a_store_of_one_process_refuses_more_workers(store: str) -> None:
     """One clear sentence."""
     with pytest.raises(ConfigurationError, match="one process"):
         make_backend(Settings(store=store, workers=2))
+
+
+@pytest.mark.parametrize("store", ["redis://localhost:6379/0", "redis://", "rediss://user:password@example.com"])
+def test_a_store_in_redis_is_connected_to_later(store: str) -> None:
+    """Whether anybody is there is seen when it is used."""
+    assert isinstance(make_backend(Settings(store=store)), RedisBackend)
+
+
+def test_a_store_in_redis_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has not installed it is told how to."""
+    for name in [name for name in sys.modules if name.startswith("progress_sse.backends.redis")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ConfigurationError, match=re.escape("progress-sse[redis]")):
+        make_backend(Settings(store="redis://localhost"))
+
+
+def test_other_stores_do_not_load_it() -> None:
+    """Nobody who does not use it waits for it."""
+    code = "import sys, progress_sse, progress_sse.cli; sys.exit('redis' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("store", "shown"),
+    [
+        ("redis://user:hush@host:1/2", "redis://***@host:1/2"),
+        ("rediss://:hush@host", "rediss://***@host"),
+        ("redis://user:hu@sh/?hush@host", "redis://***"),
+        ("redis://host/0?password=hush&db=1", "redis://host/0?***"),
+        ("redis://host/0?password=hu@hush", "redis://***"),
+        ("redis://host:1/2", "redis://host:1/2"),
+        ("sqlite:////a@b?c.db", "sqlite:////a@b?c.db"),
+        ("memory://", "memory://"),
+    ],
+)
+def test_the_password_of_a_store_is_never_printed(store: str, shown: str) -> None:
+    """Neither by the greeting nor with the settings, which still have it."""
+    settings = load_settings(store=store)
+    assert without_secrets(store) == shown
+    for text in (repr(settings), str(settings), settings.model_dump_json()):
+        assert shown in text
+        assert "hush" not in text
+    assert settings.store == store
 
 
 def test_every_field_has_a_description_and_nothing_else_reads_the_environment() -> None:
