@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import itertools
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import anyio
 import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from progress_sse.settings import Settings
 from tests.conftest import Serve
-from tests.harness.http1 import HOST, free_port
+from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker
 
@@ -185,46 +183,6 @@ def test_steps_file_defines_what_it_says(serve: Serve, tmp_path: Path) -> None:
     assert [step["name"] for step in created.json()["steps"]] == ["Render"]
 
 
-class Nginx:
-    """A real nginx with the README's `server` block, on a port of its own."""
-
-    def __init__(self, folder: Path, upstream: str, version: str) -> None:
-        """Prepare it in an empty folder, to speak this version of HTTP with the server."""
-        self.port = free_port()
-        self._folder = folder
-        block = the_block("nginx").replace(ADDRESS, upstream).replace("listen 80;", f"listen {HOST}:{self.port};")
-        block = block.replace("proxy_http_version 1.1;", f"proxy_http_version {version};")
-        assert all(part in block for part in (upstream, str(self.port), version))
-        temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi"))
-        temporary += f"uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;"
-        (folder / "nginx.conf").write_text(
-            f"daemon off; pid {folder}/nginx.pid; error_log stderr; worker_processes 1; events {{}}\n"
-            f"http {{ access_log off; {temporary}\n{block} }}\n",
-            "utf-8",
-        )
-
-    def __enter__(self) -> Nginx:
-        command = ["nginx", "-e", "stderr", "-p", str(self._folder), "-c", str(self._folder / "nginx.conf")]
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-        self._process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        self._process.wait(20)
-
-    async def answers(self) -> None:
-        """Wait until it accepts connections."""
-        with anyio.fail_after(20):
-            while True:
-                try:
-                    async with await anyio.connect_tcp(HOST, self.port):
-                        return
-                except OSError:
-                    assert self._process.poll() is None, "nginx ended"
-                    await anyio.sleep(0.02)
-
-
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 async def test_nginx_of_the_readme_lets_events_through_at_once(serve: Serve, tmp_path: Path, version: str) -> None:
     """Each transition comes while the stream stays open: nothing waits in a buffer for more.
@@ -232,10 +190,10 @@ async def test_nginx_of_the_readme_lets_events_through_at_once(serve: Serve, tmp
     HTTP/1.0, which many an nginx speaks unless told otherwise, has no chunks: there X-Accel-Buffering alone does it.
     """
     server = serve()
-    folder = tmp_path / "nginx"
-    folder.mkdir()
-    with Nginx(folder, server.url, version) as nginx:
-        await nginx.answers()
+    block = the_block("nginx").replace(ADDRESS, server.url)
+    block = block.replace("proxy_http_version 1.1;", f"proxy_http_version {version};")
+    assert all(part in block for part in (server.url, version))
+    with NginxServer(tmp_path / "nginx", block) as nginx:
         async with Worker.at(server) as worker, await RawStream.open(nginx.port, "/api/progress/a/events") as stream:
             for n, event in enumerate(["snapshot", "snapshot", "step"]):
                 if n == 1:

@@ -9,10 +9,12 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from tests.harness.http1 import HOST, free_port
+from tests.harness.serving import children
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 """Debian keeps nginx where only root looks."""
@@ -26,8 +28,6 @@ HONOURING = ""
 BUFFERING = "proxy_ignore_headers X-Accel-Buffering; proxy_buffer_size 256k; proxy_buffers 8 256k;"
 """It passes a response on once 256 KB of it are there, or its end, whatever the server asks for."""
 
-# By HTTP/1.0, as most are set up: with 1.1 it passes each chunk on at once, buffering or not.
-# Connections by an older configuration end a second after the newer one came.
 _CONFIGURATION = """
 daemon off;
 {user}
@@ -43,32 +43,24 @@ http {{
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
-    server {{
-        listen {host}:{port};
-        location = /generation {{ return 200 "generation {generation}."; }}
-        location / {{
-            proxy_pass http://{host}:{target_port};
-            proxy_http_version 1.0;
-            {directives}
-        }}
-    }}
+    {servers}
 }}
 """
+"""Connections by an older configuration end a second after the newer one came."""
 
 
-class Nginx:
+class NginxServer:
     """One nginx on a port of its own, for as long as the block lasts.
 
     The methods block; in an async test call those that wait through `asyncio.to_thread`.
     """
 
-    def __init__(self, folder: Path, target_port: int, directives: str = HONOURING) -> None:
-        """Prepare it; `directives` say how it treats what it passes on."""
+    def __init__(self, folder: Path, servers: str) -> None:
+        """Prepare it; `servers` stands in its `http` block, with one `listen 80;` that is replaced by its own port."""
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self._folder = folder
-        self._target_port = target_port
-        self._directives = directives
+        self._servers = servers
         self._generation = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -77,31 +69,30 @@ class Nginx:
         """Where it listens, without a slash at the end."""
         return f"http://{HOST}:{self.port}"
 
-    def use(self, directives: str) -> None:
+    def reload(self, servers: str) -> None:
         """Rewrite its configuration, let it read that, and wait until it answers accordingly."""
         assert self._process is not None, "it was not started"
-        self._directives = directives
+        self._servers = servers
+        former = children(self._process.pid)
         self._write()
         self._process.send_signal(signal.SIGHUP)
-        self._wait()
+        self._wait(former)
 
     def _write(self) -> None:
         self._generation += 1
+        assert self._servers.count("listen 80;") == 1
+        generation = f'location = /generation {{ return 200 "generation {self._generation}."; }}'
         text = _CONFIGURATION.format(
             # Started by root it would change to a user who may not enter the folder.
             user=f"user {getpass.getuser()};" if os.geteuid() == 0 else "",
-            host=HOST,
-            port=self.port,
-            target_port=self._target_port,
-            generation=self._generation,
-            directives=self._directives,
+            servers=self._servers.replace("listen 80;", f"listen {HOST}:{self.port};\n{generation}"),
         )
         (self._folder / "nginx.conf").write_text(text, "utf-8")
 
-    def _wait(self) -> None:
+    def _wait(self, former: Iterable[int] = ()) -> None:
         assert self._process is not None
         deadline = time.monotonic() + START_S
-        while not self._answers():
+        while not self._answers() or any(map(_accepts, former)):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"no nginx: {(self._folder / 'nginx.log').read_text(errors='backslashreplace')}")
             time.sleep(0.02)
@@ -134,3 +125,35 @@ class Nginx:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         self._process.wait(START_S)
+
+
+def _accepts(worker: int) -> bool:
+    """Whether a worker of nginx still takes connections, as it does until it has been told to go."""
+    try:
+        return b"shutting down" not in Path(f"/proc/{worker}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+class Nginx(NginxServer):
+    """An nginx in front of one server."""
+
+    def __init__(self, folder: Path, target_port: int, directives: str = HONOURING) -> None:
+        """Prepare it; `directives` say how it treats what it passes on."""
+        self._target_port = target_port
+        super().__init__(folder, self._passing_on(directives))
+
+    def use(self, directives: str) -> None:
+        """Treat what it passes on in another way from now on."""
+        self.reload(self._passing_on(directives))
+
+    def _passing_on(self, directives: str) -> str:
+        # By HTTP/1.0, as most are set up: with 1.1 it passes each chunk on at once, buffering or not.
+        return f"""server {{
+            listen 80;
+            location / {{
+                proxy_pass http://{HOST}:{self._target_port};
+                proxy_http_version 1.0;
+                {directives}
+            }}
+        }}"""

@@ -205,6 +205,11 @@ def _flag(name: str, value: object) -> list[str]:
     return [flag] if value is True else [flag, str(value)]
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, and that have not ended."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def session_path(session_id: str, *rest: str) -> str:
     """The path of a session, its id percent-encoded."""
     return "/".join(["/api/progress", quote(session_id, safe=""), *rest])
