@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final, get_args
 
@@ -12,6 +13,7 @@ import click
 import uvloop
 from pydantic.fields import FieldInfo
 
+from progress_sse import workers
 from progress_sse.app import create_app
 from progress_sse.errors import ConfigurationError
 from progress_sse.server import BACKLOG, Server, make_config, raise_descriptor_limit, tune_collector
@@ -60,7 +62,7 @@ def serve(**flags: str | bool | None) -> None:
     try:
         settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
         settings = settings.model_copy(update={"max_streams": min(settings.max_streams, raise_descriptor_limit())})
-        uvloop.run(_serve(settings))
+        _run(settings)
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
 
@@ -78,21 +80,41 @@ def demo(port: int, no_open: bool) -> None:
         raise click.ClickException(str(error)) from error
 
 
-async def _serve(settings: Settings) -> None:
-    service = ProgressService(settings)
+def _run(settings: Settings) -> None:
+    service = ProgressService(settings)  # What cannot work is refused before anything listens.
+    inheritance = workers.Inheritance.take()
+    if inheritance is not None:
+        uvloop.run(_serve(service, inheritance.listener, inheritance.tell_ready, inheritance))
+        return
     with _listen(settings) as listener:
-        await service.start()
-        tune_collector()
-        try:
-            server = Server(
-                make_config(create_app(settings, service=service), graceful_timeout_s=settings.graceful_timeout_s),
-                drain=service.streams.drain,
-                on_started=lambda: _greet(settings, service, listener),
-                graceful_timeout_s=settings.graceful_timeout_s,
-            )
-            await server.serve(sockets=[listener])
-        finally:
-            await service.aclose()
+        greet = partial(_greet, settings, listener)
+        if settings.workers > 1:
+            uvloop.run(workers.Supervisor(settings.workers, listener, greet).run())
+        else:
+            uvloop.run(_serve(service, listener, greet))
+
+
+async def _serve(
+    service: ProgressService,
+    listener: socket.socket,
+    on_started: Callable[[], None],
+    inheritance: workers.Inheritance | None = None,
+) -> None:
+    settings = service.settings
+    await service.start()
+    tune_collector()
+    try:
+        server = Server(
+            make_config(create_app(settings, service=service), graceful_timeout_s=settings.graceful_timeout_s),
+            drain=service.streams.drain,
+            on_started=on_started,
+            graceful_timeout_s=settings.graceful_timeout_s,
+        )
+        if inheritance is not None:
+            inheritance.watch(server.go_down)
+        await server.serve(sockets=[listener])
+    finally:
+        await service.aclose()
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -115,11 +137,11 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
 
 
-def _greet(settings: Settings, service: ProgressService, listener: socket.socket) -> None:
+def _greet(settings: Settings, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # shown, not bound
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
-    needs_token = not service.gate.is_open
+    needs_token = bool(settings.publish_token)
     token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if needs_token else ""
     click.echo(
         f"progress-sse {version('progress-sse')}\n"

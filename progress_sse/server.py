@@ -279,6 +279,10 @@ class Server(uvicorn.Server):
         if self.should_exit:
             signal.signal(sig, signal.SIG_DFL)
             os.kill(os.getpid(), sig)
+        self.go_down()
+
+    def go_down(self) -> None:
+        """Drain, and end."""
         self.should_exit = True
 
 

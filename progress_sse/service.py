@@ -128,8 +128,6 @@ def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
         raise ConfigurationError(
             "A store in Redis needs a package that is not installed: pip install 'progress-sse[redis]'."
         ) from error
-    if settings.workers > 1:
-        raise ConfigurationError("More than one of --workers is not available in this version: start several servers.")
     # A session that is still cleaned up is told to its readers, so the server lets go of it well after that.
     lifetime_s = settings.max_age_hours * 3600 + 2 * settings.cleanup_interval_s + EXPIRY_MARGIN_S
     try:

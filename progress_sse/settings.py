@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         "open", description="Who may read: whoever knows a session's id, or bearers of a token."
     )
     insecure: bool = Field(False, description="Let anybody publish on an address that is not loopback.")
-    workers: int = Field(1, ge=1, description="Processes to run.")
+    workers: int = Field(1, ge=1, description="Processes behind one socket; more than one needs a store in Redis.")
 
     @field_serializer("store")
     def shown_store(self, store: str) -> str:

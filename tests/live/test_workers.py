@@ -1,0 +1,152 @@
+"""`serve --workers N`: several processes behind one socket, on one store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.rawsse import RawStream
+from tests.harness.redis import RedisServer
+from tests.harness.serving import Server, Worker, children, eventually, session_path
+from tests.harness.traffic import Traffic
+from tests.live.hosts import serve_only
+
+pytestmark = serve_only
+
+COUNT = 2
+WAIT_S = 20
+
+
+@pytest.fixture
+async def server(serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path) -> Server:
+    """Workers on one Redis."""
+    settings = {"redis_prefix": tmp_path.name, "retry_ms": 100, "graceful_timeout_s": 2}
+    server = serve(store=redis_servers["redis"].url, workers=COUNT, **settings)
+    await eventually(lambda: "address" in server.log(), WAIT_S)
+    return server
+
+
+@contextlib.asynccontextmanager
+async def streams_at_all(server: Server, session_id: str) -> AsyncIterator[list[RawStream]]:
+    """Streams of a session, so many that each worker has some."""
+    before = {pid: _descriptors(pid) for pid in children(server.pid)}
+    async with contextlib.AsyncExitStack() as stack:
+        streams: list[RawStream] = []
+        async with asyncio.timeout(WAIT_S):
+            while not all(_descriptors(pid) > count for pid, count in before.items()):
+                target = session_path(session_id, "events")
+                streams.append(await stack.enter_async_context(await RawStream.open(server.port, target)))
+                await streams[-1].next_event()
+        yield streams
+
+
+def _descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def _is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+async def test_all_of_them_serve_the_same_sessions(server: Server) -> None:
+    """DG-11: whichever worker takes an update, the readers at all of them see it."""
+    assert len(children(server.pid)) == COUNT
+    async with Worker.at(server) as worker, streams_at_all(server, "s") as streams:
+        await worker.create("s", total_steps=1)
+        await worker.start("s", 1)
+        await worker.complete("s", 1)
+        for stream in streams:
+            assert await stream.closed() == "end"
+            assert [block.json()["step"]["status"] for block in stream.events if block.event == "step"] == [
+                "running",
+                "success",
+            ]
+
+
+async def test_one_that_is_killed_is_replaced(server: Server) -> None:
+    """The others go on meanwhile, and whoever was at it comes back to the same session."""
+    first, second = children(server.pid)
+    async with Worker.at(server) as worker:
+        await worker.create("s")
+        async with streams_at_all(server, "s") as streams:
+            seen = streams[0].events[0].id
+            os.kill(first, signal.SIGKILL)
+            await eventually(lambda: len(set(children(server.pid)) - {first}) == COUNT, WAIT_S)
+            assert second in children(server.pid)
+        await worker.start("s", 1)
+        await worker.complete("s", 1)
+        async with await RawStream.open(server.port, session_path("s", "events"), last_event_id=seen) as stream:
+            missed = [block.json()["step"]["status"] for block in await stream.next_events(2)]
+            assert missed == ["running", "success"]
+
+
+async def test_sighup_replaces_all_and_loses_nothing(server: Server) -> None:
+    """While workers report and readers follow: every update is applied, and every transition seen once, in order."""
+    before = set(children(server.pid))
+    traffic = Traffic(server.port, sessions=4)
+    async with traffic.running():
+        server.signal(signal.SIGHUP)
+        await eventually(lambda: "all workers are new" in server.log(), WAIT_S)
+    after = set(children(server.pid))
+    assert len(after) == COUNT
+    assert not after & before
+    assert await traffic.verdicts() == {}
+
+
+async def test_one_that_cannot_be_replaced_stays(
+    serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
+) -> None:
+    """A new process that does not start says why, and takes nobody's place."""
+    steps_file = tmp_path / "steps.toml"
+    steps_file.write_text('[[workflows.default.steps]]\nname = "Only"\n')
+    server = serve(store=redis_servers["redis"].url, redis_prefix=tmp_path.name, workers=COUNT, steps_file=steps_file)
+    await eventually(lambda: "address" in server.log(), WAIT_S)
+    before = set(children(server.pid))
+    steps_file.write_text("no steps")
+    server.signal(signal.SIGHUP)
+    await eventually(lambda: server.log().count("a worker is not replaced") == COUNT, WAIT_S)
+    assert "steps.toml cannot be used" in server.log()
+    assert set(children(server.pid)) == before
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+
+
+async def test_they_end_together_and_cleanly(server: Server) -> None:
+    """FT-13: streams end with a `retry:` of their own, the exit code is 0, and nobody is left."""
+    workers = children(server.pid)
+    async with streams_at_all(server, "s") as streams:
+        server.signal(signal.SIGTERM)
+        for stream in streams:
+            assert await stream.closed() == "end"
+            assert stream.retries[-1] > 0
+    assert await asyncio.to_thread(server.wait) == 0
+    assert not any(map(_is_alive, workers))
+    assert "Traceback" not in server.log()
+
+
+async def test_a_second_signal_ends_them_at_once(server: Server) -> None:
+    """Whatever is under way: here a request whose body never comes, for which they would wait."""
+    workers = children(server.pid)
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = f"POST {session_path('s', 'update')} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: 100\r\n\r\n".encode())
+    await writer.drain()
+    server.signal(signal.SIGTERM)
+    server.signal(signal.SIGINT)
+    await asyncio.to_thread(server.wait)
+    assert not any(map(_is_alive, workers))
+    writer.close()
+
+
+async def test_they_do_not_outlive_their_supervisor(server: Server) -> None:
+    """Nobody would stop them, and they would hold the port."""
+    workers = children(server.pid)
+    await asyncio.to_thread(server.kill)
+    await eventually(lambda: not any(map(_is_alive, workers)), WAIT_S)
