@@ -258,6 +258,23 @@ async def test_page_speaks_japanese(server: Server, worker: Worker, visit: Open,
     await expect(shown.headline).to_have_text("ステップ 1 / 7「原稿生成」")
 
 
+async def test_japanese_breaks_between_phrases(server: Server, visit: Open, sid: str) -> None:
+    """自動で動きます is not torn, at no width of a telephone."""
+    shown = await visit(page_of(server, sid), locale="ja-JP", viewport={"width": 320, "height": 700})
+    await expect(shown.shown("counted")).to_have_text("ワーカーから報告があると、このページは自動で動きます。")
+    for width in range(320, 430, 10):
+        await shown.page.set_viewport_size({"width": width, "height": 700})
+        lines = await shown.shown("counted").evaluate(
+            """counted => {
+                const text = counted.firstChild, range = document.createRange();
+                range.setStart(text, text.data.indexOf("自動で"));
+                range.setEnd(text, text.data.indexOf("自動で") + 3);
+                return range.getClientRects().length;
+            }"""
+        )
+        assert lines == 1, width
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 async def test_nothing_sticks_out_sideways(server: Server, worker: Worker, visit: Open, sid: str, width: int) -> None:
     """Not on a small telephone either, and not with words that have no end."""
@@ -271,6 +288,16 @@ async def test_nothing_sticks_out_sideways(server: Server, worker: Worker, visit
         "({scroll: document.documentElement.scrollWidth, client: document.documentElement.clientWidth})"
     )
     assert inside["scroll"] <= inside["client"]
+
+
+async def test_badge_leaves_the_bar_in_its_place(server: Server, visit: Open) -> None:
+    """On a telephone too, where a longer word takes the room of the session's id."""
+    shown = await visit(page_of(server, "nightly-import-of-orders"), viewport={"width": 390, "height": 844})
+    await expect(shown.connection).to_have_text("live")
+    top = "document.querySelector('.card').getBoundingClientRect().top"
+    before = await shown.evaluate(top)
+    await shown.connection.evaluate("badge => { badge.textContent = 'updating every 2 s'; }")
+    assert await shown.evaluate(top) == before
 
 
 async def test_milestones_are_said_and_clocks_are_not(server: Server, worker: Worker, visit: Open, sid: str) -> None:
@@ -308,6 +335,7 @@ async def test_inside_of_a_step_is_shown_where_its_worker_reported_it(
     await worker.progress(sid, 1, 3200)
     await expect(shown.step(1).locator(".count")).to_have_text("3,200")
     assert await filled.evaluate("fill => fill.style.width") == ""
+    assert "linear-gradient" in await filled.evaluate("fill => getComputedStyle(fill).backgroundImage")
     await worker.complete(sid, 1)
     await expect(shown.step(1).locator(".inside")).to_be_hidden()
 
