@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,13 @@ from tests.browser.visit import MARKUP, POLLING_ONLY, Visit
 from tests.conftest import Serve
 from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker
+
+LAST_SOURCE = """
+window.EventSource = class extends EventSource {
+  constructor(...args) { super(...args); window.source = this; }
+};
+"""
+"""Runs before the page's scripts: keeps the EventSource that the page made last."""
 
 
 def page_of(server: Server, session_id: str) -> str:
@@ -87,6 +95,40 @@ async def test_running_step_ticks(server: Server, worker: Worker, visit: Open, s
         })"""
     )
     assert 1 in {later - earlier for earlier, later in pairwise(ticks)}
+
+
+async def test_clock_of_a_visitor_may_be_wrong(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """What is shown of times goes by the server's; and digits are as wide as one another, so that none makes a jump."""
+    shown = await visit("about:blank")
+    await shown.page.clock.install(time=datetime.now(UTC) + timedelta(hours=1))
+    await shown.page.goto(page_of(server, sid))
+    await expect(shown.connection).to_have_text("live")
+    await worker.start(sid, 1)
+    await expect(shown.step(1)).to_have_text(re.compile(r"^🔄 原稿生成 \(\ds\)$"))
+    await expect(shown.shown("time-left")).to_have_text("about 4 min left")
+    await expect(shown.shown("note")).to_be_hidden()
+    assert await shown.shown("elapsed").first.evaluate("e => getComputedStyle(e).fontVariantNumeric") == "tabular-nums"
+
+
+async def test_brief_trouble_is_not_worth_a_word(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """The badge stays as it is while a connection is back within two seconds."""
+    async with ChaosProxy(server.port) as proxy:
+        shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(LAST_SOURCE,))
+        await expect(shown.connection).to_have_text("live")
+        await shown.evaluate(
+            """() => {
+                window.said = [];
+                window.trouble = 0;
+                source.addEventListener("error", () => { trouble += 1; });
+                const badge = document.getElementById("connection");
+                new MutationObserver(() => said.push(badge.textContent)).observe(badge, {childList: true});
+            }"""
+        )
+        for link in proxy.links:
+            link.close()
+        await worker.start(sid, 1)
+        await expect(shown.step(1)).to_contain_text("🔄")
+        assert await shown.evaluate("[trouble, said]") == [1, []]
 
 
 async def test_own_session_of_a_visitor_is_moved_by_the_commands_shown(server: Server, visit: Open) -> None:
@@ -303,7 +345,7 @@ async def test_badge_leaves_the_bar_in_its_place(server: Server, visit: Open) ->
 async def test_milestones_are_said_and_clocks_are_not(server: Server, worker: Worker, visit: Open, sid: str) -> None:
     """A polite region tells what happens, the progressbar is none, and what was there at first is not repeated."""
     shown = await visit(page_of(server, sid))
-    region = shown.page.locator("[aria-live=polite]")
+    region = shown.page.locator("[aria-live=polite][aria-atomic=true]")
     await expect(shown.connection).to_have_text("live")
     await expect(region).to_be_empty()
     await worker.start(sid, 1)
@@ -552,13 +594,6 @@ async def test_page_is_light(server: Server, visit: Open, sid: str) -> None:
     )
     assert f"{server.url}/web/view.js" in sizes
     assert 10_000 < sum(sizes.values()) <= 60 * 1024, sizes
-
-
-LAST_SOURCE = """
-window.EventSource = class extends EventSource {
-  constructor(...args) { super(...args); window.source = this; }
-};
-"""
 
 
 async def test_document_is_written_once_a_frame(server: Server, worker: Worker, visit: Open, sid: str) -> None:

@@ -80,7 +80,7 @@ class Visit:
     @property
     def steps(self) -> Locator:
         """The steps, in order."""
-        return self.page.locator("#step-list > li")
+        return self.page.locator("ol#step-list > li")
 
     def step(self, number: int) -> Locator:
         """One step of the list."""
