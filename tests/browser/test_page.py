@@ -590,7 +590,7 @@ async def test_page_is_light(server: Server, visit: Open, sid: str) -> None:
     await expect(shown.connection).to_have_text("live")
     sizes = await shown.evaluate(
         """Object.fromEntries(["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type))
-            .map((entry) => [entry.name, entry.encodedBodySize]))"""
+            .map((entry) => [entry.name, entry.transferSize]))"""
     )
     assert f"{server.url}/web/view.js" in sizes
     assert 10_000 < sum(sizes.values()) <= 60 * 1024, sizes

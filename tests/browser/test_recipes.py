@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
+from tests.browser.visit import Visit
 from tests.harness.serving import Server, Worker
 
 WEB = Path(__file__).parents[2] / "web"
 MODULES = WEB / "node_modules"
 RECIPES = (WEB / "README.md").read_text("utf-8")
 
+HEAD = '<!doctype html><html lang="en"><title>recipe</title><link rel="icon" href="data:,">'
 OpenRecipe = Callable[..., Awaitable[Page]]
 
 
@@ -53,16 +55,18 @@ async def context(chromium: Browser) -> BrowserContext:
 
 
 @pytest.fixture
-async def open_recipe(server: Server, context: BrowserContext) -> OpenRecipe:
-    """Open `/recipe`, which has this body; other paths answer what is given for them."""
+async def open_recipe(server: Server, context: BrowserContext) -> AsyncIterator[OpenRecipe]:
+    """Open `/recipe`, which has this body; other paths answer what is given for them. Nobody complains of anything."""
+    visits: list[Visit] = []
 
     async def open_page(body: str, **answers: str | Path) -> Page:
         page = await context.new_page()
+        visits.append(Visit(page))
 
         async def answer(route: Route) -> None:
             given = answers.get(route.request.url.rpartition("/")[2].removesuffix(".js"))
             if given is None:
-                await route.fulfill(content_type="text/html; charset=utf-8", body=f"<!doctype html><body>{body}")
+                await route.fulfill(content_type="text/html; charset=utf-8", body=f"{HEAD}<body>{body}")
             else:
                 script = given.read_text("utf-8") if isinstance(given, Path) else given
                 await route.fulfill(content_type="text/javascript; charset=utf-8", body=script)
@@ -73,7 +77,8 @@ async def open_recipe(server: Server, context: BrowserContext) -> OpenRecipe:
         await page.goto(f"{server.url}/recipe")
         return page
 
-    return open_page
+    yield open_page
+    assert [visit.complaints for visit in visits] == [[]]
 
 
 async def test_plain_page(open_recipe: OpenRecipe, worker: Worker) -> None:
@@ -86,8 +91,12 @@ async def test_plain_page(open_recipe: OpenRecipe, worker: Worker) -> None:
     await expect(page.locator("progress-steps")).to_contain_text("Nightly import")
 
 
-async def test_react(open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path: Path) -> None:
+async def test_react(
+    open_recipe: OpenRecipe, context: BrowserContext, worker: Worker, sid: str, tmp_path: Path
+) -> None:
     """The component follows another session when it is given one, and no session once it is gone."""
+    # The copy that esbuild needs beside the bundle.
+    await context.route("**/progress.css", lambda route: route.fulfill(path=WEB / "progress.css"))
     main = """
         import "progress-sse/progress-steps";
         import { createRoot } from "react-dom/client";
@@ -109,6 +118,7 @@ async def test_react(open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path
     await page.evaluate("show", sid)
     await expect(page.get_by_role("progressbar", name=sid, exact=True)).to_have_attribute("value", "14")
     await expect(page.locator("progress-steps")).to_contain_text("14%")
+    await expect(page.locator("progress-steps .steps")).to_have_css("list-style-type", "none")
     await worker.create(f"{sid}-other", total_steps=2)
     await page.evaluate("show", f"{sid}-other")
     await worker.start(f"{sid}-other", 1)
