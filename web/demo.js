@@ -1,5 +1,6 @@
 /* The demo's page: three jobs that begin again and again, one of the visitor's own, and ways to break the connection. */
 import { DEMO_TEXTS } from "./demo-texts.js";
+import { element, translatePage } from "./dom.js";
 import { Drive } from "./drive.js";
 import { languageFor, TEXTS } from "./texts.js";
 
@@ -11,20 +12,6 @@ const LOOK_AGAIN_MS = 500;
 
 const language = languageFor(navigator.languages);
 const texts = { ...TEXTS[language], ...DEMO_TEXTS[language] };
-
-/** @param {string} id */
-function element(id) {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`the page has no #${id}`);
-  return found;
-}
-
-function translatePage() {
-  document.documentElement.lang = language;
-  for (const target of document.querySelectorAll("[data-text]")) {
-    target.textContent = texts[/** @type {keyof typeof texts} */ (target.getAttribute("data-text"))];
-  }
-}
 
 /** @param {"steady" | "retried" | "unknown" | "yours"} id */
 function labelled(id) {
@@ -91,7 +78,7 @@ async function showBuffering(response) {
   if (buffering_ms) mending = setTimeout(() => (element("buffer").ariaPressed = "false"), buffering_ms);
 }
 
-translatePage();
+translatePage(language, texts);
 follow("steady");
 follow("retried");
 follow("unknown");

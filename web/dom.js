@@ -9,6 +9,25 @@ import { copyText } from "./clipboard.js";
 const COPIED_SHOWN_MS = 2000;
 const SVG = "http://www.w3.org/2000/svg";
 
+/** @param {string} id */
+export function element(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no #${id}`);
+  return found;
+}
+
+/**
+ * Puts texts where the document says which.
+ * @param {string} tag Of their language.
+ * @param {Readonly<Record<string, string>>} texts
+ */
+export function translatePage(tag, texts) {
+  document.documentElement.lang = tag;
+  for (const target of document.querySelectorAll("[data-text]")) {
+    target.textContent = texts[target.getAttribute("data-text") ?? ""] ?? "";
+  }
+}
+
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -77,19 +96,25 @@ export function fill(target, nodes) {
   target.replaceChildren(...nodes);
 }
 
+/** @param {string} name @param {string} text */
+export function makeButton(name, text) {
+  const button = make("button", `button ${name}`, text);
+  button.type = "button";
+  return button;
+}
+
 /**
- * @param {Language} language
+ * @param {Record<"copy" | "copied" | "copy_failed", string>} texts
  * @param {() => string} text What it copies.
  * @param {(answer: string) => void} announce
  */
-export function copyButton(language, text, announce) {
-  const button = make("button", "button copy", language.text("copy"));
-  button.type = "button";
+export function copyButton(texts, text, announce) {
+  const button = makeButton("copy", texts.copy);
   button.addEventListener("click", async () => {
-    const answer = language.text((await copyText(text())) ? "copied" : "copy_failed");
+    const answer = (await copyText(text())) ? texts.copied : texts.copy_failed;
     button.textContent = answer;
     announce(answer);
-    setTimeout(() => (button.textContent = language.text("copy")), COPIED_SHOWN_MS);
+    setTimeout(() => (button.textContent = texts.copy), COPIED_SHOWN_MS);
   });
   return button;
 }

@@ -2,9 +2,8 @@
  * The commands for what a session's worker would do next, in the reader's language of choice.
  * A token never appears in them: each reads it from the environment of whoever runs it.
  */
-import { copyText } from "./clipboard.js";
 import { curlParts, updateUrl } from "./curl.js";
-import { make } from "./dom.js";
+import { copyButton, make, makeButton } from "./dom.js";
 
 /**
  * @typedef {import("./wire.js").Progress} Progress
@@ -12,8 +11,6 @@ import { make } from "./dom.js";
  * @typedef {{action: "start" | "complete", step: number}} Update
  * @typedef {{parts: (url: string, update: Update, needsToken: boolean) => string[], joint: string}} Language
  */
-
-const COPIED_SHOWN_MS = 2000;
 
 /** The update as Python and JavaScript both write it. @param {Update} update */
 function literal({ action, step }) {
@@ -123,10 +120,9 @@ export class Drive {
 class Tab {
   #language;
   #texts;
-  #status;
-  #copyButton = button("button copy", "");
-  #title = document.createElement("h2");
-  #code = document.createElement("code");
+  #copyButton;
+  #title = make("h2");
+  #code = make("code");
 
   /**
    * @param {string} name
@@ -137,13 +133,12 @@ class Tab {
   constructor(name, language, texts, status) {
     this.#language = language;
     this.#texts = texts;
-    this.#status = status;
-    this.tab = button("button tab", name);
+    // Put there anew each time: what stays the same is not said again.
+    this.#copyButton = copyButton(texts, () => this.#code.textContent, (answer) => status.replaceChildren(answer));
+    this.tab = makeButton("tab", name);
     this.tab.id = `drive-${name.toLowerCase()}`;
     this.tab.setAttribute("role", "tab");
     this.panel = this.#makePanel();
-    this.#copyButton.textContent = texts.copy;
-    this.#copyButton.addEventListener("click", () => this.#copy());
   }
 
   #makePanel() {
@@ -152,11 +147,7 @@ class Tab {
     panel.setAttribute("role", "tabpanel");
     panel.setAttribute("aria-labelledby", this.tab.id);
     this.tab.setAttribute("aria-controls", panel.id);
-    const head = make("div", "command-head");
-    head.append(this.#title, this.#copyButton);
-    const block = document.createElement("pre");
-    block.append(this.#code);
-    panel.append(head, block);
+    panel.append(make("div", "command-head", this.#title, this.#copyButton), make("pre", "", this.#code));
     return panel;
   }
 
@@ -179,16 +170,6 @@ class Tab {
     this.#code.replaceChildren(...spans.flatMap((span) => [span, joint]).slice(0, -1));
     this.#title.textContent = title;
     this.#copyButton.setAttribute("aria-label", `${this.#texts.copy}: ${title}`);
-  }
-
-  async #copy() {
-    const answer = (await copyText(this.#code.textContent ?? "")) ? this.#texts.copied : this.#texts.copy_failed;
-    this.#copyButton.textContent = answer;
-    this.#status.textContent = answer;
-    setTimeout(() => {
-      this.#copyButton.textContent = this.#texts.copy;
-      this.#status.textContent = "";
-    }, COPIED_SHOWN_MS);
   }
 }
 
@@ -222,14 +203,4 @@ function tabList(tabs, label) {
   });
   select(0);
   return list;
-}
-
-/**
- * @param {string} className
- * @param {string} text
- */
-function button(className, text) {
-  const made = make("button", className, text);
-  made.type = "button";
-  return made;
 }

@@ -5,7 +5,7 @@
  */
 import { freshSessionId, sessionsIn } from "./address.js";
 import { Announcer } from "./announcer.js";
-import { make } from "./dom.js";
+import { element, make, translatePage } from "./dom.js";
 import { Drive } from "./drive.js";
 import { faviconOf } from "./favicon.js";
 import { Language } from "./format.js";
@@ -14,10 +14,7 @@ import { headlineOf, titleOf, titleOfMany, together } from "./rules.js";
 import { languageFor } from "./texts.js";
 import { SessionView } from "./view.js";
 
-/**
- * @typedef {import("./wire.js").Progress} Progress
- * @typedef {import("./texts.js").TextKey} TextKey
- */
+/** @typedef {import("./wire.js").Progress} Progress */
 
 /** Where scripts of users find the parts of a single session. */
 const IDS = {
@@ -32,20 +29,6 @@ const IDS = {
 const language = new Language(languageFor(navigator.languages));
 const announcer = new Announcer(element("milestone"));
 const recent = new RecentSessions(() => localStorage);
-
-/** @param {string} id */
-function element(id) {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`the page has no #${id}`);
-  return found;
-}
-
-function translatePage() {
-  document.documentElement.lang = language.tag;
-  for (const target of document.querySelectorAll("[data-text]")) {
-    target.textContent = language.text(/** @type {TextKey} */ (target.getAttribute("data-text")));
-  }
-}
 
 /** Asks only when asked to; and tells the end only to who looks at something else. */
 class Notifier {
@@ -139,7 +122,7 @@ function jobs() {
   return language.text(language.plural("jobs", ids.length), { count: ids.length });
 }
 
-translatePage();
+translatePage(language.tag, language.texts);
 let ids = sessionsIn(location, document.baseURI);
 if (!ids.length) {
   ids = [freshSessionId()];

@@ -3,7 +3,7 @@
  * It follows the session by a tracker of its own, and writes the document once a frame however fast updates come.
  */
 import { Badge } from "./badge.js";
-import { copyButton, fill, isolated, make, nodesOf, setText, show } from "./dom.js";
+import { copyButton, fill, isolated, make, makeButton, nodesOf, setText, show } from "./dom.js";
 import {
   failedSteps,
   headlineOf,
@@ -58,7 +58,7 @@ export class SessionView {
   #percent = make("span", "percent", "0%");
   #fill = make("div", "fill", this.#percent);
   #alert = make("div", "alert");
-  #retry = make("button", "button retry");
+  #retry;
   #actions;
   /** Aborted when it stops. */
   #running = new AbortController();
@@ -83,6 +83,7 @@ export class SessionView {
     this.#list = new StepList(language);
     this.#timeline = new Timeline(language);
     this.#headline = make(options.heading, "headline", language.text("connecting"));
+    this.#retry = makeButton("retry", language.text("retry"));
     this.#actions = this.#failureActions();
     this.#prepareBar();
     this.element.lang = language.tag;
@@ -165,9 +166,7 @@ export class SessionView {
   }
 
   #failureActions() {
-    const copy = copyButton(this.#language, () => this.#failureText(), this.#options.announce);
-    this.#retry.type = "button";
-    this.#retry.textContent = this.#language.text("retry");
+    const copy = copyButton(this.#language.texts, () => this.#failureText(), this.#options.announce);
     this.#retry.addEventListener("click", () => {
       if (this.#memory) this.#options.retry?.(this.#sessionId, this.#memory.data);
     });
