@@ -55,7 +55,7 @@ export class SessionView {
   #timeLeft = make("span", "time-left");
   #note = make("p", "note");
   #bar = make("div", "bar");
-  #percent = make("span", "percent", "0%");
+  #percent = make("span", "percent");
   #fill = make("div", "fill", this.#percent);
   #alert = make("div", "alert");
   #retry;
@@ -156,6 +156,7 @@ export class SessionView {
     this.#bar.ariaValueMin = "0";
     this.#bar.ariaValueMax = "100";
     this.#bar.append(this.#fill);
+    this.#fillBar(0);
   }
 
   #barName() {
@@ -288,11 +289,16 @@ export class SessionView {
 
   /** @param {Memory} memory */
   #showBar({ data, percentage }) {
+    this.#fillBar(percentage);
+    // A progressbar without a value is one whose end is not known.
+    this.#bar.ariaValueNow = data.status === "not_found" ? null : String(percentage);
+  }
+
+  /** @param {number} percentage */
+  #fillBar(percentage) {
     this.#fill.style.width = `${percentage}%`;
     this.#fill.toggleAttribute("data-narrow", percentage < NARROW_PERCENT);
     setText(this.#percent, `${percentage}%`);
-    // A progressbar without a value is one whose end is not known.
-    this.#bar.ariaValueNow = data.status === "not_found" ? null : String(percentage);
   }
 
   /** @param {Progress} data */

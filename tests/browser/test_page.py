@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Open
 from tests.browser.visit import MARKUP, POLLING_ONLY, Visit
@@ -71,6 +71,24 @@ async def test_page_moves_when_another_process_posts(server: Server, worker: Wor
     await expect(shown.connection).to_have_text("finished")
     assert shown.complaints == []
     assert [url for url in shown.requests if not url.startswith((f"{server.url}/", "data:"))] == []
+
+
+@pytest.mark.parametrize("status", [0, 403], ids=["no answer", "no access"])
+async def test_bar_is_empty_while_nothing_is_known(server: Server, visit: Open, sid: str, status: int) -> None:
+    """Before the first answer, and where there will be none."""
+    shown = await visit("about:blank")
+
+    async def answer(route: Route) -> None:
+        if status:
+            await route.fulfill(status=status)
+
+    await shown.page.route("**/api/**", answer)
+    await shown.page.goto(page_of(server, sid))
+    headline = "You are not allowed to see this job" if status else "Connecting"
+    await expect(shown.headline).to_have_text(headline)
+    await expect(shown.bar).to_have_text("0%")
+    assert await shown.bar.evaluate("bar => bar.getBoundingClientRect().width") == 0
+    await expect(shown.progressbar).not_to_have_attribute("aria-valuenow", re.compile(""))
 
 
 async def test_bar_gets_its_name_from_the_page(server: Server, visit: Open, sid: str) -> None:
