@@ -31,6 +31,8 @@
   const NEVER_HEARD_MS = 15_000;
   const HEARTBEAT_MS = 15_000;
   const HEARTBEATS_MISSED = 3;
+  /** By that much a network may delay a heartbeat; what is later was held back, and so may be all the rest. */
+  const LATE_MS = 5000;
   const FAILURES_BEFORE_POLLING = 3;
   const BACKOFF_MIN_MS = 1000;
   const BACKOFF_MAX_MS = 30_000;
@@ -123,6 +125,12 @@
       return this.#samples.length ? Math.max(...this.#samples) : NaN;
     }
 
+    /** @param {number} sample_ms As for `hear`. Whether what was heard had been held back. */
+    isLate(sample_ms) {
+      const late_ms = this.best_ms - sample_ms;
+      return late_ms > LATE_MS && late_ms <= CLOCK_SET_MS;
+    }
+
     /** @param {number} sample_ms The server's time when it spoke, less the time here when that was heard. */
     hear(sample_ms) {
       if (Number.isNaN(sample_ms)) return;
@@ -144,7 +152,21 @@
    *
    * `isHopeless`: the stream may come back, but pages should not wait for it. `isRefused`: by an answer but 200.
    * @typedef {{isHopeless: boolean, isRefused: boolean}} Failure
+   *
+   * What came by a stream: an event, or word that it failed, or both: an event that was held back.
+   * @typedef {object} Word
+   * @property {"snapshot" | "step" | "heartbeat" | "end" | "failure"} type
+   * @property {any} [data] Of the event.
+   * @property {Failure | undefined} [failure]
+   * @property {string} [position] The id to go on from.
+   * @property {number} [began_ms] When the connection began: the event tells of the server as it was then or later.
+   *
+   * A word with all the sessions that share the stream. It is handed on to other tabs, and so is plain data.
+   * @typedef {Word & {sessions: string[]}} News
    */
+
+  /** @type {Failure} */
+  const HOPELESS = { isHopeless: true, isRefused: false };
 
   /**
    * Keeps one EventSource going. The browser reconnects by itself after most failures, at the pace the server asked for;
@@ -152,7 +174,7 @@
    */
   class Stream {
     #alarms;
-    #listener;
+    #onWord;
     #url;
     #EventSource;
     #withCredentials;
@@ -161,9 +183,13 @@
     /** The id of the last event applied: where a new connection goes on. "" asks for a snapshot. */
     #position;
     #failures = 0;
-    /** What the connection brings tells of the server as it was then or later, however long it was held back. */
+    /** When the connection began, by the clock that all tabs have. */
     #began_ms = 0;
-    #patience_ms = HEARTBEATS_MISSED * HEARTBEAT_MS;
+    #interval_ms = HEARTBEAT_MS;
+    /** As this stream's heartbeats tell it. */
+    #clock = new ServerClock();
+    /** Something holds back what the connection brings. */
+    #isLate = false;
     /** It has opened, and said nothing yet. */
     #isMute = false;
 
@@ -171,22 +197,15 @@
      * @param {Server} server
      * @param {() => string} url With a query; asked for at each opening.
      * @param {string} position
-     * @param {object} listener
-     * @param {(type: string, data: any, position: string) => void} listener.onEvent
-     * @param {(failure: Failure) => void} listener.onFailure
+     * @param {(word: Word) => void} onWord
      */
-    constructor({ EventSource, withCredentials, timers }, url, position, listener) {
+    constructor({ EventSource, withCredentials, timers }, url, position, onWord) {
       this.#url = url;
       this.#EventSource = EventSource;
       this.#withCredentials = withCredentials;
       this.#alarms = new Alarms(timers);
       this.#position = position;
-      this.#listener = listener;
-    }
-
-    /** When its connection began, by the clock that all tabs have. */
-    get began_ms() {
-      return this.#began_ms;
+      this.#onWord = onWord;
     }
 
     /** Whether it waits for its turn to connect again. */
@@ -196,7 +215,7 @@
 
     open() {
       this.#drop();
-      this.#began_ms = Date.now();
+      this.#begin();
       try {
         const url = this.#url();
         const position = this.#position && `&last_event_id=${encodeURIComponent(this.#position)}`;
@@ -227,9 +246,14 @@
       this.#reopenLater();
     }
 
+    #begin() {
+      this.#began_ms = Date.now();
+      this.#isLate = false;
+    }
+
     /** @param {EventSourceLike} source */
     #listenTo(source) {
-      for (const type of ["snapshot", "step", "heartbeat", "end"]) {
+      for (const type of /** @type {const} */ (["snapshot", "step", "heartbeat", "end"])) {
         source.addEventListener(type, (event) => {
           if (source === this.#source) this.#receive(type, event);
         });
@@ -245,21 +269,22 @@
     }
 
     /**
-     * @param {string} type
+     * @param {Exclude<Word["type"], "failure">} type
      * @param {MessageEvent} event
      */
     #receive(type, event) {
       this.#failures = 0;
       this.#isMute = false;
-      this.#alarms.disarm("quiet");
       // Whoever had followed it to its end would have closed this stream: after `end` there is something we do not know.
       let inStep = type !== "end";
       try {
         const data = JSON.parse(event.data);
-        if (type === "heartbeat" && data.interval_ms > 0) this.#patience_ms = HEARTBEATS_MISSED * data.interval_ms;
-        if (type !== "heartbeat") this.#position = event.lastEventId;
+        if (type === "heartbeat") this.#takeHeartbeat(data);
+        else this.#position = event.lastEventId;
         this.#watch(this.#patience_ms);
-        this.#listener.onEvent(type, data, this.#position);
+        this.#alarms.arm("quiet", this.#interval_ms + LATE_MS, () => this.#tellLate());
+        const failure = this.#isLate ? HOPELESS : undefined;
+        this.#onWord({ type, data, failure, position: this.#position, began_ms: this.#began_ms });
       } catch (error) {
         console.error(error);
         inStep = false;
@@ -269,13 +294,25 @@
       this.#fail();
     }
 
+    /** @param {import("./wire.js").Heartbeat} data */
+    #takeHeartbeat({ now, interval_ms }) {
+      if (interval_ms > 0) this.#interval_ms = interval_ms;
+      const sample_ms = Date.parse(now) - Date.now();
+      this.#isLate = this.#clock.isLate(sample_ms);
+      this.#clock.hear(sample_ms);
+    }
+
+    get #patience_ms() {
+      return HEARTBEATS_MISSED * this.#interval_ms;
+    }
+
     /** @param {EventSourceLike} source */
     #receiveError(source) {
       if (source.readyState === CLOSED) {
         this.#fail(true);
         return;
       }
-      this.#began_ms = Date.now();
+      this.#begin();
       // An answer of 200 that ends without a word comes from a server that is full, and says when to come back.
       const isTurnedAway = this.#isMute;
       this.#isMute = false;
@@ -302,6 +339,11 @@
       this.#alarms.arm("dead", deadline_ms, () => this.#fail());
     }
 
+    #tellLate() {
+      this.#isLate = true;
+      this.#tellFailure(false, true);
+    }
+
     #fail(isRefused = false, isHopeless = false) {
       this.#failures += 1;
       this.#reopenLater();
@@ -310,7 +352,8 @@
 
     /** @param {boolean} isRefused @param {boolean} isHopeless */
     #tellFailure(isRefused, isHopeless) {
-      this.#listener.onFailure({ isRefused, isHopeless: isHopeless || this.#failures >= FAILURES_BEFORE_POLLING });
+      const failure = { isRefused, isHopeless: isHopeless || this.#failures >= FAILURES_BEFORE_POLLING };
+      this.#onWord({ type: "failure", failure });
     }
 
     /** Full jitter, so that clients cut off together do not come back together, above a floor that spares the server. */
@@ -328,17 +371,6 @@
       this.#isMute = false;
     }
   }
-
-  /**
-   * What came by a stream: an event, or word that it failed. `sessions` are all that share the stream. It is handed on
-   * to other tabs, and so is plain data.
-   * @typedef {object} News
-   * @property {"snapshot" | "step" | "heartbeat" | "failure"} type
-   * @property {string[]} sessions
-   * @property {any} data Of the event, or the Failure.
-   * @property {string} [position] The id to go on from.
-   * @property {number} [began_ms] When the connection began that the event came by.
-   */
 
   /** @param {News} news @returns {string | undefined} The session that it changes. */
   function subjectOf({ type, data }) {
@@ -369,7 +401,7 @@
     /** @param {News} news */
     add(news) {
       for (const id of news.sessions) {
-        if (news.type === "failure") this.live.delete(id);
+        if (news.failure) this.live.delete(id);
         else this.live.add(id);
         if (news.position) this.positions.set(id, news.position);
       }
@@ -433,7 +465,7 @@
         else if (opened.has(line)) this.#alarms.arm(line, GATHER_MS, () => line.stream.open());
       }
       for (const line of this.#lines) if (!opened.has(line)) line.stream.open();
-      if (stranded.length) this.#fail(stranded, { isHopeless: true, isRefused: false });
+      if (stranded.length) this.#tell({ type: "failure", sessions: stranded, failure: HOPELESS });
     }
 
     /** Waits no longer where a stream waits to be opened again. */
@@ -482,10 +514,7 @@
       /** @type {Line} */
       const line = {
         sessions: new Set(),
-        stream: new Stream(this.#server, () => this.#url(line), position, {
-          onEvent: (type, data, position) => this.#receive(line, type, data, position),
-          onFailure: (failure) => this.#fail([...line.sessions], failure),
-        }),
+        stream: new Stream(this.#server, () => this.#url(line), position, (word) => this.#hear(line, word)),
       };
       this.#lines = [...this.#lines, line];
       return line;
@@ -518,28 +547,17 @@
       for (const id of line.sessions) this.#drop(line, id);
     }
 
-    /**
-     * @param {Line} line
-     * @param {string} type
-     * @param {any} data
-     * @param {string} position
-     */
-    #receive(line, type, data, position) {
+    /** @param {Line} line @param {Word} word */
+    #hear(line, word) {
       const sessions = [...line.sessions];
       const { data: known } = this.#picture;
-      if (type === "end") {
+      if (word.type === "end") {
         if (sessions.every((id) => known.get(id)?.status === "completed")) this.#giveUp(line);
-      } else if (type === "step" && !known.has(data.session.session_id)) {
+      } else if (word.type === "step" && !known.has(word.data.session.session_id)) {
         line.stream.restart();
       } else {
-        const { began_ms } = line.stream;
-        this.#tell({ type: /** @type {News["type"]} */ (type), sessions, data, position, began_ms });
+        this.#tell({ ...word, sessions });
       }
-    }
-
-    /** @param {string[]} sessions @param {Failure} failure */
-    #fail(sessions, failure) {
-      this.#tell({ type: "failure", sessions, data: failure });
     }
 
     /** @param {News} news */
@@ -589,7 +607,7 @@
       this.#listener = listener;
       this.#alarms = new Alarms(server.timers);
       const where = server.baseUrl || globalThis.location?.origin;
-      this.#name = `progress-sse 1 ${where}${server.withCredentials ? " with credentials" : ""}`;
+      this.#name = `progress-sse 2 ${where}${server.withCredentials ? " with credentials" : ""}`;
     }
 
     /** @param {string[]} sessions All that are wanted in this tab from now on. */
@@ -662,7 +680,7 @@
     /** Whoever has heard nothing by now should not wait for it. */
     #complain() {
       const sessions = this.#sessions.filter((id) => !this.#picture.live.has(id));
-      this.#listener.onNews({ type: "failure", sessions, data: { isHopeless: true, isRefused: false } });
+      this.#listener.onNews({ type: "failure", sessions, failure: HOPELESS });
     }
 
     #everything() {
@@ -795,7 +813,7 @@
   /**
    * What a tracker wants to hear of its session.
    * @typedef {object} Listener
-   * @property {(data: Progress, since_ms: number) => void} onData A snapshot is of that time or later; the rest tells 0.
+   * @property {(data: Progress, since_ms: number) => void} onData A snapshot is of that time or later; else 0.
    * @property {() => void} onAlive The stream works.
    * @property {(failure: Failure) => void} onFailure
    */
@@ -893,18 +911,19 @@
     /** Tells what is known already, if it is kept up to date. @param {string} id @param {Listener[]} listeners */
     #show(id, listeners) {
       if (!this.#picture.live.has(id)) return;
-      for (const listener of listeners) this.#tell(id, listener, this.#picture.data.get(id), 0);
+      for (const listener of listeners) this.#tell(id, listener, { data: this.#picture.data.get(id) });
     }
 
     /**
-     * Any word is a sign of life; a listener may have gone, or go at that.
+     * A listener may have gone, or go at the first of the two.
      * @param {string} id
      * @param {Listener} listener
-     * @param {Progress | undefined} data
-     * @param {number} since_ms
+     * @param {{data: Progress | undefined, since_ms?: number, failure?: Failure | undefined}} what
      */
-    #tell(id, listener, data, since_ms) {
-      if (this.#isListening(id, listener)) listener.onAlive();
+    #tell(id, listener, { data, since_ms = 0, failure }) {
+      if (!this.#isListening(id, listener)) return;
+      if (failure) listener.onFailure(failure);
+      else listener.onAlive();
       if (data && this.#isListening(id, listener)) listener.onData(data, since_ms);
     }
 
@@ -920,10 +939,8 @@
       const since_ms = (news.type === "snapshot" && news.began_ms) || 0;
       for (const id of news.sessions) {
         const data = id === subject || news.type === "heartbeat" ? this.#picture.data.get(id) : undefined;
-        for (const listener of [...(this.#listeners.get(id) ?? [])]) {
-          if (news.type !== "failure") this.#tell(id, listener, data, since_ms);
-          else if (this.#isListening(id, listener)) listener.onFailure(news.data);
-        }
+        const told = { data, since_ms, failure: news.failure };
+        for (const listener of [...(this.#listeners.get(id) ?? [])]) this.#tell(id, listener, told);
       }
     }
   }
@@ -1361,16 +1378,20 @@
 
     /**
      * The steps of a stream lead through every state that polls tell, to the byte; only a newer snapshot may skip it.
+     * While it is not well, polls carry.
      * @param {string} state
      */
     #expectStreamAt(state) {
       this.#ahead = state;
-      this.#alarms.arm("catch up", CATCH_UP_MS, () => this.#hub?.restart(this.#followed));
+      const restart = () => void (this.#state === "live" && this.#hub?.restart(this.#followed));
+      this.#alarms.arm("catch up", CATCH_UP_MS, restart);
     }
 
     #revive() {
       this.#poller.stop();
       this.#enter("live");
+      // Of a stream that is held back a proxy may have let the first bytes through.
+      if (!this.#data) this.#alarms.arm("first", QUIET_MS, () => void (this.#data || this.#startPolling()));
     }
 
     /**

@@ -29,7 +29,7 @@ from tests.browser.following import (
 from tests.browser.visit import POLLING_ONLY, Visit
 from tests.conftest import Serve
 from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Delay, Mode, Pass, Request, Slice, Throttle
-from tests.harness.nginx import BUFFERING, HONOURING, Nginx
+from tests.harness.nginx import BUFFERING, HONOURING, PIECEMEAL, Nginx
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.live.browsing import Playback
@@ -239,6 +239,25 @@ async def test_nginx_that_buffers_throughout(
         # What nginx let go in the end tells of the past: nobody went back there.
         moves = await shown.evaluate("moves")
         assert moves == [move for move in moves_of(7, 7) if move in moves]
+
+
+@pytest.mark.parametrize("total_steps", [pytest.param(7, marks=FULL), 40])
+async def test_nginx_that_lets_go_of_a_few_kilobytes_at_a_time(
+    serve: Serve, visit: Open, sid: str, tmp_path: Path, total_steps: int
+) -> None:
+    """CL-03: a stream that begins well and then comes in batches, late, is not taken for a live one for long."""
+    heartbeat_s = 5
+    server = serve(heartbeat_s=heartbeat_s)
+    async with Worker.at(server) as worker:
+        await worker.create(sid, total_steps=total_steps)
+        with Nginx(tmp_path / "nginx", server.port, PIECEMEAL) as nginx:
+            shown = await visit(f"{nginx.url}/page", html=following(sid, interval=INTERVAL_MS))
+            for done in (2, 4):
+                await work(worker, sid, *range(done - 1, done + 1))
+                text = f"running {100 * done // total_steps}%"
+                await expect(state_of(shown)).to_have_text(text, timeout=(heartbeat_s + 7) * 1000)
+        moves = await shown.evaluate("moves")
+        assert moves == [move for move in moves_of(total_steps, total_steps) if move in moves]
 
 
 async def test_nginx_as_it_comes_lets_the_page_stream(

@@ -28,6 +28,9 @@ HONOURING = ""
 BUFFERING = "proxy_ignore_headers X-Accel-Buffering; proxy_buffer_size 256k; proxy_buffers 8 256k;"
 """It passes a response on once 256 KB of it are there, or its end, whatever the server asks for."""
 
+PIECEMEAL = "proxy_ignore_headers X-Accel-Buffering;"
+"""It passes the beginning on, then a few kilobytes at a time once they are full, whatever the server asks for."""
+
 _CONFIGURATION = """
 daemon off;
 {user}

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
 
-import { FakeEventSource, jitter, notFound, ok, Page, progress, settled, status, stepEvent } from "./fakes.js";
+import { FakeEventSource, jitter, notFound, ok, Page, progress, settled, status, stepEvent, timeOfDay } from "./fakes.js";
 
 afterEach(() => mock.restoreAll());
 
@@ -241,6 +241,103 @@ test("three heartbeats missed mean that the stream is dead", async () => {
   assert.equal(page.stream.readyState, 2);
   await page.clock.advance(1000);
   assert.match(page.stream.url, /last_event_id=e-1$/);
+});
+
+/** A heartbeat that the server sent some time ago. @param {number} [age_ms] */
+const beat = (age_ms = 0) => ({ now: new Date(Date.now() - age_ms).toISOString(), interval_ms: 15_000 });
+
+/** A live page whose stream has beaten once, by a clock that goes with it. */
+async function beatenPage() {
+  jitter(0.5);
+  const page = await livePage();
+  timeOfDay(page.clock);
+  page.stream.send("heartbeat", beat());
+  return page;
+}
+
+test("a heartbeat that is five seconds overdue may be held back with all the rest: polls are added", async () => {
+  const page = await beatenPage();
+  await page.clock.advance(19_999);
+  assert.equal(page.requests.length, 0);
+  await page.clock.advance(1);
+  assert.equal(page.requests.length, 1);
+  await page.answer(ok(progress(2)));
+  assert.deepEqual([page.tracker.state, page.updates.at(-1)], ["polling", progress(2)]);
+  await page.clock.advance(20_000);
+  assert.equal(page.streams.length, 1, "the stream is left to itself");
+});
+
+test("what is let go late is shown, and does not retire the polls; a heartbeat on time does", async () => {
+  const page = await beatenPage();
+  await page.clock.advance(22_000);
+  page.stream.send("step", stepEvent(2), "e-2");
+  page.stream.send("heartbeat", beat(10_000));
+  assert.deepEqual([page.updates.at(-1), page.tracker.state], [progress(2), "reconnecting"]);
+  await page.answer(ok(progress(2)));
+  await page.clock.advance(2000);
+  assert.deepEqual([page.requests.length, page.tracker.state], [2, "polling"]);
+  page.stream.send("heartbeat", beat());
+  assert.equal(page.tracker.state, "live");
+  await page.clock.advance(15_000);
+  assert.equal(page.requests.length, 2);
+});
+
+test("a heartbeat that comes late tells that the stream is", async () => {
+  const page = await beatenPage();
+  await page.clock.advance(15_000);
+  page.stream.send("heartbeat", beat(4000));
+  assert.equal(page.tracker.state, "live");
+  page.stream.send("heartbeat", beat(6000));
+  assert.equal(page.requests.length, 1);
+});
+
+test("while a stream is late and polls are ahead of it, it is not opened anew for that", async () => {
+  const page = await beatenPage();
+  await page.clock.advance(20_000);
+  await page.answer(ok(progress(2)));
+  page.stream.send("heartbeat", beat(10_000));
+  for (let poll = 0; poll < 4; poll += 1) {
+    await page.clock.advance(2000);
+    await page.answer(ok(progress(2)));
+  }
+  assert.deepEqual([page.streams.length, page.tracker.state], [1, "polling"]);
+  page.stream.send("heartbeat", beat());
+  await page.clock.advance(7000);
+  assert.equal(page.streams.length, 2, "once it is on time, it is");
+});
+
+test("a new connection is not late because the one before was", async () => {
+  const page = await beatenPage();
+  await page.clock.advance(20_000);
+  page.stream.interrupt();
+  page.stream.send("snapshot", progress(1), "e-1");
+  assert.equal(page.tracker.state, "live");
+});
+
+test("beside a stream whose heartbeats are as late as a network may be, nobody polls, nor where a clock is set", async () => {
+  const page = await beatenPage();
+  for (let minute = 0; minute < 10; minute += 1) {
+    for (const age_ms of [0, 4000, 1000, 4000]) {
+      await page.clock.advance(15_000 - age_ms);
+      await page.clock.advance(age_ms);
+      page.stream.send("heartbeat", beat(minute < 5 ? age_ms : age_ms + 3_600_000));
+    }
+  }
+  assert.deepEqual([page.requests.length, page.streams.length], [0, 1]);
+});
+
+test("a stream that brings heartbeats alone is checked by a poll: a proxy may have let the first bytes through", async () => {
+  const page = new Page({ interval: 2000 });
+  void page.tracker.start();
+  page.stream.send("heartbeat", heartbeat);
+  await page.clock.advance(4999);
+  assert.equal(page.requests.length, 0);
+  await page.clock.advance(1);
+  await page.answer(ok(progress(1)));
+  assert.deepEqual(page.updates, [progress(1)]);
+  page.stream.send("heartbeat", heartbeat);
+  await page.clock.advance(10_000);
+  assert.equal(page.requests.length, 1);
 });
 
 test("an event that cannot be read starts the stream afresh", async () => {

@@ -6,7 +6,7 @@ import { Browser, ok, progress, settled, stepEvent, timeOfDay } from "./fakes.js
 
 afterEach(() => mock.restoreAll());
 
-const heartbeat = () => ({ now: new Date().toISOString(), interval_ms: 15_000 });
+const heartbeat = () => ({ now: new Date(Date.now()).toISOString(), interval_ms: 15_000 });
 
 /** @param {string} session_id @param {number} done */
 const snapshot = (session_id, done) => progress(done, { session_id });
@@ -205,6 +205,22 @@ for (const [name, kind] of kinds) {
     for (const { steps, states } of tabs) {
       assert.deepEqual([steps, states], [[1, 2, 3], ["connecting", "live", "reconnecting", "polling", "live", "finished"]]);
     }
+  });
+
+  test(`a stream that is late is late for all tabs, and on time again for all (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 3);
+    timeOfDay(browser.clock);
+    await send(browser, "heartbeat", heartbeat());
+    const late = heartbeat();
+    await browser.clock.advance(10_000);
+    await send(browser, "heartbeat", late);
+    assert.equal(browser.requests.length, 3);
+    for (const request of browser.requests) request.answer(ok(progress(2)));
+    await settled();
+    await send(browser, "step", stepEvent(2), "e-2");
+    for (const { tracker } of tabs) assert.equal(tracker.state, "polling");
+    await send(browser, "heartbeat", heartbeat());
+    for (const { tracker, steps } of tabs) assert.deepEqual([tracker.state, steps], ["live", [1, 2]]);
   });
 
   test(`what the stream's connection brings from before the polls sets no tab back, what a newer one brings does (${name})`, async () => {
