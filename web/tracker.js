@@ -4,10 +4,10 @@
  *
  * From the wire to the page, each part knowing only those above it:
  *   Stream   keeps one EventSource going;
- *   Picture  what streams have told of their sessions;
- *   Streams  deals the sessions that are wanted out to as few streams as the server allows;
- *   Tabs     does the same once for all tabs of a browser: one of them has the streams, the others listen to it;
- *   Hub      what the trackers of a page have in common: Tabs, or Streams alone where these cannot be shared;
+ *   Picture  what a stream has told of its sessions;
+ *   Feed     brings news of the sessions that are wanted by one stream;
+ *   Tabs     does the same once for all tabs of a browser: one of them has the Feed, the others listen to it;
+ *   Hub      what the trackers of a page have in common: Tabs, or a Feed alone where these cannot be shared;
  *   Poller   asks at intervals, and knows nothing of all that;
  *   ProgressTracker  decides which way is needed, never goes back, and tells the page.
  * Nothing is drawn in here, and nothing needs a window or a document. No imports or exports: this file has to run as a
@@ -42,15 +42,16 @@
   const POLL_DEADLINE_MS = 5000;
   const POLL_DEADLINE_MAX_MS = 30_000;
   const POLL_JITTER = 0.1;
-  /** The server's `max_sessions_per_stream`. */
+  /**
+   * The server's `max_sessions_per_stream`. Sessions beyond that are polled, rather than that there be a second stream:
+   * HTTP/1.1 allows six connections to an origin.
+   */
   const SESSIONS_PER_STREAM = 20;
-  /** HTTP/1.1 allows six connections to an origin; polls need some, too. Sessions beyond that are polled. */
-  const STREAMS_MAX = 3;
   /** Trackers tend to come several at a time. */
   const GATHER_MS = 50;
   /** A stream that is behind what a poll has brought must catch up within this time. */
   const CATCH_UP_MS = 5000;
-  /** Tabs without Web Locks: how long to ask around before taking the streams. */
+  /** Tabs without Web Locks: how long to ask around before taking the stream. */
   const ELECTION_MS = 200;
   const HANDOVER_MS = 100;
   /** Silence after which a tab asks whether the holder is still there, how long it waits, and how often in vain. */
@@ -389,12 +390,12 @@
     return { session_id, current_step, total_steps, status, steps, ...rest };
   }
 
-  /** What streams have told of their sessions. Whoever has it can go on from there, another tab as well. */
+  /** What a stream has told of its sessions. Whoever has it can go on from there, another tab as well. */
   class Picture {
     /** @type {Map<string, Progress>} */
     data = new Map();
-    /** Per session the id to go on from. @type {Map<string, string>} */
-    positions = new Map();
+    /** The id to go on from. */
+    position = "";
     /** Those whose stream works. @type {Set<string>} */
     live = new Set();
 
@@ -403,8 +404,8 @@
       for (const id of news.sessions) {
         if (news.failure) this.live.delete(id);
         else this.live.add(id);
-        if (news.position) this.positions.set(id, news.position);
       }
+      this.position = news.position ?? this.position;
       const subject = subjectOf(news);
       const before = subject && this.data.get(subject);
       if (subject && news.type === "snapshot") this.data.set(subject, news.data);
@@ -414,33 +415,29 @@
     /** @param {string} id */
     forget(id) {
       this.data.delete(id);
-      this.positions.delete(id);
       this.live.delete(id);
     }
   }
 
   /**
-   * A stream and its sessions, those that it will be opened with next time among them.
-   * @typedef {{sessions: Set<string>, stream: Stream}} Line
+   * Brings news of the sessions that are wanted by one stream. It is opened anew when a session joins it, and goes on
+   * where it was; those that nobody wants any more are left out at that time. Those it has no room for have failed.
    */
-
-  /**
-   * Brings news of the sessions that are wanted, by as few streams as the server allows. A stream is opened anew when
-   * a session joins it, and goes on where it was; those that nobody wants any more are left out at that time.
-   */
-  class Streams {
+  class Feed {
     #server;
     #picture;
     #onNews;
     #alarms;
     /** @type {Set<string>} */
     #wanted = new Set();
-    /** @type {Line[]} */
-    #lines = [];
+    /** Those that the stream has, and those that it will be opened with next time. @type {Set<string>} */
+    #carried = new Set();
+    /** @type {Stream | null} */
+    #stream = null;
 
     /**
      * @param {Server} server
-     * @param {Picture} picture Kept up to date, and where streams begin.
+     * @param {Picture} picture Kept up to date, and where the stream begins.
      * @param {(news: News) => void} onNews
      */
     constructor(server, picture, onNews) {
@@ -453,108 +450,80 @@
     /** @param {string[]} sessions All that are wanted from now on. */
     follow(sessions) {
       this.#wanted = new Set(sessions);
-      for (const line of this.#lines) if (!this.#wantedOn(line).length) this.#giveUp(line);
-      const opened = new Set(this.#lines);
-      /** @type {string[]} */
-      const stranded = [];
-      for (const id of this.#inOrder(sessions)) {
-        if (this.#lineOf(id)) continue;
-        const line = this.#lineWithRoom(id);
-        line?.sessions.add(id);
-        if (!line || (opened.has(line) && line.stream.isWaiting)) stranded.push(id);
-        else if (opened.has(line)) this.#alarms.arm(line, GATHER_MS, () => line.stream.open());
-      }
-      for (const line of this.#lines) if (!opened.has(line)) line.stream.open();
+      const kept = [...this.#carried].filter((id) => this.#wanted.has(id));
+      if (!kept.length) this.#giveUp();
+      const { data } = this.#picture;
+      // Those first that another tab's stream had.
+      const others = [...this.#wanted].filter((id) => !this.#carried.has(id));
+      others.sort((a, b) => Number(data.has(b)) - Number(data.has(a)));
+      const stranded = others.splice(Math.max(0, SESSIONS_PER_STREAM - kept.length));
+      for (const id of others) this.#carried.add(id);
+      if (this.#stream?.isWaiting) stranded.push(...others);
+      else if (others.length) this.#openSoon();
       if (stranded.length) this.#tell({ type: "failure", sessions: stranded, failure: HOPELESS });
     }
 
-    /** Waits no longer where a stream waits to be opened again. */
+    /** Waits no longer where the stream waits to be opened again. */
     hurry() {
-      for (const { stream } of this.#lines) if (stream.isWaiting) stream.open();
+      if (this.#stream?.isWaiting) this.#stream.open();
     }
 
-    /** @param {string} id Of the session that shall begin anew with a snapshot. */
-    restart(id) {
-      this.#lineOf(id)?.stream.restart();
+    /** Begins anew with snapshots. */
+    restart() {
+      this.#stream?.restart();
     }
 
     /** Leaves the picture, so that somebody may go on from there. */
     close() {
       this.#alarms.disarmAll();
-      for (const { stream } of this.#lines) stream.close();
-      this.#lines = [];
+      this.#stream?.close();
+      this.#stream = null;
+      this.#carried.clear();
       this.#picture.live.clear();
     }
 
-    /** Those with a position first: a stream begins at the one of its first session. @param {string[]} sessions */
-    #inOrder(sessions) {
-      const { positions } = this.#picture;
-      return [...sessions].sort((a, b) => Number(positions.has(b)) - Number(positions.has(a)));
+    #openSoon() {
+      if (this.#stream) {
+        const stream = this.#stream;
+        this.#alarms.arm("open", GATHER_MS, () => stream.open());
+        return;
+      }
+      const hear = (/** @type {Word} */ word) => this.#hear(word);
+      this.#stream = new Stream(this.#server, () => this.#url(), this.#picture.position, hear);
+      this.#stream.open();
     }
 
-    /** @param {string} id */
-    #lineOf(id) {
-      return this.#lines.find(({ sessions }) => sessions.has(id));
-    }
-
-    /** @param {Line} line */
-    #wantedOn({ sessions }) {
-      return [...sessions].filter((id) => this.#wanted.has(id));
-    }
-
-    /** @param {string} id */
-    #lineWithRoom(id) {
-      const line = this.#lines.find((line) => this.#wantedOn(line).length < SESSIONS_PER_STREAM);
-      return line ?? (this.#lines.length < STREAMS_MAX ? this.#newLine(id) : undefined);
-    }
-
-    /** @param {string} id */
-    #newLine(id) {
-      const position = this.#picture.positions.get(id) ?? "";
-      /** @type {Line} */
-      const line = {
-        sessions: new Set(),
-        stream: new Stream(this.#server, () => this.#url(line), position, (word) => this.#hear(line, word)),
-      };
-      this.#lines = [...this.#lines, line];
-      return line;
-    }
-
-    /** @param {Line} line */
-    #url(line) {
-      const { sessions } = line;
-      for (const id of sessions) if (!this.#wanted.has(id)) this.#drop(line, id);
+    #url() {
+      const { data } = this.#picture;
+      for (const id of this.#carried) if (!this.#wanted.has(id)) this.#drop(id);
       // A position may tell of sessions that are no longer known here, and the server be silent about those.
-      if (![...sessions].every((id) => this.#picture.data.has(id))) line.stream.forget();
-      const [first, ...others] = [...sessions].map(encodeURIComponent);
+      if (![...this.#carried].every((id) => data.has(id))) this.#stream?.forget();
+      const [first, ...others] = [...this.#carried].map(encodeURIComponent);
       const { baseUrl } = this.#server;
       return others.length
         ? `${baseUrl}/api/events?session_id=${[first, ...others].join("&session_id=")}&heartbeat=event`
         : `${baseUrl}/api/progress/${first}/events?heartbeat=event`;
     }
 
-    /** @param {Line} line @param {string} id */
-    #drop({ sessions }, id) {
-      sessions.delete(id);
+    /** @param {string} id */
+    #drop(id) {
+      this.#carried.delete(id);
       this.#picture.forget(id);
     }
 
-    /** @param {Line} line */
-    #giveUp(line) {
-      line.stream.close();
-      this.#alarms.disarm(line);
-      this.#lines = this.#lines.filter((other) => other !== line);
-      for (const id of line.sessions) this.#drop(line, id);
+    #giveUp() {
+      for (const id of this.#carried) this.#drop(id);
+      this.close();
     }
 
-    /** @param {Line} line @param {Word} word */
-    #hear(line, word) {
-      const sessions = [...line.sessions];
+    /** @param {Word} word */
+    #hear(word) {
+      const sessions = [...this.#carried];
       const { data: known } = this.#picture;
       if (word.type === "end") {
-        if (sessions.every((id) => known.get(id)?.status === "completed")) this.#giveUp(line);
+        if (sessions.every((id) => known.get(id)?.status === "completed")) this.#giveUp();
       } else if (word.type === "step" && !known.has(word.data.session.session_id)) {
-        line.stream.restart();
+        this.restart();
       } else {
         this.#tell({ ...word, sessions });
       }
@@ -568,7 +537,7 @@
   }
 
   /**
-   * Streams for all tabs of a browser: one tab, the holder, has them and posts what they bring; the others listen.
+   * One feed for all tabs of a browser: one tab, the holder, has it and posts what it brings; the others listen.
    * Web Locks decide who that is, and pass it on at once. Where there are none (plain HTTP on a network is no secure
    * context) a tab that asks around and gets no answer takes it; of two that did, the later claim, or the smaller id,
    * stands. Either way a holder that does not answer, because it is frozen or gone without a word, is replaced.
@@ -586,11 +555,11 @@
     #sessions = [];
     /** What the other tabs follow. @type {Map<string, string[]>} */
     #others = new Map();
-    /** How often the streams have changed hands, as far as is known here. */
+    /** How often the feed has changed hands, as far as is known here. */
     #term = 0;
     #holder = "";
-    /** While this tab is the holder. @type {Streams | null} */
-    #streams = null;
+    /** While this tab is the holder. @type {Feed | null} */
+    #feed = null;
     /** @type {LockManager | undefined} */
     #locks = globalThis.navigator?.locks;
     /** The lock, asked for or held; aborted to let go of it. */
@@ -613,27 +582,27 @@
     /** @param {string[]} sessions All that are wanted in this tab from now on. */
     follow(sessions) {
       // What was known of a session that nobody followed here may be old; the holder's answer tells.
-      if (!this.#streams) for (const id of sessions) if (!this.#sessions.includes(id)) this.#picture.forget(id);
+      if (!this.#feed) for (const id of sessions) if (!this.#sessions.includes(id)) this.#picture.forget(id);
       this.#sessions = sessions;
       if (this.#channel) this.#enrol();
       else this.#join();
       if (!this.#alarms.isArmed("mute")) this.#alarms.arm("mute", QUIET_MS, () => this.#complain());
-      this.#streams?.follow(this.#everything());
+      this.#feed?.follow(this.#everything());
     }
 
     hurry() {
-      if (this.#streams) {
-        this.#streams.hurry();
+      if (this.#feed) {
+        this.#feed.hurry();
       } else {
         this.#post({ kind: "hurry" });
         this.#ask();
       }
     }
 
-    /** @param {string} session */
-    restart(session) {
-      if (this.#streams) this.#streams.restart(session);
-      else this.#post({ kind: "restart", session });
+    /** Begins anew with snapshots. */
+    restart() {
+      if (this.#feed) this.#feed.restart();
+      else this.#post({ kind: "restart" });
     }
 
     close() {
@@ -730,23 +699,23 @@
     }
 
     #take() {
-      if (this.#streams) return;
+      if (this.#feed) return;
       this.#alarms.disarm("ask");
       this.#term += 1;
       this.#holder = this.#id;
       this.#picture.live.clear();
-      this.#streams = new Streams(this.#server, this.#picture, (news) => {
+      this.#feed = new Feed(this.#server, this.#picture, (news) => {
         this.#post({ kind: "news", news });
         this.#listener.onNews(news);
       });
       this.#announce(this.#picture);
-      this.#streams.follow(this.#everything());
+      this.#feed.follow(this.#everything());
     }
 
     #resign() {
       if (this.#locks) this.#alarms.disarm("take");
-      this.#streams?.close();
-      this.#streams = null;
+      this.#feed?.close();
+      this.#feed = null;
     }
 
     /** @param {Picture} [picture] All of it, for those to whom it may be news. */
@@ -762,8 +731,8 @@
       if (message.kind === "gone") this.#dismiss(message.tab);
       if (message.kind === "hold") this.#recognize(message);
       if (message.kind === "news") this.#listen(message);
-      if (message.kind === "hurry") this.#streams?.hurry();
-      if (message.kind === "restart") this.#streams?.restart(message.session);
+      if (message.kind === "hurry") this.#feed?.hurry();
+      if (message.kind === "restart") this.#feed?.restart();
     }
 
     /** @param {{tab: string, sessions: string[]}} message */
@@ -771,16 +740,16 @@
       const isKnown = JSON.stringify(this.#others.get(tab)) === JSON.stringify(sessions);
       this.#others.set(tab, sessions);
       this.#alarms.arm(`tab ${tab}`, ENROLLED_MS, () => this.#others.delete(tab));
-      if (!this.#streams) return;
+      if (!this.#feed) return;
       this.#announce(isKnown ? undefined : this.#picture);
-      this.#streams.follow(this.#everything());
+      this.#feed.follow(this.#everything());
     }
 
     /** @param {string} tab */
     #dismiss(tab) {
       this.#others.delete(tab);
       this.#alarms.disarm(`tab ${tab}`);
-      this.#streams?.follow(this.#everything());
+      this.#feed?.follow(this.#everything());
       if (tab === this.#holder && !this.#locks) this.#takeSoon();
     }
 
@@ -803,7 +772,7 @@
 
     /** @param {{tab: string, news: News}} message */
     #listen({ tab, news }) {
-      if (this.#streams || tab !== this.#holder) return;
+      if (this.#feed || tab !== this.#holder) return;
       this.#alarms.arm("ask", PING_MS * (1 + Math.random()), () => this.#ask());
       this.#picture.add(news);
       this.#listener.onNews(news);
@@ -846,7 +815,7 @@
       const onPicture = () => this.#listeners.forEach((listeners, id) => this.#show(id, [...listeners]));
       this.#source = server.isShared
         ? new Tabs(server, this.#picture, { onNews, onPicture })
-        : new Streams(server, this.#picture, onNews);
+        : new Feed(server, this.#picture, onNews);
     }
 
     /** @param {string} id @param {Listener} listener */
@@ -870,9 +839,8 @@
       if (!this.#isAway) this.#source.hurry();
     }
 
-    /** @param {string} id */
-    restart(id) {
-      this.#source.restart(id);
+    restart() {
+      this.#source.restart();
     }
 
     #begin() {
@@ -1383,7 +1351,7 @@
      */
     #expectStreamAt(state) {
       this.#ahead = state;
-      const restart = () => void (this.#state === "live" && this.#hub?.restart(this.#followed));
+      const restart = () => void (this.#state === "live" && this.#hub?.restart());
       this.#alarms.arm("catch up", CATCH_UP_MS, restart);
     }
 

@@ -117,7 +117,7 @@ export interface TrackerOptions {
   /** Stops the tracker when aborted. */
   signal?: AbortSignal;
   /**
-   * One that can send headers fits here; null polls. Trackers of a page that are given the same one share its streams.
+   * One that can send headers fits here; null polls. Trackers of a page that are given the same one share its stream.
    * Default: the browser's, whose stream all tabs share (where they cannot, `auto` polls: see `ProgressTracker`).
    */
   EventSource?: (new (url: string, init: { withCredentials: boolean }) => EventSourceLike) | null;
@@ -129,7 +129,7 @@ export interface TrackerOptions {
  * Follows one session. Dispatches `statechange` when `state` changes.
  *
  * A browser has six connections to a server over HTTP/1.1, for all its tabs together. So all trackers of all tabs share
- * one stream (one for each 20 sessions; those beyond 60 are polled), and the tab that holds it posts what it brings. By
+ * one stream (of 20 sessions; those beyond are polled), and the tab that holds it posts what it brings. By
  * BroadcastChannel, so also without TLS; a browser that has none (before 2022) polls.
  */
 export interface ProgressTracker extends EventTarget {

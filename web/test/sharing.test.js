@@ -148,16 +148,21 @@ test("a session that comes back to a stream gets its snapshot", async () => {
   assert.deepEqual(a.steps, [1, 2]);
 });
 
-test("more sessions than a stream carries get another, and those beyond three streams are polled", async () => {
+test("more sessions than a stream carries are polled, and join it when there is room", async () => {
   const page = new SharedPage();
-  const trackers = Array.from({ length: 61 }, (_, index) => page.track(`s${index}`));
+  const trackers = Array.from({ length: 22 }, (_, index) => page.track(`s${index}`));
   await page.clock.advance(50);
-  const sessions = page.open.map(({ url }) => url.split("session_id=").length - 1);
-  assert.deepEqual(sessions, [20, 20, 20]);
-  assert.deepEqual(page.polls, ["s60"]);
-  assert.equal(trackers[60]?.tracker.state, "polling");
-  page.open[0]?.send("heartbeat", { now: new Date().toISOString(), interval_ms: 15_000 });
-  assert.deepEqual([trackers[0]?.tracker.state, trackers[20]?.tracker.state], ["live", "connecting"]);
+  assert.equal(page.stream.url.split("session_id=").length - 1, 20);
+  assert.deepEqual(new Set(page.polls), new Set(["s20", "s21"]));
+  page.stream.send("heartbeat", heartbeat());
+  assert.deepEqual([0, 19, 20].map((index) => trackers[index]?.tracker.state), ["live", "live", "polling"]);
+  trackers[5]?.tracker.stop();
+  await page.clock.advance(50);
+  const ids = new URL(page.stream.url, "http://test").searchParams.getAll("session_id");
+  assert.equal(ids.length, 20);
+  assert.deepEqual([ids.includes("s5"), ids.includes("s20"), ids.includes("s21")], [false, true, false]);
+  page.stream.send("heartbeat", heartbeat());
+  assert.equal(trackers[20]?.tracker.state, "live");
 });
 
 test("what fails, fails for all who share it, and what comes back, too", async () => {
