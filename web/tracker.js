@@ -835,10 +835,6 @@
       else this.#end();
     }
 
-    hurry() {
-      if (!this.#isAway) this.#source.hurry();
-    }
-
     restart() {
       this.#source.restart();
     }
@@ -867,9 +863,10 @@
     }
 
     #comeBack() {
-      if (!this.#isAway) return;
+      const wasAway = this.#isAway;
       this.#isAway = false;
-      this.#request();
+      if (wasAway) this.#request();
+      else this.#source.hurry();
     }
 
     #request() {
@@ -1296,7 +1293,6 @@
 
     /** Makes sure now that what the page shows is true. */
     #check() {
-      this.#hub?.hurry();
       if (this.#poller.isRunning) this.#poller.hurry();
       else if (this.#transport !== "sse") void this.#verify();
     }

@@ -272,6 +272,17 @@ for (const [name, kind] of kinds) {
     assert.deepEqual(tabs[1]?.steps, [1, 2]);
   });
 
+  test(`a page that is online again asks the other tabs once, however many trackers it has (${name})`, async () => {
+    const { browser } = await liveTabs(kind, 1);
+    const tab = browser.tab();
+    for (const id of ["job", "a", "b", "c", "d"]) await tab.track(id);
+    await browser.clock.advance(500);
+    const sent = mock.method(browser, "send");
+    await tab.happen("online");
+    assert.ok(sent.mock.callCount() <= 3, `${sent.mock.callCount()} messages`);
+    assert.equal(browser.requests.length, 5);
+  });
+
   test(`nothing is left when all have stopped (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 3);
     for (const { tracker } of tabs) tracker.stop();
