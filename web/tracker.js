@@ -310,7 +310,7 @@
     /** @param {EventSourceLike} source */
     #receiveError(source) {
       if (source.readyState === CLOSED) {
-        this.#fail(true);
+        this.#fail({ isRefused: true });
         return;
       }
       this.#begin();
@@ -319,19 +319,19 @@
       this.#isMute = false;
       // Or from something that does not say so, and would be asked again and again.
       if (isTurnedAway && this.#alarms.isArmed("pace")) {
-        this.#fail(false, true);
+        this.#fail({ isHopeless: true });
         return;
       }
       this.#alarms.arm("pace", BACKOFF_MIN_MS, () => {});
       // The server's `retry:` decides when the browser tries again, and may well be longer than QUIET_MS.
       this.#failures += 1;
       this.#expectEvent(Math.max(RECONNECT_MS, this.#patience_ms));
-      this.#tellFailure(false, isTurnedAway);
+      this.#tellFailure(isTurnedAway ? { isHopeless: true } : {});
     }
 
     /** @param {number} deadline_ms */
     #expectEvent(deadline_ms) {
-      this.#alarms.arm("quiet", QUIET_MS, () => this.#tellFailure(false, true));
+      this.#alarms.arm("quiet", QUIET_MS, () => this.#tellFailure({ isHopeless: true }));
       this.#watch(deadline_ms);
     }
 
@@ -342,19 +342,19 @@
 
     #tellLate() {
       this.#isLate = true;
-      this.#tellFailure(false, true);
+      this.#tellFailure({ isHopeless: true });
     }
 
-    #fail(isRefused = false, isHopeless = false) {
+    /** @param {Partial<Failure>} [failure] */
+    #fail(failure = {}) {
       this.#failures += 1;
       this.#reopenLater();
-      this.#tellFailure(isRefused, isHopeless);
+      this.#tellFailure(failure);
     }
 
-    /** @param {boolean} isRefused @param {boolean} isHopeless */
-    #tellFailure(isRefused, isHopeless) {
-      const failure = { isRefused, isHopeless: isHopeless || this.#failures >= FAILURES_BEFORE_POLLING };
-      this.#onWord({ type: "failure", failure });
+    /** @param {Partial<Failure>} failure */
+    #tellFailure({ isRefused = false, isHopeless = this.#failures >= FAILURES_BEFORE_POLLING }) {
+      this.#onWord({ type: "failure", failure: { isRefused, isHopeless } });
     }
 
     /** Full jitter, so that clients cut off together do not come back together, above a floor that spares the server. */
@@ -484,8 +484,7 @@
 
     #openSoon() {
       if (this.#stream) {
-        const stream = this.#stream;
-        this.#alarms.arm("open", GATHER_MS, () => stream.open());
+        this.#alarms.arm("open", GATHER_MS, () => this.#stream?.open());
         return;
       }
       const hear = (/** @type {Word} */ word) => this.#hear(word);
@@ -646,6 +645,11 @@
       this.#alarms.arm("ask", ANSWER_MS, () => this.#ask(unanswered + 1));
     }
 
+    /** Unless the holder is heard before. */
+    #askLater() {
+      this.#alarms.arm("ask", PING_MS * (1 + Math.random()), () => this.#ask());
+    }
+
     /** Whoever has heard nothing by now should not wait for it. */
     #complain() {
       const sessions = this.#sessions.filter((id) => !this.#picture.live.has(id));
@@ -713,7 +717,7 @@
     }
 
     #resign() {
-      if (this.#locks) this.#alarms.disarm("take");
+      this.#alarms.disarm("take");
       this.#feed?.close();
       this.#feed = null;
     }
@@ -761,8 +765,7 @@
       const isNew = tab !== this.#holder;
       this.#term = term;
       this.#holder = tab;
-      if (!this.#locks) this.#alarms.disarm("take");
-      this.#alarms.arm("ask", PING_MS * (1 + Math.random()), () => this.#ask());
+      this.#askLater();
       if (isNew) this.#enrol();
       if (!picture) return;
       Object.assign(this.#picture, picture);
@@ -773,7 +776,7 @@
     /** @param {{tab: string, news: News}} message */
     #listen({ tab, news }) {
       if (this.#feed || tab !== this.#holder) return;
-      this.#alarms.arm("ask", PING_MS * (1 + Math.random()), () => this.#ask());
+      this.#askLater();
       this.#picture.add(news);
       this.#listener.onNews(news);
     }
