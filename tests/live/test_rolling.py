@@ -1,0 +1,80 @@
+"""FT-02: two servers behind one nginx, as `docs/deploy` has it, restarted in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.http1 import HOST
+from tests.harness.nginx import NginxServer
+from tests.harness.rawsse import RawStream
+from tests.harness.redis import KINDS, RedisServer
+from tests.harness.serving import ROOT, Server, Worker, session_path
+from tests.harness.traffic import Traffic
+from tests.live.hosts import serve_only
+
+pytestmark = serve_only
+
+CONFIGURATION = (ROOT / "docs" / "deploy" / "nginx.conf").read_text("utf-8")
+
+
+@pytest.fixture(params=[KINDS[0], *(pytest.param(kind, marks=pytest.mark.full) for kind in KINDS[1:])])
+def servers(
+    request: pytest.FixtureRequest, serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
+) -> list[Server]:
+    """Two of them on one store."""
+    settings = {"redis_prefix": tmp_path.name, "retry_ms": 100, "graceful_timeout_s": 3}
+    return [serve(store=redis_servers[request.param].url, **settings) for _ in range(2)]
+
+
+def behind_nginx(folder: Path, servers: list[Server]) -> NginxServer:
+    """The nginx of the deployment, with these servers in place of its own."""
+    text = CONFIGURATION
+    for number, server in enumerate(servers, start=1):
+        text, count = re.subn(rf"server server-{number}:8000;", f"server {HOST}:{server.port};", text)
+        assert count == 1
+    return NginxServer(folder, text)
+
+
+async def test_servers_restarted_in_turn_lose_nothing(servers: list[Server], tmp_path: Path) -> None:
+    """Every update is applied, and every transition seen once, in order, while both servers go and come back."""
+    with behind_nginx(tmp_path / "nginx", servers) as nginx:
+        traffic = Traffic(nginx.port, sessions=6)
+        async with traffic.running():
+            for server in servers:
+                assert await asyncio.to_thread(server.terminate) == 0
+                await asyncio.to_thread(server.start)
+        assert await traffic.verdicts() == {}
+        assert len(traffic.oracle.posts) > 100
+
+
+async def test_readers_of_a_server_that_goes_are_told_different_times_to_come_back(
+    servers: list[Server], tmp_path: Path
+) -> None:
+    """So that they do not come back all at once: no third of them within one second of the six or so."""
+    readers = 60
+    with behind_nginx(tmp_path / "nginx", servers) as nginx:
+        target = session_path("s", "events")
+        streams = [await RawStream.open(nginx.port, target) for _ in range(readers)]
+        for stream in streams:
+            await stream.next_event()
+        for server in servers:
+            await asyncio.to_thread(server.terminate)
+        for stream in streams:
+            assert await stream.closed() == "end"
+    seconds = [stream.retries[-1] // 1000 for stream in streams]
+    assert max(map(seconds.count, seconds)) <= 0.3 * readers
+
+
+async def test_an_update_finds_the_server_that_is_there(servers: list[Server], tmp_path: Path) -> None:
+    """One that cannot be reached is passed over, without the worker's noticing."""
+    with behind_nginx(tmp_path / "nginx", servers) as nginx:
+        await asyncio.to_thread(servers[0].kill)
+        async with Worker.at(nginx.port) as worker:
+            for step in range(1, 8):
+                await worker.start("s", step)
+            assert (await worker.poll("s"))["current_step"] == 7
