@@ -123,7 +123,7 @@ def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
     try:
         from progress_sse.backends.redis import RedisBackend  # nobody else needs the package
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "redis":
+        if error.name is None or error.name.partition(".")[0] not in ("redis", "hiredis"):
             raise
         raise ConfigurationError(
             "A store in Redis needs a package that is not installed: pip install 'progress-sse[redis]'."

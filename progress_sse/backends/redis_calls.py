@@ -41,9 +41,7 @@ class _Call:
 
     __slots__ = ("arguments", "done", "expiry", "is_write", "keys", "script", "was_in_doubt", "was_sent", "with_source")
 
-    def __init__(
-        self, script: Script | None, keys: Sequence[str], arguments: Sequence[Argument], *, is_write: bool
-    ) -> None:
+    def __init__(self, script: Script | None, keys: Sequence[str], arguments: Command, *, is_write: bool) -> None:
         self.script = script
         self.keys = keys
         self.arguments = arguments

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
+from hiredis import pack_command
 from redis import exceptions
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
@@ -22,7 +23,7 @@ CONNECT_TIMEOUT_S: Final = 1.0
 ANSWER_TIMEOUT_S: Final = 2.0
 """Seconds until a connection that answers nothing is given up; a longer stall of the server is met by a new one."""
 
-Command: TypeAlias = Sequence[Argument]
+Command: TypeAlias = tuple[Argument, ...]
 
 _OUTDATED: Final = (exceptions.ReadOnlyError, exceptions.ClusterDownError, exceptions.AuthenticationError)
 """Answers after which another server may be the right one."""
@@ -143,7 +144,9 @@ async def _is_spoiled(connection: AbstractConnection) -> bool:
 
 
 async def _exchange(connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:
-    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    # By hiredis, which redis-py leaves unused for this: its own way takes a third of all time.
+    packed = b"".join([pack_command(command) for command in commands])  # type: ignore[arg-type]  # of any length
+    await connection.send_packed_command(packed, check_health=False)
     return [await _answer(connection) for _ in commands]
 
 

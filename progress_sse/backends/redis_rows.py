@@ -46,9 +46,8 @@ def commit_arguments(change: Change, token: str, limits: StorageLimits, lifetime
         lifetime_ms,
         GRAVE_MS,
         bulletin(change),
-        *_counted(_header(change)),
+        *_counted(_fields(change)),
         *_counted(part for entry in change.entries for part in entry),
-        *_counted(_steps(change)),
         *_counted(part for key in change.keys for part in (key.key, _encode_key(key))),
     ]
 
@@ -58,22 +57,21 @@ def _counted(values: Iterable[Argument]) -> list[Argument]:
     return [len(listed), *listed]
 
 
-def _header(change: Change) -> Iterable[Argument]:
+def _fields(change: Change) -> Iterable[Argument]:
+    """What changes of a session's state; nothing of one that is removed."""
     record = change.record
     if record is None:
         return
-    progress = record.session.progress
+    progress, steps, summary = record.session.progress, dict[str, bytes](), None
+    for entry in change.entries:
+        steps[f"{_STEP}{entry.step}"], summary = wire.split_transition(entry.data)
     yield from ("n", record.position.n, "status", progress.status, "current_step", progress.current_step)
-    yield from ("updated_at", progress.updated_at, "listed", wire.encode_listed(record.session))
+    yield from ("updated_at", progress.updated_at, "listed", wire.encode_listed(record.session, summary))
     if change.is_fresh:
         yield from ("epoch", record.position.epoch, "created_at", progress.created_at)
         yield from ("definitions", wire.encode_definitions(record.session.definitions))
-
-
-def _steps(change: Change) -> Iterable[Argument]:
-    for step in {entry.step for entry in change.entries}:
-        assert change.record is not None
-        yield from (f"{_STEP}{step}", wire.encode_step(change.record.session.progress.steps[step]))
+    for name, data in steps.items():
+        yield from (name, data)
 
 
 def _encode_key(key: RememberedKey) -> bytes:

@@ -137,8 +137,8 @@ end
 local token, expected_epoch, expected_n, life = take(), take(), take(), take()
 local history, history_bytes, lifetime_ms, grave_ms = tonumber(take()), tonumber(take()), take(), take()
 local message = take()
-local header, entries, steps, keys = take_list(), take_list(), take_list(), take_list()
-local removes = #header == 0
+local fields, entries, keys = take_list(), take_list(), take_list()
+local removes = #fields == 0
 
 local epoch, n, revision = current()
 local kept = redis.call('HMGET', state, 'token', 'created_at', 'log_bytes', 'keys_used', 'born_by')
@@ -193,7 +193,7 @@ local function is_too_long()
 end
 local last = nil
 while is_too_long() do
-    local oldest = redis.call('XRANGE', log, last and integer(last + 1) or '-', '+', 'COUNT', 16)
+    local oldest = redis.call('XRANGE', log, last and integer(last + 1) or '-', '+', 'COUNT', math.max(1, #entries / 3))
     if #oldest == 0 then
         log_length, log_bytes = 0, 0
     end
@@ -223,10 +223,8 @@ if surplus > 0 then
 end
 
 redis.call('HSET', state, 'token', token, 'revision', revision, 'log_bytes', log_bytes, 'keys_used', keys_used)
-for _, fields in ipairs({header, steps}) do
-    for i = 1, #fields, 2 do
-        redis.call('HSET', state, fields[i], fields[i + 1])
-    end
+for i = 1, #fields, 2 do
+    redis.call('HSET', state, fields[i], fields[i + 1])
 end
 if life ~= '' then
     redis.call('HSET', state, 'incarnation', incarnation(), 'born_by', token)
