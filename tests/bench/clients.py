@@ -35,9 +35,9 @@ class Loop:
         self._epoll = select.epoll()
         self._takers: dict[int, Callable[[], None]] = {}
 
-    def connect(self) -> socket.socket:
+    def connect(self, port: int | None = None) -> socket.socket:
         """A connected socket that neither blocks nor, when closed, keeps its port."""
-        sock = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE_S)
+        sock = socket.create_connection(("127.0.0.1", port or self._port), timeout=PATIENCE_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.setblocking(False)
@@ -138,17 +138,18 @@ class Reader:
 class Caller:
     """One keep-alive connection for requests, one at a time."""
 
-    def __init__(self, loop: Loop) -> None:
-        """Connect."""
+    def __init__(self, loop: Loop, port: int | None = None) -> None:
+        """Connect, to the loop's port unless another one is named."""
         self.is_busy = False
         self.answers = 0
         self.status = 0
         self.answer = b""
         self._loop = loop
+        self._port = port
         self._connect()
 
     def _connect(self) -> None:
-        self._sock = self._loop.connect()
+        self._sock = self._loop.connect(self._port)
         self._recv = self._sock.recv
         self._loop.watch(self._sock, self._take)
 

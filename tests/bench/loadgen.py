@@ -58,10 +58,11 @@ class Bench:
         self._pid = pid
         self._dialect = dialect
         self._loop = Loop(port)
+        self._publish_port = port + 1 if dialect.publishes_next_door else port
         self._readers: list[Reader] = []
         self._readers_of: Counter[int] = Counter()
         self._tally = Tally()
-        self._callers = [Caller(self._loop)]
+        self._callers = [Caller(self._loop, self._publish_port)]
         self._seqs = itertools.count(1)
         self._published: dict[int, Account] = {}
         self._expected = 0
@@ -211,7 +212,7 @@ class Bench:
 
     def _begin_phase(self, callers: int) -> None:
         while len(self._callers) < callers:
-            self._callers.append(Caller(self._loop))
+            self._callers.append(Caller(self._loop, self._publish_port))
         self._tally.latencies_ns.clear()
         self._tally.received_bytes = 0
         self._expected = 0

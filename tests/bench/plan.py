@@ -53,6 +53,7 @@ class Dialect:
         prepare: What a session needs before it can be read.
         text_bytes: Length of the text put into an event, so that events are about equally long on every wire.
         poll: Reads a session once.
+        publishes_next_door: Whether publishers connect to the port after the readers'.
     """
 
     subscribe: Request
@@ -61,6 +62,7 @@ class Dialect:
     prepare: tuple[Request, ...] = ()
     text_bytes: int = STAMP_BYTES
     poll: Request | None = None
+    publishes_next_door: bool = False
 
 
 @dataclass(frozen=True, slots=True)

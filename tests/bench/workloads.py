@@ -7,7 +7,7 @@ from typing import Literal
 
 from tests.bench.peers.base import Peer
 from tests.bench.peers.nchan import Nchan
-from tests.bench.peers.roster import BARE, CALLED, IDLING, POLLED, REPLAYING, STREAMING
+from tests.bench.peers.roster import BARE, CALLED, IDLING, POLLED, REPLAYING, SHARING, STREAMING
 from tests.bench.plan import Calls, FanOut, Idle, Phase, Storm, Task
 
 CONNECTIONS = 32
@@ -163,6 +163,32 @@ WORKLOADS: tuple[Workload, ...] = (
                     Column("deliveries", "deliveries"),
                     _LOST,
                 ),
+            ),
+        ),
+    ),
+    Workload(
+        "processes",
+        SHARING,
+        FanOut(1, 50, (Phase("open", 10, rate=20),)),
+        FanOut(1, 50, (Phase("open", 2, rate=20),)),
+        (
+            Table(
+                "From an update to 50 readers, 20 times a second: within a process, and from one to another",
+                "open",
+                _DELIVERIES,
+            ),
+        ),
+    ),
+    Workload(
+        "processes-1000",
+        SHARING,
+        FanOut(1000, 1, (Phase("many", 3, burst=50),)),
+        None,
+        (
+            Table(
+                "1000 sessions with one reader each, of the process that the readers are at",
+                "many",
+                (_CPU, *_DELIVERIES),
             ),
         ),
     ),

@@ -89,7 +89,7 @@ def _replaced(text: str, put_in: dict[str, str]) -> str:
 @contextmanager
 def running(peer: Peer, folder: Path, core: int) -> Iterator[tuple[int, int]]:
     """Run a server on one core, and give its port and the process that does the work."""
-    port = _free_port()
+    port = free_port()
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             peer.command(port, folder),
@@ -111,7 +111,8 @@ def running(peer: Peer, folder: Path, core: int) -> Iterator[tuple[int, int]]:
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on; the one after it is nobody's either, as a rule."""
     with socket.socket() as sock:
         sock.bind((HOST, 0))
         port: int = sock.getsockname()[1]

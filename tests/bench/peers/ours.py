@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.bench.peers.base import PythonPeer
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.bench.peers.base import MissingError, PythonPeer
 from tests.bench.plan import Dialect, Request
 
 SESSION = "/api/progress/{session}"
@@ -27,3 +31,25 @@ _SERVE = ("progress_sse", "serve", "--port", "{port}", "--store")
 
 OURS = PythonPeer(NAME, DIALECT, (*_SERVE, "memory://"), is_python=False)
 OURS_SQLITE = PythonPeer(f"{NAME}, SQLite", DIALECT, (*_SERVE, "sqlite:///{folder}/progress.db"), is_python=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisFleet(PythonPeer):
+    """One server on a Redis, or two of them, one for the readers and one for the updates; all on the server's core."""
+
+    def install(self, folder: Path) -> None:
+        """Look for Redis."""
+        if not shutil.which("redis-server"):
+            raise MissingError("redis-server is not installed")
+
+    def serving_pid(self, pid: int) -> int:
+        """The server that the readers are at, which was started last."""
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[-1])
+
+
+_FLEET = ("tests.bench.peers.redis_fleet", "{port}")
+
+OURS_REDIS = RedisFleet(f"{NAME}, Redis", DIALECT, (*_FLEET, "1"), is_python=False)
+OURS_TWICE = RedisFleet(
+    f"{NAME}, two on one Redis", replace(DIALECT, publishes_next_door=True), (*_FLEET, "2"), is_python=False
+)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tests.bench.peers.base import Peer, PythonPeer
 from tests.bench.peers.nchan import Nchan
 from tests.bench.peers.node import BetterSse
-from tests.bench.peers.ours import DIALECT, OURS, OURS_SQLITE
+from tests.bench.peers.ours import DIALECT, OURS, OURS_REDIS, OURS_SQLITE, OURS_TWICE
 from tests.bench.plan import Dialect, Request
 
 _PEERS = "tests.bench.peers"
@@ -34,5 +34,8 @@ IDLING: tuple[Peer, ...] = STREAMING[:4]
 REPLAYING: tuple[Peer, ...] = STREAMING[:2]
 """Those that give a reader what it missed."""
 
-CALLED: tuple[Peer, ...] = (OURS, OURS_SQLITE, BARE)
+SHARING: tuple[Peer, ...] = (OURS_TWICE, OURS_REDIS, OURS)
+"""This project's server, by how far an event has to go from the worker to the reader."""
+
+CALLED: tuple[Peer, ...] = (OURS, OURS_SQLITE, OURS_REDIS, BARE)
 POLLED: tuple[Peer, ...] = (OURS, BARE)

@@ -1,0 +1,56 @@
+"""Servers of this project on one Redis: `python -m tests.bench.peers.redis_fleet PORT COUNT`.
+
+Readers connect to the first, at PORT; of two, the second takes the updates, at the port after it.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from tests.bench.peers.base import HOST, free_port
+
+START_S = 15.0
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    port, count = int(sys.argv[1]), int(sys.argv[2])
+    redis_port = free_port()
+    redis = ["redis-server", "--bind", HOST, "--port", str(redis_port), "--save", ""]
+    processes = [subprocess.Popen(redis, stdout=subprocess.DEVNULL)]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        _await_listening(redis_port)
+        # The readers' server comes last: whoever waits for its port finds the others ready.
+        for number in reversed(range(count)):
+            serve = [sys.executable, "-m", "progress_sse", "serve", "--port", str(port + number)]
+            processes.append(
+                subprocess.Popen([*serve, "--store", f"redis://{HOST}:{redis_port}/0"], stdout=subprocess.DEVNULL)
+            )
+            _await_listening(port + number)
+        processes[-1].wait()
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait()
+
+
+def _await_listening(port: int) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((HOST, port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+        else:
+            return
+    sys.exit(f"no server at port {port}")
+
+
+if __name__ == "__main__":
+    main()

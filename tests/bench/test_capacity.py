@@ -1,0 +1,32 @@
+"""The arithmetic of what so many viewers need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.bench.capacity import Costs, Load, plan
+
+
+def test_one_node_is_enough_for_few() -> None:
+    """And one Redis."""
+    small = plan(100, Load(), Costs())
+    assert (small.nodes, small.shards) == (1, 1)
+    assert small.deliveries_per_s == 100 * Load().transitions_per_s
+
+
+def test_what_is_scarcest_sets_the_number_of_nodes() -> None:
+    """Streams that say nothing take memory, jobs that talk take processors, long events take the network."""
+    assert plan(10**7, Load(transitions_per_s=0.001), Costs()).node_limit == "memory"
+    assert plan(10**7, Load(), Costs()).node_limit == "CPU"
+    assert plan(10**7, Load(event_bytes=100_000), Costs()).node_limit == "network"
+
+
+def test_a_session_with_many_viewers_costs_each_process_one_notice() -> None:
+    """However many viewers it has: a crowd that watches one job needs less than as many people with a job each."""
+    crowd = plan(10**6, Load(viewers_per_session=10**6), Costs())
+    people = plan(10**6, Load(viewers_per_session=1), Costs())
+    assert crowd.nodes < people.nodes
+    assert crowd.shards == 1
+    free = replace(Costs(), notice_us=0)
+    assert plan(10**6, Load(viewers_per_session=10**6), free).nodes == crowd.nodes
+    assert plan(10**6, Load(viewers_per_session=1), free).nodes < people.nodes
