@@ -14,7 +14,8 @@ from tests.harness.serving import session_path
 class Follower:
     """One reader of one session, or of several on one stream, over any number of connections.
 
-    What it sees goes to the oracle under its name. It keeps the last event id as an EventSource does, for ever.
+    What it sees goes to the oracle under its name. It keeps the last event id as an EventSource does, for ever, and
+    goes to whatever `port` is when it connects.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class Follower:
         self._several = several or len(session_ids) > 1
         self._oracle = oracle
         self._name = name
-        self._port = port
+        self.port = port
 
     @property
     def target(self) -> str:
@@ -73,7 +74,7 @@ class Follower:
     async def connect(self) -> RawStream:
         """Open a stream at the place where the last one was left."""
         self.connections += 1
-        return await RawStream.open(self._port, self.target, last_event_id=self.last_event_id)
+        return await RawStream.open(self.port, self.target, last_event_id=self.last_event_id)
 
     def take(self, stream: RawStream) -> None:
         """Log what a closed stream brought, and remember its last id."""

@@ -11,6 +11,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from fractions import Fraction
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -20,18 +21,27 @@ from tests.harness.follower import Follower
 from tests.harness.http1 import Connection
 from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS, Body, Oracle, fold, fold_all
 from tests.harness.rawsse import Block, RawStream, split_id
+from tests.harness.redis import KINDS, RedisServer
 from tests.harness.serving import Server, Worker, publish, session_path
 
 HEARTBEAT_S = 0.3
 
 
-@pytest.fixture(scope="module", params=["memory://", "sqlite"])
+STORES = ["memory://", "sqlite", *(pytest.param(kind, marks=pytest.mark.full) for kind in KINDS)]
+
+
+@pytest.fixture(scope="module", params=STORES)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, factory: str | None
 ) -> Iterator[Server]:
     """A server of each kind and store, shared by this module's tests, each with sessions of its own."""
     folder = tmp_path_factory.mktemp("server")
-    with Server(folder, store=request.param, factory=factory, heartbeat_s=HEARTBEAT_S, retry_ms=100) as running:
+    store: str = request.param
+    settings: dict[str, Any] = {"heartbeat_s": HEARTBEAT_S, "retry_ms": 100}
+    if store in KINDS:
+        redis_servers: dict[str, RedisServer] = request.getfixturevalue("redis_servers")
+        store, settings = redis_servers[store].url, settings | {"redis_prefix": folder.name}
+    with Server(folder, store=store, factory=factory, **settings) as running:
         yield running
 
 

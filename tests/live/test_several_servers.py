@@ -1,0 +1,421 @@
+"""Several servers on one Redis or Valkey: what is reported to one of them, readers of all others see."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pytest
+from redis import Redis
+
+from tests.conftest import Serve
+from tests.harness.chaos import Blackhole, ChaosProxy, Pass
+from tests.harness.crowd import Crowd
+from tests.harness.oracle import fold_all
+from tests.harness.rawsse import RawStream
+from tests.harness.redis import KINDS, Kind, Persistence, RedisServer
+from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.live.experiment import Experiment, workers_at
+from tests.live.hosts import serve_only
+
+# How many processes share a store has nothing to do with who serves the application in each.
+pytestmark = serve_only
+
+HEARTBEAT_S: Final = 0.3
+
+one_kind = pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=pytest.mark.full)], indirect=True)
+"""For what takes long: both are told apart by nothing that we use."""
+
+Run = Callable[..., RedisServer]
+Join = Callable[..., list[Server]]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Whose server keeps the sessions."""
+    return cast(Kind, request.param)
+
+
+@pytest.fixture
+def run(kind: Kind, tmp_path: Path) -> Iterator[Run]:
+    """Start a Redis of the test's own, to be harmed."""
+    started: list[RedisServer] = []
+
+    def start(persistence: Persistence = "none", **options: Any) -> RedisServer:
+        started.append(RedisServer(kind, tmp_path / f"redis-{len(started)}", persistence, **options))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.end()
+
+
+@pytest.fixture
+def join(serve: Serve, tmp_path: Path) -> Join:
+    """Start several servers on one Redis."""
+
+    def start(url: str, count: int = 2, **settings: Any) -> list[Server]:
+        settings = {"heartbeat_s": HEARTBEAT_S, "retry_ms": 100, "redis_prefix": str(tmp_path), **settings}
+        return [serve(store=url, **settings) for _ in range(count)]
+
+    return start
+
+
+@pytest.fixture
+def pair(join: Join, kind: Kind, redis_servers: dict[str, RedisServer]) -> list[Server]:
+    """Two servers on a Redis that is not to be harmed."""
+    return join(redis_servers[kind].url)
+
+
+def events_path(session_id: str) -> str:
+    """The path of a session's stream."""
+    return session_path(session_id, "events")
+
+
+def has_step(stream: RawStream) -> bool:
+    """Whether a transition has come."""
+    return any(event.event == "step" for event in stream.events)
+
+
+def last_n(stream: RawStream) -> int:
+    """Where its session is, as far as it says so."""
+    return stream.events[-1].position.n if stream.events else -1
+
+
+# DG-11, DG-03, DG-04
+
+
+async def test_what_is_reported_here_is_read_there(pair: list[Server], record_property: Callable[..., None]) -> None:
+    """DG-11: published at one, read at the other: 99 of 100 within 250 ms, all of them in order."""
+    count = 500
+    here, there = pair
+    async with Worker.at(here) as worker, await RawStream.open(there.port, events_path("s")) as stream:
+        await stream.next_event()
+        await worker.start("s", 1)
+        await stream.wait_until(lambda s: len(s.events) == 3)  # Not there yet, pending, started.
+        sent: list[float] = []
+        for current in range(count):
+            sent.append(asyncio.get_running_loop().time())
+            await worker.progress("s", 1, current)
+        await stream.wait_until(lambda s: len(s.events) == 3 + count)
+        assert [event.position.n for event in stream.events[1:]] == list(range(count + 2))
+        seen = [logged.t for logged in stream.log if logged.block.event == "step"][1:]
+        delays = sorted(there_t - here_t for there_t, here_t in zip(seen, sent, strict=True))
+        record_property("p99_ms", round(delays[count * 99 // 100] * 1000, 1))
+        assert delays[count * 99 // 100] <= 0.25
+        assert fold_all(stream.events) == await worker.poll("s")
+
+
+async def test_you_read_there_what_you_wrote_here(pair: list[Server]) -> None:
+    """DG-03: after each 200, the other server's poll and its new stream include the change."""
+    async with workers_at(pair) as (here, there):
+        for step in range(1, 8):
+            await here.start("s", step)
+            await here.complete("s", step, message=f"m{step}")
+            polled = await there.poll("s")
+            assert (polled["steps"][step - 1]["message"], polled) == (f"m{step}", await here.poll("s"))
+            async with await RawStream.open(pair[1].port, events_path("s")) as stream:
+                assert (await stream.next_event()).json() == polled
+
+
+@pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
+async def test_no_update_is_lost_among_two(pair: list[Server], rounds: int) -> None:
+    """DG-04: one completion by everybody is one transition; 32 different steps at once are 32, whoever takes them."""
+    async with workers_at(pair) as workers:
+        for number in range(rounds):
+            session_id = f"s{number}"
+            await workers[0].create(session_id, total_steps=32)
+            async with await RawStream.open(pair[number % 2].port, events_path(session_id)) as stream:
+                await stream.next_event()
+                await asyncio.gather(*(workers[n % 2].start(session_id, n) for n in range(1, 33)))
+                await asyncio.gather(*(workers[n % 2].complete(session_id, n) for n in range(1, 32)))
+                await asyncio.gather(*(workers[n % 2].complete(session_id, 32) for n in range(32)))
+                final = await workers[0].poll(session_id)
+                assert (final["percentage"], final["status"]) == (100, "completed")
+                await stream.wait_until(lambda s: s.events[-1].event == "end")
+                assert [event.event for event in stream.events] == ["snapshot", *["step"] * 64, "end"]
+                assert [event.position.n for event in stream.events[:-1]] == list(range(65))
+                assert fold_all(stream.events) == final
+
+
+# DG-01, DG-12, and the same while Redis is in trouble
+
+
+@pytest.mark.parametrize(
+    ("sessions", "transitions", "followers"),
+    [(6, 60, 12), pytest.param(50, 200, 40, marks=[pytest.mark.full, pytest.mark.timeout(900)])],
+)
+async def test_nothing_is_lost_among_two(pair: list[Server], sessions: int, transitions: int, followers: int) -> None:
+    """DG-01, DG-12: followers drop and go on at the other server: nothing lost, twice, out of order, or diverged."""
+    await Experiment(pair, sessions=sessions, followers=followers).run(transitions)
+
+
+# FT-06
+
+
+async def test_cut_connections_and_forgotten_scripts_cost_nothing(run: Run, join: Join) -> None:
+    """FT-06: all connections are cut again and again, scripts flushed: nothing is lost or applied twice."""
+    server = run()
+    with server.client() as client:
+        kinds = itertools.cycle(["pubsub", "normal"])
+
+        async def trouble() -> None:
+            await asyncio.sleep(0.2)
+            client.client_kill_filter(_type=next(kinds), skipme=True)
+            client.script_flush()
+
+        await Experiment(join(server.url), sessions=4, followers=6).run(150, trouble)
+
+
+async def test_a_full_redis_refuses_and_recovers(run: Run, join: Join) -> None:
+    """FT-06: no room is 507, and no error of the server's; polls and streams live on."""
+    server = run()
+    [ours] = join(server.url, 1)
+    async with Worker.at(ours) as worker, await RawStream.open(ours.port, events_path("s")) as stream:
+        await stream.next_event()
+        await worker.start("s", 1)
+        with server.client() as client:
+            client.config_set("maxmemory", 1)
+            assert (await worker.update("s", action="start", step=2)).status_code == 507
+            assert (await worker.update("other", action="start", step=2)).status_code == 507
+            assert (await worker.poll("s"))["current_step"] == 1
+            assert (await worker.client.get("/readyz")).status_code == 503
+            client.config_set("maxmemory", 0)
+        await worker.start("s", 2)
+        await stream.wait_until(lambda s: last_n(s) == 2)
+        assert [event.event for event in stream.events] == ["snapshot", "snapshot", "step", "step"]
+
+
+# FT-03
+
+
+@one_kind
+@pytest.mark.parametrize("persistence", ["always", "everysec", "rdb"])
+async def test_a_restart_is_survived(run: Run, join: Join, persistence: Persistence) -> None:
+    """FT-03: back in 5 s by itself; what was kept goes on without a gap, and what was lost is told by a snapshot."""
+    server = run(persistence)
+    servers = join(server.url)
+    async with workers_at(servers) as (here, there):
+        await here.start("s", 1)
+        streams = [await RawStream.open(each.port, events_path("s")) for each in servers]
+        for stream in streams:
+            await stream.next_event()
+        with server.client() as client:
+            await here.progress("s", 1, 1)
+            if persistence == "rdb":
+                client.save()
+            await here.progress("s", 1, 2)
+        for stream in streams:
+            await stream.next_events(2)
+        await asyncio.to_thread(server.terminate if persistence == "always" else server.kill)
+        await asyncio.to_thread(server.start)
+        back = time.monotonic()
+        if persistence != "always":
+            # Nobody does anything, and still nobody waits in silence.
+            for stream in streams:
+                snapshot = await stream.next_event()
+                assert snapshot.event == "snapshot"
+                assert snapshot.position.epoch != stream.events[0].position.epoch
+                assert snapshot.json() == await there.poll("s")
+        await until_taken(there, "s", current=3)
+        assert time.monotonic() - back < 5
+        for stream in streams:
+            step = await stream.next_event()
+            assert (step.event, step.json()["step"]["progress"]["current"]) == ("step", 3)
+            assert fold_all(stream.events) == await here.poll("s")
+            if persistence == "always":
+                assert [event.position.n for event in stream.events] == [1, 2, 3, 4]
+                assert len({event.position.epoch for event in stream.events}) == 1
+            await stream.aclose()
+
+
+async def until_taken(worker: Worker, session_id: str, current: int) -> None:
+    """Report until the store is back."""
+    while (response := await worker.update(session_id, action="progress", step=1, current=current)).status_code != 200:
+        assert response.status_code == 503
+
+
+# FT-04, FT-05, FT-07, FT-13
+
+
+@one_kind
+@pytest.mark.parametrize("away_s", [4, pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
+async def test_streams_outlive_a_redis_that_is_away(run: Run, join: Join, away_s: float) -> None:
+    """FT-04: updates and polls are refused in time, streams beat on, little is used and logged; then all goes on."""
+    server = run("always")
+    [ours] = join(server.url, 1)
+    async with Worker.at(ours) as worker, await RawStream.open(ours.port, events_path("s")) as stream:
+        await stream.next_event()
+        await worker.start("late", 1)
+        await worker.start("s", 1)
+        await stream.wait_until(has_step)
+        await asyncio.to_thread(server.terminate)
+        loop = asyncio.get_running_loop()
+        began, used_s, lines = loop.time(), ours.cpu_s(), ours.log().count("\n")
+        async with await RawStream.open(ours.port, events_path("late")) as late:
+            while loop.time() - began < away_s:
+                asked = loop.time()
+                answers = await asyncio.gather(
+                    worker.update("s", action="start", step=2), worker.poll_raw("s"), worker.client.get("/readyz")
+                )
+                assert loop.time() - asked <= 6
+                assert [answer.status_code for answer in answers] == [503, 503, 503]
+                assert answers[0].headers["retry-after"]
+                assert answers[0].json()["success"] is False
+            span_s = loop.time() - began
+            assert (ours.cpu_s() - used_s) / span_s <= 0.2
+            assert (ours.log().count("\n") - lines) / span_s <= 10
+            beats = [each.t for each in stream.log if each.t > began]
+            assert max(after - before for before, after in itertools.pairwise(beats)) < HEARTBEAT_S + 1
+            assert late.status == 200
+            assert late.events == []
+            await asyncio.to_thread(server.start)
+            assert (await late.next_event()).json() == await worker.poll("late")
+        await worker.start("s", 2)
+        await stream.wait_until(lambda s: last_n(s) == 2)
+        assert (await worker.client.get("/readyz")).status_code == 200
+
+
+@one_kind
+async def test_a_server_may_start_before_its_redis(kind: Kind, tmp_path: Path, join: Join) -> None:
+    """FT-04: it says that it is not ready, and is once Redis is there."""
+    server = RedisServer(kind, tmp_path / "later")
+    [ours] = join(server.url, 1)
+    async with Worker.at(ours) as worker:
+        assert (await worker.client.get("/readyz")).status_code == 503
+        with server:
+            await worker.start("s", 1)
+            assert (await worker.client.get("/readyz")).status_code == 200
+
+
+@one_kind
+async def test_a_frozen_redis_applies_nothing_twice(run: Run, join: Join) -> None:
+    """FT-05: 8 s of silence with 50 updates under way: each is applied once or not at all, and heartbeats go on."""
+    server = run()
+    servers = join(server.url)
+    sessions = [f"s{n}" for n in range(50)]
+    async with workers_at(servers) as workers, await RawStream.open(servers[0].port, events_path("idle")) as control:
+        for session_id in sessions:
+            await workers[0].create(session_id)
+        frozen = asyncio.get_running_loop().time()
+        server.pause()
+        starts = [workers[n % 2].update(s, action="start", step=1) for n, s in enumerate(sessions)]
+        answers = await asyncio.gather(*starts)
+        assert {answer.status_code for answer in answers} <= {200, 503}
+        await control.wait_until(lambda s: s.log[-1].t > frozen + 8, 12)
+        server.resume()
+        for session_id in sessions:
+            await until_polled(workers[0], session_id)
+            async with await RawStream.open(servers[1].port, events_path(session_id)) as stream:
+                snapshot = await stream.next_event()
+                assert snapshot.position.n in (0, 1)
+                assert snapshot.json()["current_step"] == snapshot.position.n
+        beats = [each.t for each in control.log]
+        assert max(after - before for before, after in itertools.pairwise(beats)) < HEARTBEAT_S + 1
+
+
+async def until_polled(worker: Worker, session_id: str) -> None:
+    """Poll until the store is back."""
+    while (response := await worker.poll_raw(session_id)).status_code != 200:
+        assert response.status_code == 503
+
+
+@pytest.mark.full
+@pytest.mark.timeout(300)
+async def test_a_half_open_connection_is_noticed(run: Run, join: Join) -> None:
+    """FT-07: nothing moves between one server and Redis for 60 s, and nobody says so; afterwards nothing is missing."""
+    server = run()
+    async with ChaosProxy(server.port) as proxy:
+        [near] = join(server.url, 1)
+        [far] = join(server.url_through(proxy.port), 1)
+        async with workers_at([near, far]) as (worker, _), await RawStream.open(far.port, events_path("s")) as stream:
+            await stream.next_event()
+            await worker.start("s", 1)
+            await stream.wait_until(has_step)
+            proxy.switch(Blackhole())
+            lost = asyncio.get_running_loop().time()
+            await eventually(lambda: "no sign of life" in far.log(), 15)
+            for current in range(20):
+                await worker.progress("s", 1, current)
+            await stream.wait_until(lambda s: s.log[-1].t > lost + 60, 70)
+            assert len(stream.events) == 3
+            proxy.switch(Pass())
+            await stream.wait_until(lambda s: last_n(s) == 21, 15)
+            assert [event.event for event in stream.events[2:]] == ["step"] * 21
+            assert [event.position.n for event in stream.events[2:]] == list(range(1, 22))
+
+
+@one_kind
+async def test_a_server_goes_in_time_whether_redis_is_there_or_not(run: Run, join: Join) -> None:
+    """FT-13: with Redis frozen and updates under way it still ends within the graceful timeout and 2 s, by code 0."""
+    server = run()
+    servers = join(server.url, graceful_timeout_s=2)
+    async with workers_at(servers) as (here, there):
+        await asyncio.gather(here.start("s", 1), there.start("t", 1))
+        crowd = Crowd(servers[0].port, [events_path("s")] * 100)
+        async with crowd:
+            await crowd.wait_for_events(1, 10)
+            assert await asyncio.to_thread(servers[1].terminate, 4) == 0
+            server.pause()
+            updates = [asyncio.ensure_future(here.update(f"u{n}", action="start", step=1)) for n in range(10)]
+            await asyncio.sleep(0)
+            assert await asyncio.to_thread(servers[0].terminate, 4) == 0
+            await asyncio.gather(*updates, return_exceptions=True)
+    for each in servers:
+        assert "Traceback" not in each.log()
+
+
+# FT-12
+
+
+@pytest.mark.parametrize("rounds", [20, pytest.param(400, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
+async def test_readers_who_come_and_go_leave_nothing_in_redis(run: Run, join: Join, rounds: int) -> None:
+    """FT-12: connections and subscriptions are as before, whenever the readers vanished."""
+    server = run()
+    [ours] = join(server.url, 1)
+
+    async def vanish(number: int) -> None:
+        stream = await RawStream.open(ours.port, events_path(f"s{number % 100}"))
+        if number % 2:
+            await stream.next_event()
+        await stream.abort()
+
+    with server.client() as client:
+        before = clients(client), ours.descriptors()
+        for number in range(rounds):
+            await asyncio.gather(*(vanish(number * 50 + n) for n in range(50)))
+        await eventually(lambda: client.pubsub_channels() == [], 30)
+        await eventually(lambda: (clients(client), ours.descriptors()) == before, 30)
+
+
+def clients(client: Redis) -> int:
+    """How many connections the Redis has."""
+    info = client.info("clients")
+    assert isinstance(info, dict)
+    return int(info["connected_clients"])
+
+
+# What is shown
+
+
+@one_kind
+async def test_the_password_is_shown_nowhere(run: Run, join: Join) -> None:
+    """Neither when it greets nor when Redis refuses it."""
+    server = run()
+    with server.client() as client:
+        client.config_set("requirepass", "hush-hush")
+    good = server.url.replace("redis://", "redis://:hush-hush@")
+    [ours] = join(good, 1)
+    async with Worker.at(ours) as worker:
+        await worker.start("s", 1)
+    assert re.search(r"store +redis://\*\*\*@127\.0\.0\.1", ours.log())
+    [refused] = join(good.replace("hush-hush", "hush-wrong"), 1)
+    async with Worker.at(refused) as worker:
+        assert (await worker.update("s", action="start", step=1)).status_code == 503
+    assert "hush" not in ours.log() + refused.log()
