@@ -20,11 +20,12 @@ from typing import Any, Final
 
 from progress_sse import machine
 from progress_sse.backends.cache import RecordCache
+from progress_sse.backends.redis_address import close, connection_pool
 from progress_sse.backends.redis_bulletin import bulletin
 from progress_sse.backends.redis_calls import RedisCalls
 from progress_sse.backends.redis_following import Following
 from progress_sse.backends.redis_keys import Keyspace, SessionKeys, index_entry, split_index_entry
-from progress_sse.backends.redis_link import RedisLink, connection_pool
+from progress_sse.backends.redis_link import RedisLink
 from progress_sse.backends.redis_listener import RedisListener
 from progress_sse.backends.redis_rows import (
     HEAD_FIELDS,
@@ -59,7 +60,7 @@ class RedisBackend:
         """Name the server; nothing is connected yet.
 
         Args:
-            url: `redis://` or `rediss://`, as redis-py takes it.
+            url: See `redis_address.connection_pool`.
             limits: How much is kept.
             prefix: What each key begins with.
             lifetime_s: Seconds after its last change in which a session that nobody cleans up goes by itself.
@@ -67,13 +68,13 @@ class RedisBackend:
         Raises:
             ValueError: It is no such URL.
         """
-        pool = connection_pool(url)
+        self._pool = connection_pool(url)
         self._limits = limits
         self._lifetime_ms = int(lifetime_s * 1000)
         self._keyspace = Keyspace(prefix)
-        self._calls = RedisCalls(RedisLink(pool))
+        self._calls = RedisCalls(RedisLink(self._pool))
         self._following = Following(self._read_after)
-        self._listener = RedisListener(pool, self._following.hear, self._following.catch_up_soon)
+        self._listener = RedisListener(self._pool, self._following.hear, self._following.catch_up_soon)
         self._cache = RecordCache()
 
     async def open(self) -> None:
@@ -90,6 +91,7 @@ class RedisBackend:
         await self._following.aclose()
         await self._listener.aclose()
         await self._calls.aclose()
+        await close(self._pool)
 
     async def ping(self) -> None:
         """Return if the server takes a write."""

@@ -12,16 +12,11 @@ from typing import Any, Final, TypeAlias
 from hiredis import pack_command
 from redis import exceptions
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
+from progress_sse.backends.redis_address import ANSWER_TIMEOUT_S, may_lose_its_server
 from progress_sse.backends.redis_rows import Argument
 from progress_sse.backends.redis_trouble import CONNECTION_ERRORS
 from progress_sse.errors import ProgressError
-
-CONNECT_TIMEOUT_S: Final = 1.0
-ANSWER_TIMEOUT_S: Final = 2.0
-"""Seconds until a connection that answers nothing is given up; a longer stall of the server is met by a new one."""
 
 Command: TypeAlias = tuple[Argument, ...]
 
@@ -40,26 +35,6 @@ class NotConnectedError(ProgressError):
 
 class InterruptedCallError(ProgressError):
     """Raised when a connection failed after commands had been sent, and before all were answered."""
-
-
-def connection_pool(url: str) -> ConnectionPool:
-    """Return what makes connections to the server that a URL names; nothing is connected yet.
-
-    Raises:
-        ValueError: It is no URL of a Redis.
-    """
-    pool: ConnectionPool = ConnectionPool.from_url(url)
-    pool.connection_kwargs |= {
-        "protocol": 2,
-        "decode_responses": False,
-        "health_check_interval": 0,
-        "retry": Retry(NoBackoff(), 0),
-        "retry_on_error": [],
-        "socket_connect_timeout": CONNECT_TIMEOUT_S,
-        "socket_timeout": ANSWER_TIMEOUT_S,
-        "socket_keepalive": True,
-    }
-    return pool
 
 
 async def connected(pool: ConnectionPool) -> AbstractConnection:
@@ -103,7 +78,7 @@ class RedisLink:
             raise NotConnectedError(str(error)) from error
         self._connection = connection
         try:
-            self.is_durable = await self.execute(_QUESTIONS) == _DURABLE
+            self.is_durable = not may_lose_its_server(self._pool) and await self.execute(_QUESTIONS) == _DURABLE
         except InterruptedCallError as error:
             raise NotConnectedError(str(error)) from error
 

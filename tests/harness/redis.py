@@ -83,11 +83,14 @@ class RedisServer:
     def launch(self) -> None:
         """Start it, and wait for nothing."""
         assert not self.is_running(), "it runs already"
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def command(self) -> list[str]:
+        """The command line."""
         given = {"bind": HOST, "port": self.port, "dir": str(self.folder), "daemonize": "no", **self._options}
         arguments = [part for name, value in given.items() for part in (f"--{name}", str(value))]
-        with (self.folder / "log").open("ab") as log:
-            command = [f"{self.kind}-server", *arguments]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return [f"{self.kind}-server", *arguments]
 
     def _is_ready(self) -> bool:
         try:
@@ -140,3 +143,30 @@ class RedisServer:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.end()
+
+
+class SentinelServer(RedisServer):
+    """A Sentinel that watches one server and its replicas, and decides alone."""
+
+    MASTER: Final = "progress"
+
+    def __init__(self, kind: Kind, folder: Path, watched: RedisServer) -> None:
+        """Watch a server that runs; it is given up after a second."""
+        super().__init__(kind, folder)
+        self._watched = watched
+
+    @property
+    def url(self) -> str:
+        """Where our server finds the master."""
+        return f"redis+sentinel://{HOST}:{self.port}/{self.MASTER}/0"
+
+    def command(self) -> list[str]:
+        """The command line; the configuration is rewritten by the Sentinel itself."""
+        configuration = self.folder / "sentinel.conf"
+        configuration.write_text(
+            f"bind {HOST}\nport {self.port}\ndir {self.folder}\n"
+            f"sentinel monitor {self.MASTER} {HOST} {self._watched.port} 1\n"
+            f"sentinel down-after-milliseconds {self.MASTER} 1000\n"
+            f"sentinel failover-timeout {self.MASTER} 5000\n"
+        )
+        return [f"{self.kind}-server", str(configuration), "--sentinel"]

@@ -111,7 +111,12 @@ def test_loopback_needs_none(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "store", ["", "memory", "sqlite://", "sqlite:///", "redis://localhost:x", "postgres://x", "/a/b"]
+    "store",
+    [
+        *("", "memory", "sqlite://", "sqlite:///", "postgres://x", "/a/b", "redis://localhost:x"),
+        *("redis+sentinel://host", "redis+sentinel://host/", "redis+sentinel:///name/0"),
+        *("redis+sentinel://a:1,/name", "redis+sentinel://a:x/name", "redis+sentinel://a/name/x"),
+    ],
 )
 def test_a_store_that_there_is_not_is_refused(store: str) -> None:
     """Never silently another one."""
@@ -126,10 +131,18 @@ def test_a_store_of_one_process_refuses_more_workers(store: str) -> None:
         make_backend(Settings(store=store, workers=2))
 
 
-@pytest.mark.parametrize("store", ["redis://localhost:6379/0", "redis://", "rediss://user:password@example.com"])
+@pytest.mark.parametrize(
+    "store",
+    [
+        "redis://localhost:6379/0",
+        "redis://",
+        "rediss://user:password@example.com",
+        "redis+sentinel://user:password@a:1,b/name/2",
+    ],
+)
 def test_a_store_in_redis_is_connected_to_later(store: str) -> None:
-    """Whether anybody is there is seen when it is used."""
-    assert isinstance(make_backend(Settings(store=store)), RedisBackend)
+    """Whether anybody is there is seen when it is used; any number of workers may share it."""
+    assert isinstance(make_backend(Settings(store=store, workers=4)), RedisBackend)
 
 
 def test_a_store_in_redis_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +169,7 @@ def test_other_stores_do_not_load_it() -> None:
         ("redis://host/0?password=hush&db=1", "redis://host/0?***"),
         ("redis://host/0?password=hu@hush", "redis://***"),
         ("redis://host:1/2", "redis://host:1/2"),
+        ("redis+sentinel://u:hush@a:1,b:2/name", "redis+sentinel://***@a:1,b:2/name"),
         ("sqlite:////a@b?c.db", "sqlite:////a@b?c.db"),
         ("memory://", "memory://"),
     ],
