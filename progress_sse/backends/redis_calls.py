@@ -6,8 +6,9 @@ never sent, and else that nobody knows.
 """
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from redis.exceptions import NoScriptError, RedisError
@@ -17,6 +18,8 @@ from progress_sse.backends.redis_rows import Argument
 from progress_sse.backends.redis_scripts import Script
 from progress_sse.backends.redis_trouble import Health, translated
 from progress_sse.errors import OutcomeUnknownError, StoreUnavailableError
+
+logger = logging.getLogger(__name__)
 
 READ_TIMEOUT_S: Final = 2.0
 WRITE_TIMEOUT_S: Final = 3.5
@@ -98,11 +101,8 @@ class RedisCalls:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
             self._runner = None
-        for call in self._waiting:
-            call.give_up()
-            call.expiry.cancel()
+        await self._give_up(self._waiting)
         self._waiting.clear()
-        await self._link.disconnect()
 
     async def ask(self, *arguments: Argument) -> Any:
         """Return the answer to a command that changes nothing.
@@ -149,12 +149,20 @@ class RedisCalls:
                 self._health.note(error)
                 self._waiting.extendleft(reversed(batch))
                 pause = min(max(PAUSES_S[0], pause * 2), PAUSES_S[1])
-            except BaseException:
-                for call in batch:
-                    call.give_up()
+            except Exception:
+                logger.exception("calls to Redis failed in a way that nobody foresaw")
+                await self._give_up(batch)
+            except asyncio.CancelledError:
+                await self._give_up(batch)
                 raise
             if not self._waiting:
                 self._has_waiting.clear()
+
+    async def _give_up(self, batch: Iterable[_Call]) -> None:
+        for call in batch:
+            call.give_up()
+            call.expiry.cancel()
+        await self._link.disconnect()  # Answers may still be under way, and would be taken for those to the next calls.
 
     def _next_batch(self) -> list[_Call]:
         batch: list[_Call] = []

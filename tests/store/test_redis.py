@@ -494,6 +494,17 @@ class TestServerThatIsAway:
         assert await backend.load("s") == record
         await backend.commit(moved(record, 1))
 
+    async def test_does_not_outlast_what_nobody_foresaw(
+        self, server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A fault of our own costs the calls that met it, and no others."""
+        backend = await connect(server)
+        with monkeypatch.context() as patch:
+            patch.setattr(RedisLink, "execute", lambda *_: 1 / 0)
+            with pytest.raises(StoreUnavailableError):
+                await backend.load("s")
+        await apply(backend, created())
+
     @slow
     async def test_may_be_so_from_the_beginning(self, kind: Kind, tmp_path: Path, connect: Open) -> None:
         """A backend opens without it, and works once it is there."""
