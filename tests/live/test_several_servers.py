@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -399,6 +400,49 @@ def clients(client: Redis) -> int:
     info = client.info("clients")
     assert isinstance(info, dict)
     return int(info["connected_clients"])
+
+
+# SE-12
+
+
+@pytest.mark.parametrize(
+    ("readers", "rounds"), [(16, 30), pytest.param(200, 500, marks=[pytest.mark.full, pytest.mark.timeout(600)])]
+)
+async def test_nobody_gets_what_another_asked_for(pair: list[Server], readers: int, rounds: int) -> None:
+    """SE-12: while as many abort at random, each answer is that of the session that was asked for."""
+    is_over = asyncio.Event()
+    sessions = [f"s{n}" for n in range(20)]
+
+    async def check(number: int) -> None:
+        session_id = sessions[number % len(sessions)]
+        async with Worker.at(pair[number % 2]) as worker:
+            for _ in range(rounds):
+                polled = await worker.poll(session_id)
+                assert (polled["session_id"], polled["steps"][0]["message"]) == (session_id, session_id)
+            async with await RawStream.open(pair[number % 2].port, events_path(session_id)) as stream:
+                assert (await stream.next_event()).json()["session_id"] == session_id
+
+    async def abort(number: int) -> None:
+        rng = random.Random(number)
+        while not is_over.is_set():
+            path = rng.choice([session_path, events_path])(rng.choice(sessions))
+            stream = await RawStream.open(rng.choice(pair).port, path)
+            await asyncio.sleep(rng.random() / 200)
+            await stream.abort()
+
+    async with workers_at(pair) as workers:
+        for number, session_id in enumerate(sessions):
+            await workers[number % 2].start(session_id, 1)
+            await workers[number % 2].progress(session_id, 1, 1, message=session_id)
+    async with asyncio.TaskGroup() as group:
+        aborting = [group.create_task(abort(number)) for number in range(readers)]
+        async with asyncio.TaskGroup() as checking:
+            for number in range(readers):
+                checking.create_task(check(number))
+        is_over.set()
+        await asyncio.gather(*aborting)
+    for server in pair:
+        assert "Traceback" not in server.log()
 
 
 # What is shown
