@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 import click
 
 VIEWERS = (100_000, 1_000_000, 10_000_000)
+COMMENT_BYTES = 20
+"""What a heartbeat is on the wire, at most."""
+
 HEADROOM = 0.6
 """The share of a resource that may be used on an ordinary day: a node's viewers must fit elsewhere when it goes."""
 
@@ -40,8 +43,7 @@ class Costs:
     update_us: float = 150
     connection_kib: float = 11
     process_mib: float = 60
-    redis_update_us: float = 80
-    redis_event_bytes: float = 1300
+    redis_update_us: float = 75
     node_cores: float = 4
     node_gib: float = 8
     node_gbit: float = 5
@@ -74,7 +76,7 @@ def plan(viewers: int, load: Load, costs: Costs) -> Plan:
     sessions = viewers / load.viewers_per_session
     updates = sessions * load.transitions_per_s
     deliveries = viewers * load.transitions_per_s
-    gbit = 8e-9 * (deliveries * load.event_bytes + viewers / load.heartbeat_s * 20)
+    gbit = 8e-9 * (deliveries * load.event_bytes + viewers / load.heartbeat_s * COMMENT_BYTES)
 
     def needs(nodes: int) -> list[Need]:
         # A session's viewers are on this many of the processes, each of which hears of every transition.

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.bench.capacity import Costs, Load, plan
+from tests.bench.capacity import VIEWERS, Costs, Load, plan, table
+from tests.bench.peers.base import ROOT
+
+
+def test_the_documentation_shows_what_comes_out() -> None:
+    """By the defaults, which are the costs that it names."""
+    shown = table([plan(viewers, Load(), Costs()) for viewers in VIEWERS])
+    assert shown in (ROOT / "docs" / "scale.md").read_text("utf-8")
 
 
 def test_one_node_is_enough_for_few() -> None:
