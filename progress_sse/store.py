@@ -271,26 +271,38 @@ class ProgressStore:
             del self._lanes[session_id]
 
     async def _commit(self, session_id: str, batch: Sequence[_Request]) -> None:
+        guess = self.backend.guess(session_id)
+        if guess is not None and await self._is_committed(session_id, batch, guess, is_certain=False):
+            return
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 await _pause(attempt)
-            draft = _Draft(session_id, await self.backend.load(session_id))
-            now = self._clock.now()
-            answers = [
-                draft.decide(request.command, now)
-                if request.key is None
-                else await self._decide_once(draft, request, now)
-                for request in batch
-            ]
-            try:
-                if draft.has_changes:
-                    await self.backend.commit(draft.change())
-            except ConflictError:
-                continue
-            for request, answer in zip(batch, answers, strict=True):
-                request.resolve(answer)
-            return
+            if await self._is_committed(session_id, batch, await self.backend.load(session_id)):
+                return
         raise StoreUnavailableError("Other processes change this session without pause.")
+
+    async def _is_committed(
+        self, session_id: str, batch: Sequence[_Request], stored: Record | None, *, is_certain: bool = True
+    ) -> bool:
+        """Decide on top of what is stored, commit and answer; not if the session has moved on, or may have.
+
+        Whether a change is right about where the session is, the commit tells. Whether a refusal is, nothing tells.
+        """
+        draft, now = _Draft(session_id, stored), self._clock.now()
+        answers = [
+            draft.decide(request.command, now) if request.key is None else await self._decide_once(draft, request, now)
+            for request in batch
+        ]
+        if not is_certain and draft.transitions < len(batch):
+            return False
+        try:
+            if draft.has_changes:
+                await self.backend.commit(draft.change())
+        except ConflictError:
+            return False
+        for request, answer in zip(batch, answers, strict=True):
+            request.resolve(answer)
+        return True
 
     async def _decide_once(self, draft: "_Draft", request: _Request, now: datetime) -> Applied | Exception:
         """Decide a command that comes with a key, unless the session remembers that."""
@@ -333,6 +345,10 @@ class _Draft:
     @property
     def has_changes(self) -> bool:
         return self.record is not self.stored or bool(self._keys)
+
+    @property
+    def transitions(self) -> int:
+        return len(self._entries)
 
     def change(self) -> Change:
         expected = self.stored.position if self.stored else None

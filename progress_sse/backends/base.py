@@ -1,4 +1,4 @@
-"""What a backend has to do, in nine sentences.
+"""What a backend has to do, in ten sentences.
 
 A backend knows no rule: it keeps what it is given, compares positions for equality, and tells whoever listens. One
 suite of tests runs over every backend. What a backend cannot do it must not claim.
@@ -32,6 +32,9 @@ class Backend(Protocol):
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session as last committed, or `None`."""
+
+    def guess(self, session_id: str) -> Record | None:
+        """Return the session as this process knew it last, where `load` would have to ask; it may have moved on."""
 
     async def commit(self, change: Change) -> None:
         """Apply the change, atomically; return once it is as durable as can be and every listener was told.

@@ -56,6 +56,9 @@ class MemoryBackend:
         kept = self._kept.get(session_id)
         return kept.record if kept else None
 
+    def guess(self, session_id: str) -> None:
+        """Return nothing: what is in use is here, and certain."""
+
     async def commit(self, change: Change) -> None:
         """Apply the change; see `Backend.commit`."""
         kept = self._kept.get(change.session_id)

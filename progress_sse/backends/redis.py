@@ -126,6 +126,11 @@ class RedisBackend:
     def _common(self, keys: SessionKeys) -> Sequence[Argument]:
         return secrets.token_hex(_EPOCH_BYTES), "PUBLISH", keys.channel
 
+    def guess(self, session_id: str) -> Record | None:
+        """Return what its listeners here were told of a session last, or else what was read or committed here."""
+        followed = self._following.get(self._keyspace.of(session_id).channel)
+        return (followed.record if followed is not None else None) or self._cache.get(session_id)
+
     async def commit(self, change: Change) -> None:
         """Apply the change; see `Backend.commit`."""
         keys = self._keyspace.of(change.session_id)

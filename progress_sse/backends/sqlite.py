@@ -83,6 +83,9 @@ class SqliteBackend:
         if not load.cancelled() and load.exception() is None and (record := load.result()) is not None:
             self._cache.put(session_id, record)
 
+    def guess(self, session_id: str) -> None:
+        """Return nothing: what is in use is here, and certain."""
+
     async def commit(self, change: Change) -> None:
         """Apply the change; see `Backend.commit`."""
         self._check_open()

@@ -332,7 +332,12 @@ class Contested:
     def __init__(self, backend: Backend) -> None:
         self.conflicts = 0
         self.open, self.aclose, self.ping = backend.open, backend.aclose, backend.ping
-        self.recall, self.replay, self.expire = backend.recall, backend.replay, backend.expire
+        self.guess, self.recall, self.replay, self.expire = (
+            backend.guess,
+            backend.recall,
+            backend.replay,
+            backend.expire,
+        )
         self.listen, self.unlisten, self.list_heads = backend.listen, backend.unlisten, backend.list_heads
         self._backend = backend
 
@@ -358,6 +363,66 @@ class Hopeless(MemoryBackend):
     async def commit(self, change: Change) -> None:
         self.attempts += 1
         raise ConflictError
+
+
+class Guessing(MemoryBackend):
+    """A backend that is slow to ask, and guesses what a test says."""
+
+    def __init__(self) -> None:
+        super().__init__(StorageLimits())
+        self.known: Record | None = None
+        self.loads = 0
+
+    def guess(self, session_id: str) -> Record | None:  # type: ignore[override]  # the others' guess is never any good
+        return self.known
+
+    async def load(self, session_id: str) -> Record | None:
+        self.loads += 1
+        return await super().load(session_id)
+
+
+class TestGuesses:
+    """What a process knows of a session is good enough for a change, and not for a refusal."""
+
+    async def test_spare_a_change_the_asking(self, clock: ManualClock) -> None:
+        """As long as they are right."""
+        store = ProgressStore(backend := Guessing(), clock=clock)
+        await store.start_step("s", 1)
+        backend.known = await state(store)
+        backend.loads = 0
+        after = await store.complete_step("s", 1)
+        assert (after.steps[1].status, backend.loads) == ("success", 0)
+
+    async def test_are_not_believed_where_they_are_outdated(self, clock: ManualClock) -> None:
+        """A change goes on from where the session really is, and loses nothing of what others did."""
+        store = ProgressStore(backend := Guessing(), clock=clock)
+        await store.start_step("s", 1)
+        backend.known = await state(store)
+        await ProgressStore(backend, clock=clock).complete_step("s", 1)
+        after = await store.start_step("s", 2)
+        assert [step.status for step in after.steps.values()] == ["success", "running"]
+        assert (await state(store)).position.n == 3
+
+    async def test_refuse_nothing(self, clock: ManualClock) -> None:
+        """A step that others have started can be completed; one that nobody has started cannot."""
+        store = ProgressStore(backend := Guessing(), clock=clock)
+        await store.create_session("s")
+        guessed = await state(store)
+        await store.start_step("s", 1)
+        backend.known = guessed
+        after = await store.complete_step("s", 1)
+        assert after.steps[1].status == "success"
+        with pytest.raises(StepNotStartedError):
+            await store.complete_step("s", 2)
+
+    async def test_are_no_reason_to_repeat(self, clock: ManualClock) -> None:
+        """What was said already, to the letter, changes nothing, though the guess did not know of it."""
+        store = ProgressStore(backend := Guessing(), clock=clock)
+        await store.start_step("s", 1)
+        backend.known = await state(store)
+        await store.complete_step("s", 1, message="done")
+        await store.complete_step("s", 1, message="done")
+        assert (await state(store)).position.n == 2
 
 
 class TestLanes:
