@@ -18,7 +18,7 @@ from progress_sse.backends.redis_trouble import CONNECTION_ERRORS, Health
 from progress_sse.errors import StoreUnavailableError
 
 PING_INTERVAL_S: Final = 5.0
-"""Seconds of silence after which the server has to show that it is there; as long again, and it is gone."""
+"""Seconds in which the server has to show that it is there; whoever is gone is noticed within twice as long."""
 
 SUBSCRIBE_TIMEOUT_S: Final = 2.0
 """Seconds until `subscribe` gives up, for whoever waits; the listener goes on trying as long as it is wanted."""
@@ -132,12 +132,11 @@ class RedisListener:
     async def _watch(self, connection: AbstractConnection) -> None:
         while True:
             self._has_heard = False
+            await connection.send_command("PING", check_health=False)
             await asyncio.sleep(PING_INTERVAL_S)
             if not self._has_heard:
-                await connection.send_command("PING", check_health=False)
-                await asyncio.sleep(PING_INTERVAL_S)
-                if not self._has_heard:
-                    raise TimeoutError("no sign of life")
+                raise TimeoutError("no sign of life")
+            self._health.note(None)
 
     async def _read(self, connection: AbstractConnection) -> None:
         while True:

@@ -334,7 +334,7 @@ async def test_a_half_open_connection_is_noticed(run: Run, join: Join) -> None:
     server = run()
     async with ChaosProxy(server.port) as proxy:
         [near] = join(server.url, 1)
-        [far] = join(server.url_through(proxy.port), 1)
+        [far] = await asyncio.to_thread(join, server.url_through(proxy.port), 1)
         async with workers_at([near, far]) as (worker, _), await RawStream.open(far.port, events_path("s")) as stream:
             await stream.next_event()
             await worker.start("s", 1)
