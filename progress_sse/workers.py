@@ -66,34 +66,12 @@ class Worker:
 
     def __init__(self, process: asyncio.subprocess.Process, tie: socket.socket) -> None:
         """Take charge of a process, for as long as it lives."""
-        self.is_ending = False
         self._process = process
         self._tie = tie
 
-    @classmethod
-    async def start(cls, listener: socket.socket) -> Self:
-        """Start one, and wait until it accepts connections.
-
-        Raises:
-            ConfigurationError: It ended instead, and has said why.
-        """
-        tie, other_end = socket.socketpair()
-        tie.setblocking(False)
-        with other_end:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "progress_sse", *sys.argv[1:]),
-                env={**os.environ, _SOCKETS: f"{listener.fileno()},{other_end.fileno()}"},
-                pass_fds=(listener.fileno(), other_end.fileno()),
-                start_new_session=True,  # Ctrl+C is for the supervisor to handle.
-            )
-        worker = cls(process, tie)
-        try:
-            if await asyncio.get_running_loop().sock_recv(tie, len(_READY)) != _READY:
-                raise ConfigurationError("A worker did not start.")
-        except BaseException:
-            worker.end()
-            raise
-        return worker
+    async def is_ready(self) -> bool:
+        """Wait until it accepts connections; false if it ended instead."""
+        return await asyncio.get_running_loop().sock_recv(self._tie, len(_READY)) == _READY
 
     async def wait(self) -> int:
         """Wait until it has ended, and return its exit code."""
@@ -103,52 +81,77 @@ class Worker:
 
     def end(self) -> None:
         """Tell it to end; told twice, it ends at once."""
-        self.is_ending = True
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
 
 
-class _Place:
-    """One of the workers, whichever process that is at the time."""
+class Crew:
+    """All workers that live: those that serve, those that begin to, and those that are on their way out."""
 
     def __init__(self, listener: socket.socket) -> None:
+        """Serve `listener`, by nobody yet."""
         self._listener = listener
-        self.worker: Worker | None = None
+        self._workers: set[Worker] = set()
+        self._is_ending = False
 
-    async def fill(self) -> None:
-        self.worker = await Worker.start(self._listener)
+    async def hire(self) -> Worker:
+        """Start a worker, and wait until it accepts connections.
 
-    async def keep_filled(self) -> None:
-        """Replace workers that end by themselves, for ever."""
-        while True:
-            worker = self.worker
-            assert worker is not None
-            code = await worker.wait()
-            while self.worker is worker:
-                logger.error("a worker ended with exit code %d and is replaced", code)
-                await asyncio.sleep(PAUSE_S)
-                with contextlib.suppress(ConfigurationError):
-                    await self.fill()
-
-    async def renew(self) -> None:
-        """Put a new worker in the place of the one that is there, or keep that if there can be none."""
-        worker = self.worker
-        assert worker is not None
+        Raises:
+            ConfigurationError: It could not be started, or ended instead and has said why.
+        """
         try:
-            await self.fill()
-        except ConfigurationError:
-            logger.error("a worker is not replaced: the new one did not start")  # it has said why
-            return
-        worker.end()
-        await worker.wait()
+            worker = await self._start()
+        except OSError as error:
+            raise ConfigurationError(f"A worker cannot be started: {error.strerror}.") from error
+        self._workers.add(worker)
+        if self._is_ending:
+            worker.end()
+        if not await worker.is_ready():
+            await self.see_off(worker)
+            raise ConfigurationError("A worker did not start.")
+        return worker
+
+    async def _start(self) -> Worker:
+        tie, other_end = socket.socketpair()
+        tie.setblocking(False)
+        with other_end:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "progress_sse", *sys.argv[1:]),
+                    env={**os.environ, _SOCKETS: f"{self._listener.fileno()},{other_end.fileno()}"},
+                    pass_fds=(self._listener.fileno(), other_end.fileno()),
+                    start_new_session=True,  # Ctrl+C is for the supervisor to handle.
+                )
+            except BaseException:
+                tie.close()
+                raise
+        return Worker(process, tie)
+
+    async def see_off(self, worker: Worker) -> int:
+        """Wait until a worker has ended, and return its exit code."""
+        code = await worker.wait()
+        self._workers.discard(worker)
+        return code
+
+    def end(self) -> None:
+        """Tell everybody to end, and whoever is just coming; told twice, they end at once."""
+        self._is_ending = True
+        for worker in self._workers:
+            worker.end()
+
+    async def wait(self) -> None:
+        """Wait until nobody is left."""
+        await asyncio.gather(*map(self.see_off, self._workers))
 
 
 class Supervisor:
-    """Keeps as many workers running as it was told."""
+    """Keeps as many workers serving as it was told."""
 
     def __init__(self, count: int, listener: socket.socket, on_started: Callable[[], None]) -> None:
         """Serve `listener` by `count` processes, and call `on_started` once all of them do."""
-        self._places = [_Place(listener) for _ in range(count)]
+        self._crew = Crew(listener)
+        self._places: list[Worker | None] = [None] * count
         self._on_started = on_started
         self._told_to_end = asyncio.Event()
         self._renewal: asyncio.Task[None] | None = None
@@ -165,36 +168,56 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, self._renew)
         tasks: list[asyncio.Task[None]] = []
         try:
-            await self._start()
-            tasks = [asyncio.create_task(place.keep_filled()) for place in self._places]
+            await self._fill_all()
+            tasks = [asyncio.create_task(self._keep_filled(place)) for place in range(len(self._places))]
             await self._told_to_end.wait()
         finally:
             for task in (*tasks, *((self._renewal,) if self._renewal else ())):
                 task.cancel()
-            workers = [place.worker for place in self._places if place.worker is not None]
-            for worker in workers:
-                if not worker.is_ending:
-                    worker.end()
-            await asyncio.gather(*(worker.wait() for worker in workers))
+            if not self._told_to_end.is_set():
+                self._crew.end()
+            await self._crew.wait()
 
-    async def _start(self) -> None:
-        outcomes = await asyncio.gather(*(place.fill() for place in self._places), return_exceptions=True)
-        for outcome in outcomes:
-            if outcome is not None:
+    async def _fill_all(self) -> None:
+        filling = (self._fill(place) for place in range(len(self._places)))
+        for outcome in await asyncio.gather(*filling, return_exceptions=True):
+            if outcome is not None and not self._told_to_end.is_set():
                 raise outcome
-        self._on_started()
+        if not self._told_to_end.is_set():
+            self._on_started()
+
+    async def _fill(self, place: int) -> None:
+        self._places[place] = await self._crew.hire()
+
+    async def _keep_filled(self, place: int) -> None:
+        """Replace workers that end by themselves, for ever."""
+        while (worker := self._places[place]) is not None:
+            code = await self._crew.see_off(worker)
+            while self._places[place] is worker:
+                logger.error("a worker ended with exit code %d and is replaced", code)
+                await asyncio.sleep(PAUSE_S)
+                try:
+                    await self._fill(place)
+                except ConfigurationError as error:
+                    logger.error("%s", error)
 
     def _end(self) -> None:
         self._told_to_end.set()
-        for place in self._places:
-            if place.worker is not None:
-                place.worker.end()
+        self._crew.end()
 
     def _renew(self) -> None:
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._renew_all())
 
     async def _renew_all(self) -> None:
-        for place in self._places:
-            await place.renew()
-        logger.info("all workers are new")
+        """Put a new worker into each place, or leave the one that is there if there can be none."""
+        for place, worker in enumerate(tuple(self._places)):
+            try:
+                await self._fill(place)
+            except ConfigurationError as error:
+                logger.error("a worker is not replaced: %s", error)
+            else:
+                assert worker is not None
+                worker.end()
+                await self._crew.see_off(worker)
+        logger.info("all workers have been renewed")

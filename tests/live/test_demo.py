@@ -65,6 +65,7 @@ async def post(worker: Worker, path: str) -> Any:
     return response.json() if response.content else None
 
 
+@pytest.mark.full  # A browser sees the same in every run.
 async def test_sessions_move_each_in_its_way(demo: Server) -> None:
     """One steadily to its end and then again, one through a failure, one without an end in sight."""
     async with Worker.at(demo) as worker:

@@ -188,6 +188,7 @@ async def held(database: Path) -> AsyncIterator[None]:
         await holder.wait()
 
 
+@serve_only  # It is the store that waits, whoever serves.
 async def test_a_held_database_stops_writers_and_nobody_else(serve: Serve) -> None:
     """FT-08: while another process holds the database for 10 s: POSTs wait, then 503; heartbeats and polls go on."""
     server = serve(store="sqlite", heartbeat_s=0.5)
@@ -283,7 +284,7 @@ async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) ->
         current += 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
 async def test_a_server_that_is_told_to_go_says_goodbye(
     serve: Serve, factory: str | None, number: signal.Signals
 ) -> None:

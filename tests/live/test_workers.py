@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -93,7 +95,7 @@ async def test_sighup_replaces_all_and_loses_nothing(server: Server) -> None:
     traffic = Traffic(server.port, sessions=4)
     async with traffic.running():
         server.signal(signal.SIGHUP)
-        await eventually(lambda: "all workers are new" in server.log(), WAIT_S)
+        await eventually(lambda: "all workers have been renewed" in server.log(), WAIT_S)
     after = set(children(server.pid))
     assert len(after) == COUNT
     assert not after & before
@@ -129,6 +131,54 @@ async def test_they_end_together_and_cleanly(server: Server) -> None:
     assert await asyncio.to_thread(server.wait) == 0
     assert not any(map(_is_alive, workers))
     assert "Traceback" not in server.log()
+
+
+def environment_like_ours(folder: Path) -> Path:
+    """A virtual environment with the packages of the one that runs this; gives its interpreter."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "lib").symlink_to(Path(sys.prefix) / "lib")
+    shutil.copy(Path(sys.prefix) / "pyvenv.cfg", folder)
+    python = folder / "bin" / "python"
+    python.symlink_to(Path(sys.executable).resolve())
+    return python
+
+
+async def test_it_goes_on_after_a_worker_that_could_not_even_be_started(
+    serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
+) -> None:
+    """As while somebody installs a new version: the interpreter is gone for a moment, and then there is one again."""
+    python = environment_like_ours(tmp_path / "environment")
+    command = [str(python), "-m", "progress_sse", "serve", "--port", "{port}", "--workers", str(COUNT)]
+    server = serve(command=[*command, "--store", redis_servers["redis"].url, "--redis-prefix", tmp_path.name])
+    await eventually(lambda: "address" in server.log(), WAIT_S)
+    python.rename(tmp_path / "elsewhere")
+    for pid in children(server.pid):
+        os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: "A worker cannot be started" in server.log(), WAIT_S)
+    (tmp_path / "elsewhere").rename(python)
+    await eventually(lambda: len(children(server.pid)) == COUNT, WAIT_S)
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+
+
+async def test_one_that_is_on_its_way_out_is_told_to_hurry_too(server: Server) -> None:
+    """The second signal reaches a worker that has been replaced, and still waits for a request to end."""
+    former = children(server.pid)
+    writers = []
+    head = f"POST {session_path('s', 'update')} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    for _ in range(20):  # so that each has some
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(f"{head}Content-Length: 100\r\n\r\n".encode())
+        await writer.drain()
+        writers.append(writer)
+    server.signal(signal.SIGHUP)
+    await eventually(lambda: len(children(server.pid)) > COUNT, WAIT_S)
+    server.signal(signal.SIGTERM)
+    server.signal(signal.SIGINT)
+    await asyncio.to_thread(server.wait)
+    assert not any(map(_is_alive, former))
+    for writer in writers:
+        writer.close()
 
 
 async def test_a_second_signal_ends_them_at_once(server: Server) -> None:
