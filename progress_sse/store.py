@@ -314,7 +314,10 @@ class ProgressStore:
         except Exception as refusal:  # noqa: BLE001  # as in `_Draft.decide`
             return refusal
         if remembered is not None:
-            return Applied(remembered, draft.record)
+            # The first request may have come in between, by way of another process: then the draft is older than that.
+            record = await self.backend.load(draft.session_id)
+            if record is not None:
+                return Applied(remembered, record)
         answer = draft.decide(request.command, now)
         if isinstance(answer, Applied):
             draft.remember(request.key, answer.verb, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import cast
@@ -29,7 +29,7 @@ from progress_sse.errors import (
 )
 from progress_sse.machine import Command, Complete, Create, Delete, Report
 from progress_sse.model import Position, StepAdvance, StepDefinition
-from progress_sse.record import Change, Notice, Record, StorageLimits
+from progress_sse.record import Change, Notice, Record, RememberedKey, StorageLimits
 from progress_sse.store import MAX_ATTEMPTS, Applied, IdempotencyKey, ProgressStore
 from tests.clock import START, ManualClock
 from tests.store.conftest import OpenBackend
@@ -423,6 +423,33 @@ class TestGuesses:
         await store.complete_step("s", 1, message="done")
         await store.complete_step("s", 1, message="done")
         assert (await state(store)).position.n == 2
+
+
+class Overtaken(MemoryBackend):
+    """A backend in which something happens between a look at a session and one at its keys."""
+
+    def __init__(self) -> None:
+        super().__init__(StorageLimits())
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def recall(self, session_id: str, key: str) -> RememberedKey | None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await super().recall(session_id, key)
+
+
+async def test_a_retried_creation_is_answered_with_what_it_created(clock: ManualClock) -> None:
+    """Although the first request came through only just now, by way of another process, in the place of another one."""
+    backend = Overtaken()
+    here, there = (ProgressStore(backend, clock=clock) for _ in range(2))
+    await here.create_session("s", total_steps=2)
+    create, key = Create((StepDefinition("new"),)), IdempotencyKey("k", "d")
+    backend.meanwhile = lambda: there.apply("s", create, key)
+    applied = await here.apply("s", create, key)
+    assert applied.record is not None
+    assert [each.name for each in applied.record.session.definitions] == ["new"]
+    assert applied.record == await here.load("s")
 
 
 class TestLanes:
