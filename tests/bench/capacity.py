@@ -43,7 +43,7 @@ class Costs:
     update_us: float = 150
     connection_kib: float = 11
     process_mib: float = 60
-    redis_update_us: float = 75
+    redis_update_us: float = 50
     node_cores: float = 4
     node_gib: float = 8
     node_gbit: float = 5
