@@ -1,19 +1,60 @@
-"""Live progress of multi-step jobs, pushed to browsers by Server-Sent Events."""
+"""Live progress of multi-step jobs, pushed to browsers by Server-Sent Events.
 
-from progress_sse.app import create_app
-from progress_sse.errors import ProgressError
-from progress_sse.model import SessionProgress, StepDefinition, StepProgress
-from progress_sse.service import ProgressService
-from progress_sse.settings import Settings
-from progress_sse.store import ProgressStore
+Each name is imported when it is first asked for: a worker needs no server, and a server no HTTP client.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from progress_sse.app import create_app
+    from progress_sse.client.aio import AsyncProgress
+    from progress_sse.client.errors import ReportError
+    from progress_sse.client.sync import Progress, current
+    from progress_sse.errors import ProgressError
+    from progress_sse.model import SessionProgress, StepDefinition, StepProgress
+    from progress_sse.service import ProgressService
+    from progress_sse.settings import Settings
+    from progress_sse.store import ProgressStore
 
 __all__ = [
+    "AsyncProgress",
+    "Progress",
     "ProgressError",
     "ProgressService",
     "ProgressStore",
+    "ReportError",
     "SessionProgress",
     "Settings",
     "StepDefinition",
     "StepProgress",
     "create_app",
+    "current",
 ]
+
+_HOMES = {
+    "AsyncProgress": "client.aio",
+    "Progress": "client.sync",
+    "ProgressError": "errors",
+    "ProgressService": "service",
+    "ProgressStore": "store",
+    "ReportError": "client.errors",
+    "SessionProgress": "model",
+    "Settings": "settings",
+    "StepDefinition": "model",
+    "StepProgress": "model",
+    "create_app": "app",
+    "current": "client.sync",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,6 +6,7 @@
     ├── ConfigurationError              the operator's: the server does not start
     │   └── StoreRefusedError           … because its store cannot be used as it is
     ├── ConflictError                   nobody's: the session moved on, decide again
+    ├── ReportError                     a worker's, of what became of its reports: see ``client.errors``
     └── ProblemError                    has an HTTP status and a problem type [RFC 9457]
         ├── MalformedBodyError      400
         ├── InvalidKeyError         400

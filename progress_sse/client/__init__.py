@@ -1,0 +1,18 @@
+"""The worker's side: tells a server how far a job is, and never stands in the job's way.
+
+The parts, from the pure to the practical::
+
+    reports    what there is to tell: create, start, advance, complete
+    core       what to send next, what an answer means, when to try again: no I/O, no clock, no lock
+    config     where to: arguments, then the environment
+    line       one session's core under the lock of the process, and what becomes of its troubles
+    handle     what a job holds: a reporter and its steps, alike in blocking and in async code
+    http       requests by httpx, whose types stay in there
+    sync       `Progress`: one daemon thread per process
+    aio        `AsyncProgress`: one task each
+    embedded   both over a store in the same process, without HTTP
+    testing    a recorder, for the tests of a job
+
+Nothing in here imports the server, and importing it imports no HTTP client: that comes with the first `Progress` that
+has somewhere to report to.
+"""

@@ -1,0 +1,254 @@
+"""`AsyncProgress`, for code on an event loop, and the task that sends for one.
+
+What the task has not told when the block or the loop ends is handed to the thread of ``sync``, which tells it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import ParamSpec, Protocol, Self, TypeVar, Unpack
+
+from progress_sse.client.config import Address, Options
+from progress_sse.client.core import PATIENCE_S, Answer, Request
+from progress_sse.client.errors import ServerAwayError
+from progress_sse.client.handle import BaseStep, Reporter, define, length
+from progress_sse.client.line import Line, lock
+from progress_sse.client.reports import Create, describe_error
+from progress_sse.client.sync import FLUSH_S, sender
+from progress_sse.model import StepDefinition
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class AsyncTransport(Protocol):
+    """What carries a request to the server and its answer back."""
+
+    async def send(self, request: Request) -> Answer:
+        """Send a request and return what comes back."""
+
+    async def aclose(self) -> None:
+        """Let go of what it holds."""
+
+
+class AsyncOptions(Options, total=False):
+    """The options of `AsyncProgress`.
+
+    Attributes:
+        transport: Another way to the server than HTTP to its URL; called by the reporting task.
+    """
+
+    transport: AsyncTransport | None
+
+
+class AsyncStep(BaseStep):
+    """A step in code on an event loop."""
+
+    async def track(self, items: AsyncIterable[T] | Iterable[T], total: int | None = None) -> AsyncIterator[T]:
+        """Go through `items`, and advance by one with each that has been dealt with.
+
+        Args:
+            items: What to go through.
+            total: How many there are; `None` asks their `len`, and does without where they have none.
+        """
+        self.report(0, length(items) if total is None else total)
+        if isinstance(items, AsyncIterable):
+            async for item in items:
+                yield item
+                self.advance()
+        else:
+            for item in items:
+                yield item
+                self.advance()
+
+    async def run(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a coroutine function as this step, and return what it returns."""
+        with self:
+            return await function(*args, **kwargs)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+class AsyncProgress(Reporter):
+    """Reports the steps of a job from an event loop, and is never in its way.
+
+    As `Progress`, with ``async with`` and ``async for``; a step also takes a plain ``with``, since nothing is awaited
+    there. Functions that run in threads may report on its steps, too.
+    """
+
+    _driver: "AsyncSender | None" = None
+
+    def __init__(
+        self,
+        session_id: str | None = None,
+        *,
+        steps: Sequence[str | StepDefinition] | None = None,
+        workflow: str | None = None,
+        **options: Unpack[AsyncOptions],
+    ) -> None:
+        """Prepare a session.
+
+        Args:
+            session_id: Its id; else `PROGRESS_SSE_SESSION`.
+            steps: Its steps, by their names or with their times; `None` leaves them to the server.
+            workflow: The name of steps that the server knows; `None` is its default ones.
+            options: See `AsyncOptions`.
+
+        Raises:
+            ConfigurationError: Only with ``on_error="raise"``: the session or the URL cannot be used.
+        """
+        self._prepare(session_id, lambda: define(steps, workflow), options)
+
+    @classmethod
+    def attach(cls, session_id: str | None = None, **options: Unpack[AsyncOptions]) -> Self:
+        """Return a progress that goes on with a session as it is; the first step creates one if there is none."""
+        progress = cls.__new__(cls)
+        cls._prepare(progress, session_id, None, options)
+        return progress
+
+    def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: AsyncOptions) -> None:
+        transport = options.get("transport")
+        way = (None, self._drive(lambda: transport)) if transport else None
+        self._set_up(session_id, create, options, self._drive_http, way)
+
+    def _drive(self, connect: "Callable[[], AsyncTransport]") -> "AsyncSender":
+        self._driver = AsyncSender(connect)
+        return self._driver
+
+    def _drive_http(self, address: Address) -> "AsyncSender":
+        from progress_sse.client.http import AsyncHttpTransport
+
+        return self._drive(lambda: AsyncHttpTransport(address))
+
+    def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> AsyncStep:
+        """Return a step; see `Reporter.step`."""
+        return AsyncStep(self, number, message, timeout_ms)
+
+    async def flush(self, timeout_s: float = FLUSH_S) -> bool:
+        """Wait until all is told, or for `timeout_s` seconds, and return whether it is."""
+        if isinstance(self._outlet, Line) and self._driver is not None:
+            await self._driver.wait(self._outlet, timeout_s)
+        return self._outlet.is_settled
+
+    async def aclose(self) -> None:
+        """Wait as the end of the block does, and end the task; what is reported later goes by the thread.
+
+        Raises:
+            ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
+        """
+        try:
+            is_told = await self.flush(PATIENCE_S if self._on_error == "raise" else FLUSH_S)
+        finally:
+            await self._release()
+        self._outlet.raise_error()
+        if not is_told and self._on_error == "raise":
+            raise ServerAwayError(f"reports on {self.session_id!r} still wait after {PATIENCE_S:g} s")
+
+    async def _release(self) -> None:
+        if isinstance(self._outlet, Line) and self._driver is not None:
+            await self._driver.aclose(self._outlet)
+
+    async def __aenter__(self) -> Self:
+        self._enter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+        if error is None:
+            await self.aclose()
+            return
+        try:
+            await self.flush()
+        finally:
+            await self._release()
+
+
+class AsyncSender:
+    """The task that sends for one line; made with the first report on a loop."""
+
+    def __init__(self, connect: Callable[[], AsyncTransport]) -> None:
+        """Connect by `connect`, once there is something to send."""
+        self._connect = connect
+        self._transport: AsyncTransport | None = None
+        self._changed = asyncio.Event()
+        self._sent = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def wake(self, line: Line) -> None:
+        """Look at the line again; called under the lock, from any thread."""
+        try:
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+                self._task = self._loop.create_task(self._run(line), name="progress-sse")
+            self._loop.call_soon_threadsafe(self._changed.set)
+        except RuntimeError:  # There is no loop, or none any more.
+            _hand_over(line)
+
+    async def wait(self, line: Line, timeout_s: float) -> None:
+        """Wait until the line is settled, or for so long; let what waits for a retry go at once."""
+        line.hurry()
+        if line.driver is not self:
+            await asyncio.to_thread(sender().wait, [line], timeout_s)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not line.is_settled:
+                    self._sent.clear()
+                    await self._sent.wait()
+
+    async def aclose(self, line: Line) -> None:
+        """End the task; the thread takes over the line, and what is left to tell."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        _hand_over(line)
+
+    async def _run(self, line: Line) -> None:
+        try:
+            while True:
+                self._changed.clear()
+                request, pause_s = line.next()
+                if request is not None:
+                    await self._send(line, request)
+                else:
+                    await self._pause(pause_s)
+        finally:
+            _hand_over(line)
+            if self._transport is not None:
+                await self._transport.aclose()
+
+    async def _send(self, line: Line, request: Request) -> None:
+        answer = Answer(0, detail="the event loop ended")
+        try:
+            if self._transport is None:
+                self._transport = self._connect()
+            answer = await self._transport.send(request)
+        except Exception as error:  # noqa: BLE001  # whatever a transport does, the task goes on
+            answer = Answer(500, detail=describe_error(error))
+        finally:
+            line.take(answer)
+            self._sent.set()
+
+    async def _pause(self, pause_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(pause_s, 3600)):
+                await self._changed.wait()
+
+
+def _hand_over(line: Line) -> None:
+    with lock:
+        line.driver = sender()
+        if not line.is_settled:
+            line.hurry()

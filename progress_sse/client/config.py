@@ -1,0 +1,89 @@
+"""Where to report to: arguments win over the environment."""
+
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple, TypeAlias, TypedDict
+from urllib.parse import quote, urlsplit
+
+from progress_sse.errors import ConfigurationError, InvalidSessionIdError
+from progress_sse.model import check_session_id
+
+OnError: TypeAlias = Literal["warn", "raise"]
+
+_NO: Final = frozenset({"", "0", "false", "no", "off"})
+
+
+class Options(TypedDict, total=False):
+    """What every way of making a `Progress` or an `AsyncProgress` takes besides the session.
+
+    Attributes:
+        url: Where the server is; else `PROGRESS_SSE_URL`. Without either nothing is reported.
+        token: What the server's `publish_token` asks for; else `PROGRESS_SSE_TOKEN`.
+        disabled: Whether to report nothing; else `PROGRESS_SSE_DISABLED`.
+        on_error: `"warn"`, the default, logs a trouble once and counts the rest. `"raise"` raises it by the next report
+            or at the end of the block, which then waits until all is told, for as long as the server may be away.
+    """
+
+    url: str | None
+    token: str | None
+    disabled: bool | None
+    on_error: OnError
+
+
+class Address(NamedTuple):
+    """A server, and what it takes to publish there."""
+
+    url: str
+    token: str | None
+
+    def __repr__(self) -> str:
+        """Return it without the token."""
+        return f"Address({self.url!r})"
+
+
+def is_disabled(disabled: bool | None, environ: Mapping[str, str]) -> bool:
+    """Tell whether somebody switched reporting off."""
+    if disabled is not None:
+        return disabled
+    return environ.get("PROGRESS_SSE_DISABLED", "").strip().lower() not in _NO
+
+
+def address_of(url: str | None, token: str | None, environ: Mapping[str, str]) -> Address | None:
+    """Return the server to report to, or `None` where none is named.
+
+    Raises:
+        ConfigurationError: The URL is none.
+    """
+    url = url or environ.get("PROGRESS_SSE_URL") or None
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or parts.username is not None or parts.query or parts.fragment:
+        raise ConfigurationError("The URL of the progress server must be like http://host:8000, with no user in it.")
+    token = token or environ.get("PROGRESS_SSE_TOKEN") or None
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise ConfigurationError("The token of the progress server must be printable ASCII.")
+    return Address(url.rstrip("/"), token)
+
+
+def session_of(session_id: str | None, environ: Mapping[str, str]) -> str:
+    """Return the session to report on.
+
+    Raises:
+        ConfigurationError: None is named, or the id is not valid.
+    """
+    session_id = session_id or environ.get("PROGRESS_SSE_SESSION") or None
+    if session_id is None:
+        raise ConfigurationError("Name the session that progress is reported on, or set PROGRESS_SSE_SESSION.")
+    try:
+        return check_session_id(session_id)
+    except InvalidSessionIdError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def link_to(address: Address, session_id: str) -> str:
+    """Return the page of a session."""
+    return f"{address.url}/s/{quote(session_id, safe='')}"

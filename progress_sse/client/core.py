@@ -1,0 +1,366 @@
+"""What to send next, what an answer means, and when to try again: pure, with the time handed in.
+
+An `Outbox` holds what is still to be told of one session. One request of it is under way at a time, so that the server
+hears things in the order in which they happened.
+
+* **Commands** (create, start, complete) wait in line, and are sent in order; none is merged into another.
+* **Advances** wait one per step: a newer one takes the place of an older one. They go when no command waits, and at
+  most ten times a second. So an advance never overtakes its start; and one whose step has meanwhile ended or begun anew
+  is not sent at all, since nobody could see it.
+* **Each report has its key**, made when it is first sent, and sent again with it: the server applies it once.
+* **What passes is waited for.** No answer, 5xx, 429, and a key still under way (409) are tried again after a pause: as
+  long as `Retry-After` says, and then a random part of a span that doubles up to `LONGEST_PAUSE_S`. Any other
+  answer but success is a refusal, and that report is given up.
+* **The queue has a bound.** Past `MAX_WAITING` reports the oldest advance goes, and where there is none the oldest
+  start or completion. A server that is away for `PATIENCE_S` costs the advances that wait; starts and completions go on
+  waiting, since without them the session would never be right again.
+
+What happens along the way comes out as events, for the shells to log or raise. What must not go in here: I/O, a clock,
+locks, logging.
+"""
+
+import email.utils
+import json
+import math
+import random
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, TypeAlias
+from urllib.parse import quote
+
+from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
+from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+
+MAX_WAITING: Final = 1000
+"""Reports of one session that may wait."""
+
+ADVANCE_INTERVAL_S: Final = 0.1
+"""Seconds, at least, between two advances of a step."""
+
+PATIENCE_S: Final = 60.0
+"""Seconds of a server's absence after which the advances that wait are dropped, and an answer of 500 is final."""
+
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 10.0
+"""Seconds, at most, before the first retry, and before any."""
+
+LONGEST_RETRY_AFTER_S: Final = 300.0
+"""Seconds beyond which no `Retry-After` is believed."""
+
+_PASSING: Final = frozenset({0, 429, 502, 503, 504})
+_KEY_IN_USE: Final = "idempotency-key-in-use"
+
+
+class Request(NamedTuple):
+    """A report on its way, and the key that makes sending it twice harmless."""
+
+    session_id: str
+    report: Report
+    key: str
+
+
+class Answer(NamedTuple):
+    """What came back.
+
+    Attributes:
+        status: The HTTP status; 0 where no answer came, or none that the server can have given.
+        problem: Last segment of the problem type.
+        detail: What is wrong, in one sentence.
+        retry_after_s: Seconds to wait at least, where the server said so.
+    """
+
+    status: int
+    problem: str = ""
+    detail: str = ""
+    retry_after_s: float | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the report was applied."""
+        return 200 <= self.status < 300
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may fare better later."""
+        return self.status in _PASSING or self.problem == _KEY_IN_USE
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it is worth trying for some time, but not for ever."""
+        return self.is_passing or self.status >= 500
+
+    def __str__(self) -> str:
+        """Return what to tell people."""
+        return f"{self.status or ''} {self.detail or self.problem or 'no answer'}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """The server does not answer as it should; what is reported waits."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """The server answers again, after so many seconds."""
+
+    away_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Something was given up for good."""
+
+    error: ReportError
+
+
+Event: TypeAlias = Away | Back | Lost
+
+
+@dataclass(slots=True)
+class _Operation:
+    report: Report
+    key: str = field(default_factory=lambda: str(uuid.uuid4()))
+    failing_since: float | None = None
+
+
+class Outbox:
+    """What is still to be told of one session; see the module."""
+
+    def __init__(self, session_id: str, *, chance: Callable[[], float] = random.random) -> None:
+        """Begin with nothing; `chance` gives numbers from 0 to 1."""
+        self.session_id = session_id
+        self.lost = 0
+        self._chance = chance
+        self._commands: deque[_Operation] = deque()
+        self._advances: dict[int, Advance | _Operation] = {}
+        self._paced: dict[int, float] = {}
+        self._sending: _Operation | None = None
+        self._events: list[Event] = []
+        self._not_before = -math.inf
+        self._asked_until = -math.inf
+        self._failures = 0
+        self._away_since: float | None = None
+        self._has_warned_of_loss = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all has been told, or given up."""
+        return self._sending is None and not self._commands and not self._advances
+
+    def put(self, report: Report) -> bool:
+        """Take in a report; tell whether `wake_at` may have changed by it."""
+        if isinstance(report, Advance):
+            is_news = report.step not in self._advances
+            self._advances[report.step] = report
+        else:
+            is_news = True
+            if not isinstance(report, Create):
+                self._forget_advances(report.step)
+            self._commands.append(_Operation(report))
+        if is_news and len(self._commands) + len(self._advances) > MAX_WAITING:
+            self._drop_oldest()
+        return is_news
+
+    def next(self, now: float) -> Request | None:
+        """Return what to send now, if there is something; `take` must follow before the next."""
+        if self._sending is not None or now < self._not_before:
+            return None
+        self._sending = self._commands.popleft() if self._commands else self._due_advance(now)
+        if self._sending is None:
+            return None
+        return Request(self.session_id, self._sending.report, self._sending.key)
+
+    def wake_at(self) -> float:
+        """Return when `next` will have something; infinity, if that takes another report or an answer."""
+        if self._sending is not None or self.is_empty:
+            return math.inf
+        if self._commands:
+            return self._not_before
+        return max(self._not_before, min(self._paced.get(step, -math.inf) for step in self._advances))
+
+    def take(self, answer: Answer, now: float) -> None:
+        """Take in what came back for the request that is under way."""
+        sent, self._sending = self._sending, None
+        assert sent is not None
+        if answer.is_success:
+            self._come_back(now)
+        elif answer.may_pass and not self._is_hopeless(sent, answer, now):
+            self._put_back(sent)
+            self._pause(answer, now)
+        else:
+            self._come_back(now)
+            self._lose(_refusal(sent.report, answer))
+
+    def hurry(self, now: float) -> None:
+        """Let a pause end that nobody but we asked for: this may be the last chance."""
+        self._not_before = max(min(self._not_before, now), self._asked_until)
+
+    def forget(self) -> None:
+        """Drop everything: another process tells it."""
+        self._commands.clear()
+        self._advances.clear()
+        self._sending = None
+
+    def events(self) -> list[Event]:
+        """Return what happened since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def _forget_advances(self, step: int) -> None:
+        self._advances.pop(step, None)
+        self._paced.pop(step, None)
+        sending = self._sending
+        if sending is not None and isinstance(sending.report, Advance) and sending.report.step == step:
+            sending.key = ""  # Not to be put back.
+
+    def _due_advance(self, now: float) -> _Operation | None:
+        for step, advance in self._advances.items():
+            if self._paced.get(step, now) <= now:
+                del self._advances[step]
+                self._paced[step] = now + ADVANCE_INTERVAL_S
+                return advance if isinstance(advance, _Operation) else _Operation(advance)
+        return None
+
+    def _put_back(self, sent: _Operation) -> None:
+        if not isinstance(sent.report, Advance):
+            self._commands.appendleft(sent)
+        elif sent.key:
+            # Where a newer advance waits, this one has lost its point.
+            self._advances.setdefault(sent.report.step, sent)
+
+    def _is_hopeless(self, sent: _Operation, answer: Answer, now: float) -> bool:
+        if answer.is_passing:
+            return False
+        if sent.failing_since is None:
+            sent.failing_since = now
+        return now - sent.failing_since >= PATIENCE_S
+
+    def _pause(self, answer: Answer, now: float) -> None:
+        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures, 10))
+        self._asked_until = now + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
+        self._not_before = self._asked_until + longest * self._chance()
+        self._failures += 1
+        if self._away_since is None:
+            self._away_since = now
+            self._events.append(Away(str(answer)))
+        elif now - self._away_since >= PATIENCE_S and not self._has_warned_of_loss:
+            self._give_up_advances(answer)
+
+    def _give_up_advances(self, answer: Answer) -> None:
+        dropped = len(self._advances)
+        self._advances.clear()
+        waiting = len(self._commands)
+        self._lose(
+            ServerAwayError(
+                f"no success for {PATIENCE_S:g} s ({answer}): {dropped} reports of progress were dropped, "
+                f"{waiting} starts and completions wait on"
+            ),
+            dropped,
+        )
+        self._has_warned_of_loss = True
+
+    def _drop_oldest(self) -> None:
+        if self._advances:
+            del self._advances[next(iter(self._advances))]
+        else:
+            # The creation stays: without it a start would create a session of other steps.
+            del self._commands[isinstance(self._commands[0].report, Create)]
+        if self._has_warned_of_loss:
+            self.lost += 1
+            return
+        self._has_warned_of_loss = True
+        self._lose(ServerAwayError(f"more than {MAX_WAITING} reports wait: the oldest are being dropped"))
+
+    def _lose(self, error: ReportError, count: int = 1) -> None:
+        self.lost += count
+        self._events.append(Lost(error))
+
+    def _come_back(self, now: float) -> None:
+        if self._away_since is not None:
+            self._events.append(Back(now - self._away_since))
+        self._away_since = None
+        self._has_warned_of_loss = False
+        self._failures = 0
+        self._not_before = self._asked_until = -math.inf
+
+
+def _refusal(report: Report, answer: Answer) -> ReportRefusedError:
+    what = type(report).__name__.lower()
+    if not isinstance(report, Create):
+        what += f" of step {report.step}"
+    return ReportRefusedError(f"{what} was refused: {answer}", answer.status, answer.problem)
+
+
+class Message(NamedTuple):
+    """A request as HTTP has it; the path follows the server's URL."""
+
+    method: str
+    path: str
+    body: bytes
+
+
+def encode(request: Request) -> Message:
+    """Return what to send [contract §3]."""
+    path = f"/api/progress/{quote(request.session_id, safe='')}"
+    body = json.dumps(_body(request.report), separators=(",", ":")).encode()
+    if isinstance(request.report, Create):
+        return Message("PUT", f"{path}?replace=true", body)
+    return Message("POST", f"{path}/update", body)
+
+
+def _body(report: Report) -> dict[str, Any]:
+    match report:
+        case Create(steps=None, workflow=None):
+            return {}
+        case Create(steps=None, workflow=workflow):
+            return {"workflow": workflow}
+        case Create(steps=steps):
+            assert steps is not None
+            return {
+                "steps": [
+                    {"name": each.name, "timeout_ms": each.timeout_ms, "estimated_ms": each.estimated_ms}
+                    for each in steps
+                ]
+            }
+        case Start(step, timeout_ms):
+            return {"action": "start", "step": step, "timeout_ms": timeout_ms}
+        case Advance(step, current, total, message):
+            return {"action": "progress", "step": step, "current": current, "total": total, "message": message}
+        case Complete(step, success, message, error):
+            return {"action": "complete", "step": step, "success": success, "message": message, "error": error}
+
+
+def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
+    """Return what an HTTP response says; header names are in lower case, or compared without case."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        body = None
+    fields: dict[str, Any] = body if isinstance(body, dict) else {}
+    if 200 <= status < 300:
+        if "session_id" in fields:
+            return Answer(status)
+        return Answer(0, detail=f"the answer, of status {status}, is not that of a progress server")
+    return Answer(
+        status,
+        str(fields.get("type", "")).rpartition("/")[2],
+        str(fields.get("detail") or (f"see {headers['location']}" if "location" in headers else "")),
+        _retry_after_s(headers),
+    )
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that `Retry-After` asks for, which has a number of them or a date [RFC 9110 §10.2.3]."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        # By the server's own clock: ours may be wrong.
+        until, now = (email.utils.parsedate_to_datetime(text) for text in (value, headers.get("date", "")))
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError):
+        return None

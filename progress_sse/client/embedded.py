@@ -1,0 +1,66 @@
+"""Reporting to a store in the same process, for applications that embed the server: no HTTP, the same promises."""
+
+import asyncio
+from typing import Final
+
+from progress_sse import machine
+from progress_sse.client.core import Answer, Request
+from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.errors import ProblemError
+from progress_sse.store import IdempotencyKey, ProgressStore
+
+ANSWER_S: Final = 10.0
+"""Seconds that a thread waits for the event loop of the store."""
+
+
+class AsyncStoreTransport:
+    """For an `AsyncProgress` on the event loop of the store."""
+
+    def __init__(self, store: ProgressStore) -> None:
+        """Apply reports to `store`."""
+        self._store = store
+
+    async def send(self, request: Request) -> Answer:
+        """Apply a report once, whatever becomes of the answer."""
+        session_id, report, key = request
+        try:
+            await self._store.apply(session_id, self._command(report), IdempotencyKey(key, repr(report)))
+        except ProblemError as error:
+            retry_after = error.headers.get("Retry-After")
+            return Answer(error.status, error.problem, str(error), float(retry_after) if retry_after else None)
+        return Answer(200)
+
+    async def aclose(self) -> None:
+        """Leave the store open: it is somebody else's."""
+
+    def _command(self, report: Report) -> machine.Command:
+        match report:
+            case Create(steps=None, workflow=None):
+                return machine.Create(self._store.workflows.named())
+            case Create(steps=None, workflow=str(workflow)):
+                return machine.Create(self._store.workflows.named(workflow))
+            case Create(steps=steps):
+                return machine.Create(steps or ())
+            case Start(step, timeout_ms):
+                return self._store.start_command(step, timeout_ms)
+            case Advance(step, current, total, message):
+                return machine.Report(step, current, total, message)
+            case Complete(step, success, message, error):
+                return machine.Complete(step, success, message, error)
+
+
+class StoreTransport:
+    """For a `Progress` in a thread of the process whose event loop the store is on."""
+
+    def __init__(self, store: ProgressStore, loop: asyncio.AbstractEventLoop) -> None:
+        """Apply reports to `store`, on the `loop` that it was opened on."""
+        self._transport = AsyncStoreTransport(store)
+        self._loop = loop
+
+    def send(self, request: Request) -> Answer:
+        """Apply a report once, and wait until that is done."""
+        done = asyncio.run_coroutine_threadsafe(self._transport.send(request), self._loop)
+        try:
+            return done.result(ANSWER_S)
+        except TimeoutError:
+            return Answer(0, detail="the event loop of the store does not answer")

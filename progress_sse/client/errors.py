@@ -1,0 +1,34 @@
+"""What can go wrong with a report. A job hears of it only where it asked to, by ``on_error="raise"``.
+
+::
+
+    ProgressError
+    └── ReportError
+        ├── ReportRefusedError      the server said no; it will not be asked again
+        └── ServerAwayError         the server did not answer for so long that reports were given up
+"""
+
+from progress_sse.errors import ProgressError
+
+
+class ReportError(ProgressError):
+    """Base of what happens to reports."""
+
+
+class ReportRefusedError(ReportError):
+    """Raised when the server refused a report.
+
+    Attributes:
+        status: The HTTP status of its answer.
+        problem: Last segment of the answer's problem type; empty where there was none.
+    """
+
+    def __init__(self, text: str, status: int, problem: str) -> None:
+        """Say what was refused, and why."""
+        super().__init__(text)
+        self.status = status
+        self.problem = problem
+
+
+class ServerAwayError(ReportError):
+    """Raised when the server was away for so long, or so much was reported meanwhile, that something had to go."""

@@ -1,0 +1,257 @@
+"""What a job holds: a reporter on a session, and its steps; alike in blocking and in async code.
+
+Nothing in here waits for anything. A report goes to the outlet, and whatever goes wrong with that is logged, once,
+unless the job asked for errors. Blocking and async code differ in how a block ends, how an iterable is gone through
+and how a function is called: ``sync`` and ``aio`` have that.
+"""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from operator import index
+from types import TracebackType
+from typing import Final, Self
+
+from progress_sse.client.config import Address, OnError, Options, address_of, is_disabled, link_to, session_of
+from progress_sse.client.errors import ReportError
+from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Transport, lock, logger
+from progress_sse.client.reports import Advance, Complete, Create, Report, Start, describe_error, fit_text
+from progress_sse.errors import ConfigurationError
+from progress_sse.model import StepDefinition
+
+_reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
+_running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
+
+
+_recorders: Final[list[Callable[[str], Outlet]]] = []
+"""What makes outlets for sessions while a test records them; the last one counts."""
+
+
+@contextmanager
+def diverted(make_outlet: Callable[[str], Outlet]) -> Iterator[None]:
+    """Let what is made in this block report there, whatever it was told."""
+    _recorders.append(make_outlet)
+    try:
+        yield
+    finally:
+        _recorders.remove(make_outlet)
+
+
+def active() -> "Reporter | None":
+    """Return the reporter whose block this code runs in; a new thread begins without one."""
+    return _reporter.get()
+
+
+class Reporter(ABC):
+    """Tells how far the job is that does the work of a session.
+
+    Attributes:
+        session_id: The session; empty where nothing is reported.
+        link: The page that shows it; `None` where there is none.
+    """
+
+    session_id = ""
+    link: str | None = None
+    _outlet: Outlet = Nowhere()
+    _on_error: OnError = "warn"
+    _creation: Create | None = None
+    _outer: "Reporter | None" = None
+    _has_warned = False
+
+    @property
+    def lost(self) -> int:
+        """How many reports were refused or given up."""
+        return self._outlet.lost
+
+    @abstractmethod
+    def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> "BaseStep":
+        """Return a step, not yet started.
+
+        Args:
+            number: Which one, from 1.
+            message: A text that is shown with its progress, and when it has ended.
+            timeout_ms: Milliseconds after which pages call it overdue; `None` for its definition's.
+        """
+
+    def advance(self, count: int = 1, *, message: str | None = None) -> None:
+        """Advance the step whose block this code runs in; does nothing between steps."""
+        step = _running.get()
+        if step is not None and step.reporter is self:
+            step.advance(count, message=message)
+
+    def put(self, compose: Callable[[], Report]) -> None:
+        """Report what `compose` returns, and let no trouble with that get to the job."""
+        self._guard(lambda: self._outlet.put(compose))
+
+    def _guard(self, report: Callable[[], None]) -> None:
+        try:
+            self._create()
+            report()
+        except Exception as error:
+            if self._on_error == "raise":
+                raise
+            self._warn(error)
+        self._outlet.raise_error()
+
+    def _create(self) -> None:
+        """Begin the session afresh, before the first thing that is said of it."""
+        if self._creation is None:
+            return
+        with lock:
+            creation, self._creation = self._creation, None
+        if creation is not None:
+            self._outlet.put(lambda: creation)
+
+    def _set_up(
+        self,
+        session_id: str | None,
+        create: Callable[[], Create] | None,
+        options: Options,
+        driver: Callable[[Address], Driver],
+        transport: tuple[Transport | None, Driver] | None,
+    ) -> None:
+        """Find out where to report to; `create` says how the session begins, if it is to begin afresh.
+
+        `driver` makes what sends to a server; `transport` is another way, and what sends on that.
+        """
+        self._on_error = options.get("on_error", "warn")
+        try:
+            self._connect(session_id, options, driver, transport)
+            self._creation = create() if create else None
+        except Exception as error:
+            if self._on_error == "raise":
+                raise
+            self._warn(error)
+
+    def _connect(
+        self,
+        session_id: str | None,
+        options: Options,
+        driver: Callable[[Address], Driver],
+        transport: tuple[Transport | None, Driver] | None,
+    ) -> None:
+        if _recorders:
+            self.session_id = session_id or os.environ.get("PROGRESS_SSE_SESSION") or "recorded"
+            self._outlet = _recorders[-1](self.session_id)
+            return
+        if is_disabled(options.get("disabled"), os.environ):
+            logger.info("progress is not reported: that is disabled")
+            return
+        address = None if transport else address_of(options.get("url"), options.get("token"), os.environ)
+        if address is None and transport is None:
+            logger.info("progress is not reported: no server is named, be it by PROGRESS_SSE_URL")
+            return
+        self.session_id = session_of(session_id, os.environ)
+        if transport is not None:
+            self._outlet = Line(self.session_id, *transport, self._on_error)
+        elif address is not None:
+            self._outlet = Line(self.session_id, address, driver(address), self._on_error)
+            self.link = link_to(address, self.session_id)
+            logger.info("progress is shown at %s", self.link)
+
+    def _warn(self, error: Exception) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("cannot report on %r: %s", self.session_id, describe_error(error))
+
+    def _enter(self) -> None:
+        self._outer = _reporter.get()
+        _reporter.set(self)
+        self._guard(lambda: None)
+
+    def _leave(self) -> None:
+        # What was there before is put back by hand: a token is good in the same context only, and blocks that end
+        # in another one, as those in generators may, must not fail for that.
+        _reporter.set(self._outer)
+
+
+class BaseStep:
+    """A stage of the job, as a block: starts with it, completes with it, and fails where it raises.
+
+    An exception is reported as the step's error and goes on its way.
+    """
+
+    def __init__(self, reporter: Reporter, number: int, message: str, timeout_ms: int | None) -> None:
+        """Use `Progress.step`."""
+        self.number = number
+        self.reporter = reporter
+        self._message = message
+        self._timeout_ms = timeout_ms
+        self._current = 0
+        self._total: int | None = None
+        self._outer: BaseStep | None = None
+
+    def start(self) -> None:
+        """Report that it begins, afresh if it had begun before. Entering the block does that."""
+        self._current, self._total = 0, None
+        self.reporter.put(lambda: Start(index(self.number), self._timeout_ms and index(self._timeout_ms)))
+
+    def advance(self, count: int = 1, *, message: str | None = None) -> None:
+        """Report that `count` more units are done, and a `message` if there is a new one; from any thread."""
+        self.reporter.put(lambda: self._advanced(self._current + index(count), self._total, message))
+
+    def report(self, current: int, total: int | None = None, *, message: str | None = None) -> None:
+        """Report that `current` of `total` units are done (`None`: of an unknown number), and a new message."""
+        self.reporter.put(lambda: self._advanced(index(current), total and index(total), message))
+
+    def complete(self, message: str | None = None) -> None:
+        """Report that it ended well. Leaving the block does that."""
+        self.reporter.put(lambda: Complete(index(self.number), message=self._text(message)))
+
+    def fail(self, error: str | BaseException) -> None:
+        """Report that it failed. An exception that leaves the block does that."""
+        self.reporter.put(
+            lambda: Complete(
+                index(self.number),
+                success=False,
+                message=self._text(None),
+                error=fit_text(describe_error(error) if isinstance(error, BaseException) else error),
+            )
+        )
+
+    def __enter__(self) -> Self:
+        self.start()
+        self._outer = _running.get()
+        _running.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _running.set(self._outer)
+        if error is None:
+            self.complete()
+            return
+        try:
+            self.fail(error)
+        except ReportError as trouble:  # Asked for, but what the job failed of is what matters now.
+            logger.warning("cannot report that step %s failed: %s", self.number, trouble)
+
+    def _advanced(self, current: int, total: int | None, message: str | None) -> Advance:
+        # A total that has been passed was wrong: it is unknown from now on.
+        self._current, self._total = current, total if total is not None and current <= total else None
+        return Advance(index(self.number), self._current, self._total, self._text(message))
+
+    def _text(self, message: str | None) -> str:
+        if message is not None:
+            self._message = message
+        return fit_text(self._message)
+
+
+def length(items: object) -> int | None:
+    """Return how many items there are, where that is known beforehand."""
+    try:
+        return len(items)  # type: ignore[arg-type]  # that is the question
+    except Exception:  # noqa: BLE001  # whatever a length is computed from, the job does not need it
+        return None
+
+
+def define(steps: Sequence[str | StepDefinition] | None, workflow: str | None) -> Create:
+    """Return what creates a session: steps by their names or their definitions, or a workflow of the server's."""
+    if steps is None:
+        return Create(workflow=workflow)
+    if workflow is not None:
+        raise ConfigurationError("A session is created by steps or by a workflow, not by both.")
+    return Create(tuple(StepDefinition(fit_text(each)) if isinstance(each, str) else each for each in steps))

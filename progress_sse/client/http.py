@@ -1,0 +1,95 @@
+"""Requests by httpx, whose types stay in here."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+import httpx
+
+from progress_sse.client.config import Address
+from progress_sse.client.core import Answer, Request, encode, read_answer
+
+TIMEOUT: Final = httpx.Timeout(10, connect=5)
+"""Seconds that the server may be silent; seconds that a connection may take."""
+
+_is_reporting: Final = ContextVar("_is_reporting", default=False)
+
+
+def _is_not_ours(_record: logging.LogRecord) -> bool:
+    return not _is_reporting.get()
+
+
+# httpx logs a line for each request: that would fill the log of a job ten times a second, and go round in circles where
+# log records are reported as progress.
+logging.getLogger("httpx").addFilter(_is_not_ours)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    token = _is_reporting.set(True)
+    try:
+        yield
+    finally:
+        _is_reporting.reset(token)
+
+
+def _headers(address: Address) -> dict[str, str]:
+    authorization = {"Authorization": f"Bearer {address.token}"} if address.token else {}
+    return {"Content-Type": "application/json", "User-Agent": "progress-sse", **authorization}
+
+
+def _is_secure(address: Address) -> bool:
+    """Whether there is a certificate to verify: loading those to verify it by takes a busy job a third of a second."""
+    return address.url.lower().startswith("https:")
+
+
+def _no_answer(error: Exception) -> Answer:
+    return Answer(0, detail=f"{type(error).__name__}: {error}".removesuffix(": "))
+
+
+class HttpTransport:
+    """Blocking requests to one server."""
+
+    def __init__(self, address: Address) -> None:
+        """Connect when there is something to send."""
+        self._client = httpx.Client(
+            base_url=address.url, headers=_headers(address), timeout=TIMEOUT, verify=_is_secure(address)
+        )
+
+    def send(self, request: Request) -> Answer:
+        """Send a request and return what comes back; raises nothing for trouble on the network."""
+        method, path, body = encode(request)
+        try:
+            with _quietly():
+                response = self._client.request(method, path, content=body, headers={"Idempotency-Key": request.key})
+        except httpx.HTTPError as error:
+            return _no_answer(error)
+        return read_answer(response.status_code, response.headers, response.content)
+
+
+class AsyncHttpTransport:
+    """The same without blocking."""
+
+    def __init__(self, address: Address) -> None:
+        """Connect when there is something to send."""
+        self._client = httpx.AsyncClient(
+            base_url=address.url, headers=_headers(address), timeout=TIMEOUT, verify=_is_secure(address)
+        )
+
+    async def send(self, request: Request) -> Answer:
+        """Send a request and return what comes back; raises nothing for trouble on the network."""
+        method, path, body = encode(request)
+        try:
+            with _quietly():
+                response = await self._client.request(
+                    method, path, content=body, headers={"Idempotency-Key": request.key}
+                )
+        except httpx.HTTPError as error:
+            return _no_answer(error)
+        return read_answer(response.status_code, response.headers, response.content)
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()

@@ -1,0 +1,168 @@
+"""One session's outbox under the lock of the process, and what becomes of its troubles.
+
+A lock for all outboxes, never held while anything is waited for: so a fork can take it, and finds them all whole. The
+child forgets what its parent has still to tell (the parent tells it), and sends by a thread of its own (``sync``).
+"""
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from progress_sse.client.config import Address, OnError
+from progress_sse.client.core import Answer, Away, Back, Event, Lost, Outbox, Request
+from progress_sse.client.errors import ReportError
+from progress_sse.client.reports import Report
+
+logger: Final = logging.getLogger("progress_sse.client")
+
+lock: Final = threading.RLock()
+"""Guards every outbox. A signal handler may report while its thread does, hence the R."""
+
+
+class Transport(Protocol):
+    """What carries a request to the server and its answer back, however long that takes."""
+
+    def send(self, request: Request) -> Answer:
+        """Send a request and return what comes back."""
+
+
+class Driver(Protocol):
+    """What sends for a line."""
+
+    def wake(self, line: "Line") -> None:
+        """Look at the line again; called under the lock, from any thread."""
+
+
+class Outlet(Protocol):
+    """Where the reports of a session go."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing waits to be told."""
+
+    @property
+    def lost(self) -> int:
+        """How many reports will never be told."""
+
+    def put(self, compose: Callable[[], Report]) -> None:
+        """Take in the report that `compose` returns; waits for nothing."""
+
+    def raise_error(self) -> None:
+        """Raise what has gone wrong since the last call, if that was asked for."""
+
+
+class Nowhere:
+    """The outlet of whoever has no server to report to."""
+
+    is_settled = True
+    lost = 0
+
+    def put(self, compose: Callable[[], Report]) -> None:
+        """Do nothing."""
+
+    def raise_error(self) -> None:
+        """Do nothing."""
+
+
+class Line:
+    """An outlet that leads to a server."""
+
+    def __init__(self, session_id: str, way: Address | Transport | None, driver: Driver, on_error: OnError) -> None:
+        """Begin with nothing to tell; a `way` of `None` is known to the driver alone."""
+        self.way = way
+        self.driver = driver
+        self._raises = on_error == "raise"
+        self._outbox = Outbox(session_id)
+        self._error: ReportError | None = None
+        self._told: set[str] = set()
+        with lock:
+            _lines.add(self)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing waits to be told."""
+        with lock:
+            return self._outbox.is_empty
+
+    @property
+    def lost(self) -> int:
+        """How many reports will never be told."""
+        with lock:
+            return self._outbox.lost
+
+    def put(self, compose: Callable[[], Report]) -> None:
+        """Take in a report, composed under the lock: of two counts from two threads the later one comes later."""
+        with lock:
+            is_news = self._outbox.put(compose())
+            events = self._outbox.events()
+            if is_news:
+                self.driver.wake(self)
+        self._handle(events)
+
+    def raise_error(self) -> None:
+        """Raise what has gone wrong since the last call, if that was asked for."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def hurry(self) -> None:
+        """Try at once what waits for a retry."""
+        with lock:
+            self._outbox.hurry(time.monotonic())
+            if not self._outbox.is_empty:
+                self.driver.wake(self)
+
+    def forget(self) -> None:
+        """Drop what waits."""
+        with lock:
+            self._outbox.forget()
+
+    def next(self) -> tuple[Request | None, float]:
+        """Return what to send now, and in how many seconds there may be more."""
+        with lock:
+            now = time.monotonic()
+            request = self._outbox.next(now)
+            return request, max(0.0, self._outbox.wake_at() - now)
+
+    def take(self, answer: Answer) -> None:
+        """Take in what came back."""
+        with lock:
+            self._outbox.take(answer, time.monotonic())
+            events = self._outbox.events()
+        self._handle(events)
+
+    def _handle(self, events: list[Event]) -> None:
+        """Log, without the lock: a handler may have one of its own, and report in turn."""
+        where = repr(self._outbox.session_id) + (f" at {self.way.url}" if isinstance(self.way, Address) else "")
+        for event in events:
+            match event:
+                case Away(reason):
+                    self._tell("away", "cannot report on %s and will try again: %s", where, reason)
+                case Back(away_s):
+                    logger.info("can report on %s again, after %.1f s", where, away_s)
+                case Lost(error):
+                    if self._raises:
+                        self._error = self._error or error
+                    kind = getattr(error, "problem", "away for long")
+                    self._tell(kind, "lost a report on %s: %s", where, error)
+
+    def _tell(self, kind: str, text: str, *args: object) -> None:
+        """Warn once of each kind of trouble; its repeats are for the counter."""
+        level = logging.DEBUG if kind in self._told else logging.WARNING
+        self._told.add(kind)
+        logger.log(level, text, *args)
+
+
+_lines: Final[weakref.WeakSet[Line]] = weakref.WeakSet()
+
+
+def lines() -> list[Line]:
+    """Return every line of the process; to be called under the lock."""
+    return list(_lines)
+
+
+os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)

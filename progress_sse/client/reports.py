@@ -1,0 +1,67 @@
+"""What a worker can tell of a session, as values that compare: what is queued, sent and, in tests, recorded."""
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from progress_sse.model import StepDefinition, is_text
+
+MAX_TEXT_CHARS: Final = 8192
+"""Characters of a message or an error that are sent: what a server takes unless it is told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Begin the session afresh, with steps of its own, or those of a workflow of the server's, or its default ones."""
+
+    steps: tuple[StepDefinition, ...] | None = None
+    workflow: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A step begins; `timeout_ms` of `None` is its definition's."""
+
+    step: int
+    timeout_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """A running step has done `current` of `total` units (`None`: of an unknown number)."""
+
+    step: int
+    current: int
+    total: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A step has ended, well or not."""
+
+    step: int
+    success: bool = True
+    message: str = ""
+    error: str = ""
+
+
+Report: TypeAlias = Create | Start | Advance | Complete
+
+
+def fit_text(text: object) -> str:
+    """Return what the server will take of a text: a completion must not be refused for the error that it tells of."""
+    text = str(text)
+    if len(text) > MAX_TEXT_CHARS:
+        text = text[: MAX_TEXT_CHARS - 1] + "…"
+    if is_text(text):
+        return text
+    return "".join(char if is_text(char) else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def describe_error(error: BaseException) -> str:
+    """Return what an exception says, in one text; what cannot even say that is named at least."""
+    name = type(error).__qualname__
+    try:
+        return f"{name}: {error}".removesuffix(": ")
+    except Exception:  # noqa: BLE001  # somebody's __str__ is broken, and that is not what the job failed of
+        return name

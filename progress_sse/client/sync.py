@@ -1,0 +1,269 @@
+"""`Progress`, for blocking code, and the thread that sends for all of them.
+
+There is one thread per process, made with the first report, and anew in a child that a fork made. It is a daemon: it
+keeps no process alive. What it has still to tell when the process exits gets `EXIT_S` more.
+"""
+
+import atexit
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Final, ParamSpec, Self, TypeVar, Unpack
+
+from progress_sse.client.config import Address, Options
+from progress_sse.client.core import PATIENCE_S, Answer, Request
+from progress_sse.client.errors import ServerAwayError
+from progress_sse.client.handle import BaseStep, Reporter, active, define, length
+from progress_sse.client.line import Line, Transport, lines, lock
+from progress_sse.client.reports import Create, describe_error
+from progress_sse.model import StepDefinition
+
+FLUSH_S: Final = 10.0
+"""Seconds that the end of a block waits for what is still to be told; the thread goes on with the rest."""
+
+EXIT_S: Final = 2.0
+"""Seconds that the end of the process waits."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class SyncOptions(Options, total=False):
+    """The options of `Progress`.
+
+    Attributes:
+        transport: Another way to the server than HTTP to its URL; called by the reporting thread.
+    """
+
+    transport: Transport | None
+
+
+class Step(BaseStep):
+    """A step in blocking code."""
+
+    def track(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
+        """Go through `items`, and advance by one with each that has been dealt with.
+
+        Args:
+            items: What to go through.
+            total: How many there are; `None` asks their `len`, and does without where they have none.
+        """
+        self.report(0, length(items) if total is None else total)
+        for item in items:
+            yield item
+            self.advance()
+
+    def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function as this step, and return what it returns."""
+        with self:
+            return function(*args, **kwargs)
+
+
+class Progress(Reporter):
+    """Reports the steps of a job from blocking code, and is never in its way.
+
+    ::
+
+        with Progress("import-42", steps=["Download", "Parse", "Save"]) as progress:
+            with progress.step(1):
+                download()
+            with progress.step(2) as step:
+                for row in step.track(rows):
+                    parse(row)
+            progress.step(3).run(save)
+
+    The session begins afresh, in place of one of that id, as the block is entered or the first step starts. `attach`
+    goes on with one instead. No method waits for the network but `flush` and `close`, and the end of the block, and
+    these have a limit. No method raises for trouble with reporting, unless ``on_error="raise"``.
+    """
+
+    def __init__(
+        self,
+        session_id: str | None = None,
+        *,
+        steps: Sequence[str | StepDefinition] | None = None,
+        workflow: str | None = None,
+        **options: Unpack[SyncOptions],
+    ) -> None:
+        """Prepare a session.
+
+        Args:
+            session_id: Its id; else `PROGRESS_SSE_SESSION`.
+            steps: Its steps, by their names or with their times; `None` leaves them to the server.
+            workflow: The name of steps that the server knows; `None` is its default ones.
+            options: See `SyncOptions`.
+
+        Raises:
+            ConfigurationError: Only with ``on_error="raise"``: the session or the URL cannot be used.
+        """
+        self._prepare(session_id, lambda: define(steps, workflow), options)
+
+    @classmethod
+    def attach(cls, session_id: str | None = None, **options: Unpack[SyncOptions]) -> Self:
+        """Return a progress that goes on with a session as it is; the first step creates one if there is none."""
+        progress = cls.__new__(cls)
+        cls._prepare(progress, session_id, None, options)
+        return progress
+
+    def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: SyncOptions) -> None:
+        transport = options.get("transport")
+        way = (transport, sender()) if transport else None
+        self._set_up(session_id, create, options, _http_sender, way)
+
+    def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> Step:
+        """Return a step; see `Reporter.step`."""
+        return Step(self, number, message, timeout_ms)
+
+    def flush(self, timeout_s: float = FLUSH_S) -> bool:
+        """Wait until all is told, or for `timeout_s` seconds, and return whether it is."""
+        if isinstance(self._outlet, Line):
+            sender().wait([self._outlet], timeout_s)
+        return self._outlet.is_settled
+
+    def close(self) -> None:
+        """Wait as the end of the block does.
+
+        Raises:
+            ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
+        """
+        if self._on_error == "warn":
+            self.flush()
+            return
+        is_told = self.flush(PATIENCE_S)
+        self._outlet.raise_error()
+        if not is_told:
+            raise ServerAwayError(f"reports on {self.session_id!r} still wait after {PATIENCE_S:g} s")
+
+    def __enter__(self) -> Self:
+        self._enter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+        if error is None:
+            self.close()
+        else:
+            self.flush()
+
+
+def current() -> Reporter:
+    """Return the progress whose block this code runs in, or one that does nothing.
+
+    It is found from every function that the block calls, and from its tasks. A thread that the block starts has it only
+    if it was given the block's context (as `asyncio.to_thread` does, or ``contextvars.copy_context().run``).
+    """
+    return active() or _NOTHING
+
+
+class Sender:
+    """The thread that sends for every `Progress` of the process, one request after the other."""
+
+    def __init__(self) -> None:
+        """Start no thread before there is something to send."""
+        self._changed = threading.Condition(lock)
+        self._lines: dict[Line, None] = {}
+        self._thread: threading.Thread | None = None
+        self._transports: dict[Address, Transport] = {}
+
+    def wake(self, line: Line) -> None:
+        """Look at the line again; called under the lock, from any thread."""
+        self._lines[line] = None
+        if self._thread is None:
+            _flush_when_multiprocessing_ends()
+            thread = threading.Thread(target=self._run, name="progress-sse", daemon=True)
+            thread.start()
+            self._thread = thread
+        self._changed.notify_all()
+
+    def wait(self, waited_for: Sequence[Line] | None = None, timeout_s: float = EXIT_S) -> None:
+        """Wait until these lines, or all, are settled, or for so long; let what waits for a retry go at once."""
+        with lock:
+            awaited = list(self._lines) if waited_for is None else waited_for
+            for line in awaited:
+                line.hurry()
+            self._changed.wait_for(lambda: all(line.is_settled for line in awaited), timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            line, request = self._await_request()
+            answer = self._send(line, request)
+            line.take(answer)
+            with lock:
+                self._changed.notify_all()
+
+    def _await_request(self) -> tuple[Line, Request]:
+        with lock:
+            while True:
+                wait_s = threading.TIMEOUT_MAX
+                for line in list(self._lines):
+                    request, pause_s = line.next()
+                    if request is not None:
+                        # To the end: every line has its turn.
+                        self._lines[line] = self._lines.pop(line)
+                        return line, request
+                    wait_s = min(wait_s, pause_s)
+                    if line.is_settled:
+                        del self._lines[line]
+                self._changed.wait(wait_s)
+
+    def _send(self, line: Line, request: Request) -> Answer:
+        if line.way is None:
+            return Answer(410, detail="the event loop that reported has ended")
+        try:
+            return self._transport(line.way).send(request)
+        except Exception as error:  # noqa: BLE001  # whatever a transport does, the thread goes on
+            return Answer(500, detail=describe_error(error))
+
+    def _transport(self, way: Address | Transport) -> Transport:
+        if not isinstance(way, Address):
+            return way
+        if way not in self._transports:
+            from progress_sse.client.http import HttpTransport
+
+            self._transports[way] = HttpTransport(way)
+        return self._transports[way]
+
+
+_sender = Sender()
+_inherited: Final[list[Sender]] = []
+"""Kept for ever, since to let go of the parent's connections might close them."""
+
+
+def sender() -> Sender:
+    """Return the sender of this process."""
+    return _sender
+
+
+def _http_sender(_address: Address) -> Sender:
+    # Imported here and not by the thread: a fork in the middle of that would leave the child with half a module.
+    importlib.import_module("progress_sse.client.http")
+    return _sender
+
+
+def _begin_in_child() -> None:
+    """Let each line be sent by this process: the parent's thread is not here, and its connections are the parent's."""
+    global _sender
+    _inherited.append(_sender)
+    _sender = Sender()
+    for line in lines():
+        line.forget()
+        line.driver = _sender
+
+
+def _flush_when_multiprocessing_ends() -> None:
+    """Arrange for the end of a `multiprocessing` child, which runs no `atexit` functions."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, lambda: sender().wait(), exitpriority=0)
+
+
+os.register_at_fork(after_in_child=_begin_in_child)
+atexit.register(lambda: sender().wait())
+
+_NOTHING: Final = Progress.__new__(Progress)

@@ -1,0 +1,60 @@
+"""A recorder, for the tests of jobs that report: no server, no thread, and every report in its order.
+
+::
+
+    def test_import_tells_what_it_does() -> None:
+        with recording() as recorder:
+            run_import("import-42")
+        assert recorder.of("import-42") == [
+            Create((StepDefinition("Download"), StepDefinition("Save"))),
+            Start(1),
+            Advance(1, 0, 2),
+            …
+        ]
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from progress_sse.client.handle import diverted
+from progress_sse.client.line import Nowhere
+from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+
+__all__ = ["Advance", "Complete", "Create", "Recorder", "Report", "Start", "recording"]
+
+
+class Recorder:
+    """Everything that was reported, in its order.
+
+    Attributes:
+        reports: Each report with the id of its session. None is merged or left out, as those sent to a server may be.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.reports: list[tuple[str, Report]] = []
+
+    def of(self, session_id: str) -> list[Report]:
+        """Return what was reported on one session."""
+        return [report for each, report in self.reports if each == session_id]
+
+
+@contextmanager
+def recording() -> Iterator[Recorder]:
+    """Record what each `Progress` and `AsyncProgress` that is made in this block reports, in whatever thread.
+
+    It goes to the recorder alone, whatever server they were told of.
+    """
+    recorder = Recorder()
+    with diverted(lambda session_id: _Recording(recorder, session_id)):
+        yield recorder
+
+
+class _Recording(Nowhere):
+    def __init__(self, recorder: Recorder, session_id: str) -> None:
+        self._recorder = recorder
+        self._session_id = session_id
+
+    def put(self, compose: Callable[[], Report]) -> None:
+        """Record a report."""
+        self._recorder.reports.append((self._session_id, compose()))
