@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import inspect
 import subprocess
@@ -15,21 +17,30 @@ OPTIONAL = {"redis", "prometheus_client"}
 """Modules of the extras: only the part of the server that uses one may import it."""
 
 
-def imported_by(module: str) -> set[str]:
-    """The top-level modules that a fresh interpreter holds after importing one."""
-    code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+def imported_by(module: str, *names: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after importing one, and asking it for some names."""
+    asked = "".join(f"; {module}.{name}" for name in names)
+    code = f"import sys, {module}{asked}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     return set(result.stdout.split())
 
 
+def imports_for_type_checkers() -> dict[str, str]:
+    """Each name that the package promises to type checkers, and the module that it says it is from."""
+    tree = ast.parse(inspect.getsource(progress_sse))
+    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: str(node.module) for node in imports for alias in node.names}
+
+
 def test_all_names_exactly_what_is_public() -> None:
-    """Every public name is listed, every listed name is there, in order and only once."""
-    public = {
-        name for name, value in vars(progress_sse).items() if not (name.startswith("_") or inspect.ismodule(value))
-    }
-    assert set(progress_sse.__all__) == public - {"annotations"}
-    assert list(progress_sse.__all__) == sorted(set(progress_sse.__all__))
-    assert public, "a package without a public name is of no use"
+    """Every public name is listed, in order and only once, and is there for users and for type checkers alike."""
+    assert list(progress_sse.__all__) == sorted(imports_for_type_checkers())
+    assert set(progress_sse.__all__) <= set(dir(progress_sse))
+    for name, module in imports_for_type_checkers().items():
+        assert getattr(progress_sse, name) is getattr(importlib.import_module(module), name)
+    with pytest.raises(AttributeError):
+        progress_sse.nothing_of_that_name  # noqa: B018 - to ask for it is the test
 
 
 @pytest.mark.parametrize("name", progress_sse.__all__)
@@ -52,3 +63,10 @@ def test_importing_leaves_the_extras_alone(module: str) -> None:
 def test_a_server_does_without_the_clients_library(module: str) -> None:
     """Only workers talk HTTP to others, so a server need not spend its start and memory on a client."""
     assert "httpx" not in imported_by(module)
+
+
+def test_a_worker_does_without_the_server() -> None:
+    """Its import is cheap, and no server, terminal or HTTP library comes with it."""
+    imported = imported_by("progress_sse", "Progress", "AsyncProgress", "current", "StepDefinition", "ReportError")
+    assert "progress_sse" in imported
+    assert imported <= {*sys.stdlib_module_names, "progress_sse", *imported_by("sys")}

@@ -146,11 +146,11 @@ class AsyncProgress(Reporter):
         """
         try:
             is_told = await self.flush(PATIENCE_S if self._on_error == "raise" else FLUSH_S)
+            self._outlet.raise_error()
+            if not is_told and self._on_error == "raise":
+                raise ServerAwayError(f"reports on {self.session_id!r} still wait after {PATIENCE_S:g} s")
         finally:
             await self._release()
-        self._outlet.raise_error()
-        if not is_told and self._on_error == "raise":
-            raise ServerAwayError(f"reports on {self.session_id!r} still wait after {PATIENCE_S:g} s")
 
     async def _release(self) -> None:
         if isinstance(self._outlet, Line) and self._driver is not None:

@@ -118,8 +118,9 @@ class Reporter(ABC):
         """
         self._on_error = options.get("on_error", "warn")
         try:
+            creation = create() if create else None
             self._connect(session_id, options, driver, transport)
-            self._creation = create() if create else None
+            self._creation = creation
         except Exception as error:
             if self._on_error == "raise":
                 raise
@@ -254,4 +255,12 @@ def define(steps: Sequence[str | StepDefinition] | None, workflow: str | None) -
         return Create(workflow=workflow)
     if workflow is not None:
         raise ConfigurationError("A session is created by steps or by a workflow, not by both.")
-    return Create(tuple(StepDefinition(fit_text(each)) if isinstance(each, str) else each for each in steps))
+    return Create(tuple(map(_definition, steps)))
+
+
+def _definition(step: str | StepDefinition) -> StepDefinition:
+    if isinstance(step, StepDefinition):
+        return step
+    if isinstance(step, str):
+        return StepDefinition(fit_text(step))
+    raise ConfigurationError("A step is given by its name or by its StepDefinition.")

@@ -1,0 +1,97 @@
+"""A server that answers as a test tells it to, and transports that need none."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import NamedTuple, Self
+
+from progress_sse.client.core import Answer, Request
+from progress_sse.client.reports import Report
+from tests.harness.http1 import HOST
+
+SUCCESS = b'{"success":true,"session_id":"any"}'
+
+
+class Seen(NamedTuple):
+    """A request that came."""
+
+    request: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class FakeServer:
+    """Accepts every connection, and answers once it is allowed to."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+        self.came = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, HOST, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            while True:
+                request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
+                headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+                body = await reader.readexactly(int(headers["content-length"]))
+                self.seen.append(Seen(request, headers, body))
+                self.came.set()
+                await self.may_answer.wait()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(SUCCESS) + SUCCESS)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # The client has gone.
+        finally:
+            writer.close()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+
+class FakeTransport:
+    """Answers as told, from whatever thread it is asked, and keeps what it was asked."""
+
+    def __init__(self, answer: Callable[[Request], Answer] = lambda _: Answer(200)) -> None:
+        self.requests: list[Request] = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.answer = answer
+
+    @property
+    def reports(self) -> list[Report]:
+        return [request.report for request in self.requests]
+
+    def send(self, request: Request) -> Answer:
+        self.requests.append(request)
+        assert self.may_answer.wait(20)
+        return self.answer(request)
+
+
+class AsyncFakeTransport:
+    """The same for a task."""
+
+    def __init__(self, transport: FakeTransport) -> None:
+        self._transport = transport
+
+    async def send(self, request: Request) -> Answer:
+        return await asyncio.to_thread(self._transport.send, request)
+
+    async def aclose(self) -> None:
+        pass

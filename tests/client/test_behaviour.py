@@ -1,0 +1,440 @@
+"""What holds of reporting, from blocking code and from an event loop alike."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from progress_sse import AsyncProgress, Progress, ReportError, StepDefinition, current
+from progress_sse.client import aio, sync
+from progress_sse.client.aio import AsyncStep
+from progress_sse.client.core import Answer, Request
+from progress_sse.client.errors import ReportRefusedError, ServerAwayError
+from progress_sse.client.handle import Reporter
+from progress_sse.client.reports import MAX_TEXT_CHARS, Advance, Complete, Create, Start
+from progress_sse.client.sync import Step
+from progress_sse.client.testing import recording
+from tests.client.fake import FakeServer, FakeTransport
+from tests.client.shells import Shell
+from tests.harness.serving import eventually
+
+REFUSAL = Answer(422, "step-out-of-range", "step must lie between 1 and 7.")
+
+
+class OopsError(Exception):
+    """What a job fails of in these tests."""
+
+
+class Mute(Exception):  # noqa: N818 - it is not even good at being an error
+    """Cannot say what is wrong."""
+
+    def __str__(self) -> str:
+        raise OopsError
+
+
+def job(progress: Reporter) -> None:
+    """Do two steps, and fail at the third."""
+    with progress.step(1):
+        pass
+    with progress.step(2, message="8,000 rows", timeout_ms=5000) as step:
+        step.report(3, 8)
+        step.advance(2)
+        step.advance(message="nearly")
+    with progress.step(3):
+        raise OopsError("disk full")
+
+
+TOLD = [
+    Create((StepDefinition("Download"), StepDefinition("Parse", 1000, 500), StepDefinition("Save"))),
+    Start(1),
+    Complete(1),
+    Start(2, 5000),
+    Advance(2, 3, 8, "8,000 rows"),
+    Advance(2, 5, 8, "8,000 rows"),
+    Advance(2, 6, 8, "nearly"),
+    Complete(2, message="nearly"),
+    Start(3),
+    Complete(3, success=False, error="OopsError: disk full"),
+]
+
+
+async def test_a_job_tells_what_it_does(shell: Shell) -> None:
+    """Start and completion of each step, what happens inside, and the error, which goes on its way."""
+    with recording() as recorder:
+        progress = shell.progress("a", steps=["Download", StepDefinition("Parse", 1000, 500), "Save"])
+        with pytest.raises(OopsError):
+            await shell.run(job, progress)
+    assert recorder.of("a") == TOLD
+
+
+async def test_a_transport_is_told_the_same(shell: Shell) -> None:
+    """Save for advances that a later one, or the end of their step, has made pointless."""
+    fake = FakeTransport()
+    progress = shell.progress(
+        "a", steps=["Download", StepDefinition("Parse", 1000, 500), "Save"], transport=shell.transport(fake)
+    )
+    with pytest.raises(OopsError):
+        await shell.run(job, progress)
+    assert [report for report in fake.reports if not isinstance(report, Advance)] == [
+        report for report in TOLD if not isinstance(report, Advance)
+    ]
+    assert {report for report in fake.reports if isinstance(report, Advance)} <= set(TOLD)
+    assert max(Counter(request.key for request in fake.requests).values()) == 1
+
+
+async def test_attaching_goes_on_with_the_session(shell: Shell) -> None:
+    """Nothing is created, let alone replaced."""
+    with recording() as recorder:
+        progress = shell.progress.attach("a")
+        await shell.run(lambda progress: progress.step(4).start(), progress)
+    assert recorder.of("a") == [Start(4)]
+
+
+async def test_a_session_begins_with_its_block_or_its_first_step(shell: Shell) -> None:
+    """Not when the object is made; and once."""
+    with recording() as recorder:
+        progress = shell.progress("a", workflow="report")
+        assert recorder.reports == []
+        progress.step(1).start()
+        await shell.run(lambda _: None, progress)
+    assert recorder.of("a") == [Create(workflow="report"), Start(1)]
+
+
+@pytest.mark.parametrize(
+    ("total", "told"), [(None, [(0, 3), (1, 3), (2, 3), (3, 3)]), (2, [(0, 2), (1, 2), (2, 2), (3, None)])]
+)
+async def test_tracking_counts_what_has_been_dealt_with(
+    shell: Shell, total: int | None, told: list[tuple[int, int | None]]
+) -> None:
+    """A total that turns out wrong is unknown from then on: the server takes none that is passed."""
+    with recording() as recorder:
+        step = shell.progress.attach("a").step(1)
+        assert await shell.track(step, [10, 20, 30], total) == [10, 20, 30]
+    assert recorder.of("a") == [Start(1), *(Advance(1, *each) for each in told), Complete(1)]
+
+
+async def test_what_has_no_length_is_tracked_without(shell: Shell) -> None:
+    """Also where to ask for it raises."""
+
+    class Query(list[int]):
+        def __len__(self) -> int:
+            raise OopsError
+
+    with recording() as recorder:
+        items: Iterator[int] = iter([1])
+        assert await shell.track(shell.progress.attach("a").step(1), items) == [1]  # type: ignore[arg-type]
+        assert [item async for item in AsyncStep(AsyncProgress.attach("b"), 1, "", None).track(Query([1]))] == [1]
+    assert Advance(1, 1) in recorder.of("a")
+    assert Advance(1, 1) in recorder.of("b")
+
+
+async def test_an_asynchronous_iterable_is_tracked() -> None:
+    """With `async for`."""
+
+    async def rows() -> Any:
+        for row in (1, 2):
+            yield row
+
+    with recording() as recorder:
+        async with AsyncProgress.attach("a").step(1) as step:
+            assert [row async for row in step.track(rows(), total=2)] == [1, 2]
+    assert recorder.of("a")[1:-1] == [Advance(1, 0, 2), Advance(1, 1, 2), Advance(1, 2, 2)]
+
+
+async def test_a_function_is_run_as_a_step(shell: Shell) -> None:
+    """Its result comes back, and what it raises is the step's error."""
+
+    def fail(number: int) -> int:
+        raise OopsError(number)
+
+    with recording() as recorder:
+        progress = shell.progress.attach("a")
+        assert await shell.call(progress.step(1), lambda number: number + 1, 4) == 5
+        with pytest.raises(OopsError):
+            await shell.call(progress.step(2), fail, 7)
+    assert recorder.of("a") == [Start(1), Complete(1), Start(2), Complete(2, success=False, error="OopsError: 7")]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OopsError(), "OopsError"),
+        (OopsError("two\nlines"), "OopsError: two\nlines"),
+        (OopsError("a\0b\ud800c"), "OopsError: a\ufffdb\ufffdc"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (Mute(), "Mute"),
+    ],
+)
+def test_errors_are_told_so_that_the_server_takes_them(error: BaseException, text: str) -> None:
+    """A completion that is refused for its text would leave the step running for ever."""
+    with recording() as recorder, pytest.raises(type(error)), Progress.attach("a").step(1):
+        raise error
+    assert recorder.of("a")[1] == Complete(1, success=False, error=text)
+
+
+def test_a_long_text_is_cut() -> None:
+    """At what a server takes unless it was told otherwise."""
+    with recording() as recorder:
+        Progress.attach("a").step(1).complete("x" * 100_000)
+    [told] = recorder.of("a")
+    assert isinstance(told, Complete)
+    assert (len(told.message), told.message[-2:]) == (MAX_TEXT_CHARS, "x…")
+
+
+@pytest.mark.parametrize("count", [0.5, "many", None])
+async def test_nonsense_is_a_warning(shell: Shell, count: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """One, not one for each row; the job goes on."""
+    with recording() as recorder:
+        progress = shell.progress.attach("a")
+        with progress.step(1) as step:
+            for _ in range(3):
+                step.advance(count)
+    assert recorder.of("a") == [Start(1), Complete(1)]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+async def test_the_integers_of_others_are_integers(shell: Shell) -> None:
+    """JSON knows nothing of theirs."""
+
+    class Integer:
+        def __index__(self) -> int:
+            return 7
+
+    with recording() as recorder:
+        count: Any = Integer()
+        shell.progress.attach("a").step(count, timeout_ms=count).report(count, count)
+    assert recorder.of("a") == [Advance(7, 7, 7)]
+
+
+# Who reports where
+
+
+async def test_current_is_found_from_below(shell: Shell) -> None:
+    """Without being handed through; steps of it can be started there, and the running one advanced."""
+
+    def below() -> None:
+        current().advance(3)
+        with current().step(2) as step:
+            current().advance(message="inner")
+            step.advance()
+        current().advance()
+
+    def work(progress: Reporter) -> None:
+        with progress.step(1):
+            below()
+
+    with recording() as recorder:
+        await shell.run(work, shell.progress.attach("a"))
+    assert recorder.of("a") == [
+        Start(1),
+        Advance(1, 3),
+        Start(2),
+        Advance(2, 1, None, "inner"),
+        Advance(2, 2, None, "inner"),
+        Complete(2, message="inner"),
+        Advance(1, 4),
+        Complete(1),
+    ]
+
+
+async def test_blocks_may_be_nested(shell: Shell) -> None:
+    """The inner one counts until it ends."""
+
+    def work(progress: Reporter) -> None:
+        with Progress.attach("inner"):
+            assert current().session_id == "inner"
+        assert current() is progress
+
+    with recording():
+        await shell.run(work, shell.progress.attach("outer"))
+
+
+def test_without_a_block_current_does_nothing() -> None:
+    """A function that reports works in a script that does not."""
+    with recording() as recorder:
+        contextvars.Context().run(lambda: current().advance(3))
+        with contextvars.Context().run(current).step(1) as step:
+            step.advance()
+    assert recorder.reports == []
+    assert contextvars.Context().run(current).session_id == ""
+
+
+def test_threads_of_a_step_add_up() -> None:
+    """However they interleave, none of their advances is lost, and the last word is the sum."""
+    with recording() as recorder:
+        step = Progress.attach("a").step(1)
+
+        def work() -> None:
+            for _ in range(500):
+                step.advance()
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert recorder.of("a") == [Advance(1, n) for n in range(1, 2001)]
+
+
+# Trouble
+
+
+def refuse(_: Request) -> Answer:
+    return REFUSAL
+
+
+async def test_a_refusal_is_a_warning_and_then_a_number(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """With the words of the server; the job goes on."""
+    progress = shell.progress.attach("a", transport=shell.transport(FakeTransport(refuse)))
+    for step in (8, 9, 10):
+        progress.step(step).start()
+    await shell.close(progress)
+    assert progress.lost == 3
+    [record] = [record for record in caplog.records if record.name == "progress_sse.client"]
+    assert record.levelno == logging.WARNING
+    assert "start of step 8 was refused: 422 step must lie between 1 and 7." in record.getMessage()
+
+
+async def test_a_refusal_is_raised_where_that_was_asked_for(shell: Shell) -> None:
+    """By the next report, once; and what came last by the end."""
+    progress = shell.progress.attach("a", transport=shell.transport(FakeTransport(refuse)), on_error="raise")
+    progress.step(8).start()
+    assert await shell.flush(progress, 20)
+    with pytest.raises(ReportRefusedError) as caught:
+        progress.step(9).start()
+    assert (caught.value.status, caught.value.problem) == (422, "step-out-of-range")
+    with pytest.raises(ReportError):
+        await shell.close(progress)
+    await shell.close(progress)
+
+
+async def test_what_the_job_failed_of_comes_before_trouble_with_reporting(shell: Shell) -> None:
+    """Also where the latter was asked for."""
+    fake = FakeTransport(refuse)
+    progress = shell.progress.attach("a", transport=shell.transport(fake), on_error="raise")
+
+    def work(progress: Reporter) -> None:
+        with progress.step(8):
+            fake_was_asked = threading.Event()
+            while not progress.lost:
+                fake_was_asked.wait(0.005)
+            raise OopsError
+
+    with pytest.raises(OopsError):
+        await shell.run(work, progress)
+
+
+async def test_whoever_wants_errors_hears_of_a_server_that_stays_away(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the block waits for as long as it may be away, and then says so."""
+    monkeypatch.setattr(sync, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(aio, "PATIENCE_S", 0.05)
+    fake = FakeTransport()
+    fake.may_answer.clear()
+    progress = shell.progress.attach("a", transport=shell.transport(fake), on_error="raise")
+    progress.step(1).start()
+    await eventually(lambda: bool(fake.requests), 20)
+    try:
+        with pytest.raises(ServerAwayError):
+            await shell.close(progress)
+    finally:
+        fake.may_answer.set()
+
+
+async def test_a_transport_that_breaks_does_not_end_the_reporting(shell: Shell) -> None:
+    """Whatever it raises, the report is tried again."""
+    broken = iter([True, False, False])
+
+    def answer(_: Request) -> Answer:
+        if next(broken):
+            raise OopsError
+        return Answer(200)
+
+    fake = FakeTransport(answer)
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    progress.step(1).start()
+    progress.step(1).complete()
+    await shell.close(progress)
+    assert fake.reports == [Start(1), Start(1), Complete(1)]
+    assert fake.requests[0].key == fake.requests[1].key
+
+
+# HTTP
+
+
+async def test_requests_are_what_the_server_expects(shell: Shell) -> None:
+    """The token, the key and the type of the body go with each; the path follows the URL's."""
+    async with FakeServer() as server:
+        server.may_answer.set()
+        progress = shell.progress("a b", url=f"{server.url}/jobs/", token="hush")
+        await shell.run(lambda progress: progress.step(1).start(), progress)
+        assert [seen.request for seen in server.seen] == [
+            "PUT /jobs/api/progress/a%20b?replace=true HTTP/1.1",
+            "POST /jobs/api/progress/a%20b/update HTTP/1.1",
+        ]
+        for seen in server.seen:
+            assert seen.headers["authorization"] == "Bearer hush"
+            assert seen.headers["content-type"] == "application/json"
+        assert len({seen.headers["idempotency-key"] for seen in server.seen}) == 2
+
+
+async def test_no_report_waits_for_the_network(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that accepts and never answers: the job is done before the first answer has come."""
+    caplog.set_level(logging.INFO)
+    async with FakeServer() as server:
+        progress = shell.progress("a", steps=["One"] * 20, url=server.url)
+
+        def work() -> None:
+            for number in range(1, 21):
+                with progress.step(number) as step:
+                    for _ in range(100):
+                        step.advance()
+
+        await asyncio.to_thread(work)
+        progress.step(1).start()  # From the event loop, too.
+        await asyncio.wait_for(server.came.wait(), 20)
+        assert len(server.seen) == 1
+        assert not await shell.flush(progress, 0)
+        server.may_answer.set()
+        assert await shell.flush(progress, 20)
+        assert len(server.seen) >= 42
+        await shell.close(progress)
+    assert not [record for record in caplog.records if record.name == "httpx"], "the job's log is not ours to fill"
+
+
+# Both alike
+
+
+PAIRS = [(Progress, AsyncProgress), (Step, AsyncStep), (sync.SyncOptions, aio.AsyncOptions)]
+ASYNC_NAMES = {"close": "aclose"}
+
+
+def public_names(thing: type) -> set[str]:
+    return {name for name in dir(thing) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_both_have_the_same_names(one: type, other: type) -> None:
+    """Whoever knows the one knows the other."""
+    assert {ASYNC_NAMES.get(name, name) for name in public_names(one)} == public_names(other)
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS[:2])
+def test_both_take_the_same_arguments(one: type, other: type) -> None:
+    """In the same order, with the same defaults."""
+    for name in ["__init__", *public_names(one)]:
+        method, counterpart = getattr(one, name), getattr(other, ASYNC_NAMES.get(name, name))
+        if callable(method):
+            parameters, others = inspect.signature(method).parameters, inspect.signature(counterpart).parameters
+            assert list(parameters) == list(others), name
+            defaults = [each.default for each in parameters.values()]
+            assert defaults == [each.default for each in others.values()], name

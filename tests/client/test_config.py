@@ -1,0 +1,147 @@
+"""Where to report to: arguments, then the environment; and nowhere, quietly, where neither says."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from progress_sse.client.config import Address, address_of, is_disabled, link_to, session_of
+from progress_sse.errors import ConfigurationError
+from tests.client.fake import FakeTransport
+from tests.client.shells import Shell
+
+URL = "http://progress.example:8000"
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "environ", "address"),
+    [
+        (None, None, {}, None),
+        (None, None, {"PROGRESS_SSE_URL": ""}, None),
+        (URL, None, {}, Address(URL, None)),
+        (f"{URL}/jobs/", "t", {}, Address(f"{URL}/jobs", "t")),
+        (None, None, {"PROGRESS_SSE_URL": URL, "PROGRESS_SSE_TOKEN": "t"}, Address(URL, "t")),
+        (URL, "t", {"PROGRESS_SSE_URL": "http://other", "PROGRESS_SSE_TOKEN": "other"}, Address(URL, "t")),
+    ],
+)
+def test_arguments_win_over_the_environment(
+    url: str | None, token: str | None, environ: dict[str, str], address: Address | None
+) -> None:
+    """What is empty counts as not given, as an unset variable of a shell comes out."""
+    assert address_of(url, token, environ) == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "progress.example",
+        "ftp://progress.example",
+        "http://",
+        "http://user:secret@h",
+        "http://h:x",
+        "http://h?a=b",
+        "http://[",
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
+    """And not repeated, since it may have a password in it."""
+    with pytest.raises(ConfigurationError) as caught:
+        address_of(url, None, {})
+    assert "secret" not in str(caught.value)
+
+
+def test_a_token_is_never_shown() -> None:
+    """Not in a log, nor in the report of a test that fails."""
+    assert "hush" not in f"{Address(URL, 'hush')} {Address(URL, 'hush')!r}"
+    with pytest.raises(ConfigurationError) as caught:
+        address_of(URL, "hush\n", {})
+    assert "hush" not in str(caught.value)
+
+
+def test_the_session_comes_from_the_argument_or_the_environment() -> None:
+    """And has to be one."""
+    environ = {"PROGRESS_SSE_SESSION": "from-environment"}
+    assert session_of("given", environ) == "given"
+    assert session_of(None, environ) == "from-environment"
+    for unfit in (None, "a/b", ".."):
+        with pytest.raises(ConfigurationError):
+            session_of(unfit, {})
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "expected"),
+    [
+        (None, "1", True),
+        (None, "true", True),
+        (None, "0", False),
+        (None, "False", False),
+        (None, "", False),
+        (True, "0", True),
+        (False, "1", False),
+    ],
+)
+def test_reporting_can_be_switched_off(argument: bool | None, variable: str, expected: bool) -> None:
+    """Both ways, and the argument wins."""
+    assert is_disabled(argument, {"PROGRESS_SSE_DISABLED": variable}) is expected
+
+
+def test_the_link_leads_to_the_page_of_the_session() -> None:
+    """Whatever its id has in it."""
+    assert link_to(Address(URL, None), "a b?") == f"{URL}/s/a%20b%3F"
+
+
+@pytest.mark.parametrize("options", [{}, {"url": URL, "disabled": True}], ids=["no-url", "disabled"])
+async def test_without_a_server_nothing_happens(
+    shell: Shell, options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every method works, and one line says why nothing is shown; not even a session is needed."""
+    caplog.set_level(logging.INFO, "progress_sse.client")
+    progress = shell.progress(**options)
+    assert await shell.track(progress.step(1), [1, 2]) == [1, 2]
+    assert await shell.call(progress.step(2), lambda number: number + 1, 3) == 4
+    assert await shell.flush(progress, 0)
+    await shell.close(progress)
+    [record] = caplog.records
+    assert record.levelno == logging.INFO
+    assert "not reported" in record.getMessage()
+    assert (progress.link, progress.lost) == (None, 0)
+
+
+async def test_the_link_is_said(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever starts a job sees where to watch it."""
+    caplog.set_level(logging.INFO, "progress_sse.client")
+    progress = shell.progress("import-42", url=URL)
+    assert progress.link == f"{URL}/s/import-42"
+    assert [record.getMessage() for record in caplog.records] == [f"progress is shown at {URL}/s/import-42"]
+
+
+@pytest.mark.parametrize(
+    ("session_id", "options"),
+    [
+        ("a/b", {"url": URL}),
+        (None, {"url": URL}),
+        ("a", {"url": "nonsense"}),
+        ("a", {"url": URL, "steps": [1]}),
+        ("a", {"url": URL, "steps": ["One"], "workflow": "report"}),
+    ],
+)
+async def test_what_cannot_work_is_a_warning_or_an_error(
+    shell: Shell, session_id: str | None, options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A job does not die of it, unless it asked to."""
+    progress = shell.progress(session_id, **options)
+    progress.step(1).start()
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    with pytest.raises(ConfigurationError):
+        shell.progress(session_id, on_error="raise", **options)
+
+
+async def test_another_transport_needs_no_url(shell: Shell) -> None:
+    """It knows the way by itself."""
+    fake = FakeTransport()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    progress.step(1).start()
+    await shell.close(progress)
+    assert [request.session_id for request in fake.requests] == ["a"]

@@ -1,0 +1,370 @@
+"""What to send, what an answer means, and when to try again, at times that the tests make up."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+
+import pytest
+
+from progress_sse.client import core
+from progress_sse.client.core import Answer, Away, Back, Lost, Message, Outbox, Request, encode, read_answer
+from progress_sse.client.errors import ReportRefusedError, ServerAwayError
+from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.model import StepDefinition
+from tests.clock import ManualClock
+
+OK = Answer(200)
+NO_ANSWER = Answer(0, detail="ConnectError: refused")
+BUSY = Answer(503, "store-unavailable", "The store does not answer.")
+
+
+class Bench:
+    """An outbox on a clock that moves when told to, with the longest pauses that chance can give."""
+
+    def __init__(self, chance: float = 1.0) -> None:
+        self.clock = ManualClock()
+        self.outbox = Outbox("nightly", chance=lambda: chance)
+
+    def put(self, *reports: Report) -> None:
+        for report in reports:
+            self.outbox.put(report)
+
+    def next(self) -> Request | None:
+        return self.outbox.next(self.clock.monotonic())
+
+    def send(self, answer: Answer = OK) -> Report:
+        """Send what is due, which must be something, and give it."""
+        return self.send_request(answer).report
+
+    def send_request(self, answer: Answer = OK) -> Request:
+        request = self.next()
+        assert request is not None
+        self.outbox.take(answer, self.clock.monotonic())
+        return request
+
+    def wait(self) -> float:
+        """Let pass what the outbox asks for, and tell how much that was."""
+        pause_s = max(0.0, self.outbox.wake_at() - self.clock.monotonic())
+        self.clock.advance(pause_s)
+        return pause_s
+
+    def deliver(self) -> list[Report]:
+        """Send everything that waits, successfully, and give it in order."""
+        sent = []
+        while not self.outbox.is_empty:
+            self.wait()
+            sent.append(self.send())
+        return sent
+
+
+def test_commands_go_in_order_and_none_is_merged() -> None:
+    """A step that is started and completed twice was that twice."""
+    bench = Bench()
+    commands: list[Report] = [Create(), Start(1), Complete(1), Start(1), Complete(1), Start(2)]
+    bench.put(*commands)
+    assert bench.deliver() == commands
+
+
+def test_one_request_is_under_way_at_a_time() -> None:
+    """The server hears things in their order."""
+    bench = Bench()
+    bench.put(Start(1), Complete(1))
+    assert bench.next() is not None
+    assert bench.next() is None
+    assert bench.outbox.wake_at() == math.inf
+
+
+def test_the_newest_advance_of_a_step_stands_for_the_older_ones() -> None:
+    """And each step has its own."""
+    bench = Bench()
+    bench.put(Advance(1, 1), Advance(2, 7), Advance(1, 2), Advance(1, 3))
+    assert bench.deliver() == [Advance(1, 3), Advance(2, 7)]
+
+
+def test_advances_of_a_step_leave_at_most_ten_times_a_second() -> None:
+    """A loop of a million rows is ten requests a second, and the last word comes too."""
+    bench = Bench()
+    sent = []
+    for millisecond in range(1000):
+        bench.put(Advance(1, millisecond))
+        if bench.outbox.wake_at() <= bench.clock.monotonic():
+            sent.append(bench.send())
+        bench.clock.advance(0.001)
+    assert 9 <= len(sent) <= 11
+    assert bench.deliver() == [Advance(1, 999)]
+
+
+def test_an_advance_never_overtakes_a_command() -> None:
+    """It would be refused before its start."""
+    bench = Bench()
+    bench.put(Start(1), Advance(1, 5), Start(2))
+    assert bench.deliver() == [Start(1), Start(2), Advance(1, 5)]
+
+
+@pytest.mark.parametrize("command", [Complete(1), Start(1)])
+def test_an_advance_of_what_is_over_is_not_sent(command: Report) -> None:
+    """Nobody could see it, and the server would refuse it."""
+    bench = Bench()
+    bench.put(Advance(1, 5), command)
+    assert bench.deliver() == [command]
+
+
+@pytest.mark.parametrize("later", [Complete(1), Start(1)])
+def test_an_advance_that_failed_is_not_sent_again_once_it_is_over(later: Report) -> None:
+    """What was under way when the step ended has no place after its end."""
+    bench = Bench()
+    bench.put(Advance(1, 5))
+    assert bench.next() is not None
+    bench.put(later)
+    bench.outbox.take(NO_ANSWER, bench.clock.monotonic())
+    assert bench.deliver() == [later]
+
+
+def test_an_advance_that_failed_gives_way_to_a_newer_one() -> None:
+    """Else the bar would go back."""
+    bench = Bench()
+    bench.put(Advance(1, 5))
+    assert bench.next() is not None
+    bench.put(Advance(1, 6))
+    bench.outbox.take(NO_ANSWER, bench.clock.monotonic())
+    assert bench.deliver() == [Advance(1, 6)]
+
+
+@pytest.mark.parametrize("report", [Create(), Start(1), Advance(1, 5), Complete(1)])
+def test_a_retry_has_the_key_of_the_first_try(report: Report) -> None:
+    """So it is applied once; and two reports, however alike, have two keys."""
+    bench = Bench()
+    bench.put(report)
+    first = bench.send_request(NO_ANSWER)
+    bench.wait()
+    assert bench.send_request() == first
+    bench.put(report)
+    bench.wait()
+    assert bench.send_request().key != first.key
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_tried_again"),
+    [
+        (NO_ANSWER, True),
+        (Answer(429), True),
+        (Answer(409, "idempotency-key-in-use"), True),
+        (Answer(500, "internal-error"), True),
+        (Answer(502), True),
+        (BUSY, True),
+        (Answer(503, "outcome-unknown"), True),
+        (Answer(507, "store-full"), True),
+        (Answer(301, detail="see https://progress.example"), False),
+        (Answer(400, "malformed-body"), False),
+        (Answer(401, "unauthorized"), False),
+        (Answer(404, "session-not-found"), False),
+        (Answer(408), False),
+        (Answer(409, "step-not-started"), False),
+        (Answer(409, "idempotency-key"), False),
+        (Answer(413, "body-too-large"), False),
+        (Answer(422, "idempotency-key-reused"), False),
+    ],
+)
+def test_what_passes_is_tried_again_and_a_refusal_is_not(answer: Answer, is_tried_again: bool) -> None:
+    """A refused report is counted, and the next one has its turn."""
+    bench = Bench()
+    bench.put(Start(1), Start(2))
+    assert bench.send(answer) == Start(1)
+    bench.wait()
+    assert bench.send() == (Start(1) if is_tried_again else Start(2))
+    assert bench.outbox.lost == (not is_tried_again)
+
+
+def test_a_refusal_says_what_and_why() -> None:
+    """With the words of the server."""
+    bench = Bench()
+    bench.put(Complete(3))
+    bench.send(Answer(409, "step-not-started", "The step was not started."))
+    [event] = bench.outbox.events()
+    assert isinstance(event, Lost)
+    assert isinstance(event.error, ReportRefusedError)
+    assert str(event.error) == "complete of step 3 was refused: 409 The step was not started."
+    assert (event.error.status, event.error.problem) == (409, "step-not-started")
+
+
+def test_pauses_double_up_to_a_limit() -> None:
+    """At their longest; and a success begins afresh."""
+    bench = Bench()
+    bench.put(Start(1), Start(2))
+    pauses = []
+    for _ in range(8):
+        bench.send(NO_ANSWER)
+        pauses.append(bench.wait())
+    assert pauses == pytest.approx([0.5, 1, 2, 4, 8, 10, 10, 10])
+    bench.send()
+    bench.send(NO_ANSWER)
+    assert bench.wait() == pytest.approx(0.5)
+
+
+def test_a_pause_may_be_as_short_as_chance_will_have_it() -> None:
+    """Full jitter: workers that failed together do not come back together."""
+    bench = Bench(chance=0.25)
+    bench.put(Start(1))
+    bench.send(NO_ANSWER)
+    assert bench.wait() == pytest.approx(0.125)
+
+
+@pytest.mark.parametrize("status", [429, 503, 409])
+def test_retry_after_is_obeyed(status: int) -> None:
+    """The random part comes on top: who was told the same does not come at the same time."""
+    bench = Bench()
+    bench.put(Start(1))
+    bench.send(Answer(status, "idempotency-key-in-use", retry_after_s=20))
+    assert bench.wait() == pytest.approx(20.5)
+
+
+def test_a_retry_after_beyond_reason_is_cut() -> None:
+    """A proxy that says a day would silence the session."""
+    bench = Bench()
+    bench.put(Start(1))
+    bench.send(Answer(503, retry_after_s=86_400))
+    assert bench.wait() == pytest.approx(300.5)
+
+
+def test_hurrying_ends_a_pause_of_ours_only() -> None:
+    """At the end of the block there may be no later; but what the server asked for holds."""
+    bench = Bench()
+    bench.put(Start(1))
+    bench.send(NO_ANSWER)
+    bench.outbox.hurry(bench.clock.monotonic())
+    assert bench.wait() == 0
+    bench.send(Answer(503, retry_after_s=20))
+    bench.outbox.hurry(bench.clock.monotonic())
+    assert bench.wait() == pytest.approx(20)
+
+
+def test_an_absence_is_told_once_and_so_is_its_end() -> None:
+    """However often it is tried in between."""
+    bench = Bench()
+    bench.put(Start(1))
+    for _ in range(3):
+        bench.send(NO_ANSWER)
+        bench.wait()
+    bench.send()
+    assert bench.outbox.events() == [Away("ConnectError: refused"), Back(3.5)]
+    assert bench.outbox.events() == []
+
+
+def fail_for(bench: Bench, seconds: float, answer: Answer) -> None:
+    """Let every try fail for so long."""
+    until = bench.clock.monotonic() + seconds
+    while bench.clock.monotonic() < until:
+        bench.send(answer)
+        bench.wait()
+
+
+def test_a_long_absence_costs_advances_and_no_commands() -> None:
+    """After a minute, with one event that has the count; without its commands a session would never be right again."""
+    bench = Bench()
+    bench.put(Start(1), Advance(1, 5), Start(2), Advance(2, 6))
+    fail_for(bench, 50, NO_ANSWER)
+    assert bench.outbox.lost == 0
+    fail_for(bench, 600, NO_ANSWER)
+    assert bench.outbox.lost == 2
+    _, lost = bench.outbox.events()
+    assert isinstance(lost, Lost)
+    assert isinstance(lost.error, ServerAwayError)
+    assert "2 reports of progress were dropped, 2 starts and completions wait on" in str(lost.error)
+    bench.put(Advance(2, 9))
+    assert bench.deliver() == [Start(1), Start(2), Advance(2, 9)]
+
+
+def test_a_server_that_fails_of_one_report_does_not_hold_up_the_rest_for_ever() -> None:
+    """An answer of 500 may be about the report: after a minute it is given up."""
+    bench = Bench()
+    bench.put(Start(1), Start(2))
+    fail_for(bench, core.PATIENCE_S, Answer(500, "internal-error"))
+    bench.send(Answer(500, "internal-error"))
+    bench.wait()
+    assert bench.send() == Start(2)
+    assert bench.outbox.lost >= 1
+
+
+def test_the_queue_has_a_bound_and_advances_go_first() -> None:
+    """Of commands the oldest go next; the creation stays, without which the steps would be others."""
+    bench = Bench()
+    limit = core.MAX_WAITING
+    bench.put(Create(), Start(1), Advance(1, 1), Start(2), Advance(2, 1))
+    bench.put(*(Start(step) for step in range(3, limit - 1)))
+    assert bench.outbox.lost == 1
+    bench.put(Start(limit - 1))
+    assert bench.outbox.lost == 2
+    bench.put(Start(limit), Start(limit + 1))
+    assert bench.outbox.lost == 4
+    assert len(bench.outbox.events()) == 1
+    assert bench.deliver() == [Create(), *(Start(step) for step in range(3, limit + 2))]
+
+
+def test_forgetting_leaves_nothing() -> None:
+    """Also of what is under way."""
+    bench = Bench()
+    bench.put(Start(1), Start(2), Advance(3, 1))
+    assert bench.next() is not None
+    bench.outbox.forget()
+    assert bench.outbox.is_empty
+    assert bench.outbox.wake_at() == math.inf
+
+
+MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
+    (Create(), "PUT", "?replace=true", {}),
+    (Create(workflow="report"), "PUT", "?replace=true", {"workflow": "report"}),
+    (
+        Create((StepDefinition("原稿", 1000, 2000),)),
+        "PUT",
+        "?replace=true",
+        {"steps": [{"name": "原稿", "timeout_ms": 1000, "estimated_ms": 2000}]},
+    ),
+    (Start(2, 500), "POST", "/update", {"action": "start", "step": 2, "timeout_ms": 500}),
+    (
+        Advance(2, 3, 8, "half"),
+        "POST",
+        "/update",
+        {"action": "progress", "step": 2, "current": 3, "total": 8, "message": "half"},
+    ),
+    (
+        Complete(2, False, "m", "e"),
+        "POST",
+        "/update",
+        {"action": "complete", "step": 2, "success": False, "message": "m", "error": "e"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("report", "method", "rest", "body"), MESSAGES)
+def test_reports_become_requests(report: Report, method: str, rest: str, body: dict[str, object]) -> None:
+    """As the contract has them; an id is opaque, and takes part in the path as one segment."""
+    message = encode(Request("日 本?#%", report, "key"))
+    assert message == Message(method, f"/api/progress/%E6%97%A5%20%E6%9C%AC%3F%23%25{rest}", message.body)
+    assert json.loads(message.body) == body
+
+
+PROBLEM = b'{"type":"/problems/store-unavailable","status":503,"detail":"The store does not answer."}'
+DATES = {"retry-after": "Wed, 25 Nov 2026 10:00:30 GMT", "date": "Wed, 25 Nov 2026 10:00:00 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "content", "answer"),
+    [
+        (200, {}, b'{"success":true,"session_id":"a"}', Answer(200)),
+        (201, {}, b'{"session_id":"a","steps":[]}', Answer(201)),
+        (200, {}, b"<h1>Log in</h1>", Answer(0, detail="the answer, of status 200, is not that of a progress server")),
+        (204, {}, b"", Answer(0, detail="the answer, of status 204, is not that of a progress server")),
+        (503, {"retry-after": "2"}, PROBLEM, Answer(503, "store-unavailable", "The store does not answer.", 2)),
+        (503, DATES, b"", Answer(503, retry_after_s=30)),
+        (503, {"retry-after": DATES["date"]}, b"", Answer(503)),
+        (503, {"retry-after": "-1"}, b"", Answer(503)),
+        (502, {"retry-after": "soon"}, b"<h1>Bad Gateway</h1>", Answer(502)),
+        (404, {}, b'["not", "a", "problem"]', Answer(404)),
+        (308, {"location": "https://b.example/"}, b"", Answer(308, detail="see https://b.example/")),
+    ],
+)
+def test_answers_are_read(status: int, headers: Mapping[str, str], content: bytes, answer: Answer) -> None:
+    """What no progress server says, such as the page of a proxy, is no answer, whatever its status."""
+    assert read_answer(status, headers, content) == answer
