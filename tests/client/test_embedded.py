@@ -1,0 +1,117 @@
+"""Reporting to a store in the same process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from progress_sse import AsyncProgress, Progress, ProgressStore, StepDefinition
+from progress_sse.backends.memory import MemoryBackend
+from progress_sse.client.core import Answer, Request
+from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
+from progress_sse.client.errors import ReportRefusedError
+from progress_sse.client.handle import Reporter
+from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.errors import OutcomeUnknownError, ProblemError, StoreUnavailableError
+from progress_sse.machine import Command
+from progress_sse.record import StorageLimits
+from progress_sse.store import Applied, IdempotencyKey
+from progress_sse.workflows import Workflows
+from tests.client.shells import Shell
+
+
+class TroubledStore(ProgressStore):
+    """Fails as it is told to, after having applied what it was asked for."""
+
+    trouble: ProblemError | None = None
+
+    async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:
+        applied = await super().apply(session_id, command, key)
+        trouble, self.trouble = self.trouble, None
+        if trouble is not None:
+            raise trouble
+        return applied
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[TroubledStore]:
+    """A store with a workflow of its own."""
+    workflows = Workflows({"report": (StepDefinition("Render"),)})
+    store = TroubledStore(MemoryBackend(StorageLimits(1000, 1 << 20, 100)), workflows=workflows)
+    await store.open()
+    yield store
+    await store.aclose()
+
+
+def transport(shell: Shell, store: ProgressStore) -> Any:
+    """What takes the shell's reports to the store."""
+    if shell.progress is Progress:
+        return StoreTransport(store, asyncio.get_running_loop())
+    return AsyncStoreTransport(store)
+
+
+def work(progress: Reporter) -> None:
+    """Do one step well, and start another one."""
+    with progress.step(1, message="done") as step:
+        step.report(1, 2)
+    progress.step(2).start()
+
+
+async def test_a_job_reports_to_the_store(shell: Shell, store: ProgressStore) -> None:
+    """By the same class, and without HTTP."""
+    await shell.run(work, shell.progress("a", steps=["One", "Two"], transport=transport(shell, store)))
+    session = await store.get_session("a")
+    assert session is not None
+    assert [(each.name, each.status, each.message) for each in session.steps.values()] == [
+        ("One", "success", "done"),
+        ("Two", "running", ""),
+    ]
+
+
+@pytest.mark.parametrize(("workflow", "total_steps"), [(None, 7), ("report", 1)])
+async def test_the_store_knows_the_steps(store: ProgressStore, workflow: str | None, total_steps: int) -> None:
+    """Its default ones, or those of a workflow."""
+    async with AsyncProgress("a", workflow=workflow, transport=AsyncStoreTransport(store)):
+        pass
+    session = await store.get_session("a")
+    assert session is not None
+    assert session.total_steps == total_steps
+
+
+async def test_a_refusal_of_the_store_is_one_of_the_report(shell: Shell, store: ProgressStore) -> None:
+    """With the problem's words."""
+    progress = shell.progress.attach("a", transport=transport(shell, store), on_error="raise")
+    progress.step(8).start()
+    with pytest.raises(ReportRefusedError, match="step must lie between 1 and 7") as caught:
+        await shell.close(progress)
+    assert (caught.value.status, caught.value.problem) == (422, "step-out-of-range")
+
+
+async def test_what_was_applied_and_not_answered_is_applied_once(shell: Shell, store: TroubledStore) -> None:
+    """The store knows the key."""
+    store.trouble = OutcomeUnknownError()
+    store.trouble.headers.clear()  # Its Retry-After would only take time.
+    progress = shell.progress.attach("a", transport=transport(shell, store))
+    progress.step(1).start()
+    assert await shell.flush(progress, 20)
+    await shell.close(progress)
+    record = await store.load("a")
+    assert record is not None
+    assert record.position.n == 1
+
+
+@pytest.mark.parametrize("report", [Create(), Create((StepDefinition("One"),)), Start(1), Advance(1, 1), Complete(1)])
+async def test_each_report_becomes_a_command(store: ProgressStore, report: Report) -> None:
+    """That the store takes, in the right state."""
+    await store.start_step("a", 1)
+    assert await AsyncStoreTransport(store).send(Request("a", report, "key")) == Answer(200)
+
+
+async def test_a_passing_trouble_says_when_to_come_back(store: TroubledStore) -> None:
+    """As over HTTP."""
+    store.trouble = StoreUnavailableError()
+    answer = await AsyncStoreTransport(store).send(Request("a", Start(1), "key"))
+    assert (answer.status, answer.problem, answer.retry_after_s) == (503, "store-unavailable", 2)

@@ -1,0 +1,150 @@
+"""Reporting to a real server, over whatever happens to it and on the way to it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from progress_sse.client import core
+from progress_sse.client.handle import Reporter
+from progress_sse.client.reports import MAX_TEXT_CHARS
+from tests.client.shells import Shell
+from tests.conftest import Serve
+from tests.harness.chaos import ChaosProxy, Cut, Mode, Pass, Reset
+from tests.harness.http1 import HOST
+from tests.harness.rawsse import RawStream
+from tests.harness.serving import Server, session_path
+
+STEPS = 40
+TOKEN = "hush"
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no retry wait for long: how long they wait is shown where time costs nothing."""
+    monkeypatch.setattr(core, "LONGEST_PAUSE_S", 0.05)
+
+
+def work(progress: Reporter) -> None:
+    """Two transitions a step, all reported at once."""
+    for number in range(1, STEPS + 1):
+        with progress.step(number, message=f"no. {number}"):
+            pass
+
+
+EXPECTED = [(step, status) for step in range(1, STEPS + 1) for status in ("running", "success")]
+
+
+async def poll(server: Server, session_id: str = "nightly") -> Any:
+    """What polling answers."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        return (await client.get(session_path(session_id))).json()
+
+
+async def transitions(server: Server, count: int) -> list[tuple[int, str]]:
+    """The step and its status of each transition of the session, which must be so many."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        tag = (await client.get(session_path("nightly"))).headers["etag"]
+    epoch, _, n = tag.strip('"').rpartition("-")
+    assert int(n) == count
+    stream = await RawStream.open(server.port, session_path("nightly", "events"), last_event_id=f"{epoch}-0")
+    async with stream:
+        events = await stream.next_events(count, timeout_s=20)
+    return [(event.json()["step"]["step"], event.json()["step"]["status"]) for event in events]
+
+
+async def test_each_report_counts_once_over_a_server_that_is_killed(serve: Serve, shell: Shell) -> None:
+    """At any moment, and with what it answered kept on disk: nothing is lost, nothing comes twice, all in order."""
+    server = serve(store="sqlite")
+    progress = shell.progress("nightly", steps=[f"Step {n}" for n in range(1, STEPS + 1)], url=server.url)
+    job = asyncio.create_task(shell.run(work, progress))
+    for share in (5, 40):
+        await eventually_at(server, share)
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+    await job
+    assert await shell.flush(progress, 30)
+    assert (await poll(server))["status"] == "completed"
+    assert await transitions(server, 2 * STEPS) == EXPECTED
+    assert progress.lost == 0
+
+
+async def eventually_at(server: Server, percentage: int) -> None:
+    """Wait until so much has got there."""
+    async with asyncio.timeout(20):
+        while (await poll(server))["percentage"] < percentage:  # noqa: ASYNC110 - only asking tells
+            await asyncio.sleep(0.005)
+
+
+async def test_each_report_counts_once_over_a_connection_that_flaps(serve: Serve, shell: Shell) -> None:
+    """Answers that never arrive, or in part, after the server has applied what they are about."""
+    server = serve()
+    # Ends before the first byte of an answer, within it, and after some of them; again and again, and then no more.
+    troubles: list[Mode] = [Reset(0), Cut(0), Cut(40), Reset(900), Reset(60), Cut(2000)]
+    async with ChaosProxy(server.port, [*troubles * 4, Pass()]) as proxy:
+        url = f"http://{HOST}:{proxy.port}"
+        progress = shell.progress("nightly", steps=[f"Step {n}" for n in range(1, STEPS + 1)], url=url)
+        await shell.run(work, progress)
+        assert await shell.flush(progress, 30)
+        assert len(proxy.links) > len(troubles) * 4
+    assert await transitions(server, 2 * STEPS) == EXPECTED
+    assert progress.lost == 0
+
+
+async def test_a_fresh_session_replaces_the_one_before(serve: Serve, shell: Shell) -> None:
+    """The same id again is a new run; with a token, where the server wants one."""
+    server = serve(publish_token=TOKEN)
+    for steps in (["One"], ["Eins", "Zwei"]):
+        progress = shell.progress("nightly", steps=steps, url=server.url, token=TOKEN)
+        await shell.run(lambda progress: progress.step(1).start(), progress)
+    attached = shell.progress.attach("nightly", url=server.url, token=TOKEN)
+    await shell.run(lambda progress: progress.step(1).complete(), attached)
+    session = await poll(server)
+    assert [(step["name"], step["status"]) for step in session["steps"]] == [("Eins", "success"), ("Zwei", "pending")]
+
+
+async def test_whatever_a_job_fails_of_is_shown(serve: Serve, shell: Shell) -> None:
+    """The text that is sent is one that the server takes."""
+    server = serve()
+    progress = shell.progress("nightly", steps=["One"], url=server.url)
+
+    def fail(progress: Reporter) -> None:
+        with progress.step(1):
+            raise OSError("\0\ud800" + "x" * 10_000)
+
+    with pytest.raises(OSError, match="x"):
+        await shell.run(fail, progress)
+    [step] = (await poll(server))["steps"]
+    assert step["status"] == "error"
+    assert step["error"].startswith("OSError: \ufffd\ufffdxxx")
+    assert len(step["error"]) == MAX_TEXT_CHARS
+    assert progress.lost == 0
+
+
+async def test_progress_is_seen_while_the_step_runs(serve: Serve, shell: Shell) -> None:
+    """With its message."""
+    server = serve()
+    progress = shell.progress("nightly", steps=["One"], url=server.url)
+    with progress.step(1, message="rows") as step:
+        step.report(3, 8)
+        assert await shell.flush(progress, 20)
+        [shown] = (await poll(server))["steps"]
+        assert (shown["progress"], shown["message"]) == ({"current": 3, "total": 8}, "rows")
+    await shell.close(progress)
+    assert (await poll(server))["status"] == "completed"
+
+
+async def test_a_server_that_comes_late_hears_everything(serve: Serve, shell: Shell) -> None:
+    """The job does not wait for it, and what it said is not lost."""
+    server = serve(store="sqlite")
+    server.kill()
+    progress = shell.progress("nightly", steps=[f"Step {n}" for n in range(1, STEPS + 1)], url=server.url)
+    work(progress)
+    assert not await shell.flush(progress, 0)
+    await asyncio.to_thread(server.start)
+    assert await shell.flush(progress, 30)
+    assert await transitions(server, 2 * STEPS) == EXPECTED
+    await shell.close(progress)

@@ -1,0 +1,183 @@
+"""Forks, and the end of a process: programs of their own, as users write them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.http1 import HOST, free_port
+from tests.harness.serving import ROOT, Server, session_path
+
+
+def run(program: str, url: str, timeout_s: float = 60) -> str:
+    """Run a program that reports to a server, and give what it printed."""
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env={"PROGRESS_SSE_URL": url, "PROGRESS_SSE_SESSION": "nightly", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "Traceback" not in ran.stderr, ran.stderr
+    return ran.stdout
+
+
+def shown(server: Server) -> tuple[list[str], int]:
+    """The status of each step of the session, and how many transitions led there."""
+    response = httpx.get(server.url + session_path("nightly"))
+    body: Any = response.json()
+    return [step["status"] for step in body["steps"]], int(response.headers["etag"].strip('"').rpartition("-")[2])
+
+
+WITHOUT_A_BLOCK = """
+    from progress_sse import Progress
+
+    progress = Progress(steps=["One", "Two"])
+    progress.step(1).start()
+    progress.step(1).complete()
+"""
+
+ON_A_LOOP_WITHOUT_A_BLOCK = """
+    import asyncio
+    from progress_sse import AsyncProgress
+
+    async def main():
+        progress = AsyncProgress(steps=["One", "Two"])
+        progress.step(1).start()
+        progress.step(1).complete()
+
+    asyncio.run(main())
+"""
+
+BEFORE_A_LOOP = """
+    from progress_sse import AsyncProgress
+
+    progress = AsyncProgress(steps=["One", "Two"])
+    progress.step(1).start()
+    progress.step(1).complete()
+"""
+
+
+@pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK, BEFORE_A_LOOP])
+def test_what_was_reported_is_told_before_the_process_ends(serve: Serve, program: str) -> None:
+    """Also without a block that waits for it, and where the event loop ends first."""
+    server = serve()
+    run(program, server.url)
+    assert shown(server) == (["success", "pending"], 2)
+
+
+@pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK])
+def test_a_process_ends_without_its_server(program: str) -> None:
+    """It gives up after a while, and without an error."""
+    run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
+
+
+FORK = """
+    import os, sys
+    from progress_sse import Progress
+
+    def wait_for(child):
+        assert os.waitpid(child, 0)[1] == 0
+
+    with Progress(steps=["One", "Two", "Three"]) as progress:
+        with progress.step(1):
+            progress.flush()               # The parent has its connection,
+            progress.step(3).start()       # and something still to tell.
+            child = os.fork()
+            if child == 0:
+                with progress.step(2) as step:
+                    step.advance()
+                sys.exit()
+            wait_for(child)
+        progress.step(3).complete()
+"""
+
+
+def test_parent_and_child_report_after_a_fork(serve: Serve) -> None:
+    """Each on a connection of its own, and what waited at the fork is told once.
+
+    A child that ends by an exception, as `sys.exit` is one, ends the blocks around it, too: so step 1 fails first.
+    """
+    server = serve()
+    run(FORK, server.url)
+    statuses, transitions = shown(server)
+    assert statuses == ["success"] * 3
+    # Start and end of each step, an advance if it was faster than the end, and what the child made of step 1.
+    assert transitions in {7, 8}
+
+
+WHO_TELLS = """
+    import os, sys, threading, time
+    from progress_sse import Progress
+    from progress_sse.client.core import Answer
+
+    gate = threading.Event()
+
+    class Transport:
+        def send(self, request):
+            os.write(1, f"{'parent' if os.getpid() == parent else 'child'} {request.report}\\n".encode())
+            assert gate.wait(20)
+            return Answer(200)
+
+    parent = os.getpid()
+    progress = Progress.attach(transport=Transport())
+    for step in (1, 2, 3):
+        progress.step(step).start()        # One is under way, or about to be; the others wait.
+    child = os.fork()
+    if child == 0:
+        gate = threading.Event()
+        gate.set()
+        progress.step(4).start()
+        assert progress.flush()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    gate.set()
+    assert progress.flush()
+"""
+
+
+def test_a_child_tells_nothing_that_its_parent_tells() -> None:
+    """Neither what waited at the fork nor what was under way; and it has a thread of its own."""
+    told = run(WHO_TELLS, "").splitlines()
+    assert sorted(told) == [
+        "child Start(step=4, timeout_ms=None)",
+        *(f"parent Start(step={step}, timeout_ms=None)" for step in (1, 2, 3)),
+    ]
+
+
+MULTIPROCESSING = """
+    import multiprocessing
+    from progress_sse import Progress
+
+    def work(number):
+        step = Progress.attach().step(number)
+        step.start()
+        step.complete()
+
+    if __name__ == "__main__":
+        with Progress(steps=["One", "Two", "Three"]) as progress:
+            progress.step(1).start()
+            progress.flush()
+            processes = [multiprocessing.get_context("fork").Process(target=work, args=[n]) for n in (2, 3)]
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join()
+                assert process.exitcode == 0
+            progress.step(1).complete()
+"""
+
+
+def test_children_of_multiprocessing_report(serve: Serve) -> None:
+    """They run no `atexit` functions, and yet what they reported last is told."""
+    server = serve()
+    run(MULTIPROCESSING, server.url)
+    assert shown(server) == (["success"] * 3, 6)
