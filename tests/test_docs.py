@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import subprocess
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +16,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from progress_sse.client.sync import SyncOptions
 from progress_sse.settings import Settings
 from tests.conftest import Serve
 from tests.harness.nginx import NginxServer
@@ -51,6 +54,9 @@ def table(header: str) -> list[list[str]]:
     [body] = re.findall(rf"^\| {header} \|.*\n\| ---.*\n((?:\|.*\n)+)", README, re.MULTILINE)
     return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in body.splitlines()]
 
+
+WORKERS_VARIABLES = {"session", "url", "token", "disabled"}
+"""What `Progress` reads from the environment besides the settings; the shell of whoever runs a curl command, too."""
 
 CURL = [
     (block.text, answer.text)
@@ -98,7 +104,7 @@ def test_options_of_serve_exist() -> None:
     variables = set(re.findall(r"PROGRESS_SSE_(\w+)", README))
     assert options
     assert variables
-    known = {*Settings.model_fields, "token"}  # PROGRESS_SSE_TOKEN is read by the shell of whoever runs a command
+    known = {*Settings.model_fields, *WORKERS_VARIABLES}
     assert {name.replace("-", "_") for name in options} | {name.lower() for name in variables} <= known
 
 
@@ -157,13 +163,36 @@ async def test_page_of_the_readme_moves(serve: Serve, chromium: Browser) -> None
 
 def test_python_worker_reports(server: Server, tmp_path: Path) -> None:
     """It runs as it stands, and the session shows what it did."""
-    source = the_block("python")
+    source = the_block("python", "Idempotency-Key")
     assert ADDRESS in source
     program = tmp_path / "worker.py"
     program.write_text(source.replace(ADDRESS, server.url), "utf-8")
     subprocess.run([sys.executable, program], check=True, timeout=60)
     [step, *_] = httpx.get(f"{server.url}/api/progress/orders").json()["steps"]
     assert (step["status"], step["message"]) == ("success", "8,000 rows")
+
+
+def test_python_job_reports_its_steps(server: Server, tmp_path: Path) -> None:
+    """It runs as it stands, and the session shows what it did."""
+    program = tmp_path / "job.py"
+    program.write_text(the_block("python", "from progress_sse import Progress"), "utf-8")
+    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
+    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+    session = httpx.get(f"{server.url}/api/progress/photos").json()
+    assert session["status"] == "completed"
+    assert [(step["name"], step["message"]) for step in session["steps"]] == [
+        ("Find", ""),
+        ("Resize", "8,000 photos"),
+        ("Publish", ""),
+    ]
+
+
+def test_arguments_of_workers_are_all_there() -> None:
+    """Each with its variable, and none that there is not."""
+    arguments = {argument: variable.removeprefix("PROGRESS_SSE_") for argument, variable, _ in table("argument")}
+    assert {variable.lower() for variable in arguments.values()} == WORKERS_VARIABLES
+    known = {"session_id", *typing.get_type_hints(SyncOptions)}
+    assert known - {"on_error", "transport"} == set(arguments)
 
 
 def test_steps_file_defines_what_it_says(serve: Serve, tmp_path: Path) -> None:

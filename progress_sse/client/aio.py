@@ -11,7 +11,6 @@ from typing import ParamSpec, Protocol, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Request
-from progress_sse.client.errors import ServerAwayError
 from progress_sse.client.handle import BaseStep, Reporter, define, length
 from progress_sse.client.line import Line, lock
 from progress_sse.client.reports import Create, describe_error
@@ -132,10 +131,10 @@ class AsyncProgress(Reporter):
         """Return a step; see `Reporter.step`."""
         return AsyncStep(self, number, message, timeout_ms)
 
-    async def flush(self, timeout_s: float = FLUSH_S) -> bool:
-        """Wait until all is told, or for `timeout_s` seconds, and return whether it is."""
+    async def flush(self, timeout_s: float | None = None) -> bool:
+        """Wait until all is told, or for `timeout_s` seconds (`None`: `FLUSH_S`), and return whether it is."""
         if isinstance(self._outlet, Line) and self._driver is not None:
-            await self._driver.wait(self._outlet, timeout_s)
+            await self._driver.wait(self._outlet, FLUSH_S if timeout_s is None else timeout_s)
         return self._outlet.is_settled
 
     async def aclose(self) -> None:
@@ -145,10 +144,8 @@ class AsyncProgress(Reporter):
             ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
         """
         try:
-            is_told = await self.flush(PATIENCE_S if self._on_error == "raise" else FLUSH_S)
-            self._outlet.raise_error()
-            if not is_told and self._on_error == "raise":
-                raise ServerAwayError(f"reports on {self.session_id!r} still wait after {PATIENCE_S:g} s")
+            is_told = await self.flush(PATIENCE_S if self._on_error == "raise" else None)
+            self._conclude(is_told)
         finally:
             await self._release()
 
@@ -157,6 +154,9 @@ class AsyncProgress(Reporter):
             await self._driver.aclose(self._outlet)
 
     async def __aenter__(self) -> Self:
+        if isinstance(self._outlet, Line) and self._driver is not None:
+            with lock:
+                self._driver.wake(self._outlet)
         self._enter()
         return self
 

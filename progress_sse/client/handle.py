@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from progress_sse.client.config import Address, OnError, Options, address_of, is_disabled, link_to, session_of
-from progress_sse.client.errors import ReportError
+from progress_sse.client.errors import ReportError, ServerAwayError
 from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Transport, lock, logger
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start, describe_error, fit_text
 from progress_sse.errors import ConfigurationError
@@ -161,6 +161,16 @@ class Reporter(ABC):
         self._outer = _reporter.get()
         _reporter.set(self)
         self._guard(lambda: None)
+
+    def _conclude(self, is_told: bool) -> None:
+        """Raise or say what the end of the block has to."""
+        self._outlet.raise_error()
+        if is_told:
+            return
+        text = f"not all was told of {self.session_id!r} yet"
+        if self._on_error == "raise":
+            raise ServerAwayError(text)
+        logger.warning("%s; as long as the process lives, that will be tried", text)
 
     def _leave(self) -> None:
         # What was there before is put back by hand: a token is good in the same context only, and blocks that end

@@ -14,6 +14,9 @@ from progress_sse.client.core import Answer, Request, encode, read_answer
 TIMEOUT: Final = httpx.Timeout(10, connect=5)
 """Seconds that the server may be silent; seconds that a connection may take."""
 
+LIMITS: Final = httpx.Limits(keepalive_expiry=2)
+"""Seconds that an idle connection is kept: less than servers do, so that none is used that is just being closed."""
+
 _is_reporting: Final = ContextVar("_is_reporting", default=False)
 
 
@@ -55,7 +58,7 @@ class HttpTransport:
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
         self._client = httpx.Client(
-            base_url=address.url, headers=_headers(address), timeout=TIMEOUT, verify=_is_secure(address)
+            base_url=address.url, headers=_headers(address), timeout=TIMEOUT, limits=LIMITS, verify=_is_secure(address)
         )
 
     def send(self, request: Request) -> Answer:
@@ -75,7 +78,7 @@ class AsyncHttpTransport:
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
         self._client = httpx.AsyncClient(
-            base_url=address.url, headers=_headers(address), timeout=TIMEOUT, verify=_is_secure(address)
+            base_url=address.url, headers=_headers(address), timeout=TIMEOUT, limits=LIMITS, verify=_is_secure(address)
         )
 
     async def send(self, request: Request) -> Answer:

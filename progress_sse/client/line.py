@@ -73,6 +73,7 @@ class Line:
 
     def __init__(self, session_id: str, way: Address | Transport | None, driver: Driver, on_error: OnError) -> None:
         """Begin with nothing to tell; a `way` of `None` is known to the driver alone."""
+        self.session_id = session_id
         self.way = way
         self.driver = driver
         self._raises = on_error == "raise"
@@ -137,7 +138,7 @@ class Line:
 
     def _handle(self, events: list[Event]) -> None:
         """Log, without the lock: a handler may have one of its own, and report in turn."""
-        where = repr(self._outbox.session_id) + (f" at {self.way.url}" if isinstance(self.way, Address) else "")
+        where = repr(self.session_id) + (f" at {self.way.url}" if isinstance(self.way, Address) else "")
         for event in events:
             match event:
                 case Away(reason):

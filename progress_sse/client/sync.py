@@ -15,9 +15,8 @@ from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Request
-from progress_sse.client.errors import ServerAwayError
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
-from progress_sse.client.line import Line, Transport, lines, lock
+from progress_sse.client.line import Line, Transport, lines, lock, logger
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.model import StepDefinition
 
@@ -118,10 +117,10 @@ class Progress(Reporter):
         """Return a step; see `Reporter.step`."""
         return Step(self, number, message, timeout_ms)
 
-    def flush(self, timeout_s: float = FLUSH_S) -> bool:
-        """Wait until all is told, or for `timeout_s` seconds, and return whether it is."""
+    def flush(self, timeout_s: float | None = None) -> bool:
+        """Wait until all is told, or for `timeout_s` seconds (`None`: `FLUSH_S`), and return whether it is."""
         if isinstance(self._outlet, Line):
-            sender().wait([self._outlet], timeout_s)
+            sender().wait([self._outlet], FLUSH_S if timeout_s is None else timeout_s)
         return self._outlet.is_settled
 
     def close(self) -> None:
@@ -130,13 +129,8 @@ class Progress(Reporter):
         Raises:
             ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
         """
-        if self._on_error == "warn":
-            self.flush()
-            return
-        is_told = self.flush(PATIENCE_S)
-        self._outlet.raise_error()
-        if not is_told:
-            raise ServerAwayError(f"reports on {self.session_id!r} still wait after {PATIENCE_S:g} s")
+        is_told = self.flush(PATIENCE_S if self._on_error == "raise" else None)
+        self._conclude(is_told)
 
     def __enter__(self) -> Self:
         self._enter()
@@ -256,14 +250,22 @@ def _begin_in_child() -> None:
         line.driver = _sender
 
 
+def _flush_at_exit() -> None:
+    sender().wait()
+    with lock:
+        untold = [line for line in lines() if not line.is_settled]
+    for line in untold:
+        logger.warning("the process ends before all was told of %r", line.session_id)
+
+
 def _flush_when_multiprocessing_ends() -> None:
     """Arrange for the end of a `multiprocessing` child, which runs no `atexit` functions."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.Finalize(None, lambda: sender().wait(), exitpriority=0)
+        util.Finalize(None, _flush_at_exit, exitpriority=0)
 
 
 os.register_at_fork(after_in_child=_begin_in_child)
-atexit.register(lambda: sender().wait())
+atexit.register(_flush_at_exit)
 
 _NOTHING: Final = Progress.__new__(Progress)

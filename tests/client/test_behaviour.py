@@ -98,6 +98,14 @@ async def test_attaching_goes_on_with_the_session(shell: Shell) -> None:
     assert recorder.of("a") == [Start(4)]
 
 
+async def test_a_thread_may_be_the_first_to_report(shell: Shell) -> None:
+    """The block knows how to send, wherever it is told from."""
+    fake = FakeTransport()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    await shell.run(lambda progress: progress.step(4).start(), progress)
+    assert fake.reports == [Start(4)]
+
+
 async def test_a_session_begins_with_its_block_or_its_first_step(shell: Shell) -> None:
     """Not when the object is made; and once."""
     with recording() as recorder:
@@ -348,6 +356,22 @@ async def test_whoever_wants_errors_hears_of_a_server_that_stays_away(
             await shell.close(progress)
     finally:
         fake.may_answer.set()
+
+
+async def test_a_block_that_could_not_tell_all_says_so(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does not wait for ever."""
+    monkeypatch.setattr(sync, "FLUSH_S", 0.05)
+    monkeypatch.setattr(aio, "FLUSH_S", 0.05)
+    fake = FakeTransport()
+    fake.may_answer.clear()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    try:
+        await shell.run(lambda progress: progress.step(1).start(), progress)
+    finally:
+        fake.may_answer.set()
+    assert "not all was told of 'a' yet" in caplog.text
 
 
 async def test_a_transport_that_breaks_does_not_end_the_reporting(shell: Shell) -> None:

@@ -133,6 +133,7 @@ async def test_what_cannot_work_is_a_warning_or_an_error(
     """A job does not die of it, unless it asked to."""
     progress = shell.progress(session_id, **options)
     progress.step(1).start()
+    assert (progress.session_id, progress.link) == ("", None)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     with pytest.raises(ConfigurationError):
         shell.progress(session_id, on_error="raise", **options)

@@ -16,17 +16,18 @@ from tests.harness.serving import ROOT, Server, session_path
 
 
 def run(program: str, url: str, timeout_s: float = 60) -> str:
-    """Run a program that reports to a server, and give what it printed."""
+    """Run a program that reports to a server, and give what it printed and logged."""
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         env={"PROGRESS_SSE_URL": url, "PROGRESS_SSE_SESSION": "nightly", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=timeout_s,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr
-    assert "Traceback" not in ran.stderr, ran.stderr
+    assert ran.returncode == 0, ran.stdout
+    assert "Traceback" not in ran.stdout, ran.stdout
     return ran.stdout
 
 
@@ -76,8 +77,10 @@ def test_what_was_reported_is_told_before_the_process_ends(serve: Serve, program
 
 @pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK])
 def test_a_process_ends_without_its_server(program: str) -> None:
-    """It gives up after a while, and without an error."""
-    run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
+    """It gives up after a while, without an error, and says what is missing."""
+    said = run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
+    assert "cannot report on 'nightly'" in said
+    assert "the process ends before all was told of 'nightly'" in said
 
 
 FORK = """
@@ -119,11 +122,12 @@ WHO_TELLS = """
     from progress_sse import Progress
     from progress_sse.client.core import Answer
 
-    gate = threading.Event()
+    gate, asked = threading.Event(), threading.Event()
 
     class Transport:
         def send(self, request):
             os.write(1, f"{'parent' if os.getpid() == parent else 'child'} {request.report}\\n".encode())
+            asked.set()
             assert gate.wait(20)
             return Answer(200)
 
@@ -133,9 +137,10 @@ WHO_TELLS = """
         progress.step(step).start()        # One is under way, or about to be; the others wait.
     child = os.fork()
     if child == 0:
-        gate = threading.Event()
+        gate, asked = threading.Event(), threading.Event()
         gate.set()
         progress.step(4).start()
+        assert asked.wait(20)
         assert progress.flush()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0

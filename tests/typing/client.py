@@ -1,0 +1,49 @@
+"""How a worker's client looks to type checkers: checked, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import assert_type
+
+from progress_sse import AsyncProgress, Progress, StepDefinition, current
+from progress_sse.client.aio import AsyncStep
+from progress_sse.client.handle import BaseStep
+from progress_sse.client.reports import Report
+from progress_sse.client.sync import Step
+from progress_sse.client.testing import recording
+
+
+def blocking() -> None:
+    """Everything that a job in blocking code uses."""
+    with Progress("a", steps=["One", StepDefinition("Two")], url="http://h", on_error="raise") as progress:
+        assert_type(progress, Progress)
+        with progress.step(1, message="m", timeout_ms=5) as step:
+            assert_type(step, Step)
+            assert_type(step.track(["row"]), Iterator[str])
+        assert_type(progress.step(2).run(len, "seven"), int)
+        progress.step(2).run(len, unknown="seven")  # type: ignore[call-arg]
+    assert_type(Progress.attach(disabled=True), Progress)
+    assert_type(current().step(1), BaseStep)
+    Progress("a", on_error="ignore")  # type: ignore[arg-type]
+    Progress("a", server="http://h")  # type: ignore[call-arg]
+
+
+async def on_a_loop() -> None:
+    """Everything that one on an event loop uses."""
+
+    async def save(name: str) -> int:
+        return len(name)
+
+    async with AsyncProgress("a", workflow="report") as progress:
+        assert_type(progress, AsyncProgress)
+        async with progress.step(1) as step:
+            assert_type(step, AsyncStep)
+            assert_type(step.track(["row"]), AsyncIterator[str])
+        assert_type(await progress.step(2).run(save, "a"), int)
+    assert_type(await progress.flush(), bool)
+
+
+def testing() -> None:
+    """What the tests of a job use."""
+    with recording() as recorder:
+        assert_type(recorder.of("a"), list[Report])
