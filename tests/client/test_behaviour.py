@@ -392,6 +392,23 @@ async def test_a_transport_that_breaks_does_not_end_the_reporting(shell: Shell) 
     assert fake.requests[0].key == fake.requests[1].key
 
 
+def test_sessions_of_one_process_take_turns() -> None:
+    """One that has much to tell does not silence the others."""
+    fake = FakeTransport()
+    fake.may_answer.clear()
+    both = [Progress.attach(session_id, transport=fake) for session_id in ("a", "b")]
+    for progress in both:
+        for step in (1, 2, 3):
+            progress.step(step).start()
+    fake.may_answer.set()
+    assert all(progress.flush(20) for progress in both)
+    # The first of `a` may have been on its way before `b` was known, and the turns begin after it.
+    assert [request.session_id for request in fake.requests][-5:] in (
+        ["b", "a", "b", "a", "b"],
+        ["a", "b", "a", "b", "b"],
+    )
+
+
 # HTTP
 
 
