@@ -211,8 +211,7 @@ class AsyncSender:
         """End the task; the thread takes over the line, and what is left to tell."""
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
         _hand_over(line)
 
     async def _run(self, line: Line) -> None:

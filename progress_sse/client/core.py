@@ -105,9 +105,10 @@ class Away:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """The server answers again, after so many seconds."""
+    """The server answers again, after so many seconds, in which so many reports were given up."""
 
     away_s: float
+    lost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,7 @@ class Outbox:
         self._asked_until = -math.inf
         self._failures = 0
         self._away_since: float | None = None
+        self._lost_before = 0
         self._has_warned_of_loss = False
 
     @property
@@ -246,6 +248,7 @@ class Outbox:
         self._failures += 1
         if self._away_since is None:
             self._away_since = now
+            self._lost_before = self.lost
             self._events.append(Away(str(answer)))
         elif now - self._away_since >= PATIENCE_S and not self._has_warned_of_loss:
             self._give_up_advances(answer)
@@ -281,7 +284,7 @@ class Outbox:
 
     def _come_back(self, now: float) -> None:
         if self._away_since is not None:
-            self._events.append(Back(now - self._away_since))
+            self._events.append(Back(now - self._away_since, self.lost - self._lost_before))
         self._away_since = None
         self._has_warned_of_loss = False
         self._failures = 0

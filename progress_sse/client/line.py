@@ -143,8 +143,9 @@ class Line:
             match event:
                 case Away(reason):
                     self._tell("away", "cannot report on %s and will try again: %s", where, reason)
-                case Back(away_s):
-                    logger.info("can report on %s again, after %.1f s", where, away_s)
+                case Back(away_s, lost):
+                    text = "can report on %s again, after %.1f s in which %d reports were lost"
+                    logger.log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
                 case Lost(error):
                     if self._raises:
                         self._error = self._error or error

@@ -164,6 +164,7 @@ class Sender:
         self._lines: dict[Line, None] = {}
         self._thread: threading.Thread | None = None
         self._transports: dict[Address, Transport] = {}
+        self._has_ended = False
 
     def wake(self, line: Line) -> None:
         """Look at the line again; called under the lock, from any thread."""
@@ -175,13 +176,24 @@ class Sender:
             self._thread = thread
         self._changed.notify_all()
 
-    def wait(self, waited_for: Sequence[Line] | None = None, timeout_s: float = EXIT_S) -> None:
-        """Wait until these lines, or all, are settled, or for so long; let what waits for a retry go at once."""
+    def wait(self, awaited: Sequence[Line], timeout_s: float) -> None:
+        """Wait until these lines are settled, or for so long; let what waits for a retry go at once."""
         with lock:
-            awaited = list(self._lines) if waited_for is None else waited_for
             for line in awaited:
                 line.hurry()
             self._changed.wait_for(lambda: all(line.is_settled for line in awaited), timeout_s)
+
+    def end(self) -> None:
+        """Tell what can be told before the process ends; once, though `multiprocessing` may ask for it as well."""
+        if self._has_ended:
+            return
+        self._has_ended = True
+        with lock:
+            awaited = list(self._lines)
+        self.wait(awaited, EXIT_S)
+        for line in awaited:
+            if not line.is_settled:
+                logger.warning("the process ends before all was told of %r", line.session_id)
 
     def _run(self) -> None:
         while True:
@@ -250,22 +262,14 @@ def _begin_in_child() -> None:
         line.driver = _sender
 
 
-def _flush_at_exit() -> None:
-    sender().wait()
-    with lock:
-        untold = [line for line in lines() if not line.is_settled]
-    for line in untold:
-        logger.warning("the process ends before all was told of %r", line.session_id)
-
-
 def _flush_when_multiprocessing_ends() -> None:
     """Arrange for the end of a `multiprocessing` child, which runs no `atexit` functions."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.Finalize(None, _flush_at_exit, exitpriority=0)
+        util.Finalize(None, lambda: sender().end(), exitpriority=0)
 
 
 os.register_at_fork(after_in_child=_begin_in_child)
-atexit.register(_flush_at_exit)
+atexit.register(lambda: sender().end())
 
 _NOTHING: Final = Progress.__new__(Progress)

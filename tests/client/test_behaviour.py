@@ -7,6 +7,7 @@ import contextvars
 import inspect
 import logging
 import threading
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from progress_sse import AsyncProgress, Progress, ReportError, StepDefinition, current
 from progress_sse.client import aio, sync
 from progress_sse.client.aio import AsyncStep
-from progress_sse.client.core import Answer, Request
+from progress_sse.client.core import MAX_WAITING, Answer, Request
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.handle import Reporter
 from progress_sse.client.reports import MAX_TEXT_CHARS, Advance, Complete, Create, Start
@@ -407,6 +408,29 @@ def test_sessions_of_one_process_take_turns() -> None:
         ["b", "a", "b", "a", "b"],
         ["a", "b", "a", "b", "b"],
     )
+
+
+async def test_memory_has_a_bound_while_the_server_is_away(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """However much a job has to say, and it learns how much of that was given up."""
+    count, text_bytes = 10 * MAX_WAITING, 8192
+    fake = FakeTransport()
+    fake.may_answer.clear()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    tracemalloc.start()
+    try:
+        for number in range(count):
+            progress.step(number).complete(f"{number:{text_bytes}}")
+        used_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        fake.may_answer.set()
+    assert used_bytes < 2 * MAX_WAITING * text_bytes
+    assert await shell.flush(progress, 30)
+    assert len(fake.requests) + progress.lost == count
+    assert [record.getMessage() for record in caplog.records] == [
+        "lost a report on 'a': more than 1000 reports wait: the oldest are being dropped"
+    ]
+    await shell.close(progress)
 
 
 # HTTP

@@ -248,7 +248,7 @@ def test_an_absence_is_told_once_and_so_is_its_end() -> None:
         bench.send(NO_ANSWER)
         bench.wait()
     bench.send()
-    assert bench.outbox.events() == [Away("ConnectError: refused"), Back(3.5)]
+    assert bench.outbox.events() == [Away("ConnectError: refused"), Back(3.5, 0)]
     assert bench.outbox.events() == []
 
 
@@ -274,6 +274,9 @@ def test_a_long_absence_costs_advances_and_no_commands() -> None:
     assert "2 reports of progress were dropped, 2 starts and completions wait on" in str(lost.error)
     bench.put(Advance(2, 9))
     assert bench.deliver() == [Start(1), Start(2), Advance(2, 9)]
+    [back] = bench.outbox.events()
+    assert isinstance(back, Back)
+    assert back.lost == 2
 
 
 def test_a_server_that_fails_of_one_report_does_not_hold_up_the_rest_for_ever() -> None:
