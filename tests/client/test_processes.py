@@ -157,7 +157,8 @@ WHO_TELLS = """
 
 def test_a_child_tells_nothing_that_its_parent_tells() -> None:
     """Neither what waited at the fork nor what was under way; and it has a thread of its own."""
-    told = run(WHO_TELLS, "").splitlines()
+    # Newer Pythons warn of a fork beside threads, which is what this is about.
+    told = [line for line in run(WHO_TELLS, "").splitlines() if line.startswith(("child ", "parent "))]
     assert sorted(told) == [
         "child Start(step=4, timeout_ms=None)",
         *(f"parent Start(step={step}, timeout_ms=None)" for step in (1, 2, 3)),
