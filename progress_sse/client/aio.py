@@ -193,7 +193,7 @@ class AsyncSender:
                 self._task = self._loop.create_task(self._run(line), name="progress-sse")
             self._loop.call_soon_threadsafe(self._changed.set)
         except RuntimeError:  # There is no loop, or none any more.
-            _hand_over(line)
+            line.hand_over(sender())
 
     async def wait(self, line: Line, timeout_s: float) -> None:
         """Wait until the line is settled, or for so long; let what waits for a retry go at once."""
@@ -212,7 +212,7 @@ class AsyncSender:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        _hand_over(line)
+        line.hand_over(sender())
 
     async def _run(self, line: Line) -> None:
         try:
@@ -223,31 +223,24 @@ class AsyncSender:
                     await self._send(line, request)
                 else:
                     await self._pause(pause_s)
-        finally:
-            _hand_over(line)
+        except asyncio.CancelledError:
             if self._transport is not None:
                 await self._transport.aclose()
+            raise
+        finally:
+            line.hand_over(sender())
 
     async def _send(self, line: Line, request: Request) -> None:
-        answer = Answer(0, detail="the event loop ended")
         try:
             if self._transport is None:
                 self._transport = self._connect()
             answer = await self._transport.send(request)
         except Exception as error:  # noqa: BLE001  # whatever a transport does, the task goes on
             answer = Answer(500, detail=describe_error(error))
-        finally:
-            line.take(answer)
-            self._sent.set()
+        line.take(answer)
+        self._sent.set()
 
     async def _pause(self, pause_s: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(min(pause_s, 3600)):
                 await self._changed.wait()
-
-
-def _hand_over(line: Line) -> None:
-    with lock:
-        line.driver = sender()
-        if not line.is_settled:
-            line.hurry()

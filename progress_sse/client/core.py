@@ -197,6 +197,12 @@ class Outbox:
             self._come_back(now)
             self._lose(_refusal(sent.report, answer))
 
+    def retract(self) -> None:
+        """Let what is under way wait again, under its key: whoever sent it will never know what came back."""
+        sent, self._sending = self._sending, None
+        if sent is not None:
+            self._put_back(sent)
+
     def hurry(self, now: float) -> None:
         """Let a pause end that nobody but we asked for: this may be the last chance."""
         self._not_before = max(min(self._not_before, now), self._asked_until)

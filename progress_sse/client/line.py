@@ -117,6 +117,13 @@ class Line:
             if not self._outbox.is_empty:
                 self.driver.wake(self)
 
+    def hand_over(self, driver: Driver) -> None:
+        """Let another driver send from now on, and begin with what this one may have sent in vain."""
+        with lock:
+            self.driver = driver
+            self._outbox.retract()
+        self.hurry()
+
     def forget(self) -> None:
         """Drop what waits."""
         with lock:

@@ -189,7 +189,10 @@ class Sender:
             return
         self._has_ended = True
         with lock:
-            awaited = list(self._lines)
+            awaited = [line for line in lines() if not line.is_settled]
+        for line in awaited:
+            if line.driver is not self:
+                line.hand_over(self)  # The event loop was left behind.
         self.wait(awaited, EXIT_S)
         for line in awaited:
             if not line.is_settled:

@@ -305,6 +305,26 @@ def test_the_queue_has_a_bound_and_advances_go_first() -> None:
     assert bench.deliver() == [Create(), *(Start(step) for step in range(3, limit + 2))]
 
 
+@pytest.mark.parametrize("report", [Start(1), Advance(1, 5)])
+def test_what_was_sent_in_vain_waits_again(report: Report) -> None:
+    """Before all else, at once, and under its key: it may have arrived."""
+    bench = Bench()
+    bench.put(report)
+    first = bench.next()
+    bench.put(Start(2))
+    bench.outbox.retract()
+    if isinstance(report, Start):
+        assert bench.send_request() == first
+        assert bench.deliver() == [Start(2)]
+    else:
+        assert bench.send() == Start(2)
+        bench.wait()
+        assert bench.send_request() == first
+    bench.outbox.retract()
+    assert bench.outbox.is_empty
+    assert bench.outbox.events() == []
+
+
 def test_forgetting_leaves_nothing() -> None:
     """Also of what is under way."""
     bench = Bench()

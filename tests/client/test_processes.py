@@ -67,11 +67,24 @@ BEFORE_A_LOOP = """
 """
 
 
-@pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK, BEFORE_A_LOOP])
+ON_A_LOOP_THAT_IS_LEFT = """
+    import asyncio
+    from progress_sse import AsyncProgress
+
+    async def main():
+        progress.step(1).start()
+        progress.step(1).complete()
+
+    progress = AsyncProgress(steps=["One", "Two"])
+    asyncio.new_event_loop().run_until_complete(main())
+"""
+
+
+@pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK, ON_A_LOOP_THAT_IS_LEFT, BEFORE_A_LOOP])
 def test_what_was_reported_is_told_before_the_process_ends(serve: Serve, program: str) -> None:
     """Also without a block that waits for it, and where the event loop ends first."""
     server = serve()
-    run(program, server.url)
+    assert run(program, server.url) == ""
     assert shown(server) == (["success", "pending"], 2)
 
 
