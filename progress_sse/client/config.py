@@ -1,5 +1,6 @@
 """Where to report to: arguments win over the environment."""
 
+import os
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias, TypedDict
 from urllib.parse import quote, urlsplit
@@ -40,14 +41,14 @@ class Address(NamedTuple):
         return f"Address({self.url!r})"
 
 
-def is_disabled(disabled: bool | None, environ: Mapping[str, str]) -> bool:
+def is_disabled(disabled: bool | None, environ: Mapping[str, str] = os.environ) -> bool:
     """Tell whether somebody switched reporting off."""
     if disabled is not None:
         return disabled
     return environ.get("PROGRESS_SSE_DISABLED", "").strip().lower() not in _NO
 
 
-def address_of(url: str | None, token: str | None, environ: Mapping[str, str]) -> Address | None:
+def address_of(url: str | None, token: str | None, environ: Mapping[str, str] = os.environ) -> Address | None:
     """Return the server to report to, or `None` where none is named.
 
     Raises:
@@ -69,17 +70,22 @@ def address_of(url: str | None, token: str | None, environ: Mapping[str, str]) -
     return Address(url.rstrip("/"), token)
 
 
-def session_of(session_id: str | None, environ: Mapping[str, str]) -> str:
+def named_session(session_id: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the session that is named, valid or not."""
+    return session_id or environ.get("PROGRESS_SSE_SESSION") or None
+
+
+def session_of(session_id: str | None, environ: Mapping[str, str] = os.environ) -> str:
     """Return the session to report on.
 
     Raises:
         ConfigurationError: None is named, or the id is not valid.
     """
-    session_id = session_id or environ.get("PROGRESS_SSE_SESSION") or None
-    if session_id is None:
+    named = named_session(session_id, environ)
+    if named is None:
         raise ConfigurationError("Name the session that progress is reported on, or set PROGRESS_SSE_SESSION.")
     try:
-        return check_session_id(session_id)
+        return check_session_id(named)
     except InvalidSessionIdError as error:
         raise ConfigurationError(str(error)) from error
 

@@ -5,7 +5,6 @@ unless the job asked for errors. Blocking and async code differ in how a block e
 and how a function is called: ``sync`` and ``aio`` have that.
 """
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,16 @@ from operator import index
 from types import TracebackType
 from typing import Final, Self
 
-from progress_sse.client.config import Address, OnError, Options, address_of, is_disabled, link_to, session_of
+from progress_sse.client.config import (
+    Address,
+    OnError,
+    Options,
+    address_of,
+    is_disabled,
+    link_to,
+    named_session,
+    session_of,
+)
 from progress_sse.client.errors import ReportError, ServerAwayError
 from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Transport, lock, logger
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start, describe_error, fit_text
@@ -23,7 +31,6 @@ from progress_sse.model import StepDefinition
 
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
-
 
 _recorders: Final[list[Callable[[str], Outlet]]] = []
 """What makes outlets for sessions while a test records them; the last one counts."""
@@ -134,17 +141,17 @@ class Reporter(ABC):
         transport: tuple[Transport | None, Driver] | None,
     ) -> None:
         if _recorders:
-            self.session_id = session_id or os.environ.get("PROGRESS_SSE_SESSION") or "recorded"
+            self.session_id = named_session(session_id) or "recorded"
             self._outlet = _recorders[-1](self.session_id)
             return
-        if is_disabled(options.get("disabled"), os.environ):
+        if is_disabled(options.get("disabled")):
             logger.info("progress is not reported: that is disabled")
             return
-        address = None if transport else address_of(options.get("url"), options.get("token"), os.environ)
+        address = None if transport else address_of(options.get("url"), options.get("token"))
         if address is None and transport is None:
             logger.info("progress is not reported: no server is named, be it by PROGRESS_SSE_URL")
             return
-        self.session_id = session_of(session_id, os.environ)
+        self.session_id = session_of(session_id)
         if transport is not None:
             self._outlet = Line(self.session_id, *transport, self._on_error)
         elif address is not None:

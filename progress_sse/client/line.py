@@ -102,7 +102,8 @@ class Line:
             events = self._outbox.events()
             if is_news:
                 self.driver.wake(self)
-        self._handle(events)
+        if events:
+            self._handle(events)
 
     def raise_error(self) -> None:
         """Raise what has gone wrong since the last call, if that was asked for."""

@@ -158,6 +158,24 @@ async def test_an_asynchronous_iterable_is_tracked() -> None:
     assert recorder.of("a")[1:-1] == [Advance(1, 0, 2), Advance(1, 1, 2), Advance(1, 2, 2)]
 
 
+async def test_a_cancellation_is_the_error_of_its_step() -> None:
+    """And goes on its way."""
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        async with AsyncProgress.attach("a") as progress, progress.step(1):
+            begun.set()
+            await asyncio.Event().wait()
+
+    with recording() as recorder:
+        task = asyncio.create_task(work())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert recorder.of("a") == [Start(1), Complete(1, success=False, error="CancelledError")]
+
+
 async def test_a_function_is_run_as_a_step(shell: Shell) -> None:
     """Its result comes back, and what it raises is the step's error."""
 
