@@ -237,7 +237,7 @@ class AsyncSender:
             answer = await self._transport.send(request)
         except Exception as error:  # noqa: BLE001  # whatever a transport does, the task goes on
             answer = Answer(500, detail=describe_error(error))
-        line.take(answer)
+        line.take(request, answer)
         self._sent.set()
 
     async def _pause(self, pause_s: float) -> None:

@@ -126,6 +126,7 @@ class _Operation:
     report: Report
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
     failing_since: float | None = None
+    is_pointless: bool = False
 
 
 class Outbox:
@@ -184,10 +185,12 @@ class Outbox:
             return self._not_before
         return max(self._not_before, min(self._paced.get(step, -math.inf) for step in self._advances))
 
-    def take(self, answer: Answer, now: float) -> None:
-        """Take in what came back for the request that is under way."""
-        sent, self._sending = self._sending, None
-        assert sent is not None
+    def take(self, request: Request, answer: Answer, now: float) -> None:
+        """Take in what came back for a request; if it was retracted meanwhile, somebody else will have the answer."""
+        sent = self._sending
+        if sent is None or sent.key != request.key:
+            return
+        self._sending = None
         if answer.is_success:
             self._come_back(now)
         elif answer.may_pass and not self._is_hopeless(sent, answer, now):
@@ -223,7 +226,7 @@ class Outbox:
         self._paced.pop(step, None)
         sending = self._sending
         if sending is not None and isinstance(sending.report, Advance) and sending.report.step == step:
-            sending.key = ""  # Not to be put back.
+            sending.is_pointless = True
 
     def _due_advance(self, now: float) -> _Operation | None:
         for step, advance in self._advances.items():
@@ -236,7 +239,7 @@ class Outbox:
     def _put_back(self, sent: _Operation) -> None:
         if not isinstance(sent.report, Advance):
             self._commands.appendleft(sent)
-        elif sent.key:
+        elif not sent.is_pointless:
             # Where a newer advance waits, this one has lost its point.
             self._advances.setdefault(sent.report.step, sent)
 

@@ -137,10 +137,10 @@ class Line:
             request = self._outbox.next(now)
             return request, max(0.0, self._outbox.wake_at() - now)
 
-    def take(self, answer: Answer) -> None:
+    def take(self, request: Request, answer: Answer) -> None:
         """Take in what came back."""
         with lock:
-            self._outbox.take(answer, time.monotonic())
+            self._outbox.take(request, answer, time.monotonic())
             events = self._outbox.events()
         self._handle(events)
 

@@ -202,7 +202,7 @@ class Sender:
         while True:
             line, request = self._await_request()
             answer = self._send(line, request)
-            line.take(answer)
+            line.take(request, answer)
             with lock:
                 self._changed.notify_all()
 

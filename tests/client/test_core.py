@@ -41,7 +41,7 @@ class Bench:
     def send_request(self, answer: Answer = OK) -> Request:
         request = self.next()
         assert request is not None
-        self.outbox.take(answer, self.clock.monotonic())
+        self.outbox.take(request, answer, self.clock.monotonic())
         return request
 
     def wait(self) -> float:
@@ -116,9 +116,10 @@ def test_an_advance_that_failed_is_not_sent_again_once_it_is_over(later: Report)
     """What was under way when the step ended has no place after its end."""
     bench = Bench()
     bench.put(Advance(1, 5))
-    assert bench.next() is not None
+    request = bench.next()
+    assert request is not None
     bench.put(later)
-    bench.outbox.take(NO_ANSWER, bench.clock.monotonic())
+    bench.outbox.take(request, NO_ANSWER, bench.clock.monotonic())
     assert bench.deliver() == [later]
 
 
@@ -126,9 +127,10 @@ def test_an_advance_that_failed_gives_way_to_a_newer_one() -> None:
     """Else the bar would go back."""
     bench = Bench()
     bench.put(Advance(1, 5))
-    assert bench.next() is not None
+    request = bench.next()
+    assert request is not None
     bench.put(Advance(1, 6))
-    bench.outbox.take(NO_ANSWER, bench.clock.monotonic())
+    bench.outbox.take(request, NO_ANSWER, bench.clock.monotonic())
     assert bench.deliver() == [Advance(1, 6)]
 
 
@@ -323,6 +325,23 @@ def test_what_was_sent_in_vain_waits_again(report: Report) -> None:
     bench.outbox.retract()
     assert bench.outbox.is_empty
     assert bench.outbox.events() == []
+
+
+def test_an_answer_that_comes_too_late_counts_for_nothing() -> None:
+    """Least of all for the report that is under way by then."""
+    bench = Bench()
+    bench.put(Start(1), Start(2))
+    first = bench.next()
+    assert first is not None
+    bench.outbox.retract()
+    bench.outbox.take(first, OK, 0)
+    assert bench.send_request() == first
+    second = bench.next()
+    assert second is not None
+    bench.outbox.take(first, OK, 0)
+    assert not bench.outbox.is_empty
+    bench.outbox.take(second, OK, 0)
+    assert bench.outbox.is_empty
 
 
 def test_forgetting_leaves_nothing() -> None:
