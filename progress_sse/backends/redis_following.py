@@ -135,10 +135,12 @@ class Following:
         if followed is None:
             return
         try:
-            news = decode_bulletin(payload)
-        except (ValueError, LookupError, TypeError):  # Anybody may publish anything.
+            self._take_in(channel, followed, decode_bulletin(payload))
+        except Exception:  # Anybody may publish anything.
+            logger.exception("a message on %s could not be taken in", channel)
             self.catch_up_soon(channel)
-            return
+
+    def _take_in(self, channel: str, followed: Followed, news: Bulletin) -> None:
         if followed.is_outdated(news):
             return
         if news.position is None:

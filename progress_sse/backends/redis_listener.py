@@ -5,6 +5,7 @@ What is published while nobody listens is lost, so every confirmed subscription 
 """
 
 import asyncio
+import logging
 import math
 import random
 from collections import Counter
@@ -16,6 +17,8 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from progress_sse.backends.redis_link import connected
 from progress_sse.backends.redis_trouble import CONNECTION_ERRORS, Health
 from progress_sse.errors import StoreUnavailableError
+
+logger = logging.getLogger(__name__)
 
 PING_INTERVAL_S: Final = 5.0
 """Seconds in which the server has to show that it is there; whoever is gone is noticed within twice as long."""
@@ -107,6 +110,8 @@ class RedisListener:
                     await connection.disconnect(nowait=True)
             except CONNECTION_ERRORS as error:
                 self._health.note(error)
+            except Exception:
+                logger.exception("listening to Redis failed in a way that nobody foresaw")
             await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  # spreads load
             pause = min(pause * 2, PAUSES_S[1])
 

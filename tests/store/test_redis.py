@@ -380,6 +380,29 @@ class TestGap:
         await follower.until_at(record)
         assert follower.entries == await history(here)
 
+    async def test_is_left_by_what_nobody_foresaw(
+        self, server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A fault of our own while listening costs one connection, and nobody a transition."""
+        here, there = await connect(server), await connect(server)
+        record = await apply(here, created())
+        follower = await Follower.of(there)
+        has_failed = asyncio.Event()
+
+        def fail(*_: object) -> None:
+            monkeypatch.undo()
+            has_failed.set()
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(there._listener, "_on_message", fail)  # noqa: SLF001 - nothing that is published does it
+        changes = [moved(record, 1), moved(after(moved(record, 1)), 2)]
+        await here.commit(changes[0])
+        async with asyncio.timeout(DEADLINE_S):
+            await has_failed.wait()
+        await here.commit(changes[1])
+        await follower.until_at(after(changes[1]))
+        assert follower.entries == await history(here)
+
     async def test_shows_what_became_of_a_session(self, server: RedisServer, connect: Open) -> None:
         """Removed, or replaced; from its beginning, as far as that is kept."""
         here, there = await connect(server), await connect(server)

@@ -175,13 +175,23 @@ class TestHear:
         await settled()
         assert follower.notices == [notice(ONE), notice(TWO)]
 
-    @pytest.mark.parametrize("payload", [b"", b"x", b"1\n", b"1\n{}", b"1\n[1,2]", b'1\n["e",1,"",false]\n{}', b"\xff"])
-    async def test_that_nobody_understands_lead_to_the_store(self, follower: Follower, payload: bytes) -> None:
-        """Anybody may publish anything."""
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            *(b"", b"x", b"1\n", b"1\n{}", b"1\n[1,2]", b'1\n["e",1,"",false]\n{}', b"\xff"),
+            b'9\n["first",9,"",false]\n{"step":"x","session":{"current_step":1,"status":"running"}}',
+            b'9\n["first",0.5,"",false]\n' + ONE.entries[0].data,
+        ],
+    )
+    async def test_that_nobody_understands_lead_to_the_store(
+        self, follower: Follower, payload: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Anybody may publish anything, and whoever runs the server is told of it."""
         follower.knows(2, after(ONE), ONE.entries)
         follower.following.hear("c", payload)
         await settled()
         assert follower.notices == [notice(ONE)]
+        assert [record.message for record in caplog.records] == ["a message on c could not be taken in"]
 
     async def test_are_looked_for_again_while_the_store_is_away(
         self, follower: Follower, monkeypatch: pytest.MonkeyPatch
