@@ -1,5 +1,6 @@
 """From a store's URL to what makes connections: to one server, or to whichever one Sentinel says is the master."""
 
+import re
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -41,8 +42,13 @@ def connection_pool(url: str) -> ConnectionPool:
     }
     if url.startswith(f"{SENTINEL_SCHEME}://"):
         return _sentinel_pool(url, ours)
+    _database(unquote(urlsplit(url).path).strip("/"))  # redis-py takes 0 for what is no number.
     pool: ConnectionPool = ConnectionPool.from_url(url)
     pool.connection_kwargs |= ours
+    try:
+        pool.make_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
+    except TypeError as error:
+        raise ValueError("an option that there is not") from error
     return pool
 
 
@@ -51,6 +57,8 @@ def _sentinel_pool(url: str, ours: dict[str, Any]) -> ConnectionPool:
     master, _, database = parts.path.strip("/").partition("/")
     if not master:
         raise ValueError("no name of a master")
+    if parts.query:
+        raise ValueError("an option that there is not")
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
     sentinel = Sentinel(  # type: ignore[no-untyped-call]  # as redis-py has it
@@ -64,7 +72,7 @@ def _sentinel_pool(url: str, ours: dict[str, Any]) -> ConnectionPool:
     return SentinelConnectionPool(  # type: ignore[no-untyped-call]  # likewise
         master,
         sentinel,
-        db=int(database or 0),
+        db=_database(database),
         username=unquote(user) or None,
         password=unquote(password) or None,
         **ours,
@@ -76,6 +84,12 @@ def _address(text: str) -> tuple[str, int]:
     if not host:
         raise ValueError("no host")
     return host, int(port or SENTINEL_PORT)
+
+
+def _database(text: str) -> int:
+    if not re.fullmatch("[0-9]*", text):
+        raise ValueError("a database that is no number")
+    return int(text or 0)
 
 
 def may_lose_its_server(pool: ConnectionPool) -> bool:
