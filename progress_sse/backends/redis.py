@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from progress_sse import machine
 from progress_sse.backends.cache import RecordCache
-from progress_sse.backends.redis_address import close, connection_pool
+from progress_sse.backends.redis_address import close, connection_pool, database
 from progress_sse.backends.redis_bulletin import bulletin
 from progress_sse.backends.redis_calls import RedisCalls
 from progress_sse.backends.redis_following import Following
@@ -71,7 +71,7 @@ class RedisBackend:
         self._pool = connection_pool(url)
         self._limits = limits
         self._lifetime_ms = int(lifetime_s * 1000)
-        self._keyspace = Keyspace(prefix)
+        self._keyspace = Keyspace(prefix, database(self._pool))
         self._calls = RedisCalls(RedisLink(self._pool))
         self._following = Following(self._read_after)
         self._listener = RedisListener(self._pool, self._following.hear, self._following.catch_up_soon)

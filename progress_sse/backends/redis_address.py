@@ -92,6 +92,11 @@ def _database(text: str) -> int:
     return int(text or 0)
 
 
+def database(pool: ConnectionPool) -> int:
+    """Return the number of the database that a connection leads to."""
+    return int(pool.connection_kwargs.get("db") or 0)
+
+
 def may_lose_its_server(pool: ConnectionPool) -> bool:
     """Whether another server, which may know less, can take the place of the one that a connection leads to."""
     return isinstance(pool, SentinelConnectionPool)

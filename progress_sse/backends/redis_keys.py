@@ -17,7 +17,7 @@ class SessionKeys(NamedTuple):
         used: Hash: the idempotency keys that it remembers.
         ranks: Sorted set: these keys in the order of their use.
         grave: String: when the session was removed, and by which commit; there for a while only.
-        channel: Where its changes are published; no key.
+        channel: Where its changes are published; no key, and all databases of a server share them.
     """
 
     state: str
@@ -31,9 +31,10 @@ class SessionKeys(NamedTuple):
 class Keyspace:
     """The keys of all sessions that one store has in a database; another store there has another prefix."""
 
-    def __init__(self, prefix: str) -> None:
-        """Begin each key with `prefix` and a colon."""
+    def __init__(self, prefix: str, database: int) -> None:
+        """Begin each key with `prefix` and a colon, and tell channels of one `database` from those of another."""
         self._prefix = prefix
+        self._database = database
         self.index = f"{prefix}:sessions"
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
         self.touchstone = f"{prefix}:touchstone"
@@ -43,7 +44,7 @@ class Keyspace:
         """Return the keys of a session."""
         digest = blake2b(session_id.encode(), digest_size=16).hexdigest()
         base = f"{self._prefix}:{{{digest}}}"
-        return SessionKeys(f"{base}:s", f"{base}:l", f"{base}:k", f"{base}:r", f"{base}:t", base)
+        return SessionKeys(f"{base}:s", f"{base}:l", f"{base}:k", f"{base}:r", f"{base}:t", f"{base}:{self._database}")
 
 
 def index_entry(created_at: str, session_id: str) -> str:

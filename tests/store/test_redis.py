@@ -68,8 +68,11 @@ async def connect(tmp_path: Path) -> AsyncIterator[Open]:
     """Open backends, as processes do, all on the same sessions of a server."""
     opened: list[RedisBackend] = []
 
-    async def open_one(server: RedisServer, *, lifetime_s: float = 3600, **limits: int) -> RedisBackend:
-        backend = RedisBackend(server.url, StorageLimits(**limits), prefix=str(tmp_path), lifetime_s=lifetime_s)
+    async def open_one(
+        server: RedisServer, *, user: str = "", database: int = 0, lifetime_s: float = 3600, **limits: int
+    ) -> RedisBackend:
+        url = f"redis://{user}@127.0.0.1:{server.port}/{database}"
+        backend = RedisBackend(url, StorageLimits(**limits), prefix=str(tmp_path), lifetime_s=lifetime_s)
         opened.append(backend)
         await backend.open()
         return backend
@@ -362,6 +365,18 @@ class TestOtherProcesses:
             await follower.until_at(None)
             later = [notice.record.position.epoch for notice in follower.notices[heard_before:] if notice.record]
             assert f"a{number}" not in later
+
+    async def test_nobody_hears_of_another_database(self, server: RedisServer, connect: Open) -> None:
+        """A session of the same name there is another one, though the server has one set of channels for all."""
+        here, there = await connect(server), await connect(server, database=1)
+        for backend in (here, there):
+            await backend.commit(created())
+        follower = await Follower.of(there)
+        await here.commit(removed(after(created())))
+        change = moved(after(created()), 1)
+        await there.commit(change)
+        await Follower.of(there, "later")  # What was published before has been heard by then.
+        assert follower.notices[1:] == [Notice("s", change.record, entries=change.entries)]
 
 
 class TestGap:
