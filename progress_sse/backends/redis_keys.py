@@ -16,7 +16,8 @@ class SessionKeys(NamedTuple):
         log: Stream: its newest transitions; the id of each is its `n`.
         used: Hash: the idempotency keys that it remembers.
         ranks: Sorted set: these keys in the order of their use.
-        grave: String: when the session was removed, and by which commit; there for a while only.
+        grave: String: of a removed session its last revision, the commits that removed and that created it, and when it
+            had been created; there for a while only.
         channel: Where its changes are published; no key, and all databases of a server share them.
     """
 

@@ -1,7 +1,8 @@
 """What runs inside of Redis: each script is atomic, and running it again changes nothing more.
 
 **A commit is applied once, however often it is sent.** It bears a random token, which stays with the session and with
-each transition. Who sends a commit again because no answer came is told by it what became of the first attempt.
+each transition, and in the grave once the session is gone. Who sends a commit again because no answer came is told by
+it what became of the first attempt.
 
 **The epoch is new whenever the log may have lost something.** A server that comes back from an old dump, or a replica
 that takes over, silently goes back in time; once the session has moved on again, numbers alone would not show that. So
@@ -147,13 +148,15 @@ local log_length = redis.call('XLEN', log)
 redis.call('HLEN', used)
 redis.call('ZCARD', ranks)
 
+local is_elsewhere = epoch ~= expected_epoch or n ~= expected_n
+local removed_by, buried, buried_at
+if is_elsewhere or epoch == '' then
+    removed_by, buried, buried_at = string.match(redis.call('GET', grave) or '', '^%d+ (%S*) (%S*) (%S*)$')
+end
+
 -- What became of an earlier attempt.
 local function outcome()
-    if kept[1] == token or kept[5] == token then
-        return 2
-    end
-    local buried = redis.call('GET', grave)
-    if buried and string.match(buried, ' (.*)') == token then
+    if kept[1] == token or kept[5] == token or removed_by == token or buried == token then
         return 2
     end
     if epoch == expected_epoch then
@@ -166,8 +169,12 @@ local function outcome()
     return -1
 end
 
-if epoch ~= expected_epoch or n ~= expected_n then
-    return {outcome(), revision, created_at}
+if is_elsewhere or buried == token then
+    local found = outcome()
+    if found == 2 then
+        created_at = removed_by == token and buried_at or ''
+    end
+    return {found, revision, created_at}
 end
 if message ~= '' then
     revision = revision_after(revision)
@@ -178,7 +185,8 @@ if removes or life ~= '' then
     log_bytes, log_length, keys_used = 0, 0, 0
 end
 if removes then
-    redis.call('SET', grave, revision .. ' ' .. token, 'PX', grave_ms)
+    local born_by = kept[5] or ''
+    redis.call('SET', grave, table.concat({revision, token, born_by, created_at}, ' '), 'PX', grave_ms)
     tell(revision, message)
     return {1, revision, created_at}
 end
@@ -238,7 +246,8 @@ end
 return {1, revision, created_at}
 """
 )
-"""A change, applied if the session is where it expects it; returns outcome, revision, and former `created_at`."""
+"""A change, applied if the session is where it expects it; returns outcome, revision, and a `created_at`: that of the
+session before the change, if that is known, or of the one that is elsewhere."""
 
 RESERVE: Final = Script.of("""
 local index, entry, max_sessions = KEYS[1], ARGV[2], ARGV[3]

@@ -199,6 +199,35 @@ class TestRepeatedCommit:
         assert follower.record == after(fourth)
         assert follower.entries == await history(backend)
 
+    async def test_of_a_removal_leaves_what_came_after_it_in_the_index(
+        self, server: RedisServer, connect: Open, losses: Losses, tmp_path: Path
+    ) -> None:
+        """And takes out what it removed."""
+        backend, other = await connect(server), await connect(server)
+        await backend.commit(created())
+        later = T0.replace("2026", "2027")
+        losses.lose(meanwhile=lambda: other.commit(created(epoch="second", created_at=later)))
+        await backend.commit(removed(after(created())))
+        assert [head.created_at for head in await backend.list_heads(None, 9, None)] == [later]
+        with server.client() as client:
+            assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{later} s".encode()]
+
+    async def test_of_a_creation_does_not_undo_its_removal(
+        self, server: RedisServer, connect: Open, losses: Losses, tmp_path: Path
+    ) -> None:
+        """Somebody else was told that the session is gone, and so it stays; it can be created anew."""
+        backend, other = await connect(server), await connect(server)
+        follower = await Follower.of(backend)
+        change = moved(after(created()), 1)._replace(expected=None, is_fresh=True)
+        losses.lose(2, meanwhile=lambda: other.commit(removed(after(change))))
+        await backend.commit(change)
+        assert await backend.load("s") is None
+        await follower.until_at(None)
+        with server.client() as client:
+            assert client.zcard(f"{tmp_path}:sessions") == 0
+        await apply(backend, created(epoch="second"))
+        assert await other.load("s") == after(created(epoch="second"))
+
     async def test_loses_to_what_came_instead(self, server: RedisServer, connect: Open, losses: Losses) -> None:
         """Where another's transition has its number, it was never applied, and is decided again."""
         backend, other = await connect(server), await connect(server)
