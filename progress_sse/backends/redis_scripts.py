@@ -7,11 +7,13 @@ it what became of the first attempt.
 **The epoch is new whenever the log may have lost something.** A server that comes back from an old dump, or a replica
 that takes over, silently goes back in time; once the session has moved on again, numbers alone would not show that. So
 a session keeps the *incarnation* under which it was written: the replication id, which every server changes when it
-starts and when it becomes master. Where the server proves that it loses nothing (it answers after an fsync, and has no
-replica that could take over) the incarnation is the constant `durable`. Whichever script finds a session of another
-incarnation *adopts* it first: it gets a new epoch at the same `n`, without a log. So nobody is ever given steps of a
-history whose beginning he has not seen. A replication id also changes without any loss, now and then; that costs the
-readers a snapshot.
+starts and when it becomes master. Whichever script finds a session of another incarnation *adopts* it first: it gets a
+new epoch at the same `n`, without a log. So nobody is ever given steps of a history whose beginning he has not seen. A
+replication id also changes without any loss, now and then; that costs the readers a snapshot.
+
+**It is not new where the server proves that it loses nothing**: it answers after an fsync, and has no replica that
+could take over. A session is *durable* as long as everybody who touched it in this incarnation saw that proof; who
+sees it in the next one too takes the session on as it is. So processes of which one may not ask for the proof agree.
 
 **Revisions tell which of two things said of a session is newer**, across all its lives: each change has a greater one
 than the one before. They begin with the server's clock, and outlast a removed session in its *grave*. Should the clock
@@ -49,16 +51,15 @@ local function integer(number)
     return string.format('%.0f', number)
 end
 
+-- Returns the incarnation, and '1' if it shows that it loses nothing.
 local function incarnation()
     local info = redis.call('INFO', 'replication')
     if not string.find(info, 'role:master', 1, true) then
         error({err = 'READONLY This is a replica.'})
     end
     local was_never_replica = string.find(info, 'master_replid2:0000000000', 1, true)
-    if is_durable and was_never_replica and string.find(info, 'connected_slaves:0', 1, true) then
-        return 'durable'
-    end
-    return string.match(info, 'master_replid:(%x+)')
+    local is_alone = was_never_replica and string.find(info, 'connected_slaves:0', 1, true)
+    return string.match(info, 'master_replid:(%x+)'), is_durable and is_alone and '1' or '0'
 end
 
 local function revision_after(previous)
@@ -72,20 +73,27 @@ end
 
 -- Returns epoch, n and revision; where there is no session '', '0', and the revision as far as it is known.
 local function current()
-    local kept = redis.call('HMGET', state, 'epoch', 'n', 'revision', 'incarnation')
+    local kept = redis.call('HMGET', state, 'epoch', 'n', 'revision', 'incarnation', 'durable')
     local epoch, n, revision = kept[1], kept[2], kept[3]
     if not epoch then
         local buried = redis.call('GET', grave)
         return '', '0', buried and string.match(buried, '^%d+') or '0'
     end
-    local now = incarnation()
-    if kept[4] == now then
+    local now, durable = incarnation()
+    local is_same, was_durable = kept[4] == now, kept[5] == '1'
+    if is_same and (durable == '1' or not was_durable) then
+        return epoch, n, revision
+    end
+    if is_same or (durable == '1' and was_durable) then
+        -- A full server refuses this, and with it whatever would be written next; reading goes on.
+        redis.pcall('HSET', state, 'incarnation', now, 'durable', durable)
         return epoch, n, revision
     end
     redis.call('XLEN', log)
     redis.call('DEL', log)
     revision = revision_after(revision)
-    redis.call('HSET', state, 'epoch', new_epoch, 'revision', revision, 'incarnation', now, 'log_bytes', 0)
+    redis.call('HSET', state, 'epoch', new_epoch, 'revision', revision, 'log_bytes', 0)
+    redis.call('HSET', state, 'incarnation', now, 'durable', durable)
     tell(revision, '["' .. new_epoch .. '",' .. n .. ',"",false]')
     return new_epoch, n, revision
 end
@@ -176,6 +184,10 @@ if is_elsewhere or buried == token then
     end
     return {found, revision, created_at}
 end
+local now, durable
+if life ~= '' then
+    now, durable = incarnation()
+end
 if message ~= '' then
     revision = revision_after(revision)
 end
@@ -235,7 +247,7 @@ for i = 1, #fields, 2 do
     redis.call('HSET', state, fields[i], fields[i + 1])
 end
 if life ~= '' then
-    redis.call('HSET', state, 'incarnation', incarnation(), 'born_by', token)
+    redis.call('HSET', state, 'incarnation', now, 'durable', durable, 'born_by', token)
 end
 for _, key in ipairs({state, log, used, ranks}) do
     redis.call('PEXPIRE', key, lifetime_ms)

@@ -521,6 +521,45 @@ class TestServerThatForgets:
         assert await history(backend) == follower.entries
         assert len(follower.entries) == 3
 
+    async def test_is_believed_only_by_who_may_ask(self, run: Run, connect: Open) -> None:
+        """Processes that disagree do not take sessions from each other; what both touched has one more epoch later."""
+        server = run("always")
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", "u", "on", ">p", "~*", "&*", "+@all", "-config")
+        asking, unaware = await connect(server), await connect(server, user="u:p")
+        changes = [created(), moved(after(created()), 1)]
+        changes.append(moved(after(changes[-1]), 2))
+        for backend, change in zip((asking, unaware, asking), changes, strict=True):
+            await backend.commit(change)
+            assert [await each.load("s") for each in (unaware, asking)] == [change.record] * 2
+        assert len(await history(asking) or []) == 2
+        alone = await apply(asking, created("alone"))
+        for _ in range(2):
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+            assert await asking.load("alone") == alone
+        record = await asking.load("s")
+        assert record is not None
+        assert record.position.epoch != "first"
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        assert await asking.load("s") == record
+
+    async def test_may_be_full_when_it_comes_back(self, run: Run, connect: Open) -> None:
+        """What is kept of a durable session is read all the same."""
+        server = run("always")
+        backend = await connect(server)
+        record = await apply(backend, created())
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        with server.client() as client:
+            client.config_set("maxmemory", 1)
+            assert await backend.load("s") == record
+            with pytest.raises(StoreFullError):
+                await backend.commit(moved(record, 1))
+            client.config_set("maxmemory", 0)
+        await apply(backend, moved(record, 1))
+
     async def test_may_have_forgotten_everything(self, run: Run, connect: Open) -> None:
         """Then the session does not exist, and can be made anew."""
         server = run()
