@@ -94,7 +94,7 @@ class RedisBackend:
         await close(self._pool)
 
     async def ping(self) -> None:
-        """Return if the server takes a write."""
+        """Return if the server takes a write, and tells of it."""
         try:
             await self._calls.run(TOUCH, [self._keyspace.touchstone])
         except StoreFullError as error:

@@ -16,7 +16,7 @@ from redis.exceptions import NoScriptError, RedisError
 from progress_sse.backends.redis_link import Command, InterruptedCallError, NotConnectedError, RedisLink
 from progress_sse.backends.redis_rows import Argument
 from progress_sse.backends.redis_scripts import Script
-from progress_sse.backends.redis_trouble import Health, translated
+from progress_sse.backends.redis_trouble import Health, may_have_written, translated
 from progress_sse.errors import OutcomeUnknownError, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class _Call:
             return
         if not isinstance(answer, RedisError):
             self.done.set_result(Answer(answer, self.was_in_doubt))
-        elif self.is_write and self.was_in_doubt:
+        elif self.is_write and (self.was_in_doubt or may_have_written(answer)):
             self.give_up()
         else:
             self.done.set_exception(translated(answer))

@@ -39,7 +39,7 @@ class Keyspace:
         self.index = f"{prefix}:sessions"
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
         self.touchstone = f"{prefix}:touchstone"
-        """Written in order to see whether that works; means nothing."""
+        """Written, and published on, in order to see whether that works; means nothing."""
 
     def of(self, session_id: str) -> SessionKeys:
         """Return the keys of a session."""

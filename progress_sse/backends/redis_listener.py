@@ -53,6 +53,7 @@ class RedisListener:
         self._has_to_send = asyncio.Event()
         self._unconfirmed: Counter[str] = Counter()
         self._has_heard = False
+        self._pause = PAUSES_S[0]
         self._runner: asyncio.Task[None] | None = None
         self._health = Health("Redis, where it tells of changes")
 
@@ -98,13 +99,10 @@ class RedisListener:
         self._has_to_send.set()
 
     async def _run(self) -> None:
-        pause = PAUSES_S[0]
         while True:
             try:
                 connection = await connected(self._pool)
                 try:
-                    self._health.note(None)
-                    pause = PAUSES_S[0]
                     await self._serve(connection)
                 finally:
                     await connection.disconnect(nowait=True)
@@ -112,8 +110,8 @@ class RedisListener:
                 self._health.note(error)
             except Exception:
                 logger.exception("listening to Redis failed in a way that nobody foresaw")
-            await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  # spreads load
-            pause = min(pause * 2, PAUSES_S[1])
+            await asyncio.sleep(random.uniform(self._pause / 2, self._pause))  # noqa: S311  # spreads load
+            self._pause = min(self._pause * 2, PAUSES_S[1])
 
     async def _serve(self, connection: AbstractConnection) -> None:
         self._unconfirmed.clear()
@@ -141,12 +139,13 @@ class RedisListener:
             await asyncio.sleep(PING_INTERVAL_S)
             if not self._has_heard:
                 raise TimeoutError("no sign of life")
-            self._health.note(None)
 
     async def _read(self, connection: AbstractConnection) -> None:
         while True:
             reply = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
             self._has_heard = True
+            self._pause = PAUSES_S[0]  # Not before: a user may be let in and then be refused whatever he asks for.
+            self._health.note(None)
             if isinstance(reply, list):
                 self._take(*reply)
 

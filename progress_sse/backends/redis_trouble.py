@@ -17,6 +17,21 @@ CONNECTION_ERRORS = (exceptions.RedisError, OSError, EOFError)
 """What a connection that is made or used may raise, and redis-py is not consistent about."""
 
 
+_NOTHING_WRITTEN: Final = frozenset(
+    {
+        *("NOAUTH", "NOPERM", "NOSCRIPT", "LOADING", "BUSY", "CLUSTERDOWN", "MASTERDOWN", "MOVED", "ASK", "TRYAGAIN"),
+        *("CROSSSLOT", "OOM", "READONLY", "MISCONF", "NOREPLICAS", "WRONGTYPE"),
+    }
+)
+"""How errors begin that a script meets before its first write, or before it runs at all."""
+
+
+def may_have_written(refusal: exceptions.RedisError) -> bool:
+    """Whether a script that ended in an error may have changed something before."""
+    code = getattr(refusal, "status_code", None) or str(refusal).partition(" ")[0]
+    return code not in _NOTHING_WRITTEN
+
+
 def translated(refusal: exceptions.RedisError) -> ProblemError:
     """Return what a client is told when the server answered a call with an error, and so has changed nothing."""
     problem: ProblemError

@@ -728,6 +728,73 @@ class TestServerThatRefuses:
             await backend.commit(moved(record, 1))
 
 
+class TestUser:
+    """What the user must be allowed by whom we connect."""
+
+    @pytest.fixture
+    def rights(self, tmp_path: Path) -> list[str]:
+        """The command of the documentation that allows it, for this test's prefix."""
+        page = Path(__file__).parents[2] / "docs" / "scale.md"
+        command = page.read_text(encoding="utf-8").partition("ACL SETUSER progress ")[2].partition("```")[0]
+        return command.replace("progress_sse:", f"{tmp_path}:").split()
+
+    async def test_is_what_the_documentation_says(self, run: Run, connect: Open, rights: list[str]) -> None:
+        """Every command and every channel; another store's keys are out of reach, and nothing is missed."""
+        server = run("always", maxmemory_policy="noeviction")
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", "u", *rights)
+            backend = await connect(server, user="u:PASSWORD", database=1, history=1)
+            other = await connect(server, user="u:PASSWORD", database=1, history=1)
+            follower = await Follower.of(other)
+            await backend.ping()
+            record = await apply(backend, created(keys=[key("k")]))
+            for change in (moved(record, 1, keys=[key("l")]), moved(after(moved(record, 1)), 2, 3, keys=[key("m")])):
+                record = await apply(backend, change)
+                await follower.until_at(record)
+            assert await backend.recall("s", "k") is None
+            assert await backend.recall("s", "m") == key("m")
+            assert await backend.replay("s", Position("first", 2)) is not None
+            assert len(await backend.list_heads(None, 9, None)) == 1
+            assert await backend.expire("3", lambda _head: True) == 1
+            await follower.until_at(None)
+            other.unlisten("s", follower.hear)
+            await eventually(lambda: client.pubsub_channels() == [], DEADLINE_S)
+            denied = [entry[b"object"] for entry in cast(Any, client.execute_command("ACL", "LOG"))]
+        assert denied == []
+
+    async def test_who_may_not_publish_is_seen_at_once(
+        self, server: RedisServer, connect: Open, rights: list[str]
+    ) -> None:
+        """And is not told that nothing was done: a change is published after it was applied."""
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", "mute", *rights, "resetchannels")
+            backend = await connect(server, user="mute:PASSWORD")
+            with pytest.raises(StoreUnavailableError):
+                await backend.ping()
+            with pytest.raises(OutcomeUnknownError):
+                await backend.commit(created())
+            assert await backend.load("s") == after(created())
+            client.execute_command("ACL", "SETUSER", "mute", "-evalsha")
+            with pytest.raises(StoreUnavailableError) as refusal:
+                await backend.commit(moved(after(created()), 1))
+            assert not isinstance(refusal.value, OutcomeUnknownError)
+            client.execute_command("ACL", "DELUSER", "mute")
+
+    @slow
+    async def test_who_may_not_listen_does_not_connect_without_end(
+        self, run: Run, connect: Open, rights: list[str]
+    ) -> None:
+        """A connection that is made and then refused is one that failed."""
+        server = run()
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", "deaf", *rights, "resetchannels")
+            backend = await connect(server, user="deaf:PASSWORD")
+            before = client.info("stats")["total_connections_received"]
+            with pytest.raises(StoreUnavailableError):
+                await backend.listen("s", print)
+            assert client.info("stats")["total_connections_received"] - before < 12
+
+
 class TestCost:
     """What the server has to bear."""
 
