@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 MEMORY_URL: Final = "memory://"
 SQLITE_PREFIX: Final = "sqlite:///"
-REDIS_PREFIXES: Final = ("redis://", "rediss://", "redis+sentinel://")
+REDIS_PREFIXES: Final = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
 
 EXPIRY_MARGIN_S: Final = 3600
 """Seconds for which Redis keeps a session beyond the clean-up that should have removed it."""
@@ -134,7 +134,8 @@ def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
         return RedisBackend(settings.store, limits, prefix=settings.redis_prefix, lifetime_s=lifetime_s)
     except (ValueError, TypeError) as error:  # redis-py's text may repeat the URL.
         raise ConfigurationError(
-            "store is no URL of a Redis: redis://HOST:PORT/DB, or redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DB."
+            "store is no URL of a Redis: redis://HOST:PORT/DB, redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DB, "
+            "or redis+cluster://HOST:PORT,HOST:PORT."
         ) from error
 
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.harness.redis import KINDS, RedisServer
+from tests.harness.redis import KINDS, Kind, RedisCluster, RedisServer
 from tests.harness.serving import Server
 
 CHROMIUM = "/usr/bin/chromium"
@@ -64,6 +66,18 @@ def redis_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str
     finally:
         for server in servers.values():
             server.end()
+
+
+@pytest.fixture(scope="session")
+def redis_clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Kind], RedisCluster]]:
+    """Clusters for all tests that do them no harm, each started when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(kind: Kind) -> RedisCluster:
+            return stack.enter_context(RedisCluster(kind, tmp_path_factory.mktemp(f"{kind}-cluster")))
+
+        yield start
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@
   also tells how a session survives a server that loses something.
 * Few connections, however many sessions and readers: one carries all calls (``redis_link``, ``redis_calls``), one all
   that is published (``redis_listener``).
+* A cluster has one of each per node: ``redis_cluster``, which is found by ``redis_topology``.
 * Who is told what, in which order: ``redis_bulletin``, ``redis_following``.
 
 All sessions are found through one index, which lies elsewhere than they do. A session is entered there before it is
@@ -20,13 +21,14 @@ from typing import Any, Final
 
 from progress_sse import machine
 from progress_sse.backends.cache import RecordCache
-from progress_sse.backends.redis_address import close, connection_pool, database
+from progress_sse.backends.redis_address import close, cluster_seeds, connection_pool, database
 from progress_sse.backends.redis_bulletin import bulletin
-from progress_sse.backends.redis_calls import RedisCalls
+from progress_sse.backends.redis_calls import Calls, RedisCalls
+from progress_sse.backends.redis_cluster import ClusterCalls, ClusterListener
 from progress_sse.backends.redis_following import Following
 from progress_sse.backends.redis_keys import Keyspace, SessionKeys, index_entry, split_index_entry
 from progress_sse.backends.redis_link import RedisLink
-from progress_sse.backends.redis_listener import RedisListener
+from progress_sse.backends.redis_listener import RedisListener, Subscriptions
 from progress_sse.backends.redis_rows import (
     HEAD_FIELDS,
     Argument,
@@ -37,6 +39,7 @@ from progress_sse.backends.redis_rows import (
     decode_reading,
 )
 from progress_sse.backends.redis_scripts import APPLIED, APPLIED_BEFORE, COMMIT, DOUBTFUL, READ, RESERVE, TOUCH, Script
+from progress_sse.backends.redis_topology import Topology
 from progress_sse.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreUnavailableError
 from progress_sse.model import Position, SessionStatus
 from progress_sse.record import Change, Cursor, Head, Listener, Record, RememberedKey, StorageLimits
@@ -60,7 +63,7 @@ class RedisBackend:
         """Name the server; nothing is connected yet.
 
         Args:
-            url: See `redis_address.connection_pool`.
+            url: See `redis_address.connection_pool` and `redis_address.cluster_seeds`.
             limits: How much is kept.
             prefix: What each key begins with.
             lifetime_s: Seconds after its last change in which a session that nobody cleans up goes by itself.
@@ -68,13 +71,21 @@ class RedisBackend:
         Raises:
             ValueError: It is no such URL.
         """
-        self._pool = connection_pool(url)
         self._limits = limits
         self._lifetime_ms = int(lifetime_s * 1000)
-        self._keyspace = Keyspace(prefix, database(self._pool))
-        self._calls = RedisCalls(RedisLink(self._pool))
         self._following = Following(self._read_after)
-        self._listener = RedisListener(self._pool, self._following.hear, self._following.catch_up_soon)
+        self._keyspace: Keyspace
+        self._calls: Calls
+        self._listener: Subscriptions
+        seeds, told = cluster_seeds(url), (self._following.hear, self._following.catch_up_soon)
+        if seeds is not None:
+            topology = Topology(seeds)
+            self._pool, self._publish, self._keyspace = None, "SPUBLISH", Keyspace(prefix, 0)
+            self._calls, self._listener = ClusterCalls(topology), ClusterListener(topology, *told)
+        else:
+            self._pool, self._publish = connection_pool(url), "PUBLISH"
+            self._keyspace = Keyspace(prefix, database(self._pool))
+            self._calls, self._listener = RedisCalls(RedisLink(self._pool)), RedisListener(self._pool, *told)
         self._cache = RecordCache()
 
     async def open(self) -> None:
@@ -91,7 +102,8 @@ class RedisBackend:
         await self._following.aclose()
         await self._listener.aclose()
         await self._calls.aclose()
-        await close(self._pool)
+        if self._pool is not None:
+            await close(self._pool)
 
     async def ping(self) -> None:
         """Return if the server takes a write, and tells of it."""
@@ -124,7 +136,7 @@ class RedisBackend:
         return (await self._calls.run(script, keys[:-1], *self._common(keys), *arguments)).value
 
     def _common(self, keys: SessionKeys) -> Sequence[Argument]:
-        return secrets.token_hex(_EPOCH_BYTES), "PUBLISH", keys.channel
+        return secrets.token_hex(_EPOCH_BYTES), self._publish, keys.channel
 
     def guess(self, session_id: str) -> Record | None:
         """Return what its listeners here were told of a session last, or else what was read or committed here."""

@@ -1,7 +1,8 @@
-"""From a store's URL to what makes connections: to one server, or to whichever one Sentinel says is the master."""
+"""From a store's URL to what makes connections: to one server, to the master that Sentinel names, or to a cluster."""
 
 import re
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from redis.asyncio.connection import ConnectionPool
@@ -10,7 +11,11 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 SENTINEL_SCHEME: Final = "redis+sentinel"
+CLUSTER_SCHEME: Final = "redis+cluster"
 SENTINEL_PORT: Final = 26379
+REDIS_PORT: Final = 6379
+
+Address: TypeAlias = tuple[str, int]
 
 CONNECT_TIMEOUT_S: Final = 1.0
 ANSWER_TIMEOUT_S: Final = 2.0
@@ -30,7 +35,20 @@ def connection_pool(url: str) -> ConnectionPool:
     Raises:
         ValueError: It is no such URL.
     """
-    ours: dict[str, Any] = {
+    if url.startswith(f"{SENTINEL_SCHEME}://"):
+        return _sentinel_pool(url)
+    _database(unquote(urlsplit(url).path).strip("/"))  # redis-py takes 0 for what is no number.
+    pool: ConnectionPool = ConnectionPool.from_url(url)
+    pool.connection_kwargs |= _options()
+    try:
+        pool.make_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
+    except TypeError as error:
+        raise ValueError("an option that there is not") from error
+    return pool
+
+
+def _options() -> dict[str, Any]:
+    return {
         "protocol": 2,
         "decode_responses": False,
         "health_check_interval": 0,
@@ -40,29 +58,53 @@ def connection_pool(url: str) -> ConnectionPool:
         "socket_timeout": ANSWER_TIMEOUT_S,
         "socket_keepalive": True,
     }
-    if url.startswith(f"{SENTINEL_SCHEME}://"):
-        return _sentinel_pool(url, ours)
-    _database(unquote(urlsplit(url).path).strip("/"))  # redis-py takes 0 for what is no number.
-    pool: ConnectionPool = ConnectionPool.from_url(url)
-    pool.connection_kwargs |= ours
-    try:
-        pool.make_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
-    except TypeError as error:
-        raise ValueError("an option that there is not") from error
-    return pool
 
 
-def _sentinel_pool(url: str, ours: dict[str, Any]) -> ConnectionPool:
-    parts = urlsplit(url)
-    master, _, database = parts.path.strip("/").partition("/")
+class Seeds(NamedTuple):
+    """Where a cluster is asked for its nodes, and how one shows who one is to all of them."""
+
+    addresses: Sequence[Address]
+    credentials: dict[str, Any]
+
+    def pool(self, address: Address) -> "NodePool":
+        """Return what makes connections to a node."""
+        host, port = address
+        return NodePool(host=host, port=port, **self.credentials, **_options())
+
+
+class NodePool(ConnectionPool):
+    """Makes connections to one node of a cluster, whose slots another one may take over."""
+
+
+def cluster_seeds(url: str) -> Seeds | None:
+    """Return what `redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]` says; `None` for any other scheme.
+
+    Raises:
+        ValueError: It is no such URL.
+    """
+    if not url.startswith(f"{CLUSTER_SCHEME}://"):
+        return None
+    if urlsplit(url).path.strip("/") or urlsplit(url).query:
+        raise ValueError("a cluster has no databases, nor options")
+    hosts, credentials = _parts(url)
+    return Seeds([_address(each, REDIS_PORT) for each in hosts], credentials)
+
+
+def _parts(url: str) -> tuple[list[str], dict[str, Any]]:
+    credentials, _, hosts = urlsplit(url).netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    return hosts.split(","), {"username": unquote(user) or None, "password": unquote(password) or None}
+
+
+def _sentinel_pool(url: str) -> ConnectionPool:
+    master, _, database = urlsplit(url).path.strip("/").partition("/")
     if not master:
         raise ValueError("no name of a master")
-    if parts.query:
+    if urlsplit(url).query:
         raise ValueError("an option that there is not")
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    user, _, password = credentials.partition(":")
+    hosts, credentials = _parts(url)
     sentinel = Sentinel(  # type: ignore[no-untyped-call]  # as redis-py has it
-        [_address(each) for each in hosts.split(",")],
+        [_address(each, SENTINEL_PORT) for each in hosts],
         sentinel_kwargs={
             "socket_timeout": SENTINEL_TIMEOUT_S,
             "socket_connect_timeout": SENTINEL_TIMEOUT_S,
@@ -73,17 +115,16 @@ def _sentinel_pool(url: str, ours: dict[str, Any]) -> ConnectionPool:
         master,
         sentinel,
         db=_database(database),
-        username=unquote(user) or None,
-        password=unquote(password) or None,
-        **ours,
+        **credentials,
+        **_options(),
     )
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(text: str, default_port: int) -> Address:
     host, _, port = text.partition(":")
     if not host:
         raise ValueError("no host")
-    return host, int(port or SENTINEL_PORT)
+    return host, int(port or default_port)
 
 
 def _database(text: str) -> int:
@@ -99,7 +140,7 @@ def database(pool: ConnectionPool) -> int:
 
 def may_lose_its_server(pool: ConnectionPool) -> bool:
     """Whether another server, which may know less, can take the place of the one that a connection leads to."""
-    return isinstance(pool, SentinelConnectionPool)
+    return isinstance(pool, SentinelConnectionPool | NodePool)
 
 
 async def close(pool: ConnectionPool) -> None:

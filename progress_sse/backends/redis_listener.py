@@ -10,11 +10,14 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.exceptions import MovedError
 
 from progress_sse.backends.redis_link import connected
+from progress_sse.backends.redis_topology import slot_of
 from progress_sse.backends.redis_trouble import CONNECTION_ERRORS, Health
 from progress_sse.errors import StoreUnavailableError
 
@@ -32,11 +35,48 @@ PAUSES_S: Final = (0.1, 2.0)
 _CHANNELS_AT_ONCE: Final = 500
 
 
+class Shards(Protocol):
+    """Knows at which node of a cluster a channel is."""
+
+    def note_lost(self, channel: str) -> None:
+        """Take notice that the node has ended a subscription: the slot is going elsewhere."""
+
+    def note_moved(self, refusal: MovedError, channels: Sequence[str]) -> None:
+        """Take notice that the node has refused to begin subscriptions: their slot is elsewhere."""
+
+    def note_failure(self) -> None:
+        """Take notice that the node is not there."""
+
+
+class Subscriptions(Protocol):
+    """What can be listened to, at a server or in a cluster."""
+
+    def open(self) -> None:
+        """Connect, and stay connected."""
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+
+    async def subscribe(self, channel: str) -> None:
+        """Return once whatever is published from then on will be heard.
+
+        Raises:
+            StoreUnavailableError: That is not so in time; `unsubscribe` then takes the wish back.
+        """
+
+    def unsubscribe(self, channel: str) -> None:
+        """Listen to the channel no more; at once, and without waiting."""
+
+
 class RedisListener:
     """Subscriptions that outlive their connection."""
 
     def __init__(
-        self, pool: ConnectionPool, on_message: Callable[[str, bytes], None], on_gap: Callable[[str], None]
+        self,
+        pool: ConnectionPool,
+        on_message: Callable[[str, bytes], None],
+        on_gap: Callable[[str], None],
+        shards: Shards | None = None,
     ) -> None:
         """Listen to nothing yet.
 
@@ -44,8 +84,10 @@ class RedisListener:
             pool: Makes the connection.
             on_message: Called with a channel and what was published there, in the order of the server.
             on_gap: Called with a channel once it is subscribed to anew.
+            shards: Whom to tell what a node of a cluster says; subscriptions are then the sharded ones.
         """
         self._pool = pool
+        self._shards = shards
         self._on_message = on_message
         self._on_gap = on_gap
         self._wanted: dict[str, asyncio.Future[None]] = {}
@@ -93,6 +135,21 @@ class RedisListener:
             confirmed.cancel()
             self._send(channel, is_wanted=False)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is listened to."""
+        return not self._wanted
+
+    def release(self, channel: str) -> "asyncio.Future[None]":
+        """Listen to the channel no more, and hand over who waits for it."""
+        self._send(channel, is_wanted=False)
+        return self._wanted.pop(channel)
+
+    def adopt(self, channel: str, confirmed: "asyncio.Future[None]") -> None:
+        """Listen to the channel on behalf of whom another listener has released."""
+        self._wanted[channel] = confirmed
+        self._send(channel, is_wanted=True)
+
     def _send(self, channel: str, *, is_wanted: bool) -> None:
         self._to_send.pop(channel, None)  # To the end: what is wanted last is what counts.
         self._to_send[channel] = is_wanted
@@ -108,6 +165,8 @@ class RedisListener:
                     await connection.disconnect(nowait=True)
             except CONNECTION_ERRORS as error:
                 self._health.note(error)
+                if self._shards is not None:
+                    self._shards.note_failure()
             except Exception:
                 logger.exception("listening to Redis failed in a way that nobody foresaw")
             await asyncio.sleep(random.uniform(self._pause / 2, self._pause))  # noqa: S311  # spreads load
@@ -130,7 +189,12 @@ class RedisListener:
                     some = channels[start : start + _CHANNELS_AT_ONCE]
                     if is_wanted:
                         self._unconfirmed.update(some)
-                    await connection.send_command(verb, *some, check_health=False)
+                    # In a cluster one command takes channels of one slot only.
+                    commands: list[tuple[str, ...]] = [(verb, *some)]
+                    if self._shards is not None:
+                        commands = [(f"S{verb}", each) for each in some]
+                    packed = b"".join([pack_command(each) for each in commands])  # type: ignore[arg-type]  # any length
+                    await connection.send_packed_command(packed, check_health=False)
 
     async def _watch(self, connection: AbstractConnection) -> None:
         while True:
@@ -142,7 +206,11 @@ class RedisListener:
 
     async def _read(self, connection: AbstractConnection) -> None:
         while True:
-            reply = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
+            try:
+                reply = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
+            except MovedError as refusal:
+                self._refused(refusal)
+                continue
             self._has_heard = True
             self._pause = PAUSES_S[0]  # Not before: a user may be let in and then be refused whatever he asks for.
             self._health.note(None)
@@ -150,10 +218,21 @@ class RedisListener:
                 self._take(*reply)
 
     def _take(self, kind: bytes, channel: bytes, content: bytes | int | None = None) -> None:
-        if kind == b"message" and isinstance(content, bytes):
+        if kind in (b"message", b"smessage") and isinstance(content, bytes):
             self._on_message(channel.decode(), content)
-        elif kind == b"subscribe":
+        elif kind in (b"subscribe", b"ssubscribe"):
             self._confirm(channel.decode())
+        elif kind == b"sunsubscribe" and self._shards is not None:
+            name = channel.decode()
+            if name in self._wanted and not self._unconfirmed[name]:
+                self._shards.note_lost(name)
+
+    def _refused(self, refusal: MovedError) -> None:
+        channels = [channel for channel in self._unconfirmed if slot_of(channel) == refusal.slot_id]
+        for channel in channels:
+            del self._unconfirmed[channel]
+        if self._shards is not None:
+            self._shards.note_moved(refusal, [channel for channel in channels if channel in self._wanted])
 
     def _confirm(self, channel: str) -> None:
         # A channel that was given up and wanted again is confirmed by the last of its subscriptions.

@@ -6,12 +6,15 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias
 
 import redis
 from redis.backoff import NoBackoff
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS as SLOTS
 from redis.retry import Retry
 
 from tests.harness.http1 import HOST, free_port
@@ -50,6 +53,7 @@ class RedisServer:
         self.kind = kind
         self.folder = folder
         self.port = free_port()
+        self.cluster_port = options.get("cluster_port")
         self._options = {**_OPTIONS[persistence], **{name.replace("_", "-"): str(options[name]) for name in options}}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -143,6 +147,120 @@ class RedisServer:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.end()
+
+
+class RedisCluster:
+    """Masters that share all slots, and on request a replica of the first; each is a server of its own. It blocks."""
+
+    MASTERS: Final = 3
+
+    def __init__(self, kind: Kind, folder: Path, *, replicas: int = 0) -> None:
+        """Prepare it."""
+        # The nodes talk to each other on ports of their own: those of the servers, by default, are too high for that.
+        self.nodes = [
+            RedisServer(
+                kind,
+                folder / f"node-{n}",
+                cluster_enabled="yes",
+                cluster_node_timeout=1000,
+                cluster_port=free_port(),
+                cluster_replica_validity_factor=0,
+                repl_diskless_sync_delay=0,
+            )
+            for n in range(self.MASTERS + replicas)
+        ]
+
+    @property
+    def masters(self) -> list[RedisServer]:
+        """Those who serve slots at first."""
+        return self.nodes[: self.MASTERS]
+
+    @property
+    def replicas(self) -> list[RedisServer]:
+        """Those who are replicas of the first master at first."""
+        return self.nodes[self.MASTERS :]
+
+    @property
+    def url(self) -> str:
+        """Where our server finds them: one is enough."""
+        return f"redis+cluster://{HOST}:{self.nodes[1].port}"
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def _start(self) -> None:
+        for node in self.nodes:
+            node.start()
+        bounds = [n * SLOTS // self.MASTERS for n in range(self.MASTERS + 1)]
+        for number, node in enumerate(self.nodes):
+            with node.client() as client:
+                client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+                if node in self.masters:
+                    first, last = bounds[number], bounds[number + 1] - 1
+                    client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
+        with self.nodes[0].client() as client:
+            for other in self.nodes[1:]:
+                client.execute_command("CLUSTER", "MEET", HOST, other.port, other.cluster_port)
+        for node in self.replicas:
+            _until(partial(self._knows_all, node))
+            with node.client() as client:
+                client.execute_command("CLUSTER", "REPLICATE", self.id_of(self.nodes[0]))
+        _until(lambda: all(map(self._knows_all, self.nodes)))
+
+    def _knows_all(self, node: RedisServer) -> bool:
+        with node.client() as client:
+            info = client.execute_command("CLUSTER", "INFO")
+            nodes = client.execute_command("CLUSTER", "NODES")
+            role = client.role()
+        is_linked = role[0] == b"master" or role[3] == b"connected"
+        known = f"cluster_known_nodes:{len(self.nodes)}\r\n".encode()
+        return b"cluster_state:ok" in info and known in info and b"handshake" not in nodes and is_linked
+
+    @staticmethod
+    def id_of(node: RedisServer) -> str:
+        """How the others call a node."""
+        with node.client() as client:
+            return str(client.execute_command("CLUSTER", "MYID").decode())
+
+    def owner(self, slot: int) -> RedisServer:
+        """Who serves a slot, as the second node has it."""
+        with self.nodes[1].client() as client:
+            ranges = client.execute_command("CLUSTER", "SLOTS")
+        ports = [port for first, last, (_, port, *_), *_ in ranges if first <= slot <= last]
+        return next(node for node in self.nodes if node.port in ports)
+
+    def move(self, slot: int, target: RedisServer) -> None:
+        """Move a slot with all that is in it, key by key."""
+        source = self.owner(slot)
+        source_id, target_id = self.id_of(source), self.id_of(target)
+        with source.client() as at_source, target.client() as at_target:
+            at_target.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
+            at_source.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
+            while keys := at_source.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 1):
+                at_source.execute_command("MIGRATE", HOST, target.port, keys[0], 0, 5000)
+            for client in (at_target, at_source):
+                client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", target_id)
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Make sure that none of them runs any more."""
+        for node in self.nodes:
+            if node.is_running():
+                node.end()
+
+
+def _until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + START_S
+    while not condition():
+        assert time.monotonic() < deadline, "the cluster does not come together"
+        time.sleep(0.02)
 
 
 class SentinelServer(RedisServer):

@@ -13,23 +13,33 @@ from progress_sse.backends.sqlite import SqliteBackend
 from progress_sse.record import StorageLimits
 from progress_sse.store import ProgressStore
 from tests.clock import ManualClock
-from tests.harness.redis import KINDS
+from tests.harness.redis import KINDS, Kind
+
+CLUSTERS: dict[str, Kind] = {f"{kind}-cluster": kind for kind in KINDS}
 
 BACKENDS: dict[str, Callable[[Path, StorageLimits, str], Backend]] = {
     "memory": lambda _path, limits, _url: MemoryBackend(limits),
     "sqlite": lambda path, limits, _url: SqliteBackend(path, limits),
-    **dict.fromkeys(KINDS, lambda path, limits, url: RedisBackend(url, limits, prefix=str(path), lifetime_s=3600)),
+    **dict.fromkeys(
+        (*KINDS, *CLUSTERS), lambda path, limits, url: RedisBackend(url, limits, prefix=str(path), lifetime_s=3600)
+    ),
 }
 
 OpenBackend = Callable[..., Awaitable[Backend]]
 
 
-@pytest.fixture(params=BACKENDS)
+def _url_of(kind: str, request: pytest.FixtureRequest) -> str:
+    if kind in CLUSTERS:
+        return str(request.getfixturevalue("redis_clusters")(CLUSTERS[kind]).url)
+    return str(request.getfixturevalue("redis_servers")[kind].url) if kind in KINDS else ""
+
+
+@pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.full] if kind in CLUSTERS else []) for kind in BACKENDS])
 async def open_backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenBackend]:
     """Open empty backends of each kind, with limits of their own where a test names some."""
     opened: list[Backend] = []
     kind = cast(str, request.param)
-    url = request.getfixturevalue("redis_servers")[kind].url if kind in KINDS else ""
+    url = _url_of(kind, request)
 
     async def open_one(**limits: int) -> Backend:
         backend = BACKENDS[kind](tmp_path / f"{len(opened)}.db", StorageLimits(**limits), url)

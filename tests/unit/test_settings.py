@@ -117,6 +117,7 @@ def test_loopback_needs_none(host: str) -> None:
         *("redis://h/0?foo=1", "redis://h/0?db=x", "redis://h/foo", "redis://h/0/1", "redis://h/1x", "redis://h/-1"),
         *("redis+sentinel://h/name/-1", "redis+sentinel://h/name/0?foo=1"),
         *("redis+sentinel://host", "redis+sentinel://host/", "redis+sentinel:///name/0"),
+        *("redis+cluster://", "redis+cluster://a:1,", "redis+cluster://a:x", "redis+cluster://a:1/3"),
         *("redis+sentinel://a:1,/name", "redis+sentinel://a:x/name", "redis+sentinel://a/name/x"),
     ],
 )
@@ -141,6 +142,7 @@ def test_a_store_of_one_process_refuses_more_workers(store: str) -> None:
         "redis://localhost/?db=1&health_check_interval=1",
         "rediss://user:password@example.com",
         "redis+sentinel://user:password@a:1,b/name/2",
+        "redis+cluster://user:password@a:1,b",
     ],
 )
 def test_a_store_in_redis_is_connected_to_later(store: str) -> None:
