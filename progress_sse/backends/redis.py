@@ -92,6 +92,7 @@ class RedisBackend:
         """Begin to connect. A server that is away is waited for; nothing can be done meanwhile."""
         self._calls.open()
         self._listener.open()
+        self._following.open()
         try:
             await self.ping()
         except StoreUnavailableError:

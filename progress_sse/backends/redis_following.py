@@ -4,12 +4,16 @@ News of a session comes in two ways that know nothing of each other's order: fro
 committed, and from our own commits, whose listeners hear of them before the worker is answered. Revisions put them in
 order: what is not newer than the last thing told is an echo. And each notice follows on the one before; where
 something is missing in between, the session is read, with the transitions that are missing.
+
+A server that forgets tells nobody. So some of the sessions are looked at now and then, in turn; where one is found to
+be gone or to have begun anew, of which nobody has told, all are looked at.
 """
 
 import asyncio
+import itertools
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
@@ -24,6 +28,12 @@ CATCHING_UP_AT_ONCE: Final = 100
 
 CATCHING_UP_PAUSE_S: Final = 1.0
 """Seconds until a session that could not be read after a gap is tried again."""
+
+ROUND_INTERVAL_S: Final = 5.0
+"""Seconds between two looks at some of the sessions."""
+
+LOOKED_AT_AT_ONCE: Final = 100
+"""How many these are: enough to notice at once what befalls all, and few enough to cost nothing."""
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +111,11 @@ class Following:
         self._followed: dict[str, Followed] = {}
         self._behind: dict[str, None] = {}
         self._catching_up: asyncio.Task[None] | None = None
+        self._rounds: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin to look whether anything was forgotten."""
+        self._rounds = asyncio.get_running_loop().create_task(self._look_round())
 
     def get(self, channel: str) -> Followed | None:
         """Return the session of a channel, if somebody follows it."""
@@ -125,9 +140,9 @@ class Following:
     async def aclose(self) -> None:
         """Follow nothing any more."""
         self._followed.clear()
-        if self._catching_up is not None:
-            self._catching_up.cancel()
-            await asyncio.gather(self._catching_up, return_exceptions=True)
+        for task in filter(None, (self._rounds, self._catching_up)):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def hear(self, channel: str, payload: bytes) -> None:
         """Take in what some process has committed."""
@@ -180,13 +195,32 @@ class Following:
             some = [channel for channel, _ in zip(tuple(self._behind), range(CATCHING_UP_AT_ONCE), strict=False)]
             for channel in some:
                 del self._behind[channel]
-            outcomes = await asyncio.gather(*map(self._catch_up, some), return_exceptions=True)
-            failed = [channel for channel, outcome in zip(some, outcomes, strict=True) if outcome is not None]
-            for unforeseen in (each for each in outcomes if each is not None and not isinstance(each, ProblemError)):
-                logger.error("a session could not be read after a gap", exc_info=unforeseen)
-            if failed:
+            if failed := await self._catch_up_some(some):
                 self._behind.update(dict.fromkeys(failed))
                 await asyncio.sleep(CATCHING_UP_PAUSE_S)
+
+    async def _catch_up_some(self, channels: Sequence[str]) -> Sequence[str]:
+        """Return the channels of which nothing could be learnt."""
+        outcomes = await asyncio.gather(*map(self._catch_up, channels), return_exceptions=True)
+        for unforeseen in (each for each in outcomes if each is not None and not isinstance(each, ProblemError)):
+            logger.error("a session could not be read after a gap", exc_info=unforeseen)
+        return [channel for channel, outcome in zip(channels, outcomes, strict=True) if outcome is not None]
+
+    async def _look_round(self) -> None:
+        while True:
+            await asyncio.sleep(ROUND_INTERVAL_S)
+            some = list(itertools.islice(self._followed, LOOKED_AT_AT_ONCE))
+            for channel in some:
+                self._followed[channel] = self._followed.pop(channel)  # To the end: next time it is others' turn.
+            lives = {channel: epoch for channel in some if (epoch := self._epoch_of(channel)) is not None}
+            await self._catch_up_some(some)
+            if any(channel in self._followed and self._epoch_of(channel) != lives[channel] for channel in lives):
+                for channel in self._followed:
+                    self.catch_up_soon(channel)
+
+    def _epoch_of(self, channel: str) -> str | None:
+        followed = self._followed.get(channel)
+        return _epoch(followed.record) if followed is not None else None
 
     async def _catch_up_or_try_again(self, channel: str) -> None:
         try:

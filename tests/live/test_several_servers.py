@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 import re
@@ -281,6 +282,31 @@ async def test_streams_outlive_a_redis_that_is_away(run: Run, join: Join, away_s
         await worker.start("s", 2)
         await stream.wait_until(lambda s: last_n(s) == 2)
         assert (await worker.client.get("/readyz")).status_code == 200
+
+
+@one_kind
+async def test_idle_streams_learn_that_redis_forgot_everything(run: Run, join: Join) -> None:
+    """FT-06, FLUSHALL: nobody reports or polls, and each open stream gets the `not_found` snapshot all the same."""
+    server = run()
+    ours = join(server.url)
+    async with contextlib.AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(Worker.at(ours[0]))
+        for number in range(10):
+            await worker.start(f"s{number}", 1)
+        streams = [
+            await stack.enter_async_context(await RawStream.open(each.port, events_path(f"s{number}")))
+            for each in ours
+            for number in range(10)
+        ]
+        for stream in streams:
+            await stream.next_event()
+        with server.client() as client:
+            client.flushall()
+        for stream in streams:
+            await stream.wait_until(lambda s: s.events[-1].json()["status"] == "not_found")
+            assert stream.events[-1].event == "snapshot"
+        await worker.start("s0", 1)
+        await streams[0].wait_until(has_step)
 
 
 @one_kind

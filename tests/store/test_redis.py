@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from redis.exceptions import NoScriptError
 
-from progress_sse.backends import redis_scripts
+from progress_sse.backends import redis_following, redis_scripts
 from progress_sse.backends.redis import RedisBackend
 from progress_sse.backends.redis_link import Command, InterruptedCallError, RedisLink
 from progress_sse.errors import (
@@ -572,6 +572,40 @@ class TestServerThatForgets:
         assert await backend.load("s") is None
         await apply(backend, created(epoch="second"))
         assert follower.record == after(created(epoch="second"))
+
+    async def test_may_have_forgotten_everything_in_silence(
+        self, server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without a lost connection or a word to anybody, all who follow it learn of that, whoever is looked at."""
+        monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 0.2)
+        monkeypatch.setattr(redis_following, "LOOKED_AT_AT_ONCE", 1)
+        backend = await connect(server)
+        names = [f"s{number}" for number in range(20)]
+        for name in names:
+            await apply(backend, created(name))
+        followers = [await Follower.of(backend, name) for name in names]
+        keys = [key for name in names for key in backend._keyspace.of(name)[:-1]]  # noqa: SLF001 - as FLUSHALL would
+        with server.client() as client:
+            client.delete(*keys)
+        began = time.monotonic()
+        for follower in followers:
+            await follower.until_at(None)
+        assert time.monotonic() - began < 0.2 * len(names) / 2, "each was only found in its turn"
+
+    async def test_may_have_forgotten_a_single_session(
+        self, server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Sooner or later each is looked at."""
+        monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 0.01)
+        monkeypatch.setattr(redis_following, "LOOKED_AT_AT_ONCE", 1)
+        backend = await connect(server)
+        for name in ("s0", "s1", "s2"):
+            await apply(backend, created(name))
+        followers = [await Follower.of(backend, name) for name in ("s0", "s1", "s2")]
+        with server.client() as client:
+            client.delete(backend._keyspace.of("s2").state)  # noqa: SLF001 - as eviction does
+        await followers[2].until_at(None)
+        assert [follower.record for follower in followers[:2]] == [after(created("s0")), after(created("s1"))]
 
 
 class TestServerThatIsAway:
