@@ -109,7 +109,7 @@ class RedisBackend:
     async def ping(self) -> None:
         """Return if the server takes a write, and tells of it."""
         try:
-            await self._calls.run(TOUCH, [self._keyspace.touchstone])
+            await self._calls.run(TOUCH, [self._keyspace.touchstone], self._publish)
         except StoreFullError as error:
             raise StoreUnavailableError("The memory of the store is full.") from error
 

@@ -277,7 +277,7 @@ TOUCH: Final = Script.of("""
 if not string.find(redis.call('INFO', 'replication'), 'role:master', 1, true) then
     return redis.error_reply('READONLY This is a replica.')
 end
-redis.call('PUBLISH', KEYS[1], '')
+redis.call(ARGV[2], KEYS[1], '')
 return redis.call('SET', KEYS[1], '', 'PX', 1000)
 """)
 """A write that means nothing, and a message to nobody, to see whether they would succeed: a user who may not publish
