@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from redis.exceptions import NoScriptError
+from redis.asyncio.connection import Connection
+from redis.exceptions import AuthenticationError, NoScriptError
 
 from progress_sse.backends import redis_following, redis_scripts
 from progress_sse.backends.redis import RedisBackend
+from progress_sse.backends.redis_address import connection_pool
 from progress_sse.backends.redis_link import Command, InterruptedCallError, RedisLink
+from progress_sse.backends.redis_listener import RedisListener
 from progress_sse.errors import (
     ConflictError,
     OutcomeUnknownError,
@@ -674,6 +677,25 @@ class TestServerThatIsAway:
             assert await backend.load(change.session_id) in (change.record, after(created(change.session_id)))
             entries = await backend.replay(change.session_id, Position("first", 0))
             assert entries in ([], list(change.entries))
+
+
+async def test_a_listener_that_is_just_connecting_can_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where redis-py gives a refusal back in place of the cancellation."""
+    is_connecting = asyncio.Event()
+
+    async def refuse(_: Connection) -> None:
+        is_connecting.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise AuthenticationError from None
+
+    monkeypatch.setattr(Connection, "connect", refuse)
+    listener = RedisListener(connection_pool("redis://"), print, print)
+    listener.open()
+    async with asyncio.timeout(DEADLINE_S):
+        await is_connecting.wait()
+        await listener.aclose()
 
 
 class TestServerThatRefuses:
