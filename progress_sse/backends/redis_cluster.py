@@ -132,8 +132,8 @@ class ClusterListener:
             lane = self._lanes[address] = RedisListener(pool, self._on_message, self._on_gap, self)
             if address is not None:
                 lane.open()
-            else:
-                self._topology.refresh_soon()
+        if address is None:
+            self._topology.refresh_soon()
         return lane
 
     def _move(self, channel: str, address: Address | None) -> None:
@@ -145,7 +145,6 @@ class ClusterListener:
     def note_lost(self, channel: str) -> None:
         """Listen again where the slot will be found to be."""
         self._move(channel, None)
-        self._topology.refresh_soon()
 
     def note_moved(self, refusal: MovedError, channels: Sequence[str]) -> None:
         """Listen where the slot is said to be."""

@@ -6,6 +6,7 @@ and the map is asked for once more.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
@@ -18,6 +19,8 @@ from redis.exceptions import MovedError
 from progress_sse.backends.redis_address import Address, Seeds
 from progress_sse.backends.redis_link import connected
 from progress_sse.backends.redis_trouble import CONNECTION_ERRORS, Health
+
+logger = logging.getLogger(__name__)
 
 PAUSE_S: Final = 0.2
 """Seconds at least between two questions for the map: news of a move takes longer than that to reach all nodes."""
@@ -90,6 +93,8 @@ class Topology:
             except CONNECTION_ERRORS as error:
                 self._health.note(error)
                 self._is_outdated.set()
+            except Exception:
+                logger.exception("the map of the cluster was not understood")
             else:
                 self._health.note(None)
                 for observer in self._observers:

@@ -10,7 +10,9 @@ from typing import cast
 import pytest
 
 from progress_sse.backends.redis import RedisBackend
-from progress_sse.backends.redis_topology import slot_of
+from progress_sse.backends.redis_address import Address, Seeds
+from progress_sse.backends.redis_cluster import ClusterListener
+from progress_sse.backends.redis_topology import Topology, slot_of
 from progress_sse.errors import ConflictError, StoreUnavailableError
 from progress_sse.record import Notice, Record, StorageLimits
 from tests.harness.redis import Kind, RedisCluster
@@ -149,6 +151,29 @@ async def test_a_failover_is_followed(fragile: RedisCluster, tmp_path: Path) -> 
         await backend.commit(change)
         assert notices[session_id][-1] == Notice(session_id, change.record, entries=change.entries)
     await backend.aclose()
+
+
+async def test_a_slot_that_nobody_serves_is_asked_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wants to listen has the map fetched anew, whatever was wanted before."""
+    topology, asked = Topology(Seeds([("127.0.0.1", 1)], {})), asyncio.Event()
+
+    async def ask() -> list[tuple[int, int, Address]]:
+        asked.set()
+        return []
+
+    monkeypatch.setattr(topology, "_ask", ask)
+    listener = ClusterListener(topology, lambda _channel, _content: None, lambda _channel: None)
+    topology.open()
+    for _ in range(3):
+        await eventually(lambda: not topology._is_outdated.is_set(), DEADLINE_S)  # noqa: SLF001 - nothing shows it
+        asked.clear()
+        wish = asyncio.create_task(listener.subscribe("c"))
+        async with asyncio.timeout(DEADLINE_S):
+            await asked.wait()
+        listener.unsubscribe("c")
+        await asyncio.gather(wish, return_exceptions=True)
+    await listener.aclose()
+    await topology.aclose()
 
 
 async def until_loaded(backend: RedisBackend, session_id: str) -> Record:

@@ -1,0 +1,67 @@
+"""Two servers on a cluster, whose slots move and whose masters are replaced while everybody works."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from progress_sse.backends.redis_keys import Keyspace
+from progress_sse.backends.redis_topology import slot_of
+from tests.conftest import Serve
+from tests.harness.redis import KINDS, Kind, RedisCluster
+from tests.harness.serving import eventually
+from tests.live.experiment import Experiment
+from tests.live.hosts import serve_only
+
+pytestmark = [serve_only, pytest.mark.full, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Whose servers keep the sessions."""
+    return cast(Kind, request.param)
+
+
+async def test_moving_slots_cost_nothing(
+    kind: Kind, serve: Serve, tmp_path: Path, redis_clusters: Callable[[Kind], RedisCluster]
+) -> None:
+    """DG-01 while the slots of all sessions go from node to node: nothing is lost, applied twice or out of order."""
+    cluster, keys = redis_clusters(kind), Keyspace(str(tmp_path))
+    servers = [serve(store=cluster.url, redis_prefix=str(tmp_path), heartbeat_s=0.3, retry_ms=100) for _ in range(2)]
+    experiment = Experiment(servers, sessions=6, followers=9, can_stay=False)
+    slots = itertools.cycle([slot_of(keys.index), *(slot_of(keys.of(each).channel) for each in experiment.sessions)])
+    moves = 0
+
+    async def trouble() -> None:
+        nonlocal moves
+        slot = next(slots)
+        target = cluster.masters[(cluster.masters.index(cluster.owner(slot)) + 1) % len(cluster.masters)]
+        await asyncio.to_thread(cluster.move, slot, target)
+        moves += 1
+
+    await experiment.run(150, trouble)
+    assert moves > len(experiment.sessions)
+
+
+async def test_a_failover_under_load_is_survived(kind: Kind, serve: Serve, tmp_path: Path) -> None:
+    """A master is frozen until its replica has taken its place: everybody goes on, and all end in the true state."""
+    with RedisCluster(kind, tmp_path / "cluster", replicas=1) as cluster:
+        servers = [serve(store=cluster.url, heartbeat_s=0.3, retry_ms=100) for _ in range(2)]
+        experiment = Experiment(servers, sessions=6, followers=9, can_stay=False)
+        slot = 0
+
+        async def trouble() -> None:
+            if cluster.owner(slot) is cluster.nodes[0]:
+                await asyncio.sleep(0.5)
+                cluster.nodes[0].pause()
+                await eventually(lambda: cluster.owner(slot) is not cluster.nodes[0], 60)
+                cluster.nodes[0].resume()
+            await asyncio.sleep(0.5)
+
+        await experiment.run(300, trouble)
+        assert cluster.owner(slot) is cluster.replicas[0]
