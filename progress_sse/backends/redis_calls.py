@@ -17,6 +17,7 @@ from progress_sse.backends.redis_link import Command, InterruptedCallError, NotC
 from progress_sse.backends.redis_rows import Argument
 from progress_sse.backends.redis_scripts import Script
 from progress_sse.backends.redis_trouble import Health, may_have_written, translated
+from progress_sse.endings import end
 from progress_sse.errors import OutcomeUnknownError, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -174,8 +175,7 @@ class RedisCalls(Calls):
     async def aclose(self) -> None:
         """Give up what waits, and the connection."""
         if self._runner is not None:
-            self._runner.cancel()
-            await asyncio.gather(self._runner, return_exceptions=True)
+            await end(self._runner)
             self._runner = None
         await self._give_up(self._waiting)
         self._waiting.clear()

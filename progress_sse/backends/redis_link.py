@@ -41,22 +41,12 @@ async def connected(pool: ConnectionPool) -> AbstractConnection:
     """Return a new connection to the server that `pool` names at this time."""
     connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
     try:
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                await connection.connect()  # type: ignore[no-untyped-call]  # likewise
-        finally:
-            _heed_cancellation()
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            await connection.connect()  # type: ignore[no-untyped-call]  # likewise
     except BaseException:
         await connection.disconnect(nowait=True)
         raise
     return connection
-
-
-def _heed_cancellation() -> None:
-    """Be cancelled after all, where redis-py has made a success or an error of it: whoever cancelled waits for that."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 class RedisLink:

@@ -19,6 +19,7 @@ from redis.exceptions import MovedError
 from progress_sse.backends.redis_link import connected
 from progress_sse.backends.redis_topology import slot_of
 from progress_sse.backends.redis_trouble import CONNECTION_ERRORS, Health
+from progress_sse.endings import end
 from progress_sse.errors import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -106,8 +107,7 @@ class RedisListener:
     async def aclose(self) -> None:
         """Let go of the connection."""
         if self._runner is not None:
-            self._runner.cancel()
-            await asyncio.gather(self._runner, return_exceptions=True)
+            await end(self._runner)
         for confirmed in self._wanted.values():
             confirmed.cancel()
         self._wanted.clear()
@@ -253,8 +253,6 @@ async def _race(*runners: Coroutine[Any, Any, None]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
     for task in done:
         task.result()

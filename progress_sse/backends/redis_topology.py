@@ -19,6 +19,7 @@ from redis.exceptions import MovedError
 from progress_sse.backends.redis_address import Address, Seeds
 from progress_sse.backends.redis_link import connected
 from progress_sse.backends.redis_trouble import CONNECTION_ERRORS, Health
+from progress_sse.endings import end
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +65,7 @@ class Topology:
     async def aclose(self) -> None:
         """Ask no more."""
         if self._runner is not None:
-            self._runner.cancel()
-            await asyncio.gather(self._runner, return_exceptions=True)
+            await end(self._runner)
 
     def owner(self, key: str) -> Address | None:
         """Return the node that serves a key or a channel, if it is known."""
