@@ -51,6 +51,7 @@
   const GATHER_MS = 50;
   /** A stream that is behind what a poll has brought must catch up within this time. */
   const CATCH_UP_MS = 5000;
+  const STATES_PASSED = 10;
   /** Tabs without Web Locks: how long to ask around before taking the stream. */
   const ELECTION_MS = 200;
   const HANDOVER_MS = 100;
@@ -128,8 +129,12 @@
 
     /** @param {number} sample_ms As for `hear`. Whether what was heard had been held back. */
     isLate(sample_ms) {
-      const late_ms = this.best_ms - sample_ms;
-      return late_ms > LATE_MS && late_ms <= CLOCK_SET_MS;
+      return this.best_ms - sample_ms > LATE_MS && this.isNear(sample_ms);
+    }
+
+    /** @param {number} sample_ms As for `hear`. Whether it is by a clock that is known. */
+    isNear(sample_ms) {
+      return Math.abs(this.best_ms - sample_ms) <= CLOCK_SET_MS;
     }
 
     /** @param {number} sample_ms The server's time when it spoke, less the time here when that was heard. */
@@ -160,7 +165,7 @@
    * @property {any} [data] Of the event.
    * @property {Failure | undefined} [failure]
    * @property {string} [position] The id to go on from.
-   * @property {number} [began_ms] When the connection began: the event tells of the server as it was then or later.
+   * @property {number} [since_ms] The event tells of the server as it was at this time, by the clock that all tabs have, or later.
    *
    * A word with all the sessions that share the stream. It is handed on to other tabs, and so is plain data.
    * @typedef {Word & {sessions: string[]}} News
@@ -184,10 +189,10 @@
     /** The id of the last event applied: where a new connection goes on. "" asks for a snapshot. */
     #position;
     #failures = 0;
-    /** When the connection began, by the clock that all tabs have. */
-    #began_ms = 0;
+    /** As in a word: when the connection began, or its last heartbeat was sent. */
+    #since_ms = 0;
     #interval_ms = HEARTBEAT_MS;
-    /** As this stream's heartbeats tell it. */
+    /** As this stream's heartbeats tell it, and polls before the first. */
     #clock = new ServerClock();
     /** Something holds back what the connection brings. */
     #isLate = false;
@@ -248,7 +253,7 @@
     }
 
     #begin() {
-      this.#began_ms = Date.now();
+      this.#since_ms = Date.now();
       this.#isLate = false;
     }
 
@@ -285,7 +290,7 @@
         this.#watch(this.#patience_ms);
         this.#alarms.arm("quiet", this.#interval_ms + LATE_MS, () => this.#tellLate());
         const failure = this.#isLate ? HOPELESS : undefined;
-        this.#onWord({ type, data, failure, position: this.#position, began_ms: this.#began_ms });
+        this.#onWord({ type, data, failure, position: this.#position, since_ms: this.#since_ms });
       } catch (error) {
         console.error(error);
         inStep = false;
@@ -299,8 +304,11 @@
     #takeHeartbeat({ now, interval_ms }) {
       if (interval_ms > 0) this.#interval_ms = interval_ms;
       const sample_ms = Date.parse(now) - Date.now();
+      if (Number.isNaN(this.#clock.best_ms)) this.#clock.hear(serverClock.best_ms);
+      const isKnown = this.#clock.isNear(sample_ms);
       this.#isLate = this.#clock.isLate(sample_ms);
       this.#clock.hear(sample_ms);
+      if (isKnown) this.#since_ms = Date.parse(now) - this.#clock.best_ms;
     }
 
     get #patience_ms() {
@@ -520,7 +528,10 @@
       const sessions = [...this.#carried];
       const { data: known } = this.#picture;
       if (word.type === "end") {
-        if (sessions.every((id) => known.get(id)?.status === "completed")) this.#giveUp();
+        if (!sessions.every((id) => known.get(id)?.status === "completed")) return;
+        this.#giveUp();
+        // Whoever still waits has not been shown the end: a poll was ahead of it, or behind.
+        this.#alarms.arm("again", CATCH_UP_MS, () => this.follow([...this.#wanted]));
       } else if (word.type === "step" && !known.has(word.data.session.session_id)) {
         this.restart();
       } else {
@@ -904,7 +915,7 @@
     #hear(news) {
       if (news.type === "heartbeat") serverClock.hear(Date.parse(news.data.now) - Date.now());
       const subject = subjectOf(news);
-      const since_ms = (news.type === "snapshot" && news.began_ms) || 0;
+      const since_ms = (news.type === "snapshot" && news.since_ms) || 0;
       for (const id of news.sessions) {
         const data = id === subject || news.type === "heartbeat" ? this.#picture.data.get(id) : undefined;
         const told = { data, since_ms, failure: news.failure };
@@ -1120,6 +1131,8 @@
     #ahead = "";
     /** When that poll was answered. */
     #polled_ms = 0;
+    /** States that events have replaced of late, as JSON; a process that is behind still tells of them. @type {string[]} */
+    #passed = [];
     #transport;
     #stopOnError;
     #signal;
@@ -1227,6 +1240,7 @@
       this.#data = null;
       this.#etag = "";
       this.#ahead = "";
+      this.#passed = [];
       this.#firstUpdate = new Promise((resolve) => {
         this.#settleFirstUpdate = resolve;
       });
@@ -1331,11 +1345,12 @@
       else if (answer.outcome === "rejected") this.#goAlone(answer);
       else if (answer.outcome !== "failed" && this.polling) this.#follow();
       if (answer.outcome !== "answered") return answer;
-      const overtaken = eventsBefore !== this.#eventsApplied || poll < this.#pollApplied;
+      const polled = JSON.stringify(answer.data);
+      const isBehind = this.#state === "live" && this.#passed.includes(polled);
+      const overtaken = eventsBefore !== this.#eventsApplied || poll < this.#pollApplied || isBehind;
       if (overtaken) return { outcome: "unchanged", retryAfter_ms };
       this.#pollApplied = poll;
       this.#etag = answer.etag;
-      const polled = JSON.stringify(answer.data);
       if (polled === JSON.stringify(this.#data)) return { outcome: "unchanged", retryAfter_ms };
       this.#polled_ms = Date.now();
       if (this.#hub) this.#expectStreamAt(polled);
@@ -1375,7 +1390,9 @@
       }
       this.#ahead = "";
       this.#alarms.disarm("catch up");
-      if (state === JSON.stringify(this.#data)) return;
+      const before = JSON.stringify(this.#data);
+      if (state === before) return;
+      this.#passed = [...this.#passed, before].slice(-STATES_PASSED);
       this.#eventsApplied += 1;
       this.#etag = "";
       this.#apply(data);

@@ -293,6 +293,66 @@ test("when a poll brought nothing new, the stream may go on where it was", async
   assert.notEqual(page.stream.readyState, 2);
 });
 
+/**
+ * A page whose first connection failed, bridged by a poll that told of `progress(1)`; now the stream is back.
+ * @param {object} greeting
+ */
+async function bridgedPage(greeting) {
+  jitter(0.5);
+  const page = new Page();
+  timeOfDay(page.clock);
+  void page.tracker.start();
+  await page.clock.advance(100);
+  page.stream.interrupt();
+  await page.clock.advance(50);
+  await page.answer(ok(progress(1), { Date: new Date(Date.now()).toUTCString() }));
+  await page.clock.advance(1900);
+  page.stream.open();
+  page.stream.send("heartbeat", { ...heartbeat, ...greeting });
+  return page;
+}
+
+test("where nothing tells how old a stream's news is, the end of its session is shown by the next stream", async () => {
+  const page = await bridgedPage({});
+  page.stream.send("snapshot", progress(3), "e-3");
+  page.stream.send("end", { session_ids: ["job"] }, "e-3");
+  assert.deepEqual([page.tracker.state, page.leftovers.streams], ["live", 0]);
+  await page.clock.advance(5000);
+  assert.doesNotMatch(page.stream.url, /last_event_id/);
+  page.stream.send("snapshot", progress(3), "e-3");
+  assert.deepEqual([page.tracker.state, page.completions.length], ["finished", 1]);
+});
+
+test("a stream that a heartbeat shows to be on time is followed at once, although a poll came before", async () => {
+  const now = Date.now() + 2050;
+  const page = await bridgedPage({ now: new Date(now).toISOString() });
+  page.stream.send("snapshot", progress(0), "f-0");
+  page.stream.send("step", stepEvent(1, { estimated_remaining_ms: 1 }), "f-1");
+  page.stream.send("step", stepEvent(2), "f-2");
+  assert.deepEqual(page.updates.slice(-3).map((data) => data.current_step), [0, 1, 2]);
+});
+
+test("a poll answered by a process that is a moment behind does not set a live page back", async () => {
+  const page = new Page();
+  void page.tracker.start();
+  page.stream.send("snapshot", progress(1), "e-1");
+  page.stream.send("step", stepEvent(2), "e-2");
+  const polled = page.tracker.poll();
+  await page.answer(ok(progress(1)));
+  await polled;
+  page.stream.send("step", stepEvent(3), "e-3");
+  assert.deepEqual(page.updates.map((data) => data.current_step), [1, 2, 2, 3]);
+  assert.equal(page.completions.length, 1);
+});
+
+test("where polls carry, a session may go back to a state that its stream had led through", async () => {
+  const page = await fallenPage();
+  page.stream.send("step", stepEvent(2), "e-2");
+  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
+  await page.answer(ok(progress(1)));
+  assert.equal(page.updates.at(-1)?.current_step, 1);
+});
+
 test("credentials go to another origin only when asked for", async () => {
   for (const [withCredentials, credentials] of /** @type {const} */ ([[false, "same-origin"], [true, "include"]])) {
     const page = await pollingPage({ withCredentials });

@@ -282,6 +282,22 @@ test("what is let go late is shown, and does not retire the polls; a heartbeat o
   assert.equal(page.requests.length, 2);
 });
 
+test("a greeting that was held back, as the clock of polls tells, does not retire them", async () => {
+  jitter(0.5);
+  const page = new Page();
+  timeOfDay(page.clock);
+  void page.tracker.start();
+  const greeting = beat();
+  await page.clock.advance(14_000);
+  await page.answer(ok(progress(1), { Date: new Date(Date.now()).toUTCString() }));
+  page.stream.send("heartbeat", greeting);
+  page.stream.send("snapshot", progress(0), "e-0");
+  page.stream.send("step", stepEvent(1), "e-1");
+  assert.deepEqual([page.tracker.state, page.updates], ["polling", [progress(1)]]);
+  page.stream.send("heartbeat", beat());
+  assert.equal(page.tracker.state, "live");
+});
+
 test("a heartbeat that comes late tells that the stream is", async () => {
   const page = await beatenPage();
   await page.clock.advance(15_000);
