@@ -165,6 +165,7 @@
    * @property {any} [data] Of the event.
    * @property {Failure | undefined} [failure]
    * @property {string} [position] The id to go on from.
+   * @property {boolean} [isGreeting] It is the first of its connection; what was missed may follow.
    * @property {number} [since_ms] The event tells of the server as it was at this time, by the clock that all tabs have, or later.
    *
    * A word with all the sessions that share the stream. It is handed on to other tabs, and so is plain data.
@@ -196,6 +197,8 @@
     #clock = new ServerClock();
     /** Something holds back what the connection brings. */
     #isLate = false;
+    /** The connection has said something. */
+    #isGreeted = false;
     /** It has opened, and said nothing yet. */
     #isMute = false;
 
@@ -254,6 +257,7 @@
 
     #begin() {
       this.#since_ms = Date.now();
+      this.#isGreeted = false;
       this.#isLate = false;
     }
 
@@ -290,7 +294,9 @@
         this.#watch(this.#patience_ms);
         this.#alarms.arm("quiet", this.#interval_ms + LATE_MS, () => this.#tellLate());
         const failure = this.#isLate ? HOPELESS : undefined;
-        this.#onWord({ type, data, failure, position: this.#position, since_ms: this.#since_ms });
+        const isGreeting = !this.#isGreeted;
+        this.#isGreeted = true;
+        this.#onWord({ type, data, failure, position: this.#position, since_ms: this.#since_ms, isGreeting });
       } catch (error) {
         console.error(error);
         inStep = false;
@@ -719,12 +725,15 @@
       this.#term += 1;
       this.#holder = this.#id;
       this.#picture.live.clear();
+      // What nobody follows any more is not kept up to date, and somebody may follow it again.
+      const sessions = this.#everything();
+      for (const id of [...this.#picture.data.keys()]) if (!sessions.includes(id)) this.#picture.forget(id);
       this.#feed = new Feed(this.#server, this.#picture, (news) => {
         this.#post({ kind: "news", news });
         this.#listener.onNews(news);
       });
       this.#announce(this.#picture);
-      this.#feed.follow(this.#everything());
+      this.#feed.follow(sessions);
     }
 
     #resign() {
@@ -796,7 +805,7 @@
   /**
    * What a tracker wants to hear of its session.
    * @typedef {object} Listener
-   * @property {(data: Progress, since_ms: number) => void} onData A snapshot is of that time or later; else 0.
+   * @property {(data: Progress, since_ms: number, isStep: boolean) => void} onData A snapshot is of that time or later; else 0.
    * @property {() => void} onAlive The stream works.
    * @property {(failure: Failure) => void} onFailure
    */
@@ -897,13 +906,13 @@
      * A listener may have gone, or go at the first of the two.
      * @param {string} id
      * @param {Listener} listener
-     * @param {{data: Progress | undefined, since_ms?: number, failure?: Failure | undefined}} what
+     * @param {{data: Progress | undefined, since_ms?: number, isStep?: boolean, failure?: Failure | undefined}} what
      */
-    #tell(id, listener, { data, since_ms = 0, failure }) {
+    #tell(id, listener, { data, since_ms = 0, isStep = false, failure }) {
       if (!this.#isListening(id, listener)) return;
       if (failure) listener.onFailure(failure);
       else listener.onAlive();
-      if (data && this.#isListening(id, listener)) listener.onData(data, since_ms);
+      if (data && this.#isListening(id, listener)) listener.onData(data, since_ms, isStep);
     }
 
     /** @param {string} id @param {Listener} listener */
@@ -915,10 +924,11 @@
     #hear(news) {
       if (news.type === "heartbeat") serverClock.hear(Date.parse(news.data.now) - Date.now());
       const subject = subjectOf(news);
+      const isCaughtUp = news.type === "heartbeat" && !news.isGreeting;
       const since_ms = (news.type === "snapshot" && news.since_ms) || 0;
       for (const id of news.sessions) {
-        const data = id === subject || news.type === "heartbeat" ? this.#picture.data.get(id) : undefined;
-        const told = { data, since_ms, failure: news.failure };
+        const data = id === subject || isCaughtUp ? this.#picture.data.get(id) : undefined;
+        const told = { data, since_ms, isStep: news.type === "step", failure: news.failure };
         for (const listener of [...(this.#listeners.get(id) ?? [])]) this.#tell(id, listener, told);
       }
     }
@@ -1146,7 +1156,7 @@
     #followed = "";
     /** @type {Listener} */
     #listener = {
-      onData: (data, since_ms) => this.#receive(data, since_ms),
+      onData: (data, since_ms, isStep) => this.#receive(data, since_ms, isStep),
       onAlive: () => this.#revive(),
       onFailure: (failure) => this.#missStream(failure),
     };
@@ -1248,8 +1258,12 @@
       this.#enter("connecting");
       if (signal.aborted) return this.#firstUpdate; // A listener to the state has stopped it again.
       onReturn(() => this.#check(), signal);
-      if (this.#server) this.#follow();
-      else this.#startPolling();
+      if (this.#server) {
+        this.#follow();
+        this.#expectFirst();
+      } else {
+        this.#startPolling();
+      }
       return this.#firstUpdate;
     }
 
@@ -1305,6 +1319,7 @@
 
     /** @param {{retryAfter_ms: number}} [answer] To a poll that came first. */
     #startPolling(answer) {
+      this.#alarms.disarm("first");
       if (this.#transport !== "sse") this.#poller.start(answer);
     }
 
@@ -1372,15 +1387,23 @@
     #revive() {
       this.#poller.stop();
       this.#enter("live");
-      // Of a stream that is held back a proxy may have let the first bytes through.
-      if (!this.#data) this.#alarms.arm("first", QUIET_MS, () => void (this.#data || this.#startPolling()));
+      this.#expectFirst();
+    }
+
+    /** The stream may be late, or away, or a proxy hold it back that has let the first bytes through. */
+    #expectFirst() {
+      if (this.#data || this.#alarms.isArmed("first")) return;
+      this.#alarms.arm("first", QUIET_MS, () => void (this.#data || this.#startPolling()));
     }
 
     /**
      * @param {Progress} data
      * @param {number} since_ms The session was like that at this time or later.
+     * @param {boolean} isStep
      */
-    #receive(data, since_ms) {
+    #receive(data, since_ms, isStep) {
+      // It may have been missed by others before this tracker started, and be no end of what it follows.
+      if (isStep && !this.#data) return;
       const state = JSON.stringify(data);
       // A time to come means that somebody has set the clock back.
       const isNewer = since_ms > this.#polled_ms || (since_ms > 0 && this.#polled_ms > Date.now());

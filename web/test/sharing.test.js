@@ -217,7 +217,7 @@ test("trackers of another server, or with credentials, have streams of their own
   assert.equal(page.open.length, 3);
 });
 
-test("a tracker that joins while the stream reconnects is shown what is known once nothing turns out to be missed", async () => {
+test("a tracker that joins while the stream reconnects is shown what is known once nothing can have been missed any more", async () => {
   const page = new SharedPage();
   page.track("a");
   page.stream.send("snapshot", snapshot("a", 1), "e-1");
@@ -226,7 +226,50 @@ test("a tracker that joins while the stream reconnects is shown what is known on
   await page.clock.advance(1000);
   page.stream.open();
   page.stream.send("heartbeat", heartbeat());
-  assert.deepEqual([late.tracker.state, late.steps], ["live", [1]]);
+  assert.deepEqual([late.tracker.state, late.steps], ["live", []]);
+  page.stream.send("heartbeat", heartbeat());
+  assert.deepEqual(late.steps, [1]);
+});
+
+test("a tracker started again while the stream reconnects is not ended by the old error when it is back", async () => {
+  const { page, b } = await pageOfTwo();
+  page.stream.send("snapshot", progress(1, { session_id: "b", status: "error" }), "m.3");
+  assert.equal(b.tracker.state, "finished");
+  page.stream.interrupt();
+  void b.tracker.start();
+  await page.clock.advance(1500);
+  page.stream.open();
+  page.stream.send("heartbeat", heartbeat());
+  page.stream.send("step", step("b", 2), "m.4");
+  assert.equal(b.tracker.state, "live");
+});
+
+test("a tracker started while the stream reconnects is not ended by an error that it brings from before", async () => {
+  const { page } = await pageOfTwo();
+  page.stream.interrupt();
+  let errors = 0;
+  const late = page.track("b", { onError: () => void (errors += 1) });
+  await page.clock.advance(1000);
+  page.stream.open();
+  page.stream.send("heartbeat", heartbeat());
+  page.stream.send("step", stepEvent(2, { session_id: "b", status: "error" }), "m.3");
+  page.stream.send("step", step("b", 2), "m.4");
+  assert.deepEqual([errors, late.tracker.state], [0, "live"]);
+  page.stream.send("heartbeat", heartbeat());
+  assert.deepEqual([errors, late.steps], [0, [2]]);
+});
+
+test("a second tracker of a session whose stream waits to be opened again polls soon", async () => {
+  jitter(0.999);
+  const { page } = await pageOfTwo();
+  page.stream.refuse();
+  for (const wait_ms of [2000, 4000, 8000, 16_000]) {
+    await page.clock.advance(wait_ms);
+    page.stream.refuse();
+  }
+  const again = page.track("a");
+  await page.clock.advance(5000);
+  assert.deepEqual([page.open.length, again.steps], [0, [1]]);
 });
 
 test("a session that a reconnect has left out comes back with a snapshot", async () => {

@@ -200,7 +200,7 @@ test("a stream that says nothing for five seconds is not waited for: a proxy hol
   void page.tracker.start();
   await page.clock.advance(1000);
   page.stream.open();
-  await page.clock.advance(4999);
+  await page.clock.advance(3999);
   assert.equal(page.requests.length, 0);
   await page.clock.advance(1);
   assert.equal(page.requests.length, 1);
@@ -353,6 +353,16 @@ test("a stream that brings heartbeats alone is checked by a poll: a proxy may ha
   assert.deepEqual(page.updates, [progress(1)]);
   page.stream.send("heartbeat", heartbeat);
   await page.clock.advance(10_000);
+  assert.equal(page.requests.length, 1);
+});
+
+test("a stream that brings nothing but one heartbeat after the other is checked by a poll as well", async () => {
+  const page = new Page();
+  void page.tracker.start();
+  for (let beats = 0; beats < 3; beats += 1) {
+    page.stream.send("heartbeat", { ...heartbeat, interval_ms: 2000 });
+    await page.clock.advance(2000);
+  }
   assert.equal(page.requests.length, 1);
 });
 

@@ -65,25 +65,48 @@ for (const [name, kind] of kinds) {
     assert.deepEqual([tabs[0]?.steps, other.steps], [[1], [0, 1]]);
   });
 
-  test(`a tab opened while the stream reconnects is shown what is known (${name})`, async () => {
+  test(`a tab opened while the stream reconnects is shown what is known, by the second heartbeat at the latest (${name})`, async () => {
     const { browser } = await liveTabs(kind, 1);
     browser.stream.interrupt();
     const late = await browser.tab().track("job");
     await browser.clock.advance(2000);
     browser.stream.open();
-    await send(browser, "heartbeat", heartbeat());
-    assert.deepEqual([late.tracker.state, late.steps, browser.requests.length], ["live", [1], 0]);
+    for (const steps of [[], [1]]) {
+      await send(browser, "heartbeat", heartbeat());
+      assert.deepEqual([late.tracker.state, late.steps, browser.requests.length], ["live", steps, 0]);
+    }
   });
 
-  test(`a tab opened between a handover and the first word of the stream is shown what is known (${name})`, async () => {
+  test(`a tab opened between a handover and the first word of the stream is shown what is known, too (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 2);
     await tabs[0]?.tab.happen("pagehide");
     await browser.clock.advance(500);
     const late = await browser.tab().track("job");
     assert.match(browser.stream.url, /last_event_id=e-1/);
     browser.stream.open();
-    await send(browser, "heartbeat", heartbeat());
-    assert.deepEqual([late.tracker.state, late.steps], ["live", [1]]);
+    for (const steps of [[], [1]]) {
+      await send(browser, "heartbeat", heartbeat());
+      assert.deepEqual([late.tracker.state, late.steps], ["live", steps]);
+    }
+  });
+
+  test(`a new tracker is not ended by what the last holder knew of a session that nobody followed since (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 2);
+    await tabs[0]?.tab.track("retried", { stopOnError: false });
+    await browser.clock.advance(500);
+    await send(browser, "snapshot", progress(1), "m.1");
+    await send(browser, "snapshot", progress(1, { session_id: "retried", status: "error" }), "m.2");
+    await tabs[0]?.tab.happen("pagehide");
+    await browser.clock.advance(500);
+    let errors = 0;
+    const late = await tabs[1]?.tab.track("retried", { onError: () => void (errors += 1) });
+    await browser.clock.advance(100);
+    assert.doesNotMatch(browser.stream.url, /last_event_id/);
+    browser.stream.open();
+    for (const _ of [1, 2]) await send(browser, "heartbeat", heartbeat());
+    await send(browser, "snapshot", progress(1), "m.1");
+    await send(browser, "snapshot", snapshot("retried", 2), "m.9");
+    assert.deepEqual([errors, late?.tracker.state, late?.steps], [0, "live", [2]]);
   });
 
   test(`a tracker started again after an error is not ended by that old error (${name})`, async () => {
