@@ -1300,7 +1300,7 @@
     #follow() {
       if (this.#hub || !this.#server) return;
       this.#hub = Hub.of(this.#server);
-      this.#followed = this.sessionId;
+      this.#followed = String(this.sessionId);
       this.#hub.follow(this.#followed, this.#listener);
     }
 

@@ -242,6 +242,15 @@ test("a listener to the state can stop it at once", async () => {
   assert.deepEqual(page.leftovers, nothing);
 });
 
+test("a session named by a number, as pages of old may do it, is followed all the same", () => {
+  const page = new Page();
+  page.tracker.sessionId = /** @type {any} */ (42);
+  void page.tracker.start();
+  page.stream.send("heartbeat", { now: new Date().toISOString(), interval_ms: 15_000 });
+  page.stream.send("snapshot", progress(1, { session_id: "42" }), "e-1");
+  assert.deepEqual([page.tracker.state, page.updates.length], ["live", 1]);
+});
+
 test("a page that sets the session anew while it is followed has its stream closed all the same", async () => {
   const page = new Page();
   void page.tracker.start();
