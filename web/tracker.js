@@ -763,7 +763,7 @@
     #admit({ tab, sessions }) {
       const isKnown = JSON.stringify(this.#others.get(tab)) === JSON.stringify(sessions);
       this.#others.set(tab, sessions);
-      this.#alarms.arm(`tab ${tab}`, ENROLLED_MS, () => this.#others.delete(tab));
+      this.#alarms.arm(`tab ${tab}`, ENROLLED_MS, () => this.#forget(tab));
       if (!this.#feed) return;
       this.#announce(isKnown ? undefined : this.#picture);
       this.#feed.follow(this.#everything());
@@ -771,10 +771,15 @@
 
     /** @param {string} tab */
     #dismiss(tab) {
-      this.#others.delete(tab);
       this.#alarms.disarm(`tab ${tab}`);
-      this.#feed?.follow(this.#everything());
+      this.#forget(tab);
       if (tab === this.#holder && !this.#locks) this.#takeSoon();
+    }
+
+    /** @param {string} tab */
+    #forget(tab) {
+      this.#others.delete(tab);
+      this.#feed?.follow(this.#everything());
     }
 
     /** @param {{tab: string, term: number, picture?: Picture, ahead_ms: number}} message */

@@ -203,6 +203,22 @@ for (const [name, kind] of kinds) {
     assert.equal(tabs[0]?.tracker.state, "live");
   });
 
+  test(`the room on the stream that a dead tab had is for others in time (${name})`, async () => {
+    const { browser, tabs } = await liveTabs(kind, 1);
+    const other = browser.tab();
+    for (let number = 1; number < 20; number += 1) await other.track(`s${number}`);
+    await browser.clock.advance(500);
+    await tabs[0]?.tab.track("late");
+    await browser.clock.advance(500);
+    assert.doesNotMatch(browser.stream.url, /late/);
+    await other.kill();
+    for (let beat = 0; beat < 25; beat += 1) {
+      await send(browser, "heartbeat", heartbeat());
+      await browser.clock.advance(10_000);
+    }
+    assert.match(browser.stream.url, /session_id=job&session_id=late&heartbeat/);
+  });
+
   test(`a tab that listens for long is not forgotten (${name})`, async () => {
     const { browser } = await liveTabs(kind, 1);
     await browser.tab().track("other");
