@@ -786,7 +786,9 @@
     #recognize({ tab, term, picture, ahead_ms }) {
       const isOutdated = term < this.#term || (term === this.#term && tab > this.#holder);
       if (isOutdated) return;
-      this.#resign();
+      // Whoever has the lock succeeds a holder that may have spoken once more.
+      const isSuccessor = this.#locks && this.#alarms.isArmed("take") && term === this.#term;
+      if (!isSuccessor) this.#resign();
       const isNew = tab !== this.#holder;
       this.#term = term;
       this.#holder = tab;

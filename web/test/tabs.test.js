@@ -356,6 +356,21 @@ test("what a holder said last is heard, even if another is the holder by then", 
   assert.deepEqual(tabs[1]?.steps, [1, 2]);
 });
 
+test("of what the last holder said late nothing keeps the next one from taking over", async () => {
+  const { browser, tabs } = await liveTabs({ isSecure: true }, 2);
+  browser.mail = [];
+  void browser.tab().track("job");
+  const asked = browser.mail;
+  browser.mail = [];
+  for (const letter of asked) queueMicrotask(letter);
+  await settled();
+  await tabs[0]?.tab.kill();
+  await browser.clock.advance(50);
+  await browser.deliver();
+  await browser.clock.advance(500);
+  assert.match(browser.stream.url, /last_event_id=e-1$/);
+});
+
 test("a page that is shown asks at once whether the holder is still there", async () => {
   const { browser, tabs } = await liveTabs({ isSecure: false }, 2);
   await tabs[0]?.tab.kill();
