@@ -13,18 +13,19 @@ export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 export class ManualClock {
   now_ms = 0;
-  /** @type {Set<{due_ms: number, action: () => void}>} */
+  /** @type {Set<{due_ms: number, action: () => void, isCleared: boolean}>} */
   timers = new Set();
 
   /** @param {() => void} action @param {number} delay_ms */
   setTimeout(action, delay_ms) {
-    const timer = { due_ms: this.now_ms + delay_ms, action };
+    const timer = { due_ms: this.now_ms + delay_ms, action, isCleared: false };
     this.timers.add(timer);
     return timer;
   }
 
   /** @param {any} timer */
   clearTimeout(timer) {
+    if (timer) timer.isCleared = true;
     this.timers.delete(timer);
   }
 
@@ -290,8 +291,12 @@ export class Tab {
       fetch: fetchInto(browser.requests),
       navigator: browser.isSecure ? { locks: { request: this.#requestLock.bind(this) } } : {},
       queueMicrotask,
-      setTimeout: (/** @type {() => void} */ action, /** @type {number} */ delay_ms) =>
-        browser.clock.setTimeout(() => this.when(action), delay_ms),
+      setTimeout: (/** @type {() => void} */ action, /** @type {number} */ delay_ms) => {
+        // One that rang while the tab was frozen may be cleared by another before its turn.
+        const ring = () => this.when(() => void (timer.isCleared || action()));
+        const timer = browser.clock.setTimeout(ring, delay_ms);
+        return timer;
+      },
       ...globals,
     });
     script.runInContext(this.scope);
