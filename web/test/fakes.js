@@ -262,8 +262,12 @@ export class Tab {
       onmessage = null;
       /** @param {string} name */
       constructor(name) {
-        this.member = { name, tab, hear: (/** @type {unknown} */ data) => tab.when(() => this.onmessage?.({ data })) };
+        const hear = (/** @type {unknown} */ data) => tab.when(() => this.isOpen && this.onmessage?.({ data }));
+        this.member = { name, tab, hear };
         browser.channels.add(this.member);
+      }
+      get isOpen() {
+        return browser.channels.has(this.member);
       }
       /** @param {unknown} data */
       postMessage(data) {
