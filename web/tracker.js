@@ -573,6 +573,7 @@
     #others = new Map();
     /** How often the feed has changed hands, as far as is known here. */
     #term = 0;
+    /** "": whoever is heard next. */
     #holder = "";
     /** While this tab is the holder. @type {Feed | null} */
     #feed = null;
@@ -630,7 +631,6 @@
       this.#alarms.disarmAll();
       this.#others.clear();
       this.#picture.live.clear();
-      this.#term = 0;
       this.#holder = "";
     }
 
@@ -712,7 +712,6 @@
         // Somebody has stolen it, having had no answer from here; or pages like this may have no locks.
         if (error.name !== "AbortError") this.#locks = undefined;
         this.#resign();
-        this.#term = 0;
         this.#holder = "";
         this.#ask();
         this.#seek();
@@ -784,10 +783,10 @@
 
     /** @param {{tab: string, term: number, picture?: Picture, ahead_ms: number}} message */
     #recognize({ tab, term, picture, ahead_ms }) {
-      const isOutdated = term < this.#term || (term === this.#term && tab > this.#holder);
+      const isOutdated = this.#holder && (term < this.#term || (term === this.#term && tab > this.#holder));
       if (isOutdated) return;
       // Whoever has the lock succeeds a holder that may have spoken once more.
-      const isSuccessor = this.#locks && this.#alarms.isArmed("take") && term === this.#term;
+      const isSuccessor = this.#locks && this.#alarms.isArmed("take") && term <= this.#term;
       if (!isSuccessor) this.#resign();
       const isNew = tab !== this.#holder;
       this.#term = term;

@@ -187,6 +187,29 @@ for (const [name, kind] of kinds) {
     for (const { tracker } of tabs) assert.equal(tracker.state, "finished");
   });
 
+  test(`a frozen holder that wakes up does not set back a tab that was put away and has come back since (${name})`, async () => {
+    const browser = new Browser(kind);
+    const withChance = (/** @type {number} */ value) =>
+      browser.tab({ Math: Object.assign(Object.create(Math), { random: () => value }) });
+    const [old, next] = [withChance(0.1), withChance(0.9)];
+    await old.track("job");
+    await browser.clock.advance(500);
+    const frozen = browser.stream;
+    frozen.send("snapshot", progress(0), "e-0");
+    const { steps } = await next.track("job");
+    await browser.clock.advance(500);
+    old.freeze();
+    await browser.clock.advance(20_000);
+    await next.happen("pagehide");
+    await next.happen("pageshow", { persisted: true });
+    await browser.clock.advance(5000);
+    browser.open.find((stream) => stream !== frozen)?.send("snapshot", progress(1), "f-1");
+    await settled();
+    old.wake();
+    await browser.clock.advance(500);
+    assert.deepEqual([steps, browser.stream.tab], [[0, 1], next]);
+  });
+
   test(`a tab that dies while it listens is forgotten in time (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 1);
     const other = browser.tab();
