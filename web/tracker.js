@@ -166,7 +166,7 @@
    * @property {Failure | undefined} [failure]
    * @property {string} [position] The id to go on from.
    * @property {boolean} [isGreeting] It is the first of its connection; what was missed may follow.
-   * @property {number} [since_ms] The event tells of the server as it was at this time, by the clock that all tabs have, or later.
+   * @property {number} [since_ms] The event tells of the server as it was then or later, by the clock of all tabs.
    *
    * A word with all the sessions that share the stream. It is handed on to other tabs, and so is plain data.
    * @typedef {Word & {sessions: string[]}} News
@@ -314,6 +314,7 @@
       const isKnown = this.#clock.isNear(sample_ms);
       this.#isLate = this.#clock.isLate(sample_ms);
       this.#clock.hear(sample_ms);
+      // What follows it is no older.
       if (isKnown) this.#since_ms = Date.parse(now) - this.#clock.best_ms;
     }
 
@@ -811,7 +812,8 @@
   /**
    * What a tracker wants to hear of its session.
    * @typedef {object} Listener
-   * @property {(data: Progress, since_ms: number, isStep: boolean) => void} onData A snapshot is of that time or later; else 0.
+   * @property {(data: Progress, since_ms: number, isStep: boolean) => void} onData A snapshot is of
+   *   that time or later; else 0.
    * @property {() => void} onAlive The stream works.
    * @property {(failure: Failure) => void} onFailure
    */
@@ -1147,7 +1149,7 @@
     #ahead = "";
     /** When that poll was answered. */
     #polled_ms = 0;
-    /** States that events have replaced of late, as JSON; a process that is behind still tells of them. @type {string[]} */
+    /** States that events have replaced, as JSON: a process that is behind still tells of them. @type {string[]} */
     #passed = [];
     #transport;
     #stopOnError;
