@@ -31,7 +31,7 @@ async def test_moving_slots_cost_nothing(
     kind: Kind, serve: Serve, tmp_path: Path, redis_clusters: Callable[[Kind], RedisCluster]
 ) -> None:
     """DG-01 while the slots of all sessions go from node to node: nothing is lost, applied twice or out of order."""
-    cluster, keys = redis_clusters(kind), Keyspace(str(tmp_path, 0))
+    cluster, keys = redis_clusters(kind), Keyspace(str(tmp_path), 0)
     servers = [serve(store=cluster.url, redis_prefix=str(tmp_path), heartbeat_s=0.3, retry_ms=100) for _ in range(2)]
     experiment = Experiment(servers, sessions=6, followers=9, can_stay=False)
     slots = itertools.cycle([slot_of(keys.index), *(slot_of(keys.of(each).channel) for each in experiment.sessions)])
