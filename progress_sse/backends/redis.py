@@ -124,6 +124,8 @@ class RedisBackend:
         followed = self._following.get(keys.channel)
         if followed is not None:
             followed.note_read(reading)
+            if followed.is_in_another_life(reading):  # Of which nobody may have told: a server that forgets does not.
+                self._following.catch_up_soon(keys.channel)
         return reading.record
 
     async def _read_after(self, session_id: str, known: Record | None, after: Position) -> Reading:

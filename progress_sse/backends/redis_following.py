@@ -82,6 +82,11 @@ class Followed:
         if self.shown is None:
             self.shown = self.read
 
+    def is_in_another_life(self, reading: Reading) -> bool:
+        """Whether what was read does not go on from what the listeners know."""
+        known = _epoch(self.record)
+        return known is not None and known != _epoch(reading.record)
+
     def is_outdated(self, news: Bulletin) -> bool:
         """Whether the news is an echo, or of a life that is known to be over."""
         epoch = news.position.epoch if news.position is not None else None

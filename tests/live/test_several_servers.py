@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 import pytest
 from redis import Redis
+from redis.exceptions import BusyLoadingError, RedisError
 
 from tests.conftest import Serve
 from tests.harness.chaos import Blackhole, ChaosProxy, Pass
@@ -282,6 +283,66 @@ async def test_streams_outlive_a_redis_that_is_away(run: Run, join: Join, away_s
         await worker.start("s", 2)
         await stream.wait_until(lambda s: last_n(s) == 2)
         assert (await worker.client.get("/readyz")).status_code == 200
+
+
+@one_kind
+async def test_a_redis_that_evicts_leaves_no_session_half_there(run: Run, join: Join) -> None:
+    """FT-06, allkeys-lru: what it drops is not found and can be made anew; no error, and whoever reads is told."""
+    server = run(maxmemory="3mb", maxmemory_policy="allkeys-lru")
+    [ours] = join(server.url, 1)
+    names = [f"s{number}" for number in range(400)]
+    async with Worker.at(ours) as worker, await RawStream.open(ours.port, events_path("s0")) as stream:
+        for name in names:
+            for step in (1, 2):
+                answer = await worker.update(name, action="start", step=step, message="x" * 4000)
+                assert answer.status_code == 200, answer.text
+        with server.client() as client:
+            assert client.info("stats")["evicted_keys"] > 100
+        gone = set()
+        for name in names[1:]:
+            polled = await worker.poll(name)
+            gone.add(polled["status"] == "not_found")
+            async with await RawStream.open(ours.port, events_path(name)) as reader:
+                state = (await reader.next_event()).json()
+                assert (state["status"], state["current_step"]) == (polled["status"], polled["current_step"])
+        assert gone == {True, False}
+        await worker.start("s0", 3)
+        final = await worker.poll("s0")
+        await stream.wait_until(lambda s: fold_all(s.events) == final)
+    assert "Traceback" not in ours.log()
+
+
+@pytest.mark.full
+async def test_a_redis_that_loads_its_data_is_waited_for(run: Run, join: Join) -> None:
+    """FT-06, LOADING: it refuses everything for a while; so do we, in time, and go on when it is done."""
+    server = run("always", key_load_delay=100, loading_process_events_interval_bytes=1024)
+    [ours] = join(server.url, 1)
+    async with Worker.at(ours) as worker, await RawStream.open(ours.port, events_path("s")) as stream:
+        await worker.start("s", 1)
+        await stream.wait_until(has_step)
+        with server.client() as client:
+            client.eval("for i = 1, 30000 do redis.call('SET', 'filling:' .. i, i) end", 0)
+        await asyncio.to_thread(server.kill)
+        server.launch()
+        with server.client() as client:
+            await eventually(lambda: is_loading(client), 30)
+            assert (await worker.update("s", action="start", step=2)).status_code == 503
+            assert (await worker.poll_raw("s")).status_code == 503
+            assert is_loading(client)
+            await eventually(lambda: not is_loading(client), 60)
+        await until_taken(worker, "s", 2)
+        await stream.wait_until(lambda s: s.events[-1].position.n >= 2)
+
+
+def is_loading(client: Redis) -> bool:
+    """Whether the server is there, and not yet of any use."""
+    try:
+        client.ping()
+    except BusyLoadingError:
+        return True
+    except RedisError:
+        return False
+    return False
 
 
 @one_kind

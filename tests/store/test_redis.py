@@ -595,6 +595,19 @@ class TestServerThatForgets:
             await follower.until_at(None)
         assert time.monotonic() - began < 0.2 * len(names) / 2, "each was only found in its turn"
 
+    async def test_is_found_out_by_whoever_reads_first(
+        self, server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What a poll shows to be gone, those who follow are told to be gone."""
+        monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 3600)
+        backend = await connect(server)
+        await apply(backend, created())
+        follower = await Follower.of(backend)
+        with server.client() as client:
+            client.delete(backend._keyspace.of("s").state)  # noqa: SLF001 - as eviction does
+        assert await backend.load("s") is None
+        await follower.until_at(None)
+
     async def test_may_have_forgotten_a_single_session(
         self, server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
