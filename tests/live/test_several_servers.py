@@ -439,6 +439,22 @@ async def test_a_half_open_connection_is_noticed(run: Run, join: Join) -> None:
             assert [event.position.n for event in stream.events[2:]] == list(range(1, 22))
 
 
+@pytest.mark.full
+async def test_a_server_goes_in_time_behind_a_blackhole(run: Run, join: Join) -> None:
+    """FT-13: 500 streams, updates under way, and nothing moves between the server and its Redis any more."""
+    server = run()
+    async with ChaosProxy(server.port) as proxy:
+        [ours] = await asyncio.to_thread(join, server.url_through(proxy.port), 1, graceful_timeout_s=2)
+        async with workers_at([ours]) as (worker,), Crowd(ours.port, [events_path("s")] * 500) as crowd:
+            await crowd.wait_for_events(1, 30)
+            proxy.switch(Blackhole())
+            updates = [asyncio.ensure_future(worker.update(f"u{n}", action="start", step=1)) for n in range(10)]
+            await asyncio.sleep(0)
+            assert await asyncio.to_thread(ours.terminate, 4) == 0
+            await asyncio.gather(*updates, return_exceptions=True)
+    assert "Traceback" not in ours.log()
+
+
 @one_kind
 async def test_a_server_goes_in_time_whether_redis_is_there_or_not(run: Run, join: Join) -> None:
     """FT-13: with Redis frozen and updates under way it still ends within the graceful timeout and 2 s, by code 0."""
@@ -457,6 +473,24 @@ async def test_a_server_goes_in_time_whether_redis_is_there_or_not(run: Run, joi
             await asyncio.gather(*updates, return_exceptions=True)
     for each in servers:
         assert "Traceback" not in each.log()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(180)
+async def test_ten_thousand_readers_cost_redis_two_connections(run: Run, join: Join) -> None:
+    """FT-12: however many readers of however many sessions; and all are told of what is reported."""
+    server = run()
+    [ours] = join(server.url, 1, max_streams=20_000, heartbeat_s=15)
+    names = [f"s{number}" for number in range(5000)]
+    async with Worker.at(ours) as worker, Crowd(ours.port, [events_path(name) for name in names] * 2) as crowd:
+        await crowd.wait_for_events(1, 60)
+        with server.client() as client:
+            assert clients(client) == 2 + 1
+            assert len(client.pubsub_channels()) == len(names)
+            for name in names:
+                await worker.start(name, 1)
+            await crowd.wait_for_events(2, 60)
+            assert clients(client) == 2 + 1
 
 
 # FT-12
