@@ -170,7 +170,7 @@ WORKLOADS: tuple[Workload, ...] = (
         "processes",
         SHARING,
         FanOut(1, 50, (Phase("open", 10, rate=20),)),
-        FanOut(1, 50, (Phase("open", 2, rate=20),)),
+        None,
         (
             Table(
                 "From an update to 50 readers, 20 times a second: within a process, and from one to another",
