@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.harness.redis import KINDS, Kind, RedisCluster, RedisServer
+from tests.harness.redis import KINDS, Kind, Persistence, RedisCluster, RedisServer
 from tests.harness.serving import Server
 
 CHROMIUM = "/usr/bin/chromium"
@@ -53,6 +53,30 @@ def serve(tmp_path: Path, factory: str | None) -> Iterator[Serve]:
     yield start
     for server in servers:
         server.end()
+
+
+RunRedis = Callable[..., RedisServer]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Whose server keeps the sessions."""
+    return cast(Kind, request.param)
+
+
+@pytest.fixture
+def run_redis(kind: Kind, tmp_path: Path) -> Iterator[RunRedis]:
+    """Start a Redis of the test's own, to be harmed."""
+    started: list[RedisServer] = []
+
+    def start(persistence: Persistence = "none", **options: Any) -> RedisServer:
+        started.append(RedisServer(kind, tmp_path / f"redis-{len(started)}", persistence, **options))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.end()
 
 
 @pytest.fixture(scope="session")

@@ -6,25 +6,18 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from progress_sse.backends.redis_keys import Keyspace
 from progress_sse.backends.redis_topology import slot_of
 from tests.conftest import Serve
-from tests.harness.redis import KINDS, Kind, RedisCluster
+from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import eventually
 from tests.live.experiment import Experiment
 from tests.live.hosts import serve_only
 
 pytestmark = [serve_only, pytest.mark.full, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> Kind:
-    """Whose servers keep the sessions."""
-    return cast(Kind, request.param)
 
 
 async def test_moving_slots_cost_nothing(

@@ -10,18 +10,18 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pytest
 from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError
 
-from tests.conftest import Serve
+from tests.conftest import RunRedis, Serve
 from tests.harness.chaos import Blackhole, ChaosProxy, Pass
 from tests.harness.crowd import Crowd
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream
-from tests.harness.redis import KINDS, Kind, Persistence, RedisServer
+from tests.harness.redis import Kind, Persistence, RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.live.experiment import Experiment, workers_at
 from tests.live.hosts import serve_only
@@ -34,40 +34,23 @@ HEARTBEAT_S: Final = 0.3
 one_kind = pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=pytest.mark.full)], indirect=True)
 """For what takes long: both are told apart by nothing that we use."""
 
-Run = Callable[..., RedisServer]
 Join = Callable[..., list[Server]]
 
 
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> Kind:
-    """Whose server keeps the sessions."""
-    return cast(Kind, request.param)
-
-
 @pytest.fixture
-def run(kind: Kind, tmp_path: Path) -> Iterator[Run]:
-    """Start a Redis of the test's own, to be harmed."""
-    started: list[RedisServer] = []
-
-    def start(persistence: Persistence = "none", **options: Any) -> RedisServer:
-        started.append(RedisServer(kind, tmp_path / f"redis-{len(started)}", persistence, **options))
-        started[-1].start()
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.end()
-
-
-@pytest.fixture
-def join(serve: Serve, tmp_path: Path) -> Join:
-    """Start several servers on one Redis."""
+def join(serve: Serve, tmp_path: Path) -> Iterator[Join]:
+    """Start several servers on one Redis; none of them is to meet what it did not foresee."""
+    started: list[Server] = []
 
     def start(url: str, count: int = 2, **settings: Any) -> list[Server]:
         settings = {"heartbeat_s": HEARTBEAT_S, "retry_ms": 100, "redis_prefix": str(tmp_path), **settings}
-        return [serve(store=url, **settings) for _ in range(count)]
+        servers = [serve(store=url, **settings) for _ in range(count)]
+        started.extend(servers)
+        return servers
 
-    return start
+    yield start
+    for server in started:
+        assert "Traceback" not in server.log()
 
 
 @pytest.fixture
@@ -162,9 +145,9 @@ async def test_nothing_is_lost_among_two(pair: list[Server], sessions: int, tran
 # FT-06
 
 
-async def test_cut_connections_and_forgotten_scripts_cost_nothing(run: Run, join: Join) -> None:
+async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: RunRedis, join: Join) -> None:
     """FT-06: all connections are cut again and again, scripts flushed: nothing is lost or applied twice."""
-    server = run()
+    server = run_redis()
     with server.client() as client:
         kinds = itertools.cycle(["pubsub", "normal"])
 
@@ -176,9 +159,9 @@ async def test_cut_connections_and_forgotten_scripts_cost_nothing(run: Run, join
         await Experiment(join(server.url), sessions=4, followers=6).run(150, trouble)
 
 
-async def test_a_full_redis_refuses_and_recovers(run: Run, join: Join) -> None:
+async def test_a_full_redis_refuses_and_recovers(run_redis: RunRedis, join: Join) -> None:
     """FT-06: no room is 507, and no error of the server's; polls and streams live on."""
-    server = run()
+    server = run_redis()
     [ours] = join(server.url, 1)
     async with Worker.at(ours) as worker, await RawStream.open(ours.port, events_path("s")) as stream:
         await stream.next_event()
@@ -200,9 +183,9 @@ async def test_a_full_redis_refuses_and_recovers(run: Run, join: Join) -> None:
 
 @one_kind
 @pytest.mark.parametrize("persistence", ["always", "everysec", "rdb"])
-async def test_a_restart_is_survived(run: Run, join: Join, persistence: Persistence) -> None:
+async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistence: Persistence) -> None:
     """FT-03: back in 5 s by itself; what was kept goes on without a gap, and what was lost is told by a snapshot."""
-    server = run(persistence)
+    server = run_redis(persistence)
     servers = join(server.url)
     async with workers_at(servers) as (here, there):
         await here.start("s", 1)
@@ -249,9 +232,9 @@ async def until_taken(worker: Worker, session_id: str, current: int) -> None:
 
 @one_kind
 @pytest.mark.parametrize("away_s", [4, pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
-async def test_streams_outlive_a_redis_that_is_away(run: Run, join: Join, away_s: float) -> None:
+async def test_streams_outlive_a_redis_that_is_away(run_redis: RunRedis, join: Join, away_s: float) -> None:
     """FT-04: updates and polls are refused in time, streams beat on, little is used and logged; then all goes on."""
-    server = run("always")
+    server = run_redis("always")
     [ours] = join(server.url, 1)
     async with Worker.at(ours) as worker, await RawStream.open(ours.port, events_path("s")) as stream:
         await stream.next_event()
@@ -286,9 +269,9 @@ async def test_streams_outlive_a_redis_that_is_away(run: Run, join: Join, away_s
 
 
 @one_kind
-async def test_a_redis_that_evicts_leaves_no_session_half_there(run: Run, join: Join) -> None:
+async def test_a_redis_that_evicts_leaves_no_session_half_there(run_redis: RunRedis, join: Join) -> None:
     """FT-06, allkeys-lru: what it drops is not found and can be made anew; no error, and whoever reads is told."""
-    server = run(maxmemory="3mb", maxmemory_policy="allkeys-lru")
+    server = run_redis(maxmemory="3mb", maxmemory_policy="allkeys-lru")
     [ours] = join(server.url, 1)
     names = [f"s{number}" for number in range(400)]
     async with Worker.at(ours) as worker, await RawStream.open(ours.port, events_path("s0")) as stream:
@@ -313,9 +296,9 @@ async def test_a_redis_that_evicts_leaves_no_session_half_there(run: Run, join: 
 
 
 @pytest.mark.full
-async def test_a_redis_that_loads_its_data_is_waited_for(run: Run, join: Join) -> None:
+async def test_a_redis_that_loads_its_data_is_waited_for(run_redis: RunRedis, join: Join) -> None:
     """FT-06, LOADING: it refuses everything for a while; so do we, in time, and go on when it is done."""
-    server = run("always", key_load_delay=100, loading_process_events_interval_bytes=1024)
+    server = run_redis("always", key_load_delay=100, loading_process_events_interval_bytes=1024)
     [ours] = join(server.url, 1)
     async with Worker.at(ours) as worker, await RawStream.open(ours.port, events_path("s")) as stream:
         await worker.start("s", 1)
@@ -346,9 +329,9 @@ def is_loading(client: Redis) -> bool:
 
 
 @one_kind
-async def test_idle_streams_learn_that_redis_forgot_everything(run: Run, join: Join) -> None:
+async def test_idle_streams_learn_that_redis_forgot_everything(run_redis: RunRedis, join: Join) -> None:
     """FT-06, FLUSHALL: nobody reports or polls, and each open stream gets the `not_found` snapshot all the same."""
-    server = run()
+    server = run_redis()
     ours = join(server.url)
     async with contextlib.AsyncExitStack() as stack:
         worker = await stack.enter_async_context(Worker.at(ours[0]))
@@ -383,9 +366,9 @@ async def test_a_server_may_start_before_its_redis(kind: Kind, tmp_path: Path, j
 
 
 @one_kind
-async def test_a_frozen_redis_applies_nothing_twice(run: Run, join: Join) -> None:
+async def test_a_frozen_redis_applies_nothing_twice(run_redis: RunRedis, join: Join) -> None:
     """FT-05: 8 s of silence with 50 updates under way: each is applied once or not at all, and heartbeats go on."""
-    server = run()
+    server = run_redis()
     servers = join(server.url)
     sessions = [f"s{n}" for n in range(50)]
     async with workers_at(servers) as workers, await RawStream.open(servers[0].port, events_path("idle")) as control:
@@ -416,9 +399,9 @@ async def until_polled(worker: Worker, session_id: str) -> None:
 
 @pytest.mark.full
 @pytest.mark.timeout(300)
-async def test_a_half_open_connection_is_noticed(run: Run, join: Join) -> None:
+async def test_a_half_open_connection_is_noticed(run_redis: RunRedis, join: Join) -> None:
     """FT-07: nothing moves between one server and Redis for 60 s, and nobody says so; afterwards nothing is missing."""
-    server = run()
+    server = run_redis()
     async with ChaosProxy(server.port) as proxy:
         [near] = join(server.url, 1)
         [far] = await asyncio.to_thread(join, server.url_through(proxy.port), 1)
@@ -440,9 +423,9 @@ async def test_a_half_open_connection_is_noticed(run: Run, join: Join) -> None:
 
 
 @pytest.mark.full
-async def test_a_server_goes_in_time_behind_a_blackhole(run: Run, join: Join) -> None:
+async def test_a_server_goes_in_time_behind_a_blackhole(run_redis: RunRedis, join: Join) -> None:
     """FT-13: 500 streams, updates under way, and nothing moves between the server and its Redis any more."""
-    server = run()
+    server = run_redis()
     async with ChaosProxy(server.port) as proxy:
         [ours] = await asyncio.to_thread(join, server.url_through(proxy.port), 1, graceful_timeout_s=2)
         async with workers_at([ours]) as (worker,), Crowd(ours.port, [events_path("s")] * 500) as crowd:
@@ -456,9 +439,9 @@ async def test_a_server_goes_in_time_behind_a_blackhole(run: Run, join: Join) ->
 
 
 @one_kind
-async def test_a_server_goes_in_time_whether_redis_is_there_or_not(run: Run, join: Join) -> None:
+async def test_a_server_goes_in_time_whether_redis_is_there_or_not(run_redis: RunRedis, join: Join) -> None:
     """FT-13: with Redis frozen and updates under way it still ends within the graceful timeout and 2 s, by code 0."""
-    server = run()
+    server = run_redis()
     servers = join(server.url, graceful_timeout_s=2)
     async with workers_at(servers) as (here, there):
         await asyncio.gather(here.start("s", 1), there.start("t", 1))
@@ -477,9 +460,9 @@ async def test_a_server_goes_in_time_whether_redis_is_there_or_not(run: Run, joi
 
 @pytest.mark.full
 @pytest.mark.timeout(180)
-async def test_ten_thousand_readers_cost_redis_two_connections(run: Run, join: Join) -> None:
+async def test_ten_thousand_readers_cost_redis_two_connections(run_redis: RunRedis, join: Join) -> None:
     """FT-12: however many readers of however many sessions; and all are told of what is reported."""
-    server = run()
+    server = run_redis()
     [ours] = join(server.url, 1, max_streams=20_000, heartbeat_s=15)
     names = [f"s{number}" for number in range(5000)]
     async with Worker.at(ours) as worker, Crowd(ours.port, [events_path(name) for name in names] * 2) as crowd:
@@ -497,9 +480,9 @@ async def test_ten_thousand_readers_cost_redis_two_connections(run: Run, join: J
 
 
 @pytest.mark.parametrize("rounds", [20, pytest.param(400, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
-async def test_readers_who_come_and_go_leave_nothing_in_redis(run: Run, join: Join, rounds: int) -> None:
+async def test_readers_who_come_and_go_leave_nothing_in_redis(run_redis: RunRedis, join: Join, rounds: int) -> None:
     """FT-12: connections and subscriptions are as before, whenever the readers vanished."""
-    server = run()
+    server = run_redis()
     [ours] = join(server.url, 1)
 
     async def vanish(number: int) -> None:
@@ -573,9 +556,9 @@ async def test_nobody_gets_what_another_asked_for(pair: list[Server], readers: i
 
 
 @one_kind
-async def test_the_password_is_shown_nowhere(run: Run, join: Join) -> None:
+async def test_the_password_is_shown_nowhere(run_redis: RunRedis, join: Join) -> None:
     """Neither when it greets nor when Redis refuses it."""
-    server = run()
+    server = run_redis()
     with server.client() as client:
         client.config_set("requirepass", "hush-hush")
     good = server.url.replace("redis://", "redis://:hush-hush@")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +26,8 @@ from progress_sse.errors import (
 from progress_sse.model import Position
 from progress_sse.record import Entry, Notice, Record, StorageLimits
 from progress_sse.store import ProgressStore
-from tests.harness.redis import KINDS, Kind, Persistence, RedisServer
+from tests.conftest import RunRedis
+from tests.harness.redis import Kind, RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import T0, after, apply, created, key, moved, removed
 
@@ -36,34 +37,12 @@ slow = pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=py
 """For tests that wait until calls are given up: they are told apart by the clock alone."""
 
 Open = Callable[..., Awaitable[RedisBackend]]
-Run = Callable[..., RedisServer]
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> Kind:
-    """Whose server."""
-    return cast(Kind, request.param)
 
 
 @pytest.fixture
 def server(kind: Kind, redis_servers: dict[str, RedisServer]) -> RedisServer:
     """The server that all tests share; not to be harmed."""
     return redis_servers[kind]
-
-
-@pytest.fixture
-def run(kind: Kind, tmp_path: Path) -> Iterator[Run]:
-    """Start a server of the test's own."""
-    started: list[RedisServer] = []
-
-    def start(persistence: Persistence = "none", **options: Any) -> RedisServer:
-        started.append(RedisServer(kind, tmp_path / f"server-{len(started)}", persistence, **options))
-        started[-1].start()
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.end()
 
 
 @pytest.fixture
@@ -472,9 +451,9 @@ class TestGap:
 class TestServerThatForgets:
     """A server that comes back with less than it had."""
 
-    async def test_gives_the_session_a_new_epoch(self, run: Run, connect: Open) -> None:
+    async def test_gives_the_session_a_new_epoch(self, run_redis: RunRedis, connect: Open) -> None:
         """From an old dump: nobody is given transitions of a history that he knows otherwise."""
-        server = run("rdb")
+        server = run_redis("rdb")
         backend = await connect(server)
         follower = await Follower.of(backend)
         saved = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
@@ -497,9 +476,9 @@ class TestServerThatForgets:
         assert await backend.replay("s", record.position) == list(change.entries)
         assert follower.entries[-1:] == list(change.entries)
 
-    async def test_refuses_what_follows_on_the_lost_history(self, run: Run, connect: Open) -> None:
+    async def test_refuses_what_follows_on_the_lost_history(self, run_redis: RunRedis, connect: Open) -> None:
         """Even where the numbers would fit."""
-        server = run("rdb")
+        server = run_redis("rdb")
         backend = await connect(server)
         saved = await apply(backend, created(), moved(after(created()), 1))
         with server.client() as client:
@@ -509,9 +488,9 @@ class TestServerThatForgets:
         with pytest.raises(ConflictError):
             await backend.commit(moved(saved, 2))
 
-    async def test_keeps_the_epoch_where_nothing_can_be_lost(self, run: Run, connect: Open) -> None:
+    async def test_keeps_the_epoch_where_nothing_can_be_lost(self, run_redis: RunRedis, connect: Open) -> None:
         """With an fsync before each answer the history goes on."""
-        server = run("always")
+        server = run_redis("always")
         backend = await connect(server)
         follower = await Follower.of(backend)
         record = await apply(backend, created(), moved(after(created()), 1))
@@ -524,9 +503,9 @@ class TestServerThatForgets:
         assert await history(backend) == follower.entries
         assert len(follower.entries) == 3
 
-    async def test_is_believed_only_by_who_may_ask(self, run: Run, connect: Open) -> None:
+    async def test_is_believed_only_by_who_may_ask(self, run_redis: RunRedis, connect: Open) -> None:
         """Processes that disagree do not take sessions from each other; what both touched has one more epoch later."""
-        server = run("always")
+        server = run_redis("always")
         with server.client() as client:
             client.execute_command("ACL", "SETUSER", "u", "on", ">p", "~*", "&*", "+@all", "-config")
         asking, unaware = await connect(server), await connect(server, user="u:p")
@@ -548,9 +527,9 @@ class TestServerThatForgets:
         await asyncio.to_thread(server.start)
         assert await asking.load("s") == record
 
-    async def test_may_be_full_when_it_comes_back(self, run: Run, connect: Open) -> None:
+    async def test_may_be_full_when_it_comes_back(self, run_redis: RunRedis, connect: Open) -> None:
         """What is kept of a durable session is read all the same."""
-        server = run("always")
+        server = run_redis("always")
         backend = await connect(server)
         record = await apply(backend, created())
         await asyncio.to_thread(server.kill)
@@ -563,9 +542,9 @@ class TestServerThatForgets:
             client.config_set("maxmemory", 0)
         await apply(backend, moved(record, 1))
 
-    async def test_may_have_forgotten_everything(self, run: Run, connect: Open) -> None:
+    async def test_may_have_forgotten_everything(self, run_redis: RunRedis, connect: Open) -> None:
         """Then the session does not exist, and can be made anew."""
-        server = run()
+        server = run_redis()
         backend = await connect(server)
         follower = await Follower.of(backend)
         await apply(backend, created(), moved(after(created()), 1))
@@ -628,9 +607,9 @@ class TestServerThatIsAway:
     """No server, or one that says nothing."""
 
     @slow
-    async def test_fails_each_call_in_time_and_heals(self, run: Run, connect: Open) -> None:
+    async def test_fails_each_call_in_time_and_heals(self, run_redis: RunRedis, connect: Open) -> None:
         """Nothing was changed, and that is what is said."""
-        server = run("always")
+        server = run_redis("always")
         backend = await connect(server)
         record = await apply(backend, created())
         server.terminate()
@@ -673,9 +652,9 @@ class TestServerThatIsAway:
             await apply(backend, created())
 
     @slow
-    async def test_leaves_commits_in_doubt_when_it_freezes(self, run: Run, connect: Open) -> None:
+    async def test_leaves_commits_in_doubt_when_it_freezes(self, run_redis: RunRedis, connect: Open) -> None:
         """What was on its way is applied once or not at all, and whoever sent it is told that nobody knows."""
-        server = run()
+        server = run_redis()
         backend = await connect(server)
         records = [await apply(backend, created(f"s{number}")) for number in range(50)]
         server.pause()
@@ -714,9 +693,9 @@ async def test_a_listener_that_is_just_connecting_can_be_closed(monkeypatch: pyt
 class TestServerThatRefuses:
     """Errors that the server answers with are translated, and none of them leaves half a change behind."""
 
-    async def test_for_want_of_memory(self, run: Run, connect: Open) -> None:
+    async def test_for_want_of_memory(self, run_redis: RunRedis, connect: Open) -> None:
         """Nothing more is taken; what is there can be read and removed."""
-        server = run()
+        server = run_redis()
         backend = await connect(server)
         record = await apply(backend, created())
         with server.client() as client:
@@ -750,9 +729,9 @@ class TestServerThatRefuses:
         assert len(await history(backend) or []) == 1
         assert await backend.recall("s", "l") is None
 
-    async def test_because_it_is_a_replica(self, run: Run, connect: Open) -> None:
+    async def test_because_it_is_a_replica(self, run_redis: RunRedis, connect: Open) -> None:
         """Until it is one no more."""
-        server, primary = run(), run()
+        server, primary = run_redis(), run_redis()
         backend = await connect(server)
         record = await apply(backend, created())
         with server.client() as client:
@@ -807,9 +786,9 @@ class TestUser:
         command = page.read_text(encoding="utf-8").partition("ACL SETUSER progress ")[2].partition("```")[0]
         return command.replace("progress_sse:", f"{tmp_path}:").split()
 
-    async def test_is_what_the_documentation_says(self, run: Run, connect: Open, rights: list[str]) -> None:
+    async def test_is_what_the_documentation_says(self, run_redis: RunRedis, connect: Open, rights: list[str]) -> None:
         """Every command and every channel; another store's keys are out of reach, and nothing is missed."""
-        server = run("always", maxmemory_policy="noeviction")
+        server = run_redis("always", maxmemory_policy="noeviction")
         with server.client() as client:
             client.execute_command("ACL", "SETUSER", "u", *rights)
             backend = await connect(server, user="u:PASSWORD", database=1, history=1)
@@ -851,10 +830,10 @@ class TestUser:
 
     @slow
     async def test_who_may_not_listen_does_not_connect_without_end(
-        self, run: Run, connect: Open, rights: list[str]
+        self, run_redis: RunRedis, connect: Open, rights: list[str]
     ) -> None:
         """A connection that is made and then refused is one that failed."""
-        server = run()
+        server = run_redis()
         with server.client() as client:
             client.execute_command("ACL", "SETUSER", "deaf", *rights, "resetchannels")
             backend = await connect(server, user="deaf:PASSWORD")
@@ -867,9 +846,9 @@ class TestUser:
 class TestCost:
     """What the server has to bear."""
 
-    async def test_a_process_has_two_connections(self, run: Run, connect: Open) -> None:
+    async def test_a_process_has_two_connections(self, run_redis: RunRedis, connect: Open) -> None:
         """However many sessions and readers; and it lets go of what nobody follows."""
-        server = run()
+        server = run_redis()
         backend = await connect(server)
         await asyncio.gather(*(backend.listen(f"s{number}", print) for number in range(1000)))
         await asyncio.gather(*(apply(backend, created(f"s{number}")) for number in range(100)))
@@ -882,9 +861,9 @@ class TestCost:
             await backend.aclose()
             await eventually(lambda: len(client.client_list()) == 1, DEADLINE_S)
 
-    async def test_no_command_looks_at_all_keys(self, run: Run, connect: Open) -> None:
+    async def test_no_command_looks_at_all_keys(self, run_redis: RunRedis, connect: Open) -> None:
         """Listing and clean-up go by an index."""
-        server = run()
+        server = run_redis()
         backend = await connect(server)
         record = await apply(backend, created(), moved(after(created()), 1))
         await backend.list_heads(None, 10, None)
