@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     store: str = Field(
         "sqlite:///progress.db",
         description="Where sessions are kept: memory://, sqlite:///PATH (a fourth slash for an absolute one), or "
-        "redis://HOST:PORT/DB (rediss:// for TLS).",
+        "redis://HOST:PORT/DB (rediss:// for TLS, redis+sentinel:// and redis+cluster:// for several servers).",
     )
     redis_prefix: str = Field(
         "progress_sse", min_length=1, description="What each key in Redis begins with; another server, another prefix."

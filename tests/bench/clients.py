@@ -81,14 +81,14 @@ class Reader:
 
     __slots__ = ("_loop", "_recv", "_tail", "got", "is_ready", "last_read", "session", "sock", "tally")
 
-    def __init__(self, loop: Loop, session: int, request: bytes, ready_mark: bytes, tally: Tally) -> None:
+    def __init__(self, loop: Loop, port: int, session: int, request: bytes, ready_mark: bytes, tally: Tally) -> None:
         """Open a stream of a session, known by its number."""
         self.session = session
         self.tally = tally
         self.got = Account()
         self.is_ready = False
         self.last_read = b""
-        self.sock = loop.connect()
+        self.sock = loop.connect(port)
         self._loop = loop
         self._recv = self.sock.recv
         self._tail = b""

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from time import monotonic, monotonic_ns
 
 from tests.bench.clients import Caller, Loop, Reader, RefusedError
-from tests.bench.gauges import cpu_s, pss_kib
+from tests.bench.gauges import TICKS_PER_S, cpu_s, pss_kib
 from tests.bench.plan import (
     FIGURES,
     ORDER,
@@ -58,7 +58,8 @@ class Bench:
         self._pid = pid
         self._dialect = dialect
         self._loop = Loop(port)
-        self._publish_port = port + 1 if dialect.publishes_next_door else port
+        self._publish_port = port + dialect.publish_port
+        self._reader_ports = itertools.cycle(range(port, port + dialect.reader_ports))
         self._readers: list[Reader] = []
         self._readers_of: Counter[int] = Counter()
         self._tally = Tally()
@@ -190,7 +191,8 @@ class Bench:
         waiting: deque[Reader] = deque()
         for number, session in enumerate(sessions):
             request = self._dialect.subscribe.to_bytes(_name(session), headers=tuple(headers))
-            waiting.append(Reader(self._loop, session, request, ready_mark, self._tally))
+            port = next(self._reader_ports)
+            waiting.append(Reader(self._loop, port, session, request, ready_mark, self._tally))
             self._readers.append(waiting[-1])
             self._readers_of[session] += 1
             if number in publish_at:
@@ -279,6 +281,7 @@ class Bench:
             "deliveries": len(latencies),
             "deliveries_per_s": len(latencies) / took_s,
             "cpu_us": used_s * 1e6 / len(latencies),
+            "capacity_per_s": len(latencies) / max(used_s, 1 / TICKS_PER_S),
             "busy_percent": used_s / took_s * 100,
             "p50_ms": percentile(latencies, 500) / 1e6,
             "p99_ms": percentile(latencies, 990) / 1e6,

@@ -53,7 +53,8 @@ class Dialect:
         prepare: What a session needs before it can be read.
         text_bytes: Length of the text put into an event, so that events are about equally long on every wire.
         poll: Reads a session once.
-        publishes_next_door: Whether publishers connect to the port after the readers'.
+        reader_ports: How many ports, one after the other, the readers spread over.
+        publish_port: How many ports after the readers' first one publishers connect to.
     """
 
     subscribe: Request
@@ -62,7 +63,8 @@ class Dialect:
     prepare: tuple[Request, ...] = ()
     text_bytes: int = STAMP_BYTES
     poll: Request | None = None
-    publishes_next_door: bool = False
+    reader_ports: int = 1
+    publish_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

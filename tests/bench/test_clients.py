@@ -21,8 +21,9 @@ def connected() -> Iterator[tuple[Loop, Reader, socket.socket]]:
     """A reader, its loop, and the server's end of its stream."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(DEADLINE_S)
-        loop = Loop(listener.getsockname()[1])
-        reader = Reader(loop, 0, ASKED, b"\r\n\r\n", Tally())
+        port = listener.getsockname()[1]
+        loop = Loop(port)
+        reader = Reader(loop, port, 0, ASKED, b"\r\n\r\n", Tally())
         peer, _ = listener.accept()
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with peer, reader.sock:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from tests.bench.peers.base import Peer
 from tests.bench.peers.nchan import Nchan
-from tests.bench.peers.roster import BARE, CALLED, IDLING, POLLED, REPLAYING, SHARING, STREAMING
+from tests.bench.peers.roster import BARE, CALLED, IDLING, POLLED, REPLAYING, SHARING, SPREADING, STREAMING
 from tests.bench.plan import Calls, FanOut, Idle, Phase, Storm, Task
 
 CONNECTIONS = 32
@@ -189,6 +189,23 @@ WORKLOADS: tuple[Workload, ...] = (
                 "1000 sessions with one reader each, of the process that the readers are at",
                 "many",
                 (_CPU, *_DELIVERIES),
+            ),
+        ),
+    ),
+    Workload(
+        "spread-1000",
+        SPREADING,
+        FanOut(1, 1000, (Phase("one", 5),)),
+        None,
+        (
+            Table(
+                "One session, 1000 readers spread over 1, 2 and 4 processes, which share a core here",
+                "one",
+                (
+                    replace(_CPU, title="one process's CPU µs over all deliveries"),
+                    Column("deliveries/s that makes, with a core for each", "capacity_per_s"),
+                    *_DELIVERIES,
+                ),
             ),
         ),
     ),

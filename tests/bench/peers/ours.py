@@ -35,7 +35,7 @@ OURS_SQLITE = PythonPeer(f"{NAME}, SQLite", DIALECT, (*_SERVE, "sqlite:///{folde
 
 @dataclass(frozen=True, slots=True)
 class RedisFleet(PythonPeer):
-    """One server on a Redis, or two of them, one for the readers and one for the updates; all on the server's core."""
+    """Servers on one Redis, all on the server's core: the first ones for the readers, and the last for the updates."""
 
     def install(self, folder: Path) -> None:
         """Look for Redis."""
@@ -43,13 +43,17 @@ class RedisFleet(PythonPeer):
             raise MissingError("redis-server is not installed")
 
     def serving_pid(self, pid: int) -> int:
-        """The server that the readers are at, which was started last."""
+        """The first of them, which was started last; where readers spread over several, it has as many as each."""
         return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[-1])
 
 
 _FLEET = ("tests.bench.peers.redis_fleet", "{port}")
 
 OURS_REDIS = RedisFleet(f"{NAME}, Redis", DIALECT, (*_FLEET, "1"), is_python=False)
-OURS_TWICE = RedisFleet(
-    f"{NAME}, two on one Redis", replace(DIALECT, publishes_next_door=True), (*_FLEET, "2"), is_python=False
-)
+OURS_TWICE = RedisFleet(f"{NAME}, two on one Redis", replace(DIALECT, publish_port=1), (*_FLEET, "2"), is_python=False)
+
+
+def spread_over(count: int) -> RedisFleet:
+    """Readers at so many servers, and one more for the updates."""
+    dialect = replace(DIALECT, reader_ports=count, publish_port=count)
+    return RedisFleet(f"{NAME}, readers at {count}", dialect, (*_FLEET, str(count + 1)), is_python=False)

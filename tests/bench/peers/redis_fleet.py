@@ -1,7 +1,4 @@
-"""Servers of this project on one Redis: `python -m tests.bench.peers.redis_fleet PORT COUNT`.
-
-Readers connect to the first, at PORT; of two, the second takes the updates, at the port after it.
-"""
+"""Servers on one Redis, at PORT and the ports after it: `python -m tests.bench.peers.redis_fleet PORT COUNT`."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
         _await_listening(redis_port)
-        # The readers' server comes last: whoever waits for its port finds the others ready.
+        # The first one comes last: whoever waits for its port finds the others ready.
         for number in reversed(range(count)):
             serve = [sys.executable, "-m", "progress_sse", "serve", "--port", str(port + number)]
             processes.append(

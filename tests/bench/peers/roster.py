@@ -7,7 +7,7 @@ from dataclasses import replace
 from tests.bench.peers.base import Peer, PythonPeer
 from tests.bench.peers.nchan import Nchan
 from tests.bench.peers.node import BetterSse
-from tests.bench.peers.ours import DIALECT, OURS, OURS_REDIS, OURS_SQLITE, OURS_TWICE
+from tests.bench.peers.ours import DIALECT, OURS, OURS_REDIS, OURS_SQLITE, OURS_TWICE, spread_over
 from tests.bench.plan import Dialect, Request
 
 _PEERS = "tests.bench.peers"
@@ -36,6 +36,9 @@ REPLAYING: tuple[Peer, ...] = STREAMING[:2]
 
 SHARING: tuple[Peer, ...] = (OURS_TWICE, OURS_REDIS, OURS)
 """This project's server, by how far an event has to go from the worker to the reader."""
+
+SPREADING: tuple[Peer, ...] = tuple(map(spread_over, (1, 2, 4)))
+"""This project's server, as often as its readers need it."""
 
 CALLED: tuple[Peer, ...] = (OURS, OURS_SQLITE, OURS_REDIS, BARE)
 POLLED: tuple[Peer, ...] = (OURS, BARE)
