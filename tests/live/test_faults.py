@@ -10,7 +10,7 @@ import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,10 @@ import pytest
 from tests.conftest import Serve
 from tests.harness.follower import Follower
 from tests.harness.http1 import Connection, request_bytes
-from tests.harness.oracle import Body, Oracle, fold_all, tag_of
+from tests.harness.oracle import Oracle, fold_all, tag_of
 from tests.harness.rawsse import Block, RawStream
-from tests.harness.serving import Server, Worker, publish, session_path
+from tests.harness.serving import Server, Worker, session_path
+from tests.live.audience import STALLED, assert_said_goodbye, audience, closed
 from tests.live.hosts import serve_only
 
 
@@ -232,48 +233,6 @@ async def test_a_held_database_stops_writers_and_nobody_else(serve: Serve) -> No
 
 # FT-13
 
-STREAMS = 500
-STALLED = 10
-
-
-def big_reports(count: int) -> Iterator[Body]:
-    """So many transitions of 24 KiB each."""
-    return ({"action": "progress", "step": 1, "current": n, "message": "大" * 8192} for n in range(count))
-
-
-async def open_stalled(server: Server, count: int) -> list[RawStream]:
-    """So many readers of `big` that have got their snapshot and read no more."""
-    stalled = [await RawStream.open(server.port, events_path("big"), rcvbuf=4096) for _ in range(count)]
-    for stream in stalled:
-        await stream.next_event()
-        stream.pause()
-    return stalled
-
-
-@contextlib.asynccontextmanager
-async def audience(server: Server, worker: Worker) -> AsyncIterator[tuple[list[RawStream], list[RawStream]]]:
-    """Readers of a server: many good ones, and some whose buffers are full because they do not read."""
-    await worker.start("good", 1)
-    await worker.start("big", 1)
-    stalled = await open_stalled(server, STALLED)
-    good = [await RawStream.open(server.port, events_path("good")) for _ in range(STREAMS - STALLED)]
-    for stream in good:
-        await stream.next_event()
-    await publish(server.port, "big", big_reports(400))
-    assert full_send_queues(server.port) >= STALLED
-    try:
-        yield good, stalled
-    finally:
-        for stream in good + stalled:
-            await stream.abort()
-
-
-def full_send_queues(port: int) -> int:
-    """How many connections of a server hold bytes that their reader does not take."""
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    rows = [line.split() for line in lines]
-    return sum(row[1].endswith(f":{port:04X}") and row[4].split(":")[0] != "00000000" for row in rows)
-
 
 async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) -> None:
     """Report one thing after the other, until the server does not take it any more."""
@@ -319,24 +278,6 @@ async def test_a_server_that_is_told_to_go_says_goodbye(
         assert acknowledged
         log = await first_events(server, session_id, first[session_id].id, len(acknowledged))
         assert [tag_of(event.json()) for event in log] == acknowledged
-
-
-async def closed(stream: RawStream) -> RawStream:
-    """The stream, once it has ended."""
-    await stream.closed()
-    return stream
-
-
-def assert_said_goodbye(streams: list[RawStream]) -> None:
-    """Each ended with a last chunk and a `retry` of its own, and these are spread."""
-    assert {stream.ending for stream in streams} == {"end"}
-    assert {len(stream.pending) for stream in streams} == {0}
-    hints = [stream.log[-1].block.retry_ms for stream in streams]
-    assert None not in hints
-    spread = [hint for hint in hints if hint is not None]
-    assert max(spread) - min(spread) >= 5000
-    assert len(set(spread)) > len(streams) / 4
-    assert "end" not in {event.event for stream in streams for event in stream.events}
 
 
 @serve_only  # What a second signal does is the server's choice.
