@@ -143,6 +143,32 @@ async def test_nothing_is_lost_among_two(pair: list[Server], sessions: int, tran
     await Experiment(pair, sessions=sessions, followers=followers).run(transitions)
 
 
+@one_kind
+@pytest.mark.parametrize(
+    ("sessions", "transitions", "followers"),
+    [(4, 60, 6), pytest.param(50, 200, 40, marks=[pytest.mark.full, pytest.mark.timeout(900)])],
+)
+async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
+    run_redis: RunRedis, join: Join, sessions: int, transitions: int, followers: int
+) -> None:
+    """DG-01, FT-03, FT-05: Redis, which keeps what it acknowledges, is killed and frozen again and again meanwhile."""
+    server = run_redis("always")
+    harm = itertools.cycle([(server.kill, server.start), (server.pause, server.resume)])
+    times = 0
+
+    async def trouble() -> None:
+        nonlocal times
+        await asyncio.sleep(random.uniform(0.1, 0.3))
+        begin, end = next(harm)
+        begin()
+        await asyncio.sleep(random.uniform(0.1, 1))
+        await asyncio.to_thread(end)
+        times += 1
+
+    await Experiment(join(server.url), sessions=sessions, followers=followers).run(transitions, trouble)
+    assert times >= 2
+
+
 # FT-06
 
 
