@@ -67,6 +67,7 @@ def session_of(page: Page, job: str) -> Locator:
     return page.locator(f"#{job}")
 
 
+@pytest.mark.full
 async def test_three_jobs_move_and_begin_again(demo: Server, visit: Open) -> None:
     """Nothing comes from elsewhere, nothing is complained about, and after its end a job's next session is shown."""
     shown = await visit(f"{demo.url}/")

@@ -97,7 +97,7 @@ def assert_modest(proxy: ChaosProxy, t: float) -> None:
         pytest.param(Slice(1), id="byte by byte", marks=FULL),
         pytest.param(Throttle(1024), id="1 KB a second", marks=FULL),
         pytest.param(Delay(10), id="10 s late", marks=FULL),
-        pytest.param(Blackhole(), id="nothing moves"),
+        pytest.param(Blackhole(), id="nothing moves", marks=FULL),
     ],
 )
 async def test_rough_network_ends_in_the_true_state(
@@ -175,7 +175,9 @@ async def test_ten_minutes_of_sleep(proxy: ChaosProxy, worker: Worker, visit: Op
     assert await shown.evaluate("ends") == ["complete"]
 
 
-@pytest.mark.parametrize("jump", [timedelta(hours=6), timedelta(hours=-1)], ids=["ahead", "back"])
+@pytest.mark.parametrize(
+    "jump", [pytest.param(timedelta(hours=6), id="ahead"), pytest.param(timedelta(hours=-1), id="back", marks=FULL)]
+)
 async def test_clock_that_jumps(serve: Serve, visit: Open, sid: str, jump: timedelta) -> None:
     """CL-03: somebody sets the clock: events go on, and limits go by the server's time again from its next word on."""
     server = serve(heartbeat_s=3)
@@ -277,6 +279,7 @@ async def test_nginx_as_it_comes_lets_the_page_stream(
 # Reconnecting
 
 
+@pytest.mark.full
 async def test_retry_is_honoured(serve: Serve, visit: Open, sid: str) -> None:
     """SC-05: `retry:` is digits and comes before the first event; cut off, the page is back after that time."""
     retry_s = 1.5

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.live.hosts import DISPATCH, HOSTS
+from tests.live.hosts import HOSTS
 
 
 @pytest.fixture(scope="module", params=HOSTS)
@@ -14,8 +14,9 @@ def factory(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave each further store under each further host to the full run: which of either it is are two questions."""
+    """Leave to the full run, on further hosts, what takes long and each further store: these are two questions."""
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if parameters.get("server") == "sqlite" and parameters.get("factory") == DISPATCH.values[0]:
+        is_long = parameters.get("server") == "sqlite" or item.get_closest_marker("first_host") is not None
+        if is_long and parameters.get("factory") is not None:
             item.add_marker(pytest.mark.full)

@@ -24,3 +24,6 @@ HOSTS = (SERVE, DISPATCH, UVICORN)
 
 serve_only = pytest.mark.parametrize("factory", [SERVE], indirect=True)
 """Marks a test of what our command line does beyond the application, and its reason stands beside it."""
+
+first_host = pytest.mark.first_host
+"""Marks a test that takes long: on the hosts after the first one it runs in the full run only."""

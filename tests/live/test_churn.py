@@ -16,6 +16,7 @@ from tests.harness.http1 import HOST, Connection, request_bytes
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream, unconnected_socket
 from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.live.hosts import first_host
 
 EVENTS = session_path("s", "events")
 LARGE_EVENTS = session_path("large", "events")
@@ -92,6 +93,7 @@ async def tasks_of(server: Server) -> int | None:
     return int(told) if told else None
 
 
+@first_host
 @pytest.mark.parametrize("rounds", [40, pytest.param(235, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
 async def test_readers_who_vanish_leave_nothing_behind(
     serve: Serve, record_property: Callable[[str, object], None], rounds: int

@@ -23,6 +23,7 @@ from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS, Body, Oracl
 from tests.harness.rawsse import Block, RawStream, split_id
 from tests.harness.redis import KINDS, RedisServer
 from tests.harness.serving import Server, Worker, publish, session_path
+from tests.live.hosts import first_host
 
 HEARTBEAT_S = 0.3
 
@@ -157,6 +158,7 @@ async def test_the_same_completion_from_everybody_is_one_transition(server: Serv
         await assert_nothing_more(stream, worker, sid)
 
 
+@first_host
 async def test_different_steps_at_once_lose_no_update(server: Server, sid: str) -> None:
     """DG-04: 32 workers start, then complete, a step each at once: 32 events, right counts, again and again."""
     async with contextlib.AsyncExitStack() as stack:

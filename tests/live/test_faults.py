@@ -22,7 +22,7 @@ from tests.harness.oracle import Oracle, fold_all, tag_of
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import Server, Worker, session_path
 from tests.live.audience import STALLED, assert_said_goodbye, audience, closed
-from tests.live.hosts import serve_only
+from tests.live.hosts import first_host, serve_only
 
 
 def events_path(session_id: str) -> str:
@@ -104,6 +104,7 @@ def assert_integrity(server: Server) -> None:
     shutil.rmtree(copy)
 
 
+@first_host
 @pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_a_killed_server_keeps_what_it_acknowledged(serve: Serve, rounds: int) -> None:
     """FT-01: killed at random moments under load: every 200 is there, nothing is half applied, clients resume."""
@@ -243,6 +244,7 @@ async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) ->
         current += 1
 
 
+@first_host
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
 async def test_a_server_that_is_told_to_go_says_goodbye(
     serve: Serve, factory: str | None, number: signal.Signals

@@ -22,6 +22,7 @@ from tests.harness.http1 import HOST, Connection
 from tests.harness.oracle import fold_all, tag_of
 from tests.harness.rawsse import Block
 from tests.harness.serving import Server, Worker, session_path
+from tests.live.hosts import first_host
 
 Record = Callable[[str, object], None]
 
@@ -83,6 +84,7 @@ async def polled(server: Server, session_id: str) -> AsyncIterator[list[float]]:
 # LD-01
 
 
+@first_host
 @pytest.mark.parametrize(("streams", "beats"), [(1000, 1), pytest.param(10_000, 3, marks=FULL)])
 async def test_idle_streams_stay_open(serve: Serve, record_property: Record, streams: int, beats: int) -> None:
     """LD-01: all of them are open, beat, and get what comes at last; polls are answered all the while."""
@@ -129,6 +131,7 @@ async def report_steadily(server: Server, session_id: str, tags: Iterable[str]) 
     return sent
 
 
+@first_host
 @pytest.mark.parametrize(("readers", "seconds"), [(300, 3), pytest.param(1000, 60, marks=FULL)])
 async def test_everybody_gets_every_event(serve: Serve, record_property: Record, readers: int, seconds: int) -> None:
     """LD-02: many readers of one session, ten events a second: none is lost to anybody."""
@@ -151,6 +154,7 @@ async def test_everybody_gets_every_event(serve: Serve, record_property: Record,
 # LD-03
 
 
+@first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 @pytest.mark.parametrize("seconds", [2, pytest.param(20, marks=FULL)])
 async def test_every_report_that_is_accepted_reaches_everybody(
@@ -220,6 +224,7 @@ class Reporter:
             await asyncio.sleep(0.02)  # The pace of this worker; nothing is waited for.
 
 
+@first_host
 @pytest.mark.parametrize(("streams", "sessions"), [(1000, 10), pytest.param(5000, 50, marks=FULL)])
 async def test_all_who_are_cut_off_at_once_come_back_to_where_they_were(
     serve: Serve, record_property: Record, streams: int, sessions: int

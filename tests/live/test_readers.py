@@ -16,7 +16,7 @@ from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream, unconnected_socket
 from tests.harness.serving import Server, Worker, eventually, session_path
-from tests.live.hosts import GZIP, HOSTS, serve_only
+from tests.live.hosts import GZIP, HOSTS, first_host, serve_only
 
 EVENTS = "/api/progress/s/events"
 SMALL_WINDOW = 4096
@@ -195,6 +195,7 @@ async def read_slowly(port: int, until: int) -> tuple[list[Block], float]:
     return seen, loop.time() - started
 
 
+@first_host
 async def test_a_reader_that_fell_behind_gets_a_snapshot_in_place_of_what_it_missed(serve: Serve) -> None:
     """FT-10, in part: far fewer transitions reach it than happened; it ends in the true state, and goes on live."""
     server = serve(send_timeout_s=60)
@@ -277,6 +278,7 @@ async def test_a_reader_that_asked_for_more_and_went_leaves_its_place(serve: Ser
     assert "Traceback" not in server.log()
 
 
+@first_host
 async def test_a_reader_that_takes_nothing_gives_up_its_place(serve: Serve) -> None:
     """FT-10, in part: past the send timeout it counts no more, and holds little even where its connection stays."""
     server = serve(send_timeout_s=1, heartbeat_s=0.2, max_streams=50)

@@ -32,6 +32,8 @@ pytestmark = serve_only
 
 HEARTBEAT_S: Final = 0.3
 
+FULL: Final = pytest.mark.full
+
 one_kind = pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=pytest.mark.full)], indirect=True)
 """For what takes long: both are told apart by nothing that we use."""
 
@@ -111,6 +113,7 @@ async def test_you_read_there_what_you_wrote_here(pair: list[Server]) -> None:
                 assert (await stream.next_event()).json() == polled
 
 
+@one_kind
 @pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_no_update_is_lost_among_two(pair: list[Server], rounds: int) -> None:
     """DG-04: one completion by everybody is one transition; 32 different steps at once are 32, whoever takes them."""
@@ -172,6 +175,7 @@ async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
 # FT-06
 
 
+@one_kind
 async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: RunRedis, join: Join) -> None:
     """FT-06: all connections are cut again and again, scripts flushed: nothing is lost or applied twice."""
     server = run_redis()
@@ -209,7 +213,7 @@ async def test_a_full_redis_refuses_and_recovers(run_redis: RunRedis, join: Join
 
 
 @one_kind
-@pytest.mark.parametrize("persistence", ["always", "everysec", "rdb"])
+@pytest.mark.parametrize("persistence", ["always", *(pytest.param(each, marks=FULL) for each in ("everysec", "rdb"))])
 async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistence: Persistence) -> None:
     """FT-03: back in 5 s by itself; what was kept goes on without a gap, and what was lost is told by a snapshot."""
     server = run_redis(persistence)
@@ -295,7 +299,7 @@ async def test_streams_outlive_a_redis_that_is_away(run_redis: RunRedis, join: J
         assert (await worker.client.get("/readyz")).status_code == 200
 
 
-@one_kind
+@FULL
 async def test_a_redis_that_evicts_leaves_no_session_half_there(run_redis: RunRedis, join: Join) -> None:
     """FT-06, allkeys-lru: what it drops is not found and can be made anew; no error, and whoever reads is told."""
     server = run_redis(maxmemory="3mb", maxmemory_policy="allkeys-lru")
@@ -380,7 +384,7 @@ async def test_idle_streams_learn_that_redis_forgot_everything(run_redis: RunRed
         await streams[0].wait_until(has_step)
 
 
-@one_kind
+@FULL
 async def test_a_server_may_start_before_its_redis(kind: Kind, tmp_path: Path, join: Join) -> None:
     """FT-04: it says that it is not ready, and is once Redis is there."""
     server = RedisServer(kind, tmp_path / "later")
@@ -506,6 +510,7 @@ async def test_ten_thousand_readers_cost_redis_two_connections(run_redis: RunRed
 # FT-12
 
 
+@one_kind
 @pytest.mark.parametrize("rounds", [20, pytest.param(400, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_readers_who_come_and_go_leave_nothing_in_redis(run_redis: RunRedis, join: Join, rounds: int) -> None:
     """FT-12: connections and subscriptions are as before, whenever the readers vanished."""
@@ -582,7 +587,7 @@ async def test_nobody_gets_what_another_asked_for(pair: list[Server], readers: i
 # What is shown
 
 
-@one_kind
+@FULL
 async def test_the_password_is_shown_nowhere(run_redis: RunRedis, join: Join) -> None:
     """Neither when it greets nor when Redis refuses it."""
     server = run_redis()

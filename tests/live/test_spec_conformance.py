@@ -22,7 +22,7 @@ from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream
 from tests.harness.serving import Server, Worker, publish, session_path
 from tests.live.browsing import BrowserStream, Playback, as_fired
-from tests.live.hosts import GZIP, HOSTS, serve_only
+from tests.live.hosts import GZIP, HOSTS, first_host, serve_only
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,6 +110,7 @@ def feed(body: bytes, sizes: Iterator[int]) -> list[Block]:
     return blocks
 
 
+@first_host
 async def test_a_long_stream_reads_the_same_however_it_is_cut(serve: Serve) -> None:
     """SC-02: 10 000 events between heartbeats obey the grammar, and parse the same in pieces of every size."""
     stream = await record(serve, 10_000)
@@ -124,6 +125,7 @@ async def test_a_long_stream_reads_the_same_however_it_is_cut(serve: Serve) -> N
     fold_all(stream.events)
 
 
+@first_host
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
 async def test_three_parsers_agree(serve: Serve, chromium: Browser, count: int) -> None:
     """SC-02: a strict parser, npm's eventsource and Chromium read the same events, byte by byte over the network."""
@@ -331,6 +333,7 @@ def assert_heartbeat_events(stream: RawStream, heartbeat_s: float, snapshot_id: 
 # SC-07
 
 
+@first_host
 @pytest.mark.timeout(180)
 async def test_a_stream_cut_at_any_byte_resumes_without_loss_or_repeat(serve: Serve) -> None:
     """SC-07: a stream of a snapshot and five steps, cut after k bytes for every k, goes on exactly where it was."""
