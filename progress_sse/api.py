@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from progress_sse.endpoints import events, poll, problems, sessions, steps, update
+from progress_sse.endpoints import cookie, events, poll, problems, sessions, steps, tickets, update
 from progress_sse.errors import MethodNotAllowedError, PathNotFoundError, ProblemError
 from progress_sse.service import ProgressService
 
@@ -24,6 +24,8 @@ PATHS: Final[Mapping[str, Endpoints]] = {
     "/api/progress": {"GET": sessions.list_sessions, "POST": sessions.create_unnamed},
     "/api/events": {"GET": events.combined_events},
     "/api/steps": {"GET": steps.steps},
+    "/api/cookie": {"POST": cookie.keep, "DELETE": cookie.drop},
+    "/api/tickets": {"POST": tickets.issue},
 }
 
 SESSION_PREFIX: Final = "/api/progress/"

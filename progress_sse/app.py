@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from progress_sse.api import Api
 from progress_sse.endpoints import health, pages, problems
 from progress_sse.errors import InvalidSessionIdError, ProblemError
+from progress_sse.gate import Authorize
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings, load_settings
 from progress_sse.signals import called_on_exit
@@ -28,18 +29,23 @@ CORS_REQUEST_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key
 CORS_RESPONSE_HEADERS: Final = ("ETag", "Location", "Retry-After")
 
 
-def create_app(settings: Settings | None = None, *, service: ProgressService | None = None) -> Starlette:
+def create_app(
+    settings: Settings | None = None, *, service: ProgressService | None = None, authorize: Authorize | None = None
+) -> Starlette:
     """Return the application; its lifespan opens and closes the service.
 
     Args:
         settings: How it runs; from the environment where none are given.
-        service: What it serves; made from `settings` where none is given.
+        service: What it serves; made from `settings` and `authorize` where none is given.
+        authorize: Called with each request, an action (`read`, `publish` or `list`) and the id of the session (`None`
+            for the list of all), and returns whether to let it in, or awaits that. It takes the place of all tokens,
+            of cookies and tickets too, and of the setting `read`.
 
     Raises:
         ConfigurationError: The settings do not go together.
     """
     settings = settings or load_settings()
-    service = service or ProgressService(settings)
+    service = service or ProgressService(settings, authorize=authorize)
     app = Starlette(
         routes=_routes(service),
         middleware=_middleware(settings, service),

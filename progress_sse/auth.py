@@ -1,39 +1,54 @@
-"""Who may publish: whoever brings one of the tokens, if there are any."""
+"""Who may do what, as values: what a bearer is granted, and whether that covers what is asked.
+
+What must not go in here: requests, keys, clocks. Where a grant comes from is decided in ``gate``.
+"""
 
 import hmac
 from collections.abc import Sequence
+from typing import Annotated, Final, Literal, TypeAlias
 
-from starlette.requests import Request
+from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
-from progress_sse.errors import ForbiddenError, UnauthorizedError
+Action: TypeAlias = Literal["read", "publish", "list"]
+"""To follow a session; to create, change and delete it; to see which sessions there are."""
 
 
-class PublishGate:
-    """Checks bearer tokens."""
+class Grant(BaseModel):
+    """What a bearer may do, as the claims of a token say it.
 
-    def __init__(self, tokens: Sequence[str]) -> None:
-        """Let through whoever brings one of `tokens`; everybody, if there are none."""
-        self._tokens = [token.encode() for token in tokens]
+    Attributes:
+        sessions: Ids of sessions that it covers.
+        prefixes: What the ids of further sessions begin with that it covers; every id begins with the empty one.
+        actions: What may be done with those. An action that is not known here is never asked for.
+        expires_at: When that ends, in seconds since 1970; `None` for never.
+    """
 
-    @property
-    def is_open(self) -> bool:
-        """Whether everybody may publish."""
-        return not self._tokens
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
 
-    def check(self, request: Request) -> None:
-        """Return if the request may publish.
+    sessions: frozenset[StrictStr] = frozenset()
+    prefixes: tuple[StrictStr, ...] = ()
+    actions: frozenset[StrictStr] = frozenset({"read"})
+    expires_at: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(None, alias="exp")
 
-        Raises:
-            UnauthorizedError: It brings no bearer token.
-            ForbiddenError: It brings a wrong one.
-        """
-        if self.is_open:
-            return
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise UnauthorizedError
-        offered = token.strip().encode("latin-1")  # As it came: Starlette decodes headers so.
-        # All of them are compared, always: the time taken tells nothing of which one nearly fits.
-        fits = [hmac.compare_digest(offered, known) for known in self._tokens]
-        if True not in fits:
-            raise ForbiddenError
+    def allows(self, action: Action, session_id: str | None) -> bool:
+        """Return whether it covers an action; `None` stands for all sessions together, as in the list of them."""
+        return action in self.actions and self._covers(session_id)
+
+    def _covers(self, session_id: str | None) -> bool:
+        if session_id is None:
+            return "" in self.prefixes
+        return session_id in self.sessions or session_id.startswith(self.prefixes)
+
+    def has_ended(self, now: float) -> bool:
+        """Return whether it is over, `now` being seconds since 1970."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+EVERYTHING: Final = Grant(prefixes=("",), actions=frozenset({"read", "publish", "list"}))
+"""What a `publish_token` is worth."""
+
+
+def is_one_of(offered: bytes, known: Sequence[bytes]) -> bool:
+    """Return whether the token is one of those; the time taken tells nothing of how nearly."""
+    fits = [hmac.compare_digest(offered, each) for each in known]  # All of them, always.
+    return True in fits

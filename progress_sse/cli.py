@@ -1,10 +1,11 @@
-"""The command line: `progress-sse serve` and `progress-sse demo`."""
+"""The command line: `progress-sse serve`, `progress-sse demo` and `progress-sse token`."""
 
 import logging
 import os
+import secrets
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final, get_args
@@ -15,6 +16,8 @@ from pydantic.fields import FieldInfo
 
 from progress_sse import workers
 from progress_sse.app import create_app
+from progress_sse.auth import Action, Grant
+from progress_sse.clock import SystemClock
 from progress_sse.errors import ConfigurationError
 from progress_sse.server import BACKLOG, Server, make_config, raise_descriptor_limit, tune_collector
 from progress_sse.service import ProgressService
@@ -24,7 +27,12 @@ from progress_sse.text import without_secrets
 MAX_UNSENT_BYTES: Final = 16_384
 """Bytes that the kernel takes from us before it has sent what it already has."""
 
+SECRET_BYTES: Final = 32
+"""Random bytes of a secret: as many as HS256 asks for, once they are written as text and more."""
+
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+_READERS: Final = {"open": "whoever knows the id of a session", "token": "whoever brings a token for a session"}
 
 _METAVARS: Final = {str(int): "INTEGER", str(float): "NUMBER"}
 
@@ -76,6 +84,62 @@ def demo(port: int, no_open: bool) -> None:
 
     try:
         uvloop.run(supervisor.run(port, opens_browser=not no_open))
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.group()
+def token() -> None:
+    """Make what the settings publish_token and token_key need, and tokens for readers."""
+
+
+@token.command()
+def secret() -> None:
+    """Print a secret that nobody can guess: for publish_token, or for token_key."""
+    click.echo(secrets.token_urlsafe(SECRET_BYTES))
+
+
+@token.command()
+@_setting_option("token_key", Settings.model_fields["token_key"])
+@_setting_option("token_algorithm", Settings.model_fields["token_algorithm"])
+@click.option("--session", "sessions", multiple=True, metavar="ID", help="A session that the token is for.")
+@click.option("--prefix", "prefixes", multiple=True, help="What the ids of further sessions begin with; '' is all.")
+@click.option(
+    "--action",
+    "actions",
+    multiple=True,
+    default=["read"],
+    type=click.Choice(get_args(Action)),
+    help="What it allows; list, which shows all sessions, needs --prefix ''. [default: read]",
+)
+@click.option("--subject", help="Whom it is for.")
+@click.option("--expires-s", type=click.IntRange(min=1), default=3600, help="Seconds that it counts. [default: 3600]")
+def make(
+    sessions: Sequence[str],
+    prefixes: Sequence[str],
+    actions: Sequence[str],
+    subject: str | None,
+    expires_s: int,
+    **flags: str | None,
+) -> None:
+    """Print a token, signed with the token_key that the server has, too."""
+    if not sessions and not prefixes:
+        raise click.UsageError("A token is for some --session or --prefix.")
+    from progress_sse.tokens import SignedTokens  # as in the gate
+
+    now = int(SystemClock().now().timestamp())
+    try:
+        settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
+        if settings.token_key is None:
+            raise ConfigurationError(f"There is no key to sign with: set {ENV_PREFIX}TOKEN_KEY.")
+        tokens = SignedTokens(settings.token_key.get_secret_value(), settings.token_algorithm)
+        grant = Grant(
+            sessions=frozenset(sessions),
+            prefixes=tuple(prefixes),
+            actions=frozenset(actions),
+            expires_at=now + expires_s,
+        )
+        click.echo(tokens.make(grant, issued_at=now, subject=subject))
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
 
@@ -141,16 +205,22 @@ def _greet(settings: Settings, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # shown, not bound
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
-    needs_token = bool(settings.publish_token)
-    token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if needs_token else ""
+    publishers = _publishers(settings)
+    token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if publishers else ""
     click.echo(
         f"progress-sse {version('progress-sse')}\n"
         f"  address  {url}/\n"
         f"  store    {without_secrets(settings.store)}\n"
-        f"  publish  {'whoever brings a publish_token' if needs_token else 'whoever reaches this address'}\n"
-        f"  read     whoever knows the id of a session\n"
+        f"  publish  {f'whoever brings {publishers}' if publishers else 'whoever reaches this address'}\n"
+        f"  read     {_READERS[settings.read]}\n"
         f"\nOpen {url}/s/demo and move its bar:\n"
         f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
         """ -d '{"action":"start","step":1}'"""
     )
     sys.stdout.flush()
+
+
+def _publishers(settings: Settings) -> str:
+    """Return what those bring who may publish; empty, where that is nothing."""
+    kinds = {"a publish_token": settings.publish_token, "a signed token that allows it": settings.token_key}
+    return " or ".join(kind for kind, tokens in kinds.items() if tokens)

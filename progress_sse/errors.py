@@ -89,7 +89,7 @@ class InvalidKeyError(ProblemError):
 
 
 class UnauthorizedError(ProblemError):
-    """Raised when a request that needs a bearer token brings none."""
+    """Raised when a request that needs a token brings none, or one that is not valid, whyever."""
 
     status, problem, title = 401, "unauthorized", "A bearer token is needed."
 
@@ -99,7 +99,7 @@ class UnauthorizedError(ProblemError):
 
 
 class ForbiddenError(ProblemError):
-    """Raised when the bearer token of a request is not one of ours."""
+    """Raised when whoever asks may not do that, or not to that session, be there one or not."""
 
     status, problem, title = 403, "forbidden", "The token does not allow this."
 

@@ -5,19 +5,21 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from progress_sse.auth import PublishGate
 from progress_sse.backends.base import Backend
 from progress_sse.backends.memory import MemoryBackend
 from progress_sse.backends.sqlite import SqliteBackend
 from progress_sse.bodies import BodyLimits
 from progress_sse.clock import Clock, SystemClock
 from progress_sse.errors import ConfigurationError, ProblemError
+from progress_sse.expiry import Expiry
+from progress_sse.gate import Authorize, CallableGate, Gate, make_gate
 from progress_sse.heartbeat import Heartbeat
 from progress_sse.hub import Hub
 from progress_sse.record import StorageLimits
 from progress_sse.settings import Settings
 from progress_sse.store import ProgressStore
 from progress_sse.stream import Streams
+from progress_sse.tickets import Drawer, MemoryDrawer, Tickets
 from progress_sse.workflows import Workflows, load_workflows
 
 logger = logging.getLogger(__name__)
@@ -37,30 +39,43 @@ class ProgressService:
         settings: What it was made from.
         store: The contract's operations.
         streams: The live streams.
-        gate: Who may publish.
+        gate: Who may do what.
+        tickets: What single streams are opened with.
         body_limits: How large requests may be.
     """
 
-    def __init__(self, settings: Settings, *, backend: Backend | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        backend: Backend | None = None,
+        clock: Clock | None = None,
+        authorize: Authorize | None = None,
+    ) -> None:
         """Put the parts together; nothing is opened yet.
+
+        Args:
+            settings: How it runs.
+            backend: Where sessions are kept, if not where the setting `store` says.
+            clock: The time.
+            authorize: Decides on every request, in place of tokens; see `create_app`.
 
         Raises:
             ConfigurationError: The settings do not go together.
         """
-        if settings.read == "token":
-            raise ConfigurationError(
-                "read=token is not available in this version; whoever knows a session's id can read it."
-            )
         clock = clock or SystemClock()
         self.settings = settings
         self.body_limits = BodyLimits(settings.max_body_bytes, settings.max_text_chars, settings.max_total_steps)
-        self.gate = PublishGate([token.get_secret_value() for token in settings.publish_token])
         backend = backend or make_backend(settings)
+        self.tickets = Tickets(backend if isinstance(backend, Drawer) else MemoryDrawer(clock))
+        self.gate: Gate = CallableGate(authorize) if authorize else make_gate(settings, self.tickets, clock)
         self.store = ProgressStore(backend, workflows=_workflows(settings), clock=clock)
         self._heartbeat = Heartbeat(settings.heartbeat_s, clock)
+        self._expiry = Expiry(clock)
         self.streams = Streams(
             Hub(backend, retry_ms=settings.retry_ms),
             self._heartbeat,
+            self._expiry,
             clock,
             retry_ms=settings.retry_ms,
             send_timeout_s=settings.send_timeout_s,
@@ -77,7 +92,10 @@ class ProgressService:
         """
         await self.store.open()
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._heartbeat.run()), loop.create_task(self._clean_up())]
+        runs = [self._heartbeat.run(), self._clean_up()]
+        if not self.gate.is_open_to("read"):
+            runs.append(self._expiry.run())
+        self._tasks = [loop.create_task(run) for run in runs]
 
     async def aclose(self) -> None:
         """Stop what runs, finish what was accepted, close the store."""

@@ -73,6 +73,12 @@ class Settings(BaseSettings):
     read: Literal["open", "token"] = Field(
         "open", description="Who may read: whoever knows a session's id, or bearers of a token."
     )
+    token_key: SecretStr | None = Field(
+        None,
+        description="What tokens are signed with: for HS256 a secret of at least 32 bytes, for RS256 an RSA key in PEM "
+        "or the path of one, of which reading needs the public half only.",
+    )
+    token_algorithm: Literal["HS256", "RS256"] = Field("HS256", description="How tokens are signed.")
     insecure: bool = Field(False, description="Let anybody publish on an address that is not loopback.")
     workers: int = Field(1, ge=1, description="Processes behind one socket; more than one needs a store in Redis.")
 
@@ -89,12 +95,17 @@ class Settings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or address is this machine's own, for itself alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def load_settings(**given: Any) -> Settings:
@@ -115,7 +126,6 @@ def _check(settings: Settings) -> None:
     if not settings.is_loopback and not settings.publish_token and not settings.insecure:
         raise ConfigurationError(
             f"{settings.host} can be reached from other machines, so workers need a token: "
-            f"set {ENV_PREFIX}PUBLISH_TOKEN"
-            """ to the output of `python3 -c "import secrets; print(secrets.token_urlsafe())"` """
+            f"set {ENV_PREFIX}PUBLISH_TOKEN to the output of `progress-sse token secret` "
             "(or let anybody publish with --insecure)."
         )

@@ -8,6 +8,7 @@ called whenever either has changed. Who can end a stream, and how:
 * the *outlet*, when the client takes nothing for the send timeout: by public ASGI the send is cut off, and under our
   own server the kernel drops the connection (see ``cli``);
 * `Streams.drain`, when the server goes down: a hint when to come back;
+* the *expiry*, when what the client was let in by has ended: it comes back, and is told so;
 * the *joiner*, a task for seats at sessions that the store has to be asked for, if that fails for good.
 
 Whichever is first closes the stream, and closing does everything that there is to do.
@@ -28,6 +29,7 @@ from progress_sse.burst import Burst
 from progress_sse.clock import Clock
 from progress_sse.cursor import StreamCursor, end_id
 from progress_sse.errors import StoreUnavailableError
+from progress_sse.expiry import Expiry
 from progress_sse.heartbeat import COMMENT, Heartbeat
 from progress_sse.hub import Delivery, Hub, Resume, Subscription
 from progress_sse.transport import AsgiOutlet, Outlet, direct_outlet
@@ -61,22 +63,33 @@ class StreamRequest(NamedTuple):
         resumes: Per session, where the client was; `None` for one that comes afresh.
         is_combined: Whether the ids are those of a stream of several sessions.
         heartbeat_events: Whether heartbeats are events rather than comments.
+        expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
     """
 
     resumes: Mapping[str, Resume | None]
     is_combined: bool
     heartbeat_events: bool
+    expires_at: float | None
 
 
 class Streams:
     """All open streams of this process: how many, their heartbeat, and their end when the server goes down."""
 
     def __init__(
-        self, hub: Hub, heartbeat: Heartbeat, clock: Clock, *, retry_ms: int, send_timeout_s: float, max_streams: int
+        self,
+        hub: Hub,
+        heartbeat: Heartbeat,
+        expiry: Expiry,
+        clock: Clock,
+        *,
+        retry_ms: int,
+        send_timeout_s: float,
+        max_streams: int,
     ) -> None:
         """Keep at most `max_streams`; cut off those that take nothing for `send_timeout_s` seconds."""
         self.hub = hub
         self.heartbeat = heartbeat
+        self.expiry = expiry
         self.clock = clock
         self.retry_ms = retry_ms
         self.send_timeout_s = send_timeout_s
@@ -127,12 +140,16 @@ class Streams:
     def admit(self, stream: "EventStream") -> None:
         """Count a stream, and let it beat with the others."""
         self._open[stream] = self.heartbeat.add(stream.beat)
+        if stream.expires_at is not None:
+            self.expiry.add(stream.expires_at, stream.expire)
 
     def forget(self, stream: "EventStream") -> None:
         """Take a stream off the books."""
         leave = self._open.pop(stream, None)
         if leave is not None:
             leave()
+            if stream.expires_at is not None:
+                self.expiry.remove(stream.expires_at, stream.expire)
 
 
 def _head() -> Message:
@@ -148,6 +165,7 @@ class EventStream(EventSourceResponse):
 
     def __init__(self, streams: Streams, request: StreamRequest) -> None:
         """Prepare to stream; nothing is taken or counted until the response is sent."""
+        self.expires_at = request.expires_at
         self._streams = streams
         self._resumes = request.resumes
         self._heartbeat_events = request.heartbeat_events
@@ -257,6 +275,10 @@ class EventStream(EventSourceResponse):
     def beat(self) -> None:
         """Show a sign of life."""
         self._subscription.beat(self._streams.heartbeat.event() if self._heartbeat_events else COMMENT)
+
+    def expire(self) -> None:
+        """End the stream, as the right to it has ended; the client is not told of that before it comes back."""
+        self.dismiss(self._streams.retry_ms)
 
     def dismiss(self, retry_ms: int) -> None:
         """End the stream; the client is to come back after `retry_ms`."""

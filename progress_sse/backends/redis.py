@@ -212,6 +212,15 @@ class RedisBackend:
         if self._following.remove(channel, listener):
             self._listener.unsubscribe(channel)
 
+    async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
+        """Keep something for a moment; see `tickets.Drawer`."""
+        await self._calls.ask("SET", self._keyspace.slip(name), value, "EX", lifetime_s)
+
+    async def take(self, name: str) -> bytes | None:
+        """Take it out. Asked again because an answer was lost, the server has it no more: it is never given twice."""
+        value: bytes | None = await self._calls.ask("GETDEL", self._keyspace.slip(name))
+        return value
+
     async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
         """Return a page of sessions, newest first; see `Backend.list_heads`."""
         heads: list[Head] = []

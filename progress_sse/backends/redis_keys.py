@@ -41,6 +41,10 @@ class Keyspace:
         self.touchstone = f"{prefix}:touchstone"
         """Written, and published on, in order to see whether that works; means nothing."""
 
+    def slip(self, name: str) -> str:
+        """Return the key of what lies there for a moment; see `tickets.Drawer`."""
+        return f"{self._prefix}:slip:{name}"
+
     def of(self, session_id: str) -> SessionKeys:
         """Return the keys of a session."""
         digest = blake2b(session_id.encode(), digest_size=16).hexdigest()

@@ -24,25 +24,27 @@ LOOK_AHEAD_S: Final = 0.25
 async def events(service: ProgressService, request: Request) -> Response:
     """`GET /api/progress/{session_id}/events`: one session."""
     session_id = session_id_of(request)
+    expires_at = await service.gate.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
     position = Position.parse(_last_event_id(request))
     if position is None:
-        return service.streams.respond(StreamRequest({session_id: None}, False, _wants_events(request)))
+        return service.streams.respond(StreamRequest({session_id: None}, False, _wants_events(request), expires_at))
     if await _completed(service, [session_id]) == {session_id: position}:
         return _no_more()
     resume = _standing_at(position)
-    return service.streams.respond(StreamRequest({session_id: resume}, False, _wants_events(request)))
+    return service.streams.respond(StreamRequest({session_id: resume}, False, _wants_events(request), expires_at))
 
 
 async def combined_events(service: ProgressService, request: Request) -> Response:
     """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream."""
     session_ids = _session_ids(request, service.settings.max_sessions_per_stream)
+    expires_at = await service.gate.check(request, "read", *session_ids, ticket=_parameter(request, "ticket"))
     last_event_id = _last_event_id(request)
     if is_end_id(last_event_id):
         completed = await _completed(service, session_ids)
         if completed is not None and end_id(completed) == last_event_id:
             return _no_more()
     resumes = {session_id: _resume_from(last_event_id, session_id) for session_id in session_ids}
-    return service.streams.respond(StreamRequest(resumes, True, _wants_events(request)))
+    return service.streams.respond(StreamRequest(resumes, True, _wants_events(request), expires_at))
 
 
 def _no_more() -> Response:

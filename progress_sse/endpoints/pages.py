@@ -38,7 +38,7 @@ async def session_page(service: ProgressService, request: Request) -> Response:
 async def page(service: ProgressService, request: Request) -> Response:
     """`GET /`: the page; its script finds the session in the address, or makes one up."""
     prefix = escape(request.scope.get("root_path", ""), quote=True)
-    publish = "open" if service.gate.is_open else "token"
+    publish = "open" if service.gate.is_open_to("publish") else "token"
     html = (
         (WEB / "index.html")
         .read_text("utf-8")

@@ -10,6 +10,7 @@ from progress_sse.service import ProgressService
 async def poll(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress/{session_id}`: the session as it is, or 304 if the client has that already."""
     session_id = session_id_of(request)
+    await service.gate.check(request, "read", session_id)
     record = await service.store.load(session_id)
     tag = entity_tag(record)
     if _has_current(header_values(request, b"if-none-match"), tag.encode()):

@@ -25,8 +25,8 @@ MAX_LIMIT: Final = 1000
 
 async def create(service: ProgressService, request: Request) -> Reply:
     """`PUT /api/progress/{session_id}`: 201, or 200 where `?replace=true` let an earlier one give way."""
-    service.gate.check(request)
     session_id = session_id_of(request)
+    await service.gate.check(request, "publish", session_id)
     body = await read_body(request, CreateBody, service.body_limits)
     key = idempotency_key(request, "create", body)
     definitions = body.definitions(service.store.workflows)
@@ -36,9 +36,9 @@ async def create(service: ProgressService, request: Request) -> Reply:
 
 async def create_unnamed(service: ProgressService, request: Request) -> Reply:
     """`POST /api/progress`: the same under an id that nobody can guess."""
-    service.gate.check(request)
-    body = await read_body(request, CreateBody, service.body_limits)
     session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
+    await service.gate.check(request, "publish", session_id)
+    body = await read_body(request, CreateBody, service.body_limits)
     definitions = body.definitions(service.store.workflows)
     applied = await service.store.apply(session_id, Create(definitions, replace=False))
     location = request.url.path.rstrip("/") + "/" + quote(session_id)
@@ -47,14 +47,15 @@ async def create_unnamed(service: ProgressService, request: Request) -> Reply:
 
 async def delete(service: ProgressService, request: Request) -> Reply:
     """`DELETE /api/progress/{session_id}`: 204."""
-    service.gate.check(request)
-    await service.store.delete_session(session_id_of(request))
+    session_id = session_id_of(request)
+    await service.gate.check(request, "publish", session_id)
+    await service.store.delete_session(session_id)
     return Reply(204, {})
 
 
 async def list_sessions(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress`: a page of sessions, newest first, for operators."""
-    service.gate.check(request)
+    await service.gate.check(request, "list", None)
     limit = _limit(request)
     heads = await service.store.backend.list_heads(_status(request), limit + 1, _after(request))
     shown = heads[:limit]

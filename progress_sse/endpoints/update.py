@@ -9,8 +9,8 @@ from progress_sse.service import ProgressService
 
 async def update(service: ProgressService, request: Request) -> Reply:
     """`POST /api/progress/{session_id}/update`: apply one transition; answer once it is committed."""
-    service.gate.check(request)
     session_id = session_id_of(request)
+    await service.gate.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
     key = idempotency_key(request, "update", body)
     await service.store.apply(session_id, body.command(service.store), key)

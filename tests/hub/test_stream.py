@@ -14,6 +14,7 @@ from progress_sse import hub as hub_module
 from progress_sse.backends.memory import MemoryBackend
 from progress_sse.burst import Burst
 from progress_sse.clock import SystemClock
+from progress_sse.expiry import Expiry
 from progress_sse.heartbeat import Heartbeat
 from progress_sse.hub import Hub
 from progress_sse.machine import Complete
@@ -127,12 +128,14 @@ class Service:
         clock = SystemClock()
         self.store = ProgressStore(backend)
         self.hub = Hub(backend, retry_ms=2000)
-        self.streams = Streams(self.hub, Heartbeat(15, clock), clock, retry_ms=2000, send_timeout_s=30, max_streams=3)
+        self.streams = Streams(
+            self.hub, Heartbeat(15, clock), Expiry(clock), clock, retry_ms=2000, send_timeout_s=30, max_streams=3
+        )
         self.tasks: list[asyncio.Task[None]] = []
 
     def connect(self, client: Client, session_id: str, *, directly: bool) -> asyncio.Task[None]:
         """Begin to answer a client, past public ASGI or by it."""
-        response = self.streams.respond(StreamRequest({session_id: None}, False, False))
+        response = self.streams.respond(StreamRequest({session_id: None}, False, False, None))
         scope = {"type": "http", "method": "GET", "extensions": extensions(client) if directly else {}}
         self.tasks.append(asyncio.create_task(_answer(response, scope, client)))
         return self.tasks[-1]

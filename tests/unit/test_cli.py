@@ -27,7 +27,7 @@ def test_every_setting_is_a_flag_with_its_default_and_environment_variable() -> 
     [
         (["--workers", "2", "--store", "memory://"], "memory is a store of one process, so --workers must be 1."),
         (["--store", "postgres://x"], "store must be memory://, sqlite:///PATH, redis://"),
-        (["--read", "token"], "read=token is not available"),
+        (["--read", "token"], "read=token needs the key that tokens are signed with"),
         (["--host", "0.0.0.0"], "so workers need a token"),  # noqa: S104  # to be refused
         (["--port", "x"], "port: Input should be a valid integer"),
         (["--steps-file", "/nowhere/steps.toml"], "The steps file /nowhere/steps.toml cannot be used"),

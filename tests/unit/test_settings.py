@@ -99,7 +99,7 @@ def test_a_public_address_needs_a_token(host: str) -> None:
     """Refused with a way to make one, unless a token is set or the user insists."""
     with pytest.raises(ConfigurationError, match="PROGRESS_SSE_PUBLISH_TOKEN") as caught:
         load_settings(host=host)
-    assert "secrets" in str(caught.value)
+    assert "`progress-sse token secret`" in str(caught.value)
     assert load_settings(host=host, publish_token="t").host == host
     assert load_settings(host=host, insecure=True).host == host
 

@@ -1,0 +1,43 @@
+"""A cookie with a token, for the browser's own requests: an EventSource sends no header, but every cookie."""
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from progress_sse.endpoints.common import Reply
+from progress_sse.gate import COOKIE
+from progress_sse.headers import header_value
+from progress_sse.service import ProgressService
+from progress_sse.settings import is_loopback
+
+
+async def keep(service: ProgressService, request: Request) -> Reply:
+    """`POST /api/cookie`: let the browser keep the token of this request's `Authorization` for as long as it counts."""
+    token, seconds_left = service.gate.bearer(request)
+    return _reply(request, quote(token, safe="", encoding="latin-1"), seconds_left)
+
+
+async def drop(_service: ProgressService, request: Request) -> Reply:
+    """`DELETE /api/cookie`: let the browser forget it."""
+    return _reply(request, "", 0)
+
+
+def _reply(request: Request, value: str, max_age_s: int | None) -> Reply:
+    attributes = [
+        f"{COOKIE}={value}",
+        "HttpOnly",
+        "SameSite=Strict",
+        f"Path={quote(request.scope.get('root_path', ''))}/",
+    ]
+    if max_age_s is not None:
+        attributes.append(f"Max-Age={max_age_s}")
+    if not _is_on_this_machine(request):
+        attributes.append("Secure")
+    return Reply(204, {"set-cookie": "; ".join(attributes), "cache-control": "no-store"})
+
+
+def _is_on_this_machine(request: Request) -> bool:
+    """Whether the browser went to a loopback address without TLS; behind a proxy it went to a name of the proxy's."""
+    host = header_value(request, b"host")
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return request.scope["scheme"] == "http" and is_loopback(name)

@@ -1,0 +1,213 @@
+"""The one place that decides whether a request may do what it asks for.
+
+Who asks is found in its headers: a bearer token, or the cookie that holds one; or, for a stream, in a ticket. A
+`publish_token` allows everything, a signed token what it says. Whoever embeds the server may put one function of his
+own in place of all that.
+
+A refusal tells nothing: 401 is the same whatever is wrong with a token, 403 the same whether a session exists.
+"""
+
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final, Protocol, TypeAlias
+from urllib.parse import unquote
+
+from starlette.requests import Request
+
+from progress_sse.auth import EVERYTHING, Action, Grant, is_one_of
+from progress_sse.clock import Clock
+from progress_sse.csrf import is_cross_site
+from progress_sse.errors import ConfigurationError, ForbiddenError, PathNotFoundError, UnauthorizedError
+from progress_sse.headers import header_values
+from progress_sse.settings import ENV_PREFIX, Settings
+from progress_sse.tickets import Tickets
+
+COOKIE: Final = "progress_sse"
+
+Authorize: TypeAlias = Callable[[Request, Action, str | None], bool | Awaitable[bool]]
+"""Returns whether a request may do that to the session; `None` stands for the list of all sessions."""
+
+
+class Gate(Protocol):
+    """Lets requests in, or not."""
+
+    def is_open_to(self, action: Action) -> bool:
+        """Return whether everybody may do that."""
+
+    async def check(self, request: Request, action: Action, *session_ids: str | None, ticket: str = "") -> float | None:
+        """Return if the request may do that to every one of the sessions.
+
+        Args:
+            request: Who asks.
+            action: For what.
+            session_ids: `None` stands for all sessions together.
+            ticket: What a stream was asked for with.
+
+        Returns:
+            When that ends, in seconds since 1970; `None` for never.
+
+        Raises:
+            UnauthorizedError: Nobody who is known asks.
+            ForbiddenError: Somebody who may not.
+        """
+
+    async def identify(self, request: Request) -> Grant:
+        """Return what the bearer of the request's token or cookie may do; raises as `check` does."""
+
+    def bearer(self, request: Request) -> tuple[str, int | None]:
+        """Return the token in `Authorization`, and for how many seconds it counts (`None`: for ever).
+
+        Raises as `check` does.
+        """
+
+
+class Bearers:
+    """What a token is worth."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Know the tokens of `publish_token`, and those that `token_key` has signed.
+
+        Raises:
+            ConfigurationError: The key is none.
+        """
+        self._publish_tokens = [token.get_secret_value().encode() for token in settings.publish_token]
+        self._signed = None
+        self._clock = clock
+        if settings.token_key is not None:
+            from progress_sse.tokens import SignedTokens  # takes its time, and nobody else needs it
+
+            self._signed = SignedTokens(settings.token_key.get_secret_value(), settings.token_algorithm)
+
+    def __bool__(self) -> bool:
+        """Return whether there is any token that is worth something."""
+        return bool(self._publish_tokens or self._signed)
+
+    def grant(self, token: str) -> Grant:
+        """Return what a token grants.
+
+        Raises:
+            UnauthorizedError: Nothing, or nothing any more.
+            ForbiddenError: Nothing, where there are no tokens but `publish_token` [contract §3].
+        """
+        if is_one_of(token.encode("latin-1"), self._publish_tokens):  # As it came in a header.
+            return EVERYTHING
+        if self._signed is None:
+            raise ForbiddenError
+        return self.unless_ended(self._signed.grant(token))
+
+    def seconds_left(self, token: str) -> int | None:
+        """Return for how many seconds a token counts, at least 1, `None` being for ever; raises as `grant` does."""
+        expires_at = self.grant(token).expires_at
+        return None if expires_at is None else math.ceil(expires_at - self._clock.now().timestamp())
+
+    def unless_ended(self, grant: Grant | None) -> Grant:
+        """Return the grant.
+
+        Raises:
+            UnauthorizedError: There is none, or it has ended.
+        """
+        if grant is None or grant.has_ended(self._clock.now().timestamp()):
+            raise UnauthorizedError
+        return grant
+
+
+class TokenGate:
+    """Lets in by tokens, cookies and tickets; and everybody to what is open."""
+
+    def __init__(
+        self, open_to: Collection[Action], bearers: Bearers, tickets: Tickets, allow_origins: Collection[str]
+    ) -> None:
+        """Let everybody do what is in `open_to`, and pages of `allow_origins` use their visitor's cookie."""
+        self._open_to = frozenset(open_to)
+        self._bearers = bearers
+        self._tickets = tickets
+        self._allow_origins = allow_origins
+
+    def is_open_to(self, action: Action) -> bool:
+        """Return whether everybody may do that."""
+        return action in self._open_to
+
+    async def check(self, request: Request, action: Action, *session_ids: str | None, ticket: str = "") -> float | None:
+        """Return if the request may do that to every one of the sessions; see `Gate.check`."""
+        if action in self._open_to:
+            return None
+        grant = await self.identify(request, ticket)
+        if not all(grant.allows(action, session_id) for session_id in session_ids):
+            raise ForbiddenError
+        return grant.expires_at
+
+    async def identify(self, request: Request, ticket: str = "") -> Grant:
+        """Return what the request's token allows, or else the ticket, or else the cookie."""
+        token = _bearer_token(request)
+        if token is not None:
+            return self._bearers.grant(token)
+        if ticket:
+            return self._bearers.unless_ended(await self._tickets.redeem(ticket))
+        token = request.cookies.get(COOKIE)
+        if token is None:
+            raise UnauthorizedError
+        if is_cross_site(request, self._allow_origins):
+            raise ForbiddenError("A cookie counts only for requests from this server's own pages.")
+        return self._bearers.grant(unquote(token, "latin-1"))
+
+    def bearer(self, request: Request) -> tuple[str, int | None]:
+        """Return the token in `Authorization`, and for how many seconds it counts."""
+        token = _bearer_token(request)
+        if token is None:
+            raise UnauthorizedError
+        return token, self._bearers.seconds_left(token)
+
+
+class CallableGate:
+    """Lets in as a function decides."""
+
+    def __init__(self, authorize: Authorize) -> None:
+        """Ask `authorize` each time."""
+        self._authorize = authorize
+
+    def is_open_to(self, action: Action) -> bool:
+        """Return that nobody knows."""
+        return False
+
+    async def check(self, request: Request, action: Action, *session_ids: str | None, ticket: str = "") -> float | None:
+        """Return if the function says so of every one of the sessions."""
+        for session_id in session_ids:
+            answer = self._authorize(request, action, session_id)
+            if not (await answer if inspect.isawaitable(answer) else answer):
+                raise ForbiddenError
+        return None
+
+    async def identify(self, request: Request) -> Grant:
+        """Have no tokens, and so nothing to exchange for them."""
+        raise PathNotFoundError
+
+    def bearer(self, request: Request) -> tuple[str, int | None]:
+        """Have no tokens, and so nothing to exchange for them."""
+        raise PathNotFoundError
+
+
+def make_gate(settings: Settings, tickets: Tickets, clock: Clock) -> TokenGate:
+    """Return the gate that the settings describe.
+
+    Raises:
+        ConfigurationError: They do not go together.
+    """
+    bearers = Bearers(settings, clock)
+    if settings.read == "token" and settings.token_key is None:
+        raise ConfigurationError(
+            f"read=token needs the key that tokens are signed with: set {ENV_PREFIX}TOKEN_KEY to the output of "
+            "`progress-sse token secret`."
+        )
+    open_to: set[Action] = {"read"} if settings.read == "open" else set()
+    if not bearers:
+        open_to |= {"publish", "list"}
+    return TokenGate(open_to, bearers, tickets, settings.allow_origins)
+
+
+def _bearer_token(request: Request) -> str | None:
+    for value in header_values(request, b"authorization"):
+        scheme, _, token = value.decode("latin-1").partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            return token.strip()
+    return None

@@ -1,0 +1,87 @@
+"""Tickets: what opens one stream, once, for whoever cannot send headers and has to put something into an address.
+
+A ticket stands for the grant that bought it, end included. It says nothing by itself: the grant is kept under its
+digest, so that neither an address in a log nor a look into the store is worth anything, and taken out by the first who
+brings the ticket, in whichever process.
+"""
+
+import hashlib
+import secrets
+from typing import Final, Protocol, runtime_checkable
+
+from progress_sse.auth import Grant
+from progress_sse.clock import Clock
+
+TICKET_BYTES: Final = 24
+LIFETIME_S: Final = 30
+"""Seconds in which a ticket has to be used."""
+
+MAX_TICKETS: Final = 10_000
+"""Tickets that one process keeps at a time, where it keeps them itself; past it the oldest goes unused."""
+
+
+@runtime_checkable
+class Drawer(Protocol):
+    """Where something lies for a moment, until the first who asks takes it out."""
+
+    async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
+        """Keep `value` for `lifetime_s` seconds."""
+
+    async def take(self, name: str) -> bytes | None:
+        """Return it, once; `None` if it is not there, or not any more."""
+
+
+class MemoryDrawer:
+    """The drawer of a single process; everything in it lies there equally long."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Measure by `clock`."""
+        self._clock = clock
+        self._kept: dict[str, tuple[float, bytes]] = {}
+
+    async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
+        """Keep `value`."""
+        now = self._clock.monotonic()
+        while self._kept and (len(self._kept) >= MAX_TICKETS or self._oldest_until <= now):
+            del self._kept[next(iter(self._kept))]
+        self._kept[name] = (now + lifetime_s, value)
+
+    @property
+    def _oldest_until(self) -> float:
+        return next(iter(self._kept.values()))[0]
+
+    async def take(self, name: str) -> bytes | None:
+        """Return it, once."""
+        until, value = self._kept.pop(name, (0.0, None))
+        return value if self._clock.monotonic() < until else None
+
+
+class Tickets:
+    """Sells tickets, and takes them."""
+
+    def __init__(self, drawer: Drawer) -> None:
+        """Keep in `drawer` what they stand for."""
+        self._drawer = drawer
+
+    async def issue(self, grant: Grant) -> str:
+        """Return a ticket for the grant.
+
+        Raises:
+            StoreUnavailableError: It could not be kept.
+        """
+        ticket = secrets.token_urlsafe(TICKET_BYTES)
+        await self._drawer.put(_name(ticket), grant.model_dump_json(by_alias=True).encode(), LIFETIME_S)
+        return ticket
+
+    async def redeem(self, ticket: str) -> Grant | None:
+        """Return what a ticket stands for; `None` if it is none, is used, or is too old.
+
+        Raises:
+            StoreUnavailableError: Nobody knows.
+        """
+        value = await self._drawer.take(_name(ticket))
+        return None if value is None else Grant.model_validate_json(value)
+
+
+def _name(ticket: str) -> str:
+    return hashlib.sha256(ticket.encode(errors="surrogatepass")).hexdigest()
