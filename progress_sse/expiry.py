@@ -48,7 +48,8 @@ class Expiry:
 
     def _end(self, now: float) -> None:
         for due in [due for due in self._due if due <= now]:
-            for end in tuple(self._due[due]):
+            while ends := self._due.get(due):
+                end = next(iter(ends))
                 self.remove(due, end)
                 try:
                     end()

@@ -39,6 +39,10 @@ class MemoryDrawer:
         self._clock = clock
         self._kept: dict[str, tuple[float, bytes]] = {}
 
+    def __len__(self) -> int:
+        """Return how much lies in it."""
+        return len(self._kept)
+
     async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
         """Keep `value`."""
         now = self._clock.monotonic()

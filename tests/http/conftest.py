@@ -7,16 +7,21 @@ from typing import Any, TypeAlias
 import httpx
 import pytest
 
-from progress_sse import create_app
+from progress_sse import ProgressService, create_app
+from progress_sse.backends.base import Backend
+from progress_sse.clock import Clock
 from progress_sse.settings import load_settings
 
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @asynccontextmanager
-async def connected(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def connected(
+    *, backend: Backend | None = None, clock: Clock | None = None, **given: Any
+) -> AsyncIterator[httpx.AsyncClient]:
     """Run the application on a memory store, and talk to it."""
-    app = create_app(load_settings(store="memory://", **settings))
+    settings = load_settings(store="memory://", **given)
+    app = create_app(settings, service=ProgressService(settings, backend=backend, clock=clock))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:

@@ -12,8 +12,11 @@ from starlette.requests import Request
 
 from progress_sse import create_app
 from progress_sse.auth import Action
+from progress_sse.backends.memory import MemoryBackend
 from progress_sse.gate import Authorize
+from progress_sse.record import Record, StorageLimits
 from progress_sse.settings import load_settings
+from tests.clock import ManualClock
 from tests.harness.tokens import KEY, bearer, make_token
 from tests.http.conftest import Connect
 from tests.http.test_refusals import assert_problem
@@ -182,6 +185,50 @@ async def test_with_a_key_alone_reading_is_open_and_publishing_is_not(connect: C
         assert_problem(await client.get("/api/progress"), 401, "unauthorized")
         headers = bearer(make_token(sessions=["a"], actions=["publish"]))
         assert (await client.post("/api/progress/a/update", json=START, headers=headers)).status_code == 200
+
+
+class CountingBackend(MemoryBackend):
+    """Memory that counts how often it is asked for a session."""
+
+    def __init__(self) -> None:
+        super().__init__(StorageLimits())
+        self.questions = 0
+
+    async def load(self, session_id: str) -> Record | None:
+        self.questions += 1
+        return await super().load(session_id)
+
+
+async def test_nothing_is_looked_up_before_somebody_may_see_it(connect: Connect) -> None:
+    """SE-01: so that no answer can take longer for a session that exists."""
+    backend = CountingBackend()
+    async with connect(backend=backend, read="token", token_key=KEY) as client:
+        headers = bearer(make_token(sessions=["mine"]))
+        for query in ("", "?last_event_id=x-1"):
+            await client.get(f"/api/progress/other/events{query}", headers=headers)
+            await client.get(f"/api/events?session_id=mine&session_id=other{query.replace('?', '&')}", headers=headers)
+        for method in ("GET", "PUT", "DELETE"):
+            response = await client.request(method, "/api/progress/other", json={}, headers=headers)
+            assert response.status_code == 403
+        assert backend.questions == 0
+        await client.get("/api/progress/mine", headers=headers)
+        assert backend.questions == 1
+
+
+async def test_a_right_counts_until_its_end_however_it_is_brought(connect: Connect) -> None:
+    """SE-02: also one that was good a moment ago: what is remembered of a token is not that it counts."""
+    clock = ManualClock()
+    expires_at = clock.now().timestamp() + 10
+    token = make_token(sessions=["a"], exp=expires_at)
+    async with connect(clock=clock, read="token", token_key=KEY) as client:
+        tickets = [await buy(client, token) for _ in range(2)]
+        brought = [(bearer(token), ""), ({"cookie": f"progress_sse={token}"}, "")]
+        for status, ticket in zip((200, 401), tickets, strict=True):
+            for headers, query in [*brought, ({}, f"?ticket={ticket}")]:
+                response = await client.head(f"/api/progress/a/events{query}", headers=headers)
+                assert response.status_code == status
+            clock.advance(10)
+        assert_problem(await client.post("/api/cookie", headers=bearer(token)), 401, "unauthorized")
 
 
 # Cookies.

@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.harness.serving import Worker, eventually
+from tests.harness.tokens import KEY, make_token
 from tests.live.hosts import serve_only
 
 pytestmark = serve_only
@@ -19,25 +20,51 @@ pytestmark = serve_only
 TOKEN = "hush-hush"
 
 
-@pytest.mark.parametrize("settings", [{}, {"publish_token": TOKEN}], ids=["open", "token"])
-async def test_the_command_that_it_prints_works(serve: Serve, settings: dict[str, str]) -> None:
-    """It says address, store and who may publish; the token is read from the environment, and never printed."""
+SIGNED = make_token(sessions=["demo"], actions=["read", "publish"])
+"""A token that allows what the command that is printed does."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "token", "publishers", "readers"),
+    [
+        ({}, "", "whoever reaches this address", "whoever knows the id of a session"),
+        ({"publish_token": TOKEN}, TOKEN, "whoever brings a publish_token", "whoever knows the id of a session"),
+        (
+            {"read": "token", "token_key": KEY},
+            SIGNED,
+            "whoever brings a signed token that allows it",
+            "whoever brings a token for a session",
+        ),
+        (
+            {"publish_token": TOKEN, "token_key": KEY},
+            SIGNED,
+            "whoever brings a publish_token or a signed token that allows it",
+            "whoever knows the id of a session",
+        ),
+    ],
+    ids=["open", "publish_token", "read=token", "token_key"],
+)
+async def test_the_command_that_it_prints_works(
+    serve: Serve, settings: dict[str, str], token: str, publishers: str, readers: str
+) -> None:
+    """It says address, store and who may do what; tokens are read from the environment, and never printed."""
     server = serve(store="sqlite", **settings)
     await eventually(lambda: "curl" in server.log(), 10)
     greeting = server.log()
     assert f"{server.url}/" in greeting
     assert server.store in greeting
-    assert ("whoever brings a publish_token" in greeting) == bool(settings)
+    assert f"  publish  {publishers}\n  read     {readers}\n" in greeting
     assert TOKEN not in greeting
+    assert KEY not in greeting
     command = re.search(r"^ *(curl .*)$", greeting, re.MULTILINE)
     assert command is not None
-    environment = {**os.environ, "PROGRESS_SSE_TOKEN": TOKEN}
+    environment = {**os.environ, "PROGRESS_SSE_TOKEN": token}
     process = await asyncio.create_subprocess_shell(
         command[1], env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
     output, _ = await process.communicate()
     assert output == b'{"success":true,"session_id":"demo"}'
-    async with Worker.at(server) as worker:
+    async with Worker.at(server, token) as worker:
         assert (await worker.poll("demo"))["status"] == "running"
 
 

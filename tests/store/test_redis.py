@@ -776,6 +776,18 @@ class TestServerThatRefuses:
             await backend.commit(moved(record, 1))
 
 
+async def test_what_lies_there_for_a_moment_is_taken_once(server: RedisServer, connect: Open) -> None:
+    """By whichever process comes first, and it goes by itself if nobody does."""
+    backends = [await connect(server) for _ in range(3)]
+    await backends[0].put("name", b"value", 30)
+    with server.client() as client:
+        [key] = [key for key in client.keys("*") if key.endswith(b":slip:name")]
+        assert 25 < client.ttl(key) <= 30
+    taken = await asyncio.gather(*(backend.take("name") for backend in backends * 5))
+    assert sorted(taken, key=str) == [None] * 14 + [b"value"]
+    assert await backends[0].take("nothing") is None
+
+
 class TestUser:
     """What the user must be allowed by whom we connect."""
 
@@ -804,6 +816,8 @@ class TestUser:
             assert await backend.replay("s", Position("first", 2)) is not None
             assert len(await backend.list_heads(None, 9, None)) == 1
             assert await backend.expire("3", lambda _head: True) == 1
+            await backend.put("slip", b"1", 30)
+            assert await backend.take("slip") == b"1"
             await follower.until_at(None)
             other.unlisten("s", follower.hear)
             await eventually(lambda: client.pubsub_channels() == [], DEADLINE_S)

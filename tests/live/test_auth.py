@@ -1,0 +1,265 @@
+"""Who may do what, at a real server: while a stream is open, from others' pages, in logs, over several processes."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, Response
+
+from tests.conftest import Serve
+from tests.harness.http1 import HOST, Connection
+from tests.harness.rawsse import RawStream
+from tests.harness.redis import RedisServer
+from tests.harness.serving import Server, Worker, eventually
+from tests.harness.tokens import KEY, bearer, make_token
+from tests.live.hosts import serve_only
+
+PUBLISH_TOKEN = "for-workers"
+CLOSED: dict[str, Any] = {"read": "token", "token_key": KEY, "publish_token": PUBLISH_TOKEN}
+
+SPARE_S = 5
+"""Seconds after the end of a right within which an open stream has to end [SE-02]."""
+
+
+async def buy_ticket(server: Server, token: str) -> str:
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        response = await client.post("/api/tickets", headers=bearer(token))
+        return str(response.json()["ticket"])
+
+
+async def test_an_open_stream_ends_with_the_right_to_it(serve: Serve) -> None:
+    """SE-02: however it was let in: cleanly, with a time to come back, and then with a 401; others go on."""
+    server = serve(retry_ms=100, **CLOSED)
+    expires_at = int(time.time()) + 4
+    token = make_token(sessions=["a", "b"], exp=expires_at)
+    ticket = await buy_ticket(server, token)
+    one, both = "/api/progress/a/events", "/api/events?session_id=a&session_id=b"
+    by_header = [("Authorization", f"Bearer {token}")]
+    by_cookie = [("Cookie", f"progress_sse={token}")]
+    for_longer = [("Authorization", f"Bearer {make_token(sessions=['a'])}")]
+    async with (
+        Worker.at(server, PUBLISH_TOKEN) as worker,
+        await RawStream.open(server.port, one, by_header) as first,
+        await RawStream.open(server.port, one, by_cookie) as second,
+        await RawStream.open(server.port, f"{one}?ticket={ticket}") as third,
+        await RawStream.open(server.port, both, by_header) as fourth,
+        await RawStream.open(server.port, one, for_longer) as other,
+    ):
+        streams = [first, second, third, fourth]
+        for stream in [*streams, other]:
+            assert (await stream.next_event()).event == "snapshot"
+        await worker.start("a", 1)
+        for stream in streams:
+            while (await stream.next_event()).event != "step":
+                pass
+            assert await stream.closed(4 + SPARE_S + 10) == "end"
+            assert time.time() >= expires_at
+            assert stream.retries[-1] == 100
+        assert time.time() - expires_at < SPARE_S
+        await worker.complete("a", 1)
+        await other.wait_until(lambda stream: "success" in (stream.events[-1].data or ""))
+        assert other.ending is None
+    for target, headers in ((one, by_header), (one, by_cookie), (both, by_header)):
+        async with await RawStream.open(server.port, target, headers, last_event_id="x-1") as back:
+            assert (await back.received_head()).status == 401
+
+
+@serve_only  # a question of what is looked up first, wherever it runs
+async def test_a_refusal_takes_as_long_for_a_session_that_exists(serve: Serve) -> None:
+    """SE-01: over 500 tries of each, by turns, the medians differ by less than the tries do."""
+    server = serve(store="sqlite", **CLOSED)
+    async with Worker.at(server, PUBLISH_TOKEN) as worker:
+        await worker.create("there", total_steps=500)
+    headers = list(bearer(make_token(sessions=["mine"])).items())
+    took: dict[str, list[float]] = {"there": [], "gone": []}
+    async with await Connection.open(server.port) as connection:
+        for _ in range(500):
+            for session_id, times in took.items():
+                started = time.perf_counter()
+                response = await connection.request("GET", f"/api/progress/{session_id}", headers)
+                times.append(time.perf_counter() - started)
+                assert response.status == 403
+    lower, _, upper = statistics.quantiles(took["there"] + took["gone"], n=4)
+    assert abs(statistics.median(took["there"]) - statistics.median(took["gone"])) < upper - lower
+
+
+# In a browser.
+
+
+async def blank(context: BrowserContext, origin: str) -> Page:
+    """An empty page of an origin."""
+    page = await context.new_page()
+    address = f"{origin}/blank-for-this-test"
+    await page.route(address, lambda route: route.fulfill(content_type="text/html", body="<!doctype html>"))
+    await page.goto(address)
+    return page
+
+
+@pytest.fixture
+async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
+    """A browser without cookies."""
+    async with await chromium.new_context() as context:
+        yield context
+
+
+LOG_IN = """async token => {
+    const headers = { Authorization: `Bearer ${token}` };
+    return (await fetch("/api/cookie", { method: "POST", headers })).status;
+}"""
+
+
+@serve_only  # the test above has what differs between the two
+async def test_an_event_source_follows_by_its_cookie_until_that_ends(serve: Serve, context: BrowserContext) -> None:
+    """SE-02: the browser comes back by itself, and hears that it may not."""
+    server = serve(retry_ms=100, **CLOSED)
+    page = await blank(context, server.url)
+    assert await page.evaluate(LOG_IN, make_token(sessions=["a"], exp=int(time.time()) + 4)) == 204
+    assert await page.evaluate("document.cookie") == ""
+    await page.evaluate("""() => {
+        window.seen = [];
+        const source = new EventSource("/api/progress/a/events");
+        source.addEventListener("snapshot", () => seen.push("snapshot"));
+        source.onerror = () => seen.push(source.readyState === EventSource.CLOSED ? "closed" : "connecting");
+    }""")
+    await page.wait_for_function("seen.includes('closed')", timeout=20_000)
+    assert await page.evaluate("seen") == ["snapshot", "connecting", "closed"]
+
+
+FOREIGN_REQUESTS = """async ({ server, bodies }) => {
+    const update = `${server}/api/progress/victim/update`;
+    const simple = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"];
+    for (const target of [update, `${server}/api/tickets`, `${server}/api/progress`, `${server}/api/cookie`])
+        for (const type of simple)
+            await fetch(target, {
+                method: "POST", mode: "no-cors", credentials: "include",
+                headers: { "Content-Type": type }, body: bodies[0],
+            });
+    for (const method of ["POST", "PUT", "DELETE"])
+        await fetch(`${server}/api/progress/victim${method === "POST" ? "/update" : ""}`, {
+            method, credentials: "include", headers: { "Content-Type": "application/json" }, body: bodies[0],
+        }).catch(() => {});
+    for (const type of ["text/plain", "application/json"])
+        for (const target of [update, `${server}/api/tickets`])
+            navigator.sendBeacon(target, new Blob([bodies[0]], { type }));
+    for (const target of [update, `${server}/api/tickets`, `${server}/api/progress`])
+        for (const enctype of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]) {
+            const frame = document.body.appendChild(document.createElement("iframe"));
+            frame.name = `${target} ${enctype}`;
+            const form = document.body.appendChild(document.createElement("form"));
+            Object.assign(form, { method: "POST", action: target, enctype, target: frame.name });
+            const [name, value] = bodies[1];
+            form.append(Object.assign(document.createElement("input"), { name, value }));
+            form.submit();
+        }
+}"""
+
+FOREIGN_ANSWERS = 4 * 3 + 2 + 3 * 3
+"""So many of these requests get past the browser: simple ones, beacons, forms."""
+
+BODIES = ['{"action":"start","step":1}', ['{"action":"start","step":1,"x":"', '"}']]
+"""What an update would be, and a form's field that comes to the same in text/plain."""
+
+
+@serve_only  # what a browser sends, and what is answered to it, is the application's in every case
+@pytest.mark.parametrize("host", [HOST, "localhost"], ids=["another port", "another site"])
+async def test_pages_of_others_can_do_nothing_with_a_visitors_cookie(
+    serve: Serve, context: BrowserContext, host: str
+) -> None:
+    """SE-08: by no form, no simple request and no beacon; from our own page the very same update goes through."""
+    server = serve(**CLOSED)
+    token = make_token(prefixes=[""], actions=["read", "publish", "list"])
+    own = await blank(context, server.url)
+    assert await own.evaluate(LOG_IN, token) == 204
+    [cookie] = await context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["value"]) == (True, "Strict", token)
+
+    # A page with an address of its own: one that is made up counts as public, and Chromium keeps it off this machine.
+    foreign = await context.new_page()
+    await foreign.goto(f"http://{host}:{serve().port}/livez")
+    answers: list[tuple[str, str, int]] = []
+
+    def note(response: Response) -> None:
+        if response.request.method != "OPTIONS":
+            answers.append((response.request.method, response.url, response.status))
+
+    context.on("response", note)
+    await foreign.evaluate(FOREIGN_REQUESTS, {"server": server.url, "bodies": BODIES})
+    await eventually(lambda: len(answers) >= FOREIGN_ANSWERS, 30)
+    assert {status for _, _, status in answers} <= {401, 403, 415}
+    if host == HOST:
+        assert ("POST", f"{server.url}/api/tickets", 403) in answers  # The cookie was sent, and the page not trusted.
+
+    async with Worker.at(server, PUBLISH_TOKEN) as worker:
+        assert (await worker.client.get("/api/progress")).json()["sessions"] == []
+        update = """async body => (await fetch("/api/progress/victim/update", {
+            method: "POST", headers: { "Content-Type": "application/json" }, body,
+        })).status"""
+        assert await own.evaluate(update, BODIES[0]) == 200
+        assert (await worker.poll("victim"))["status"] == "running"
+
+
+# What is left behind.
+
+
+async def test_no_token_is_ever_written_down(serve: Serve, context: BrowserContext) -> None:
+    """PR-01: not in a log, nor in an answer to anybody, nor in an address that a browser remembers or passes on."""
+    server = serve(graceful_timeout_s=1, **CLOSED)
+    good, expired = make_token(prefixes=[""]), make_token(prefixes=[""], exp=int(time.time()) - 60)
+    wrong = make_token("another-secret-that-is-longer-than-32-bytes", prefixes=[""])
+    ticket = await buy_ticket(server, good)
+    secrets = [good, expired, wrong, PUBLISH_TOKEN, KEY, ticket]
+    answers = []
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        for token in (good, expired, wrong, PUBLISH_TOKEN):
+            for headers in (bearer(token), {"cookie": f"progress_sse={token}"}, {"authorization": f"Basic {token}"}):
+                answers.append(await client.get("/api/progress/a", headers=headers))
+                answers.append(await client.post("/api/progress/a/update", content=b"{", headers=headers))
+                answers.append(await client.head("/api/progress/a/events", headers=headers))
+                answers.append(await client.get("/api/nothing", headers=headers))
+            answers.append(await client.get(f"/api/progress/a/events?ticket={token}"))
+            answers.append(await client.get(f"/s/a?ticket={token}"))
+            answers.append(await client.get("/api/progress/%00", headers=bearer(token)))
+    async with await RawStream.open(server.port, f"/api/progress/a/events?ticket={ticket}") as stream:
+        await stream.next_event()
+        answers.append(httpx.Response(200, content=bytes(stream.wire)))
+    page = await blank(context, server.url)
+    addresses: list[str] = []
+    context.on("request", lambda request: addresses.extend([request.url, request.headers.get("referer", "")]))
+    assert await page.evaluate(LOG_IN, good) == 204
+    await page.goto(f"{server.url}/s/a")
+    await page.wait_for_load_state("load")
+    addresses += [page.url, await page.evaluate("document.referrer")]
+    await context.close()
+    await asyncio.to_thread(server.terminate)
+    assert len(answers) > 60
+    assert any("/s/a" in address for address in addresses)
+    for secret in secrets:
+        assert secret not in server.log()
+        assert not any(secret in address for address in addresses)
+        for answer in answers:
+            assert secret not in answer.text
+            assert secret not in str(answer.headers)
+    assert "ticket" not in server.log()
+
+
+@serve_only  # how many processes share a store has nothing to do with who serves in each
+async def test_a_ticket_counts_once_over_all_servers(serve: Serve, redis_servers: dict[str, RedisServer]) -> None:
+    """Bought at one, and used at another, by one of twenty who come at once."""
+    store: dict[str, Any] = {"store": redis_servers["redis"].url, "redis_prefix": f"tickets-{time.monotonic_ns()}"}
+    servers = [serve(**store, **CLOSED) for _ in range(2)]
+    ticket = await buy_ticket(servers[0], make_token(sessions=["a"]))
+    with redis_servers["redis"].client() as redis:
+        [key] = redis.keys(f"{store['redis_prefix']}:slip:*")
+        assert ticket.encode() not in key + redis.get(key)
+        assert 0 < redis.ttl(key) <= 60
+    async with httpx.AsyncClient() as client:
+        answers = await asyncio.gather(
+            *(client.head(f"{server.url}/api/progress/a/events?ticket={ticket}") for server in servers * 10)
+        )
+    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 19
