@@ -80,12 +80,52 @@ def test_every_block_is_of_a_kind_that_is_tested_here() -> None:
     assert answers == [block.text for block in BLOCKS if block.language in {"json", "text"}]
 
 
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    """The environment with our command in it, and the secrets that the README makes by it."""
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    exports, _, _ = the_block("sh", "--read token").partition("progress-sse serve")
+    printed = subprocess.check_output(["sh", "-eu", "-c", f"{exports} env"], env={**os.environ, **path}, text=True)
+    return {**os.environ, **path, **dict(re.findall(r"^(PROGRESS_SSE_\w+)=(.*)$", printed, re.MULTILINE))}
+
+
+@pytest.fixture(scope="module")
+def closed_server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server that the README starts with these secrets."""
+    _, _, options = the_block("sh", "--read token").partition("progress-sse serve ")
+    command = [
+        sys.executable,
+        "-m",
+        "progress_sse",
+        "serve",
+        "--store",
+        "memory://",
+        "--port",
+        "{port}",
+        *options.split(),
+    ]
+    secrets = [f"{name}={value}" for name, value in environment.items() if name.startswith("PROGRESS_SSE_")]
+    with Server(tmp_path_factory.mktemp("closed"), command=["env", *secrets, *command]) as server:
+        yield server
+
+
 @pytest.mark.parametrize(("commands", "printed"), CURL)
-def test_curl_commands_print_what_the_readme_says(server: Server, commands: str, printed: str) -> None:
+def test_curl_commands_print_what_the_readme_says(
+    request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path, commands: str, printed: str
+) -> None:
     """To the letter, where no … stands for the rest, and each answer on a line of its own."""
+    server: Server = request.getfixturevalue("closed_server" if "$token" in commands else "server")
     assert commands.count(ADDRESS) == 1, "the test would talk to somebody else's server"
     script = commands.replace(ADDRESS, server.url).replace("curl ", "curl --silent --show-error -w '\\n' ")
-    result = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        ["sh", "-eu", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+        cwd=tmp_path,
+    )
     assert result.returncode == 0, result.stderr
     pattern = re.escape(printed.strip()).replace("…", ".*").replace("\\\n", "\n")
     assert re.fullmatch(pattern, result.stdout.strip(), re.DOTALL), result.stdout
@@ -170,6 +210,33 @@ def test_python_worker_reports(server: Server, tmp_path: Path) -> None:
     subprocess.run([sys.executable, program], check=True, timeout=60)
     [step, *_] = httpx.get(f"{server.url}/api/progress/orders").json()["steps"]
     assert (step["status"], step["message"]) == ("success", "8,000 rows")
+
+
+def test_tokens_of_an_application_are_let_in(
+    closed_server: Server, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """What the program prints is one for the sessions that it names."""
+    program = tmp_path / "tokens.py"
+    program.write_text(the_block("python", "jwt.encode"), "utf-8")
+    token = subprocess.check_output([sys.executable, program], env=environment, text=True, timeout=60).strip()
+    for session_id, status in {"nightly": 200, "weekly": 200, "other": 403}.items():
+        url = f"{closed_server.url}/api/progress/{session_id}"
+        assert httpx.get(url, headers={"Authorization": f"Bearer {token}"}).status_code == status
+
+
+async def test_function_of_an_application_decides() -> None:
+    """It lets a user read what begins with the user's name, and nothing else."""
+    names: dict[str, Any] = {}
+    exec(the_block("python", "create_app(authorize"), names)  # noqa: S102  # the README's own
+    transport = httpx.ASGITransport(names["app"])
+    async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers={"X-User": "alice"}) as client:
+        for method, path, status in [
+            ("HEAD", "/api/progress/alice-1/events", 200),
+            ("HEAD", "/api/progress/bob-1/events", 403),
+            ("DELETE", "/api/progress/alice-1", 403),
+            ("GET", "/api/progress", 403),
+        ]:
+            assert (await client.request(method, path)).status_code == status
 
 
 def test_python_job_reports_its_steps(server: Server, tmp_path: Path) -> None:
