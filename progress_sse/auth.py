@@ -7,7 +7,9 @@ import hmac
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, ConfigDict, Field
+
+from progress_sse.text import Text
 
 Action: TypeAlias = Literal["read", "publish", "list"]
 """To follow a session; to create, change and delete it; to see which sessions there are."""
@@ -25,9 +27,9 @@ class Grant(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
 
-    sessions: frozenset[StrictStr] = frozenset()
-    prefixes: tuple[StrictStr, ...] = ()
-    actions: frozenset[StrictStr] = frozenset({"read"})
+    sessions: frozenset[Text] = frozenset()
+    prefixes: tuple[Text, ...] = ()
+    actions: frozenset[Text] = frozenset({"read"})
     expires_at: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(None, alias="exp")
 
     def allows(self, action: Action, session_id: str | None) -> bool:

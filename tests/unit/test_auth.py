@@ -49,6 +49,8 @@ def test_a_grant_is_over_at_its_end() -> None:
     [
         {"sessions": "a"},
         {"sessions": [1]},
+        {"sessions": ["\ud800"]},
+        {"sessions": ["a\0"]},
         {"sessions": {"a": 1}},
         {"prefixes": None},
         {"prefixes": ""},

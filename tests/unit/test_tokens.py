@@ -12,6 +12,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from progress_sse.auth import Grant
 from progress_sse.errors import ConfigurationError
@@ -19,6 +21,7 @@ from progress_sse.tokens import MAX_TOKEN_CHARS, SignedTokens
 from tests.harness.tokens import KEY, make_token
 
 NOW = int(time.time())
+SIGNED = SignedTokens(KEY, "HS256")
 GRANT = Grant(sessions=frozenset({"a", "\u65e5\u672c\u8a9e"}), prefixes=("team-",), expires_at=NOW + 60)
 
 
@@ -94,6 +97,23 @@ def test_the_algorithm_is_never_the_tokens_choice(rsa_key: rsa.RSAPrivateKey) ->
     signed = jwt.encode({"aud": "progress-sse", "exp": NOW + 60, "prefixes": [""]}, rsa_key, "RS256")
     assert reader.grant(signed) is not None
     assert SignedTokens(KEY, "HS256").grant(signed) is None
+
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+GOOD = make_token(prefixes=[""])
+
+
+@given(st.text(max_size=200) | st.text(ALPHABET, max_size=200))
+def test_whatever_is_no_token_is_none(text: str) -> None:
+    """SE-02: and nothing else comes of it."""
+    assert SIGNED.grant(text) is None
+
+
+@given(st.integers(0, len(GOOD) - 1), st.sampled_from(ALPHABET))
+def test_a_token_is_changed_nowhere_unnoticed(position: int, character: str) -> None:
+    """SE-02: a single character is enough, also one whose last bits mean nothing."""
+    changed = GOOD[:position] + character + GOOD[position + 1 :]
+    assert (SIGNED.grant(changed) is not None) == (changed == GOOD)
 
 
 def test_a_token_is_no_longer_than_a_cookie() -> None:
