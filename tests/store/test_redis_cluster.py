@@ -53,7 +53,7 @@ def slot(backend: RedisBackend, session_id: str) -> int:
 
 
 async def test_sessions_at_all_nodes_are_served_and_followed(cluster: RedisCluster, tmp_path: Path) -> None:
-    """Each lies at one node; whoever follows it elsewhere hears of it, and the index knows all."""
+    """Each lies at one node, as a ticket does; whoever follows it elsewhere hears of it, and the index knows all."""
     here, there = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
     await here.open()
     await there.open()
@@ -66,6 +66,9 @@ async def test_sessions_at_all_nodes_are_served_and_followed(cluster: RedisClust
     await eventually(lambda: [heard[-1].record for heard in notices.values() if heard] == expected, DEADLINE_S)
     assert {head.session_id for head in await there.list_heads(None, 100, None)} == set(SESSIONS)
     assert len({cluster.owner(slot(here, session_id)).port for session_id in SESSIONS}) == RedisCluster.MASTERS
+    for name in SESSIONS:
+        await here.put(name, name.encode(), 30)
+        assert [await there.take(name), await here.take(name)] == [name.encode(), None]
     await here.aclose()
     await there.aclose()
 
