@@ -7,12 +7,13 @@ from typing import Any
 
 import jwt
 
+DAY_S = 86_400
 KEY = "a-secret-of-the-tests-that-has-more-than-32-bytes"
 
 
 def make_token(key: Any = KEY, algorithm: str = "HS256", headers: dict[str, Any] | None = None, **claims: Any) -> str:
-    """A token for `claims`, which lasts for a minute unless they say otherwise; a claim that is `None` is left out."""
-    all_claims = {"aud": "progress-sse", "exp": int(time.time()) + 60, **claims}
+    """A token for `claims`, none for one that is `None`; longer than a test run lasts, unless they say otherwise."""
+    all_claims = {"aud": "progress-sse", "exp": int(time.time()) + DAY_S, **claims}
     given = {name: value for name, value in all_claims.items() if value is not None}
     return jwt.encode(given, key, algorithm, headers=headers)
 

@@ -17,7 +17,7 @@ from progress_sse.gate import Authorize
 from progress_sse.record import Record, StorageLimits
 from progress_sse.settings import load_settings
 from tests.clock import ManualClock
-from tests.harness.tokens import KEY, bearer, make_token
+from tests.harness.tokens import DAY_S, KEY, bearer, make_token
 from tests.http.conftest import Connect
 from tests.http.test_refusals import assert_problem
 
@@ -37,7 +37,7 @@ def with_header(header: Any, token: str) -> str:
 
 def unsigned(**header: Any) -> str:
     """A token without a signature."""
-    claims = segment({"aud": "progress-sse", "exp": int(time.time()) + 60, "prefixes": [""]})
+    claims = segment({"aud": "progress-sse", "exp": int(time.time()) + DAY_S, "prefixes": [""]})
     return f"{segment(header)}.{claims}."
 
 
@@ -50,8 +50,8 @@ BAD_TOKENS = {
     "without its signature": GOOD.rpartition(".")[0] + ".",
     "with a changed claim": ".".join([GOOD.split(".")[0], segment({"prefixes": [""]}), GOOD.split(".")[2]]),
     "expired": make_token(prefixes=[""], exp=int(time.time()) - 1),
-    "not yet valid": make_token(prefixes=[""], nbf=int(time.time()) + 600),
-    "made in the future": make_token(prefixes=[""], iat=int(time.time()) + 600),
+    "not yet valid": make_token(prefixes=[""], nbf=int(time.time()) + DAY_S),
+    "made in the future": make_token(prefixes=[""], iat=int(time.time()) + DAY_S),
     "without an end": make_token(prefixes=[""], exp=None),
     "ending in words": make_token(prefixes=[""], exp="9999999999"),
     "ending in infinity": make_token(prefixes=[""], exp=float("inf")),

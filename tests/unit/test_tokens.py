@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from progress_sse.auth import Grant
 from progress_sse.errors import ConfigurationError
 from progress_sse.tokens import MAX_TOKEN_CHARS, SignedTokens
-from tests.harness.tokens import KEY, make_token
+from tests.harness.tokens import DAY_S, KEY, make_token
 
 NOW = int(time.time())
 SIGNED = SignedTokens(KEY, "HS256")
-GRANT = Grant(sessions=frozenset({"a", "\u65e5\u672c\u8a9e"}), prefixes=("team-",), expires_at=NOW + 60)
+GRANT = Grant(sessions=frozenset({"a", "\u65e5\u672c\u8a9e"}), prefixes=("team-",), expires_at=NOW + DAY_S)
 
 
 def private_pem(key: Any) -> str:
@@ -49,7 +49,7 @@ def test_a_token_that_was_made_is_read() -> None:
         "sub": "alice",
         "aud": "progress-sse",
         "iat": NOW,
-        "exp": NOW + 60,
+        "exp": NOW + DAY_S,
         "prefixes": ["team-"],
         "actions": ["read"],
     }
@@ -59,11 +59,11 @@ def test_a_token_that_others_made_is_read() -> None:
     """What a claim leaves out is its default; among several audiences ours is enough; clocks may differ a little."""
     tokens = SignedTokens(KEY, "HS256")
     for token in (
-        make_token(sessions=["a"], exp=NOW + 60),
-        make_token(sessions=["a"], exp=NOW + 60, aud=["other", "progress-sse"], sub="x", jti="y", extra={"z": 1}),
-        make_token(sessions=["a"], exp=NOW + 60, iat=NOW + 2, nbf=NOW + 2),
+        make_token(sessions=["a"], exp=NOW + DAY_S),
+        make_token(sessions=["a"], exp=NOW + DAY_S, aud=["other", "progress-sse"], sub="x", jti="y", extra={"z": 1}),
+        make_token(sessions=["a"], exp=NOW + DAY_S, iat=NOW + 2, nbf=NOW + 2),
     ):
-        assert tokens.grant(token) == Grant(sessions=frozenset({"a"}), expires_at=NOW + 60)
+        assert tokens.grant(token) == Grant(sessions=frozenset({"a"}), expires_at=NOW + DAY_S)
 
 
 def test_keys_of_both_kinds_sign_and_read_with_rs256(rsa_key: rsa.RSAPrivateKey, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_keys_of_both_kinds_sign_and_read_with_rs256(rsa_key: rsa.RSAPrivateKey,
 
 def by_hand(alg: str, key: bytes) -> str:
     """A token signed by HMAC, whatever it says of itself and whatever the key is: PyJWT would refuse to make it."""
-    parts = [{"alg": alg}, {"aud": "progress-sse", "exp": NOW + 60, "prefixes": [""]}]
+    parts = [{"alg": alg}, {"aud": "progress-sse", "exp": NOW + DAY_S, "prefixes": [""]}]
     text = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
     signature = hmac.digest(key, text.encode(), hashlib.sha256)
     return text + "." + base64.urlsafe_b64encode(signature).decode().rstrip("=")
@@ -94,7 +94,7 @@ def test_the_algorithm_is_never_the_tokens_choice(rsa_key: rsa.RSAPrivateKey) ->
     for alg in ("HS256", "RS256", "none", "hs256"):
         for key in (public, public.strip(), private_pem(rsa_key)):
             assert reader.grant(by_hand(alg, key.encode())) is None
-    signed = jwt.encode({"aud": "progress-sse", "exp": NOW + 60, "prefixes": [""]}, rsa_key, "RS256")
+    signed = jwt.encode({"aud": "progress-sse", "exp": NOW + DAY_S, "prefixes": [""]}, rsa_key, "RS256")
     assert reader.grant(signed) is not None
     assert SignedTokens(KEY, "HS256").grant(signed) is None
 
