@@ -168,7 +168,13 @@ BODIES = ['{"action":"start","step":1}', ['{"action":"start","step":1,"x":"', '"
 
 
 @serve_only  # what a browser sends, and what is answered to it, is the application's in every case
-@pytest.mark.parametrize("host", [HOST, "localhost"], ids=["another port", "another site"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param(HOST, id="another port"),  # for which the browser sends the cookie along
+        pytest.param("localhost", id="another site", marks=pytest.mark.full),
+    ],
+)
 async def test_pages_of_others_can_do_nothing_with_a_visitors_cookie(
     serve: Serve, context: BrowserContext, host: str
 ) -> None:
