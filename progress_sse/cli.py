@@ -18,7 +18,8 @@ from progress_sse import workers
 from progress_sse.app import create_app
 from progress_sse.auth import Action, Grant
 from progress_sse.clock import SystemClock
-from progress_sse.errors import ConfigurationError
+from progress_sse.errors import ConfigurationError, InvalidSessionIdError
+from progress_sse.model import check_session_id
 from progress_sse.server import BACKLOG, Server, make_config, raise_descriptor_limit, tune_collector
 from progress_sse.service import ProgressService
 from progress_sse.settings import ENV_PREFIX, Settings, load_settings
@@ -134,13 +135,13 @@ def make(
             raise ConfigurationError(f"There is no key to sign with: set {ENV_PREFIX}TOKEN_KEY.")
         tokens = SignedTokens(settings.token_key.get_secret_value(), settings.token_algorithm)
         grant = Grant(
-            sessions=frozenset(sessions),
+            sessions=frozenset(map(check_session_id, sessions)),
             prefixes=tuple(prefixes),
             actions=frozenset(actions),
             expires_at=now + expires_s,
         )
         click.echo(tokens.make(grant, issued_at=now, subject=subject))
-    except ConfigurationError as error:
+    except (ConfigurationError, InvalidSessionIdError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -97,7 +97,7 @@ class Bearers:
         return self.unless_ended(self._signed.grant(token))
 
     def seconds_left(self, token: str) -> int | None:
-        """Return for how many seconds a token counts, at least 1, `None` being for ever; raises as `grant` does."""
+        """Return for how many seconds a token still counts, `None` being for ever; raises as `grant` does."""
         expires_at = self.grant(token).expires_at
         return None if expires_at is None else math.ceil(expires_at - self._clock.now().timestamp())
 

@@ -82,6 +82,7 @@ def test_a_token_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (["--session", "a"], "There is no key to sign with: set PROGRESS_SSE_TOKEN_KEY."),
         (["--token-key", KEY], "A token is for some --session or --prefix."),
+        (["--token-key", KEY, "--session", "a/b"], "session id"),
         (["--token-key", KEY, "--session", "a", "--action", "fly"], "'fly' is not one of"),
         (["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),
         (["--token-key", "hush-hush", "--session", "a"], "token_key has fewer than 32 bytes"),
