@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from progress_sse.client.aio import AsyncProgress
     from progress_sse.client.errors import ReportError
     from progress_sse.client.sync import Progress, current
+    from progress_sse.embedding import ProgressHub
     from progress_sse.errors import ProgressError
+    from progress_sse.events import Event
     from progress_sse.model import SessionProgress, StepDefinition, StepProgress
     from progress_sse.service import ProgressService
     from progress_sse.settings import Settings
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncProgress",
+    "Event",
     "Progress",
     "ProgressError",
+    "ProgressHub",
     "ProgressService",
     "ProgressStore",
     "ReportError",
@@ -34,8 +38,10 @@ __all__ = [
 
 _HOMES = {
     "AsyncProgress": "client.aio",
+    "Event": "events",
     "Progress": "client.sync",
     "ProgressError": "errors",
+    "ProgressHub": "embedding",
     "ProgressService": "service",
     "ProgressStore": "store",
     "ReportError": "client.errors",

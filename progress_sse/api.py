@@ -4,6 +4,7 @@ Updates and streams come by the thousand, so they are found by looking at the pa
 would try one pattern after the other.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -11,12 +12,20 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from progress_sse.endpoints import cookie, events, poll, problems, sessions, steps, tickets, update
-from progress_sse.errors import MethodNotAllowedError, PathNotFoundError, ProblemError
+from progress_sse.errors import (
+    MethodNotAllowedError,
+    PathNotFoundError,
+    ProblemError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
 from progress_sse.service import ProgressService
 
 Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 Endpoints: TypeAlias = Mapping[str, Endpoint]
 """What answers at one path, by method."""
+
+logger = logging.getLogger(__name__)
 
 PREFIX: Final = "/api"
 
@@ -47,15 +56,27 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, by an endpoint or by a problem."""
-        path = scope["path"].removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
-        if not path.startswith(PREFIX):
-            await self._app(scope, receive, send)
-            return
+        is_request = scope["type"] == "http"
+        path = scope["path"].removeprefix(scope.get("root_path", "")) if is_request else ""
         try:
+            if is_request and not self._service.is_running:
+                await _start(self._service)
+            if not path.startswith(PREFIX):
+                await self._app(scope, receive, send)
+                return
             response = await _endpoint(path, scope)(self._service, Request(scope, receive))
         except ProblemError as problem:
             response = problems.problem_response(problem)
         await response(scope, receive, send)
+
+
+async def _start(service: ProgressService) -> None:
+    """Start with the first request: a host that mounts the application does not run its lifespan."""
+    try:
+        await service.start_if_needed()
+    except StoreRefusedError as error:
+        logger.error("%s", error)
+        raise StoreUnavailableError from error
 
 
 def _endpoint(path: str, scope: Scope) -> Endpoint:

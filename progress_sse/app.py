@@ -19,9 +19,8 @@ from progress_sse.api import Api
 from progress_sse.endpoints import health, pages, problems
 from progress_sse.errors import InvalidSessionIdError, ProblemError
 from progress_sse.gate import Authorize
-from progress_sse.service import ProgressService
+from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
-from progress_sse.signals import called_on_exit
 
 CORS_MAX_AGE_S: Final = 600
 CORS_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
@@ -64,13 +63,8 @@ def create_app(
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    service: ProgressService = app.state.service
-    await service.start()
-    try:
-        with called_on_exit(service.streams.drain):
-            yield
-    finally:
-        await service.aclose()
+    async with running(app.state.service):
+        yield
 
 
 def _routes(service: ProgressService) -> list[Route | Mount]:

@@ -1,7 +1,10 @@
 """Everything that a running server consists of, put together from its settings."""
 
 import asyncio
+import json
 import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +14,15 @@ from progress_sse.backends.sqlite import SqliteBackend
 from progress_sse.bodies import BodyLimits
 from progress_sse.clock import Clock, SystemClock
 from progress_sse.errors import ConfigurationError, ProblemError
+from progress_sse.events import Event
 from progress_sse.expiry import Expiry
 from progress_sse.gate import Authorize, CallableGate, Gate, make_gate
 from progress_sse.heartbeat import Heartbeat
 from progress_sse.hub import Hub
-from progress_sse.record import StorageLimits
+from progress_sse.model import Position
+from progress_sse.record import Change, StorageLimits
 from progress_sse.settings import Settings
+from progress_sse.signals import called_on_exit
 from progress_sse.store import ProgressStore
 from progress_sse.stream import Streams
 from progress_sse.tickets import Drawer, MemoryDrawer, Tickets
@@ -42,6 +48,7 @@ class ProgressService:
         gate: Who may do what.
         tickets: What single streams are opened with.
         body_limits: How large requests may be.
+        is_running: Whether it has been started, and not closed.
     """
 
     def __init__(
@@ -51,6 +58,7 @@ class ProgressService:
         backend: Backend | None = None,
         clock: Clock | None = None,
         authorize: Authorize | None = None,
+        on_transition: Callable[[Event], object] | None = None,
     ) -> None:
         """Put the parts together; nothing is opened yet.
 
@@ -59,6 +67,7 @@ class ProgressService:
             backend: Where sessions are kept, if not where the setting `store` says.
             clock: The time.
             authorize: Decides on every request, in place of tokens; see `create_app`.
+            on_transition: Called with each transition that is committed here; see `ProgressHub`.
 
         Raises:
             ConfigurationError: The settings do not go together.
@@ -69,7 +78,8 @@ class ProgressService:
         backend = backend or make_backend(settings)
         self.tickets = Tickets(backend if isinstance(backend, Drawer) else MemoryDrawer(clock))
         self.gate: Gate = CallableGate(authorize) if authorize else make_gate(settings, self.tickets, clock)
-        self.store = ProgressStore(backend, workflows=_workflows(settings), clock=clock)
+        on_commit = _teller(on_transition) if on_transition else None
+        self.store = ProgressStore(backend, workflows=_workflows(settings), clock=clock, on_commit=on_commit)
         self._heartbeat = Heartbeat(settings.heartbeat_s, clock)
         self._expiry = Expiry(clock)
         self.streams = Streams(
@@ -83,6 +93,9 @@ class ProgressService:
         )
         self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []
+        self._starting = asyncio.Lock()
+        self._signals = ExitStack()
+        self.is_running = False
 
     async def start(self) -> None:
         """Open the store, and begin to beat and to clean up.
@@ -96,9 +109,23 @@ class ProgressService:
         if not self.gate.is_open_to("read"):
             runs.append(self._expiry.run())
         self._tasks = [loop.create_task(run) for run in runs]
+        self.is_running = True
+
+    async def start_if_needed(self) -> None:
+        """Start under a server that is not ours, unless that was done; the end of the process ends the streams.
+
+        Raises:
+            StoreRefusedError: The store cannot be used as it is.
+        """
+        async with self._starting:
+            if not self.is_running:
+                await self.start()
+                self._signals.enter_context(called_on_exit(self.streams.drain))
 
     async def aclose(self) -> None:
         """Stop what runs, finish what was accepted, close the store."""
+        self.is_running = False
+        self._signals.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -116,6 +143,33 @@ class ProgressService:
             else:
                 if removed:
                     logger.info("clean-up removed %d sessions", removed)
+
+
+@asynccontextmanager
+async def running(service: ProgressService) -> AsyncIterator[None]:
+    """Run the service inside an application that has a lifespan.
+
+    Raises:
+        StoreRefusedError: The store cannot be used as it is.
+    """
+    await service.start_if_needed()
+    try:
+        yield
+    finally:
+        await service.aclose()
+
+
+def _teller(on_transition: Callable[[Event], object]) -> Callable[[Change], None]:
+    def tell(change: Change) -> None:
+        for entry in change.entries:
+            assert change.record is not None
+            position = Position(change.record.position.epoch, entry.n)
+            try:
+                on_transition(Event("step", str(position), json.loads(entry.data)))
+            except Exception:
+                logger.exception("on_transition failed")
+
+    return tell
 
 
 def make_backend(settings: Settings) -> Backend:

@@ -21,6 +21,13 @@ def encode_event(event: str, data: bytes, *, event_id: str | None = None, retry_
     return b"%b%bevent: %b\n%b\n" % (retry, identity, event.encode(), lines)
 
 
+def decode_event(frame: bytes) -> tuple[str, bytes]:
+    """Return the name and the data of an event that `encode_event` wrote, its data being one line."""
+    _, _, named = frame.partition(b"event: ")
+    event, _, data = named.partition(b"\ndata: ")
+    return event.decode(), data.rstrip(b"\n")
+
+
 def encode_id_field(event_id: str) -> bytes:
     """Return an `id` field, to be put in front of an event."""
     return b"id: %b\n" % event_id.encode()

@@ -13,7 +13,7 @@ import asyncio
 import random
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -90,11 +90,26 @@ class ProgressStore:
     `StoreFullError`. An operation that returns has been committed, as durably as the backend can.
     """
 
-    def __init__(self, backend: Backend, *, workflows: Workflows | None = None, clock: Clock | None = None) -> None:
-        """Work on `backend`; `workflows` define the steps of sessions that bring none of their own."""
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        workflows: Workflows | None = None,
+        clock: Clock | None = None,
+        on_commit: Callable[[Change], None] | None = None,
+    ) -> None:
+        """Work on `backend`.
+
+        Args:
+            backend: Where sessions are kept.
+            workflows: Define the steps of sessions that bring none of their own.
+            clock: The time.
+            on_commit: Called with each change once it is committed; must neither block nor raise.
+        """
         self.backend = backend
         self.workflows = workflows or Workflows()
         self._clock = clock or SystemClock()
+        self._on_commit = on_commit
         self._lanes: dict[str, deque[_Request]] = {}
         self._runs: set[asyncio.Task[None]] = set()
         self._keys_under_way: dict[tuple[str, str], str] = {}
@@ -297,7 +312,10 @@ class ProgressStore:
             return False
         try:
             if draft.has_changes:
-                await self.backend.commit(draft.change())
+                change = draft.change()
+                await self.backend.commit(change)
+                if self._on_commit is not None:
+                    self._on_commit(change)
         except ConflictError:
             return False
         for request, answer in zip(batch, answers, strict=True):

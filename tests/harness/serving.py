@@ -43,6 +43,7 @@ class Server:
         store: str = "memory://",
         factory: str | None = None,
         command: list[str] | None = None,
+        prefix: str = "",
         **settings: Any,
     ) -> None:
         """Prepare a server that keeps its files in a folder of its own.
@@ -52,6 +53,7 @@ class Server:
             store: A store's URL, or `sqlite` for a database in the folder.
             factory: `module:function` that makes an application of ours, for a plain uvicorn to serve instead.
             command: What to start instead of either; `{port}` is put in, and settings do not count.
+            prefix: Where the application is mounted.
             settings: Each becomes a flag: `heartbeat_s=1` is `--heartbeat-s 1`, `True` is a flag without a value. With
                 a `factory` each becomes a variable of the environment, and `graceful_timeout_s` uvicorn's option too.
         """
@@ -64,12 +66,13 @@ class Server:
         self.log_path = folder / "server.log"
         self._factory = factory
         self._command = command
+        self._prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """Where it listens, without a slash at the end."""
-        return f"http://{HOST}:{self.port}"
+        """Where the application is, without a slash at the end."""
+        return f"http://{HOST}:{self.port}{self._prefix}"
 
     @property
     def pid(self) -> int:
@@ -127,7 +130,7 @@ class Server:
     def _is_live(self) -> bool:
         try:
             with socket.create_connection((HOST, self.port), timeout=2) as sock:
-                sock.sendall(f"GET /livez HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+                sock.sendall(f"GET {self._prefix}/livez HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
                 return re.match(rb"HTTP/1\.[01] 200", sock.recv(1024)) is not None
         except OSError:
             return False
@@ -245,10 +248,10 @@ class Worker:
     @classmethod
     def at(cls, server: Server | int, token: str | None = None) -> Self:
         """A worker with a client of its own, to be used as a context manager; a port stands for a proxy's."""
-        port = server if isinstance(server, int) else server.port
+        url = f"http://{HOST}:{server}" if isinstance(server, int) else server.url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
-        return cls(httpx.AsyncClient(base_url=f"http://{HOST}:{port}", headers=headers, limits=limits, timeout=30))
+        return cls(httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=30))
 
     async def update(self, session_id: str, key: str | None = None, **body: Any) -> httpx.Response:
         """POST an update, whatever its answer."""

@@ -1,0 +1,126 @@
+"""The server inside applications of others: the examples of `docs/embedding.md`, and what hosts do besides."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.harness.rawsse import RawStream
+from tests.harness.serving import ROOT, Server, Worker, session_path
+
+PAGE = (ROOT / "docs" / "embedding.md").read_text("utf-8")
+EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+
+WITHOUT_LIFESPAN = EXAMPLES["starlette_app"].replace(", lifespan=hub.lifespan", "")
+
+TWO = """
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.routing import Mount
+
+from progress_sse import ProgressHub, Settings
+
+async def dispatch(request, call_next):
+    return await call_next(request)
+
+hubs = [ProgressHub(Settings(store="memory://")) for _ in range(2)]
+app = Starlette(
+    routes=[Mount("/one", hubs[0].app), Mount("/two", hubs[1].app)],
+    middleware=[Middleware(BaseHTTPMiddleware, dispatch=dispatch)],
+)
+"""
+
+READER = {"x-user": "alice"}
+WAIT_S = 15
+
+Host = Callable[..., Server]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """Serve the source of an application by a plain uvicorn."""
+    started: list[Server] = []
+
+    def start(source: str, prefix: str = "/jobs") -> Server:
+        (tmp_path / "host.py").write_text(source, "utf-8")
+        command = [sys.executable, "-m", "uvicorn", "--port", "{port}", "--log-level", "warning", "host:app"]
+        started.append(Server(tmp_path, command=command, prefix=prefix))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.end()
+        assert "Traceback" not in server.log()
+
+
+@pytest.mark.parametrize("source", [EXAMPLES["starlette_app"], WITHOUT_LIFESPAN], ids=["lifespan", "no lifespan"])
+async def test_a_mounted_server_is_whole(host: Host, chromium: Browser, source: str) -> None:
+    """Page, stream, poll and update below a prefix, whether the host runs our lifespan or not; and a tidy end."""
+    server = host(source)
+    async with Worker.at(server) as worker, await chromium.new_page() as page:
+        await page.goto(f"{server.url}/s/nightly")
+        stream = await RawStream.open(server.port, "/jobs" + session_path("nightly", "events"))
+        await worker.create("nightly", steps=[{"name": "Load"}, {"name": "Save"}])
+        await worker.start("nightly", 1)
+        await worker.complete("nightly", 1)
+        await stream.wait_until(lambda s: len(s.events) == 4)
+        assert stream.events[1].json()["steps"][0]["name"] == "Load"
+        await expect(page.get_by_role("progressbar").first).to_have_attribute("aria-valuenow", "50")
+        assert (await worker.client.get("/readyz")).json() == {"status": "ok"}
+        assert await asyncio.to_thread(server.terminate) in (0, -15)
+        assert await stream.closed() == "end"
+        await asyncio.to_thread(server.start)
+        assert (await worker.poll("nightly"))["percentage"] == 50
+
+
+async def test_a_host_lets_in_whom_it_knows(host: Host) -> None:
+    """Its function decides on every way to a session, and a refusal is the same whether there is one or not."""
+    server = host(EXAMPLES["fastapi_app"])
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        for method, path in [
+            ("GET", session_path("s")),
+            ("GET", session_path("s", "events")),
+            ("GET", "/api/events?session_id=s"),
+            ("GET", "/api/progress"),
+            ("POST", session_path("s", "update")),
+            ("PUT", session_path("s")),
+            ("DELETE", session_path("s")),
+        ]:
+            assert (await client.request(method, path, json={"action": "start", "step": 1})).status_code == 403
+        assert (await client.get(session_path("s"), headers=READER)).json()["status"] == "not_found"
+        update = await client.post(session_path("s", "update"), json={"action": "start", "step": 1}, headers=READER)
+        assert update.status_code == 403
+
+
+async def test_a_job_in_the_same_process_is_followed_by_browsers_and_by_code(host: Host) -> None:
+    """What it reports comes by the stream, by `hub.subscribe` and by `on_transition`, each once."""
+    server = host(EXAMPLES["fastapi_app"])
+    async with httpx.AsyncClient(base_url=server.url.removesuffix("/jobs"), timeout=WAIT_S) as client:
+        path = "/jobs" + session_path("photos", "events")
+        stream = await RawStream.open(server.port, path, headers=list(READER.items()))
+        await stream.next_event()
+        followed, finished = (asyncio.create_task(client.get(at)) for at in ("/imports/photos", "/finished"))
+        assert (await client.post("/imports/photos")).json() == {"page": "/jobs/s/photos"}
+        assert await stream.closed() == "end"
+        assert [event.event for event in stream.events] == ["snapshot", "snapshot", *["step"] * 4, "end"]
+        assert (await finished).json() == "photos"
+        assert (await followed).json() == {"status": "completed"}
+        assert (await client.get("/imports/photos")).json() == {"status": "completed"}
+
+
+async def test_hubs_know_nothing_of_each_other(host: Host) -> None:
+    """Two in one process, behind a middleware that hides who is connected, with sessions of the same name."""
+    server = host(TWO, "/one")
+    async with httpx.AsyncClient(base_url=server.url.removesuffix("/one")) as client:
+        assert (await client.put("/one" + session_path("s"), json={"total_steps": 2})).status_code == 201
+        assert (await client.get("/one" + session_path("s"))).json()["total_steps"] == 2
+        assert (await client.get("/two" + session_path("s"))).json()["status"] == "not_found"
