@@ -242,7 +242,7 @@ async def test_function_of_an_application_decides() -> None:
 def test_python_job_reports_its_steps(server: Server, tmp_path: Path) -> None:
     """It runs as it stands, and the session shows what it did."""
     program = tmp_path / "job.py"
-    program.write_text(the_block("python", "from progress_sse import Progress"), "utf-8")
+    program.write_text(the_block("python", "from progress_sse import Progress\n"), "utf-8")
     environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
     subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
     session = httpx.get(f"{server.url}/api/progress/photos").json()
@@ -297,7 +297,7 @@ async def test_nginx_of_the_readme_lets_events_through_at_once(serve: Serve, tmp
                 assert (await stream.next_event(20)).event == event
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", README))
+@pytest.mark.parametrize("target", dict.fromkeys(re.findall(r"\]\(([^)]+)\)", README)))
 def test_links_lead_somewhere(target: str) -> None:
     """To a file of the project, or to a heading of the README."""
     path, _, anchor = target.partition("#")

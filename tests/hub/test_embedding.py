@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from anyio import wait_all_tasks_blocked
 
 from progress_sse import Event, ProgressHub, Settings
 from progress_sse.errors import InvalidSessionIdError
@@ -89,13 +90,15 @@ async def test_whoever_goes_leaves_nothing_behind(hub: ProgressHub) -> None:
 
 
 async def test_a_hub_that_closes_ends_its_followers() -> None:
-    """They do not wait for ever; and the hub can be opened again."""
+    """Those who wait, and those who are about to; and the hub can be opened again."""
     hub = ProgressHub(Settings(store="memory://"))
-    for _ in range(2):
+    for is_waiting in (True, False):
         async with hub.lifespan():
             events = hub.subscribe("s")
             await taken(events, 1)
             end = asyncio.ensure_future(anext(events, None))
+            if is_waiting:
+                await wait_all_tasks_blocked()
         async with asyncio.timeout(WAIT_S):
             assert await end is None
 

@@ -18,6 +18,9 @@ from tests.harness.serving import ROOT, Server, Worker, session_path
 PAGE = (ROOT / "docs" / "embedding.md").read_text("utf-8")
 EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 
+[README_EXAMPLE] = re.findall(
+    r"^```python\n([^`]*ProgressHub[^`]*)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE
+)
 WITHOUT_LIFESPAN = EXAMPLES["starlette_app"].replace(", lifespan=hub.lifespan", "")
 
 TWO = """
@@ -62,7 +65,14 @@ def host(tmp_path: Path) -> Iterator[Host]:
         assert "Traceback" not in server.log()
 
 
-@pytest.mark.parametrize("source", [EXAMPLES["starlette_app"], WITHOUT_LIFESPAN], ids=["lifespan", "no lifespan"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(EXAMPLES["starlette_app"], id="lifespan"),
+        pytest.param(WITHOUT_LIFESPAN, id="no lifespan"),
+        pytest.param(README_EXAMPLE, id="readme"),
+    ],
+)
 async def test_a_mounted_server_is_whole(host: Host, chromium: Browser, source: str) -> None:
     """Page, stream, poll and update below a prefix, whether the host runs our lifespan or not; and a tidy end."""
     server = host(source)
