@@ -17,6 +17,8 @@ from time import monotonic, monotonic_ns
 
 from tests.bench.clients import Caller, Loop, Reader, RefusedError
 from tests.bench.gauges import TICKS_PER_S, cpu_s, pss_kib
+from tests.bench.job import measure_job
+from tests.bench.peers.base import HOST
 from tests.bench.plan import (
     FIGURES,
     ORDER,
@@ -26,6 +28,7 @@ from tests.bench.plan import (
     FanOut,
     Figures,
     Idle,
+    Job,
     Order,
     Phase,
     Storm,
@@ -315,6 +318,8 @@ def _name(session: int) -> str:
 
 def measure(order: Order) -> Figures:
     """Carry an order out."""
+    if isinstance(order.task, Job):
+        return measure_job(order.task, f"http://{HOST}:{order.port + order.dialect.publish_port}", os.getpid())
     bench = Bench(order.port, order.pid, order.dialect)
     match order.task:
         case FanOut():

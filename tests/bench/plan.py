@@ -129,7 +129,15 @@ class Calls:
     task: Literal["calls"] = "calls"
 
 
-Task = FanOut | Idle | Storm | Calls
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A worker's job of so many rows, with reports and without."""
+
+    rows: int
+    task: Literal["job"] = "job"
+
+
+Task = FanOut | Idle | Storm | Calls | Job
 
 
 @dataclass(frozen=True, slots=True)

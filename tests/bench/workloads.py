@@ -7,8 +7,8 @@ from typing import Literal
 
 from tests.bench.peers.base import Peer
 from tests.bench.peers.nchan import Nchan
-from tests.bench.peers.roster import BARE, CALLED, IDLING, POLLED, REPLAYING, SHARING, SPREADING, STREAMING
-from tests.bench.plan import Calls, FanOut, Idle, Phase, Storm, Task
+from tests.bench.peers.roster import BARE, CALLED, IDLING, POLLED, REPLAYING, REPORTED, SHARING, SPREADING, STREAMING
+from tests.bench.plan import Calls, FanOut, Idle, Job, Phase, Storm, Task
 
 CONNECTIONS = 32
 """Workers, or pollers, at once."""
@@ -211,6 +211,26 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     _calls("updates", "update", "Updates over HTTP", CALLED),
     _calls("polls", "poll", "Polls", POLLED),
+    Workload(
+        "job",
+        REPORTED,
+        Job(10_000),
+        None,
+        (
+            Table(
+                "A job of 10000 rows with `Progress`, against the same one without",
+                "",
+                (
+                    Column("cost %", "cost_percent", 2),
+                    Column("seconds without", "plain_s", 2),
+                    Column("seconds with", "reported_s", 2),
+                    Column("and the end of the block", "end_s", 2),
+                    Column("KiB grown", "grown_kib"),
+                    Column("reports lost", "lost"),
+                ),
+            ),
+        ),
+    ),
     _calls(
         "unchanged", "unchanged", "Polls with If-None-Match", POLLED, Column("answered 304, %", "not_modified_percent")
     ),
@@ -224,7 +244,7 @@ def readers_of(task: Task) -> int:
             return task.sessions * task.readers_per_session
         case Idle() | Storm():
             return task.readers
-        case Calls():
+        case Calls() | Job():
             return 0
 
 
@@ -239,5 +259,5 @@ def fitted(task: Task, max_readers: int) -> Task:
             return replace(task, sessions=max_readers // task.readers_per_session)
         case Idle() | Storm():
             return replace(task, readers=max_readers)
-        case Calls():
+        case Calls() | Job():
             return task

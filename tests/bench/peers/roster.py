@@ -42,3 +42,13 @@ SPREADING: tuple[Peer, ...] = tuple(map(spread_over, (1, 2, 4)))
 
 CALLED: tuple[Peer, ...] = (OURS, OURS_SQLITE, OURS_REDIS, BARE)
 POLLED: tuple[Peer, ...] = (OURS, BARE)
+
+REPORTED: tuple[Peer, ...] = (
+    OURS,
+    replace(OURS, name=f"{OURS.name}, away", dialect=replace(DIALECT, publish_port=1)),
+    *(
+        replace(OURS, name=f"{OURS.name}, {kind}", arguments=(f"{_PEERS}.troubled", "{port}", kind, "{folder}"))
+        for kind in ("slow", "flapping")
+    ),
+)
+"""What a worker may meet: a server, nobody, one that answers after a second, and one that is killed all the time."""
