@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,8 @@ def running(peer: Peer, folder: Path, core: int) -> Iterator[tuple[int, int]]:
             preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # there are no threads here that it could harm
         )
     try:
-        _await_listening(process, port, folder)
+        if not is_listening(port, lambda: process.poll() is None):
+            raise OSError(f"the server did not start: {(folder / 'server.log').read_text()[-500:]}")
         yield port, peer.serving_pid(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -119,15 +120,14 @@ def free_port() -> int:
         return port
 
 
-def _await_listening(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+def is_listening(port: int, is_alive: Callable[[], bool] = lambda: True) -> bool:
+    """Wait until somebody listens on a port, and tell whether it came to that."""
     deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
+    while is_alive() and time.monotonic() < deadline:
         try:
             socket.create_connection((HOST, port), timeout=START_S).close()
         except ConnectionRefusedError:
             time.sleep(0.02)
         else:
-            return
-    raise OSError(f"the server did not start: {(folder / 'server.log').read_text()[-500:]}")
+            return True
+    return False

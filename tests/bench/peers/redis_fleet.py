@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
-import time
 
-from tests.bench.peers.base import HOST, free_port
-
-START_S = 15.0
+from tests.bench.peers.base import HOST, free_port, is_listening
 
 
 def main() -> None:
@@ -21,14 +17,14 @@ def main() -> None:
     processes = [subprocess.Popen(redis, stdout=subprocess.DEVNULL)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
-        _await_listening(redis_port)
+        _expect(redis_port)
         # The first one comes last: whoever waits for its port finds the others ready.
         for number in reversed(range(count)):
             serve = [sys.executable, "-m", "progress_sse", "serve", "--port", str(port + number)]
             processes.append(
                 subprocess.Popen([*serve, "--store", f"redis://{HOST}:{redis_port}/0"], stdout=subprocess.DEVNULL)
             )
-            _await_listening(port + number)
+            _expect(port + number)
         processes[-1].wait()
     finally:
         for process in processes:
@@ -37,16 +33,9 @@ def main() -> None:
             process.wait()
 
 
-def _await_listening(port: int) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection((HOST, port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        else:
-            return
-    sys.exit(f"no server at port {port}")
+def _expect(port: int) -> None:
+    if not is_listening(port):
+        sys.exit(f"no server at port {port}")
 
 
 if __name__ == "__main__":

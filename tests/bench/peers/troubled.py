@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.bench.peers.base import HOST
+from tests.bench.peers.base import HOST, is_listening
 
 ANSWERS_AFTER_S = 1.0
 UP_S, DOWN_S = 1.0, 0.5
@@ -44,6 +44,7 @@ def _serve_now_and_then(port: int, folder: Path) -> None:
     while True:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
+            is_listening(port)
             time.sleep(UP_S)
         finally:
             process.kill()
