@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.harness.patterns import Known
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value"),
+    [
+        ({"a": 1}, {"a": 1.0}),
+        ({"a": 1}, {"a": True}),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ({"a": 1}, {"a": 1, "b": 2}),
+        ({"a": 1}, [1]),
+        ([1, 2], [1]),
+        ("${one}-2", "x-3"),
+        ("${one}-2", "-2"),
+        ("${one:int}", "2"),
+        ("${one:time}", "2026-11-25T10:00:00+00:00"),
+        ("x${_:rest}", 5),
+    ],
+)
+def test_what_does_not_fit_is_told(pattern: Any, value: Any) -> None:
+    """A pattern that fits everything would show nothing."""
+    with pytest.raises(AssertionError):
+        Known().match(pattern, value)
+
+
+def test_a_name_stands_for_the_same_wherever_it_comes() -> None:
+    """What was found where it came first is asked for where it comes again, and put into texts."""
+    known = Known()
+    known.match({"id": "${epoch}-1", "n": "${n}"}, {"id": "a-b-1", "n": None})
+    known.match(["${epoch}-2", "${_}", "${_:rest}"], ["a-b-2", 7, ""])
+    assert known.fill("${epoch}!") == "a-b!"
+    with pytest.raises(AssertionError):
+        known.match("${epoch}-3", "c-3")
+    with pytest.raises(AssertionError):
+        known.match("${n}", 0)
