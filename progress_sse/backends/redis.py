@@ -89,14 +89,14 @@ class RedisBackend:
         self._cache = RecordCache()
 
     async def open(self) -> None:
-        """Begin to connect. A server that is away is waited for; nothing can be done meanwhile."""
+        """Begin to connect. A server that is away, or full, is waited for; nothing can be done meanwhile."""
         self._calls.open()
         self._listener.open()
         self._following.open()
         try:
             await self.ping()
-        except StoreUnavailableError:
-            logger.warning("The store does not answer yet.")
+        except (StoreFullError, StoreUnavailableError) as error:
+            logger.warning("The store takes no changes yet: %s", error)
 
     async def aclose(self) -> None:
         """Let go of all connections. What was committed stays."""
@@ -108,10 +108,7 @@ class RedisBackend:
 
     async def ping(self) -> None:
         """Return if the server takes a write, and tells of it."""
-        try:
-            await self._calls.run(TOUCH, [self._keyspace.touchstone], self._publish)
-        except StoreFullError as error:
-            raise StoreUnavailableError("The memory of the store is full.") from error
+        await self._calls.run(TOUCH, [self._keyspace.touchstone], self._publish)
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""

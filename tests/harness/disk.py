@@ -1,0 +1,60 @@
+"""A disk of a test's own: small, to be filled up and made read-only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+_AS_ROOT: Final = ["--map-root-user"] if os.geteuid() else []
+_ENTERING: Final = ["--user", "--preserve-credentials"] if os.geteuid() else []
+
+_HOLDER: Final = 'mount -t tmpfs -o "size=$2" none "$1" && echo mounted && read -r _'
+
+
+class SmallDisk:
+    """A file system in memory, which only those see whom `command` starts; it goes with the block."""
+
+    def __init__(self, folder: Path, size: str) -> None:
+        """Mount it on a folder, which is made; `size` as in `mount -o size=8m`."""
+        folder.mkdir(parents=True)
+        self.folder = folder
+        command = ["unshare", "--mount", *_AS_ROOT, "sh", "-c", _HOLDER, "sh", str(folder), size]
+        self._holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == "mounted\n", "mounting needs root, or namespaces for other users"
+
+    @property
+    def seen_from_here(self) -> Path:
+        """Where the test finds what lies in `folder`."""
+        return Path(f"/proc/{self._holder.pid}/root{self.folder}")
+
+    def command(self, *arguments: str) -> list[str]:
+        """A command that sees the disk at `folder`; its process is the one that is started."""
+        return ["nsenter", "--target", str(self._holder.pid), "--mount", *_ENTERING, "--", *arguments]
+
+    def remount(self, option: str) -> None:
+        """Mount it again, `ro` or `rw`; nobody may have a file open for writing then."""
+        subprocess.run(self.command("mount", "-o", f"remount,{option}", str(self.folder)), check=True)
+
+    def fill(self) -> None:
+        """Leave room for nothing."""
+        with (
+            (self.seen_from_here / "filling").open("wb", buffering=0) as filling,
+            contextlib.suppress(OSError),  # … of which the test will see enough.
+        ):
+            while True:
+                filling.write(bytes(4096))
+
+    def free(self) -> None:
+        """Give the room back."""
+        (self.seen_from_here / "filling").unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._holder.communicate("\n")

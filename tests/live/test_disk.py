@@ -1,0 +1,250 @@
+"""The disk of the store: full, read-only, and how much of it the write-ahead log takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RunRedis, Serve
+from tests.harness.crowd import Crowd
+from tests.harness.disk import SmallDisk
+from tests.harness.oracle import Body, Oracle, fold_all
+from tests.harness.rawsse import RawStream
+from tests.harness.serving import Server, Worker, eventually, publish, session_path
+from tests.live.hosts import serve_only
+
+pytestmark = serve_only  # It is the store that has trouble, whoever serves.
+
+SOON_S = 20
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk of 8 MB."""
+    with SmallDisk(tmp_path / "disk", "8m") as disk:
+        yield disk
+
+
+def serving_on(disk: SmallDisk) -> list[str]:
+    """The command that serves from a database on the disk."""
+    serve = [sys.executable, "-m", "progress_sse", "serve", "--port", "{port}", "--heartbeat-s", "0.5"]
+    return disk.command(*serve, "--store", f"sqlite:///{disk.folder}/progress.db")
+
+
+def assert_sound(disk: SmallDisk) -> None:
+    """SQLite finds nothing wrong in the database that a server left behind."""
+    with contextlib.closing(sqlite3.connect(disk.seen_from_here / "progress.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+class Onlooker:
+    """Reports on a session through some trouble, and has a stream of it open all the time."""
+
+    def __init__(self, server: Server, worker: Worker, stream: RawStream) -> None:
+        """Follow `s` at a server by `stream`, which was just opened."""
+        self.oracle = Oracle()
+        self.worker = worker
+        self._server = server
+        self._stream = stream
+        self._current = 0
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def at(cls, server: Server) -> AsyncIterator[Onlooker]:
+        """Begin a session, and check at the end that nothing was lost of it."""
+        path = session_path("s", "events")
+        async with Worker.at(server) as worker, await RawStream.open(server.port, path) as stream:
+            await stream.next_event()
+            await worker.create("s")
+            onlooker = cls(server, worker, stream)
+            await onlooker.oracle.post(worker, "s", "start", 1)
+            yield onlooker
+            await onlooker.check()
+        assert "Traceback" not in server.log()
+
+    async def report(self) -> int | None:
+        """Report once, and give the status of the answer."""
+        self._current += 1
+        return (await self.oracle.post(self.worker, "s", "progress", 1, current=self._current)).status
+
+    async def report_until_refused(self) -> Body:
+        """Report so much that it fills what room there may be left, and give the problem."""
+        for _ in range(2000):
+            await self.report()
+            answer = await self.worker.update("big", action="start", step=1)
+            if answer.status_code == 200:
+                answer = await self.worker.update("big", action="complete", step=1, message="x" * 8000)
+            if answer.status_code != 200:
+                assert answer.headers["content-type"] == "application/problem+json"
+                problem: Body = answer.json()
+                return problem
+        raise AssertionError("nothing was refused")
+
+    async def assert_readers_are_served(self) -> None:
+        """Polls answer, a new stream begins, and the old one beats on."""
+        state = await self.worker.poll("s")
+        async with await RawStream.open(self._server.port, session_path("s", "events")) as late:
+            assert (await late.next_event()).json() == state
+        beats = len(self._stream.comments)
+        await self._stream.wait_until(lambda stream: len(stream.comments) > beats + 2)
+
+    async def readiness(self) -> tuple[int, str]:
+        """What `/readyz` says."""
+        answer = await self.worker.client.get("/readyz")
+        return answer.status_code, answer.json()["status"]
+
+    async def check(self) -> None:
+        """Nothing acknowledged is lost, and nothing refused was shown."""
+        final = await self.worker.poll("s")
+        await self._stream.wait_until(lambda stream: fold_all(stream.events) == final)
+        view = self.oracle.view("s", "stream")
+        for event in self._stream.events[1:]:
+            view.saw(event)
+        verdict = self.oracle.check("s", final)
+        assert verdict.is_clean(), verdict
+
+
+async def test_a_full_disk_refuses_updates_and_nothing_else(serve: Serve, disk: SmallDisk) -> None:
+    """FT-09: 507, and 503 of `/readyz`; polls and streams live on; it works again once there is room, integrity ok."""
+    server = serve(command=serving_on(disk))
+    async with Onlooker.at(server) as onlooker:
+        disk.fill()
+        problem = await onlooker.report_until_refused()
+        assert (problem["status"], problem["type"], problem["success"]) == (507, "/problems/store-full", False)
+        assert await onlooker.report() == 507
+        assert await onlooker.readiness() == (503, "store full")
+        await onlooker.assert_readers_are_served()
+        assert (await onlooker.worker.client.get("/livez")).status_code == 200
+        disk.free()
+        assert await onlooker.report() == 200
+        assert await onlooker.readiness() == (200, "ok")
+    assert await asyncio.to_thread(server.terminate) == 0
+    assert_sound(disk)
+
+
+async def test_a_full_disk_keeps_what_was_acknowledged(serve: Serve, disk: SmallDisk) -> None:
+    """FT-09: a server killed on its full disk says on the next start that there is no room, and loses nothing."""
+    server = serve(command=serving_on(disk))
+    async with Onlooker.at(server) as onlooker:
+        disk.fill()
+        await onlooker.report_until_refused()
+        state = await onlooker.worker.poll("s")
+    await asyncio.to_thread(server.kill)
+    with pytest.raises(
+        RuntimeError, match=r"exit code 1\):(.|\n)*Error: The store .*progress.db cannot be used: .*full"
+    ):
+        await asyncio.to_thread(server.start)
+    disk.free()
+    await asyncio.to_thread(server.start)
+    async with Worker.at(server) as worker:
+        assert await worker.poll("s") == state
+        await worker.start("s", 2)
+    await asyncio.to_thread(server.terminate)
+    assert_sound(disk)
+
+
+async def test_a_disk_that_is_read_only_on_start_is_refused(serve: Serve, disk: SmallDisk) -> None:
+    """FT-09: in one sentence, with an exit code; nothing is lost once it can be written again."""
+    server = serve(command=serving_on(disk))
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        state = await worker.poll("s")
+    await asyncio.to_thread(server.terminate)
+    disk.remount("ro")
+    with pytest.raises(RuntimeError, match=r"exit code 1\):(.|\n)*Error: The store .* cannot be used: .*[Rr]ead-only"):
+        await asyncio.to_thread(server.start)
+    assert "Traceback" not in server.log()
+    disk.remount("rw")
+    await asyncio.to_thread(server.start)
+    async with Worker.at(server) as worker:
+        assert await worker.poll("s") == state
+
+
+@contextlib.asynccontextmanager
+async def read_only_to(server: Server) -> AsyncIterator[None]:
+    """Whatever a server writes to files by position, as SQLite does, fails as on a disk that went read-only.
+
+    A kernel does that by itself after an error of the disk; whoever has a file open for writing keeps a remount away.
+    """
+    log = server.folder / "strace.log"
+    failing = "inject=pwrite64,fdatasync,ftruncate:error=EROFS"
+    command = ["strace", "-f", "-p", str(server.pid), "-o", str(log), "-e", failing]
+    strace = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    try:
+        assert strace.stderr is not None
+        assert b"attached" in await strace.stderr.readline()
+        yield
+    finally:
+        strace.terminate()
+        await strace.wait()
+
+
+async def test_a_disk_that_goes_read_only_refuses_updates_and_nothing_else(serve: Serve) -> None:
+    """FT-09: 503, also of `/readyz`; polls and streams live on; it works again once the disk does."""
+    server = serve(store="sqlite", heartbeat_s=0.5)
+    async with Onlooker.at(server) as onlooker:
+        async with read_only_to(server):
+            assert await onlooker.report() == 503
+            assert await onlooker.readiness() == (503, "store unavailable")
+            await onlooker.assert_readers_are_served()
+        assert await onlooker.report() == 200
+        assert await onlooker.readiness() == (200, "ok")
+
+
+@pytest.mark.parametrize(
+    ("events", "readers", "max_mb"),
+    [(2_000, 20, 8), pytest.param(100_000, 100, 64, marks=[pytest.mark.full, pytest.mark.timeout(600)])],
+)
+async def test_the_write_ahead_log_stays_small(serve: Serve, events: int, readers: int, max_mb: int) -> None:
+    """FT-09: 10⁵ events (fewer in the ordinary run) with 100 streams open: `-wal` ≤ 64 MB."""
+    server = serve(store="sqlite")
+    log = server.database.with_name("progress.db-wal")
+    sessions = [f"wal-{n}" for n in range(10)]
+    sizes: list[int] = []
+
+    async def report(session_id: str) -> None:
+        starts: Body = {"action": "start", "step": 1}
+        reports = ({"action": "progress", "step": 1, "current": n, "message": "x" * 500} for n in range(events // 10))
+        await publish(server.port, session_id, [starts])
+        await publish(server.port, session_id, reports)
+
+    async with Crowd(server.port, (session_path(sessions[n % 10], "events") for n in range(readers))) as crowd:
+        reporting = asyncio.gather(*map(report, sessions))
+
+        def is_done() -> bool:
+            sizes.append(log.stat().st_size)
+            return reporting.done()
+
+        await eventually(is_done, 500)
+        await reporting
+        last = events // 10 + 1
+        await crowd.wait_until(lambda reader: reader.last_event_id.endswith(f"-{last}"), SOON_S)
+    assert 0 < max(sizes) <= max_mb * MEGABYTE
+
+
+async def test_a_redis_that_cannot_save_refuses_updates_and_nothing_else(run_redis: RunRedis, serve: Serve) -> None:
+    """FT-09, MISCONF: Redis takes no writes while it cannot save: 503, of `/readyz` too; polls and streams live on."""
+    redis = run_redis("rdb", stop_writes_on_bgsave_error="yes")
+    server = serve(store=redis.url, heartbeat_s=0.5)
+    async with Onlooker.at(server) as onlooker:
+        with redis.client() as client:
+            blocked = redis.folder / "dump.rdb"
+            blocked.mkdir()
+            client.config_set("save", "3600 1")
+            client.bgsave()
+            await eventually(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", SOON_S)
+            assert await onlooker.report() == 503
+            assert await onlooker.readiness() == (503, "store unavailable")
+            await onlooker.assert_readers_are_served()
+            blocked.rmdir()
+            client.bgsave()
+            await eventually(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "ok", SOON_S)
+        assert await onlooker.report() == 200
+        assert await onlooker.readiness() == (200, "ok")
