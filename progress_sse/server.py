@@ -26,6 +26,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import HANDLED_SIGNALS
 
 from progress_sse.burst import Burst
+from progress_sse.request_head import RequestParser, check_head, head_bytes
 from progress_sse.transport import Outlet, Reader, extensions
 
 RESERVED_DESCRIPTORS: Final = 64
@@ -115,7 +116,10 @@ class JoiningTransport:
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Offers the application the short way (see ``transport``), and spares HTTP/1.0 the chunks it does not know."""
+    """Offers the application the short way (see ``transport``), and spares HTTP/1.0 the chunks it does not know.
+
+    It is stricter with heads than uvicorn is (see ``request_head``).
+    """
 
     reader: Reader | None = None
     _running: RequestResponseCycle | None = None
@@ -124,6 +128,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Send answers by `outbox`; the rest is uvicorn's."""
         super().__init__(*args, **kwargs)
         self._outbox = outbox
+        self.parser = RequestParser(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take on a connection."""
@@ -131,13 +136,27 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Set out to answer; the application itself starts in a task, and so after this."""
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            return
+        check_head(self.parser.get_method(), self.parser.get_http_version(), self.headers)
         super().on_headers_complete()
+        self.headers = []  # What comes behind the body is no header, and must not become one [RFC 9110 §6.5.1].
         if not self.pipeline:
             self._running = self.cycle
         if self.scope["http_version"] == "1.0":
             _end_with_connection(self.cycle)
         else:
             self.scope["extensions"] = extensions(self)
+
+    def on_message_complete(self) -> None:
+        """Note that the request has come whole."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def head_without_offer(self) -> bytes:
+        """Return the head that was read last, without its offer of another protocol."""
+        headers = [(name, value) for name, value in self.headers if name != b"upgrade"]
+        return head_bytes(self.parser.get_method(), self.url, self.parser.get_http_version(), headers)
 
     def take_over(self, scope: Scope, reader: Reader) -> Outlet | None:
         """Take a response from the application; not if its head is still on its way, or the client has gone."""

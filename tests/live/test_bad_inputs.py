@@ -1,0 +1,222 @@
+"""What is no request at all, sent to a real server: a refusal, and nobody else notices."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.harness.http1 import Connection, request_bytes
+from tests.harness.rawsse import RawStream
+from tests.harness.serving import Server, Worker, session_path
+from tests.live.hosts import serve_only
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, factory: str | None) -> Iterator[Server]:
+    """A server which the tests of this module share, each with sessions of its own."""
+    with Server(tmp_path_factory.mktemp("server"), store="sqlite", factory=factory, heartbeat_s=1) as running:
+        yield running
+
+
+@pytest.fixture
+def sid(request: pytest.FixtureRequest) -> str:
+    """A session id of this test alone."""
+    return re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:100]
+
+
+@pytest.fixture
+async def witnessed(server: Server, sid: str) -> AsyncIterator[None]:
+    """Somebody follows the session all the while, and sees nothing but what a worker does before and after."""
+    async with (
+        Worker.at(server) as worker,
+        await RawStream.open(server.port, session_path(sid, "events")) as stream,
+    ):
+        await stream.next_event()
+        await worker.start(sid, 1)
+        _pending, started = await stream.next_events(2)
+        before = await worker.poll_raw(sid)
+        yield
+        after = await worker.poll_raw(sid)
+        assert (after.content, after.headers["etag"]) == (before.content, before.headers["etag"])
+        await worker.complete(sid, 1)
+        completed = await stream.next_event()
+        assert completed.position == started.position._replace(n=started.position.n + 1)
+        assert stream.ending is None
+    assert "Traceback" not in server.log()
+
+
+# Below HTTP
+
+BODY = b'{"action":"complete","step":1}'
+START_LINE = "POST /api/progress/SID/update HTTP/1.1\r\n"
+POST = START_LINE + "Host: x\r\nContent-Type: application/json\r\n"
+GET = "GET /api/progress/SID HTTP/1.1\r\nHost: x\r\n"
+LENGTH = f"Content-Length: {len(BODY)}\r\n"
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+IN_CHUNKS = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+
+
+def post(headers: str, body: bytes = BODY) -> bytes:
+    """An update that would succeed, but for its framing."""
+    return (POST + headers + "\r\n").encode("latin-1") + body
+
+
+def chunks(size: str, end: str = "\r\n", last: str = "0\r\n\r\n") -> bytes:
+    """An update in one chunk, with a size as given."""
+    return post(CHUNKED, size.encode() + b"\r\n" + BODY + end.encode() + last.encode())
+
+
+def get(line: str = "") -> bytes:
+    """A poll, with one header line more, or what should be one."""
+    return (GET + (f"{line}\r\n" if line else "") + "\r\n").encode("latin-1")
+
+
+SIZE = f"{len(BODY):x}"
+
+MALFORMED = {
+    # Where one body ends and the next request begins: what two servers read differently, smuggles a request past one.
+    "Content-Length and Transfer-Encoding": post(LENGTH + CHUNKED, IN_CHUNKS),
+    "Transfer-Encoding and Content-Length": post(CHUNKED + LENGTH, IN_CHUNKS),
+    "a smuggled request": post(
+        "Content-Length: 4\r\n" + CHUNKED, b"5c\r\nDELETE /api/progress/SID HTTP/1.1\r\n\r\n0\r\n\r\n"
+    ),
+    "two lengths": post(LENGTH + "Content-Length: 3\r\n"),
+    "the same length twice": post(LENGTH * 2),
+    "a list of lengths": post(f"Content-Length: {len(BODY)}, {len(BODY)}\r\n"),
+    "a length with a sign": post(f"Content-Length: +{len(BODY)}\r\n"),
+    "a negative length": post("Content-Length: -1\r\n"),
+    "a length in hex": post("Content-Length: 0x1e\r\n"),
+    "an empty length": post("Content-Length:\r\n"),
+    "a length past 64 bits": post(f"Content-Length: {10**30}\r\n"),
+    "a length with a space": post("Content-Length: 3 0\r\n"),
+    "an unknown coding": post("Transfer-Encoding: xchunked\r\n", IN_CHUNKS),
+    "no coding": post("Transfer-Encoding: identity\r\n", IN_CHUNKS),
+    "a coding behind the chunks": post("Transfer-Encoding: chunked, gzip\r\n", IN_CHUNKS),
+    "a coding inside the chunks": post("Transfer-Encoding: gzip, chunked\r\n", IN_CHUNKS),
+    "a coding on a line of its own": post("Transfer-Encoding: gzip\r\n" + CHUNKED, IN_CHUNKS),
+    "chunks of chunks": post(CHUNKED * 2, IN_CHUNKS),
+    "a coding behind a vertical tab": post("Transfer-Encoding: \x0bchunked\r\n", IN_CHUNKS),
+    "a coding whose name ends in a space": post("Transfer-Encoding : chunked\r\n", IN_CHUNKS),
+    # Chunks.
+    "a chunk size that is none": chunks("zz"),
+    "no chunk size": chunks(""),
+    "a negative chunk size": chunks("-1"),
+    "a chunk size with a prefix": chunks(f"0x{SIZE}"),
+    "a chunk size past 64 bits": chunks("F" * 17),
+    "a chunk size with a space": chunks(f"{SIZE} "),
+    "a chunk longer than its size": chunks("3"),
+    "a chunk that ends in LF": chunks(SIZE, "\n"),
+    "a chunk size that ends in LF": post(CHUNKED, IN_CHUNKS.replace(b"\r\n", b"\n", 1)),
+    "a CR in a chunk extension": chunks(f"{SIZE};a\rb"),
+    # Lines.
+    "bare LF": (GET + "\r\n").replace("\r\n", "\n").encode(),
+    "bare LF behind a header": get("X: a\nY: b"),
+    "bare LF at the end": (GET + "\n").encode(),
+    "bare CR": get("X: a\rY: b"),
+    "a folded header": get("X: a\r\n b"),
+    "a header folded by a tab": get("X: a\r\n\tb"),
+    "a folded first line": GET.replace("Host", " Host").encode() + b"\r\n",
+    "a header without a colon": get("X"),
+    "a header without a name": get(": a"),
+    "a space before the colon": get("X : a"),
+    "NUL in a header": get("X: a\0b"),
+    "NUL in the name of a header": get("X\0: a"),
+    "a control character in a header": get("X: a\x01b"),
+    "DEL in a header": get("X: a\x7fb"),
+    # The first line.
+    "HTTP/0.9": b"GET /api/progress/SID\r\n\r\n",
+    "HTTP/0.9 by name": GET.replace("HTTP/1.1", "HTTP/0.9").encode() + b"\r\n",
+    "HTTP/1.2": GET.replace("HTTP/1.1", "HTTP/1.2").encode() + b"\r\n",
+    "HTTP/2": GET.replace("HTTP/1.1", "HTTP/2.0").encode() + b"\r\n",
+    "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "NUL in the target": get().replace(b"SID", b"SID\0"),
+    "bytes that are not ASCII in the target": get().replace(b"SID", b"\xff"),
+    "a space in the target": get().replace(b"SID", b"SID b"),
+    "tabs in the first line": get().replace(b" ", b"\t", 2),
+    "a target without a slash": get().replace(b" /", b" "),
+    "a target without a host": get().replace(b" /", b" http:///"),
+    "an address without its end": get().replace(b" /", b" http://[::1/"),
+    "an unknown method": get().replace(b"GET", b"FOO"),
+    "a method in lower case": get().replace(b"GET", b"get"),
+    "CONNECT": b"CONNECT progress.example:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+    # The host [RFC 9112 §3.2].
+    "no host": get().replace(b"Host", b"Toast"),
+    "two hosts": get("Host: y"),
+    "a host with a path": get().replace(b": x", b": a/b?c"),
+    "a host with a user": get().replace(b": x", b": a@b"),
+    # Something else.
+    "TLS": bytes.fromhex("16030100f8010000f40303") + bytes(240),
+    "SSL 2": bytes.fromhex("802e0100020015000000100100800200800600400400800700c008"),
+    "NULs": bytes(1000),
+}
+
+
+@serve_only  # The server takes the bytes apart, before there is a request.
+@pytest.mark.usefixtures("witnessed")
+@pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED.keys())
+async def test_what_is_no_http_is_a_400_and_the_end(server: Server, sid: str, sent: bytes) -> None:
+    """SE-05: answered at once, closed, and nothing behind it is taken for another request."""
+    async with await Connection.open(server.port) as connection:
+        connection.writer.write(sent.replace(b"SID", sid.encode()) + request_bytes("DELETE", session_path(sid)))
+        async with asyncio.timeout(5):
+            answer = await all_that_comes(connection)
+    assert re.findall(rb"HTTP/1\.1 \d+ ", answer) == [b"HTTP/1.1 400 "], answer
+    assert b"connection: close" in answer
+    assert b"SID" not in answer
+
+
+async def all_that_comes(connection: Connection) -> bytes:
+    """What the server sends until it closes; a reset, for bytes that it has not read any more, is an end as well."""
+    received = b""
+    try:
+        while data := await connection.reader.read(65536):
+            received += data
+    except ConnectionResetError:
+        pass
+    return received
+
+
+OFFERS: dict[str, list[tuple[str, str]]] = {
+    "HTTP/2": [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABkAAQCAAAAAA")],
+    "WebSocket": [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
+}
+
+
+@serve_only  # A plain uvicorn drops the body of such a request (https://github.com/Kludex/uvicorn/issues/2722).
+@pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS.keys())
+async def test_the_offer_of_another_protocol_is_overlooked(
+    server: Server, sid: str, offer: list[tuple[str, str]]
+) -> None:
+    """Java's HttpClient makes one with its first request; its body counts, and so does what comes behind it."""
+    update = session_path(sid, "update")
+    headers = [("Content-Type", "application/json"), *offer]
+    async with await Connection.open(server.port) as connection:
+        assert (await connection.request("POST", update, headers, b'{"action":"start","step":1}')).status == 200
+        assert (await connection.request("GET", session_path(sid), offer)).json()["status"] == "running"
+        assert (await connection.request("POST", update, headers, BODY)).status == 200
+        in_chunks = request_bytes("POST", update, [*headers, ("Transfer-Encoding", "chunked")])
+        connection.writer.write(in_chunks)
+        assert (await connection.exchange(IN_CHUNKS)).status == 200
+        assert (await connection.request("GET", session_path(sid))).json()["percentage"] == 14
+    async with await RawStream.open(server.port, session_path(sid, "events"), offer) as stream:
+        assert (await stream.next_event()).event == "snapshot"
+    assert "Unsupported upgrade" not in server.log()
+
+
+@serve_only  # The server hands headers and trailers over.
+async def test_what_comes_behind_a_body_is_no_header(server: Server, sid: str) -> None:
+    """A proxy that takes headers out does not see it there [RFC 9110 §6.5.1]."""
+    trailers = b"0\r\nIdempotency-Key: \x80\r\nAuthorization: x\r\n\r\n"
+    head = request_bytes(
+        "POST",
+        session_path(sid, "update"),
+        [("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")],
+    )
+    body = b'{"action":"start","step":1}'
+    async with await Connection.open(server.port) as connection:
+        response = await connection.exchange(head + b"%x\r\n%b\r\n" % (len(body), body) + trailers)
+        assert response.status == 200
+        assert (await connection.request("GET", session_path(sid))).json()["status"] == "running"
