@@ -1,0 +1,60 @@
+"""The worker's client says what the vectors have recorded, and takes the answers as they are meant."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from progress_sse.client.core import Message, Outbox, encode, read_answer
+from progress_sse.client.reports import Advance, Complete, Report, Start
+
+CONVERSATIONS = json.loads((Path(__file__).parents[1] / "corpus" / "exchanges.json").read_text("utf-8"))
+UPDATES = [
+    exchange
+    for conversation in CONVERSATIONS
+    for exchange in conversation["exchanges"]
+    if exchange.get("request", {}).get("path", "").endswith("/update")
+]
+APPLIED = {
+    json.dumps(exchange["request"]["json"]): exchange["request"]
+    for exchange in UPDATES
+    if exchange["answer"]["status"] == 200
+}
+REFUSED = {exchange["answer"]["problem"]: exchange["answer"] for exchange in UPDATES if "problem" in exchange["answer"]}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "start": {"timeout_ms": None},
+    "progress": {"total": None, "message": ""},
+    "complete": {"success": True, "message": "", "error": ""},
+}
+
+
+def _report(update: dict[str, Any]) -> Report:
+    fields = {key: value for key, value in update.items() if key != "action"}
+    kinds: dict[str, type[Any]] = {"start": Start, "progress": Advance, "complete": Complete}
+    report: Report = kinds[update["action"]](**fields)
+    return report
+
+
+@pytest.mark.parametrize("recorded", APPLIED.values(), ids=APPLIED)
+def test_a_report_is_sent_as_recorded(recorded: dict[str, Any]) -> None:
+    """Whoever reads the protocol and whoever reads our client's requests learn the same."""
+    outbox = Outbox(recorded["path"].split("/")[3])
+    outbox.put(_report(recorded["json"]))
+    sent = outbox.next(0)
+    assert sent is not None
+    method, path, body = encode(sent)
+    defaults = DEFAULTS[recorded["json"]["action"]]
+    assert Message(method, path, b"") == Message(recorded["method"], recorded["path"], b"")
+    assert {**defaults, **json.loads(body)} == {**defaults, **recorded["json"]}
+
+
+@pytest.mark.parametrize("answer", REFUSED.values(), ids=REFUSED)
+def test_a_refusal_is_final_as_the_protocol_says(answer: dict[str, Any]) -> None:
+    """None of the recorded refusals passes by waiting, and all are told by their type."""
+    body = {"type": answer["problem"], "status": answer["status"], "detail": "why", "success": False}
+    taken = read_answer(answer["status"], {}, json.dumps(body).encode())
+    assert (taken.is_success, taken.is_passing) == (False, False)
+    assert f"/problems/{taken.problem}" == answer["problem"]
