@@ -6,6 +6,7 @@ What the task has not told when the block or the loop ends is handed to the thre
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from contextvars import Context
 from types import TracebackType
 from typing import ParamSpec, Protocol, Self, TypeVar, Unpack
 
@@ -190,7 +191,8 @@ class AsyncSender:
         try:
             if self._loop is None:
                 self._loop = asyncio.get_running_loop()
-                self._task = self._loop.create_task(self._run(line), name="progress-sse")
+                # In no step's context: what the sending logs would else be reported as that step's message.
+                self._task = self._loop.create_task(self._run(line), name="progress-sse", context=Context())
             self._loop.call_soon_threadsafe(self._changed.set)
         except RuntimeError:  # There is no loop, or none any more.
             line.hand_over(sender())

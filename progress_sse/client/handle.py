@@ -51,6 +51,11 @@ def active() -> "Reporter | None":
     return _reporter.get()
 
 
+def running_step() -> "BaseStep | None":
+    """Return the step whose block this code runs in; a new thread begins without one."""
+    return _running.get()
+
+
 class Reporter(ABC):
     """Tells how far the job is that does the work of a session.
 

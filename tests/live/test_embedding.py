@@ -12,12 +12,11 @@ import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.harness.documents import programs_of
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import ROOT, Server, Worker, session_path
 
-PAGE = (ROOT / "docs" / "embedding.md").read_text("utf-8")
-EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-
+EXAMPLES = programs_of("embedding.md")
 [README_EXAMPLE] = re.findall(
     r"^```python\n([^`]*ProgressHub[^`]*)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE
 )

@@ -1,0 +1,10 @@
+"""What lets other libraries report: each module is for the library of its name, and is all that imports it.
+
+The bars and the handler report on the step that the code runs in. Those for queues make a step of each task::
+
+    tqdm, rich     bars: how far they are, inside the running step
+    logging        records: the message of the running step
+    steps          what the modules for bars have in common
+
+They stand on the worker's client, and so never hold up or end the job that they report on.
+"""

@@ -1,0 +1,137 @@
+"""`tqdm` and `trange` whose bars the page shows, too: ``from progress_sse.bridges.tqdm import tqdm`` is all.
+
+::
+
+    with progress.step(2):
+        for row in tqdm(rows, desc="Rows"):
+            parse(row)
+"""
+
+import weakref
+from collections.abc import AsyncIterable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, overload
+
+from tqdm import auto
+
+from progress_sse.bridges.steps import report_units
+from progress_sse.client.handle import BaseStep, running_step
+
+__all__ = ["tqdm", "trange"]
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    _Bar = auto.tqdm
+else:
+
+    class _Bar(auto.tqdm):
+        def __class_getitem__(cls, item: object) -> type:  # Type checkers know it as a generic class.
+            return cls
+
+
+class tqdm(_Bar[T]):  # noqa: N801  # its name
+    """A bar of `tqdm.auto` that reports to the step in whose block it is made.
+
+    Of nested bars the outermost one reports, and of bars one after the other each. They do so where nothing is drawn as
+    well (``disable=True``, or ``disable=None`` without a terminal), as in most workers.
+    """
+
+    _step: BaseStep | None = None
+
+    @overload
+    def __init__(
+        self,
+        iterable: Iterable[T] | AsyncIterable[T],
+        desc: str | None = None,
+        *args: Any,
+        step: BaseStep | None = None,
+        **options: Any,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: "tqdm[Never]",
+        iterable: None = None,
+        desc: str | None = None,
+        *args: Any,
+        step: BaseStep | None = None,
+        **options: Any,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        iterable: Iterable[T] | AsyncIterable[T] | None = None,
+        desc: str | None = None,
+        *args: Any,
+        step: BaseStep | None = None,
+        **options: Any,
+    ) -> None:
+        """Make a bar, with what tqdm takes.
+
+        Args:
+            iterable: What to go through.
+            desc: What it is about; the message of the step.
+            args: Further arguments of tqdm.
+            step: The step to report to; `None` is the running one. Name it in threads, which do not know that.
+            options: Further arguments of tqdm.
+        """
+        self.desc = desc or ""  # The host leaves it out where nothing is drawn.
+        self._step = _claim(step or running_step(), self)
+        self._told: tuple[Any, ...] | None = None
+        super().__init__(iterable, desc, *args, **options)  # type: ignore[arg-type]  # it takes either kind
+        self._report()
+
+    def __iter__(self) -> Iterator[T]:
+        if not self.disable:
+            yield from super().__iter__()
+            return
+        try:
+            for item in self.iterable:
+                yield item
+                self.update()
+        finally:
+            self.close()
+
+    def update(self, n: float | None = 1) -> bool | None:
+        """Count `n` more units; they are reported as often as the bar is drawn."""
+        if not self.disable:
+            return super().update(n)
+        self.n += n or 0
+        self._report()
+        return None
+
+    def display(self, *args: Any, **options: Any) -> Any:
+        """Draw the bar, and report it."""
+        self._report()
+        return super().display(*args, **options)
+
+    def close(self) -> None:
+        """End the bar; the step goes on."""
+        super().close()
+        if self._step is not None:
+            self._report()
+            _reporting.pop(self._step, None)  # Where both are garbage, the collector was here first.
+            self._step = None
+
+    def _report(self) -> None:
+        what = (self.n, self.total, self.desc.removesuffix(": "))
+        if self._step is not None and what != self._told:
+            self._told = what
+            report_units(self._step, self.n, self.total, self.desc.removesuffix(": ") or None)
+
+
+_reporting: Final[weakref.WeakKeyDictionary[BaseStep, weakref.ref[tqdm[Any]]]] = weakref.WeakKeyDictionary()
+"""The bar that reports to each step. tqdm closes a bar that nobody holds any more."""
+
+
+def _claim(step: BaseStep | None, bar: tqdm[Any]) -> BaseStep | None:
+    """Return the step if no bar around this one reports to it."""
+    if step is None or step in _reporting:
+        return None
+    _reporting[step] = weakref.ref(bar)
+    return step
+
+
+def trange(*args: int, **options: Any) -> tqdm[int]:
+    """Return a bar that goes through a `range`."""
+    return tqdm(range(*args), **options)

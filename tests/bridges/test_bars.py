@@ -1,0 +1,185 @@
+"""Bars and log records, of the real libraries, as what the step reports that they run in."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from rich.console import Console
+from rich.progress import BarColumn
+
+from progress_sse import AsyncProgress, Progress
+from progress_sse.bridges.logging import StepHandler
+from progress_sse.bridges.rich import ReportingProgress
+from progress_sse.bridges.tqdm import tqdm, trange
+from progress_sse.client.testing import Advance, Recorder
+from tests.client.fake import FakeServer
+
+
+def advances(recorder: Recorder) -> list[tuple[int, int | None, str]]:
+    """What was said of steps inside, in its order."""
+    return [(each.current, each.total, each.message) for _, each in recorder.reports if isinstance(each, Advance)]
+
+
+def bars() -> ReportingProgress:
+    """Bars that are drawn where nobody looks."""
+    return ReportingProgress(BarColumn(), console=Console(file=io.StringIO()))
+
+
+@pytest.mark.parametrize("is_drawn", [True, False])
+def test_a_bar_of_tqdm_tells_how_far_it_is(recorder: Recorder, is_drawn: bool) -> None:
+    """From its beginning to its end, with its description; also where nothing is drawn, as in workers."""
+    with Progress("a") as progress, progress.step(1):
+        for _ in tqdm("abc", desc="Letters", disable=not is_drawn, mininterval=0, miniters=1):
+            pass
+    assert advances(recorder) == [(n, 3, "Letters") for n in range(4)]
+
+
+@pytest.mark.parametrize("is_drawn", [True, False])
+def test_a_bar_of_tqdm_is_moved_by_hand(recorder: Recorder, is_drawn: bool) -> None:
+    """By whole units, as steps have them, and to a total that may be learnt later or never."""
+    with Progress("a") as progress, progress.step(1):
+        with tqdm(disable=not is_drawn, mininterval=0, miniters=0) as bar:
+            bar.update(2.5)
+            bar.total = 7
+            bar.update(1)
+        with tqdm(total=float("inf"), disable=not is_drawn):
+            pass
+    expected = [(0, None, ""), (2, None, ""), (3, 7, ""), (0, None, "")]
+    assert advances(recorder) == expected
+
+
+def test_of_nested_bars_of_tqdm_the_outermost_one_reports(recorder: Recorder) -> None:
+    """The others would let the step go forth and back."""
+    with Progress("a") as progress, progress.step(1):
+        for _ in trange(2, mininterval=0, miniters=1):
+            list(trange(5, leave=False))
+        list(trange(1))
+    assert advances(recorder) == [(0, 2, ""), (1, 2, ""), (2, 2, ""), (0, 1, ""), (1, 1, "")]
+
+
+def test_a_bar_of_tqdm_that_is_left_makes_room(recorder: Recorder) -> None:
+    """Whoever breaks out of it, with or without an exception."""
+    with Progress("a") as progress, progress.step(1):
+        for disable in (False, True):
+            for _ in trange(9, disable=disable):
+                break
+        list(trange(1))
+    assert advances(recorder)[-1] == (1, 1, "")
+
+
+async def test_a_bar_of_tqdm_goes_through_what_comes_asynchronously(recorder: Recorder) -> None:
+    """As tqdm itself does."""
+
+    async def letters() -> AsyncIterator[str]:
+        for letter in "ab":
+            yield letter
+
+    async with AsyncProgress("a") as progress, progress.step(1):
+        assert [letter async for letter in tqdm(letters(), total=2)] == ["a", "b"]
+    assert advances(recorder)[-1] == (2, 2, "")
+
+
+async def test_bars_in_a_thread_report_to_the_step_that_they_are_given(recorder: Recorder) -> None:
+    """Threads of one's own do not know the running step."""
+
+    def work() -> None:
+        for _ in trange(2, step=step):
+            pass
+        with bars() as shown:
+            shown.add_task("", total=9, completed=4, step=step)
+
+    with Progress("a") as progress, progress.step(1) as step:
+        await asyncio.get_running_loop().run_in_executor(None, work)
+    assert (2, 2, "") in advances(recorder)
+    assert advances(recorder)[-1] == (4, 9, "")
+
+
+def test_tasks_of_rich_are_added_up(recorder: Recorder) -> None:
+    """Those of a step, as the bytes of several files; their markup stays with the terminal."""
+    with Progress("a") as progress, progress.step(1), bars() as shown:
+        one = shown.add_task("[red]One", total=10)
+        two = shown.add_task("[/two]", total=None)
+        shown.update(two, total=5)
+        shown.advance(one, 2.5)
+        shown.update(two, advance=1.5, description="zwei")
+        shown.advance(shown.add_task("Details", step=None))
+        shown.reset(one)
+        shown.remove_task(one)
+        shown.advance(two)
+        shown.advance(two, -5)
+    assert advances(recorder) == [
+        (0, 10, "One"),
+        (0, None, "[/two]"),
+        (0, 15, "[/two]"),
+        (2, 15, "One"),
+        (4, 15, "zwei"),
+        (1, 15, "One"),
+        (2, 5, "zwei"),
+        (0, 5, "zwei"),
+    ]
+
+
+def test_rich_tracks(recorder: Recorder) -> None:
+    """Its thread counts, and the step hears of it."""
+    with Progress("a") as progress, progress.step(1), bars() as shown:
+        assert list(shown.track("abc", description="Letters")) == ["a", "b", "c"]
+    assert advances(recorder)[-1] == (3, 3, "Letters")
+
+
+@pytest.fixture
+def handler() -> Iterator[StepHandler]:
+    """Makes all records of `INFO` and above messages of steps."""
+    logger, handler = logging.getLogger(), StepHandler(logging.INFO)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+def test_records_are_messages_of_the_running_step(
+    recorder: Recorder, handler: StepHandler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How far the step is stays as it was; one that cannot be formatted is logging's own trouble."""
+    logger = logging.getLogger("job")
+    logger.info("before any step")
+    with Progress("a") as progress, progress.step(1) as step:
+        step.report(3, 8)
+        logger.info("read %d rows", 3)
+        logger.debug("not of interest")
+        logging.getLogger("progress_sse.client").warning("of us, not of the job")
+        handler.handle(logging.LogRecord("job", logging.INFO, "job.py", 1, "%d", ("three",), None))
+        assert "--- Logging error ---" in capsys.readouterr().err
+        logger.warning("no room")
+    assert advances(recorder) == [(3, 8, ""), (3, 8, "read 3 rows"), (3, 8, "no room")]
+
+
+async def test_sending_is_no_message_of_the_step(handler: StepHandler) -> None:
+    """What the HTTP libraries log would else be reported, and logged, and reported."""
+    handler.setLevel(logging.DEBUG)
+    async with FakeServer() as server:
+        server.may_answer.set()
+        outer = Progress("outer", url=server.url)
+        with outer.step(1):
+            inner = AsyncProgress.attach("inner", url=server.url)
+            inner.step(1).start()
+            assert await inner.flush()
+            await inner.aclose()
+            assert await asyncio.to_thread(outer.flush)
+        assert await asyncio.to_thread(outer.flush)
+    assert sorted(seen.request.split()[0] for seen in server.seen) == ["POST"] * 3 + ["PUT"]
+
+
+@pytest.mark.usefixtures("handler")
+def test_bars_and_records_outside_of_steps_are_nobodys(recorder: Recorder) -> None:
+    """They do what their libraries do, and report nothing."""
+    assert list(trange(2)) == [0, 1]
+    with bars() as shown:
+        assert list(shown.track("ab")) == ["a", "b"]
+    logging.getLogger().info("nobody's")
+    assert recorder.reports == []

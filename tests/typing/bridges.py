@@ -1,0 +1,22 @@
+"""How the bridges look to type checkers: checked, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_type
+
+from progress_sse import Progress
+from progress_sse.bridges.rich import ReportingProgress
+from progress_sse.bridges.tqdm import tqdm, trange
+
+
+def bars() -> None:
+    """What is gone through keeps its type."""
+    with Progress("a") as progress, progress.step(1) as step:
+        assert_type(iter(tqdm(["row"], "Rows", leave=False)), Iterator[str])
+        assert_type(iter(trange(3, step=step)), Iterator[int])
+        with tqdm(total=8) as bar:
+            bar.update(2.5)
+        with ReportingProgress() as shown:
+            shown.advance(shown.add_task("Rows", step=step), 0.5)
+        tqdm(["row"], step=1)  # type: ignore[call-overload]
