@@ -1,0 +1,66 @@
+"""A worker that dies in the midst of its job, seen from the page."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+from playwright.async_api import expect
+
+from tests.browser.conftest import Open
+from tests.browser.visit import POLLING_ONLY
+from tests.harness.serving import ROOT, Server, session_path
+
+JOB = """
+import itertools
+from progress_sse import Progress
+
+with Progress(steps=["Find", "Resize"]) as progress:
+    with progress.step(1):
+        pass
+    with progress.step(2) as step:
+        for number in itertools.count(1):
+            print(number, flush=True)
+            step.report(number)
+"""
+
+LEAST = 100
+"""Rows that are told before the job dies."""
+
+
+def shown(server: Server, session_id: str) -> Any:
+    """What polling says."""
+    return httpx.get(server.url + session_path(session_id)).json()
+
+
+def kill_amidst(server: Server, session_id: str) -> int:
+    """Begin a job, kill it once it is in the midst of its second step, and give how far it had come."""
+    environment = {"PROGRESS_SSE_URL": server.url, "PROGRESS_SSE_SESSION": session_id, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", JOB], env=environment, stdout=subprocess.PIPE) as job:
+        assert job.stdout is not None
+        while job.stdout.readline():
+            steps = shown(server, session_id)["steps"]
+            if steps and steps[1].get("progress", {}).get("current", 0) > LEAST:
+                break
+        job.kill()
+        return int(job.stdout.read().split(b"\n")[-2])
+
+
+async def test_a_worker_that_is_killed_is_told_by_its_silence(server: Server, visit: Open, sid: str) -> None:
+    """What it reported stays, nothing else is claimed, and the page does not look alive for ever."""
+    page = await visit(f"{server.url}/livez", scripts=(POLLING_ONLY,))
+    await page.page.clock.install()
+    await page.page.goto(f"{server.url}/s/{sid}")
+    reached = await asyncio.to_thread(kill_amidst, server, sid)
+    told = shown(server, sid)
+    assert [step["status"] for step in told["steps"]] == ["success", "running"]
+    assert LEAST < told["steps"][1]["progress"]["current"] <= reached
+    await page.page.clock.fast_forward(3000)
+    await expect(page.bar).to_have_text("50%")
+    await page.page.clock.fast_forward(34_000)
+    await expect(page.shown("note")).to_have_text(re.compile(r"^no update for \d+ sec$"))
+    assert shown(server, sid) == told
