@@ -1,4 +1,4 @@
-"""The command line: `progress-sse serve`, `progress-sse demo` and `progress-sse token`."""
+"""The command line: `progress-sse serve`, `progress-sse demo` and `progress-sse token`; ``shell`` has the others."""
 
 import logging
 import os
@@ -23,6 +23,7 @@ from progress_sse.model import check_session_id
 from progress_sse.server import BACKLOG, Server, make_config, raise_descriptor_limit, tune_collector
 from progress_sse.service import ProgressService
 from progress_sse.settings import ENV_PREFIX, Settings, load_settings
+from progress_sse.shell.commands import COMMANDS
 from progress_sse.text import without_secrets
 
 MAX_UNSENT_BYTES: Final = 16_384
@@ -42,6 +43,10 @@ _METAVARS: Final = {str(int): "INTEGER", str(float): "NUMBER"}
 @click.version_option(version("progress-sse"), prog_name="progress-sse")
 def main() -> None:
     """Live progress of multi-step jobs, pushed to browsers by Server-Sent Events."""
+
+
+for _command in COMMANDS:
+    main.add_command(_command)
 
 
 def _setting_option(name: str, field: FieldInfo) -> Callable[[Any], Any]:

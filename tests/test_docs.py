@@ -58,6 +58,9 @@ def table(header: str) -> list[list[str]]:
 WORKERS_VARIABLES = {"session", "url", "token", "disabled"}
 """What `Progress` reads from the environment besides the settings; the shell of whoever runs a curl command, too."""
 
+COMMANDS_VARIABLES = {"session", "step", "url", "token"}
+"""What the commands of `progress-sse run` find in theirs."""
+
 CURL = [
     (block.text, answer.text)
     for block, answer in itertools.pairwise(BLOCKS)
@@ -119,14 +122,15 @@ def test_curl_commands_print_what_the_readme_says(
     script = commands.replace(ADDRESS, server.url).replace("curl ", "curl --silent --show-error -w '\\n' ")
     result = subprocess.run(
         ["sh", "-eu", "-c", script],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=60,
         check=False,
         env=environment,
         cwd=tmp_path,
     )
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 0, result.stdout
     pattern = re.escape(printed.strip()).replace("…", ".*").replace("\\\n", "\n")
     assert re.fullmatch(pattern, result.stdout.strip(), re.DOTALL), result.stdout
 
@@ -144,7 +148,7 @@ def test_options_of_serve_exist() -> None:
     variables = set(re.findall(r"PROGRESS_SSE_(\w+)", README))
     assert options
     assert variables
-    known = {*Settings.model_fields, *WORKERS_VARIABLES}
+    known = {*Settings.model_fields, *WORKERS_VARIABLES, *COMMANDS_VARIABLES}
     assert {name.replace("-", "_") for name in options} | {name.lower() for name in variables} <= known
 
 

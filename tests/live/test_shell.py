@@ -1,0 +1,215 @@
+"""`progress-sse run`, `step` and `watch`: real processes, as a shell starts them, against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.harness.http1 import HOST, free_port
+from tests.harness.serving import Server, eventually, session_path
+
+TOKEN = "hush"
+COMMAND = [sys.executable, "-m", "progress_sse"]
+WAIT_S = 60
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all that do it no harm; each test has a session of its own."""
+    with Server(tmp_path_factory.mktemp("shell"), publish_token=TOKEN) as server:
+        yield server
+
+
+def environment(url: str | None, **more: str) -> dict[str, str]:
+    """The environment with the server in it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESS_SSE_")}
+    return {**kept, "PROGRESS_SSE_TOKEN": TOKEN, **({"PROGRESS_SSE_URL": url} if url else {}), **more}
+
+
+def start(*arguments: str, url: str | None, **more: str) -> subprocess.Popen[bytes]:
+    """Start a command of ours, with pipes to all ends of it."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*COMMAND, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env=environment(url, **more))
+
+
+def finish(process: subprocess.Popen[bytes], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    """Its exit status, and what more it writes."""
+    out, err = process.communicate(stdin, timeout=WAIT_S)
+    return process.returncode, out, err
+
+
+def run(session_id: str, script: str, server: Server, *options: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    """Run a shell script as a step, and give its exit status and what it wrote."""
+    return finish(start("run", "--session", session_id, *options, "--", "sh", "-c", script, url=server.url), stdin)
+
+
+def poll(server: Server, session_id: str) -> Any:
+    """What polling answers."""
+    return httpx.get(server.url + session_path(session_id)).json()
+
+
+def test_a_command_that_succeeds_completes_its_step(server: Server) -> None:
+    """Its session is all of it, named like it; and what it reads and writes passes us byte for byte."""
+    script = r"cat; printf '\377out'; printf '\000\377err' >&2"
+    assert run("well", script, server, stdin=b"in\0\xff") == (0, b"in\0\xff\xffout", b"\0\xfferr")
+    session = poll(server, "well")
+    assert (session["status"], session["total_steps"]) == ("completed", 1)
+    assert [(step["name"], step["status"]) for step in session["steps"]] == [("sh", "success")]
+
+
+def test_a_command_that_fails_fails_its_step(server: Server) -> None:
+    """With its exit status, which is ours too, and the end of what it wrote to stderr, in plain text."""
+    script = r"seq 2000 >&2; printf ' 1%%\r99%%\n\033[31mdisk full\033[0m\n' >&2; exit 3"
+    status, out, err = run("ill", script, server, "--step", "2")
+    assert (status, out) == (3, b"")
+    assert err.startswith(b"1\n2\n")
+    assert err.endswith(b"2000\n 1%\r99%\n\x1b[31mdisk full\x1b[0m\n")
+    session = poll(server, "ill")
+    assert (session["status"], session["total_steps"], session["current_step"]) == ("error", 7, 2)
+    error = session["steps"][1]["error"]
+    assert re.match(r"exit status 3\n1\d\d\d\n", error)
+    assert error.endswith("2000\n99%\ndisk full")
+
+
+def test_steps_of_one_session_follow_each_other(server: Server) -> None:
+    """The first run names the session's only step; with --step a session goes on as it is."""
+    assert run("again", "false", server, "--name", "Dump")[0] == 1
+    assert run("again", "true", server, "--step", "1")[0] == 0
+    assert [(step["name"], step["status"], step["error"]) for step in poll(server, "again")["steps"]] == [
+        ("Dump", "success", "")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "reason"),
+    [("no-such-command", 127, "No such file or directory"), ("/etc/passwd", 126, "Permission denied")],
+)
+def test_what_cannot_be_run_fails_as_in_a_shell(server: Server, command: str, status: int, reason: str) -> None:
+    """With the exit status that shells have for it, and the reason in the step and on stderr."""
+    text = f"cannot run {command}: {reason}"
+    ran = finish(start("run", "--session", command.lstrip("/")[:3], "--", command, url=server.url))
+    assert ran == (status, b"", f"progress-sse: {text}\n".encode())
+    assert poll(server, command.lstrip("/")[:3])["steps"][0]["error"] == text
+
+
+def test_a_command_that_a_signal_ends_counts_as_in_a_shell(server: Server) -> None:
+    """128 and the signal's number."""
+    assert run("killed", "echo last >&2; kill -KILL $$", server) == (137, b"", b"last\n")
+    assert poll(server, "killed")["steps"][0]["error"] == "exit status 137 (Killed)\nlast"
+
+
+@pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", "TERM", "USR1"])
+def test_signals_reach_the_command(server: Server, name: str) -> None:
+    """It decides what becomes of them: here it cleans up, and ends in its own way."""
+    script = f"trap 'echo cleaned up; exit 7' {name}; echo ready; while :; do sleep 0.05; done"
+    process = start("run", "--session", name, "--", "bash", "-c", script, url=server.url)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(getattr(signal, f"SIG{name}"))
+    assert finish(process) == (7, b"cleaned up\n", b"")
+    assert poll(server, name)["steps"][0]["error"] == "exit status 7"
+
+
+COUNT_INTERRUPTS = """
+import os, signal
+reads, writes = os.pipe()
+os.set_blocking(writes, False)
+signal.set_wakeup_fd(writes)
+signal.signal(signal.SIGINT, lambda *_: None)
+print("ready", flush=True)
+input()
+print("interrupts:", len(os.read(reads, 100)), flush=True)
+"""
+
+
+def test_a_key_at_the_terminal_reaches_the_command_once(server: Server) -> None:
+    """The terminal sends the signal to it, so that we don't pass it on."""
+    arguments = ["run", "--session", "terminal", "--", sys.executable, "-c", COUNT_INTERRUPTS]
+    terminal, slave = os.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", "--wait", *COMMAND, *arguments],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=environment(server.url),
+    )
+    os.close(slave)
+    seen = b""
+    for awaited, typed in [(rb"ready", b"\x03"), (rb"\^C", b"\n"), (rb"interrupts: \d+\r\n", b"")]:
+        while not re.search(awaited, seen):
+            seen += os.read(terminal, 4096)
+        os.write(terminal, typed)
+    assert process.wait(WAIT_S) == 0
+    os.close(terminal)
+    assert b"interrupts: 1\r\n" in seen
+
+
+def test_stderr_is_passed_on_while_the_command_runs(server: Server) -> None:
+    """Nothing waits for the end: the command goes on once its words have been read."""
+    process = start("run", "--session", "live", "--", "sh", "-c", "echo now >&2; read x; exit $x", url=server.url)
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"now\n"
+    asyncio.run(eventually(lambda: poll(server, "live")["status"] == "running", WAIT_S))
+    assert finish(process, b"4\n") == (4, b"", b"")
+
+
+def test_what_the_command_leaves_behind_is_not_waited_for(server: Server) -> None:
+    """A process in the background that holds on to its stderr; what was written before the end is all there."""
+    process = start("run", "--session", "left", "--", "sh", "-c", "sleep 600 & echo $! last >&2", url=server.url)
+    assert process.stderr is not None
+    left, _, last = process.stderr.readline().partition(b" ")
+    try:
+        assert (process.wait(WAIT_S), last) == (0, b"last\n")
+    finally:
+        os.kill(int(left), signal.SIGKILL)
+        finish(process)
+
+
+def test_what_runs_inside_finds_the_session(server: Server) -> None:
+    """By the environment; so it can report steps of its own, or progress of this one."""
+    script = 'echo "$PROGRESS_SSE_SESSION $PROGRESS_SSE_STEP $PROGRESS_SSE_URL $PROGRESS_SSE_TOKEN"; "$@"'
+    inner = [*COMMAND, "run", "--step", "3", "--", "true"]
+    options = ["--session", "outer", "--step", "2", "--url", server.url, "--token", TOKEN]
+    process = start("run", *options, "--", "sh", "-c", script, "sh", *inner, url=None, PROGRESS_SSE_TOKEN="wrong")
+    assert finish(process) == (0, f"outer 2 {server.url} {TOKEN}\n".encode(), b"")
+    assert [step["status"] for step in poll(server, "outer")["steps"][:3]] == ["pending", "success", "success"]
+
+
+@pytest.mark.parametrize("options", [["--session", "a"], ["--session", "a", "--url", "ftp://h"], ["--session", "/"]])
+def test_a_command_runs_wherever_nothing_can_be_reported(options: list[str]) -> None:
+    """No server, no valid one, no valid session: at most that is said, and the rest is the command's."""
+    status, out, err = finish(start("run", *options, "--", "sh", "-c", "cat; exit 5", url=None), b"in")
+    assert (status, out) == (5, b"in")
+    assert err.count(b"\n") == ("ftp://h" in options)
+
+
+def test_a_command_does_not_notice_that_the_server_is_away(tmp_path: Path) -> None:
+    """It runs and ends all the same, and what became of it is told once the server is there."""
+    server = Server(tmp_path)
+    process = start("run", "--session", "late", "--", "sh", "-c", "echo done >&2; exit 5", url=server.url)
+    assert process.stderr is not None
+    said = [process.stderr.readline(), process.stderr.readline()]
+    assert b"done\n" in said
+    with server:
+        assert finish(process) == (5, b"", b"")
+        assert poll(server, "late")["steps"][0]["error"] == "exit status 5\ndone"
+    assert any(line.startswith(b"progress-sse: cannot report on 'late' at http") for line in said)
+
+
+@pytest.mark.full
+def test_a_server_that_stays_away_is_given_up() -> None:
+    """The exit status is the command's, and the loss is said."""
+    process = start("run", "--session", "lost", "--", "sh", "-c", "exit 5", url=f"http://{HOST}:{free_port()}")
+    status, out, err = finish(process)
+    assert (status, out) == (5, b"")
+    assert b"the process ends before all was told of 'lost'" in err

@@ -1,0 +1,51 @@
+"""The pure parts of the shell's commands, and what their options refuse."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from progress_sse.cli import main
+from progress_sse.shell.plain import plain
+from progress_sse.shell.run import Tail
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("one\n\ttwo ✅ 原稿生成\n", "one\n\ttwo ✅ 原稿生成\n"),
+        ("\x1b[1;31mred\x1b[0m \x1b]0;title\x07\x1b]8;;http://h\x1b\\link\x1b(B\x1b7", "red link"),
+        ("\x1bP+q544e\x1b\\a\x9b31mb\x00\x7f\x08", "a31mb"),
+        ("  1%\r 50%\r100%\r\nnext\r\n", "100%\nnext\n"),
+        ("abc\u202edef\u2066", "abcdef"),
+        ("\x1b", ""),
+    ],
+)
+def test_text_from_elsewhere_is_made_plain(text: str, left: str) -> None:
+    """Characters, tabs and lines are left, and nothing that a terminal would do."""
+    assert plain(text) == left
+
+
+def test_the_end_of_the_output_begins_with_a_line() -> None:
+    """However it came in pieces; what is not UTF-8 shows as such; a line that is too long is cut."""
+    tail = Tail(12)
+    for chunk in (b"first\nse", b"cond\nth\xff", b"ird\n"):
+        tail.add(chunk)
+    assert tail.text() == "th\N{REPLACEMENT CHARACTER}ird\n"
+    tail.add(b"x" * 20)
+    assert tail.text() == "x" * 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "--session", "a"], "Missing argument '-- COMMAND [ARGS]...'"),
+        (["run", "--step", "0", "--", "true"], "0 is not in the range x>=1"),
+        (["run", "--step", "1", "--name", "a", "--", "true"], "--name is for a session that begins afresh"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(arguments: list[str], sentence: str) -> None:
+    """With the exit code for that, and before anything is run."""
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 2
+    assert sentence in refused.output
