@@ -21,6 +21,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
 )
+from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
 from progress_sse.errors import (
@@ -70,22 +71,36 @@ def _check_length(steps: Any, info: ValidationInfo) -> Any:
 
 StepNumber = Annotated[int, Field(strict=True, ge=1)]
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
-TotalSteps = Annotated[int, Field(strict=True, ge=1), AfterValidator(_check_total)]
+TotalSteps = Annotated[
+    int, Field(strict=True, ge=1, json_schema_extra={"maximum": "max_total_steps"}), AfterValidator(_check_total)
+]
 
 
 class UpdateBody(BaseModel):
-    """What a worker reports [contract §3]."""
+    """What a worker reports. Other keys are ignored; numbers are written as integers (`1.0` is none)."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={
+            "if": {"properties": {"action": {"const": "progress"}}},
+            "then": {"properties": {"current": {"type": "integer"}}, "required": ["current"]},
+            "examples": [
+                {"action": "start", "step": 1},
+                {"action": "progress", "step": 1, "current": 3120, "total": 8000, "message": "reading"},
+                {"action": "complete", "step": 1, "message": "8,000 rows"},
+                {"action": "complete", "step": 1, "success": False, "error": "disk full"},
+            ],
+        },
+    )
 
     action: Literal["start", "complete", "progress"]
-    step: StepNumber
-    timeout_ms: Milliseconds | None = None
-    success: StrictBool = True
-    message: Text = ""
-    error: Text = ""
-    current: Count | None = None
-    total: Count | None = None
+    step: StepNumber = Field(description="One of the session's steps, the first of which is 1.")
+    timeout_ms: Milliseconds | None = Field(None, description="For `start`; `null` and 0 stand for the definition's.")
+    success: StrictBool = Field(True, description="For `complete`.")
+    message: Text = Field("", description="For `complete` and `progress`.")
+    error: Text = Field("", description="For `complete`.")
+    current: Count | None = Field(None, description="For `progress`, which needs it: at most `total`.")
+    total: Count | None = Field(None, description="For `progress`; `null` where nobody knows.")
 
     def command(self, store: ProgressStore) -> StepCommand:
         """Return the command that this asks for.
@@ -107,11 +122,32 @@ class UpdateBody(BaseModel):
 class CreateBody(BaseModel):
     """How to create a session: by a number of steps, its own steps, or a workflow; else by the workflow `default`."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={
+            "dependentSchemas": {
+                "total_steps": {"properties": {"steps": False, "workflow": False}},
+                "steps": {"properties": {"workflow": False}},
+            },
+            "examples": [
+                {"total_steps": 3},
+                {"steps": [{"name": "Download"}, {"name": "Import", "estimated_ms": 60000}]},
+                {"workflow": "default"},
+                {},
+            ],
+        },
+    )
 
-    total_steps: TotalSteps | None = None
-    steps: Annotated[list[StepSpec], Field(min_length=1), BeforeValidator(_check_length)] | None = None
-    workflow: Text | None = None
+    total_steps: TotalSteps | SkipJsonSchema[None] = None
+    steps: (
+        Annotated[
+            list[StepSpec],
+            Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
+            BeforeValidator(_check_length),
+        ]
+        | SkipJsonSchema[None]
+    ) = None
+    workflow: Text | SkipJsonSchema[None] = None
 
     def definitions(self, workflows: Workflows) -> tuple[StepDefinition, ...]:
         """Return the step definitions of the session to be.

@@ -16,8 +16,15 @@ def _check(text: str, info: ValidationInfo) -> str:
     return text
 
 
-Text = Annotated[str, Field(strict=True), AfterValidator(_check)]
-"""A string without NUL and lone surrogates, of at most the `max_text_chars` that the validation context brings."""
+Text = Annotated[
+    str,
+    Field(strict=True, json_schema_extra={"maxLength": "max_text_chars", "pattern": "^[^\\u0000]*$"}),
+    AfterValidator(_check),
+]
+"""A string without NUL and lone surrogates, of at most the `max_text_chars` that the validation context brings.
+
+In its schema a limit bears the name of its setting, for which ``openapi`` puts in the value.
+"""
 
 
 def first_fault(error: ValidationError) -> str:

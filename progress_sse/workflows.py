@@ -26,7 +26,7 @@ class StepSpec(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    step: Annotated[int, Field(strict=True)] | None = None
+    step: Annotated[int, Field(strict=True)] | None = Field(None, description="Its place in the list, from 1.")
     name: Annotated[Text, Field(min_length=1)] | None = None
     timeout_ms: Milliseconds | None = None
     estimated_ms: Milliseconds | None = None
