@@ -1,6 +1,6 @@
 """The ASGI application: what is served beside the API, what stands before both, and the lifespan."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -15,12 +15,24 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from progress_sse.api import Api
-from progress_sse.endpoints import health, pages, problems
+from progress_sse.api import Api, Endpoint
+from progress_sse.endpoints import health, openapi, pages, problems
 from progress_sse.errors import InvalidSessionIdError, ProblemError
 from progress_sse.gate import Authorize
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
+
+PATHS: Final[Mapping[str, Endpoint]] = {
+    "/livez": health.livez,
+    "/readyz": health.readyz,
+    "/openapi.json": openapi.openapi,
+    "/": pages.page,
+    "/s/{session_id}": pages.session_page,
+}
+"""What answers a GET beside the API."""
+
+FILES: Final = "/web"
+"""Where the browser files are."""
 
 CORS_MAX_AGE_S: Final = 600
 CORS_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
@@ -68,13 +80,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 def _routes(service: ProgressService) -> list[Route | Mount]:
-    return [
-        Route("/livez", partial(health.livez, service)),
-        Route("/readyz", partial(health.readyz, service)),
-        Route("/", partial(pages.page, service)),
-        Route("/s/{session_id}", partial(pages.session_page, service)),
-        Mount("/web", pages.BrowserFiles()),
-    ]
+    routes = [Route(path, partial(endpoint, service)) for path, endpoint in PATHS.items()]
+    return [*routes, Mount(FILES, pages.BrowserFiles())]
 
 
 def _middleware(settings: Settings, service: ProgressService) -> list[Middleware]:

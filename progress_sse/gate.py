@@ -30,7 +30,13 @@ Authorize: TypeAlias = Callable[[Request, Action, str | None], bool | Awaitable[
 
 
 class Gate(Protocol):
-    """Lets requests in, or not."""
+    """Lets requests in, or not.
+
+    Attributes:
+        takes_tokens: Whether tokens, cookies and tickets are what decides.
+    """
+
+    takes_tokens: bool
 
     def is_open_to(self, action: Action) -> bool:
         """Return whether everybody may do that."""
@@ -115,6 +121,8 @@ class Bearers:
 class TokenGate:
     """Lets in by tokens, cookies and tickets; and everybody to what is open."""
 
+    takes_tokens = True
+
     def __init__(
         self, open_to: Collection[Action], bearers: Bearers, tickets: Tickets, allow_origins: Collection[str]
     ) -> None:
@@ -161,6 +169,8 @@ class TokenGate:
 
 class CallableGate:
     """Lets in as a function decides."""
+
+    takes_tokens = False
 
     def __init__(self, authorize: Authorize) -> None:
         """Ask `authorize` each time."""

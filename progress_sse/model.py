@@ -32,7 +32,8 @@ DEFAULT_TOTAL_STEPS: Final = 7
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exact [RFC 8259 §6]; the bound of all numbers that clients send."""
 
-_UNFIT_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs"})
+UNFIT_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs"})
+"""Unicode's names for control, format and surrogate characters: a session id has none."""
 
 
 def check_session_id(session_id: str) -> str:
@@ -47,7 +48,7 @@ def check_session_id(session_id: str) -> str:
     if session_id in {".", ".."} or "/" in session_id:
         raise InvalidSessionIdError("A session id has no / and is neither . nor ..")
     is_plain = session_id.isascii() and session_id.isprintable()
-    if not is_plain and any(unicodedata.category(char) in _UNFIT_CATEGORIES for char in session_id):
+    if not is_plain and any(unicodedata.category(char) in UNFIT_CATEGORIES for char in session_id):
         raise InvalidSessionIdError("A session id has no control, format or surrogate characters.")
     return session_id
 

@@ -13,18 +13,22 @@ from progress_sse.errors import InternalError, MethodNotAllowedError, PathNotFou
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-def problem_response(error: ProblemError) -> Response:
-    """Return the answer that tells a client of an error."""
-    body = {
+def problem(error: ProblemError) -> dict[str, object]:
+    """Return what a client is told of an error."""
+    return {
         "type": f"/problems/{error.problem}",
         "title": error.title,
         "status": error.status,
         "detail": str(error),
         "success": False,
     }
+
+
+def problem_response(error: ProblemError) -> Response:
+    """Return the answer that tells a client of an error."""
     # Some statuses may be cached unless told otherwise, and a session that is unknown now may exist in a moment.
     headers = {"Cache-Control": "no-store", **error.headers}
-    return Response(wire.encode_json(body), error.status, headers, MEDIA_TYPE)
+    return Response(wire.encode_json(problem(error)), error.status, headers, MEDIA_TYPE)
 
 
 async def answer_problem(_request: Request, error: Exception) -> Response:

@@ -1,0 +1,237 @@
+"""What each endpoint takes and answers: all that the description in ``openapi`` cannot read off the routes.
+
+Who adds an endpoint adds its entry here; a test tells when one is missing, and when one is left that nobody serves.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from pydantic import BaseModel
+
+from progress_sse import answers
+from progress_sse.auth import Action
+from progress_sse.bodies import CreateBody, UpdateBody
+from progress_sse.endpoints import cookie, events, health, openapi, pages, poll, sessions, steps, tickets, update
+from progress_sse.errors import (
+    InvalidRequestError,
+    OutcomeUnknownError,
+    PathNotFoundError,
+    ProblemError,
+    SessionExistsError,
+    SessionNotFoundError,
+    StepNotRunningError,
+    StepNotStartedError,
+    StepOutOfRangeError,
+    StoreFullError,
+    UnknownWorkflowError,
+)
+from progress_sse.stream import MEDIA_TYPE as EVENT_STREAM
+
+
+class Answer(NamedTuple):
+    """A way to answer that is no problem.
+
+    Attributes:
+        description: When, or what, in a sentence.
+        model: What is in it, for JSON; of an event stream each event.
+        media_type: Its type, empty if there is no body.
+        headers: Its headers, by their names in ``openapi``.
+        has_session: Whether it names the session, so that clients may go on with that.
+    """
+
+    description: str
+    model: type[BaseModel] | None = None
+    media_type: str = "application/json"
+    headers: tuple[str, ...] = ()
+    has_session: bool = False
+
+
+class Operation(NamedTuple):
+    """What an endpoint takes and answers.
+
+    Attributes:
+        name: Its name, for those who generate clients.
+        summary: What it does, in a few words.
+        tag: What it belongs to.
+        answers: What it answers, by status.
+        problems: How it may refuse, beyond what follows from its other properties.
+        action: What a request needs the right to.
+        credentials: What may bring that right, or is needed in itself where there is no action.
+        parameters: What it takes in query and headers, by their names in ``openapi``.
+        body: What it takes as JSON.
+    """
+
+    name: str
+    summary: str
+    tag: str
+    answers: Mapping[int, Answer]
+    problems: tuple[type[ProblemError], ...] = ()
+    action: Action | None = None
+    credentials: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    body: type[BaseModel] | None = None
+
+
+TOKEN: Final = ("bearer", "cookie")
+TOKEN_OR_TICKET: Final = ("bearer", "ticket", "cookie")
+WRITING: Final = (OutcomeUnknownError, StoreFullError)
+CACHED: Final = ("ETag", "Cache-Control")
+STREAMED: Final = ("Cache-Control", "X-Accel-Buffering")
+
+NOTHING_MORE: Final = Answer("Completed, and all delivered to who brings this `Last-Event-ID`.", None, "", STREAMED)
+STREAM: Final = Answer(
+    "The stream. Where there is no room it holds a long `retry` and nothing else.",
+    answers.StreamEvent,
+    EVENT_STREAM,
+    STREAMED,
+)
+PAGE: Final = Answer("The page.", None, "text/html")
+
+OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
+    poll.poll: Operation(
+        "getSession",
+        "Show a session as it is now",
+        "sessions",
+        {
+            200: Answer("The session, or that there is none.", answers.Session, headers=CACHED),
+            304: Answer("It still is as `If-None-Match` says.", None, "", CACHED),
+        },
+        action="read",
+        credentials=TOKEN,
+        parameters=("IfNoneMatch",),
+    ),
+    update.update: Operation(
+        "reportUpdate",
+        "Report that a step starts, advances or completes",
+        "sessions",
+        {200: Answer("It was applied: now, or before under the same key.", answers.Applied, has_session=True)},
+        (SessionNotFoundError, StepNotStartedError, StepNotRunningError, StepOutOfRangeError, *WRITING),
+        action="publish",
+        credentials=TOKEN,
+        parameters=("IdempotencyKey",),
+        body=UpdateBody,
+    ),
+    events.events: Operation(
+        "followSession",
+        "Follow a session live",
+        "streams",
+        {200: STREAM, 204: NOTHING_MORE},
+        action="read",
+        credentials=TOKEN_OR_TICKET,
+        parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat"),
+    ),
+    events.combined_events: Operation(
+        "followSessions",
+        "Follow several sessions on one stream",
+        "streams",
+        {200: STREAM, 204: NOTHING_MORE},
+        (InvalidRequestError,),
+        action="read",
+        credentials=TOKEN_OR_TICKET,
+        parameters=("SessionIds", "LastEventId", "LastEventIdInQuery", "Heartbeat"),
+    ),
+    sessions.create: Operation(
+        "createSession",
+        "Create a session",
+        "sessions",
+        {
+            201: Answer("The session that was created.", answers.Session, headers=CACHED, has_session=True),
+            200: Answer("The session that took an earlier one's place.", answers.Session, headers=CACHED),
+        },
+        (SessionExistsError, UnknownWorkflowError, *WRITING),
+        action="publish",
+        credentials=TOKEN,
+        parameters=("Replace", "IdempotencyKey"),
+        body=CreateBody,
+    ),
+    sessions.create_unnamed: Operation(
+        "createUnnamedSession",
+        "Create a session under an id that nobody can guess",
+        "sessions",
+        {
+            201: Answer(
+                "The session that was created. Asked again, it is another: who may have to retry creates by PUT.",
+                answers.Session,
+                headers=("Location", *CACHED),
+                has_session=True,
+            )
+        },
+        (UnknownWorkflowError, *WRITING),
+        action="publish",
+        credentials=TOKEN,
+        body=CreateBody,
+    ),
+    sessions.delete: Operation(
+        "deleteSession",
+        "Delete a session",
+        "sessions",
+        {204: Answer("It is gone.", None, "")},
+        (SessionNotFoundError, *WRITING),
+        action="publish",
+        credentials=TOKEN,
+    ),
+    sessions.list_sessions: Operation(
+        "listSessions",
+        "List all sessions, newest first",
+        "sessions",
+        {200: Answer("A page of them.", answers.SessionList, headers=("Cache-Control",))},
+        (InvalidRequestError,),
+        action="list",
+        credentials=TOKEN,
+        parameters=("Status", "Limit", "After"),
+    ),
+    steps.steps: Operation(
+        "listSteps",
+        "List the steps of a workflow",
+        "sessions",
+        {200: Answer("Its steps.", answers.StepDefinitions)},
+        (UnknownWorkflowError,),
+        parameters=("Workflow",),
+    ),
+    cookie.keep: Operation(
+        "keepToken",
+        "Let the browser keep the token in a cookie",
+        "access",
+        {204: Answer("The cookie is set.", None, "", ("Set-Cookie", "Cache-Control"))},
+        (PathNotFoundError,),
+        credentials=("bearer",),
+    ),
+    cookie.drop: Operation(
+        "dropToken",
+        "Let the browser forget the cookie",
+        "access",
+        {204: Answer("The cookie is taken back.", None, "", ("Set-Cookie", "Cache-Control"))},
+    ),
+    tickets.issue: Operation(
+        "issueTicket",
+        "Exchange a token for a ticket that opens one stream",
+        "access",
+        {201: Answer("The ticket.", answers.Ticket, headers=("Cache-Control",))},
+        (PathNotFoundError,),
+        credentials=TOKEN,
+    ),
+    health.livez: Operation(
+        "getLiveness", "Tell whether the process works", "operation", {200: Answer("It does.", answers.Health)}
+    ),
+    health.readyz: Operation(
+        "getReadiness",
+        "Tell whether the server may be sent work",
+        "operation",
+        {200: Answer("It may.", answers.Health), 503: Answer("Not now.", answers.Health)},
+    ),
+    openapi.openapi: Operation(
+        "getDescription",
+        "Describe all this",
+        "operation",
+        {200: Answer("An OpenAPI document.", answers.Description, headers=("Cache-Control",))},
+    ),
+    pages.page: Operation("getPage", "Show the page", "pages", {200: PAGE}),
+    pages.session_page: Operation("getSessionPage", "Show the page of a session", "pages", {200: PAGE}),
+    pages.BrowserFiles: Operation(
+        "getBrowserFile",
+        "Load a browser file",
+        "pages",
+        {200: Answer("The file.", None, "text/*"), 304: Answer("The browser has it.", None, "")},
+        (PathNotFoundError,),
+    ),
+}
