@@ -22,6 +22,7 @@ from tests.conftest import Serve
 from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker
+from tests.harness.tokens import make_token
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -192,7 +193,7 @@ async def test_page_of_the_readme_moves(serve: Serve, chromium: Browser) -> None
     logged: list[str] = []
     async with await chromium.new_page() as page, Worker.at(server) as worker:
         page.on("console", lambda message: logged.append(message.text))
-        await go_to_block(page, server, the_block("html", "ProgressTracker"))
+        await go_to_block(page, server, the_block("html", "onComplete"))
         state = page.locator("#state")
         await expect(state).to_contain_text("not_found, 0%")
         await worker.start("nightly", 1)
@@ -203,6 +204,17 @@ async def test_page_of_the_readme_moves(serve: Serve, chromium: Browser) -> None
         async with page.expect_console_message(lambda message: message.text == "nightly is done"):
             await worker.complete("nightly", 1)
     assert logged == ["nightly is done"]
+
+
+async def test_page_of_the_readme_brings_its_token(
+    closed_server: Server, environment: dict[str, str], chromium: Browser
+) -> None:
+    """It asks for one, and follows with that."""
+    token = make_token(environment["PROGRESS_SSE_TOKEN_KEY"], sessions=["nightly"])
+    async with await chromium.new_page() as page:
+        await page.route("**/token-for-this-user", lambda route: route.fulfill(body=token))
+        await go_to_block(page, closed_server, the_block("html", "token:"))
+        await expect(page.locator("#state")).to_contain_text("not_found, 0%")
 
 
 def test_python_worker_reports(server: Server, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@
  * Attributes, each with a property of its name in camel case: `session`, or `sessions` (ids, with blanks between);
  * `base-url` (default: where this file came from), `interval`, `transport` (as ProgressTracker has them), `label` (in
  * place of the id of a `session`), `lang` (en, ja; default: what is around it, else the browser's), `timeline` (on).
+ * `token`, as ProgressTracker has it, is a property alone: an attribute would be there for every script and style to see.
  * Events, which bubble out of shadow roots: `progress-update`, `progress-complete` and `progress-error` (`detail`:
  * `session`, `data`), `progress-statechange` (`detail`: `session`, `state`). Children are shown until there is something
  * else to show. `onretry`, a function of the session's id and its data, puts a button into the report of a failure.
@@ -22,7 +23,7 @@ import { SessionView } from "./view.js";
 /** @typedef {import("./view.js").ViewOptions} ViewOptions */
 
 const STYLES = new URL("progress.css", import.meta.url).href;
-const PROPERTIES = ["session", "sessions", "baseUrl", "interval", "transport", "label", "timeline", "onretry"];
+const PROPERTIES = ["session", "sessions", "baseUrl", "interval", "transport", "label", "timeline", "token", "onretry"];
 const STATES = ["connecting", "not_found", "pending", "running", "completed", "error"];
 
 // Where there are no documents, as on a server that renders pages, the file can be imported all the same.
@@ -41,6 +42,8 @@ export class ProgressSteps extends Base {
   #views = new Map();
   /** @type {NonNullable<ViewOptions["retry"]> | null} */
   #onretry = null;
+  /** @type {NonNullable<import("./wire.js").TrackerOptions["token"]> | null} */
+  #token = null;
   #isChanging = false;
   #isStyled = false;
   #hasContent = false;
@@ -72,9 +75,13 @@ export class ProgressSteps extends Base {
 
   /** @param {string} _name @param {string | null} before @param {string | null} now */
   attributeChangedCallback(_name, before, now) {
-    if (before === now || this.#isChanging || !this.isConnected) return;
+    if (before !== now) this.#restartSoon();
+  }
+
+  #restartSoon() {
+    if (this.#isChanging || !this.isConnected) return;
     this.#isChanging = true;
-    // Once for all attributes that are set in one go.
+    // Once for all that is set in one go.
     queueMicrotask(() => {
       this.#isChanging = false;
       if (!this.isConnected) return;
@@ -141,6 +148,17 @@ export class ProgressSteps extends Base {
     this.toggleAttribute("timeline", value);
   }
 
+  get token() {
+    return this.#token;
+  }
+
+  set token(value) {
+    const token = value ?? null; // Frameworks set what is undefined.
+    if (token === this.#token) return;
+    this.#token = token;
+    this.#restartSoon();
+  }
+
   get onretry() {
     return this.#onretry;
   }
@@ -198,7 +216,12 @@ export class ProgressSteps extends Base {
       timeline: this.timeline,
       announce: (text) => this.#announcer.say(text),
       retry: this.#onretry,
-      tracker: { interval: this.interval, transport: this.transport, baseUrl: this.baseUrl },
+      tracker: {
+        interval: this.interval,
+        transport: this.transport,
+        baseUrl: this.baseUrl,
+        ...(this.#token !== null && { token: this.#token }),
+      },
       onchange: ({ data }) => {
         const before = status;
         status = data.status;

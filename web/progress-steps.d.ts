@@ -1,6 +1,6 @@
 // What `import "progress-sse/progress-steps"` adds to a page: <progress-steps>. Declarations only.
 
-import type { Progress, TrackerState } from "./wire.js";
+import type { Progress, TrackerOptions, TrackerState } from "./wire.js";
 
 /** One session, or several; see element.js for what attributes and events mean. */
 export interface ProgressSteps extends HTMLElement {
@@ -12,6 +12,8 @@ export interface ProgressSteps extends HTMLElement {
   transport: "auto" | "sse" | "poll";
   label: string;
   timeline: boolean;
+  /** As a tracker's; null if none is needed. No attribute goes with it. */
+  token: NonNullable<TrackerOptions["token"]> | null;
   onretry: ((sessionId: string, data: Progress) => void) | null;
   /** The data of each session that is known, by its id. */
   readonly data: Record<string, Progress>;

@@ -3,6 +3,7 @@
  * where it does not. Load it plainly, <script src="/web/tracker.js"></script>, or import it through index.js.
  *
  * From the wire to the page, each part knowing only those above it:
+ *   fetchAs  asks with a token, where one is needed;
  *   Stream   keeps one EventSource going;
  *   Picture  what a stream has told of its sessions;
  *   Feed     brings news of the sessions that are wanted by one stream;
@@ -21,6 +22,7 @@
    * @typedef {import("./wire.js").TrackerState} TrackerState
    * @typedef {import("./wire.js").TrackerOptions} TrackerOptions
    * @typedef {import("./wire.js").EventSourceLike} EventSourceLike
+   * @typedef {NonNullable<TrackerOptions["token"]>} Token
    * @typedef {NonNullable<TrackerOptions["EventSource"]>} EventSourceClass
    */
 
@@ -147,14 +149,94 @@
 
   const serverClock = new ServerClock();
 
+  // A browser's fetch insists on its own `this`.
+  /** @type {typeof globalThis.fetch} */
+  const browserFetch = (...request) => globalThis.fetch(...request);
+
+  /** The token that each function gave last, and is used until it is refused. @type {WeakMap<object, Promise<string>>} */
+  const given = new WeakMap();
+
+  /** @param {Token} token @returns {Promise<string>} */
+  function textOf(token) {
+    if (typeof token === "string") return Promise.resolve(token);
+    const before = given.get(token);
+    if (before) return before;
+    const text = Promise.resolve().then(token);
+    given.set(token, text);
+    text.catch(() => forget(token, text));
+    return text;
+  }
+
+  /** The function is asked again next time, unless that is done already. @param {Token} token @param {Promise<string>} text */
+  function forget(token, text) {
+    if (typeof token !== "string" && given.get(token) === text) given.delete(token);
+  }
+
   /**
-   * Where streams come from, and by what means. `isShared`: all tabs of the browser may use them together.
+   * @param {Promise<string>} text
+   * @param {AbortSignal} signal
+   * @returns {Promise<string>}
+   */
+  function unlessAborted(text, signal) {
+    return new Promise((resolve, reject) => {
+      text.then(resolve, reject);
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+  }
+
+  /**
+   * Fetches as the bearer of a token. Where that is refused with 401, a function is asked for another one, once.
+   * @param {Token} token
+   * @param {typeof globalThis.fetch} fetch
+   * @param {string} url
+   * @param {RequestInit & {signal: AbortSignal}} init
+   */
+  async function fetchAs(token, fetch, url, init) {
+    const ask = async () => {
+      const text = textOf(token);
+      const bearer = await unlessAborted(text, init.signal).catch((error) => {
+        forget(token, text); // It may never come.
+        throw error;
+      });
+      const headers = { ...init.headers, ...(bearer && { Authorization: `Bearer ${bearer}` }) };
+      const answer = await fetch(url, { ...init, headers });
+      if (answer.status === 401) forget(token, text);
+      return answer;
+    };
+    const answer = await ask();
+    return answer.status === 401 && typeof token !== "string" ? ask() : answer;
+  }
+
+  const TIMES = ["exp", "iat", "nbf", "jti"];
+
+  /**
+   * What a token grants, whenever it was made: its claims but for the times [RFC 7519 §4.1]. Null where it is none that
+   * can be read.
+   * @param {string} text
+   */
+  function rightsIn(text) {
+    try {
+      const [, payload = ""] = text.split(".");
+      const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
+      return JSON.stringify(Object.entries(claims).filter(([name]) => !TIMES.includes(name)).sort());
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * Where streams come from, and by what means. `isShared`: all tabs of the browser may use them together. With a token
+   * only those may whose tokens have the same `rights`: then each of them is told what it could have asked for itself. No
+   * token, and no ticket, ever leaves its tab.
    * @typedef {object} Server
    * @property {string} baseUrl
    * @property {EventSourceClass} EventSource
    * @property {boolean} withCredentials
    * @property {import("./wire.js").Timers} timers
    * @property {boolean} isShared
+   * @property {Token | undefined} token
+   * @property {string} rights As `rightsIn` reads them; "" without a token.
+   * @property {typeof globalThis.fetch} fetch Gets tickets for a token; without one no matter.
    *
    * `isHopeless`: the stream may come back, but pages should not wait for it. `isRefused`: by an answer but 200.
    * @typedef {{isHopeless: boolean, isRefused: boolean}} Failure
@@ -177,16 +259,21 @@
 
   /**
    * Keeps one EventSource going. The browser reconnects by itself after most failures, at the pace the server asked for;
-   * only what it gives up (readyState CLOSED: any answer but 200) or does not notice (silence) is replaced from here.
+   * only what it gives up (readyState CLOSED: any answer but 200) or does not notice (silence) is replaced from here. With a
+   * token each connection has a ticket of its own, that the browser can use but once: it waits for as long as the server
+   * asked, comes back in vain, and is then sent with another.
    */
   class Stream {
     #alarms;
     #onWord;
     #url;
-    #EventSource;
-    #withCredentials;
+    #server;
+    /** While a ticket is asked for. @type {AbortController | null} */
+    #asking = null;
     /** @type {EventSourceLike | null} */
     #source = null;
+    /** The browser has the connection's ticket, and has used it perhaps. */
+    #isSpent = false;
     /** The id of the last event applied: where a new connection goes on. "" asks for a snapshot. */
     #position;
     #failures = 0;
@@ -208,34 +295,69 @@
      * @param {string} position
      * @param {(word: Word) => void} onWord
      */
-    constructor({ EventSource, withCredentials, timers }, url, position, onWord) {
+    constructor(server, url, position, onWord) {
       this.#url = url;
-      this.#EventSource = EventSource;
-      this.#withCredentials = withCredentials;
-      this.#alarms = new Alarms(timers);
+      this.#server = server;
+      this.#alarms = new Alarms(server.timers);
       this.#position = position;
       this.#onWord = onWord;
     }
 
     /** Whether it waits for its turn to connect again. */
     get isWaiting() {
-      return this.#source === null;
+      return this.#source === null && this.#asking === null;
     }
 
     open() {
       this.#drop();
       this.#begin();
+      this.#expectEvent(NEVER_HEARD_MS);
+      if (this.#server.token === undefined) this.#connect("");
+      else void this.#connectAs(this.#server.token);
+    }
+
+    /** @param {string} ticket */
+    #connect(ticket) {
+      const { EventSource, withCredentials } = this.#server;
       try {
         const url = this.#url();
         const position = this.#position && `&last_event_id=${encodeURIComponent(this.#position)}`;
-        this.#source = new this.#EventSource(url + position, { withCredentials: this.#withCredentials });
+        this.#source = new EventSource(url + position + (ticket && `&ticket=${ticket}`), { withCredentials });
       } catch (error) {
         console.error(error);
         this.#fail();
         return;
       }
-      this.#listenTo(this.#source);
-      this.#expectEvent(NEVER_HEARD_MS);
+      this.#listenTo(this.#source, ticket !== "");
+    }
+
+    /** @param {Token} token */
+    async #connectAs(token) {
+      this.#asking = new AbortController();
+      const { signal } = this.#asking;
+      const ticket = await this.#ticket(token, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      this.#asking = null;
+      if (typeof ticket === "string") this.#connect(ticket);
+      else this.#fail({ isRefused: ticket === null });
+    }
+
+    /**
+     * Null if the token counts no more, or has become one of other rights than the tabs share; "" of a server that has no
+     * tickets: it is open to everybody, or somebody else decides.
+     * @param {Token} token
+     * @param {AbortSignal} signal
+     * @returns {Promise<string | null>}
+     */
+    async #ticket(token, signal) {
+      const { baseUrl, fetch, withCredentials, isShared, rights } = this.#server;
+      const credentials = withCredentials ? "include" : "same-origin";
+      const init = /** @type {const} */ ({ method: "POST", credentials, signal });
+      const answer = await fetchAs(token, fetch, `${baseUrl}/api/tickets`, init);
+      if (answer.status === 401 || (isShared && rightsIn(await textOf(token)) !== rights)) return null;
+      if ([403, 404, 405].includes(answer.status)) return "";
+      if (!answer.ok) throw new Error(`no ticket: ${answer.status}`);
+      return encodeURIComponent((await answer.json()).ticket);
     }
 
     close() {
@@ -261,8 +383,8 @@
       this.#isLate = false;
     }
 
-    /** @param {EventSourceLike} source */
-    #listenTo(source) {
+    /** @param {EventSourceLike} source @param {boolean} hasTicket */
+    #listenTo(source, hasTicket) {
       for (const type of /** @type {const} */ (["snapshot", "step", "heartbeat", "end"])) {
         source.addEventListener(type, (event) => {
           if (source === this.#source) this.#receive(type, event);
@@ -274,7 +396,13 @@
         this.#expectEvent(NEVER_HEARD_MS);
       });
       source.addEventListener("error", () => {
-        if (source === this.#source) this.#receiveError(source);
+        if (source !== this.#source) return;
+        if (source.readyState === CLOSED && this.#isSpent) {
+          this.open();
+          return;
+        }
+        this.#isSpent = hasTicket;
+        this.#receiveError(source);
       });
     }
 
@@ -382,8 +510,11 @@
 
     #drop() {
       this.#alarms.disarmAll();
+      this.#asking?.abort();
+      this.#asking = null;
       this.#source?.close();
       this.#source = null;
+      this.#isSpent = false;
       this.#isMute = false;
     }
   }
@@ -594,7 +725,9 @@
       this.#listener = listener;
       this.#alarms = new Alarms(server.timers);
       const where = server.baseUrl || globalThis.location?.origin;
-      this.#name = `progress-sse 2 ${where}${server.withCredentials ? " with credentials" : ""}`;
+      this.#name = ["progress-sse 2", where, server.withCredentials && "with credentials", server.rights]
+        .filter(Boolean)
+        .join(" ");
     }
 
     /** @param {string[]} sessions All that are wanted in this tab from now on. */
@@ -825,9 +958,7 @@
 
     /** @param {Server} server */
     static of(server) {
-      const keys = /** @type {(keyof Server)[]} */ (Object.keys(server));
-      const hub = [...Hub.#all].find((hub) => keys.every((key) => hub.#server[key] === server[key]));
-      return hub ?? new Hub(server);
+      return [...Hub.#all].find((hub) => hub.isAt(server)) ?? new Hub(server);
     }
 
     #server;
@@ -847,6 +978,12 @@
       this.#source = server.isShared
         ? new Tabs(server, this.#picture, { onNews, onPicture })
         : new Feed(server, this.#picture, onNews);
+    }
+
+    /** @param {Server} server */
+    isAt(server) {
+      const keys = /** @type {(keyof Server)[]} */ (Object.keys(server));
+      return keys.every((key) => this.#server[key] === server[key]);
     }
 
     /** @param {string} id @param {Listener} listener */
@@ -953,6 +1090,7 @@
     #alarms;
     #url;
     #fetch;
+    #token;
     #withCredentials;
     #poll;
     #interval_ms;
@@ -968,13 +1106,15 @@
      * @param {typeof globalThis.fetch} setup.fetch
      * @param {boolean} setup.withCredentials
      * @param {import("./wire.js").Timers} setup.timers
+     * @param {Token | undefined} setup.token
      * @param {object} schedule
      * @param {(signal: AbortSignal) => Promise<{retryAfter_ms: number}>} schedule.poll One turn.
      * @param {() => number} schedule.interval_ms
      */
-    constructor({ url, fetch, withCredentials, timers }, { poll, interval_ms }) {
+    constructor({ url, fetch, withCredentials, timers, token }, { poll, interval_ms }) {
       this.#url = url;
       this.#fetch = fetch;
+      this.#token = token;
       this.#withCredentials = withCredentials;
       this.#alarms = new Alarms(timers);
       this.#poll = poll;
@@ -1055,13 +1195,16 @@
      * @param {AbortSignal} signal
      */
     #request(etag, signal) {
-      return this.#fetch(this.#url(), {
+      /** @satisfies {RequestInit} */
+      const init = {
         headers: { Accept: "application/json", ...(etag && { "If-None-Match": etag }) },
         credentials: this.#withCredentials ? "include" : "same-origin",
         // Where the ETag is hidden from scripts, on another origin, the browser's cache still revalidates by itself.
         cache: "no-cache",
         signal,
-      });
+      };
+      const fetch = this.#fetch;
+      return this.#token === undefined ? fetch(this.#url(), init) : fetchAs(this.#token, fetch, this.#url(), init);
     }
 
     /**
@@ -1157,7 +1300,8 @@
     #alarms;
     #poller;
     /** Where streams come from; null where there are none. @type {Server | null} */
-    #server;
+    #server = null;
+    #mayStreamAlone;
     /** @type {Hub | null} */
     #hub = null;
     /** The session as it was called when it was followed: pages may set `sessionId`. */
@@ -1192,10 +1336,10 @@
         transport = "auto",
         baseUrl = ProgressTracker.baseUrl,
         withCredentials = false,
+        token,
         signal,
         EventSource = globalThis.EventSource,
-        // A browser's fetch insists on its own `this`.
-        fetch = (...request) => globalThis.fetch(...request),
+        fetch = browserFetch,
         timers = globalThis,
       } = options;
       this.sessionId = sessionId;
@@ -1212,15 +1356,17 @@
       // Pages may set `sessionId` before they start.
       const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
       this.#poller = new Poller(
-        { url, fetch, withCredentials, timers },
+        { url, fetch, withCredentials, timers, token },
         { poll: (stopped) => this.#pollInTurn(stopped), interval_ms: () => this.#interval_ms },
       );
       if (!EventSource && transport === "sse") throw new TypeError("transport 'sse' needs an EventSource");
       const isShared = options.EventSource === undefined && hasChannels();
       // Where tabs cannot share, six streams would leave no connection to the seventh tab, nor to its polls.
-      const isWelcome = isShared || options.EventSource || transport === "sse";
-      const hasStream = EventSource && transport !== "poll" && isWelcome;
-      this.#server = hasStream ? { baseUrl, EventSource, withCredentials, timers, isShared } : null;
+      this.#mayStreamAlone = Boolean(options.EventSource) || transport === "sse";
+      if (EventSource && transport !== "poll" && (isShared || this.#mayStreamAlone)) {
+        const means = { EventSource, withCredentials, timers, token, fetch: token === undefined ? browserFetch : fetch };
+        this.#server = { baseUrl, isShared, rights: "", ...means };
+      }
       signal?.addEventListener("abort", () => this.stop());
     }
 
@@ -1306,10 +1452,29 @@
     }
 
     #follow() {
-      if (this.#hub || !this.#server) return;
-      this.#hub = Hub.of(this.#server);
+      if (!this.#server) return;
+      const { token } = this.#server;
+      if (token === undefined) this.#followAt(this.#server);
+      else void this.#followAs(this.#server, token);
+    }
+
+    /** @param {Server} server */
+    #followAt(server) {
+      if (this.#hub?.isAt(server)) return;
+      this.#unfollow();
+      this.#hub = Hub.of(server);
       this.#followed = String(this.sessionId);
       this.#hub.follow(this.#followed, this.#listener);
+    }
+
+    /** Tokens of a function come late, and may come to have other rights. @param {Server} server @param {Token} token */
+    async #followAs(server, token) {
+      const { signal } = this.#stopping;
+      const rights = await textOf(token).then(rightsIn, () => null);
+      if (signal.aborted) return;
+      const isShared = server.isShared && rights !== null;
+      if (isShared || this.#mayStreamAlone) this.#followAt({ ...server, isShared, rights: rights ?? "" });
+      else this.#startPolling();
     }
 
     #unfollow() {

@@ -114,6 +114,13 @@ export interface TrackerOptions {
   baseUrl?: string;
   /** Send cookies to another origin. Default false. */
   withCredentials?: boolean;
+  /**
+   * For a server whose readers need one: a token, or a function that gets one, which is asked when one is needed, and once
+   * more where it is refused. Polls send it in a header, streams a ticket in its place; it is in no address. Refused again:
+   * `denied`. Trackers share a stream only where what their tokens grant is the same; with a token that is no JSON Web Token
+   * no tabs do, and `auto` polls.
+   */
+  token?: string | (() => string | Promise<string>);
   /** Stops the tracker when aborted. */
   signal?: AbortSignal;
   /**

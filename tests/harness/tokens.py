@@ -9,6 +9,10 @@ import jwt
 
 DAY_S = 86_400
 KEY = "a-secret-of-the-tests-that-has-more-than-32-bytes"
+PUBLISH_TOKEN = "for-workers"
+
+CLOSED: dict[str, Any] = {"read": "token", "token_key": KEY, "publish_token": PUBLISH_TOKEN}
+"""Settings of a server that lets nobody do anything without a token."""
 
 
 def make_token(key: Any = KEY, algorithm: str = "HS256", headers: dict[str, Any] | None = None, **claims: Any) -> str:

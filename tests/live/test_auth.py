@@ -17,11 +17,8 @@ from tests.harness.http1 import HOST, Connection
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, eventually
-from tests.harness.tokens import KEY, bearer, make_token
+from tests.harness.tokens import CLOSED, KEY, PUBLISH_TOKEN, bearer, make_token
 from tests.live.hosts import serve_only
-
-PUBLISH_TOKEN = "for-workers"
-CLOSED: dict[str, Any] = {"read": "token", "token_key": KEY, "publish_token": PUBLISH_TOKEN}
 
 SPARE_S = 5
 """Seconds after the end of a right within which an open stream has to end [SE-02]."""

@@ -142,12 +142,14 @@ export class Page {
         page.streams.push(this);
       }
     }
+    this.EventSource = EventSource;
+    this.fetch = /** @type {typeof fetch} */ (fetchInto(this.requests));
     this.tracker = new ProgressTracker("job", {
       onUpdate: (data) => void this.updates.push(data),
       onComplete: (data) => void this.completions.push(data),
       onError: (data) => void this.errors.push(data),
       EventSource,
-      fetch: /** @type {typeof fetch} */ (fetchInto(this.requests)),
+      fetch: this.fetch,
       timers: this.clock,
       ...options,
     });
@@ -289,6 +291,7 @@ export class Tab {
       EventSource,
       EventTarget,
       addEventListener: this.window.addEventListener.bind(this.window),
+      atob,
       clearTimeout: (/** @type {any} */ timer) => browser.clock.clearTimeout(timer),
       console,
       document: this.document,

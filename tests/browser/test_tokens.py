@@ -1,0 +1,188 @@
+"""Browsers at a server whose readers need a token: by the tracker's option, by the element's property."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Route, expect
+
+from tests.browser.conftest import Open
+from tests.browser.following import HOLDS_A_STREAM, SOURCES, following, moves_of, response, state_of, until_state, work
+from tests.browser.visit import POLLING_ONLY, Visit
+from tests.harness.chaos import Answer, ChaosProxy
+from tests.harness.serving import Server, Worker, eventually
+from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
+from tests.live.browsing import Playback
+
+STREAM = "/events?"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that lets nobody do anything without a token; this module's tests share it."""
+    with Server(tmp_path_factory.mktemp("server"), heartbeat_s=1, retry_ms=300, **CLOSED) as running:
+        yield running
+
+
+@pytest.fixture
+async def worker(server: Server) -> AsyncIterator[Worker]:
+    """A worker of the shared server."""
+    async with Worker.at(server, PUBLISH_TOKEN) as at_server:
+        yield at_server
+
+
+@pytest.fixture
+async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
+    """What lies between the browser and the server."""
+    async with ChaosProxy(server.port) as proxy:
+        yield proxy
+
+
+def asking_for_tokens(session_id: str, **options: Any) -> str:
+    """The page that follows a session with tokens from a function, which asks its own site for them."""
+    page = following(session_id, token="TOKEN", **options)
+    return page.replace('"TOKEN"', 'async () => (await fetch("/token", {cache: "no-store"})).text()')
+
+
+async def give_tokens(shown: Visit, *tokens: str) -> list[str]:
+    """Let the page's site give these tokens, and the last one for ever after; tells which were given."""
+    given: list[str] = []
+
+    async def answer(route: Route) -> None:
+        given.append(tokens[min(len(given), len(tokens) - 1)])
+        await route.fulfill(body=given[-1])
+
+    await shown.page.context.route("**/token", answer)
+    return given
+
+
+def wire_of(proxy: ChaosProxy) -> bytes:
+    """All that browsers have sent."""
+    return b"".join(bytes(link.requests) for link in proxy.links)
+
+
+@pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
+async def test_a_page_with_a_token_follows_its_session(
+    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
+) -> None:
+    """PR-01: as it would without one, cut off in between; and the token is sent in headers alone."""
+    token = make_token(sessions=[sid])
+    await worker.create(sid, total_steps=3)
+    shown = await visit(f"http://127.0.0.1:{proxy.port}/page", html=following(sid, token=token), scripts=scripts)
+    await expect(state_of(shown)).to_have_text("pending 0%")
+    await until_state(shown, "polling" if scripts else "live")
+    await work(worker, sid, 1)
+    await expect(state_of(shown)).to_have_text("running 33%")
+    proxy.cut()
+    await work(worker, sid, 2)
+    await expect(state_of(shown)).to_have_text("running 66%")
+    await work(worker, sid, 3)
+    await expect(state_of(shown)).to_have_text("completed 100%")
+    assert await shown.evaluate("ends") == ["complete"]
+    assert wire_of(proxy).count(token.encode()) == wire_of(proxy).count(f" Bearer {token}\r\n".encode()) > 0
+    if not scripts:
+        assert await shown.evaluate("moves") == moves_of(3, 3)
+        assert not any(url.endswith(f"/api/progress/{sid}") for url in shown.requests), "nobody polled"
+
+
+async def test_a_token_that_ends_is_followed_by_the_next(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """The stream ends with it, and goes on with another, where it was; once there is none, the page says so."""
+    now = int(time.time())
+    tokens = [make_token(sessions=[sid], exp=now + after_s) for after_s in (3, 6)]
+    await worker.create(sid, total_steps=4)
+    shown = await visit(f"{server.url}/livez", scripts=(SOURCES,))
+    given = await give_tokens(shown, *tokens)
+    await shown.go(f"{server.url}/page", asking_for_tokens(sid))
+    await until_state(shown, "live")
+    await work(worker, sid, 1)
+    await until_state(shown, "reconnecting")
+    await work(worker, sid, 2)
+    await until_state(shown, "live")
+    await work(worker, sid, 3)
+    await expect(state_of(shown)).to_have_text("running 75%")
+    assert await shown.evaluate("moves") == moves_of(4, 3)
+    assert given[:2] == tokens
+    await until_state(shown, "denied")
+    assert await shown.evaluate(f"[ends, tracker.polling, {HOLDS_A_STREAM}]") == [[], False, False]
+
+
+async def test_a_token_for_something_else_is_refused_at_once(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """The tracker stops, says so, and asks no more."""
+    await worker.start(sid, 1)
+    shown = await visit(f"{server.url}/page", html=following(sid, token=make_token(sessions=["another"])))
+    await until_state(shown, "denied")
+    assert await shown.evaluate("[updates, ends, tracker.polling]") == [[], [], False]
+
+
+async def test_tabs_share_a_stream_with_whom_may_see_the_same(
+    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str
+) -> None:
+    """Whenever their tokens were made; others have a stream of their own, and see what that may see."""
+    tokens = [
+        make_token(sessions=[sid], sub="alice"),
+        make_token(sessions=[sid], sub="alice", exp=int(time.time()) + 1000),
+        make_token(sessions=[sid], sub="bob"),
+        make_token(sessions=["another"], sub="alice"),
+    ]
+    await worker.create(sid, total_steps=7)
+    tabs: list[Visit] = []
+    for token in tokens:
+        proxy.switch(Answer("/tab", response("200 OK", following(sid, token=token), "text/html")))
+        beside = tabs[0] if tabs else None
+        tabs.append(await visit(f"http://localhost:{proxy.port}/tab", beside=beside))
+        await until_state(tabs[-1], "denied" if token == tokens[-1] else "live")
+    await work(worker, sid, 1)
+    for tab in tabs[:-1]:
+        await expect(state_of(tab)).to_have_text("running 14%")
+    await eventually(lambda: proxy.busy_with(STREAM) == 2, 20)
+    assert await tabs[-1].evaluate("updates") == []
+    names = await tabs[0].evaluate("navigator.locks.query().then(locks => locks.held.map(lock => lock.name).join())")
+    assert "alice" in names
+    assert not any(part in names for token in tokens for part in token.split("."))
+
+
+async def test_a_page_of_another_origin_brings_its_token(visit: Open, sid: str, tmp_path: Path) -> None:
+    """SC-11: where no cookie could help; cut off, it comes back with a ticket of that time."""
+    server = Server(tmp_path / "server", heartbeat_s=1, retry_ms=300, **CLOSED)
+    async with ChaosProxy(server.port) as proxy:
+        html = following(sid, f"http://127.0.0.1:{proxy.port}", token=make_token(sessions=[sid]))
+        async with Playback(response("200 OK", html, "text/html")) as site:
+            server.settings["allow_origins"] = f"http://127.0.0.1:{site.port}"
+            with server:
+                async with Worker.at(server, PUBLISH_TOKEN) as worker:
+                    await worker.create(sid, total_steps=3)
+                    shown = await visit(f"http://127.0.0.1:{site.port}/")
+                    await until_state(shown, "live")
+                    await work(worker, sid, 1)
+                    await expect(state_of(shown)).to_have_text("running 33%")
+                    proxy.cut()
+                    await until_state(shown, "reconnecting")
+                    await work(worker, sid, 2)
+                    await until_state(shown, "live")
+                    await work(worker, sid, 3)
+                    await expect(state_of(shown)).to_have_text("completed 100%")
+                    assert await shown.evaluate("moves") == moves_of(3, 3)
+
+
+async def test_an_element_has_its_token_as_a_property(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """Set at any time, changed at any time; and the document does not show it."""
+    await worker.start(sid, 1)
+    html = f"""<!doctype html><html lang="en"><title>embedding</title>
+    <script type="module" src="/web/define.js"></script>
+    <progress-steps session="{sid}">please wait</progress-steps>"""
+    shown = await visit(f"{server.url}/embedding", html=html)
+    await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
+    token = make_token(sessions=[sid])
+    await shown.evaluate("token => { document.querySelector('progress-steps').token = token; }", token)
+    await expect(shown.shown("headline")).to_contain_text("Step 1 of 7")
+    await expect(shown.shown("connection")).to_have_text("live")
+    assert token not in json.dumps(await shown.page.content())
+    await shown.evaluate("() => { document.querySelector('progress-steps').token = null; }")
+    await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
