@@ -2,10 +2,15 @@
 
 import logging
 import sys
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+from progress_sse.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from progress_sse.shell.step import Action
 
 ENVIRONMENT: Final = "PROGRESS_SSE_"
 
@@ -51,4 +56,52 @@ def run(command: tuple[str, ...], step: int | None, name: str | None, **target: 
     sys.exit(run_command(command, Target(step=step, name=name, **target)))
 
 
-COMMANDS: Final = (run,)
+_OPTIONS: Final = {
+    "start": {"timeout_ms"},
+    "progress": {"current", "total", "message"},
+    "complete": {"message"},
+    "fail": {"message", "error"},
+}
+"""The options of each action of a step."""
+
+
+@click.command(short_help="Report a step's start, progress or end.")
+@click.argument("session_id", metavar="SESSION")
+@click.argument("number", metavar="STEP", type=click.IntRange(min=1))
+@click.argument("action", type=click.Choice(list(_OPTIONS)))
+@click.option("--message", help="A text that is shown with the step.")
+@click.option("--error", help="What it failed of.")
+@click.option("--current", type=click.IntRange(min=0), help="How many units are done: rows, files, per cent.")
+@click.option("--total", type=click.IntRange(min=0), help="Of how many. [default: that is not known]")
+@click.option(
+    "--timeout-ms", type=click.IntRange(min=1), help="When pages call it overdue. [default: its definition's]"
+)
+@_server_options
+def step(session_id: str, number: int, action: "Action", url: str | None, token: str | None, **details: Any) -> None:
+    """Report that a step starts, how far it is, or that it has ended.
+
+    The exit status is 0 once the server has taken it, and 1 if it was refused, or the server was away for ten seconds.
+    """
+    _check_details(action, details)
+    from progress_sse.shell.step import Told, report
+
+    _log_to_stderr(logging.WARNING)
+    try:
+        is_taken = report(session_id, number, Told(action, **details), url, token)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    sys.exit(not is_taken)
+
+
+def _check_details(action: str, details: Mapping[str, Any]) -> None:
+    for name, value in details.items():
+        if value is not None and name not in _OPTIONS[action]:
+            raise click.UsageError(f"--{name.replace('_', '-')} is not for {action}.")
+    current, total = details["current"], details["total"]
+    if action == "progress" and current is None:
+        raise click.UsageError("progress needs --current.")
+    if None not in (current, total) and current > total:
+        raise click.UsageError("--current must not be more than --total.")
+
+
+COMMANDS: Final = (run, step)

@@ -213,3 +213,66 @@ def test_a_server_that_stays_away_is_given_up() -> None:
     status, out, err = finish(process)
     assert (status, out) == (5, b"")
     assert b"the process ends before all was told of 'lost'" in err
+
+
+def step(server: Server, *arguments: str, **more: str) -> tuple[int, str]:
+    """Report a step, and give the exit status and what was said."""
+    status, out, err = finish(start("step", *arguments, url=server.url, **more))
+    assert out == b""
+    return status, err.decode()
+
+
+def test_a_step_is_reported_piece_by_piece(server: Server) -> None:
+    """Each report is taken by the time that its command ends, and says nothing."""
+    assert step(server, "pieces", "2", "start", "--timeout-ms", "5000") == (0, "")
+    assert poll(server, "pieces")["steps"][1]["timeout_ms"] == 5000
+    assert step(server, "pieces", "2", "progress", "--current", "3", "--total", "8", "--message", "rows") == (0, "")
+    shown = poll(server, "pieces")["steps"][1]
+    assert (shown["status"], shown["progress"], shown["message"]) == ("running", {"current": 3, "total": 8}, "rows")
+    assert step(server, "pieces", "2", "fail", "--error", "disk full", "--message", "row 4") == (0, "")
+    shown = poll(server, "pieces")["steps"][1]
+    assert (shown["status"], shown["error"], shown["message"]) == ("error", "disk full", "row 4")
+    assert step(server, "pieces", "2", "complete", "--message", "8 rows") == (0, "")
+    shown = poll(server, "pieces")["steps"][1]
+    assert (shown["status"], shown["error"], shown["message"]) == ("success", "", "8 rows")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "token", "reason"),
+    [
+        (("nobody", "1", "complete"), TOKEN, "complete of step 1 was refused: 404 There is no such session."),
+        (("refused", "8", "start"), TOKEN, "start of step 8 was refused: 422 "),
+        (("refused", "1", "start"), "wrong", "start of step 1 was refused: 403 "),
+    ],
+)
+def test_a_refused_report_says_why(server: Server, arguments: tuple[str, ...], token: str, reason: str) -> None:
+    """In one sentence, with an exit status that a script notices."""
+    status, said = step(server, *arguments, PROGRESS_SSE_TOKEN=token)
+    assert status == 1
+    assert said.startswith(f"progress-sse: lost a report on '{arguments[0]}' at {server.url}: {reason}")
+    assert said.count("\n") == 1
+
+
+def test_reporting_that_is_switched_off_does_no_harm(server: Server) -> None:
+    """To a script with `set -e`, for one."""
+    assert step(server, "off", "1", "start", PROGRESS_SSE_DISABLED="1") == (0, "")
+    assert poll(server, "off")["status"] == "not_found"
+
+
+def test_a_report_waits_for_a_server_that_restarts(tmp_path: Path) -> None:
+    """For ten seconds, as a restart takes less."""
+    server = Server(tmp_path)
+    process = start("step", "late", "1", "start", url=server.url)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith(b"progress-sse: cannot report on 'late' at http")
+    with server:
+        assert finish(process) == (0, b"", b"")
+        assert poll(server, "late")["steps"][0]["status"] == "running"
+
+
+@pytest.mark.full
+def test_a_report_that_nobody_takes_fails() -> None:
+    """With a sentence on what is missing."""
+    status, _, err = finish(start("step", "a", "1", "start", url=f"http://{HOST}:{free_port()}"))
+    assert status == 1
+    assert err.endswith(b"progress-sse: the process ends before all was told of 'a'\n")

@@ -42,6 +42,15 @@ def test_the_end_of_the_output_begins_with_a_line() -> None:
         (["run", "--session", "a"], "Missing argument '-- COMMAND [ARGS]...'"),
         (["run", "--step", "0", "--", "true"], "0 is not in the range x>=1"),
         (["run", "--step", "1", "--name", "a", "--", "true"], "--name is for a session that begins afresh"),
+        (["step", "a", "0", "start"], "0 is not in the range x>=1"),
+        (["step", "a", "1", "stop"], "'stop' is not one of 'start', 'progress', 'complete', 'fail'"),
+        (["step", "a", "1", "start", "--message", "a"], "--message is not for start."),
+        (["step", "a", "1", "complete", "--timeout-ms", "1"], "--timeout-ms is not for complete."),
+        (["step", "a", "1", "progress"], "progress needs --current."),
+        (["step", "a", "1", "progress", "--current", "3", "--total", "2"], "--current must not be more than --total."),
+        (["step", "a", "1", "start"], "Name the server by --url, or by PROGRESS_SSE_URL."),
+        (["step", "a", "1", "start", "--url", "ftp://h"], "must be like http://host:8000"),
+        (["step", "a/b", "1", "start", "--url", "http://h"], "A session id has no /"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments: list[str], sentence: str) -> None:
