@@ -66,7 +66,7 @@ class Api:
                 return
             response = await _endpoint(path, scope)(self._service, Request(scope, receive))
         except ProblemError as problem:
-            response = problems.problem_response(problem)
+            response = problems.problem_response(self._service, problem)
         await response(scope, receive, send)
 
 

@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from progress_sse.api import Api, Endpoint
-from progress_sse.endpoints import health, openapi, pages, problems
+from progress_sse.endpoints import health, metrics, openapi, pages, problems
 from progress_sse.errors import InvalidSessionIdError, ProblemError
 from progress_sse.gate import Authorize
 from progress_sse.service import ProgressService, running
@@ -25,6 +25,7 @@ from progress_sse.settings import Settings, load_settings
 PATHS: Final[Mapping[str, Endpoint]] = {
     "/livez": health.livez,
     "/readyz": health.readyz,
+    "/metrics": metrics.metrics,
     "/openapi.json": openapi.openapi,
     "/": pages.page,
     "/s/{session_id}": pages.session_page,
@@ -61,9 +62,9 @@ def create_app(
         routes=_routes(service),
         middleware=_middleware(settings, service),
         exception_handlers={
-            ProblemError: problems.answer_problem,
-            HTTPException: problems.answer_http_exception,
-            Exception: problems.answer_unforeseen,
+            ProblemError: partial(problems.answer_problem, service),
+            HTTPException: partial(problems.answer_http_exception, service),
+            Exception: partial(problems.answer_unforeseen, service),
         },
         lifespan=_lifespan,
     )
@@ -85,7 +86,7 @@ def _routes(service: ProgressService) -> list[Route | Mount]:
 
 
 def _middleware(settings: Settings, service: ProgressService) -> list[Middleware]:
-    answering = [Middleware(PathGuard), Middleware(Api, service=service)]
+    answering = [Middleware(PathGuard, service=service), Middleware(Api, service=service)]
     if not settings.allow_origins:
         return answering
     cors = Middleware(
@@ -123,15 +124,16 @@ class PathGuard:
     would turn into a character that nobody sent. Both are seen only in the path as it came.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Stand before `app`."""
+    def __init__(self, app: ASGIApp, service: ProgressService) -> None:
+        """Stand before `app`; `service` counts what is refused."""
         self._app = app
+        self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 422."""
         if scope["type"] == "http" and not _is_plain(scope.get("raw_path") or b""):
             refusal = InvalidSessionIdError("A session id is UTF-8 and has no /.")
-            await problems.problem_response(refusal)(scope, receive, send)
+            await problems.problem_response(self._service, refusal)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -19,16 +19,18 @@ What must not go in here: how bytes get to a client (``transport``), rules (``ma
 import asyncio
 import logging
 import secrets
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from progress_sse import machine, sse, wire
 from progress_sse.backends.base import Backend
 from progress_sse.burst import Burst, Message
+from progress_sse.counts import Durations
 from progress_sse.model import Position
 from progress_sse.record import Entry, Notice, Record
 
@@ -43,9 +45,17 @@ MAX_TAIL_BYTES: Final = 65_536
 Resume: TypeAlias = Callable[[Position], Position | None]
 """Given where a session is, tells where a returning reader was; `None` where it does not know."""
 
+Resync: TypeAlias = Literal["behind", "gap", "forgotten"]
+"""Why a reader got a snapshot in place of transitions: it fell behind; not all of them had been heard of here; or it
+came back from a place that is not known any more."""
+
 
 class Channel:
-    """One session, as the readers in this process see it."""
+    """One session, as the readers in this process see it.
+
+    Attributes:
+        published: How many events were handed to whoever was reading.
+    """
 
     def __init__(self, session_id: str, hub: "Hub", backend: Backend, retry_ms: int) -> None:
         """Start without knowing the session; `open` looks it up."""
@@ -60,6 +70,8 @@ class Channel:
         self._tail: deque[Message] = deque()
         self._tail_bytes = 0
         self._unsent: list[Message] = []
+        self._published_at = 0.0
+        self.published = 0
         self._snapshot: Message | None = None
         self._notices = 0
         self._opening: asyncio.Task[None] | None = None
@@ -114,6 +126,7 @@ class Channel:
         if missing <= 0:
             return
         if missing > len(entries):
+            self._hub.resyncs["gap"] += len(self.members)
             self._turn_to(record)
             return
         self.record, self.position, self._snapshot = record, record.position, None
@@ -125,6 +138,7 @@ class Channel:
     def _publish(self, message: Message) -> None:
         if self.members:
             if not self._unsent:
+                self._published_at = time.monotonic()
                 self._hub.flush_soon(self)
             self._unsent.append(message)
 
@@ -133,6 +147,8 @@ class Channel:
         if self._unsent:
             burst, self._unsent = Burst(self._unsent), []
             is_completed = self.is_completed
+            self.published += len(burst.messages)
+            self._hub.deliveries += len(burst.messages) * len(self.members)
             for member in tuple(self.members):  # Whoever is finished with it gives up its seat.
                 try:
                     member.subscription.offer(member, burst)
@@ -140,6 +156,7 @@ class Channel:
                         member.subscription.wake()
                 except Exception:  # noqa: BLE001  # whatever it is, it is this reader's and not its neighbours'
                     member.subscription.fail()
+            self._hub.delivery_seconds.add(time.monotonic() - self._published_at)
 
     def seat(self, member: "Member") -> None:
         """Take on a reader that has all there is: what is still to be flushed it must not get again."""
@@ -251,6 +268,7 @@ class Subscription:
     Attributes:
         direct: Writes a chunk to the reader at once. Set by the reader when it has taken everything and has room for
             more; taken back when something has to wait, and by the reader when its room is used up.
+        event_count: How many events were taken or written to it; known once it is closed.
     """
 
     __slots__ = (
@@ -263,8 +281,10 @@ class Subscription:
         "_queue",
         "_queued_bytes",
         "_session_count",
+        "_unseen",
         "_wake_reader",
         "direct",
+        "event_count",
     )
 
     def __init__(self, hub: "Hub", session_count: int, wake_reader: Callable[[], None]) -> None:
@@ -287,6 +307,9 @@ class Subscription:
         self._lagging: dict[Member, None] = {}
         self._is_closed = False
         self._is_taking = False
+        # What its channels have published, less this, is what it got: so nothing is counted per delivery.
+        self._unseen = 0
+        self.event_count = 0
 
     @property
     def is_closed(self) -> bool:
@@ -312,6 +335,11 @@ class Subscription:
         """Whether there is something to take."""
         return bool(self._backlog or self._lagging or self._queue)
 
+    @property
+    def queued_bytes(self) -> int:
+        """How many bytes wait because the reader does not keep up."""
+        return self._queued_bytes
+
     def take(self, max_bytes: int) -> list[Delivery]:
         """Return what waits, in order: no more than `max_bytes` of it, unless a single piece is larger."""
         if not self._backlog:
@@ -331,6 +359,7 @@ class Subscription:
         for member in self._lagging:
             member.channel.flush()  # What the snapshot will contain must not come after it.
         self._is_taking = False
+        self._unseen -= len(self._lagging)
         caught_up: list[Delivery] = [(member, Burst([member.channel.snapshot()])) for member in self._lagging]
         self._lagging.clear()
         return caught_up
@@ -341,20 +370,23 @@ class Subscription:
             self.direct(burst.chunk)
         elif not self._is_closed and member not in self._lagging:
             if self._queue and self._queued_bytes + len(burst.data) > MAX_QUEUED_BYTES:
-                self._fall_behind(member)
+                self._fall_behind(member, burst)
             else:
                 self._enqueue(member, burst)
             self.wake()
+        else:
+            self._unseen += len(burst.messages)
 
     def _enqueue(self, member: Member | None, burst: Burst) -> None:
         self._queue.append((member, burst))
         self._queued_bytes += len(burst.data)
 
-    def _fall_behind(self, member: Member) -> None:
+    def _fall_behind(self, member: Member, burst: Burst) -> None:
         dropped, self._queue, self._queued_bytes = self._queue, [], 0
         self._lagging.update(dict.fromkeys(seat for seat, _ in dropped if seat is not None))
         self._lagging[member] = None
-        self._hub.resyncs += 1
+        self._unseen += len(burst.messages) + _event_count(dropped)
+        self._hub.resyncs["behind"] += 1
         logger.debug("a reader fell behind by %d bursts and gets a snapshot", len(dropped) + 1)
 
     def beat(self, burst: Burst) -> None:
@@ -372,6 +404,7 @@ class Subscription:
     def attach(self, member: Member, missed: Sequence[Message]) -> None:
         """Take a seat, with what was missed as the first to be taken."""
         member.channel.seat(member)
+        self._unseen += member.channel.published - len(missed)
         self._members.append(member)
         if missed:
             self._backlog.append((member, Burst(missed)))
@@ -392,6 +425,9 @@ class Subscription:
 
     def close(self) -> None:
         """Give up every seat, and drop what waits. Closing twice is no error."""
+        if not self._is_closed:
+            published = sum(member.channel.published for member in self._members)
+            self.event_count = published - self._unseen - _event_count(self._backlog) - _event_count(self._queue)
         self._is_closed = True
         self.direct = None
         for member in self._members:
@@ -403,16 +439,26 @@ class Subscription:
         self._queue.clear()
 
 
+def _event_count(deliveries: Sequence[Delivery]) -> int:
+    return sum(len(burst.messages) for _, burst in deliveries)
+
+
 class Hub:
     """The channels of this process.
 
     Attributes:
-        resyncs: How often a reader fell behind and got a snapshot in place of transitions.
+        deliveries: How many events were handed to readers, each to each of them.
+        delivery_seconds: From the news of a change to when it was written to the last of the readers that keep up.
+        replays: How many readers came back and got exactly what they had missed.
+        resyncs: How many got a snapshot in place of transitions, by the reason.
     """
 
     def __init__(self, backend: Backend, *, retry_ms: int) -> None:
         """Serve readers from `backend`; each snapshot tells them to wait `retry_ms` before they reconnect."""
-        self.resyncs = 0
+        self.deliveries = 0
+        self.delivery_seconds = Durations()
+        self.replays = 0
+        self.resyncs: Counter[Resync] = Counter()
         self._backend = backend
         self._retry_ms = retry_ms
         self._channels: dict[str, Channel] = {}
@@ -422,6 +468,11 @@ class Hub:
     def channel_count(self) -> int:
         """How many sessions have readers here."""
         return len(self._channels)
+
+    @property
+    def reader_count(self) -> int:
+        """How many readers there are, each counted once for each of its sessions."""
+        return sum(len(channel.members) for channel in self._channels.values())
 
     def flush_soon(self, channel: Channel) -> None:
         """Flush the channel at the end of this turn of the event loop, together with all others."""
@@ -441,6 +492,7 @@ class Hub:
         if channel is None or missed is None:
             return False
         channel.users += 1  # The seat's, from here on.
+        self.replays += resume is not None
         subscription.attach(Member(subscription, channel), missed)
         return True
 
@@ -461,6 +513,8 @@ class Hub:
             missed = channel.missed(resume)
             if missed is None and resume is not None:
                 missed = await self._looked_up(channel, resume)
+            elif resume is not None:
+                self.replays += 1
         except BaseException:
             self.release(channel)
             raise
@@ -475,10 +529,12 @@ class Hub:
             # The id is news to this process: the store may know more.
             await channel.refresh()
             position = resume(channel.position)
-        if position is None:
+        missed = None if position is None else await channel.recall(position)
+        if missed is None:
+            self.resyncs["forgotten"] += 1
             return [channel.snapshot()]
-        missed = await channel.recall(position)
-        return [channel.snapshot()] if missed is None else missed
+        self.replays += 1
+        return missed
 
     def _acquire(self, session_id: str) -> Channel:
         channel = self._channels.get(session_id)

@@ -11,7 +11,19 @@ from pydantic import BaseModel
 from progress_sse import answers
 from progress_sse.auth import Action
 from progress_sse.bodies import CreateBody, UpdateBody
-from progress_sse.endpoints import cookie, events, health, openapi, pages, poll, sessions, steps, tickets, update
+from progress_sse.endpoints import (
+    cookie,
+    events,
+    health,
+    metrics,
+    openapi,
+    pages,
+    poll,
+    sessions,
+    steps,
+    tickets,
+    update,
+)
 from progress_sse.errors import (
     InvalidRequestError,
     OutcomeUnknownError,
@@ -218,6 +230,15 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "Tell whether the server may be sent work",
         "operation",
         {200: Answer("It may.", answers.Health), 503: Answer("Not now.", answers.Health)},
+    ),
+    metrics.metrics: Operation(
+        "getMetrics",
+        "Tell what the server does, for Prometheus",
+        "operation",
+        {200: Answer("All metrics; as `application/openmetrics-text` to who accepts that.", None, "text/plain")},
+        (PathNotFoundError,),
+        action="list",
+        credentials=TOKEN,
     ),
     openapi.openapi: Operation(
         "getDescription",

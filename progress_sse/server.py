@@ -189,7 +189,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Let go of the connection."""
         super().connection_lost(exc)
         if self.reader is not None:
-            self.reader.on_lost()
+            self.reader.on_lost(is_overdue=isinstance(exc, TimeoutError))
             self.reader = None
 
 

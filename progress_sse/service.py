@@ -3,15 +3,17 @@
 import asyncio
 import json
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from progress_sse.backends.base import Backend
 from progress_sse.backends.memory import MemoryBackend
 from progress_sse.backends.sqlite import SqliteBackend
 from progress_sse.bodies import BodyLimits
+from progress_sse.census import Census
 from progress_sse.clock import Clock, SystemClock
 from progress_sse.errors import ConfigurationError, ProblemError
 from progress_sse.events import Event
@@ -38,6 +40,9 @@ EXPIRY_MARGIN_S: Final = 3600
 """Seconds for which Redis keeps a session beyond the clean-up that should have removed it."""
 
 
+PollAnswer: TypeAlias = Literal["200", "304", "not_found"]
+
+
 class ProgressService:
     """A store, its readers, and what runs beside them.
 
@@ -47,6 +52,9 @@ class ProgressService:
         streams: The live streams.
         gate: Who may do what.
         tickets: What single streams are opened with.
+        census: How many sessions there are.
+        polls: How many polls were answered, by how.
+        refusals: How many requests were refused, by the last segment of the problem's type.
         body_limits: How large requests may be.
         is_running: Whether it has been started, and not closed.
     """
@@ -80,6 +88,9 @@ class ProgressService:
         self.gate: Gate = CallableGate(authorize) if authorize else make_gate(settings, self.tickets, clock)
         on_commit = _teller(on_transition) if on_transition else None
         self.store = ProgressStore(backend, workflows=_workflows(settings), clock=clock, on_commit=on_commit)
+        self.census = Census(backend, clock)
+        self.polls: Counter[PollAnswer] = Counter()
+        self.refusals: Counter[str] = Counter()
         self._heartbeat = Heartbeat(settings.heartbeat_s, clock)
         self._expiry = Expiry(clock)
         self.streams = Streams(

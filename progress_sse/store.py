@@ -12,21 +12,24 @@ What must not go in here: rules (``machine``), and how anything is kept (``backe
 import asyncio
 import random
 import secrets
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from http import HTTPStatus
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse import machine, wire
 from progress_sse.backends.base import Backend
 from progress_sse.clock import Clock, SystemClock
+from progress_sse.counts import Durations
 from progress_sse.eager import run_eagerly
 from progress_sse.errors import (
     ConflictError,
     KeyInUseError,
     KeyReusedError,
     OutcomeUnknownError,
+    ProblemError,
     StoreUnavailableError,
 )
 from progress_sse.machine import Command, Complete, Create, Delete, Report, Start, StepCommand
@@ -46,6 +49,18 @@ LONGEST_PAUSE_S: Final = 0.02
 
 EPOCH_BYTES: Final = 8
 """Random bytes in an epoch: enough that no two lives of a session ever share one."""
+
+Action: TypeAlias = Literal["start", "complete", "progress", "create", "delete"]
+ACTIONS: Final[dict[type[Command], Action]] = {
+    Start: "start",
+    Complete: "complete",
+    Report: "progress",
+    Create: "create",
+    Delete: "delete",
+}
+
+Fate: TypeAlias = Literal["accepted", "refused", "failed"]
+"""What became of a command: it was applied, or repeats what is so already; it breaks a rule; or the store failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,12 @@ class ProgressStore:
 
     Every operation may raise `StoreUnavailableError`, and each that writes also `OutcomeUnknownError` and
     `StoreFullError`. An operation that returns has been committed, as durably as the backend can.
+
+    Attributes:
+        backend: Where sessions are kept.
+        workflows: Define the steps of sessions that bring none of their own.
+        commands: How many commands there were, by action, and by what became of them.
+        commit_seconds: How long commits took.
     """
 
     def __init__(
@@ -108,11 +129,18 @@ class ProgressStore:
         """
         self.backend = backend
         self.workflows = workflows or Workflows()
+        self.commands: Counter[tuple[Action, Fate]] = Counter()
+        self.commit_seconds = Durations()
         self._clock = clock or SystemClock()
         self._on_commit = on_commit
         self._lanes: dict[str, deque[_Request]] = {}
         self._runs: set[asyncio.Task[None]] = set()
         self._keys_under_way: dict[tuple[str, str], str] = {}
+
+    @property
+    def waiting_count(self) -> int:
+        """How many commands wait for an earlier one of their session."""
+        return sum(map(len, self._lanes.values()))
 
     async def open(self) -> None:
         """Make the backend ready; see `Backend.open`."""
@@ -273,10 +301,10 @@ class ProgressStore:
                     await self._commit(session_id, batch)
                 except Exception as error:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
                     for request in batch:
-                        request.resolve(error)
+                        self._answer(request, error)
                 except asyncio.CancelledError:
                     for request in (*batch, *lane):
-                        request.resolve(OutcomeUnknownError())
+                        self._answer(request, OutcomeUnknownError())
                     raise
                 finally:
                     for request in batch:
@@ -312,15 +340,20 @@ class ProgressStore:
             return False
         try:
             if draft.has_changes:
-                change = draft.change()
+                change, began = draft.change(), self._clock.monotonic()
                 await self.backend.commit(change)
+                self.commit_seconds.add(self._clock.monotonic() - began)
                 if self._on_commit is not None:
                     self._on_commit(change)
         except ConflictError:
             return False
         for request, answer in zip(batch, answers, strict=True):
-            request.resolve(answer)
+            self._answer(request, answer)
         return True
+
+    def _answer(self, request: _Request, answer: Applied | Exception) -> None:
+        self.commands[ACTIONS[type(request.command)], _fate(answer)] += 1
+        request.resolve(answer)
 
     async def _decide_once(self, draft: "_Draft", request: _Request, now: datetime) -> Applied | Exception:
         """Decide a command that comes with a key, unless the session remembers that."""
@@ -417,6 +450,13 @@ def _next_batch(lane: deque[_Request]) -> list[_Request]:
     while lane and isinstance(batch[0].command, StepCommand) and isinstance(lane[0].command, StepCommand):
         batch.append(lane.popleft())
     return batch
+
+
+def _fate(answer: Applied | Exception) -> Fate:
+    if isinstance(answer, Applied):
+        return "accepted"
+    is_refusal = isinstance(answer, ProblemError) and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return "refused" if is_refusal else "failed"
 
 
 def _verb(command: Command, *, existed: bool) -> Verb:

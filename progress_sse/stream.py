@@ -17,8 +17,9 @@ Whichever is first closes the stream, and closing does everything that there is 
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
@@ -56,6 +57,14 @@ _RAW_HEADERS: Final = [
 ]
 
 
+Ending: TypeAlias = Literal["completed", "gone", "stuck", "drained", "expired", "failed"]
+"""Why a stream ended: its sessions are completed; its client has gone, or took nothing for the send timeout; the server
+goes down; what the client was let in by has ended; or something went wrong here."""
+
+Refusal: TypeAlias = Literal["streams-full", "draining"]
+"""Why a client was asked to come later, in place of a stream."""
+
+
 class StreamRequest(NamedTuple):
     """What a client asked for.
 
@@ -73,7 +82,12 @@ class StreamRequest(NamedTuple):
 
 
 class Streams:
-    """All open streams of this process: how many, their heartbeat, and their end when the server goes down."""
+    """All open streams of this process: how many, their heartbeat, and their end when the server goes down.
+
+    Attributes:
+        endings: How many have ended, by the reason.
+        refusals: How many were refused, by the reason.
+    """
 
     def __init__(
         self,
@@ -93,6 +107,8 @@ class Streams:
         self.clock = clock
         self.retry_ms = retry_ms
         self.send_timeout_s = send_timeout_s
+        self.endings: Counter[Ending] = Counter()
+        self.refusals: Counter[Refusal] = Counter()
         self._max_streams = max_streams
         self._greeting = Burst((), sse.encode_retry_field(retry_ms) + b"\n")
         self._is_draining = False
@@ -103,6 +119,11 @@ class Streams:
         return len(self._open)
 
     @property
+    def queued_bytes(self) -> int:
+        """How many bytes wait for readers that do not keep up."""
+        return sum(stream.queued_bytes for stream in self._open)
+
+    @property
     def is_draining(self) -> bool:
         """Whether the server is going down."""
         return self._is_draining
@@ -110,9 +131,9 @@ class Streams:
     def respond(self, request: StreamRequest) -> Response:
         """Return the stream, or the soft refusal that an EventSource takes as "later"."""
         if self._is_draining:
-            return self._refusal(self._spread_retry_ms(random.random()))  # noqa: S311  # spreads load
+            return self._refusal("draining", self._spread_retry_ms(random.random()))  # noqa: S311  # spreads load
         if len(self._open) >= self._max_streams:
-            return self._refusal(REFUSED_RETRY_MS)
+            return self._refusal("streams-full", REFUSED_RETRY_MS)
         return EventStream(self, request)
 
     def drain(self) -> None:
@@ -121,14 +142,15 @@ class Streams:
         streams = list(self._open)
         for index, stream in enumerate(streams):
             try:
-                stream.dismiss(self._spread_retry_ms(index / max(1, len(streams) - 1)))
+                stream.dismiss("drained", self._spread_retry_ms(index / max(1, len(streams) - 1)))
             except Exception:
                 logger.exception("a stream could not be ended")  # The others still can.
 
     def _spread_retry_ms(self, share: float) -> int:
         return self.retry_ms + round(DRAIN_SPREAD_MS * share)
 
-    def _refusal(self, retry_ms: int) -> Response:
+    def _refusal(self, reason: Refusal, retry_ms: int) -> Response:
+        self.refusals[reason] += 1
         return Response(sse.encode_retry_field(retry_ms) + b"\n", headers=HEADERS, media_type=MEDIA_TYPE)
 
     def greeting(self, *, heartbeat_events: bool) -> Burst:
@@ -143,11 +165,13 @@ class Streams:
         if stream.expires_at is not None:
             self.expiry.add(stream.expires_at, stream.expire)
 
-    def forget(self, stream: "EventStream") -> None:
-        """Take a stream off the books."""
+    def forget(self, stream: "EventStream", ending: Ending) -> None:
+        """Take a stream off the books, and tell of its end. Doing so twice is no error."""
         leave = self._open.pop(stream, None)
         if leave is not None:
             leave()
+            self.endings[ending] += 1
+            stream.log_end(ending)
             if stream.expires_at is not None:
                 self.expiry.remove(stream.expires_at, stream.expire)
 
@@ -166,11 +190,13 @@ class EventStream(EventSourceResponse):
     def __init__(self, streams: Streams, request: StreamRequest) -> None:
         """Prepare to stream; nothing is taken or counted until the response is sent."""
         self.expires_at = request.expires_at
+        self._opened_at = streams.clock.monotonic()
         self._streams = streams
         self._resumes = request.resumes
         self._heartbeat_events = request.heartbeat_events
         self._cursor = StreamCursor() if request.is_combined else None
-        self._subscription = Subscription(streams.hub, len(request.resumes), self.pump)
+        self._session_count = len(request.resumes)
+        self._subscription = Subscription(streams.hub, self._session_count, self.pump)
         self._outlet: Outlet | None = None
         self._farewell = b""
         self._joiner: asyncio.Task[None] | None = None
@@ -195,7 +221,7 @@ class EventStream(EventSourceResponse):
                 await outlet.run(self)
         finally:
             if not is_taken_over:
-                self._close()
+                self._close("gone")
 
     def _open(self, outlet: Outlet) -> None:
         """Begin, in one piece: whoever comes in time gets greeting and snapshot in one write."""
@@ -233,8 +259,23 @@ class EventStream(EventSourceResponse):
             return False
         except Exception:
             logger.exception("a stream could not be joined to its session")
-            self.dismiss(REFUSED_RETRY_MS)
+            self.dismiss("failed", REFUSED_RETRY_MS)
         return True
+
+    @property
+    def queued_bytes(self) -> int:
+        """How many bytes wait because the client does not keep up."""
+        return self._subscription.queued_bytes
+
+    def log_end(self, ending: Ending) -> None:
+        """Tell the operator what the stream was, now that it has ended; nothing of whose it was."""
+        facts = {
+            "sessions": self._session_count,
+            "seconds": round(self._streams.clock.monotonic() - self._opened_at, 3),
+            "events": self._subscription.event_count,
+            "reason": ending,
+        }
+        logger.info("a stream ended: sessions=%d seconds=%.3f events=%d reason=%s", *facts.values(), extra=facts)
 
     def pump(self) -> None:
         """Write what waits, as far as there is room, and end the stream if that was all there will ever be."""
@@ -242,12 +283,12 @@ class EventStream(EventSourceResponse):
         if outlet is None:
             return
         if subscription.is_closed:
-            self.dismiss(REFUSED_RETRY_MS)
+            self.dismiss("failed", REFUSED_RETRY_MS)
             return
         while outlet.is_ready and subscription.has_waiting:
             outlet.write(self._encoded(subscription.take(MAX_CHUNK_BYTES)))
         if subscription.is_finished:
-            self._finish(self._end())
+            self._finish("completed", self._end())
         elif outlet.is_ready:
             subscription.direct = outlet.write_chunk if self._cursor is None else None
 
@@ -278,12 +319,12 @@ class EventStream(EventSourceResponse):
 
     def expire(self) -> None:
         """End the stream, as the right to it has ended; the client is not told of that before it comes back."""
-        self.dismiss(self._streams.retry_ms)
+        self.dismiss("expired", self._streams.retry_ms)
 
-    def dismiss(self, retry_ms: int) -> None:
+    def dismiss(self, ending: Ending, retry_ms: int) -> None:
         """End the stream; the client is to come back after `retry_ms`."""
         self._farewell = sse.encode_retry_field(retry_ms) + b"\n"
-        self._finish(self._farewell)
+        self._finish(ending, self._farewell)
 
     def on_ready(self) -> None:
         """Go on writing."""
@@ -293,19 +334,19 @@ class EventStream(EventSourceResponse):
         """Let what comes wait."""
         self._subscription.direct = None
 
-    def on_lost(self) -> None:
+    def on_lost(self, *, is_overdue: bool) -> None:
         """Give everything up."""
-        self._close()
+        self._close("stuck" if is_overdue else "gone")
 
-    def _finish(self, last: bytes) -> None:
+    def _finish(self, ending: Ending, last: bytes) -> None:
         outlet = self._outlet
-        self._close()
+        self._close(ending)
         if outlet is not None:
             outlet.finish(Burst((), last))
 
-    def _close(self) -> None:
+    def _close(self, ending: Ending) -> None:
         self._outlet = None
         self._subscription.close()
-        self._streams.forget(self)
+        self._streams.forget(self, ending)
         if self._joiner is not None:
             self._joiner.cancel()

@@ -27,8 +27,8 @@ class Reader(Protocol):
     def on_full(self) -> None:
         """There is no room; what is written all the same is kept."""
 
-    def on_lost(self) -> None:
-        """The client has gone."""
+    def on_lost(self, *, is_overdue: bool) -> None:
+        """The client has gone; or it is there and has taken nothing for too long (`is_overdue`)."""
 
 
 class Outlet(Protocol):
@@ -106,7 +106,7 @@ class AsgiOutlet:
         try:
             await self._send_all(reader)
         except TimeoutError:
-            logger.info("a stream is cut off: its client took nothing for %g s", self._timeout_s)
+            reader.on_lost(is_overdue=True)
         except OSError as error:  # Some servers say in this way that the client has gone.
             logger.debug("a stream ended: %r", error)
         finally:
@@ -130,5 +130,5 @@ class AsgiOutlet:
             while (await self._receive())["type"] != "http.disconnect":
                 pass
         finally:
-            reader.on_lost()
+            reader.on_lost(is_overdue=False)
             self.finish(Burst(()))

@@ -19,6 +19,7 @@ from playwright.async_api import Browser, Page, expect
 from progress_sse.client.sync import SyncOptions
 from progress_sse.settings import Settings
 from tests.conftest import Serve
+from tests.harness.metrics import metrics_of
 from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker
@@ -165,6 +166,14 @@ def test_settings_table_has_every_setting_with_its_default() -> None:
     documented = [(name, default) for name, default, _ in table("setting")]
     assert dict(documented) == {name: as_written(field.default) for name, field in Settings.model_fields.items()}
     assert len(documented) == len(Settings.model_fields)
+
+
+async def test_every_metric_is_explained(server: Server) -> None:
+    """The table of metrics has all of ours, and none besides."""
+    cells = [row[0] for row in table("metric, `progress_sse_…`")]
+    shown = {name.removeprefix("progress_sse_") for name in await metrics_of(server.port) if "progress_sse_" in name}
+    families = {re.sub(r"(_seconds)_(bucket|count|sum)$", r"\1", name.partition("{")[0]) for name in shown}
+    assert set(re.findall("[a-z_]+", " ".join(cells))) == families
 
 
 async def go_to_block(page: Page, server: Server, html: str) -> None:

@@ -4,7 +4,7 @@ A backend knows no rule: it keeps what it is given, compares positions for equal
 suite of tests runs over every backend. What a backend cannot do it must not claim.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from progress_sse.model import Position, SessionStatus
@@ -64,6 +64,9 @@ class Backend(Protocol):
 
     async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
         """Return up to `limit` sessions from behind `after`, newest `created_at` first, then greatest id first."""
+
+    async def count_by_status(self) -> Mapping[SessionStatus, int]:
+        """Return how many sessions there are; it may take its time, and look at each of them."""
 
     async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
         """Remove each session created before the time stamp that `is_doomed` confirms; return how many."""

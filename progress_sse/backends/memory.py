@@ -1,8 +1,8 @@
 """Sessions in the memory of one process: nothing outlives it."""
 
 import heapq
-from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from progress_sse import wire
@@ -106,6 +106,10 @@ class MemoryBackend:
         wanted = (kept for kept in self._kept.values() if status is None or kept.record.status == status)
         behind = (kept for kept in wanted if after is None or _creation(kept) < (after.created_at, after.session_id))
         return [_head(kept.record) for kept in heapq.nlargest(limit, behind, key=_creation)]
+
+    async def count_by_status(self) -> Mapping[SessionStatus, int]:
+        """Return how many sessions there are."""
+        return Counter(kept.record.status for kept in self._kept.values())
 
     async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
         """Remove old sessions; see `Backend.expire`."""

@@ -15,7 +15,8 @@ between or because its keys have expired, is passed over, and struck out once it
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -232,6 +233,15 @@ class RedisBackend:
             heads += (head for head, _ in filter(None, found) if status in (None, head.status))
             behind = b"(" + entries[-1]
         return heads[:limit]
+
+    async def count_by_status(self) -> Mapping[SessionStatus, int]:
+        """Return how many sessions there are, page by page: none of them keeps count."""
+        counts: Counter[SessionStatus] = Counter()
+        after = None
+        while page := await self.list_heads(None, _PAGE, after):
+            counts.update(head.status for head in page)
+            after = Cursor(page[-1].created_at, page[-1].session_id)
+        return counts
 
     async def _look_up(self, entries: Sequence[bytes]) -> Sequence[tuple[Head, Position] | None]:
         """Return the session of each entry of the index; `None` where there is none that was created then."""

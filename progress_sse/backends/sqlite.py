@@ -6,7 +6,7 @@ true until it commits the next one.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -139,6 +139,11 @@ class SqliteBackend:
         """Return a page of sessions, newest first; see `Backend.list_heads`."""
         self._check_open()
         return await self._reader.read(sqlite_tables.list_heads, status, limit, after)
+
+    async def count_by_status(self) -> Mapping[SessionStatus, int]:
+        """Return how many sessions there are."""
+        self._check_open()
+        return await self._reader.read(sqlite_tables.count_by_status)
 
     async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
         """Remove old sessions, each unless it has changed meanwhile; see `Backend.expire`."""

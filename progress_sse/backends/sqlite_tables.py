@@ -9,7 +9,7 @@ UTF-8, which is code point by code point.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -224,6 +224,11 @@ def count_sessions(connection: sqlite3.Connection) -> int:
     """Return how many sessions there are."""
     count: int = connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
     return count
+
+
+def count_by_status(connection: sqlite3.Connection) -> Mapping[SessionStatus, int]:
+    """Return how many sessions there are of each status."""
+    return dict(connection.execute("SELECT status, count(*) FROM sessions GROUP BY status"))
 
 
 def load(connection: sqlite3.Connection, session_id: str) -> Record | None:

@@ -14,7 +14,9 @@ async def poll(service: ProgressService, request: Request) -> Reply:
     record = await service.store.load(session_id)
     tag = entity_tag(record)
     if _has_current(header_values(request, b"if-none-match"), tag.encode()):
+        service.polls["304"] += 1
         return Reply(304, cache_headers(tag))
+    service.polls["200" if record else "not_found"] += 1
     return session_reply(session_id, record)
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from progress_sse import wire
 from progress_sse.errors import InternalError, MethodNotAllowedError, PathNotFoundError, ProblemError
+from progress_sse.service import ProgressService
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -24,28 +25,29 @@ def problem(error: ProblemError) -> dict[str, object]:
     }
 
 
-def problem_response(error: ProblemError) -> Response:
-    """Return the answer that tells a client of an error."""
+def problem_response(service: ProgressService, error: ProblemError) -> Response:
+    """Return the answer that tells a client of an error, and count it."""
+    service.refusals[error.problem] += 1
     # Some statuses may be cached unless told otherwise, and a session that is unknown now may exist in a moment.
     headers = {"Cache-Control": "no-store", **error.headers}
     return Response(wire.encode_json(problem(error)), error.status, headers, MEDIA_TYPE)
 
 
-async def answer_problem(_request: Request, error: Exception) -> Response:
+async def answer_problem(service: ProgressService, _request: Request, error: Exception) -> Response:
     """Answer an error of ours."""
     assert isinstance(error, ProblemError)
-    return problem_response(error)
+    return problem_response(service, error)
 
 
-async def answer_http_exception(_request: Request, error: Exception) -> Response:
+async def answer_http_exception(service: ProgressService, _request: Request, error: Exception) -> Response:
     """Answer what the router raises: no such path, or not by this method."""
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = sorted((error.headers or {})["Allow"].split(", "))
-        return problem_response(MethodNotAllowedError(headers={"Allow": ", ".join(allowed)}))
-    return problem_response(PathNotFoundError())
+        return problem_response(service, MethodNotAllowedError(headers={"Allow": ", ".join(allowed)}))
+    return problem_response(service, PathNotFoundError())
 
 
-async def answer_unforeseen(_request: Request, _error: Exception) -> Response:
+async def answer_unforeseen(service: ProgressService, _request: Request, _error: Exception) -> Response:
     """Answer a fault of ours, without its text; Starlette raises it again, for the log."""
-    return problem_response(InternalError())
+    return problem_response(service, InternalError())

@@ -176,7 +176,7 @@ async def test_room_that_comes_back_at_the_very_end_brings_one_snapshot_and_the_
     await store.start_step("s", 1)
     for current in range(5):
         await store.report_progress("s", 1, current)
-    assert service.hub.resyncs == 1
+    assert service.hub.resyncs == {"behind": 1}
     before = len(client.events)
     await store.apply("s", Complete(1))
     client.go_on()

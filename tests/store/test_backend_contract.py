@@ -365,6 +365,19 @@ class TestListen:
         backend.unlisten("s", print)
 
 
+class TestCountByStatus:
+    """`count_by_status`: how many sessions there are."""
+
+    async def test_counts_each_session_once(self, backend: Backend) -> None:
+        """By the status that it has now; more of them than are looked at in one go."""
+        assert dict(await backend.count_by_status()) == {}
+        records = [await apply(backend, created(f"s-{number}")) for number in range(250)]
+        await backend.commit(moved(records[0], 1, status="error"))
+        await backend.commit(moved(records[1], 1))
+        await backend.commit(removed(records[2]))
+        assert dict(await backend.count_by_status()) == {"pending": 247, "error": 1, "running": 1}
+
+
 class TestListHeads:
     """`list_heads`: pages of sessions, newest first."""
 

@@ -339,6 +339,7 @@ class Contested:
             backend.expire,
         )
         self.listen, self.unlisten, self.list_heads = backend.listen, backend.unlisten, backend.list_heads
+        self.count_by_status = backend.count_by_status
         self._backend = backend
 
     async def load(self, session_id: str) -> Record | None:
