@@ -1,16 +1,19 @@
-"""What is no request at all, sent to a real server: a refusal, and nobody else notices."""
+"""All that nobody should send, sent to a real server: it is refused, and nobody else notices."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.harness.http1 import Connection, request_bytes
+from tests.harness.http1 import Connection, Response, request_bytes
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, session_path
+from tests.http.refusals import BEFORE, CANARY, REFUSALS, Refusal
 from tests.live.hosts import serve_only
 
 
@@ -27,25 +30,73 @@ def sid(request: pytest.FixtureRequest) -> str:
     return re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:100]
 
 
-@pytest.fixture
-async def witnessed(server: Server, sid: str) -> AsyncIterator[None]:
+@asynccontextmanager
+async def witness(server: Server, session_id: str) -> AsyncIterator[None]:
     """Somebody follows the session all the while, and sees nothing but what a worker does before and after."""
     async with (
         Worker.at(server) as worker,
-        await RawStream.open(server.port, session_path(sid, "events")) as stream,
+        await RawStream.open(server.port, session_path(session_id, "events")) as stream,
     ):
         await stream.next_event()
-        await worker.start(sid, 1)
-        _pending, started = await stream.next_events(2)
-        before = await worker.poll_raw(sid)
+        await worker.create(session_id, replace=True)
+        for body in BEFORE:
+            await worker.update(session_id, **body)
+        *_, last = await stream.next_events(4)
+        before = await worker.poll_raw(session_id)
         yield
-        after = await worker.poll_raw(sid)
+        after = await worker.poll_raw(session_id)
         assert (after.content, after.headers["etag"]) == (before.content, before.headers["etag"])
-        await worker.complete(sid, 1)
+        await worker.complete(session_id, 1)
         completed = await stream.next_event()
-        assert completed.position == started.position._replace(n=started.position.n + 1)
+        assert completed.position == last.position._replace(n=last.position.n + 1)
         assert stream.ending is None
     assert "Traceback" not in server.log()
+
+
+# The table
+
+
+@pytest.mark.parametrize("part", REFUSALS)
+async def test_each_row_is_refused_as_what_it_is(
+    server: Server, record_property: Callable[[str, object], None], part: str
+) -> None:
+    """SE-05: by a server, whose log has no traceback, and while somebody follows the session, who sees no event."""
+    took: dict[str, float] = {}
+    async with witness(server, "s"), Worker.at(server) as worker:
+        sessions = (await worker.client.get("/api/progress")).content
+        for name, row in REFUSALS[part].items():
+            async with await Connection.open(server.port) as connection:
+                started = time.perf_counter()
+                response = await connection.exchange(bytes_of(row), row.method, timeout_s=5)
+                took[name] = time.perf_counter() - started
+            assert_refused(name, row, response)
+        assert (await worker.client.get("/api/progress")).content == sessions
+    slowest = max(took, key=lambda name: took[name])
+    record_property("slowest", f"{slowest}: {1000 * took[slowest]:.1f} ms")
+    assert {path.name.removesuffix("-wal").removesuffix("-shm") for path in server.folder.iterdir()} <= FILES
+
+
+FILES = {"progress.db", "progress.db.lock", "server.log"}
+"""All that a server writes, whatever ids it is told."""
+
+
+def bytes_of(row: Refusal) -> bytes:
+    """The request of a row; values of headers may have bytes that are not ASCII."""
+    headers = [*row.headers, *([("Content-Length", str(len(row.body)))] if row.body is not None else [])]
+    lines = [f"{row.method} {row.target} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers)]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (row.body or b"")
+
+
+def assert_refused(name: str, row: Refusal, response: Response) -> None:
+    """The one form of all errors, and nothing in it of what was sent."""
+    assert response.status == row.status, (name, response)
+    assert response.head.get("content-type") == "application/problem+json", (name, response)
+    problem = response.json()
+    assert set(problem) == {"type", "title", "status", "detail", "success"}, (name, problem)
+    assert (problem["type"], problem["status"]) == (f"/problems/{row.problem}", row.status), (name, problem)
+    assert problem["success"] is False, (name, problem)
+    assert CANARY not in repr(response), (name, response)
+    assert response.head.get("set-cookie") is None, (name, response)
 
 
 # Below HTTP
@@ -155,11 +206,10 @@ MALFORMED = {
 
 
 @serve_only  # The server takes the bytes apart, before there is a request.
-@pytest.mark.usefixtures("witnessed")
 @pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED.keys())
 async def test_what_is_no_http_is_a_400_and_the_end(server: Server, sid: str, sent: bytes) -> None:
     """SE-05: answered at once, closed, and nothing behind it is taken for another request."""
-    async with await Connection.open(server.port) as connection:
+    async with witness(server, sid), await Connection.open(server.port) as connection:
         connection.writer.write(sent.replace(b"SID", sid.encode()) + request_bytes("DELETE", session_path(sid)))
         async with asyncio.timeout(5):
             answer = await all_that_comes(connection)

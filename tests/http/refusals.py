@@ -1,0 +1,367 @@
+"""What nobody should send, value by value, and how each is refused: one table, for every way to ask.
+
+The requests are about a session `s` of seven steps, of which 1 is running, 2 has ended, and no other was started;
+and about `new`, which does not exist.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+CANARY = "canary"
+"""Stands in what is sent, so that it can be looked for in what is answered."""
+
+UPDATE = "/api/progress/s/update"
+PUT_NEW = ("PUT", "/api/progress/new")
+POST_NEW = ("POST", "/api/progress")
+BODIES = (("POST", UPDATE), PUT_NEW, POST_NEW)
+"""All that takes a body."""
+
+JSON = {"content-type": "application/json"}
+START = {"action": "start", "step": 1}
+COMPLETE = {"action": "complete", "step": 1}
+REPORT = {"action": "progress", "step": 1, "current": 1}
+
+BEFORE: tuple[dict[str, Any], ...] = (
+    {"action": "start", "step": 2},
+    {"action": "complete", "step": 2, "message": "done"},
+    START,
+)
+"""The updates that make the session what it is beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request, and its answer: a status, and the last segment of a problem type."""
+
+    method: str
+    target: str
+    status: int
+    problem: str
+    body: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+Rows: TypeAlias = Iterator[tuple[str, Refusal]]
+
+NOT_JSON = {
+    "open": b"{",
+    "empty": b"",
+    "blank": b" \r\n",
+    "NUL at the end": b'{"action":"start","step":3}\0',
+    "garbage at the end": b'{"action":"start","step":3} x',
+    "two values": b'{"action":"start","step":3}{"action":"start","step":3}',
+    "byte order mark": b'\xef\xbb\xbf{"action":"start","step":3}',
+    "not UTF-8": b'{"action":"start","step":3,"message":"canary\xff"}',
+    "a surrogate in UTF-8": b'{"action":"start","step":3,"message":"canary\xed\xa0\x80"}',
+    "overlong UTF-8": b'{"action":"start","step":3,"message":"canary\xc0\xaf"}',
+    **{
+        encoding: '{"action":"start","step":3}'.encode(encoding)
+        for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+    },
+    "NaN": b'{"action":"start","step":3,"x":NaN}',
+    "Infinity": b'{"action":"start","step":3,"x":Infinity}',
+    "-Infinity": b'{"action":"start","step":3,"timeout_ms":-Infinity}',
+    "NaN for a step": b'{"action":"start","step":NaN}',
+    "a key twice": b'{"action":"start","step":3,"step":4}',
+    "a key twice, once escaped": b'{"action":"start","step":3,"st\\u0065p":4}',
+    "a nested key twice": b'{"action":"start","step":3,"x":{"y":1,"y":1}}',
+    "deep nesting": b"[" * 100_000 + b"]" * 100_000,
+    "deep nesting, open": b"[" * 100_000,
+    "deep objects": b'{"x":' * 40_000 + b"1" + b"}" * 40_000,
+    "a long integer": b'{"action":"start","step":' + b"1" * 5000 + b"}",
+    "a leading zero": b'{"action":"start","step":03}',
+    "a plus sign": b'{"action":"start","step":+3}',
+    "a comment": b'{"action":"start","step":3}//',
+    "a trailing comma": b'{"action":"start","step":3,}',
+    "single quotes": b"{'action':'start','step':3}",
+    "no quotes": b"{action:start,step:3}",
+    "a line feed in a string": b'{"action":"start","step":3,"message":"canary\n"}',
+    "a bare word": b"canary",
+    "a form": b"action=start&step=3&message=canary",
+}
+
+MEDIA_TYPES: dict[str, dict[str, str]] = {
+    "no type": {},
+    "an empty type": {"content-type": ""},
+    "text": {"content-type": "text/plain"},
+    "a form": {"content-type": "application/x-www-form-urlencoded"},
+    "a form in parts": {"content-type": "multipart/form-data; boundary=canary"},
+    "UTF-16": {"content-type": "application/json; charset=utf-16"},
+    "Latin-1": {"content-type": "application/json; x=y; charset=latin-1"},
+    "two charsets": {"content-type": "application/json; charset=utf-8; charset=utf-16"},
+    "something like JSON": {"content-type": "application/jsonp"},
+    "JSON among others": {"content-type": "text/plain, application/json"},
+    "gzip": {**JSON, "content-encoding": "gzip"},
+    "Brotli": {**JSON, "content-encoding": "br"},
+    "unknown coding": {**JSON, "content-encoding": "canary"},
+}
+
+NO_STEP_NUMBERS = ("0", "-1", "1.5", "1.0", "1e0", "1e400", "true", '"1"', '"\u0661"', "null", "[]", "{}", '"canary"')
+NO_SUCH_STEPS = ("8", str(2**31), str(2**63), str(10**30))
+NO_TIMES = ("-1", "1.5", "1.0", "true", str(2**53), "1e400", '"1"', '"canary"', "[]")
+NO_BOOLEANS = ("0", "1", '"true"', "null", '"canary"', "[]")
+NO_TEXTS = ('"%s"' % ("x" * 8193), '"canary\\ud800"', '"\\udfff canary"', '"canary\\u0000"', "1", "null", '["canary"]')
+NO_ACTIONS = ('"begin"', '"Start"', '"START"', '" start"', '""', "1", "null", '["start"]', '"\\ud800"', '"canary"')
+NO_AMOUNTS = ("-1", "1.5", "1e400", "true", '"1"', str(2**53))
+NO_OBJECTS = ("[]", '"canary"', "1", "null", "true")
+NO_TOTALS = ("0", "-1", "1001", str(10**9), str(2**63), str(10**30), "7.5", "7.0", "1e400", "true", '"7"', "[]")
+
+NO_IDS = {
+    "..": "%2e%2e",
+    ".": "%2e",
+    "path": "%2e%2e%2fetc%2fpasswd",
+    "slash": "canary%2Fb",
+    "slash and route": "canary%2Fevents",
+    "NUL": "canary%00",
+    "CR LF": "%0d%0aSet-Cookie:canary",
+    "LF": "canary%0a",
+    "ESC": "canary%1b%5b31m",
+    "DEL": "canary%7f",
+    "U+202E": "canary%E2%80%AE",
+    "U+200B": "canary%E2%80%8B",
+    "U+200D": "canary%E2%80%8D",
+    "U+FEFF": "canary%EF%BB%BF",
+    "U+00AD": "canary%C2%AD",
+    "U+0085": "canary%C2%85",
+    "a tag": "canary%F3%A0%81%81",
+    "not UTF-8": "canary%ff",
+    "overlong UTF-8": "canary%c0%af",
+    "surrogate": "canary%ED%A0%80",
+    "129 characters": CANARY + "x" * 123,
+}
+
+NO_KEYS = {
+    "empty": "",
+    "256 characters": CANARY + "x" * 250,
+    "1 KB": CANARY * 171,
+    "not ASCII": "canary\xe9",
+    "a tab": "canary\tb",
+}
+
+
+def json_of(**fields: str) -> bytes:
+    """An object of values which are JSON already."""
+    return b"{%b}" % ",".join(f'"{name}":{value}' for name, value in fields.items()).encode()
+
+
+def update(body: bytes, problem: str = "invalid-request", status: int = 422) -> Refusal:
+    """An update."""
+    return Refusal("POST", UPDATE, status, problem, body, tuple(JSON.items()))
+
+
+def creations(name: str, body: bytes, problem: str = "invalid-request") -> Rows:
+    """A creation, under an id of the client's and under one of the server's."""
+    for method, target in (PUT_NEW, POST_NEW):
+        yield f"{method} {name}", Refusal(method, target, 422, problem, body, tuple(JSON.items()))
+
+
+def bodies() -> Rows:
+    """What is no JSON, or does not say so: whatever it is sent to."""
+    for method, target in BODIES:
+        for name, body in NOT_JSON.items():
+            yield (
+                f"{method} {target}, {name}",
+                Refusal(method, target, 400, "malformed-body", body, tuple(JSON.items())),
+            )
+        for name, headers in MEDIA_TYPES.items():
+            refusal = Refusal(method, target, 415, "unsupported-media-type", b"{}", tuple(headers.items()))
+            yield f"{method} {target}, declared as {name}", refusal
+        for value in NO_OBJECTS:
+            refusal = Refusal(method, target, 422, "invalid-request", value.encode(), tuple(JSON.items()))
+            yield f"{method} {target}, {value}", refusal
+
+
+def updates() -> Rows:
+    """Action and step of an update, with what they cannot be."""
+    yield "no action", update(json_of(step="3"))
+    yield "no step", update(json_of(action='"start"'))
+    for action in NO_ACTIONS:
+        yield f"action {action}", update(json_of(action=action, step="3"))
+    yield "a very long action", update(json_of(action=f'"{CANARY * 40_000}"', step="3"))
+    for action, more in (("start", {}), ("complete", {}), ("progress", {"current": "1"})):
+        for step in NO_STEP_NUMBERS:
+            yield f"{action} {step}", update(json_of(action=f'"{action}"', step=step, **more))
+        for step in NO_SUCH_STEPS:
+            yield f"{action} {step}", update(json_of(action=f'"{action}"', step=step, **more), "step-out-of-range")
+
+
+def details() -> Rows:
+    """Everything else in an update."""
+    for timeout_ms in NO_TIMES:
+        yield f"timeout_ms {timeout_ms}", update(json_of(action='"start"', step="3", timeout_ms=timeout_ms))
+    complete = {"action": '"complete"', "step": "1"}
+    for success in NO_BOOLEANS:
+        yield f"success {success}", update(json_of(**complete, success=success))
+    for field in ("message", "error"):
+        for text in NO_TEXTS:
+            yield f"{field} {text[:20]} {len(text)}", update(json_of(**complete, **{field: text}))
+    report = {"action": '"progress"', "step": "1"}
+    yield "no current", update(json_of(**report))
+    for amount in (*NO_AMOUNTS, "null"):
+        yield f"current {amount}", update(json_of(**report, current=amount))
+    for amount in (*NO_AMOUNTS, "4"):
+        yield f"5 of {amount}", update(json_of(**report, current="5", total=amount))
+
+
+def conflicts() -> Rows:
+    """What could be, but not now."""
+    for action in ("complete", "progress"):
+        body = json_of(action=f'"{action}"', step="3", current="1")
+        yield f"{action} before start", update(body, "step-not-started", 409)
+        refusal = Refusal("POST", "/api/progress/new/update", 404, "session-not-found", body, tuple(JSON.items()))
+        yield f"{action} of nothing", refusal
+    ended = json_of(action='"progress"', step="2", current="1")
+    yield "progress after the end", update(ended, "step-not-running", 409)
+    yield "delete nothing", Refusal("DELETE", "/api/progress/new", 404, "session-not-found")
+    for query in ("", "?replace=false"):
+        refusal = Refusal("PUT", f"/api/progress/s{query}", 409, "session-exists", b"{}", tuple(JSON.items()))
+        yield f"create what exists {query}", refusal
+    for value in ("yes", "1", "True", ""):
+        target = f"/api/progress/s?replace={value}"
+        yield f"replace={value}", Refusal("PUT", target, 422, "invalid-request", b"{}", tuple(JSON.items()))
+
+
+def sessions() -> Rows:
+    """Sessions that cannot be."""
+    for total in NO_TOTALS:
+        yield from creations(f"total_steps {total}", json_of(total_steps=total))
+    own_steps: dict[str, Any] = {
+        "none": [],
+        "1001": [{}] * 1001,
+        "as many as fit": [{}] * 60_000,
+        "as an object": {},
+        "as texts": [CANARY],
+        "as null": [None],
+        "twice the same": [{"step": 1}, {"step": 1}],
+        "with a gap": [{"step": 1}, {"step": 3}],
+        "from 0": [{"step": 0}],
+        "numbered true": [{"step": True}],
+        "numbered 1.0": [{"step": 1.0}],
+        "numbered by text": [{"step": "1"}],
+        "without a name": [{"name": ""}],
+        "with a long name": [{"name": "x" * 8193}],
+        "with a very long name": [{"name": CANARY * 40_000}],
+        "with NUL in a name": [{"name": "canary\0"}],
+        "with a surrogate in a name": [{"name": "canary\ud800"}],
+        "with a number for a name": [{"name": 1}],
+    }
+    for name, steps in own_steps.items():
+        yield from creations(f"own steps {name}", json.dumps({"steps": steps}).encode())
+    for field in ("timeout_ms", "estimated_ms"):
+        for value in NO_TIMES:
+            yield from creations(f"own step's {field} {value}", b'{"steps":[%b]}' % json_of(**{field: value}))
+    for workflow in ('"canary"', '""', '"Default"', '"../default"'):
+        yield from creations(f"workflow {workflow}", json_of(workflow=workflow), "unknown-workflow")
+    for workflow in ("1", "[]", '"\\u0000"', '"\\ud800"', '"%s"' % (CANARY * 2000)):
+        yield from creations(f"workflow {workflow[:20]}", json_of(workflow=workflow))
+    for way in ("total_steps", "steps", "workflow"):
+        yield from creations(f"{way} null", json_of(**{way: "null"}))
+    yield from creations("workflow and number", b'{"workflow":"default","total_steps":7}')
+    yield from creations("steps and number", b'{"steps":[{}],"total_steps":1}')
+    yield from creations("steps and workflow", b'{"steps":[{}],"workflow":"default"}')
+
+
+def ids() -> Rows:
+    """Session ids that cannot be, wherever one stands."""
+    for name, session_id in NO_IDS.items():
+        path = f"/api/progress/{session_id}"
+        for method, target, body in (
+            ("GET", path, None),
+            ("PUT", path, b"{}"),
+            ("DELETE", path, None),
+            ("POST", f"{path}/update", json_of(action='"start"', step="1")),
+            ("GET", f"{path}/events", None),
+            ("GET", f"/s/{session_id}", None),
+        ):
+            headers = tuple(JSON.items()) if body is not None else ()
+            yield f"{method} {target} {name}", Refusal(method, target, 422, "invalid-session-id", body, headers)
+        target = f"/api/events?session_id=s&session_id={session_id}"
+        yield f"combined {name}", Refusal("GET", target, 422, "invalid-session-id")
+    yield "an empty id", Refusal("GET", "/api/events?session_id=", 422, "invalid-session-id")
+    for name, query in {
+        "no id": "",
+        "21 ids": "&".join(f"session_id=canary{n}" for n in range(21)),
+        "1000 ids": "&".join(f"session_id=canary{n}" for n in range(1000)),
+        "another parameter": "session=s",
+        "another case": "SESSION_ID=s",
+    }.items():
+        yield name, Refusal("GET", f"/api/events?{query}", 422, "invalid-request")
+
+
+def keys() -> Rows:
+    """Idempotency keys that cannot be."""
+    for name, key in NO_KEYS.items():
+        headers = (*JSON.items(), ("idempotency-key", key))
+        body = json_of(action='"start"', step="3")
+        yield f"update, {name}", Refusal("POST", UPDATE, 400, "invalid-idempotency-key", body, headers)
+        yield f"creation, {name}", Refusal(*PUT_NEW, 400, "invalid-idempotency-key", b"{}", headers)
+    twice = (*JSON.items(), ("idempotency-key", "canary"), ("idempotency-key", "canary"))
+    yield "twice", Refusal(*PUT_NEW, 400, "invalid-idempotency-key", b"{}", twice)
+
+
+def paths() -> Rows:
+    """What is not there, or not to be used in that way."""
+    for method, path in (
+        *(("PATCH", path) for path in ("/api/progress/s", UPDATE, "/api/progress", "/api/events", "/api/steps")),
+        *(("TRACE", path) for path in ("/api/progress/s", "/api/progress/s/events", UPDATE, "/livez", "/", "/s/s")),
+        ("POST", "/api/progress/s"),
+        ("GET", UPDATE),
+        ("POST", "/api/progress/s/events"),
+        ("PUT", "/api/progress"),
+        ("POST", "/api/events"),
+        ("DELETE", "/api/steps"),
+        ("POST", "/livez"),
+        ("DELETE", "/"),
+    ):
+        yield f"{method} {path}", Refusal(method, path, 405, "method-not-allowed")
+    for path in (
+        *("/api", "/api/", "/api/canary", "/api/progress/", "/api/progress//update", "/api/progress/s/"),
+        *(
+            "/api/progress/s/canary",
+            "/api/progress/s/update/",
+            "/api/events/",
+            "/API/progress/s",
+            "/canary",
+            "/s",
+            "/s/",
+        ),
+        *("/web/canary.js", "/web/", "/web", "/.git/config", "/docs", "/redoc", "/debug"),
+    ):
+        yield path, Refusal("GET", path, 404, "not-found")
+    for query in ("limit=0", "limit=1001", "limit=-1", "limit=x", "limit=1e2", "limit=\u0661", "limit=", "limit=1.0"):
+        yield query, Refusal("GET", f"/api/progress?{percent(query)}", 422, "invalid-request")
+    for query in (
+        "status=canary",
+        "status=",
+        "status=not_found",
+        "after=!",
+        "after=",
+        "after=YQ",
+        "after=%ff",
+        "after=_w",
+    ):
+        yield query, Refusal("GET", f"/api/progress?{query}", 422, "invalid-request")
+    for workflow in ("canary", "", "%00", "%ff", "canary%0d%0aSet-Cookie:%20x"):
+        yield f"workflow={workflow}", Refusal("GET", f"/api/steps?workflow={workflow}", 422, "unknown-workflow")
+
+
+def percent(query: str) -> str:
+    """A query with what is not ASCII percent-encoded."""
+    return "".join(char if char.isascii() else "".join(f"%{byte:02X}" for byte in char.encode()) for char in query)
+
+
+def named(rows: Iterable[tuple[str, Refusal]]) -> dict[str, Refusal]:
+    """The rows by name; no name stands for two."""
+    table: dict[str, Refusal] = {}
+    for name, refusal in rows:
+        assert name not in table, name
+        table[name] = refusal
+    return table
+
+
+REFUSALS = {part.__name__: named(part()) for part in (bodies, updates, details, conflicts, sessions, ids, keys, paths)}
+"""Every row, by its part of the table and by its name."""
