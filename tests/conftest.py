@@ -57,6 +57,9 @@ def serve(tmp_path: Path, factory: str | None) -> Iterator[Serve]:
 
 RunRedis = Callable[..., RedisServer]
 
+one_kind = pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=pytest.mark.full)], indirect=True)
+"""For what takes long: both are told apart by nothing that we use."""
+
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> Kind:

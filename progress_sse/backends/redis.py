@@ -18,7 +18,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from progress_sse import machine
 from progress_sse.backends.cache import RecordCache
@@ -41,11 +41,15 @@ from progress_sse.backends.redis_rows import (
 )
 from progress_sse.backends.redis_scripts import APPLIED, APPLIED_BEFORE, COMMIT, DOUBTFUL, READ, RESERVE, TOUCH, Script
 from progress_sse.backends.redis_topology import Topology
+from progress_sse.backends.trouble import UNREADABLE, DamageError, Health
 from progress_sse.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreUnavailableError
 from progress_sse.model import Position, SessionStatus
 from progress_sse.record import Change, Cursor, Head, Listener, Record, RememberedKey, StorageLimits
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _PAGE: Final = 200
 """Sessions of the index looked at in one go."""
@@ -88,6 +92,7 @@ class RedisBackend:
             self._keyspace = Keyspace(prefix, database(self._pool))
             self._calls, self._listener = RedisCalls(RedisLink(self._pool)), RedisListener(self._pool, *told)
         self._cache = RecordCache()
+        self._health = Health("What lies in Redis")
 
     async def open(self) -> None:
         """Begin to connect. A server that is away, or full, is waited for; nothing can be done meanwhile."""
@@ -131,10 +136,19 @@ class RedisBackend:
 
     async def _read(self, session_id: str, keys: SessionKeys, known: Record | None, *after: Argument) -> Reading:
         at = known.position if known is not None else Position("", 0)
-        return decode_reading(session_id, await self._run(READ, keys, *at, 1, *after), known)
+        return self._decoded(decode_reading, session_id, await self._run(READ, keys, *at, 1, *after), known)
 
     async def _run(self, script: Script, keys: SessionKeys, *arguments: Argument) -> Any:
         return (await self._calls.run(script, keys[:-1], *self._common(keys), *arguments)).value
+
+    def _decoded(self, decode: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            result = decode(*args, **kwargs)
+        except UNREADABLE as error:
+            self._health.note(DamageError(error))
+            raise StoreUnavailableError from error
+        self._health.note(None)
+        return result
 
     def _common(self, keys: SessionKeys) -> Sequence[Argument]:
         return secrets.token_hex(_EPOCH_BYTES), self._publish, keys.channel
@@ -183,13 +197,13 @@ class RedisBackend:
     async def recall(self, session_id: str, key: str) -> RememberedKey | None:
         """Return what the session remembers of the key."""
         data = await self._calls.ask("HGET", self._keyspace.of(session_id).used, key)
-        return None if data is None else decode_key(key, data)
+        return None if data is None else self._decoded(decode_key, key, data)
 
     async def replay(self, session_id: str, after: Position) -> Sequence[Any] | None:
         """Return the transitions after the position; see `Backend.replay`."""
         keys = self._keyspace.of(session_id)
         reply = await self._run(READ, keys, "", "", 0, after.n, after.epoch)
-        position, entries = (reading := decode_reading(session_id, reply)).position, reading.entries
+        position, entries = (reading := self._decoded(decode_reading, session_id, reply)).position, reading.entries
         if position is None or position.epoch != after.epoch or len(entries) != position.n - after.n:
             return None
         return entries
@@ -250,7 +264,7 @@ class RedisBackend:
     async def _find(self, entry: bytes) -> tuple[Head, Position] | None:
         created_at, session_id = split_index_entry(entry)
         fields = await self._calls.ask("HMGET", self._keyspace.of(session_id).state, *HEAD_FIELDS)
-        found = decode_head(session_id, fields)
+        found = self._decoded(decode_head, session_id, fields)
         return found if found is not None and found[0].created_at == created_at else None
 
     async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:

@@ -16,7 +16,8 @@ from redis.exceptions import AskError, ClusterDownError, NoScriptError, RedisErr
 from progress_sse.backends.redis_link import Command, InterruptedCallError, NotConnectedError, RedisLink
 from progress_sse.backends.redis_rows import Argument
 from progress_sse.backends.redis_scripts import Script
-from progress_sse.backends.redis_trouble import Health, may_have_written, translated
+from progress_sse.backends.redis_trouble import may_have_written, translated
+from progress_sse.backends.trouble import Health
 from progress_sse.endings import end
 from progress_sse.errors import OutcomeUnknownError, StoreUnavailableError
 

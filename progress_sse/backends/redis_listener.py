@@ -18,7 +18,8 @@ from redis.exceptions import MovedError
 
 from progress_sse.backends.redis_link import connected
 from progress_sse.backends.redis_topology import slot_of
-from progress_sse.backends.redis_trouble import CONNECTION_ERRORS, Health
+from progress_sse.backends.redis_trouble import CONNECTION_ERRORS
+from progress_sse.backends.trouble import Health
 from progress_sse.endings import end
 from progress_sse.errors import StoreUnavailableError
 

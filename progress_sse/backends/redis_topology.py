@@ -18,7 +18,8 @@ from redis.exceptions import MovedError
 
 from progress_sse.backends.redis_address import Address, Seeds
 from progress_sse.backends.redis_link import connected
-from progress_sse.backends.redis_trouble import CONNECTION_ERRORS, Health
+from progress_sse.backends.redis_trouble import CONNECTION_ERRORS
+from progress_sse.backends.trouble import Health
 from progress_sse.endings import end
 
 logger = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from progress_sse.backends.sqlite_file import DatabaseFile
+from progress_sse.backends.trouble import UNREADABLE, DamageError, Health
 from progress_sse.errors import StoreUnavailableError
 
 P = ParamSpec("P")
@@ -23,6 +24,7 @@ class SqliteReader:
         self._file = file
         self._thread = ThreadPoolExecutor(1, "sqlite-reader")
         self._connection: sqlite3.Connection | None = None
+        self._health = Health("Reading the store")
 
     async def aclose(self) -> None:
         """Close the connection, after the reads that were asked for."""
@@ -35,7 +37,7 @@ class SqliteReader:
         """Call `function` with the connection and the arguments.
 
         Raises:
-            StoreUnavailableError: The file cannot be read.
+            StoreUnavailableError: The file cannot be read, or what is looked for in it is damaged.
         """
         call = partial(self._read, function, *args, **kwargs)
         return asyncio.get_running_loop().run_in_executor(self._thread, call)
@@ -49,11 +51,11 @@ class SqliteReader:
                 self._connection.execute("PRAGMA user_version")  # BEGIN alone looks at nothing yet.
             result = function(self._connection, *args, **kwargs)
             self._connection.execute("COMMIT")
-        except Exception as error:
+        except (sqlite3.Error, *UNREADABLE) as error:
             self._disconnect()  # Ends the transaction; the next read makes a new connection.
-            if isinstance(error, sqlite3.Error):
-                raise StoreUnavailableError from error
-            raise
+            self._health.note(error if isinstance(error, sqlite3.Error) else DamageError(error))
+            raise StoreUnavailableError from error
+        self._health.note(None)
         return result
 
     def _disconnect(self) -> None:

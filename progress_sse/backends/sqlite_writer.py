@@ -5,7 +5,6 @@ while one is under way the next changes gather, and the more there are, the bett
 """
 
 import asyncio
-import logging
 import sqlite3
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from typing import Final, TypeAlias
 
 from progress_sse.backends import sqlite_tables
 from progress_sse.backends.sqlite_file import DatabaseFile
+from progress_sse.backends.trouble import Health
 from progress_sse.errors import (
     ConflictError,
     OutcomeUnknownError,
@@ -25,8 +25,6 @@ from progress_sse.errors import (
     StoreUnavailableError,
 )
 from progress_sse.record import Notice, StorageLimits
-
-logger = logging.getLogger(__name__)
 
 MAX_GROUP: Final = 100
 """Changes in one commit: with each of them dropping a full session, its log still stays below 64 MB."""
@@ -85,7 +83,7 @@ class SqliteWriter:
         self._connection: sqlite3.Connection | None = None
         self._sessions = 0
         self._in_doubt: set[str] = set()
-        self._is_failing = False
+        self._health = Health("Writing to the store")
 
     async def open(self) -> None:
         """Acquire the file and connect to it.
@@ -160,21 +158,13 @@ class SqliteWriter:
             self._give_up(group, error, translate)
         else:
             self._in_doubt.clear()
-            self._note_health()
+            self._health.note(None)
 
     def _give_up(self, group: Sequence[Write], error: Exception, translate: Callable[[Exception], Exception]) -> None:
-        self._note_health(error)
+        self._health.note(error)
         settlement = [(write, translate(error)) for write in group]
         self._in_doubt |= _in_doubt(settlement)
         self._report([], settlement)
-
-    def _note_health(self, error: Exception | None = None) -> None:
-        """Log when trouble begins and when it ends, not each time that it shows."""
-        if error is not None and not self._is_failing:
-            logger.warning("The store takes no changes: %s", error)
-        elif error is None and self._is_failing:
-            logger.warning("The store takes changes again.")
-        self._is_failing = error is not None
 
     def _clear_up(self, connection: sqlite3.Connection) -> Sequence[Notice]:
         """Find out how commits came out whose outcome was unknown."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunRedis, Serve
+from tests.conftest import RunRedis, Serve, one_kind
 from tests.harness.crowd import Crowd
 from tests.harness.disk import SmallDisk
 from tests.harness.oracle import Body, Oracle, fold_all
@@ -150,6 +150,7 @@ async def test_a_full_disk_keeps_what_was_acknowledged(serve: Serve, disk: Small
     assert_sound(disk)
 
 
+@pytest.mark.full
 async def test_a_disk_that_is_read_only_on_start_is_refused(serve: Serve, disk: SmallDisk) -> None:
     """FT-09: in one sentence, with an exit code; nothing is lost once it can be written again."""
     server = serve(command=serving_on(disk))
@@ -229,6 +230,7 @@ async def test_the_write_ahead_log_stays_small(serve: Serve, events: int, reader
     assert 0 < max(sizes) <= max_mb * MEGABYTE
 
 
+@one_kind
 async def test_a_redis_that_cannot_save_refuses_updates_and_nothing_else(run_redis: RunRedis, serve: Serve) -> None:
     """FT-09, MISCONF: Redis takes no writes while it cannot save: 503, of `/readyz` too; polls and streams live on."""
     redis = run_redis("rdb", stop_writes_on_bgsave_error="yes")

@@ -16,7 +16,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError
 
-from tests.conftest import RunRedis, Serve
+from tests.conftest import RunRedis, Serve, one_kind
 from tests.harness.chaos import Blackhole, ChaosProxy, Pass
 from tests.harness.crowd import Crowd
 from tests.harness.oracle import fold_all
@@ -33,9 +33,6 @@ pytestmark = serve_only
 HEARTBEAT_S: Final = 0.3
 
 FULL: Final = pytest.mark.full
-
-one_kind = pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=pytest.mark.full)], indirect=True)
-"""For what takes long: both are told apart by nothing that we use."""
 
 Join = Callable[..., list[Server]]
 

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from progress_sse import wire
-from progress_sse.backends import sqlite, sqlite_file
+from progress_sse.backends import sqlite, sqlite_file, trouble
 from progress_sse.backends.cache import RecordCache, estimated_bytes
 from progress_sse.backends.sqlite import SqliteBackend
 from progress_sse.backends.sqlite_file import APPLICATION_ID
@@ -628,9 +628,10 @@ class TestFailure:
             await backend.commit(created())
 
     async def test_is_logged_when_it_begins_and_ends(
-        self, path: Path, faults: Faults, caplog: pytest.LogCaptureFixture
+        self, path: Path, faults: Faults, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A full disk meets every request, and shall not fill the log as well."""
+        monkeypatch.setattr(trouble, "QUIET_S", 0)
         async with opened(path) as backend:
             for _ in range(2):
                 for _ in range(3):
@@ -639,7 +640,7 @@ class TestFailure:
                         await backend.ping()
                 await backend.ping()
                 await backend.ping()
-        assert caplog.messages == ["The store takes no changes: made up", "The store takes changes again."] * 2
+        assert caplog.messages == ["Writing to the store: made up", "Writing to the store: all is well again."] * 2
 
     async def test_hits_a_whole_group_but_each_with_an_error_of_its_own(self, path: Path, faults: Faults) -> None:
         """An exception that two tasks raise would collect the traces of both."""

@@ -1,0 +1,225 @@
+"""Stores that are damaged, foreign, of another version or in use: said clearly, and never taken for an empty one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.conftest import Serve, one_kind
+from tests.harness.rawsse import RawStream
+from tests.harness.redis import Kind, RedisServer
+from tests.harness.serving import Server, Worker, session_path
+from tests.live.hosts import serve_only
+
+pytestmark = serve_only  # It is the store that is spoiled, whoever serves.
+
+PAGE_BYTES = 4096
+SECRET = "what the victim says "
+
+HARMED = [f"harmed-{n}" for n in range(40)]
+
+
+def execute(database: Path, statement: str) -> None:
+    """Change a database as any other program would."""
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute(statement)
+
+
+def truncate(database: Path) -> None:
+    """Cut its end off."""
+    os.truncate(database, PAGE_BYTES * 3)
+
+
+def make_garbage(database: Path) -> None:
+    """Put noise in its place."""
+    database.write_bytes(os.urandom(40_000))
+
+
+def make_older(database: Path) -> None:
+    """Make it one of an earlier version of ours."""
+    execute(database, "PRAGMA user_version = 1")
+
+
+def make_newer(database: Path) -> None:
+    """Make it one of a later version of ours."""
+    execute(database, "PRAGMA user_version = 77")
+
+
+def make_foreign(database: Path) -> None:
+    """Put the database of another application in its place."""
+    database.unlink()
+    execute(database, "CREATE TABLE customers (name TEXT)")
+
+
+SPOILED = [
+    pytest.param(make_garbage, "cannot be used: file is not a database", id="garbage"),
+    pytest.param(make_newer, "has format 77, made by another version", id="newer"),
+    *(
+        pytest.param(spoil, sentence, id=name, marks=pytest.mark.full)
+        for name, spoil, sentence in (
+            ("truncated", truncate, "(is damaged: restore it|cannot be used: .*malformed)"),
+            ("older", make_older, "has format 1, made by another version"),
+            ("foreign", make_foreign, "is the database of another application"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("spoil", "sentence"), SPOILED)
+async def test_a_store_that_cannot_be_used_is_refused(
+    serve: Serve, spoil: Callable[[Path], object], sentence: str
+) -> None:
+    """FT-16: one sentence, exit code 1, and the file is left as it is: never an empty store in its place."""
+    server = serve(store="sqlite")
+    async with Worker.at(server) as worker:
+        for session_id in HARMED:
+            await worker.start(session_id, 1)
+    await asyncio.to_thread(server.terminate)
+    server.log_path.unlink()
+    spoil(server.database)
+    before = server.database.read_bytes() if server.database.is_file() else None
+    with pytest.raises(RuntimeError, match=r"exit code 1"):
+        await asyncio.to_thread(server.start)
+    assert re.fullmatch(rf"Error: The store {re.escape(str(server.database))} {sentence}[^\n]*\.\n", server.log())
+    assert before == (server.database.read_bytes() if server.database.is_file() else None)
+
+
+async def test_a_second_process_is_refused_and_the_first_goes_on(serve: Serve) -> None:
+    """FT-16: whoever comes second is told so, and does the first one no harm."""
+    first = serve(store="sqlite")
+    with pytest.raises(RuntimeError, match=r"exit code 1\):\nError: The store .* is in use by another process"):
+        await asyncio.to_thread(serve, store=first.store)
+    async with Worker.at(first) as worker:
+        await worker.start("s", 1)
+
+
+def pages_with(content: bytes, text: bytes) -> list[int]:
+    """Where in a database the pages begin that hold a text."""
+    return [at for at in range(0, len(content), PAGE_BYTES) if text in content[at : at + PAGE_BYTES]]
+
+
+def overwrite(database: Path, text: bytes, spared: int) -> None:
+    """Put noise on all pages that hold a text, but for their first bytes, which lead to the next page."""
+    noise = b"\xff\xfe" * (PAGE_BYTES // 2)
+    pages = pages_with(database.read_bytes(), text)
+    assert pages
+    with database.open("r+b") as file:
+        for at in pages:
+            file.seek(at + spared)
+            file.write(noise[spared:])
+
+
+@pytest.mark.parametrize("spared", [0, 4], ids=["pages", "texts"])
+async def test_damage_that_is_met_while_running_is_said_to_be_damage(serve: Serve, spared: int) -> None:
+    """FT-16: garbage in the middle of the database: 503 for what is hit and one line in the log; all else goes on."""
+    server = serve(store="sqlite", heartbeat_s=0.3)
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        for session_id in HARMED:
+            await worker.start(session_id, 1)
+            await worker.complete(session_id, 1, message=SECRET * 390)
+    await asyncio.to_thread(server.terminate)
+    await asyncio.to_thread(server.start)  # With nothing in its memory.
+    async with Worker.at(server) as worker, await RawStream.open(server.port, session_path("s", "events")) as stream:
+        await stream.next_event()
+        overwrite(server.database, SECRET.encode() * 150, spared)  # Pages of theirs alone.
+        polls = [await worker.poll_raw(session_id) for session_id in HARMED]
+        assert {poll.status_code for poll in polls} == {503}
+        assert {poll.json()["type"] for poll in polls} == {"/problems/store-unavailable"}
+        updates = [await worker.update(session_id, action="start", step=2) for session_id in HARMED]
+        assert {update.status_code for update in updates} == {503}
+        # Who follows such a session is not thrown out: it may be repaired, or made anew.
+        async with await RawStream.open(server.port, session_path(HARMED[0], "events")) as reader:
+            assert (await reader.received_head()).status == 200
+            assert (await worker.poll("s"))["status"] == "running"
+            await worker.create("new")
+            beats = len(stream.comments)
+            await stream.wait_until(lambda s: len(s.comments) > beats)
+            assert reader.events == []
+    log = server.log()
+    assert "malformed" in log or "damaged" in log
+    assert log.count("Reading the store") <= 5
+    assert "Traceback" not in log
+
+
+# Redis
+
+
+Spoil = Callable[[Redis, str], object]
+
+SPOILS: dict[str, Spoil] = {
+    "type": lambda client, state: (client.delete(state), client.rpush(state, "foreign")),
+    "garbage": lambda client, state: client.hset(state, "step:1", b"\xff{"),
+    "half": lambda client, state: client.hdel(state, "definitions"),
+    "number": lambda client, state: client.hset(state, "n", "many"),
+}
+
+
+@pytest.fixture
+def servers(serve: Serve, kind: Kind, redis_servers: dict[str, RedisServer], tmp_path: Path) -> list[Server]:
+    """Two servers whose keys begin with the test's folder: one to write, and one that has read nothing yet."""
+    return [serve(store=redis_servers[kind].url, redis_prefix=str(tmp_path)) for _ in range(2)]
+
+
+@pytest.fixture
+def client(kind: Kind, redis_servers: dict[str, RedisServer]) -> Iterator[Redis]:
+    """A client of Redis, as others have it."""
+    with redis_servers[kind].client() as client:
+        yield client
+
+
+@one_kind
+async def test_a_session_that_others_spoiled_in_redis_is_trouble_for_nobody_else(
+    servers: list[Server], client: Redis, tmp_path: Path
+) -> None:
+    """FT-16: at our key another type, or what we never wrote: 503 and a line in the log; restored, all goes on."""
+    async with Worker.at(servers[0]) as here, Worker.at(servers[1]) as there:
+        await here.start("other", 1)
+        for name, spoil in SPOILS.items():
+            before = set(client.scan_iter(f"{tmp_path}:*:s"))
+            await here.start(name, 1)
+            [state] = {key.decode() for key in set(client.scan_iter(f"{tmp_path}:*:s")) - before}
+            kept = client.dump(state)
+            assert isinstance(kept, bytes)
+            spoil(client, state)
+            async with await RawStream.open(servers[1].port, session_path(name, "events")) as stream:
+                poll = await there.poll_raw(name)
+                assert (poll.status_code, poll.json()["type"]) == (503, "/problems/store-unavailable")
+                assert (await there.update(name, action="complete", step=1)).status_code == 503
+                await there.progress("other", 1, len(before))
+                assert (await there.client.get("/readyz")).status_code == 200
+                assert stream.events == []
+                client.restore(state, 0, kept, replace=True)
+                assert (await there.poll(name))["status"] == "running"
+                assert (await stream.next_event()).json()["status"] == "running"
+    assert re.search("Redis: WRONGTYPE", servers[1].log())
+    assert re.search("what is kept of a session is damaged", servers[1].log())
+    assert all("Traceback" not in server.log() for server in servers)
+
+
+@one_kind
+async def test_an_index_that_others_spoiled_in_redis_is_not_taken_for_an_empty_one(
+    servers: list[Server], client: Redis, tmp_path: Path
+) -> None:
+    """FT-16: no session is made, and none listed, where they would not be found; those that are there go on."""
+    async with Worker.at(servers[0]) as worker:
+        await worker.start("s", 1)
+        index = f"{tmp_path}:sessions"
+        kept = client.dump(index)
+        assert isinstance(kept, bytes)
+        client.set(index, "foreign")
+        assert (await worker.update("new", action="start", step=1)).status_code == 503
+        assert (await worker.client.get("/api/progress")).status_code == 503
+        await worker.complete("s", 1)
+        client.restore(index, 0, kept, replace=True)
+        await worker.start("new", 1)
+        assert len((await worker.client.get("/api/progress")).json()["sessions"]) == 2
+    assert "Traceback" not in servers[0].log()
