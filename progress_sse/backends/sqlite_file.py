@@ -56,6 +56,7 @@ class DatabaseFile:
         self._path = path.resolve()
         self._busy_timeout_s = busy_timeout_s
         self._lock: int | None = None
+        self._identity: tuple[int, int] | None = None
         self.publishing = threading.Lock()
 
     def acquire(self) -> None:
@@ -64,6 +65,8 @@ class DatabaseFile:
         Raises:
             StoreRefusedError: It cannot be used; it is left as it is.
         """
+        if self._path.exists() and not self._path.is_file():
+            raise self._refused("cannot be used: it is a folder, or something else that is no file")
         self._take_lock()
         try:
             self._prepare()
@@ -76,6 +79,24 @@ class DatabaseFile:
         except BaseException:
             self.release()
             raise
+        self._identity = self._current_identity()
+
+    def check_in_place(self) -> None:
+        """Make sure that the file is still where it was: SQLite goes on writing to one that was removed.
+
+        Raises:
+            sqlite3.OperationalError: It was removed, moved away or replaced by another, so what is written would be
+                lost with the process.
+        """
+        if self._current_identity() != self._identity:
+            raise sqlite3.OperationalError(f"{self._path} was removed, or another file is in its place")
+
+    def _current_identity(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def release(self) -> None:
         """Let another process have the file; all connections to it must be closed."""

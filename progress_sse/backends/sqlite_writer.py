@@ -129,6 +129,7 @@ class SqliteWriter:
     def _begin(self) -> bool:
         """Get hold of the file; while another process has it, give up what has waited too long."""
         try:
+            self._file.check_in_place()
             self._connected().execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self._repair(error)

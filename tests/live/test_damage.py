@@ -59,6 +59,12 @@ def make_foreign(database: Path) -> None:
     execute(database, "CREATE TABLE customers (name TEXT)")
 
 
+def make_folder(database: Path) -> None:
+    """Put a folder in its place."""
+    database.unlink()
+    database.mkdir()
+
+
 SPOILED = [
     pytest.param(make_garbage, "cannot be used: file is not a database", id="garbage"),
     pytest.param(make_newer, "has format 77, made by another version", id="newer"),
@@ -68,6 +74,7 @@ SPOILED = [
             ("truncated", truncate, "(is damaged: restore it|cannot be used: .*malformed)"),
             ("older", make_older, "has format 1, made by another version"),
             ("foreign", make_foreign, "is the database of another application"),
+            ("folder", make_folder, "cannot be used: it is a folder"),
         )
     ),
 ]
@@ -148,6 +155,28 @@ async def test_damage_that_is_met_while_running_is_said_to_be_damage(serve: Serv
     assert "malformed" in log or "damaged" in log
     assert log.count("Reading the store") <= 5
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["removed", "replaced"])
+async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, is_replaced: bool) -> None:
+    """FT-16: what SQLite would write into a file without a name is refused; when it is back all goes on."""
+    server = serve(store="sqlite")
+    away = server.folder / "away"
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        server.database.rename(away)
+        if is_replaced:
+            server.database.touch()
+        assert (await worker.update("s", action="complete", step=1)).status_code == 503
+        assert (await worker.client.get("/readyz")).status_code == 503
+        assert (await worker.poll("s"))["status"] == "running"
+        away.rename(server.database)
+        await worker.complete("s", 1)
+    assert "another file is in its place" in server.log()
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    async with Worker.at(server) as worker:
+        assert (await worker.poll("s"))["percentage"] == 14
 
 
 # Redis

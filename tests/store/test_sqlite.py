@@ -722,16 +722,20 @@ class TestFailure:
                 assert isinstance(failure.value.__cause__, sqlite3.OperationalError)
                 await read()
 
-    async def test_to_find_the_file_makes_no_new_one(self, path: Path, faults: Faults) -> None:
-        """A database that disappeared is not replaced by an empty one."""
+    @pytest.mark.parametrize("other", [None, b"", b"something else"], ids=["nothing", "empty", "other"])
+    async def test_to_find_the_file_makes_no_new_one(self, path: Path, other: bytes | None) -> None:
+        """A database that disappeared is not replaced by an empty one, nor written to where nobody will find it."""
         async with opened(path) as backend:
             record = await apply(backend, created())
             path.rename(path.with_suffix(".moved"))
-            faults.fail("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR)
+            if other is not None:
+                path.write_bytes(other)
             for _ in range(2):
                 with pytest.raises(StoreUnavailableError):
                     await backend.commit(moved(record, 1))
-            assert not path.exists()
+                with pytest.raises(StoreUnavailableError):
+                    await backend.ping()
+            assert (path.read_bytes() if path.exists() else None) == other
             path.with_suffix(".moved").rename(path)
             await backend.commit(moved(record, 1))
 
