@@ -1,0 +1,189 @@
+"""Texts that would be events, fields or headers if anybody took them for that: Chromium and a strict parser do not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.conftest import Serve
+from tests.harness.http1 import Connection
+from tests.harness.rawsse import Block, RawStream
+from tests.harness.serving import Server, Worker, session_path
+from tests.live.browsing import BrowserStream, as_fired
+from tests.live.hosts import serve_only
+
+pytestmark = serve_only  # what is written into a stream is the same wherever it runs
+
+FORGED = "\n\nevent: x\nid: 9\ndata: y\n\n"
+TEXTS = [
+    *(f"a{end}b" for end in ("\r", "\n", "\r\n", "\u0085", "\u2028", "\u2029", "\x0b", "\x0c")),
+    FORGED,
+    FORGED.replace("\n", "\r"),
+    FORGED.replace("\n", "\r\n"),
+    "\r\nSet-Cookie: x=y\r\n\r\n",
+    "\nretry: 1\n:",
+    "data: y",
+]
+NUL = "a\0b"
+
+WITNESS = """() => {
+    window.forged = [];
+    for (const name of ["x", "y", "error", "open"])
+        source.addEventListener(name, event => event instanceof MessageEvent && forged.push(name));
+}"""
+
+
+class Watched:
+    """A stream that Chromium and the strict parser follow side by side."""
+
+    def __init__(self, raw: RawStream, browser: BrowserStream) -> None:
+        self.raw = raw
+        self._browser = browser
+        self._seen = 0
+
+    async def next_event(self) -> Block:
+        """The one event that both have got since."""
+        return (await self.next_events(1))[0]
+
+    async def next_events(self, count: int) -> list[Block]:
+        """The events that both have got since, which are so many."""
+        events = await self.raw.next_events(count)
+        self._seen += count
+        await self._browser.wait_for(self._seen)
+        assert await self._browser.fired() == as_fired(self.raw.events)
+        assert len(self.raw.events) == self._seen
+        assert await self._browser.evaluate("forged") == []
+        return events
+
+
+@pytest.fixture
+async def watch(chromium: Browser) -> AsyncIterator[Any]:
+    """Follow a stream of a server by both, which are closed at the end."""
+    opened: list[Any] = []
+
+    async def open_both(server: Server, target: str) -> Watched:
+        raw = await RawStream.open(server.port, target)
+        opened.append(raw)
+        browser = await BrowserStream.open(chromium, server.port, target)
+        opened.append(browser)
+        await browser.evaluate(WITNESS)
+        return Watched(raw, browser)
+
+    yield open_both
+    for each in opened:
+        await each.__aexit__()
+
+
+def without_date(raw: RawStream) -> list[tuple[str, str]]:
+    """The headers of a stream's answer."""
+    return [(name, value) for name, value in raw.head.headers if name != "date"]
+
+
+async def test_no_text_of_a_worker_becomes_an_event(serve: Serve, watch: Any) -> None:
+    """SE-04: names, messages and errors are the very texts, in one event each; with NUL they are refused."""
+    server = serve()
+    plain = await RawStream.open(server.port, "/api/progress/plain/events")
+    both = await watch(server, "/api/progress/s/events")
+    async with plain, Worker.at(server) as worker:
+        assert (await both.next_event()).event == "snapshot"
+        assert without_date(both.raw) == without_date(plain)
+        await worker.create("s", steps=[{"name": text} for text in TEXTS])
+        names = [step["name"] for step in (await both.next_event()).json()["steps"]]
+        assert names == TEXTS
+        for step, text in enumerate(TEXTS, 1):
+            await worker.start("s", step)
+            assert (await both.next_event()).json()["step"]["name"] == text
+            await worker.progress("s", step, 1, message=text)
+            assert (await both.next_event()).json()["step"]["message"] == text
+            await worker.complete("s", step, success=False, message=text, error=text)
+            shown = (await both.next_event()).json()["step"]
+            assert (shown["name"], shown["message"], shown["error"]) == (text, text, text)
+        polled = (await worker.poll("s"))["steps"]
+        assert [(step["name"], step["message"], step["error"]) for step in polled] == [(text,) * 3 for text in TEXTS]
+        for field in ("message", "error"):
+            assert (await worker.update("s", action="complete", step=1, **{field: NUL})).status_code == 422
+        refused = await worker.client.put("/api/progress/t", json={"steps": [{"name": NUL}]})
+        assert refused.status_code == 422
+        await worker.start("s", 1)
+        assert (await both.next_event()).json()["step"]["status"] == "running"
+
+
+async def test_no_name_in_a_steps_file_becomes_an_event(serve: Serve, watch: Any, tmp_path: Path) -> None:
+    """SE-04: whoever writes that file may name workflows and steps as he likes."""
+    workflows = {text: {"steps": [{"name": text}, {"name": "last"}]} for text in [*TEXTS, NUL]}
+    for workflow in workflows.values():
+        workflow["steps"][0]["name"] = workflow["steps"][0]["name"].replace("\0", "")
+    path = tmp_path / "steps.json"
+    path.write_text(json.dumps({"workflows": workflows}))
+    server = serve(steps_file=path)
+    both = await watch(server, "/api/progress/s/events")
+    await both.next_event()
+    async with Worker.at(server) as worker:
+        for text in TEXTS:
+            await worker.create("s", workflow=text, replace=True)
+            assert (await both.next_event()).json()["steps"][0]["name"] == text
+            shared = await worker.client.get("/api/steps", params={"workflow": text})
+            assert shared.json()["steps"][0]["name"] == text
+
+
+async def test_no_session_id_becomes_an_event(serve: Serve, watch: Any) -> None:
+    """SE-04: what may stand in one arrives as it is, and all else is refused, with the headers of any refusal."""
+    server = serve()
+    ids = ["event: x\u2028id: 9\u2029data: y\\n\\n", ": a "]
+    async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
+        for session_id in ids:
+            both = await watch(server, session_path(session_id, "events"))
+            assert (await both.next_event()).json()["session_id"] == session_id
+            await worker.start(session_id, 1)
+            created, started = await both.next_events(2)
+            assert created.json()["session_id"] == started.json()["session"]["session_id"] == session_id
+        plain = await connection.request("GET", "/api/progress/%2e/events")
+        for text in [*(text for text in TEXTS if "\u2028" not in text and "\u2029" not in text), NUL]:
+            if text.isprintable():
+                continue
+            refused = await connection.request("GET", session_path(text, "events"))
+            assert refused.status == 422
+            assert [name for name, _ in refused.head.headers] == [name for name, _ in plain.head.headers]
+
+
+@pytest.mark.parametrize("target", ["/api/progress/s/events?", "/api/events?session_id=s&session_id=t&"])
+async def test_no_position_becomes_an_event(serve: Serve, watch: Any, target: str) -> None:
+    """SE-04: it is answered as any that nobody knows, and nothing of it comes back."""
+    server = serve()
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+    count = target.count("session_id") or 1
+    async with await RawStream.open(server.port, target.rstrip("?&")) as plain:
+        await plain.next_events(count)
+        for text in (FORGED, "\r\nSet-Cookie: x=y\r\n\r\na\0\u0085\u2028b"):
+            both = await watch(server, f"{target}last_event_id={quote(text)}")
+            assert {event.event for event in await both.next_events(count)} == {"snapshot"}
+            assert {event.raw for event in both.raw.events} == {event.raw for event in plain.events}
+            assert without_date(both.raw) == without_date(plain)
+
+
+async def test_no_key_becomes_a_header_or_an_event(serve: Serve) -> None:
+    """SE-04: a key that is no plain text is refused, below HTTP or by it, and nothing of it comes back."""
+    server = serve()
+    body = b'{"action":"start","step":1}'
+    head = "POST /api/progress/s/update HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    async with await RawStream.open(server.port, "/api/progress/s/events") as stream, Worker.at(server) as worker:
+        await stream.next_event()
+        for text in [*TEXTS, NUL]:
+            if text.isprintable() or "\r\n" in text:  # A line end makes a header of its own, which nobody reads.
+                continue
+            async with await Connection.open(server.port) as connection:
+                key = f"Idempotency-Key: canary{text.rstrip()}\r\nContent-Length: {len(body)}\r\n\r\n"
+                response = await connection.exchange((head + key).encode() + body)
+            assert response.status == 400
+            assert "canary" not in repr(response)
+        await worker.start("s", 2)
+        await stream.next_events(2)
+        assert len(stream.events) == 3
+        assert stream.events[-1].json()["step"]["step"] == 2
