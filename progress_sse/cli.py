@@ -219,11 +219,18 @@ def _greet(settings: Settings, listener: socket.socket) -> None:
         f"  store    {without_secrets(settings.store)}\n"
         f"  publish  {f'whoever brings {publishers}' if publishers else 'whoever reaches this address'}\n"
         f"  read     {_READERS[settings.read]}\n"
-        f"\nOpen {url}/s/demo and move its bar:\n"
+        f"\n{_invitation(settings, f'{url}/s/demo')}\n"
         f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
         """ -d '{"action":"start","step":1}'"""
     )
     sys.stdout.flush()
+
+
+def _invitation(settings: Settings, page: str) -> str:
+    """Return where there is something to see, which is not the page alone where readers need a token."""
+    if settings.read == "open":
+        return f"Open {page} and move its bar:"
+    return f'Open what this prints, and move its bar:\n  echo "{page}#token=$(progress-sse token make --session demo)"'
 
 
 def _publishers(settings: Settings) -> str:

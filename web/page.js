@@ -1,12 +1,13 @@
 /*
  * The page: `/s/{session_id}` shows one session, `/?session_id=a&session_id=b` several, `/` a fresh one that waits for
  * its worker. Each of them is a SessionView; here is what a document has beside: title, icon, notification, recent
- * sessions.
+ * sessions, and a way in for those who need a token.
  */
 import { freshSessionId, sessionsIn } from "./address.js";
 import { Announcer } from "./announcer.js";
 import { element, make, translatePage } from "./dom.js";
 import { Drive } from "./drive.js";
+import { Entrance, takeToken } from "./entrance.js";
 import { faviconOf } from "./favicon.js";
 import { Language } from "./format.js";
 import { RecentSessions } from "./recent.js";
@@ -108,6 +109,7 @@ function viewOf(id) {
       status = data.status;
     },
     ondraw: (data) => drive?.show(data),
+    onstatechange: (state) => state === "denied" && entrance.ask(),
   });
 }
 
@@ -122,6 +124,14 @@ function jobs() {
   return language.text(language.plural("jobs", ids.length), { count: ids.length });
 }
 
+function startAgain() {
+  for (const view of views) {
+    view.stop();
+    view.start();
+  }
+}
+
+const token = takeToken();
 translatePage(language.tag, language.texts);
 let ids = sessionsIn(location, document.baseURI);
 if (!ids.length) {
@@ -142,4 +152,6 @@ if (views.length === 1) {
 
 const panel = /** @type {HTMLDetailsElement} */ (element("drive"));
 const drive = ids[0] && views.length === 1 ? new Drive(panel, { sessionId: ids[0], texts: language.texts }) : null;
+const entrance = new Entrance(language.texts, startAgain);
+await entrance.enter(token);
 for (const view of views) view.start();

@@ -38,12 +38,15 @@ async def session_page(service: ProgressService, request: Request) -> Response:
 async def page(service: ProgressService, request: Request) -> Response:
     """`GET /`: the page; its script finds the session in the address, or makes one up."""
     prefix = escape(request.scope.get("root_path", ""), quote=True)
-    publish = "open" if service.gate.is_open_to("publish") else "token"
+    gate = service.gate
+    publish = "open" if gate.is_open_to("publish") else "token"
+    read = "token" if gate.takes_tokens and not gate.is_open_to("read") else "open"
     html = (
         (WEB / "index.html")
         .read_text("utf-8")
         .replace('<base href="/">', f'<base href="{prefix}/">')
         .replace('name="progress-publish" content="open"', f'name="progress-publish" content="{publish}"')
+        .replace('name="progress-read" content="open"', f'name="progress-read" content="{read}"')
     )
     return Response(html, media_type="text/html", headers=PAGE_HEADERS)
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Locator, Playwright, Route, async_playwright, expect
 
 from tests.browser.conftest import Open
 from tests.browser.following import HOLDS_A_STREAM, SOURCES, following, moves_of, response, state_of, until_state, work
+from tests.browser.test_accessibility import complaints_of_axe
 from tests.browser.visit import POLLING_ONLY, Visit
+from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.chaos import Answer, ChaosProxy
 from tests.harness.serving import Server, Worker, eventually
 from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
@@ -66,7 +68,9 @@ def wire_of(proxy: ChaosProxy) -> bytes:
     return b"".join(bytes(link.requests) for link in proxy.links)
 
 
-@pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
+@pytest.mark.parametrize(
+    "scripts", [pytest.param((), id="stream"), pytest.param((POLLING_ONLY,), id="polling", marks=pytest.mark.full)]
+)
 async def test_a_page_with_a_token_follows_its_session(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
 ) -> None:
@@ -90,6 +94,7 @@ async def test_a_page_with_a_token_follows_its_session(
         assert not any(url.endswith(f"/api/progress/{sid}") for url in shown.requests), "nobody polled"
 
 
+@pytest.mark.full
 async def test_a_token_that_ends_is_followed_by_the_next(server: Server, worker: Worker, visit: Open, sid: str) -> None:
     """The stream ends with it, and goes on with another, where it was; once there is none, the page says so."""
     now = int(time.time())
@@ -148,6 +153,7 @@ async def test_tabs_share_a_stream_with_whom_may_see_the_same(
     assert not any(part in names for token in tokens for part in token.split("."))
 
 
+@pytest.mark.full
 async def test_a_page_of_another_origin_brings_its_token(visit: Open, sid: str, tmp_path: Path) -> None:
     """SC-11: where no cookie could help; cut off, it comes back with a ticket of that time."""
     server = Server(tmp_path / "server", heartbeat_s=1, retry_ms=300, **CLOSED)
@@ -186,3 +192,146 @@ async def test_an_element_has_its_token_as_a_property(server: Server, worker: Wo
     assert token not in json.dumps(await shown.page.content())
     await shown.evaluate("() => { document.querySelector('progress-steps').token = null; }")
     await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
+
+
+# The page, which lets its visitors in by a cookie
+
+DENIED = "You are not allowed to see this job"
+REFUSED = "This token does not let you see this, or no longer."
+
+
+def field_of(shown: Visit) -> Locator:
+    """Where a token is pasted."""
+    return shown.page.get_by_label("You need a token to see this. Paste it here:")
+
+
+async def paste(shown: Visit, token: str) -> None:
+    """Enter a token as a visitor does."""
+    await field_of(shown).fill(token)
+    await shown.page.get_by_role("button", name="Show").click()
+
+
+async def test_a_link_with_a_token_lets_in(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
+    """PR-01: it is out of the address at once, and the server and other pages never see it but in one header."""
+    token = make_token(prefixes=[sid])
+    url = f"http://127.0.0.1:{proxy.port}"
+    await worker.start(sid, 1)
+    shown = await visit(f"{url}/s/{sid}#token={token}")
+    await expect(shown.connection).to_have_text("live")
+    await expect(shown.headline).to_contain_text("Step 1 of 7")
+    assert await shown.evaluate("[location.href, document.cookie]") == [f"{url}/s/{sid}", ""]
+    assert token not in await shown.evaluate("JSON.stringify([localStorage, sessionStorage, history.state])")
+    await shown.page.goto(f"{url}/?session_id={sid}&session_id={sid}-2")  # From now on by the cookie.
+    await expect(shown.shown("connection")).to_have_text(["live", "live"])
+    assert shown.complaints == []
+    in_cookies = wire_of(proxy).count(f"progress_sse={token}".encode())
+    assert in_cookies > 0
+    assert wire_of(proxy).count(token.encode()) == 1 + in_cookies
+    assert wire_of(proxy).count(f" Bearer {token}\r\n".encode()) == 1
+
+
+async def test_a_link_to_the_page_that_is_open_lets_in(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """For that the browser does not load it anew."""
+    await worker.start(sid, 1)
+    shown = await visit(f"{server.url}/s/{sid}")
+    await expect(shown.headline).to_have_text(DENIED)
+    await shown.page.goto(f"{server.url}/s/{sid}#token={make_token(sessions=[sid])}")
+    await expect(shown.headline).to_contain_text("Step 1 of 7")
+    await expect(field_of(shown)).to_be_hidden()
+    assert shown.page.url == f"{server.url}/s/{sid}"
+
+
+async def test_a_page_without_a_token_asks_for_one(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """And says what is wrong with that which it gets."""
+    await worker.start(sid, 1)
+    shown = await visit(f"{server.url}/s/{sid}")
+    await expect(shown.headline).to_have_text(DENIED)
+    note = shown.page.get_by_role("alert").filter(has_text="token")
+    await expect(field_of(shown)).to_be_visible()
+    await expect(note).to_be_hidden()
+    for wrong in ("nonsense", "\u65e5\u672c", make_token(sessions=[sid], exp=int(time.time()) - 60)):
+        await paste(shown, wrong)
+        await expect(note).to_have_text(REFUSED)
+        assert await complaints_of_axe(shown) == []
+        await shown.evaluate("document.getElementById('entrance-note').textContent = ''")
+    await paste(shown, make_token(sessions=["another"]))
+    await expect(note).to_have_text(REFUSED)
+    await expect(shown.headline).to_have_text(DENIED)
+    await paste(shown, make_token(sessions=[sid]))
+    await expect(shown.headline).to_contain_text("Step 1 of 7")
+    await expect(shown.connection).to_have_text("live")
+    await expect(field_of(shown)).to_be_hidden()
+
+
+@pytest.mark.full
+async def test_a_page_asks_in_japanese(server: Server, visit: Open, sid: str) -> None:
+    """Light and dark."""
+    for scheme in ("light", "dark"):
+        shown = await visit(f"{server.url}/s/{sid}", locale="ja-JP", color_scheme=scheme)
+        await expect(
+            shown.page.get_by_label("表示するにはトークンが必要です。ここに貼り付けてください。")
+        ).to_be_visible()
+        await shown.page.get_by_role("textbox").fill("nonsense")
+        await shown.page.get_by_role("button", name="表示").click()
+        await expect(shown.page.get_by_text("このトークンでは表示できないか、有効期限が切れています。")).to_be_visible()
+        assert await complaints_of_axe(shown) == []
+
+
+async def test_a_token_that_was_not_sent_is_not_lost(server: Server, visit: Open, sid: str) -> None:
+    """The link is gone from the address by then; so the form has it, to try again."""
+    shown = await visit(f"{server.url}/livez")
+    await shown.page.route("**/api/cookie", lambda route: route.abort())
+    await shown.page.goto(f"{server.url}/s/{sid}#token={make_token(sessions=[sid])}")
+    await expect(shown.page.get_by_text("The server did not answer. Try again.")).to_be_visible()
+    await shown.page.unroute("**/api/cookie")
+    await shown.page.get_by_role("button", name="Show").click()
+    await expect(shown.headline).to_have_text("Waiting for the job to start")
+
+
+@pytest.mark.full
+async def test_a_page_whose_token_has_ended_asks_for_another(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """What it showed stays; with the next token it goes on."""
+    await worker.start(sid, 1)
+    shown = await visit(f"{server.url}/s/{sid}#token={make_token(sessions=[sid], exp=int(time.time()) + 3)}")
+    await expect(shown.connection).to_have_text("live")
+    await expect(shown.connection).to_have_text("no access", timeout=20_000)
+    await expect(shown.headline).to_contain_text("Step 1 of 7")
+    await worker.complete(sid, 1)
+    await paste(shown, make_token(sessions=[sid]))
+    await expect(shown.bar).to_have_text("14%")
+    await expect(shown.connection).to_have_text("live")
+
+
+async def test_a_browser_writes_no_token_down(server: Server, worker: Worker, tmp_path: Path, sid: str) -> None:
+    """PR-01: neither one that was pasted, nor one that a tracker brought, nor a ticket: in no file of its profile."""
+    pasted, brought = make_token(sessions=[sid], sub="pasted"), make_token(sessions=[sid], sub="brought")
+    await worker.start(sid, 1)
+    async with async_playwright() as playwright:
+        shown = await visit_for_good(playwright, tmp_path)
+        await shown.page.goto(f"{server.url}/s/{sid}")
+        await paste(shown, pasted)
+        await expect(shown.connection).to_have_text("live")
+        await shown.go(f"{server.url}/page", following(sid, token=brought))
+        await until_state(shown, "live")
+        await shown.page.goto(f"{server.url}/livez")  # It is written down at the latest when it is left.
+        await shown.page.context.close()
+    files = contents_of(tmp_path)
+    assert any(f"{server.url}/s/{sid}".encode() in file for file in files), "the browser has no history at all"
+    for secret in (pasted, brought, "ticket="):
+        assert not any(secret.encode() in file for file in files), secret
+
+
+def contents_of(folder: Path) -> list[bytes]:
+    """All files, below it too."""
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+
+
+async def visit_for_good(playwright: Playwright, profile: Path) -> Visit:
+    """Visit with a browser that keeps what browsers keep."""
+    flags = [flag for flag in FLAGS if flag != "--headless"]
+    context = await playwright.chromium.launch_persistent_context(
+        profile, executable_path=CHROMIUM, headless=False, args=["--headless=new", *flags], locale="en-GB"
+    )
+    return Visit(await context.new_page())

@@ -9,6 +9,7 @@ import pytest
 from progress_sse import create_app
 from progress_sse.endpoints.pages import WEB
 from progress_sse.settings import load_settings
+from tests.harness.tokens import CLOSED
 from tests.http.conftest import Connect
 
 
@@ -47,16 +48,27 @@ async def test_only_browser_files_are_served(client: httpx.AsyncClient) -> None:
         assert (await client.get(f"/web/{path.as_posix()}")).status_code == 404, path
 
 
-async def test_the_page_knows_its_prefix_and_whether_workers_need_a_token(connect: Connect) -> None:
-    """Both are put in by the server, escaped."""
+async def test_the_page_knows_its_prefix_and_who_needs_a_token(connect: Connect) -> None:
+    """All is put in by the server, escaped."""
     async with connect(publish_token="t") as client:
-        assert '<meta name="progress-publish" content="token">' in (await client.get("/")).text
+        html = (await client.get("/")).text
+        assert '<meta name="progress-publish" content="token">' in html
+        assert '<meta name="progress-read" content="open">' in html
+    async with connect(**CLOSED) as client:
+        assert '<meta name="progress-read" content="token">' in (await client.get("/s/x")).text
     app = create_app(load_settings(store="memory://"))
     transport = httpx.ASGITransport(app, root_path='/jo"bs')
     async with httpx.AsyncClient(transport=transport, base_url="http://progress.example/jo%22bs") as client:
         html = (await client.get("/s/x")).text
     assert '<base href="/jo&quot;bs/">' in html
     assert '<meta name="progress-publish" content="open">' in html
+
+
+async def test_the_page_asks_for_no_token_where_a_function_decides() -> None:
+    """Nobody could do anything with it."""
+    transport = httpx.ASGITransport(create_app(load_settings(store="memory://"), authorize=lambda *_: False))
+    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+        assert '<meta name="progress-read" content="open">' in (await client.get("/s/x")).text
 
 
 async def test_health_is_told(client: httpx.AsyncClient) -> None:

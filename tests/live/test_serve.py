@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.harness.serving import Worker, eventually
-from tests.harness.tokens import KEY, make_token
+from tests.harness.tokens import CLOSED, KEY, make_token
 from tests.live.hosts import serve_only
 
 pytestmark = serve_only
@@ -56,16 +56,35 @@ async def test_the_command_that_it_prints_works(
     assert f"  publish  {publishers}\n  read     {readers}\n" in greeting
     assert TOKEN not in greeting
     assert KEY not in greeting
-    command = re.search(r"^ *(curl .*)$", greeting, re.MULTILINE)
-    assert command is not None
-    environment = {**os.environ, "PROGRESS_SSE_TOKEN": token}
-    process = await asyncio.create_subprocess_shell(
-        command[1], env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    output, _ = await process.communicate()
-    assert output == b'{"success":true,"session_id":"demo"}'
+    assert await output_of("curl", greeting, PROGRESS_SSE_TOKEN=token) == '{"success":true,"session_id":"demo"}'
     async with Worker.at(server, token) as worker:
         assert (await worker.poll("demo"))["status"] == "running"
+
+
+async def test_the_link_that_it_has_printed_shows_something(serve: Serve) -> None:
+    """Where readers need a token, the page alone would not."""
+    server = serve(**CLOSED)
+    await eventually(lambda: "curl" in server.log(), 10)
+    link = await output_of("echo", server.log(), PROGRESS_SSE_TOKEN_KEY=KEY)
+    page, token = link.strip().split("#token=")
+    assert page == f"{server.url}/s/demo"
+    async with Worker.at(server, token) as worker:
+        assert (await worker.poll("demo"))["status"] == "not_found"
+
+
+async def output_of(program: str, greeting: str, **variables: str) -> str:
+    """What the line of the greeting with this program prints, in a shell with these variables."""
+    command = re.search(rf"^ *({program} .*)$", greeting, re.MULTILINE)
+    assert command is not None
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    process = await asyncio.create_subprocess_shell(
+        command[1],
+        env={**os.environ, "PATH": path, **variables},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    output, _ = await process.communicate()
+    return output.decode()
 
 
 async def test_the_descriptor_limit_is_raised_as_far_as_it_goes(serve: Serve) -> None:

@@ -1,0 +1,87 @@
+/*
+ * The way into a page whose readers need a token. It comes with a link, `/s/nightly#token=…`, or is pasted into a form; the
+ * server puts it into a cookie that no script sees, and nothing is kept here.
+ */
+import { element } from "./dom.js";
+
+const PREFIX = "#token=";
+const DEADLINE_MS = 10_000;
+
+/**
+ * The token of the page's address, which has none from now on: it would be copied, photographed and sent on. (It was in
+ * the fragment, which no browser sends to a server.) "" if there is none.
+ */
+export function takeToken() {
+  const { hash, pathname, search } = location;
+  if (!hash.startsWith(PREFIX)) return "";
+  history.replaceState(history.state, "", pathname + search);
+  return hash.slice(PREFIX.length);
+}
+
+export class Entrance {
+  /** Whether a token could help somebody who is denied something: the server says so. */
+  #isThere = document.querySelector('meta[name="progress-read"]')?.getAttribute("content") === "token";
+  #form = element("entrance");
+  #field = /** @type {HTMLInputElement} */ (element("entrance-token"));
+  #note = element("entrance-note");
+  #texts;
+  #onEnter;
+  #hasEntered = false;
+
+  /**
+   * @param {Record<"token_refused" | "token_not_sent", string>} texts
+   * @param {() => void} onEnter Somebody has come in, perhaps as somebody else than before.
+   */
+  constructor(texts, onEnter) {
+    this.#texts = texts;
+    this.#onEnter = onEnter;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#enterLater(this.#field.value.trim());
+    });
+    // Of a link to the very page that is open.
+    addEventListener("hashchange", () => void this.#enterLater(takeToken()));
+  }
+
+  /**
+   * Takes the token of a link, if there is one.
+   * @param {string} token
+   */
+  async enter(token) {
+    if (!this.#isThere || !token) return;
+    this.#field.value = token;
+    const status = await exchanged(token);
+    this.#hasEntered = status === 204;
+    if (!this.#hasEntered) {
+      this.#show([401, 403].includes(status) ? this.#texts.token_refused : this.#texts.token_not_sent);
+      return;
+    }
+    this.#field.value = "";
+    this.#form.hidden = true;
+  }
+
+  /** Asks for a token, unless it does: something was denied. */
+  ask() {
+    if (this.#isThere && this.#form.hidden) this.#show(this.#hasEntered ? this.#texts.token_refused : "");
+  }
+
+  /** @param {string} token */
+  async #enterLater(token) {
+    await this.enter(token);
+    if (token && this.#hasEntered) this.#onEnter();
+  }
+
+  /** @param {string} note */
+  #show(note) {
+    this.#form.hidden = false;
+    this.#note.textContent = note;
+  }
+}
+
+/** The status of the answer; 0 if there was none. @param {string} token */
+async function exchanged(token) {
+  // What no header can hold is no token.
+  if (!/^[!-~]+$/.test(token)) return 401;
+  const init = { method: "POST", headers: { Authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(DEADLINE_MS) };
+  return fetch("api/cookie", init).then(({ status }) => status, () => 0);
+}
