@@ -175,7 +175,7 @@ async def _serve(
     tune_collector()
     try:
         server = Server(
-            make_config(create_app(settings, service=service), graceful_timeout_s=settings.graceful_timeout_s),
+            make_config(create_app(settings, service=service), service),
             drain=service.streams.drain,
             on_started=on_started,
             graceful_timeout_s=settings.graceful_timeout_s,

@@ -8,6 +8,7 @@
     ├── ConflictError                   nobody's: the session moved on, decide again
     ├── ReportError                     a worker's, of what became of its reports: see ``client.errors``
     └── ProblemError                    has an HTTP status and a problem type [RFC 9457]
+        ├── MalformedRequestError   400
         ├── MalformedBodyError      400
         ├── InvalidKeyError         400
         ├── UnauthorizedError       401
@@ -15,18 +16,22 @@
         ├── PathNotFoundError       404
         ├── SessionNotFoundError    404
         ├── MethodNotAllowedError   405
+        ├── RequestTimeoutError     408
         ├── SessionExistsError      409
         ├── StepNotStartedError     409
         ├── StepNotRunningError     409
         ├── KeyInUseError           409
         ├── BodyTooLargeError       413
+        ├── UrlTooLongError         414
         ├── UnsupportedMediaError   415
         ├── InvalidRequestError     422
         │   ├── InvalidSessionIdError
         │   ├── UnknownWorkflowError
         │   └── StepOutOfRangeError
         ├── KeyReusedError          422
+        ├── HeadTooLargeError       431
         ├── InternalError           500
+        ├── OverloadedError         503
         ├── StoreUnavailableError   503
         │   └── OutcomeUnknownError
         └── StoreFullError          507
@@ -35,10 +40,20 @@ The text of a `ProblemError` goes to the client as ``detail``: it names fields a
 sent.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
-RETRY_AFTER_S: Final = 2
-"""Seconds after which a request that met a passing trouble is worth repeating."""
+CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="progress"'}
+"""What goes with a 401 [RFC 9110 §11.6.1]."""
+
+RETRY: Final = {"Retry-After": "2"}
+"""After how many seconds a request that met a passing trouble is worth repeating."""
+
+RETRY_SOON: Final = {"Retry-After": "1"}
+"""The same, where the trouble is another request that is being answered."""
+
+CLOSE: Final = {"Connection": "close"}
+"""Sent where the rest of a request may still come, and is not waited for."""
 
 
 class ProgressError(Exception):
@@ -64,16 +79,19 @@ class ProblemError(ProgressError):
         status: The HTTP status to answer with.
         problem: Last segment of the problem type ``/problems/<problem>``.
         title: The problem in a few words, the same each time.
+        fixed_headers: What goes out with every answer of the kind.
+        headers: What goes out with this one.
     """
 
     status: ClassVar[int]
     problem: ClassVar[str]
     title: ClassVar[str]
+    fixed_headers: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, detail: str = "", *, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, detail: str = "", *, headers: Mapping[str, str] | None = None) -> None:
         """Say what is wrong in one sentence; `headers` go out with the answer."""
         super().__init__(detail or self.title)
-        self.headers = headers or {}
+        self.headers = {**self.fixed_headers, **(headers or {})}
 
 
 class MalformedBodyError(ProblemError):
@@ -92,10 +110,7 @@ class UnauthorizedError(ProblemError):
     """Raised when a request that needs a token brings none, or one that is not valid, whyever."""
 
     status, problem, title = 401, "unauthorized", "A bearer token is needed."
-
-    def __init__(self) -> None:
-        """Challenge the client, as RFC 9110 §11.6.1 demands."""
-        super().__init__(headers={"WWW-Authenticate": 'Bearer realm="progress"'})
+    fixed_headers = CHALLENGE
 
 
 class ForbiddenError(ProblemError):
@@ -144,20 +159,49 @@ class KeyInUseError(ProblemError):
     """Raised when the first request with an `Idempotency-Key` is still under way."""
 
     status, problem, title = 409, "idempotency-key-in-use", "A request with this Idempotency-Key is under way."
+    fixed_headers = RETRY_SOON
 
-    def __init__(self) -> None:
-        """Ask the client to come back for the answer."""
-        super().__init__(headers={"Retry-After": "1"})
+
+class MalformedRequestError(ProblemError):
+    """Raised when what comes is not HTTP/1.1."""
+
+    status, problem, title = 400, "malformed-request", "The request is not valid HTTP."
+    fixed_headers = CLOSE
+
+
+class RequestTimeoutError(ProblemError):
+    """Raised when a request is not complete within `head_timeout_s`, or its body within `body_timeout_s`."""
+
+    status, problem, title = 408, "request-timeout", "The request did not come in time."
+    fixed_headers = CLOSE
 
 
 class BodyTooLargeError(ProblemError):
-    """Raised when a body is larger than `max_body_bytes`; its connection is closed, as the rest may still come."""
+    """Raised when a body is larger than `max_body_bytes`."""
 
     status, problem, title = 413, "body-too-large", "The body is too large."
+    fixed_headers = CLOSE
 
-    def __init__(self) -> None:
-        """Close the connection after the answer."""
-        super().__init__(headers={"Connection": "close"})
+
+class UrlTooLongError(ProblemError):
+    """Raised when a request's target is longer than ``patience`` allows."""
+
+    status, problem, title = 414, "url-too-long", "The URL is too long."
+    fixed_headers = CLOSE
+
+
+class HeadTooLargeError(ProblemError):
+    """Raised when a request has more, or more header fields, before its body than ``patience`` allows."""
+
+    status, problem, title = 431, "head-too-large", "The head of the request is too large."
+    fixed_headers = CLOSE
+
+
+class OverloadedError(ProblemError):
+    """Raised when there are as many connections as there may be, and none of them is idle."""
+
+    status, problem, title = 503, "overloaded", "The server has no room for a further connection."
+    fixed_headers = CLOSE | RETRY
 
 
 class UnsupportedMediaError(ProblemError):
@@ -206,10 +250,7 @@ class StoreUnavailableError(ProblemError):
     """Raised when the store did not take a change or answer a question, and nothing was changed."""
 
     status, problem, title = 503, "store-unavailable", "The store does not answer."
-
-    def __init__(self, detail: str = "") -> None:
-        """Ask the client to try again."""
-        super().__init__(detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+    fixed_headers = RETRY
 
 
 class OutcomeUnknownError(StoreUnavailableError):

@@ -59,8 +59,11 @@ DESCRIPTION: Final = """\
 Workers report the steps of their jobs, and whoever follows a session sees each change at once.
 
 Every path that takes GET takes HEAD. A path that is not here answers 404 (`/problems/not-found`), a method that is not
-405 (`/problems/method-not-allowed`, with `Allow`). A refusal is `application/problem+json`, and means that nothing was
-changed, but for `/problems/outcome-unknown`.
+405 (`/problems/method-not-allowed`, with `Allow`). A server that runs by itself refuses, and ends the connection, what
+is no HTTP (400, `/problems/malformed-request`), does not come in time (408, `/problems/request-timeout`) or is too
+large (414, `/problems/url-too-long`; 431, `/problems/head-too-large`), and connections that it has no room for (503,
+`/problems/overloaded`). A refusal is `application/problem+json`, and means that nothing was changed, but for
+`/problems/outcome-unknown`.
 """
 
 CREDENTIALS: Final[Json] = {

@@ -14,23 +14,39 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from types import FrameType
 from typing import Any, Final
 
 import uvicorn
+from starlette.responses import Response
 from starlette.types import Scope
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import HANDLED_SIGNALS
 
 from progress_sse.burst import Burst
+from progress_sse.endpoints.problems import problem_response
+from progress_sse.errors import (
+    BodyTooLargeError,
+    HeadTooLargeError,
+    MalformedRequestError,
+    OverloadedError,
+    ProblemError,
+    RequestTimeoutError,
+    UrlTooLongError,
+)
+from progress_sse.patience import MAX_HEAD_BYTES, MAX_HEADERS, MAX_URL_BYTES, MIN_TAKEN_BYTES, Client, Patience, Queue
 from progress_sse.request_head import RequestParser, check_head, head_bytes
+from progress_sse.service import ProgressService
 from progress_sse.transport import Outlet, Reader, extensions
 
 RESERVED_DESCRIPTORS: Final = 64
 """Descriptors that are kept for polls, workers and files when streams take all others."""
+
+DESCRIPTORS_FOR_FILES: Final = 32
+"""Those of them that no connection gets: for the store, and what is accepted before it can be told to go."""
 
 BACKLOG: Final = 2048
 COLLECTOR_THRESHOLDS: Final = (50_000, 50, 1000)
@@ -118,29 +134,79 @@ class JoiningTransport:
 class HttpProtocol(HttpToolsProtocol):
     """Offers the application the short way (see ``transport``), and spares HTTP/1.0 the chunks it does not know.
 
-    It is stricter with heads than uvicorn is (see ``request_head``).
+    It is stricter with heads than uvicorn is (see ``request_head``), and loses its patience (see there) with clients
+    that send too slowly, or too much, or do not take what they asked for.
     """
 
-    reader: Reader | None = None
-    _running: RequestResponseCycle | None = None
+    __slots__ = (
+        "_is_in_head",
+        "_outbox",
+        "_patience",
+        "_queue",
+        "_received_bytes",
+        "_refusal",
+        "_running",
+        "_unsent_bytes",
+        "reader",
+    )
 
-    def __init__(self, *args: Any, outbox: Outbox, **kwargs: Any) -> None:
-        """Send answers by `outbox`; the rest is uvicorn's."""
+    def __init__(
+        self, *args: Any, outbox: Outbox, patience: Patience, refusal: Callable[[ProblemError], Response], **kwargs: Any
+    ) -> None:
+        """Send answers by `outbox`, and where it is for us to refuse, a `refusal`; the rest is uvicorn's."""
         super().__init__(*args, **kwargs)
+        self.url = b""
+        self.reader: Reader | None = None
         self._outbox = outbox
         self.parser = RequestParser(self)
+        self._patience = patience
+        self._refusal = refusal
+        self._queue: Queue[Client] | None = None
+        self._running: RequestResponseCycle | None = None
+        self._is_in_head = True
+        self._received_bytes = 0
+        self._unsent_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Take on a connection."""
+        """Take on a connection, in place of the longest idle one if there are as many as there may be."""
         super().connection_made(JoiningTransport(transport, self._outbox))  # type: ignore[arg-type]  # as good as one
+        if len(self.connections) > self._patience.max_connections:
+            idle = self._patience.heads.first
+            if idle is None:
+                self.app = self._refusal(OverloadedError())
+            else:
+                idle.give_way()
+        self._settle()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a head that is too large is not parsed to its end."""
+        for start in range(0, len(data), MAX_HEAD_BYTES):
+            if not self.transport.is_closing():
+                self._feed(data[start : start + MAX_HEAD_BYTES])
+        self._settle()
+
+    def _feed(self, data: bytes) -> None:
+        self._received_bytes += len(data)
+        super().data_received(data)
+        if self._is_in_head and self._received_bytes > MAX_HEAD_BYTES:
+            self._refuse(UrlTooLongError() if len(self.url) > MAX_URL_BYTES else HeadTooLargeError())
+        elif self._received_bytes > self._patience.max_rest_bytes:
+            self._refuse(BodyTooLargeError())
 
     def on_headers_complete(self) -> None:
         """Set out to answer; the application itself starts in a task, and so after this."""
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             return
+        if len(self.url) > MAX_URL_BYTES:
+            self.app = self._refusal(UrlTooLongError())
+            self.url = b"/"  # Past 64 KiB it could not even be parsed.
+        elif len(self.headers) > MAX_HEADERS:
+            self.app = self._refusal(HeadTooLargeError())
         check_head(self.parser.get_method(), self.parser.get_http_version(), self.headers)
         super().on_headers_complete()
         self.headers = []  # What comes behind the body is no header, and must not become one [RFC 9110 §6.5.1].
+        self._is_in_head = False
+        self._received_bytes = 0
         if not self.pipeline:
             self._running = self.cycle
         if self.scope["http_version"] == "1.0":
@@ -152,6 +218,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Note that the request has come whole."""
         if not self.parser.should_upgrade():
             super().on_message_complete()
+            self._is_in_head = True
+            self._received_bytes = 0
 
     def head_without_offer(self) -> bytes:
         """Return the head that was read last, without its offer of another protocol."""
@@ -172,25 +240,102 @@ class HttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._running = self.pipeline[-1][0]
         super().on_response_complete()
+        self._settle()
 
     def pause_writing(self) -> None:
         """Note that the client does not keep up."""
         super().pause_writing()
         if self.reader is not None:
             self.reader.on_full()
+        self._settle()
 
     def resume_writing(self) -> None:
         """Note that the client takes more."""
         super().resume_writing()
         if self.reader is not None:
             self.reader.on_ready()
+        self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the connection."""
         super().connection_lost(exc)
+        self._wait_in(None)
         if self.reader is not None:
             self.reader.on_lost(is_overdue=isinstance(exc, TimeoutError))
             self.reader = None
+
+    def _settle(self) -> None:
+        """Wait for what the client has to do next, which may be nothing."""
+        queue, running = None, self._running
+        if self.reader is not None:
+            pass  # Whoever writes a stream knows how slow its reader may be.
+        elif self.flow.write_paused:
+            queue = self._patience.answers
+        elif not self._is_in_head:
+            queue = self._patience.bodies if running is self.cycle else None
+        elif running is None or running.response_complete:
+            queue = self._patience.heads
+        if queue is not self._queue:
+            self._wait_in(queue)
+
+    def _wait_in(self, queue: Queue[Client] | None) -> None:
+        if self._queue is not None:
+            self._queue.leave(self)
+        self._queue = queue
+        if queue is not None:
+            self._unsent_bytes = self.transport.get_write_buffer_size()
+            queue.enter(self)
+
+    def give_way(self) -> None:
+        """End a connection that is idle."""
+        self._wait_in(None)
+        self.transport.abort()
+
+    def on_head_overdue(self) -> None:
+        """Close without a word what has sent none; one that still takes its last answer may go on with that."""
+        self._wait_in(None)
+        if self.transport.get_write_buffer_size():
+            self._wait_in(self._patience.answers)
+        elif self._received_bytes:
+            self._refuse(RequestTimeoutError())
+        else:
+            self.transport.close()
+
+    def on_body_overdue(self) -> None:
+        """Give up on the request."""
+        self._wait_in(None)
+        self._refuse(RequestTimeoutError())
+
+    def on_answer_overdue(self) -> None:
+        """Drop a client that has taken next to nothing."""
+        self._wait_in(None)
+        if self._unsent_bytes - self.transport.get_write_buffer_size() < MIN_TAKEN_BYTES:
+            self.transport.abort()
+        else:
+            self._wait_in(self._patience.answers)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP in the one form of all errors; `msg` is uvicorn's."""
+        self._refuse(MalformedRequestError())
+
+    def _refuse(self, error: ProblemError) -> None:
+        """Answer the request under way from here, if it is its turn to be answered, and close the connection."""
+        if self.transport.is_closing():
+            return
+        running = self._running
+        if self._is_in_head:
+            has_turn = running is None or running.response_complete
+        else:
+            has_turn = running is self.cycle and not running.response_started
+            self.cycle.disconnected = True  # The application's answer would come second.
+        if has_turn:
+            self.transport.write(_encoded(self._refusal(error), self.server_state.default_headers))
+        self.transport.close()
+
+
+def _encoded(response: Response, default_headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    fields = [b"%s: %s\r\n" % field for field in (*default_headers, *response.raw_headers)]
+    return b"".join([STATUS_LINE[response.status_code], *fields, b"\r\n", response.body])
 
 
 class ConnectionOutlet:
@@ -305,11 +450,20 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def make_config(app: Any, *, graceful_timeout_s: float) -> uvicorn.Config:
+def make_config(app: Any, service: ProgressService) -> uvicorn.Config:
     """Return how we run uvicorn: quiet, without an access log (it shows query strings) and without its name."""
+    settings = service.settings
+    patience = Patience(
+        head_timeout_s=settings.head_timeout_s,
+        body_timeout_s=settings.body_timeout_s,
+        send_timeout_s=settings.send_timeout_s,
+        max_body_bytes=settings.max_body_bytes,
+        max_connections=max(1, descriptor_limit() - DESCRIPTORS_FOR_FILES),
+    )
+    protocol = partial(HttpProtocol, outbox=Outbox(), patience=patience, refusal=partial(problem_response, service))
     return uvicorn.Config(
         app,
-        http=partial(HttpProtocol, outbox=Outbox()),  # type: ignore[arg-type]  # makes one per connection
+        http=protocol,  # type: ignore[arg-type]  # makes one per connection
         loop="uvloop",
         ws="none",
         lifespan="off",
@@ -318,7 +472,7 @@ def make_config(app: Any, *, graceful_timeout_s: float) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_graceful_shutdown=graceful_timeout_s + HARD_STOP_S,  # type: ignore[arg-type]  # any number
+        timeout_graceful_shutdown=settings.graceful_timeout_s + HARD_STOP_S,  # type: ignore[arg-type]  # any number
     )
 
 
@@ -333,10 +487,14 @@ def tune_collector() -> None:
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
+def descriptor_limit() -> int:
+    """Return how many descriptors this process may have."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 def raise_descriptor_limit() -> int:
     """Raise the limit of open descriptors as far as it goes, and return how many streams that leaves room for."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    return max(1, soft - RESERVED_DESCRIPTORS)
+    return max(1, descriptor_limit() - RESERVED_DESCRIPTORS)

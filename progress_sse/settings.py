@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     send_timeout_s: float = Field(
         30, gt=0, le=MAX_DURATION, description="Seconds after which a reader that takes nothing is cut off."
     )
+    head_timeout_s: float = Field(
+        10, gt=0, le=MAX_DURATION, description="Seconds that a connection is waited for until its request has begun."
+    )
+    body_timeout_s: float = Field(30, gt=0, le=MAX_DURATION, description="Seconds that a request's body may take.")
     graceful_timeout_s: float = Field(
         5, ge=0, le=MAX_DURATION, description="Seconds that a shutdown waits for what is under way."
     )

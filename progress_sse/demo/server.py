@@ -75,7 +75,7 @@ async def _serve(settings: Settings) -> None:
     try:
         with socket.create_server((settings.host, settings.port), backlog=BACKLOG) as listener:
             server = Server(
-                make_config(make_app(service), graceful_timeout_s=settings.graceful_timeout_s),
+                make_config(make_app(service), service),
                 drain=service.streams.drain,
                 on_started=lambda: print(READY, flush=True),  # noqa: T201  # to the supervisor
                 graceful_timeout_s=settings.graceful_timeout_s,

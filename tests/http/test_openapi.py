@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from progress_sse import ProgressHub, create_app
 from progress_sse.api import PATHS, SESSION_PATHS
 from progress_sse.bodies import BodyLimits
-from progress_sse.errors import InvalidSessionIdError, MethodNotAllowedError, ProblemError
+from progress_sse.errors import InvalidSessionIdError, ProblemError
 from progress_sse.model import check_session_id
 from progress_sse.openapi import document
 from progress_sse.settings import load_settings
@@ -75,11 +75,11 @@ async def test_each_path_takes_the_methods_that_it_says_and_no_other(client: htt
             assert (await client.head(address)).status_code == (await client.get(address)).status_code
 
 
-def test_every_problem_is_said_of_an_operation() -> None:
-    """But for the one that no operation answers, since it is about what is none."""
+def test_every_problem_is_said_of_an_operation_or_of_all() -> None:
+    """Of all, if it does not matter what is asked for."""
     said = set(re.findall(r"#/components/examples/([\w-]+)", str(DOCUMENT["paths"])))
-    kinds = {error.problem for error in subclasses(ProblemError)} - {MethodNotAllowedError.problem}
-    assert kinds == said
+    said_of_all = set(re.findall(r"/problems/([\w-]+)", DOCUMENT["info"]["description"]))
+    assert {error.problem for error in subclasses(ProblemError)} == said | said_of_all
 
 
 def subclasses(base: type[ProblemError]) -> Iterator[type[ProblemError]]:

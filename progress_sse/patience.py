@@ -1,0 +1,125 @@
+"""For how long a server waits for its clients, for how much, and for how many of them at once.
+
+All in a queue wait equally long, so whoever came first is due first: one timer serves thousands of them. A connection
+is in one queue at most; a stream, which nothing is expected from, is in none and costs nothing.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, Generic, Protocol, TypeVar
+
+logger = logging.getLogger(__name__)
+
+MAX_HEAD_BYTES: Final = 65_536
+"""Bytes that a request may have before its body."""
+
+MAX_HEADERS: Final = 100
+"""Header fields that a request may have; as many as Apache and Go's proxies let through by default."""
+
+MAX_URL_BYTES: Final = 32_768
+"""Bytes of a request's target: enough for a stream of twenty sessions whose ids are as long as ids can be."""
+
+FRAMING: Final = 2
+"""How many times the bytes of the largest body may come for one, as chunks have a size each."""
+
+MIN_TAKEN_BYTES: Final = 4096
+"""Bytes of an answer that a client has to take within the send timeout, or it counts as one that takes nothing."""
+
+SWEEPS: Final = 100
+"""How often a queue is gone through while one timeout passes, at most."""
+
+
+class Client(Protocol):
+    """One that is waited for; it is out of the queue when it is told that its time is over."""
+
+    def give_way(self) -> None:
+        """Somebody else needs the place."""
+
+    def on_head_overdue(self) -> None:
+        """No request has come."""
+
+    def on_body_overdue(self) -> None:
+        """The request is not complete."""
+
+    def on_answer_overdue(self) -> None:
+        """The answer may not have been taken."""
+
+
+Waiting = TypeVar("Waiting")
+
+
+class Queue(Generic[Waiting]):
+    """Those who are waited for equally long, the first to come first."""
+
+    def __init__(self, timeout_s: float, on_overdue: Callable[[Waiting], None]) -> None:
+        """Call `on_overdue` with whoever has been here for `timeout_s` seconds."""
+        self._timeout_s = timeout_s
+        self._on_overdue = on_overdue
+        self._due: OrderedDict[Waiting, float] = OrderedDict()
+        self._is_timed = False
+
+    def __len__(self) -> int:
+        """Return how many are waited for."""
+        return len(self._due)
+
+    @property
+    def first(self) -> Waiting | None:
+        """Whoever has been waited for longest."""
+        return next(iter(self._due), None)
+
+    def enter(self, waiting: Waiting) -> None:
+        """Wait for this one from now on."""
+        loop = asyncio.get_running_loop()
+        self._due[waiting] = loop.time() + self._timeout_s
+        if not self._is_timed:
+            self._is_timed = True
+            loop.call_later(self._timeout_s, self._sweep)
+
+    def leave(self, waiting: Waiting) -> None:
+        """Wait for this one no more; if that was over already, it is no error."""
+        self._due.pop(waiting, None)
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        while self._due:
+            waiting, due = next(iter(self._due.items()))
+            if due > now:
+                loop.call_later(max(due - now, self._timeout_s / SWEEPS), self._sweep)
+                return
+            del self._due[waiting]
+            try:
+                self._on_overdue(waiting)
+            except Exception:
+                logger.exception("a connection could not be ended")  # The others still can.
+        self._is_timed = False
+
+
+class Patience:
+    """What a server grants its clients.
+
+    Attributes:
+        heads: Those who have a request to send; each that is idle is among them.
+        bodies: Those who have begun one.
+        answers: Those who have an answer to take that is longer than what is kept for them.
+        max_connections: Connections that may be open.
+        max_rest_bytes: Bytes that may follow the head of a request: its body, and how that is framed.
+    """
+
+    def __init__(
+        self,
+        *,
+        head_timeout_s: float,
+        body_timeout_s: float,
+        send_timeout_s: float,
+        max_body_bytes: int,
+        max_connections: int,
+    ) -> None:
+        """Wait so many seconds for a head, then for its body, and for a client to take something of an answer."""
+        self.heads = Queue[Client](head_timeout_s, lambda client: client.on_head_overdue())
+        self.bodies = Queue[Client](body_timeout_s, lambda client: client.on_body_overdue())
+        self.answers = Queue[Client](send_timeout_s, lambda client: client.on_answer_overdue())
+        self.max_connections = max_connections
+        self.max_rest_bytes = FRAMING * max_body_bytes + MAX_HEAD_BYTES

@@ -1,0 +1,306 @@
+"""Clients that send too slowly, too much, or nothing at all: they are gone in time, and the others are served.
+
+All of it is about our own server: under somebody else's these limits are that server's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import NamedTuple
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.crowd import allow_descriptors
+from tests.harness.http1 import HOST, ResponseDecoder, request_bytes
+from tests.harness.rawsse import RawStream, unconnected_socket
+from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.live.hosts import serve_only
+from tests.live.test_load import now, polled
+
+pytestmark = serve_only
+
+UPDATE = session_path("s", "update")
+SMALL_WINDOW = 4096
+FULL = [pytest.mark.full, pytest.mark.timeout(180)]
+
+
+class Plain(NamedTuple):
+    """A connection as it is."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    @classmethod
+    async def open(cls, port: int, sent: bytes = b"", rcvbuf: int | None = None) -> Plain:
+        """Connect, and send something."""
+        sock = unconnected_socket(rcvbuf)
+        await asyncio.get_running_loop().sock_connect(sock, (HOST, port))
+        # With as little kept on this side, too, as there is room for on the way.
+        plain = cls(*await asyncio.open_connection(sock=sock, limit=SMALL_WINDOW if rcvbuf else 65_536))
+        plain.writer.write(sent)
+        return plain
+
+    @property
+    def port(self) -> int:
+        """The port from which it is connected."""
+        port: int = self.writer.get_extra_info("sockname")[1]
+        return port
+
+    async def rest(self, timeout_s: float = 20) -> bytes:
+        """Everything until the server closes; a reset, which a client that still sends may get, ends it too."""
+        received = b""
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(timeout_s):
+                while data := await self.reader.read(65_536):
+                    received += data
+        return received
+
+    def trickle(self, parts: Iterable[bytes]) -> asyncio.Task[None]:
+        """Send one part after the other, slowly, until the server has had enough."""
+
+        async def send() -> None:
+            with contextlib.suppress(ConnectionError):
+                for part in parts:
+                    self.writer.write(part)
+                    await self.writer.drain()
+                    await asyncio.sleep(0.1)  # The pace of this client.
+
+        return asyncio.create_task(send())
+
+
+@contextlib.asynccontextmanager
+async def plain(port: int, sent: bytes = b"", rcvbuf: int | None = None) -> AsyncIterator[Plain]:
+    """A connection, closed at the end of the block."""
+    opened = await Plain.open(port, sent, rcvbuf)
+    try:
+        yield opened
+    finally:
+        opened.writer.transport.abort()
+
+
+def assert_refused(received: bytes, *statuses: int) -> None:
+    """One problem, after which the connection is closed."""
+    decoder = ResponseDecoder()
+    problem = json.loads(decoder.feed(received))
+    assert decoder.head is not None
+    assert decoder.head.status in statuses
+    assert decoder.head.get("content-type") == "application/problem+json"
+    assert decoder.head.get("connection") == "close"
+    assert problem["status"] == decoder.head.status
+    assert problem["success"] is False
+
+
+HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" % UPDATE.encode()
+
+
+# SE-06
+
+
+async def test_a_head_that_does_not_end_is_given_up(serve: Serve) -> None:
+    """SE-06: whether it comes bit by bit or not on, and the time is not counted afresh with each bit."""
+    server = serve(head_timeout_s=1)
+    async with plain(server.port, HEAD) as stuck, plain(server.port, HEAD) as slow:
+        sending = slow.trickle([b"X-A: b\r\n"] * 100)
+        assert_refused(await stuck.rest(), 408)
+        assert_refused(await slow.rest(), 408)
+        assert not sending.done()
+        sending.cancel()
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        pytest.param(b"Content-Length: 1000\r\n\r\n", id="length"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n", id="chunked"),
+    ],
+)
+async def test_a_body_that_does_not_end_is_given_up(serve: Serve, framing: bytes) -> None:
+    """SE-06: likewise; nothing of it is applied."""
+    server = serve(body_timeout_s=1, head_timeout_s=60)
+    part = b"1\r\n \r\n" if b"chunked" in framing else b" "
+    async with plain(server.port, POST + framing) as stuck, plain(server.port, POST + framing) as slow:
+        sending = slow.trickle([part] * 100)
+        assert_refused(await stuck.rest(), 408)
+        assert_refused(await slow.rest(), 408)
+        sending.cancel()
+        async with Worker.at(server) as worker:
+            assert (await worker.poll("s"))["status"] == "not_found"
+
+
+async def test_a_body_that_nobody_reads_is_given_up_too(serve: Serve) -> None:
+    """SE-06: the answer came long before its end, so there is none to say so."""
+    server = serve(body_timeout_s=1, publish_token="t")
+    async with plain(server.port, POST + b"Content-Length: 1000\r\n\r\n") as refused:
+        sending = refused.trickle([b" "] * 100)
+        received = await refused.rest()
+        assert received.startswith(b"HTTP/1.1 401 ")
+        assert received.count(b"HTTP/1.1") == 1
+        sending.cancel()
+
+
+@pytest.mark.parametrize(
+    ("connections", "settings", "within_s"),
+    [(200, {"head_timeout_s": 1}, 15), pytest.param(2000, {}, 30, marks=FULL)],
+)
+async def test_silent_connections_are_closed_and_polls_answered_meanwhile(
+    serve: Serve, connections: int, settings: dict[str, float], within_s: float
+) -> None:
+    """SE-06: without a word, as a browser may open one in advance; descriptors are back to where they were."""
+    server = serve(**settings)
+    allow_descriptors(connections)
+    base = server.descriptors()
+    async with polled(server, "s") as polls, contextlib.AsyncExitStack() as stack:
+        silent = [await stack.enter_async_context(plain(server.port)) for _ in range(connections)]
+        assert server.descriptors() >= base + connections
+        polled_before = len(polls)
+        assert {await each.rest(within_s) for each in silent} == {b""}
+        assert len(polls) > polled_before
+    await eventually(lambda: server.descriptors() <= base, 10)
+    assert "Traceback" not in server.log()
+
+
+@contextlib.asynccontextmanager
+async def asking_for_much(server: Server, count: int) -> AsyncIterator[list[Plain]]:
+    """So many connections that asked for an answer of 240 KB, and have taken nothing of it yet."""
+    steps = [{"name": "大" * 8000} for _ in range(10)]
+    async with Worker.at(server) as worker:
+        await worker.create("s", steps=steps)
+    async with contextlib.AsyncExitStack() as stack:
+        ask = request_bytes("GET", session_path("s"))
+        yield [await stack.enter_async_context(plain(server.port, ask, SMALL_WINDOW)) for _ in range(count)]
+
+
+async def test_an_answer_that_is_not_taken_is_given_up(serve: Serve) -> None:
+    """SE-06: neither who takes nothing of it nor who takes a byte now and then holds it for ever."""
+    server = serve(send_timeout_s=1, head_timeout_s=1)
+    async with asking_for_much(server, 20) as slow:
+        ports = {each.port for each in slow}
+        await eventually(lambda: server.client_ports() >= ports, 10)
+        async with asyncio.timeout(30), Worker.at(server) as worker:
+            while server.client_ports() & ports:
+                for each in slow[:10]:
+                    await each.reader.read(10)
+                assert len((await worker.poll("s"))["steps"]) == 10
+                await asyncio.sleep(0.1)  # The pace of these readers.
+
+
+async def test_an_answer_that_is_taken_slowly_and_steadily_arrives(serve: Serve) -> None:
+    """SE-06, the other side: it takes longer than the timeout, and is whole."""
+    server = serve(send_timeout_s=0.5, head_timeout_s=0.5)
+    async with asking_for_much(server, 1) as (steady,):
+        decoder = ResponseDecoder()
+        while not decoder.complete:
+            decoder.feed(await steady.reader.readexactly(1) + await steady.reader.read(8000))
+            await asyncio.sleep(0.05)  # The pace of this reader.
+
+
+# SE-03
+
+HUGE_HEADS: dict[str, tuple[Sequence[int], bytes]] = {
+    "10 MB in one field": ((431,), HEAD + b"X: " + b"x" * 10_000_000 + b"\r\n\r\n"),
+    "10 MB in many fields": ((431,), HEAD + b"X: 1234567\r\n" * 900_000 + b"\r\n"),
+    "10000 fields": ((431,), HEAD + b"X: 1\r\n" * 10_000 + b"\r\n"),
+    "101 fields": ((431,), HEAD + b"X: 1\r\n" * 100 + b"\r\n"),
+    "a URL of 64 KiB": ((414,), b"GET /" + b"x" * 65_536 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "a URL of 33 KiB": ((414,), b"GET /" + b"x" * 33_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "a method of 1 MB": ((400,), b"G" * 1_000_000),
+    "empty lines without end": ((431,), b"\r\n" * 500_000),
+    "a trailer of 10 MB": (
+        (413,),
+        POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\nX: " + b"x" * 10_000_000,
+    ),
+    "10 MB of chunk extensions": (
+        (413,),
+        POST + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"x" * 10_000_000,
+    ),
+}
+
+
+async def test_heads_that_are_too_large_are_refused_and_harm_nobody(serve: Serve) -> None:
+    """SE-03: each is refused, or the connection is closed; none is kept, and a reader notices nothing."""
+    server = serve()
+    async with Worker.at(server) as worker, await RawStream.open(server.port, session_path("s", "events")) as control:
+        await worker.start("s", 1)
+        await control.next_events(2)
+        memory_bytes = server.pss_bytes()
+        for name, (statuses, sent) in HUGE_HEADS.items():
+            async with plain(server.port, sent) as opened:
+                received = await opened.rest()
+            if received:  # A client that still sends may lose the answer to a reset [RFC 9112 §9.6].
+                assert_refused(received, *statuses)
+            assert len(sent) > 70_000 or received, name
+        assert server.pss_bytes() - memory_bytes <= 5 * 2**20
+        await worker.complete("s", 1)
+        await control.next_events(2)
+    assert "Traceback" not in server.log()
+
+
+async def test_a_request_of_a_hundred_fields_is_answered(serve: Serve) -> None:
+    """SE-03, the other side: what is refused begins just beyond what is let through."""
+    server = serve()
+    async with plain(server.port, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"X: 1\r\n" * 99 + b"\r\n") as full:
+        assert (await full.reader.readline()).startswith(b"HTTP/1.1 200")
+    async with plain(server.port, b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"x" * 32_767)) as full:
+        assert (await full.reader.readline()).startswith(b"HTTP/1.1 404")
+
+
+async def test_what_is_no_http_does_not_come_between(serve: Serve) -> None:
+    """A stream that is open on the connection breaks off, rather than having a refusal inside."""
+    server = serve()
+    async with plain(server.port, request_bytes("GET", session_path("s", "events"))) as opened:
+        await opened.reader.readuntil(b"event: snapshot")
+        opened.writer.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+        assert b"HTTP/1.1" not in await opened.rest()
+
+
+# FT-14
+
+DESCRIPTORS = 256
+
+
+@contextlib.asynccontextmanager
+async def intruders(server: Server, streams: int, silent: int) -> AsyncIterator[list[Plain]]:
+    """So many who want a stream, and so many who want nothing."""
+    ask = request_bytes("GET", session_path("s", "events"))
+    async with contextlib.AsyncExitStack() as stack:
+        asked = [ask if n < streams else b"" for n in range(streams + silent)]
+        yield [await stack.enter_async_context(plain(server.port, sent)) for sent in asked]
+
+
+@pytest.mark.parametrize(
+    ("streams", "silent"), [(400, 0), (0, 400), (200, 200)], ids=["streams", "silent ones", "both"]
+)
+async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, streams: int, silent: int) -> None:
+    """FT-14: who is there is served, who polls is answered; nothing spins, and all is as before once they are gone."""
+    start = ["prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}", sys.executable, "-m", "progress_sse", "serve"]
+    server = serve(command=[*start, "--store", "memory://", "--port", "{port}"])
+    async with contextlib.AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(Worker.at(server))
+        await worker.start("s", 1)
+        old = [
+            await stack.enter_async_context(await RawStream.open(server.port, session_path("s", "events")))
+            for _ in range(20)
+        ]
+        for stream in old:
+            await stream.next_event()
+        lines, cpu_s, began = len(server.log().splitlines()), server.cpu_s(), now()
+        async with intruders(server, streams, silent):
+            async with polled(server, "s") as polls:
+                await eventually(lambda: len(polls) >= 50, 20)
+            await worker.complete("s", 1)
+            for stream in old:
+                await stream.next_event()
+            assert server.descriptors() <= DESCRIPTORS
+            took_s = now() - began
+            assert len(server.log().splitlines()) - lines <= 10 * took_s
+            assert server.cpu_s() - cpu_s <= 0.5 * took_s
+        await eventually(lambda: len(server.client_ports()) < 50, 20)
+        async with await RawStream.open(server.port, session_path("s", "events")) as newcomer:
+            await newcomer.next_event()
+    assert "Traceback" not in server.log()
