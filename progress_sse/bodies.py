@@ -21,7 +21,6 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
 )
-from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
 from progress_sse.errors import (
@@ -74,6 +73,17 @@ Count = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
 TotalSteps = Annotated[
     int, Field(strict=True, ge=1, json_schema_extra={"maximum": "max_total_steps"}), AfterValidator(_check_total)
 ]
+Steps = Annotated[
+    list[StepSpec],
+    Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
+    BeforeValidator(_check_length),
+]
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """Say that a field which may be left out may not be `null`: here `None` stands for its being left out."""
+    described, _null = schema.pop("anyOf")
+    schema |= described
 
 
 class UpdateBody(BaseModel):
@@ -138,16 +148,9 @@ class CreateBody(BaseModel):
         },
     )
 
-    total_steps: TotalSteps | SkipJsonSchema[None] = None
-    steps: (
-        Annotated[
-            list[StepSpec],
-            Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
-            BeforeValidator(_check_length),
-        ]
-        | SkipJsonSchema[None]
-    ) = None
-    workflow: Text | SkipJsonSchema[None] = None
+    total_steps: TotalSteps | None = Field(None, json_schema_extra=_without_null)
+    steps: Steps | None = Field(None, json_schema_extra=_without_null)
+    workflow: Text | None = Field(None, json_schema_extra=_without_null)
 
     def definitions(self, workflows: Workflows) -> tuple[StepDefinition, ...]:
         """Return the step definitions of the session to be.

@@ -26,6 +26,7 @@ from progress_sse.endpoints import (
 )
 from progress_sse.errors import (
     InvalidRequestError,
+    InvalidSessionIdError,
     OutcomeUnknownError,
     PathNotFoundError,
     ProblemError,
@@ -137,7 +138,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "Follow several sessions on one stream",
         "streams",
         {200: STREAM, 204: NOTHING_MORE},
-        (InvalidRequestError,),
+        (InvalidRequestError, InvalidSessionIdError),
         action="read",
         credentials=TOKEN_OR_TICKET,
         parameters=("SessionIds", "LastEventId", "LastEventIdInQuery", "Heartbeat"),
