@@ -1,0 +1,60 @@
+"""What schemathesis cannot read off the description, for the process in which it runs (see `test_schemathesis`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import schemathesis
+from schemathesis import Case, CheckContext, HookContext, Response
+
+STEPS = 7
+"""Steps that a session may have, so that whatever step is reported there often is one of that number."""
+
+REFUSED_BY_STATE = {
+    "/problems/idempotency-key-reused",
+    "/problems/step-out-of-range",
+    "/problems/unknown-workflow",
+}
+"""Why a valid request may be refused: for what there is, or is not, at that moment."""
+
+REFUSED_BY_RULE = {
+    "after must be the next of an earlier page.",
+    "current: must not be more than total.",
+    "steps must be numbered 1, 2, 3 … in order, where they are numbered at all.",
+}
+"""Why else: by rules that compare one value with another, which no schema can do."""
+
+
+@schemathesis.hook
+def map_query(_context: HookContext, query: Any) -> Any:
+    """Ask for each session once: the limit is of different ones, and to a schema there is no such thing."""
+    session_ids = query.get("session_id") if isinstance(query, dict) else None
+    if not isinstance(session_ids, list):
+        return query
+    return {**query, "session_id": [each for n, each in enumerate(session_ids) if each not in session_ids[:n]]}
+
+
+@schemathesis.hook
+def map_body(_context: HookContext, body: Any) -> Any:
+    """Ask for steps that sessions have, and write integers as such: to a schema `1.0` is one."""
+    body = _with_integers(body)
+    if isinstance(body, dict) and type(body.get("step")) is int and body["step"] > STEPS:
+        return {**body, "step": 1 + body["step"] % STEPS}
+    return body
+
+
+def _with_integers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_integers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_integers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@schemathesis.check
+def valid_data_is_accepted(_context: CheckContext, response: Response, case: Case[Any]) -> None:
+    """What the description allows is refused only for what it cannot say."""
+    if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code not in (400, 415, 422):
+        return
+    problem = response.json()
+    assert problem["type"] in REFUSED_BY_STATE or problem["detail"] in REFUSED_BY_RULE, problem

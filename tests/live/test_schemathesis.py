@@ -1,0 +1,88 @@
+"""A machine reads the description, and tries whatever it can think of: on a server that must be as it says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.serving import ROOT, Server
+from tests.harness.tokens import KEY
+from tests.live.described import STEPS
+from tests.live.hosts import serve_only
+
+TOKEN = "a-token-that-allows-everything"
+
+GUARDED = {"publish_token": TOKEN, "read": "token", "token_key": KEY}
+
+CONFIG = f"""
+hooks = "tests.live.described"
+max-stream-events = 1
+request-timeout = 10
+
+[auth.openapi.bearer]
+bearer = "{TOKEN}"
+
+[checks]
+# `valid_data_is_accepted` is what we have instead: it knows why.
+positive_data_acceptance.enabled = false
+# Polling answers 200 for a session that is not, or no longer, there.
+use_after_free.enabled = false
+ensure_resource_availability.enabled = false
+
+[generation]
+# Tokens that it makes up it takes for wrong ones; but a ticket that it has bought is none.
+with-security-parameters = false
+
+[output.sanitization]
+enabled = false
+"""
+
+# What is tried is what the application answers, whoever serves it.
+pytestmark = serve_only
+
+
+def explore(server: Server, folder: Path, *options: str) -> None:
+    """Let schemathesis loose on the server, and show what it found."""
+    config = folder / "schemathesis.toml"
+    config.write_text(CONFIG)
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "--config-file",
+        config,
+        "run",
+        "--url",
+        server.url,
+    ]
+    result = subprocess.run(
+        [*command, "--generation-database", "none", "--no-color", *options, f"{server.url}/openapi.json"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,  # where the hooks are found
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Traceback" not in server.log()
+
+
+def test_a_machine_finds_no_answer_that_is_not_described(serve: Serve, tmp_path: Path) -> None:
+    """SE-05: valid and invalid requests, one by one and in sequences, with the token and without."""
+    server = serve(max_total_steps=STEPS, **GUARDED)
+    explore(server, tmp_path, "--max-examples", "5", "--seed", "1")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("store", ["memory://", "sqlite"])
+@pytest.mark.parametrize("settings", [GUARDED, {}], ids=["guarded", "open"])
+def test_a_machine_finds_none_in_a_long_time(
+    serve: Serve, tmp_path: Path, store: str, settings: dict[str, str]
+) -> None:
+    """SE-05: other requests each time; what was found can be had again by the seed that is shown."""
+    server = serve(store=store, max_total_steps=STEPS, **settings)
+    explore(server, tmp_path, "--max-examples", "300")
