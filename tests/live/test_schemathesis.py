@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,21 +50,13 @@ def explore(server: Server, folder: Path, *options: str) -> None:
     """Let schemathesis loose on the server, and show what it found."""
     config = folder / "schemathesis.toml"
     config.write_text(CONFIG)
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "schemathesis.cli",
-        "--config-file",
-        config,
-        "run",
-        "--url",
-        server.url,
-    ]
+    program: list[str | Path] = [sys.executable, "-m", "schemathesis.cli", "--config-file", config]
     result = subprocess.run(
-        [*command, "--generation-database", "none", "--no-color", *options, f"{server.url}/openapi.json"],
+        [*program, "run", f"{server.url}/openapi.json", "--url", server.url, "--no-color", *options],
         capture_output=True,
         text=True,
-        cwd=ROOT,  # where the hooks are found
+        cwd=folder,  # it leaves what it has learned there
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # where the hooks are
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
