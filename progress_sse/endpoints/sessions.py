@@ -41,8 +41,8 @@ async def create_unnamed(service: ProgressService, request: Request) -> Reply:
     body = await read_body(request, CreateBody, service.body_limits)
     definitions = body.definitions(service.store.workflows)
     applied = await service.store.apply(session_id, Create(definitions, replace=False))
-    location = request.url.path.rstrip("/") + "/" + quote(session_id)
-    return session_reply(session_id, applied.record, 201, {"location": location})
+    location = f"{request.scope['path']}/{session_id}"  # No host: anybody can send one.
+    return session_reply(session_id, applied.record, 201, {"location": quote(location)})
 
 
 async def delete(service: ProgressService, request: Request) -> Reply:

@@ -15,14 +15,15 @@ from tests.http.conftest import Connect
 
 @pytest.mark.parametrize("path", ["/", "/s/any", "/s/日本語"])
 async def test_the_page_is_served_under_a_strict_policy(client: httpx.AsyncClient, path: str) -> None:
-    """Nothing inline, nothing from elsewhere."""
+    """SE-10: nothing inline, nothing from elsewhere, and no word to others of where somebody has been."""
     response = await client.get(path)
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"
-    policy = response.headers["content-security-policy"]
-    assert "default-src 'self'" in policy
-    assert "unsafe" not in policy
+    policy = set(response.headers["content-security-policy"].split("; "))
+    assert {"default-src 'self'", "object-src 'none'", "base-uri 'self'", "frame-ancestors 'self'"} <= policy
+    assert not re.search(r"unsafe|\*|https?:", response.headers["content-security-policy"])
     assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
     assert "style=" not in response.text
     assert not re.search(r"<script(?![^>]*\bsrc=)", response.text)
 

@@ -6,7 +6,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+import pytest
 
+from progress_sse import create_app
+from progress_sse.settings import load_settings
 from tests.http.conftest import Connect
 
 START = {"action": "start", "step": 1}
@@ -48,6 +51,19 @@ async def test_the_server_makes_an_id_that_nobody_guesses(client: httpx.AsyncCli
     assert all(len(session_id) >= 22 for session_id in ids)
     polled = await client.get(made[0].headers["location"])
     assert polled.content == made[0].content
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example/x?y", "a b", ""])
+async def test_the_location_is_a_path_of_this_server(host: str) -> None:
+    """SE-09: whatever host is asked for, and wherever the application is mounted."""
+    app = create_app(load_settings(store="memory://"))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, root_path="/仕事/100%")
+        async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+            path = "/%E4%BB%95%E4%BA%8B/100%25/api/progress"
+            made = await client.post(path, json={}, headers={"host": host})
+            assert made.headers["location"] == f"{path}/{made.json()['session_id']}"
+            assert (await client.get(made.headers["location"])).content == made.content
 
 
 async def test_a_replaced_session_begins_afresh(client: httpx.AsyncClient) -> None:

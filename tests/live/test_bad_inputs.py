@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -97,6 +98,86 @@ def assert_refused(name: str, row: Refusal, response: Response) -> None:
     assert problem["success"] is False, (name, problem)
     assert CANARY not in repr(response), (name, response)
     assert response.head.get("set-cookie") is None, (name, response)
+
+
+# Size
+
+LIMIT = 262_144
+"""`max_body_bytes`, as it is by default."""
+
+BOMB = gzip.compress(bytes(10 * 2**20))
+UPDATE_HEADERS = [("Content-Type", "application/json")]
+
+
+def padded(size: int) -> bytes:
+    """An update that would succeed, of so many bytes."""
+    return b'{"action":"complete","step":1}'.ljust(size)
+
+
+def in_chunks(size: int) -> bytes:
+    """The same in chunks of 4 KB."""
+    body = padded(size)
+    parts = [body[at : at + 4096] for at in range(0, size, 4096)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+TOO_LARGE: dict[str, tuple[list[tuple[str, str]], bytes, int]] = {
+    "one byte over": ([("Content-Length", str(LIMIT + 1))], padded(LIMIT + 1), 413),
+    "one byte over, in chunks": ([("Transfer-Encoding", "chunked")], in_chunks(LIMIT + 1), 413),
+    "ten times over, in chunks": ([("Transfer-Encoding", "chunked")], in_chunks(10 * LIMIT), 413),
+    "10 GB announced": ([("Content-Length", str(10**10))], b"", 413),
+    "10 GB announced and begun": ([("Content-Length", str(10**10))], padded(4 * LIMIT), 413),
+    "a bomb": ([("Content-Encoding", "gzip"), ("Content-Length", str(len(BOMB)))], BOMB, 415),
+    "a bomb in chunks": ([("Transfer-Encoding", "gzip, chunked")], b"%x\r\n%b\r\n0\r\n\r\n" % (len(BOMB), BOMB), 400),
+}
+"""What is too large, with the headers that say so, or do not, and the status of the refusal."""
+
+
+@serve_only  # Other servers have their own ways to say that something is too large.
+@pytest.mark.parametrize("name", TOO_LARGE)
+async def test_what_is_too_large_is_refused_and_not_kept(server: Server, sid: str, name: str) -> None:
+    """SE-03: 30 at once leave no memory behind; each is answered, or closed where it goes on all the same."""
+    headers, body, status = TOO_LARGE[name]
+    request = request_bytes("POST", session_path(sid, "update"), [*UPDATE_HEADERS, *headers]) + body
+
+    async def send() -> bytes:
+        async with await Connection.open(server.port) as connection, asyncio.timeout(10):
+            connection.writer.write(request)
+            if status == 415:  # The connection serves on.
+                return await connection.reader.readuntil(b"\r\n\r\n")
+            return await all_that_comes(connection)
+
+    async with witness(server, sid):
+        await send()
+        memory_bytes = server.pss_bytes()
+        answers = await asyncio.gather(*(send() for _ in range(30)))
+        assert server.pss_bytes() - memory_bytes <= 5 * 2**20
+    for answer in answers:
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 %d " % status)
+    assert any(answers)
+
+
+async def test_the_largest_body_fits(server: Server, sid: str) -> None:
+    """SE-03: at once or in chunks."""
+    async with Worker.at(server) as worker:
+        await worker.start(sid, 1)
+    lengths = ([("Content-Length", str(LIMIT))], padded(LIMIT)), ([("Transfer-Encoding", "chunked")], in_chunks(LIMIT))
+    for headers, body in lengths:
+        request = request_bytes("POST", session_path(sid, "update"), [*UPDATE_HEADERS, *headers]) + body
+        async with await Connection.open(server.port) as connection:
+            assert (await connection.exchange(request, "POST")).status == 200
+
+
+async def test_a_query_may_have_more_than_anybody_reads(server: Server, sid: str) -> None:
+    """SE-03: 200 parameters that mean nothing change nothing; nor does one that comes 200 times."""
+    query = "&".join(f"p{n}={n}" for n in range(200)) + "&last_event_id=x" * 200 + "&limit=1" * 200
+    async with witness(server, sid), Worker.at(server) as worker:
+        plain = (await worker.client.get(session_path(sid))).content
+        assert (await worker.client.get(f"{session_path(sid)}?{query}")).content == plain
+        assert (await worker.client.get(f"/api/progress?{query}")).status_code == 200
+        for target in (session_path(sid, f"events?{query}"), f"/api/events?{query}" + f"&session_id={sid}" * 200):
+            async with await RawStream.open(server.port, target) as stream:
+                assert (await stream.next_event()).data == plain.decode()
 
 
 # Below HTTP

@@ -1,0 +1,185 @@
+"""What `progress-sse serve` is without any configuration, and what it believes of a request: as little as it can."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.http1 import HOST, Connection, Response, request_bytes
+from tests.harness.rawsse import RawStream
+from tests.harness.serving import Server, children
+
+ANSWERS = {
+    "the page": ("GET", "/", None),
+    "a session's page": ("GET", "/s/s", None),
+    "a browser file": ("GET", "/web/tracker.js", None),
+    "a poll": ("GET", "/api/progress/s", None),
+    "the list": ("GET", "/api/progress", None),
+    "the definitions": ("GET", "/api/steps", None),
+    "health": ("GET", "/livez", None),
+    "a creation": ("POST", "/api/progress", b"{}"),
+    "an update": ("POST", "/api/progress/s/update", b'{"action":"start","step":1}'),
+    "a refusal": ("POST", "/api/progress/s/update", b"{"),
+    "a cookie": ("DELETE", "/api/cookie", None),
+    "an unknown path": ("GET", "/nothing/", None),
+    "a wrong method": ("TRACE", "/api/steps", None),
+    "a preflight": ("OPTIONS", "/api/progress/s", None),
+    "a stream's head": ("HEAD", "/api/progress/s/events", None),
+}
+"""One of each kind of answer: method, target, body."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The command with no option but the port."""
+    command = [sys.executable, "-m", "progress_sse", "serve", "--port", "{port}"]
+    with Server(tmp_path_factory.mktemp("server"), command=command) as running:
+        yield running
+
+
+async def ask(server: Server, name: str, headers: list[tuple[str, str]], host: str = HOST) -> Response:
+    """The answer of that kind to a request with more headers."""
+    method, target, body = ANSWERS[name]
+    typed = [("Content-Type", "application/json")] if body is not None else []
+    async with await Connection.open(server.port) as connection:
+        return await connection.exchange(request_bytes(method, target, [*typed, *headers], body, host=host), method)
+
+
+# SE-10
+
+
+def test_it_listens_on_loopback_alone(server: Server) -> None:
+    """SE-10: nobody else can reach it."""
+    rows = [line.split() for family in ("tcp", "tcp6") for line in Path(f"/proc/net/{family}").read_text().splitlines()]
+    listening = [row[1] for row in rows if row[3] == "0A" and row[1].endswith(f":{server.port:04X}")]
+    assert listening == [f"0100007F:{server.port:04X}"]
+    assert children(server.pid) == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "progress.example"])  # noqa: S104  # to be refused
+def test_it_is_not_reached_by_others_without_a_token(host: str, tmp_path: Path) -> None:
+    """SE-10: one line on how to make one, and it does not start."""
+    command = [sys.executable, "-m", "progress_sse", "serve", "--port", "0", "--host", host]
+    refused = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30, check=False)
+    assert refused.returncode == 1
+    assert re.fullmatch(r"Error: .*`progress-sse token secret`.*\n", refused.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_pages_of_others_are_told_nothing(server: Server, name: str) -> None:
+    """SE-10: no origin is let in, whatever it asks."""
+    preflight = [("Access-Control-Request-Method", "PUT"), ("Access-Control-Request-Headers", "content-type")]
+    for origin in ("https://evil.example", "null", f"http://{HOST}"):
+        response = await ask(server, name, [("Origin", origin), *preflight])
+        assert [header for header, _ in response.head.headers if header.startswith("access-control")] == []
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_no_answer_says_what_it_is_made_of(server: Server, name: str) -> None:
+    """SE-10: no name of a server, no version, and no debugger's page."""
+    response = await ask(server, name, [])
+    assert {"server", "x-powered-by", "via"}.isdisjoint(header for header, _ in response.head.headers)
+    everything = repr(response).lower()
+    for word in ("uvicorn", "starlette", "python", "traceback", "debug", 'file "'):
+        assert word not in everything
+
+
+async def test_no_refusal_below_http_says_what_it_is_made_of(server: Server) -> None:
+    """SE-10: neither does what is answered before the application is asked."""
+    async with await Connection.open(server.port) as connection:
+        response = await connection.exchange(b"\0\r\n\r\n")
+    assert response.status == 400
+    assert "server" not in dict(response.head.headers)
+
+
+@pytest.mark.parametrize("target", ["/docs", "/redoc", "/debug", "/console", "/__debug__/", "/admin", "/.env", "/web/"])
+async def test_there_is_nothing_but_what_the_documentation_names(server: Server, target: str) -> None:
+    """SE-10: no page of a framework's, and no list of files."""
+    async with await Connection.open(server.port) as connection:
+        assert (await connection.request("GET", target)).status == 404
+
+
+@pytest.mark.parametrize("target", ["/", "/s/s"])
+async def test_a_page_comes_with_all_that_a_browser_can_be_told(server: Server, target: str) -> None:
+    """SE-10: which scripts run, who may frame it, and that its type is its type; as it leaves the server."""
+    async with await Connection.open(server.port) as connection:
+        head = (await connection.request("GET", target)).head
+    policy = (head.get("content-security-policy") or "").split("; ")
+    assert {"default-src 'self'", "object-src 'none'", "frame-ancestors 'self'", "form-action 'none'"} <= set(policy)
+    assert "unsafe" not in "".join(policy)
+    assert (head.get("x-content-type-options"), head.get("referrer-policy")) == ("nosniff", "no-referrer")
+
+
+# SE-09
+
+EVIL = "evil.example"
+FORWARDED = [
+    ("X-Forwarded-For", EVIL),
+    ("X-Forwarded-Host", EVIL),
+    ("X-Forwarded-Proto", "https"),
+    ("X-Forwarded-Port", "666"),
+    ("X-Forwarded-Prefix", f"/{EVIL}"),
+    ("X-Forwarded-Server", EVIL),
+    ("X-Real-IP", "192.0.2.66"),
+    ("X-Original-URL", f"/{EVIL}"),
+    ("X-Rewrite-URL", f"/{EVIL}"),
+    ("X-HTTP-Method-Override", "DELETE"),
+    ("X-Script-Name", f"/{EVIL}"),
+    ("Forwarded", f"for=192.0.2.66;host={EVIL};proto=https"),
+    ("Via", f"1.1 {EVIL}"),
+    ("Referer", f"http://{EVIL}/"),
+    ("User-Agent", EVIL),
+]
+
+
+TRACES = rf"{re.escape(EVIL)}|192\.0\.2\.66"
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_nothing_is_believed_of_where_a_request_says_it_comes_from(server: Server, name: str) -> None:
+    """SE-09: any host is as good as ours, and what only a proxy may say is heard from nobody."""
+    plain = await ask(server, name, [])
+    forwarded = await ask(server, name, FORWARDED)
+    assert forwarded.head.get("set-cookie") == plain.head.get("set-cookie")  # It may be sent without TLS.
+    for host in (EVIL, f"{EVIL}:666", ""):
+        response = await ask(server, name, FORWARDED, host)
+        assert response.status == plain.status
+        assert [header for header, _ in response.head.headers] == [header for header, _ in plain.head.headers]
+        assert (response.head.get("location") or "/").startswith("/")
+        assert not re.search(TRACES, repr(response))
+    assert not re.search(TRACES, server.log())
+
+
+async def test_a_stream_believes_nothing_of_it_either(server: Server) -> None:
+    """SE-09: its first bytes are those of any other."""
+    async with (
+        await RawStream.open(server.port, "/api/progress/s/events") as plain,
+        await RawStream.open(server.port, f"http://{EVIL}/api/progress/s/events", FORWARDED) as stream,
+    ):
+        assert (await stream.next_event()).raw == (await plain.next_event()).raw
+        assert EVIL.encode() not in stream.wire
+
+
+@pytest.mark.parametrize(
+    "host", ["a/b?c", f"{EVIL}/", f"user@{EVIL}", f"{EVIL}\t{EVIL}", f"{EVIL}#", "[evil", f'"{EVIL}"']
+)
+async def test_a_host_that_is_none_is_refused(server: Server, host: str) -> None:
+    """SE-09: and so are two; nothing of it is said again."""
+    for request in (
+        request_bytes("POST", "/api/progress", [("Content-Type", "application/json")], b"{}", host=host),
+        request_bytes("GET", "/", [("Host", EVIL)]),
+    ):
+        async with await Connection.open(server.port) as connection:
+            response = await connection.exchange(request)
+            assert response.status == 400
+            assert EVIL not in repr(response)
+            async with asyncio.timeout(5):
+                assert await connection.reader.read() == b""
+    assert EVIL not in server.log()
