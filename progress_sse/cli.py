@@ -1,6 +1,5 @@
 """The command line: `progress-sse serve`, `progress-sse demo` and `progress-sse token`; ``shell`` has the others."""
 
-import logging
 import os
 import secrets
 import socket
@@ -14,7 +13,7 @@ import click
 import uvloop
 from pydantic.fields import FieldInfo
 
-from progress_sse import workers
+from progress_sse import logs, workers
 from progress_sse.app import create_app
 from progress_sse.auth import Action, Grant
 from progress_sse.clock import SystemClock
@@ -31,8 +30,6 @@ MAX_UNSENT_BYTES: Final = 16_384
 
 SECRET_BYTES: Final = 32
 """Random bytes of a secret: as many as HS256 asks for, once they are written as text and more."""
-
-LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 _READERS: Final = {"open": "whoever knows the id of a session", "token": "whoever brings a token for a session"}
 
@@ -71,10 +68,9 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
 @_setting_options
 def serve(**flags: str | bool | None) -> None:
     """Serve progress until told to stop; every setting is a flag or an environment variable, the flag winning."""
-    logging.basicConfig(format=LOG_FORMAT, level=logging.INFO, stream=sys.stderr)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
+        logs.configure(settings.log_level, settings.log_format, sys.stderr)
         settings = settings.model_copy(update={"max_streams": min(settings.max_streams, raise_descriptor_limit())})
         _run(settings)
     except ConfigurationError as error:

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_s
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from progress_sse.errors import ConfigurationError
+from progress_sse.logs import Format, Level
 from progress_sse.text import first_fault, without_secrets
 
 ENV_PREFIX = "PROGRESS_SSE_"
@@ -83,6 +84,8 @@ class Settings(BaseSettings):
         "or the path of one, of which reading needs the public half only.",
     )
     token_algorithm: Literal["HS256", "RS256"] = Field("HS256", description="How tokens are signed.")
+    log_level: Level = Field("info", description="What the log has, and worse.")
+    log_format: Format = Field("text", description="How each line of the log is written.")
     insecure: bool = Field(False, description="Let anybody publish on an address that is not loopback.")
     workers: int = Field(1, ge=1, description="Processes behind one socket; more than one needs a store in Redis.")
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import re
 
+import pytest
+
+from progress_sse.logs import MAX_RECORDS
 from tests.conftest import Serve
+from tests.harness.http1 import HOST, request_bytes
 from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, Worker, session_path
+from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.harness.tokens import KEY
+from tests.live.hosts import serve_only
 
 EVENTS = session_path("s", "events")
 SMALL_WINDOW = 4096
+
+RECORD = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) [\w.]+: ."
+"""How each line of the log begins."""
 
 
 async def shown(server: Server, **expected: float) -> dict[str, float]:
@@ -98,3 +110,116 @@ async def test_each_end_of_a_stream_has_its_reason(serve: Serve) -> None:
     assert [metrics[f'streams_ended_total{{reason="{reason}"}}'] for reason in reasons] == [1, 1, 1, 0, 0, 0]
     assert metrics['refusals_total{reason="streams-full"}'] == 1
     assert metrics['resyncs_total{reason="behind"}'] >= 1
+
+
+HOSTILE = "\x1b[2J\u202e\u2028forged\x07"
+"""What no log must show as it is, and what can be sent in a body."""
+
+HOSTILE_REQUESTS = [
+    b"GET /\x1b[2Jforged HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00 a TLS hello",
+    b"GET / HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: \xe2\x80\xae, websocket\r\nConnection: Upgrade\r\n\r\n",
+    b"POST /api/progress/%1b%0aforged/update HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    b"GET /api/progress/s?token=hush-hush HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer hush-hush\r\n\r\n",
+    b"GET /api/events?session_id=%ff&ticket=hush-hush HTTP/1.1\r\nHost: x\r\nCookie: progress_sse=hush-hush\r\n\r\n",
+    request_bytes(
+        "POST",
+        session_path("s", "update"),
+        [("Content-Type", "application/json")],
+        json.dumps({"action": HOSTILE, "message": HOSTILE * 1000}, ensure_ascii=False).encode(),
+    ),
+]
+
+
+async def send_and_leave(port: int, request: bytes) -> None:
+    """Send a request on a connection of its own, and read the beginning of an answer, if there is one."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    try:
+        writer.write(request)
+        await asyncio.wait_for(reader.read(1024), 10)
+    except OSError:
+        pass
+    finally:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def send_all(port: int, rounds: int) -> None:
+    """Send every hostile request so many times, a few at once."""
+    for _ in range(rounds):
+        await asyncio.gather(*(send_and_leave(port, request) for request in HOSTILE_REQUESTS))
+
+
+@serve_only  # Elsewhere the log is the host's.
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("rounds", [60, pytest.param(1112, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
+async def test_bad_requests_are_few_harmless_lines(serve: Serve, log_format: str, rounds: int) -> None:
+    """SE-13: 10⁴ of them leave one record a line, escaped, rate-limited, without a secret or what was asked for."""
+    server = serve(log_format=log_format, read="token", token_key=KEY, publish_token="hush-hush")
+    await eventually(lambda: "curl" in server.log(), 10)
+    greeting = len(server.log())
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await send_all(server.port, rounds)
+    taken_s = loop.time() - began
+    async with Worker.at(server, "hush-hush") as worker:
+        assert (await worker.client.get("/readyz")).status_code == 200
+    await asyncio.to_thread(server.terminate)
+    log = server.log()
+    lines = log[greeting:].splitlines()
+    assert lines
+    for line in lines:
+        assert line.isprintable()
+        assert json.loads(line)["level"] if log_format == "json" else re.match(RECORD, line), line
+    places = {re.sub(r"[\d,.:+-]+", "", line) for line in lines}
+    assert len(lines) <= (MAX_RECORDS + 1) * (taken_s + 2) * len(places)
+    assert len(lines) < rounds * len(HOSTILE_REQUESTS) / 4
+    assert "hush" not in log
+    assert "forged" not in log
+    assert "Traceback" not in log
+
+
+@serve_only  # Elsewhere the log is the host's.
+async def test_the_end_of_each_stream_is_a_line(serve: Serve) -> None:
+    """How long it was open, what it got and why it ended; many at once are a few lines and a number."""
+    server = serve(log_format="json")
+    async with Worker.at(server) as worker:
+        await worker.create("s", total_steps=1)
+        await worker.start("s", 1)
+        async with await RawStream.open(server.port, "/api/events?session_id=s&session_id=t") as several:
+            await several.next_events(2)
+            await worker.progress("s", 1, 1)
+            await several.next_event()
+        await shown(server, streams=0)
+        async with await RawStream.open(server.port, EVENTS) as finished:
+            await finished.next_event()
+            await worker.complete("s", 1)
+            assert await finished.closed() == "end"
+        async with await RawStream.open(server.port, EVENTS) as late:
+            assert await late.closed() == "end"
+        await shown(server, streams=0)
+        crowd = [await RawStream.open(server.port, session_path("t", "events")) for _ in range(40)]
+        for stream in crowd:
+            await stream.next_event()
+        await asyncio.to_thread(server.terminate)
+        for stream in crowd:
+            await stream.aclose()
+    records = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+    ends = [record for record in records if "a stream ended" in record["message"]]
+    first, second, third, *others = ends
+    assert 0 <= first.pop("seconds") < 60
+    assert {name: first[name] for name in ("level", "sessions", "events", "reason")} == {
+        "level": "INFO",
+        "sessions": 2,
+        "events": 3,
+        "reason": "gone",
+    }
+    assert (second["events"], second["reason"]) == (2, "completed")
+    assert (third["events"], third["reason"]) == (1, "completed")
+    assert {record["reason"] for record in others} == {"drained"}
+    assert len(others) <= MAX_RECORDS + 1
+    told = [int(match[1]) for record in others if (match := re.match(r"(\d+) more like", record["message"]))]
+    assert len(others) - len(told) + sum(told) == len(crowd)
