@@ -1,11 +1,18 @@
-"""Requests by httpx, whose types stay in here."""
+"""Requests by httpx, whose types stay in here.
 
+What httpx imports only when it is used is imported with this module, by the job: the thread that sends might be in the
+middle of that when the job forks, and the child would be left with half a module.
+"""
+
+import encodings.idna  # noqa: F401  # see above
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
+import certifi  # noqa: F401  # see above
+import httpcore  # noqa: F401  # see above
 import httpx
 
 from progress_sse.client.config import Address

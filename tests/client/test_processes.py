@@ -206,3 +206,19 @@ def test_children_of_multiprocessing_report(serve: Serve) -> None:
     server = serve()
     run(MULTIPROCESSING, server.url)
     assert shown(server) == (["success"] * 3, 6)
+
+
+IMPORTS = """
+    import sys
+    from progress_sse import Progress
+
+    with Progress(steps=["One"]) as progress:
+        loaded = set(sys.modules)
+        progress.step(1).start()
+    print(*set(sys.modules) - loaded)
+"""
+
+
+def test_the_thread_imports_nothing(serve: Serve) -> None:
+    """A fork in the middle of an import would leave the child with half a module, for good."""
+    assert run(IMPORTS, serve().url).strip() == ""
