@@ -4,7 +4,9 @@ The bars and the handler report on the step that the code runs in. Those for que
 
     tqdm, rich     bars: how far they are, inside the running step
     logging        records: the message of the running step
-    steps          what the modules for bars have in common
+    units          what the modules for bars have in common
+    celery         signals of the worker: a task is a step
+    attempts       what the modules for queues have in common
 
 They stand on the worker's client, and so never hold up or end the job that they report on.
 """

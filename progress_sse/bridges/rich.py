@@ -15,7 +15,7 @@ from rich.errors import MarkupError
 from rich.progress import Progress, TaskID
 from rich.text import Text
 
-from progress_sse.bridges.steps import report_units
+from progress_sse.bridges.units import report_units
 from progress_sse.client.handle import BaseStep, running_step
 
 __all__ = ["ReportingProgress"]

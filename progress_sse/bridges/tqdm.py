@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, overload
 
 from tqdm import auto
 
-from progress_sse.bridges.steps import report_units
+from progress_sse.bridges.units import report_units
 from progress_sse.client.handle import BaseStep, running_step
 
 __all__ = ["tqdm", "trange"]

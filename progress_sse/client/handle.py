@@ -46,6 +46,11 @@ def diverted(make_outlet: Callable[[str], Outlet]) -> Iterator[None]:
         _recorders.remove(make_outlet)
 
 
+def is_diverted() -> bool:
+    """Tell whether what is made now reports somewhere else than it was told."""
+    return bool(_recorders)
+
+
 def active() -> "Reporter | None":
     """Return the reporter whose block this code runs in; a new thread begins without one."""
     return _reporter.get()
@@ -54,6 +59,19 @@ def active() -> "Reporter | None":
 def running_step() -> "BaseStep | None":
     """Return the step whose block this code runs in; a new thread begins without one."""
     return _running.get()
+
+
+@contextmanager
+def inside(step: "BaseStep") -> Iterator[None]:
+    """Let this code run in a step that begins and ends elsewhere; nothing is reported, and nothing waited for."""
+    outer, outer_step = _reporter.get(), _running.get()
+    _reporter.set(step.reporter)
+    _running.set(step)
+    try:
+        yield
+    finally:
+        _reporter.set(outer)
+        _running.set(outer_step)
 
 
 class Reporter(ABC):

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
 from progress_sse.client.testing import Recorder, recording
+from tests.bridges.sites import Site
+from tests.harness.redis import RedisServer
 
 
 @pytest.fixture
@@ -12,3 +16,18 @@ def recorder() -> Iterator[Recorder]:
     """Everything that is reported in this process."""
     with recording() as recorder:
         yield recorder
+
+
+Sites = Callable[[str], Site]
+
+
+@pytest.fixture(scope="session")
+def sites(redis_servers: dict[str, RedisServer], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """What runs jobs with a library, each started when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(name: str) -> Site:
+            return stack.enter_context(Site(name, tmp_path_factory.mktemp("site") / name, redis_servers["redis"]))
+
+        yield start

@@ -1,0 +1,96 @@
+"""Tasks of a queue as steps of sessions.
+
+Which step of which session a task is, its message says, under the same two names in every queue; what it does not say
+is up to the queue: the step that the task was declared with, and the session that its id names.
+
+A task that is tried again is the same step, started again. Until then the step goes on running, with the reason as its
+message: that it failed would be news that comes to nothing.
+"""
+
+import threading
+from contextlib import AbstractContextManager
+from typing import Final
+
+from progress_sse.client.errors import ReportRefusedError
+from progress_sse.client.handle import BaseStep, inside, is_diverted
+from progress_sse.client.line import lock, logger
+from progress_sse.client.reports import describe_error
+from progress_sse.client.sync import Progress
+from progress_sse.errors import ProgressError
+
+SESSION_KEY: Final = "progress_session"
+STEP_KEY: Final = "progress_step"
+
+MAX_KEPT: Final = 100
+"""Sessions of a process that are kept."""
+
+_kept: Final[dict[str, Progress]] = {}
+"""The latest sessions of this process, since what is said of one keeps its order only where one `Progress` says it."""
+
+
+def step_of(session_id: str, number: int) -> BaseStep:
+    """Return the step of a session, to be begun and ended."""
+    if is_diverted():
+        return Progress.attach(session_id).step(number)
+    with lock:
+        progress = _kept.pop(session_id, None) or Progress.attach(session_id)
+        _kept[session_id] = progress
+        if len(_kept) > MAX_KEPT:
+            del _kept[next(iter(_kept))]
+    return progress.step(number)
+
+
+class Attempt:
+    """One try at a task; its methods raise nothing and wait for nothing.
+
+    Attributes:
+        session_id: The session, to which the tasks that this one sends belong as well.
+        step: The step that the task is.
+    """
+
+    def __init__(self, session_id: str, number: int) -> None:
+        """Prepare one; `number` is the step's."""
+        self.session_id = session_id
+        self.step = step_of(session_id, number)
+        self._place: AbstractContextManager[None] | None = None
+
+    def begin(self, retries: int) -> None:
+        """Start the step, and let the task run in it; `retries` attempts came before this one."""
+        self.step.start()
+        if retries:
+            self.step.advance(0, message=f"attempt {retries + 1}")
+        self._place = inside(self.step)
+        self._place.__enter__()
+
+    def leave(self) -> None:
+        """Let what follows run outside of the step, however that stands."""
+        if self._place is not None:
+            self._place.__exit__(None, None, None)
+            self._place = None
+
+    def wait(self, reason: BaseException | str) -> None:
+        """Say that another attempt will follow, and why."""
+        text = describe_error(reason) if isinstance(reason, BaseException) else reason
+        self.step.advance(0, message=f"will be tried again: {text}")
+
+
+def report_loss(session_id: str, number: int, error: BaseException | str) -> None:
+    """Let a step fail on behalf of a task that cannot say so itself, nor perhaps that it had begun."""
+    threading.Thread(
+        target=_report_loss, args=(session_id, number, error), name="progress-sse-loss", daemon=True
+    ).start()
+
+
+def _report_loss(session_id: str, number: int, error: BaseException | str) -> None:
+    try:
+        progress = Progress.attach(session_id, on_error="raise")
+        step = progress.step(number)
+        try:
+            step.fail(error)
+            progress.close()
+        except ReportRefusedError:
+            step.start()
+            step.fail(error)
+            progress.close()
+    except ProgressError as trouble:
+        logger.warning("cannot report that step %s of %r failed: %s", number, session_id, trouble)

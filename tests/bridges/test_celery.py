@@ -1,0 +1,66 @@
+"""What is particular to Celery: processes that are lost, canvases, and tasks that call tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bridges.conftest import Sites
+from tests.bridges.sites import Site
+from tests.harness.redis import RedisServer
+
+
+@pytest.fixture
+def site(sites: Sites) -> Site:
+    """A worker with a child, and what it needs."""
+    return sites("celery")
+
+
+LOSSES = [pytest.param("hang", "TimeLimitExceeded"), pytest.param("die", "WorkerLostError", marks=pytest.mark.full)]
+
+
+@pytest.mark.parametrize(("task", "error"), LOSSES)
+async def test_a_task_whose_process_is_lost_fails(site: Site, task: str, error: str) -> None:
+    """The main process says so: of a kill, as the kernel does it when memory runs out, and of a hard time limit."""
+    stream = await site.follow(task)
+    await site.call(f'{task}.apply_async(headers={{"progress_session": "{task}"}})')
+    *_, last = await site.until(stream, 1, "error")
+    assert last["error"].startswith(error)
+
+
+async def test_a_task_that_never_runs_fails(site: Site) -> None:
+    """As an expired or revoked one: nobody waits for it in vain. The session is that of its id."""
+    stream = await site.follow("late")
+    await site.call('outer.apply_async(task_id="late", expires=-1)')
+    *_, last = await site.until(stream, 1, "error")
+    assert last["error"] == "expired"
+
+
+async def test_what_a_task_sends_belongs_to_its_session(site: Site) -> None:
+    """A header says which step it is; and a task that is no step leaves the one around it alone."""
+    stream = await site.follow("nested")
+    await site.call('outer.apply_async(headers={"progress_session": "nested"})')
+    told = await site.until(stream, 3, "success")
+    ends = {each["step"]: each["message"] for each in told if each["status"] == "success"}
+    assert ends == {1: "plain saw 'nested'", 3: "inside"}
+
+
+async def test_a_step_that_is_none_costs_its_task_nothing(site: Site) -> None:
+    """It runs to its end, and the log says why it is not shown."""
+    stream = await site.follow("after")
+    await site.call('miscounted.delay(); outer.apply_async(task_id="after")')
+    await site.until(stream, 3, "success")
+    assert "more_celery_jobs.miscounted" in site.log()
+    assert "cannot report on" in site.log()
+
+
+@pytest.mark.full
+async def test_a_child_tells_all_before_it_ends(tmp_path: Path) -> None:
+    """One child a task: each would be gone before the thread has connected."""
+    broker = RedisServer("redis", tmp_path / "redis")
+    with broker, Site("celery", tmp_path / "site", broker, "--max-tasks-per-child", "1") as site:
+        stream = await site.follow("nested")
+        await site.call('outer.apply_async(headers={"progress_session": "nested"})')
+        told = await site.until(stream, 3, "success")
+        assert [each["step"] for each in told if each["status"] == "success"] == [1, 3]
