@@ -9,6 +9,7 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from progress_sse import wire
 from progress_sse.backends.base import Backend
 from progress_sse.backends.memory import MemoryBackend
 from progress_sse.backends.sqlite import SqliteBackend
@@ -145,6 +146,7 @@ class ProgressService:
     async def _clean_up(self) -> None:
         while True:
             await self._clock.sleep(self.settings.cleanup_interval_s)
+            wire.decode_definitions.cache_clear()  # There, names of steps outlive the sessions that brought them.
             try:
                 removed = await self.store.cleanup_old_sessions(self.settings.max_age_hours)
             except ProblemError as error:

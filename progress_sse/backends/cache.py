@@ -22,6 +22,7 @@ class RecordCache:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._kept: OrderedDict[str, tuple[Record, int]] = OrderedDict()
+        self._unused: set[str] = set()
 
     def get(self, session_id: str) -> Record | None:
         """Return the record, if it is here."""
@@ -29,6 +30,7 @@ class RecordCache:
         if kept is None:
             return None
         self._kept.move_to_end(session_id)
+        self._unused.discard(session_id)
         return kept[0]
 
     def put(self, session_id: str, record: Record) -> None:
@@ -36,9 +38,16 @@ class RecordCache:
         self.drop(session_id)
         size = estimated_bytes(record)
         self._kept[session_id] = record, size
+        self._unused.discard(session_id)
         self._bytes += size
         while self._bytes > self._max_bytes:
             self._bytes -= self._kept.popitem(last=False)[1][1]
+
+    def drop_unused(self) -> None:
+        """Let go of what was not used since this was called the last time."""
+        for session_id in self._unused:
+            self.drop(session_id)
+        self._unused = set(self._kept)
 
     def drop(self, session_id: str) -> None:
         """Forget the session; one that is not here is no error."""

@@ -170,7 +170,9 @@ class RedisBackend:
             if entry is not None and entry != former:
                 await self._strike_out(entry)
             raise OutcomeUnknownError if outcome == DOUBTFUL and answer.was_in_doubt else ConflictError
-        if change.record is not None:
+        if change.record is None:
+            self._cache.drop(change.session_id)
+        else:
             self._cache.put(change.session_id, change.record)
         if former is not None and (change.record is None or (entry is not None and former != entry)):
             await self._strike_out(former)
@@ -269,6 +271,7 @@ class RedisBackend:
 
     async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
         """Remove old sessions, each unless it has changed meanwhile; see `Backend.expire`."""
+        self._cache.drop_unused()  # What others removed is known here only by being asked for.
         removed, behind = 0, b"-"
         while True:
             entries = await self._calls.ask(

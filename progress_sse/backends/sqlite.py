@@ -24,6 +24,9 @@ from progress_sse.record import Change, Cursor, Entry, Head, Listener, Notice, R
 _PAGE: Final = 100
 """Sessions looked at, and removed, in one go when old ones are; workers' commits come in between."""
 
+SCRUB_S: Final = 2.0
+"""Seconds after which nothing of a removed session is left in the file, or in the log beside it."""
+
 
 class SqliteBackend:
     """Keeps sessions in a SQLite database that no other process may use at the same time."""
@@ -43,6 +46,7 @@ class SqliteBackend:
         self._cache = RecordCache()
         self._loads: dict[str, asyncio.Future[Record | None]] = {}
         self._notices = LocalNotices()
+        self._scrubbing: asyncio.TimerHandle | None = None
         self._is_open = False
 
     async def open(self) -> None:
@@ -54,6 +58,8 @@ class SqliteBackend:
         """Finish what was accepted and release the file."""
         if self._is_open:
             self._is_open = False
+            if self._scrubbing is not None:
+                self._scrubbing.cancel()
             await self._reader.aclose()
             await self._writer.aclose()
 
@@ -109,6 +115,22 @@ class SqliteBackend:
             return
         self._keep(change.session_id, change.record)
         self._notices.tell(Notice(change.session_id, change.record, change.is_fresh, change.entries))
+        if change.expected is not None and (change.record is None or change.is_fresh):
+            self._scrub_soon()
+
+    def _scrub_soon(self) -> None:
+        # The database forgets what was removed (`secure_delete`), but the log beside it does so only when it is cut.
+        if self._scrubbing is None and self._is_open:
+            self._scrubbing = asyncio.get_running_loop().call_later(SCRUB_S, self._scrub)
+
+    def _scrub(self) -> None:
+        self._scrubbing = None
+        if self._is_open:
+            self._writer.clear_log().add_done_callback(self._end_scrub)
+
+    def _end_scrub(self, cleared: asyncio.Future[bool]) -> None:
+        if not cleared.cancelled() and not cleared.result():
+            self._scrub_soon()
 
     def _keep(self, session_id: str, record: Record | None) -> None:
         self._loads.pop(session_id, None)

@@ -108,6 +108,19 @@ class SqliteWriter:
             self._thread.submit(self._write_waiting)
         return write.done
 
+    def clear_log(self) -> asyncio.Future[bool]:
+        """Move the write-ahead log into the database and cut it off; `False` where that has to be tried again."""
+        return self._loop.run_in_executor(self._thread, self._clear_log)
+
+    def _clear_log(self) -> bool:
+        try:
+            self._file.check_in_place()
+            is_busy, _, _ = self._connected().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            self._repair(error)
+            return False
+        return not is_busy
+
     def _open(self) -> None:
         self._file.acquire()
         try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from progress_sse import create_app
@@ -21,6 +23,30 @@ def create_behind_gzip() -> ASGIApp:
 def create_behind_dispatch() -> ASGIApp:
     """The application inside a middleware of the kind that hides from it when its client has gone."""
     return BaseHTTPMiddleware(create_app(), dispatch=_dispatch)
+
+
+def create_with_memory_probe() -> ASGIApp:
+    """The application, and a path that counts what it still holds of a text, which is sent backwards."""
+    app = create_app()
+    app.router.routes.append(Route("/held/{backwards}", _count_held))
+    return app
+
+
+async def _count_held(request: Request) -> Response:
+    text = request.path_params["backwards"][::-1]
+    data = text.encode()
+    gc.collect()
+    objects, held = gc.get_objects(), 0
+    while objects:
+        objects = gc.get_referents(*objects)
+        held += sum(_has(each, text, data) for each in objects if each is not text and each is not data)
+        # Tuples and dictionaries of texts alone are of no interest to the collector, but to us.
+        objects = [each for each in objects if isinstance(each, tuple | dict) and not gc.is_tracked(each)]
+    return JSONResponse(held)
+
+
+def _has(each: object, text: str, data: bytes) -> bool:
+    return text in each if isinstance(each, str) else isinstance(each, bytes) and data in each
 
 
 async def _dispatch(request: Request, call_next: RequestResponseEndpoint) -> Response:

@@ -37,6 +37,7 @@ from progress_sse.errors import (
 )
 from progress_sse.model import Position
 from progress_sse.record import Notice, StorageLimits
+from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, removed
 from tests.store.faults import Faults
 
@@ -216,6 +217,22 @@ class TestRestart:
             assert any(secret.encode() in data for data in files(path).values())
             await backend.commit(removed(after(change)))
         assert not any(secret.encode() in data for data in files(path).values())
+
+    async def test_forgets_deleted_text_while_it_runs(
+        self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A moment later it is not in the log either; not much later, where somebody else was reading that."""
+        monkeypatch.setattr(sqlite, "SCRUB_S", 0.01)
+        secret = b"correct horse battery staple"
+        async with opened(path) as backend:
+            record = await apply(backend, created(), moved(after(created()), 1, message=secret.decode()))
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute("BEGIN")
+                assert secret in other.execute("SELECT data FROM steps").fetchone()[0]
+                await backend.commit(removed(record))
+                await eventually(lambda: faults.count("PRAGMA wal_checkpoint") > 2, SOON_S)
+                assert any(secret in data for data in files(path).values())
+            await eventually(lambda: not any(secret in data for data in files(path).values()), SOON_S)
 
     @pytest.mark.parametrize("name", ["a b%20c?d=e#f&g'h\"", "日本語", "-wal", "memory", ":memory:"])
     async def test_takes_any_file_name(self, tmp_path: Path, name: str) -> None:
@@ -847,6 +864,23 @@ class TestRecordCache:
         cache.put("u", small)
         assert cache.get("s") is None
         assert cache.get("t") is large
+
+    def test_lets_go_of_what_nobody_asks_for(self) -> None:
+        """What was used between two calls stays at the second, and goes at the third."""
+        record = after(created())
+        cache = RecordCache()
+        for name in ("unused", "read", "written"):
+            cache.put(name, record)
+        cache.drop_unused()
+        assert cache.get("read") is record
+        cache.put("written", record)
+        cache.put("new", record)
+        cache.drop_unused()
+        kept = [name for name in ("unused", "read", "written", "new") if cache.get(name) is not None]
+        assert kept == ["read", "written", "new"]
+        for _ in range(2):
+            cache.drop_unused()
+        assert cache.get("read") is None
 
     def test_does_not_keep_what_never_fits(self) -> None:
         """One record over the bound does not stay."""

@@ -1,0 +1,145 @@
+"""What is deleted is gone, and what is cached is nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.rawsse import RawStream
+from tests.harness.redis import KINDS, RedisServer
+from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.live.hosts import serve_only
+
+SECRET = "correct-horse-battery-staple"
+SESSION = f"{SECRET}-id"
+GONE_S = 20
+"""A generous deadline for what is promised after two seconds, or two clean-ups."""
+
+probing = pytest.mark.parametrize(
+    "factory", [pytest.param("tests.live.embedded:create_with_memory_probe", id="probe")], indirect=True
+)
+"""For a test that looks into the memory of the server."""
+
+
+# PR-03
+
+
+async def tell_everything(worker: Worker) -> None:
+    """Make a session that has the secret in each text that there is, in many sizes."""
+    await worker.create(SESSION, steps=[{"name": f"{SECRET}-name"}, {"name": "second"}])
+    for size in (1, 20, 100, 280):
+        await worker.start(SESSION, 1)
+        key = f"{SECRET}-key-{size}"
+        answer = await worker.update(SESSION, key, action="complete", step=1, message=SECRET * size)
+        assert answer.status_code == 200
+        await worker.complete(SESSION, 1, success=False, error=SECRET * size)
+
+
+async def delete(worker: Worker) -> None:
+    """Remove the session by a request."""
+    await worker.delete(SESSION)
+
+
+async def replace(worker: Worker) -> None:
+    """Put a fresh session in its place, and remove that: what is asked for is whether anything of the first is left."""
+    await worker.create(SESSION, replace=True)
+    await worker.delete(SESSION)
+
+
+async def wait_for_clean_up(worker: Worker) -> None:
+    """Wait until the session is cleaned up by itself."""
+    while (await worker.poll(SESSION))["status"] != "not_found":  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(0.1)
+
+
+removals = pytest.mark.parametrize(
+    "remove", [delete, *(pytest.param(remove, marks=pytest.mark.full) for remove in (replace, wait_for_clean_up))]
+)
+
+
+def holding_files(server: Server) -> set[str]:
+    """The files of a server that have the secret in them."""
+    return {path.name for path in server.folder.iterdir() if SECRET.encode() in path.read_bytes()}
+
+
+@serve_only  # It is the store that forgets, whoever serves.
+@removals
+async def test_what_is_deleted_is_gone_from_the_database_and_its_log(
+    serve: Serve, remove: Callable[[Worker], Awaitable[None]]
+) -> None:
+    """PR-03: texts, names, keys and the id are in no file any more some seconds later, while the server runs on."""
+    ages = {"max_age_hours": 1 / 3600, "cleanup_interval_s": 0.5} if remove is wait_for_clean_up else {}
+    server = serve(store="sqlite", **ages)
+    async with Worker.at(server) as worker:
+        others = [] if ages else [f"other-{n}" for n in range(20)]
+        for other in others:
+            await worker.start(other, 1)
+            await worker.complete(other, 1, message="other " * 300)
+        await tell_everything(worker)
+        for other in others:
+            await worker.complete(other, 1, message="another " * 300)
+        assert holding_files(server) >= {"progress.db-wal"}
+        await remove(worker)
+        await eventually(lambda: not holding_files(server), GONE_S)
+        for other in others:
+            assert (await worker.poll(other))["steps"][0]["message"].startswith("another")
+
+
+@serve_only  # As above.
+@pytest.mark.parametrize("kind", [KINDS[0], pytest.param(KINDS[1], marks=pytest.mark.full)])
+@removals
+async def test_what_is_deleted_is_gone_from_redis(
+    serve: Serve, redis_servers: dict[str, RedisServer], kind: str, remove: Callable[[Worker], Awaitable[None]]
+) -> None:
+    """PR-03: no key and no value of Redis has a text, a name, a key or the id in it any more."""
+    ages = {"max_age_hours": 1 / 3600, "cleanup_interval_s": 0.5} if remove is wait_for_clean_up else {}
+    server = serve(store=redis_servers[kind].url, redis_prefix=f"privacy-{remove.__name__}", **ages)
+    async with Worker.at(server) as worker:
+        await tell_everything(worker)
+        with redis_servers[kind].client() as client:
+
+            def held() -> list[bytes]:
+                dumps = {key: client.dump(key) for key in client.scan_iter(f"privacy-{remove.__name__}:*")}
+                return [key for key, dump in dumps.items() if SECRET.encode() in key + dump]
+
+            assert held()
+            await remove(worker)
+            assert held() == []
+    assert SECRET not in server.log()
+
+
+@probing
+@pytest.mark.parametrize(
+    "store", ["redis", *(pytest.param(s, marks=pytest.mark.full) for s in ("memory://", "sqlite"))]
+)
+async def test_what_is_deleted_is_gone_from_the_memory_of_every_server(
+    serve: Serve, redis_servers: dict[str, RedisServer], store: str
+) -> None:
+    """PR-03: no object of a process has a text, a name, a key or the id in it any more: no cache, no queue."""
+    url = redis_servers["redis"].url if store == "redis" else store
+    servers = [
+        serve(store=url, redis_prefix="privacy-memory", cleanup_interval_s=0.5) for _ in range(1 + (store == "redis"))
+    ]
+    async with Worker.at(servers[0]) as worker, Worker.at(servers[-1]) as other:
+        async with await RawStream.open(servers[0].port, session_path(SESSION, "events")) as stream:
+            await stream.next_event()
+            await tell_everything(worker)
+            await other.poll(SESSION)
+            assert await held(worker) > 0
+            assert await held(other) > 0
+            await worker.delete(SESSION)
+            await stream.wait_until(lambda s: s.events[-1].json().get("status") == "not_found")
+        async with asyncio.timeout(GONE_S):
+            for each in (worker, other):
+                while await held(each):  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.1)
+    assert all(SECRET not in server.log() for server in servers)
+
+
+async def held(worker: Worker) -> int:
+    """How many objects of a server have the secret in them."""
+    count: int = (await worker.client.get(f"/held/{SECRET[::-1]}")).json()
+    return count
