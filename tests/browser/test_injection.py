@@ -1,0 +1,183 @@
+"""Markup that somebody puts where pages show text: on every page of ours, however it is connected, it stays text."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from functools import partial
+from html import escape
+from urllib.parse import quote
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Open
+from tests.browser.visit import MARKUP, POLLING_ONLY, Visit
+from tests.harness.serving import Server, Worker, eventually, session_path
+
+IDS = [
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>",
+    '"><script>alert(1)<\\script>',
+    "' onmouseover='alert(1)",
+    "javascript:alert(1)",
+    "{{7*7}} ${7*7} <%= 7*7 %> &lt;b&gt;",
+    "שלום",
+]
+"""What may be an id, and would be more if anybody took it for markup; the last is written from right to left."""
+
+POLLING = pytest.param((POLLING_ONLY,), id="polling", marks=pytest.mark.full)
+WAYS = pytest.mark.parametrize("scripts", [pytest.param((), id="stream"), POLLING])
+
+EVERYTHING = """() => {
+    const roots = [document];
+    for (const root of roots)
+        for (const { shadowRoot } of root.querySelectorAll("*")) if (shadowRoot) roots.push(shadowRoot);
+    return roots.flatMap((root) => [...root.querySelectorAll("*")]);
+}"""
+STRANGERS = f"""() => ({EVERYTHING})().filter((each) =>
+    each.matches("img, iframe, object, embed, script:not([src]), b, style, form:not([id]), [href^='javascript:']")
+    || each.getAttributeNames().some((name) => name.startsWith("on"))).map((each) => each.outerHTML)"""
+"""Every element, in shadow roots too, that none of our pages has, or that would run something."""
+
+UNISOLATED = f"""(texts) => ({EVERYTHING})()
+    .filter((each) => each.childElementCount === 0 && texts.includes(each.textContent))
+    .filter((each) => !["CODE", "PRE", "TITLE", "OPTION"].includes(each.tagName))
+    .filter((each) => !getComputedStyle(each).unicodeBidi.startsWith("isolate"))
+    .map((each) => each.outerHTML)"""
+"""Every element that shows one of these texts, and lets it turn its neighbours round."""
+
+
+async def assert_only_text(shown: Visit, texts: list[str]) -> None:
+    """Nothing has run, nothing was added, and each text keeps its direction to itself."""
+    assert await shown.evaluate(STRANGERS) == []
+    assert await shown.evaluate(UNISOLATED, texts) == []
+    assert shown.complaints == []
+
+
+async def fail_with_markup(worker: Worker, session_id: str) -> None:
+    """A session whose every text is markup, and whose last step has failed."""
+    await worker.create(session_id, steps=[{"name": text} for text in MARKUP])
+    for step, text in enumerate(MARKUP, 1):
+        await worker.start(session_id, step)
+        await worker.progress(session_id, step, 1, total=2, message=text)
+        await worker.complete(session_id, step, success=step < len(MARKUP), message=text, error=text)
+
+
+@WAYS
+async def test_an_id_is_text_wherever_it_is_shown(
+    server: Server, worker: Worker, visit: Open, scripts: tuple[str, ...]
+) -> None:
+    """SE-11: on its own page and in its title, among others, and in the list of those that somebody has seen."""
+    for session_id in IDS:
+        await worker.start(session_id, 1)
+    shown = await visit(f"{server.url}/s/{quote(IDS[0], safe='')}", scripts=scripts)
+    for session_id in IDS:
+        await shown.page.goto(f"{server.url}/s/{quote(session_id, safe='')}")
+        await expect(shown.headline).to_contain_text("Step 1")
+        assert await shown.page.locator("#session-id").text_content() == session_id
+        assert (await shown.page.title()).endswith(session_id)
+        await assert_only_text(shown, IDS)
+    await shown.page.goto(f"{server.url}/?" + "&".join(f"session_id={quote(session_id)}" for session_id in IDS))
+    await expect(shown.shown("headline")).to_have_count(len(IDS))
+    await expect(shown.shown("headline").last).to_contain_text("Step 1")
+    assert await shown.shown("session-id").all_text_contents() == IDS
+    await assert_only_text(shown, IDS)
+    await shown.page.goto(server.url)
+    links = shown.page.locator("#recent a")
+    await expect(links).to_have_count(len(IDS))
+    assert sorted(await links.all_text_contents()) == sorted(IDS)
+    addresses = await links.evaluate_all("all => all.map(link => link.href)")
+    assert all(address.startswith(f"{server.url}/s/") for address in addresses)
+    await assert_only_text(shown, IDS)
+
+
+@WAYS
+async def test_what_workers_write_is_text_among_several_jobs(
+    server: Server, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
+) -> None:
+    """SE-11: names, messages and errors on the page that shows several sessions."""
+    ids = [f"{sid}-{letter}" for letter in "ab"]
+    shown = await visit(f"{server.url}/?session_id={ids[0]}&session_id={ids[1]}", scripts=scripts)
+    for session_id in ids:
+        await fail_with_markup(worker, session_id)
+    await expect(shown.shown("headline")).to_have_text(["Failed at step 5"] * 2)
+    for name in ("name", "message"):
+        assert await shown.shown("steps").locator(f".{name}").all_text_contents() == MARKUP * 2
+    await assert_only_text(shown, MARKUP)
+
+
+@WAYS
+async def test_what_pages_put_into_the_element_is_text(
+    server: Server, worker: Worker, visit: Open, scripts: tuple[str, ...]
+) -> None:
+    """SE-11: ids and labels, by attributes."""
+    for session_id in IDS:
+        await worker.start(session_id, 1)
+    alone = "".join(f'<progress-steps session="{escape(each)}"></progress-steps>' for each in IDS)
+    labelled = "".join(
+        f'<progress-steps session="{escape(IDS[0])}" label="{escape(each)}"></progress-steps>' for each in MARKUP
+    )
+    html = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>embedding</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'self'">
+<script type="module" src="/web/define.js"></script><main>{alone}{labelled}</main>"""
+    shown = await visit(f"{server.url}/embedding", html=html, scripts=scripts)
+    await expect(shown.shown("session-id")).to_have_count(len(IDS) + len(MARKUP))
+    await expect(shown.shown("headline").last).to_contain_text("Step 1")
+    assert await shown.shown("session-id").all_text_contents() == [*IDS, *MARKUP]
+    await assert_only_text(shown, [*IDS, *MARKUP])
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The demo."""
+    command = [sys.executable, "-m", "progress_sse", "demo", "--no-open", "--port", "{port}"]
+    with Server(tmp_path_factory.mktemp("demo"), command=command) as running:
+        yield running
+        running.terminate()
+
+
+@WAYS
+async def test_what_others_write_is_text_in_the_demo(demo: Server, visit: Open, scripts: tuple[str, ...]) -> None:
+    """SE-11: whoever reaches it may report to it, on the visitor's own session as on the newest of a job."""
+    ids = ["steady-<svg onload=alert(1)>", IDS[0]]
+    async with Worker.at(demo) as worker:
+        async with asyncio.timeout(20):
+            while (await worker.poll("steady-1"))["status"] == "not_found":  # noqa: ASYNC110 - asks the server
+                await asyncio.sleep(0.05)
+        for session_id in ids:
+            await worker.client.delete(session_path(session_id))
+            await fail_with_markup(worker, session_id)
+        shown = await visit(f"{demo.url}/#{quote(ids[1])}", scripts=scripts)
+        for place in ("steady", "yours"):
+            element = shown.page.locator(f"#{place}")
+            await expect(element.locator(".headline")).to_have_text("Failed at step 5")
+            assert await element.locator(".steps .message").all_text_contents() == MARKUP
+        await assert_only_text(shown, [*MARKUP, *ids])
+
+
+def has_complained(shown: Visit) -> bool:
+    """Of a handler, a style, a link and two scripts."""
+    return len(shown.complaints) >= 5
+
+
+async def test_what_were_markup_all_the_same_would_not_run(server: Server, demo: Server, visit: Open, sid: str) -> None:
+    """SE-11: the policy of every page forbids what is inline, and what comes from elsewhere."""
+    for url in (f"{server.url}/", f"{server.url}/s/{sid}", f"{server.url}/?session_id=a&session_id=b", f"{demo.url}/"):
+        shown = await visit(url)
+        await expect(shown.shown("headline").first).to_be_visible()
+        await shown.evaluate("""() => {
+            window.ran = [];
+            const holder = document.createElement("div");
+            holder.innerHTML = "<img src=x onerror=\\"ran.push('handler')\\"><style>body { outline: 7px solid }</style>"
+                + "<a id=tempting href=\\"javascript:ran.push('link')\\">x</a>";
+            document.body.append(holder);
+            for (const written of [{ textContent: "ran.push('inline')" }, { src: "data:,ran.push('data')" }])
+                document.body.append(Object.assign(document.createElement("script"), written));
+            document.getElementById("tempting").click();
+        }""")
+        await shown.next_frames()
+        await eventually(partial(has_complained, shown), 10)
+        assert await shown.evaluate("ran") == []
+        assert await shown.evaluate("getComputedStyle(document.body).outlineWidth") != "7px"
