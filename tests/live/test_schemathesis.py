@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
+from progress_sse.answers import StreamEvent
 from tests.conftest import Serve
-from tests.harness.serving import ROOT, Server
+from tests.harness.rawsse import Block, RawStream
+from tests.harness.serving import ROOT, Server, Worker
 from tests.harness.tokens import KEY
 from tests.live.described import STEPS
 from tests.live.hosts import serve_only
@@ -79,3 +82,32 @@ def test_a_machine_finds_none_in_a_long_time(
     """SE-05: other requests each time; what was found can be had again by the seed that is shown."""
     server = serve(store=store, max_total_steps=STEPS, **settings)
     explore(server, tmp_path, "--max-examples", "300")
+
+
+@pytest.mark.parametrize("path", ["/api/progress/{session_id}/events", "/api/events"])
+async def test_every_event_of_a_stream_is_as_described(serve: Serve, path: str) -> None:
+    """Where a machine has read the first one only: each kind, and what is in its data."""
+    server = serve(heartbeat_s=0.1)
+    async with Worker.at(server) as worker:
+        described = (await worker.client.get("/openapi.json")).json()
+        await worker.client.put("/api/progress/s", json={"total_steps": 1})
+        target = path.format(session_id="s") + "?heartbeat=event&session_id=s"
+        async with await RawStream.open(server.port, target) as stream:
+            await stream.wait_until(lambda stream: len(stream.events) > 3)
+            await worker.update("s", action="start", step=1)
+            await worker.update("s", action="progress", step=1, current=1)
+            await worker.update("s", action="complete", step=1)
+            await stream.closed()
+    content = described["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    item = jsonschema_rs.Draft202012Validator({**content["itemSchema"], "components": described["components"]})
+    for block in stream.events:
+        event = as_parsed(block)
+        assert item.is_valid(event), event
+        StreamEvent.model_validate(event)
+    assert {block.event for block in stream.events} == {"snapshot", "step", "heartbeat", "end"}
+
+
+def as_parsed(block: Block) -> dict[str, object]:
+    """An event as a client has it: one without an id of its own bears the last one."""
+    fields = {"event": block.event, "data": block.data, "id": block.last_event_id or None, "retry": block.retry_ms}
+    return {name: value for name, value in fields.items() if value is not None}
