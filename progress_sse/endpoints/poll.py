@@ -13,15 +13,18 @@ async def poll(service: ProgressService, request: Request) -> Reply:
     await service.gate.check(request, "read", session_id)
     record = await service.store.load(session_id)
     tag = entity_tag(record)
-    if _has_current(header_values(request, b"if-none-match"), tag.encode()):
+    if has_current(header_values(request, b"if-none-match"), tag.encode()):
         service.polls["304"] += 1
         return Reply(304, cache_headers(tag))
     service.polls["200" if record else "not_found"] += 1
     return session_reply(session_id, record)
 
 
-def _has_current(offered: list[bytes], tag: bytes) -> bool:
-    """Compare weakly, as If-None-Match does [RFC 9110 §13.1.2]: a proxy that compresses weakens our tags."""
+def has_current(offered: list[bytes], tag: bytes) -> bool:
+    """Return whether the values of `If-None-Match` name the tag.
+
+    They compare weakly [RFC 9110 §13.1.2]: a proxy that compresses weakens our tags.
+    """
     if not offered or offered in ([tag], [b"*"]):
         return bool(offered)
     return tag in {each.strip().removeprefix(b"W/") for each in b",".join(offered).split(b",")}

@@ -110,6 +110,8 @@ def _is_past_its_total(body: Any) -> bool:
 @given(creations | anything)
 @example({"workflow": None})
 @example({"total_steps": 1, "steps": [{}]})
+@example({"total_steps": 1, "workflow": "default"})
+@example({"steps": [{}], "workflow": "default"})
 def test_a_creation_is_taken_if_and_only_if_the_description_allows_it(body: Any) -> None:
     """SE-05: which workflows there are, and that steps are numbered in order, is not for it to say."""
     is_described = schema("CreateBody").is_valid(body)

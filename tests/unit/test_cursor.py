@@ -1,9 +1,10 @@
 """Ids of streams of several sessions."""
 
+import base64
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from progress_sse.cursor import StreamCursor, end_id, is_end_id, parse_cursor, position_told
@@ -92,3 +93,20 @@ def test_no_text_breaks_the_parser(text: str) -> None:
     for candidate in (text, "m." + text):
         told = parse_cursor(candidate)
         assert told is None or all(n >= 0 for n in told.values())
+
+
+@given(st.binary(max_size=100))
+@example(b"digest" + b"\xff" * 9 + b"\1")
+def test_whatever_is_packed_breaks_no_parser(packed: bytes) -> None:
+    """Texts of the right form, that is, with anything in them: numbers stay within what a number may be."""
+    told = parse_cursor("m." + base64.urlsafe_b64encode(packed).decode().rstrip("="))
+    assert told is None or all(len(digest) == 6 and 0 <= n < 2**56 for digest, n in told.items())
+
+
+@given(st.text(max_size=20), st.integers(0, 2**40), st.text("ab.", max_size=3))
+def test_a_changed_id_tells_a_position_of_the_same_life_or_none(session_id: str, n: int, tail: str) -> None:
+    """A forged number is at worst one that the session never had, which is answered with a snapshot."""
+    here = Position("epoch", 7)
+    told = parse_cursor(StreamCursor().advance(session_id, Position("epoch", n)) + tail)
+    place = position_told(told or {}, session_id, here)
+    assert place is None or place.epoch == "epoch"

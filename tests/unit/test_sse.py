@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from progress_sse import sse
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from progress_sse import sse, wire
+from tests.harness.rawsse import EventStreamParser
 
 EVENTS = [
     (sse.encode_event("step", b'{"a":1}'), b'event: step\ndata: {"a":1}\n\n'),
@@ -46,3 +51,41 @@ def test_fields_can_be_sent_by_themselves() -> None:
     """To be put in front of an event that is there already."""
     assert sse.encode_id_field("e-1") + sse.encode_event("step", b"x") == sse.encode_event("step", b"x", event_id="e-1")
     assert sse.encode_retry_field(5) == b"retry: 5\n"
+
+
+LINE_ENDS = st.sampled_from(["\n", "\r", "\r\n"])
+FORGERIES = st.sampled_from(
+    ["\n\nevent: x\nid: 9\ndata: y\n\n", "\r: c", "data: ", "id:9", ":", " ", "\0", "\ufeff", "\u2028"]
+)
+texts = st.lists(st.text() | LINE_ENDS | FORGERIES, max_size=8).map("".join)
+names = st.sampled_from(["snapshot", "step", "end", "heartbeat"])
+ids = st.from_regex(r"[A-Za-z0-9._~-]{1,128}", fullmatch=True)
+
+
+@given(names, texts, ids | st.none(), st.integers(0, 10**9) | st.none(), st.integers(0, 400))
+def test_a_strict_client_reads_what_was_written(
+    name: str, data: str, event_id: str | None, retry_ms: int | None, cut: int
+) -> None:
+    """SE-05: whatever the data, and wherever the bytes are cut: one event, its line ends being those of a client."""
+    parser = EventStreamParser()
+    frame = sse.encode_event(name, data.encode(), event_id=event_id, retry_ms=retry_ms)
+    [block] = [*parser.feed(frame[:cut]), *parser.feed(frame[cut:])]
+    lines = data.replace("\r\n", "\n").replace("\r", "\n")
+    assert (block.event, block.data, block.id, block.retry_ms) == (name, lines, event_id, retry_ms)
+    assert parser.pending == b""
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(names, values, ids | st.none(), st.integers(0, 10**9) | st.none())
+def test_we_read_what_we_have_written(name: str, value: Any, event_id: str | None, retry_ms: int | None) -> None:
+    """All of our data is JSON in one line, so nothing of it is lost or taken for a field."""
+    data = wire.encode_json(value)
+    frame = sse.encode_event(name, data, event_id=event_id, retry_ms=retry_ms)
+    assert sse.decode_event(frame) == (name, data)
+    assert frame.count(b"\ndata: ") == 1

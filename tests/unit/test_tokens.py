@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from progress_sse.auth import Grant
@@ -114,6 +115,48 @@ def test_a_token_is_changed_nowhere_unnoticed(position: int, character: str) -> 
     """SE-02: a single character is enough, also one whose last bits mean nothing."""
     changed = GOOD[:position] + character + GOOD[position + 1 :]
     assert (SIGNED.grant(changed) is not None) == (changed == GOOD)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("progress-sse"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=4,
+)
+claims = st.fixed_dictionaries(
+    {"aud": st.just("progress-sse") | anything, "exp": st.just(NOW + DAY_S) | anything},
+    optional=dict.fromkeys(("nbf", "iat", "sub", "iss", "jti", "sessions", "prefixes", "actions"), anything),
+)
+headers = st.fixed_dictionaries(
+    {"alg": st.just("HS256") | anything}, optional=dict.fromkeys(("typ", "kid", "crit", "b64", "cty"), anything)
+)
+
+
+def signed(header: bytes, payload: bytes) -> str:
+    """A token whose signature is right, whatever it is that was signed."""
+    text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (header, payload))
+    return f"{text}.{base64.urlsafe_b64encode(hmac.digest(KEY.encode(), text.encode(), 'sha256')).decode().rstrip('=')}"
+
+
+@given(headers, claims)
+@example({"alg": "HS256"}, {"aud": "progress-sse", "exp": 10**400})
+@example({"alg": "HS256"}, {"aud": "progress-sse", "exp": NOW + DAY_S, "nbf": math.inf})
+def test_whatever_was_signed_is_a_grant_or_none(header: dict[str, Any], payload: dict[str, Any]) -> None:
+    """SE-02: claims of whatever kind; where it is a grant, an application has asked for that."""
+    grant = SIGNED.grant(signed(json.dumps(header).encode(), json.dumps(payload).encode()))
+    if grant is not None:
+        assert header["alg"] == "HS256"
+        assert payload["exp"] == grant.expires_at
+        assert grant.sessions == frozenset(payload.get("sessions", ()))
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40))
+@example(b'{"alg":"HS256"}', b"[" * 2800)
+@example(b"[" * 2800, b"{}")
+@example(b'{"alg":"HS256"}', b"9" * 2800)
+def test_signed_bytes_that_are_no_claims_are_none(header: bytes, payload: bytes) -> None:
+    """SE-02: nested or long past all reason, too."""
+    assert SIGNED.grant(signed(header, payload)) is None
+    assert SIGNED.grant(signed(b'{"alg":"HS256"}', payload)) is None
 
 
 def test_a_token_is_no_longer_than_a_cookie() -> None:
