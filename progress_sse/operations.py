@@ -224,7 +224,10 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         credentials=TOKEN,
     ),
     health.livez: Operation(
-        "getLiveness", "Tell whether the process works", "operation", {200: Answer("It does.", answers.Health)}
+        "getLiveness",
+        "Tell whether the process works",
+        "operation",
+        {200: Answer("It does.", answers.Health), 503: Answer("Only another one would.", answers.Health)},
     ),
     health.readyz: Operation(
         "getReadiness",

@@ -41,6 +41,9 @@ EXPIRY_MARGIN_S: Final = 3600
 """Seconds for which Redis keeps a session beyond the clean-up that should have removed it."""
 
 
+STUCK_S: Final = 60
+"""Seconds after which a commit is not slow but stuck: every backend gives up by itself long before."""
+
 PollAnswer: TypeAlias = Literal["200", "304", "not_found"]
 
 
@@ -117,10 +120,10 @@ class ProgressService:
         """
         await self.store.open()
         loop = asyncio.get_running_loop()
-        runs = [self._heartbeat.run(), self._clean_up()]
+        runs = {"heartbeat": self._heartbeat.run(), "clean-up": self._clean_up()}
         if not self.gate.is_open_to("read"):
-            runs.append(self._expiry.run())
-        self._tasks = [loop.create_task(run) for run in runs]
+            runs["expiry"] = self._expiry.run()
+        self._tasks = [loop.create_task(run, name=name) for name, run in runs.items()]
         self.is_running = True
 
     async def start_if_needed(self) -> None:
@@ -133,6 +136,14 @@ class ProgressService:
             if not self.is_running:
                 await self.start()
                 self._signals.enter_context(called_on_exit(self.streams.drain))
+
+    @property
+    def fault(self) -> str | None:
+        """What has come to a standstill, so that only another process helps; `None` if nothing has."""
+        stopped = [task.get_name() for task in self._tasks if self.is_running and task.done()]
+        if stopped:
+            return f"{stopped[0]} stopped"
+        return "store stuck" if self.store.longest_wait_s > STUCK_S else None
 
     async def aclose(self) -> None:
         """Stop what runs, finish what was accepted, close the store."""

@@ -13,11 +13,11 @@ import asyncio
 import random
 import secrets
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse import machine, wire
 from progress_sse.backends.base import Backend
@@ -136,11 +136,35 @@ class ProgressStore:
         self._lanes: dict[str, deque[_Request]] = {}
         self._runs: set[asyncio.Task[None]] = set()
         self._keys_under_way: dict[tuple[str, str], str] = {}
+        self._ping: asyncio.Task[float] | None = None
+        self._began_at: dict[Coroutine[Any, Any, None], float] = {}
 
     @property
     def waiting_count(self) -> int:
         """How many commands wait for an earlier one of their session."""
         return sum(map(len, self._lanes.values()))
+
+    @property
+    def longest_wait_s(self) -> float:
+        """For how many seconds the oldest commit that is under way has been so, or the oldest `ping`."""
+        began = next(iter(self._began_at.values()), None)
+        return 0.0 if began is None else self._clock.monotonic() - began
+
+    async def ping(self) -> None:
+        """Return if a commit now would have a chance to succeed; those who ask at the same time share the answer."""
+        if self._ping is None or self._ping.done():
+            self._ping = asyncio.get_running_loop().create_task(self._timed(self.backend.ping()))
+            self._ping.add_done_callback(_heard)
+        await asyncio.shield(self._ping)
+
+    async def _timed(self, work: Coroutine[Any, Any, None]) -> float:
+        """Let the backend do something, and return how many seconds that took."""
+        began = self._began_at[work] = self._clock.monotonic()
+        try:
+            await work
+        finally:
+            del self._began_at[work]
+        return self._clock.monotonic() - began
 
     async def open(self) -> None:
         """Make the backend ready; see `Backend.open`."""
@@ -153,6 +177,8 @@ class ProgressStore:
             for run in unfinished:
                 run.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
+        if self._ping is not None:
+            self._ping.cancel()
         await self.backend.aclose()
 
     async def create_session(
@@ -340,9 +366,8 @@ class ProgressStore:
             return False
         try:
             if draft.has_changes:
-                change, began = draft.change(), self._clock.monotonic()
-                await self.backend.commit(change)
-                self.commit_seconds.add(self._clock.monotonic() - began)
+                change = draft.change()
+                self.commit_seconds.add(await self._timed(self.backend.commit(change)))
                 if self._on_commit is not None:
                     self._on_commit(change)
         except ConflictError:
@@ -450,6 +475,12 @@ def _next_batch(lane: deque[_Request]) -> list[_Request]:
     while lane and isinstance(batch[0].command, StepCommand) and isinstance(lane[0].command, StepCommand):
         batch.append(lane.popleft())
     return batch
+
+
+def _heard(ping: asyncio.Task[float]) -> None:
+    """Have heard of a failure, even if whoever asked has gone."""
+    if not ping.cancelled():
+        ping.exception()
 
 
 def _fate(answer: Applied | Exception) -> Fate:

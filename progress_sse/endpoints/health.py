@@ -1,15 +1,22 @@
 """Is the process alive, and may it be sent work."""
 
+import asyncio
+from typing import Final
+
 from starlette.requests import Request
 
 from progress_sse.endpoints.common import Reply, json_reply
 from progress_sse.errors import StoreFullError, StoreUnavailableError
 from progress_sse.service import ProgressService
 
+PATIENCE_S: Final = 3
+"""Seconds that the store has to show that it is there."""
 
-async def livez(_service: ProgressService, _request: Request) -> Reply:
-    """`GET /livez`: 200 for as long as the event loop turns."""
-    return json_reply({"status": "ok"})
+
+async def livez(service: ProgressService, _request: Request) -> Reply:
+    """`GET /livez`: 503 once something has come to a standstill; where that is the event loop, no answer."""
+    fault = service.fault
+    return json_reply({"status": fault or "ok"}, 503 if fault else 200)
 
 
 async def readyz(service: ProgressService, _request: Request) -> Reply:
@@ -17,9 +24,10 @@ async def readyz(service: ProgressService, _request: Request) -> Reply:
     if service.streams.is_draining:
         return json_reply({"status": "draining"}, 503)
     try:
-        await service.store.backend.ping()
+        async with asyncio.timeout(PATIENCE_S):
+            await service.store.ping()
     except StoreFullError:
         return json_reply({"status": "store full"}, 503)
-    except StoreUnavailableError:
+    except (StoreUnavailableError, TimeoutError):
         return json_reply({"status": "store unavailable"}, 503)
     return json_reply({"status": "ok"})
