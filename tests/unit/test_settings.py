@@ -202,5 +202,5 @@ def test_every_field_has_a_description_and_nothing_else_reads_the_environment() 
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    # `serve` hands sockets down to processes of its own, which are no settings either.
-    assert readers == {"client/config.py", "workers.py"}
+    # What `serve` and `run` hand down to the processes that they start are no settings either.
+    assert readers == {"client/config.py", "shell/run.py", "workers.py"}
