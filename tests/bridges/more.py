@@ -38,4 +38,27 @@ def inner():
 def miscounted():
     pass
 """,
+    "rq": """
+import os
+import signal
+import time
+
+from rq import Retry, get_current_job
+from rq.command import send_stop_job_command
+from rq_jobs import queue
+from progress_sse import current
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def ask():
+    return Retry(max=1)
+
+def hang():
+    current().advance(message="begun")
+    time.sleep(60)
+
+def plain():
+    return current().session_id
+""",
 }

@@ -43,6 +43,10 @@ LIBRARIES = {
         ],
         1,
     ),
+    "rq": Library(
+        ["rq", "worker", "--url", "{broker}", "--worker-class", "progress_sse.bridges.rq.ReportingWorker"],
+        2,
+    ),
 }
 
 
@@ -58,8 +62,9 @@ class Site:
         self.module = f"{name}_jobs"
         (folder / f"{self.module}.py").write_text(programs_of("bridges.md")[self.module], "utf-8")
         (folder / f"more_{self.module}.py").write_text(MORE[name], "utf-8")
-        self._worker_command = [str(BIN / library.worker[0]), *library.worker[1:], *options]
         self._broker_url = broker.url.removesuffix("0") + str(library.database)
+        arguments = [each.replace("{broker}", self._broker_url) for each in library.worker[1:]]
+        self._worker_command = [str(BIN / library.worker[0]), *arguments, *options]
         self._worker: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

@@ -1,0 +1,89 @@
+"""Jobs of RQ as steps: each that was enqueued as one reports its start, its end, its retries and its loss.
+
+::
+
+    queue.enqueue(parse, path, meta={"progress_session": "import-42", "progress_step": 2})
+
+and the workers are started by ``rq worker --worker-class progress_sse.bridges.rq.ReportingWorker``. Without a
+``progress_session`` the session is that of the job's id.
+"""
+
+import sys
+from typing import Any, Final
+
+from rq import Retry, Worker
+from rq.job import Job, JobStatus
+from rq.worker import BaseWorker
+
+import progress_sse.client.http  # noqa: F401  # here once, so that not every work horse has to
+from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss
+from progress_sse.client.sync import sender
+
+__all__ = ["ReportingMixin", "ReportingWorker"]
+
+_RETRIES_KEY: Final = "progress_retries"
+"""In a job's meta: how often it was tried again; RQ itself counts down from a number that it forgets."""
+
+
+class ReportingMixin(BaseWorker):
+    """What makes a worker report: ``class MyWorker(ReportingMixin, SimpleWorker): …``."""
+
+    _attempt: Attempt | None = None
+
+    def perform_job(self, job: Job, *args: Any, **options: Any) -> bool:
+        """Run a job inside its step, if it is one."""
+        if place := _place_of(job):
+            self._attempt = Attempt(*place)
+            self._attempt.begin(job.meta.get(_RETRIES_KEY, 0))
+        try:
+            return super().perform_job(job, *args, **options)
+        finally:
+            if self._attempt is not None:
+                self._attempt.leave()
+                self._attempt = None
+            if self.is_horse:
+                sender().end()  # A work horse runs no `atexit` functions.
+
+    def handle_job_success(self, *args: Any, **options: Any) -> None:
+        """Let the step of a job end well, and go on as RQ does."""
+        if self._attempt is not None:
+            self._attempt.step.complete()
+        super().handle_job_success(*args, **options)
+
+    def handle_job_retry(self, job: Job, queue: Any, retry: Retry, *args: Any, **options: Any) -> None:
+        """Go on as RQ does with a job that asks for another attempt, and tell what comes of it."""
+        _count_retry(job)
+        super().handle_job_retry(job, queue, retry, *args, **options)
+        if self._attempt is None:
+            return
+        if job.get_status(refresh=False) == JobStatus.FAILED:
+            self._attempt.step.fail("no attempts left")
+        else:
+            self._attempt.wait("the job asked for it")
+
+    def handle_job_failure(self, job: Job, *args: Any, **options: Any) -> None:
+        """Tell whether a job has failed or will be tried again, and go on as RQ does."""
+        if place := _place_of(job):
+            error = sys.exception() or options.get("exc_string", "")
+            if job.should_retry and self._stopped_job_id != job.id:
+                _count_retry(job)
+                (self._attempt or Attempt(*place)).wait(error)
+            elif self._attempt is not None:
+                self._attempt.step.fail(error)
+            else:  # In the worker itself: its work horse is gone.
+                report_loss(*place, error)
+        super().handle_job_failure(job, *args, **options)
+
+
+class ReportingWorker(ReportingMixin, Worker):
+    """RQ's worker, reporting."""
+
+
+def _place_of(job: Job) -> tuple[str, int] | None:
+    """Return the session and the step that a job is, if it is one."""
+    number = job.meta.get(STEP_KEY)
+    return None if number is None else (job.meta.get(SESSION_KEY) or job.id, number)
+
+
+def _count_retry(job: Job) -> None:
+    job.meta[_RETRIES_KEY] = job.meta.get(_RETRIES_KEY, 0) + 1
