@@ -1,6 +1,11 @@
-"""Request headers, as they came: Starlette's own view decodes all of them again for each one that is asked for."""
+"""A header that all answers have; and those of requests, as they came, since Starlette decodes all to look at one."""
+
+from typing import Final
 
 from starlette.requests import Request
+
+VARY: Final = "Authorization, Cookie"
+"""What each answer depends on besides its address, for caches that were told to store it all the same."""
 
 
 def header_values(request: Request, name: bytes) -> list[bytes]:

@@ -31,6 +31,7 @@ from progress_sse.clock import Clock
 from progress_sse.cursor import StreamCursor, end_id
 from progress_sse.errors import StoreUnavailableError
 from progress_sse.expiry import Expiry
+from progress_sse.headers import VARY
 from progress_sse.heartbeat import COMMENT, Heartbeat
 from progress_sse.hub import Delivery, Hub, Resume, Subscription
 from progress_sse.transport import AsgiOutlet, Outlet, direct_outlet
@@ -50,7 +51,7 @@ JOIN_DELAY_S: Final = (0.1, 2.0)
 """Seconds between attempts to join while the store is away: first and longest."""
 
 MEDIA_TYPE: Final = "text/event-stream"
-HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+HEADERS: Final = {"Cache-Control": "no-store", "Vary": VARY, "X-Accel-Buffering": "no"}
 _RAW_HEADERS: Final = [
     (b"content-type", f"{MEDIA_TYPE}; charset=utf-8".encode()),
     *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),

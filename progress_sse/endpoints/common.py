@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from progress_sse import wire
+from progress_sse.headers import VARY
 from progress_sse.model import check_session_id
 from progress_sse.record import Record
 
@@ -14,6 +15,9 @@ JSON: Final = "application/json"
 
 ABSENT_TAG: Final = '"absent"'
 """The ETag of a session that does not exist: there is only one way not to exist."""
+
+UNCACHED: Final = {"cache-control": "no-store", "vary": VARY}
+"""Headers of what no cache is to store, nor to give to anybody else if it does."""
 
 
 class Reply:
@@ -45,8 +49,8 @@ def session_id_of(request: Request) -> str:
 
 
 def json_reply(value: object, status: int = 200) -> Reply:
-    """Return compact JSON."""
-    return Reply(status, {"content-type": JSON}, wire.encode_json(value))
+    """Return compact JSON that no cache stores."""
+    return Reply(status, {"content-type": JSON, **UNCACHED}, wire.encode_json(value))
 
 
 def session_reply(
@@ -59,7 +63,7 @@ def session_reply(
 
 def cache_headers(tag: str) -> dict[str, str]:
     """Return what lets a client keep a session, and ask each time whether it still is so."""
-    return {"etag": tag, "cache-control": "private, no-cache"}
+    return {"etag": tag, "cache-control": "private, no-cache", "vary": VARY}
 
 
 def entity_tag(record: Record | None) -> str:

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
-from progress_sse.endpoints.common import Reply
+from progress_sse.endpoints.common import UNCACHED, Reply
 from progress_sse.gate import COOKIE
 from progress_sse.headers import header_value
 from progress_sse.service import ProgressService
@@ -33,7 +33,7 @@ def _reply(request: Request, value: str, max_age_s: int | None) -> Reply:
         attributes.append(f"Max-Age={max_age_s}")
     if not _is_on_this_machine(request):
         attributes.append("Secure")
-    return Reply(204, {"set-cookie": "; ".join(attributes), "cache-control": "no-store"})
+    return Reply(204, {"set-cookie": "; ".join(attributes), **UNCACHED})
 
 
 def _is_on_this_machine(request: Request) -> bool:

@@ -2,7 +2,7 @@
 
 from starlette.requests import Request
 
-from progress_sse.endpoints.common import Reply
+from progress_sse.endpoints.common import UNCACHED, Reply
 from progress_sse.errors import PathNotFoundError
 from progress_sse.service import ProgressService
 
@@ -19,4 +19,4 @@ async def metrics(service: ProgressService, request: Request) -> Reply:
             "Metrics need a package that is not installed: pip install 'progress-sse[metrics]'."
         ) from error
     body, media_type = exposition(service, await service.census.take(), request.headers.get("accept", ""))
-    return Reply(200, {"content-type": media_type, "cache-control": "no-store"}, body)
+    return Reply(200, {"content-type": media_type, **UNCACHED}, body)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from progress_sse import wire
 from progress_sse.errors import InternalError, MethodNotAllowedError, PathNotFoundError, ProblemError
+from progress_sse.headers import VARY
 from progress_sse.service import ProgressService
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -29,7 +30,7 @@ def problem_response(service: ProgressService, error: ProblemError) -> Response:
     """Return the answer that tells a client of an error, and count it."""
     service.refusals[error.problem] += 1
     # Some statuses may be cached unless told otherwise, and a session that is unknown now may exist in a moment.
-    headers = {"Cache-Control": "no-store", **error.headers}
+    headers = {"Cache-Control": "no-store", "Vary": VARY, **error.headers}
     return Response(wire.encode_json(problem(error)), error.status, headers, MEDIA_TYPE)
 
 

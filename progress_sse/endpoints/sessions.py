@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from progress_sse import machine
 from progress_sse.bodies import CreateBody, idempotency_key, read_body
-from progress_sse.endpoints.common import JSON, Reply, session_id_of, session_reply
+from progress_sse.endpoints.common import JSON, UNCACHED, Reply, session_id_of, session_reply
 from progress_sse.errors import InvalidRequestError
 from progress_sse.machine import Create
 from progress_sse.model import Position, SessionStatus
@@ -50,7 +50,7 @@ async def delete(service: ProgressService, request: Request) -> Reply:
     session_id = session_id_of(request)
     await service.gate.check(request, "publish", session_id)
     await service.store.delete_session(session_id)
-    return Reply(204, {})
+    return Reply(204, UNCACHED)
 
 
 async def list_sessions(service: ProgressService, request: Request) -> Reply:
@@ -61,7 +61,7 @@ async def list_sessions(service: ProgressService, request: Request) -> Reply:
     shown = heads[:limit]
     more = _cursor_text(shown[-1]) if len(heads) > limit else None
     body = b'{"sessions":[%b],"next":%b}' % (b",".join(head.listed for head in shown), json.dumps(more).encode())
-    return Reply(200, {"content-type": JSON, "cache-control": "no-store"}, body)
+    return Reply(200, {"content-type": JSON, **UNCACHED}, body)
 
 
 def _as_created(applied: Applied) -> Record:

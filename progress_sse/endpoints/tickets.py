@@ -3,7 +3,7 @@
 from starlette.requests import Request
 
 from progress_sse import wire
-from progress_sse.endpoints.common import JSON, Reply
+from progress_sse.endpoints.common import JSON, UNCACHED, Reply
 from progress_sse.service import ProgressService
 from progress_sse.tickets import LIFETIME_S
 
@@ -12,4 +12,4 @@ async def issue(service: ProgressService, request: Request) -> Reply:
     """`POST /api/tickets`: what opens one stream as `?ticket=…`, once, with the rights of the token or cookie sent."""
     ticket = await service.tickets.issue(await service.gate.identify(request))
     body = wire.encode_json({"ticket": ticket, "expires_in": LIFETIME_S})
-    return Reply(201, {"content-type": JSON, "cache-control": "no-store"}, body)
+    return Reply(201, {"content-type": JSON, **UNCACHED}, body)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
+import httpx
 import pytest
 
+from progress_sse.gate import COOKIE
 from tests.conftest import Serve
+from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import KINDS, RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.harness.tokens import KEY, bearer, make_token
 from tests.live.hosts import serve_only
 
 SECRET = "correct-horse-battery-staple"
@@ -143,3 +149,91 @@ async def held(worker: Worker) -> int:
     """How many objects of a server have the secret in them."""
     count: int = (await worker.client.get(f"/held/{SECRET[::-1]}")).json()
     return count
+
+
+# PR-04
+
+CACHING = """
+    proxy_cache_path cache keys_zone=shared:1m;
+    server {{
+        listen 80;
+        add_header X-Cache $upstream_cache_status always;
+        location / {{
+            proxy_pass http://127.0.0.1:{port};
+            proxy_cache shared;
+            proxy_cache_valid any 10m;
+            {directives}
+        }}
+    }}
+"""
+CAREFUL = ""
+CARELESS = "proxy_ignore_headers Cache-Control Expires Set-Cookie;"
+"""As it stands in many a recipe: nginx then stores whatever it is not told by `Vary` to tell apart."""
+
+READERS = {"mine": "alice", "yours": "bob"}
+
+
+@serve_only  # The headers are the application's, whoever serves.
+@pytest.mark.parametrize("directives", [CAREFUL, CARELESS], ids=["careful", "careless"])
+@pytest.mark.parametrize("by", ["header", "cookie"])
+async def test_a_cache_between_shows_nobody_what_is_anothers(
+    serve: Serve, tmp_path: Path, directives: str, by: str
+) -> None:
+    """PR-04: behind nginx with its cache on, no poll, 304, list or stream of one user is ever given to another."""
+    server = serve(store="memory://", read="token", token_key=KEY, publish_token="operator")
+    tokens = {user: make_token(sub=user, sessions=[session]) for session, user in READERS.items()}
+
+    def asking(token: str, **more: str) -> dict[str, str]:
+        who = bearer(token) if by == "header" or token == "operator" else {"cookie": f"{COOKIE}={token}"}
+        return {**who, **more}
+
+    async with Worker.at(server, "operator") as worker:
+        for session_id in READERS:
+            await worker.start(session_id, 1)
+            await worker.complete(session_id, 1, message=SECRET)
+    with NginxServer(tmp_path / "nginx", CACHING.format(port=server.port, directives=directives)) as nginx:
+        async with httpx.AsyncClient(base_url=nginx.url, timeout=10) as client:
+            for _ in range(2):
+                for mine, user in READERS.items():
+                    own = await client.get(session_path(mine), headers=asking(tokens[user]))
+                    assert (own.status_code, SECRET in own.text) == (200, True)
+                    tag = own.headers["etag"]
+                    again = await client.get(session_path(mine), headers=asking(tokens[user], **{"if-none-match": tag}))
+                    assert again.status_code in (200, 304)  # A cache may ask for the whole.
+                    listed = await client.get("/api/progress", headers=asking("operator"))
+                    assert [each["session_id"] for each in listed.json()["sessions"]] == list(reversed(READERS))
+                    for other in set(READERS.values()) - {user}:
+                        for path in (session_path(mine), session_path(mine, "events"), "/api/progress"):
+                            for conditions in ({}, {"if-none-match": tag}, {"if-none-match": "*"}):
+                                answer = await client.get(path, headers=asking(tokens[other], **conditions))
+                                assert (answer.status_code, SECRET in answer.text) == (403, False), path
+                                answer = await client.get(path, headers=conditions)
+                                assert (answer.status_code, SECRET in answer.text) == (401, False), path
+                    if directives == CAREFUL:
+                        assert {own.headers["x-cache"], again.headers["x-cache"], listed.headers["x-cache"]} == {"MISS"}
+
+
+@serve_only  # As above.
+async def test_every_answer_says_who_may_keep_it(serve: Serve) -> None:
+    """PR-04: nothing of a session may be stored by a cache that others use, and all depends on who asks."""
+    server = serve(store="memory://")
+    async with Worker.at(server) as worker:
+        answers = [await worker.client.put(session_path("s"), json={"total_steps": 1})]
+        answers.append(await worker.update("s", action="start", step=1))
+        answers.append(await worker.poll_raw("s"))
+        answers.append(await worker.poll_raw("s", **{"if-none-match": answers[-1].headers["etag"]}))
+        answers.append(await worker.update("s", action="complete", step=1))
+        answers += [
+            await worker.client.get(path) for path in ("/api/progress", "/api/steps", session_path("s", "events"))
+        ]
+        last = re.findall("^id: (.*)$", answers[-1].text, re.MULTILINE)[-1]
+        answers.append(await worker.client.get(session_path("s", "events"), headers={"last-event-id": last}))
+        answers += [await worker.client.get(path) for path in ("/readyz", "/livez", "/api/nowhere")]
+        answers.append(await worker.client.delete(session_path("s")))
+        answers.append(await worker.poll_raw("s"))
+        answers.append(await worker.client.delete(session_path("s")))
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == [201, 200, 200, 304, 200, 200, 200, 200, 204, 200, 200, 404, 204, 200, 404]
+    for answer in answers:
+        assert answer.headers["cache-control"] in ("no-store", "private, no-cache"), answer.request
+        assert {"Authorization", "Cookie"} <= set(answer.headers["vary"].split(", ")), answer.request
