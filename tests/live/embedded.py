@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -52,5 +51,4 @@ def _has(each: object, text: str, data: bytes) -> bool:
 async def _dispatch(request: Request, call_next: RequestResponseEndpoint) -> Response:
     response = await call_next(request)
     response.headers["X-Embedded"] = "yes"
-    response.headers["X-Tasks"] = str(len(asyncio.all_tasks()))
     return response

@@ -10,13 +10,15 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from tests.conftest import Serve
+from tests.conftest import RunRedis, Serve
 from tests.harness.crowd import Crowd
 from tests.harness.http1 import HOST, Connection, request_bytes
+from tests.harness.metrics import metrics_of
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream, unconnected_socket
+from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
-from tests.live.hosts import first_host
+from tests.live.hosts import first_host, serve_only
 
 EVENTS = session_path("s", "events")
 LARGE_EVENTS = session_path("large", "events")
@@ -85,21 +87,22 @@ async def visit_all_at_once(server: Server, rounds: int) -> None:
             group.create_task(visit(server, f"visitor-{visitor}", rounds))
 
 
-async def tasks_of(server: Server) -> int | None:
-    """How many tasks there are in the server, where its host tells."""
-    async with await Connection.open(server.port) as connection:
-        response = await connection.request("GET", session_path("s"))
-    told = response.head.get("x-tasks")
-    return int(told) if told else None
+async def traces_of(server: Server, redis: RedisServer | None = None) -> dict[str, float]:
+    """How much of all that readers cause there is in the server, and in its Redis."""
+    metrics = await metrics_of(server.port)
+    traces = {
+        name: metrics[f"progress_sse_{name}"] for name in ("streams", "subscribers", "followed_sessions", "tasks")
+    }
+    if redis is not None:
+        with redis.client() as client:
+            traces["connections"], traces["channels"] = len(client.client_list()), len(client.pubsub_channels())
+    return traces
 
 
-@first_host
-@pytest.mark.parametrize("rounds", [40, pytest.param(235, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
-async def test_readers_who_vanish_leave_nothing_behind(
-    serve: Serve, record_property: Callable[[str, object], None], rounds: int
+async def visited(
+    server: Server, rounds: int, redis: RedisServer | None, record_property: Callable[[str, object], None]
 ) -> None:
-    """FT-12: whenever they vanish: no descriptor, no task, no place among the streams and no memory is lost."""
-    server = serve(max_streams=MAX_STREAMS)
+    """Let visitors vanish, look for what they leave behind, and see that a reader who stays gets everything."""
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
         # Its snapshot does not fit into what lies between the server and a reader with a small window.
@@ -108,13 +111,14 @@ async def test_readers_who_vanish_leave_nothing_behind(
             await worker.complete("large", step, success=False, message="大" * 8192, error="大" * 8192)
     async with await RawStream.open(server.port, EVENTS) as control:
         await control.next_event()
-        descriptors, tasks = server.descriptors(), await tasks_of(server)
+        descriptors, traces = server.descriptors(), await traces_of(server, redis)
+        assert (traces["streams"], traces["subscribers"], traces["followed_sessions"]) == (1, 1, 1)
         await visit_all_at_once(server, WARM_UP_ROUNDS)
         memory_bytes = server.pss_bytes()
         await visit_all_at_once(server, rounds)
         await eventually(lambda: server.descriptors() <= descriptors, 30)
         async with asyncio.timeout(30):
-            while await tasks_of(server) != tasks:  # noqa: ASYNC110 - asks the server
+            while await traces_of(server, redis) != traces:  # noqa: ASYNC110 - asks the server
                 await asyncio.sleep(0.05)
         grown_bytes = server.pss_bytes() - memory_bytes
         record_property("grown_bytes", grown_bytes)
@@ -136,3 +140,23 @@ async def test_readers_who_vanish_leave_nothing_behind(
         assert [event.position.n for event in control.events] == list(range(1, reports + 2))
         assert fold_all(control.events) == final
     assert "Traceback" not in server.log()
+
+
+@first_host
+@pytest.mark.parametrize("rounds", [40, pytest.param(235, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
+async def test_readers_who_vanish_leave_nothing_behind(
+    serve: Serve, record_property: Callable[[str, object], None], rounds: int
+) -> None:
+    """FT-12: whenever they vanish: no descriptor, no task, no place among the streams and no memory is lost."""
+    await visited(serve(max_streams=MAX_STREAMS), rounds, None, record_property)
+
+
+@serve_only  # What lies between the server and its Redis is the same everywhere.
+@pytest.mark.full
+@pytest.mark.timeout(300)
+async def test_readers_who_vanish_leave_nothing_behind_in_redis(
+    serve: Serve, run_redis: RunRedis, record_property: Callable[[str, object], None]
+) -> None:
+    """FT-12: nor a connection to Redis, nor a channel there that nobody listens to."""
+    redis = run_redis()
+    await visited(serve(store=redis.url, max_streams=MAX_STREAMS), 235, redis, record_property)
