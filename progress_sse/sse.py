@@ -1,9 +1,14 @@
-"""The event stream format, written out [WHATWG HTML §9.2.6]. Pure: values to bytes, nothing else."""
+"""The event stream format, written out and read [WHATWG HTML §9.2.6]. Pure: values to bytes and back, nothing else."""
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
+
+_BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
+
+_MAX_RETRY_DIGITS: Final = 15
+"""A time that is longer than this would not end."""
 
 
 def encode_event(event: str, data: bytes, *, event_id: str | None = None, retry_ms: int | None = None) -> bytes:
@@ -41,3 +46,66 @@ def encode_retry_field(retry_ms: int) -> bytes:
 def encode_comment(text: str) -> bytes:
     """Return a comment, which no EventSource ever shows; it keeps the connection from looking idle."""
     return b": %b\n\n" % text.encode()
+
+
+class StreamEvent(NamedTuple):
+    """An event as an EventSource would fire it; `event_id` is its id, or the last one before it that there was."""
+
+    event: str
+    data: str
+    event_id: str
+
+
+class StreamDecoder:
+    """Reads one stream, in whatever pieces it comes.
+
+    Attributes:
+        last_event_id: What to come back with; empty before the first id.
+        retry_ms: Milliseconds to wait before coming back; `None` before the stream has said so.
+    """
+
+    def __init__(self) -> None:
+        """Begin before the first byte."""
+        self.last_event_id = ""
+        self.retry_ms: int | None = None
+        self._rest = b""
+        self._is_after_cr = False
+        self._is_first_line = True
+        self._event = ""
+        self._data: list[str] = []
+        self._event_id = ""
+
+    def feed(self, chunk: bytes) -> list[StreamEvent]:
+        """Take in what came next, and return the events that it completes; what a stream ends within is no event."""
+        if self._is_after_cr and chunk:
+            chunk = chunk.removeprefix(b"\n")  # The other half of a CRLF.
+            self._is_after_cr = False
+        if not chunk:
+            return []
+        self._is_after_cr = chunk.endswith(b"\r")
+        *lines, self._rest = _LINE_END.split(self._rest + chunk)
+        return [event for line in lines if (event := self._take(line.decode(errors="replace"))) is not None]
+
+    def _take(self, line: str) -> StreamEvent | None:
+        if self._is_first_line:
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+            self._is_first_line = False
+        if not line:
+            return self._dispatch()
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "event":
+            self._event = value
+        elif name == "data":
+            self._data.append(value)
+        elif name == "id" and "\0" not in value:
+            self._event_id = value
+        elif name == "retry" and value.isascii() and value.isdigit() and len(value) <= _MAX_RETRY_DIGITS:
+            self.retry_ms = int(value)
+        return None
+
+    def _dispatch(self) -> StreamEvent | None:
+        self.last_event_id = self._event_id
+        event, data = self._event or "message", self._data
+        self._event, self._data = "", []
+        return StreamEvent(event, "\n".join(data), self.last_event_id) if data else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from hypothesis import strategies as st
 
 from progress_sse import sse, wire
 from tests.harness.rawsse import EventStreamParser
+
+GRAMMAR = json.loads((Path(__file__).parents[1] / "corpus" / "grammar.json").read_text("utf-8"))
 
 EVENTS = [
     (sse.encode_event("step", b'{"a":1}'), b'event: step\ndata: {"a":1}\n\n'),
@@ -89,3 +93,40 @@ def test_we_read_what_we_have_written(name: str, value: Any, event_id: str | Non
     frame = sse.encode_event(name, data, event_id=event_id, retry_ms=retry_ms)
     assert sse.decode_event(frame) == (name, data)
     assert frame.count(b"\ndata: ") == 1
+
+
+@pytest.mark.parametrize("vector", GRAMMAR, ids=lambda each: each["name"])
+def test_a_stream_is_read_in_whatever_pieces_it_comes(vector: dict[str, Any]) -> None:
+    """Whole, byte by byte, in two pieces cut anywhere, and with nothing in between."""
+    raw = vector["stream"].encode()
+    cut_somewhere = [[raw[:at], b"", raw[at:]] for at in range(len(raw) + 1)]
+    for pieces in ([raw], [raw[at : at + 1] for at in range(len(raw))], *cut_somewhere):
+        decoder = sse.StreamDecoder()
+        events = [event for piece in pieces for event in decoder.feed(piece)]
+        assert [
+            {"event": event.event, "data": event.data, "last_event_id": event.event_id} for event in events
+        ] == vector["events"]
+        assert (decoder.last_event_id, decoder.retry_ms) == (vector["last_event_id"], vector["retry_ms"])
+
+
+@pytest.mark.parametrize("retry", ["9" * 5000, "٣", "-1", ""])
+def test_a_time_that_cannot_be_waited_is_ignored(retry: str) -> None:
+    """However many digits it has, and whatever else Python takes for one."""
+    decoder = sse.StreamDecoder()
+    decoder.feed(f"retry: 5\nretry: {retry}\n".encode())
+    assert decoder.retry_ms == 5
+
+
+def test_what_is_not_utf8_does_not_end_the_stream() -> None:
+    """It shows as such, and the rest is read."""
+    assert sse.StreamDecoder().feed(b"data: a\xff\n\ndata: b\n\n") == [
+        ("message", "a\N{REPLACEMENT CHARACTER}", ""),
+        ("message", "b", ""),
+    ]
+
+
+@pytest.mark.parametrize(("encoded", "_"), EVENTS)
+def test_what_is_written_is_read(encoded: bytes, _: bytes) -> None:
+    """As what it was written of."""
+    [event] = sse.StreamDecoder().feed(encoded)
+    assert (event.event, event.data.encode()) == sse.decode_event(encoded)
