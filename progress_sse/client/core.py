@@ -361,11 +361,11 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Answ
         status,
         str(fields.get("type", "")).rpartition("/")[2],
         str(fields.get("detail") or (f"see {headers['location']}" if "location" in headers else "")),
-        _retry_after_s(headers),
+        retry_after_s(headers),
     )
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that `Retry-After` asks for, which has a number of them or a date [RFC 9110 §10.2.3]."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():

@@ -45,14 +45,19 @@ def _quietly() -> Iterator[None]:
         _is_reporting.reset(token)
 
 
-def _headers(address: Address) -> dict[str, str]:
+def headers_for(address: Address) -> dict[str, str]:
+    """Return who we are, and what lets us in."""
     authorization = {"Authorization": f"Bearer {address.token}"} if address.token else {}
-    return {"Content-Type": "application/json", "User-Agent": "progress-sse", **authorization}
+    return {"User-Agent": "progress-sse", **authorization}
 
 
-def _is_secure(address: Address) -> bool:
+def is_secure(address: Address) -> bool:
     """Whether there is a certificate to verify: loading those to verify it by takes a busy job a third of a second."""
     return address.url.lower().startswith("https:")
+
+
+def _request_headers(request: Request) -> dict[str, str]:
+    return {"Content-Type": "application/json", "Idempotency-Key": request.key}
 
 
 def _no_answer(error: Exception) -> Answer:
@@ -65,7 +70,11 @@ class HttpTransport:
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
         self._client = httpx.Client(
-            base_url=address.url, headers=_headers(address), timeout=TIMEOUT, limits=LIMITS, verify=_is_secure(address)
+            base_url=address.url,
+            headers=headers_for(address),
+            timeout=TIMEOUT,
+            limits=LIMITS,
+            verify=is_secure(address),
         )
 
     def send(self, request: Request) -> Answer:
@@ -73,7 +82,7 @@ class HttpTransport:
         method, path, body = encode(request)
         try:
             with _quietly():
-                response = self._client.request(method, path, content=body, headers={"Idempotency-Key": request.key})
+                response = self._client.request(method, path, content=body, headers=_request_headers(request))
         except httpx.HTTPError as error:
             return _no_answer(error)
         return read_answer(response.status_code, response.headers, response.content)
@@ -85,7 +94,11 @@ class AsyncHttpTransport:
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
         self._client = httpx.AsyncClient(
-            base_url=address.url, headers=_headers(address), timeout=TIMEOUT, limits=LIMITS, verify=_is_secure(address)
+            base_url=address.url,
+            headers=headers_for(address),
+            timeout=TIMEOUT,
+            limits=LIMITS,
+            verify=is_secure(address),
         )
 
     async def send(self, request: Request) -> Answer:
@@ -93,9 +106,7 @@ class AsyncHttpTransport:
         method, path, body = encode(request)
         try:
             with _quietly():
-                response = await self._client.request(
-                    method, path, content=body, headers={"Idempotency-Key": request.key}
-                )
+                response = await self._client.request(method, path, content=body, headers=_request_headers(request))
         except httpx.HTTPError as error:
             return _no_answer(error)
         return read_answer(response.status_code, response.headers, response.content)

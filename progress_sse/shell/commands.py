@@ -11,6 +11,7 @@ from progress_sse.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from progress_sse.shell.step import Action
+    from progress_sse.shell.watch import Output
 
 ENVIRONMENT: Final = "PROGRESS_SSE_"
 
@@ -104,4 +105,28 @@ def _check_details(action: str, details: Mapping[str, Any]) -> None:
         raise click.UsageError("--current must not be more than --total.")
 
 
-COMMANDS: Final = (run, step)
+@click.command(short_help="Follow a session until its end.")
+@click.argument("session_id", metavar="SESSION")
+@click.option(
+    "--output",
+    type=click.Choice(["auto", "tty", "plain", "json", "quiet"]),
+    default="auto",
+    help="Live on a terminal, a line for each change, what polling answers as JSON in a line, or nothing. "
+    "[default: tty on a terminal, else plain]",
+)
+@_server_options
+def watch(session_id: str, output: "Output", url: str | None, token: str | None) -> None:
+    """Follow a session live until it is completed or a step has failed.
+
+    The exit status is 0 for completed, 1 for failed, 2 for a wrong use of this command, and 3 if the server does not
+    let us read.
+    """
+    from progress_sse.shell.watch import watch as watch_session
+
+    try:
+        sys.exit(watch_session(session_id, output, url, token))
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+
+
+COMMANDS: Final = (run, step, watch)

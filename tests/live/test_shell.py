@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
 import re
 import signal
@@ -15,11 +17,14 @@ from typing import Any
 import httpx
 import pytest
 
+from progress_sse.shell.plain import plain
 from tests.harness.http1 import HOST, free_port
 from tests.harness.serving import Server, eventually, session_path
+from tests.harness.tokens import CLOSED
 
 TOKEN = "hush"
 COMMAND = [sys.executable, "-m", "progress_sse"]
+RARE = ["HUP", "QUIT", "USR1"]
 WAIT_S = 60
 
 
@@ -108,7 +113,7 @@ def test_a_command_that_a_signal_ends_counts_as_in_a_shell(server: Server) -> No
     assert poll(server, "killed")["steps"][0]["error"] == "exit status 137 (Killed)\nlast"
 
 
-@pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", "TERM", "USR1"])
+@pytest.mark.parametrize("name", ["INT", "TERM", *(pytest.param(each, marks=pytest.mark.full) for each in RARE)])
 def test_signals_reach_the_command(server: Server, name: str) -> None:
     """It decides what becomes of them: here it cleans up, and ends in its own way."""
     script = f"trap 'echo cleaned up; exit 7' {name}; echo ready; while :; do sleep 0.05; done"
@@ -253,10 +258,10 @@ def test_a_refused_report_says_why(server: Server, arguments: tuple[str, ...], t
     assert said.count("\n") == 1
 
 
-def test_reporting_that_is_switched_off_does_no_harm(server: Server) -> None:
-    """To a script with `set -e`, for one."""
-    assert step(server, "off", "1", "start", PROGRESS_SSE_DISABLED="1") == (0, "")
-    assert poll(server, "off")["status"] == "not_found"
+def test_reporting_that_is_switched_off_does_no_harm() -> None:
+    """To a script with `set -e`, for one, where there is no server."""
+    process = start("step", "off", "1", "start", url=None, PROGRESS_SSE_DISABLED="1")
+    assert finish(process) == (0, b"", b"")
 
 
 def test_a_report_waits_for_a_server_that_restarts(tmp_path: Path) -> None:
@@ -276,3 +281,119 @@ def test_a_report_that_nobody_takes_fails() -> None:
     status, _, err = finish(start("step", "a", "1", "start", url=f"http://{HOST}:{free_port()}"))
     assert status == 1
     assert err.endswith(b"progress-sse: the process ends before all was told of 'a'\n")
+
+
+def watch(server: Server, *arguments: str, **more: str) -> tuple[int, str, str]:
+    """Watch a session until the end, and give the exit status and what was written."""
+    status, out, err = finish(start("watch", *arguments, url=server.url, **more))
+    return status, out.decode(), err.decode()
+
+
+def report(server: Server, session_id: str, *updates: dict[str, Any]) -> None:
+    """Report to a session of two steps, begun afresh."""
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        steps = [{"name": "Dump\x1b[2J"}, {"name": "原稿生成"}]
+        assert client.put(session_path(session_id), json={"steps": steps}).status_code == 201
+        for update in updates:
+            assert client.post(session_path(session_id, "update"), json=update).status_code == 200
+
+
+FAILURE = [
+    {"action": "start", "step": 1},
+    {"action": "complete", "step": 1},
+    {"action": "start", "step": 2},
+    {"action": "complete", "step": 2, "success": False, "error": "disk\nfull"},
+]
+SUCCESS = [*FAILURE, {"action": "start", "step": 2}, {"action": "complete", "step": 2, "message": "8,000 rows"}]
+
+
+def test_the_exit_status_of_watching_tells_the_outcome(server: Server) -> None:
+    """0 for completed, 1 for failed; nothing else, where that is enough."""
+    report(server, "good", *SUCCESS)
+    report(server, "bad", *FAILURE)
+    assert watch(server, "good", "--output", "quiet") == (0, "", "")
+    assert watch(server, "bad", "--output", "quiet") == (1, "", "")
+
+
+def test_watching_prints_a_line_for_each_change(server: Server) -> None:
+    """Where there is no terminal; from its beginning, and over a failure that was seen in time."""
+    process = start("watch", "lines", url=server.url)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"waiting for the job to start\n"
+    report(server, "lines", *FAILURE)
+    status, out, err = finish(process)
+    assert (status, err) == (1, b"")
+    assert re.fullmatch(
+        r"  0%  1/2 Dump: started\n"
+        r" 50%  1/2 Dump: done after 0\.\ds\n"
+        r" 50%  2/2 原稿生成: started\n"
+        r"100%  2/2 原稿生成: failed after 0\.\ds, disk full\n"
+        r"error\n",
+        out.decode(),
+    )
+
+
+def test_watching_prints_json_for_programs(server: Server) -> None:
+    """One object in a line, each as polling answers."""
+    process = start("watch", "json", "--output", "json", url=server.url)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["status"] == "not_found"
+    report(server, "json", *FAILURE)
+    shown = [json.loads(line) for line in finish(process)[1].splitlines()]
+    assert [held["status"] for held in shown] == ["pending", "running", "running", "running", "error"]
+    assert shown[-1] == poll(server, "json")
+
+
+def test_watching_stays_out_of_the_way_when_it_is_ended(server: Server) -> None:
+    """By Ctrl-C, as by those who ask it to end: no traceback, and the exit status that shells expect."""
+    for number, expected in [(signal.SIGINT, 130), (signal.SIGTERM, 143)]:
+        process = start("watch", "nobody", url=server.url)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"waiting for the job to start\n"
+        process.send_signal(number)
+        assert finish(process) == (expected, b"", b"")
+
+
+def test_watching_what_one_may_not_read_has_an_exit_status_of_its_own(tmp_path: Path) -> None:
+    """And a sentence on what is missing."""
+    with Server(tmp_path, **CLOSED) as closed:
+        status, out, err = watch(closed, "s", PROGRESS_SSE_TOKEN="")
+        assert (status, out) == (3, "")
+        assert err == "progress-sse: The server wants a token for this session, and this is none: see --token.\n"
+
+
+def test_watching_says_when_the_server_is_away(tmp_path: Path) -> None:
+    """On stderr, once, and when it is back."""
+    server = Server(tmp_path)
+    process = start("watch", "s", "--output", "plain", url=server.url)
+    assert process.stderr is not None
+    assert re.match(rb"progress-sse: no live stream \(.+\): asking every 2 s\n", process.stderr.readline())
+    with server:
+        assert process.stderr.readline() == b"progress-sse: live again\n"
+        report(server, "s", *FAILURE)
+        status, out, err = finish(process)
+    assert (status, err) == (1, b"")
+    assert out.decode().endswith("\nerror\n")
+
+
+def test_watching_on_a_terminal_is_live(server: Server) -> None:
+    """The bar, the steps and the failure are drawn, and the cursor is there again afterwards."""
+    terminal, slave = os.openpty()
+    arguments = [*COMMAND, "watch", "drawn", "--url", server.url]
+    variables = environment(None, TERM="xterm-256color", COLUMNS="100", LINES="30")
+    process = subprocess.Popen(arguments, stdin=slave, stdout=slave, stderr=slave, env=variables)
+    os.close(slave)
+    seen = b""
+    while b"waiting for the job to start" not in seen:
+        seen += os.read(terminal, 4096)
+    report(server, "drawn", *FAILURE)
+    with contextlib.suppress(OSError):  # It has closed its side.
+        while piece := os.read(terminal, 4096):
+            seen += piece
+    os.close(terminal)
+    assert process.wait(WAIT_S) == 1
+    last = plain(seen[seen.rindex(b"drawn") :].decode())
+    assert re.search(r"✅ 1 Dump +\d\.\ds", last)
+    assert re.search(r"❌ 2 原稿生成 +\d\.\ds", last)
+    assert "failed at step 2, 原稿生成:\n  disk\n  full" in last
+    assert seen.rstrip().endswith(b"\x1b[?25h")

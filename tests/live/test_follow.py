@@ -1,0 +1,239 @@
+"""How `progress-sse watch` follows a session: over restarts, proxies and whatever else comes between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from progress_sse.client.config import Address
+from progress_sse.shell import follow as following
+from progress_sse.shell.follow import Connection, NotAllowedError, follow
+from progress_sse.shell.held import Held
+from tests.conftest import Serve
+from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Cut, Mode, Pass, Reset
+from tests.harness.http1 import HOST
+from tests.harness.serving import Server, Worker, eventually
+from tests.harness.tokens import CLOSED, make_token
+from tests.live.hosts import serve_only
+
+pytestmark = serve_only  # It is the follower that is tested here.
+
+WAIT_S = 30
+NEVER_S = 1000
+PORTAL = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 7\r\nConnection: close\r\n\r\nwelcome"
+BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+FULL = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 13\r\nConnection: close\r\n\r\n"
+    b"retry: 1\n\n  \n"
+)
+NONSENSE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 26\r\nConnection: close\r\n\r\n"
+    b"event: step\nid: 1\ndata: 1\n\n"
+)
+
+ODD = [PORTAL, BAD_GATEWAY, NONSENSE]
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing wait for long; what has to come in time has its time all the same."""
+    for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "POLL_S"):
+        monkeypatch.setattr(following, name, 0.05)
+
+
+class Recorder:
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.held: list[Held] = []
+        self.connections: list[Connection] = []
+        self.ahead_s: list[float] = []
+
+    def show(self, held: Held) -> None:
+        self.held.append(held)
+
+    def set_connection(self, connection: Connection, reason: str = "") -> None:
+        assert (reason == "") == (connection == "live")
+        self.connections.append(connection)
+
+    def set_clock(self, ahead_s: float) -> None:
+        self.ahead_s.append(ahead_s)
+
+    def is_at(self, **expected: Any) -> bool:
+        return bool(self.held) and expected.items() <= self.held[-1].items()
+
+
+@contextlib.asynccontextmanager
+async def followed(port: int, token: str | None = None) -> AsyncIterator[tuple[Recorder, asyncio.Task[Held]]]:
+    """Follow the session `s` at a port; what is shown, and the task that ends with it."""
+    recorder = Recorder()
+    task = asyncio.create_task(follow(Address(f"http://{HOST}:{port}", token), "s", recorder))
+    try:
+        yield recorder, task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(condition: Any) -> None:
+    await eventually(condition, WAIT_S)
+
+
+async def test_a_session_is_followed_from_before_its_beginning_to_its_end(serve: Serve) -> None:
+    """Each of its changes is shown, over a deletion too, and each as a poll would have answered."""
+    server = serve()
+    async with Worker.at(server) as worker, followed(server.port) as (recorder, task):
+        await until(lambda: recorder.is_at(status="not_found"))
+        await worker.create("s", total_steps=1)
+        await until(lambda: recorder.is_at(status="pending"))
+        await worker.delete("s")
+        await until(lambda: recorder.is_at(status="not_found"))
+        await worker.create("s", total_steps=1)
+        await worker.start("s", 1)
+        await worker.progress("s", 1, 3, total=8)
+        await until(lambda: recorder.is_at(percentage=37))
+        assert recorder.held[-1] == await worker.poll("s")
+        await worker.complete("s", 1)
+        assert await asyncio.wait_for(task, WAIT_S) == await worker.poll("s") == recorder.held[-1]
+    assert recorder.connections == ["live"]
+    assert [abs(ahead_s) < 5 for ahead_s in recorder.ahead_s] == [True] * len(recorder.ahead_s) != []
+
+
+async def test_a_failed_step_ends_it(serve: Serve) -> None:
+    """Also one that has failed before anybody looked."""
+    server = serve()
+    async with Worker.at(server) as worker:
+        await worker.start("s", 2)
+        await worker.complete("s", 2, success=False, error="disk full")
+        async with followed(server.port) as (_, task):
+            assert await asyncio.wait_for(task, WAIT_S) == await worker.poll("s")
+
+
+async def test_every_transition_is_shown_once_over_restarts(serve: Serve) -> None:
+    """Killed or ended: it goes on from where it was, without a poll, and nothing is missing or comes twice."""
+    server = serve(store="sqlite", retry_ms=10)
+    count = 12
+    async with Worker.at(server) as worker, followed(server.port) as (recorder, task):
+        await worker.create("s", total_steps=count)
+        await until(lambda: recorder.is_at(status="pending"))
+        for number in range(1, count + 1):
+            await worker.start("s", number)
+            if number in (3, 6):
+                await asyncio.to_thread(server.kill)
+                await asyncio.to_thread(server.start)
+            await worker.complete("s", number)
+        await asyncio.wait_for(task, WAIT_S)
+    shown = [(at, held["steps"][at - 1]["status"]) for held in recorder.held if (at := held["current_step"])]
+    assert shown == [(n, status) for n in range(1, count + 1) for status in ("running", "success")]
+
+
+@pytest.mark.parametrize("response", [b"", FULL, *(pytest.param(each, marks=pytest.mark.full) for each in ODD)])
+async def test_polls_carry_on_where_the_stream_brings_nothing(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, response: bytes
+) -> None:
+    """Silence, as behind a proxy that buffers; a server that is full; answers of others. When it works, it is used."""
+    monkeypatch.setattr(following, "HEAD_S", NEVER_S)
+    monkeypatch.setattr(following, "FIRST_EVENT_S", NEVER_S if response else 0.1)
+    if response not in ODD:
+        monkeypatch.setattr(following, "FAILURES_BEFORE_POLLS", 1_000_000)
+    server = serve(heartbeat_s=0.5)
+    async with (
+        Worker.at(server) as worker,
+        ChaosProxy(server.port, [Answer("/events", response)]) as proxy,
+        followed(proxy.port) as (recorder, task),
+    ):
+        await worker.start("s", 1)
+        await until(lambda: recorder.is_at(status="running"))
+        assert recorder.connections == ["polling"]
+        proxy.switch(Pass())
+        proxy.cut()
+        await until(lambda: recorder.connections[-1] == "live")
+        polls, beats = polled(proxy), len(recorder.ahead_s)
+        await until(lambda: len(recorder.ahead_s) > beats)
+        assert polled(proxy) <= polls + 1  # It may have been on its way.
+        await worker.complete("s", 1, success=False)
+        await asyncio.wait_for(task, WAIT_S)
+
+
+def polled(proxy: ChaosProxy) -> int:
+    """How many polls there have been."""
+    return len(proxy.asked("/s")) - len(proxy.asked("/events"))
+
+
+async def test_a_stream_that_polls_have_overtaken_is_made_anew(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on from where it was, which is not where we are: nothing is shown again."""
+    server = serve(retry_ms=50)
+    async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy, followed(proxy.port) as (recorder, task):
+        await worker.create("s", total_steps=3)
+        await worker.start("s", 1)
+        await until(lambda: recorder.is_at(current_step=1))
+        monkeypatch.setattr(following, "FIRST_EVENT_S", 0.05)
+        proxy.use(Blackhole(), Pass())
+        proxy.cut()
+        await until(lambda: "polling" in recorder.connections)
+        for number in (2, 3):
+            await worker.start("s", number)
+        await until(lambda: recorder.is_at(current_step=3))
+        monkeypatch.setattr(following, "FIRST_EVENT_S", NEVER_S)
+        proxy.switch(Pass())
+        await until(lambda: recorder.connections[-1] == "live")
+        await worker.complete("s", 1, success=False)
+        await asyncio.wait_for(task, WAIT_S)
+    shown = [held["current_step"] for held in recorder.held]
+    assert shown == sorted(shown)
+
+
+@pytest.mark.parametrize("trouble", [Blackhole(), Reset(), pytest.param(Cut(), marks=pytest.mark.full)])
+async def test_a_connection_that_dies_is_made_anew(serve: Serve, trouble: Mode) -> None:
+    """Also where nobody says so: heartbeats are missed."""
+    server = serve(heartbeat_s=0.2, retry_ms=100)
+    async with (
+        Worker.at(server) as worker,
+        ChaosProxy(server.port) as proxy,
+        followed(proxy.port) as (recorder, task),
+    ):
+        await until(lambda: recorder.is_at(status="not_found") and len(recorder.ahead_s) > 1)
+        proxy.switch(trouble)
+        await worker.start("s", 1)
+        proxy.use(Pass())
+        await worker.complete("s", 1, success=False)
+        held = await asyncio.wait_for(task, WAIT_S)
+        assert held["status"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("mode", "claims", "sentence"),
+    [
+        (Pass(), {"sessions": ["other"]}, "does not allow"),
+        (Answer("/events", BAD_GATEWAY), None, "wants a token"),
+    ],
+    ids=["stream", "poll"],
+)
+async def test_a_server_that_does_not_let_us_ends_it(
+    serve: Serve, mode: Mode, claims: dict[str, Any] | None, sentence: str
+) -> None:
+    """Whichever way it says so: to ask again would change nothing."""
+    server = serve(**CLOSED)
+    token = make_token(**claims) if claims is not None else None
+    async with ChaosProxy(server.port, [mode]) as proxy, followed(proxy.port, token) as (_, task):
+        with pytest.raises(NotAllowedError, match=sentence):
+            await asyncio.wait_for(task, WAIT_S)
+
+
+async def test_a_server_that_comes_late_is_waited_for(serve: Serve) -> None:
+    """As a session is that comes late."""
+    server: Server = serve()
+    server.kill()
+    async with followed(server.port) as (recorder, task):
+        await until(lambda: recorder.connections == ["polling"])
+        await asyncio.to_thread(server.start)
+        async with Worker.at(server) as worker:
+            await until(lambda: recorder.connections == ["polling", "live"])
+            await worker.create("s", total_steps=1)
+            await worker.start("s", 1)
+            await worker.complete("s", 1)
+        assert (await asyncio.wait_for(task, WAIT_S))["status"] == "completed"
