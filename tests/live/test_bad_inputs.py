@@ -15,7 +15,7 @@ from tests.harness.http1 import Connection, Response, request_bytes
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, session_path
 from tests.http.refusals import BEFORE, CANARY, REFUSALS, Refusal
-from tests.live.hosts import serve_only
+from tests.live.hosts import first_host, serve_only
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,7 @@ async def witness(server: Server, session_id: str) -> AsyncIterator[None]:
 # The table
 
 
+@first_host  # On each host it takes a second for what the application refuses by itself.
 @pytest.mark.parametrize("part", REFUSALS)
 async def test_each_row_is_refused_as_what_it_is(
     server: Server, record_property: Callable[[str, object], None], part: str
