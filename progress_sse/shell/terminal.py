@@ -46,6 +46,11 @@ class Terminal(Display):
         self._heard_s = 0.0
         self._live = Live(self, console=console, refresh_per_second=REFRESHES_PER_S)
 
+    @property
+    def can_draw(self) -> bool:
+        """Whether the terminal can be drawn over."""
+        return not self._live.console.is_dumb_terminal
+
     def show(self, held: Held) -> None:
         """Draw it the next time."""
         self._heard_s = self._now_s() if self._held else _last_transition_s(held) or self._now_s()

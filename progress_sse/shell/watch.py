@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from types import TracebackType
@@ -49,13 +48,13 @@ def watch(session_id: str, output: Output, url: str | None, token: str | None) -
 
 
 def _display(output: Output, session_id: str) -> "Display":
-    if output == "auto":
-        output = "tty" if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else "plain"
-    if output == "tty":
+    if output == "tty" or (output == "auto" and sys.stdout.isatty()):
         from progress_sse.shell.terminal import Terminal
 
-        return Terminal(session_id)
-    return {"plain": Plain, "json": Json, "quiet": Display}[output]()
+        terminal = Terminal(session_id)
+        if output == "tty" or terminal.can_draw:
+            return terminal
+    return _WRITTEN.get(output, Plain)()
 
 
 class Display:
@@ -111,3 +110,6 @@ class Plain(_Written):
         for line in changes(self._held, held):
             click.echo(line)
         self._held = held
+
+
+_WRITTEN: Final[dict[str, type[Display]]] = {"json": Json, "quiet": Display}

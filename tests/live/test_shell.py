@@ -376,24 +376,41 @@ def test_watching_says_when_the_server_is_away(tmp_path: Path) -> None:
     assert out.decode().endswith("\nerror\n")
 
 
-def test_watching_on_a_terminal_is_live(server: Server) -> None:
-    """The bar, the steps and the failure are drawn, and the cursor is there again afterwards."""
+def watch_on_a_terminal(server: Server, session_id: str, kind: str, *updates: dict[str, Any]) -> str:
+    """Watch a session on a terminal of a kind from before its beginning, and give what is left there."""
     terminal, slave = os.openpty()
-    arguments = [*COMMAND, "watch", "drawn", "--url", server.url]
-    variables = environment(None, TERM="xterm-256color", COLUMNS="100", LINES="30")
-    process = subprocess.Popen(arguments, stdin=slave, stdout=slave, stderr=slave, env=variables)
+    process = subprocess.Popen(
+        [*COMMAND, "watch", session_id],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=environment(server.url, TERM=kind, COLUMNS="100", LINES="30"),
+    )
     os.close(slave)
     seen = b""
     while b"waiting for the job to start" not in seen:
         seen += os.read(terminal, 4096)
-    report(server, "drawn", *FAILURE)
+    report(server, session_id, *updates)
     with contextlib.suppress(OSError):  # It has closed its side.
         while piece := os.read(terminal, 4096):
             seen += piece
     os.close(terminal)
     assert process.wait(WAIT_S) == 1
-    last = plain(seen[seen.rindex(b"drawn") :].decode())
+    return seen.decode()
+
+
+def test_watching_on_a_terminal_is_live(server: Server) -> None:
+    """The bar, the steps and the failure are drawn, and the cursor is there again afterwards."""
+    seen = watch_on_a_terminal(server, "drawn", "xterm-256color", *FAILURE)
+    last = plain(seen[seen.rindex("drawn") :])
     assert re.search(r"✅ 1 Dump +\d\.\ds", last)
     assert re.search(r"❌ 2 原稿生成 +\d\.\ds", last)
     assert "failed at step 2, 原稿生成:\n  disk\n  full" in last
-    assert seen.rstrip().endswith(b"\x1b[?25h")
+    assert seen.rstrip().endswith("\x1b[?25h")
+
+
+def test_watching_on_a_terminal_that_cannot_be_drawn_on_prints_lines(server: Server) -> None:
+    """As in an editor's shell."""
+    seen = watch_on_a_terminal(server, "dumb", "dumb", *FAILURE)
+    assert "\x1b" not in seen
+    assert " 50%  2/2 原稿生成: started\r\n" in seen
