@@ -32,7 +32,7 @@ from progress_sse.record import StorageLimits
 from progress_sse.store import ProgressStore
 from progress_sse.workflows import Workflows
 
-LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=5, max_total_steps=4)
+LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=7, max_total_steps=4)
 COMPONENTS = document(LIMITS, 20, frozenset())["components"]
 STORE = ProgressStore(MemoryBackend(StorageLimits(1, 1, 1)), workflows=Workflows(), clock=SystemClock())
 
@@ -68,7 +68,7 @@ anything = st.recursive(
     max_leaves=5,
 )
 numbers = st.sampled_from([-1, 0, 1, 2, 4, 5, 2**53 - 1, 2**53, 10**30, 1.5, True, "1", None])
-texts = st.text("a\0\n\u2028\u65e5\U0001f600", max_size=6) | st.sampled_from([None, 1, "default"])
+texts = st.text("a\0\n\u2028\u65e5\U0001f600", max_size=8) | st.sampled_from([None, 1, "default"])
 updates = st.fixed_dictionaries(
     {"action": st.sampled_from(["start", "complete", "progress", "Start"]), "step": st.just(1) | numbers},
     optional={
