@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from playwright.async_api import Browser, Route, async_playwright, expect
@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Route, async_playwright, expect
 from tests.browser.bare import BarePage
 from tests.browser.conftest import Open
 from tests.conftest import CHROMIUM, FLAGS, Serve
-from tests.harness.chaos import Blackhole, ChaosProxy
+from tests.harness.chaos import Blackhole, ChaosProxy, HalfClose, Link
 from tests.harness.rawsse import split_id
 from tests.harness.serving import Server, Worker, eventually
 
@@ -101,14 +101,29 @@ async def test_server_away_for_longer(serve: Serve, visit: Open, sid: str) -> No
     await expect(shown.bar).to_have_text("57%")
 
 
-async def test_short_interruption_is_not_worth_a_word(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """The browser reconnects within two seconds, and nobody noticed."""
+def half_close(link: Link) -> None:
+    """Tell the client with the next bytes that no more comes."""
+    link.mode = HalfClose()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(Link.close, id="FIN"),
+        pytest.param(Link.reset, id="RST", marks=pytest.mark.full),
+        pytest.param(half_close, id="half-close", marks=pytest.mark.full),
+    ],
+)
+async def test_short_interruption_is_not_worth_a_word(
+    server: Server, worker: Worker, visit: Open, sid: str, end: Callable[[Link], None]
+) -> None:
+    """FT-11: the browser reconnects within two seconds, and nobody noticed."""
     async with ChaosProxy(server.port) as proxy:
         shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(RECORDER,))
         await steps_of(worker, sid, 1)
         await expect(shown.bar).to_have_text("14%")
         for link in proxy.links:
-            link.close()
+            end(link)
         await steps_of(worker, sid, 2)
         await expect(shown.bar).to_have_text("28%")
         assert set(await shown.evaluate("badges")) == {"live"}
@@ -233,7 +248,7 @@ for (const type of ["freeze", "resume", "visibilitychange"])
 
 
 async def test_way_back_leads_to_a_living_page(server: Server, worker: Worker, returning: Browser, sid: str) -> None:
-    """A page that waits in the browser's cache holds no stream; on the way back to it it is right at once, and live."""
+    """FT-11: a page that waits in the browser's cache holds no stream; on the way back it is soon right, and live."""
     async with ChaosProxy(server.port) as proxy:
         url = f"http://127.0.0.1:{proxy.port}"
         await steps_of(worker, sid, 1)
@@ -252,7 +267,7 @@ async def test_way_back_leads_to_a_living_page(server: Server, worker: Worker, r
 
 
 async def test_page_that_was_frozen_wakes_up_right(serve: Serve, returning: Browser, sid: str) -> None:
-    """The browser puts a hidden page to sleep; its connection dies meanwhile; shown again, it knows what happened."""
+    """FT-11: the browser puts a hidden page to sleep; its connection dies; shown again, it knows what happened."""
     server = serve(heartbeat_s=60)
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
         await steps_of(worker, sid, 1)

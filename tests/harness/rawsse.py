@@ -338,6 +338,11 @@ class RawStream(asyncio.Protocol):
         self._transport.close()
         await self._lost
 
+    def half_close(self) -> None:
+        """Say that nothing more will be sent (FIN), and go on reading."""
+        assert self._transport is not None
+        self._transport.write_eof()
+
     async def abort(self) -> None:
         """Close the connection with a reset (RST), and wait until it is gone."""
         assert self._transport is not None

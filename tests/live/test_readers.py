@@ -267,7 +267,7 @@ async def test_a_request_behind_a_stream_is_answered_after_its_end(serve: Serve)
 
 @serve_only  # A plain uvicorn tells the newest request alone that the client has gone.
 async def test_a_reader_that_asked_for_more_and_went_leaves_its_place(serve: Serve) -> None:
-    """Its going is seen with the next heartbeat, since the server does not read on before the stream has ended."""
+    """FT-11: its going is seen with the next heartbeat, as the server does not read on before the stream has ended."""
     server = serve(max_streams=1, heartbeat_s=0.2)
     async with asking_for_more(server) as (_, writer):
         writer.transport.abort()

@@ -1,0 +1,87 @@
+"""A network of its own, at the other end of a cable that can be pulled: for clients that are gone without a word.
+
+A proxy that falls silent does not show that: the kernel still answers for it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import random
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+CLONE_NEWNET = 0x40000000
+
+_numbers = itertools.count(random.randrange(1 << 16))
+
+
+class FarNetwork:
+    """A network namespace with one interface, and its cable to this machine; needs root.
+
+    Attributes:
+        address: This machine's, as it is reached from there.
+    """
+
+    def __init__(self) -> None:
+        """Prepare one; it is there once entered as a context manager."""
+        number = next(_numbers) % (1 << 14)
+        self._name = f"far-{os.getpid()}-{number}"
+        self._here, self._there = f"here{number}", f"there{number}"
+        # Addresses that no real network has: for benchmarks [RFC 2544].
+        third, fourth = divmod(4 * number, 256)
+        self.address = f"198.{18 + third // 256}.{third % 256}.{fourth + 1}"
+        self._far_address = f"198.{18 + third // 256}.{third % 256}.{fourth + 2}"
+
+    def pull(self) -> None:
+        """Let nothing pass any more, in either direction; nobody is told."""
+        _ip("link", "set", self._here, "down")
+
+    def plug(self) -> None:
+        """Let everything pass again."""
+        _ip("link", "set", self._here, "up")
+
+    def socket(self) -> socket.socket:
+        """A TCP socket over there, not connected and not blocking."""
+
+        def make() -> socket.socket:
+            with Path(f"/run/netns/{self._name}").open() as namespace:
+                if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "setns")
+            sock = socket.socket()
+            sock.setblocking(False)
+            return sock
+
+        # What was entered is left with its thread.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(make).result()
+
+    def program(self, path: Path, program: str) -> Path:
+        """Write a script that runs a program over there, and gives its process in a file beside it, `….pid`."""
+        path.write_text(
+            f'#!/bin/sh\necho $$ >"{path.with_suffix(".pid")}"\nexec ip netns exec {self._name} {program} "$@"\n'
+        )
+        path.chmod(0o755)
+        return path
+
+    def __enter__(self) -> Self:
+        assert os.geteuid() == 0, "only root can make a network: run the tests as root, as in a container"
+        _ip("netns", "add", self._name)
+        _ip("link", "add", self._here, "type", "veth", "peer", "name", self._there, "netns", self._name)
+        _ip("address", "add", f"{self.address}/30", "dev", self._here)
+        _ip("-n", self._name, "address", "add", f"{self._far_address}/30", "dev", self._there)
+        for interface in ("lo", self._there):
+            _ip("-n", self._name, "link", "set", interface, "up")
+        self.plug()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _ip("netns", "delete", self._name)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, timeout=20)

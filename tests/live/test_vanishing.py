@@ -1,0 +1,92 @@
+"""Readers who go in every way in which a reader can go, also in those that tell nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.http1 import request_bytes
+from tests.harness.metrics import metrics_of
+from tests.harness.network import FarNetwork
+from tests.harness.rawsse import RawStream
+from tests.harness.serving import Server, eventually, session_path
+from tests.live.hosts import serve_only
+
+EVENTS = session_path("s", "events")
+HEARTBEAT_S = 1
+SEND_TIMEOUT_S = 2
+SPARE_S = 5
+"""What a busy machine may add to a bound."""
+
+GONE_S = 2 * HEARTBEAT_S + SEND_TIMEOUT_S + SPARE_S
+"""Within this nothing may be left of a reader who has gone."""
+
+Traces = tuple[float, float, float]
+
+
+async def traces(server: Server) -> Traces:
+    """How many streams, subscribers and tasks there are in a server."""
+    metrics = await metrics_of(server.port)
+    return (
+        metrics["progress_sse_streams"],
+        metrics["progress_sse_subscribers"],
+        metrics["progress_sse_tasks"],
+    )
+
+
+async def traces_at_rest(server: Server) -> Traces:
+    """The same before any reader came, and once nothing of the server's start is left."""
+    return min([await traces(server) for _ in range(5)])
+
+
+async def assert_gone(server: Server, client_port: int, before: Traces) -> None:
+    """In time there is no descriptor for the client any more, no stream, no subscriber and no task."""
+    async with asyncio.timeout(GONE_S):
+        await eventually(lambda: client_port not in server.client_ports(), GONE_S)
+        while await traces(server) > before:  # noqa: ASYNC110 - asks the server
+            await asyncio.sleep(0.05)
+    assert "Traceback" not in server.log()
+
+
+async def half_close(stream: RawStream) -> None:
+    """Say that no more will be asked for, and go on listening."""
+    stream.half_close()
+    await stream.closed(GONE_S)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [pytest.param(RawStream.aclose, id="FIN"), pytest.param(RawStream.abort, id="RST"), pytest.param(half_close)],
+)
+async def test_nothing_is_left_of_a_reader_who_went(
+    serve: Serve, leave: Callable[[RawStream], Awaitable[None]]
+) -> None:
+    """FT-11: be it in good order, with a reset, or by half; also where a middleware hides it from the application."""
+    server = serve(heartbeat_s=HEARTBEAT_S, send_timeout_s=SEND_TIMEOUT_S)
+    before = await traces_at_rest(server)
+    async with await RawStream.open(server.port, EVENTS) as stream:
+        await stream.next_event()
+        assert (await traces(server))[:2] == (1, 1)
+        port = stream.local_port
+        await leave(stream)
+        await assert_gone(server, port, before)
+
+
+@serve_only  # A plain uvicorn holds a connection until the kernel gives it up: after a quarter of an hour.
+async def test_nothing_is_left_of_a_reader_whose_network_went(serve: Serve) -> None:
+    """FT-11: the cable is pulled; no packet comes any more, and none is answered."""
+    server = serve(host="0.0.0.0", insecure=True, heartbeat_s=HEARTBEAT_S, send_timeout_s=SEND_TIMEOUT_S)  # noqa: S104
+    loop = asyncio.get_running_loop()
+    before = await traces_at_rest(server)
+    with FarNetwork() as network, network.socket() as sock:
+        await loop.sock_connect(sock, (network.address, server.port))
+        await loop.sock_sendall(sock, request_bytes("GET", EVENTS))
+        assert (await loop.sock_recv(sock, 1000)).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert (await traces(server))[:2] == (1, 1)
+        network.pull()
+        await assert_gone(server, sock.getsockname()[1], before)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01", "it was told"
