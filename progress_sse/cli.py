@@ -33,7 +33,7 @@ SECRET_BYTES: Final = 32
 
 _READERS: Final = {"open": "whoever knows the id of a session", "token": "whoever brings a token for a session"}
 
-_METAVARS: Final = {str(int): "INTEGER", str(float): "NUMBER"}
+_METAVARS: Final = {str(int): "INTEGER", str(int | None): "INTEGER", str(float): "NUMBER"}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

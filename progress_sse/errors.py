@@ -29,6 +29,7 @@
         │   ├── UnknownWorkflowError
         │   └── StepOutOfRangeError
         ├── KeyReusedError          422
+        ├── RateExceededError       429
         ├── HeadTooLargeError       431
         ├── InternalError           500
         ├── OverloadedError         503
@@ -188,6 +189,16 @@ class UrlTooLongError(ProblemError):
 
     status, problem, title = 414, "url-too-long", "The URL is too long."
     fixed_headers = CLOSE
+
+
+class RateExceededError(ProblemError):
+    """Raised when a caller asks more often than `publish_rate` or `read_rate` allow."""
+
+    status, problem, title = 429, "rate-exceeded", "That is more often than is allowed."
+
+    def __init__(self, retry_after_s: int = 1) -> None:
+        """Ask the client to wait for so many seconds."""
+        super().__init__(headers={"Retry-After": str(retry_after_s)})
 
 
 class HeadTooLargeError(ProblemError):

@@ -58,6 +58,9 @@ class Gate(Protocol):
             ForbiddenError: Somebody who may not.
         """
 
+    def token(self, request: Request, action: Action) -> str | None:
+        """Return the token by which `check` has let a request in; `None` if it was not by one that lasts."""
+
     async def identify(self, request: Request) -> Grant:
         """Return what the bearer of the request's token or cookie may do; raises as `check` does."""
 
@@ -145,6 +148,10 @@ class TokenGate:
             raise ForbiddenError
         return grant.expires_at
 
+    def token(self, request: Request, action: Action) -> str | None:
+        """Return the token by which a request was let in."""
+        return None if action in self._open_to else _bearer_token(request) or _cookie_token(request)
+
     async def identify(self, request: Request, ticket: str = "") -> Grant:
         """Return what the request's token allows, or else the ticket, or else the cookie."""
         token = _bearer_token(request)
@@ -152,12 +159,12 @@ class TokenGate:
             return self._bearers.grant(token)
         if ticket:
             return self._bearers.unless_ended(await self._tickets.redeem(ticket))
-        token = request.cookies.get(COOKIE)
+        token = _cookie_token(request)
         if token is None:
             raise UnauthorizedError
         if is_cross_site(request, self._allow_origins):
             raise ForbiddenError("A cookie counts only for requests from this server's own pages.")
-        return self._bearers.grant(unquote(token, "latin-1"))
+        return self._bearers.grant(token)
 
     def bearer(self, request: Request) -> tuple[str, int | None]:
         """Return the token in `Authorization`, and for how many seconds it counts."""
@@ -186,6 +193,10 @@ class CallableGate:
             answer = self._authorize(request, action, session_id)
             if not (await answer if inspect.isawaitable(answer) else answer):
                 raise ForbiddenError
+        return None
+
+    def token(self, request: Request, action: Action) -> str | None:
+        """Know of no tokens."""
         return None
 
     async def identify(self, request: Request) -> Grant:
@@ -221,3 +232,8 @@ def _bearer_token(request: Request) -> str | None:
         if scheme.lower() == "bearer" and token.strip():
             return token.strip()
     return None
+
+
+def _cookie_token(request: Request) -> str | None:
+    value = request.cookies.get(COOKIE)
+    return None if value is None else unquote(value, "latin-1")

@@ -43,13 +43,14 @@ from progress_sse.errors import (
     KeyReusedError,
     MalformedBodyError,
     ProblemError,
+    RateExceededError,
     StoreUnavailableError,
     UnauthorizedError,
     UnsupportedMediaError,
 )
 from progress_sse.gate import COOKIE
 from progress_sse.model import MAX_SESSION_ID_CHARS, UNFIT_CATEGORIES, SessionStatus
-from progress_sse.operations import OPERATIONS, Answer, Operation
+from progress_sse.operations import OPERATIONS, STREAM, Answer, Operation
 from progress_sse.stream import MEDIA_TYPE as EVENT_STREAM
 from progress_sse.workflows import DEFAULT
 
@@ -171,6 +172,8 @@ def _problems_of(operation: Operation, has_session: bool) -> Sequence[type[Probl
     refusals = [*operation.problems, StoreUnavailableError, InternalError]
     if has_session:
         refusals.append(InvalidSessionIdError)
+    if operation.action is not None and STREAM not in operation.answers.values():
+        refusals.append(RateExceededError)  # A stream refuses softly.
     if operation.credentials:
         refusals += [UnauthorizedError, ForbiddenError]
     if operation.body is not None:

@@ -470,7 +470,8 @@ def make_config(app: Any, service: ProgressService) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         backlog=BACKLOG,
         timeout_graceful_shutdown=settings.graceful_timeout_s + HARD_STOP_S,  # type: ignore[arg-type]  # any number
     )

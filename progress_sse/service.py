@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from progress_sse import wire
 from progress_sse.backends.base import Backend
@@ -30,6 +30,9 @@ from progress_sse.store import ProgressStore
 from progress_sse.stream import Streams
 from progress_sse.tickets import Drawer, MemoryDrawer, Tickets
 from progress_sse.workflows import Workflows, load_workflows
+
+if TYPE_CHECKING:
+    from progress_sse.rates import Rates
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +92,9 @@ class ProgressService:
         self.body_limits = BodyLimits(settings.max_body_bytes, settings.max_text_chars, settings.max_total_steps)
         backend = backend or make_backend(settings)
         self.tickets = Tickets(backend if isinstance(backend, Drawer) else MemoryDrawer(clock))
-        self.gate: Gate = CallableGate(authorize) if authorize else make_gate(settings, self.tickets, clock)
+        gate = CallableGate(authorize) if authorize else make_gate(settings, self.tickets, clock)
+        self._rates = _rates(settings)
+        self.gate: Gate = gate if self._rates is None else self._rates.gate(gate)
         on_commit = _teller(on_transition) if on_transition else None
         self.store = ProgressStore(backend, workflows=_workflows(settings), clock=clock, on_commit=on_commit)
         self.census = Census(backend, clock)
@@ -105,6 +110,7 @@ class ProgressService:
             retry_ms=settings.retry_ms,
             send_timeout_s=settings.send_timeout_s,
             max_streams=settings.max_streams,
+            max_streams_per_caller=settings.max_streams_per_caller,
         )
         self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []
@@ -153,6 +159,8 @@ class ProgressService:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.store.aclose(timeout_s=self.settings.graceful_timeout_s)
+        if self._rates is not None:
+            await self._rates.aclose()
 
     async def _clean_up(self) -> None:
         while True:
@@ -213,6 +221,20 @@ def make_backend(settings: Settings) -> Backend:
     if url.startswith(SQLITE_PREFIX) and len(url) > len(SQLITE_PREFIX):
         return SqliteBackend(Path(url.removeprefix(SQLITE_PREFIX)), limits)
     raise ConfigurationError("store must be memory://, sqlite:///PATH, redis://HOST:PORT/DB or rediss://HOST:PORT/DB.")
+
+
+def _rates(settings: Settings) -> "Rates | None":
+    if settings.publish_rate is None and settings.read_rate is None:
+        return None
+    try:
+        from progress_sse.rates import make_rates  # nobody else needs the package
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "limits":
+            raise
+        raise ConfigurationError(
+            "Rates need a package that is not installed: pip install 'progress-sse[rates]'."
+        ) from error
+    return make_rates(settings)
 
 
 def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:

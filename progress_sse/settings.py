@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_serializer
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_serializer, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from progress_sse.errors import ConfigurationError
@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     max_total_steps: int = Field(1000, ge=1, description="Steps that a session may have.")
     max_sessions: int = Field(100_000, ge=1, description="Sessions that may exist; one more is answered with 507.")
     max_streams: int = Field(10_000, ge=1, description="Streams that may be open; never more than descriptors allow.")
+    max_streams_per_caller: int | None = Field(None, ge=1, description="Streams that one caller may have open.")
     max_sessions_per_stream: int = Field(20, ge=1, description="Sessions that one stream may follow.")
     max_body_bytes: int = Field(262_144, ge=1, description="Bytes that the body of a request may have.")
     max_text_chars: int = Field(8192, ge=1, description="Characters that a message, an error or a name may have.")
@@ -86,8 +87,23 @@ class Settings(BaseSettings):
     token_algorithm: Literal["HS256", "RS256"] = Field("HS256", description="How tokens are signed.")
     log_level: Level = Field("info", description="What the log has, and worse.")
     log_format: Format = Field("text", description="How each line of the log is written.")
+    publish_rate: str | None = Field(
+        None, description="How often one caller may change sessions, like 100/second or 10/second;1000/hour."
+    )
+    read_rate: str | None = Field(None, description="How often one caller may read, likewise.")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="Addresses and networks, by comma, of proxies whose X-Forwarded-For is believed."
+    )
     insecure: bool = Field(False, description="Let anybody publish on an address that is not loopback.")
     workers: int = Field(1, ge=1, description="Processes behind one socket; more than one needs a store in Redis.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is neither an address nor a network."""
+        for proxy in proxies:
+            ipaddress.ip_network(proxy)
+        return proxies
 
     @field_serializer("store")
     def shown_store(self, store: str) -> str:

@@ -62,7 +62,7 @@ Ending: TypeAlias = Literal["completed", "gone", "stuck", "drained", "expired", 
 """Why a stream ended: its sessions are completed; its client has gone, or took nothing for the send timeout; the server
 goes down; what the client was let in by has ended; or something went wrong here."""
 
-Refusal: TypeAlias = Literal["streams-full", "draining"]
+Refusal: TypeAlias = Literal["streams-full", "streams-of-caller-full", "streams-rate-exceeded", "draining"]
 """Why a client was asked to come later, in place of a stream."""
 
 
@@ -74,12 +74,14 @@ class StreamRequest(NamedTuple):
         is_combined: Whether the ids are those of a stream of several sessions.
         heartbeat_events: Whether heartbeats are events rather than comments.
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
+        caller: Who asks (see ``callers``); `None` if that makes no difference.
     """
 
     resumes: Mapping[str, Resume | None]
     is_combined: bool
     heartbeat_events: bool
     expires_at: float | None
+    caller: str | None = None
 
 
 class Streams:
@@ -100,8 +102,12 @@ class Streams:
         retry_ms: int,
         send_timeout_s: float,
         max_streams: int,
+        max_streams_per_caller: int | None = None,
     ) -> None:
-        """Keep at most `max_streams`; cut off those that take nothing for `send_timeout_s` seconds."""
+        """Keep at most `max_streams`; cut off those that take nothing for `send_timeout_s` seconds.
+
+        `max_streams_per_caller` counts for those whose `StreamRequest.caller` is known.
+        """
         self.hub = hub
         self.heartbeat = heartbeat
         self.expiry = expiry
@@ -111,6 +117,8 @@ class Streams:
         self.endings: Counter[Ending] = Counter()
         self.refusals: Counter[Refusal] = Counter()
         self._max_streams = max_streams
+        self._max_per_caller = max_streams_per_caller or max_streams
+        self._open_by_caller: Counter[str] = Counter()
         self._greeting = Burst((), sse.encode_retry_field(retry_ms) + b"\n")
         self._is_draining = False
         self._open: dict[EventStream, Callable[[], None]] = {}
@@ -135,7 +143,13 @@ class Streams:
             return self._refusal("draining", self._spread_retry_ms(random.random()))  # noqa: S311  # spreads load
         if len(self._open) >= self._max_streams:
             return self._refusal("streams-full", REFUSED_RETRY_MS)
+        if request.caller is not None and self._open_by_caller[request.caller] >= self._max_per_caller:
+            return self._refusal("streams-of-caller-full", REFUSED_RETRY_MS)
         return EventStream(self, request)
+
+    def refuse_by_rate(self) -> Response:
+        """Return the soft refusal for a caller who comes too often."""
+        return self._refusal("streams-rate-exceeded", REFUSED_RETRY_MS)
 
     def drain(self) -> None:
         """End every stream, each with its own time to come back."""
@@ -163,6 +177,8 @@ class Streams:
     def admit(self, stream: "EventStream") -> None:
         """Count a stream, and let it beat with the others."""
         self._open[stream] = self.heartbeat.add(stream.beat)
+        if stream.caller is not None:
+            self._open_by_caller[stream.caller] += 1
         if stream.expires_at is not None:
             self.expiry.add(stream.expires_at, stream.expire)
 
@@ -173,8 +189,15 @@ class Streams:
             leave()
             self.endings[ending] += 1
             stream.log_end(ending)
+            if stream.caller is not None:
+                self._release(stream.caller)
             if stream.expires_at is not None:
                 self.expiry.remove(stream.expires_at, stream.expire)
+
+    def _release(self, caller: str) -> None:
+        self._open_by_caller[caller] -= 1
+        if not self._open_by_caller[caller]:
+            del self._open_by_caller[caller]
 
 
 def _head() -> Message:
@@ -191,6 +214,7 @@ class EventStream(EventSourceResponse):
     def __init__(self, streams: Streams, request: StreamRequest) -> None:
         """Prepare to stream; nothing is taken or counted until the response is sent."""
         self.expires_at = request.expires_at
+        self.caller = request.caller
         self._opened_at = streams.clock.monotonic()
         self._streams = streams
         self._resumes = request.resumes

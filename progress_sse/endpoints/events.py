@@ -1,39 +1,56 @@
 """Live streams: what a client asks for, where it was, and whether there is anything left to say."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import wraps
+from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from progress_sse.callers import caller_of
 from progress_sse.cursor import end_id, is_end_id, parse_cursor, position_told
 from progress_sse.endpoints.common import session_id_of
-from progress_sse.errors import InvalidRequestError, StoreUnavailableError
+from progress_sse.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
 from progress_sse.headers import header_values
 from progress_sse.hub import Resume
 from progress_sse.model import Position, check_session_id
 from progress_sse.service import ProgressService
 from progress_sse.stream import HEADERS, StreamRequest
 
+Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[Response]]
+
 LOOK_AHEAD_S: Final = 0.25
 """Seconds that a returning client may wait to hear whether its session is over, before it simply gets the stream."""
 
 
+def _refused_softly(endpoint: Endpoint) -> Endpoint:
+    """Let whoever comes too often come later, which an EventSource would not after a 429."""
+
+    @wraps(endpoint)
+    async def refusing(service: ProgressService, request: Request) -> Response:
+        try:
+            return await endpoint(service, request)
+        except RateExceededError:
+            return service.streams.refuse_by_rate()
+
+    return refusing
+
+
+@_refused_softly
 async def events(service: ProgressService, request: Request) -> Response:
     """`GET /api/progress/{session_id}/events`: one session."""
     session_id = session_id_of(request)
     expires_at = await service.gate.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
     position = Position.parse(_last_event_id(request))
-    if position is None:
-        return service.streams.respond(StreamRequest({session_id: None}, False, _wants_events(request), expires_at))
-    if await _completed(service, [session_id]) == {session_id: position}:
+    if position is not None and await _completed(service, [session_id]) == {session_id: position}:
         return _no_more()
-    resume = _standing_at(position)
-    return service.streams.respond(StreamRequest({session_id: resume}, False, _wants_events(request), expires_at))
+    resume = None if position is None else _standing_at(position)
+    return _stream(service, request, {session_id: resume}, is_combined=False, expires_at=expires_at)
 
 
+@_refused_softly
 async def combined_events(service: ProgressService, request: Request) -> Response:
     """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream."""
     session_ids = _session_ids(request, service.settings.max_sessions_per_stream)
@@ -44,7 +61,21 @@ async def combined_events(service: ProgressService, request: Request) -> Respons
         if completed is not None and end_id(completed) == last_event_id:
             return _no_more()
     resumes = {session_id: _resume_from(last_event_id, session_id) for session_id in session_ids}
-    return service.streams.respond(StreamRequest(resumes, True, _wants_events(request), expires_at))
+    return _stream(service, request, resumes, is_combined=True, expires_at=expires_at)
+
+
+def _stream(
+    service: ProgressService,
+    request: Request,
+    resumes: Mapping[str, Resume | None],
+    *,
+    is_combined: bool,
+    expires_at: float | None,
+) -> Response:
+    is_counted = service.settings.max_streams_per_caller is not None
+    caller = caller_of(request, service.gate, "read") if is_counted else None
+    wanted = StreamRequest(resumes, is_combined, _wants_events(request), expires_at, caller)
+    return service.streams.respond(wanted)
 
 
 def _no_more() -> Response:

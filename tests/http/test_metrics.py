@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -16,6 +16,7 @@ from progress_sse.errors import StoreUnavailableError
 from progress_sse.model import SessionStatus
 from progress_sse.record import StorageLimits
 from progress_sse.settings import load_settings
+from progress_sse.stream import Refusal
 from tests.clock import ManualClock
 from tests.harness.metrics import parse_metrics
 from tests.harness.tokens import KEY, bearer, make_token
@@ -76,7 +77,7 @@ async def test_refusals_are_counted_wherever_they_are_answered(client: httpx.Asy
     await client.post("/livez")
     shown = await metrics_of(client)
     reasons = {name.partition('"')[2].rstrip('"}') for name in shown if name.startswith("progress_sse_refusals")}
-    assert reasons == {"streams-full", "draining", "not-found", "method-not-allowed", "invalid-session-id"}
+    assert reasons == {"not-found", "method-not-allowed", "invalid-session-id", *get_args(Refusal)}
     assert shown['progress_sse_refusals_total{reason="not-found"}'] == 2
     assert shown['progress_sse_refusals_total{reason="invalid-session-id"}'] == 2
 

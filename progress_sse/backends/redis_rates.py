@@ -1,0 +1,54 @@
+"""Where servers that share a Redis count the requests of their callers, by the limits library."""
+
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from limits.aio.storage import RedisClusterStorage, RedisStorage
+from limits.aio.storage.redis.redispy import RedispyBridge
+from redis.asyncio import RedisCluster
+
+from progress_sse.backends.redis_address import (
+    ANSWER_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    close,
+    cluster_seeds,
+    connection_pool,
+)
+
+
+def storage(url: str, *, prefix: str) -> tuple[RedisStorage, Callable[[], Awaitable[object]]]:
+    """Return where to count, and what lets go of its connections; nothing is connected yet.
+
+    Args:
+        url: See `redis_address.connection_pool` and `redis_address.cluster_seeds`.
+        prefix: What each key begins with.
+    """
+    seeds = cluster_seeds(url)
+    if seeds is not None:
+        hosts = ",".join(f"{host}:{port}" for host, port in seeds.addresses)
+        credentials = {name: value for name, value in seeds.credentials.items() if value is not None}
+        cluster = RedisClusterStorage(
+            f"async+redis+cluster://{hosts}",
+            wrap_exceptions=True,
+            implementation="redispy",
+            key_prefix=prefix,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            socket_timeout=ANSWER_TIMEOUT_S,
+            **credentials,
+        )
+        client = cast(RedisCluster, cast(RedispyBridge, cluster.bridge).get_connection())
+        return cluster, client.aclose
+    pool = connection_pool(url)
+    counters = RedisStorage(
+        "async+redis://",
+        wrap_exceptions=True,
+        implementation="redispy",
+        key_prefix=prefix,
+        connection_pool=pool,  # type: ignore[arg-type]  # as documented
+    )
+
+    async def aclose() -> None:
+        await pool.disconnect()
+        await close(pool)
+
+    return counters, aclose
