@@ -230,6 +230,17 @@ async def test_a_link_with_a_token_lets_in(proxy: ChaosProxy, worker: Worker, vi
     assert wire_of(proxy).count(f" Bearer {token}\r\n".encode()) == 1
 
 
+async def test_a_page_without_a_session_is_let_in_as_well(server: Server, visit: Open) -> None:
+    """It makes an id up, for which a token for some sessions alone is none."""
+    shown = await visit(f"{server.url}/#token={make_token(sessions=['another'])}")
+    await expect(shown.headline).to_have_text(DENIED)
+    await expect(shown.page.get_by_text(REFUSED)).to_be_visible()
+    await paste(shown, make_token(prefixes=[""]))
+    await expect(shown.headline).to_have_text("Waiting for the job to start")
+    assert shown.page.url.startswith(f"{server.url}/s/")
+    assert "#" not in shown.page.url
+
+
 async def test_a_link_to_the_page_that_is_open_lets_in(server: Server, worker: Worker, visit: Open, sid: str) -> None:
     """For that the browser does not load it anew."""
     await worker.start(sid, 1)

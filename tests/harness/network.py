@@ -34,8 +34,8 @@ class FarNetwork:
         self._here, self._there = f"here{number}", f"there{number}"
         # Addresses that no real network has: for benchmarks [RFC 2544].
         third, fourth = divmod(4 * number, 256)
-        self.address = f"198.{18 + third // 256}.{third % 256}.{fourth + 1}"
-        self._far_address = f"198.{18 + third // 256}.{third % 256}.{fourth + 2}"
+        self.address = f"198.18.{third}.{fourth + 1}"
+        self._far_address = f"198.18.{third}.{fourth + 2}"
 
     def pull(self) -> None:
         """Let nothing pass any more, in either direction; nobody is told."""

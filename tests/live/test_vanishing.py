@@ -76,6 +76,7 @@ async def test_nothing_is_left_of_a_reader_who_went(
         await assert_gone(server, port, before)
 
 
+@pytest.mark.full
 @serve_only  # A plain uvicorn holds a connection until the kernel gives it up: after a quarter of an hour.
 async def test_nothing_is_left_of_a_reader_whose_network_went(serve: Serve) -> None:
     """FT-11: the cable is pulled; no packet comes any more, and none is answered."""
