@@ -5,9 +5,9 @@ It is put together from what is there anyway: the routes (``api``, ``app``), the
 ``operations``, and the models of answers in ``answers``.
 
 To add a path: put its endpoint into the table of routes, an entry for the endpoint into `operations.OPERATIONS`, and
-what it takes or sends that is new into `_parameters` and `_HEADERS` below. ``tests/http/test_openapi.py`` tells what is
-missing, and ``tests/live/test_schemathesis.py`` tries out what it says. Nothing of this is imported before somebody
-asks.
+what is new of what it takes or sends into `_parameters`, `_links` and `_HEADERS` below.
+``tests/http/test_openapi.py`` tells what is missing, and ``tests/live/test_schemathesis.py`` tries out what it says.
+Nothing of this is imported before somebody asks.
 """
 
 import re
@@ -50,7 +50,7 @@ from progress_sse.errors import (
 )
 from progress_sse.gate import COOKIE
 from progress_sse.model import MAX_SESSION_ID_CHARS, UNFIT_CATEGORIES, SessionStatus
-from progress_sse.operations import OPERATIONS, STREAM, Answer, Operation
+from progress_sse.operations import LINKS, OPERATIONS, STREAM, Answer, Operation
 from progress_sse.stream import MEDIA_TYPE as EVENT_STREAM
 from progress_sse.workflows import DEFAULT
 
@@ -83,9 +83,6 @@ CREDENTIALS: Final[Json] = {
     },
 }
 
-LINKED: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
-"""What may be done next with a session."""
-
 
 @lru_cache(maxsize=8)
 def encoded_document(limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]) -> bytes:
@@ -111,13 +108,13 @@ def document(limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Acti
         },
         # Relative to where this was found: below whatever the application is mounted at.
         "servers": [{"url": "."}],
+        "security": [],
         "paths": {path: _path_item(path, endpoints, guarded) for path, endpoints in routes().items()},
         "components": {
             "schemas": _schemas(),
             "parameters": _parameters(max_sessions_per_stream),
             "headers": _HEADERS,
-            "examples": {error.problem: {"value": problems.problem(error())} for error in _all_problems()},
-            "links": {name: _link(name) for name in LINKED},
+            "links": _links(),
             "securitySchemes": CREDENTIALS,
         },
     }
@@ -204,8 +201,8 @@ def _response(answer: Answer) -> Json:
         response["headers"] = {name: _ref("headers", name) for name in answer.headers}
     if answer.media_type:
         response["content"] = {answer.media_type: _content(answer)}
-    if answer.has_session:
-        response["links"] = {name: _ref("links", name) for name in LINKED}
+    if answer.links:
+        response["links"] = {name: _ref("links", name) for name in answer.links}
     return response
 
 
@@ -219,7 +216,7 @@ def _content(answer: Answer) -> Json:
 def _refusal(errors: Sequence[type[ProblemError]]) -> Json:
     types = {"enum": sorted({f"/problems/{error.problem}" for error in errors})}
     schema = {**_ref("schemas", "Problem"), "properties": {"type": types, "status": {"const": errors[0].status}}}
-    examples = {error.problem: _ref("examples", error.problem) for error in errors}
+    examples = {error.problem: {"value": problems.problem(error())} for error in errors}
     response: Json = {
         "description": " ".join(error.title for error in errors),
         "content": {problems.MEDIA_TYPE: {"schema": schema, "examples": examples}},
@@ -229,17 +226,6 @@ def _refusal(errors: Sequence[type[ProblemError]]) -> Json:
 
 def _sent_with(error: type[ProblemError]) -> Sequence[str]:
     return ["Cache-Control", *(name for name in error().headers if name in _HEADERS)]
-
-
-def _all_problems() -> Sequence[type[ProblemError]]:
-    def below(base: type[ProblemError]) -> list[type[ProblemError]]:
-        return [each for child in base.__subclasses__() for each in (child, *below(child))]
-
-    return below(ProblemError)
-
-
-def _link(name: str) -> Json:
-    return {"operationId": name, "parameters": {"session_id": "$response.body#/session_id"}}
 
 
 # Components.
@@ -343,6 +329,15 @@ def _parameter(place: str, name: str, description: str, schema: Json, example: A
     if example is not None:
         parameter["example"] = example
     return parameter | {"required": True} if place == "path" else parameter
+
+
+def _links() -> Json:
+    session = {"parameters": {"session_id": "$response.body#/session_id"}}
+    completion = {"action": "complete", "step": "$request.body#/step"}
+    return {
+        **{name: {"operationId": name, **session} for name in LINKS},
+        "completeStep": {"operationId": "reportUpdate", **session, "requestBody": completion},
+    }
 
 
 def _session_id() -> Json:

@@ -49,14 +49,14 @@ class Answer(NamedTuple):
         model: What is in it, for JSON; of an event stream each event.
         media_type: Its type, empty if there is no body.
         headers: Its headers, by their names in ``openapi``.
-        has_session: Whether it names the session, so that clients may go on with that.
+        links: What may be done next with the session that it names, by the names in ``openapi``.
     """
 
     description: str
     model: type[BaseModel] | None = None
     media_type: str = "application/json"
     headers: tuple[str, ...] = ()
-    has_session: bool = False
+    links: tuple[str, ...] = ()
 
 
 class Operation(NamedTuple):
@@ -89,6 +89,7 @@ TOKEN: Final = ("bearer", "cookie")
 TOKEN_OR_TICKET: Final = ("bearer", "ticket", "cookie")
 WRITING: Final = (OutcomeUnknownError, StoreFullError)
 CACHED: Final = ("ETag", "Cache-Control")
+LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = ("Cache-Control", "X-Accel-Buffering")
 
 NOTHING_MORE: Final = Answer("Completed, and all delivered to who brings this `Last-Event-ID`.", None, "", STREAMED)
@@ -117,7 +118,11 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "reportUpdate",
         "Report that a step starts, advances or completes",
         "sessions",
-        {200: Answer("It was applied: now, or before under the same key.", answers.Applied, has_session=True)},
+        {
+            200: Answer(
+                "It was applied: now, or before under the same key.", answers.Applied, links=(*LINKS, "completeStep")
+            )
+        },
         (SessionNotFoundError, StepNotStartedError, StepNotRunningError, StepOutOfRangeError, *WRITING),
         action="publish",
         credentials=TOKEN,
@@ -148,7 +153,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "Create a session",
         "sessions",
         {
-            201: Answer("The session that was created.", answers.Session, headers=CACHED, has_session=True),
+            201: Answer("The session that was created.", answers.Session, headers=CACHED, links=LINKS),
             200: Answer("The session that took an earlier one's place.", answers.Session, headers=CACHED),
         },
         (SessionExistsError, UnknownWorkflowError, *WRITING),
@@ -166,7 +171,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
                 "The session that was created. Asked again, it is another: who may have to retry creates by PUT.",
                 answers.Session,
                 headers=("Location", *CACHED),
-                has_session=True,
+                links=LINKS,
             )
         },
         (UnknownWorkflowError, *WRITING),
