@@ -9,6 +9,7 @@ message: that it failed would be news that comes to nothing.
 
 import threading
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Final
 
 from progress_sse.client.errors import ReportRefusedError
@@ -40,45 +41,70 @@ def step_of(session_id: str, number: int) -> BaseStep:
     return progress.step(number)
 
 
+_running: Final[ContextVar["Attempt | None"]] = ContextVar("progress_sse_attempt", default=None)
+
+
+def running_attempt() -> "Attempt | None":
+    """Return the attempt that this code is part of, from its beginning until it is left."""
+    return _running.get()
+
+
 class Attempt:
-    """One try at a task; its methods raise nothing and wait for nothing.
+    """One try at a task, which is a step or none; its methods raise nothing and wait for nothing.
 
     Attributes:
         session_id: The session, to which the tasks that this one sends belong as well.
-        step: The step that the task is.
+        error: What it ended by, for queues that decide only then whether there will be another.
     """
 
-    def __init__(self, session_id: str, number: int) -> None:
-        """Prepare one; `number` is the step's."""
+    def __init__(self, session_id: str, number: int | None) -> None:
+        """Prepare one; `number` is the step's, `None` where the task is none."""
         self.session_id = session_id
-        self.step = step_of(session_id, number)
-        self._place: AbstractContextManager[None] | None = None
+        self.error: BaseException | None = None
+        self._step = None if number is None else step_of(session_id, number)
+        self._outer: Attempt | None = None
+        self._inside: AbstractContextManager[None] | None = None
 
     def begin(self, retries: int) -> None:
         """Start the step, and let the task run in it; `retries` attempts came before this one."""
-        self.step.start()
+        self._outer = _running.get()
+        _running.set(self)
+        if self._step is None:
+            return
+        self._step.start()
         if retries:
-            self.step.advance(0, message=f"attempt {retries + 1}")
-        self._place = inside(self.step)
-        self._place.__enter__()
+            self._step.advance(0, message=f"attempt {retries + 1}")
+        self._inside = inside(self._step)
+        self._inside.__enter__()
 
-    def leave(self) -> None:
-        """Let what follows run outside of the step, however that stands."""
-        if self._place is not None:
-            self._place.__exit__(None, None, None)
-            self._place = None
+    def complete(self) -> None:
+        """Let the step end well."""
+        if self._step is not None:
+            self._step.complete()
+
+    def fail(self, error: BaseException | str) -> None:
+        """Let the step fail, for good."""
+        if self._step is not None:
+            self._step.fail(error)
 
     def wait(self, reason: BaseException | str) -> None:
         """Say that another attempt will follow, and why."""
-        text = describe_error(reason) if isinstance(reason, BaseException) else reason
-        self.step.advance(0, message=f"will be tried again: {text}")
+        if self._step is not None:
+            text = describe_error(reason) if isinstance(reason, BaseException) else reason
+            self._step.advance(0, message=f"will be tried again: {text}")
+
+    def leave(self) -> None:
+        """Let what follows run outside of the step, however that stands."""
+        _running.set(self._outer)
+        if self._inside is not None:
+            self._inside.__exit__(None, None, None)
 
 
-def report_loss(session_id: str, number: int, error: BaseException | str) -> None:
+def report_loss(session_id: str, number: int | None, error: BaseException | str) -> None:
     """Let a step fail on behalf of a task that cannot say so itself, nor perhaps that it had begun."""
-    threading.Thread(
-        target=_report_loss, args=(session_id, number, error), name="progress-sse-loss", daemon=True
-    ).start()
+    if number is not None:
+        arguments = session_id, number, error
+        threading.Thread(target=_report_loss, args=arguments, name="progress-sse-loss", daemon=True).start()
 
 
 def _report_loss(session_id: str, number: int, error: BaseException | str) -> None:
@@ -92,5 +118,5 @@ def _report_loss(session_id: str, number: int, error: BaseException | str) -> No
             step.start()
             step.fail(error)
             progress.close()
-    except ProgressError as trouble:
+    except (ProgressError, TypeError) as trouble:  # No number is a step of another type.
         logger.warning("cannot report that step %s of %r failed: %s", number, session_id, trouble)

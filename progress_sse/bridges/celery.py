@@ -21,11 +21,11 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
-from celery import current_task, signals
+from celery import signals
 from celery.app.task import Context
 from celery.utils.dispatch import Signal
 
-from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss
+from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss, running_attempt
 from progress_sse.client.sync import sender as progress_sender
 
 __all__ = ["report_tasks"]
@@ -44,13 +44,11 @@ _received: Final[weakref.WeakValueDictionary[str, Any]] = weakref.WeakValueDicti
 """The requests that the main process of a worker holds, of which it tells only the ids when a child is lost."""
 
 
-def _place_of(task: Any, request: Context) -> tuple[str, int] | None:
-    """Return the session and the step that a task is, if it is one."""
+def _place_of(task: Any, request: Context) -> tuple[str, int | None]:
+    """Return the session that a task belongs to, and the step that it is."""
     headers = request.headers or {}
-    number = headers.get(STEP_KEY, getattr(task, STEP_KEY, None))
-    if number is None:
-        return None
-    return headers.get(SESSION_KEY) or request.root_id or request.id or "", number
+    session_id = headers.get(SESSION_KEY) or request.root_id or request.id or ""
+    return session_id, headers.get(STEP_KEY, getattr(task, STEP_KEY, None))
 
 
 def _remember(request: Any, **_: Any) -> None:
@@ -58,14 +56,13 @@ def _remember(request: Any, **_: Any) -> None:
 
 
 def _begin(task: Any, task_id: str, **_: Any) -> None:
-    if place := _place_of(task, task.request):
-        _attempts[task_id] = Attempt(*place)
-        _attempts[task_id].begin(task.request.retries or 0)
+    _attempts[task_id] = Attempt(*_place_of(task, task.request))
+    _attempts[task_id].begin(task.request.retries or 0)
 
 
 def _succeed(sender: Any, **_: Any) -> None:
     if attempt := _attempts.get(sender.request.id):
-        attempt.step.complete()
+        attempt.complete()
 
 
 def _retry(request: Context, reason: Any, **_: Any) -> None:
@@ -75,16 +72,13 @@ def _retry(request: Context, reason: Any, **_: Any) -> None:
 
 def _fail(sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
     if attempt := _attempts.get(task_id):
-        attempt.step.fail(exception)
-    elif task_id in _received:  # The child that it ran in was lost, or killed at the time limit.
-        place = _place_of(sender, Context(_received[task_id].request_dict))
-        if place is not None:
-            report_loss(*place, exception)
+        attempt.fail(exception)
+    elif request := _received.get(task_id):  # The child that it ran in was lost, or killed at the time limit.
+        report_loss(*_place_of(sender, Context(request.request_dict)), exception)
 
 
 def _revoke(sender: Any, request: Context, terminated: bool, expired: bool, **_: Any) -> None:
-    if place := _place_of(sender, request):
-        report_loss(*place, "terminated" if terminated else "expired" if expired else "revoked")
+    report_loss(*_place_of(sender, request), "terminated" if terminated else "expired" if expired else "revoked")
 
 
 def _leave(task_id: str, **_: Any) -> None:
@@ -93,8 +87,7 @@ def _leave(task_id: str, **_: Any) -> None:
 
 
 def _pass_on(headers: dict[str, Any], **_: Any) -> None:
-    task_id = current_task.request.id if current_task else None  # type: ignore[truthy-bool]  # a proxy, of `None` too
-    if attempt := _attempts.get(task_id or ""):
+    if attempt := running_attempt():
         headers.setdefault(SESSION_KEY, attempt.session_id)
 
 

@@ -31,23 +31,21 @@ class ReportingMixin(BaseWorker):
     _attempt: Attempt | None = None
 
     def perform_job(self, job: Job, *args: Any, **options: Any) -> bool:
-        """Run a job inside its step, if it is one."""
-        if place := _place_of(job):
-            self._attempt = Attempt(*place)
-            self._attempt.begin(job.meta.get(_RETRIES_KEY, 0))
+        """Run a job inside its step."""
+        self._attempt = Attempt(*_place_of(job))
+        self._attempt.begin(job.meta.get(_RETRIES_KEY, 0))
         try:
             return super().perform_job(job, *args, **options)
         finally:
-            if self._attempt is not None:
-                self._attempt.leave()
-                self._attempt = None
+            self._attempt.leave()
+            self._attempt = None
             if self.is_horse:
                 sender().end()  # A work horse runs no `atexit` functions.
 
     def handle_job_success(self, *args: Any, **options: Any) -> None:
         """Let the step of a job end well, and go on as RQ does."""
         if self._attempt is not None:
-            self._attempt.step.complete()
+            self._attempt.complete()
         super().handle_job_success(*args, **options)
 
     def handle_job_retry(self, job: Job, queue: Any, retry: Retry, *args: Any, **options: Any) -> None:
@@ -57,21 +55,20 @@ class ReportingMixin(BaseWorker):
         if self._attempt is None:
             return
         if job.get_status(refresh=False) == JobStatus.FAILED:
-            self._attempt.step.fail("no attempts left")
+            self._attempt.fail("no attempts left")
         else:
             self._attempt.wait("the job asked for it")
 
     def handle_job_failure(self, job: Job, *args: Any, **options: Any) -> None:
         """Tell whether a job has failed or will be tried again, and go on as RQ does."""
-        if place := _place_of(job):
-            error = sys.exception() or options.get("exc_string", "")
-            if job.should_retry and self._stopped_job_id != job.id:
-                _count_retry(job)
-                (self._attempt or Attempt(*place)).wait(error)
-            elif self._attempt is not None:
-                self._attempt.step.fail(error)
-            else:  # In the worker itself: its work horse is gone.
-                report_loss(*place, error)
+        error = sys.exception() or options.get("exc_string", "")
+        if job.should_retry and self._stopped_job_id != job.id:
+            _count_retry(job)
+            (self._attempt or Attempt(*_place_of(job))).wait(error)
+        elif self._attempt is not None:
+            self._attempt.fail(error)
+        else:  # In the worker itself: its work horse is gone.
+            report_loss(*_place_of(job), error)
         super().handle_job_failure(job, *args, **options)
 
 
@@ -79,11 +76,11 @@ class ReportingWorker(ReportingMixin, Worker):
     """RQ's worker, reporting."""
 
 
-def _place_of(job: Job) -> tuple[str, int] | None:
-    """Return the session and the step that a job is, if it is one."""
-    number = job.meta.get(STEP_KEY)
-    return None if number is None else (job.meta.get(SESSION_KEY) or job.id, number)
+def _place_of(job: Job) -> tuple[str, int | None]:
+    """Return the session that a job belongs to, and the step that it is."""
+    return job.meta.get(SESSION_KEY) or job.id, job.meta.get(STEP_KEY)
 
 
 def _count_retry(job: Job) -> None:
-    job.meta[_RETRIES_KEY] = job.meta.get(_RETRIES_KEY, 0) + 1
+    if STEP_KEY in job.meta:
+        job.meta[_RETRIES_KEY] = job.meta.get(_RETRIES_KEY, 0) + 1

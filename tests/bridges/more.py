@@ -28,7 +28,7 @@ def plain():
 @app.task(progress_step=1)
 def outer():
     current().advance(message=f"plain saw {plain.apply().get(disable_sync_subtasks=False)!r}")
-    inner.apply_async(headers={"progress_step": 3})
+    (plain.si() | inner.si().set(headers={"progress_step": 3})).delay()
 
 @app.task(progress_step=2)
 def inner():
@@ -60,5 +60,32 @@ def hang():
 
 def plain():
     return current().session_id
+""",
+    "dramatiq": """
+import dramatiq
+
+from dramatiq_jobs import broker
+from progress_sse import current
+
+@dramatiq.actor(progress_step=1, max_age=1)
+def expire():
+    raise AssertionError("too late")
+
+@dramatiq.actor(progress_step=1, max_retries=5, throws=OSError)
+def give_up():
+    raise OSError("no use")
+
+@dramatiq.actor
+def plain():
+    inner.send_with_options(progress_step=2)
+
+@dramatiq.actor(progress_step=1)
+def outer():
+    inner.send_with_options(progress_step=3)
+    plain.send()
+
+@dramatiq.actor(progress_step=4)
+def inner():
+    current().advance(message=f"inside {current().session_id}")
 """,
 }

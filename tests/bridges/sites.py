@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -18,7 +19,6 @@ from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, session_path
 
 BIN = Path(sys.executable).parent
-END_S = 20
 
 
 class Library(NamedTuple):
@@ -47,6 +47,7 @@ LIBRARIES = {
         ["rq", "worker", "--url", "{broker}", "--worker-class", "progress_sse.bridges.rq.ReportingWorker"],
         2,
     ),
+    "dramatiq": Library(["dramatiq", "more_dramatiq_jobs", "--processes", "1", "--threads", "1"], 3),
 }
 
 
@@ -71,7 +72,12 @@ class Site:
         self.server.start()
         with (self.folder / "worker.log").open("ab") as log:
             self._worker = subprocess.Popen(
-                self._worker_command, cwd=self.folder, env=self.environment(), stdout=log, stderr=log
+                self._worker_command,
+                cwd=self.folder,
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         return self
 
@@ -114,10 +120,8 @@ class Site:
         return told()
 
     def __exit__(self, *_: object) -> None:
-        if self._worker is not None and self._worker.poll() is None:
-            self._worker.send_signal(signal.SIGTERM)
-            try:
-                self._worker.wait(END_S)
-            finally:
-                self._worker.kill()
+        if self._worker is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._worker.pid, signal.SIGKILL)
+            self._worker.wait()
         self.server.end()

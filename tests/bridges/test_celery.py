@@ -38,7 +38,7 @@ async def test_a_task_that_never_runs_fails(site: Site) -> None:
 
 
 async def test_what_a_task_sends_belongs_to_its_session(site: Site) -> None:
-    """A header says which step it is; and a task that is no step leaves the one around it alone."""
+    """A header says which step it is; a task that is none passes it on, and leaves the step around it alone."""
     stream = await site.follow("nested")
     await site.call('outer.apply_async(headers={"progress_session": "nested"})')
     told = await site.until(stream, 3, "success")

@@ -1,0 +1,74 @@
+"""Messages of Dramatiq as steps: each whose actor was declared with one reports its start, its end and its retries.
+
+::
+
+    broker.add_middleware(ReportingMiddleware())
+
+    @dramatiq.actor(progress_step=2)
+    def parse(path: str) -> None: ...
+
+    parse.send_with_options(args=("rows.csv",), progress_session="import-42")
+
+An option ``progress_step`` says for one message which step it is. Without a ``progress_session`` the session is that of
+the message's id. What an actor sends, and what it is piped to, belongs to the same session.
+"""
+
+from typing import Any
+
+from dramatiq import Broker, Message, MessageProxy, Middleware
+
+from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss, running_attempt
+
+__all__ = ["ReportingMiddleware"]
+
+
+class ReportingMiddleware(Middleware):
+    """What makes a broker's workers report; add it before actors are declared."""
+
+    @property
+    def actor_options(self) -> set[str]:
+        """What actors may be declared with."""
+        return {STEP_KEY}
+
+    def before_enqueue(self, broker: Broker, message: Message[Any], delay: int) -> None:
+        """Let a message belong to the session in which it is sent."""
+        if attempt := running_attempt():
+            message.options.setdefault(SESSION_KEY, attempt.session_id)
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Start the step."""
+        Attempt(*_place_of(broker, message)).begin(message.options.get("retries", 0))
+
+    def after_process_message(
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
+    ) -> None:
+        """Let the step end well; what comes of an exception the other middleware will decide."""
+        if attempt := running_attempt():
+            attempt.error = exception
+            if exception is None:
+                attempt.complete()
+
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Let the step of a message fail that was given up before it ran, as of its age."""
+        if message.failed:
+            report_loss(*_place_of(broker, message), "given up before it ran")
+
+    def before_ack(self, broker: Broker, message: MessageProxy) -> None:
+        """Leave the step; after an exception it will be tried again."""
+        if attempt := running_attempt():
+            if attempt.error is not None:
+                attempt.wait(attempt.error)
+            attempt.leave()
+
+    def before_nack(self, broker: Broker, message: MessageProxy) -> None:
+        """Leave the step, which has failed."""
+        if attempt := running_attempt():
+            if attempt.error is not None:
+                attempt.fail(attempt.error)
+            attempt.leave()
+
+
+def _place_of(broker: Broker, message: MessageProxy) -> tuple[str, int | None]:
+    """Return the session that a message belongs to, and the step that it is."""
+    options = broker.get_actor(message.actor_name).options | message.options
+    return options.get(SESSION_KEY) or message.message_id, options.get(STEP_KEY)
