@@ -29,7 +29,7 @@ export class Entrance {
   #hasEntered = false;
 
   /**
-   * @param {Record<"token_refused" | "token_not_sent", string>} texts
+   * @param {Record<"token_refused" | "token_not_sent" | "token_insecure", string>} texts
    * @param {() => void} onEnter Somebody has come in, perhaps as somebody else than before.
    */
   constructor(texts, onEnter) {
@@ -50,6 +50,11 @@ export class Entrance {
   async enter(token) {
     if (!this.#isThere || !token) return;
     this.#field.value = token;
+    // There the browser would not keep the cookie, and everybody on the way would see the token.
+    if (!isSecureContext) {
+      this.#show(this.#texts.token_insecure);
+      return;
+    }
     const status = await exchanged(token);
     this.#hasEntered = status === 204;
     if (!this.#hasEntered) {

@@ -196,6 +196,9 @@ async def test_an_element_has_its_token_as_a_property(server: Server, worker: Wo
 
 # The page, which lets its visitors in by a cookie
 
+INSECURE = "Object.defineProperty(window, 'isSecureContext', {value: false})"
+"""Runs before the page's scripts: as on a network without TLS."""
+
 DENIED = "You are not allowed to see this job"
 REFUSED = "This token does not let you see this, or no longer."
 
@@ -297,6 +300,14 @@ async def test_a_token_that_was_not_sent_is_not_lost(server: Server, visit: Open
     await shown.page.unroute("**/api/cookie")
     await shown.page.get_by_role("button", name="Show").click()
     await expect(shown.headline).to_have_text("Waiting for the job to start")
+
+
+async def test_a_page_without_tls_sends_no_token(proxy: ChaosProxy, visit: Open, sid: str) -> None:
+    """Others could read it, and the browser would not keep the cookie; the page says so."""
+    token = make_token(sessions=[sid])
+    shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}#token={token}", scripts=(INSECURE,))
+    await expect(shown.page.get_by_text("The token was not sent: without HTTPS others could read it.")).to_be_visible()
+    assert token.encode() not in wire_of(proxy)
 
 
 @pytest.mark.full
