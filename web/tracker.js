@@ -1474,7 +1474,7 @@
       if (signal.aborted) return;
       const isShared = server.isShared && rights !== null;
       if (isShared || this.#mayStreamAlone) this.#followAt({ ...server, isShared, rights: rights ?? "" });
-      else this.#startPolling();
+      else this.#goAlone();
     }
 
     #unfollow() {
@@ -1483,7 +1483,7 @@
       hub?.unfollow(this.#followed, this.#listener);
     }
 
-    /** @param {NoData} answer */
+    /** @param {NoData} [answer] */
     #goAlone(answer) {
       if (!this.polling || this.#transport === "sse") return;
       this.#unfollow();

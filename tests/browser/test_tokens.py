@@ -129,7 +129,7 @@ async def test_a_token_for_something_else_is_refused_at_once(
 async def test_tabs_share_a_stream_with_whom_may_see_the_same(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """Whenever their tokens were made; others have a stream of their own, and see what that may see."""
+    """Whenever their tokens were made; others have a stream of their own; who asks for too much is alone with that."""
     tokens = [
         make_token(sessions=[sid], sub="alice"),
         make_token(sessions=[sid], sub="alice", exp=int(time.time()) + 1000),
@@ -148,6 +148,12 @@ async def test_tabs_share_a_stream_with_whom_may_see_the_same(
         await expect(state_of(tab)).to_have_text("running 14%")
     await eventually(lambda: proxy.busy_with(STREAM) == 2, 20)
     assert await tabs[-1].evaluate("updates") == []
+    proxy.switch(Answer("/tab", response("200 OK", following("not for alice", token=tokens[0]), "text/html")))
+    await until_state(await visit(f"http://localhost:{proxy.port}/tab", beside=tabs[0]), "denied")
+    await work(worker, sid, 2)
+    for tab in tabs[:-1]:
+        await expect(state_of(tab)).to_have_text("running 28%")
+        await until_state(tab, "live")
     names = await tabs[0].evaluate("navigator.locks.query().then(locks => locks.held.map(lock => lock.name).join())")
     assert "alice" in names
     assert not any(part in names for token in tokens for part in token.split("."))

@@ -293,6 +293,25 @@ test("asked to stream all the same, its tab has a stream of its own", async () =
   assert.equal(browser.open.length, 2);
 });
 
+test("a function whose tokens can be read no more leaves the stream of the others, and polls", async () => {
+  const browser = new Browser();
+  const tokens = [ALICE, "opaque"];
+  const { tracker } = await browser.tab().track("job", { token: () => tokens.shift() ?? "opaque" });
+  await sell(browser);
+  browser.stream.send("snapshot", progress(1), "e-1");
+  void tracker.poll();
+  await settled();
+  browser.requests.at(-1)?.answer(status(401));
+  await settled();
+  browser.requests.at(-1)?.answer(ok(progress(2)));
+  await settled();
+  assert.equal(browser.open.length, 0);
+  assert.equal(browser.requests.at(-1)?.isOpen, true);
+  browser.requests.at(-1)?.answer(ok(progress(2)));
+  await settled();
+  assert.equal(tracker.state, "polling");
+});
+
 test("a function whose tokens come to grant something else goes to those whose do", async () => {
   const browser = new Browser();
   const tokens = [ALICE, BOB];
