@@ -47,6 +47,7 @@ class Experiment:
             Follower(self.oracle, f"several-{n}", port, self.sessions[:20], several=True)
             for n, port in enumerate(self._ports)
         ]
+        self._is_reported = asyncio.Event()
         self._is_over = asyncio.Event()
 
     async def run(self, transitions: int, trouble: Callable[[], Awaitable[object]] | None = None) -> None:
@@ -61,7 +62,7 @@ class Experiment:
         """Let everybody do his part for as long as the block takes, and check."""
         async with self._everybody_at_work(None) as work:
             yield
-            self._is_over.set()
+            self._is_reported.set()
             await work
 
     @contextlib.asynccontextmanager
@@ -82,7 +83,7 @@ class Experiment:
         rng = random.Random(session_id)
         step = 0
         for made in itertools.count() if transitions is None else range(transitions):
-            if self._is_over.is_set():
+            if self._is_reported.is_set():
                 break
             if made % 5 == 0:
                 step = step % 6 + 1
