@@ -1,0 +1,148 @@
+"""Numbers that are at their limits: the answer is the documented one, memory is bounded, and others are served."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.crowd import Crowd
+from tests.harness.http1 import Connection
+from tests.harness.metrics import metrics_of
+from tests.harness.rawsse import RawStream
+from tests.harness.serving import Server, Worker, session_path
+from tests.live.experiment import Experiment
+from tests.live.hosts import first_host, serve_only
+from tests.live.test_load import events_path, polled
+
+FULL = [pytest.mark.full, pytest.mark.timeout(600)]
+START = {"action": "start", "step": 1}
+
+SLACK_BYTES = 16 * 2**20
+"""What the others' sessions take, and garbage before it is collected; however long it all goes on."""
+
+
+@contextlib.asynccontextmanager
+async def others_are_served(server: Server) -> AsyncIterator[None]:
+    """Workers who report, and readers who miss nothing, all through the block."""
+    async with Experiment([server], sessions=2, followers=2).running():
+        yield
+    assert "Traceback" not in server.log()
+
+
+async def start_all(server: Server, session_ids: Iterable[str]) -> Counter[int]:
+    """Start a step of each, on eight connections; gives how often each status was answered."""
+    statuses: Counter[int] = Counter()
+    waiting = iter(session_ids)
+
+    async def start_some() -> None:
+        async with await Connection.open(server.port) as connection:
+            for session_id in waiting:
+                answer = await connection.post_json(session_path(session_id, "update"), START)
+                statuses[answer.status] += 1
+                assert answer.status == 200 or answer.json()["type"] == "/problems/store-full"
+
+    await asyncio.gather(*(start_some() for _ in range(8)))
+    return statuses
+
+
+@first_host
+@pytest.mark.parametrize("store", ["memory://", "sqlite"])
+@pytest.mark.parametrize(("cap", "ids"), [(100, 1000), pytest.param(1000, 100_000, marks=FULL)])
+async def test_sessions_without_end_meet_their_cap(serve: Serve, store: str, cap: int, ids: int) -> None:
+    """SE-07: by `start`, which makes them; those that are there go on, and one that is deleted leaves a place."""
+    server = serve(store=store, max_sessions=cap)
+    async with others_are_served(server):
+        statuses = await start_all(server, (f"new-{n}" for n in range(cap)))
+        assert statuses[200] == cap - 2  # The others have two.
+        memory_bytes = server.pss_bytes()
+        assert await start_all(server, (f"newer-{n}" for n in range(ids - cap))) == {507: ids - cap}
+        assert server.pss_bytes() - memory_bytes <= SLACK_BYTES
+        async with Worker.at(server) as worker:
+            await worker.complete("new-0", 1)
+            await worker.delete("new-1")
+            await worker.start("newest", 1)
+
+
+@serve_only  # A plain uvicorn takes four times the memory and the time.
+@pytest.mark.parametrize(("waves", "readers"), [(3, 500), pytest.param(20, 5000, marks=FULL)])
+async def test_streams_of_sessions_that_do_not_exist_leave_nothing(serve: Serve, waves: int, readers: int) -> None:
+    """SE-07: each of an id of its own; memory is bounded by how many are open at a time, and is used again."""
+    server = serve()
+    async with others_are_served(server):
+        memory_bytes = []
+        for wave in range(waves):
+            async with Crowd(server.port, [events_path(f"{wave}-{n}") for n in range(readers)]) as crowd:
+                await crowd.wait_for_events(1, timeout_s=60)
+                memory_bytes.append(server.pss_bytes())
+            async with asyncio.timeout(20):
+                while (await metrics_of(server.port))["progress_sse_streams"] >= 10:
+                    pass
+        assert memory_bytes[-1] - memory_bytes[0] <= SLACK_BYTES
+
+
+async def test_a_stream_of_too_many_sessions_is_refused(serve: Serve) -> None:
+    """SE-07: whole, whether there is one too many or a thousand."""
+    server = serve()
+    async with await Connection.open(server.port) as connection:
+        for count in (21, 1000):
+            query = urlencode([("session_id", f"s-{n}") for n in range(count)])
+            answer = await connection.request("GET", f"/api/events?{query}")
+            assert (answer.status, answer.json()["type"]) == (422, "/problems/invalid-request")
+
+
+@first_host
+@pytest.mark.parametrize("seconds", [2, pytest.param(20, marks=FULL)])
+async def test_the_longest_session_may_be_polled_all_the_time(serve: Serve, seconds: int) -> None:
+    """SE-07: one of as many steps as may be, each with a name and a message, polled a hundred times a second."""
+    server = serve()
+    async with others_are_served(server), Worker.at(server) as worker:
+        await worker.create("long", steps=[{"name": "x" * 200}] * 1000)
+        for step in range(1, 1001, 10):
+            await worker.start("long", step)
+        memory_bytes, began = server.pss_bytes(), asyncio.get_running_loop().time()
+        async with polled(server, "other") as polls, await Connection.open(server.port) as connection:
+            for n in range(100 * seconds):
+                await asyncio.sleep(began + n / 100 - asyncio.get_running_loop().time())  # The pace of this caller.
+                answer = await connection.request("GET", session_path("long"))
+                assert answer.status == 200
+                assert len(answer.json()["steps"]) == 1000
+        assert len(polls) >= 10
+        assert server.pss_bytes() - memory_bytes <= SLACK_BYTES
+
+
+@first_host
+async def test_more_readers_than_places_take_turns(serve: Serve) -> None:
+    """LD-05: one and a half times as many as there may be; those inside miss nothing, and each one gets in."""
+    server = serve(max_streams=20)
+    turns: Counter[int] = Counter()
+
+    async def read(number: int) -> None:
+        while True:
+            async with await RawStream.open(server.port, events_path("s")) as stream:
+                await stream.wait_until(lambda s: bool(s.events) or s.ending is not None)
+                if stream.events:
+                    turns[number] += 1
+                    await stream.next_events(6)
+                    assert [event.event for event in stream.events[:6]] == ["snapshot", *["step"] * 5]
+                    return
+                assert (stream.status, stream.retries, stream.ending) == (200, [30_000], "end")
+            await asyncio.sleep(0.1)  # Rather than half a minute.
+
+    async with Worker.at(server) as worker:
+        await worker.create("s", total_steps=1)
+        await worker.start("s", 1)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            readers = [group.create_task(read(number)) for number in range(30)]
+            for n in range(3000):
+                await worker.update("s", action="progress", step=1, current=n)
+                if all(reader.done() for reader in readers):
+                    break
+                await asyncio.sleep(0.02)  # The pace of this worker.
+    assert set(turns.values()) == {1}
+    assert "Traceback" not in server.log()
