@@ -164,6 +164,28 @@ class Applied(Answer):
     session_id: SessionId
 
 
+class Problem(Answer):
+    """Why a request was refused [RFC 9457]."""
+
+    type: str
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str
+    success: Literal[False]
+
+
+class Accepted(Answer):
+    """One of several updates was applied."""
+
+    status: Literal[200]
+
+
+class UpdateResults(Answer):
+    """What became of each of several updates, in their order."""
+
+    results: list[Accepted | Problem]
+
+
 class Ticket(Answer):
     """What opens one stream, once."""
 
@@ -184,16 +206,6 @@ class Description(BaseModel):
     openapi: str
     info: dict[str, Any]
     paths: dict[str, Any]
-
-
-class Problem(Answer):
-    """Why a request was refused [RFC 9457]."""
-
-    type: str
-    title: str
-    status: Annotated[int, Field(ge=400, le=599)]
-    detail: str
-    success: Literal[False]
 
 
 class Transition(Answer):

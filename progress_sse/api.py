@@ -31,6 +31,7 @@ PREFIX: Final = "/api"
 
 PATHS: Final[Mapping[str, Endpoints]] = {
     "/api/progress": {"GET": sessions.list_sessions, "POST": sessions.create_unnamed},
+    "/api/updates": {"POST": update.update_many},
     "/api/events": {"GET": events.combined_events},
     "/api/steps": {"GET": steps.steps},
     "/api/cookie": {"POST": cookie.keep, "DELETE": cookie.drop},

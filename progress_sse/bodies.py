@@ -32,12 +32,16 @@ from progress_sse.errors import (
 )
 from progress_sse.headers import header_values
 from progress_sse.machine import Complete, Report, StepCommand
-from progress_sse.model import MAX_SAFE_INTEGER, StepDefinition
+from progress_sse.model import MAX_SAFE_INTEGER, StepDefinition, check_session_id
 from progress_sse.store import IdempotencyKey, ProgressStore
 from progress_sse.text import Text, first_fault
 from progress_sse.workflows import Milliseconds, StepSpec, Workflows, define_steps
 
 MAX_KEY_CHARS: Final = 255
+_KEY_RULE: Final = f"An Idempotency-Key has 1 to {MAX_KEY_CHARS} printable ASCII characters."
+
+MAX_UPDATES: Final = 100
+"""Updates that one request may bring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,49 @@ class UpdateBody(BaseModel):
         return Report(self.step, self.current, self.total, self.message)
 
 
+class AddressedUpdate(UpdateBody):
+    """An update among others, with what stands in path and header where it comes alone."""
+
+    session_id: Annotated[str, Field(strict=True)]
+    idempotency_key: Annotated[str, Field(strict=True)] | None = None
+
+    @property
+    def key(self) -> IdempotencyKey | None:
+        """What the update is known by, be it sent again alone or among others; `None` if it has no key.
+
+        Raises:
+            InvalidKeyError: It is empty, over 255 characters, or not printable ASCII.
+        """
+        if self.idempotency_key is None:
+            return None
+        return _make_key(self.idempotency_key, UPDATE, self.model_dump_json(include=set(UpdateBody.model_fields)))
+
+
+class BatchBody(BaseModel):
+    """Updates, of one session or of several."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={
+            "examples": [
+                {
+                    "updates": [
+                        {"session_id": "nightly", "idempotency_key": "5f0c", "action": "complete", "step": 1},
+                        {"session_id": "nightly", "idempotency_key": "5f0d", "action": "start", "step": 2},
+                    ]
+                }
+            ]
+        },
+    )
+
+    updates: list[Any] = Field(
+        min_length=1,
+        max_length=MAX_UPDATES,
+        description="Each is what one update has as its body, with its `session_id` and perhaps an `idempotency_key`, "
+        "and is judged by itself: one that is not valid keeps no other from being applied.",
+    )
+
+
 class CreateBody(BaseModel):
     """How to create a session: by a number of steps, its own steps, or a workflow; else by the workflow `default`."""
 
@@ -174,6 +221,9 @@ class CreateBody(BaseModel):
         return workflows.named()
 
 
+UPDATE: Final = "update"
+"""The kind of an update, which is a part of what its key stands for."""
+
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -190,6 +240,18 @@ async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> 
     return _validated(model, parse_json(await _read(request, limits.max_body_bytes)), limits)
 
 
+def read_update(value: object, limits: BodyLimits) -> AddressedUpdate:
+    """Return one of the updates of a `BatchBody`.
+
+    Raises:
+        InvalidRequestError: It is none.
+        InvalidSessionIdError: It is addressed to what no session can be.
+    """
+    update = _validated(AddressedUpdate, value, limits)
+    check_session_id(update.session_id)
+    return update
+
+
 def idempotency_key(request: Request, kind: str, body: BaseModel) -> IdempotencyKey | None:
     """Return the request's `Idempotency-Key` with a digest of its parsed body; `None` if it has none.
 
@@ -199,10 +261,15 @@ def idempotency_key(request: Request, kind: str, body: BaseModel) -> Idempotency
     keys = header_values(request, b"idempotency-key")
     if not keys:
         return None
-    key = keys[0].decode("latin-1")
-    if len(keys) > 1 or not 0 < len(key) <= MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
-        raise InvalidKeyError(f"An Idempotency-Key has 1 to {MAX_KEY_CHARS} printable ASCII characters.")
-    return IdempotencyKey(key, hashlib.sha256(f"{kind} {body.model_dump_json()}".encode()).hexdigest())
+    if len(keys) > 1:
+        raise InvalidKeyError(_KEY_RULE)
+    return _make_key(keys[0].decode("latin-1"), kind, body.model_dump_json())
+
+
+def _make_key(key: str, kind: str, body: str) -> IdempotencyKey:
+    if not 0 < len(key) <= MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
+        raise InvalidKeyError(_KEY_RULE)
+    return IdempotencyKey(key, hashlib.sha256(f"{kind} {body}".encode()).hexdigest())
 
 
 def parse_json(raw: bytes) -> Any:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from progress_sse import answers
 from progress_sse.auth import Action
-from progress_sse.bodies import CreateBody, UpdateBody
+from progress_sse.bodies import BatchBody, CreateBody, UpdateBody
 from progress_sse.endpoints import (
     cookie,
     events,
@@ -128,6 +128,15 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         credentials=TOKEN,
         parameters=("IdempotencyKey",),
         body=UpdateBody,
+    ),
+    update.update_many: Operation(
+        "reportUpdates",
+        "Report several updates, of one session or of several",
+        "sessions",
+        {200: Answer("What became of each; those of one session in their order.", answers.UpdateResults)},
+        action="publish",
+        credentials=TOKEN,
+        body=BatchBody,
     ),
     events.events: Operation(
         "followSession",

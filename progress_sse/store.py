@@ -13,7 +13,7 @@ import asyncio
 import random
 import secrets
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -297,27 +297,52 @@ class ProgressStore:
             KeyInUseError: The first request with the key is still under way.
         """
         check_session_id(session_id)
+        self._reserve(session_id, key)
+        request = _Request(command, key, asyncio.get_running_loop().create_future())
+        self._line_up(session_id, [request])
+        return await request.done
+
+    async def apply_all(
+        self, session_id: str, asked: Sequence[tuple[StepCommand, IdempotencyKey | None]]
+    ) -> list[Applied | BaseException]:
+        """Apply commands in their order, each as `apply` does, and return what that returns or raises for each.
+
+        They are committed together: whether the store fails is the same for all of them, so that none is applied
+        after one that was not.
+
+        Raises:
+            InvalidSessionIdError: No session can have this id.
+        """
+        check_session_id(session_id)
+        loop = asyncio.get_running_loop()
+        requests = [_Request(command, key, loop.create_future()) for command, key in asked]
+        for request in requests:
+            try:
+                self._reserve(session_id, request.key)
+            except ProblemError as refusal:
+                request.resolve(refusal)
+        self._line_up(session_id, [request for request in requests if not request.done.done()])
+        return await asyncio.gather(*(request.done for request in requests), return_exceptions=True)
+
+    def _reserve(self, session_id: str, key: IdempotencyKey | None) -> None:
         if key is None:
-            return await self._enqueue(session_id, command, None)
+            return
         first_digest = self._keys_under_way.get((session_id, key.key))
         if first_digest is not None:
             raise KeyInUseError if first_digest == key.digest else KeyReusedError
         self._keys_under_way[session_id, key.key] = key.digest
-        return await self._enqueue(session_id, command, key)
 
-    def _enqueue(self, session_id: str, command: Command, key: IdempotencyKey | None) -> asyncio.Future[Applied]:
-        request = _Request(command, key, asyncio.get_running_loop().create_future())
+    def _line_up(self, session_id: str, requests: Collection[_Request]) -> None:
         lane = self._lanes.get(session_id)
         if lane is not None:
-            lane.append(request)
-        else:
-            lane = self._lanes[session_id] = deque([request])
+            lane.extend(requests)
+        elif requests:
+            lane = self._lanes[session_id] = deque(requests)
             # A task of its own, if it has to wait: the caller may be cancelled, what was accepted goes on.
             run = run_eagerly(self._run_lane(session_id, lane))
             if run is not None:
                 self._runs.add(run)
                 run.add_done_callback(self._runs.discard)
-        return request.done
 
     async def _run_lane(self, session_id: str, lane: deque[_Request]) -> None:
         try:

@@ -26,12 +26,17 @@ def problem(error: ProblemError) -> dict[str, object]:
     }
 
 
+def counted(service: ProgressService, error: ProblemError) -> dict[str, object]:
+    """Return what a client is told of an error, and count it."""
+    service.refusals[error.problem] += 1
+    return problem(error)
+
+
 def problem_response(service: ProgressService, error: ProblemError) -> Response:
     """Return the answer that tells a client of an error, and count it."""
-    service.refusals[error.problem] += 1
     # Some statuses may be cached unless told otherwise, and a session that is unknown now may exist in a moment.
     headers = {"Cache-Control": "no-store", "Vary": VARY, **error.headers}
-    return Response(wire.encode_json(problem(error)), error.status, headers, MEDIA_TYPE)
+    return Response(wire.encode_json(counted(service, error)), error.status, headers, MEDIA_TYPE)
 
 
 async def answer_problem(service: ProgressService, _request: Request, error: Exception) -> Response:

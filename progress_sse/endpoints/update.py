@@ -1,10 +1,27 @@
-"""Workers report what their steps do."""
+"""Workers report what their steps do, one update at a time or many."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from typing import Final, NamedTuple
 
 from starlette.requests import Request
 
-from progress_sse.bodies import UpdateBody, idempotency_key, read_body
+from progress_sse.bodies import UPDATE, BatchBody, UpdateBody, idempotency_key, read_body, read_update
 from progress_sse.endpoints.common import Reply, json_reply, session_id_of
+from progress_sse.endpoints.problems import counted
+from progress_sse.errors import InternalError, ProblemError
+from progress_sse.machine import StepCommand
 from progress_sse.service import ProgressService
+from progress_sse.store import Applied, IdempotencyKey
+
+logger: Final = logging.getLogger(__name__)
+
+
+class _Update(NamedTuple):
+    session_id: str
+    command: StepCommand
+    key: IdempotencyKey | None
 
 
 async def update(service: ProgressService, request: Request) -> Reply:
@@ -12,6 +29,51 @@ async def update(service: ProgressService, request: Request) -> Reply:
     session_id = session_id_of(request)
     await service.gate.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
-    key = idempotency_key(request, "update", body)
+    key = idempotency_key(request, UPDATE, body)
     await service.store.apply(session_id, body.command(service.store), key)
     return json_reply({"success": True, "session_id": session_id})
+
+
+async def update_many(service: ProgressService, request: Request) -> Reply:
+    """`POST /api/updates`: apply many, each as if it came alone; answer once all of them are committed or refused.
+
+    Those of one session are applied in their order, and in one commit; sessions go side by side.
+    """
+    gate = service.gate
+    if gate.takes_tokens and not gate.is_open_to("publish"):
+        await gate.identify(request)  # What strangers bring is not even read.
+    batch = await read_body(request, BatchBody, service.body_limits)
+    answers: list[object] = [_read(service, value) for value in batch.updates]
+    lines: defaultdict[str, dict[int, _Update]] = defaultdict(dict)
+    for place, each in enumerate(answers):
+        if isinstance(each, _Update):
+            lines[each.session_id][place] = each
+    await gate.check(request, "publish", *lines)
+    applied = await asyncio.gather(
+        *(
+            service.store.apply_all(session_id, [(each.command, each.key) for each in line.values()])
+            for session_id, line in lines.items()
+        )
+    )
+    for line, results in zip(lines.values(), applied, strict=True):
+        for place, result in zip(line, results, strict=True):
+            answers[place] = result
+    return json_reply({"results": [_result(service, answer) for answer in answers]})
+
+
+def _read(service: ProgressService, value: object) -> _Update | ProblemError:
+    try:
+        update = read_update(value, service.body_limits)
+        return _Update(update.session_id, update.command(service.store), update.key)
+    except ProblemError as refusal:
+        return refusal
+
+
+def _result(service: ProgressService, answer: object) -> dict[str, object]:
+    if isinstance(answer, Applied):
+        return {"status": 200}
+    if not isinstance(answer, ProblemError):
+        assert isinstance(answer, BaseException)
+        logger.error("an update of many failed", exc_info=answer)
+        answer = InternalError()
+    return counted(service, answer)
