@@ -66,11 +66,11 @@ def make_folder(database: Path) -> None:
 
 
 SPOILED = [
-    pytest.param(make_garbage, "cannot be used: file is not a database", id="garbage"),
     pytest.param(make_newer, "has format 77, made by another version", id="newer"),
     *(
         pytest.param(spoil, sentence, id=name, marks=pytest.mark.full)
         for name, spoil, sentence in (
+            ("garbage", make_garbage, "cannot be used: file is not a database"),
             ("truncated", truncate, "(is damaged: restore it|cannot be used: .*malformed)"),
             ("older", make_older, "has format 1, made by another version"),
             ("foreign", make_foreign, "is the database of another application"),
@@ -157,7 +157,9 @@ async def test_damage_that_is_met_while_running_is_said_to_be_damage(serve: Serv
     assert "Traceback" not in log
 
 
-@pytest.mark.parametrize("is_replaced", [False, True], ids=["removed", "replaced"])
+@pytest.mark.parametrize(
+    "is_replaced", [pytest.param(False, marks=pytest.mark.full, id="removed"), pytest.param(True, id="replaced")]
+)
 async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, is_replaced: bool) -> None:
     """FT-16: what SQLite would write into a file without a name is refused; when it is back all goes on."""
     server = serve(store="sqlite")
@@ -234,6 +236,7 @@ async def test_a_session_that_others_spoiled_in_redis_is_trouble_for_nobody_else
     assert all("Traceback" not in server.log() for server in servers)
 
 
+@pytest.mark.full
 @one_kind
 async def test_an_index_that_others_spoiled_in_redis_is_not_taken_for_an_empty_one(
     servers: list[Server], client: Redis, tmp_path: Path

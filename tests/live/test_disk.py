@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunRedis, Serve, one_kind
+from tests.conftest import RunRedis, Serve
 from tests.harness.crowd import Crowd
 from tests.harness.disk import SmallDisk
 from tests.harness.oracle import Body, Oracle, fold_all
@@ -129,6 +129,7 @@ async def test_a_full_disk_refuses_updates_and_nothing_else(serve: Serve, disk: 
     assert_sound(disk)
 
 
+@pytest.mark.full
 async def test_a_full_disk_keeps_what_was_acknowledged(serve: Serve, disk: SmallDisk) -> None:
     """FT-09: a server killed on its full disk says on the next start that there is no room, and loses nothing."""
     server = serve(command=serving_on(disk))
@@ -230,7 +231,7 @@ async def test_the_write_ahead_log_stays_small(serve: Serve, events: int, reader
     assert 0 < max(sizes) <= max_mb * MEGABYTE
 
 
-@one_kind
+@pytest.mark.full
 async def test_a_redis_that_cannot_save_refuses_updates_and_nothing_else(run_redis: RunRedis, serve: Serve) -> None:
     """FT-09, MISCONF: Redis takes no writes while it cannot save: 503, of `/readyz` too; polls and streams live on."""
     redis = run_redis("rdb", stop_writes_on_bgsave_error="yes")
