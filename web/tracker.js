@@ -226,8 +226,8 @@
 
   /**
    * Where streams come from, and by what means. `isShared`: all tabs of the browser may use them together. With a token
-   * only those may whose tokens have the same `rights`: then each of them is told what it could have asked for itself. No
-   * token, and no ticket, ever leaves its tab.
+   * only those may whose tokens have the same `rights`: then none of them is told what its own does not name. No token, and
+   * no ticket, ever leaves its tab.
    * @typedef {object} Server
    * @property {string} baseUrl
    * @property {EventSourceClass} EventSource
