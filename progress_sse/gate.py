@@ -41,7 +41,9 @@ class Gate(Protocol):
     def is_open_to(self, action: Action) -> bool:
         """Return whether everybody may do that."""
 
-    async def check(self, request: Request, action: Action, *session_ids: str | None, ticket: str = "") -> float | None:
+    async def check(
+        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
+    ) -> float | None:
         """Return if the request may do that to every one of the sessions.
 
         Args:
@@ -49,6 +51,7 @@ class Gate(Protocol):
             action: For what.
             session_ids: `None` stands for all sessions together.
             ticket: What a stream was asked for with.
+            count: How many times it asks for that, in one.
 
         Returns:
             When that ends, in seconds since 1970; `None` for never.
@@ -139,7 +142,9 @@ class TokenGate:
         """Return whether everybody may do that."""
         return action in self._open_to
 
-    async def check(self, request: Request, action: Action, *session_ids: str | None, ticket: str = "") -> float | None:
+    async def check(
+        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
+    ) -> float | None:
         """Return if the request may do that to every one of the sessions; see `Gate.check`."""
         if action in self._open_to:
             return None
@@ -187,7 +192,9 @@ class CallableGate:
         """Return that nobody knows."""
         return False
 
-    async def check(self, request: Request, action: Action, *session_ids: str | None, ticket: str = "") -> float | None:
+    async def check(
+        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
+    ) -> float | None:
         """Return if the function says so of every one of the sessions."""
         for session_id in session_ids:
             answer = self._authorize(request, action, session_id)

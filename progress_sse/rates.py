@@ -47,16 +47,16 @@ class Rates:
         """Return what lets in as `gate` does, as often as this allows."""
         return RatedGate(gate, self)
 
-    async def count(self, action: Action, caller: str) -> None:
-        """Count a request.
+    async def count(self, action: Action, caller: str, count: int = 1) -> None:
+        """Count a request that stands for so many.
 
         Raises:
-            RateExceededError: It is one too many, and is not counted.
+            RateExceededError: That is too many, and none of them is counted.
         """
         for item in self._items.get(action, ()):
             try:
                 async with asyncio.timeout(COUNT_TIMEOUT_S), self._at_once:
-                    if await self._limiter.hit(item, action, caller):
+                    if await self._limiter.hit(item, action, caller, cost=count):
                         continue
                     resets_at, _ = await self._limiter.get_window_stats(item, action, caller)
             except (StorageError, TimeoutError):
@@ -81,7 +81,9 @@ class RatedGate:
         """Return whether everybody may do that."""
         return self._gate.is_open_to(action)
 
-    async def check(self, request: Request, action: Action, *session_ids: str | None, ticket: str = "") -> float | None:
+    async def check(
+        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
+    ) -> float | None:
         """Return if the request may do that; see `Gate.check`. Whoever is refused is counted by his address.
 
         Raises:
@@ -90,9 +92,9 @@ class RatedGate:
         try:
             expires_at = await self._gate.check(request, action, *session_ids, ticket=ticket)
         except (ForbiddenError, UnauthorizedError):
-            await self._rates.count(action, address_of(request))
+            await self._rates.count(action, address_of(request), count)
             raise
-        await self._rates.count(action, caller_of(request, self._gate, action))
+        await self._rates.count(action, caller_of(request, self._gate, action), count)
         return expires_at
 
     def token(self, request: Request, action: Action) -> str | None:

@@ -48,7 +48,7 @@ async def update_many(service: ProgressService, request: Request) -> Reply:
     for place, each in enumerate(answers):
         if isinstance(each, _Update):
             lines[each.session_id][place] = each
-    await gate.check(request, "publish", *lines)
+    await gate.check(request, "publish", *lines, count=len(answers))
     applied = await asyncio.gather(
         *(
             service.store.apply_all(session_id, [(each.command, each.key) for each in line.values()])

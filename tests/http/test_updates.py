@@ -222,3 +222,14 @@ async def test_updates_need_the_right_to_every_session(connect: Connect) -> None
         assert (await client.post(UPDATES, json={"updates": both["updates"][:1]}, headers=own)).status_code == 200
         reader = bearer(make_token(sessions=["a"]))
         assert_problem(await client.post(UPDATES, json={"updates": [update("a")]}, headers=reader), 403, "forbidden")
+
+
+async def test_updates_count_one_by_one(connect: Connect) -> None:
+    """As many at once are no way around a rate: what is too much is refused, and less is not."""
+    async with connect(publish_rate="10/hour") as client:
+        assert await send(client, *[update("s")] * 6) == [{"status": 200}] * 6
+        refused = await client.post(UPDATES, json={"updates": [update("s")] * 5})
+        assert_problem(refused, 429)
+        assert int(refused.headers["retry-after"]) > 0
+        assert await send(client, *[update("s")] * 4) == [{"status": 200}] * 4
+        assert_problem(await client.post("/api/progress/s/update", json={"action": "start", "step": 1}), 429)
