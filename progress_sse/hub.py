@@ -96,6 +96,7 @@ class Channel:
         """Stop listening."""
         if self._opening is not None:
             self._opening.cancel()
+            self._opening = None  # How it ends has this channel in it, and would be kept with it.
         self._backend.unlisten(self.session_id, self.hear)
 
     async def refresh(self) -> None:
@@ -419,9 +420,10 @@ class Subscription:
     def fail(self) -> None:
         """Let go of a reader that cannot be written to; to be called where the error is handled, which is logged."""
         logger.exception("a reader could not be written to, and is let go")
+        wake_reader = self._wake_reader
         self.close()
         with suppress(Exception):
-            self._wake_reader()
+            wake_reader()
 
     def close(self) -> None:
         """Give up every seat, and drop what waits. Closing twice is no error."""
@@ -430,6 +432,7 @@ class Subscription:
             self.event_count = published - self._unseen - _event_count(self._backlog) - _event_count(self._queue)
         self._is_closed = True
         self.direct = None
+        self._wake_reader = _wake_nobody  # Else each would hold the other, until the collector comes.
         for member in self._members:
             del member.channel.members[member]
             self._hub.release(member.channel)
@@ -437,6 +440,10 @@ class Subscription:
         self._backlog.clear()
         self._lagging.clear()
         self._queue.clear()
+
+
+def _wake_nobody() -> None:
+    pass
 
 
 def _event_count(deliveries: Sequence[Delivery]) -> int:

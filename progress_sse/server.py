@@ -263,12 +263,17 @@ class HttpProtocol(HttpToolsProtocol):
         if self.reader is not None:
             self.reader.on_lost(is_overdue=isinstance(exc, TimeoutError))
             self.reader = None
+        # The last request leads back here; left so, both would be there until the collector comes, which is seldom.
+        if self.cycle is not None:
+            vars(self.cycle).pop("send", None)
+        self.scope = self.cycle = self._running = None  # type: ignore[assignment]  # as uvicorn does with the parser
+        self.pipeline.clear()
 
     def _settle(self) -> None:
         """Wait for what the client has to do next, which may be nothing."""
         queue, running = None, self._running
-        if self.reader is not None:
-            pass  # Whoever writes a stream knows how slow its reader may be.
+        if self.reader is not None or self.parser is None:
+            pass  # Whoever writes a stream knows how slow its reader may be; and of one that is lost nothing comes.
         elif self.flow.write_paused:
             queue = self._patience.answers
         elif not self._is_in_head:

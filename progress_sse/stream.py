@@ -375,3 +375,4 @@ class EventStream(EventSourceResponse):
         self._streams.forget(self, ending)
         if self._joiner is not None:
             self._joiner.cancel()
+            self._joiner = None  # How it ends has this stream in it, and would be kept with it.
