@@ -1,0 +1,184 @@
+"""A server that has been at work for a long time is as it was: nothing piles up, and nobody is told anything wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.follower import Follower
+from tests.harness.metrics import metrics_of
+from tests.harness.oracle import Oracle
+from tests.harness.serving import Server, Worker
+from tests.live.hosts import serve_only
+
+SOAK_S = int(os.environ.get("SOAK_S", "1200"))
+"""How long it takes: twenty minutes, or what the environment says; four hours are 14400."""
+
+SAMPLES = 240
+
+SESSIONS = 25
+READERS = 20
+"""So many sessions are worked on at a time, each with so many readers: 500 in all."""
+
+STEPS, REPORTS_PER_STEP, PAUSE_S = 5, 8, 0.5
+"""What becomes of a session within twenty seconds; of all sessions together, 50 publishes a second."""
+
+IDLE_SESSIONS_PER_S = 5
+"""Sessions that are created, and that nobody works on; they go with the clean-up like all others."""
+
+MAX_AGE_HOURS, CLEANUP_S = 0.025, 5
+"""A minute and a half: after two, as many sessions go as come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the server holds at a moment."""
+
+    pss_bytes: int
+    descriptors: int
+    tasks: float
+    sessions: float
+    database_bytes: int
+    wal_bytes: int
+
+    @classmethod
+    async def of(cls, server: Server) -> Sample:
+        metrics = await metrics_of(server.port)
+        return cls(
+            pss_bytes=server.pss_bytes(),
+            descriptors=server.descriptors(),
+            tasks=metrics["progress_sse_tasks"],
+            sessions=sum(value for name, value in metrics.items() if name.startswith("progress_sse_sessions{")),
+            database_bytes=server.database.stat().st_size,
+            wal_bytes=_size(server.database.with_name(f"{server.database.name}-wal")),
+        )
+
+
+MAY_GROW = Sample(
+    pss_bytes=1_000_000, descriptors=25, tasks=25, sessions=50, database_bytes=262_144, wal_bytes=1_000_000
+)
+"""From the third quarter to the last one, medians compared: how far each goes up and down by itself."""
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+class Soak:
+    """Workers and readers of many short sessions, one after the other, until it is over."""
+
+    def __init__(self, server: Server, worker: Worker) -> None:
+        """Let everybody use this server, and publish through this worker."""
+        self._server = server
+        self._worker = worker
+        self._numbers = itertools.count()
+        self._is_over = asyncio.Event()
+        self.checked = 0
+
+    async def run(self, seconds: float) -> list[Sample]:
+        """Let everybody do his part for so long, check each session, and return what the server held meanwhile."""
+        samples = []
+        async with asyncio.TaskGroup() as group:
+            for _ in range(SESSIONS):
+                group.create_task(self._work_on_sessions())
+            group.create_task(self._leave_sessions_idle())
+            for _ in range(SAMPLES):
+                await asyncio.sleep(seconds / SAMPLES)
+                samples.append(await Sample.of(self._server))
+            self._is_over.set()
+        return samples
+
+    async def _work_on_sessions(self) -> None:
+        await asyncio.sleep(random.random() * STEPS * REPORTS_PER_STEP * PAUSE_S)  # Not all of them begin at once.
+        while not self._is_over.is_set():
+            await self._see_through(f"soak-{next(self._numbers)}")
+
+    async def _see_through(self, session_id: str) -> None:
+        """Work on a session from its beginning to its end, while it is followed; then see whether all was told."""
+        oracle, is_done = Oracle(), asyncio.Event()
+        await self._worker.create(session_id, total_steps=STEPS)
+        followers = [
+            Follower(oracle, f"reader-{number}", self._server.port, [session_id], several=number % 5 == 0)
+            for number in range(READERS)
+        ]
+        async with asyncio.TaskGroup() as group:
+            for follower in followers:
+                group.create_task(_come_and_go(follower, is_done))
+            await self._report(oracle, session_id)
+            is_done.set()
+        final = await self._worker.poll(session_id)
+        assert final["status"] == "completed"
+        for follower in followers:
+            await follower.read_until({session_id: final}, 30)
+        verdict = oracle.check(session_id, final)
+        assert verdict.is_clean(), (session_id, verdict)
+        self.checked += 1
+
+    async def _report(self, oracle: Oracle, session_id: str) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        for step, number in itertools.product(range(1, STEPS + 1), range(REPORTS_PER_STEP)):
+            post = partial(oracle.post, self._worker, session_id)
+            if number == 0:
+                reported = await post("start", step)
+            elif number < REPORTS_PER_STEP - 1:
+                reported = await post("progress", step, current=number)
+            else:
+                reported = await post("complete", step)
+            assert reported.outcome == "ok", reported
+            due += PAUSE_S
+            await asyncio.sleep(max(0, due - loop.time()))  # The pace of the worker; nothing is waited for.
+
+    async def _leave_sessions_idle(self) -> None:
+        while not self._is_over.is_set():
+            await self._worker.create(f"idle-{next(self._numbers)}")
+            await asyncio.sleep(1 / IDLE_SESSIONS_PER_S)
+
+
+async def _come_and_go(follower: Follower, is_done: asyncio.Event) -> None:
+    while not is_done.is_set():
+        with contextlib.suppress(OSError):
+            await follower.read(random.randint(1, 12), at_most_s=random.uniform(1, 8))
+
+
+def growth(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
+    """The medians of the third quarter and of the last one, of each thing that is held."""
+    half, quarter = samples[len(samples) // 2 :], len(samples) // 4
+    return {
+        field.name: (
+            statistics.median(getattr(sample, field.name) for sample in half[:quarter]),
+            statistics.median(getattr(sample, field.name) for sample in half[quarter:]),
+        )
+        for field in fields(Sample)
+    }
+
+
+@serve_only  # What an application holds is the same everywhere, and this takes long.
+@pytest.mark.full
+@pytest.mark.timeout(SOAK_S + 300)
+async def test_a_long_time_leaves_no_trace(serve: Serve, record_property: Callable[[str, object], None]) -> None:
+    """LD-06: memory, descriptors, tasks and store are flat in the second half; every session was told rightly."""
+    server = serve(store="sqlite", max_age_hours=MAX_AGE_HOURS, cleanup_interval_s=CLEANUP_S)
+    async with Worker.at(server) as worker:
+        soak = Soak(server, worker)
+        samples = await soak.run(SOAK_S)
+    medians = growth(samples)
+    for name, (third, last) in medians.items():
+        record_property(name, f"{third:.0f} → {last:.0f}")
+    record_property("sessions_checked", soak.checked)
+    grown = {name: last - third for name, (third, last) in medians.items() if last - third > getattr(MAY_GROW, name)}
+    assert grown == {}
+    assert max(sample.wal_bytes for sample in samples) <= 64_000_000
+    assert soak.checked >= SESSIONS * (SOAK_S // (2 * STEPS * REPORTS_PER_STEP * PAUSE_S))
+    assert "Traceback" not in server.log()
