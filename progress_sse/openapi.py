@@ -199,18 +199,17 @@ def _response(answer: Answer) -> Json:
     response: Json = {"description": answer.description}
     if answer.headers:
         response["headers"] = {name: _ref("headers", name) for name in answer.headers}
-    if answer.media_type:
-        response["content"] = {answer.media_type: _content(answer)}
+    if answer.media_types:
+        response["content"] = {media_type: _content(answer.model, media_type) for media_type in answer.media_types}
     if answer.links:
         response["links"] = {name: _ref("links", name) for name in answer.links}
     return response
 
 
-def _content(answer: Answer) -> Json:
-    if answer.model is None:
+def _content(model: type[BaseModel] | None, media_type: str) -> Json:
+    if model is None:
         return {"schema": {"type": "string"}}
-    keyword = "itemSchema" if answer.media_type == EVENT_STREAM else "schema"
-    return {keyword: _ref("schemas", answer.model.__name__)}
+    return {"itemSchema" if media_type == EVENT_STREAM else "schema": _ref("schemas", model.__name__)}
 
 
 def _refusal(errors: Sequence[type[ProblemError]]) -> Json:

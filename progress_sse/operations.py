@@ -47,14 +47,14 @@ class Answer(NamedTuple):
     Attributes:
         description: When, or what, in a sentence.
         model: What is in it, for JSON; of an event stream each event.
-        media_type: Its type, empty if there is no body.
+        media_types: What it may be written as; nothing if there is no body.
         headers: Its headers, by their names in ``openapi``.
         links: What may be done next with the session that it names, by the names in ``openapi``.
     """
 
     description: str
     model: type[BaseModel] | None = None
-    media_type: str = "application/json"
+    media_types: tuple[str, ...] = ("application/json",)
     headers: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
 
@@ -92,14 +92,14 @@ CACHED: Final = ("ETag", "Cache-Control")
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = ("Cache-Control", "X-Accel-Buffering")
 
-NOTHING_MORE: Final = Answer("Completed, and all delivered to who brings this `Last-Event-ID`.", None, "", STREAMED)
+NOTHING_MORE: Final = Answer("Completed, and all delivered to who brings this `Last-Event-ID`.", None, (), STREAMED)
 STREAM: Final = Answer(
     "The stream. Where there is no room it holds a long `retry` and nothing else.",
     answers.StreamEvent,
-    EVENT_STREAM,
+    (EVENT_STREAM,),
     STREAMED,
 )
-PAGE: Final = Answer("The page.", None, "text/html")
+PAGE: Final = Answer("The page.", None, ("text/html",))
 
 OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
     poll.poll: Operation(
@@ -108,7 +108,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "sessions",
         {
             200: Answer("The session, or that there is none.", answers.Session, headers=CACHED),
-            304: Answer("It still is as `If-None-Match` says.", None, "", CACHED),
+            304: Answer("It still is as `If-None-Match` says.", None, (), CACHED),
         },
         action="read",
         credentials=TOKEN,
@@ -192,7 +192,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "deleteSession",
         "Delete a session",
         "sessions",
-        {204: Answer("It is gone.", None, "")},
+        {204: Answer("It is gone.", None, ())},
         (SessionNotFoundError, *WRITING),
         action="publish",
         credentials=TOKEN,
@@ -219,7 +219,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "keepToken",
         "Let the browser keep the token in a cookie",
         "access",
-        {204: Answer("The cookie is set.", None, "", ("Set-Cookie", "Cache-Control"))},
+        {204: Answer("The cookie is set.", None, (), ("Set-Cookie", "Cache-Control"))},
         (PathNotFoundError,),
         credentials=("bearer",),
     ),
@@ -227,7 +227,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "dropToken",
         "Let the browser forget the cookie",
         "access",
-        {204: Answer("The cookie is taken back.", None, "", ("Set-Cookie", "Cache-Control"))},
+        {204: Answer("The cookie is taken back.", None, (), ("Set-Cookie", "Cache-Control"))},
     ),
     tickets.issue: Operation(
         "issueTicket",
@@ -253,7 +253,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "getMetrics",
         "Tell what the server does, for Prometheus",
         "operation",
-        {200: Answer("All metrics; as `application/openmetrics-text` to who accepts that.", None, "text/plain")},
+        {200: Answer("All metrics.", None, ("text/plain", "application/openmetrics-text"))},
         (PathNotFoundError,),
         action="list",
         credentials=TOKEN,
@@ -270,7 +270,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "getBrowserFile",
         "Load a browser file",
         "pages",
-        {200: Answer("The file.", None, "text/*"), 304: Answer("The browser has it.", None, "")},
+        {200: Answer("The file.", None, ("text/*",)), 304: Answer("The browser has it.", None, ())},
         (PathNotFoundError,),
     ),
 }

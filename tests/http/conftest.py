@@ -11,6 +11,7 @@ from progress_sse import ProgressService, create_app
 from progress_sse.backends.base import Backend
 from progress_sse.clock import Clock
 from progress_sse.settings import load_settings
+from tests.harness.described import check_answer
 
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -19,13 +20,21 @@ Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient
 async def connected(
     *, backend: Backend | None = None, clock: Clock | None = None, **given: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Run the application on a memory store, and talk to it."""
+    """Run the application on a memory store, and talk to it; every answer must be one that it describes."""
     settings = load_settings(store="memory://", **given)
     app = create_app(settings, service=ProgressService(settings, backend=backend, clock=clock))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+        hooks = {"response": [_check]}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://progress.example", event_hooks=hooks
+        ) as client:
             yield client
+
+
+async def _check(response: httpx.Response) -> None:
+    await response.aread()
+    check_answer(response)
 
 
 @pytest.fixture

@@ -20,16 +20,14 @@ from starlette.routing import Mount, Route
 
 from progress_sse import ProgressHub, create_app
 from progress_sse.api import PATHS, SESSION_PATHS
-from progress_sse.bodies import BodyLimits
 from progress_sse.errors import InvalidSessionIdError, ProblemError
 from progress_sse.model import check_session_id
-from progress_sse.openapi import document
 from progress_sse.settings import load_settings
+from tests.harness.described import DOCUMENT
 from tests.harness.tokens import KEY
 from tests.http.conftest import Connect
 
 METHODS = {"get", "put", "post", "delete", "patch", "options", "trace"}
-DOCUMENT = document(BodyLimits(262_144, 8192, 1000), 20, frozenset({"read", "publish", "list"}))
 
 
 async def described(client: httpx.AsyncClient) -> Any:

@@ -194,37 +194,48 @@ async def test_a_full_store_is_a_507(connect: Connect) -> None:
 class FailingBackend(MemoryBackend):
     """Memory that is not there."""
 
-    def __init__(self, error: Exception) -> None:
-        super().__init__(StorageLimits())
-        self._error = error
-
     async def load(self, *_: Any) -> Any:
-        raise self._error
+        raise StoreUnavailableError
 
     async def list_heads(self, *_: Any) -> Any:
-        raise self._error
+        raise StoreUnavailableError
 
 
-@pytest.mark.parametrize(
-    ("error", "problem"),
-    [
-        (StoreUnavailableError(), "store-unavailable"),
-        (OutcomeUnknownError(), "outcome-unknown"),
-    ],
-)
-async def test_a_store_that_fails_is_a_503(connect: Connect, error: Exception, problem: str) -> None:
-    """With a time to come back; what is not known is told by a type of its own."""
-    async with connect(backend=FailingBackend(error)) as client:
+class DoubtfulBackend(MemoryBackend):
+    """Memory that may have taken a change, or not."""
+
+    async def commit(self, *_: Any) -> Any:
+        raise OutcomeUnknownError
+
+
+async def test_a_store_that_fails_is_a_503(connect: Connect) -> None:
+    """With a time to come back."""
+    async with connect(backend=FailingBackend(StorageLimits())) as client:
         for response in (
             await client.get("/api/progress/s"),
             await client.get("/api/progress"),
-            await client.post(UPDATE, json=START),
-            await client.put("/api/progress/s", json={}),
-            await client.post("/api/progress", json={}),
             await client.delete("/api/progress/s"),
+            *await written(client),
         ):
-            assert_problem(response, 503, problem)
+            assert_problem(response, 503, "store-unavailable")
             assert int(response.headers["retry-after"]) <= 6
+
+
+async def test_a_change_of_which_nobody_knows_is_a_503_of_its_own(connect: Connect) -> None:
+    """Which a client must not take for a refusal."""
+    async with connect(backend=DoubtfulBackend(StorageLimits())) as client:
+        for response in await written(client):
+            assert_problem(response, 503, "outcome-unknown")
+            assert int(response.headers["retry-after"]) <= 6
+
+
+async def written(client: httpx.AsyncClient) -> list[httpx.Response]:
+    """What is answered to every way of making a session."""
+    return [
+        await client.post(UPDATE, json=START),
+        await client.put("/api/progress/s", json={}),
+        await client.post("/api/progress", json={}),
+    ]
 
 
 async def test_publishing_needs_a_token_where_one_is_set(connect: Connect) -> None:

@@ -1,0 +1,58 @@
+"""Answers against the description that the server gives of itself."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any
+
+import httpx
+import jsonschema_rs
+
+from progress_sse.bodies import BodyLimits
+from progress_sse.openapi import document
+
+DOCUMENT = document(BodyLimits(262_144, 8192, 1000), 20, frozenset({"read", "publish", "list"}))
+"""The description of a server that asks for tokens; what it says of answers is the same of any."""
+
+
+def check_answer(response: httpx.Response) -> None:
+    """Raise an `AssertionError` if an answer is none of those that are described for such a request.
+
+    Its body must have been read; that of a stream is not looked at.
+    """
+    path = _template(response.request.url.path)
+    method = {"HEAD": "get"}.get(response.request.method, response.request.method.lower())
+    if path is None or method not in DOCUMENT["paths"][path]:
+        return
+    said = f"{method} {path}: {response.status_code} {response.headers} {response.text[:300]}"
+    answer = DOCUMENT["paths"][path][method]["responses"].get(str(response.status_code))
+    assert answer is not None, said
+    assert _required_headers(answer) <= set(response.headers), said
+    if response.content:
+        media_type = response.headers["content-type"].partition(";")[0]
+        kinds = [kind for kind in answer.get("content", {}) if fnmatchcase(media_type, kind)]
+        assert kinds, said
+        if media_type.endswith("json"):
+            validator = _validator(path, method, str(response.status_code), kinds[0])
+            assert validator.is_valid(response.json()), said
+
+
+def _template(path: str) -> str | None:
+    """The path of the description that is meant; `None` if there is none."""
+    for template in DOCUMENT["paths"]:
+        if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path):
+            return str(template)
+    return None
+
+
+def _required_headers(answer: Any) -> set[str]:
+    described = DOCUMENT["components"]["headers"]
+    return {name.lower() for name in answer.get("headers", {}) if described[name].get("required")}
+
+
+@cache
+def _validator(path: str, method: str, status: str, kind: str) -> jsonschema_rs.Draft202012Validator:
+    content = DOCUMENT["paths"][path][method]["responses"][status]["content"][kind]
+    return jsonschema_rs.Draft202012Validator({**content["schema"], "components": DOCUMENT["components"]})
