@@ -8,6 +8,7 @@ The bars and the handler report on the step that the code runs in. Those for que
     celery         signals of the worker: a task is a step
     rq             a worker, and what makes one of another
     dramatiq       a middleware
+    taskiq         a middleware
     attempts       what the modules for queues have in common
 
 They stand on the worker's client, and so never hold up or end the job that they report on.

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -31,3 +32,13 @@ def sites(redis_servers: dict[str, RedisServer], tmp_path_factory: pytest.TempPa
             return stack.enter_context(Site(name, tmp_path_factory.mktemp("site") / name, redis_servers["redis"]))
 
         yield start
+
+
+Build = Callable[..., Site]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Iterator[Build]:
+    """Prepare a site with a broker of its own, and options of the test's for the worker; `with` starts it."""
+    with RedisServer("redis", tmp_path / "redis") as broker:
+        yield lambda name, *options: Site(name, tmp_path / "site", broker, *options)

@@ -43,10 +43,14 @@ import os
 import signal
 import time
 
-from rq import Retry, get_current_job
+from rq import Retry, SimpleWorker
 from rq.command import send_stop_job_command
 from rq_jobs import queue
 from progress_sse import current
+from progress_sse.bridges.rq import ReportingMixin
+
+class InProcess(ReportingMixin, SimpleWorker):
+    pass
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -87,5 +91,38 @@ def outer():
 @dramatiq.actor(progress_step=4)
 def inner():
     current().advance(message=f"inside {current().session_id}")
+""",
+    "taskiq": """
+import asyncio
+
+from taskiq import NoResultError
+from taskiq_jobs import broker
+from progress_sse import current
+
+@broker.task(progress_step=1)
+async def outer():
+    await plain.kiq()
+
+@broker.task
+async def plain():
+    await inner.kiq()
+    await inner.kicker().with_labels(progress_step=3).kiq()
+
+@broker.task(progress_step=2)
+def inner():
+    current().advance(message=f"inside {current().session_id}")
+
+@broker.task(progress_step=1, timeout=0.1)
+async def hang():
+    await asyncio.sleep(60)
+
+@broker.task(progress_step=1)
+async def silent():
+    raise NoResultError
+
+async def send(task, session_id):
+    await broker.startup()
+    await task.kicker().with_labels(progress_session=session_id).kiq()
+    await broker.shutdown()
 """,
 }

@@ -22,10 +22,11 @@ BIN = Path(sys.executable).parent
 
 
 class Library(NamedTuple):
-    """How the workers of a library are started, and which database of the broker is its own."""
+    """How the workers of a library are started, which database of the broker is its own, and how its program begins."""
 
     worker: list[str]
     database: int
+    begin: str = "run({!r})"
 
 
 LIBRARIES = {
@@ -48,6 +49,11 @@ LIBRARIES = {
         2,
     ),
     "dramatiq": Library(["dramatiq", "more_dramatiq_jobs", "--processes", "1", "--threads", "1"], 3),
+    "taskiq": Library(
+        ["taskiq", "worker", "more_taskiq_jobs:broker", "--workers", "1", "--max-async-tasks", "1"],
+        4,
+        "asyncio.run(run({!r}))",
+    ),
 }
 
 

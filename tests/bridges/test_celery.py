@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.bridges.conftest import Sites
+from tests.bridges.conftest import Build, Sites
 from tests.bridges.sites import Site
-from tests.harness.redis import RedisServer
 
 
 @pytest.fixture
@@ -56,10 +53,9 @@ async def test_a_step_that_is_none_costs_its_task_nothing(site: Site) -> None:
 
 
 @pytest.mark.full
-async def test_a_child_tells_all_before_it_ends(tmp_path: Path) -> None:
+async def test_a_child_tells_all_before_it_ends(build: Build) -> None:
     """One child a task: each would be gone before the thread has connected."""
-    broker = RedisServer("redis", tmp_path / "redis")
-    with broker, Site("celery", tmp_path / "site", broker, "--max-tasks-per-child", "1") as site:
+    with build("celery", "--max-tasks-per-child", "1") as site:
         stream = await site.follow("nested")
         await site.call('outer.apply_async(headers={"progress_session": "nested"})')
         told = await site.until(stream, 3, "success")

@@ -1,4 +1,4 @@
-"""The programs of `docs/bridges.md`, with real libraries, brokers and workers, reporting to a real server."""
+"""The programs of `docs/bridges.md` that need no queue, as they stand there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from progress_sse.client.testing import Complete, Recorder, Start
+from tests.bridges.sites import LIBRARIES
 from tests.conftest import Serve
 from tests.harness.documents import programs_of
 from tests.harness.serving import Server, session_path
@@ -31,3 +33,16 @@ def test_bars_and_records_are_shown(serve: Serve, tmp_path: Path) -> None:
     shown = session(server, "photos")
     assert shown["status"] == "completed"
     assert [step["message"] for step in shown["steps"]] == ["8000 photos found", "Resizing", "Publishing"]
+
+
+def test_a_queue_without_a_bridge_needs_a_block_only(recorder: Recorder) -> None:
+    """The recipe goes on with the session that a message names."""
+    names: dict[str, Any] = {}
+    exec(PROGRAMS["other_jobs"], names)  # noqa: S102  # our own
+    names["handle"]({"session": "import-42", "text": "parsing"})
+    assert recorder.of("import-42") == [Start(2), Complete(2)]
+
+
+def test_every_program_is_tried() -> None:
+    """By the tests of this folder."""
+    assert set(PROGRAMS) == {"photos", "other_jobs", *(f"{name}_jobs" for name in LIBRARIES)}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridges.conftest import Sites
-from tests.bridges.sites import LIBRARIES
+from tests.bridges.conftest import Build, Sites
+from tests.bridges.sites import LIBRARIES, Site
+from tests.harness.serving import eventually
 
 
-@pytest.mark.parametrize("name", LIBRARIES)
-async def test_tasks_are_steps(sites: Sites, name: str) -> None:
-    """Each starts, is tried again, completes or fails, and tells how far it is inside; those that follow, too."""
-    site = sites(name)
+async def expect_steps(site: Site, name: str) -> None:
+    """Begin what the program does, and look at all that is told of it."""
     stream = await site.follow("import-42")
-    await site.call('run("import-42")')
+    await site.call(LIBRARIES[name].begin.format("import-42"))
     told = await site.until(stream, 3, "error")
     changes = [each for each in told if "progress" not in each]
     assert [(each["step"], each["name"], each["status"], each["message"], each["error"]) for each in changes] == [
@@ -27,3 +26,35 @@ async def test_tasks_are_steps(sites: Sites, name: str) -> None:
     ]
     messages = [each["message"] for each in told if "progress" in each]
     assert messages[0] == "will be tried again: ConnectionError: the first time it never works"
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+async def test_tasks_are_steps(sites: Sites, name: str) -> None:
+    """Each starts, is tried again, completes or fails, and tells how far it is inside; those that follow, too."""
+    await expect_steps(sites(name), name)
+
+
+KINDS = [
+    ("celery", ["--pool", "threads"]),
+    ("celery", ["--pool", "solo"]),
+    ("rq", ["--worker-class", "more_rq_jobs.InProcess"]),
+]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("name", "options"), KINDS)
+async def test_workers_of_another_kind_report_alike(build: Build, name: str, options: list[str]) -> None:
+    """In threads, or in the worker's own process."""
+    with build(name, *options) as site:
+        await expect_steps(site, name)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", LIBRARIES)
+async def test_tasks_run_to_their_end_without_a_server(build: Build, name: str) -> None:
+    """They take what comes, are tried again as ever, and the log says once what is missing."""
+    with build(name) as site:
+        site.server.kill()
+        await site.call(LIBRARIES[name].begin.format("import-42"))
+        await eventually(lambda: "OSError: disk full" in site.log(), 60)
+        assert "cannot report on 'import-42'" in site.log()
