@@ -15,15 +15,15 @@ from tests.conftest import Serve
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import ROOT, Server, Worker
 from tests.harness.tokens import KEY
-from tests.live.described import STEPS
 from tests.live.hosts import serve_only
+from tests.live.schemathesis_hooks import STEPS
 
 TOKEN = "a-token-that-allows-everything"
 
 GUARDED = {"publish_token": TOKEN, "read": "token", "token_key": KEY}
 
 CONFIG = f"""
-hooks = "tests.live.described"
+hooks = "tests.live.schemathesis_hooks"
 max-stream-events = 1
 request-timeout = 10
 
