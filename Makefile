@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := $(VENV)/lowest/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
 
 # Commands or fonts that the tests need, each with Debian's package for it where the names differ.
@@ -12,11 +13,11 @@ SYSTEM := curl redis-server valkey-server chromium nginx strace faketime package
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-full bench check format build clean node system test-web
+.PHONY: help run demo test test-full test-lowest bench check format build clean node system test-web
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
-		printf '  make %-10s %s\n' "$$name" "$$text"; done
+		printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 run: $(VENV)/.run  ## Start the server on its embedded store (ARGS="--port 9000" adds options)
 	@$(BIN)/progress-sse serve $(ARGS)
@@ -29,6 +30,9 @@ test: check test-web system  ## Run everything that CI checks
 
 test-full: check test-web system  ## Run everything, the long tests too
 	@$(BIN)/python -m pytest -m "full or not full"
+
+test-lowest: $(VENV)/.lowest system  ## Run what tests the server on the lowest versions of its dependencies
+	@$(LOWEST)/python -m pytest tests/unit tests/http tests/hub tests/store tests/client tests/live
 
 bench: $(VENV)/.dev  ## Measure the server beside its peers (QUICK=1: in two minutes)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
@@ -69,6 +73,13 @@ $(VENV)/.run: $(VENV)/.pip pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.run
 	$(PIP) --editable '.[all]' --group dev
+	@touch $@
+
+$(VENV)/.lowest: $(VENV)/.pip pyproject.toml .ci/lowest.py
+	$(PYTHON) -m venv $(dir $(LOWEST))
+	$(LOWEST)/python -m pip install --quiet --constraint constraints.txt pip
+	$(subst $(BIN),$(LOWEST),$(PIP)) --editable '.[all]' --group test
+	$(LOWEST)/python -m pip install --quiet $$($(LOWEST)/python .ci/lowest.py)
 	@touch $@
 
 web/node_modules/.ready: web/package.json web/package-lock.json | node
