@@ -4,7 +4,8 @@ An `Outbox` holds what is still to be told of one session. One request of it is 
 hears things in the order in which they happened.
 
 * **Commands** (create, start, complete) wait in line, and are sent in order; none is merged into another.
-* **Advances** wait one per step: a newer one takes the place of an older one. They go when no command waits, and at
+* **Advances** wait one per step: a newer one takes the place of an older one, or what waits is only read when it is
+  sent. They go when no command waits, and at
   most ten times a second. So an advance never overtakes its start; and one whose step has meanwhile ended or begun anew
   is not sent at all, since nobody could see it.
 * **Each report has its key**, made when it is first sent, and sent again with it: the server applies it once.
@@ -31,7 +32,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
-from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Report, Start
 
 MAX_WAITING: Final = 1000
 """Reports of one session that may wait."""
@@ -138,7 +139,7 @@ class Outbox:
         self.lost = 0
         self._chance = chance
         self._commands: deque[_Operation] = deque()
-        self._advances: dict[int, Advance | _Operation] = {}
+        self._advances: dict[int, Advance | Latest | _Operation] = {}
         self._paced: dict[int, float] = {}
         self._sending: _Operation | None = None
         self._events: list[Event] = []
@@ -154,10 +155,15 @@ class Outbox:
         """Whether all has been told, or given up."""
         return self._sending is None and not self._commands and not self._advances
 
-    def put(self, report: Report) -> bool:
+    def put(self, report: News) -> bool:
         """Take in a report; tell whether `wake_at` may have changed by it."""
-        if isinstance(report, Advance):
-            is_news = report.step not in self._advances
+        if isinstance(report, Advance | Latest):
+            before = self._advances.get(report.step)
+            is_news = before is None
+            if isinstance(before, Latest):
+                before.is_waiting = False
+            if isinstance(report, Latest):
+                report.is_waiting = True
             self._advances[report.step] = report
         else:
             is_news = True
@@ -213,7 +219,7 @@ class Outbox:
     def forget(self) -> None:
         """Drop everything: another process tells it."""
         self._commands.clear()
-        self._advances.clear()
+        self._take_out_all()
         self._sending = None
 
     def events(self) -> list[Event]:
@@ -221,19 +227,33 @@ class Outbox:
         events, self._events = self._events, []
         return events
 
+    def _take_out(self, step: int) -> Advance | Latest | _Operation | None:
+        waiting = self._advances.pop(step, None)
+        if isinstance(waiting, Latest):
+            waiting.is_waiting = False
+        return waiting
+
+    def _take_out_all(self) -> int:
+        steps = list(self._advances)
+        for step in steps:
+            self._take_out(step)
+        return len(steps)
+
     def _forget_advances(self, step: int) -> None:
-        self._advances.pop(step, None)
+        self._take_out(step)
         self._paced.pop(step, None)
         sending = self._sending
         if sending is not None and isinstance(sending.report, Advance) and sending.report.step == step:
             sending.is_pointless = True
 
     def _due_advance(self, now: float) -> _Operation | None:
-        for step, advance in self._advances.items():
+        for step in self._advances:
             if self._paced.get(step, now) <= now:
-                del self._advances[step]
                 self._paced[step] = now + ADVANCE_INTERVAL_S
-                return advance if isinstance(advance, _Operation) else _Operation(advance)
+                waiting = self._take_out(step)
+                if waiting is None or isinstance(waiting, _Operation):
+                    return waiting
+                return _Operation(waiting.read() if isinstance(waiting, Latest) else waiting)
         return None
 
     def _put_back(self, sent: _Operation) -> None:
@@ -263,8 +283,7 @@ class Outbox:
             self._give_up_advances(answer)
 
     def _give_up_advances(self, answer: Answer) -> None:
-        dropped = len(self._advances)
-        self._advances.clear()
+        dropped = self._take_out_all()
         waiting = len(self._commands)
         self._lose(
             ServerAwayError(
@@ -277,7 +296,7 @@ class Outbox:
 
     def _drop_oldest(self) -> None:
         if self._advances:
-            del self._advances[next(iter(self._advances))]
+            self._take_out(next(iter(self._advances)))
         else:
             # The creation stays: without it a start would create a session of other steps.
             del self._commands[isinstance(self._commands[0].report, Create)]

@@ -25,7 +25,7 @@ from progress_sse.client.config import (
 )
 from progress_sse.client.errors import ReportError, ServerAwayError
 from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Transport, lock, logger
-from progress_sse.client.reports import Advance, Complete, Create, Report, Start, describe_error, fit_text
+from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Start, describe_error, fit_text
 from progress_sse.errors import ConfigurationError
 from progress_sse.model import StepDefinition
 
@@ -111,7 +111,7 @@ class Reporter(ABC):
         if step is not None and step.reporter is self:
             step.advance(count, message=message)
 
-    def put(self, compose: Callable[[], Report]) -> None:
+    def put(self, compose: Callable[[], News]) -> None:
         """Report what `compose` returns, and let no trouble with that get to the job."""
         self._guard(lambda: self._outlet.put(compose))
 
@@ -223,6 +223,7 @@ class BaseStep:
         self._current = 0
         self._total: int | None = None
         self._outer: BaseStep | None = None
+        self._latest = Latest(number, self._read)
 
     def start(self) -> None:
         """Report that it begins, afresh if it had begun before. Entering the block does that."""
@@ -231,6 +232,12 @@ class BaseStep:
 
     def advance(self, count: int = 1, *, message: str | None = None) -> None:
         """Report that `count` more units are done, and a `message` if there is a new one; from any thread."""
+        # Once per row of somebody's job: while an earlier one waits, all the rest is left to whoever sends that.
+        if message is None and type(count) is int:
+            with lock:
+                if self._latest.is_waiting:
+                    self._current += count
+                    return
         self.reporter.put(lambda: self._advanced(self._current + index(count), self._total, message))
 
     def report(self, current: int, total: int | None = None, *, message: str | None = None) -> None:
@@ -270,15 +277,22 @@ class BaseStep:
         except ReportError as trouble:  # Asked for, but what the job failed of is what matters now.
             logger.warning("cannot report that step %s failed: %s", self.number, trouble)
 
-    def _advanced(self, current: int, total: int | None, message: str | None) -> Advance:
-        # A total that has been passed was wrong: it is unknown from now on.
-        self._current, self._total = current, total if total is not None and current <= total else None
-        return Advance(index(self.number), self._current, self._total, self._text(message))
+    def _advanced(self, current: int, total: int | None, message: str | None) -> Latest:
+        # What could go wrong with it goes wrong here, and not when it is read.
+        self._text(message)
+        self._current, self._total = current, total
+        self._latest.step = index(self.number)
+        return self._latest
+
+    def _read(self) -> Advance:
+        # A total that has been passed was wrong: it is unknown from then on.
+        if self._total is not None and self._current > self._total:
+            self._total = None
+        return Advance(self._latest.step, self._current, self._total, self._message)
 
     def _text(self, message: str | None) -> str:
-        if message is not None:
-            self._message = message
-        return fit_text(self._message)
+        self._message = fit_text(self._message if message is None else message)
+        return self._message
 
 
 def length(items: object) -> int | None:

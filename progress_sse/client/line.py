@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from progress_sse.client.config import Address, OnError
 from progress_sse.client.core import Answer, Away, Back, Event, Lost, Outbox, Request
 from progress_sse.client.errors import ReportError
-from progress_sse.client.reports import Report
+from progress_sse.client.reports import News
 
 logger: Final = logging.getLogger("progress_sse.client")
 
@@ -48,7 +48,7 @@ class Outlet(Protocol):
     def lost(self) -> int:
         """How many reports will never be told."""
 
-    def put(self, compose: Callable[[], Report]) -> None:
+    def put(self, compose: Callable[[], News]) -> None:
         """Take in the report that `compose` returns; waits for nothing."""
 
     def raise_error(self) -> None:
@@ -61,7 +61,7 @@ class Nowhere:
     is_settled = True
     lost = 0
 
-    def put(self, compose: Callable[[], Report]) -> None:
+    def put(self, compose: Callable[[], News]) -> None:
         """Do nothing."""
 
     def raise_error(self) -> None:
@@ -95,7 +95,7 @@ class Line:
         with lock:
             return self._outbox.lost
 
-    def put(self, compose: Callable[[], Report]) -> None:
+    def put(self, compose: Callable[[], News]) -> None:
         """Take in a report, composed under the lock: of two counts from two threads the later one comes later."""
         with lock:
             is_news = self._outbox.put(compose())

@@ -1,5 +1,6 @@
 """What a worker can tell of a session, as values that compare: what is queued, sent and, in tests, recorded."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -46,6 +47,30 @@ class Complete:
 
 
 Report: TypeAlias = Create | Start | Advance | Complete
+
+
+class Latest:
+    """How far a step is, read when that is sent: what waits in a queue needs no replacing when it changes.
+
+    It belongs to a lock, under which it is queued, taken out, read, and changed.
+
+    Attributes:
+        step: Which step.
+        read: Returns how far it is.
+        is_waiting: Whether it is in a queue.
+    """
+
+    __slots__ = ("is_waiting", "read", "step")
+
+    def __init__(self, step: int, read: Callable[[], Advance]) -> None:
+        """Wait nowhere yet."""
+        self.step = step
+        self.read = read
+        self.is_waiting = False
+
+
+News: TypeAlias = Report | Latest
+"""What is queued: a report, or what one will be read from."""
 
 
 def fit_text(text: object) -> str:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 from progress_sse.client.handle import diverted
 from progress_sse.client.line import Nowhere
-from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Report, Start
 
 __all__ = ["Advance", "Complete", "Create", "Recorder", "Report", "Start", "recording"]
 
@@ -55,6 +55,7 @@ class _Recording(Nowhere):
         self._recorder = recorder
         self._session_id = session_id
 
-    def put(self, compose: Callable[[], Report]) -> None:
+    def put(self, compose: Callable[[], News]) -> None:
         """Record a report."""
-        self._recorder.reports.append((self._session_id, compose()))
+        news = compose()
+        self._recorder.reports.append((self._session_id, news.read() if isinstance(news, Latest) else news))

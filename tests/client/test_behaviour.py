@@ -294,6 +294,45 @@ def test_without_a_block_current_does_nothing() -> None:
     assert contextvars.Context().run(current).session_id == ""
 
 
+async def test_what_a_step_has_advanced_while_it_waits_is_told_at_once(shell: Shell) -> None:
+    """However often: one report has the sum, and a message that came meanwhile."""
+    fake = FakeTransport()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake.may_answer.clear()
+
+    def work(progress: Reporter) -> None:
+        step = progress.step(1)
+        step.start()
+        step.report(0, 1000)
+        for _ in range(998):
+            step.advance()
+        step.advance(message="nearly")
+        step.advance(True)
+        fake.may_answer.set()
+
+    await shell.run(work, progress)
+    assert fake.reports == [Start(1), Advance(1, 1000, 1000, "nearly")]
+
+
+@pytest.mark.parametrize("spoilt", [{"message": Mute()}, {"count": "1"}, {"count": None}])
+async def test_what_cannot_be_told_leaves_what_can(
+    shell: Shell, caplog: pytest.LogCaptureFixture, spoilt: dict[str, Any]
+) -> None:
+    """A count that is none, a text that cannot be one: it is warned of once, and the rest is told."""
+    fake = FakeTransport()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+
+    def work(progress: Reporter) -> None:
+        step = progress.step(1)
+        step.advance(2)
+        step.advance(**spoilt)
+        step.advance(3)
+
+    await shell.run(work, progress)
+    assert fake.reports[-1] == Advance(1, 5)
+    assert len(caplog.records) == 1
+
+
 def test_threads_of_a_step_add_up() -> None:
     """However they interleave, none of their advances is lost, and the last word is the sum."""
     with recording() as recorder:

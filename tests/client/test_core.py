@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from progress_sse.client import core
 from progress_sse.client.core import Answer, Away, Back, Lost, Message, Outbox, Request, encode, read_answer
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
-from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Report, Start
 from progress_sse.model import StepDefinition
 from tests.clock import ManualClock
 
@@ -27,7 +27,7 @@ class Bench:
         self.clock = ManualClock()
         self.outbox = Outbox("nightly", chance=lambda: chance)
 
-    def put(self, *reports: Report) -> None:
+    def put(self, *reports: News) -> None:
         for report in reports:
             self.outbox.put(report)
 
@@ -81,6 +81,46 @@ def test_the_newest_advance_of_a_step_stands_for_the_older_ones() -> None:
     bench = Bench()
     bench.put(Advance(1, 1), Advance(2, 7), Advance(1, 2), Advance(1, 3))
     assert bench.deliver() == [Advance(1, 3), Advance(2, 7)]
+
+
+def test_the_latest_is_read_when_it_is_sent() -> None:
+    """Whatever it became while it waited; and it waits from being queued to being read."""
+    bench = Bench()
+    counts = iter([5, 9])
+    latest = Latest(1, lambda: Advance(1, next(counts)))
+    for count in (5, 9):
+        assert not latest.is_waiting
+        bench.put(latest)
+        assert latest.is_waiting
+        bench.wait()
+        assert bench.send() == Advance(1, count)
+    assert not latest.is_waiting
+
+
+def stay_away(bench: Bench) -> None:
+    """Let the server be away for long, while something else is tried."""
+    bench.put(Start(2))
+    fail_for(bench, 600, NO_ANSWER)
+
+
+WAYS_OUT: dict[str, Callable[[Bench], object]] = {
+    "its step ends": lambda bench: bench.put(Complete(1)),
+    "its step begins anew": lambda bench: bench.put(Start(1)),
+    "another takes its place": lambda bench: bench.put(Advance(1, 6)),
+    "it is the oldest of too many": lambda bench: bench.put(*(Start(2) for _ in range(core.MAX_WAITING))),
+    "the server is away for long": stay_away,
+    "another process tells it": lambda bench: bench.outbox.forget(),
+}
+
+
+@pytest.mark.parametrize("leave", WAYS_OUT.values(), ids=WAYS_OUT.keys())
+def test_the_latest_knows_that_it_does_not_wait_any_more(leave: Callable[[Bench], object]) -> None:
+    """Whichever way it left; or what comes later would never be told."""
+    bench = Bench()
+    latest = Latest(1, lambda: Advance(1, 5))
+    bench.put(latest)
+    leave(bench)
+    assert not latest.is_waiting
 
 
 def test_advances_of_a_step_leave_at_most_ten_times_a_second() -> None:
