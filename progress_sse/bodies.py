@@ -40,6 +40,8 @@ from progress_sse.workflows import Milliseconds, StepSpec, Workflows, define_ste
 MAX_KEY_CHARS: Final = 255
 _KEY_RULE: Final = f"An Idempotency-Key has 1 to {MAX_KEY_CHARS} printable ASCII characters."
 
+_KEY_SCHEMA: Final[dict[str, Any]] = {"pattern": "^[ -~]+$", "maxLength": MAX_KEY_CHARS}
+
 MAX_UPDATES: Final = 100
 """Updates that one request may bring."""
 
@@ -90,14 +92,19 @@ def _without_null(schema: dict[str, Any]) -> None:
     schema |= described
 
 
+_NEEDING_CURRENT: Final[dict[str, Any]] = {
+    "if": {"properties": {"action": {"const": "progress"}}},
+    "then": {"properties": {"current": {"type": "integer"}}, "required": ["current"]},
+}
+
+
 class UpdateBody(BaseModel):
     """What a worker reports. Other keys are ignored; numbers are written as integers (`1.0` is none)."""
 
     model_config = ConfigDict(
         extra="ignore",
         json_schema_extra={
-            "if": {"properties": {"action": {"const": "progress"}}},
-            "then": {"properties": {"current": {"type": "integer"}}, "required": ["current"]},
+            **_NEEDING_CURRENT,
             "examples": [
                 {"action": "start", "step": 1},
                 {"action": "progress", "step": 1, "current": 3120, "total": 8000, "message": "reading"},
@@ -136,8 +143,15 @@ class UpdateBody(BaseModel):
 class AddressedUpdate(UpdateBody):
     """An update among others, with what stands in path and header where it comes alone."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            **_NEEDING_CURRENT,
+            "examples": [{"session_id": "nightly", "idempotency_key": "5f0c", "action": "complete", "step": 1}],
+        }
+    )
+
     session_id: Annotated[str, Field(strict=True)]
-    idempotency_key: Annotated[str, Field(strict=True)] | None = None
+    idempotency_key: Annotated[str, Field(strict=True, json_schema_extra=_KEY_SCHEMA)] | None = None
 
     @property
     def key(self) -> IdempotencyKey | None:
@@ -173,6 +187,7 @@ class BatchBody(BaseModel):
         max_length=MAX_UPDATES,
         description="Each is what one update has as its body, with its `session_id` and perhaps an `idempotency_key`, "
         "and is judged by itself: one that is not valid keeps no other from being applied.",
+        json_schema_extra={"items": {"anyOf": [{"$ref": "#/components/schemas/AddressedUpdate"}, {}]}},
     )
 
 

@@ -29,7 +29,7 @@ from progress_sse.api import PATHS, SESSION_PATHS, SESSION_PREFIX
 from progress_sse.app import FILES
 from progress_sse.app import PATHS as OTHER_PATHS
 from progress_sse.auth import Action
-from progress_sse.bodies import MAX_KEY_CHARS, BodyLimits
+from progress_sse.bodies import MAX_KEY_CHARS, AddressedUpdate, BodyLimits
 from progress_sse.endpoints import pages, problems
 from progress_sse.endpoints.sessions import DEFAULT_LIMIT, MAX_LIMIT
 from progress_sse.errors import (
@@ -245,7 +245,7 @@ def _schemas() -> Json:
     answered = [answer.model for operation in OPERATIONS.values() for answer in operation.answers.values()]
     taken = [operation.body for operation in OPERATIONS.values()]
     models: dict[type[BaseModel], None] = dict.fromkeys(
-        model for model in (answers.Problem, *answered, *taken) if model is not None
+        model for model in (answers.Problem, AddressedUpdate, *answered, *taken) if model is not None
     )
     _, described = models_json_schema(
         [(model, "validation") for model in models],
@@ -253,6 +253,9 @@ def _schemas() -> Json:
         schema_generator=_Schemas,
     )
     schemas: Json = described["$defs"]
+    # It is no model, so pydantic has nothing to refer to.
+    schemas["SessionId"] = _session_id()
+    schemas["AddressedUpdate"]["properties"]["session_id"] = _ref("schemas", "SessionId")
     return schemas
 
 
@@ -270,7 +273,7 @@ _LIMITS: Final = frozenset({"maximum", "maxItems", "maxLength"})
 
 
 def _parameters(max_sessions_per_stream: int) -> Json:
-    session_id = _session_id()
+    session_id = _ref("schemas", "SessionId")
     text = {"type": "string"}
     key_pattern = "^[!-~]([ -~]*[!-~])?$"
     return {

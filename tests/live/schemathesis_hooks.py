@@ -37,18 +37,19 @@ def map_query(_context: HookContext, query: Any) -> Any:
 @schemathesis.hook
 def map_body(_context: HookContext, body: Any) -> Any:
     """Ask for steps that sessions have, and write integers as such: to a schema `1.0` is one."""
-    body = _with_integers(body)
-    if isinstance(body, dict) and type(body.get("step")) is int and body["step"] > STEPS:
-        return {**body, "step": 1 + body["step"] % STEPS}
-    return body
+    return _reasonable(body)
 
 
-def _with_integers(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _with_integers(each) for key, each in value.items()}
+def _reasonable(value: Any) -> Any:
     if isinstance(value, list):
-        return [_with_integers(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+        return [_reasonable(each) for each in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, dict):
+        return value
+    fields = {key: _reasonable(each) for key, each in value.items()}
+    step = fields.get("step")
+    return {**fields, "step": 1 + step % STEPS} if type(step) is int and step > STEPS else fields
 
 
 @schemathesis.check

@@ -24,6 +24,7 @@ from progress_sse.bodies import (
     idempotency_key,
     parse_json,
     read_body,
+    read_update,
 )
 from progress_sse.clock import SystemClock
 from progress_sse.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
@@ -53,7 +54,7 @@ def read(model: type[Body], raw: bytes) -> Body:
 def is_accepted(ask: Callable[[], object]) -> bool:
     try:
         ask()
-    except InvalidRequestError:
+    except (InvalidRequestError, InvalidKeyError):
         return False
     return True
 
@@ -116,6 +117,30 @@ def test_a_creation_is_taken_if_and_only_if_the_description_allows_it(body: Any)
     """SE-05: which workflows there are, and that steps are numbered in order, is not for it to say."""
     is_described = schema("CreateBody").is_valid(body)
     assert is_accepted(lambda: read(CreateBody, json.dumps(body).encode()).definitions(Workflows())) is is_described
+
+
+addressed = st.builds(
+    lambda update, address: {**update, **address},
+    updates,
+    st.fixed_dictionaries(
+        {"session_id": st.just("s") | st.text("a/\u200b.", max_size=3) | numbers},
+        optional={"idempotency_key": st.text("a \u00e9\n~", max_size=3) | st.just("a" * 256) | numbers},
+    ),
+)
+
+
+@given(addressed | anything)
+@example({"action": "start", "step": 1, "session_id": "s" * 129})
+@example({"action": "start", "step": 1, "session_id": "s", "idempotency_key": ""})
+def test_one_of_many_updates_is_taken_if_and_only_if_the_description_allows_it(body: Any) -> None:
+    """SE-05: its address and its key, too."""
+    is_described = schema("AddressedUpdate").is_valid(body) and not _is_past_its_total(body)
+
+    def ask() -> object:
+        update = read_update(body, LIMITS)
+        return update.key, update.command(STORE)
+
+    assert is_accepted(ask) is is_described
 
 
 @given(st.binary(max_size=50) | st.text(max_size=50).map(str.encode))
