@@ -21,6 +21,11 @@ def die():
 def hang():
     time.sleep(60)
 
+@app.task(progress_step=1)
+def linger():
+    current().advance(message="begun")
+    time.sleep(60)
+
 @app.task
 def plain():
     return current().session_id
@@ -43,13 +48,16 @@ import os
 import signal
 import time
 
-from rq import Retry, SimpleWorker
+from rq import Retry, SimpleWorker, SpawnWorker
 from rq.command import send_stop_job_command
 from rq_jobs import queue
 from progress_sse import current
 from progress_sse.bridges.rq import ReportingMixin
 
 class InProcess(ReportingMixin, SimpleWorker):
+    pass
+
+class Spawning(ReportingMixin, SpawnWorker):
     pass
 
 def die():
@@ -67,9 +75,12 @@ def plain():
 """,
     "dramatiq": """
 import dramatiq
+from dramatiq.middleware.asyncio import AsyncIO
 
 from dramatiq_jobs import broker
 from progress_sse import current
+
+broker.add_middleware(AsyncIO())
 
 @dramatiq.actor(progress_step=1, max_age=1)
 def expire():
@@ -89,7 +100,7 @@ def outer():
     plain.send()
 
 @dramatiq.actor(progress_step=4)
-def inner():
+async def inner():
     current().advance(message=f"inside {current().session_id}")
 """,
     "taskiq": """

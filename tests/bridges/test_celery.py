@@ -14,18 +14,6 @@ def site(sites: Sites) -> Site:
     return sites("celery")
 
 
-LOSSES = [pytest.param("hang", "TimeLimitExceeded"), pytest.param("die", "WorkerLostError", marks=pytest.mark.full)]
-
-
-@pytest.mark.parametrize(("task", "error"), LOSSES)
-async def test_a_task_whose_process_is_lost_fails(site: Site, task: str, error: str) -> None:
-    """The main process says so: of a kill, as the kernel does it when memory runs out, and of a hard time limit."""
-    stream = await site.follow(task)
-    await site.call(f'{task}.apply_async(headers={{"progress_session": "{task}"}})')
-    *_, last = await site.until(stream, 1, "error")
-    assert last["error"].startswith(error)
-
-
 async def test_a_task_that_never_runs_fails(site: Site) -> None:
     """As an expired or revoked one: nobody waits for it in vain. The session is that of its id."""
     stream = await site.follow("late")
@@ -50,6 +38,30 @@ async def test_a_step_that_is_none_costs_its_task_nothing(site: Site) -> None:
     await site.until(stream, 3, "success")
     assert "more_celery_jobs.miscounted" in site.log()
     assert "cannot report on" in site.log()
+
+
+# These come last: the worker takes seconds to replace a child.
+LOSSES = [pytest.param("hang", "TimeLimitExceeded"), pytest.param("die", "WorkerLostError", marks=pytest.mark.full)]
+
+
+@pytest.mark.parametrize(("task", "error"), LOSSES)
+async def test_a_task_whose_process_is_lost_fails(site: Site, task: str, error: str) -> None:
+    """The main process says so: of a kill, as the kernel does it when memory runs out, and of a hard time limit."""
+    stream = await site.follow(task)
+    await site.call(f'{task}.apply_async(headers={{"progress_session": "{task}"}})')
+    *_, last = await site.until(stream, 1, "error")
+    assert last["error"].startswith(error)
+
+
+@pytest.mark.full
+async def test_a_task_that_is_terminated_fails(site: Site) -> None:
+    """Somebody revoked it while it ran."""
+    stream = await site.follow("gone")
+    await site.call('linger.apply_async(task_id="gone")')
+    await stream.wait_until(lambda s: "begun" in (s.events[-1].data or ""), 20)
+    await site.call('app.control.revoke("gone", terminate=True)')
+    *_, last = await site.until(stream, 1, "error")
+    assert last["error"] == "terminated"
 
 
 @pytest.mark.full

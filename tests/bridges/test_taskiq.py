@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from taskiq import InMemoryBroker, SimpleRetryMiddleware
 
+from progress_sse.bridges.taskiq import ReportingMiddleware
+from progress_sse.client.testing import Advance, Complete, Recorder, Start
 from tests.bridges.conftest import Sites
 from tests.bridges.sites import Site
 
@@ -35,3 +38,24 @@ async def test_a_task_ends_as_it_means_to(site: Site, task: str, status: str, er
     await site.call(f'asyncio.run(send({task}, "{task}"))')
     *_, last = await site.until(stream, 1, status)
     assert last["error"] == error
+
+
+async def test_a_task_that_will_be_tried_again_says_why(recorder: Recorder) -> None:
+    """Here with the broker that users' tests have; and when no attempt is left, it fails."""
+    broker = InMemoryBroker().with_middlewares(SimpleRetryMiddleware(2), ReportingMiddleware())
+
+    @broker.task(progress_step=1, retry_on_error=True)
+    async def load() -> None:
+        raise OSError("no room")
+
+    await broker.startup()
+    await load.kicker().with_labels(progress_session="nightly").kiq()
+    await broker.wait_all()
+    await broker.shutdown()
+    assert recorder.of("nightly") == [
+        Start(1),
+        Advance(1, 0, None, "will be tried again: OSError: no room"),
+        Start(1),
+        Advance(1, 0, None, "attempt 2"),
+        Complete(1, success=False, message="attempt 2", error="OSError: no room"),
+    ]

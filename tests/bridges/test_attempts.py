@@ -1,0 +1,44 @@
+"""What the bridges to queues have in common."""
+
+from __future__ import annotations
+
+import pytest
+from celery import Celery
+
+from progress_sse.bridges.attempts import MAX_KEPT, step_of
+from progress_sse.bridges.celery import report_tasks
+from progress_sse.client.testing import Complete, Start, recording
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is reported but to a recorder."""
+    monkeypatch.setenv("PROGRESS_SSE_DISABLED", "1")
+
+
+def test_attempts_of_a_session_keep_their_order() -> None:
+    """One line tells of all, so that no attempt's last word comes after the next one's first; the latest are kept."""
+    first = step_of("0", 1).reporter
+    assert step_of("0", 2).reporter is first
+    for number in range(1, MAX_KEPT):
+        step_of(str(number), 1)
+    assert step_of("0", 1).reporter is first
+    for number in range(1, MAX_KEPT + 1):
+        step_of(str(number), 1)
+    assert step_of("0", 1).reporter is not first
+
+
+def test_tests_of_tasks_record_what_they_report() -> None:
+    """Each recording is for itself, though the session may be one that was reported before."""
+    app = Celery("tests", set_as_current=False)
+    report_tasks()
+
+    @app.task(progress_step=2)
+    def save() -> None:
+        pass
+
+    for _ in range(2):
+        with recording() as recorder:
+            save.apply(headers={"progress_session": "nightly"})
+        assert recorder.of("nightly") == [Start(2), Complete(2)]
+        save.apply(headers={"progress_session": "nightly"})
