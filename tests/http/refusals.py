@@ -17,7 +17,8 @@ CANARY = "canary"
 UPDATE = "/api/progress/s/update"
 PUT_NEW = ("PUT", "/api/progress/new")
 POST_NEW = ("POST", "/api/progress")
-BODIES = (("POST", UPDATE), PUT_NEW, POST_NEW)
+UPDATES = "/api/updates"
+BODIES = (("POST", UPDATE), ("POST", UPDATES), PUT_NEW, POST_NEW)
 """All that takes a body."""
 
 JSON = {"content-type": "application/json"}

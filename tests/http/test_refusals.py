@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from progress_sse.backends.memory import MemoryBackend
 from progress_sse.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.record import StorageLimits
 from tests.http.conftest import Connect
-from tests.http.refusals import BEFORE, CANARY, COMPLETE, JSON, REFUSALS, START, UPDATE
+from tests.http.refusals import BEFORE, CANARY, COMPLETE, JSON, NO_IDS, NO_KEYS, REFUSALS, START, UPDATE, UPDATES
 
 
 def assert_problem(response: httpx.Response, status: int, name: str | None = None) -> None:
@@ -53,6 +54,44 @@ async def test_each_row_is_refused_as_what_it_is(
         assert "set-cookie" not in response.headers, with_name
         after = await seen(client)
         assert [(each.content, each.headers) for each in after] == [(each.content, each.headers) for each in before]
+
+
+async def results(client: httpx.AsyncClient, *updates: bytes) -> list[dict[str, Any]]:
+    """What becomes of updates that come in one request."""
+    body = b'{"updates":[%b]}' % b",".join(updates)
+    response = await client.post(UPDATES, content=body, headers=JSON)
+    assert response.status_code == 200
+    assert CANARY not in response.text
+    answers: list[dict[str, Any]] = response.json()["results"]
+    return answers
+
+
+async def test_each_update_is_refused_among_others_as_it_is_alone(
+    client: httpx.AsyncClient, before: list[httpx.Response]
+) -> None:
+    """SE-05: every row again, by the other way."""
+    rows = {name: row for part in REFUSALS.values() for name, row in part.items() if row.target == UPDATE}
+    updates = {
+        name: row for name, row in rows.items() if row.status in (409, 422) and (row.body or b"").startswith(b"{")
+    }
+    assert len(updates) > 100
+    for name, row in updates.items():
+        [answer] = await results(client, b'{"session_id":"s",' + (row.body or b"")[1:])
+        assert (answer["status"], answer["type"]) == (row.status, f"/problems/{row.problem}"), (name, answer)
+        assert answer["success"] is False
+    assert [each.content for each in await seen(client)] == [each.content for each in before]
+
+
+async def test_what_cannot_be_an_id_or_a_key_cannot_be_one_among_others(client: httpx.AsyncClient) -> None:
+    """SE-05: here they are no parts of a path, nor of a header, and could hold anything."""
+    for name, escaped in NO_IDS.items():
+        session_id = unquote_to_bytes(escaped).decode("utf-8", "surrogateescape")
+        [answer] = await results(client, json.dumps(START | {"session_id": session_id}).encode())
+        assert (answer["status"], answer["type"]) == (422, "/problems/invalid-session-id"), name
+    for name, key in {**NO_KEYS, "CR LF": "canary\r\nX: y", "NUL": "canary\0", "a surrogate": "canary\ud800"}.items():
+        [answer] = await results(client, json.dumps(START | {"session_id": "s", "idempotency_key": key}).encode())
+        assert (answer["status"], answer["type"]) == (400, "/problems/invalid-idempotency-key"), name
+    assert (await client.get("/api/progress")).json()["sessions"] == []
 
 
 @pytest.mark.parametrize(
