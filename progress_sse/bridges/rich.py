@@ -9,6 +9,7 @@
             bars.advance(task)
 """
 
+from functools import lru_cache
 from typing import Any
 
 from rich.errors import MarkupError
@@ -82,6 +83,7 @@ class ReportingProgress(Progress):
                 report_units(step, current, sum(totals) if len(totals) == len(counted) else None, message)
 
 
+@lru_cache(maxsize=100)
 def _plain(description: str) -> str:
     try:
         return Text.from_markup(description).plain

@@ -7,6 +7,7 @@
             parse(row)
 """
 
+import time
 import weakref
 from collections.abc import AsyncIterable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, overload
@@ -78,6 +79,8 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
         self.desc = desc or ""  # The host leaves it out where nothing is drawn.
         self._step = _claim(step or running_step(), self)
         self._told: tuple[Any, ...] | None = None
+        self._pause_s = options.get("mininterval", 0.1) or 0.0
+        self._due_at = 0.0
         super().__init__(iterable, desc, *args, **options)  # type: ignore[arg-type]  # it takes either kind
         self._report()
 
@@ -93,11 +96,14 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
             self.close()
 
     def update(self, n: float | None = 1) -> bool | None:
-        """Count `n` more units; they are reported as often as the bar is drawn."""
+        """Count `n` more units; they are reported as often as the bar is drawn, or would be."""
         if not self.disable:
             return super().update(n)
         self.n += n or 0
-        self._report()
+        now = time.monotonic()
+        if now >= self._due_at:
+            self._due_at = now + self._pause_s
+            self._report()
         return None
 
     def display(self, *args: Any, **options: Any) -> Any:

@@ -46,7 +46,7 @@ def test_a_bar_of_tqdm_is_moved_by_hand(recorder: Recorder, is_drawn: bool) -> N
             bar.update(2.5)
             bar.total = 7
             bar.update(1)
-        with tqdm(total=float("inf"), disable=not is_drawn):
+        with tqdm(total=float("inf"), disable=not is_drawn, mininterval=0):
             pass
     expected = [(0, None, ""), (2, None, ""), (3, 7, ""), (0, None, "")]
     assert advances(recorder) == expected

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_type
 
+from dramatiq import Broker
+from rq import SimpleWorker
+from taskiq import AsyncBroker
+
 from progress_sse import Progress
+from progress_sse.bridges import dramatiq, taskiq
+from progress_sse.bridges.celery import report_tasks
 from progress_sse.bridges.rich import ReportingProgress
+from progress_sse.bridges.rq import ReportingMixin
 from progress_sse.bridges.tqdm import tqdm, trange
 
 
@@ -20,3 +27,15 @@ def bars() -> None:
         with ReportingProgress() as shown:
             shown.advance(shown.add_task("Rows", step=step), 0.5)
         tqdm(["row"], step=1)  # type: ignore[call-overload]
+
+
+class Worker(ReportingMixin, SimpleWorker):
+    """A worker of the user's own kind."""
+
+
+def queues(broker: Broker, other: AsyncBroker) -> None:
+    """What makes workers report."""
+    report_tasks()
+    broker.add_middleware(dramatiq.ReportingMiddleware())
+    other.with_middlewares(taskiq.ReportingMiddleware())
+    broker.add_middleware(taskiq.ReportingMiddleware())  # type: ignore[arg-type]
