@@ -1,7 +1,8 @@
 """For how long a server waits for its clients, for how much, and for how many of them at once.
 
 All in a queue wait equally long, so whoever came first is due first: one timer serves thousands of them. A connection
-is in one queue at most; a stream, which nothing is expected from, is in none and costs nothing.
+is in one queue at most; a stream, which nothing is expected from, is in none and costs nothing. Those who do not take
+what they asked for are not for here: the kernel drops them (see ``cli``).
 """
 
 import asyncio
@@ -24,9 +25,6 @@ MAX_URL_BYTES: Final = 32_768
 FRAMING: Final = 2
 """How many times the bytes of the largest body may come for one, as chunks have a size each."""
 
-MIN_TAKEN_BYTES: Final = 4096
-"""Bytes of an answer that a client has to take within the send timeout, or it counts as one that takes nothing."""
-
 SWEEPS: Final = 100
 """How often a queue is gone through while one timeout passes, at most."""
 
@@ -42,9 +40,6 @@ class Client(Protocol):
 
     def on_body_overdue(self) -> None:
         """The request is not complete."""
-
-    def on_answer_overdue(self) -> None:
-        """The answer may not have been taken."""
 
 
 Waiting = TypeVar("Waiting")
@@ -103,7 +98,6 @@ class Patience:
     Attributes:
         heads: Those who have a request to send; each that is idle is among them.
         bodies: Those who have begun one.
-        answers: Those who have an answer to take that is longer than what is kept for them.
         max_connections: Connections that may be open.
         max_rest_bytes: Bytes that may follow the head of a request: its body, and how that is framed.
     """
@@ -113,13 +107,11 @@ class Patience:
         *,
         head_timeout_s: float,
         body_timeout_s: float,
-        send_timeout_s: float,
         max_body_bytes: int,
         max_connections: int,
     ) -> None:
-        """Wait so many seconds for a head, then for its body, and for a client to take something of an answer."""
+        """Wait so many seconds for a head, and then for its body."""
         self.heads = Queue[Client](head_timeout_s, lambda client: client.on_head_overdue())
         self.bodies = Queue[Client](body_timeout_s, lambda client: client.on_body_overdue())
-        self.answers = Queue[Client](send_timeout_s, lambda client: client.on_answer_overdue())
         self.max_connections = max_connections
         self.max_rest_bytes = FRAMING * max_body_bytes + MAX_HEAD_BYTES

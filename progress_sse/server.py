@@ -37,7 +37,7 @@ from progress_sse.errors import (
     RequestTimeoutError,
     UrlTooLongError,
 )
-from progress_sse.patience import MAX_HEAD_BYTES, MAX_HEADERS, MAX_URL_BYTES, MIN_TAKEN_BYTES, Client, Patience, Queue
+from progress_sse.patience import MAX_HEAD_BYTES, MAX_HEADERS, MAX_URL_BYTES, Client, Patience, Queue
 from progress_sse.request_head import RequestParser, check_head, head_bytes
 from progress_sse.service import ProgressService
 from progress_sse.transport import Outlet, Reader, extensions
@@ -135,7 +135,7 @@ class HttpProtocol(HttpToolsProtocol):
     """Offers the application the short way (see ``transport``), and spares HTTP/1.0 the chunks it does not know.
 
     It is stricter with heads than uvicorn is (see ``request_head``), and loses its patience (see there) with clients
-    that send too slowly, or too much, or do not take what they asked for.
+    that send too slowly, or too much.
     """
 
     __slots__ = (
@@ -146,7 +146,6 @@ class HttpProtocol(HttpToolsProtocol):
         "_received_bytes",
         "_refusal",
         "_running",
-        "_unsent_bytes",
         "reader",
     )
 
@@ -165,7 +164,6 @@ class HttpProtocol(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         self._is_in_head = True
         self._received_bytes = 0
-        self._unsent_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take on a connection, in place of the longest idle one if there are as many as there may be."""
@@ -247,14 +245,12 @@ class HttpProtocol(HttpToolsProtocol):
         super().pause_writing()
         if self.reader is not None:
             self.reader.on_full()
-        self._settle()
 
     def resume_writing(self) -> None:
         """Note that the client takes more."""
         super().resume_writing()
         if self.reader is not None:
             self.reader.on_ready()
-        self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the connection."""
@@ -273,9 +269,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Wait for what the client has to do next, which may be nothing."""
         queue, running = None, self._running
         if self.reader is not None or self.parser is None:
-            pass  # Whoever writes a stream knows how slow its reader may be; and of one that is lost nothing comes.
-        elif self.flow.write_paused:
-            queue = self._patience.answers
+            pass  # What comes during a stream has time; and from one that is lost nothing comes.
         elif not self._is_in_head:
             queue = self._patience.bodies if running is self.cycle else None
         elif running is None or running.response_complete:
@@ -288,7 +282,6 @@ class HttpProtocol(HttpToolsProtocol):
             self._queue.leave(self)
         self._queue = queue
         if queue is not None:
-            self._unsent_bytes = self.transport.get_write_buffer_size()
             queue.enter(self)
 
     def give_way(self) -> None:
@@ -297,11 +290,9 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def on_head_overdue(self) -> None:
-        """Close without a word what has sent none; one that still takes its last answer may go on with that."""
+        """Close without a word what has sent none; one that still takes its last answer gets the rest of that."""
         self._wait_in(None)
-        if self.transport.get_write_buffer_size():
-            self._wait_in(self._patience.answers)
-        elif self._received_bytes:
+        if self._received_bytes:
             self._refuse(RequestTimeoutError())
         else:
             self.transport.close()
@@ -310,14 +301,6 @@ class HttpProtocol(HttpToolsProtocol):
         """Give up on the request."""
         self._wait_in(None)
         self._refuse(RequestTimeoutError())
-
-    def on_answer_overdue(self) -> None:
-        """Drop a client that has taken next to nothing."""
-        self._wait_in(None)
-        if self._unsent_bytes - self.transport.get_write_buffer_size() < MIN_TAKEN_BYTES:
-            self.transport.abort()
-        else:
-            self._wait_in(self._patience.answers)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP in the one form of all errors; `msg` is uvicorn's."""
@@ -461,7 +444,6 @@ def make_config(app: Any, service: ProgressService) -> uvicorn.Config:
     patience = Patience(
         head_timeout_s=settings.head_timeout_s,
         body_timeout_s=settings.body_timeout_s,
-        send_timeout_s=settings.send_timeout_s,
         max_body_bytes=settings.max_body_bytes,
         max_connections=max(1, descriptor_limit() - DESCRIPTORS_FOR_FILES),
     )
