@@ -432,6 +432,16 @@ def unconnected_socket(rcvbuf: int | None = None) -> socket.socket:
     return sock
 
 
+async def received_through(sock: socket.socket, mark: bytes) -> bytes:
+    """What a connection brings, up to a mark and hardly further."""
+    received = b""
+    while mark not in received:
+        more = await asyncio.get_running_loop().sock_recv(sock, 256)
+        assert more, received
+        received += more
+    return received
+
+
 def linger_zero(transport: asyncio.BaseTransport) -> None:
     """Make the close of a connection a reset."""
     sock = transport.get_extra_info("socket")

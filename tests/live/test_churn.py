@@ -15,7 +15,7 @@ from tests.harness.crowd import Crowd
 from tests.harness.http1 import HOST, Connection, request_bytes
 from tests.harness.metrics import metrics_of
 from tests.harness.oracle import fold_all
-from tests.harness.rawsse import RawStream, unconnected_socket
+from tests.harness.rawsse import RawStream, received_through, unconnected_socket
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.live.hosts import first_host, serve_only
@@ -45,16 +45,6 @@ async def vanishing(port: int, request: bytes, rcvbuf: int | None = None) -> Asy
         await loop.sock_connect(sock, (HOST, port))
         await loop.sock_sendall(sock, request)
         yield sock
-
-
-async def received_through(sock: socket.socket, mark: bytes) -> bytes:
-    """What a connection brings, up to a mark and hardly further."""
-    received = b""
-    while mark not in received:
-        more = await asyncio.get_running_loop().sock_recv(sock, 256)
-        assert more, received
-        received += more
-    return received
 
 
 async def vanish_in_four_ways(port: int) -> None:

@@ -16,8 +16,9 @@ from progress_sse.server import Server, make_config
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
 from tests.harness.http1 import HOST, request_bytes
+from tests.harness.rawsse import received_through
 from tests.harness.serving import eventually, session_path
-from tests.live.test_churn import received_through, vanishing
+from tests.live.test_churn import vanishing
 
 EVENTS = session_path("s", "events")
 UPDATE = b'{"action":"start","step":1}'
