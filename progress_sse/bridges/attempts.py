@@ -34,7 +34,11 @@ def step_of(session_id: str, number: int) -> BaseStep:
     if is_diverted():
         return Progress.attach(session_id).step(number)
     with lock:
-        progress = _kept.pop(session_id, None) or Progress.attach(session_id)
+        progress = _kept.get(session_id)
+    # Without the lock: this logs, and handlers have locks of their own.
+    progress = progress or Progress.attach(session_id)
+    with lock:
+        progress = _kept.pop(session_id, progress)
         _kept[session_id] = progress
         if len(_kept) > MAX_KEPT:
             del _kept[next(iter(_kept))]

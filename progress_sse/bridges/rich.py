@@ -78,9 +78,10 @@ class ReportingProgress(Progress):
             counted = [each for each in self._tasks.values() if each.fields["step"] is step]
             current = sum(each.completed for each in counted)
             totals = [each.total for each in counted if each.total is not None]
-            message = _plain(task.description)
-            if step is not None:
-                report_units(step, current, sum(totals) if len(totals) == len(counted) else None, message)
+        # Without the lock: this may log, and whoever shows that here needs it.
+        if step is not None:
+            total = sum(totals) if len(totals) == len(counted) else None
+            report_units(step, current, total, _plain(task.description))
 
 
 @lru_cache(maxsize=100)

@@ -106,10 +106,11 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
             self._report()
         return None
 
-    def display(self, *args: Any, **options: Any) -> Any:
+    def refresh(self, nolock: bool = False, lock_args: Any = None) -> None:
         """Draw the bar, and report it."""
-        self._report()
-        return super().display(*args, **options)
+        super().refresh(nolock, lock_args)
+        if not nolock:  # Else others hold the lock: this may log, and whoever shows that beside bars needs it.
+            self._report()
 
     def close(self) -> None:
         """End the bar; the step goes on."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -15,7 +16,9 @@ from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.logging import StepHandler
 from progress_sse.bridges.rich import ReportingProgress
 from progress_sse.bridges.tqdm import tqdm, trange
+from progress_sse.client.handle import BaseStep
 from progress_sse.client.testing import Advance, Recorder
+from tests.bridges.locks import free_while_logged
 from tests.client.fake import FakeServer
 
 
@@ -173,6 +176,31 @@ async def test_sending_is_no_message_of_the_step(handler: StepHandler) -> None:
             assert await asyncio.to_thread(outer.flush)
         assert await asyncio.to_thread(outer.flush)
     assert sorted(seen.request.split()[0] for seen in server.seen) == ["POST"] * 3 + ["PUT"]
+
+
+def move_tqdm(step: BaseStep, locks: list[Any]) -> None:
+    """Report by a bar of tqdm, and give the lock that it is drawn under."""
+    locks.append(tqdm.get_lock().th_lock)  # type: ignore[no-untyped-call]  # in its stubs
+    list(trange(3, step=step))
+
+
+def move_rich(step: BaseStep, locks: list[Any]) -> None:
+    """The same by one of rich."""
+    with bars() as shown:
+        locks.append(shown._lock)  # noqa: SLF001  # which has no name for others
+        shown.add_task("", step=step)
+
+
+@pytest.mark.parametrize("move", [move_tqdm, move_rich])
+def test_trouble_with_a_report_is_logged_without_the_lock_of_the_bars(
+    recorder: Recorder, move: Callable[[BaseStep, list[Any]], None]
+) -> None:
+    """Whoever shows records beside bars needs that lock, in a thread that already has the one of its handler."""
+    locks: list[Any] = []
+    with free_while_logged(locks) as seen:
+        move(Progress.attach("a").step("one"), locks)  # type: ignore[arg-type]  # to have something to log
+    assert seen == [True]
+    assert recorder.reports == []
 
 
 @pytest.mark.usefixtures("handler")
