@@ -279,6 +279,23 @@ test("no token and no ticket leaves its tab", async () => {
   assert.doesNotMatch([...heard, ...names].join(), /signature|ticket|e30/);
 });
 
+test("a page that was put away comes back with another ticket, where it was", async () => {
+  const browser = new Browser();
+  const tab = browser.tab();
+  const { steps } = await tab.track("job", { token: ALICE });
+  await sell(browser);
+  browser.stream.send("snapshot", progress(1), "e-1");
+  await tab.happen("pagehide");
+  assert.equal(browser.open.length, 0);
+  await tab.happen("pageshow", { persisted: true });
+  await browser.clock.advance(500);
+  await sell(browser);
+  assert.deepEqual(browser.requests.map(({ url }) => url), ["/api/tickets", "/api/progress/job", "/api/tickets"]);
+  assert.match(browser.stream.url, /&last_event_id=e-1&ticket=ticket-3$/);
+  browser.stream.send("step", stepEvent(2), "e-2");
+  assert.deepEqual(steps, [1, 2]);
+});
+
 test("a token that nobody can read but the server is not compared: its tab polls", async () => {
   const browser = new Browser();
   await tabsWith(browser, ["opaque"]);
