@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Serve
+from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, children, eventually, session_path
@@ -55,6 +57,20 @@ def _descriptors(pid: int) -> int:
 
 def _is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
+
+
+async def test_each_of_them_counts_for_itself(server: Server) -> None:
+    """Whoever asks for metrics is answered by one of them, and each sample says by which."""
+    workers, seen = {f'pid="{pid}"' for pid in children(server.pid)}, set[str]()
+    async with streams_at_all(server, "s") as streams, asyncio.timeout(WAIT_S):
+        counts: dict[str, float] = {}
+        while seen != workers:
+            metrics = await metrics_of(server.port)
+            [pid] = {re.findall('pid="[0-9]+"', name)[0] for name in metrics}
+            counts[pid] = metrics[f"progress_sse_streams{{{pid}}}"]
+            seen.add(pid)
+        assert sum(counts.values()) == len(streams)
+        assert min(counts.values()) > 0
 
 
 async def test_all_of_them_serve_the_same_sessions(server: Server) -> None:
