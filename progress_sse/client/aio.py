@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from contextlib import suppress
 from contextvars import Context
 from types import TracebackType
-from typing import ParamSpec, Protocol, Self, TypeVar, Unpack
+from typing import ParamSpec, Protocol, Self, TypeVar, Unpack, runtime_checkable
 
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Request
@@ -31,6 +31,14 @@ class AsyncTransport(Protocol):
 
     async def aclose(self) -> None:
         """Let go of what it holds."""
+
+
+@runtime_checkable
+class AsyncWideTransport(AsyncTransport, Protocol):
+    """One that can carry several at once."""
+
+    async def send_together(self, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
+        """Send requests, none of them a creation; return the answer to each, or the one answer to them all."""
 
 
 class AsyncOptions(Options, total=False):
@@ -220,9 +228,9 @@ class AsyncSender:
         try:
             while True:
                 self._changed.clear()
-                request, pause_s = line.next()
-                if request is not None:
-                    await self._send(line, request)
+                requests, pause_s = line.next(alone=not isinstance(self._transport, AsyncWideTransport))
+                if requests:
+                    await self._send(line, requests)
                 else:
                     await self._pause(pause_s)
         except asyncio.CancelledError:
@@ -232,14 +240,18 @@ class AsyncSender:
         finally:
             line.hand_over(sender())
 
-    async def _send(self, line: Line, request: Request) -> None:
+    async def _send(self, line: Line, requests: Sequence[Request]) -> None:
+        answer: Sequence[Answer] | Answer
         try:
             if self._transport is None:
                 self._transport = self._connect()
-            answer = await self._transport.send(request)
+            if len(requests) > 1 and isinstance(self._transport, AsyncWideTransport):
+                answer = await self._transport.send_together(requests)
+            else:
+                answer = await self._transport.send(requests[0])
         except Exception as error:  # noqa: BLE001  # whatever a transport does, the task goes on
             answer = Answer(500, detail=describe_error(error))
-        line.take(request, answer)
+        line.take(requests, answer)
         self._sent.set()
 
     async def _pause(self, pause_s: float) -> None:

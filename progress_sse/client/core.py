@@ -1,13 +1,15 @@
 """What to send next, what an answer means, and when to try again: pure, with the time handed in.
 
 An `Outbox` holds what is still to be told of one session. One request of it is under way at a time, so that the server
-hears things in the order in which they happened.
+hears things in the order in which they happened; but that one may take along what else waits.
 
 * **Commands** (create, start, complete) wait in line, and are sent in order; none is merged into another.
 * **Advances** wait one per step: a newer one takes the place of an older one, or what waits is only read when it is
   sent. They go when no command waits, and at
   most ten times a second. So an advance never overtakes its start; and one whose step has meanwhile ended or begun anew
   is not sent at all, since nobody could see it.
+* **Commands go together** where several wait and the way to the server takes that. Each has its answer. A refusal of
+  all of them says nothing of each, so fewer are tried, and at last each by itself.
 * **Each report has its key**, made when it is first sent, and sent again with it: the server applies it once.
 * **What passes is waited for.** No answer, 5xx, 429, and a key still under way (409) are tried again after a pause: as
   long as `Retry-After` says, and then a random part of a span that doubles up to `LONGEST_PAUSE_S`. Any other
@@ -26,7 +28,7 @@ import math
 import random
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote
@@ -47,10 +49,17 @@ FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 10.0
 """Seconds, at most, before the first retry, and before any."""
 
+MAX_TOGETHER: Final = 50
+"""Reports that go together, at most; where their texts make that too large for the server, fewer do."""
+
 LONGEST_RETRY_AFTER_S: Final = 300.0
 """Seconds beyond which no `Retry-After` is believed."""
 
-_PASSING: Final = frozenset({0, 429, 502, 503, 504})
+_NO_SUCH_PATH: Final = frozenset({404, 405})
+"""What a server answers that takes one report at a time."""
+
+_TOO_MANY: Final = 429
+_PASSING: Final = frozenset({0, _TOO_MANY, 502, 503, 504})
 _KEY_IN_USE: Final = "idempotency-key-in-use"
 
 
@@ -141,7 +150,8 @@ class Outbox:
         self._commands: deque[_Operation] = deque()
         self._advances: dict[int, Advance | Latest | _Operation] = {}
         self._paced: dict[int, float] = {}
-        self._sending: _Operation | None = None
+        self._sending: list[_Operation] = []
+        self._together = MAX_TOGETHER
         self._events: list[Event] = []
         self._not_before = -math.inf
         self._asked_until = -math.inf
@@ -153,7 +163,7 @@ class Outbox:
     @property
     def is_empty(self) -> bool:
         """Whether all has been told, or given up."""
-        return self._sending is None and not self._commands and not self._advances
+        return not (self._sending or self._commands or self._advances)
 
     def put(self, report: News) -> bool:
         """Take in a report; tell whether `wake_at` may have changed by it."""
@@ -174,43 +184,70 @@ class Outbox:
             self._drop_oldest()
         return is_news
 
-    def next(self, now: float) -> Request | None:
-        """Return what to send now, if there is something; `take` must follow before the next."""
-        if self._sending is not None or now < self._not_before:
-            return None
-        self._sending = self._commands.popleft() if self._commands else self._due_advance(now)
-        if self._sending is None:
-            return None
-        return Request(self.session_id, self._sending.report, self._sending.key)
+    def next(self, now: float, *, alone: bool = True) -> list[Request]:
+        """Return what to send now; `take` or `refuse` must follow before the next.
+
+        Args:
+            now: The time.
+            alone: Whether it can be one report at most.
+        """
+        if self._sending or now < self._not_before:
+            return []
+        if self._commands:
+            self._sending = self._next_commands(1 if alone else self._together)
+        else:
+            self._sending = self._due_advance(now)
+        return [Request(self.session_id, each.report, each.key) for each in self._sending]
 
     def wake_at(self) -> float:
         """Return when `next` will have something; infinity, if that takes another report or an answer."""
-        if self._sending is not None or self.is_empty:
+        if self._sending or self.is_empty:
             return math.inf
         if self._commands:
             return self._not_before
         return max(self._not_before, min(self._paced.get(step, -math.inf) for step in self._advances))
 
-    def take(self, request: Request, answer: Answer, now: float) -> None:
-        """Take in what came back for a request; if it was retracted meanwhile, somebody else will have the answer."""
-        sent = self._sending
-        if sent is None or sent.key != request.key:
+    def take(self, requests: Sequence[Request], answers: Sequence[Answer], now: float) -> None:
+        """Take in what came back for each; if they were retracted meanwhile, somebody else will have the answers."""
+        if not self._is_sending(requests):
             return
-        self._sending = None
-        if answer.is_success:
-            self._come_back(now)
-        elif answer.may_pass and not self._is_hopeless(sent, answer, now):
-            self._put_back(sent)
+        sent, self._sending = self._sending, []
+        failed: list[tuple[_Operation, Answer]] = []
+        for operation, answer in zip(sent, answers, strict=True):
+            if answer.is_success:
+                self._come_back(now)
+            elif answer.may_pass and not self._is_hopeless(operation, answer, now):
+                failed.append((operation, answer))
+            else:
+                self._come_back(now)
+                self._lose(_refusal(operation.report, answer))
+        for operation, _ in reversed(failed):
+            self._put_back(operation)
+        if failed:
+            self._pause(failed[0][1], now)
+        elif all(answer.is_success for answer in answers):
+            self._together = min(2 * self._together, MAX_TOGETHER)
+
+    def refuse(self, requests: Sequence[Request], answer: Answer, now: float) -> None:
+        """Take in what came back for all of several together, of which none was looked at."""
+        if not self._is_sending(requests):
+            return
+        self.retract()
+        if answer.status in _NO_SUCH_PATH:
+            self._together = 0
+        elif answer.status == _TOO_MANY or not answer.is_passing:
+            self._together = len(requests) // 2
+        if answer.is_passing:
             self._pause(answer, now)
-        else:
-            self._come_back(now)
-            self._lose(_refusal(sent.report, answer))
+
+    def _is_sending(self, requests: Sequence[Request]) -> bool:
+        return [each.key for each in self._sending] == [each.key for each in requests] != []
 
     def retract(self) -> None:
         """Let what is under way wait again, under its key: whoever sent it will never know what came back."""
-        sent, self._sending = self._sending, None
-        if sent is not None:
-            self._put_back(sent)
+        sent, self._sending = self._sending, []
+        for operation in reversed(sent):
+            self._put_back(operation)
 
     def hurry(self, now: float) -> None:
         """Let a pause end that nobody but we asked for: this may be the last chance."""
@@ -220,15 +257,15 @@ class Outbox:
         """Drop everything: another process tells it."""
         self._commands.clear()
         self._take_out_all()
-        self._sending = None
+        self._sending = []
 
     def events(self) -> list[Event]:
         """Return what happened since the last call."""
         events, self._events = self._events, []
         return events
 
-    def _take_out(self, step: int) -> Advance | Latest | _Operation | None:
-        waiting = self._advances.pop(step, None)
+    def _take_out(self, step: int) -> Advance | Latest | _Operation:
+        waiting = self._advances.pop(step)
         if isinstance(waiting, Latest):
             waiting.is_waiting = False
         return waiting
@@ -240,21 +277,31 @@ class Outbox:
         return len(steps)
 
     def _forget_advances(self, step: int) -> None:
-        self._take_out(step)
+        if step in self._advances:
+            self._take_out(step)
         self._paced.pop(step, None)
-        sending = self._sending
-        if sending is not None and isinstance(sending.report, Advance) and sending.report.step == step:
-            sending.is_pointless = True
+        for sending in self._sending:
+            if isinstance(sending.report, Advance) and sending.report.step == step:
+                sending.is_pointless = True
 
-    def _due_advance(self, now: float) -> _Operation | None:
+    def _next_commands(self, most: int) -> list[_Operation]:
+        """Take the commands out that may go together: a creation, which is a request of another kind, goes alone."""
+        taken = [self._commands.popleft()]
+        while self._commands and len(taken) < most and not isinstance(taken[0].report, Create):
+            if isinstance(self._commands[0].report, Create):
+                break
+            taken.append(self._commands.popleft())
+        return taken
+
+    def _due_advance(self, now: float) -> list[_Operation]:
         for step in self._advances:
             if self._paced.get(step, now) <= now:
                 self._paced[step] = now + ADVANCE_INTERVAL_S
                 waiting = self._take_out(step)
-                if waiting is None or isinstance(waiting, _Operation):
-                    return waiting
-                return _Operation(waiting.read() if isinstance(waiting, Latest) else waiting)
-        return None
+                if isinstance(waiting, Latest):
+                    waiting = waiting.read()
+                return [waiting if isinstance(waiting, _Operation) else _Operation(waiting)]
+        return []
 
     def _put_back(self, sent: _Operation) -> None:
         if not isinstance(sent.report, Advance):
@@ -367,15 +414,51 @@ def _body(report: Report) -> dict[str, Any]:
 
 def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
     """Return what an HTTP response says; header names are in lower case, or compared without case."""
+    fields = _fields(content)
+    if not 200 <= status < 300:
+        return _problem(status, headers, fields)
+    return Answer(status) if "session_id" in fields else _not_ours(status)
+
+
+def encode_together(requests: Sequence[Request]) -> Message:
+    """Return what to send for several; none of them is a creation."""
+    updates = [
+        {"session_id": session_id, "idempotency_key": key, **_body(report)} for session_id, report, key in requests
+    ]
+    return Message("POST", "/api/updates", json.dumps({"updates": updates}, separators=(",", ":")).encode())
+
+
+def read_answers(status: int, headers: Mapping[str, str], content: bytes, count: int) -> list[Answer] | Answer:
+    """Return what an HTTP response says of each of so many, or one answer if none of them was looked at."""
+    fields = _fields(content)
+    if not 200 <= status < 300:
+        return _problem(status, headers, fields)
+    results = fields.get("results")
+    if not isinstance(results, list) or len(results) != count:
+        return _not_ours(status)
+    return [_result(each) for each in results]
+
+
+def _result(result: Any) -> Answer:
+    status = result.get("status") if isinstance(result, dict) else None
+    if not isinstance(status, int):
+        return _not_ours(200)
+    return Answer(status) if 200 <= status < 300 else _problem(status, {}, result)
+
+
+def _fields(content: bytes) -> dict[str, Any]:
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
-        body = None
-    fields: dict[str, Any] = body if isinstance(body, dict) else {}
-    if 200 <= status < 300:
-        if "session_id" in fields:
-            return Answer(status)
-        return Answer(0, detail=f"the answer, of status {status}, is not that of a progress server")
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _not_ours(status: int) -> Answer:
+    return Answer(0, detail=f"the answer, of status {status}, is not that of a progress server")
+
+
+def _problem(status: int, headers: Mapping[str, str], fields: Mapping[str, Any]) -> Answer:
     return Answer(
         status,
         str(fields.get("type", "")).rpartition("/")[2],

@@ -9,8 +9,8 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, runtime_checkable
 
 from progress_sse.client.config import Address, OnError
 from progress_sse.client.core import Answer, Away, Back, Event, Lost, Outbox, Request
@@ -28,6 +28,14 @@ class Transport(Protocol):
 
     def send(self, request: Request) -> Answer:
         """Send a request and return what comes back."""
+
+
+@runtime_checkable
+class WideTransport(Transport, Protocol):
+    """One that can carry several at once."""
+
+    def send_together(self, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
+        """Send requests, none of them a creation; return the answer to each, or the one answer to them all."""
 
 
 class Driver(Protocol):
@@ -130,17 +138,23 @@ class Line:
         with lock:
             self._outbox.forget()
 
-    def next(self) -> tuple[Request | None, float]:
-        """Return what to send now, and in how many seconds there may be more."""
+    def next(self, *, alone: bool) -> tuple[list[Request], float]:
+        """Return what to send now, one report at most or several, and in how many seconds there may be more."""
         with lock:
             now = time.monotonic()
-            request = self._outbox.next(now)
-            return request, max(0.0, self._outbox.wake_at() - now)
+            requests = self._outbox.next(now, alone=alone)
+            return requests, max(0.0, self._outbox.wake_at() - now)
 
-    def take(self, request: Request, answer: Answer) -> None:
-        """Take in what came back."""
+    def take(self, requests: Sequence[Request], answer: Sequence[Answer] | Answer) -> None:
+        """Take in what came back, for each or for all."""
         with lock:
-            self._outbox.take(request, answer, time.monotonic())
+            now = time.monotonic()
+            if not isinstance(answer, Answer):
+                self._outbox.take(requests, answer, now)
+            elif len(requests) == 1:
+                self._outbox.take(requests, [answer], now)
+            else:
+                self._outbox.refuse(requests, answer, now)
             events = self._outbox.events()
         self._handle(events)
 

@@ -16,7 +16,7 @@ from typing import Final, ParamSpec, Self, TypeVar, Unpack
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Request
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
-from progress_sse.client.line import Line, Transport, lines, lock, logger
+from progress_sse.client.line import Line, Transport, WideTransport, lines, lock, logger
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.model import StepDefinition
 
@@ -200,32 +200,34 @@ class Sender:
 
     def _run(self) -> None:
         while True:
-            line, request = self._await_request()
-            answer = self._send(line, request)
-            line.take(request, answer)
+            line, requests = self._await_requests()
+            line.take(requests, self._send(line, requests))
             with lock:
                 self._changed.notify_all()
 
-    def _await_request(self) -> tuple[Line, Request]:
+    def _await_requests(self) -> tuple[Line, list[Request]]:
         with lock:
             while True:
                 wait_s = threading.TIMEOUT_MAX
                 for line in list(self._lines):
-                    request, pause_s = line.next()
-                    if request is not None:
+                    requests, pause_s = line.next(alone=not isinstance(line.way, Address | WideTransport))
+                    if requests:
                         # To the end: every line has its turn.
                         self._lines[line] = self._lines.pop(line)
-                        return line, request
+                        return line, requests
                     wait_s = min(wait_s, pause_s)
                     if line.is_settled:
                         del self._lines[line]
                 self._changed.wait(wait_s)
 
-    def _send(self, line: Line, request: Request) -> Answer:
+    def _send(self, line: Line, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
         if line.way is None:
             return Answer(410, detail="the event loop that reported has ended")
         try:
-            return self._transport(line.way).send(request)
+            transport = self._transport(line.way)
+            if len(requests) > 1 and isinstance(transport, WideTransport):
+                return transport.send_together(requests)
+            return transport.send(requests[0])
         except Exception as error:  # noqa: BLE001  # whatever a transport does, the thread goes on
             return Answer(500, detail=describe_error(error))
 

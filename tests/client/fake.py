@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from typing import NamedTuple, Self
@@ -21,11 +22,16 @@ class Seen(NamedTuple):
     headers: dict[str, str]
     body: bytes
 
+    @property
+    def key(self) -> str:
+        return self.headers["idempotency-key"]
+
 
 class FakeServer:
-    """Accepts every connection, and answers once it is allowed to."""
+    """Accepts every connection, and answers once it is allowed to; an old one takes one report at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_old: bool = False) -> None:
+        self._is_old = is_old
         self.seen: list[Seen] = []
         self.came = asyncio.Event()
         self.may_answer = asyncio.Event()
@@ -52,11 +58,19 @@ class FakeServer:
                 self.seen.append(Seen(request, headers, body))
                 self.came.set()
                 await self.may_answer.wait()
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(SUCCESS) + SUCCESS)
+                status, answer = self._answer(request, body)
+                writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(answer), answer))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # The client has gone.
         finally:
             writer.close()
+
+    def _answer(self, request: str, body: bytes) -> tuple[bytes, bytes]:
+        if " /api/updates " not in request:
+            return b"200 OK", SUCCESS
+        if self._is_old:
+            return b"404 Not Found", b"{}"
+        return b"200 OK", json.dumps({"results": [{"status": 200}] * len(json.loads(body)["updates"])}).encode()
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import json
 import logging
 import threading
 import tracemalloc
@@ -509,6 +510,26 @@ async def test_requests_are_what_the_server_expects(shell: Shell) -> None:
         assert len({seen.headers["idempotency-key"] for seen in server.seen}) == 2
 
 
+@pytest.mark.parametrize("is_old", [False, True])
+async def test_what_waits_goes_together_where_the_server_takes_that(shell: Shell, is_old: bool) -> None:
+    """And else one by one, each under the same key and told once."""
+    async with FakeServer(is_old=is_old) as server:
+        progress = shell.progress.attach("a", url=server.url)
+        for number in range(1, 11):
+            progress.step(number).start()
+        await asyncio.wait_for(server.came.wait(), 20)
+        server.may_answer.set()
+        assert await shell.flush(progress, 20)
+        await shell.close(progress)
+        together = [json.loads(seen.body)["updates"] for seen in server.seen if "/api/updates" in seen.request]
+        alone = [(json.loads(seen.body)["step"], seen.key) for seen in server.seen if "/update " in seen.request]
+        assert len(together) == 1
+        told = [(each["step"], each["idempotency_key"]) for each in together[0]]
+        assert [step for step, _ in (alone if is_old else alone + told)] == list(range(1, 11))
+        assert not is_old or alone[-len(told) :] == told
+        assert progress.lost == 0
+
+
 async def test_no_report_waits_for_the_network(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """A server that accepts and never answers: the job is done before the first answer has come."""
     caplog.set_level(logging.INFO)
@@ -528,7 +549,8 @@ async def test_no_report_waits_for_the_network(shell: Shell, caplog: pytest.LogC
         assert not await shell.flush(progress, 0)
         server.may_answer.set()
         assert await shell.flush(progress, 20)
-        assert len(server.seen) >= 42
+        updates = [update for seen in server.seen for update in json.loads(seen.body).get("updates", ())]
+        assert len(updates) >= 41
         await shell.close(progress)
     assert not [record for record in caplog.records if record.name == "httpx"], "the job's log is not ours to fill"
 

@@ -9,7 +9,19 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from progress_sse.client import core
-from progress_sse.client.core import Answer, Away, Back, Lost, Message, Outbox, Request, encode, read_answer
+from progress_sse.client.core import (
+    Answer,
+    Away,
+    Back,
+    Lost,
+    Message,
+    Outbox,
+    Request,
+    encode,
+    encode_together,
+    read_answer,
+    read_answers,
+)
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Report, Start
 from progress_sse.model import StepDefinition
@@ -32,7 +44,12 @@ class Bench:
             self.outbox.put(report)
 
     def next(self) -> Request | None:
-        return self.outbox.next(self.clock.monotonic())
+        requests = self.outbox.next(self.clock.monotonic())
+        assert len(requests) <= 1
+        return requests[0] if requests else None
+
+    def take(self, request: Request, answer: Answer) -> None:
+        self.outbox.take([request], [answer], self.clock.monotonic())
 
     def send(self, answer: Answer = OK) -> Report:
         """Send what is due, which must be something, and give it."""
@@ -41,7 +58,7 @@ class Bench:
     def send_request(self, answer: Answer = OK) -> Request:
         request = self.next()
         assert request is not None
-        self.outbox.take(request, answer, self.clock.monotonic())
+        self.take(request, answer)
         return request
 
     def wait(self) -> float:
@@ -159,7 +176,7 @@ def test_an_advance_that_failed_is_not_sent_again_once_it_is_over(later: Report)
     request = bench.next()
     assert request is not None
     bench.put(later)
-    bench.outbox.take(request, NO_ANSWER, bench.clock.monotonic())
+    bench.take(request, NO_ANSWER)
     assert bench.deliver() == [later]
 
 
@@ -170,7 +187,7 @@ def test_an_advance_that_failed_gives_way_to_a_newer_one() -> None:
     request = bench.next()
     assert request is not None
     bench.put(Advance(1, 6))
-    bench.outbox.take(request, NO_ANSWER, bench.clock.monotonic())
+    bench.take(request, NO_ANSWER)
     assert bench.deliver() == [Advance(1, 6)]
 
 
@@ -374,13 +391,13 @@ def test_an_answer_that_comes_too_late_counts_for_nothing() -> None:
     first = bench.next()
     assert first is not None
     bench.outbox.retract()
-    bench.outbox.take(first, OK, 0)
+    bench.take(first, OK)
     assert bench.send_request() == first
     second = bench.next()
     assert second is not None
-    bench.outbox.take(first, OK, 0)
+    bench.take(first, OK)
     assert not bench.outbox.is_empty
-    bench.outbox.take(second, OK, 0)
+    bench.take(second, OK)
     assert bench.outbox.is_empty
 
 
@@ -450,3 +467,128 @@ DATES = {"retry-after": "Wed, 25 Nov 2026 10:00:30 GMT", "date": "Wed, 25 Nov 20
 def test_answers_are_read(status: int, headers: Mapping[str, str], content: bytes, answer: Answer) -> None:
     """What no progress server says, such as the page of a proxy, is no answer, whatever its status."""
     assert read_answer(status, headers, content) == answer
+
+
+class Wide(Bench):
+    """An outbox whose way to the server takes several at once."""
+
+    def together(self) -> list[Request]:
+        return self.outbox.next(self.clock.monotonic(), alone=False)
+
+    def answer(self, requests: list[Request], *answers: Answer) -> None:
+        self.outbox.take(requests, answers, self.clock.monotonic())
+
+    def refuse(self, answer: Answer) -> int:
+        """Let several that are due be refused as a whole, and tell how many they were."""
+        requests = self.together()
+        assert len(requests) > 1
+        self.outbox.refuse(requests, answer, self.clock.monotonic())
+        return len(requests)
+
+
+def reports(requests: list[Request]) -> list[Report]:
+    return [request.report for request in requests]
+
+
+def test_commands_that_wait_go_together() -> None:
+    """In their order; a creation alone, since it is a request of another kind, and an advance after them."""
+    wide = Wide()
+    wide.put(Create(), Start(1), Complete(1), Start(2), Advance(2, 5), Create(), Start(3))
+    for expected in ([Create()], [Start(1), Complete(1), Start(2)], [Create()], [Start(3)], [Advance(2, 5)]):
+        requests = wide.together()
+        assert reports(requests) == expected
+        assert len({request.key for request in requests}) == len(expected)
+        wide.answer(requests, *[OK] * len(expected))
+    assert wide.outbox.is_empty
+
+
+def test_each_of_several_has_its_answer() -> None:
+    """Those that are refused are lost, those that failed go again in their order, under their keys."""
+    wide = Wide()
+    wide.put(*(Start(step) for step in range(1, 6)))
+    requests = wide.together()
+    refused = Answer(422, "step-out-of-range", "no")
+    wide.answer(requests, OK, BUSY, refused, BUSY, OK)
+    assert wide.outbox.lost == 1
+    assert wide.together() == []
+    wide.wait()
+    assert wide.together() == [requests[1], requests[3]]
+
+
+def test_answers_to_what_was_retracted_count_for_nothing() -> None:
+    """Whoever sends them again will have the answers."""
+    wide = Wide()
+    wide.put(Start(1), Start(2))
+    requests = wide.together()
+    wide.outbox.retract()
+    wide.answer(requests, OK, OK)
+    wide.outbox.refuse(requests, BUSY, 0)
+    assert wide.together() == requests
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_that_takes_one_at_a_time_gets_one_at_a_time(status: int) -> None:
+    """At once, from then on, and under the same keys."""
+    wide = Wide()
+    wide.put(*(Start(step) for step in range(1, 5)))
+    requests = wide.together()
+    wide.outbox.refuse(requests, Answer(status), 0)
+    for request in requests:
+        assert wide.together() == [request]
+        wide.answer([request], OK)
+    assert wide.outbox.is_empty
+    assert wide.outbox.events() == []
+
+
+@pytest.mark.parametrize("status", [413, 400, 403, 500])
+def test_of_several_that_are_refused_as_a_whole_fewer_are_tried(status: int) -> None:
+    """At last each by itself, and what is refused then is lost; more go together again once that goes well."""
+    wide = Wide()
+    wide.put(*(Start(step) for step in range(1, 9)))
+    assert [wide.refuse(Answer(status)) for _ in range(3)] == [8, 4, 2]
+    alone = wide.together()
+    assert reports(alone) == [Start(1)]
+    wide.answer(alone, Answer(403))
+    assert wide.outbox.lost == 1
+    for expected in (1, 2, 4):
+        requests = wide.together()
+        assert len(requests) == expected
+        wide.answer(requests, *[OK] * expected)
+    assert wide.outbox.is_empty
+
+
+@pytest.mark.parametrize(("answer", "then"), [(NO_ANSWER, 8), (BUSY, 8), (Answer(429, retry_after_s=7), 4)])
+def test_several_that_meet_a_passing_trouble_wait_together(answer: Answer, then: int) -> None:
+    """As long as asked for; and where they are too many for a rate, there are fewer of them."""
+    wide = Wide()
+    wide.put(*(Start(step) for step in range(1, 9)))
+    assert wide.refuse(answer) == 8
+    assert wide.together() == []
+    assert wide.wait() >= (answer.retry_after_s or 0)
+    assert len(wide.together()) == then
+
+
+def test_several_are_said_as_the_server_reads_them() -> None:
+    """Each with its session and its key."""
+    requests = [Request("a", Start(1), "k1"), Request("a", Complete(1, message="m"), "k2")]
+    method, path, body = encode_together(requests)
+    assert (method, path) == ("POST", "/api/updates")
+    assert json.loads(body) == {
+        "updates": [
+            {"session_id": "a", "idempotency_key": "k1", **json.loads(encode(requests[0]).body)},
+            {"session_id": "a", "idempotency_key": "k2", **json.loads(encode(requests[1]).body)},
+        ]
+    }
+
+
+def test_answers_to_several_are_read_one_by_one() -> None:
+    """What the server cannot have answered is no answer; a refusal of the whole is one."""
+    refused = {"type": "/problems/step-out-of-range", "status": 422, "detail": "no", "success": False}
+    told = json.dumps({"results": [{"status": 200}, refused, {}, None]}).encode()
+    ok, no, *odd = read_answers(200, {}, told, 4)
+    assert (ok, no) == (OK, Answer(422, "step-out-of-range", "no"))
+    assert all(isinstance(answer, Answer) and answer.is_passing for answer in odd)
+    for content in (told, b"{}", b"welcome", b'{"results": 2}'):
+        assert isinstance(answer := read_answers(200, {}, content, 2), Answer)
+        assert answer.is_passing
+    assert read_answers(429, {"retry-after": "7"}, b"", 2) == Answer(429, retry_after_s=7)

@@ -43,8 +43,7 @@ def test_a_report_is_sent_as_recorded(recorded: dict[str, Any]) -> None:
     """Whoever reads the protocol and whoever reads our client's requests learn the same."""
     outbox = Outbox(recorded["path"].split("/")[3])
     outbox.put(_report(recorded["json"]))
-    sent = outbox.next(0)
-    assert sent is not None
+    [sent] = outbox.next(0)
     method, path, body = encode(sent)
     defaults = DEFAULTS[recorded["json"]["action"]]
     assert Message(method, path, b"") == Message(recorded["method"], recorded["path"], b"")
