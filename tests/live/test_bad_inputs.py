@@ -297,7 +297,9 @@ async def test_what_is_no_http_is_a_400_and_the_end(server: Server, sid: str, se
             answer = await all_that_comes(connection)
     assert re.findall(rb"HTTP/1\.1 \d+ ", answer) == [b"HTTP/1.1 400 "], answer
     assert b"connection: close" in answer
-    assert b"SID" not in answer
+    assert b'"type":"/problems/malformed-request"' in answer
+    assert b'"success":false' in answer
+    assert sid.encode() not in answer
 
 
 async def all_that_comes(connection: Connection) -> bytes:
