@@ -307,7 +307,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._refuse(MalformedRequestError())
 
     def _refuse(self, error: ProblemError) -> None:
-        """Answer the request under way from here, if it is its turn to be answered, and close the connection."""
+        """Answer the request under way from here, if it is its turn to be answered, and close the connection.
+
+        Requests that have come whole before one that is none are still answered, or a client could not know of them.
+        """
         if self.transport.is_closing():
             return
         running = self._running
@@ -318,6 +321,9 @@ class HttpProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True  # The application's answer would come second.
         if has_turn:
             self.transport.write(_encoded(self._refusal(error), self.server_state.default_headers))
+        elif self._is_in_head and running is not None and not running.response_started:
+            self.cycle.keep_alive = False
+            return
         self.transport.close()
 
 

@@ -321,6 +321,11 @@ class RawStream(asyncio.Protocol):
 
     # Acting.
 
+    def send(self, data: bytes) -> None:
+        """Send what follows the request."""
+        assert self._transport is not None
+        self._transport.write(data)
+
     def pause(self) -> None:
         """Stop reading: what comes now fills the kernel's buffer, then the server's."""
         assert self._transport is not None

@@ -302,6 +302,33 @@ async def test_what_is_no_http_is_a_400_and_the_end(server: Server, sid: str, se
     assert sid.encode() not in answer
 
 
+@serve_only  # As above.
+async def test_a_request_is_answered_though_what_follows_is_none(server: Server, sid: str) -> None:
+    """It has been applied, and its client would not know: as with a body without a length, the commonest mistake."""
+    update = session_path(sid, "update")
+    applied = request_bytes("POST", update, UPDATE_HEADERS, b'{"action":"start","step":1}')
+    unmeasured = request_bytes("POST", update, UPDATE_HEADERS) + BODY
+    for sent, statuses in ((applied + b"?" + applied, [200]), (applied * 2 + b"\0", [200, 200]), (unmeasured, [400])):
+        async with await Connection.open(server.port) as connection, asyncio.timeout(5):
+            connection.writer.write(sent)
+            answer = await all_that_comes(connection)
+        assert [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answer)] == statuses
+        assert answer.count(b"connection: close") == 1
+    async with Worker.at(server) as worker:
+        assert (await worker.poll(sid))["current_step"] == 1
+    assert "Traceback" not in server.log()
+
+
+@serve_only  # As above.
+async def test_a_stream_is_not_spoilt_by_what_follows_its_request(server: Server, sid: str) -> None:
+    """It ends, rather than to have a refusal among its events."""
+    async with await RawStream.open(server.port, session_path(sid, "events")) as stream:
+        await stream.next_event()
+        stream.send(b"?\r\n\r\n")
+        assert await stream.closed() == "eof"
+        assert b"malformed" not in stream.wire
+
+
 async def all_that_comes(connection: Connection) -> bytes:
     """What the server sends until it closes; a reset, for bytes that it has not read any more, is an end as well."""
     received = b""
