@@ -50,7 +50,7 @@ from progress_sse.errors import (
 )
 from progress_sse.gate import COOKIE
 from progress_sse.model import MAX_SESSION_ID_CHARS, UNFIT_CATEGORIES, SessionStatus
-from progress_sse.operations import LINKS, OPERATIONS, STREAM, Answer, Operation
+from progress_sse.operations import LINKS, OPERATIONS, STREAM, UNCACHED, Answer, Operation
 from progress_sse.stream import MEDIA_TYPE as EVENT_STREAM
 from progress_sse.workflows import DEFAULT
 
@@ -224,7 +224,7 @@ def _refusal(errors: Sequence[type[ProblemError]]) -> Json:
 
 
 def _sent_with(error: type[ProblemError]) -> Sequence[str]:
-    return ["Cache-Control", *(name for name in error().headers if name in _HEADERS)]
+    return [*UNCACHED, *(name for name in error().headers if name in _HEADERS)]
 
 
 # Components.
@@ -362,6 +362,7 @@ _HEADERS: Final[Json] = {
         for name, description in {
             "ETag": "What `If-None-Match` is compared with.",
             "Cache-Control": "Who may keep this.",
+            "Vary": "What it depends on besides the address.",
             "Location": "Where the session is.",
             "Set-Cookie": "The cookie.",
             "X-Accel-Buffering": "Tells proxies to pass everything on at once.",

@@ -40,6 +40,9 @@ from progress_sse.errors import (
 )
 from progress_sse.stream import MEDIA_TYPE as EVENT_STREAM
 
+UNCACHED: Final = ("Cache-Control", "Vary")
+"""Headers of what no cache gives to anybody else."""
+
 
 class Answer(NamedTuple):
     """A way to answer that is no problem.
@@ -55,7 +58,7 @@ class Answer(NamedTuple):
     description: str
     model: type[BaseModel] | None = None
     media_types: tuple[str, ...] = ("application/json",)
-    headers: tuple[str, ...] = ()
+    headers: tuple[str, ...] = UNCACHED
     links: tuple[str, ...] = ()
 
 
@@ -88,9 +91,9 @@ class Operation(NamedTuple):
 TOKEN: Final = ("bearer", "cookie")
 TOKEN_OR_TICKET: Final = ("bearer", "ticket", "cookie")
 WRITING: Final = (OutcomeUnknownError, StoreFullError)
-CACHED: Final = ("ETag", "Cache-Control")
+CACHED: Final = ("ETag", *UNCACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
-STREAMED: Final = ("Cache-Control", "X-Accel-Buffering")
+STREAMED: Final = (*UNCACHED, "X-Accel-Buffering")
 
 NOTHING_MORE: Final = Answer("Completed, and all delivered to who brings this `Last-Event-ID`.", None, (), STREAMED)
 STREAM: Final = Answer(
@@ -99,7 +102,7 @@ STREAM: Final = Answer(
     (EVENT_STREAM,),
     STREAMED,
 )
-PAGE: Final = Answer("The page.", None, ("text/html",))
+PAGE: Final = Answer("The page.", None, ("text/html",), ("Cache-Control",))
 
 OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
     poll.poll: Operation(
@@ -201,7 +204,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "listSessions",
         "List all sessions, newest first",
         "sessions",
-        {200: Answer("A page of them.", answers.SessionList, headers=("Cache-Control",))},
+        {200: Answer("A page of them.", answers.SessionList)},
         (InvalidRequestError,),
         action="list",
         credentials=TOKEN,
@@ -219,7 +222,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "keepToken",
         "Let the browser keep the token in a cookie",
         "access",
-        {204: Answer("The cookie is set.", None, (), ("Set-Cookie", "Cache-Control"))},
+        {204: Answer("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
         (PathNotFoundError,),
         credentials=("bearer",),
     ),
@@ -227,13 +230,13 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "dropToken",
         "Let the browser forget the cookie",
         "access",
-        {204: Answer("The cookie is taken back.", None, (), ("Set-Cookie", "Cache-Control"))},
+        {204: Answer("The cookie is taken back.", None, (), ("Set-Cookie", *UNCACHED))},
     ),
     tickets.issue: Operation(
         "issueTicket",
         "Exchange a token for a ticket that opens one stream",
         "access",
-        {201: Answer("The ticket.", answers.Ticket, headers=("Cache-Control",))},
+        {201: Answer("The ticket.", answers.Ticket)},
         (PathNotFoundError,),
         credentials=TOKEN,
     ),
@@ -270,7 +273,10 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "getBrowserFile",
         "Load a browser file",
         "pages",
-        {200: Answer("The file.", None, ("text/*",)), 304: Answer("The browser has it.", None, ())},
+        {
+            200: Answer("The file.", None, ("text/*",), ("Cache-Control",)),
+            304: Answer("The browser has it.", None, (), ("Cache-Control",)),
+        },
         (PathNotFoundError,),
     ),
 }
