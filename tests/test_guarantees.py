@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import string
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "guarantees.md").read_text("utf-8")
 
-PYTEST = [".venv/bin/python", "-m", "pytest"]
+COMMAND = re.compile(r'\.venv/bin/python -m pytest(?: -m (full|"full or not full"))?((?: tests/\S+)+)')
 
 COMMANDS = re.findall(r"^(\.venv/.*?)  # (\w+)$", PAGE, re.MULTILINE)
 
@@ -28,24 +27,38 @@ def test_each_claim_has_its_command() -> None:
     assert sum(block.count("\n") for block in blocks) == len(COMMANDS)
 
 
-def collected(marks: str, tests: set[str]) -> list[str]:
-    """The tests that pytest finds for these names under an expression of marks."""
-    pytest = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    command = [*pytest, "-m", marks, *sorted(tests)]
-    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=100, check=False)
-    assert result.returncode == 0, result.stdout
-    return result.stdout.splitlines()
+LISTER = """
+import sys
+import pytest
+
+class Lister:
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items):
+        for item in items:
+            print("TEST", item.nodeid.partition("[")[0], "full" in item.keywords)
+
+sys.exit(pytest.main(sys.argv[1:], plugins=[Lister()]))
+"""
+"""Lists the tests that pytest finds, and which of them are for the full run."""
+
+CHOSEN = {"not full": {False}, "full": {True}, '"full or not full"': {False, True}}
+"""Whether what an expression of marks lets through is for the full run."""
 
 
 def test_each_command_finds_its_tests() -> None:
     """A test that is renamed, or moved to the full run, does not leave a command behind that does nothing."""
-    named: dict[str, set[str]] = {}
+    named: list[tuple[str, set[bool]]] = []
     for command, _ in COMMANDS:
-        words = shlex.split(command)
-        assert words[:3] == PYTEST
-        marks = words[4] if words[3] == "-m" else "not full"
-        named.setdefault(marks, set()).update(word for word in words[3:] if word.startswith("tests/"))
-    for marks, tests in named.items():
-        found = collected(marks, tests)
-        missing = {test for test in tests if not any(re.match(rf"{re.escape(test)}($|[\[:])", each) for each in found)}
-        assert missing == set()
+        match = COMMAND.fullmatch(command)
+        assert match is not None, command
+        named += [(test, CHOSEN[match[1] or "not full"]) for test in match[2].split()]
+    options = ["--collect-only", "-q", "-p", "no:cacheprovider", "-m", "full or not full"]
+    command = [sys.executable, "-c", LISTER, *options, *sorted({test for test, _ in named})]
+    listed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=100, check=False)
+    assert listed.returncode == 0, listed.stdout
+    found = [
+        (test, is_full == "True") for test, is_full in re.findall(r"^TEST (\S+) (\w+)$", listed.stdout, re.MULTILINE)
+    ]
+    for test, chosen in named:
+        kinds = (is_full for each, is_full in found if each == test or each.startswith(f"{test}::"))
+        assert chosen & set(kinds), test

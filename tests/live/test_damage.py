@@ -65,22 +65,18 @@ def make_folder(database: Path) -> None:
     database.mkdir()
 
 
-SPOILED = [
-    pytest.param(make_newer, "has format 77, made by another version", id="newer"),
-    *(
-        pytest.param(spoil, sentence, id=name, marks=pytest.mark.full)
-        for name, spoil, sentence in (
-            ("garbage", make_garbage, "cannot be used: file is not a database"),
-            ("truncated", truncate, "(is damaged: restore it|cannot be used: .*malformed)"),
-            ("older", make_older, "has format 1, made by another version"),
-            ("foreign", make_foreign, "is the database of another application"),
-            ("folder", make_folder, "cannot be used: it is a folder"),
-        )
-    ),
-]
+SPOILED = {
+    "garbage": (make_garbage, "cannot be used: file is not a database"),
+    "truncated": (truncate, "(is damaged: restore it|cannot be used: .*malformed)"),
+    "older": (make_older, "has format 1, made by another version"),
+    "newer": (make_newer, "has format 77, made by another version"),
+    "foreign": (make_foreign, "is the database of another application"),
+    "folder": (make_folder, "cannot be used: it is a folder"),
+}
 
 
-@pytest.mark.parametrize(("spoil", "sentence"), SPOILED)
+@pytest.mark.full
+@pytest.mark.parametrize(("spoil", "sentence"), SPOILED.values(), ids=SPOILED)
 async def test_a_store_that_cannot_be_used_is_refused(
     serve: Serve, spoil: Callable[[Path], object], sentence: str
 ) -> None:
@@ -124,7 +120,7 @@ def overwrite(database: Path, text: bytes, spared: int) -> None:
             file.write(noise[spared:])
 
 
-@pytest.mark.parametrize("spared", [0, 4], ids=["pages", "texts"])
+@pytest.mark.parametrize("spared", [pytest.param(0, marks=pytest.mark.full, id="pages"), pytest.param(4, id="texts")])
 async def test_damage_that_is_met_while_running_is_said_to_be_damage(serve: Serve, spared: int) -> None:
     """FT-16: garbage in the middle of the database: 503 for what is hit and one line in the log; all else goes on."""
     server = serve(store="sqlite", heartbeat_s=0.3)
