@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open
@@ -26,6 +27,7 @@ async def test_a_page_that_gets_no_stream_polls(serve: Serve, visit: Open, sid: 
         assert await shown.evaluate("ends") == ["complete"]
 
 
+@pytest.mark.full
 async def test_a_page_that_polls_too_often_polls_less_often(serve: Serve, visit: Open, sid: str) -> None:
     """LD-05: as often as the server lets it, which is enough to see the end."""
     server = serve(max_streams=1, read_rate="3/second")

@@ -52,7 +52,7 @@ async def start_all(server: Server, session_ids: Iterable[str]) -> Counter[int]:
 
 
 @first_host
-@pytest.mark.parametrize("store", ["memory://", "sqlite"])
+@pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 @pytest.mark.parametrize(("cap", "ids"), [(100, 1000), pytest.param(1000, 100_000, marks=FULL)])
 async def test_sessions_without_end_meet_their_cap(serve: Serve, store: str, cap: int, ids: int) -> None:
     """SE-07: by `start`, which makes them; those that are there go on, and one that is deleted leaves a place."""
@@ -70,7 +70,7 @@ async def test_sessions_without_end_meet_their_cap(serve: Serve, store: str, cap
 
 
 @serve_only  # A plain uvicorn takes four times the memory and the time.
-@pytest.mark.parametrize(("waves", "readers"), [(3, 500), pytest.param(20, 5000, marks=FULL)])
+@pytest.mark.parametrize(("waves", "readers"), [(2, 300), pytest.param(20, 5000, marks=FULL)])
 async def test_streams_of_sessions_that_do_not_exist_leave_nothing(serve: Serve, waves: int, readers: int) -> None:
     """SE-07: each of an id of its own; memory is bounded by how many are open at a time, and is used again."""
     server = serve()
@@ -86,6 +86,7 @@ async def test_streams_of_sessions_that_do_not_exist_leave_nothing(serve: Serve,
         assert memory_bytes[-1] - memory_bytes[0] <= SLACK_BYTES
 
 
+@serve_only  # Which is found out before anything is sent.
 async def test_a_stream_of_too_many_sessions_is_refused(serve: Serve) -> None:
     """SE-07: whole, whether there is one too many or a thousand."""
     server = serve()
@@ -97,13 +98,13 @@ async def test_a_stream_of_too_many_sessions_is_refused(serve: Serve) -> None:
 
 
 @first_host
-@pytest.mark.parametrize("seconds", [2, pytest.param(20, marks=FULL)])
+@pytest.mark.parametrize("seconds", [1, pytest.param(20, marks=FULL)])
 async def test_the_longest_session_may_be_polled_all_the_time(serve: Serve, seconds: int) -> None:
     """SE-07: one of as many steps as may be, each with a name and a message, polled a hundred times a second."""
     server = serve()
     async with others_are_served(server), Worker.at(server) as worker:
         await worker.create("long", steps=[{"name": "x" * 200}] * 1000)
-        for step in range(1, 1001, 10):
+        for step in range(1, 1001, 50):
             await worker.start("long", step)
         memory_bytes, began = server.pss_bytes(), asyncio.get_running_loop().time()
         async with polled(server, "other") as polls, await Connection.open(server.port) as connection:

@@ -104,7 +104,7 @@ POST = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" % UP
 
 async def test_a_head_that_does_not_end_is_given_up(serve: Serve) -> None:
     """SE-06: whether it comes bit by bit or not on, and the time is not counted afresh with each bit."""
-    server = serve(head_timeout_s=1)
+    server = serve(head_timeout_s=0.5)
     async with plain(server.port, HEAD) as stuck, plain(server.port, HEAD) as slow:
         sending = slow.trickle([b"X-A: b\r\n"] * 100)
         assert_refused(await stuck.rest(), 408)
@@ -117,12 +117,12 @@ async def test_a_head_that_does_not_end_is_given_up(serve: Serve) -> None:
     "framing",
     [
         pytest.param(b"Content-Length: 1000\r\n\r\n", id="length"),
-        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n", id="chunked"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n", id="chunked", marks=pytest.mark.full),
     ],
 )
 async def test_a_body_that_does_not_end_is_given_up(serve: Serve, framing: bytes) -> None:
     """SE-06: likewise; nothing of it is applied."""
-    server = serve(body_timeout_s=1, head_timeout_s=60)
+    server = serve(body_timeout_s=0.5, head_timeout_s=60)
     part = b"1\r\n \r\n" if b"chunked" in framing else b" "
     async with plain(server.port, POST + framing) as stuck, plain(server.port, POST + framing) as slow:
         sending = slow.trickle([part] * 100)
@@ -135,7 +135,7 @@ async def test_a_body_that_does_not_end_is_given_up(serve: Serve, framing: bytes
 
 async def test_a_body_that_nobody_reads_is_given_up_too(serve: Serve) -> None:
     """SE-06: the answer came long before its end, so there is none to say so."""
-    server = serve(body_timeout_s=1, publish_token="t")
+    server = serve(body_timeout_s=0.5, publish_token="t")
     async with plain(server.port, POST + b"Content-Length: 1000\r\n\r\n") as refused:
         sending = refused.trickle([b" "] * 100)
         received = await refused.rest()
@@ -273,7 +273,12 @@ async def intruders(server: Server, streams: int, silent: int) -> AsyncIterator[
 
 
 @pytest.mark.parametrize(
-    ("streams", "silent"), [(400, 0), (0, 400), (200, 200)], ids=["streams", "silent ones", "both"]
+    ("streams", "silent"),
+    [
+        pytest.param(200, 200, id="both"),
+        pytest.param(400, 0, id="streams", marks=pytest.mark.full),
+        pytest.param(0, 400, id="silent ones", marks=pytest.mark.full),
+    ],
 )
 async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, streams: int, silent: int) -> None:
     """FT-14: who is there is served, who polls is answered; nothing spins, and all is as before once they are gone."""

@@ -49,7 +49,7 @@ async def test_who_reports_too_often_is_told_when_to_come_back(serve: Serve) -> 
     async with Worker.at(server, "eager") as eager, Worker.at(server, "other") as other:
         await eager.start("s", 1)
         await other.start("t", 1)
-        asked, _ = await asyncio.gather(report_often(eager, "s", 40), report_often(other, "t", 10))
+        asked, _ = await asyncio.gather(report_often(eager, "s", 30), report_often(other, "t", 10))
         assert asked
         assert set(asked) == {1}
         assert (await eager.poll("s"))["steps"][0]["progress"]
@@ -118,7 +118,7 @@ async def test_servers_on_one_redis_count_together(
         assert [answer.status_code for answer in answers] == [200] * 20 + [429] * 10
 
 
-@pytest.mark.parametrize("kind", ["redis"])
+@pytest.mark.full
 async def test_while_redis_is_away_the_store_says_so(serve: Serve, run_redis: RunRedis) -> None:
     """It is not for the count to refuse what the store cannot take; and the count goes on by itself."""
     redis = run_redis()
