@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import random
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -338,6 +339,78 @@ async def all_that_comes(connection: Connection) -> bytes:
     except ConnectionResetError:
         pass
     return received
+
+
+SEEDS = [
+    request_bytes("GET", "/api/progress/SID?x=%41", [("If-None-Match", '"a-1", W/"b-2"'), ("Accept-Encoding", "gzip")]),
+    request_bytes("POST", "/api/progress/SID/update", [*UPDATE_HEADERS, ("Idempotency-Key", "k")], BODY),
+    post(CHUNKED, IN_CHUNKS),
+    request_bytes("PUT", "/api/progress/SID", UPDATE_HEADERS, b'{"steps":[{"name":"\\ud83d\\ude80","timeout_ms":1}]}'),
+    request_bytes(
+        "HEAD", "/api/events?session_id=SID&session_id=b", [("Last-Event-ID", "a-1"), ("Cookie", "a=b; c=d")]
+    ),
+    request_bytes(
+        "GET", "/web/tracker.js", [("Range", "bytes=0-9,20-"), ("If-Modified-Since", "Wed, 25 Nov 2026 10:00:00 GMT")]
+    ),
+    request_bytes(
+        "OPTIONS",
+        "http://a.example/api/progress",
+        [("Origin", "http://b"), ("Upgrade", "h2c"), ("Connection", "upgrade")],
+    ),
+]
+SPLINTERS = [
+    b"",
+    b"\0",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\r\n\r\n",
+    b" ",
+    b":",
+    b"%",
+    b"%ff",
+    b",",
+    b";",
+    b'"',
+    b"{",
+    b"\xff",
+    b"9" * 20,
+    b"A" * 300,
+]
+
+
+def spoilt(rng: random.Random) -> bytes:
+    """One or two requests, each with a few bytes gone, doubled or replaced."""
+    requests = bytearray(b"".join(rng.choices(SEEDS, k=rng.choice([1, 1, 2]))))
+    for _ in range(rng.randint(1, 3)):
+        start = rng.randrange(len(requests))
+        end = min(len(requests), start + rng.choice([0, 1, 1, 2, 20]))
+        requests[start:end] = rng.choice([rng.choice(SPLINTERS), rng.randbytes(1), bytes(requests[start:end]) * 2])
+    return bytes(requests)
+
+
+@serve_only  # As above.
+@pytest.mark.parametrize("count", [1000, pytest.param(20_000, marks=pytest.mark.full)])
+async def test_whatever_comes_is_answered_or_closed(server: Server, sid: str, count: int) -> None:
+    """SE-05: requests with a few bytes changed: never an error of ours, nobody waits, and others go on."""
+    rng = random.Random(count)
+
+    async def send(sent: bytes) -> None:
+        async with await Connection.open(server.port) as connection, asyncio.timeout(10):
+            connection.writer.write(sent.replace(b"SID", sid.encode()))
+            connection.writer.write_eof()
+            answer = await all_that_comes(connection)
+        statuses = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answer)]
+        assert all(status < 500 for status in statuses), (sent, answer)
+
+    async with Worker.at(server) as worker:
+        await worker.create("other", total_steps=1, replace=True)
+        for _ in range(count // 20):
+            async with asyncio.TaskGroup() as group:
+                for _ in range(20):
+                    group.create_task(send(spoilt(rng)))
+        assert (await worker.poll("other"))["status"] == "pending"
+    assert "Traceback" not in server.log()
 
 
 OFFERS: dict[str, list[tuple[str, str]]] = {
