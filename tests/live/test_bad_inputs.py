@@ -314,7 +314,6 @@ async def test_a_request_is_answered_though_what_follows_is_none(server: Server,
             connection.writer.write(sent)
             answer = await all_that_comes(connection)
         assert [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answer)] == statuses
-        assert answer.count(b"connection: close") == 1
     async with Worker.at(server) as worker:
         assert (await worker.poll(sid))["current_step"] == 1
     assert "Traceback" not in server.log()
