@@ -1,11 +1,14 @@
 """Requests by httpx, whose types stay in here.
 
-What httpx imports only when it is used is imported with this module, by the job: the thread that sends might be in the
-middle of that when the job forks, and the child would be left with half a module.
+The thread that sends may be in the middle of something when the job forks, and the child is left with half of that. So
+what httpx imports only when it is used is imported with this module, by the job; and a fork waits while a client is
+made, since OpenSSL has locks meanwhile that nobody would ever release in the child.
 """
 
 import encodings.idna  # noqa: F401  # see above
 import logging
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,6 +26,9 @@ TIMEOUT: Final = httpx.Timeout(10, connect=5)
 
 LIMITS: Final = httpx.Limits(keepalive_expiry=2)
 """Seconds that an idle connection is kept: less than servers do, so that none is used that is just being closed."""
+
+_making: Final = threading.Lock()
+os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, after_in_child=_making.release)
 
 _is_reporting: Final = ContextVar("_is_reporting", default=False)
 
@@ -68,13 +74,14 @@ class HttpTransport:
 
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
-        self._client = httpx.Client(
-            base_url=address.url,
-            headers=headers_for(address),
-            timeout=TIMEOUT,
-            limits=LIMITS,
-            verify=is_secure(address),
-        )
+        with _making:
+            self._client = httpx.Client(
+                base_url=address.url,
+                headers=headers_for(address),
+                timeout=TIMEOUT,
+                limits=LIMITS,
+                verify=is_secure(address),
+            )
 
     def send(self, request: Request) -> Answer:
         """Send a request and return what comes back; raises nothing for trouble on the network."""
@@ -104,13 +111,14 @@ class AsyncHttpTransport:
 
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
-        self._client = httpx.AsyncClient(
-            base_url=address.url,
-            headers=headers_for(address),
-            timeout=TIMEOUT,
-            limits=LIMITS,
-            verify=is_secure(address),
-        )
+        with _making:
+            self._client = httpx.AsyncClient(
+                base_url=address.url,
+                headers=headers_for(address),
+                timeout=TIMEOUT,
+                limits=LIMITS,
+                verify=is_secure(address),
+            )
 
     async def send(self, request: Request) -> Answer:
         """Send a request and return what comes back; raises nothing for trouble on the network."""

@@ -222,3 +222,36 @@ IMPORTS = """
 def test_the_thread_imports_nothing(serve: Serve) -> None:
     """A fork in the middle of an import would leave the child with half a module, for good."""
     assert run(IMPORTS, serve().url).strip() == ""
+
+
+FORK_WHILE_CONNECTING = """
+    import os, threading, time
+    import httpx
+    from progress_sse import Progress
+
+    opensslish, is_connecting = threading.Lock(), threading.Event()
+
+    class Client(httpx.Client):
+        def __init__(self, **options):
+            with opensslish:
+                is_connecting.set()
+                time.sleep(0.5)            # As long as that takes on a busy machine.
+                super().__init__(**options)
+
+    httpx.Client = Client
+    progress = Progress.attach()
+    progress.step(1).start()
+    assert is_connecting.wait(20)
+    child = os.fork()
+    if child == 0:
+        progress.step(2).start()
+        os._exit(not progress.flush(10))
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_child_connects_though_its_parent_was_about_to(serve: Serve) -> None:
+    """OpenSSL has locks meanwhile, which in the child nobody would release."""
+    server = serve()
+    run(FORK_WHILE_CONNECTING, server.url)
+    assert shown(server)[0][:2] == ["running"] * 2
