@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Final
 
+# At once, and not in a thread: a worker that forks meanwhile would have a child with half a module.
+import progress_sse.client.http  # noqa: F401
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.handle import BaseStep, inside, is_diverted
 from progress_sse.client.line import lock, logger

@@ -15,7 +15,6 @@ from rq import Retry, Worker
 from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
 
-import progress_sse.client.http  # noqa: F401  # here once, so that not every work horse has to
 from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss
 from progress_sse.client.sync import sender
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from taskiq import NoResultError, TaskiqMessage, TaskiqMiddleware, TaskiqResult
 
-import progress_sse.client.http  # noqa: F401  # now, and not while a loop runs
 from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, running_attempt
 
 __all__ = ["ReportingMiddleware"]
