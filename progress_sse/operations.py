@@ -30,6 +30,7 @@ from progress_sse.errors import (
     OutcomeUnknownError,
     PathNotFoundError,
     ProblemError,
+    RateExceededError,
     SessionExistsError,
     SessionNotFoundError,
     StepNotRunningError,
@@ -237,7 +238,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "Exchange a token for a ticket that opens one stream",
         "access",
         {201: Answer("The ticket.", answers.Ticket)},
-        (PathNotFoundError,),
+        (PathNotFoundError, RateExceededError),
         credentials=TOKEN,
     ),
     health.livez: Operation(

@@ -7,7 +7,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage, Storage
@@ -29,6 +29,9 @@ COUNT_TIMEOUT_S: Final = 0.5
 
 COUNTS_AT_ONCE: Final = 8
 """Connections to Redis that are used for counting."""
+
+
+T = TypeVar("T")
 
 
 class Rates:
@@ -84,26 +87,31 @@ class RatedGate:
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
     ) -> float | None:
-        """Return if the request may do that; see `Gate.check`. Whoever is refused is counted by his address.
+        """Return if the request may do that; see `Gate.check`.
 
         Raises:
             RateExceededError: Not now.
         """
+        admission = self._gate.check(request, action, *session_ids, ticket=ticket)
+        return await self._counted(request, action, admission, count)
+
+    async def _counted(self, request: Request, action: Action, admission: Awaitable[T], count: int) -> T:
+        """Return what lets a request in, and count that; whoever is not let in is counted by his address."""
         try:
-            expires_at = await self._gate.check(request, action, *session_ids, ticket=ticket)
+            admitted = await admission
         except (ForbiddenError, UnauthorizedError):
             await self._rates.count(action, address_of(request), count)
             raise
         await self._rates.count(action, caller_of(request, self._gate, action), count)
-        return expires_at
+        return admitted
 
     def token(self, request: Request, action: Action) -> str | None:
         """Return the token by which a request was let in."""
         return self._gate.token(request, action)
 
     async def identify(self, request: Request) -> Grant:
-        """Return what the request's bearer may do."""
-        return await self._gate.identify(request)
+        """Return what the request's bearer may do; to ask for that is to read."""
+        return await self._counted(request, "read", self._gate.identify(request), 1)
 
     def bearer(self, request: Request) -> tuple[str, int | None]:
         """Return the token in `Authorization`, and for how many seconds it counts."""

@@ -225,6 +225,7 @@ async def test_heads_that_are_too_large_are_refused_and_harm_nobody(serve: Serve
     """SE-03: each is refused, or the connection is closed; none is kept, and a reader notices nothing."""
     server = serve()
     async with Worker.at(server) as worker, await RawStream.open(server.port, session_path("s", "events")) as control:
+        await control.next_event()
         await worker.start("s", 1)
         await control.next_events(2)
         memory_bytes = server.pss_bytes()
@@ -236,7 +237,7 @@ async def test_heads_that_are_too_large_are_refused_and_harm_nobody(serve: Serve
             assert len(sent) > 70_000 or received, name
         assert server.pss_bytes() - memory_bytes <= 5 * 2**20
         await worker.complete("s", 1)
-        await control.next_events(2)
+        await control.next_event()
     assert "Traceback" not in server.log()
 
 
@@ -263,6 +264,12 @@ async def test_what_is_no_http_does_not_come_between(serve: Serve) -> None:
 DESCRIPTORS = 256
 
 
+def serve_with(serve: Serve, descriptors: int) -> Server:
+    """A server that may have so many descriptors."""
+    start = ["prlimit", f"--nofile={descriptors}:{descriptors}", sys.executable, "-m", "progress_sse", "serve"]
+    return serve(command=[*start, "--store", "memory://", "--port", "{port}"])
+
+
 @contextlib.asynccontextmanager
 async def intruders(server: Server, streams: int, silent: int) -> AsyncIterator[list[Plain]]:
     """So many who want a stream, and so many who want nothing."""
@@ -282,8 +289,7 @@ async def intruders(server: Server, streams: int, silent: int) -> AsyncIterator[
 )
 async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, streams: int, silent: int) -> None:
     """FT-14: who is there is served, who polls is answered; nothing spins, and all is as before once they are gone."""
-    start = ["prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}", sys.executable, "-m", "progress_sse", "serve"]
-    server = serve(command=[*start, "--store", "memory://", "--port", "{port}"])
+    server = serve_with(serve, DESCRIPTORS)
     async with contextlib.AsyncExitStack() as stack:
         worker = await stack.enter_async_context(Worker.at(server))
         await worker.start("s", 1)
@@ -307,4 +313,21 @@ async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, stream
         await eventually(lambda: len(server.client_ports()) < 50, 20)
         async with await RawStream.open(server.port, session_path("s", "events")) as newcomer:
             await newcomer.next_event()
+    assert "Traceback" not in server.log()
+
+
+async def test_who_comes_when_nobody_is_idle_is_told_to_come_later(serve: Serve) -> None:
+    """FT-14: connections of which each has begun a request are not ended for a newcomer, and the server lives on."""
+    server = serve_with(serve, 96)
+    began = POST + b"Content-Length: 10\r\n\r\n"
+    async with contextlib.AsyncExitStack() as stack:
+        busy = [await stack.enter_async_context(plain(server.port, began)) for _ in range(100)]
+        for late in busy[-20:]:
+            received = await late.rest()
+            assert_refused(received, 503)
+            assert b"retry-after: 2\r\n" in received
+        assert busy[0].port in server.client_ports()
+    async with asyncio.timeout(20), Worker.at(server) as worker:
+        while (await worker.client.get(session_path("s"))).status_code != 200:
+            pass
     assert "Traceback" not in server.log()

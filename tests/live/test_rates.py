@@ -13,6 +13,7 @@ from tests.harness.http1 import Connection
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import Kind, RedisCluster, RedisServer
 from tests.harness.serving import Server, Worker, session_path
+from tests.harness.tokens import CLOSED, bearer, make_token
 from tests.live.hosts import serve_only
 
 pytestmark = serve_only  # Who a caller is, the server tells; what becomes of that is the same on all of them.
@@ -92,6 +93,15 @@ async def test_without_a_trusted_proxy_nobody_is_believed(serve: Serve) -> None:
     server = serve(read_rate="2/hour")
     async with await Connection.open(server.port) as connection:
         assert [await poll_from(connection, f"192.0.2.{n}") for n in range(3)] == [200, 200, 429]
+
+
+async def test_tickets_are_counted_as_what_they_are_for(serve: Serve) -> None:
+    """SE-07: each is kept for half a minute, so nobody may ask for them without end."""
+    server = serve(**CLOSED, read_rate="3/hour")
+    headers = list(bearer(make_token(sessions=["s"])).items())
+    async with await Connection.open(server.port) as connection:
+        answers = [await connection.request("POST", "/api/tickets", headers) for _ in range(5)]
+        assert [answer.status for answer in answers] == [201] * 3 + [429] * 2
 
 
 async def test_a_wrong_token_counts_for_the_address(serve: Serve) -> None:
