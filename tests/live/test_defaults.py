@@ -25,6 +25,8 @@ ANSWERS = {
     "health": ("GET", "/livez", None),
     "a creation": ("POST", "/api/progress", b"{}"),
     "an update": ("POST", "/api/progress/s/update", b'{"action":"start","step":1}'),
+    "many updates": ("POST", "/api/updates", b'{"updates":[{}]}'),
+    "the description": ("GET", "/openapi.json", None),
     "a refusal": ("POST", "/api/progress/s/update", b"{"),
     "a cookie": ("DELETE", "/api/cookie", None),
     "an unknown path": ("GET", "/nothing/", None),
