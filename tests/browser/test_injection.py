@@ -162,6 +162,7 @@ def has_complained(shown: Visit) -> bool:
     return len(shown.complaints) >= 5
 
 
+@pytest.mark.full  # What the policy says, `tests/http/test_pages.py` looks at each time.
 async def test_what_were_markup_all_the_same_would_not_run(server: Server, demo: Server, visit: Open, sid: str) -> None:
     """SE-11: the policy of every page forbids what is inline, and what comes from elsewhere."""
     for url in (f"{server.url}/s/{sid}", f"{demo.url}/"):
