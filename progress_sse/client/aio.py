@@ -65,11 +65,15 @@ class AsyncStep(BaseStep):
         if isinstance(items, AsyncIterable):
             async for item in items:
                 yield item
-                self.advance()
+                self._tracked += 1
+                if not self._latest.is_waiting:
+                    self.advance(0)
         else:
             for item in items:
                 yield item
-                self.advance()
+                self._tracked += 1
+                if not self._latest.is_waiting:
+                    self.advance(0)
 
     async def run(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a coroutine function as this step, and return what it returns."""

@@ -221,13 +221,16 @@ class BaseStep:
         self._message = message
         self._timeout_ms = timeout_ms
         self._current = 0
+        # What `track` counts by itself, a row at a time and without the lock: a job would feel more than that. It is
+        # for one loop; two of them at once would set each other back to 0 anyway.
+        self._tracked = 0
         self._total: int | None = None
         self._outer: BaseStep | None = None
         self._latest = Latest(number, self._read)
 
     def start(self) -> None:
         """Report that it begins, afresh if it had begun before. Entering the block does that."""
-        self._current, self._total = 0, None
+        self._set(0, None)
         self.reporter.put(lambda: Start(index(self.number), self._timeout_ms and index(self._timeout_ms)))
 
     def advance(self, count: int = 1, *, message: str | None = None) -> None:
@@ -238,11 +241,11 @@ class BaseStep:
                 if self._latest.is_waiting:
                     self._current += count
                     return
-        self.reporter.put(lambda: self._advanced(self._current + index(count), self._total, message))
+        self.reporter.put(lambda: self._advanced(index(count), message))
 
     def report(self, current: int, total: int | None = None, *, message: str | None = None) -> None:
         """Report that `current` of `total` units are done (`None`: of an unknown number), and a new message."""
-        self.reporter.put(lambda: self._advanced(index(current), total and index(total), message))
+        self.reporter.put(lambda: self._reached(index(current), total and index(total), message))
 
     def complete(self, message: str | None = None) -> None:
         """Report that it ended well. Leaving the block does that."""
@@ -277,18 +280,30 @@ class BaseStep:
         except ReportError as trouble:  # Asked for, but what the job failed of is what matters now.
             logger.warning("cannot report that step %s failed: %s", self.number, trouble)
 
-    def _advanced(self, current: int, total: int | None, message: str | None) -> Latest:
-        # What could go wrong with it goes wrong here, and not when it is read.
+    def _advanced(self, count: int, message: str | None) -> Latest:
         self._text(message)
-        self._current, self._total = current, total
+        self._current += count
+        return self._queued()
+
+    def _reached(self, current: int, total: int | None, message: str | None) -> Latest:
+        self._text(message)
+        self._set(current, total)
+        return self._queued()
+
+    def _queued(self) -> Latest:
+        # What could go wrong with it has gone wrong by now, and does not when it is read.
         self._latest.step = index(self.number)
         return self._latest
 
     def _read(self) -> Advance:
         # A total that has been passed was wrong: it is unknown from then on.
-        if self._total is not None and self._current > self._total:
+        done = self._current + self._tracked
+        if self._total is not None and done > self._total:
             self._total = None
-        return Advance(self._latest.step, self._current, self._total, self._message)
+        return Advance(self._latest.step, done, self._total, self._message)
+
+    def _set(self, done: int, total: int | None) -> None:
+        self._current, self._total = done - self._tracked, total
 
     def _text(self, message: str | None) -> str:
         self._message = fit_text(self._message if message is None else message)

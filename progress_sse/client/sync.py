@@ -54,7 +54,9 @@ class Step(BaseStep):
         self.report(0, length(items) if total is None else total)
         for item in items:
             yield item
-            self.advance()
+            self._tracked += 1
+            if not self._latest.is_waiting:
+                self.advance(0)
 
     def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function as this step, and return what it returns."""

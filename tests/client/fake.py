@@ -23,8 +23,8 @@ class Seen(NamedTuple):
     body: bytes
 
     @property
-    def key(self) -> str:
-        return self.headers["idempotency-key"]
+    def key(self) -> str | None:
+        return self.headers.get("idempotency-key")
 
 
 class FakeServer:

@@ -10,7 +10,7 @@ import logging
 import threading
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -315,6 +315,29 @@ async def test_what_a_step_has_advanced_while_it_waits_is_told_at_once(shell: Sh
     assert fake.reports == [Start(1), Advance(1, 1000, 1000, "nearly")]
 
 
+async def test_rows_and_what_is_advanced_in_them_add_up(shell: Shell) -> None:
+    """While one report waits, too; and a step that begins anew counts from 0."""
+    fake = FakeTransport()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake.may_answer.clear()
+    step: Any = progress.step(1)
+    step.start()
+    rows = step.track(range(10), 30)
+    if isinstance(rows, AsyncIterator):
+        async for _ in rows:
+            step.advance(2)
+    else:
+        for _ in rows:
+            step.advance(2)
+    fake.may_answer.set()
+    assert await shell.flush(progress, 20)
+    step.start()
+    step.advance()
+    assert await shell.flush(progress, 20)
+    await shell.close(progress)
+    assert fake.reports == [Start(1), Advance(1, 30, 30), Start(1), Advance(1, 1)]
+
+
 @pytest.mark.parametrize("spoilt", [{"message": Mute()}, {"count": "1"}, {"count": None}])
 async def test_what_cannot_be_told_leaves_what_can(
     shell: Shell, caplog: pytest.LogCaptureFixture, spoilt: dict[str, Any]
@@ -521,12 +544,13 @@ async def test_what_waits_goes_together_where_the_server_takes_that(shell: Shell
         server.may_answer.set()
         assert await shell.flush(progress, 20)
         await shell.close(progress)
-        together = [json.loads(seen.body)["updates"] for seen in server.seen if "/api/updates" in seen.request]
-        alone = [(json.loads(seen.body)["step"], seen.key) for seen in server.seen if "/update " in seen.request]
-        assert len(together) == 1
-        told = [(each["step"], each["idempotency_key"]) for each in together[0]]
-        assert [step for step, _ in (alone if is_old else alone + told)] == list(range(1, 11))
-        assert not is_old or alone[-len(told) :] == told
+        bodies = [(seen, json.loads(seen.body)) for seen in server.seen]
+        sent = [body.get("updates") or [{**body, "idempotency_key": seen.key}] for seen, body in bodies]
+        taken = [updates for updates in sent if not is_old or len(updates) == 1]
+        assert [each["step"] for updates in taken for each in updates] == list(range(1, 11))
+        assert len({each["idempotency_key"] for updates in sent for each in updates}) == 10
+        assert max(map(len, sent)) > 1
+        assert is_old or len(sent) <= 2  # What was on its way before the first answer, and the rest.
         assert progress.lost == 0
 
 
