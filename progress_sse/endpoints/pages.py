@@ -60,8 +60,9 @@ class BrowserFiles(StaticFiles):
         self._compressed = GZipMiddleware(super().__call__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request for a file."""
-        await self._compressed(scope, receive, send)
+        """Answer a request for a file, always with all of it: `Range` may be ignored [RFC 9110 §14.2]."""
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await self._compressed({**scope, "headers": headers}, receive, send)
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """Find a public file."""
@@ -71,5 +72,7 @@ class BrowserFiles(StaticFiles):
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """Return a file that browsers take for what it says it is, and ask for again each time (304 as a rule)."""
         response = super().file_response(*args, **kwargs)
-        response.headers.update({"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"})
+        response.headers.update(
+            {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache", "Accept-Ranges": "none"}
+        )
         return response

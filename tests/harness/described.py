@@ -17,17 +17,17 @@ DOCUMENT = document(BodyLimits(262_144, 8192, 1000), 20, frozenset({"read", "pub
 """The description of a server that asks for tokens; what it says of answers is the same of any."""
 
 
-def check_answer(response: httpx.Response) -> None:
+def check_answer(method: str, path: str, response: httpx.Response) -> None:
     """Raise an `AssertionError` if an answer is none of those that are described for such a request.
 
     Its body must have been read; that of a stream is not looked at.
     """
-    path = _template(response.request.url.path)
-    method = {"HEAD": "get"}.get(response.request.method, response.request.method.lower())
-    if path is None or method not in DOCUMENT["paths"][path]:
+    template = _template(path)
+    method = "get" if method == "HEAD" else method.lower()
+    if template is None or method not in DOCUMENT["paths"][template]:
         return
-    said = f"{method} {path}: {response.status_code} {response.headers} {response.text[:300]}"
-    answer = DOCUMENT["paths"][path][method]["responses"].get(str(response.status_code))
+    said = f"{method} {template}: {response.status_code} {response.headers} {response.text[:300]}"
+    answer = DOCUMENT["paths"][template][method]["responses"].get(str(response.status_code))
     assert answer is not None, said
     assert _required_headers(answer) <= set(response.headers), said
     if response.content:
@@ -35,7 +35,7 @@ def check_answer(response: httpx.Response) -> None:
         kinds = [kind for kind in answer.get("content", {}) if fnmatchcase(media_type, kind)]
         assert kinds, said
         if media_type.endswith("json"):
-            validator = _validator(path, method, str(response.status_code), kinds[0])
+            validator = _validator(template, method, str(response.status_code), kinds[0])
             assert validator.is_valid(response.json()), said
 
 

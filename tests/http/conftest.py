@@ -34,7 +34,7 @@ async def connected(
 
 async def _check(response: httpx.Response) -> None:
     await response.aread()
-    check_answer(response)
+    check_answer(response.request.method, response.request.url.path, response)
 
 
 @pytest.fixture

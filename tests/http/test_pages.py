@@ -86,3 +86,12 @@ async def test_a_server_that_goes_down_is_not_ready() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client:
         response = await client.get("/readyz")
     assert (response.status_code, response.json()) == (503, {"status": "draining"})
+
+
+@pytest.mark.parametrize("value", ["bytes=0-4", "bytes=9-1", "bytes=0-1,5-6", "lines=1", "x"])
+async def test_a_file_is_served_as_a_whole(client: httpx.AsyncClient, value: str) -> None:
+    """Whatever part of it is asked for, or was meant to be."""
+    whole = await client.get("/web/tracker.js")
+    assert whole.headers["accept-ranges"] == "none"
+    response = await client.get("/web/tracker.js", headers={"range": value})
+    assert (response.status_code, response.content) == (200, whole.content)
