@@ -35,7 +35,8 @@ class SqliteBackend:
         """Name the file; it is created by `open` if there is none.
 
         Args:
-            path: The file. Beside it stand `-wal` and `-shm`, which belong to it, and `.lock`, which holds nothing.
+            path: The file. Beside it stand `-wal` and `-shm`, which belong to it, and `.lock`, which says how it was
+                left.
             limits: How much is kept.
             busy_timeout_s: Seconds that a commit waits for another process that has locked the file, as a backup
                 may, before it fails with `StoreUnavailableError`. Default 5.

@@ -1,5 +1,8 @@
 """The database file of a store: whose it is, whether it can be used, and connections to it.
 
+A backup that was put back has gone back in time. So the lock file says how the file was left, and one that was not left
+so by us gets new epochs: nobody shall be given steps of another history than the one that he has seen.
+
 Refusing must not harm. What cannot be used is left as it is, byte for byte, and never replaced by an empty store; so a
 file is looked at first through a connection that cannot write.
 
@@ -12,7 +15,7 @@ import os
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -80,6 +83,7 @@ class DatabaseFile:
             self.release()
             raise
         self._identity = self._current_identity()
+        self._note(self._traits()[0])  # Of the rest nothing is known, should there be no time to leave it properly.
 
     def check_in_place(self) -> None:
         """Make sure that the file is still where it was: SQLite goes on writing to one that was removed.
@@ -91,6 +95,22 @@ class DatabaseFile:
         if self._current_identity() != self._identity:
             raise sqlite3.OperationalError(f"{self._path} was removed, or another file is in its place")
 
+    def _note(self, *traits: int) -> None:
+        assert self._lock is not None
+        with suppress(OSError):  # Where there is no room for it, the next one knows nothing, and takes no chances.
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, " ".join(map(str, traits)).encode(), 0)
+
+    def _is_as_it_was_left(self) -> bool:
+        assert self._lock is not None
+        noted = os.pread(self._lock, 1000, 0).split()
+        return bool(noted) and noted == [b"%d" % trait for trait in self._traits()][: len(noted)]
+
+    def _traits(self) -> tuple[int, int, int]:
+        """Return what tells a file from another that is put in its place; devices are numbered anew at each start."""
+        status = self._path.stat()
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
     def _current_identity(self) -> tuple[int, int] | None:
         try:
             status = self._path.stat()
@@ -101,6 +121,9 @@ class DatabaseFile:
     def release(self) -> None:
         """Let another process have the file; all connections to it must be closed."""
         if self._lock is not None:
+            if self._identity is not None and self._identity == self._current_identity():
+                self._note(*self._traits())
+            self._identity = None
             os.close(self._lock)  # The lock file stays: to remove it would race with whoever waits for it.
             self._lock = None
 
@@ -151,10 +174,13 @@ class DatabaseFile:
             raise self._refused("is missing or empty, but the log beside it (-wal) is not: restore it, or remove both")
         else:
             is_new = True
+        is_unknown = not is_new and not self._is_as_it_was_left()
         with closing(self._connect("mode=rwc")) as connection:
             if is_new:
                 self._create(connection)
             self._try_writing(connection)
+            if is_unknown:
+                sqlite_tables.renew_epochs(connection)
 
     def _least_mode(self) -> str:
         """Return how to open the file for a look that leaves as few traces as possible."""

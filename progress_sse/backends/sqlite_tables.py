@@ -220,6 +220,14 @@ def _remember(
         life.keys_kept = limits.history
 
 
+def renew_epochs(connection: sqlite3.Connection) -> None:
+    """Give each session a new epoch where it is, and no transitions before that."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("DELETE FROM log")
+    connection.execute("UPDATE sessions SET epoch = lower(hex(randomblob(8))), log_rows = 0, log_bytes = 0")
+    connection.execute("COMMIT")
+
+
 def count_sessions(connection: sqlite3.Connection) -> int:
     """Return how many sessions there are."""
     count: int = connection.execute("SELECT count(*) FROM sessions").fetchone()[0]

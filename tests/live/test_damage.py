@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -175,6 +176,35 @@ async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, 
     await asyncio.to_thread(server.start)
     async with Worker.at(server) as worker:
         assert (await worker.poll("s"))["percentage"] == 14
+
+
+@pytest.mark.parametrize("put_back", [os.replace, pytest.param(shutil.copyfile, marks=pytest.mark.full)])
+async def test_a_backup_that_is_put_back_is_another_history(
+    serve: Serve, put_back: Callable[[Path, Path], object]
+) -> None:
+    """FT-16: who had seen more than it has gets a snapshot, even when its session has moved on past his place."""
+    server = serve(store="sqlite")
+    backup = server.folder / "backup"
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        execute(server.database, f"VACUUM INTO '{backup}'")
+        await worker.progress("s", 1, 1)
+        await worker.progress("s", 1, 2)
+        async with await RawStream.open(server.port, session_path("s", "events")) as stream:
+            seen = (await stream.next_event()).position
+    await asyncio.to_thread(server.terminate)
+    put_back(backup, server.database)
+    await asyncio.to_thread(server.start)
+    async with Worker.at(server) as worker:
+        for step in range(2, 5):
+            await worker.start("s", step)
+        last_event_id = f"{seen.epoch}-{seen.n}"
+        async with await RawStream.open(
+            server.port, session_path("s", "events"), last_event_id=last_event_id
+        ) as stream:
+            event = await stream.next_event()
+            assert (event.event, event.json()) == ("snapshot", await worker.poll("s"))
+            assert event.position.n > seen.n
 
 
 # Redis

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -162,6 +163,40 @@ class TestRestart:
             await backend.commit(onward)
             assert await backend.replay("a", Position("first", 2)) == [*change.entries[2:], *onward.entries]
             assert await backend.replay("a", Position("first", 1)) is None
+
+    @pytest.mark.parametrize("put_back", [shutil.copyfile, os.replace], ids=["over it", "in its place"])
+    @pytest.mark.parametrize("is_copied_while_used", [False, True], ids=["", "copied while used"])
+    async def test_gives_new_epochs_to_a_backup(
+        self, path: Path, put_back: Callable[[Path, Path], object], is_copied_while_used: bool
+    ) -> None:
+        """It has gone back in time: what follows on it now is another history than the one that was shown before."""
+        backup = path.with_name("backup.db")
+
+        def back_up() -> None:
+            backup.unlink(missing_ok=True)
+            execute(path, f"VACUUM INTO '{backup}'")
+
+        async with opened(path) as backend:
+            record = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
+        back_up()
+        async with opened(path) as backend:
+            if is_copied_while_used:
+                back_up()
+            await apply(backend, moved(record, 2), moved(after(moved(record, 2)), 3))
+        put_back(backup, path)
+        async with opened(path) as backend:
+            found = await backend.load("s")
+            assert found is not None
+            assert (found.session, found.position.n) == (record.session, 1)
+            assert found.position.epoch != "first"
+            assert await backend.replay("s", Position("first", 1)) is None
+            assert await backend.replay("s", Position(found.position.epoch, 0)) is None
+            assert await backend.recall("s", "k") == key("k")
+            onward = moved(found, 2)
+            await backend.commit(onward)
+        async with opened(path) as backend:
+            assert await backend.load("s") == after(onward)
+            assert await backend.replay("s", found.position) == list(onward.entries)
 
     async def test_counts_sessions_that_were_there(self, path: Path) -> None:
         """The limit is not forgotten."""
