@@ -6,11 +6,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+import hypothesis
 import pytest
 from playwright.async_api import Browser, async_playwright
 
 from tests.harness.redis import KINDS, Kind, Persistence, RedisCluster, RedisServer
 from tests.harness.serving import Server
+
+# Speed is never an assertion.
+hypothesis.settings.register_profile(
+    "busy", parent=hypothesis.settings(), deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
