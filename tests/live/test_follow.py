@@ -103,16 +103,6 @@ async def test_a_session_is_followed_from_before_its_beginning_to_its_end(serve:
     assert [abs(ahead_s) < 5 for ahead_s in recorder.ahead_s] == [True] * len(recorder.ahead_s) != []
 
 
-async def test_a_failed_step_ends_it(serve: Serve) -> None:
-    """Also one that has failed before anybody looked."""
-    server = serve()
-    async with Worker.at(server) as worker:
-        await worker.start("s", 2)
-        await worker.complete("s", 2, success=False, error="disk full")
-        async with followed(server.port) as (_, task):
-            assert await asyncio.wait_for(task, WAIT_S) == await worker.poll("s")
-
-
 async def test_every_transition_is_shown_once_over_restarts(serve: Serve) -> None:
     """Killed or ended: it goes on from where it was, without a poll, and nothing is missing or comes twice."""
     server = serve(store="sqlite", retry_ms=10)

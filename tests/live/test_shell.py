@@ -190,7 +190,14 @@ def test_what_runs_inside_finds_the_session(server: Server) -> None:
     assert [step["status"] for step in poll(server, "outer")["steps"][:3]] == ["pending", "success", "success"]
 
 
-@pytest.mark.parametrize("options", [["--session", "a"], ["--session", "a", "--url", "ftp://h"], ["--session", "/"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--session", "a", "--url", "ftp://h"],
+        pytest.param(["--session", "a"], marks=pytest.mark.full),
+        pytest.param(["--session", "/"], marks=pytest.mark.full),
+    ],
+)
 def test_a_command_runs_wherever_nothing_can_be_reported(options: list[str]) -> None:
     """No server, no valid one, no valid session: at most that is said, and the rest is the command's."""
     status, out, err = finish(start("run", *options, "--", "sh", "-c", "cat; exit 5", url=None), b"in")
