@@ -110,7 +110,7 @@ class Site:
         """Follow a session."""
         return await RawStream.open(self.server.port, session_path(session_id, "events"))
 
-    async def until(self, stream: RawStream, step: int, status: str, timeout_s: float = 30) -> list[Any]:
+    async def until(self, stream: RawStream, step: int, status: str, timeout_s: float = 60) -> list[Any]:
         """Wait until a step has a status, and give each step as each transition left it."""
 
         def told() -> list[Any]:
