@@ -18,7 +18,8 @@ from progress_sse.model import Position
 
 _PREFIX: Final = "m."
 _END_PREFIX: Final = "e."
-_MAX_BYTES: Final = 93  # 124 characters in base64url
+_MAX_BYTES: Final = 93
+_MAX_CHARS: Final = 124  # in base64url
 _DIGEST_BYTES: Final = 6
 
 
@@ -43,8 +44,8 @@ class StreamCursor:
 
 def parse_cursor(text: str) -> dict[bytes, int] | None:
     """Return the digests and numbers that an id tells; `None` for any other text."""
-    if not text.startswith(_PREFIX):
-        return None
+    if not text.startswith(_PREFIX) or len(text) > len(_PREFIX) + _MAX_CHARS:
+        return None  # None of ours is longer, and to read one takes time that grows faster than its length.
     packed = _from_text(text.removeprefix(_PREFIX))
     told: dict[bytes, int] = {}
     while packed:

@@ -110,3 +110,10 @@ def test_a_changed_id_tells_a_position_of_the_same_life_or_none(session_id: str,
     told = parse_cursor(StreamCursor().advance(session_id, Position("epoch", n)) + tail)
     place = position_told(told or {}, session_id, here)
     assert place is None or place.epoch == "epoch"
+
+
+def test_what_is_longer_than_any_id_is_not_read() -> None:
+    """It would take the time of thousands of requests, once for each session of the stream."""
+    item = b"digest\x01"
+    assert parse_cursor("m." + base64.urlsafe_b64encode(item * 12).decode()) is not None
+    assert parse_cursor("m." + base64.urlsafe_b64encode(item * 15).decode()) is None
