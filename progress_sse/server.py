@@ -37,8 +37,8 @@ from progress_sse.errors import (
     RequestTimeoutError,
     UrlTooLongError,
 )
-from progress_sse.patience import MAX_HEAD_BYTES, MAX_HEADERS, MAX_URL_BYTES, Client, Patience, Queue
-from progress_sse.request_head import RequestParser, check_head, head_bytes
+from progress_sse.patience import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_URL_BYTES, Client, Patience, Queue
+from progress_sse.request_head import BadHeadError, RequestParser, check_head, head_bytes
 from progress_sse.service import ProgressService
 from progress_sse.transport import Outlet, Reader, extensions
 
@@ -195,6 +195,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Set out to answer; the application itself starts in a task, and so after this."""
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             return
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise BadHeadError  # Those before it are answered, and then the connection closes.
         if len(self.url) > MAX_URL_BYTES:
             self.app = self._refusal(UrlTooLongError())
             self.url = b"/"  # Past 64 KiB it could not even be parsed.
@@ -238,6 +240,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._running = self.pipeline[-1][0]
         super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()  # Or each answer would let in far more requests than it is for.
         self._settle()
 
     def pause_writing(self) -> None:

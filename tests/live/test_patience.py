@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import NamedTuple
 
 import pytest
 
+from progress_sse.patience import MAX_PIPELINED
 from tests.conftest import Serve
 from tests.harness.crowd import allow_descriptors
 from tests.harness.http1 import HOST, ResponseDecoder, request_bytes
@@ -331,3 +333,24 @@ async def test_who_comes_when_nobody_is_idle_is_told_to_come_later(serve: Serve)
         while (await worker.client.get(session_path("s"))).status_code != 200:
             pass
     assert "Traceback" not in server.log()
+
+
+async def test_of_requests_sent_ahead_a_bounded_number_waits(serve: Serve) -> None:
+    """SE-07: those that may wait are answered, in order, and the connection closes; the others take no memory."""
+    server = serve()
+    ahead = b"".join(request_bytes("GET", session_path(str(n))) for n in range(5000))
+    async with plain(server.port, ahead) as hasty:
+        received = await hasty.rest()
+    answered = [int(n) for n in re.findall(rb'"session_id":"(\d+)"', received)]
+    assert answered == list(range(MAX_PIPELINED + 1))
+    assert received.count(b"HTTP/1.1 ") == len(answered)
+
+
+async def test_requests_sent_ahead_as_fast_as_they_are_answered_all_are(serve: Serve) -> None:
+    """SE-07, the other side: there is no limit to how many a connection brings in its life."""
+    server = serve()
+    async with plain(server.port) as steady, asyncio.timeout(20):
+        for _ in range(5):
+            steady.writer.write(request_bytes("GET", session_path("s")) * MAX_PIPELINED)
+            for _ in range(MAX_PIPELINED):
+                assert (await steady.reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
