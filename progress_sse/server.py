@@ -240,7 +240,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._running = self.pipeline[-1][0]
         super().on_response_complete()
-        if self.pipeline:
+        if self.pipeline and not self.transport.is_closing():
             self.flow.pause_reading()  # Or each answer would let in far more requests than it is for.
         self._settle()
 
