@@ -16,9 +16,9 @@ UNKNOWN: Final = "unknown"
 """Everybody whose address is none, as on a Unix socket."""
 
 
-def caller_of(request: Request, gate: Gate, action: Action) -> str:
+def caller_of(request: Request, gate: Gate, action: Action, ticket: str = "") -> str:
     """Return who asks, once the gate has let the request in."""
-    token = gate.token(request, action)
+    token = gate.token(request, action, ticket)
     return address_of(request) if token is None else hashlib.sha256(token.encode("latin-1")).hexdigest()
 
 

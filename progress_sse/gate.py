@@ -61,7 +61,7 @@ class Gate(Protocol):
             ForbiddenError: Somebody who may not.
         """
 
-    def token(self, request: Request, action: Action) -> str | None:
+    def token(self, request: Request, action: Action, ticket: str = "") -> str | None:
         """Return the token by which `check` has let a request in; `None` if it was not by one that lasts."""
 
     async def identify(self, request: Request) -> Grant:
@@ -153,9 +153,11 @@ class TokenGate:
             raise ForbiddenError
         return grant.expires_at
 
-    def token(self, request: Request, action: Action) -> str | None:
+    def token(self, request: Request, action: Action, ticket: str = "") -> str | None:
         """Return the token by which a request was let in."""
-        return None if action in self._open_to else _bearer_token(request) or _cookie_token(request)
+        if action in self._open_to:
+            return None
+        return _bearer_token(request) or (None if ticket else _cookie_token(request))
 
     async def identify(self, request: Request, ticket: str = "") -> Grant:
         """Return what the request's token allows, or else the ticket, or else the cookie."""
@@ -202,7 +204,7 @@ class CallableGate:
                 raise ForbiddenError
         return None
 
-    def token(self, request: Request, action: Action) -> str | None:
+    def token(self, request: Request, action: Action, ticket: str = "") -> str | None:
         """Know of no tokens."""
         return None
 

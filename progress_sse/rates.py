@@ -93,21 +93,23 @@ class RatedGate:
             RateExceededError: Not now.
         """
         admission = self._gate.check(request, action, *session_ids, ticket=ticket)
-        return await self._counted(request, action, admission, count)
+        return await self._counted(request, action, admission, count, ticket)
 
-    async def _counted(self, request: Request, action: Action, admission: Awaitable[T], count: int) -> T:
+    async def _counted(
+        self, request: Request, action: Action, admission: Awaitable[T], count: int, ticket: str = ""
+    ) -> T:
         """Return what lets a request in, and count that; whoever is not let in is counted by his address."""
         try:
             admitted = await admission
         except (ForbiddenError, UnauthorizedError):
             await self._rates.count(action, address_of(request), count)
             raise
-        await self._rates.count(action, caller_of(request, self._gate, action), count)
+        await self._rates.count(action, caller_of(request, self._gate, action, ticket), count)
         return admitted
 
-    def token(self, request: Request, action: Action) -> str | None:
+    def token(self, request: Request, action: Action, ticket: str = "") -> str | None:
         """Return the token by which a request was let in."""
-        return self._gate.token(request, action)
+        return self._gate.token(request, action, ticket)
 
     async def identify(self, request: Request) -> Grant:
         """Return what the request's bearer may do; to ask for that is to read."""

@@ -73,7 +73,7 @@ def _stream(
     expires_at: float | None,
 ) -> Response:
     is_counted = service.settings.max_streams_per_caller is not None
-    caller = caller_of(request, service.gate, "read") if is_counted else None
+    caller = caller_of(request, service.gate, "read", _parameter(request, "ticket")) if is_counted else None
     wanted = StreamRequest(resumes, is_combined, _wants_events(request), expires_at, caller)
     return service.streams.respond(wanted)
 

@@ -190,3 +190,18 @@ async def test_servers_on_a_cluster_count_together(
             headers = {"X-Forwarded-For": f"192.0.2.{n}"}
             answers = [await worker.client.get(session_path("s"), headers=headers) for _ in range(3)]
             assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+
+async def test_a_cookie_beside_a_ticket_makes_nobody_another_caller(serve: Serve) -> None:
+    """SE-07: it is not what lets the stream in, so it may say anything."""
+    server = serve(**CLOSED, max_streams_per_caller=1)
+    headers = list(bearer(make_token(sessions=["s"])).items())
+    async with await Connection.open(server.port) as connection:
+        tickets = [(await connection.request("POST", "/api/tickets", headers)).json()["ticket"] for _ in range(2)]
+    first, second = (f"{EVENTS}?ticket={ticket}" for ticket in tickets)
+    async with (
+        await RawStream.open(server.port, first, headers=[("Cookie", "progress_sse=a")]),
+        await RawStream.open(server.port, second, headers=[("Cookie", "progress_sse=b")]) as refused,
+    ):
+        assert await refused.closed() == "end"
+        assert refused.events == []
