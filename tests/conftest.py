@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -12,6 +13,9 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.harness.redis import KINDS, Kind, Persistence, RedisCluster, RedisServer
 from tests.harness.serving import Server
+
+# Whoever starts the tests in the background lets them ignore SIGINT, and so would all programs that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Speed is never an assertion.
 hypothesis.settings.register_profile(
