@@ -139,6 +139,7 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     __slots__ = (
+        "_is_deaf",
         "_is_in_head",
         "_outbox",
         "_patience",
@@ -162,6 +163,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._refusal = refusal
         self._queue: Queue[Client] | None = None
         self._running: RequestResponseCycle | None = None
+        self._is_deaf = False
         self._is_in_head = True
         self._received_bytes = 0
 
@@ -179,7 +181,7 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on; a head that is too large is not parsed to its end."""
         for start in range(0, len(data), MAX_HEAD_BYTES):
-            if not self.transport.is_closing():
+            if not (self._is_deaf or self.transport.is_closing()):
                 self._feed(data[start : start + MAX_HEAD_BYTES])
         self._settle()
 
@@ -263,6 +265,10 @@ class HttpProtocol(HttpToolsProtocol):
         if self.reader is not None:
             self.reader.on_lost(is_overdue=isinstance(exc, TimeoutError))
             self.reader = None
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True  # uvicorn tells it to the last request alone.
+            running.message_event.set()
         # The last request leads back here; left so, both would be there until the collector comes, which is seldom.
         if self.cycle is not None:
             vars(self.cycle).pop("send", None)
@@ -318,6 +324,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         running = self._running
+        if not self._is_in_head and running is not self.cycle:
+            self._forget_last(running)
         if self._is_in_head:
             has_turn = running is None or running.response_complete
         else:
@@ -327,8 +335,15 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.write(_encoded(self._refusal(error), self.server_state.default_headers))
         elif self._is_in_head and running is not None and not running.response_started:
             self.cycle.keep_alive = False
+            self._is_deaf = True  # Whatever follows belongs to a request that is refused.
             return
         self.transport.close()
+
+    def _forget_last(self, running: RequestResponseCycle | None) -> None:
+        """Let there be no request that has not come whole, and whose turn it is not yet."""
+        self.pipeline.popleft()
+        self.cycle = self.pipeline[0][0] if self.pipeline else running  # type: ignore[assignment]  # as uvicorn has it
+        self._is_in_head = True
 
 
 def _encoded(response: Response, default_headers: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -354,3 +354,38 @@ async def test_requests_sent_ahead_as_fast_as_they_are_answered_all_are(serve: S
             steady.writer.write(request_bytes("GET", session_path("s")) * MAX_PIPELINED)
             for _ in range(MAX_PIPELINED):
                 assert (await steady.reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n", id="no chunk"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n" + b"1;" + 1_000_000 * b"x", id="too much"),
+    ],
+)
+async def test_what_came_whole_is_answered_before_a_body_that_does_not(serve: Serve, spoilt: bytes) -> None:
+    """An update that was applied is not left without its answer because of what the same client sent behind it."""
+    server = serve()
+    update = json.dumps({"action": "start", "step": 1}).encode()
+    whole = POST + b"Content-Length: %d\r\n\r\n%b" % (len(update), update)
+    async with plain(server.port, 2 * whole + POST + spoilt + whole) as hasty:
+        received = await hasty.rest()
+    first, second, *refusals = re.findall(rb"HTTP/1.1 (\d+) ", received)
+    assert first == second == b"200"
+    assert refusals in ([], [b"413"])
+    async with Worker.at(server) as worker:
+        assert (await worker.poll_raw("s")).headers["etag"].endswith('-2"')
+    assert "Traceback" not in server.log()
+
+
+async def test_who_goes_with_answers_outstanding_leaves_nothing(serve: Serve) -> None:
+    """Of several requests that were sent ahead, it is the one being answered that has to learn of it."""
+    server = serve()
+    async with asking_for_much(server, 0):
+        ask = request_bytes("GET", session_path("s"))
+        async with plain(server.port, 4 * ask, SMALL_WINDOW) as gone:
+            assert await gone.reader.read(1)
+            port = gone.port
+        await eventually(lambda: port not in server.client_ports(), 10)
+    server.terminate()
+    assert "Traceback" not in server.log()
