@@ -49,9 +49,9 @@ class Gate(Protocol):
         Args:
             request: Who asks.
             action: For what.
-            session_ids: `None` stands for all sessions together.
+            session_ids: `None` stands for all sessions together; without any, only who asks matters.
             ticket: What a stream was asked for with.
-            count: How many times it asks for that, in one.
+            count: How many times it asks for that, in one; 0 where that will be asked in a moment.
 
         Returns:
             When that ends, in seconds since 1970; `None` for never.

@@ -102,9 +102,10 @@ class RatedGate:
         try:
             admitted = await admission
         except (ForbiddenError, UnauthorizedError):
-            await self._rates.count(action, address_of(request), count)
+            await self._rates.count(action, address_of(request), max(1, count))
             raise
-        await self._rates.count(action, caller_of(request, self._gate, action, ticket), count)
+        if count:
+            await self._rates.count(action, caller_of(request, self._gate, action, ticket), count)
         return admitted
 
     def token(self, request: Request, action: Action, ticket: str = "") -> str | None:

@@ -39,16 +39,14 @@ async def update_many(service: ProgressService, request: Request) -> Reply:
 
     Those of one session are applied in their order, and in one commit; sessions go side by side.
     """
-    gate = service.gate
-    if gate.takes_tokens and not gate.is_open_to("publish"):
-        await gate.identify(request)  # What strangers bring is not even read.
+    await service.gate.check(request, "publish", count=0)  # What strangers bring is not even read.
     batch = await read_body(request, BatchBody, service.body_limits)
     answers: list[object] = [_read(service, value) for value in batch.updates]
     lines: defaultdict[str, dict[int, _Update]] = defaultdict(dict)
     for place, each in enumerate(answers):
         if isinstance(each, _Update):
             lines[each.session_id][place] = each
-    await gate.check(request, "publish", *lines, count=len(answers))
+    await service.gate.check(request, "publish", *lines, count=len(answers))
     applied = await asyncio.gather(
         *(
             service.store.apply_all(session_id, [(each.command, each.key) for each in line.values()])

@@ -57,6 +57,24 @@ async def test_who_reports_too_often_is_told_when_to_come_back(serve: Serve) -> 
         assert await report_often(other, "t", 10) == []
 
 
+async def test_many_updates_are_not_counted_as_reading(serve: Serve) -> None:
+    """Who may report often, and read seldom, may report many things at once."""
+    server = serve(read_rate="1/hour", publish_rate="1000/second", publish_token="hush")
+    async with Worker.at(server, "hush") as worker:
+        for _ in range(4):
+            answer = await worker.client.post("/api/updates", json={"updates": [{"session_id": "s", **START}]})
+            assert answer.json() == {"results": [{"status": 200}]}
+
+
+async def test_strangers_are_counted_however_many_updates_they_bring(serve: Serve) -> None:
+    """Whoever tries tokens is held to the rate, although nothing of what he brings is read."""
+    server = serve(publish_rate="3/hour", publish_token="hush")
+    async with Worker.at(server, "wrong") as stranger:
+        answers = [await stranger.client.post("/api/updates", json={"updates": []}) for _ in range(6)]
+    assert {answer.status_code for answer in answers[:3]} == {403}
+    assert answers[-1].status_code == 429
+
+
 async def test_polls_are_counted_apart_from_reports(serve: Serve) -> None:
     """LD-05: a poll too many is a 429 as well, and a stream too many ends as if there were no room."""
     server = serve(read_rate="10/minute")
