@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from progress_sse.errors import ConfigurationError
+from progress_sse.logs import TextFormatter
 
 if TYPE_CHECKING:
     from progress_sse.shell.step import Action
@@ -27,7 +28,7 @@ def _server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _log_to_stderr(level: int) -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("progress-sse: %(message)s"))
+    handler.setFormatter(TextFormatter("progress-sse: %(message)s"))  # Servers say what goes into it.
     logger = logging.getLogger("progress_sse")
     logger.addHandler(handler)
     logger.setLevel(level)

@@ -10,7 +10,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +265,25 @@ def test_a_refused_report_says_why(server: Server, arguments: tuple[str, ...], t
     assert status == 1
     assert said.startswith(f"progress-sse: lost a report on '{arguments[0]}' at {server.url}: {reason}")
     assert said.count("\n") == 1
+
+
+def test_a_server_cannot_write_to_the_terminal() -> None:
+    """What it says of a refusal is shown, and does nothing: no colour, no title, no line of its own."""
+
+    class Hostile(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.dumps({"type": "/problems/x", "status": 422, "detail": "\x1b]0;owned\x07no\nroot# "}).encode()
+            self.send_response(422)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with HTTPServer((HOST, 0), Hostile) as hostile:
+        threading.Thread(target=hostile.handle_request, daemon=True).start()
+        status, _, err = finish(start("step", "s", "1", "start", url=f"http://{HOST}:{hostile.server_port}"))
+    assert status == 1
+    assert b"no\\nroot#" in err
+    assert b"\x1b" not in err
 
 
 def test_reporting_that_is_switched_off_does_no_harm() -> None:
