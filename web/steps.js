@@ -81,8 +81,10 @@ class StepItem {
 
   /** How far it is inside, where its worker said so. @param {{current: number, total: number | null} | undefined} progress */
   #showInside(progress) {
-    this.#inside.hidden = !progress;
-    if (!progress) {
+    // Whoever only says what he does has counted nothing.
+    const isCounted = progress !== undefined && (progress.current > 0 || progress.total !== null);
+    this.#inside.hidden = !isCounted;
+    if (!isCounted) {
       setText(this.#count, "");
       return;
     }
