@@ -157,7 +157,7 @@ class Following:
         try:
             self._take_in(channel, followed, decode_bulletin(payload))
         except Exception:  # Anybody may publish anything.
-            logger.exception("a message on %s could not be taken in", channel)
+            logger.exception("a message could not be taken in")
             self.catch_up_soon(channel)
 
     def _take_in(self, channel: str, followed: Followed, news: Bulletin) -> None:

@@ -5,9 +5,8 @@ hears things in the order in which they happened; but that one may take along wh
 
 * **Commands** (create, start, complete) wait in line, and are sent in order; none is merged into another.
 * **Advances** wait one per step: a newer one takes the place of an older one, or what waits is only read when it is
-  sent. They go when no command waits, and at
-  most ten times a second. So an advance never overtakes its start; and one whose step has meanwhile ended or begun anew
-  is not sent at all, since nobody could see it.
+  sent. They go when no command waits, and at most ten times a second. So an advance never overtakes its start; and one
+  whose step has meanwhile ended or begun anew is not sent at all, since nobody could see it.
 * **Commands go together** where several wait and the way to the server takes that. Each has its answer. A refusal of
   all of them says nothing of each, so fewer are tried, and at last each by itself.
 * **Each report has its key**, made when it is first sent, and sent again with it: the server applies it once.
