@@ -226,7 +226,7 @@ def _invitation(settings: Settings, page: str) -> str:
     """Return where there is something to see, which is not the page alone where readers need a token."""
     if settings.read == "open":
         return f"Open {page} and move its bar:"
-    return f'Open what this prints, and move its bar:\n  echo "{page}#token=$(progress-sse token make --session demo)"'
+    return f"Open {page}, paste there what this prints, and move its bar:\n  progress-sse token make --session demo"
 
 
 def _publishers(settings: Settings) -> str:

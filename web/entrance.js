@@ -1,22 +1,10 @@
 /*
- * The way into a page whose readers need a token. It comes with a link, `/s/nightly#token=…`, or is pasted into a form; the
- * server puts it into a cookie that no script sees, and nothing is kept here.
+ * The way into a page whose readers need a token. It is pasted into a form, never part of an address: browsers keep those.
+ * The server puts it into a cookie that no script sees, and nothing is kept here.
  */
 import { element } from "./dom.js";
 
-const PREFIX = "#token=";
 const DEADLINE_MS = 10_000;
-
-/**
- * The token of the page's address, which has none from now on: it would be copied, photographed and sent on. (It was in
- * the fragment, which no browser sends to a server.) "" if there is none.
- */
-export function takeToken() {
-  const { hash, pathname, search } = location;
-  if (!hash.startsWith(PREFIX)) return "";
-  history.replaceState(history.state, "", pathname + search);
-  return hash.slice(PREFIX.length);
-}
 
 export class Entrance {
   /** Whether a token could help somebody who is denied something: the server says so. */
@@ -37,19 +25,17 @@ export class Entrance {
     this.#onEnter = onEnter;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.#enterLater(this.#field.value.trim());
+      void this.#enter(this.#field.value.trim());
     });
-    // Of a link to the very page that is open.
-    addEventListener("hashchange", () => void this.#enterLater(takeToken()));
   }
 
-  /**
-   * Takes the token of a link, if there is one.
-   * @param {string} token
-   */
-  async enter(token) {
-    if (!this.#isThere || !token) return;
-    this.#field.value = token;
+  /** Asks for a token, unless it does: something was denied. */
+  ask() {
+    if (this.#isThere && this.#form.hidden) this.#show(this.#hasEntered ? this.#texts.token_refused : "");
+  }
+
+  /** @param {string} token */
+  async #enter(token) {
     // There the browser would not keep the cookie, and everybody on the way would see the token.
     if (!isSecureContext) {
       this.#show(this.#texts.token_insecure);
@@ -63,17 +49,7 @@ export class Entrance {
     }
     this.#field.value = "";
     this.#form.hidden = true;
-  }
-
-  /** Asks for a token, unless it does: something was denied. */
-  ask() {
-    if (this.#isThere && this.#form.hidden) this.#show(this.#hasEntered ? this.#texts.token_refused : "");
-  }
-
-  /** @param {string} token */
-  async #enterLater(token) {
-    await this.enter(token);
-    if (token && this.#hasEntered) this.#onEnter();
+    this.#onEnter();
   }
 
   /** @param {string} note */

@@ -7,7 +7,7 @@ import { freshSessionId, sessionsIn } from "./address.js";
 import { Announcer } from "./announcer.js";
 import { element, make, translatePage } from "./dom.js";
 import { Drive } from "./drive.js";
-import { Entrance, takeToken } from "./entrance.js";
+import { Entrance } from "./entrance.js";
 import { faviconOf } from "./favicon.js";
 import { Language } from "./format.js";
 import { RecentSessions } from "./recent.js";
@@ -131,7 +131,6 @@ function startAgain() {
   }
 }
 
-const token = takeToken();
 translatePage(language.tag, language.texts);
 let ids = sessionsIn(location, document.baseURI);
 if (!ids.length) {
@@ -153,5 +152,4 @@ if (views.length === 1) {
 const panel = /** @type {HTMLDetailsElement} */ (element("drive"));
 const drive = ids[0] && views.length === 1 ? new Drive(panel, { sessionId: ids[0], texts: language.texts }) : null;
 const entrance = new Entrance(language.texts, startAgain);
-await entrance.enter(token);
 for (const view of views) view.start();

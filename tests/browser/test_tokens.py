@@ -220,14 +220,16 @@ async def paste(shown: Visit, token: str) -> None:
     await shown.page.get_by_role("button", name="Show").click()
 
 
-async def test_a_link_with_a_token_lets_in(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
-    """PR-01: it is out of the address at once, and the server and other pages never see it but in one header."""
+async def test_a_token_that_is_pasted_lets_in(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
+    """PR-01: the server and other pages never see it but in one header, and then in cookies."""
     token = make_token(prefixes=[sid])
     url = f"http://127.0.0.1:{proxy.port}"
     await worker.start(sid, 1)
-    shown = await visit(f"{url}/s/{sid}#token={token}")
+    shown = await visit(f"{url}/s/{sid}")
+    await paste(shown, token)
     await expect(shown.connection).to_have_text("live")
     await expect(shown.headline).to_contain_text("Step 1 of 7")
+    shown.complaints.clear()  # It was denied something before.
     assert await shown.evaluate("[location.href, document.cookie]") == [f"{url}/s/{sid}", ""]
     assert token not in await shown.evaluate("JSON.stringify([localStorage, sessionStorage, history.state])")
     await shown.page.goto(f"{url}/?session_id={sid}&session_id={sid}-2")  # From now on by the cookie.
@@ -241,25 +243,13 @@ async def test_a_link_with_a_token_lets_in(proxy: ChaosProxy, worker: Worker, vi
 
 async def test_a_page_without_a_session_is_let_in_as_well(server: Server, visit: Open) -> None:
     """It makes an id up, for which a token for some sessions alone is none."""
-    shown = await visit(f"{server.url}/#token={make_token(sessions=['another'])}")
+    shown = await visit(f"{server.url}/")
+    await paste(shown, make_token(sessions=["another"]))
     await expect(shown.headline).to_have_text(DENIED)
     await expect(shown.page.get_by_text(REFUSED)).to_be_visible()
     await paste(shown, make_token(prefixes=[""]))
     await expect(shown.headline).to_have_text("Waiting for the job to start")
     assert shown.page.url.startswith(f"{server.url}/s/")
-    assert "#" not in shown.page.url
-
-
-@pytest.mark.full
-async def test_a_link_to_the_page_that_is_open_lets_in(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """For that the browser does not load it anew."""
-    await worker.start(sid, 1)
-    shown = await visit(f"{server.url}/s/{sid}")
-    await expect(shown.headline).to_have_text(DENIED)
-    await shown.page.goto(f"{server.url}/s/{sid}#token={make_token(sessions=[sid])}")
-    await expect(shown.headline).to_contain_text("Step 1 of 7")
-    await expect(field_of(shown)).to_be_hidden()
-    assert shown.page.url == f"{server.url}/s/{sid}"
 
 
 async def test_a_page_without_a_token_asks_for_one(server: Server, worker: Worker, visit: Open, sid: str) -> None:
@@ -300,10 +290,10 @@ async def test_a_page_asks_in_japanese(server: Server, visit: Open, sid: str) ->
 
 @pytest.mark.full
 async def test_a_token_that_was_not_sent_is_not_lost(server: Server, visit: Open, sid: str) -> None:
-    """The link is gone from the address by then; so the form has it, to try again."""
-    shown = await visit(f"{server.url}/livez")
+    """The form has it still, to try again."""
+    shown = await visit(f"{server.url}/s/{sid}")
     await shown.page.route("**/api/cookie", lambda route: route.abort())
-    await shown.page.goto(f"{server.url}/s/{sid}#token={make_token(sessions=[sid])}")
+    await paste(shown, make_token(sessions=[sid]))
     await expect(shown.page.get_by_text("The server did not answer. Try again.")).to_be_visible()
     await shown.page.unroute("**/api/cookie")
     await shown.page.get_by_role("button", name="Show").click()
@@ -313,7 +303,8 @@ async def test_a_token_that_was_not_sent_is_not_lost(server: Server, visit: Open
 async def test_a_page_without_tls_sends_no_token(proxy: ChaosProxy, visit: Open, sid: str) -> None:
     """Others could read it, and the browser would not keep the cookie; the page says so."""
     token = make_token(sessions=[sid])
-    shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}#token={token}", scripts=(INSECURE,))
+    shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(INSECURE,))
+    await paste(shown, token)
     await expect(shown.page.get_by_text("The token was not sent: without HTTPS others could read it.")).to_be_visible()
     assert token.encode() not in wire_of(proxy)
 
@@ -324,7 +315,8 @@ async def test_a_page_whose_token_has_ended_asks_for_another(
 ) -> None:
     """What it showed stays; with the next token it goes on."""
     await worker.start(sid, 1)
-    shown = await visit(f"{server.url}/s/{sid}#token={make_token(sessions=[sid], exp=int(time.time()) + 3)}")
+    shown = await visit(f"{server.url}/s/{sid}")
+    await paste(shown, make_token(sessions=[sid], exp=int(time.time()) + 3))
     await expect(shown.connection).to_have_text("live")
     await expect(shown.connection).to_have_text("no access", timeout=20_000)
     await expect(shown.headline).to_contain_text("Step 1 of 7")

@@ -61,14 +61,13 @@ async def test_the_command_that_it_prints_works(
         assert (await worker.poll("demo"))["status"] == "running"
 
 
-async def test_the_link_that_it_has_printed_shows_something(serve: Serve) -> None:
+async def test_the_token_that_its_command_makes_shows_something(serve: Serve) -> None:
     """Where readers need a token, the page alone would not."""
     server = serve(**CLOSED)
     await eventually(lambda: "curl" in server.log(), 10)
-    link = await output_of("echo", server.log(), PROGRESS_SSE_TOKEN_KEY=KEY)
-    page, token = link.strip().split("#token=")
-    assert page == f"{server.url}/s/demo"
-    async with Worker.at(server, token) as worker:
+    assert f"Open {server.url}/s/demo, paste" in server.log()
+    token = await output_of("progress-sse token", server.log(), PROGRESS_SSE_TOKEN_KEY=KEY)
+    async with Worker.at(server, token.strip()) as worker:
         assert (await worker.poll("demo"))["status"] == "not_found"
 
 
