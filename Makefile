@@ -8,7 +8,7 @@ LOWEST := $(VENV)/lowest/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
 
 # Commands or fonts that the tests need, each with Debian's package for it where the names differ.
-SYSTEM := curl redis-server valkey-server chromium nginx strace faketime package:iproute2 font:fonts-noto-cjk font:fonts-noto-color-emoji
+SYSTEM := curl redis-server valkey-server chromium nginx strace faketime slowhttptest package:iproute2 font:fonts-noto-cjk font:fonts-noto-color-emoji
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -201,6 +201,40 @@ async def test_an_answer_that_is_taken_slowly_and_steadily_arrives(serve: Serve)
             await asyncio.sleep(0.02)  # The pace of this reader.
 
 
+PROBES = 5
+"""Connections by which we, and the tool, see whether the server answers."""
+
+SLOW_READ = "-X -w 512 -y 1024 -n 5 -z 32 -k 3"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("attack", "target", "granted_s"),
+    [
+        pytest.param("-H -i 5", "/", 10, id="slow heads"),
+        pytest.param("-B -i 5 -s 8192 -t POST -f application/json", UPDATE, 30, id="slow bodies"),
+        pytest.param(SLOW_READ, session_path("s"), 30, id="slow reads"),
+    ],
+)
+async def test_slowhttptest_finds_the_service_available(serve: Serve, attack: str, target: str, granted_s: int) -> None:
+    """SE-06: by a tool that others use: a thousand connections are gone in the time that they are granted."""
+    server, connections = serve(), 1000
+    async with asking_for_much(server, 0), polled(server, "other") as polls:
+        arguments = [*attack.split(), "-c", str(connections), "-r", "500", "-l", str(granted_s + 20)]
+        process = await asyncio.create_subprocess_exec(
+            "slowhttptest", *arguments, "-u", server.url + target, stdout=asyncio.subprocess.DEVNULL
+        )
+        try:
+            await eventually(lambda: len(server.client_ports()) >= connections, 10)
+            await eventually(lambda: len(server.client_ports()) <= PROBES, granted_s + 10)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        assert len(polls) >= 10
+    assert "Traceback" not in server.log()
+
+
 # SE-03
 
 HUGE_HEADS: dict[str, tuple[Sequence[int], bytes]] = {
