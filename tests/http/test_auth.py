@@ -1,5 +1,6 @@
 """Who may do what, by tokens, cookies and tickets: each refusal in its one form, and what is let in."""
 
+import asyncio
 import base64
 import json
 import time
@@ -278,6 +279,28 @@ async def test_a_publish_token_fits_into_a_cookie_whatever_it_consists_of(connec
         client.cookies.clear()
         cookie = {"cookie": response.headers["set-cookie"].partition(";")[0]}
         assert (await client.get("/api/progress/a", headers=cookie)).status_code == 200
+
+
+async def test_of_several_cookies_the_one_for_the_nearest_path_counts(closed: httpx.AsyncClient) -> None:
+    """A browser puts that first: the other is of a server that is mounted further up, and has other tokens."""
+    theirs = make_token("another-secret-that-is-longer-than-32-bytes", prefixes=[""])
+    for cookies, status in (
+        (f"progress_sse={GOOD}; progress_sse={theirs}", 200),
+        (f"progress_sse={theirs}; progress_sse={GOOD}", 401),
+    ):
+        response = await closed.get("/api/progress/a", headers={"cookie": cookies})
+        assert response.status_code == status
+    in_two_lines = [("cookie", "other=1"), ("cookie", f"x; =; progress_sse={GOOD}")]  # As HTTP/2 may bring them.
+    assert (await closed.get("/api/progress/a", headers=in_two_lines)).status_code == 200
+
+
+async def test_nobody_waits_for_a_cookie_to_be_read(closed: httpx.AsyncClient) -> None:
+    """SE-03: the largest that fits into a head, of what costs most to read, 10 times in a row."""
+    async with asyncio.timeout(10):
+        for value in ["\\" * 60_000, "\\a" * 30_000, '"' * 60_000, "%" * 60_000, ";" * 60_000] * 2:
+            await asyncio.sleep(0)  # where the deadline is looked at
+            response = await closed.get("/api/progress/a", headers={"cookie": f'progress_sse="{value}"'})
+            assert_problem(response, 401, "unauthorized")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "localhost:8000", "[::1]:8000", "127.8.9.1"])
