@@ -54,7 +54,7 @@ class Rates:
         """Count a request that stands for so many.
 
         Raises:
-            RateExceededError: That is too many, and none of them is counted.
+            RateExceededError: That is too many.
         """
         for item in self._items.get(action, ()):
             try:
@@ -116,9 +116,9 @@ class RatedGate:
         """Return what the request's bearer may do; to ask for that is to read."""
         return await self._counted(request, "read", self._gate.identify(request), 1)
 
-    def bearer(self, request: Request) -> tuple[str, int | None]:
-        """Return the token in `Authorization`, and for how many seconds it counts."""
-        return self._gate.bearer(request)
+    async def bearer(self, request: Request) -> tuple[str, int | None]:
+        """Return the token in `Authorization`, and for how many seconds it counts; to ask for that is to read."""
+        return await self._counted(request, "read", self._gate.bearer(request), 1)
 
 
 class WindowStorage(MemoryStorage):
