@@ -67,7 +67,7 @@ class Gate(Protocol):
     async def identify(self, request: Request) -> Grant:
         """Return what the bearer of the request's token or cookie may do; raises as `check` does."""
 
-    def bearer(self, request: Request) -> tuple[str, int | None]:
+    async def bearer(self, request: Request) -> tuple[str, int | None]:
         """Return the token in `Authorization`, and for how many seconds it counts (`None`: for ever).
 
         Raises as `check` does.
@@ -173,7 +173,7 @@ class TokenGate:
             raise ForbiddenError("A cookie counts only for requests from this server's own pages.")
         return self._bearers.grant(token)
 
-    def bearer(self, request: Request) -> tuple[str, int | None]:
+    async def bearer(self, request: Request) -> tuple[str, int | None]:
         """Return the token in `Authorization`, and for how many seconds it counts."""
         token = _bearer_token(request)
         if token is None:
@@ -212,7 +212,7 @@ class CallableGate:
         """Have no tokens, and so nothing to exchange for them."""
         raise PathNotFoundError
 
-    def bearer(self, request: Request) -> tuple[str, int | None]:
+    async def bearer(self, request: Request) -> tuple[str, int | None]:
         """Have no tokens, and so nothing to exchange for them."""
         raise PathNotFoundError
 

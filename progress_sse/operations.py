@@ -224,7 +224,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "Let the browser keep the token in a cookie",
         "access",
         {204: Answer("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
-        (PathNotFoundError,),
+        (PathNotFoundError, RateExceededError),
         credentials=("bearer",),
     ),
     cookie.drop: Operation(

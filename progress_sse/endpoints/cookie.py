@@ -13,7 +13,7 @@ from progress_sse.settings import is_loopback
 
 async def keep(service: ProgressService, request: Request) -> Reply:
     """`POST /api/cookie`: let the browser keep the token of this request's `Authorization` for as long as it counts."""
-    token, seconds_left = service.gate.bearer(request)
+    token, seconds_left = await service.gate.bearer(request)
     return _reply(request, quote(token, safe="", encoding="latin-1"), seconds_left)
 
 

@@ -113,13 +113,18 @@ async def test_without_a_trusted_proxy_nobody_is_believed(serve: Serve) -> None:
         assert [await poll_from(connection, f"192.0.2.{n}") for n in range(3)] == [200, 200, 429]
 
 
-async def test_tickets_are_counted_as_what_they_are_for(serve: Serve) -> None:
-    """SE-07: each is kept for half a minute, so nobody may ask for them without end."""
+@pytest.mark.parametrize(("path", "success"), [("/api/tickets", 201), ("/api/cookie", 204)])
+async def test_an_exchange_of_a_token_is_counted_as_reading(serve: Serve, path: str, success: int) -> None:
+    """SE-07: a ticket is kept for half a minute, and any answer but 401 tells that a token was guessed."""
     server = serve(**CLOSED, read_rate="3/hour")
-    headers = list(bearer(make_token(sessions=["s"])).items())
+    good, bad = list(bearer(make_token(sessions=["s"])).items()), list(bearer("guessed").items())
     async with await Connection.open(server.port) as connection:
-        answers = [await connection.request("POST", "/api/tickets", headers) for _ in range(5)]
-        assert [answer.status for answer in answers] == [201] * 3 + [429] * 2
+
+        async def statuses(headers: list[tuple[str, str]]) -> list[int]:
+            return [(await connection.request("POST", path, headers)).status for _ in range(5)]
+
+        assert await statuses(good) == [success] * 3 + [429] * 2
+        assert await statuses(bad) == [401] * 3 + [429] * 2
 
 
 async def test_a_wrong_token_counts_for_the_address(serve: Serve) -> None:
