@@ -354,7 +354,8 @@ class ProgressStore:
                     for request in batch:
                         self._answer(request, error)
                 except asyncio.CancelledError:
-                    for request in (*batch, *lane):
+                    batch += lane  # None of these will be looked at any more.
+                    for request in batch:
                         self._answer(request, OutcomeUnknownError())
                     raise
                 finally:

@@ -18,6 +18,7 @@ from progress_sse.errors import (
     InvalidSessionIdError,
     KeyInUseError,
     KeyReusedError,
+    OutcomeUnknownError,
     ProblemError,
     SessionExistsError,
     SessionNotFoundError,
@@ -519,6 +520,21 @@ class TestLanes:
         await asyncio.sleep(0)
         await store.aclose()
         assert [(await update).status for update in updates] == ["running"] * 3
+
+    async def test_are_given_up_in_the_end(self, slow_store: ProgressStore) -> None:
+        """Of what a store was not given the time for nobody knows; opened again, it takes that under the same keys."""
+        start = slow_store.start_command(1, None)
+        asked: list[tuple[Command, IdempotencyKey]] = [
+            (start, IdempotencyKey("under way", "digest")),
+            (Delete(), IdempotencyKey("waits", "digest")),
+        ]
+        answers = asyncio.gather(*(slow_store.apply("s", *each) for each in asked), return_exceptions=True)
+        await asyncio.sleep(0)
+        await slow_store.aclose(timeout_s=0)
+        assert [type(answer) for answer in await answers] == [OutcomeUnknownError] * 2
+        await slow_store.open()
+        cast(SlowBackend, slow_store.backend).gate.set()
+        assert [(await slow_store.apply("s", *each)).verb for each in asked] == ["updated", "deleted"]
 
 
 class TestKeys:
