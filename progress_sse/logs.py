@@ -13,7 +13,7 @@ import time
 from copy import copy
 from typing import Any, Final, Literal, NamedTuple, TextIO, TypeAlias
 
-from progress_sse.errors import ConfigurationError
+from progress_sse.extras import from_extra
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 Format: TypeAlias = Literal["text", "json"]
@@ -45,12 +45,8 @@ def configure(level: Level, log_format: Format, stream: TextIO) -> None:
 
 
 def _json_formatter() -> logging.Formatter:
-    try:
-        from pythonjsonlogger.json import JsonFormatter  # nobody else needs the package
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            "log_format=json needs a package that is not installed: pip install 'progress-sse[json]'."
-        ) from error
+    with from_extra("json", "pythonjsonlogger", need="log_format=json needs"):
+        from pythonjsonlogger.json import JsonFormatter
 
     class TameJsonFormatter(JsonFormatter):
         def format(self, record: logging.LogRecord) -> str:

@@ -19,6 +19,7 @@ from progress_sse.clock import Clock, SystemClock
 from progress_sse.errors import ConfigurationError, ProblemError
 from progress_sse.events import Event
 from progress_sse.expiry import Expiry
+from progress_sse.extras import from_extra
 from progress_sse.gate import Authorize, CallableGate, Gate, make_gate
 from progress_sse.heartbeat import Heartbeat
 from progress_sse.hub import Hub
@@ -226,26 +227,14 @@ def make_backend(settings: Settings) -> Backend:
 def _rates(settings: Settings) -> "Rates | None":
     if settings.publish_rate is None and settings.read_rate is None:
         return None
-    try:
-        from progress_sse.rates import make_rates  # nobody else needs the package
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "limits":
-            raise
-        raise ConfigurationError(
-            "Rates need a package that is not installed: pip install 'progress-sse[rates]'."
-        ) from error
+    with from_extra("rates", "limits", need="Rates need"):
+        from progress_sse.rates import make_rates
     return make_rates(settings)
 
 
 def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
-    try:
-        from progress_sse.backends.redis import RedisBackend  # nobody else needs the package
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("redis", "hiredis"):
-            raise
-        raise ConfigurationError(
-            "A store in Redis needs a package that is not installed: pip install 'progress-sse[redis]'."
-        ) from error
+    with from_extra("redis", "redis", "hiredis", need="A store in Redis needs"):
+        from progress_sse.backends.redis import RedisBackend
     # A session that is still cleaned up is told to its readers, so the server lets go of it well after that.
     lifetime_s = settings.max_age_hours * 3600 + 2 * settings.cleanup_interval_s + EXPIRY_MARGIN_S
     try:

@@ -50,9 +50,11 @@ class Settings(BaseSettings):
         30, gt=0, le=MAX_DURATION, description="Seconds after which a reader that takes nothing is cut off."
     )
     head_timeout_s: float = Field(
-        10, gt=0, le=MAX_DURATION, description="Seconds that a connection is waited for until its request has begun."
+        10, gt=0, le=MAX_DURATION, description="Seconds until the head of a request must have come."
     )
-    body_timeout_s: float = Field(30, gt=0, le=MAX_DURATION, description="Seconds that a request's body may take.")
+    body_timeout_s: float = Field(
+        30, gt=0, le=MAX_DURATION, description="Seconds until the body of a request must have come, since its head."
+    )
     graceful_timeout_s: float = Field(
         5, ge=0, le=MAX_DURATION, description="Seconds that a shutdown waits for what is under way."
     )

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from progress_sse.auth import Grant
 from progress_sse.errors import ConfigurationError
+from progress_sse.extras import from_extra
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -120,13 +121,9 @@ def _secret(key: str) -> Keys:
 
 
 def _rsa_keys(key: str) -> Keys:
-    try:
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # nobody else needs the package
+    with from_extra("rs256", "cryptography", need="token_algorithm=RS256 needs"):
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from jwt.algorithms import RSAAlgorithm
-    except ImportError as error:
-        raise ConfigurationError(
-            "token_algorithm=RS256 needs a package that is not installed: pip install 'progress-sse[rs256]'."
-        ) from error
     algorithm = RSAAlgorithm(RSAAlgorithm.SHA256)
     try:
         loaded = algorithm.prepare_key(key if key.startswith("-----BEGIN ") else Path(key).read_bytes())

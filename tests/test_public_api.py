@@ -13,7 +13,7 @@ import pytest
 
 import progress_sse
 
-OPTIONAL = {"redis", "prometheus_client"}
+OPTIONAL = {"cryptography", "limits", "prometheus_client", "pythonjsonlogger", "redis"}
 """Modules of the extras: only the part of the server that uses one may import it."""
 
 

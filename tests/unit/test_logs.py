@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import re
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from collections.abc import Iterator
 import pytest
 
 from progress_sse import logs
-from progress_sse.errors import ConfigurationError
 from progress_sse.logs import MAX_RECORDS, MAX_TEXT_CHARS, MAX_VALUE_CHARS, CalmHandler, Format, Level
 
 HOSTILE = {
@@ -226,10 +224,3 @@ def test_what_was_counted_is_told_though_nothing_comes_after_it(written: io.Stri
     flood(MAX_RECORDS + 1)
     handler.close()
     assert written.getvalue().endswith("1 more like: flood %d\n")
-
-
-def test_json_needs_its_package(written: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has not installed it is told how to."""
-    monkeypatch.setitem(sys.modules, "pythonjsonlogger.json", None)
-    with pytest.raises(ConfigurationError, match=re.escape("progress-sse[json]")):
-        configure("info", "json", written)

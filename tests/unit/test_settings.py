@@ -1,7 +1,6 @@
 """Settings: flags over environment over defaults, and what is refused."""
 
 import ast
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -148,15 +147,6 @@ def test_a_store_of_one_process_refuses_more_workers(store: str) -> None:
 def test_a_store_in_redis_is_connected_to_later(store: str) -> None:
     """Whether anybody is there is seen when it is used; any number of workers may share it."""
     assert isinstance(make_backend(Settings(store=store, workers=4)), RedisBackend)
-
-
-def test_a_store_in_redis_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has not installed it is told how to."""
-    for name in [name for name in sys.modules if name.startswith("progress_sse.backends.redis")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(ConfigurationError, match=re.escape("progress-sse[redis]")):
-        make_backend(Settings(store="redis://localhost"))
 
 
 def test_other_stores_do_not_load_it() -> None:
