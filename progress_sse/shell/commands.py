@@ -1,6 +1,7 @@
 """The command line of the clients; each part is imported when its command is called."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -54,7 +55,7 @@ def run(command: tuple[str, ...], step: int | None, name: str | None, **target: 
     from progress_sse.shell.run import Target
     from progress_sse.shell.run import run as run_command
 
-    _log_to_stderr(logging.INFO if sys.stderr.isatty() else logging.WARNING)
+    _log_to_stderr(logging.INFO if os.isatty(2) else logging.WARNING)
     sys.exit(run_command(command, Target(step=step, name=name, **target)))
 
 

@@ -36,7 +36,9 @@ SIGNALLED: Final = 128
 shells have them [POSIX XCU §2.8.2]."""
 
 _SI_KERNEL: Final = 128
-"""`si_code` of a signal that the terminal sent: to the command as well, which shares it with us [sigaction(2)]."""
+"""`si_code` of a signal that the terminal sent [sigaction(2)]."""
+
+_STDERR: Final = 2
 
 _CHUNK_BYTES: Final = 65_536
 
@@ -66,23 +68,33 @@ def run(command: tuple[str, ...], target: Target) -> int:
         target: Without a `step` the session begins afresh, and the command is its only one, called `name` or like the
             command.
     """
+    _occupy_closed_descriptors()
     awaited = {*PASSED_ON, signal.SIGCHLD}
     # Before there is any thread: each has this mask, so that the signals come to `_wait` and nowhere else.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
-    try:
-        progress = _progress(command, target)
-        step = progress.step(target.step or 1)
-        step.start()
-        outcome = _execute(command, _environment(target), mask)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    progress = _progress(command, target)
+    step = progress.step(target.step or 1)
+    step.start()
+    outcome = _execute(command, _environment(target), mask)
     if outcome.status == 0:
         step.complete()
     else:
         step.fail(outcome.error)
     with contextlib.suppress(KeyboardInterrupt):
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         progress.flush()
     return outcome.status
+
+
+def _occupy_closed_descriptors() -> None:
+    """Let no connection of ours get the number of a standard stream that was closed: we write to stderr by its number.
+
+    To the command they are closed as before.
+    """
+    descriptor = 0
+    while descriptor <= _STDERR:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
 
 
 def _progress(command: tuple[str, ...], target: Target) -> Progress:
@@ -113,13 +125,13 @@ def _execute(command: tuple[str, ...], environment: Mapping[str, str], mask: Col
             command[0],
             command,
             environment,
-            file_actions=[(os.POSIX_SPAWN_DUP2, write_end, 2)],
+            file_actions=[(os.POSIX_SPAWN_DUP2, write_end, _STDERR)],
             setsigmask=mask,
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
         )
     except OSError as error:
         text = f"cannot run {command[0]}: {error.strerror}"
-        _write(f"progress-sse: {text}\n".encode())
+        _write(os.fsencode(f"progress-sse: {text}\n"))
         return Outcome(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text)
     finally:
         os.close(write_end)
@@ -136,7 +148,7 @@ def _wait(pid: int) -> int:
     while True:
         received = signal.sigwaitinfo({*PASSED_ON, signal.SIGCHLD})
         if received.si_signo != signal.SIGCHLD:
-            if received.si_code != _SI_KERNEL:
+            if not _is_shared(received):
                 os.kill(pid, received.si_signo)
             continue
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -145,10 +157,16 @@ def _wait(pid: int) -> int:
             return code if code >= 0 else SIGNALLED - code
 
 
+def _is_shared(received: signal.struct_siginfo) -> bool:
+    """Whether the command got it, too: from its terminal, whose end only the leader of the session hears of."""
+    is_end = received.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
+    return received.si_code == _SI_KERNEL and not is_end
+
+
 def _describe(status: int) -> str:
-    if status <= SIGNALLED:
-        return f"exit status {status}"
     number = status - SIGNALLED
+    if number not in signal.valid_signals():
+        return f"exit status {status}"
     return f"exit status {status} ({signal.strsignal(number) or f'signal {number}'})"
 
 
@@ -192,4 +210,7 @@ def _write(data: bytes) -> None:
     """Write to stderr, if it still takes anything: that is nothing that the command would have to end for."""
     with contextlib.suppress(OSError):
         while data:
-            data = data[os.write(2, data) :]
+            try:
+                data = data[os.write(_STDERR, data) :]
+            except BlockingIOError:  # Who shares our stderr has made it so; the command would have waited, too.
+                select.select([], [_STDERR], [])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from types import TracebackType
@@ -48,7 +49,7 @@ def watch(session_id: str, output: Output, url: str | None, token: str | None) -
 
 
 def _display(output: Output, session_id: str) -> "Display":
-    if output == "tty" or (output == "auto" and sys.stdout.isatty()):
+    if output == "tty" or (output == "auto" and os.isatty(1)):
         from progress_sse.shell.terminal import Terminal
 
         terminal = Terminal(session_id)

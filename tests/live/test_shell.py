@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -115,6 +116,26 @@ def test_a_command_that_a_signal_ends_counts_as_in_a_shell(server: Server) -> No
     assert poll(server, "killed")["steps"][0]["error"] == "exit status 137 (Killed)\nlast"
 
 
+def test_an_exit_status_that_no_signal_has_is_one_like_others(server: Server) -> None:
+    """As 255, by which ssh, PHP and Perl fail; and whatever the command is called."""
+    assert run("high", "exit 255", server) == (255, b"", b"")
+    assert poll(server, "high")["steps"][0]["error"] == "exit status 255"
+    status, _, err = finish(start("run", "--session", "odd", "--", os.fsdecode(b"no-\xff"), url=server.url))
+    assert (status, err) == (127, b"progress-sse: cannot run no-\xff: No such file or directory\n")
+
+
+def test_closed_streams_stay_closed(server: Server) -> None:
+    """Nothing of ours takes their numbers, where we would write to it what the command writes to stderr."""
+    script = '"$@" <&- >&- 2>&-; echo $?'
+    inside = "test -e /proc/self/fd/0 -o -e /proc/self/fd/1 && exit 6; seq 50000 >&2; exit 5"
+    shell = ["sh", "-c", script, "sh", *COMMAND, "run", "--session", "closed", "--", "bash", "-c", inside]
+    ran = subprocess.run(shell, env=environment(server.url), capture_output=True, timeout=WAIT_S)
+    assert (ran.stdout, ran.stderr) == (b"5\n", b"")
+    error = poll(server, "closed")["steps"][0]["error"]
+    assert error.startswith("exit status 5\n")
+    assert error.endswith("\n50000")
+
+
 @pytest.mark.parametrize("name", ["INT", "TERM", *(pytest.param(each, marks=pytest.mark.full) for each in RARE)])
 def test_signals_reach_the_command(server: Server, name: str) -> None:
     """It decides what becomes of them: here it cleans up, and ends in its own way."""
@@ -168,6 +189,34 @@ def test_stderr_is_passed_on_while_the_command_runs(server: Server) -> None:
     assert process.stderr.readline() == b"now\n"
     asyncio.run(eventually(lambda: poll(server, "live")["status"] == "running", WAIT_S))
     assert finish(process, b"4\n") == (4, b"", b"")
+
+
+def test_the_end_of_the_terminal_reaches_the_command(server: Server) -> None:
+    """The leader of a session alone hears of it, as under `ssh -t`, so that we pass it on."""
+    terminal, slave = os.openpty()
+    arguments = ["run", "--session", "gone", "--", "sh", "-c", "echo ready; exec sleep 60"]
+    process = subprocess.Popen(
+        ["setsid", "--ctty", *COMMAND, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment(server.url)
+    )
+    os.close(slave)
+    seen = b""
+    while b"ready\r\n" not in seen:
+        seen += os.read(terminal, 4096)
+    os.close(terminal)
+    assert process.wait(WAIT_S) == 128 + signal.SIGHUP
+    assert poll(server, "gone")["steps"][0]["error"] == "exit status 129 (Hangup)"
+
+
+def test_stderr_that_takes_no_more_is_waited_for(server: Server) -> None:
+    """Also where somebody who shares it has made it non-blocking: nothing is left out."""
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    command = [*COMMAND, "run", "--session", "full", "--", "sh", "-c", "seq 50000 >&2"]
+    with subprocess.Popen(command, stderr=writes, env=environment(server.url)):
+        os.close(writes)
+        fcntl.fcntl(reads, fcntl.F_SETPIPE_SZ, 4096)
+        with os.fdopen(reads, "rb") as pipe:
+            assert pipe.read().split() == [b"%d" % number for number in range(1, 50_001)]
 
 
 def test_what_the_command_leaves_behind_is_not_waited_for(server: Server) -> None:
