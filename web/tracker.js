@@ -398,7 +398,8 @@
       source.addEventListener("error", () => {
         if (source !== this.#source) return;
         if (source.readyState === CLOSED && this.#isSpent) {
-          this.open();
+          if (this.#isHasty) this.#fail();
+          else this.open();
           return;
         }
         this.#isSpent = hasTicket;
@@ -460,16 +461,21 @@
       // An answer of 200 that ends without a word comes from a server that is full, and says when to come back.
       const isTurnedAway = this.#isMute;
       this.#isMute = false;
-      // Or from something that does not say so, and would be asked again and again.
-      if (isTurnedAway && this.#alarms.isArmed("pace")) {
-        this.#fail({ isHopeless: true });
+      const failure = isTurnedAway ? { isHopeless: true } : {};
+      if (this.#isHasty) {
+        this.#fail(failure);
         return;
       }
       this.#alarms.arm("pace", BACKOFF_MIN_MS, () => {});
       // The server's `retry:` decides when the browser tries again, and may well be longer than QUIET_MS.
       this.#failures += 1;
       this.#expectEvent(Math.max(RECONNECT_MS, this.#patience_ms));
-      this.#tellFailure(isTurnedAway ? { isHopeless: true } : {});
+      this.#tellFailure(failure);
+    }
+
+    /** The last attempt failed a moment ago: whatever it said to the browser, such a server is not asked at once again. */
+    get #isHasty() {
+      return this.#alarms.isArmed("pace");
     }
 
     /** @param {number} deadline_ms */

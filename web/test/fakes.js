@@ -458,3 +458,12 @@ export const status = (status, headers = {}) => new Response(null, { status, hea
 
 /** Makes jitter predictable: 0 is the shortest delay, just under 1 the longest. @param {number} value */
 export const jitter = (value) => mock.method(Math, "random", () => value);
+
+/** What a tracker gives up waiting for its stream at: no more than one failure a second. @param {Page | Browser} page */
+export async function interruptThrice(page) {
+  page.stream.interrupt();
+  for (const wait_ms of [1000, 1000]) {
+    await page.clock.advance(wait_ms);
+    page.stream.interrupt();
+  }
+}

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
 
-import { jitter, ok, Page, progress, settled, status, stepEvent, timeOfDay } from "./fakes.js";
+import { interruptThrice, jitter, ok, Page, progress, settled, status, stepEvent, timeOfDay } from "./fakes.js";
 
 afterEach(() => mock.restoreAll());
 
@@ -20,10 +20,10 @@ async function pollingPage(options) {
 /** A page whose stream failed at `progress(1)`, with a poll under way. */
 async function fallenPage() {
   jitter(0);
-  const page = new Page();
+  const page = new Page({ interval: 3000 });
   void page.tracker.start();
   page.stream.send("snapshot", progress(1), "e-1");
-  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
+  await interruptThrice(page);
   await settled();
   return page;
 }
@@ -64,7 +64,7 @@ test("where there is no EventSource, asking for nothing but a stream is refused"
 test("with transport sse it never polls", async () => {
   const page = new Page({ transport: "sse" });
   void page.tracker.start();
-  for (let failure = 0; failure < 5; failure += 1) page.stream.interrupt();
+  await interruptThrice(page);
   await page.clock.advance(10_000);
   assert.equal(page.requests.length, 0);
 });
@@ -84,7 +84,7 @@ test("after an event the state is asked for whole: the old ETag would say nothin
   const page = await fallenPage();
   await page.answer(ok(progress(1), { ETag: '"1"' }));
   page.stream.send("step", stepEvent(2), "e-2");
-  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
+  await interruptThrice(page);
   assert.equal(page.requests.length, 2);
   assert.equal(page.requests[1]?.init.headers["If-None-Match"], undefined);
 });
@@ -146,7 +146,7 @@ test("a poll that an event made needless has not hung", async () => {
   for (let outage = 0; outage < 3; outage += 1) {
     page.stream.send("heartbeat", heartbeat);
     await settled();
-    for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
+    await interruptThrice(page);
   }
   assert.equal(page.requests.length, 4);
   await page.clock.advance(5000);
@@ -157,6 +157,7 @@ test("polls are added to the stream, which goes on trying", async () => {
   const page = await fallenPage();
   await page.answer(ok(progress(1)));
   assert.equal(page.tracker.state, "polling");
+  await page.clock.advance(1000);
   page.stream.interrupt();
   assert.equal(page.tracker.state, "polling");
   assert.notEqual(page.stream.readyState, 2);
@@ -217,7 +218,7 @@ for (const [what, reconnect] of /** @type {[string, (page: Page) => any][]} */ (
     const page = await fallenPage();
     timeOfDay(page.clock);
     await page.answer(ok(progress(2)));
-    await page.clock.advance(1);
+    await page.clock.advance(1000);
     await reconnect(page);
     page.stream.send("snapshot", progress(0), "f-0");
     assert.deepEqual(page.updates.map((data) => data.current_step), [1, 2, 0]);
@@ -253,6 +254,7 @@ test("somebody who sets the clock back does not keep the page from going on", as
   const page = await fallenPage();
   timeOfDay(page.clock);
   await page.answer(ok(progress(2)));
+  await page.clock.advance(1000);
   page.clock.now_ms -= 3_600_000;
   page.stream.interrupt();
   page.stream.send("snapshot", progress(0), "f-0");
@@ -348,7 +350,7 @@ test("a poll answered by a process that is a moment behind does not set a live p
 test("where polls carry, a session may go back to a state that its stream had led through", async () => {
   const page = await fallenPage();
   page.stream.send("step", stepEvent(2), "e-2");
-  for (let failure = 0; failure < 3; failure += 1) page.stream.interrupt();
+  await interruptThrice(page);
   await page.answer(ok(progress(1)));
   assert.equal(page.updates.at(-1)?.current_step, 1);
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
 
-import { Browser, ok, progress, settled, stepEvent, timeOfDay } from "./fakes.js";
+import { Browser, interruptThrice, ok, progress, settled, stepEvent, timeOfDay } from "./fakes.js";
 
 afterEach(() => mock.restoreAll());
 
@@ -257,7 +257,7 @@ for (const [name, kind] of kinds) {
 
   test(`trouble with the stream is trouble for all tabs, and each polls (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 3);
-    for (let failure = 0; failure < 3; failure += 1) browser.stream.interrupt();
+    await interruptThrice(browser);
     await settled();
     assert.equal(browser.requests.length, 3);
     for (const request of browser.requests) request.answer(ok(progress(2)));
@@ -288,7 +288,7 @@ for (const [name, kind] of kinds) {
   test(`what the stream's connection brings from before the polls sets no tab back, what a newer one brings does (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 3);
     timeOfDay(browser.clock);
-    for (let failure = 0; failure < 3; failure += 1) browser.stream.interrupt();
+    await interruptThrice(browser);
     await browser.clock.advance(1000);
     for (const request of browser.requests) request.answer(ok(progress(2)));
     await settled();

@@ -75,10 +75,22 @@ test("a browser that comes back with a ticket it has used is given another, at o
   assert.deepEqual(page.states, ["connecting", "live", "reconnecting", "live"]);
 });
 
+test("a ticket that is spent within a second is not replaced at once", async () => {
+  jitter(0);
+  const page = await livePage({ token: "secret", interval: Infinity });
+  page.stream.interrupt();
+  page.stream.refuse();
+  await page.clock.advance(999);
+  assert.deepEqual(page.requests.map(({ url }) => url), ["/api/tickets"]);
+  await page.clock.advance(1);
+  assert.deepEqual(page.requests.map(({ url }) => url), ["/api/tickets", "/api/tickets"]);
+});
+
 test("a new ticket that is refused as well is not replaced at once", async () => {
   jitter(0);
   const page = await livePage({ token: "secret" });
   page.stream.interrupt();
+  await page.clock.advance(1000);
   page.stream.refuse();
   await settled();
   await page.answer(sold("second"));
@@ -116,6 +128,7 @@ test("a token that ends is followed by the next, and the stream by another", asy
   const token = giver();
   const page = await livePage({ token });
   page.stream.interrupt();
+  await page.clock.advance(1000);
   page.stream.refuse();
   await settled();
   await page.answer(status(401));
@@ -128,6 +141,7 @@ test("a token that ends is followed by the next, and the stream by another", asy
 test("a token that has ended for good stops the tracker, which says so", async () => {
   const page = await livePage({ token: "secret" });
   page.stream.interrupt();
+  await page.clock.advance(1000);
   page.stream.refuse();
   await settled();
   await page.answer(status(401));
@@ -336,6 +350,7 @@ test("a function whose tokens come to grant something else goes to those whose d
   await sell(browser);
   browser.stream.send("snapshot", progress(1), "e-1");
   browser.stream.interrupt();
+  await browser.clock.advance(1000);
   browser.stream.refuse();
   await settled();
   browser.requests.at(-1)?.answer(status(401));
