@@ -64,7 +64,7 @@ class SignedTokens:
 
     def grant(self, token: str) -> Grant | None:
         """Return what a token grants, its end being for the caller to see; `None` if it is not valid, whyever."""
-        if len(token) > MAX_TOKEN_CHARS:
+        if len(token) > MAX_TOKEN_CHARS or "=" in token:  # Padded, as no token is [RFC 7515 §2], one would be several.
             return None
         try:
             return self._remembered(token)

@@ -117,6 +117,15 @@ def test_a_token_is_changed_nowhere_unnoticed(position: int, character: str) -> 
     assert (SIGNED.grant(changed) is not None) == (changed == GOOD)
 
 
+@pytest.mark.parametrize("more", ["=", "==", "====", ".", "\n", "\0", "%"])
+def test_a_token_is_written_in_one_way_only(rsa_key: rsa.RSAPrivateKey, more: str) -> None:
+    """Or whoever has one could pass for several callers, each with rates of his own."""
+    for tokens in (SIGNED, SignedTokens(private_pem(rsa_key), "RS256")):
+        token = tokens.make(GRANT, issued_at=NOW)
+        assert tokens.grant(token) is not None
+        assert tokens.grant(token + more) is None
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("progress-sse"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
