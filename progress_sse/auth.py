@@ -32,9 +32,12 @@ class Grant(BaseModel):
     actions: frozenset[Text] = frozenset({"read"})
     expires_at: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(None, alias="exp")
 
-    def allows(self, action: Action, session_id: str | None) -> bool:
-        """Return whether it covers an action; `None` stands for all sessions together, as in the list of them."""
-        return action in self.actions and self._covers(session_id)
+    def allows(self, action: Action, *session_ids: str | None) -> bool:
+        """Return whether it covers an action on every one of the sessions, or, without any, on some at all.
+
+        `None` stands for all sessions together, as in the list of them.
+        """
+        return action in self.actions and all(map(self._covers, session_ids))
 
     def _covers(self, session_id: str | None) -> bool:
         if session_id is None:

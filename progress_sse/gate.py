@@ -49,7 +49,7 @@ class Gate(Protocol):
         Args:
             request: Who asks.
             action: For what.
-            session_ids: `None` stands for all sessions together; without any, only who asks matters.
+            session_ids: `None` stands for all sessions together; without any, who asks needs a right to some.
             ticket: What a stream was asked for with.
             count: How many times it asks for that, in one; 0 where that will be asked in a moment.
 
@@ -64,8 +64,8 @@ class Gate(Protocol):
     def token(self, request: Request, action: Action, ticket: str = "") -> str | None:
         """Return the token by which `check` has let a request in; `None` if it was not by one that lasts."""
 
-    async def identify(self, request: Request) -> Grant:
-        """Return what the bearer of the request's token or cookie may do; raises as `check` does."""
+    async def identify(self, request: Request) -> str:
+        """Return the token of the request's header or cookie, if it is good for anything; raises as `check` does."""
 
     async def bearer(self, request: Request) -> tuple[str, int | None]:
         """Return the token in `Authorization`, and for how many seconds it counts (`None`: for ever).
@@ -106,22 +106,15 @@ class Bearers:
             return EVERYTHING
         if self._signed is None:
             raise ForbiddenError
-        return self.unless_ended(self._signed.grant(token))
+        grant = self._signed.grant(token)
+        if grant is None or grant.has_ended(self._clock.now().timestamp()):
+            raise UnauthorizedError
+        return grant
 
     def seconds_left(self, token: str) -> int | None:
         """Return for how many seconds a token still counts, `None` being for ever; raises as `grant` does."""
         expires_at = self.grant(token).expires_at
         return None if expires_at is None else math.ceil(expires_at - self._clock.now().timestamp())
-
-    def unless_ended(self, grant: Grant | None) -> Grant:
-        """Return the grant.
-
-        Raises:
-            UnauthorizedError: There is none, or it has ended.
-        """
-        if grant is None or grant.has_ended(self._clock.now().timestamp()):
-            raise UnauthorizedError
-        return grant
 
 
 class TokenGate:
@@ -148,8 +141,8 @@ class TokenGate:
         """Return if the request may do that to every one of the sessions; see `Gate.check`."""
         if action in self._open_to:
             return None
-        grant = await self.identify(request, ticket)
-        if not all(grant.allows(action, session_id) for session_id in session_ids):
+        grant = self._bearers.grant(await self._credential(request, ticket))
+        if not grant.allows(action, *session_ids):
             raise ForbiddenError
         return grant.expires_at
 
@@ -159,19 +152,24 @@ class TokenGate:
             return None
         return _bearer_token(request) or (None if ticket else _cookie_token(request))
 
-    async def identify(self, request: Request, ticket: str = "") -> Grant:
-        """Return what the request's token allows, or else the ticket, or else the cookie."""
+    async def identify(self, request: Request) -> str:
+        """Return the request's token."""
+        token = await self._credential(request)
+        self._bearers.grant(token)
+        return token
+
+    async def _credential(self, request: Request, ticket: str = "") -> str:
+        """Return the request's token, or else that of the ticket, or else that in the cookie."""
         token = _bearer_token(request)
-        if token is not None:
-            return self._bearers.grant(token)
-        if ticket:
-            return self._bearers.unless_ended(await self._tickets.redeem(ticket))
-        token = _cookie_token(request)
+        if token is None and ticket:
+            token = await self._tickets.redeem(ticket)
+        elif token is None:
+            token = _cookie_token(request)
+            if token is not None and is_cross_site(request, self._allow_origins):
+                raise ForbiddenError("A cookie counts only for requests from this server's own pages.")
         if token is None:
             raise UnauthorizedError
-        if is_cross_site(request, self._allow_origins):
-            raise ForbiddenError("A cookie counts only for requests from this server's own pages.")
-        return self._bearers.grant(token)
+        return token
 
     async def bearer(self, request: Request) -> tuple[str, int | None]:
         """Return the token in `Authorization`, and for how many seconds it counts."""
@@ -208,7 +206,7 @@ class CallableGate:
         """Know of no tokens."""
         return None
 
-    async def identify(self, request: Request) -> Grant:
+    async def identify(self, request: Request) -> str:
         """Have no tokens, and so nothing to exchange for them."""
         raise PathNotFoundError
 

@@ -15,7 +15,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 from starlette.requests import Request
 
-from progress_sse.auth import Action, Grant
+from progress_sse.auth import Action
 from progress_sse.callers import address_of, caller_of
 from progress_sse.errors import ConfigurationError, ForbiddenError, RateExceededError, UnauthorizedError
 from progress_sse.gate import Gate
@@ -112,8 +112,8 @@ class RatedGate:
         """Return the token by which a request was let in."""
         return self._gate.token(request, action, ticket)
 
-    async def identify(self, request: Request) -> Grant:
-        """Return what the request's bearer may do; to ask for that is to read."""
+    async def identify(self, request: Request) -> str:
+        """Return the request's token; to ask for that is to read."""
         return await self._counted(request, "read", self._gate.identify(request), 1)
 
     async def bearer(self, request: Request) -> tuple[str, int | None]:

@@ -1,15 +1,14 @@
 """Tickets: what opens one stream, once, for whoever cannot send headers and has to put something into an address.
 
-A ticket stands for the grant that bought it, end included. It says nothing by itself: the grant is kept under its
-digest, so that neither an address in a log nor a look into the store is worth anything, and taken out by the first who
-brings the ticket, in whichever process.
+A ticket stands for the token that bought it, which has to be good still when it is used. It says nothing by itself: the
+token is kept under its digest and masked by it, so that neither an address in a log nor a look into the store is worth
+anything, and taken out by the first who brings the ticket, in whichever process.
 """
 
 import hashlib
 import secrets
 from typing import Final, Protocol, runtime_checkable
 
-from progress_sse.auth import Grant
 from progress_sse.clock import Clock
 
 TICKET_BYTES: Final = 24
@@ -67,25 +66,31 @@ class Tickets:
         """Keep in `drawer` what they stand for."""
         self._drawer = drawer
 
-    async def issue(self, grant: Grant) -> str:
-        """Return a ticket for the grant.
+    async def issue(self, token: str) -> str:
+        """Return a ticket for the token, which is text as a header has it.
 
         Raises:
             StoreUnavailableError: It could not be kept.
         """
         ticket = secrets.token_urlsafe(TICKET_BYTES)
-        await self._drawer.put(_name(ticket), grant.model_dump_json(by_alias=True).encode(), LIFETIME_S)
+        await self._drawer.put(_name(ticket), _masked(token.encode("latin-1"), ticket), LIFETIME_S)
         return ticket
 
-    async def redeem(self, ticket: str) -> Grant | None:
-        """Return what a ticket stands for; `None` if it is none, is used, or is too old.
+    async def redeem(self, ticket: str) -> str | None:
+        """Return the token that a ticket stands for; `None` if it is none, is used, or is too old.
 
         Raises:
             StoreUnavailableError: Nobody knows.
         """
         value = await self._drawer.take(_name(ticket))
-        return None if value is None else Grant.model_validate_json(value)
+        return None if value is None else _masked(value, ticket).decode("latin-1")
 
 
 def _name(ticket: str) -> str:
     return hashlib.sha256(ticket.encode(errors="surrogatepass")).hexdigest()
+
+
+def _masked(text: bytes, ticket: str) -> bytes:
+    """Return the text under a pad that only the ticket makes, and makes once; of that again, the text."""
+    pad = hashlib.shake_256(ticket.encode()).digest(len(text))
+    return bytes(one ^ other for one, other in zip(text, pad, strict=True))

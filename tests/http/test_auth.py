@@ -145,6 +145,8 @@ async def test_each_action_has_to_be_allowed(closed: httpx.AsyncClient) -> None:
     """SE-02: a reader's token publishes nothing, a worker's reads nothing, and neither lists."""
     reader, worker = bearer(make_token(prefixes=[""])), bearer(make_token(prefixes=[""], actions=["publish"]))
     assert_problem(await closed.post("/api/progress/a/update", json=START, headers=reader), 403, "forbidden")
+    for body in (b'{"updates": [{}]}', b'{"updates": []}', b"{", b""):  # Nothing of which is even read.
+        assert_problem(await closed.post("/api/updates", content=body, headers=reader), 403, "forbidden")
     assert (await closed.post("/api/progress/a/update", json=START, headers=worker)).status_code == 200
     assert_problem(await closed.get("/api/progress/a", headers=worker), 403, "forbidden")
     assert (await closed.get("/api/progress/a", headers=reader)).json()["status"] == "running"
@@ -409,6 +411,33 @@ async def test_a_ticket_has_the_rights_of_its_token(closed: httpx.AsyncClient) -
     assert_problem(await closed.get(f"/api/progress/a/events?ticket={ticket}"), 403, "forbidden")
     ticket = await buy(closed, PUBLISH_TOKEN)
     assert (await closed.head(f"/api/progress/b/events?ticket={ticket}")).status_code == 200
+
+
+class Shared(MemoryBackend):
+    """A store that keeps tickets for all servers, as Redis does."""
+
+    def __init__(self) -> None:
+        super().__init__(StorageLimits())
+        self.kept: dict[str, bytes] = {}
+
+    async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
+        self.kept[name] = value
+
+    async def take(self, name: str) -> bytes | None:
+        return self.kept.pop(name, None)
+
+
+async def test_a_ticket_is_worth_nothing_once_its_token_is_not(connect: Connect) -> None:
+    """SE-02: another key ends all at once, with a restart; and so does the end of a publish token."""
+    backend = Shared()
+    closed: dict[str, Any] = {"backend": backend, "read": "token", "token_key": KEY, "publish_token": "old,kept"}
+    async with connect(**closed) as client:
+        tickets = [await buy(client, token) for token in (make_token(sessions=["a"]), "old", "kept")]
+        assert not any(secret in bytes(backend.kept[name]) for name in backend.kept for secret in (b"old", b"kept"))
+    another_key = "another-secret-that-is-longer-than-32-bytes"
+    async with connect(**{**closed, "token_key": another_key, "publish_token": "kept"}) as client:
+        answers = [await client.head(f"/api/progress/a/events?ticket={ticket}") for ticket in tickets]
+    assert [answer.status_code for answer in answers] == [401, 401, 200]
 
 
 async def test_a_token_in_an_address_is_no_token(closed: httpx.AsyncClient) -> None:
