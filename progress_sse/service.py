@@ -166,7 +166,7 @@ class ProgressService:
     async def _clean_up(self) -> None:
         while True:
             await self._clock.sleep(self.settings.cleanup_interval_s)
-            wire.decode_definitions.cache_clear()  # There, names of steps outlive the sessions that brought them.
+            wire.forget_definitions()
             try:
                 removed = await self.store.cleanup_old_sessions(self.settings.max_age_hours)
             except ProblemError as error:

@@ -6,11 +6,14 @@ shape of a step serves the store, which is why steps can be read back from it. K
 
 import json
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import to_json
 
 from progress_sse.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress
+
+MAX_SHARED_BYTES: Final = 16_384
+"""Bytes of step definitions that sessions share: larger ones, which a client can make, would be kept by the hundred."""
 
 
 def encode_json(value: object) -> bytes:
@@ -106,10 +109,21 @@ def list_definitions(definitions: tuple[StepDefinition, ...]) -> list[dict[str, 
     ]
 
 
-@lru_cache(maxsize=256)
 def decode_definitions(data: bytes) -> tuple[StepDefinition, ...]:
     """Return the definitions that `encode_definitions` wrote; sessions of one workflow come to share one tuple."""
+    return _shared_definitions(data) if len(data) <= MAX_SHARED_BYTES else _decoded_definitions(data)
+
+
+def forget_definitions() -> None:
+    """Share none of those that were shared so far, in which names of steps outlive the sessions that brought them."""
+    _shared_definitions.cache_clear()
+
+
+def _decoded_definitions(data: bytes) -> tuple[StepDefinition, ...]:
     return tuple(StepDefinition(each["name"], each["timeout_ms"], each["estimated_ms"]) for each in json.loads(data))
+
+
+_shared_definitions: Final = lru_cache(maxsize=256)(_decoded_definitions)
 
 
 def _step(step: StepProgress) -> dict[str, object]:

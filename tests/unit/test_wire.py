@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from progress_sse import wire
 from progress_sse.model import Session, SessionProgress, StepAdvance, StepDefinition, StepProgress, StepStatus
+from progress_sse.wire import MAX_SHARED_BYTES
 
 STARTED, ENDED = "2026-01-02T03:04:05.678901+00:00", "2026-01-02T03:04:17.000000+00:00"
 
@@ -90,6 +91,12 @@ class TestDefinitions:
         """Sessions of one workflow share what they have in common."""
         assert wire.decode_definitions(DEFINITIONS_JSON.encode()) == DEFINITIONS
         assert wire.decode_definitions(DEFINITIONS_JSON.encode()) is wire.decode_definitions(DEFINITIONS_JSON.encode())
+
+    def test_are_not_kept_where_they_are_large(self) -> None:
+        """As large as a body may be, those of a few hundred sessions would take a hundred megabytes."""
+        data = wire.encode_definitions((StepDefinition("x" * MAX_SHARED_BYTES),))
+        assert wire.decode_definitions(data) == wire.decode_definitions(data)
+        assert wire.decode_definitions(data) is not wire.decode_definitions(data)
 
 
 class TestSession:
