@@ -1266,7 +1266,8 @@
   /** The server's address, from that of this script. A module has no currentScript: index.js then fills it in. */
   function whereMounted() {
     const script = globalThis.document?.currentScript;
-    const address = script && "src" in script ? script.src : "";
+    // An <img name="currentScript"> that somebody put into the page would name a server of his, and get its tokens.
+    const address = script && script instanceof HTMLScriptElement ? script.src : "";
     return address.match(/^(.*)\/web\/tracker\.js(?:[?#]|$)/)?.[1] ?? "";
   }
 
