@@ -44,8 +44,8 @@ function follow(job) {
 
 /** A session that nobody else uses; in the address, so that it outlives a reload. */
 function ownSession() {
-  if (!location.hash) history.replaceState(null, "", `#yours-${crypto.randomUUID().slice(0, 8)}`);
-  return decodeURIComponent(location.hash.slice(1));
+  if (!/^#yours-\w+$/.test(location.hash)) history.replaceState(null, "", `#yours-${crypto.randomUUID().slice(0, 8)}`);
+  return location.hash.slice(1);
 }
 
 function offerDriving() {

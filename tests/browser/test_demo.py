@@ -195,6 +195,15 @@ async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, visit: Op
     await expect(session_of(shown.page, "yours")).to_have_attribute("session", session_id)
 
 
+async def test_an_address_with_something_else_is_given_a_session(demo: Server, visit: Open) -> None:
+    """Be it malformed, or no id of any session."""
+    for fragment in ("%", "%ff", "..", "a%2Fb"):
+        shown = await visit(f"{demo.url}/#{fragment}")
+        await expect(session_of(shown.page, "yours").locator(".headline")).to_have_text("Waiting for the job to start")
+        assert re.search(r"#yours-\w{8}$", shown.page.url), fragment
+        assert shown.complaints == []
+
+
 async def test_tabs_are_operable_by_keys_and_copy(demo: Server, visit: Open) -> None:
     """As the tabs pattern says: one stop for Tab, arrows within, Home and End; the button copies what is shown."""
     shown = await visit(f"{demo.url}/", permissions=["clipboard-read", "clipboard-write"])
