@@ -6,15 +6,19 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import uvloop
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from progress_sse.app import create_app
+from progress_sse.csrf import is_cross_site
 from progress_sse.demo.faults import BUFFERING_S, Faults
 from progress_sse.endpoints.pages import PAGE_HEADERS, WEB
 from progress_sse.server import BACKLOG, Server, make_config
@@ -32,11 +36,11 @@ def make_app(service: ProgressService) -> Starlette:
     async def page(_request: Request) -> Response:
         return Response((WEB / "demo.html").read_text("utf-8"), media_type="text/html", headers=PAGE_HEADERS)
 
-    async def cut(_request: Request) -> Response:
+    def cut() -> Response:
         faults.cut()
         return Response(status_code=204)
 
-    async def buffer(_request: Request) -> Response:
+    def buffer() -> Response:
         """Break the proxy, or mend it before its time."""
         if faults.is_buffering:
             faults.mend()
@@ -44,19 +48,30 @@ def make_app(service: ProgressService) -> Starlette:
             faults.buffer()
         return JSONResponse({"buffering_ms": round(BUFFERING_S * 1000) if faults.is_buffering else 0})
 
-    async def restart(_request: Request) -> Response:
+    def restart() -> Response:
         os.kill(os.getpid(), signal.SIGTERM)
         return Response(status_code=202)
 
     return Starlette(
         routes=[
             Route("/", page),
-            Route("/demo/cut", cut, methods=["POST"]),
-            Route("/demo/buffer", buffer, methods=["POST"]),
-            Route("/demo/restart", restart, methods=["POST"]),
+            Route("/demo/cut", _by_own_page(cut), methods=["POST"]),
+            Route("/demo/buffer", _by_own_page(buffer), methods=["POST"]),
+            Route("/demo/restart", _by_own_page(restart), methods=["POST"]),
             Mount("/", faults),
-        ]
+        ],
+        # A page from elsewhere whose name has come to mean this machine would be one of our own to its browser.
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[service.settings.host, "localhost"])],
     )
+
+
+def _by_own_page(fault: Callable[[], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """Let no page from elsewhere break anything."""
+
+    async def endpoint(request: Request) -> Response:
+        return Response(status_code=403) if is_cross_site(request, ()) else fault()
+
+    return endpoint
 
 
 def _settings(host: str, port: str, folder: str) -> Settings:

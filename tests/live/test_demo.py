@@ -21,6 +21,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, eventually
 from tests.live.hosts import serve_only
 
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 COMMAND = [sys.executable, "-m", "progress_sse", "demo"]
 AGES_S = 60
 """Enough for a job from its start to its end, on a busy machine."""
@@ -59,8 +60,8 @@ async def until(worker: Worker, session_id: str, condition: str, timeout_s: floa
 
 
 async def post(worker: Worker, path: str) -> Any:
-    """POST nothing, and give the answer."""
-    response = await worker.client.post(path)
+    """POST nothing, as the demo's page does, and give the answer."""
+    response = await worker.client.post(path, headers=OWN_PAGE)
     assert response.is_success, response.text
     return response.json() if response.content else None
 
@@ -191,6 +192,18 @@ async def test_buffering_holds_streams_back_until_it_is_mended(demo: Server) -> 
             assert not held.log
             assert await post(worker, "/demo/buffer") == {"buffering_ms": 0}
             assert (await held.next_event()).event == "snapshot"
+
+
+async def test_no_page_from_elsewhere_breaks_anything(demo: Server) -> None:
+    """Neither one that a visitor has open beside it, nor one by whose name the browser has come here."""
+    async with Worker.at(demo) as worker:
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere.example"}):
+            assert (await worker.client.post("/demo/restart", headers=headers)).status_code == 403
+        for path in ("/", "/api/progress", "/demo/restart"):
+            by_name = {**OWN_PAGE, "Host": f"elsewhere.example:{demo.port}"}
+            method = "POST" if "demo" in path else "GET"
+            assert (await worker.client.request(method, path, headers=by_name)).status_code == 400
+        assert (await worker.client.get("/", headers={"Host": f"localhost:{demo.port}"})).status_code == 200
 
 
 @serve_only
