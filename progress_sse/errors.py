@@ -24,6 +24,7 @@
         ├── BodyTooLargeError       413
         ├── UrlTooLongError         414
         ├── UnsupportedMediaError   415
+        ├── MisdirectedRequestError 421
         ├── InvalidRequestError     422
         │   ├── InvalidSessionIdError
         │   ├── UnknownWorkflowError
@@ -219,6 +220,12 @@ class UnsupportedMediaError(ProblemError):
     """Raised when a body is not declared as plain JSON in UTF-8."""
 
     status, problem, title = 415, "unsupported-media-type", "The body must be application/json in UTF-8."
+
+
+class MisdirectedRequestError(ProblemError):
+    """Raised for a name that is not this machine's, where anybody on this machine may do everything."""
+
+    status, problem, title = 421, "misdirected-request", "Without tokens the server does not answer to this name."
 
 
 class InvalidRequestError(ProblemError):

@@ -63,8 +63,9 @@ Every path that takes GET takes HEAD. A path that is not here answers 404 (`/pro
 405 (`/problems/method-not-allowed`, with `Allow`). A server that runs by itself refuses, and ends the connection, what
 is no HTTP (400, `/problems/malformed-request`), does not come in time (408, `/problems/request-timeout`) or is too
 large (414, `/problems/url-too-long`; 431, `/problems/head-too-large`), and connections that it has no room for (503,
-`/problems/overloaded`). A refusal is `application/problem+json`, and means that nothing was changed, but for
-`/problems/outcome-unknown`.
+`/problems/overloaded`). Where anybody on its machine may do everything, it refuses what asks by a name that leads there
+(421, `/problems/misdirected-request`). A refusal is `application/problem+json`, and means that nothing was changed, but
+for `/problems/outcome-unknown`.
 """
 
 CREDENTIALS: Final[Json] = {

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import uvicorn
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import HANDLED_SIGNALS
@@ -37,6 +37,7 @@ from progress_sse.errors import (
     RequestTimeoutError,
     UrlTooLongError,
 )
+from progress_sse.names import OwnNames
 from progress_sse.patience import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_URL_BYTES, Client, Patience, Queue
 from progress_sse.request_head import BadHeadError, RequestParser, check_head, head_bytes
 from progress_sse.service import ProgressService
@@ -463,9 +464,11 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def make_config(app: Any, service: ProgressService) -> uvicorn.Config:
+def make_config(app: ASGIApp, service: ProgressService) -> uvicorn.Config:
     """Return how we run uvicorn: quiet, without an access log (it shows query strings) and without its name."""
     settings = service.settings
+    if settings.is_loopback and not settings.insecure and service.gate.is_open_to("publish"):
+        app = OwnNames(app, service)
     patience = Patience(
         head_timeout_s=settings.head_timeout_s,
         body_timeout_s=settings.body_timeout_s,

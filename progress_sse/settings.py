@@ -96,7 +96,10 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Addresses and networks, by comma, of proxies whose X-Forwarded-For is believed."
     )
-    insecure: bool = Field(False, description="Let anybody publish on an address that is not loopback.")
+    insecure: bool = Field(
+        False,
+        description="Let anybody publish who reaches the server: by an address that is not loopback, by any name.",
+    )
     workers: int = Field(1, ge=1, description="Processes behind one socket; more than one needs a store in Redis.")
 
     @field_validator("trusted_proxies")
