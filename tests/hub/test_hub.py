@@ -299,6 +299,29 @@ async def test_falling_behind_in_one_session_spares_the_others_their_steps(
     assert sorted(received) == ["snapshot@1", "snapshot@5", "step@1"]
 
 
+async def test_what_a_reader_took_is_counted(store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it missed, fell behind by or came back to; what still waits when it goes does not count."""
+    await store.start_step("a", 1)
+    before = await position_of(store, "a")
+    await store.start_step("a", 1)
+    reader = Reader(hub, "a", "b")
+    await reader.join("a", at(before))
+    await reader.join("b")
+    await reader.read()
+    monkeypatch.setattr(hub_module, "MAX_QUEUED_BYTES", 1000)
+    await store.start_step("b", 1)
+    assert reader.subscription.queued_bytes > 0
+    for _ in range(9):
+        await store.start_step("a", 1)
+        await store.start_step("b", 1)
+    assert await reader.read() == ["snapshot@10", "snapshot@11"]
+    await store.start_step("a", 1)
+    await reader.read()
+    await store.start_step("b", 1)
+    reader.subscription.close()
+    assert reader.subscription.event_count == len(reader.seen) == 5
+
+
 async def test_a_message_larger_than_the_bound_still_passes(
     store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
