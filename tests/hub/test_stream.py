@@ -99,6 +99,9 @@ class Client:
         """Wait for the end of the body."""
         await self.wait_until(lambda: self.is_finished)
 
+    async def wait_for(self, event: str) -> None:
+        await self.wait_until(lambda: event in self.events)
+
     async def wait_until(self, is_so: Callable[[], bool]) -> None:
         await eventually(is_so, DEADLINE_S)
 
@@ -187,6 +190,21 @@ async def test_room_that_comes_back_at_the_very_end_brings_one_snapshot_and_the_
     await other.end()
     assert other.events == ["snapshot@0", *(f"step@{n}" for n in range(1, 8)), "end@7"]
     assert len(service.streams) == service.hub.channel_count == 0
+
+
+async def test_what_waits_for_readers_who_do_not_keep_up_is_known(service: Service, directly: bool) -> None:
+    """Of all of them together, until they take it."""
+    slow = [await service.follow("s", directly=directly) for _ in range(2)]
+    for client in slow:
+        client.stall()
+    for step in range(1, 5):
+        await service.store.start_step("s", step)
+    waiting = [service.streams.queued_bytes]
+    for client in slow:
+        client.go_on()
+        await client.wait_for("step@4")
+        waiting.append(service.streams.queued_bytes)
+    assert waiting[0] > waiting[1] > waiting[2] == 0
 
 
 async def test_a_reader_that_cannot_be_written_to_is_nobody_elses_trouble(
