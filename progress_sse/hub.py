@@ -72,7 +72,7 @@ class Channel:
         self._unsent: list[Message] = []
         self._published_at = 0.0
         self.published = 0
-        self._snapshot: Message | None = None
+        self._snapshot: Burst | None = None
         self._notices = 0
         self._opening: asyncio.Task[None] | None = None
         self._recalling = asyncio.Lock()
@@ -178,17 +178,18 @@ class Channel:
         self.position = record.position if record else self._new_absence()
         self._forget_tail()
         if self.members:
-            self._publish(self.snapshot())
+            self._publish(*self.snapshot().messages)
 
     def _forget_tail(self) -> None:
         self._tail.clear()
         self._tail_bytes = 0
 
-    def snapshot(self) -> Message:
-        """Return the session as it is, as an event."""
+    def snapshot(self) -> Burst:
+        """Return the session as it is, as an event: the same bytes for all, as it may be large and they may be slow."""
         if self._snapshot is None:
             body = self.record.body if self.record else wire.encode_absent(self.session_id)
-            self._snapshot = Message.of(self.position, sse.encode_event("snapshot", body, retry_ms=self._retry_ms))
+            event = sse.encode_event("snapshot", body, retry_ms=self._retry_ms)
+            self._snapshot = Burst([Message.of(self.position, event)])
         return self._snapshot
 
     def _step(self, entry: Entry) -> Message:
@@ -203,12 +204,13 @@ class Channel:
         """Whether the position lies in this life of the session, and not ahead of what is known."""
         return position.epoch == self.position.epoch and position.n <= self.position.n
 
-    def missed(self, resume: Resume | None) -> list[Message] | None:
+    def missed(self, resume: Resume | None) -> Burst | None:
         """Return what a reader gets first, as far as it is at hand; `None` if the store has to be asked."""
         if resume is None:
-            return [self.snapshot()]
+            return self.snapshot()
         position = resume(self.position)
-        return None if position is None else self.since(position)
+        missed = None if position is None else self.since(position)
+        return None if missed is None else Burst(missed)
 
     def since(self, position: Position) -> list[Message] | None:
         """Return what came after the position, as far as it is at hand; `None` if it is not."""
@@ -361,7 +363,7 @@ class Subscription:
             member.channel.flush()  # What the snapshot will contain must not come after it.
         self._is_taking = False
         self._unseen -= len(self._lagging)
-        caught_up: list[Delivery] = [(member, Burst([member.channel.snapshot()])) for member in self._lagging]
+        caught_up: list[Delivery] = [(member, member.channel.snapshot()) for member in self._lagging]
         self._lagging.clear()
         return caught_up
 
@@ -402,13 +404,13 @@ class Subscription:
         """Let this come first; wakes nobody."""
         self._backlog.append((None, burst))
 
-    def attach(self, member: Member, missed: Sequence[Message]) -> None:
+    def attach(self, member: Member, missed: Burst) -> None:
         """Take a seat, with what was missed as the first to be taken."""
         member.channel.seat(member)
-        self._unseen += member.channel.published - len(missed)
+        self._unseen += member.channel.published - len(missed.messages)
         self._members.append(member)
-        if missed:
-            self._backlog.append((member, Burst(missed)))
+        if missed.messages:
+            self._backlog.append((member, missed))
         self.wake()
 
     def wake(self) -> None:
@@ -528,9 +530,9 @@ class Hub:
         if subscription.is_closed:
             self.release(channel)
         else:
-            subscription.attach(Member(subscription, channel), missed or [])
+            subscription.attach(Member(subscription, channel), missed or Burst(()))
 
-    async def _looked_up(self, channel: Channel, resume: Resume) -> list[Message]:
+    async def _looked_up(self, channel: Channel, resume: Resume) -> Burst:
         position = resume(channel.position)
         if position is None or not channel.has_passed(position):
             # The id is news to this process: the store may know more.
@@ -539,9 +541,9 @@ class Hub:
         missed = None if position is None else await channel.recall(position)
         if missed is None:
             self.resyncs["forgotten"] += 1
-            return [channel.snapshot()]
+            return channel.snapshot()
         self.replays += 1
-        return missed
+        return Burst(missed)
 
     def _acquire(self, session_id: str) -> Channel:
         channel = self._channels.get(session_id)
