@@ -22,8 +22,9 @@ MAX_HEADERS: Final = 100
 MAX_URL_BYTES: Final = 32_768
 """Bytes of a request's target: enough for a stream of twenty sessions whose ids are as long as ids can be."""
 
-MAX_PIPELINED: Final = 100
-"""Requests that may wait on one connection for their turn; each takes a hundred times the memory of its few bytes."""
+MAX_PIPELINED: Final = 10
+"""Requests that may wait on one connection for their turn; each takes a hundred times the memory of its few bytes, and
+behind a stream it takes that for as long as the stream lasts."""
 
 FRAMING: Final = 2
 """How many times the bytes of the largest body may come for one, as chunks have a size each."""

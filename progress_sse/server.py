@@ -106,14 +106,19 @@ class JoiningTransport:
             self._outbox.add(self)
 
     def write_now(self, data: bytes) -> None:
-        """Send this, and before it what is still waiting."""
-        unsent, self._unsent = self._unsent, b""
-        self.write_through(unsent + data)
+        """Send this, and before it what is still waiting; not joined, as what many get would be copied for each."""
+        self._send_waiting()
+        self.write_through(data)
 
     def flush(self) -> None:
         """Send what is waiting; nobody is there to get it once the connection closes."""
-        if self._unsent and not self._transport.is_closing():
-            self.write_now(b"")
+        if not self._transport.is_closing():
+            self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        unsent, self._unsent = self._unsent, b""
+        if unsent:
+            self.write_through(unsent)
 
     def close(self) -> None:
         """Close once everything has been sent."""
@@ -217,6 +222,11 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self.scope["extensions"] = extensions(self)
 
+    def on_body(self, body: bytes) -> None:
+        """Keep what has come of a body; not of one that came with the request of a stream, as nobody reads that."""
+        if self.reader is None or self.cycle is not self._running:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Note that the request has come whole."""
         if not self.parser.should_upgrade():
@@ -235,6 +245,9 @@ class HttpProtocol(HttpToolsProtocol):
         if cycle is None or cycle.scope is not scope or cycle.disconnected or not cycle.response_started:
             return None
         cycle.disconnected = True  # The application may return, and whatever it still sent would be ignored.
+        cycle.body.clear()
+        if not self.pipeline:
+            self.flow.resume_reading()  # Which a large body has paused; and the client's end is seen by reading alone.
         self.reader = reader
         return ConnectionOutlet(self, cycle)
 

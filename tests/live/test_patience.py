@@ -412,6 +412,42 @@ async def test_what_came_whole_is_answered_before_a_body_that_does_not(serve: Se
     assert "Traceback" not in server.log()
 
 
+MANY_FIELDS = b"GET / HTTP/1.1\r\nHost:\r\n" + b"a:\r\n" * 98 + b"\r\n"
+FOLLOW = request_bytes("GET", session_path("s", "events"))
+FOLLOW_WITH_BODY = request_bytes("GET", session_path("s", "events"), body=b"x" * 200_000)
+
+
+@pytest.mark.parametrize(
+    ("sent", "most_bytes"),
+    [
+        pytest.param(request_bytes("GET", session_path("s")), 60_000, id="an answer"),
+        pytest.param(FOLLOW, 60_000, id="a snapshot"),
+        pytest.param(FOLLOW_WITH_BODY, 60_000, id="a body that nobody reads"),
+        pytest.param(FOLLOW + 99 * MANY_FIELDS, 300_000, id="requests behind a stream"),
+    ],
+)
+async def test_what_is_held_for_a_connection_is_little(serve: Serve, sent: bytes, most_bytes: int) -> None:
+    """SE-07: however large an answer is, or what was sent along; the session's 240 KB are there once for all."""
+    server, connections = serve(), 100
+    async with asking_for_much(server, 0), Worker.at(server) as worker, contextlib.AsyncExitStack() as stack:
+        await worker.poll("s")
+        memory_bytes = server.pss_bytes()
+        for _ in range(connections):
+            opened = await stack.enter_async_context(plain(server.port, sent, SMALL_WINDOW))
+            assert await opened.reader.read(1)
+        await worker.poll("s")
+        assert server.pss_bytes() - memory_bytes <= most_bytes * connections
+
+
+async def test_a_reader_whose_request_had_a_body_is_seen_to_go(serve: Serve) -> None:
+    """FT-11: at once, and not with the next heartbeat but one: the rest of a body is read, and thrown away."""
+    server = serve(heartbeat_s=600)
+    async with plain(server.port, FOLLOW_WITH_BODY) as gone:
+        await gone.reader.readuntil(b"event: snapshot")
+        port = gone.port
+    await eventually(lambda: port not in server.client_ports(), 10)
+
+
 async def test_who_goes_with_answers_outstanding_leaves_nothing(serve: Serve) -> None:
     """Of several requests that were sent ahead, it is the one being answered that has to learn of it."""
     server = serve()

@@ -82,7 +82,16 @@ async def test_what_cannot_wait_takes_along_what_waits(fake: FakeTransport, join
     joining.write(b"last")
     joining.close()
     await end_of_turn()
-    assert fake.told == [HEAD + b"event", b"another", b"last", "close"]
+    assert fake.told == [HEAD, b"event", b"another", b"last", "close"]
+
+
+async def test_what_is_large_is_not_copied(fake: FakeTransport, joining: JoiningTransport) -> None:
+    """Many may get it, and slowly."""
+    body = b"x" * 1_000_000
+    joining.write(HEAD)
+    joining.write(body)
+    assert fake.told == [HEAD, body]
+    assert fake.told[1] is body
 
 
 async def test_a_turn_that_writes_without_end_is_seen_by_the_transport(
