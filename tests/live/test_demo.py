@@ -202,7 +202,7 @@ async def test_no_page_from_elsewhere_breaks_anything(demo: Server) -> None:
         for path in ("/", "/api/progress", "/demo/restart"):
             by_name = {**OWN_PAGE, "Host": f"elsewhere.example:{demo.port}"}
             method = "POST" if "demo" in path else "GET"
-            assert (await worker.client.request(method, path, headers=by_name)).status_code == 400
+            assert (await worker.client.request(method, path, headers=by_name)).status_code == 421
         assert (await worker.client.get("/", headers={"Host": f"localhost:{demo.port}"})).status_code == 200
 
 
