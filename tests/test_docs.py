@@ -250,7 +250,7 @@ def test_tokens_of_an_application_are_let_in(
 
 
 async def test_function_of_an_application_decides() -> None:
-    """It lets a user read what begins with the user's name, and nothing else."""
+    """It lets a user read what is named after the user, and nothing else; nobody is named nothing."""
     names: dict[str, Any] = {}
     exec(the_block("python", "create_app(authorize"), names)  # noqa: S102  # the README's own
     transport = httpx.ASGITransport(names["app"])
@@ -258,10 +258,14 @@ async def test_function_of_an_application_decides() -> None:
         for method, path, status in [
             ("HEAD", "/api/progress/alice-1/events", 200),
             ("HEAD", "/api/progress/bob-1/events", 403),
+            ("HEAD", "/api/progress/alice-smith-1/events", 403),
             ("DELETE", "/api/progress/alice-1", 403),
             ("GET", "/api/progress", 403),
         ]:
             assert (await client.request(method, path)).status_code == status
+        del client.headers["X-User"]
+        for session_id in ("alice-1", "None-1", "-1", "x"):
+            assert (await client.head(f"/api/progress/{session_id}/events")).status_code == 403
 
 
 def test_python_job_reports_its_steps(server: Server, tmp_path: Path) -> None:
