@@ -7,6 +7,9 @@ _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
+MAX_EVENT_BYTES: Final = 32 * 2**20
+"""Bytes of an event that are read: more than a session of a thousand steps with the longest texts has."""
+
 _MAX_RETRY_DIGITS: Final = 15
 """A time that is longer than this would not end."""
 
@@ -68,7 +71,8 @@ class StreamDecoder:
         """Begin before the first byte."""
         self.last_event_id = ""
         self.retry_ms: int | None = None
-        self._rest = b""
+        self._rest = bytearray()
+        self._unread_bytes = 0
         self._is_after_cr = False
         self._is_first_line = True
         self._event = ""
@@ -76,15 +80,30 @@ class StreamDecoder:
         self._event_id = ""
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
-        """Take in what came next, and return the events that it completes; what a stream ends within is no event."""
+        """Take in what came next, and return the events that it completes; what a stream ends within is no event.
+
+        Raises:
+            ValueError: An event does not end within `MAX_EVENT_BYTES`.
+        """
         if self._is_after_cr and chunk:
             chunk = chunk.removeprefix(b"\n")  # The other half of a CRLF.
             self._is_after_cr = False
         if not chunk:
             return []
         self._is_after_cr = chunk.endswith(b"\r")
-        *lines, self._rest = _LINE_END.split(self._rest + chunk)
-        return [event for line in lines if (event := self._take(line.decode(errors="replace"))) is not None]
+        self._unread_bytes += len(chunk)
+        if self._unread_bytes > MAX_EVENT_BYTES:
+            raise ValueError(f"an event of more than {MAX_EVENT_BYTES} bytes")
+        # Only what is new is searched: a line may come in many pieces.
+        first, *others = _LINE_END.split(chunk)
+        self._rest += first
+        events = []
+        for following in others:
+            event = self._take(self._rest.decode(errors="replace"))
+            self._rest = bytearray(following)
+            if event is not None:
+                events.append(event)
+        return events
 
     def _take(self, line: str) -> StreamEvent | None:
         if self._is_first_line:
@@ -106,6 +125,7 @@ class StreamDecoder:
 
     def _dispatch(self) -> StreamEvent | None:
         self.last_event_id = self._event_id
+        self._unread_bytes = 0
         event, data = self._event or "message", self._data
         self._event, self._data = "", []
         return StreamEvent(event, "\n".join(data), self.last_event_id) if data else None

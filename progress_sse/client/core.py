@@ -475,5 +475,5 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         # By the server's own clock: ours may be wrong.
         until, now = (email.utils.parsedate_to_datetime(text) for text in (value, headers.get("date", "")))
         return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -9,23 +9,33 @@ import encodings.idna  # noqa: F401  # see above
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import certifi  # noqa: F401  # see above
 import httpcore  # noqa: F401  # see above
 import httpx
 
 from progress_sse.client.config import Address
-from progress_sse.client.core import Answer, Request, encode, encode_together, read_answer, read_answers
+from progress_sse.client.core import Answer, Message, Request, encode, encode_together, read_answer, read_answers
+
+A = TypeVar("A")
 
 TIMEOUT: Final = httpx.Timeout(10, connect=5)
 """Seconds that the server may be silent; seconds that a connection may take."""
 
 LIMITS: Final = httpx.Limits(keepalive_expiry=2)
 """Seconds that an idle connection is kept: less than servers do, so that none is used that is just being closed."""
+
+MAX_ANSWER_BYTES: Final = 4 * 2**20
+"""Bytes of an answer that are read; the longest one is that to a creation, a session."""
+
+ANSWER_S: Final = 30.0
+"""Seconds that an answer may take, once it has begun."""
 
 _making: Final = threading.Lock()
 os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, after_in_child=_making.release)
@@ -54,7 +64,8 @@ def _quietly() -> Iterator[None]:
 def headers_for(address: Address) -> dict[str, str]:
     """Return who we are, and what lets us in."""
     authorization = {"Authorization": f"Bearer {address.token}"} if address.token else {}
-    return {"User-Agent": "progress-sse", **authorization}
+    # What is compressed has no size before it is unpacked.
+    return {"User-Agent": "progress-sse", "Accept-Encoding": "identity", **authorization}
 
 
 def is_secure(address: Address) -> bool:
@@ -69,8 +80,32 @@ def _no_answer(error: Exception) -> Answer:
     return Answer(0, detail=f"{type(error).__name__}: {error}".removesuffix(": "))
 
 
+class Content:
+    """What an answer has brought, as far as we bear with it: who is at our URL may send for ever."""
+
+    def __init__(self, max_bytes: int = MAX_ANSWER_BYTES) -> None:
+        """Begin with nothing."""
+        self._content = bytearray()
+        self._max_bytes = max_bytes
+        self._until = time.monotonic() + ANSWER_S
+
+    def add(self, chunk: bytes) -> None:
+        """Take in what came next.
+
+        Raises:
+            httpx.ReadError: That is too much, or took too long.
+        """
+        self._content += chunk
+        if len(self._content) > self._max_bytes or time.monotonic() > self._until:
+            raise httpx.ReadError("the answer does not end")
+
+    def __bytes__(self) -> bytes:
+        """Return all of it."""
+        return bytes(self._content)
+
+
 class HttpTransport:
-    """Blocking requests to one server."""
+    """Blocking requests to one server; none raises anything for trouble on the network."""
 
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
@@ -84,26 +119,26 @@ class HttpTransport:
             )
 
     def send(self, request: Request) -> Answer:
-        """Send a request and return what comes back; raises nothing for trouble on the network."""
-        method, path, body = encode(request)
-        try:
-            with _quietly():
-                response = self._client.request(
-                    method, path, content=body, headers={**_JSON, "Idempotency-Key": request.key}
-                )
-        except httpx.HTTPError as error:
-            return _no_answer(error)
-        return read_answer(response.status_code, response.headers, response.content)
+        """Send a request and return what comes back."""
+        return self._exchange(encode(request), {"Idempotency-Key": request.key}, read_answer)
 
     def send_together(self, requests: Sequence[Request]) -> list[Answer] | Answer:
-        """Send several at once; raises nothing for trouble on the network."""
-        method, path, body = encode_together(requests)
+        """Send several at once and return what comes back."""
+        return self._exchange(encode_together(requests), {}, partial(read_answers, count=len(requests)))
+
+    def _exchange(self, message: Message, headers: Mapping[str, str], read: Callable[..., A]) -> A | Answer:
+        method, path, body = message
+        content = Content()
         try:
-            with _quietly():
-                response = self._client.request(method, path, content=body, headers=_JSON)
+            with (
+                _quietly(),
+                self._client.stream(method, path, content=body, headers={**_JSON, **headers}) as response,
+            ):
+                for chunk in response.iter_raw():
+                    content.add(chunk)
         except httpx.HTTPError as error:
             return _no_answer(error)
-        return read_answers(response.status_code, response.headers, response.content, len(requests))
+        return read(response.status_code, response.headers, bytes(content))
 
 
 class AsyncHttpTransport:
@@ -121,26 +156,24 @@ class AsyncHttpTransport:
             )
 
     async def send(self, request: Request) -> Answer:
-        """Send a request and return what comes back; raises nothing for trouble on the network."""
-        method, path, body = encode(request)
-        try:
-            with _quietly():
-                response = await self._client.request(
-                    method, path, content=body, headers={**_JSON, "Idempotency-Key": request.key}
-                )
-        except httpx.HTTPError as error:
-            return _no_answer(error)
-        return read_answer(response.status_code, response.headers, response.content)
+        """Send a request and return what comes back."""
+        return await self._exchange(encode(request), {"Idempotency-Key": request.key}, read_answer)
 
     async def send_together(self, requests: Sequence[Request]) -> list[Answer] | Answer:
-        """Send several at once; raises nothing for trouble on the network."""
-        method, path, body = encode_together(requests)
+        """Send several at once and return what comes back."""
+        return await self._exchange(encode_together(requests), {}, partial(read_answers, count=len(requests)))
+
+    async def _exchange(self, message: Message, headers: Mapping[str, str], read: Callable[..., A]) -> A | Answer:
+        method, path, body = message
+        content = Content()
         try:
             with _quietly():
-                response = await self._client.request(method, path, content=body, headers=_JSON)
+                async with self._client.stream(method, path, content=body, headers={**_JSON, **headers}) as response:
+                    async for chunk in response.aiter_raw():
+                        content.add(chunk)
         except httpx.HTTPError as error:
             return _no_answer(error)
-        return read_answers(response.status_code, response.headers, response.content, len(requests))
+        return read(response.status_code, response.headers, bytes(content))
 
     async def aclose(self) -> None:
         """Close its connections."""

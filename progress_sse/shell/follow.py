@@ -6,8 +6,8 @@ it that the server is away or that a proxy holds everything back, polls carry on
 """
 
 import asyncio
-import json
 import random
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -16,11 +16,11 @@ from urllib.parse import quote
 import httpx
 
 from progress_sse.client.config import Address
-from progress_sse.client.core import retry_after_s
-from progress_sse.client.http import headers_for, is_secure
-from progress_sse.errors import ProgressError
-from progress_sse.shell.held import Held, checked, folded, is_over
-from progress_sse.sse import StreamDecoder, StreamEvent
+from progress_sse.client.core import LONGEST_RETRY_AFTER_S, retry_after_s
+from progress_sse.client.http import Content, headers_for, is_secure
+from progress_sse.errors import ConfigurationError, ProgressError
+from progress_sse.shell.held import Held, checked, folded, is_over, parsed
+from progress_sse.sse import MAX_EVENT_BYTES, StreamDecoder, StreamEvent
 
 FIRST_EVENT_S: Final = 5.0
 """Seconds within which a stream brings something, a heartbeat at least, unless something holds it back."""
@@ -33,6 +33,9 @@ MISSED_HEARTBEATS: Final = 3
 
 HEARTBEAT_S: Final = 15.0
 """Seconds between heartbeats, before the server has said how many there are."""
+
+LONGEST_HEARTBEAT_S: Final = 3600.0
+"""Seconds beyond which that is not believed."""
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
@@ -54,6 +57,9 @@ SILENCE: Final = "something holds the stream back"
 
 EVENT_STREAM: Final = "text/event-stream"
 
+_EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
+"""What the id of an event is [contract §3], if there is one: we send it back in a header."""
+
 Connection: TypeAlias = Literal["live", "polling"]
 
 
@@ -66,7 +72,7 @@ class _UnfitError(Exception):
 
     def __init__(self, text: str, retry_after_s: float = 0) -> None:
         super().__init__(text)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = min(retry_after_s, LONGEST_RETRY_AFTER_S)
 
 
 class Viewer(Protocol):
@@ -87,10 +93,15 @@ async def follow(address: Address, session_id: str, viewer: Viewer) -> Held:
 
     Raises:
         NotAllowedError: The server does not let us.
+        ConfigurationError: The URL, or what the environment says of proxies and certificates, cannot be used.
     """
-    async with httpx.AsyncClient(
-        base_url=address.url, headers=headers_for(address), timeout=TIMEOUT, verify=is_secure(address)
-    ) as client:
+    try:
+        client = httpx.AsyncClient(
+            base_url=address.url, headers=headers_for(address), timeout=TIMEOUT, verify=is_secure(address)
+        )
+    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
+        raise ConfigurationError(f"Cannot connect to a server: {error}.") from error
+    async with client:
         return await Follower(client, session_id, viewer).run()
 
 
@@ -107,6 +118,7 @@ class Follower:
     ) -> None:
         """Prepare to follow over a client whose `base_url` is the server; `chance` gives numbers from 0 to 1."""
         self._client = client
+        self._session_id = session_id
         self._path = f"/api/progress/{quote(session_id, safe='')}"
         self._viewer = viewer
         self._chance = chance
@@ -162,7 +174,7 @@ class Follower:
     def _pause_s(self, retry_ms: int | None) -> float:
         """Return the seconds to wait: what the stream has asked for, or a random part of more with each failure."""
         if retry_ms is not None:
-            return retry_ms / 1000
+            return min(retry_ms / 1000, LONGEST_RETRY_AFTER_S)
         return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10)) * self._chance()
 
     async def _read(self, decoder: StreamDecoder) -> None:
@@ -177,14 +189,14 @@ class Follower:
                 self._position = ""  # We have seen the end, it says; but then we would not have come back.
             _check(response, EVENT_STREAM)
             async for chunk in self._chunks(response):
-                for event in decoder.feed(chunk):
+                for event in _events_in(decoder, chunk):
                     self._take(event)
         finally:
             await response.aclose()
 
     async def _chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """Yield what comes, until nothing has come for so long that nothing will."""
-        chunks = response.aiter_bytes()
+        chunks = response.aiter_raw()
         while True:
             try:
                 async with asyncio.timeout(MISSED_HEARTBEATS * self._heartbeat_s):
@@ -198,7 +210,7 @@ class Follower:
     def _take(self, event: StreamEvent) -> None:
         try:
             held = self._read_event(event)
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, OverflowError) as error:
             self._position = ""
             raise _UnfitError("what comes is not what a progress server sends") from error
         self._events += 1
@@ -213,17 +225,23 @@ class Follower:
 
     def _read_event(self, event: StreamEvent) -> Held | None:
         """Return what is held after an event, if that is told by one of its kind."""
-        data = json.loads(event.data)
+        if not _EVENT_ID.fullmatch(event.event_id):
+            raise ValueError("no id of an event")
         if event.event == "heartbeat":
-            self._heartbeat_s = float(data["interval_ms"]) / 1000
-            ahead = datetime.fromisoformat(data["now"]) - datetime.now(UTC)
-            self._viewer.set_clock(ahead.total_seconds())
+            self._take_heartbeat(parsed(event.data))
         if event.event == "snapshot":
-            return checked(data)
+            return checked(parsed(event.data), self._session_id)
         if event.event == "step":
             # Where a poll was the last to tell, what the stream goes on from is not what is held.
-            return folded(self._held if self._position else None, data)
+            return folded(self._held if self._position else None, parsed(event.data))
         return None
+
+    def _take_heartbeat(self, data: Any) -> None:
+        interval_s = data["interval_ms"] / 1000
+        if not 0 < interval_s <= LONGEST_HEARTBEAT_S:
+            raise ValueError("no interval")
+        self._heartbeat_s = interval_s
+        self._viewer.set_clock((datetime.fromisoformat(data["now"]) - datetime.now(UTC)).total_seconds())
 
     def _await_event(self, within_s: float | None) -> None:
         """Poll, while the stream may still come, if it brings nothing within so many seconds (`None`: never)."""
@@ -251,16 +269,20 @@ class Follower:
             await asyncio.sleep(pause_s)
 
     async def _ask(self) -> None:
-        events = self._events
-        response = await self._client.get(self._path, headers={"If-None-Match": self._etag} if self._etag else {})
+        events, content = self._events, Content(MAX_EVENT_BYTES)
+        headers = {"If-None-Match": self._etag} if self._etag else {}
+        async with self._client.stream("GET", self._path, headers=headers) as response:
+            async for chunk in response.aiter_raw():
+                content.add(chunk)
         if response.status_code == httpx.codes.NOT_MODIFIED or self._events != events:
             return  # Nothing new, or an event has overtaken it.
         _check(response, "application/json")
         try:
-            held = checked(response.json())
+            held = checked(parsed(bytes(content)), self._session_id)
         except ValueError as error:
             raise _UnfitError("the answer is not that of a progress server") from error
-        self._etag = response.headers.get("ETag", "")
+        etag = response.headers.get("ETag", "")
+        self._etag = etag if etag.isascii() else ""  # It is sent back.
         self._position = ""
         self._hold(held)
 
@@ -270,6 +292,13 @@ class Follower:
             self._viewer.show(held)
         if is_over(held) and not self._over.done():
             self._over.set_result(held)
+
+
+def _events_in(decoder: StreamDecoder, chunk: bytes) -> list[StreamEvent]:
+    try:
+        return decoder.feed(chunk)
+    except ValueError as error:
+        raise _UnfitError(str(error)) from error
 
 
 def _check(response: httpx.Response, media_type: str) -> None:

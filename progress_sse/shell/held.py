@@ -1,38 +1,122 @@
 """What a reader holds of a session, in the shape that polling answers, and what has changed in it. Pure."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, TypeAlias
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, Never, TypeAlias, TypeGuard
 
+from progress_sse.model import MAX_SAFE_INTEGER, is_text
 from progress_sse.shell.plain import plain
 
 Held: TypeAlias = dict[str, Any]
 """What polling answers [contract §3]."""
 
-_KEYS: Final = frozenset({"session_id", "current_step", "total_steps", "status", "steps", "percentage"})
 
-
-def checked(value: Any) -> Held:
-    """Return what a server has answered, if it can be that.
+def parsed(text: str | bytes) -> Any:
+    """Return what a server has said in JSON.
 
     Raises:
-        ValueError: It has not what is needed to show it.
+        ValueError: That is none, or too deep to be read.
     """
-    if not isinstance(value, dict) or not value.keys() >= _KEYS or not isinstance(value["steps"], list):
-        raise ValueError("not a session")
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+
+
+def _refuse(constant: str) -> Never:
+    raise ValueError(f"{constant} is not JSON")  # [RFC 8259 §6]
+
+
+def checked(value: Any, session_id: str) -> Held:
+    """Return what a server has answered, if that is the session: whatever else it is must not get to a terminal.
+
+    Raises:
+        ValueError: It is not, or it is another one.
+    """
+    if not _has(value, _SESSION) or value["session_id"] != session_id:
+        raise ValueError("not the session")
     return value
 
 
-def folded(held: Held | None, transition: dict[str, Any]) -> Held:
+def folded(held: Held | None, transition: Any) -> Held:
     """Return what is held after a `step` event, whose data is `transition`.
 
     Raises:
-        ValueError: Nothing was held before it.
+        ValueError: That is none of what is held, or nothing was held before it.
     """
     if held is None:
         raise ValueError("a transition of what is not held")
-    number = transition["step"]["step"]
-    steps = [transition["step"] if step["step"] == number else step for step in held["steps"]]
-    return {**held, **transition["session"], "steps": steps}
+    if not _has(transition, _TRANSITION):
+        raise ValueError("not a transition")
+    told = transition["step"]
+    steps = [told if step["step"] == told["step"] else step for step in held["steps"]]
+    return checked({**held, **transition["session"], "steps": steps}, held["session_id"])
+
+
+def _has(value: Any, shape: Mapping[str, Callable[[Any], bool]]) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict) and all(key in value and fits(value[key]) for key, fits in shape.items())
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= MAX_SAFE_INTEGER
+
+
+def _or_null(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or fits(value)
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_step(value: Any) -> bool:
+    return _has(value, _STEP) and (value["status"] == "pending" or _has({"progress": _NONE, **value}, _STARTED))
+
+
+def _are_steps(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_step, value))
+
+
+def _is_progress(value: Any) -> bool:
+    return _has(value, _PROGRESS)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+_SESSION: Final = {
+    "session_id": is_text,
+    "current_step": _is_count,
+    "total_steps": _is_count,
+    "status": ("not_found", "pending", "running", "completed", "error").__contains__,
+    "steps": _are_steps,
+    "percentage": _is_count,
+}
+_STEP: Final = {
+    "step": _is_count,
+    "name": is_text,
+    "status": ("pending", "running", "success", "error").__contains__,
+    "elapsed_ms": _is_count,
+    "timeout_ms": _or_null(_is_count),
+}
+_STARTED: Final = {
+    "started_at": _is_time,
+    "completed_at": _or_null(_is_time),
+    "message": is_text,
+    "error": is_text,
+    "progress": _is_progress,
+}
+_PROGRESS: Final = {"current": _is_count, "total": _or_null(_is_count)}
+_TRANSITION: Final = {"step": _is_step, "session": _is_object}
+"""What has to be there, and what it has to be [contract §1, §3]."""
+
+_NONE: Final = {"current": 0, "total": None}
+"""The progress of a step that has told none."""
 
 
 def is_over(held: Held) -> bool:

@@ -1,6 +1,7 @@
 """`progress-sse watch`: a session on a terminal, in a log, or for a script."""
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -35,6 +36,8 @@ def watch(session_id: str, output: Output, url: str | None, token: str | None) -
     if address is None:
         raise ConfigurationError("Name the server by --url, or by PROGRESS_SSE_URL.")
     session_id = session_of(session_id)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # Not every terminal has every character of a name.
     # What ends us by this signal is to leave the terminal as it was.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
@@ -94,11 +97,11 @@ class _Written(Display):
 
 
 class Json(_Written):
-    """What polling answers, on a line of its own each time that it is news."""
+    """What polling answers, on a line of its own each time that it is news; in ASCII, which no terminal obeys."""
 
     def show(self, held: Held) -> None:
         """Print it."""
-        click.echo(json.dumps(held, ensure_ascii=False, separators=(",", ":")))
+        click.echo(json.dumps(held, separators=(",", ":")))
 
 
 class Plain(_Written):

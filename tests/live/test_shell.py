@@ -392,6 +392,19 @@ def test_the_exit_status_of_watching_tells_the_outcome(server: Server) -> None:
     assert watch(server, "bad", "--output", "quiet") == (1, "", "")
 
 
+def test_watching_does_not_end_for_a_character(server: Server) -> None:
+    """That stdout has not, or because there is none; nor does one get to a terminal that this would obey."""
+    report(server, "rare", {"action": "start", "step": 1}, {**FAILURE[3], "step": 1, "error": "\u009b31m原"})
+    said = watch(server, "rare", "--output", "plain", PYTHONIOENCODING="latin-1")[1]
+    assert said.startswith(" 50%")
+    assert said.endswith(r"31m\u539f" + "\nerror\n")
+    assert watch(server, "rare", "--output", "json")[1].isascii()
+    closed = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *COMMAND, "watch", "rare"], env=environment(server.url), check=False
+    )
+    assert closed.returncode == 1
+
+
 def test_watching_prints_a_line_for_each_change(server: Server) -> None:
     """Where there is no terminal; from its beginning, and over a failure that was seen in time."""
     process = start("watch", "lines", url=server.url)

@@ -21,7 +21,7 @@ FOLDS = json.loads((Path(__file__).parents[1] / "corpus" / "folds.json").read_te
 @pytest.mark.parametrize("vector", FOLDS, ids=lambda each: each["name"])
 def test_transitions_are_folded_as_the_vectors_say(vector: dict[str, Any]) -> None:
     """Key for key, in their order; and what was held before is left as it was."""
-    held = checked(vector["snapshot"])
+    held = checked(vector["snapshot"], vector["snapshot"]["session_id"])
     before = json.dumps(held)
     for transition in vector["steps"]:
         held = folded(held, transition)
@@ -30,13 +30,51 @@ def test_transitions_are_folded_as_the_vectors_say(vector: dict[str, Any]) -> No
 
 
 def test_a_transition_of_nothing_is_no_session() -> None:
-    """Nor is another answer."""
+    """Nor is one that brings something else."""
     with pytest.raises(ValueError, match="not held"):
         folded(None, {"step": {"step": 1}, "session": {}})
-    answers: list[object] = [None, [], "session_id", {}, {**session(), "steps": None}]
+    odd: list[Any] = [None, {"step": None, "session": {}}, {"step": step("pending"), "session": []}]
+    for transition in odd:
+        with pytest.raises(ValueError, match="not a transition"):
+            folded(PENDING, transition)
+
+
+def test_what_is_no_session_is_refused() -> None:
+    """Nothing gets further, to a terminal for one, that is not what it should be."""
+    started = step("running", progress={"current": 1, "total": None})
+    steps: list[Any] = [
+        None,
+        {**started, "step": "[red]1"},
+        {**started, "step": True},
+        {**started, "name": 5},
+        {**started, "name": "\ud800"},
+        {**started, "status": "\x1b[31m"},
+        {**started, "status": []},
+        {**started, "elapsed_ms": 2**53},
+        {**started, "elapsed_ms": -1},
+        {**started, "timeout_ms": 1.5},
+        {**started, "started_at": None},
+        {**started, "started_at": "yesterday"},
+        {**started, "completed_at": "2026-11-25T10:00:00"},
+        {**started, "message": None},
+        {**started, "progress": None},
+        {**started, "progress": {"current": "1", "total": 2}},
+        {key: value for key, value in started.items() if key != "error"},
+    ]
+    sessions: list[Held] = [{**session("running", started), "steps": [each]} for each in steps]
+    others: list[dict[str, Any]] = [
+        {"steps": None},
+        {"session_id": "other"},
+        {"status": "\x1b[31m"},
+        {"percentage": "1"},
+        {"current_step": 1.0},
+    ]
+    sessions += [{**PENDING, **other} for other in others]
+    answers: list[Any] = [None, [], "session_id", {}, *sessions]
     for answer in answers:
-        with pytest.raises(ValueError, match="not a session"):
-            checked(answer)
+        with pytest.raises(ValueError, match="not the session"):
+            checked(answer, "nightly")
+    assert checked(session("running", started), "nightly")["status"] == "running"
 
 
 def step(status: str, **more: Any) -> dict[str, Any]:

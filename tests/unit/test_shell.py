@@ -17,7 +17,9 @@ from progress_sse.shell.run import Tail
         ("\x1b[1;31mred\x1b[0m \x1b]0;title\x07\x1b]8;;http://h\x1b\\link\x1b(B\x1b7", "red link"),
         ("\x1bP+q544e\x1b\\a\x9b31mb\x00\x7f\x08", "a31mb"),
         ("  1%\r 50%\r100%\r\nnext\r\n", "100%\nnext\n"),
-        ("abc\u202edef\u2066", "abcdef"),
+        ("abc\u202edef\u2066\u200f\u2028", "abcdef"),
+        ("\r" * 500_000, ""),
+        ("x\r" * 500_000, "x"),
         ("\x1b", ""),
     ],
 )

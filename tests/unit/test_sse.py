@@ -125,6 +125,18 @@ def test_what_is_not_utf8_does_not_end_the_stream() -> None:
     ]
 
 
+@pytest.mark.parametrize("piece", [b"x" * 1000, b"data: x\n" * 100])
+def test_an_event_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
+    """Be it a line without end, or lines; of events that end there may be any number."""
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 2500)
+    decoder = sse.StreamDecoder()
+    for _ in range(40):
+        decoder.feed(piece + b"\n\n")
+    assert decoder.feed(piece) == decoder.feed(piece) == []
+    with pytest.raises(ValueError, match="more than 2500 bytes"):
+        decoder.feed(piece * 2)
+
+
 @pytest.mark.parametrize(("encoded", "_"), EVENTS)
 def test_what_is_written_is_read(encoded: bytes, _: bytes) -> None:
     """As what it was written of."""

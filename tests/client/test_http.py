@@ -1,0 +1,65 @@
+"""What the client bears with of whoever answers at its URL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from progress_sse.client import http
+from progress_sse.client.config import Address
+from progress_sse.client.core import Answer, Request
+from progress_sse.client.reports import Start
+from tests.harness.http1 import HOST
+
+REQUEST = Request("s", Start(1), "key")
+
+
+@contextlib.asynccontextmanager
+async def answering(body: bytes, *, times: int) -> AsyncIterator[Address]:
+    """A server that answers with a body so many times over."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            assert b"accept-encoding: identity" in (await reader.readuntil(b"\r\n\r\n")).lower()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n")
+            for _ in range(times):
+                writer.write(body)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, HOST, 0) as server:
+        yield Address(f"http://{HOST}:{server.sockets[0].getsockname()[1]}", None)
+
+
+async def sent(address: Address) -> list[Answer]:
+    """What becomes of a report, by each way."""
+    transport = http.AsyncHttpTransport(address)
+    try:
+        one, other = await transport.send(REQUEST), await asyncio.to_thread(http.HttpTransport(address).send, REQUEST)
+        return [one, other]
+    finally:
+        await transport.aclose()
+
+
+async def test_an_answer_that_does_not_end_is_none() -> None:
+    """Be it a download or somebody's stream: the job's memory is not filled with it, and the report waits."""
+    async with answering(b"x" * 2**16, times=10**6) as address:
+        assert await sent(address) == [Answer(0, detail="ReadError: the answer does not end")] * 2
+
+
+async def test_an_answer_that_takes_too_long_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little comes at a time."""
+    monkeypatch.setattr(http, "ANSWER_S", 0.0)
+    async with answering(b"x", times=1) as address:
+        assert await sent(address) == [Answer(0, detail="ReadError: the answer does not end")] * 2
+
+
+async def test_nothing_is_unpacked() -> None:
+    """A few bytes could become a gigabyte; we have asked for none that are packed."""
+    async with answering(b"\x1f\x8b", times=1) as address:
+        assert {answer.detail for answer in await sent(address)} == {
+            "the answer, of status 200, is not that of a progress server"
+        }
