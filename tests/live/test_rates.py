@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from progress_sse.gate import COOKIE
 from tests.conftest import RunRedis, Serve
 from tests.harness.http1 import Connection
 from tests.harness.rawsse import RawStream
@@ -138,6 +139,21 @@ async def test_a_wrong_token_counts_for_the_address(serve: Serve) -> None:
 
         assert [await status(f"wrong-{n}") for n in range(7)] == [403] * 5 + [429] * 2
         assert await status("right") == 200
+
+
+async def test_a_token_is_one_caller_in_a_header_and_in_a_cookie(serve: Serve) -> None:
+    """SE-07: visitors of one address have a rate each, however their browsers bring what lets them in."""
+    server = serve(**CLOSED, read_rate="2/hour")
+    async with await Connection.open(server.port) as connection:
+
+        async def polls(user: str, count: int, *, by_cookie: bool) -> list[int]:
+            token = make_token(sub=user, sessions=["s"])
+            headers = [("Cookie", f"{COOKIE}={token}")] if by_cookie else list(bearer(token).items())
+            return [(await connection.request("GET", session_path("s"), headers)).status for _ in range(count)]
+
+        assert await polls("alice", 3, by_cookie=True) == [200, 200, 429]
+        assert await polls("bob", 2, by_cookie=True) == [200, 200]
+        assert await polls("bob", 1, by_cookie=False) == [429]
 
 
 @pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=pytest.mark.full)])
