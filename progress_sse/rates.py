@@ -16,6 +16,7 @@ from limits.errors import StorageError
 from starlette.requests import Request
 
 from progress_sse.auth import Action
+from progress_sse.backends.trouble import Health
 from progress_sse.callers import address_of, caller_of
 from progress_sse.errors import ConfigurationError, ForbiddenError, RateExceededError, UnauthorizedError
 from progress_sse.gate import Gate
@@ -45,6 +46,7 @@ class Rates:
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._at_once = asyncio.Semaphore(COUNTS_AT_ONCE)
         self._close = close
+        self._health = Health("Counting what callers ask for")
 
     def gate(self, gate: Gate) -> "RatedGate":
         """Return what lets in as `gate` does, as often as this allows."""
@@ -59,10 +61,13 @@ class Rates:
         for item in self._items.get(action, ()):
             try:
                 async with asyncio.timeout(COUNT_TIMEOUT_S), self._at_once:
-                    if await self._limiter.hit(item, action, caller, cost=count):
+                    is_within = await self._limiter.hit(item, action, caller, cost=count)
+                    self._health.note(None)
+                    if is_within:
                         continue
                     resets_at, _ = await self._limiter.get_window_stats(item, action, caller)
-            except (StorageError, TimeoutError):
+            except (StorageError, TimeoutError) as error:
+                self._health.note(error)
                 return
             raise RateExceededError(max(1, math.ceil(resets_at - time.time())))
 

@@ -20,11 +20,14 @@ from progress_sse.backends.redis_listener import RedisListener
 from progress_sse.errors import (
     ConflictError,
     OutcomeUnknownError,
+    RateExceededError,
     StoreFullError,
     StoreUnavailableError,
 )
 from progress_sse.model import Position
+from progress_sse.rates import Rates, make_rates
 from progress_sse.record import Entry, Notice, Record, StorageLimits
+from progress_sse.settings import load_settings
 from progress_sse.store import ProgressStore
 from tests.conftest import RunRedis
 from tests.harness.redis import Kind, RedisServer
@@ -139,6 +142,23 @@ def _is_done_commit(command: Command, answer: object) -> bool:
 @pytest.fixture
 def losses(monkeypatch: pytest.MonkeyPatch) -> Losses:
     return Losses(monkeypatch)
+
+
+def rates_at(server: RedisServer, prefix: Path, user: str = "") -> Rates:
+    """Two requests an hour; and a thousand a second, so that there are windows that end soon."""
+    url = f"redis://{user}127.0.0.1:{server.port}/0"
+    return make_rates(load_settings(store=url, redis_prefix=str(prefix), read_rate="1000/second;2/hour"))
+
+
+async def count_until_windows_turn(rates: Rates, client: Any) -> None:
+    """Do all that counting consists of."""
+    for _ in range(2):
+        await rates.count("read", "caller")
+    async with asyncio.timeout(DEADLINE_S):
+        while "cmdstat_rename" not in client.info("commandstats"):
+            with pytest.raises(RateExceededError):
+                await rates.count("read", "caller")
+    await rates.aclose()
 
 
 async def history(backend: RedisBackend, epoch: str = "first") -> list[Entry] | None:
@@ -799,7 +819,9 @@ class TestUser:
         command = page.read_text(encoding="utf-8").partition("ACL SETUSER progress ")[2].partition("```")[0]
         return command.replace("progress_sse:", f"{tmp_path}:").split()
 
-    async def test_is_what_the_documentation_says(self, run_redis: RunRedis, connect: Open, rights: list[str]) -> None:
+    async def test_is_what_the_documentation_says(
+        self, run_redis: RunRedis, connect: Open, rights: list[str], tmp_path: Path
+    ) -> None:
         """Every command and every channel; another store's keys are out of reach, and nothing is missed."""
         server = run_redis("always", maxmemory_policy="noeviction")
         with server.client() as client:
@@ -822,8 +844,22 @@ class TestUser:
             await follower.until_at(None)
             other.unlisten("s", follower.hear)
             await eventually(lambda: client.pubsub_channels() == [], DEADLINE_S)
+            await count_until_windows_turn(rates_at(server, tmp_path, "u:PASSWORD@"), client)
             denied = [entry[b"object"] for entry in cast(Any, client.execute_command("ACL", "LOG"))]
         assert denied == []
+
+    async def test_who_may_not_count_is_told_so(
+        self, run_redis: RunRedis, rights: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Whoever asks is let through; that rates are not held is for the operator to know, once."""
+        server = run_redis()
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", "u", *rights, "-incrby")
+        rates = rates_at(server, tmp_path, "u:PASSWORD@")
+        for _ in range(5):
+            await rates.count("read", "caller")
+        await rates.aclose()
+        assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["Counting what callers ask for"]
 
     async def test_who_may_not_publish_is_seen_at_once(
         self, server: RedisServer, connect: Open, rights: list[str]
@@ -860,6 +896,16 @@ class TestUser:
 
 class TestCost:
     """What the server has to bear."""
+
+    async def test_who_counts_for_rates_leaves_no_connection_behind(self, run_redis: RunRedis, tmp_path: Path) -> None:
+        """What is closed with an application may be opened again by it."""
+        server = run_redis()
+        rates = rates_at(server, tmp_path)
+        with server.client() as client:
+            await rates.count("read", "caller")
+            assert len(client.client_list()) > 1
+            await rates.aclose()
+            await eventually(lambda: len(client.client_list()) == 1, DEADLINE_S)
 
     async def test_a_process_has_two_connections(self, run_redis: RunRedis, connect: Open) -> None:
         """However many sessions and readers; and it lets go of what nobody follows."""
