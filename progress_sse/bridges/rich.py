@@ -81,7 +81,7 @@ class ReportingProgress(Progress):
         # Without the lock: this may log, and whoever shows that here needs it.
         if step is not None:
             total = sum(totals) if len(totals) == len(counted) else None
-            report_units(step, current, total, _plain(task.description))
+            report_units(step, current, total, _plain(str(task.description)))
 
 
 @lru_cache(maxsize=100)

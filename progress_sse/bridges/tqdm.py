@@ -121,10 +121,10 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
             self._step = None
 
     def _report(self) -> None:
-        what = (self.n, self.total, self.desc.removesuffix(": "))
+        what = (self.n, self.total, str(self.desc).removesuffix(": "))
         if self._step is not None and what != self._told:
             self._told = what
-            report_units(self._step, self.n, self.total, self.desc.removesuffix(": ") or None)
+            report_units(self._step, self.n, self.total, what[2] or None)
 
 
 _reporting: Final[weakref.WeakKeyDictionary[BaseStep, weakref.ref[tqdm[Any]]]] = weakref.WeakKeyDictionary()

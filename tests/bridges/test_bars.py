@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from rich.console import Console
 from rich.progress import BarColumn
+from rich.text import Text
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.logging import StepHandler
@@ -124,6 +126,18 @@ def test_tasks_of_rich_are_added_up(recorder: Recorder) -> None:
         (2, 5, "zwei"),
         (0, 5, "zwei"),
     ]
+
+
+def test_what_libraries_bear_with_we_bear_with(recorder: Recorder) -> None:
+    """Numbers that are none, and descriptions that are no strings: the job is not what has to end for them."""
+    with Progress("a") as progress, progress.step(1), bars() as shown:
+        task = shown.add_task(Text("One"), total=3)  # type: ignore[arg-type]  # it takes that, too
+        shown.update(task, completed=math.nan)
+        shown.update(task, completed=2)
+        bar = tqdm(total=4, desc=5, disable=True)  # type: ignore[call-overload]  # likewise
+        bar.update(math.inf)
+        bar.close()
+    assert advances(recorder) == [(0, 3, "One"), (2, 3, "One"), (0, 4, "5")]
 
 
 def test_rich_tracks(recorder: Recorder) -> None:
