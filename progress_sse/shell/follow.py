@@ -35,7 +35,7 @@ HEARTBEAT_S: Final = 15.0
 """Seconds between heartbeats, before the server has said how many there are."""
 
 LONGEST_HEARTBEAT_S: Final = 3600.0
-"""Seconds beyond which that is not believed."""
+"""Seconds at most between them, whatever it says."""
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
@@ -238,9 +238,9 @@ class Follower:
 
     def _take_heartbeat(self, data: Any) -> None:
         interval_s = data["interval_ms"] / 1000
-        if not 0 < interval_s <= LONGEST_HEARTBEAT_S:
+        if interval_s <= 0:
             raise ValueError("no interval")
-        self._heartbeat_s = interval_s
+        self._heartbeat_s = min(interval_s, LONGEST_HEARTBEAT_S)
         self._viewer.set_clock((datetime.fromisoformat(data["now"]) - datetime.now(UTC)).total_seconds())
 
     def _await_event(self, within_s: float | None) -> None:

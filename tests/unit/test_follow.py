@@ -119,7 +119,6 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         event("heartbeat", {**BEAT, "now": "yesterday"}),
         event("heartbeat", {**BEAT, "now": "2026-11-25"}),
         event("heartbeat", {**BEAT, "interval_ms": 10**400}),
-        event("heartbeat", {**BEAT, "interval_ms": 1e15}),
         event("heartbeat", {**BEAT, "interval_ms": float("nan")}),
         event("heartbeat", {**BEAT, "interval_ms": 0}),
         event("heartbeat", {**BEAT, "interval_ms": "15000"}),
