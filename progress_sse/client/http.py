@@ -140,6 +140,10 @@ class HttpTransport:
             return _no_answer(error)
         return read(response.status_code, response.headers, bytes(content))
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
+
 
 class AsyncHttpTransport:
     """The same without blocking."""

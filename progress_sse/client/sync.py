@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Final, ParamSpec, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Final, ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Request
@@ -20,11 +20,17 @@ from progress_sse.client.line import Line, Transport, WideTransport, lines, lock
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.model import StepDefinition
 
+if TYPE_CHECKING:
+    from progress_sse.client.http import HttpTransport
+
 FLUSH_S: Final = 10.0
 """Seconds that the end of a block waits for what is still to be told; the thread goes on with the rest."""
 
 EXIT_S: Final = 2.0
 """Seconds that the end of the process waits."""
+
+MAX_TRANSPORTS: Final = 10
+"""Servers, and tokens for them, whose connections are kept: a worker may have a token for each session."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -165,7 +171,7 @@ class Sender:
         self._changed = threading.Condition(lock)
         self._lines: dict[Line, None] = {}
         self._thread: threading.Thread | None = None
-        self._transports: dict[Address, Transport] = {}
+        self._transports: dict[Address, HttpTransport] = {}
         self._has_ended = False
 
     def wake(self, line: Line) -> None:
@@ -236,11 +242,15 @@ class Sender:
     def _transport(self, way: Address | Transport) -> Transport:
         if not isinstance(way, Address):
             return way
-        if way not in self._transports:
+        transport = self._transports.pop(way, None)
+        if transport is None:
             from progress_sse.client.http import HttpTransport
 
-            self._transports[way] = HttpTransport(way)
-        return self._transports[way]
+            transport = HttpTransport(way)
+        self._transports[way] = transport
+        if len(self._transports) > MAX_TRANSPORTS:
+            self._transports.pop(next(iter(self._transports))).close()
+        return transport
 
 
 _sender = Sender()

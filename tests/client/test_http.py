@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from progress_sse.client import http
+from progress_sse.client import http, sync
 from progress_sse.client.config import Address
 from progress_sse.client.core import Answer, Request
 from progress_sse.client.reports import Start
+from progress_sse.client.sync import Progress
 from tests.harness.http1 import HOST
+from tests.harness.serving import eventually
 
 REQUEST = Request("s", Start(1), "key")
 
@@ -55,6 +57,32 @@ async def test_an_answer_that_takes_too_long_is_none(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(http, "ANSWER_S", 0.0)
     async with answering(b"x", times=1) as address:
         assert await sent(address) == [Answer(0, detail="ReadError: the answer does not end")] * 2
+
+
+async def test_connections_for_former_tokens_are_closed() -> None:
+    """As those of a worker that has a token for each session."""
+    open_now: set[asyncio.StreamWriter] = set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_now.add(writer)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+                writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"session_id": 1}')
+        open_now.discard(writer)
+        writer.close()
+
+    async with await asyncio.start_server(answer, HOST, 0) as server:
+        url = f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
+        for number in range(30):
+            progress = Progress.attach("s", url=url, token=str(number))
+            progress.step(1).start()
+            assert await asyncio.to_thread(progress.flush)
+        await eventually(lambda: len(open_now) <= sync.MAX_TRANSPORTS, 30)
+        assert open_now
+        for writer in list(open_now):
+            writer.close()
+            await writer.wait_closed()
 
 
 async def test_nothing_is_unpacked() -> None:
