@@ -62,12 +62,17 @@ def address_of(url: str | None, token: str | None, environ: Mapping[str, str] = 
         is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_usable = False
-    if not is_usable or parts.username is not None or parts.query or parts.fragment:
+    if not is_usable or not _is_graphic(url) or parts.username is not None or parts.query or parts.fragment:
         raise ConfigurationError("The URL of the progress server must be like http://host:8000, with no user in it.")
     token = token or environ.get("PROGRESS_SSE_TOKEN") or None
-    if token is not None and not (token.isascii() and token.isprintable()):
-        raise ConfigurationError("The token of the progress server must be printable ASCII.")
+    # httpx would refuse it as well, and quote it in its error.
+    if token is not None and not (token.isascii() and _is_graphic(token)):
+        raise ConfigurationError("The token of the progress server must be printable ASCII without blanks.")
     return Address(url.rstrip("/"), token)
+
+
+def _is_graphic(text: str) -> bool:
+    return text.isprintable() and " " not in text
 
 
 def named_session(session_id: str | None, environ: Mapping[str, str] = os.environ) -> str | None:

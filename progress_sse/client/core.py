@@ -54,6 +54,9 @@ MAX_TOGETHER: Final = 50
 LONGEST_RETRY_AFTER_S: Final = 300.0
 """Seconds beyond which no `Retry-After` is believed."""
 
+MAX_DETAIL_CHARS: Final = 500
+"""Characters that are shown of what the server says."""
+
 _NO_SUCH_PATH: Final = frozenset({404, 405})
 """What a server answers that takes one report at a time."""
 
@@ -460,10 +463,16 @@ def _not_ours(status: int) -> Answer:
 def _problem(status: int, headers: Mapping[str, str], fields: Mapping[str, Any]) -> Answer:
     return Answer(
         status,
-        str(fields.get("type", "")).rpartition("/")[2],
-        str(fields.get("detail") or (f"see {headers['location']}" if "location" in headers else "")),
+        _shown(fields.get("type", "")).rpartition("/")[2],
+        _shown(fields.get("detail") or (f"see {headers['location']}" if "location" in headers else "")),
         retry_after_s(headers),
     )
+
+
+def _shown(said: object) -> str:
+    """Return what somebody said as it may get into the log of a job: as a part of a line."""
+    text = str(said)[:MAX_DETAIL_CHARS]
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -23,6 +23,10 @@ lock: Final = threading.RLock()
 """Guards every outbox. A signal handler may report while its thread does, hence the R."""
 
 
+MAX_KINDS: Final = 20
+"""Kinds of trouble that a line warns of: it is the server that names them."""
+
+
 class Transport(Protocol):
     """What carries a request to the server and its answer back, however long that takes."""
 
@@ -176,9 +180,10 @@ class Line:
 
     def _tell(self, kind: str, text: str, *args: object) -> None:
         """Warn once of each kind of trouble; its repeats are for the counter."""
-        level = logging.DEBUG if kind in self._told else logging.WARNING
-        self._told.add(kind)
-        logger.log(level, text, *args)
+        is_news = kind not in self._told and len(self._told) < MAX_KINDS
+        if is_news:
+            self._told.add(kind)
+        logger.log(logging.WARNING if is_news else logging.DEBUG, text, *args)
 
 
 _lines: Final[weakref.WeakSet[Line]] = weakref.WeakSet()

@@ -393,6 +393,18 @@ async def test_a_refusal_is_a_warning_and_then_a_number(shell: Shell, caplog: py
     assert "start of step 8 was refused: 422 step must lie between 1 and 7." in record.getMessage()
 
 
+async def test_a_server_does_not_fill_the_log(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """Though it names another kind of trouble each time."""
+    problems = iter(range(1000))
+    transport = FakeTransport(lambda _: Answer(422, f"trouble-{next(problems)}"))
+    progress = shell.progress.attach("a", transport=shell.transport(transport))
+    for step in range(1, 101):
+        progress.step(step).start()
+    await shell.close(progress)
+    assert progress.lost == 100
+    assert 1 < sum(record.name == "progress_sse.client" for record in caplog.records) <= 20
+
+
 async def test_a_refusal_is_raised_where_that_was_asked_for(shell: Shell) -> None:
     """By the next report, once; and what came last by the end."""
     progress = shell.progress.attach("a", transport=shell.transport(FakeTransport(refuse)), on_error="raise")

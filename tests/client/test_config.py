@@ -43,6 +43,8 @@ def test_arguments_win_over_the_environment(
         "http://h:x",
         "http://h?a=b",
         "http://[",
+        "http://h/secret\x1b]0;title\x07",
+        "http://h/a secret",
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
@@ -55,9 +57,10 @@ def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
 def test_a_token_is_never_shown() -> None:
     """Not in a log, nor in the report of a test that fails."""
     assert "hush" not in f"{Address(URL, 'hush')} {Address(URL, 'hush')!r}"
-    with pytest.raises(ConfigurationError) as caught:
-        address_of(URL, "hush\n", {})
-    assert "hush" not in str(caught.value)
+    for token in ("hush\n", "hush ", " hush", "hüsh"):
+        with pytest.raises(ConfigurationError) as caught:
+            address_of(URL, token, {})
+        assert token.strip() not in str(caught.value)
 
 
 def test_the_session_comes_from_the_argument_or_the_environment() -> None:

@@ -462,6 +462,14 @@ DATES = {"retry-after": "Wed, 25 Nov 2026 10:00:30 GMT", "date": "Wed, 25 Nov 20
         (502, {"retry-after": "soon"}, b"<h1>Bad Gateway</h1>", Answer(502)),
         (404, {}, b'["not", "a", "problem"]', Answer(404)),
         (308, {"location": "https://b.example/"}, b"", Answer(308, detail="see https://b.example/")),
+        (503, {"retry-after": f"Mon, 01 Jan {10**20} 00:00:00 GMT", "date": DATES["date"]}, b"", Answer(503)),
+        (
+            400,
+            {},
+            b'{"type": "/problems/x\\u001b", "detail": "a\\nb\\u202e"}',
+            Answer(400, "x\ufffd", "a\ufffdb\ufffd"),
+        ),
+        (400, {}, b'{"detail": "%b"}' % (b"x" * 9999), Answer(400, detail="x" * 500)),
     ],
 )
 def test_answers_are_read(status: int, headers: Mapping[str, str], content: bytes, answer: Answer) -> None:
