@@ -16,7 +16,7 @@ from tests.browser.conftest import Open
 from tests.browser.visit import MARKUP, POLLING_ONLY, Visit
 from tests.conftest import Serve
 from tests.harness.chaos import ChaosProxy
-from tests.harness.serving import Server, Worker
+from tests.harness.serving import Server, Worker, session_path
 
 LAST_SOURCE = """
 window.EventSource = class extends EventSource {
@@ -333,6 +333,19 @@ async def test_japanese_breaks_between_phrases(server: Server, visit: Open, sid:
             }"""
         )
         assert lines == 1, width
+
+
+async def test_piled_up_marks_cover_nothing_beside_them(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """SE-11: combining characters grow out of their line; the steps above and below look as ever."""
+    shown = await visit(page_of(server, sid))
+    pictures = []
+    for piled in ("", "\u0334" + "\u0319\u0324\u031e\u0349\u035a\u032f\u0320\u034d" * 5):
+        await worker.client.delete(session_path(sid))
+        await worker.create(sid, steps=[{"name": "above " * 9}, {"name": f"Z{piled}" * 9}, {"name": "below " * 9}])
+        await expect(shown.step(2).locator(".name")).to_have_text(f"Z{piled}" * 9)
+        await shown.next_frames()
+        pictures.append([await shown.step(step).locator(".name").screenshot() for step in (1, 3)])
+    assert pictures[0] == pictures[1]
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
