@@ -125,6 +125,8 @@ function jobs() {
 }
 
 function startAgain() {
+  // Whoever cannot see that the form has gone.
+  announcer.say(language.text("connecting"));
   for (const view of views) {
     view.stop();
     view.start();

@@ -8,7 +8,7 @@ export const TEXTS = {
     connecting: "Connecting",
     denied: "You are not allowed to see this job",
     token_needed: "You need a token to see this. Paste it here:",
-    token_refused: "This token does not let you see this, or no longer.",
+    token_refused: "This token does not let you see this, or it has expired.",
     token_not_sent: "The server did not answer. Try again.",
     token_insecure: "The token was not sent: without HTTPS others could read it.",
     enter: "Show",

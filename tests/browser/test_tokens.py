@@ -206,7 +206,7 @@ INSECURE = "Object.defineProperty(window, 'isSecureContext', {value: false})"
 """Runs before the page's scripts: as on a network without TLS."""
 
 DENIED = "You are not allowed to see this job"
-REFUSED = "This token does not let you see this, or no longer."
+REFUSED = "This token does not let you see this, or it has expired."
 
 
 def field_of(shown: Visit) -> Locator:
@@ -248,6 +248,7 @@ async def test_a_page_without_a_session_is_let_in_as_well(server: Server, visit:
     await expect(shown.headline).to_have_text(DENIED)
     await expect(shown.page.get_by_text(REFUSED)).to_be_visible()
     await paste(shown, make_token(prefixes=[""]))
+    await expect(shown.page.locator("#milestone")).to_have_text("Connecting")
     await expect(shown.headline).to_have_text("Waiting for the job to start")
     assert shown.page.url.startswith(f"{server.url}/s/")
 
