@@ -26,7 +26,7 @@ MAX_CALLERS: Final = 100_000
 """Callers that are told apart within one window; those beyond count as one."""
 
 COUNT_TIMEOUT_S: Final = 0.5
-"""Seconds after which a request that cannot be counted is let through, to be told by the store what is the matter."""
+"""Seconds after which a request is counted here alone: Redis is away, or so many ask that each waits for the others."""
 
 COUNTS_AT_ONCE: Final = 8
 """Connections to Redis that are used for counting."""
@@ -44,6 +44,7 @@ class Rates:
         """Hold the actions to `items`, and let go of `storage` by `close`."""
         self._items = items
         self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._fallback = SlidingWindowCounterRateLimiter(WindowStorage())
         self._at_once = asyncio.Semaphore(COUNTS_AT_ONCE)
         self._close = close
         self._health = Health("Counting what callers ask for")
@@ -61,19 +62,27 @@ class Rates:
         for item in self._items.get(action, ()):
             try:
                 async with asyncio.timeout(COUNT_TIMEOUT_S), self._at_once:
-                    is_within = await self._limiter.hit(item, action, caller, cost=count)
-                    self._health.note(None)
-                    if is_within:
-                        continue
-                    resets_at, _ = await self._limiter.get_window_stats(item, action, caller)
+                    resets_at = await _hit(self._limiter, item, action, caller, count)
+                self._health.note(None)
             except (StorageError, TimeoutError) as error:
                 self._health.note(error)
-                return
-            raise RateExceededError(max(1, math.ceil(resets_at - time.time())))
+                resets_at = await _hit(self._fallback, item, action, caller, count)
+            if resets_at is not None:
+                raise RateExceededError(max(1, math.ceil(resets_at - time.time())))
 
     async def aclose(self) -> None:
         """Let go of all connections."""
         await self._close()
+
+
+async def _hit(
+    limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, action: Action, caller: str, count: int
+) -> float | None:
+    """Count a request; where that is too many, return when there is room again, in seconds since 1970."""
+    if await limiter.hit(item, action, caller, cost=count):
+        return None
+    resets_at, _ = await limiter.get_window_stats(item, action, caller)
+    return resets_at
 
 
 class RatedGate:

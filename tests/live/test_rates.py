@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from progress_sse.gate import COOKIE
 from tests.conftest import RunRedis, Serve
+from tests.harness.crowd import allow_descriptors
 from tests.harness.http1 import Connection
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import Kind, RedisCluster, RedisServer
@@ -165,6 +167,22 @@ async def test_servers_on_one_redis_count_together(
     async with Worker.at(serve(**settings)) as here, Worker.at(serve(**settings)) as there:
         answers = [await worker.update("s", action="start", step=1) for worker in [here, there] * 15]
         assert [answer.status_code for answer in answers] == [200] * 20 + [429] * 10
+
+
+async def test_a_crowd_does_not_get_past_the_count(
+    serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
+) -> None:
+    """SE-07: one who asks on so many connections that they wait for each other to be counted is held to his rate."""
+    callers, rate = 3000, 10
+    server = serve(store=redis_servers["redis"].url, redis_prefix=str(tmp_path), read_rate=f"{rate}/hour")
+    allow_descriptors(callers)
+    connections = [await Connection.open(server.port) for _ in range(callers)]
+    answers = await asyncio.gather(*(each.request("GET", session_path("s")) for each in connections))
+    for each in connections:
+        await each.aclose()
+    statuses = Counter(answer.status for answer in answers)
+    assert set(statuses) == {200, 429}
+    assert statuses[200] <= 2 * rate  # Those that were counted together, and those that were counted here.
 
 
 @pytest.mark.full

@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 
 import pytest
-from limits import parse
+from limits import parse, parse_many
+from limits.errors import StorageError
 
 from progress_sse import rates
 from progress_sse.errors import ConfigurationError, RateExceededError
@@ -55,6 +56,20 @@ async def test_so_many_are_let_through_and_each_caller_has_his_own(clock: Clock)
     assert await let_through(counting, "b", 5) == 5
     clock.now += 120
     assert await let_through(counting, "a", 100) == 10
+
+
+class AwayStorage(WindowStorage):
+    """A Redis that does not answer."""
+
+    async def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        raise StorageError(ConnectionError())
+
+
+async def test_what_cannot_be_counted_together_is_counted_here() -> None:
+    """Each rate of several, too: who makes the counting fail must not come as often as he likes."""
+    counting = Rates({"read": parse_many("10/second;15/hour")}, AwayStorage(), AwayStorage().reset)
+    assert await let_through(counting, "a", 100) == 10
+    assert await let_through(counting, "b", 5) == 5
 
 
 @pytest.mark.parametrize("rate", ["10/second", "10/minute", "1/hour"])
