@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(262_144, ge=1, description="Bytes that the body of a request may have.")
     max_text_chars: int = Field(8192, ge=1, description="Characters that a message, an error or a name may have.")
     allow_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
-        (), description="Origins, by comma, whose pages may read from here."
+        (), description="Origins, by comma, whose pages may do here what their visitors may."
     )
     publish_token: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_some)] = Field(
         (), description="Bearer tokens, by comma, one of which a worker must send."
