@@ -238,6 +238,36 @@ async def test_a_position_that_cannot_be_honoured_gets_a_snapshot(
     assert await reader.read() == ["snapshot@1"]
 
 
+async def test_a_position_that_is_news_here_is_asked_about(
+    store: ProgressStore, hub: Hub, backend: SlowBackend
+) -> None:
+    """A reader may come from another process before the word of what it has seen there does."""
+    await store.start_step("a", 1)
+    other = Reader(hub, "a")
+    await other.join("a")
+    await other.read()
+    for listener in backend.listeners("a"):
+        backend.unlisten("a", listener)
+    for step in (2, 3):
+        await store.start_step("a", step)
+    here = await position_of(store, "a")
+    for n, expected in ((2, ["step@3"]), (3, [])):
+        reader = Reader(hub, "a")
+        await reader.join("a", at(Position(here.epoch, n)))
+        assert await reader.read() == expected
+
+
+async def test_each_snapshot_says_when_to_come_back(store: ProgressStore, hub: Hub) -> None:
+    """And nothing else on the way does."""
+    reader = Reader(hub, "a")
+    await reader.join("a")
+    await reader.read()
+    await store.start_step("a", 1)
+    await store.create_session("a")
+    assert await reader.read() == ["snapshot@0", "step@1", "snapshot@0"]
+    assert [message.frame.count(b"\nretry: 2000\n") for message in reader.seen] == [1, 1, 0, 1]
+
+
 async def test_a_reader_back_from_absence_hears_nothing_while_the_session_is_absent(
     store: ProgressStore, hub: Hub
 ) -> None:
