@@ -37,7 +37,12 @@ def _reply(request: Request, value: str, max_age_s: int | None) -> Reply:
 
 
 def _is_on_this_machine(request: Request) -> bool:
-    """Whether the browser went to a loopback address without TLS; behind a proxy it went to a name of the proxy's."""
-    host = header_value(request, b"host")
+    """Whether the browser went to a loopback address without TLS; behind a proxy it went to a name of the proxy's.
+
+    Not every proxy passes that name on as `Host`, so the page's word counts, if it says from where it is.
+    """
+    scheme, _, host = header_value(request, b"origin").partition("://")
+    if not host:
+        scheme, host = request.scope["scheme"], header_value(request, b"host")
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return request.scope["scheme"] == "http" and is_loopback(name)
+    return scheme == "http" and is_loopback(name)

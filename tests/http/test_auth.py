@@ -322,6 +322,26 @@ async def test_a_cookie_goes_elsewhere_by_tls_alone(closed: httpx.AsyncClient, h
     assert "Secure" in attributes(response)
 
 
+@pytest.mark.parametrize(
+    ("origin", "is_secure"),
+    [
+        ("https://progress.example", True),
+        ("http://progress.example:8080", True),
+        ("https://localhost", True),
+        ("http://localhost:3000", False),
+        ("http://[::1]:3000", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+async def test_a_proxy_that_hides_its_name_is_seen_by_the_page(
+    closed: httpx.AsyncClient, origin: str, is_secure: bool
+) -> None:
+    """It asks by our address, as nginx does unless told otherwise: that is no reason to send a cookie without TLS."""
+    response = await closed.post("http://127.0.0.1:8000/api/cookie", headers={**bearer(GOOD), "origin": origin})
+    assert ("Secure" in attributes(response)) == is_secure
+
+
 ALLOWED_ORIGIN = "https://app.example"
 OWN = "http://progress.example"
 
