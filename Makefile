@@ -28,7 +28,7 @@ demo: $(VENV)/.run  ## Show it in the browser: sessions that move, and ways to b
 test: check test-web system  ## Run everything that CI checks
 	@$(BIN)/python -m pytest
 
-test-full: check test-web system  ## Run everything, the long tests too
+test-full: check test-web test-lowest  ## Run everything, the long tests too, and on the lowest versions
 	@$(BIN)/python -m pytest -m "full or not full"
 
 test-lowest: $(VENV)/.lowest system  ## Run what tests the server on the lowest versions of its dependencies
