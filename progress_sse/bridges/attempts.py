@@ -63,11 +63,11 @@ class Attempt:
         error: What it ended by, for queues that decide only then whether there will be another.
     """
 
-    def __init__(self, session_id: str, number: int | None) -> None:
+    def __init__(self, session_id: object, number: int | None) -> None:
         """Prepare one; `number` is the step's, `None` where the task is none."""
-        self.session_id = session_id
+        self.session_id = str(session_id)  # A message may have anything there, like the number of an order.
         self.error: BaseException | None = None
-        self._step = None if number is None else step_of(session_id, number)
+        self._step = None if number is None else step_of(self.session_id, number)
         self._outer: Attempt | None = None
         self._inside: AbstractContextManager[None] | None = None
 
@@ -106,10 +106,10 @@ class Attempt:
             self._inside.__exit__(None, None, None)
 
 
-def report_loss(session_id: str, number: int | None, error: BaseException | str) -> None:
+def report_loss(session_id: object, number: int | None, error: BaseException | str) -> None:
     """Let a step fail on behalf of a task that cannot say so itself, nor perhaps that it had begun."""
     if number is not None:
-        arguments = session_id, number, error
+        arguments = str(session_id), number, error
         threading.Thread(target=_report_loss, args=arguments, name="progress-sse-loss", daemon=True).start()
 
 

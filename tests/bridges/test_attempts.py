@@ -7,7 +7,7 @@ import logging
 import pytest
 from celery import Celery
 
-from progress_sse.bridges.attempts import MAX_KEPT, step_of
+from progress_sse.bridges.attempts import MAX_KEPT, Attempt, step_of
 from progress_sse.bridges.celery import report_tasks
 from progress_sse.client.line import lock
 from progress_sse.client.testing import Complete, Start, recording
@@ -58,3 +58,17 @@ def test_tests_of_tasks_record_what_they_report() -> None:
             save.apply(headers={"progress_session": "nightly"})
         assert recorder.of("nightly") == [Start(2), Complete(2)]
         save.apply(headers={"progress_session": "nightly"})
+
+
+@pytest.mark.parametrize("session_id", [42, ["42"], {}])
+def test_whatever_a_message_names_as_its_session_the_task_runs(session_id: object) -> None:
+    """A number is what orders have as their id; of anything else the server may say that it is none."""
+    with recording() as recorder:
+        attempt = Attempt(session_id, 1)
+        attempt.begin(0)
+        attempt.complete()
+        attempt.leave()
+    assert recorder.of(str(session_id)) == [Start(1), Complete(1)]
+    attempt = Attempt(session_id, 1)
+    attempt.begin(0)
+    attempt.leave()
