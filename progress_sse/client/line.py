@@ -151,6 +151,8 @@ class Line:
 
     def take(self, requests: Sequence[Request], answer: Sequence[Answer] | Answer) -> None:
         """Take in what came back, for each or for all."""
+        if not _is_answer(requests, answer):
+            answer = Answer(500, detail=f"the transport returned {type(answer).__name__}")
         with lock:
             now = time.monotonic()
             if not isinstance(answer, Answer):
@@ -184,6 +186,15 @@ class Line:
         if is_news:
             self._told.add(kind)
         logger.log(logging.WARNING if is_news else logging.DEBUG, text, *args)
+
+
+def _is_answer(requests: Sequence[Request], returned: object) -> bool:
+    """Whether a transport has returned what it should: it may be somebody's, and others wait for the same thread."""
+    if isinstance(returned, Answer):
+        return True
+    if not isinstance(returned, list | tuple) or len(returned) != len(requests):
+        return False
+    return all(isinstance(each, Answer) for each in returned)
 
 
 _lines: Final[weakref.WeakSet[Line]] = weakref.WeakSet()

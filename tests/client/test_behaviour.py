@@ -469,21 +469,22 @@ async def test_a_block_that_could_not_tell_all_says_so(
 
 
 async def test_a_transport_that_breaks_does_not_end_the_reporting(shell: Shell) -> None:
-    """Whatever it raises, the report is tried again."""
-    broken = iter([True, False, False])
+    """Whatever it raises or returns, the report is tried again."""
+    answers: Iterator[Any] = iter([None, [Answer(200)] * 2, Answer(200), Answer(200)])
 
     def answer(_: Request) -> Answer:
-        if next(broken):
+        returned: Answer = next(answers)
+        if returned is None:
             raise OopsError
-        return Answer(200)
+        return returned
 
     fake = FakeTransport(answer)
     progress = shell.progress.attach("a", transport=shell.transport(fake))
     progress.step(1).start()
     progress.step(1).complete()
     await shell.close(progress)
-    assert fake.reports == [Start(1), Start(1), Complete(1)]
-    assert fake.requests[0].key == fake.requests[1].key
+    assert fake.reports == [Start(1), Start(1), Start(1), Complete(1)]
+    assert fake.requests[0].key == fake.requests[1].key == fake.requests[2].key
 
 
 def test_sessions_of_one_process_take_turns() -> None:
