@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, TypeVar
 
 import certifi  # noqa: F401  # see above
@@ -73,6 +74,11 @@ def is_secure(address: Address) -> bool:
     return address.url.lower().startswith("https:")
 
 
+def no_cookies() -> CookieJar:
+    """Return what keeps none: they would be kept for as long as the job runs, and sent with each report."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+
+
 _JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -113,6 +119,7 @@ class HttpTransport:
             self._client = httpx.Client(
                 base_url=address.url,
                 headers=headers_for(address),
+                cookies=no_cookies(),
                 timeout=TIMEOUT,
                 limits=LIMITS,
                 verify=is_secure(address),
@@ -154,6 +161,7 @@ class AsyncHttpTransport:
             self._client = httpx.AsyncClient(
                 base_url=address.url,
                 headers=headers_for(address),
+                cookies=no_cookies(),
                 timeout=TIMEOUT,
                 limits=LIMITS,
                 verify=is_secure(address),

@@ -17,7 +17,7 @@ import httpx
 
 from progress_sse.client.config import Address
 from progress_sse.client.core import LONGEST_RETRY_AFTER_S, retry_after_s
-from progress_sse.client.http import Content, headers_for, is_secure
+from progress_sse.client.http import Content, headers_for, is_secure, no_cookies
 from progress_sse.errors import ConfigurationError, ProgressError
 from progress_sse.shell.held import Held, checked, folded, is_over, parsed
 from progress_sse.sse import MAX_EVENT_BYTES, StreamDecoder, StreamEvent
@@ -97,7 +97,11 @@ async def follow(address: Address, session_id: str, viewer: Viewer) -> Held:
     """
     try:
         client = httpx.AsyncClient(
-            base_url=address.url, headers=headers_for(address), timeout=TIMEOUT, verify=is_secure(address)
+            base_url=address.url,
+            headers=headers_for(address),
+            cookies=no_cookies(),
+            timeout=TIMEOUT,
+            verify=is_secure(address),
         )
     except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
         raise ConfigurationError(f"Cannot connect to a server: {error}.") from error

@@ -25,8 +25,10 @@ async def answering(body: bytes, *, times: int) -> AsyncIterator[Address]:
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
-            assert b"accept-encoding: identity" in (await reader.readuntil(b"\r\n\r\n")).lower()
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n")
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            assert b"accept-encoding: identity" in head
+            assert b"cookie" not in head
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nSet-Cookie: a=b\r\nConnection: close\r\n\r\n")
             for _ in range(times):
                 writer.write(body)
                 await writer.drain()
@@ -91,3 +93,14 @@ async def test_nothing_is_unpacked() -> None:
         assert {answer.detail for answer in await sent(address)} == {
             "the answer, of status 200, is not that of a progress server"
         }
+
+
+async def test_no_cookie_is_kept() -> None:
+    """The server that sets one would see it with the next report."""
+    async with answering(b'{"session_id": "s"}', times=1) as address:
+        transport = http.AsyncHttpTransport(address)
+        assert [await transport.send(REQUEST), await transport.send(REQUEST)] == [Answer(200)] * 2
+        await transport.aclose()
+        blocking = http.HttpTransport(address)
+        assert [await asyncio.to_thread(blocking.send, REQUEST) for _ in range(2)] == [Answer(200)] * 2
+        blocking.close()
