@@ -6,6 +6,7 @@ from typing import cast
 from limits.aio.storage import RedisClusterStorage, RedisStorage
 from limits.aio.storage.redis.redispy import RedispyBridge
 from redis.asyncio import RedisCluster
+from redis.exceptions import RedisClusterException
 
 from progress_sse.backends.redis_address import (
     ANSWER_TIMEOUT_S,
@@ -14,6 +15,18 @@ from progress_sse.backends.redis_address import (
     cluster_seeds,
     connection_pool,
 )
+from progress_sse.backends.redis_trouble import CONNECTION_ERRORS
+
+
+class ClusterStorage(RedisClusterStorage):
+    """Counts in a cluster, whose client raises what is no `RedisError` where no node answers."""
+
+    STORAGE_SCHEME = None  # type: ignore[assignment]  # As in the base of all: not to be found by an address.
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """What comes out as the library's own error."""
+        return (*CONNECTION_ERRORS, RedisClusterException)
 
 
 def storage(url: str, *, prefix: str) -> tuple[RedisStorage, Callable[[], Awaitable[object]]]:
@@ -27,7 +40,7 @@ def storage(url: str, *, prefix: str) -> tuple[RedisStorage, Callable[[], Awaita
     if seeds is not None:
         hosts = ",".join(f"{host}:{port}" for host, port in seeds.addresses)
         credentials = {name: value for name, value in seeds.credentials.items() if value is not None}
-        cluster = RedisClusterStorage(
+        cluster = ClusterStorage(
             f"async+redis+cluster://{hosts}",
             wrap_exceptions=True,
             implementation="redispy",

@@ -13,8 +13,11 @@ from progress_sse.backends.redis import RedisBackend
 from progress_sse.backends.redis_address import Address, Seeds
 from progress_sse.backends.redis_cluster import ClusterListener
 from progress_sse.backends.redis_topology import Topology, slot_of
-from progress_sse.errors import ConflictError, StoreUnavailableError
+from progress_sse.errors import ConflictError, RateExceededError, StoreUnavailableError
+from progress_sse.rates import make_rates
 from progress_sse.record import Notice, Record, StorageLimits
+from progress_sse.settings import load_settings
+from tests.harness.http1 import HOST, free_port
 from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved
@@ -189,3 +192,14 @@ async def until_loaded(backend: RedisBackend, session_id: str) -> Record:
                 continue
             assert record is not None
             return record
+
+
+async def test_while_a_cluster_is_away_callers_are_counted_here(caplog: pytest.LogCaptureFixture) -> None:
+    """As while a single server is; and what the cluster's client raises then is no fault of ours."""
+    rates = make_rates(load_settings(store=f"redis+cluster://{HOST}:{free_port()}", read_rate="2/hour"))
+    for _ in range(2):
+        await rates.count("read", "caller")
+    with pytest.raises(RateExceededError):
+        await rates.count("read", "caller")
+    await rates.aclose()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
