@@ -6,16 +6,15 @@ loopback address of whoever looks at the page, which then passes for one of ours
 
 from typing import Final
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from progress_sse.endpoints.problems import problem_response
 from progress_sse.errors import MisdirectedRequestError
-from progress_sse.headers import header_value
 from progress_sse.service import ProgressService
 
-OWN_DOMAIN: Final = ".localhost"
-"""What the names end with that lead nowhere but to this machine [RFC 6761 §6.3]."""
+NOBODYS: Final = (b".localhost", b".test", b".internal")
+"""Domains in which nobody can own a name [RFC 6761 §6.2, §6.3; ICANN 2024-07-29]: a container asks the machine that it
+is on by `host.docker.internal`."""
 
 
 class OwnNames:
@@ -28,18 +27,18 @@ class OwnNames:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 421."""
-        if is_somebody_elses(header_value(Request(scope), b"host")):
+        if is_somebody_elses(dict(scope["headers"]).get(b"host", b"")):
             refusal = MisdirectedRequestError("Ask by an address or as localhost; or the server needs a publish_token.")
             await problem_response(self._service, refusal)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
 
-def is_somebody_elses(host: str) -> bool:
+def is_somebody_elses(host: bytes) -> bool:
     """Return whether the value of a `Host` is a name that its owner can let lead to wherever he wants.
 
     An address is none, nor is a name without a dot, which the domains of the Internet do not have.
     """
-    name = (host.rpartition(":")[0] or host).strip("[]").removesuffix(".").lower()
-    is_address = name.rpartition(".")[2].isdigit()
-    return "." in name and not is_address and not name.endswith(OWN_DOMAIN)
+    name = (host.rpartition(b":")[0] or host).strip(b"[]").removesuffix(b".").lower()
+    is_address = name.rpartition(b".")[2].isdigit()
+    return b"." in name and not is_address and not name.endswith(NOBODYS)

@@ -39,7 +39,7 @@ async def update_many(service: ProgressService, request: Request) -> Reply:
 
     Those of one session are applied in their order, and in one commit; sessions go side by side.
     """
-    await service.gate.check(request, "publish", count=0)  # What strangers bring is not even read.
+    await service.gate.check(request, "publish", count=0)  # What those bring who may publish nothing is not even read.
     batch = await read_body(request, BatchBody, service.body_limits)
     answers: list[object] = [_read(service, value) for value in batch.updates]
     lines: defaultdict[str, dict[int, _Update]] = defaultdict(dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
@@ -45,13 +45,6 @@ async def chromium() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, names])
         yield browser
         await browser.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One that answers to this name, too."""
-    with Server(tmp_path_factory.mktemp("server"), heartbeat_s=1, retry_ms=300, insecure=True) as running:
-        yield running
 
 
 async def open_tabs(visit: Open, proxy: ChaosProxy, host: str, session_ids: Sequence[str]) -> list[Visit]:

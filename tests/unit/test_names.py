@@ -11,13 +11,27 @@ from progress_sse.names import is_somebody_elses
 from progress_sse.server import make_config
 from progress_sse.settings import load_settings
 
-OURS = ["", "localhost", "localhost:8000", "LOCALHOST", "localhost.", "app.localhost:80", "progress", "progress:8000"]
+OURS = [
+    "",
+    "localhost",
+    "localhost:8000",
+    "LOCALHOST",
+    "localhost.",
+    "app.localhost:80",
+    "lan.test",
+    "host.docker.internal:8000",
+    "progress",
+    "progress:8000",
+]
 ADDRESSES = ["127.0.0.1", "127.0.0.1:8000", "192.0.2.1:80", "127.1", "[::1]", "[::1]:80", "[::ffff:1.2.3.4]:80"]
 THEIRS = [
     "a.example",
     "A.Example:8000",
     "a.example.",
     "localhost.example",
+    "printer.local",
+    "internal.example",
+    "host.docker.internal.example",
     "127.0.0.1.example:80",
     "alocalhost.x",
     "1.a",
@@ -27,13 +41,13 @@ THEIRS = [
 @pytest.mark.parametrize("host", [*OURS, *ADDRESSES])
 def test_nobody_else_has_an_address_or_a_name_of_this_machine(host: str) -> None:
     """Nor one without a dot, as machines have in a network of containers."""
-    assert not is_somebody_elses(host)
+    assert not is_somebody_elses(host.encode())
 
 
 @pytest.mark.parametrize("host", THEIRS)
 def test_any_other_name_may_be_somebodys(host: str) -> None:
     """Whatever it begins with."""
-    assert is_somebody_elses(host)
+    assert is_somebody_elses(host.encode())
 
 
 @pytest.mark.parametrize(
