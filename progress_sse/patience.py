@@ -102,6 +102,7 @@ class Patience:
     Attributes:
         heads: Those who have a request to send; each that is idle is among them.
         bodies: Those who have begun one.
+        takers: Those who have answers outstanding and do not take them as fast as they come.
         max_connections: Connections that may be open.
         max_rest_bytes: Bytes that may follow the head of a request: its body, and how that is framed.
     """
@@ -117,5 +118,17 @@ class Patience:
         """Wait so many seconds for a head, and then for its body."""
         self.heads = Queue[Client](head_timeout_s, lambda client: client.on_head_overdue())
         self.bodies = Queue[Client](body_timeout_s, lambda client: client.on_body_overdue())
+        self.takers: dict[Client, None] = {}
         self.max_connections = max_connections
         self.max_rest_bytes = FRAMING * max_body_bytes + MAX_HEAD_BYTES
+
+    def make_room(self) -> bool:
+        """End the connection that has been idle for longest, or else been waited for; return whether there is one.
+
+        Whoever means well is waited for so briefly that hardly any newcomer takes his place.
+        """
+        candidates = (self.heads.first, self.bodies.first, next(iter(self.takers), None))
+        client = next((each for each in candidates if each is not None), None)
+        if client is not None:
+            client.give_way()
+        return client is not None

@@ -174,14 +174,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._received_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Take on a connection, in place of the longest idle one if there are as many as there may be."""
+        """Take on a connection, in place of one that nobody misses if there are as many as there may be."""
         super().connection_made(JoiningTransport(transport, self._outbox))  # type: ignore[arg-type]  # as good as one
-        if len(self.connections) > self._patience.max_connections:
-            idle = self._patience.heads.first
-            if idle is None:
-                self.app = self._refusal(OverloadedError())
-            else:
-                idle.give_way()
+        if len(self.connections) > self._patience.max_connections and not self._patience.make_room():
+            self.app = self._refusal(OverloadedError())
         self._settle()
 
     def data_received(self, data: bytes) -> None:
@@ -265,17 +261,20 @@ class HttpProtocol(HttpToolsProtocol):
         super().pause_writing()
         if self.reader is not None:
             self.reader.on_full()
+        else:
+            self._patience.takers[self] = None
 
     def resume_writing(self) -> None:
         """Note that the client takes more."""
         super().resume_writing()
+        self._patience.takers.pop(self, None)
         if self.reader is not None:
             self.reader.on_ready()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the connection."""
         super().connection_lost(exc)
-        self._wait_in(None)
+        self._wait_for_nothing()
         if self.reader is not None:
             self.reader.on_lost(is_overdue=isinstance(exc, TimeoutError))
             self.reader = None
@@ -308,9 +307,13 @@ class HttpProtocol(HttpToolsProtocol):
         if queue is not None:
             queue.enter(self)
 
-    def give_way(self) -> None:
-        """End a connection that is idle."""
+    def _wait_for_nothing(self) -> None:
         self._wait_in(None)
+        self._patience.takers.pop(self, None)
+
+    def give_way(self) -> None:
+        """End the connection, whatever is under way on it."""
+        self._wait_for_nothing()
         self.transport.abort()
 
     def on_head_overdue(self) -> None:

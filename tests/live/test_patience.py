@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import re
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import NamedTuple
@@ -18,7 +19,7 @@ import pytest
 from progress_sse.patience import MAX_PIPELINED
 from tests.conftest import Serve
 from tests.harness.crowd import allow_descriptors
-from tests.harness.http1 import HOST, ResponseDecoder, request_bytes
+from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes
 from tests.harness.rawsse import RawStream, unconnected_socket
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.live.hosts import serve_only
@@ -98,6 +99,7 @@ def assert_refused(received: bytes, *statuses: int) -> None:
 
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
+START = {"action": "start", "step": 1}
 POST = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" % UPDATE.encode()
 
 
@@ -300,10 +302,10 @@ async def test_what_is_no_http_does_not_come_between(serve: Serve) -> None:
 DESCRIPTORS = 256
 
 
-def serve_with(serve: Serve, descriptors: int) -> Server:
+def serve_with(serve: Serve, descriptors: int, store: str = "memory://") -> Server:
     """A server that may have so many descriptors."""
     start = ["prlimit", f"--nofile={descriptors}:{descriptors}", sys.executable, "-m", "progress_sse", "serve"]
-    return serve(command=[*start, "--store", "memory://", "--port", "{port}"])
+    return serve(command=[*start, "--store", store, "--port", "{port}"])
 
 
 @contextlib.asynccontextmanager
@@ -352,17 +354,40 @@ async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, stream
     assert "Traceback" not in server.log()
 
 
-async def test_who_comes_when_nobody_is_idle_is_told_to_come_later(serve: Serve) -> None:
-    """FT-14: connections of which each has begun a request are not ended for a newcomer, and the server lives on."""
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(POST + b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n", id="bodies"),
+        pytest.param(3 * request_bytes("GET", session_path("s")), id="answers"),
+    ],
+)
+async def test_who_keeps_the_server_waiting_keeps_nobody_out(serve: Serve, sent: bytes) -> None:
+    """FT-14: neither by bodies that do not come nor by answers that are not taken, on as many connections as can be."""
     server = serve_with(serve, 96)
-    began = POST + b"Content-Length: 10\r\n\r\n"
+    async with asking_for_much(server, 0), contextlib.AsyncExitStack() as stack:
+        for _ in range(100):
+            opened = await stack.enter_async_context(plain(server.port, sent, SMALL_WINDOW))
+            assert await opened.reader.read(1)
+        for n in range(20):
+            async with await Connection.open(server.port) as newcomer:
+                assert (await newcomer.request("GET", "/livez")).status == 200
+                assert (await newcomer.post_json(session_path(str(n), "update"), START)).status == 200
+    assert "Traceback" not in server.log()
+
+
+async def test_who_comes_when_nobody_can_go_is_told_to_come_later(serve: Serve) -> None:
+    """FT-14: requests that wait for the store are not ended for a newcomer, and the server lives on."""
+    server = serve_with(serve, 96, "sqlite:///held.db")
+    whole = request_bytes("POST", UPDATE, [("Content-Type", "application/json")], json.dumps(START).encode())
     async with contextlib.AsyncExitStack() as stack:
-        busy = [await stack.enter_async_context(plain(server.port, began)) for _ in range(100)]
-        for late in busy[-20:]:
-            received = await late.rest()
-            assert_refused(received, 503)
-            assert b"retry-after: 2\r\n" in received
-        assert busy[0].port in server.client_ports()
+        with contextlib.closing(sqlite3.connect(server.folder / "held.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            busy = [await stack.enter_async_context(plain(server.port, whole)) for _ in range(100)]
+            for late in busy[-20:]:
+                received = await late.rest()
+                assert_refused(received, 503)
+                assert b"retry-after: 2\r\n" in received
+        assert (await busy[0].reader.readline()).startswith(b"HTTP/1.1 200 ")
     async with asyncio.timeout(20), Worker.at(server) as worker:
         while (await worker.client.get(session_path("s"))).status_code != 200:
             pass
@@ -400,7 +425,7 @@ async def test_requests_sent_ahead_as_fast_as_they_are_answered_all_are(serve: S
 async def test_what_came_whole_is_answered_before_a_body_that_does_not(serve: Serve, spoilt: bytes) -> None:
     """An update that was applied is not left without its answer because of what the same client sent behind it."""
     server = serve()
-    update = json.dumps({"action": "start", "step": 1}).encode()
+    update = json.dumps(START).encode()
     whole = POST + b"Content-Length: %d\r\n\r\n%b" % (len(update), update)
     async with plain(server.port, 2 * whole + POST + spoilt + whole) as hasty:
         received = await hasty.rest()
