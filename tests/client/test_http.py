@@ -19,6 +19,10 @@ from tests.harness.serving import eventually
 REQUEST = Request("s", Start(1), "key")
 
 
+def length_of(head: bytes) -> int:
+    return int(head.partition(b"content-length: ")[2].split()[0])
+
+
 @contextlib.asynccontextmanager
 async def answering(body: bytes, *, times: int) -> AsyncIterator[Address]:
     """A server that answers with a body so many times over."""
@@ -28,6 +32,7 @@ async def answering(body: bytes, *, times: int) -> AsyncIterator[Address]:
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             assert b"accept-encoding: identity" in head
             assert b"cookie" not in head
+            await reader.readexactly(length_of(head))  # What is left unread would reset the connection.
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nSet-Cookie: a=b\r\nConnection: close\r\n\r\n")
             for _ in range(times):
                 writer.write(body)
@@ -69,7 +74,7 @@ async def test_connections_for_former_tokens_are_closed() -> None:
         open_now.add(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while head := await reader.readuntil(b"\r\n\r\n"):
-                await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+                await reader.readexactly(length_of(head.lower()))
                 writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"session_id": 1}')
         open_now.discard(writer)
         writer.close()
