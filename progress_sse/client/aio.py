@@ -15,7 +15,7 @@ from progress_sse.client.core import PATIENCE_S, Answer, Request
 from progress_sse.client.handle import BaseStep, Reporter, define, length
 from progress_sse.client.line import Line, lock
 from progress_sse.client.reports import Create, describe_error
-from progress_sse.client.sync import FLUSH_S, sender
+from progress_sse.client.sync import FLUSH_S, load_http, sender
 from progress_sse.model import StepDefinition
 
 P = ParamSpec("P")
@@ -136,6 +136,7 @@ class AsyncProgress(Reporter):
         return self._driver
 
     def _drive_http(self, address: Address) -> "AsyncSender":
+        load_http()
         from progress_sse.client.http import AsyncHttpTransport
 
         return self._drive(lambda: AsyncHttpTransport(address))

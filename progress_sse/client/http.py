@@ -7,8 +7,6 @@ made, since OpenSSL has locks meanwhile that nobody would ever release in the ch
 
 import encodings.idna  # noqa: F401  # see above
 import logging
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ import httpx
 
 from progress_sse.client.config import Address
 from progress_sse.client.core import Answer, Message, Request, encode, encode_together, read_answer, read_answers
+from progress_sse.client.line import whole
 
 A = TypeVar("A")
 
@@ -37,9 +36,6 @@ MAX_ANSWER_BYTES: Final = 4 * 2**20
 
 ANSWER_S: Final = 30.0
 """Seconds that an answer may take, once it has begun."""
-
-_making: Final = threading.Lock()
-os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, after_in_child=_making.release)
 
 _is_reporting: Final = ContextVar("_is_reporting", default=False)
 
@@ -115,7 +111,7 @@ class HttpTransport:
 
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
-        with _making:
+        with whole:
             self._client = httpx.Client(
                 base_url=address.url,
                 headers=headers_for(address),
@@ -157,7 +153,7 @@ class AsyncHttpTransport:
 
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
-        with _making:
+        with whole:
             self._client = httpx.AsyncClient(
                 base_url=address.url,
                 headers=headers_for(address),

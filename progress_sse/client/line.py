@@ -23,6 +23,9 @@ lock: Final = threading.RLock()
 """Guards every outbox. A signal handler may report while its thread does, hence the R."""
 
 
+whole: Final = threading.RLock()
+"""Held while something is made of which a fork would leave the child with a half, and wait for the rest for ever."""
+
 MAX_KINDS: Final = 20
 """Kinds of trouble that a line warns of: it is the server that names them."""
 
@@ -206,3 +209,5 @@ def lines() -> list[Line]:
 
 
 os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+# Taken before the other one, which whoever holds this may come to need.
+os.register_at_fork(before=whole.acquire, after_in_parent=whole.release, after_in_child=whole.release)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, Self, TypeVar, Unpack
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Request
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
-from progress_sse.client.line import Line, Transport, WideTransport, lines, lock, logger
+from progress_sse.client.line import Line, Transport, WideTransport, lines, lock, logger, whole
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.model import StepDefinition
 
@@ -263,9 +263,14 @@ def sender() -> Sender:
     return _sender
 
 
+def load_http() -> None:
+    """Import what sends by HTTP."""
+    with whole:
+        importlib.import_module("progress_sse.client.http")
+
+
 def _http_sender(_address: Address) -> Sender:
-    # Imported here and not by the thread: a fork in the middle of that would leave the child with half a module.
-    importlib.import_module("progress_sse.client.http")
+    load_http()  # Now, and not when the thread needs it.
     return _sender
 
 

@@ -104,7 +104,7 @@ async def follow(address: Address, session_id: str, viewer: Viewer) -> Held:
             verify=is_secure(address),
         )
     except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
-        raise ConfigurationError(f"Cannot connect to a server: {error}.") from error
+        raise ConfigurationError(f"Cannot connect to a server: {error}") from error
     async with client:
         return await Follower(client, session_id, viewer).run()
 

@@ -224,6 +224,30 @@ def test_the_thread_imports_nothing(serve: Serve) -> None:
     assert run(IMPORTS, serve().url).strip() == ""
 
 
+FORK_WHILE_IMPORTING = """
+    import os, sys, threading
+    from progress_sse import AsyncProgress, Progress
+
+    threading.Thread(target=lambda: {kind}.attach()).start()
+    while "progress_sse.client.http" not in sys.modules:
+        pass
+    child = os.fork()
+    if child == 0:
+        progress = Progress.attach()
+        progress.step(2).start()
+        os._exit(not progress.flush(10))
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.parametrize("kind", ["Progress", "AsyncProgress"])
+def test_a_child_reports_though_a_thread_of_its_parent_was_about_to(serve: Serve, kind: str) -> None:
+    """That thread is not in the child, which would wait for it to finish its import."""
+    server = serve()
+    run(FORK_WHILE_IMPORTING.format(kind=kind), server.url, timeout_s=30)
+    assert shown(server)[0][1] == "running"
+
+
 FORK_WHILE_CONNECTING = """
     import os, threading, time
     import httpx
