@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -74,6 +75,38 @@ async def test_sessions_at_all_nodes_are_served_and_followed(cluster: RedisClust
         assert [await there.take(name), await here.take(name)] == [name.encode(), None]
     await here.aclose()
     await there.aclose()
+
+
+async def test_its_user_is_what_the_documentation_says(cluster: RedisCluster, tmp_path: Path) -> None:
+    """At no node is anything denied; another store's keys are out of reach."""
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
+    rights = page.partition("ACL SETUSER progress ")[2].partition("```")[0].replace("progress_sse:", f"{tmp_path}:")
+    url = cluster.url.replace("://", "://u:PASSWORD@")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(node.client()) for node in cluster.masters]
+        for client in clients:
+            client.execute_command("ACL", "SETUSER", "u", *rights.split())
+            client.execute_command("ACL", "LOG", "RESET")
+        here, there = [RedisBackend(url, StorageLimits(), prefix=str(tmp_path), lifetime_s=3600) for _ in range(2)]
+        await here.open()
+        await there.open()
+        for session_id in SESSIONS:
+            notices: list[Notice] = []
+            await there.listen(session_id, notices.append)
+            await apply(here, created(session_id))
+            await eventually(lambda: bool(notices), DEADLINE_S)  # noqa: B023
+            there.unlisten(session_id, notices.append)
+        rates = make_rates(load_settings(store=url, redis_prefix=str(tmp_path), read_rate="100/hour"))
+        for session_id in SESSIONS:
+            await rates.count("read", session_id)
+        await eventually(lambda: not any(client.execute_command("PUBSUB", "SHARDCHANNELS") for client in clients), 10)
+        await rates.aclose()
+        await here.aclose()
+        await there.aclose()
+        denied = [client.execute_command("ACL", "LOG") for client in clients]
+        for client in clients:
+            client.execute_command("ACL", "DELUSER", "u")
+    assert denied == [[]] * len(clients)
 
 
 async def test_a_slot_that_moves_takes_its_readers_along(cluster: RedisCluster, tmp_path: Path) -> None:
