@@ -259,9 +259,9 @@
 
   /**
    * Keeps one EventSource going. The browser reconnects by itself after most failures, at the pace the server asked for;
-   * only what it gives up (readyState CLOSED: any answer but 200) or does not notice (silence) is replaced from here. With a
-   * token each connection has a ticket of its own, that the browser can use but once: it waits for as long as the server
-   * asked, comes back in vain, and is then sent with another.
+   * only what it gives up (readyState CLOSED: any answer but 200), does not notice (silence), or tries twice within a second
+   * is replaced from here. With a token each connection has a ticket of its own, that the browser can use but once: it waits
+   * for as long as the server asked, comes back in vain, and is then sent with another.
    */
   class Stream {
     #alarms;
