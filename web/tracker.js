@@ -44,6 +44,8 @@
   const POLL_DEADLINE_MS = 5000;
   const POLL_DEADLINE_MAX_MS = 30_000;
   const POLL_JITTER = 0.1;
+  /** A longer `Retry-After`, of a page that announces maintenance, is not believed: it may be over sooner. */
+  const RETRY_AFTER_MAX_MS = 300_000;
   /**
    * The server's `max_sessions_per_stream`. Sessions beyond that are polled, rather than that there be a second stream:
    * HTTP/1.1 allows six connections to an origin.
@@ -1237,7 +1239,7 @@
   function retryAfter(response) {
     const value = response.headers.get("Retry-After") ?? "";
     const delay_ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-    return delay_ms > 0 ? delay_ms : 0;
+    return delay_ms > 0 ? Math.min(delay_ms, RETRY_AFTER_MAX_MS) : 0;
   }
 
   /**

@@ -93,6 +93,7 @@ for (const [what, header, delay_ms] of /** @type {[string, () => string, number]
   ["seconds", () => "7", 7000],
   ["a date", () => new Date(Date.now() + 60_000).toUTCString(), 60_000],
   ["less than the interval", () => "1", 2000],
+  ["for five minutes at most", () => "99999999", 300_000],
   ["nonsense", () => "soon", 2000],
 ])) {
   test(`Retry-After is obeyed: ${what}`, async () => {
