@@ -225,7 +225,7 @@ def test_the_thread_imports_nothing(serve: Serve) -> None:
 
 
 FORK_WHILE_IMPORTING = """
-    import os, sys, threading
+    import os, signal, sys, threading
     from progress_sse import AsyncProgress, Progress
 
     threading.Thread(target=lambda: {kind}.attach()).start()
@@ -233,6 +233,7 @@ FORK_WHILE_IMPORTING = """
         pass
     child = os.fork()
     if child == 0:
+        signal.alarm(20)                   # It must not outlive a test that fails.
         progress = Progress.attach()
         progress.step(2).start()
         os._exit(not progress.flush(10))
