@@ -6,9 +6,6 @@ from typing import Final
 
 from starlette.requests import Request
 
-from progress_sse.auth import Action
-from progress_sse.gate import Gate
-
 IPV6_PREFIX: Final = 64
 """Bits of an IPv6 address that tell one site from another; whoever has one such network has all its addresses."""
 
@@ -16,9 +13,8 @@ UNKNOWN: Final = "unknown"
 """Everybody whose address is none, as on a Unix socket."""
 
 
-def caller_of(request: Request, gate: Gate, action: Action, ticket: str = "") -> str:
-    """Return who asks, once the gate has let the request in."""
-    token = gate.token(request, action, ticket)
+def caller_of(request: Request, token: str | None) -> str:
+    """Return who asks; `token` is by what the request was let in (see `gate.Admission`)."""
     return address_of(request) if token is None else hashlib.sha256(token.encode("latin-1")).hexdigest()
 
 

@@ -8,9 +8,8 @@ A refusal tells nothing: 401 is the same whatever is wrong with a token, 403 the
 """
 
 import inspect
-import math
 from collections.abc import Awaitable, Callable, Collection
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 from urllib.parse import unquote
 
 from starlette.requests import Request
@@ -29,6 +28,22 @@ Authorize: TypeAlias = Callable[[Request, Action, str | None], bool | Awaitable[
 """Returns whether a request may do that to the session; `None` stands for the list of all sessions."""
 
 
+class Admission(NamedTuple):
+    """That a request was let in.
+
+    Attributes:
+        token: By which one, be it its own or that of its ticket; `None` if it was not by a token.
+        expires_at: When that ends, in seconds since 1970; `None` for never.
+    """
+
+    token: str | None
+    expires_at: float | None
+
+
+UNCONDITIONAL: Final = Admission(None, None)
+"""As everybody is let in to what is open, or somebody by a function."""
+
+
 class Gate(Protocol):
     """Lets requests in, or not.
 
@@ -43,7 +58,7 @@ class Gate(Protocol):
 
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
-    ) -> float | None:
+    ) -> Admission:
         """Return if the request may do that to every one of the sessions.
 
         Args:
@@ -53,25 +68,16 @@ class Gate(Protocol):
             ticket: What a stream was asked for with.
             count: How many times it asks for that, in one; 0 where that will be asked in a moment.
 
-        Returns:
-            When that ends, in seconds since 1970; `None` for never.
-
         Raises:
             UnauthorizedError: Nobody who is known asks.
             ForbiddenError: Somebody who may not.
         """
 
-    def token(self, request: Request, action: Action, ticket: str = "") -> str | None:
-        """Return the token by which `check` has let a request in; `None` if it was not by one that lasts."""
+    async def identify(self, request: Request) -> Admission:
+        """Return if the request's token, in header or cookie, is good for anything; raises as `check` does."""
 
-    async def identify(self, request: Request) -> str:
-        """Return the token of the request's header or cookie, if it is good for anything; raises as `check` does."""
-
-    async def bearer(self, request: Request) -> tuple[str, int | None]:
-        """Return the token in `Authorization`, and for how many seconds it counts (`None`: for ever).
-
-        Raises as `check` does.
-        """
+    async def identify_bearer(self, request: Request) -> Admission:
+        """Return if the token in `Authorization` is good for anything; raises as `check` does."""
 
 
 class Bearers:
@@ -111,11 +117,6 @@ class Bearers:
             raise UnauthorizedError
         return grant
 
-    def seconds_left(self, token: str) -> int | None:
-        """Return for how many seconds a token still counts, `None` being for ever; raises as `grant` does."""
-        expires_at = self.grant(token).expires_at
-        return None if expires_at is None else math.ceil(expires_at - self._clock.now().timestamp())
-
 
 class TokenGate:
     """Lets in by tokens, cookies and tickets; and everybody to what is open."""
@@ -137,26 +138,20 @@ class TokenGate:
 
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
-    ) -> float | None:
+    ) -> Admission:
         """Return if the request may do that to every one of the sessions; see `Gate.check`."""
         if action in self._open_to:
-            return None
-        grant = self._bearers.grant(await self._credential(request, ticket))
+            return UNCONDITIONAL
+        token = await self._credential(request, ticket)
+        grant = self._bearers.grant(token)
         if not grant.allows(action, *session_ids):
             raise ForbiddenError
-        return grant.expires_at
+        return Admission(token, grant.expires_at)
 
-    def token(self, request: Request, action: Action, ticket: str = "") -> str | None:
-        """Return the token by which a request was let in."""
-        if action in self._open_to:
-            return None
-        return _bearer_token(request) or (None if ticket else _cookie_token(request))
-
-    async def identify(self, request: Request) -> str:
-        """Return the request's token."""
+    async def identify(self, request: Request) -> Admission:
+        """Return if the request's token is good for anything."""
         token = await self._credential(request)
-        self._bearers.grant(token)
-        return token
+        return Admission(token, self._bearers.grant(token).expires_at)
 
     async def _credential(self, request: Request, ticket: str = "") -> str:
         """Return the request's token, or else that of the ticket, or else that in the cookie."""
@@ -171,12 +166,12 @@ class TokenGate:
             raise UnauthorizedError
         return token
 
-    async def bearer(self, request: Request) -> tuple[str, int | None]:
-        """Return the token in `Authorization`, and for how many seconds it counts."""
+    async def identify_bearer(self, request: Request) -> Admission:
+        """Return if the token in `Authorization` is good for anything."""
         token = _bearer_token(request)
         if token is None:
             raise UnauthorizedError
-        return token, self._bearers.seconds_left(token)
+        return Admission(token, self._bearers.grant(token).expires_at)
 
 
 class CallableGate:
@@ -194,23 +189,19 @@ class CallableGate:
 
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
-    ) -> float | None:
+    ) -> Admission:
         """Return if the function says so of every one of the sessions."""
         for session_id in session_ids:
             answer = self._authorize(request, action, session_id)
             if not (await answer if inspect.isawaitable(answer) else answer):
                 raise ForbiddenError
-        return None
+        return UNCONDITIONAL
 
-    def token(self, request: Request, action: Action, ticket: str = "") -> str | None:
-        """Know of no tokens."""
-        return None
-
-    async def identify(self, request: Request) -> str:
+    async def identify(self, request: Request) -> Admission:
         """Have no tokens, and so nothing to exchange for them."""
         raise PathNotFoundError
 
-    async def bearer(self, request: Request) -> tuple[str, int | None]:
+    async def identify_bearer(self, request: Request) -> Admission:
         """Have no tokens, and so nothing to exchange for them."""
         raise PathNotFoundError
 

@@ -7,7 +7,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage, Storage
@@ -19,7 +19,7 @@ from progress_sse.auth import Action
 from progress_sse.backends.trouble import Health
 from progress_sse.callers import address_of, caller_of
 from progress_sse.errors import ConfigurationError, ForbiddenError, RateExceededError, UnauthorizedError
-from progress_sse.gate import Gate
+from progress_sse.gate import Admission, Gate
 from progress_sse.settings import Settings
 
 MAX_CALLERS: Final = 100_000
@@ -30,9 +30,6 @@ COUNT_TIMEOUT_S: Final = 0.5
 
 COUNTS_AT_ONCE: Final = 8
 """Connections to Redis that are used for counting."""
-
-
-T = TypeVar("T")
 
 
 class Rates:
@@ -100,39 +97,34 @@ class RatedGate:
 
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
-    ) -> float | None:
+    ) -> Admission:
         """Return if the request may do that; see `Gate.check`.
 
         Raises:
             RateExceededError: Not now.
         """
-        admission = self._gate.check(request, action, *session_ids, ticket=ticket)
-        return await self._counted(request, action, admission, count, ticket)
+        return await self._counted(
+            request, action, self._gate.check(request, action, *session_ids, ticket=ticket), count
+        )
 
-    async def _counted(
-        self, request: Request, action: Action, admission: Awaitable[T], count: int, ticket: str = ""
-    ) -> T:
-        """Return what lets a request in, and count that; whoever is not let in is counted by his address."""
+    async def _counted(self, request: Request, action: Action, checked: Awaitable[Admission], count: int) -> Admission:
+        """Return that a request was let in, and count it; whoever is not let in is counted by his address."""
         try:
-            admitted = await admission
+            admission = await checked
         except (ForbiddenError, UnauthorizedError):
             await self._rates.count(action, address_of(request), max(1, count))
             raise
         if count:
-            await self._rates.count(action, caller_of(request, self._gate, action, ticket), count)
-        return admitted
+            await self._rates.count(action, caller_of(request, admission.token), count)
+        return admission
 
-    def token(self, request: Request, action: Action, ticket: str = "") -> str | None:
-        """Return the token by which a request was let in."""
-        return self._gate.token(request, action, ticket)
-
-    async def identify(self, request: Request) -> str:
-        """Return the request's token; to ask for that is to read."""
+    async def identify(self, request: Request) -> Admission:
+        """Return if the request's token is good for anything; to ask for that is to read."""
         return await self._counted(request, "read", self._gate.identify(request), 1)
 
-    async def bearer(self, request: Request) -> tuple[str, int | None]:
-        """Return the token in `Authorization`, and for how many seconds it counts; to ask for that is to read."""
-        return await self._counted(request, "read", self._gate.bearer(request), 1)
+    async def identify_bearer(self, request: Request) -> Admission:
+        """Return if the token in `Authorization` is good for anything; to ask for that is to read."""
+        return await self._counted(request, "read", self._gate.identify_bearer(request), 1)
 
 
 class WindowStorage(MemoryStorage):

@@ -64,6 +64,7 @@ class ProgressService:
         polls: How many polls were answered, by how.
         refusals: How many requests were refused, by the last segment of the problem's type.
         body_limits: How large requests may be.
+        clock: The time, for everything in it.
         is_running: Whether it has been started, and not closed.
     """
 
@@ -113,7 +114,7 @@ class ProgressService:
             max_streams=settings.max_streams,
             max_streams_per_caller=settings.max_streams_per_caller,
         )
-        self._clock = clock
+        self.clock = clock
         self._tasks: list[asyncio.Task[None]] = []
         self._starting = asyncio.Lock()
         self._signals = ExitStack()
@@ -165,7 +166,7 @@ class ProgressService:
 
     async def _clean_up(self) -> None:
         while True:
-            await self._clock.sleep(self.settings.cleanup_interval_s)
+            await self.clock.sleep(self.settings.cleanup_interval_s)
             wire.forget_definitions()
             try:
                 removed = await self.store.cleanup_old_sessions(self.settings.max_age_hours)

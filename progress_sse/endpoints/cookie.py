@@ -1,5 +1,6 @@
 """A cookie with a token, for the browser's own requests: an EventSource sends no header, but every cookie."""
 
+import math
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -13,7 +14,9 @@ from progress_sse.settings import is_loopback
 
 async def keep(service: ProgressService, request: Request) -> Reply:
     """`POST /api/cookie`: let the browser keep the token of this request's `Authorization` for as long as it counts."""
-    token, seconds_left = await service.gate.bearer(request)
+    token, expires_at = await service.gate.identify_bearer(request)
+    assert token is not None
+    seconds_left = None if expires_at is None else math.ceil(expires_at - service.clock.now().timestamp())
     return _reply(request, quote(token, safe="", encoding="latin-1"), seconds_left)
 
 

@@ -13,6 +13,7 @@ from progress_sse.callers import caller_of
 from progress_sse.cursor import end_id, is_end_id, parse_cursor, position_told
 from progress_sse.endpoints.common import session_id_of
 from progress_sse.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
+from progress_sse.gate import Admission
 from progress_sse.headers import header_values
 from progress_sse.hub import Resume
 from progress_sse.model import Position, check_session_id
@@ -42,39 +43,39 @@ def _refused_softly(endpoint: Endpoint) -> Endpoint:
 async def events(service: ProgressService, request: Request) -> Response:
     """`GET /api/progress/{session_id}/events`: one session."""
     session_id = session_id_of(request)
-    expires_at = await service.gate.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
+    admission = await service.gate.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
     position = Position.parse(_last_event_id(request))
     if position is not None and await _completed(service, [session_id]) == {session_id: position}:
         return _no_more()
     resume = None if position is None else _standing_at(position)
-    return _stream(service, request, {session_id: resume}, is_combined=False, expires_at=expires_at)
+    return _stream(service, request, {session_id: resume}, admission, is_combined=False)
 
 
 @_refused_softly
 async def combined_events(service: ProgressService, request: Request) -> Response:
     """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream."""
     session_ids = _session_ids(request, service.settings.max_sessions_per_stream)
-    expires_at = await service.gate.check(request, "read", *session_ids, ticket=_parameter(request, "ticket"))
+    admission = await service.gate.check(request, "read", *session_ids, ticket=_parameter(request, "ticket"))
     last_event_id = _last_event_id(request)
     if is_end_id(last_event_id):
         completed = await _completed(service, session_ids)
         if completed is not None and end_id(completed) == last_event_id:
             return _no_more()
     resumes = {session_id: _resume_from(last_event_id, session_id) for session_id in session_ids}
-    return _stream(service, request, resumes, is_combined=True, expires_at=expires_at)
+    return _stream(service, request, resumes, admission, is_combined=True)
 
 
 def _stream(
     service: ProgressService,
     request: Request,
     resumes: Mapping[str, Resume | None],
+    admission: Admission,
     *,
     is_combined: bool,
-    expires_at: float | None,
 ) -> Response:
     is_counted = service.settings.max_streams_per_caller is not None
-    caller = caller_of(request, service.gate, "read", _parameter(request, "ticket")) if is_counted else None
-    wanted = StreamRequest(resumes, is_combined, _wants_events(request), expires_at, caller)
+    caller = caller_of(request, admission.token) if is_counted else None
+    wanted = StreamRequest(resumes, is_combined, _wants_events(request), admission.expires_at, caller)
     return service.streams.respond(wanted)
 
 

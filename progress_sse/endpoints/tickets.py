@@ -10,6 +10,8 @@ from progress_sse.tickets import LIFETIME_S
 
 async def issue(service: ProgressService, request: Request) -> Reply:
     """`POST /api/tickets`: what opens one stream as `?ticket=…`, once, with the rights of the token or cookie sent."""
-    ticket = await service.tickets.issue(await service.gate.identify(request))
+    admission = await service.gate.identify(request)
+    assert admission.token is not None
+    ticket = await service.tickets.issue(admission.token)
     body = wire.encode_json({"ticket": ticket, "expires_in": LIFETIME_S})
     return Reply(201, {"content-type": JSON, **UNCACHED}, body)

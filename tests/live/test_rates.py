@@ -249,16 +249,18 @@ async def test_servers_on_a_cluster_count_together(
             assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
-async def test_a_cookie_beside_a_ticket_makes_nobody_another_caller(serve: Serve) -> None:
-    """SE-07: it is not what lets the stream in, so it may say anything."""
+async def test_who_brings_a_ticket_is_known_by_the_token_that_bought_it(serve: Serve) -> None:
+    """SE-07: two tickets make nobody two callers, whatever cookie is beside them; and of two tokens, two."""
     server = serve(**CLOSED, max_streams_per_caller=1)
-    headers = list(bearer(make_token(sessions=["s"])).items())
+    mine, yours = (list(bearer(make_token(sessions=["s"], sub=name)).items()) for name in ("me", "you"))
     async with await Connection.open(server.port) as connection:
-        tickets = [(await connection.request("POST", "/api/tickets", headers)).json()["ticket"] for _ in range(2)]
-    first, second = (f"{EVENTS}?ticket={ticket}" for ticket in tickets)
+        bought = [(await connection.request("POST", "/api/tickets", headers)).json() for headers in (mine, mine, yours)]
+    first, second, other = (f"{EVENTS}?ticket={each['ticket']}" for each in bought)
     async with (
         await RawStream.open(server.port, first, headers=[("Cookie", "progress_sse=a")]),
         await RawStream.open(server.port, second, headers=[("Cookie", "progress_sse=b")]) as refused,
+        await RawStream.open(server.port, other) as let_in,
     ):
         assert await refused.closed() == "end"
         assert refused.events == []
+        assert (await let_in.next_event()).event == "snapshot"
