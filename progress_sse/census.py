@@ -24,17 +24,19 @@ class Census:
         self._backend = backend
         self._clock = clock
         self._counts: Mapping[SessionStatus, int] | None = None
+        self._counting = asyncio.Lock()
         self._next_at = clock.monotonic()
 
     async def take(self) -> Mapping[SessionStatus, int] | None:
         """Return how many sessions there are, or were a moment ago; `None` if the store does not say so in time."""
-        began = self._clock.monotonic()
-        if began >= self._next_at:
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    self._counts = await self._backend.count_by_status()
-            except (StoreUnavailableError, TimeoutError):
-                self._counts = None
-            ended = self._clock.monotonic()
-            self._next_at = ended + REST * (ended - began)
-        return self._counts
+        async with self._counting:  # Who comes meanwhile gets the same.
+            began = self._clock.monotonic()
+            if began >= self._next_at:
+                try:
+                    async with asyncio.timeout(PATIENCE_S):
+                        self._counts = await self._backend.count_by_status()
+                except (StoreUnavailableError, TimeoutError):
+                    self._counts = None
+                ended = self._clock.monotonic()
+                self._next_at = ended + REST * (ended - began)
+            return self._counts
