@@ -14,8 +14,10 @@ from playwright.async_api import Browser, async_playwright
 from tests.harness.redis import KINDS, Kind, Persistence, RedisCluster, RedisServer
 from tests.harness.serving import Server
 
-# Whoever starts the tests in the background lets them ignore SIGINT, and so would all programs that they start.
+# Whoever starts the tests in the background lets them ignore some signals, and so would all programs that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Speed is never an assertion.
 hypothesis.settings.register_profile(
