@@ -44,6 +44,9 @@ LONGEST_PAUSE_S: Final = 30.0
 POLL_S: Final = 2.0
 """Seconds between polls, more or less."""
 
+HASTY_S: Final = 1.0
+"""Seconds between two streams within which the server's own pace, which may be none at all, does not count."""
+
 FAILURES_BEFORE_POLLS: Final = 3
 
 HEAD_S: Final = 10.0
@@ -159,7 +162,7 @@ class Follower:
 
     async def _stream(self) -> None:
         while True:
-            decoder, events, pause_s = StreamDecoder(), self._events, 0.0
+            decoder, events, pause_s, began = StreamDecoder(), self._events, 0.0, self._loop.time()
             self._await_event(FIRST_EVENT_S)
             try:
                 await self._read(decoder)
@@ -173,11 +176,11 @@ class Follower:
             # A server that is full tells when to come back, and brings nothing.
             if self._failures >= FAILURES_BEFORE_POLLS or (self._events == events and decoder.retry_ms is not None):
                 self._poll_instead(reason)
-            await asyncio.sleep(max(pause_s, self._pause_s(decoder.retry_ms)))
+            await asyncio.sleep(max(pause_s, self._pause_s(decoder.retry_ms, self._loop.time() - began)))
 
-    def _pause_s(self, retry_ms: int | None) -> float:
+    def _pause_s(self, retry_ms: int | None, lasted_s: float) -> float:
         """Return the seconds to wait: what the stream has asked for, or a random part of more with each failure."""
-        if retry_ms is not None:
+        if retry_ms is not None and lasted_s + retry_ms / 1000 >= HASTY_S:
             return min(retry_ms / 1000, LONGEST_RETRY_AFTER_S)
         return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10)) * self._chance()
 

@@ -191,3 +191,19 @@ async def test_an_environment_that_cannot_be_used_is_said(monkeypatch: pytest.Mo
             patch.setenv(name, value)
             with pytest.raises(ConfigurationError, match="Cannot connect"):
                 await follow(Address(url, None), "s", Viewer())
+
+
+async def test_a_server_that_ends_its_streams_at_once_is_not_asked_without_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever it says of when to come back."""
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    await followed([streaming(b"retry: 0\n" + event("heartbeat", BEAT)) for _ in range(5)], lambda: polled(FAILED))
+    assert 0 not in pauses
