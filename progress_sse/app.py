@@ -15,10 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from progress_sse.access.gate import Authorize
 from progress_sse.api import Api, Endpoint
 from progress_sse.endpoints import health, metrics, openapi, pages, problems
 from progress_sse.errors import InvalidSessionIdError, ProblemError
-from progress_sse.gate import Authorize
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
 

@@ -13,16 +13,17 @@ import click
 import uvloop
 from pydantic.fields import FieldInfo
 
-from progress_sse import logs, workers
+from progress_sse.access.auth import Action, Grant
 from progress_sse.app import create_app
-from progress_sse.auth import Action, Grant
 from progress_sse.clock import SystemClock
 from progress_sse.errors import ConfigurationError, InvalidSessionIdError
 from progress_sse.model import check_session_id
-from progress_sse.server import BACKLOG, Server, make_config, raise_descriptor_limit, tune_collector
 from progress_sse.service import ProgressService
+from progress_sse.serving import workers
+from progress_sse.serving.server import BACKLOG, Server, make_config, raise_descriptor_limit, tune_collector
 from progress_sse.settings import ENV_PREFIX, Settings, load_settings
 from progress_sse.shell.commands import COMMANDS
+from progress_sse.telemetry import logs
 from progress_sse.text import without_secrets
 
 MAX_UNSENT_BYTES: Final = 16_384
@@ -127,7 +128,7 @@ def make(
     """Print a token, signed with the token_key that the server has, too."""
     if not sessions and not prefixes:
         raise click.UsageError("A token is for some --session or --prefix.")
-    from progress_sse.tokens import SignedTokens  # as in the gate
+    from progress_sse.access.tokens import SignedTokens  # as in the gate
 
     now = int(SystemClock().now().timestamp())
     try:

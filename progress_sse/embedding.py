@@ -13,9 +13,9 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from progress_sse import sse
+from progress_sse.access.gate import Authorize
 from progress_sse.app import create_app
 from progress_sse.events import Event
-from progress_sse.gate import Authorize
 from progress_sse.hub import Subscription
 from progress_sse.model import Position, check_session_id
 from progress_sse.service import ProgressService, running

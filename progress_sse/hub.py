@@ -30,9 +30,9 @@ from typing import Final, Literal, TypeAlias
 from progress_sse import machine, sse, wire
 from progress_sse.backends.base import Backend
 from progress_sse.burst import Burst, Message
-from progress_sse.counts import Durations
 from progress_sse.model import Position
 from progress_sse.record import Entry, Notice, Record
+from progress_sse.telemetry.counts import Durations
 
 logger = logging.getLogger(__name__)
 

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from progress_sse import wire
+from progress_sse.access.gate import Authorize, CallableGate, Gate, make_gate
+from progress_sse.access.tickets import Drawer, MemoryDrawer, Tickets
 from progress_sse.backends.base import Backend
 from progress_sse.backends.memory import MemoryBackend
 from progress_sse.backends.sqlite import SqliteBackend
 from progress_sse.bodies import BodyLimits
-from progress_sse.census import Census
 from progress_sse.clock import Clock, SystemClock
 from progress_sse.errors import ConfigurationError, ProblemError
 from progress_sse.events import Event
 from progress_sse.expiry import Expiry
 from progress_sse.extras import from_extra
-from progress_sse.gate import Authorize, CallableGate, Gate, make_gate
 from progress_sse.heartbeat import Heartbeat
 from progress_sse.hub import Hub
 from progress_sse.model import Position
@@ -29,11 +29,11 @@ from progress_sse.settings import Settings
 from progress_sse.signals import called_on_exit
 from progress_sse.store import ProgressStore
 from progress_sse.stream import Streams
-from progress_sse.tickets import Drawer, MemoryDrawer, Tickets
+from progress_sse.telemetry.census import Census
 from progress_sse.workflows import Workflows, load_workflows
 
 if TYPE_CHECKING:
-    from progress_sse.rates import Rates
+    from progress_sse.access.rates import Rates
 
 logger = logging.getLogger(__name__)
 
@@ -229,7 +229,7 @@ def _rates(settings: Settings) -> "Rates | None":
     if settings.publish_rate is None and settings.read_rate is None:
         return None
     with from_extra("rates", "limits", need="Rates need"):
-        from progress_sse.rates import make_rates
+        from progress_sse.access.rates import make_rates
     return make_rates(settings)
 
 

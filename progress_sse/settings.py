@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_s
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from progress_sse.errors import ConfigurationError
-from progress_sse.logs import Format, Level
+from progress_sse.telemetry.logs import Format, Level
 from progress_sse.text import first_fault, without_secrets
 
 ENV_PREFIX = "PROGRESS_SSE_"

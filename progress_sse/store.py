@@ -22,7 +22,6 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from progress_sse import machine, wire
 from progress_sse.backends.base import Backend
 from progress_sse.clock import Clock, SystemClock
-from progress_sse.counts import Durations
 from progress_sse.eager import run_eagerly
 from progress_sse.errors import (
     ConflictError,
@@ -35,6 +34,7 @@ from progress_sse.errors import (
 from progress_sse.machine import Command, Complete, Create, Delete, Report, Start, StepCommand
 from progress_sse.model import DEFAULT_TOTAL_STEPS, Position, Session, SessionProgress, StepDefinition, check_session_id
 from progress_sse.record import Change, Entry, Record, RememberedKey, Verb
+from progress_sse.telemetry.counts import Durations
 from progress_sse.workflows import Workflows
 
 KEY_LIFETIME: Final = timedelta(hours=24)

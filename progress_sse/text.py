@@ -23,7 +23,7 @@ Text = Annotated[
 ]
 """A string without NUL and lone surrogates, of at most the `max_text_chars` that the validation context brings.
 
-In its schema a limit bears the name of its setting, for which ``openapi`` puts in the value.
+In its schema a limit bears the name of its setting, for which ``openapi.document`` puts in the value.
 """
 
 

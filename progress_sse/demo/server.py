@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from progress_sse.access.csrf import is_cross_site
 from progress_sse.app import create_app
-from progress_sse.csrf import is_cross_site
 from progress_sse.demo.faults import BUFFERING_S, Faults
 from progress_sse.endpoints.pages import PAGE_HEADERS, WEB
-from progress_sse.server import BACKLOG, Server, make_config
 from progress_sse.service import ProgressService
+from progress_sse.serving.server import BACKLOG, Server, make_config
 from progress_sse.settings import Settings, load_settings
 
 READY: Final = "ready"

@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
+from progress_sse.access.gate import COOKIE
 from progress_sse.endpoints.common import UNCACHED, Reply
-from progress_sse.gate import COOKIE
 from progress_sse.headers import header_value
 from progress_sse.service import ProgressService
 from progress_sse.settings import is_loopback

@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from progress_sse.callers import caller_of
+from progress_sse.access.callers import caller_of
+from progress_sse.access.gate import Admission
 from progress_sse.cursor import end_id, is_end_id, parse_cursor, position_told
 from progress_sse.endpoints.common import session_id_of
 from progress_sse.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
-from progress_sse.gate import Admission
 from progress_sse.headers import header_values
 from progress_sse.hub import Resume
 from progress_sse.model import Position, check_session_id

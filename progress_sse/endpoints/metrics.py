@@ -13,7 +13,7 @@ async def metrics(service: ProgressService, request: Request) -> Reply:
     await service.gate.check(request, "list", None)
     try:
         with from_extra("metrics", "prometheus_client", need="Metrics need"):
-            from progress_sse.metrics import exposition
+            from progress_sse.telemetry.metrics import exposition
     except ConfigurationError as error:
         raise PathNotFoundError(str(error)) from error
     body, media_type = exposition(service, await service.census.take(), request.headers.get("accept", ""))

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from progress_sse.auth import Action
+from progress_sse.access.auth import Action
 from progress_sse.endpoints.common import JSON, Reply
 from progress_sse.service import ProgressService
 
@@ -19,7 +19,7 @@ async def openapi(service: ProgressService, _request: Request) -> Reply:
 
 
 def _described(service: ProgressService) -> bytes:
-    from progress_sse.openapi import encoded_document  # takes its time, and hardly anybody asks
+    from progress_sse.openapi.document import encoded_document  # takes its time, and hardly anybody asks
 
     gate = service.gate
     guarded = frozenset(action for action in ACTIONS if gate.takes_tokens and not gate.is_open_to(action))

@@ -3,9 +3,9 @@
 from starlette.requests import Request
 
 from progress_sse import wire
+from progress_sse.access.tickets import LIFETIME_S
 from progress_sse.endpoints.common import JSON, UNCACHED, Reply
 from progress_sse.service import ProgressService
-from progress_sse.tickets import LIFETIME_S
 
 
 async def issue(service: ProgressService, request: Request) -> Reply:

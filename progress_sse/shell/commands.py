@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from progress_sse.errors import ConfigurationError
-from progress_sse.logs import TextFormatter
+from progress_sse.telemetry.logs import TextFormatter
 
 if TYPE_CHECKING:
     from progress_sse.shell.step import Action

@@ -12,9 +12,9 @@ import pytest
 from starlette.requests import Request
 
 from progress_sse import create_app
-from progress_sse.auth import Action
+from progress_sse.access.auth import Action
+from progress_sse.access.gate import Authorize
 from progress_sse.backends.memory import MemoryBackend
-from progress_sse.gate import Authorize
 from progress_sse.record import Record, StorageLimits
 from progress_sse.settings import load_settings
 from tests.clock import ManualClock

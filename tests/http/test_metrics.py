@@ -10,13 +10,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from progress_sse import ProgressHub, ProgressService, create_app
 from progress_sse.backends.memory import MemoryBackend
-from progress_sse.census import REST, Census
-from progress_sse.counts import BOUNDS_S, Durations
 from progress_sse.errors import StoreUnavailableError
 from progress_sse.model import SessionStatus
 from progress_sse.record import StorageLimits
 from progress_sse.settings import load_settings
 from progress_sse.stream import Refusal
+from progress_sse.telemetry.census import REST, Census
+from progress_sse.telemetry.counts import BOUNDS_S, Durations
 from tests.clock import ManualClock
 from tests.harness.metrics import parse_metrics
 from tests.harness.tokens import KEY, bearer, make_token
@@ -185,7 +185,7 @@ async def test_two_servers_in_one_process_count_for_themselves() -> None:
 
 async def test_they_need_a_package(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has not installed it is told how to."""
-    monkeypatch.delitem(sys.modules, "progress_sse.metrics", raising=False)
+    monkeypatch.delitem(sys.modules, "progress_sse.telemetry.metrics", raising=False)
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     response = await client.get("/metrics")
     assert_problem(response, 404, "not-found")
@@ -221,7 +221,7 @@ async def test_counting_sessions_never_becomes_a_burden(monkeypatch: pytest.Monk
     clock.advance(1)
     assert await census.take() == {"running": 2}
     clock.advance(2 * REST)
-    monkeypatch.setattr("progress_sse.census.PATIENCE_S", 0)
+    monkeypatch.setattr("progress_sse.telemetry.census.PATIENCE_S", 0)
     backend.hangs = True
     assert await census.take() is None
 

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from progress_sse.logs import MAX_RECORDS
+from progress_sse.telemetry.logs import MAX_RECORDS
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, request_bytes
 from tests.harness.metrics import metrics_of

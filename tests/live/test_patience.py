@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from progress_sse.patience import MAX_PIPELINED
+from progress_sse.serving.patience import MAX_PIPELINED
 from tests.conftest import Serve
 from tests.harness.crowd import allow_descriptors
 from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes

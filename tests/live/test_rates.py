@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.gate import COOKIE
+from progress_sse.access.gate import COOKIE
 from tests.conftest import RunRedis, Serve
 from tests.harness.crowd import allow_descriptors
 from tests.harness.http1 import Connection

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from progress_sse.answers import StreamEvent
+from progress_sse.openapi.answers import StreamEvent
 from tests.conftest import Serve
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import ROOT, Server, Worker

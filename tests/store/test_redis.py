@@ -12,6 +12,7 @@ import pytest
 from redis.asyncio.connection import Connection
 from redis.exceptions import AuthenticationError, NoScriptError
 
+from progress_sse.access.rates import Rates, make_rates
 from progress_sse.backends import redis_following, redis_scripts
 from progress_sse.backends.redis import RedisBackend
 from progress_sse.backends.redis_address import connection_pool
@@ -25,7 +26,6 @@ from progress_sse.errors import (
     StoreUnavailableError,
 )
 from progress_sse.model import Position
-from progress_sse.rates import Rates, make_rates
 from progress_sse.record import Entry, Notice, Record, StorageLimits
 from progress_sse.settings import load_settings
 from progress_sse.store import ProgressStore

@@ -10,12 +10,12 @@ from typing import cast
 
 import pytest
 
+from progress_sse.access.rates import make_rates
 from progress_sse.backends.redis import RedisBackend
 from progress_sse.backends.redis_address import Address, Seeds
 from progress_sse.backends.redis_cluster import ClusterListener
 from progress_sse.backends.redis_topology import Topology, slot_of
 from progress_sse.errors import ConflictError, RateExceededError, StoreUnavailableError
-from progress_sse.rates import make_rates
 from progress_sse.record import Notice, Record, StorageLimits
 from progress_sse.settings import load_settings
 from tests.harness.http1 import HOST, free_port

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from progress_sse.auth import EVERYTHING, Grant, is_one_of
+from progress_sse.access.auth import EVERYTHING, Grant, is_one_of
 
 COVERED = [
     ({"sessions": ["a"]}, ["a"], ["", "aa", "A", "b", None]),

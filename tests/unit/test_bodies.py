@@ -28,7 +28,7 @@ from progress_sse.bodies import (
 )
 from progress_sse.clock import SystemClock
 from progress_sse.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
-from progress_sse.openapi import document
+from progress_sse.openapi.document import document
 from progress_sse.record import StorageLimits
 from progress_sse.store import ProgressStore
 from progress_sse.workflows import Workflows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import Request
 
-from progress_sse.callers import UNKNOWN, address_of
+from progress_sse.access.callers import UNKNOWN, address_of
 
 
 def request_from(client: tuple[str, int] | None) -> Request:

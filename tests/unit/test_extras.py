@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import pytest
 
+from progress_sse.access.tokens import SignedTokens
 from progress_sse.errors import ConfigurationError
 from progress_sse.extras import from_extra
-from progress_sse.logs import configure
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings
-from progress_sse.tokens import SignedTokens
+from progress_sse.telemetry.logs import configure
 
 NEEDS: dict[str, tuple[str, Callable[[], object]]] = {
     "json": ("pythonjsonlogger", lambda: configure("info", "json", io.StringIO())),
@@ -27,7 +27,7 @@ NEEDS: dict[str, tuple[str, Callable[[], object]]] = {
 def uninstall(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     """Let imports of the package fail, and whatever of ours may have it be imported anew."""
     for name in [*sys.modules]:
-        if name.startswith(("progress_sse.backends.redis", "progress_sse.rates", f"{package}.")):
+        if name.startswith(("progress_sse.backends.redis", "progress_sse.access.rates", f"{package}.")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
 

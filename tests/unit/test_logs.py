@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from progress_sse import logs
-from progress_sse.logs import MAX_RECORDS, MAX_TEXT_CHARS, MAX_VALUE_CHARS, CalmHandler, Format, Level
+from progress_sse.telemetry import logs
+from progress_sse.telemetry.logs import MAX_RECORDS, MAX_TEXT_CHARS, MAX_VALUE_CHARS, CalmHandler, Format, Level
 
 HOSTILE = {
     "line feed": "\n2026-01-01 00:00:00,000 INFO progress_sse: forged",

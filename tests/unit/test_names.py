@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from progress_sse import ProgressService, create_app
-from progress_sse.names import is_somebody_elses
-from progress_sse.server import make_config
+from progress_sse.access.names import is_somebody_elses
+from progress_sse.serving.server import make_config
 from progress_sse.settings import load_settings
 
 OURS = [

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from progress_sse.patience import Queue
+from progress_sse.serving.patience import Queue
 
 TIMEOUT_S = 0.05
 

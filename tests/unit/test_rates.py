@@ -10,9 +10,9 @@ import pytest
 from limits import parse, parse_many
 from limits.errors import StorageError
 
-from progress_sse import rates
+from progress_sse.access import rates
+from progress_sse.access.rates import Rates, WindowStorage, make_rates
 from progress_sse.errors import ConfigurationError, RateExceededError
-from progress_sse.rates import Rates, WindowStorage, make_rates
 from progress_sse.settings import load_settings
 
 

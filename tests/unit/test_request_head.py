@@ -5,7 +5,7 @@ from __future__ import annotations
 import httptools
 import pytest
 
-from progress_sse.request_head import BadHeadError, RawHeaders, RequestParser, check_head, head_bytes
+from progress_sse.serving.request_head import BadHeadError, RawHeaders, RequestParser, check_head, head_bytes
 
 HOST = (b"host", b"progress.example")
 NO_HOSTS = (b"a/b", b"a?b", b"a#b", b"user@a", b"a b", b"[a]", b"a:b", b"\xe9", b"\\")

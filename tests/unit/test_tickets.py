@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from progress_sse.tickets import LIFETIME_S, MAX_TICKETS, MemoryDrawer, Tickets
+from progress_sse.access.tickets import LIFETIME_S, MAX_TICKETS, MemoryDrawer, Tickets
 from tests.clock import ManualClock
 from tests.harness.tokens import make_token
 

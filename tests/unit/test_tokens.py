@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from progress_sse.auth import Grant
+from progress_sse.access.auth import Grant
+from progress_sse.access.tokens import MAX_TOKEN_CHARS, SignedTokens
 from progress_sse.errors import ConfigurationError
-from progress_sse.tokens import MAX_TOKEN_CHARS, SignedTokens
 from tests.harness.tokens import DAY_S, KEY, make_token
 
 NOW = int(time.time())

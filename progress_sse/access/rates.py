@@ -15,11 +15,11 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 from starlette.requests import Request
 
-from progress_sse.auth import Action
+from progress_sse.access.auth import Action
+from progress_sse.access.callers import address_of, caller_of
+from progress_sse.access.gate import Admission, Gate
 from progress_sse.backends.trouble import Health
-from progress_sse.callers import address_of, caller_of
 from progress_sse.errors import ConfigurationError, ForbiddenError, RateExceededError, UnauthorizedError
-from progress_sse.gate import Admission, Gate
 from progress_sse.settings import Settings
 
 MAX_CALLERS: Final = 100_000

@@ -1,4 +1,4 @@
-"""What each endpoint takes and answers: all that the description in ``openapi`` cannot read off the routes.
+"""What each endpoint takes and answers: all that the description in ``document`` cannot read off the routes.
 
 Who adds an endpoint adds its entry here; a test tells when one is missing, and when one is left that nobody serves.
 """
@@ -8,8 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
-from progress_sse import answers
-from progress_sse.auth import Action
+from progress_sse.access.auth import Action
 from progress_sse.bodies import BatchBody, CreateBody, UpdateBody
 from progress_sse.endpoints import (
     cookie,
@@ -39,6 +38,7 @@ from progress_sse.errors import (
     StoreFullError,
     UnknownWorkflowError,
 )
+from progress_sse.openapi import answers
 from progress_sse.stream import MEDIA_TYPE as EVENT_STREAM
 
 UNCACHED: Final = ("Cache-Control", "Vary")
@@ -52,8 +52,8 @@ class Answer(NamedTuple):
         description: When, or what, in a sentence.
         model: What is in it, for JSON; of an event stream each event.
         media_types: What it may be written as; nothing if there is no body.
-        headers: Its headers, by their names in ``openapi``.
-        links: What may be done next with the session that it names, by the names in ``openapi``.
+        headers: Its headers, by their names in ``document``.
+        links: What may be done next with the session that it names, by the names in ``document``.
     """
 
     description: str
@@ -74,7 +74,7 @@ class Operation(NamedTuple):
         problems: How it may refuse, beyond what follows from its other properties.
         action: What a request needs the right to.
         credentials: What may bring that right, or is needed in itself where there is no action.
-        parameters: What it takes in query and headers, by their names in ``openapi``.
+        parameters: What it takes in query and headers, by their names in ``document``.
         body: What it takes as JSON.
     """
 

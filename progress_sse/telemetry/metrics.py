@@ -17,12 +17,12 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from progress_sse.counts import Durations
 from progress_sse.hub import Resync
 from progress_sse.model import SessionStatus
 from progress_sse.service import PollAnswer, ProgressService
 from progress_sse.store import Action, Fate
 from progress_sse.stream import Ending, Refusal
+from progress_sse.telemetry.counts import Durations
 
 PREFIX: Final = "progress_sse_"
 

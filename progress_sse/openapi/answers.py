@@ -1,4 +1,4 @@
-"""What the server answers, as models: for the description in ``openapi`` and whoever wants to check an answer.
+"""What the server answers, as models: for the description in ``document`` and whoever wants to check an answer.
 
 No answer is made from these. ``wire`` writes each from the data itself, once for all who get it; that both say the
 same is for tests to show. Whatever imports this has a description to make or a test to run: serving needs none of it.

@@ -13,7 +13,7 @@ from jwt.algorithms import HMACAlgorithm
 from jwt.types import Options
 from pydantic import ValidationError
 
-from progress_sse.auth import Grant
+from progress_sse.access.auth import Grant
 from progress_sse.errors import ConfigurationError
 from progress_sse.extras import from_extra
 

@@ -14,13 +14,13 @@ from urllib.parse import unquote
 
 from starlette.requests import Request
 
-from progress_sse.auth import EVERYTHING, Action, Grant, is_one_of
+from progress_sse.access.auth import EVERYTHING, Action, Grant, is_one_of
+from progress_sse.access.csrf import is_cross_site
+from progress_sse.access.tickets import Tickets
 from progress_sse.clock import Clock
-from progress_sse.csrf import is_cross_site
 from progress_sse.errors import ConfigurationError, ForbiddenError, PathNotFoundError, UnauthorizedError
 from progress_sse.headers import header_values
 from progress_sse.settings import ENV_PREFIX, Settings
-from progress_sse.tickets import Tickets
 
 COOKIE: Final = "progress_sse"
 
@@ -93,7 +93,7 @@ class Bearers:
         self._signed = None
         self._clock = clock
         if settings.token_key is not None:
-            from progress_sse.tokens import SignedTokens  # takes its time, and nobody else needs it
+            from progress_sse.access.tokens import SignedTokens  # takes its time, and nobody else needs it
 
             self._signed = SignedTokens(settings.token_key.get_secret_value(), settings.token_algorithm)
 

@@ -26,6 +26,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import HANDLED_SIGNALS
 
+from progress_sse.access.names import OwnNames
 from progress_sse.burst import Burst
 from progress_sse.endpoints.problems import problem_response
 from progress_sse.errors import (
@@ -37,10 +38,17 @@ from progress_sse.errors import (
     RequestTimeoutError,
     UrlTooLongError,
 )
-from progress_sse.names import OwnNames
-from progress_sse.patience import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_URL_BYTES, Client, Patience, Queue
-from progress_sse.request_head import BadHeadError, RequestParser, check_head, head_bytes
 from progress_sse.service import ProgressService
+from progress_sse.serving.patience import (
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    MAX_PIPELINED,
+    MAX_URL_BYTES,
+    Client,
+    Patience,
+    Queue,
+)
+from progress_sse.serving.request_head import BadHeadError, RequestParser, check_head, head_bytes
 from progress_sse.transport import Outlet, Reader, extensions
 
 RESERVED_DESCRIPTORS: Final = 64

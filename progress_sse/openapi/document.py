@@ -24,11 +24,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from progress_sse import answers, wire
+from progress_sse import wire
+from progress_sse.access.auth import Action
+from progress_sse.access.gate import COOKIE
 from progress_sse.api import PATHS, SESSION_PATHS, SESSION_PREFIX
 from progress_sse.app import FILES
 from progress_sse.app import PATHS as OTHER_PATHS
-from progress_sse.auth import Action
 from progress_sse.bodies import MAX_KEY_CHARS, AddressedUpdate, BodyLimits
 from progress_sse.endpoints import pages, problems
 from progress_sse.endpoints.sessions import DEFAULT_LIMIT, MAX_LIMIT
@@ -48,9 +49,9 @@ from progress_sse.errors import (
     UnauthorizedError,
     UnsupportedMediaError,
 )
-from progress_sse.gate import COOKIE
 from progress_sse.model import MAX_SESSION_ID_CHARS, UNFIT_CATEGORIES, SessionStatus
-from progress_sse.operations import LINKS, OPERATIONS, STREAM, UNCACHED, Answer, Operation
+from progress_sse.openapi import answers
+from progress_sse.openapi.operations import LINKS, OPERATIONS, STREAM, UNCACHED, Answer, Operation
 from progress_sse.stream import MEDIA_TYPE as EVENT_STREAM
 from progress_sse.workflows import DEFAULT
 

@@ -1,0 +1,1 @@
+"""What an operator sees: counts, metrics and the log."""
