@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from progress_sse.serving.server import JoiningTransport, Outbox
+from progress_sse.serving.outbox import JoiningTransport, Outbox
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 
