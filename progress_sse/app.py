@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from progress_sse.access.exposure import Exposure
 from progress_sse.access.gate import Authorize
 from progress_sse.api import Api, Endpoint
 from progress_sse.endpoints import health, metrics, openapi, pages, problems
@@ -86,18 +87,20 @@ def _routes(service: ProgressService) -> list[Route | Mount]:
 
 
 def _middleware(settings: Settings, service: ProgressService) -> list[Middleware]:
-    answering = [Middleware(PathGuard, service=service), Middleware(Api, service=service)]
-    if not settings.allow_origins:
-        return answering
-    cors = Middleware(
-        ListedOrigins,
-        allow_origins=settings.allow_origins,
-        allow_methods=CORS_METHODS,
-        allow_headers=CORS_REQUEST_HEADERS,
-        expose_headers=CORS_RESPONSE_HEADERS,
-        max_age=CORS_MAX_AGE_S,
-    )
-    return [cors, *answering]
+    middleware = [Middleware(PathGuard, service=service), Middleware(Api, service=service)]
+    if settings.allow_origins:
+        cors = Middleware(
+            ListedOrigins,
+            allow_origins=settings.allow_origins,
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_RESPONSE_HEADERS,
+            max_age=CORS_MAX_AGE_S,
+        )
+        middleware.insert(0, cors)
+    if service.gate.is_open_to("publish") and not settings.insecure:
+        middleware.insert(0, Middleware(Exposure))
+    return middleware
 
 
 class ListedOrigins(CORSMiddleware):

@@ -521,3 +521,30 @@ async def test_a_function_that_fails_lets_nobody_in() -> None:
     app, client = embedded(fail)
     async with app.router.lifespan_context(app), client:
         assert_problem(await client.get("/api/progress/a"), 500, "internal-error")
+
+
+EXPOSED = [({}, True), ({"publish_token": ("w",)}, False), ({"insecure": True}, False)]
+
+
+@pytest.mark.parametrize(("given", "is_exposed"), EXPOSED)
+async def test_a_door_that_stands_open_is_told_of(
+    caplog: pytest.LogCaptureFixture, given: dict[str, Any], is_exposed: bool
+) -> None:
+    """Once, when somebody comes by an address that others reach; under a server of somebody's own, who refuses?"""
+    app = create_app(load_settings(store="memory://", **given))
+    async with app.router.lifespan_context(app):
+        for address in ("127.0.0.1", "[::1]", "192.0.2.1", "192.0.2.1"):
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url=f"http://{address}") as client:
+                assert (await client.get("/api/progress/a")).status_code == 200
+            assert ("192.0.2.1" in caplog.text) == (is_exposed and address == "192.0.2.1")
+    assert len(caplog.records) == is_exposed
+
+
+async def test_a_function_is_no_open_door(caplog: pytest.LogCaptureFixture) -> None:
+    """It decides, whatever it lets in."""
+    app, client = embedded(lambda *_: True)
+    async with app.router.lifespan_context(app), client:
+        client.base_url = "http://192.0.2.1"
+        assert (await client.get("/api/progress/a")).status_code == 200
+    assert not caplog.records
