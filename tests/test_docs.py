@@ -215,6 +215,22 @@ async def test_page_of_the_readme_moves(serve: Serve, chromium: Browser) -> None
     assert logged == ["nightly is done"]
 
 
+async def test_event_source_of_the_readme_moves(serve: Serve, chromium: Browser) -> None:
+    """Its bar follows the session, and the end closes the stream."""
+    server = serve()
+    async with await chromium.new_page() as page, Worker.at(server) as worker:
+        await worker.create("nightly", total_steps=2)
+        await worker.start("nightly", 1)
+        await worker.complete("nightly", 1)
+        await go_to_block(page, server, the_block("html", "new EventSource"))
+        bar = page.locator("#bar")
+        await expect(bar).to_have_js_property("value", 50)
+        await worker.start("nightly", 2)
+        await worker.complete("nightly", 2)
+        await expect(bar).to_have_js_property("value", 100)
+        await page.wait_for_function("source.readyState === EventSource.CLOSED")
+
+
 async def test_page_of_the_readme_brings_its_token(
     closed_server: Server, environment: dict[str, str], chromium: Browser
 ) -> None:

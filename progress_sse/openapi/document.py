@@ -66,7 +66,7 @@ is no HTTP (400, `/problems/malformed-request`), does not come in time (408, `/p
 large (414, `/problems/url-too-long`; 431, `/problems/head-too-large`), and connections that it has no room for (503,
 `/problems/overloaded`). Where anybody on its machine may do everything, it refuses what asks by a name that leads there
 (421, `/problems/misdirected-request`). A refusal is `application/problem+json`, and means that nothing was changed, but
-for `/problems/outcome-unknown`.
+for `/problems/outcome-unknown` and `/problems/internal-error`, after which nobody knows.
 """
 
 CREDENTIALS: Final[Json] = {
