@@ -13,6 +13,10 @@ _RECORD_BYTES: Final = 1024
 _DEFINITION_BYTES: Final = 128
 _STEP_BYTES: Final = 512
 
+_CHAR_BYTES: Final = 12
+"""What a character of such a text takes at most: four bytes in the text, four in its UTF-8, which Python keeps beside
+it, and four in the body."""
+
 
 class RecordCache:
     """Maps session ids to records; what was used last stays. Whoever owns it has to keep it true."""
@@ -60,10 +64,6 @@ def estimated_bytes(record: Record) -> int:
     """Return roughly how much memory a record takes; no text that users send goes uncounted."""
     steps = record.session.progress.steps.values()
     definitions = record.session.definitions
-    return (
-        _RECORD_BYTES
-        + _DEFINITION_BYTES * len(definitions)
-        + _STEP_BYTES * len(steps)
-        + sum(len(definition.name) for definition in definitions)
-        + sum(len(step.message) + len(step.error) for step in steps)
-    )
+    chars = sum(len(definition.name) for definition in definitions)
+    chars += sum(len(step.message) + len(step.error) for step in steps)
+    return _RECORD_BYTES + _DEFINITION_BYTES * len(definitions) + _STEP_BYTES * len(steps) + _CHAR_BYTES * chars
