@@ -16,7 +16,7 @@ from progress_sse import sse
 from progress_sse.access.gate import Authorize
 from progress_sse.app import create_app
 from progress_sse.events import Event
-from progress_sse.hub import Subscription
+from progress_sse.hub import Subscription, standing_at
 from progress_sse.model import Position, check_session_id
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
@@ -89,13 +89,12 @@ class ProgressHub:
             StoreUnavailableError: The store does not answer at the beginning.
         """
         check_session_id(session_id)
-        position = Position.parse(last_event_id)
         await self._service.start_if_needed()
         is_woken, hub = asyncio.Event(), self._service.streams.hub
         subscription = Subscription(hub, 1, is_woken.set)
         self._followers[subscription] = is_woken
         try:
-            await hub.join(subscription, session_id, None if position is None else lambda _current: position)
+            await hub.join(subscription, session_id, standing_at(Position.parse(last_event_id)))
             while not subscription.is_closed:
                 for _, burst in subscription.take(MAX_TAKEN_BYTES):
                     for message in burst.messages:

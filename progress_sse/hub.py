@@ -45,6 +45,12 @@ MAX_TAIL_BYTES: Final = 65_536
 Resume: TypeAlias = Callable[[Position], Position | None]
 """Given where a session is, tells where a returning reader was; `None` where it does not know."""
 
+
+def standing_at(position: Position | None) -> Resume | None:
+    """Return how a reader resumes that was at `position`, or, with `None`, that comes afresh."""
+    return None if position is None else lambda _current: position
+
+
 Resync: TypeAlias = Literal["behind", "gap", "forgotten"]
 """Why a reader got a snapshot in place of transitions: it fell behind; not all of them had been heard of here; or it
 came back from a place that is not known any more."""
@@ -341,7 +347,7 @@ class Subscription:
     @property
     def queued_bytes(self) -> int:
         """How many bytes wait because the reader does not keep up."""
-        return self._queued_bytes
+        return self._queued_bytes + sum(len(burst.data) for _, burst in self._backlog)
 
     def take(self, max_bytes: int) -> list[Delivery]:
         """Return what waits, in order: no more than `max_bytes` of it, unless a single piece is larger."""
@@ -494,7 +500,7 @@ class Hub:
         for channel in channels:
             channel.flush()
 
-    def join_nowait(self, subscription: Subscription, session_id: str, resume: Resume | None = None) -> bool:
+    def join_nowait(self, subscription: Subscription, session_id: str, resume: Resume | None) -> bool:
         """Seat a reader without asking the store, and return whether that was possible; see `join`."""
         channel = self._channels.get(session_id)
         missed = channel.missed(resume) if channel is not None and channel.is_open else None
@@ -520,7 +526,8 @@ class Hub:
         try:
             await channel.open()
             missed = channel.missed(resume)
-            if missed is None and resume is not None:
+            if missed is None:
+                assert resume is not None
                 missed = await self._looked_up(channel, resume)
             elif resume is not None:
                 self.replays += 1
@@ -530,7 +537,7 @@ class Hub:
         if subscription.is_closed:
             self.release(channel)
         else:
-            subscription.attach(Member(subscription, channel), missed or Burst(()))
+            subscription.attach(Member(subscription, channel), missed)
 
     async def _looked_up(self, channel: Channel, resume: Resume) -> Burst:
         position = resume(channel.position)

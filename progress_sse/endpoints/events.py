@@ -15,7 +15,7 @@ from progress_sse.cursor import end_id, is_end_id, parse_cursor, position_told
 from progress_sse.endpoints.common import session_id_of
 from progress_sse.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
 from progress_sse.headers import header_values
-from progress_sse.hub import Resume
+from progress_sse.hub import Resume, standing_at
 from progress_sse.model import Position, check_session_id
 from progress_sse.service import ProgressService
 from progress_sse.stream import HEADERS, StreamRequest
@@ -47,8 +47,7 @@ async def events(service: ProgressService, request: Request) -> Response:
     position = Position.parse(_last_event_id(request))
     if position is not None and await _completed(service, [session_id]) == {session_id: position}:
         return _no_more()
-    resume = None if position is None else _standing_at(position)
-    return _stream(service, request, {session_id: resume}, admission, is_combined=False)
+    return _stream(service, request, {session_id: standing_at(position)}, admission, is_combined=False)
 
 
 @_refused_softly
@@ -82,10 +81,6 @@ def _stream(
 def _no_more() -> Response:
     """Return what makes an EventSource stop; cached, it would stop those who come afresh."""
     return Response(status_code=204, headers=HEADERS)
-
-
-def _standing_at(position: Position) -> Resume:
-    return lambda _current: position
 
 
 def _last_event_id(request: Request) -> str:

@@ -352,6 +352,23 @@ async def test_what_a_reader_took_is_counted(store: ProgressStore, hub: Hub, mon
     assert reader.subscription.event_count == len(reader.seen) == 5
 
 
+async def test_what_is_left_of_what_waits_is_known(store: ProgressStore, hub: Hub) -> None:
+    """Also while it is taken piece by piece: it waits until it has been handed over."""
+    reader = Reader(hub, "s")
+    await reader.join("s")
+    await reader.read()
+    await store.create_session("s", 3)
+    for step in (1, 2, 3):
+        await store.start_step("s", step)
+        await asyncio.sleep(0)  # Each is flushed by itself.
+    waiting = [reader.subscription.queued_bytes]
+    while taken := reader.subscription.take(1):
+        waiting.append(waiting[-1] - sum(len(burst.data) for _, burst in taken))
+        assert reader.subscription.queued_bytes == waiting[-1]
+    assert len(waiting) > 3
+    assert waiting[-1] == 0
+
+
 async def test_a_message_larger_than_the_bound_still_passes(
     store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
