@@ -61,7 +61,8 @@ class BodyLimits:
 
 
 def _check_total(total: int, info: ValidationInfo) -> int:
-    limit: int = info.context["max_total_steps"] if info.context else MAX_SAFE_INTEGER
+    assert info.context is not None
+    limit: int = info.context["max_total_steps"]
     if total > limit:
         raise ValueError(f"is more than {limit}")
     return total

@@ -1,4 +1,4 @@
-"""Ids for a stream of several sessions: one short text that tells where each of them was [contract §3].
+"""Ids for a stream of several sessions: one short text that tells where each of them was [docs/protocol.md].
 
 An id has at most 128 characters, and 20 full positions would not fit. So each session is told by a 6-byte digest of
 its id and epoch and its number as a varint; the sessions that moved last come first, and those that no longer fit get

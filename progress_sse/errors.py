@@ -7,6 +7,7 @@
     │   └── StoreRefusedError           … because its store cannot be used as it is
     ├── ConflictError                   nobody's: the session moved on, decide again
     ├── ReportError                     a worker's, of what became of its reports: see ``client.errors``
+    ├── NotAllowedError                 a reader's, whom the server does not let read: see ``shell.follow``
     └── ProblemError                    has an HTTP status and a problem type [RFC 9457]
         ├── MalformedRequestError   400
         ├── MalformedBodyError      400
@@ -186,7 +187,7 @@ class BodyTooLargeError(ProblemError):
 
 
 class UrlTooLongError(ProblemError):
-    """Raised when a request's target is longer than ``patience`` allows."""
+    """Raised when a request's target is longer than ``serving.patience`` allows."""
 
     status, problem, title = 414, "url-too-long", "The URL is too long."
     fixed_headers = CLOSE
@@ -203,7 +204,7 @@ class RateExceededError(ProblemError):
 
 
 class HeadTooLargeError(ProblemError):
-    """Raised when a request has more, or more header fields, before its body than ``patience`` allows."""
+    """Raised when a request has more, or more header fields, before its body than ``serving.patience`` allows."""
 
     status, problem, title = 431, "head-too-large", "The head of the request is too large."
     fixed_headers = CLOSE
@@ -229,7 +230,7 @@ class MisdirectedRequestError(ProblemError):
 
 
 class InvalidRequestError(ProblemError):
-    """Raised when a request is well-formed but asks for what the contract does not allow."""
+    """Raised when a request is well-formed but asks for what the protocol does not allow."""
 
     status, problem, title = 422, "invalid-request", "The request is not valid."
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 
 class Event(NamedTuple):
-    """A `snapshot` or a `step` [contract §3].
+    """A `snapshot` or a `step` [docs/protocol.md].
 
     Attributes:
         event: Which of the two.

@@ -37,7 +37,7 @@ UNFIT_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs"})
 
 
 def check_session_id(session_id: str) -> str:
-    """Return `session_id` if it may name a session [contract §1].
+    """Return `session_id` if it may name a session [docs/protocol.md].
 
     Raises:
         InvalidSessionIdError: It is empty, longer than 128 characters, ``.`` or ``..``, or has a control, format,
@@ -83,7 +83,7 @@ class StepAdvance(NamedTuple):
 
 
 class StepProgress(NamedTuple):
-    """A step that was started [contract §1]; times are ISO 8601 in UTC with offset and microseconds."""
+    """A step that was started [docs/protocol.md]; times are ISO 8601 in UTC with offset and microseconds."""
 
     step: int
     name: str
@@ -96,14 +96,9 @@ class StepProgress(NamedTuple):
     error: str = ""
     advance: StepAdvance | None = None
 
-    @property
-    def is_done(self) -> bool:
-        """Whether the step has ended, well or not."""
-        return self.status in ("success", "error")
-
 
 class SessionProgress(NamedTuple):
-    """One run of a multi-step job [contract §1]; `steps` holds only steps that were started, by number."""
+    """One run of a multi-step job [docs/protocol.md]; `steps` holds only steps that were started, by number."""
 
     session_id: str
     current_step: int
@@ -152,7 +147,7 @@ _SCALE_BITS: Final = 64
 
 
 class Position(NamedTuple):
-    """A place in a session's history; as text, the id of an event [contract §3].
+    """A place in a session's history; as text, the id of an event [docs/protocol.md].
 
     A number alone would not do: a session that was deleted and made anew counts from 0 again, and a client that comes
     back with 7 of the former life must not be given 8 of the latter.

@@ -56,7 +56,7 @@ class ProgressService:
 
     Attributes:
         settings: What it was made from.
-        store: The contract's operations.
+        store: The operations on sessions.
         streams: The live streams.
         gate: Who may do what.
         tickets: What single streams are opened with.

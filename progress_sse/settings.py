@@ -30,7 +30,7 @@ def _split_some(value: object) -> object:
 
 
 class Settings(BaseSettings):
-    """How a server runs [contract §4]. Keyword arguments win over the environment, which wins over the defaults."""
+    """How a server runs. Keyword arguments win over the environment, which wins over the defaults."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 

@@ -1,4 +1,4 @@
-"""The contract's operations over any backend.
+"""The operations on sessions, over any backend.
 
 Every command on a session goes through that session's *lane*: while one commit of the session is under way, further
 commands wait in line, and the next commit takes all of them at once. So a session that many workers report on costs one
@@ -38,7 +38,7 @@ from progress_sse.telemetry.counts import Durations
 from progress_sse.workflows import Workflows
 
 KEY_LIFETIME: Final = timedelta(hours=24)
-"""How long an idempotency key is remembered [contract §3]."""
+"""How long an idempotency key is remembered [docs/protocol.md]."""
 
 MAX_ATTEMPTS: Final = 20
 """How often a change that other processes overtook is decided again before the store counts as unavailable."""
@@ -99,7 +99,7 @@ class _Request:
 
 
 class ProgressStore:
-    """Sessions that workers change and everybody reads [contract §2].
+    """Sessions that workers change and everybody reads.
 
     Every operation may raise `StoreUnavailableError`, and each that writes also `OutcomeUnknownError` and
     `StoreFullError`. An operation that returns has been committed, as durably as the backend can.

@@ -74,7 +74,7 @@ class StreamRequest(NamedTuple):
         is_combined: Whether the ids are those of a stream of several sessions.
         heartbeat_events: Whether heartbeats are events rather than comments.
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
-        caller: Who asks (see ``callers``); `None` if that makes no difference.
+        caller: Who asks (see ``access.callers``); `None` if that makes no difference.
     """
 
     resumes: Mapping[str, Resume | None]

@@ -22,7 +22,7 @@ def encode_json(value: object) -> bytes:
 
 
 def encode_session(session: Session) -> bytes:
-    """Return what polling answers [contract §3]: seven keys, and one entry per step, started or not."""
+    """Return what polling answers [docs/protocol.md]: seven keys, and one entry per step, started or not."""
     progress = session.progress
     steps = [
         _step(progress.steps[number]) if number in progress.steps else _pending_step(number, definition)
@@ -62,7 +62,7 @@ def encode_transition(session: Session, step: int) -> bytes:
 
 
 def split_transition(data: bytes) -> tuple[bytes, bytes]:
-    """Return the two parts of what `encode_transition` wrote: the step, as `encode_step` has it, and the session."""
+    """Return the two parts of what `encode_transition` wrote: the step and the session."""
     # No quotation mark stands bare inside a string, so this is found nowhere else.
     step, session = data.removeprefix(b'{"step":').split(b',"session":{', 1)
     return step, b"{" + session[:-1]
@@ -74,13 +74,8 @@ def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
     return (summary or encode_json(_summary(session)))[:-1] + b"," + encode_json(times)[1:]
 
 
-def encode_step(step: StepProgress) -> bytes:
-    """Return a step as polling shows it: its nine keys, and `progress` where the worker reported it."""
-    return encode_json(_step(step))
-
-
 def decode_step(data: bytes | str) -> StepProgress:
-    """Return the step that `encode_step` wrote."""
+    """Return the step that is the first part of an encoded transition."""
     return _decoded_step(json.loads(data))
 
 

@@ -1,4 +1,4 @@
-"""Step definitions: the shipped default, files of the user's own, and look-up by name [contract §1]."""
+"""Step definitions: the shipped default, files of the user's own, and look-up by name."""
 
 import json
 import tomllib

@@ -1,4 +1,4 @@
-// The messages of the wire contract, section 3, and the names that tracker.js puts on a page. Declarations only.
+// The messages of docs/protocol.md, and the names that tracker.js puts on a page. Declarations only.
 
 export type StepStatus = "pending" | "running" | "success" | "error";
 export type SessionStatus = "not_found" | "pending" | "running" | "completed" | "error";

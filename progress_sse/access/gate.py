@@ -106,7 +106,7 @@ class Bearers:
 
         Raises:
             UnauthorizedError: Nothing, or nothing any more.
-            ForbiddenError: Nothing, where there are no tokens but `publish_token` [contract §3].
+            ForbiddenError: Nothing, where there are no tokens but `publish_token`.
         """
         if is_one_of(token.encode("latin-1"), self._publish_tokens):  # As it came in a header.
             return EVERYTHING

@@ -1,4 +1,4 @@
-"""What a backend has to do, in ten sentences.
+"""What a backend has to do.
 
 A backend knows no rule: it keeps what it is given, compares positions for equality, and tells whoever listens. One
 suite of tests runs over every backend. What a backend cannot do it must not claim.

@@ -42,7 +42,7 @@ class Keyspace:
         """Written, and published on, in order to see whether that works; means nothing."""
 
     def slip(self, name: str) -> str:
-        """Return the key of what lies there for a moment; see `tickets.Drawer`."""
+        """Return the key of what lies there for a moment; see `access.tickets.Drawer`."""
         return f"{self._prefix}:slip:{name}"
 
     def of(self, session_id: str) -> SessionKeys:

@@ -16,7 +16,6 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from progress_sse.backends.redis_address import ANSWER_TIMEOUT_S, may_lose_its_server
 from progress_sse.backends.redis_rows import Argument
 from progress_sse.backends.redis_trouble import CONNECTION_ERRORS
-from progress_sse.errors import ProgressError
 
 Command: TypeAlias = tuple[Argument, ...]
 
@@ -29,11 +28,11 @@ _DURABLE: Final = [[b"appendonly", b"yes"], [b"appendfsync", b"always"]]
 """How a server answers these that has written to its disk whatever it acknowledges."""
 
 
-class NotConnectedError(ProgressError):
+class NotConnectedError(Exception):
     """Raised when there is no connection, so that nothing was sent."""
 
 
-class InterruptedCallError(ProgressError):
+class InterruptedCallError(Exception):
     """Raised when a connection failed after commands had been sent, and before all were answered."""
 
 

@@ -13,6 +13,6 @@ The parts, from the pure to the practical::
     embedded   both over a store in the same process, without HTTP
     testing    a recorder, for the tests of a job
 
-Nothing in here imports the server, and importing it imports no HTTP client: that comes with the first `Progress` that
-has somewhere to report to.
+Nothing in here but `embedded` imports the server, and importing it imports no HTTP client: that comes with the first
+`Progress` that has somewhere to report to.
 """

@@ -384,7 +384,7 @@ class Message(NamedTuple):
 
 
 def encode(request: Request) -> Message:
-    """Return what to send [contract §3]."""
+    """Return what to send [docs/protocol.md]."""
     path = f"/api/progress/{quote(request.session_id, safe='')}"
     body = json.dumps(_body(request.report), separators=(",", ":")).encode()
     if isinstance(request.report, Create):

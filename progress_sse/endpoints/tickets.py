@@ -2,9 +2,8 @@
 
 from starlette.requests import Request
 
-from progress_sse import wire
 from progress_sse.access.tickets import LIFETIME_S
-from progress_sse.endpoints.common import JSON, UNCACHED, Reply
+from progress_sse.endpoints.common import Reply, json_reply
 from progress_sse.service import ProgressService
 
 
@@ -13,5 +12,4 @@ async def issue(service: ProgressService, request: Request) -> Reply:
     admission = await service.gate.identify(request)
     assert admission.token is not None
     ticket = await service.tickets.issue(admission.token)
-    body = wire.encode_json({"ticket": ticket, "expires_in": LIFETIME_S})
-    return Reply(201, {"content-type": JSON, **UNCACHED}, body)
+    return json_reply({"ticket": ticket, "expires_in": LIFETIME_S}, 201)

@@ -8,7 +8,7 @@ it that the server is away or that a proxy holds everything back, polls carry on
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol, TypeAlias
 from urllib.parse import quote
@@ -61,7 +61,7 @@ SILENCE: Final = "something holds the stream back"
 EVENT_STREAM: Final = "text/event-stream"
 
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
-"""What the id of an event is [contract §3], if there is one: we send it back in a header."""
+"""What the id of an event is [docs/protocol.md], if there is one: we send it back in a header."""
 
 Connection: TypeAlias = Literal["live", "polling"]
 
@@ -115,20 +115,12 @@ async def follow(address: Address, session_id: str, viewer: Viewer) -> Held:
 class Follower:
     """One session, and the two ways to it; see the module."""
 
-    def __init__(
-        self,
-        client: httpx.AsyncClient,
-        session_id: str,
-        viewer: Viewer,
-        *,
-        chance: Callable[[], float] = random.random,
-    ) -> None:
-        """Prepare to follow over a client whose `base_url` is the server; `chance` gives numbers from 0 to 1."""
+    def __init__(self, client: httpx.AsyncClient, session_id: str, viewer: Viewer) -> None:
+        """Prepare to follow over a client whose `base_url` is the server."""
         self._client = client
         self._session_id = session_id
         self._path = f"/api/progress/{quote(session_id, safe='')}"
         self._viewer = viewer
-        self._chance = chance
         self._held: Held | None = None
         self._position = ""
         self._etag = ""
@@ -182,7 +174,7 @@ class Follower:
         """Return the seconds to wait: what the stream has asked for, or a random part of more with each failure."""
         if retry_ms is not None and lasted_s + retry_ms / 1000 >= HASTY_S:
             return min(retry_ms / 1000, LONGEST_RETRY_AFTER_S)
-        return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10)) * self._chance()
+        return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10)) * random.random()  # noqa: S311  # spreads load
 
     async def _read(self, decoder: StreamDecoder) -> None:
         headers = {"Accept": EVENT_STREAM, **({"Last-Event-ID": self._position} if self._position else {})}
@@ -266,7 +258,7 @@ class Follower:
     async def _poll(self) -> None:
         while True:
             await self._polls.wait()
-            pause_s = POLL_S * (0.9 + 0.2 * self._chance())
+            pause_s = POLL_S * random.uniform(0.9, 1.1)  # noqa: S311  # spreads load
             try:
                 await self._ask()
             except httpx.HTTPError:

@@ -9,7 +9,7 @@ from progress_sse.model import MAX_SAFE_INTEGER, is_text
 from progress_sse.shell.plain import plain
 
 Held: TypeAlias = dict[str, Any]
-"""What polling answers [contract §3]."""
+"""What polling answers [docs/protocol.md]."""
 
 
 def parsed(text: str | bytes) -> Any:
@@ -113,7 +113,7 @@ _STARTED: Final = {
 }
 _PROGRESS: Final = {"current": _is_count, "total": _or_null(_is_count)}
 _TRANSITION: Final = {"step": _is_step, "session": _is_object}
-"""What has to be there, and what it has to be [contract §1, §3]."""
+"""What has to be there, and what it has to be [docs/protocol.md]."""
 
 _NONE: Final = {"current": 0, "total": None}
 """The progress of a step that has told none."""

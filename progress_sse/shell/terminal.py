@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from progress_sse.shell.follow import Connection
+from progress_sse.shell.follow import POLL_S, Connection
 from progress_sse.shell.held import Held, counted, duration, is_over, one_line
 from progress_sse.shell.plain import plain
 from progress_sse.shell.watch import Display
@@ -24,7 +24,11 @@ SILENCE_S: Final = 30
 
 ICONS: Final = {"pending": "⏳", "running": "🔄", "success": "✅", "error": "❌"}
 COLOURS: Final = {"running": "blue", "completed": "green", "error": "red"}
-BADGES: Final = {"": ("connecting", "yellow"), "live": ("live", "green"), "polling": ("asking every 2 s", "yellow")}
+BADGES: Final = {
+    "": ("connecting", "yellow"),
+    "live": ("live", "green"),
+    "polling": (f"asking every {POLL_S:g} s", "yellow"),
+}
 
 BAR_WIDTH: Final = 40
 STEP_BAR_WIDTH: Final = 20

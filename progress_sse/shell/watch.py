@@ -13,7 +13,7 @@ import click
 
 from progress_sse.client.config import address_of, session_of
 from progress_sse.errors import ConfigurationError
-from progress_sse.shell.follow import Connection, NotAllowedError, follow
+from progress_sse.shell.follow import POLL_S, Connection, NotAllowedError, follow
 from progress_sse.shell.held import Held, changes
 
 Output: TypeAlias = Literal["auto", "tty", "plain", "json", "quiet"]
@@ -90,7 +90,7 @@ class _Written(Display):
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
         if connection == "polling":
-            click.echo(f"progress-sse: no live stream ({reason}): asking every 2 s", err=True)
+            click.echo(f"progress-sse: no live stream ({reason}): asking every {POLL_S:g} s", err=True)
         elif self._is_polling:
             click.echo("progress-sse: live again", err=True)
         self._is_polling = connection == "polling"

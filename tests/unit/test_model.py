@@ -226,11 +226,3 @@ class TestPercentage:
 def test_remaining_sums_what_comes_after_the_current_step(current_step: int, expected: int) -> None:
     """Whatever the states of those steps are."""
     assert session_of(3, {1: "running", 3: "success"}, current_step=current_step).estimated_remaining_ms == expected
-
-
-@pytest.mark.parametrize(
-    ("status", "expected"), [("pending", False), ("running", False), ("success", True), ("error", True)]
-)
-def test_a_step_is_done_when_it_has_ended(status: StepStatus, expected: bool) -> None:
-    """Well or not."""
-    assert StepProgress(1, "n", status, None, None, 0, None).is_done is expected

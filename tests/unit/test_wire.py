@@ -55,13 +55,19 @@ SESSION = Session(SessionProgress("日 1", 2, 3, "error", {2: FAILED, 1: REPORTE
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
+def written(step: StepProgress) -> bytes:
+    """What a transition says of the step, which is what is kept of it."""
+    session = SESSION._replace(progress=SESSION.progress._replace(steps={step.step: step}))
+    return wire.split_transition(wire.encode_transition(session, step.step))[0]
+
+
 class TestStep:
     """A step that was started, both ways."""
 
     @pytest.mark.parametrize(("step", "text"), STEPS)
     def test_is_written_in_the_documented_order(self, step: StepProgress, text: str) -> None:
         """The nine keys, and `progress` where it was reported."""
-        assert wire.encode_step(step) == text.encode()
+        assert written(step) == text.encode()
 
     @pytest.mark.parametrize(("step", "text"), STEPS)
     def test_is_read_back(self, step: StepProgress, text: str) -> None:
@@ -76,7 +82,7 @@ class TestStep:
         """To the letter."""
         advance = StepAdvance(number, None) if number % 2 else None
         step = StepProgress(1, name, status, STARTED, None, number, number, message, error, advance)
-        assert wire.decode_step(wire.encode_step(step)) == step
+        assert wire.decode_step(written(step)) == step
 
 
 class TestDefinitions:
@@ -152,7 +158,7 @@ class TestSession:
             step = RUNNING._replace(name=message, message=message, error=message)
             session = SESSION._replace(progress=SESSION.progress._replace(steps={2: step}, session_id=message))
             shown, summary = wire.split_transition(wire.encode_transition(session, 2))
-            assert shown == wire.encode_step(step)
+            assert wire.decode_step(shown) == step
             assert wire.encode_listed(session, summary) == wire.encode_listed(session)
 
 
