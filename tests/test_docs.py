@@ -351,3 +351,12 @@ def test_links_lead_somewhere(target: str) -> None:
         for heading in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
     }
     assert (ROOT / path).is_file() if path else anchor in headings
+
+
+def test_codes_of_checks_are_explained() -> None:
+    """The table of `tests/README.md` has each code that a test bears, and none that no test does."""
+    page = (ROOT / "tests" / "README.md").read_text("utf-8")
+    explained = re.findall(r"^\| ([A-Z]{2}-\d{2}) \|", page, re.MULTILINE)
+    sources = [path.read_text("utf-8") for path in ROOT.glob("tests/**/test_*.py")]
+    borne = {code for source in sources for code in re.findall(r"\b(?:SC|DG|FT|LD|SE|PR|CL)-\d{2}\b", source)}
+    assert sorted(borne | {"SE-14"}) == sorted(explained)  # That one is not a test, but a way to run them.

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 READ_TIMEOUT_S: Final = 2.0
 WRITE_TIMEOUT_S: Final = 3.5
-"""Seconds until a call is given up. An update is at most one of each: it is answered within six seconds [FT-04]."""
+"""Seconds until a call is given up. An update is at most one of each: it is answered within six seconds."""
 
 MAX_BATCH: Final = 500
 """Calls that go out together."""
