@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 
 import click
 import uvloop
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from progress_sse.access.auth import Action, Grant
@@ -24,7 +25,7 @@ from progress_sse.serving.server import BACKLOG, Server, make_config, raise_desc
 from progress_sse.settings import ENV_PREFIX, Settings, load_settings
 from progress_sse.shell.commands import COMMANDS
 from progress_sse.telemetry import logs
-from progress_sse.text import without_secrets
+from progress_sse.text import first_fault, without_secrets
 
 MAX_UNSENT_BYTES: Final = 16_384
 """Bytes that the kernel takes from us before it has sent what it already has."""
@@ -143,6 +144,8 @@ def make(
             expires_at=now + expires_s,
         )
         click.echo(tokens.make(grant, issued_at=now, subject=subject))
+    except ValidationError as error:
+        raise click.ClickException(first_fault(error)) from error
     except (ConfigurationError, InvalidSessionIdError) as error:
         raise click.ClickException(str(error)) from error
 

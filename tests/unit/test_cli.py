@@ -87,6 +87,8 @@ def test_a_token_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> Non
         (["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),
         (["--token-key", "hush-hush", "--session", "a"], "token_key has fewer than 32 bytes"),
         (["--token-key", KEY, "--prefix", "x" * 4000], "fewer sessions"),
+        (["--token-key", KEY, "--prefix", "\udcff"], "Error: prefixes.0: has a NUL or surrogate character.\n"),
+        (["--token-key", "\udcff", "--session", "a"], "Error: token_key: Input should be a valid string"),
     ],
     ids=lambda value: "" if isinstance(value, list) else value,
 )
