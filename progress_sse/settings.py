@@ -5,10 +5,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_serializer, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_serializer,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from progress_sse.errors import ConfigurationError
+from progress_sse.model import is_text
 from progress_sse.telemetry.logs import Format, Level
 from progress_sse.text import first_fault, without_secrets
 
@@ -27,6 +36,15 @@ def _split_some(value: object) -> object:
     if value != () and not parts:
         raise ValueError("is given, but empty")
     return parts
+
+
+def _check_text(secret: SecretStr) -> SecretStr:
+    if not is_text(secret.get_secret_value()):
+        raise ValueError("has a NUL or surrogate character")
+    return secret
+
+
+_Secret = Annotated[SecretStr, AfterValidator(_check_text)]
 
 
 class Settings(BaseSettings):
@@ -75,13 +93,13 @@ class Settings(BaseSettings):
     allow_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Origins, by comma, whose pages may do here what their visitors may."
     )
-    publish_token: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_some)] = Field(
+    publish_token: Annotated[tuple[_Secret, ...], NoDecode, BeforeValidator(_split_some)] = Field(
         (), description="Bearer tokens, by comma, one of which a worker must send."
     )
     read: Literal["open", "token"] = Field(
         "open", description="Who may read: whoever knows a session's id, or bearers of a token."
     )
-    token_key: SecretStr | None = Field(
+    token_key: _Secret | None = Field(
         None,
         description="What tokens are signed with: for HS256 a secret of at least 32 bytes, for RS256 an RSA key in PEM "
         "or the path of one, of which reading needs the public half only.",

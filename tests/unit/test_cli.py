@@ -31,6 +31,7 @@ def test_every_setting_is_a_flag_with_its_default_and_environment_variable() -> 
         (["--store", "postgres://x"], "store must be memory://, sqlite:///PATH, redis://"),
         (["--read", "token"], "read=token needs the key that tokens are signed with"),
         (["--host", "0.0.0.0"], "so workers need a token"),  # noqa: S104  # to be refused
+        (["--publish-token", "\udcff"], "publish_token.0: has a NUL or surrogate character"),
         (["--port", "x"], "port: Input should be a valid integer"),
         (["--steps-file", "/nowhere/steps.toml"], "The steps file /nowhere/steps.toml cannot be used"),
         (["--port", "0", "--store", "sqlite:////nowhere/progress.db"], "/nowhere"),
@@ -88,7 +89,7 @@ def test_a_token_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> Non
         (["--token-key", "hush-hush", "--session", "a"], "token_key has fewer than 32 bytes"),
         (["--token-key", KEY, "--prefix", "x" * 4000], "fewer sessions"),
         (["--token-key", KEY, "--prefix", "\udcff"], "Error: prefixes.0: has a NUL or surrogate character.\n"),
-        (["--token-key", "\udcff", "--session", "a"], "Error: token_key: Input should be a valid string"),
+        (["--token-key", "\udcff", "--session", "a"], "Error: token_key: has a NUL or surrogate character.\n"),
     ],
     ids=lambda value: "" if isinstance(value, list) else value,
 )
