@@ -132,6 +132,7 @@ async def test_cut_stream_comes_back(demo: Server, visit: Open) -> None:
     await expect_to_move(shown.page, "steady")
 
 
+@pytest.mark.full
 async def test_buffering_proxy_is_bridged_by_polls(demo: Server, visit: Open) -> None:
     """The bars keep moving meanwhile, and a second click mends it."""
     shown = await visit(f"{demo.url}/")

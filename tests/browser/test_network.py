@@ -175,9 +175,9 @@ async def test_ten_minutes_of_sleep(proxy: ChaosProxy, worker: Worker, visit: Op
     assert await shown.evaluate("ends") == ["complete"]
 
 
-@pytest.mark.parametrize(
-    "jump", [pytest.param(timedelta(hours=6), id="ahead"), pytest.param(timedelta(hours=-1), id="back", marks=FULL)]
-)
+@pytest.mark.full
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("jump", [timedelta(hours=6), timedelta(hours=-1)], ids=["ahead", "back"])
 async def test_clock_that_jumps(serve: Serve, visit: Open, sid: str, jump: timedelta) -> None:
     """CL-03: somebody sets the clock: events go on, and limits go by the server's time again from its next word on."""
     server = serve(heartbeat_s=3)
@@ -206,6 +206,7 @@ async def test_clock_that_jumps(serve: Serve, visit: Open, sid: str, jump: timed
 # A proxy that buffers
 
 
+@pytest.mark.full
 async def test_nginx_that_buffers_is_bridged_until_it_is_mended(
     server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
 ) -> None:
@@ -225,6 +226,7 @@ async def test_nginx_that_buffers_is_bridged_until_it_is_mended(
         assert shown.requests.count(f"{nginx.url}/api/progress/{sid}") <= polled + 1
 
 
+@pytest.mark.full
 async def test_nginx_that_buffers_throughout(
     server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
 ) -> None:
@@ -243,7 +245,9 @@ async def test_nginx_that_buffers_throughout(
         assert moves == [move for move in moves_of(7, 7) if move in moves]
 
 
-@pytest.mark.parametrize("total_steps", [pytest.param(7, marks=FULL), 40])
+@pytest.mark.full
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("total_steps", [7, 40])
 async def test_nginx_that_lets_go_of_a_few_kilobytes_at_a_time(
     serve: Serve, visit: Open, sid: str, tmp_path: Path, total_steps: int
 ) -> None:
@@ -308,19 +312,21 @@ async def test_retry_is_honoured(serve: Serve, visit: Open, sid: str) -> None:
 PORTAL = "<!doctype html><title>Welcome</title><h1>Please log in to the hotel's network</h1>"
 
 
+@pytest.mark.full
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(response("404 Not Found"), id="404", marks=FULL),
-        pytest.param(response("429 Too Many Requests", extra="Retry-After: 1\r\n"), id="429", marks=FULL),
-        pytest.param(response("500 Internal Server Error"), id="500", marks=FULL),
+        pytest.param(response("404 Not Found"), id="404"),
+        pytest.param(response("429 Too Many Requests", extra="Retry-After: 1\r\n"), id="429"),
+        pytest.param(response("500 Internal Server Error"), id="500"),
         pytest.param(response("502 Bad Gateway", PORTAL, "text/html"), id="502"),
-        pytest.param(response("503 Service Unavailable", extra="Retry-After: 1\r\n"), id="503", marks=FULL),
-        pytest.param(response("200 OK", "data: x\n\n"), id="wrong type", marks=FULL),
-        pytest.param(response("200 OK", PORTAL, "text/html"), id="captive portal", marks=FULL),
-        pytest.param(response("204 No Content"), id="204", marks=FULL),
-        pytest.param(response("200 OK", "retry: 1000\n\n", "text/event-stream"), id="empty stream", marks=FULL),
-        pytest.param(b"", id="silence", marks=FULL),
+        pytest.param(response("503 Service Unavailable", extra="Retry-After: 1\r\n"), id="503"),
+        pytest.param(response("200 OK", "data: x\n\n"), id="wrong type"),
+        pytest.param(response("200 OK", PORTAL, "text/html"), id="captive portal"),
+        pytest.param(response("204 No Content"), id="204"),
+        pytest.param(response("200 OK", "retry: 1000\n\n", "text/event-stream"), id="empty stream"),
+        pytest.param(b"", id="silence"),
     ],
 )
 async def test_stream_that_is_refused_is_bridged_and_tried_again(
@@ -386,7 +392,7 @@ async def test_everything_is_refused_and_mended(
 
 
 @pytest.mark.parametrize("status", [pytest.param("401 Unauthorized", marks=FULL), "403 Forbidden"])
-@pytest.mark.parametrize("comes", ["at first", "later"])
+@pytest.mark.parametrize("comes", [pytest.param("at first", marks=FULL), "later"])
 async def test_who_is_refused_for_want_of_rights_asks_no_more(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, status: str, comes: str
 ) -> None:
@@ -496,9 +502,9 @@ async def test_page_of_a_listed_origin(
         assert await shown.evaluate("ends") == ["complete"]
 
 
-@pytest.mark.parametrize(
-    "with_credentials", [pytest.param(True, id="cookies"), pytest.param(False, id="no cookies", marks=FULL)]
-)
+@pytest.mark.full
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("with_credentials", [True, False], ids=["cookies", "no cookies"])
 async def test_page_of_an_unlisted_origin(visit: Open, sid: str, tmp_path: Path, with_credentials: bool) -> None:
     """SC-11: the browser shows it nothing, and it does not storm the server for that."""
 

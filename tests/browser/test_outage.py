@@ -80,6 +80,7 @@ async def test_server_killed_and_started_again(serve: Serve, visit: Open, sid: s
     assert badges[-2:] == ["live", "finished"]
 
 
+@pytest.mark.full
 async def test_server_away_for_longer(serve: Serve, visit: Open, sid: str) -> None:
     """Polls are tried as well by then; when it is back, the page is right within a moment, and streams again."""
     server = serve(store="sqlite", heartbeat_s=1)

@@ -88,6 +88,7 @@ async def assert_nothing_more(stream: RawStream, worker: Worker, session_id: str
 # DG-02
 
 
+@first_host
 async def test_a_snapshot_meets_the_first_step(server: Server, worker: Worker, sid: str) -> None:
     """DG-02: whoever subscribes while somebody publishes flat out: the first step follows the snapshot's position."""
     await worker.create(sid, total_steps=1)
@@ -287,6 +288,7 @@ async def test_a_replay_is_exact_and_moves_the_cursor(server: Server, worker: Wo
 # DG-07
 
 
+@first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 @pytest.mark.parametrize("limit", [{"history": 100}, {"history_bytes": 16384}], ids=["count", "bytes"])
 async def test_who_was_away_for_too_long_gets_one_snapshot(serve: Serve, store: str, limit: dict[str, int]) -> None:
@@ -615,6 +617,7 @@ async def test_deletion_and_recreation_reach_open_streams(server: Server, worker
             assert (again.event, again.data, again.id) == ("snapshot", expected[-1], seen[-1].id)
 
 
+@first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 async def test_cleanup_reaches_open_streams(serve: Serve, store: str) -> None:
     """DG-10: a session that was cleaned up is `not_found` on its open streams; one at work is spared."""
@@ -644,6 +647,7 @@ async def test_cleanup_reaches_open_streams(serve: Serve, store: str) -> None:
 # DG-12
 
 
+@first_host
 @pytest.mark.timeout(180)
 async def test_several_sessions_on_one_stream_keep_every_promise(server: Server, worker: Worker) -> None:
     """DG-12: 20 sessions on one stream, cut at random, the list changed between: none lost, twice or out of order."""

@@ -149,6 +149,7 @@ async def test_browser_is_opened_at_a_free_port(tmp_path: Path) -> None:
         await process.wait()
 
 
+@pytest.mark.full
 async def test_restart_loses_nothing(demo: Server) -> None:
     """Another process answers, the sessions are where they were, and the jobs go on."""
     [before] = children(demo.pid)

@@ -16,6 +16,7 @@ from tests.conftest import Serve
 from tests.harness.patterns import Known
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import Server
+from tests.live.hosts import first_host
 
 CONVERSATIONS = json.loads((Path(__file__).parents[1] / "corpus" / "exchanges.json").read_text("utf-8"))
 
@@ -109,6 +110,7 @@ async def conversation(serve: Serve) -> AsyncIterator[Conversation]:
         yield Conversation(server, client, streams)
 
 
+@first_host
 @pytest.mark.parametrize("recorded", CONVERSATIONS, ids=lambda each: each["name"])
 async def test_the_server_answers_as_recorded(conversation: Conversation, recorded: dict[str, Any]) -> None:
     """Each request of a conversation gets the answer that authors of clients are told of."""

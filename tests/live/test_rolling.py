@@ -40,6 +40,7 @@ def behind_nginx(folder: Path, servers: list[Server]) -> NginxServer:
     return NginxServer(folder, text)
 
 
+@pytest.mark.full
 async def test_servers_restarted_in_turn_lose_nothing(servers: list[Server], tmp_path: Path) -> None:
     """Every update is applied, and every transition seen once, in order, while both servers go and come back."""
     with behind_nginx(tmp_path / "nginx", servers) as nginx:

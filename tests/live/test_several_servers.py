@@ -356,6 +356,7 @@ def is_loading(client: Redis) -> bool:
     return False
 
 
+@pytest.mark.full
 @one_kind
 async def test_idle_streams_learn_that_redis_forgot_everything(run_redis: RunRedis, join: Join) -> None:
     """FT-06, FLUSHALL: nobody reports or polls, and each open stream gets the `not_found` snapshot all the same."""
@@ -393,6 +394,7 @@ async def test_a_server_may_start_before_its_redis(kind: Kind, tmp_path: Path, j
             assert (await worker.client.get("/readyz")).status_code == 200
 
 
+@pytest.mark.full
 @one_kind
 async def test_a_frozen_redis_applies_nothing_twice(run_redis: RunRedis, join: Join) -> None:
     """FT-05: 8 s of silence with 50 updates under way: each is applied once or not at all, and heartbeats go on."""

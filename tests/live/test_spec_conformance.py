@@ -209,6 +209,7 @@ async def test_texts_arrive_code_point_for_code_point(server: Server, chromium: 
 # SC-04
 
 
+@first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 async def test_ids_grow_and_never_come_back(serve: Serve, store: str) -> None:
     """SC-04: ids have the documented form, grow by one within a session's life, and are never used in a second one."""
@@ -289,6 +290,7 @@ def assert_ids_grow(ids: list[str]) -> None:
 # SC-06
 
 
+@first_host
 @pytest.mark.parametrize(("heartbeat_s", "duration_s"), [(HEARTBEAT_S, 5), pytest.param(1, 60, marks=pytest.mark.full)])
 async def test_an_idle_stream_beats(
     serve: Serve, server: Server, chromium: Browser, sid: str, heartbeat_s: float, duration_s: float
