@@ -17,9 +17,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Self
 
+from progress_sse.clock import Clock, SystemClock
 from progress_sse.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -145,16 +146,61 @@ class Crew:
         await asyncio.gather(*map(self.see_off, self._workers))
 
 
+class Place:
+    """Where one worker serves, and others after it, one at a time.
+
+    A worker may end by itself while it is being renewed, and the other way round. So whoever hires holds the lock, and
+    looks again who is there once he has it: two workers for one place would leave one that nobody knows of.
+    """
+
+    def __init__(self, crew: Crew, worker: Worker, clock: Clock | None = None) -> None:
+        """Begin with a worker that serves; further ones are hired into `crew`."""
+        self._crew = crew
+        self._worker = worker
+        self._clock = clock or SystemClock()
+        self._hiring = asyncio.Lock()
+
+    async def keep_filled(self) -> None:
+        """Replace workers that end by themselves, for ever."""
+        while True:
+            worker = self._worker
+            code = await self._crew.see_off(worker)
+            while self._worker is worker:
+                logger.error("a worker ended with exit code %d and is replaced", code)
+                await self._clock.sleep(PAUSE_S)
+                await self._replace(worker)
+
+    async def _replace(self, ended: Worker) -> None:
+        async with self._hiring:
+            if self._worker is not ended:
+                return
+            try:
+                self._worker = await self._crew.hire()
+            except ConfigurationError as error:
+                logger.error("%s", error)
+
+    async def renew(self) -> None:
+        """Let a new worker serve, and the one that is there end; it stays if there can be no new one.
+
+        Raises:
+            ConfigurationError: There can be none.
+        """
+        async with self._hiring:
+            former, self._worker = self._worker, await self._crew.hire()
+        former.end()
+        await self._crew.see_off(former)
+
+
 class Supervisor:
     """Keeps as many workers serving as it was told."""
 
     def __init__(self, count: int, listener: socket.socket, on_started: Callable[[], None]) -> None:
         """Serve `listener` by `count` processes, and call `on_started` once all of them do."""
+        self._count = count
         self._crew = Crew(listener)
-        self._places: list[Worker | None] = [None] * count
         self._on_started = on_started
         self._told_to_end = asyncio.Event()
-        self._renewal: asyncio.Task[None] | None = None
+        self._told_to_renew = asyncio.Event()
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, and until every worker has ended then; a second signal ends them at once.
@@ -165,59 +211,43 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, self._end)
-        loop.add_signal_handler(signal.SIGHUP, self._renew)
+        loop.add_signal_handler(signal.SIGHUP, self._told_to_renew.set)
         tasks: list[asyncio.Task[None]] = []
         try:
-            await self._fill_all()
-            tasks = [asyncio.create_task(self._keep_filled(place)) for place in range(len(self._places))]
+            places = [Place(self._crew, worker) for worker in await self._hire_all()]
+            duties = (self._renew_when_told(places), *(place.keep_filled() for place in places))
+            tasks = [asyncio.create_task(duty) for duty in duties]
             await self._told_to_end.wait()
         finally:
-            for task in (*tasks, *((self._renewal,) if self._renewal else ())):
+            for task in tasks:
                 task.cancel()
             if not self._told_to_end.is_set():
                 self._crew.end()
             await self._crew.wait()
 
-    async def _fill_all(self) -> None:
-        filling = (self._fill(place) for place in range(len(self._places)))
-        for outcome in await asyncio.gather(*filling, return_exceptions=True):
-            if outcome is not None and not self._told_to_end.is_set():
+    async def _hire_all(self) -> list[Worker]:
+        hiring = (self._crew.hire() for _ in range(self._count))
+        outcomes = await asyncio.gather(*hiring, return_exceptions=True)
+        if self._told_to_end.is_set():
+            return []
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
                 raise outcome
-        if not self._told_to_end.is_set():
-            self._on_started()
-
-    async def _fill(self, place: int) -> None:
-        self._places[place] = await self._crew.hire()
-
-    async def _keep_filled(self, place: int) -> None:
-        """Replace workers that end by themselves, for ever."""
-        while (worker := self._places[place]) is not None:
-            code = await self._crew.see_off(worker)
-            while self._places[place] is worker:
-                logger.error("a worker ended with exit code %d and is replaced", code)
-                await asyncio.sleep(PAUSE_S)
-                try:
-                    await self._fill(place)
-                except ConfigurationError as error:
-                    logger.error("%s", error)
+        self._on_started()
+        return [outcome for outcome in outcomes if isinstance(outcome, Worker)]
 
     def _end(self) -> None:
         self._told_to_end.set()
         self._crew.end()
 
-    def _renew(self) -> None:
-        if self._renewal is None or self._renewal.done():
-            self._renewal = asyncio.create_task(self._renew_all())
-
-    async def _renew_all(self) -> None:
-        """Put a new worker into each place, or leave the one that is there if there can be none."""
-        for place, worker in enumerate(tuple(self._places)):
-            try:
-                await self._fill(place)
-            except ConfigurationError as error:
-                logger.error("a worker is not replaced: %s", error)
-            else:
-                assert worker is not None
-                worker.end()
-                await self._crew.see_off(worker)
-        logger.info("all workers have been renewed")
+    async def _renew_when_told(self, places: Sequence[Place]) -> None:
+        """Renew one place after the other, for ever; once more, if told so meanwhile."""
+        while True:
+            await self._told_to_renew.wait()
+            self._told_to_renew.clear()
+            for place in places:
+                try:
+                    await place.renew()
+                except ConfigurationError as error:
+                    logger.error("a worker is not replaced: %s", error)
+            logger.info("all workers have been renewed")

@@ -116,6 +116,49 @@ async def test_sighup_replaces_all_and_loses_nothing(server: Server) -> None:
     assert not after & before
 
 
+async def renewed(server: Server, times: int) -> set[int]:
+    """All workers, once they have been renewed so many times."""
+    await eventually(lambda: server.log().count("all workers have been renewed") == times, WAIT_S)
+    return set(children(server.pid))
+
+
+@pytest.mark.full
+async def test_sighup_after_a_crash_hires_nobody_who_is_in_no_place(server: Server) -> None:
+    """Whoever fills a place again after a pause and whoever renews it at once may each have a worker for it."""
+    before = children(server.pid)
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    server.signal(signal.SIGHUP)
+    between = await renewed(server, 1)
+    server.signal(signal.SIGHUP)  # This one takes longer than the pause, and does not reach who is in no place.
+    after = await renewed(server, 2)
+    assert len(after) == COUNT
+    assert not after & (between | set(before))
+    assert await asyncio.to_thread(server.terminate) == 0
+    assert not any(map(_is_alive, after))
+
+
+@pytest.mark.full
+async def test_sighup_before_all_serve_is_obeyed_when_they_do(
+    redis_servers: dict[str, RedisServer], tmp_path: Path, factory: str | None
+) -> None:
+    """Those who are just starting may have loaded what has been replaced meanwhile."""
+    store = redis_servers["redis"].url
+    server = Server(tmp_path, factory=factory, store=store, redis_prefix=tmp_path.name, workers=COUNT)
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.end)
+        starting = asyncio.create_task(asyncio.to_thread(server.start))
+        await eventually(lambda: server.is_running() and bool(children(server.pid)), WAIT_S)
+        before = set(children(server.pid))
+        server.signal(signal.SIGHUP)
+        await starting
+        after = await renewed(server, 1)
+        assert len(after) == COUNT
+        assert not after & before
+        assert await asyncio.to_thread(server.terminate) == 0
+        assert "Traceback" not in server.log()
+
+
 async def test_one_that_cannot_be_replaced_stays(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
