@@ -7,7 +7,8 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage, Storage
@@ -32,19 +33,26 @@ COUNTS_AT_ONCE: Final = 8
 """Connections to Redis that are used for counting."""
 
 
+MakeStorage: TypeAlias = Callable[[], tuple[Storage, Callable[[], Awaitable[object]]]]
+"""Returns where to count, and what lets go of its connections."""
+
+
 class Rates:
     """Counts requests, per caller."""
 
-    def __init__(
-        self, items: Mapping[Action, Sequence[RateLimitItem]], storage: Storage, close: Callable[[], Awaitable[object]]
-    ) -> None:
-        """Hold the actions to `items`, and let go of `storage` by `close`."""
+    def __init__(self, items: Mapping[Action, Sequence[RateLimitItem]], make_storage: MakeStorage) -> None:
+        """Hold the actions to `items`, and count where `make_storage` says."""
         self._items = items
-        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._make_storage = make_storage
         self._fallback = SlidingWindowCounterRateLimiter(WindowStorage())
-        self._at_once = asyncio.Semaphore(COUNTS_AT_ONCE)
-        self._close = close
         self._health = Health("Counting what callers ask for")
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make all that waits or connects, until it is closed: what comes then may be in another event loop."""
+        storage, self._close = self._make_storage()
+        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._at_once = asyncio.Semaphore(COUNTS_AT_ONCE)
 
     def gate(self, gate: Gate) -> "RatedGate":
         """Return what lets in as `gate` does, as often as this allows."""
@@ -68,8 +76,10 @@ class Rates:
                 raise RateExceededError(max(1, math.ceil(resets_at - time.time())))
 
     async def aclose(self) -> None:
-        """Let go of all connections."""
-        await self._close()
+        """Let go of all connections; who counts again makes new ones."""
+        close = self._close
+        self._begin()
+        await close()
 
 
 async def _hit(
@@ -199,8 +209,7 @@ def make_rates(settings: Settings) -> Rates:
         ConfigurationError: One of them is none.
     """
     publish, read = (_parsed(name, getattr(settings, name)) for name in ("publish_rate", "read_rate"))
-    storage, close = _storage(settings)
-    return Rates({"publish": publish, "read": read, "list": read}, storage, close)
+    return Rates({"publish": publish, "read": read, "list": read}, partial(_storage, settings))
 
 
 def _parsed(name: str, rate: str | None) -> list[RateLimitItem]:

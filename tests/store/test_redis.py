@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio.connection import Connection
 from redis.exceptions import AuthenticationError, NoScriptError
 
-from progress_sse.access.rates import Rates, make_rates
+from progress_sse.access.rates import COUNTS_AT_ONCE, Rates, make_rates
 from progress_sse.backends import redis_following, redis_scripts
 from progress_sse.backends.redis import RedisBackend
 from progress_sse.backends.redis_address import connection_pool
@@ -309,6 +309,18 @@ class TestOtherProcesses:
             (True, ()),
             (False, ()),
         ]
+
+    async def test_whoever_is_opened_again_hears_of_them_again(self, server: RedisServer, connect: Open) -> None:
+        """By a connection of its own, as the first one was."""
+        here, there = await connect(server), await connect(server)
+        record = await apply(here, created())
+        for step in (1, 2):
+            await there.aclose()
+            await there.open()
+            follower = await Follower.of(there)
+            assert follower.record == record
+            record = await apply(here, moved(record, step))
+            await follower.until_at(record)
 
     async def test_a_session_made_by_a_start_is_shown_from_its_beginning(
         self, server: RedisServer, connect: Open
@@ -903,9 +915,18 @@ class TestCost:
         """What is closed with an application may be opened again by it."""
         server = run_redis()
         rates = rates_at(server, tmp_path)
-        with server.client() as client:
-            await rates.count("read", "caller")
+
+        async def count_once() -> None:
+            await asyncio.gather(*(rates.count("read", f"caller {number}") for number in range(2 * COUNTS_AT_ONCE)))
             assert len(client.client_list()) > 1
+            await rates.aclose()
+
+        with server.client() as client:
+            await count_once()
+            await eventually(lambda: len(client.client_list()) == 1, DEADLINE_S)
+            await asyncio.to_thread(asyncio.run, count_once())
+            with pytest.raises(RateExceededError):
+                await rates.count("read", "caller 0")
             await rates.aclose()
             await eventually(lambda: len(client.client_list()) == 1, DEADLINE_S)
 

@@ -67,7 +67,7 @@ class AwayStorage(WindowStorage):
 
 async def test_what_cannot_be_counted_together_is_counted_here() -> None:
     """Each rate of several, too: who makes the counting fail must not come as often as he likes."""
-    counting = Rates({"read": parse_many("100/second;10/hour")}, AwayStorage(), AwayStorage().reset)
+    counting = Rates({"read": parse_many("100/second;10/hour")}, lambda: (AwayStorage(), AwayStorage().reset))
     assert await let_through(counting, "a", 100) == 10
     assert await let_through(counting, "b", 5) == 5
 
