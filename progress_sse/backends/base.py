@@ -18,14 +18,14 @@ class Backend(Protocol):
     """
 
     async def open(self) -> None:
-        """Make ready for use.
+        """Make ready for use; again after each `aclose`, in whichever event loop.
 
         Raises:
             StoreRefusedError: What is there cannot be used; nothing of it was changed.
         """
 
     async def aclose(self) -> None:
-        """Let go of everything. What was committed stays, where the backend is durable."""
+        """Let go of everything, and of whoever listens. What was committed stays, where the backend is durable."""
 
     async def ping(self) -> None:
         """Return if a commit now would have a chance to succeed."""

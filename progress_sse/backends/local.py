@@ -23,6 +23,10 @@ class LocalNotices:
         if not listeners:
             self._listeners.pop(session_id, None)
 
+    def clear(self) -> None:
+        """Tell nobody any more."""
+        self._listeners.clear()
+
     def tell(self, notice: Notice) -> None:
         """Hand `notice` to whoever listens to its session."""
         for listener in tuple(self._listeners.get(notice.session_id, ())):

@@ -47,6 +47,7 @@ class MemoryBackend:
     async def aclose(self) -> None:
         """Forget everything."""
         self._kept.clear()
+        self._notices.clear()
 
     async def ping(self) -> None:
         """Return: memory is always there."""

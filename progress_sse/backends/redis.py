@@ -76,23 +76,29 @@ class RedisBackend:
         Raises:
             ValueError: It is no such URL.
         """
+        self._url = url
         self._limits = limits
+        self._prefix = prefix
         self._lifetime_ms = int(lifetime_s * 1000)
+        self._cache = RecordCache()
+        self._health = Health("What lies in Redis")
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make all that connects, for one opening: in the next one it would be of another event loop, or closed."""
         self._following = Following(self._read_after)
         self._keyspace: Keyspace
         self._calls: Calls
         self._listener: Subscriptions
-        seeds, told = cluster_seeds(url), (self._following.hear, self._following.catch_up_soon)
+        seeds, told = cluster_seeds(self._url), (self._following.hear, self._following.catch_up_soon)
         if seeds is not None:
             topology = Topology(seeds)
-            self._pool, self._publish, self._keyspace = None, "SPUBLISH", Keyspace(prefix, 0)
+            self._pool, self._publish, self._keyspace = None, "SPUBLISH", Keyspace(self._prefix, 0)
             self._calls, self._listener = ClusterCalls(topology), ClusterListener(topology, *told)
         else:
-            self._pool, self._publish = connection_pool(url), "PUBLISH"
-            self._keyspace = Keyspace(prefix, database(self._pool))
+            self._pool, self._publish = connection_pool(self._url), "PUBLISH"
+            self._keyspace = Keyspace(self._prefix, database(self._pool))
             self._calls, self._listener = RedisCalls(RedisLink(self._pool)), RedisListener(self._pool, *told)
-        self._cache = RecordCache()
-        self._health = Health("What lies in Redis")
 
     async def open(self) -> None:
         """Begin to connect. A server that is away, or full, is waited for; nothing can be done meanwhile."""
@@ -103,14 +109,19 @@ class RedisBackend:
             await self.ping()
         except (StoreFullError, StoreUnavailableError) as error:
             logger.warning("The store takes no changes yet: %s", error)
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def aclose(self) -> None:
         """Let go of all connections. What was committed stays."""
-        await self._following.aclose()
-        await self._listener.aclose()
-        await self._calls.aclose()
-        if self._pool is not None:
-            await close(self._pool)
+        following, listener, calls, pool = self._following, self._listener, self._calls, self._pool
+        self._begin()
+        await following.aclose()
+        await listener.aclose()
+        await calls.aclose()
+        if pool is not None:
+            await close(pool)
 
     async def ping(self) -> None:
         """Return if the server takes a write, and tells of it."""

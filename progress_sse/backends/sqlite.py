@@ -41,18 +41,24 @@ class SqliteBackend:
             busy_timeout_s: Seconds that a commit waits for another process that has locked the file, as a backup
                 may, before it fails with `StoreUnavailableError`. Default 5.
         """
-        file = DatabaseFile(path, busy_timeout_s)
-        self._writer = SqliteWriter(file, limits, busy_timeout_s, self._settle)
-        self._reader = SqliteReader(file)
-        self._cache = RecordCache()
-        self._loads: dict[str, asyncio.Future[Record | None]] = {}
+        self._file = DatabaseFile(path, busy_timeout_s)
+        self._limits = limits
+        self._busy_timeout_s = busy_timeout_s
+        self._writer: SqliteWriter
+        self._reader: SqliteReader
+        self._cache: RecordCache
+        self._loads: dict[str, asyncio.Future[Record | None]]
         self._notices = LocalNotices()
-        self._scrubbing: asyncio.TimerHandle | None = None
+        self._scrubbing: asyncio.TimerHandle | None
         self._is_open = False
 
     async def open(self) -> None:
         """Acquire the file, look for damage, and create what is not there; see `Backend.open`."""
-        await self._writer.open()
+        writer = SqliteWriter(self._file, self._limits, self._busy_timeout_s, self._settle)
+        await writer.open()
+        self._writer, self._reader = writer, SqliteReader(self._file)
+        self._cache, self._loads = RecordCache(), {}  # Another process may have had the file since the last time.
+        self._scrubbing = None
         self._is_open = True
 
     async def aclose(self) -> None:
@@ -63,6 +69,7 @@ class SqliteBackend:
                 self._scrubbing.cancel()
             await self._reader.aclose()
             await self._writer.aclose()
+            self._notices.clear()
 
     async def ping(self) -> None:
         """Return once an empty change has been committed, as durably as any."""

@@ -92,7 +92,11 @@ class SqliteWriter:
             StoreRefusedError: The file cannot be used.
         """
         self._loop = asyncio.get_running_loop()
-        await self._loop.run_in_executor(self._thread, self._open)
+        try:
+            await self._loop.run_in_executor(self._thread, self._open)
+        except BaseException:  # Who is cancelled leaves the thread at it, and the file would stay in use.
+            await self.aclose()
+            raise
 
     async def aclose(self) -> None:
         """Finish what was accepted, move the write-ahead log into the database, and release the file."""
@@ -126,7 +130,6 @@ class SqliteWriter:
         try:
             self._sessions = sqlite_tables.count_sessions(self._connected())
         except sqlite3.Error as error:
-            self._close()
             raise StoreRefusedError(f"The store cannot be read: {error}.") from error
 
     def _close(self) -> None:

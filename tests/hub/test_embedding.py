@@ -90,7 +90,7 @@ async def test_whoever_goes_leaves_nothing_behind(hub: ProgressHub) -> None:
 
 
 async def test_a_hub_that_closes_ends_its_followers() -> None:
-    """Those who wait, and those who are about to; and the hub can be opened again."""
+    """Those who wait, and those who are about to."""
     hub = ProgressHub(Settings(store="memory://"))
     for is_waiting in (True, False):
         async with hub.lifespan():
@@ -101,6 +101,35 @@ async def test_a_hub_that_closes_ends_its_followers() -> None:
                 await wait_all_tasks_blocked()
         async with asyncio.timeout(WAIT_S):
             assert await end is None
+
+
+@pytest.mark.parametrize("store", ["memory://", "sqlite:///{}/jobs.db"])
+def test_a_hub_can_be_opened_again(tmp_path: Path, store: str) -> None:
+    """As where a host is tested: one hub for all tests, an event loop for each, with a lifespan or without."""
+    hub = ProgressHub(Settings(store=store.format(tmp_path)))
+
+    async def report() -> str:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
+            found = (await client.get("/api/progress/s")).json()["status"]
+            start = {"action": "start", "step": 1}
+            assert (await client.post("/api/progress/s/update", json=start)).status_code == 200
+            async with aclosing(hub.subscribe("s")) as events:
+                await taken(events, 1)
+                await hub.store.complete_step("s", 1)
+                assert (await taken(events, 1))[0].data["step"]["status"] == "success"
+            return str(found)
+
+    async def report_after_start() -> str:
+        async with hub.lifespan():
+            return await report()
+
+    async def report_before_start() -> str:
+        found = await report()
+        async with hub.lifespan():
+            return found
+
+    found = [asyncio.run(each()) for each in (report_after_start, report_before_start, report_after_start)]
+    assert found == ["not_found", *["not_found" if store == "memory://" else "running"] * 2]
 
 
 async def test_a_callback_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:

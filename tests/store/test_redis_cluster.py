@@ -77,6 +77,32 @@ async def test_sessions_at_all_nodes_are_served_and_followed(cluster: RedisClust
     await there.aclose()
 
 
+async def test_whoever_is_opened_again_finds_all_nodes_again(cluster: RedisCluster, tmp_path: Path) -> None:
+    """To ask them, to listen to them, and to count there."""
+    backend, other = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
+    rates = make_rates(load_settings(store=cluster.url, redis_prefix=str(tmp_path), read_rate="2/hour"))
+    await other.open()
+    records: dict[str, Record | None] = dict.fromkeys(SESSIONS)
+    for _ in range(2):
+        await backend.open()
+        notices: list[Notice] = []
+        for session_id, record in records.items():
+            await backend.listen(session_id, notices.append)
+            assert await backend.load(session_id) == record
+        for session_id, record in records.items():
+            records[session_id] = await apply(other, moved(record, 1) if record else created(session_id))
+        await eventually(lambda: {notice.session_id: notice.record for notice in notices} == records, DEADLINE_S)  # noqa: B023
+        for session_id in SESSIONS:
+            await rates.count("read", session_id)
+        await backend.aclose()
+        await rates.aclose()
+    for session_id in SESSIONS:
+        with pytest.raises(RateExceededError):
+            await rates.count("read", session_id)
+    await rates.aclose()
+    await other.aclose()
+
+
 async def test_its_user_is_what_the_documentation_says(cluster: RedisCluster, tmp_path: Path) -> None:
     """At no node is anything denied; another store's keys are out of reach."""
     page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")

@@ -269,6 +269,19 @@ class TestRestart:
                 assert any(secret in data for data in files(path).values())
             await eventually(lambda: not any(secret in data for data in files(path).values()), SOON_S)
 
+    async def test_forgets_deleted_text_after_it_was_opened_again(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also where it was closed before the moment had passed."""
+        secret = "correct horse battery staple"
+        async with opened(path) as backend:
+            await backend.commit(removed(await apply(backend, created())))
+        monkeypatch.setattr(sqlite, "SCRUB_S", 0.01)
+        await backend.open()
+        await backend.commit(removed(await apply(backend, created(), moved(after(created()), 1, message=secret))))
+        await eventually(lambda: not any(secret.encode() in data for data in files(path).values()), SOON_S)
+        await backend.aclose()
+
     @pytest.mark.parametrize("name", ["a b%20c?d=e#f&g'h\"", "日本語", "-wal", "memory", ":memory:"])
     async def test_takes_any_file_name(self, tmp_path: Path, name: str) -> None:
         """A name is a name: no escape, no parameter, no special word."""
@@ -804,6 +817,16 @@ class TestCache:
             assert await backend.load("fresh") is record
             assert await backend.load("s1") is await backend.load("s1")
             assert faults.count("SELECT life, epoch") == 1
+
+    async def test_is_given_up_with_the_file(self, path: Path) -> None:
+        """Whoever has it until it is opened again may change what is in it."""
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+        async with opened(path) as other:
+            record = await apply(other, moved(record, 1))
+        await backend.open()
+        assert await backend.load("s") == record
+        await backend.aclose()
 
     async def test_is_not_filled_with_what_a_commit_overtook(self, path: Path, faults: Faults) -> None:
         """A read that was under way when a commit came through must not outlive it."""
