@@ -163,6 +163,7 @@ class ProgressService:
         await self.store.aclose(timeout_s=self.settings.graceful_timeout_s)
         if self._rates is not None:
             await self._rates.aclose()
+        self.streams.reopen()
 
     async def _clean_up(self) -> None:
         while True:

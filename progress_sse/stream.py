@@ -161,6 +161,10 @@ class Streams:
             except Exception:
                 logger.exception("a stream could not be ended")  # The others still can.
 
+    def reopen(self) -> None:
+        """Let clients in again: whoever was told to go down did not end with that."""
+        self._is_draining = False
+
     def _spread_retry_ms(self, share: float) -> int:
         return self.retry_ms + round(DRAIN_SPREAD_MS * share)
 

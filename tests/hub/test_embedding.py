@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -130,6 +131,21 @@ def test_a_hub_can_be_opened_again(tmp_path: Path, store: str) -> None:
 
     found = [asyncio.run(each()) for each in (report_after_start, report_before_start, report_after_start)]
     assert found == ["not_found", *["not_found" if store == "memory://" else "running"] * 2]
+
+
+async def test_a_hub_that_was_stopped_by_a_signal_can_be_opened_again() -> None:
+    """The process goes on where it is no server's own, as that of a notebook."""
+    hub, handler = ProgressHub(Settings(store="memory://")), signal.signal(signal.SIGTERM, lambda *_: None)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
+        try:
+            async with hub.lifespan():
+                signal.raise_signal(signal.SIGTERM)
+                await wait_all_tasks_blocked()
+                assert (await client.get("/readyz")).json() == {"status": "draining"}
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+        async with hub.lifespan():
+            assert (await client.get("/readyz")).status_code == 200
 
 
 async def test_a_callback_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
