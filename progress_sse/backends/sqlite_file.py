@@ -13,6 +13,7 @@ holds in this process <https://www.sqlite.org/howtocorrupt.html#_posix_advisory_
 import fcntl
 import os
 import sqlite3
+import stat
 import threading
 import time
 from contextlib import closing, suppress
@@ -53,10 +54,10 @@ class DatabaseFile:
         """Name the file; nothing is touched yet.
 
         Args:
-            path: Where it is, or will be. Links are followed, so that one file has one lock.
+            path: Where it is, or will be.
             busy_timeout_s: Seconds to wait while another process has it locked.
         """
-        self._path = path.resolve()
+        self._path = path
         self._busy_timeout_s = busy_timeout_s
         self._lock: int | None = None
         self._identity: tuple[int, int] | None = None
@@ -68,8 +69,7 @@ class DatabaseFile:
         Raises:
             StoreRefusedError: It cannot be used; it is left as it is.
         """
-        if self._path.exists() and not self._path.is_file():
-            raise self._refused("cannot be used: it is a folder, or something else that is no file")
+        self._find()
         self._take_lock()
         try:
             self._prepare()
@@ -148,6 +148,18 @@ class DatabaseFile:
         return sqlite3.connect(
             f"{self._path.as_uri()}?{mode}", uri=True, timeout=self._busy_timeout_s, isolation_level=None
         )
+
+    def _find(self) -> None:
+        """Follow links, so that one file has one lock, and look at what is there."""
+        try:
+            self._path = Path(os.path.realpath(self._path))
+            mode = self._path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return  # Whether it can be made, the lock file will show.
+        except OSError as error:
+            raise self._refused(f"cannot be used: {error.strerror}") from error
+        if not stat.S_ISREG(mode):
+            raise self._refused("cannot be used: it is a folder, or something else that is no file")
 
     def _take_lock(self) -> None:
         try:

@@ -449,14 +449,41 @@ class TestRefusal:
             await SqliteBackend(path / "progress.db", StorageLimits()).open()
 
     @pytest.mark.parametrize(
-        ("mode", "reason"), [(0o555, "refused: The store .* its folder cannot be written"), (0o777, "opened")]
+        ("mode", "reason"),
+        [
+            (0o555, "refused: The store .* its folder cannot be written"),
+            (0o666, "refused: The store .* cannot be used: Permission denied"),
+            (0o777, "opened"),
+        ],
     )
     def test_of_a_folder_that_cannot_be_written(self, mode: int, reason: str) -> None:
-        """Tried by a user who is bound by permissions, which root is not."""
+        """Or searched. Tried by a user who is bound by permissions, which root is not."""
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(mode)
             assert_says(reason, Path(folder) / "progress.db", *(["65534"] if os.geteuid() == 0 else []))
             Path(folder).chmod(0o700)
+
+    async def test_of_a_name_that_is_too_long(self, tmp_path: Path) -> None:
+        """It is not known before somebody looks."""
+        await assert_refused(tmp_path / ("x" * 300), "cannot be used: File name too long")
+
+    async def test_of_a_link_that_leads_to_itself(self, path: Path) -> None:
+        """By way of another one."""
+        other = path.with_name("other.db")
+        path.symlink_to(other)
+        other.symlink_to(path)
+        with pytest.raises(StoreRefusedError, match="cannot be used: Too many levels of symbolic links"):
+            await SqliteBackend(path, StorageLimits()).open()
+        assert sorted(path.parent.iterdir()) == [other, path]
+
+    async def test_of_a_path_below_a_folder_that_is_gone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As where somebody else has cleaned up."""
+        folder = tmp_path / "gone"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        folder.rmdir()
+        with pytest.raises(StoreRefusedError, match="no folder"):
+            await SqliteBackend(Path("progress.db"), StorageLimits()).open()
 
     async def test_of_a_file_that_cannot_be_written(self) -> None:
         """SQLite opens such a file without complaint, and fails on the first commit."""
