@@ -39,7 +39,11 @@ logger = logging.getLogger(__name__)
 
 MEMORY_URL: Final = "memory://"
 SQLITE_PREFIX: Final = "sqlite:///"
-REDIS_PREFIXES: Final = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
+REDIS_URLS: Final = (
+    "redis://HOST:PORT/DB, rediss://HOST:PORT/DB, redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DB"
+    " or redis+cluster://HOST:PORT,HOST:PORT"
+)
+"""How a store in Redis may be named, for whoever has named it otherwise."""
 
 EXPIRY_MARGIN_S: Final = 3600
 """Seconds for which Redis keeps a session beyond the clean-up that should have removed it."""
@@ -215,7 +219,7 @@ def make_backend(settings: Settings) -> Backend:
     """
     limits = StorageLimits(settings.history, settings.history_bytes, settings.max_sessions)
     url = settings.store
-    if url.startswith(REDIS_PREFIXES):
+    if settings.has_redis:
         return _redis_backend(settings, limits)
     if settings.workers > 1:
         raise ConfigurationError(f"{url.partition('://')[0]} is a store of one process, so --workers must be 1.")
@@ -223,7 +227,7 @@ def make_backend(settings: Settings) -> Backend:
         return MemoryBackend(limits)
     if url.startswith(SQLITE_PREFIX) and len(url) > len(SQLITE_PREFIX):
         return SqliteBackend(Path(url.removeprefix(SQLITE_PREFIX)), limits)
-    raise ConfigurationError("store must be memory://, sqlite:///PATH, redis://HOST:PORT/DB or rediss://HOST:PORT/DB.")
+    raise ConfigurationError(f"store must be memory://, sqlite:///PATH, {REDIS_URLS}.")
 
 
 def _rates(settings: Settings) -> "Rates | None":
@@ -242,10 +246,7 @@ def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
     try:
         return RedisBackend(settings.store, limits, prefix=settings.redis_prefix, lifetime_s=lifetime_s)
     except (ValueError, TypeError) as error:  # redis-py's text may repeat the URL.
-        raise ConfigurationError(
-            "store is no URL of a Redis: redis://HOST:PORT/DB, redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DB, "
-            "or redis+cluster://HOST:PORT,HOST:PORT."
-        ) from error
+        raise ConfigurationError(f"store is no URL of a Redis: {REDIS_URLS}.") from error
 
 
 def _workflows(settings: Settings) -> Workflows:

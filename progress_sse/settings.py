@@ -22,6 +22,7 @@ from progress_sse.telemetry.logs import Format, Level
 from progress_sse.text import first_fault, without_secrets
 
 ENV_PREFIX = "PROGRESS_SSE_"
+_REDIS_PREFIXES = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
 MAX_DURATION = 1_000_000
 """More seconds, or hours, than anybody can mean; and few enough for every clock."""
 
@@ -137,6 +138,11 @@ class Settings(BaseSettings):
         return [
             (name, without_secrets(self.store) if name == "store" else value) for name, value in super().__repr_args__()
         ]
+
+    @property
+    def has_redis(self) -> bool:
+        """Whether sessions are kept in Redis, which several processes may share."""
+        return self.store.startswith(_REDIS_PREFIXES)
 
     @property
     def is_loopback(self) -> bool:

@@ -224,7 +224,7 @@ async def _nothing() -> None:
 
 
 def _storage(settings: Settings) -> tuple[Storage, Callable[[], Awaitable[object]]]:
-    if not settings.store.startswith("redis"):
+    if not settings.has_redis:
         return WindowStorage(), _nothing
     from progress_sse.backends import redis_rates  # nobody else needs the package
 

@@ -1,6 +1,7 @@
 """Settings: flags over environment over defaults, and what is refused."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -147,6 +148,27 @@ def test_a_store_of_one_process_refuses_more_workers(store: str) -> None:
 def test_a_store_in_redis_is_connected_to_later(store: str) -> None:
     """Whether anybody is there is seen when it is used; any number of workers may share it."""
     assert isinstance(make_backend(Settings(store=store, workers=4)), RedisBackend)
+
+
+@pytest.mark.parametrize("store", ["", "postgres://x", "redisx://h", "redis://localhost:x", "redis+sentinel://h"])
+def test_what_a_store_in_redis_may_be_is_said(store: str) -> None:
+    """All of it, to whoever asks for what there is not."""
+    with pytest.raises(ConfigurationError) as refusal:
+        make_backend(Settings(store=store))
+    said = re.findall(r"[a-z+]+(?=://)", str(refusal.value))
+    assert [each for each in said if each.startswith("redis")] == ["redis", "rediss", "redis+sentinel", "redis+cluster"]
+
+
+@pytest.mark.parametrize(
+    ("store", "has_redis"),
+    [
+        *(("redis://h", True), ("rediss://h", True), ("redis+sentinel://h/m", True), ("redis+cluster://h", True)),
+        *(("memory://", False), ("sqlite:///redis://h", False), ("redis", False), ("redisx://h", False)),
+    ],
+)
+def test_a_store_in_redis_is_known_by_its_scheme(store: str, has_redis: bool) -> None:
+    """By its whole name."""
+    assert Settings(store=store).has_redis == has_redis
 
 
 def test_other_stores_do_not_load_it() -> None:
