@@ -1,5 +1,6 @@
 """What passes between store, backends and hub: sessions at a position, changes to commit, notices of changes."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,6 +62,11 @@ class RememberedKey:
     used_at: str
 
 
+def new_epoch() -> str:
+    """Return the epoch of a life that begins: enough random bytes that no two lives of a session ever share one."""
+    return secrets.token_hex(8)
+
+
 class Change(NamedTuple):
     """What to commit, all of it or nothing.
 
@@ -80,6 +86,11 @@ class Change(NamedTuple):
     is_fresh: bool = False
     entries: tuple[Entry, ...] = ()
     keys: tuple[RememberedKey, ...] = ()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether whoever follows the session has anything to see of it."""
+        return self.record is None or self.is_fresh or bool(self.entries)
 
 
 class Notice(NamedTuple):

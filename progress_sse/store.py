@@ -11,7 +11,6 @@ What must not go in here: rules (``machine``), and how anything is kept (``backe
 
 import asyncio
 import random
-import secrets
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from progress_sse.errors import (
 )
 from progress_sse.machine import Command, Complete, Create, Delete, Report, Start, StepCommand
 from progress_sse.model import DEFAULT_TOTAL_STEPS, Position, Session, SessionProgress, StepDefinition, check_session_id
-from progress_sse.record import Change, Entry, Record, RememberedKey, Verb
+from progress_sse.record import Change, Entry, Record, RememberedKey, Verb, new_epoch
 from progress_sse.telemetry.counts import Durations
 from progress_sse.workflows import Workflows
 
@@ -46,9 +45,6 @@ MAX_ATTEMPTS: Final = 20
 FIRST_PAUSE_S: Final = 0.001
 LONGEST_PAUSE_S: Final = 0.02
 """Seconds, at most, between two of these attempts: the first pause, which grows, and the longest."""
-
-EPOCH_BYTES: Final = 8
-"""Random bytes in an epoch: enough that no two lives of a session ever share one."""
 
 Action: TypeAlias = Literal["start", "complete", "progress", "create", "delete"]
 ACTIONS: Final[dict[type[Command], Action]] = {
@@ -479,7 +475,7 @@ class _Draft:
     def _advance(self, session: Session, outcome: machine.Outcome) -> None:
         if outcome.is_fresh:
             self._is_fresh = True
-            position = Position(secrets.token_hex(EPOCH_BYTES), 0)
+            position = Position(new_epoch(), 0)
         else:
             assert self.record is not None
             position = self.record.position

@@ -23,7 +23,6 @@ from typing import Any, Final, ParamSpec, TypeVar
 from progress_sse import machine
 from progress_sse.backends.cache import RecordCache
 from progress_sse.backends.redis_address import close, cluster_seeds, connection_pool, database
-from progress_sse.backends.redis_bulletin import bulletin
 from progress_sse.backends.redis_calls import Calls, RedisCalls
 from progress_sse.backends.redis_cluster import ClusterCalls, ClusterListener
 from progress_sse.backends.redis_following import Following
@@ -44,7 +43,7 @@ from progress_sse.backends.redis_topology import Topology
 from progress_sse.backends.trouble import UNREADABLE, DamageError, Health
 from progress_sse.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreUnavailableError
 from progress_sse.model import Position, SessionStatus
-from progress_sse.record import Change, Cursor, Head, Listener, Record, RememberedKey, StorageLimits
+from progress_sse.record import Change, Cursor, Entry, Head, Listener, Record, RememberedKey, StorageLimits, new_epoch
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +56,6 @@ _PAGE: Final = 200
 _ORPHAN_AGE: Final = timedelta(hours=1)
 """Age of an entry of the index after which the session that it announced will not come any more."""
 
-_EPOCH_BYTES: Final = 8
 _TOKEN_BYTES: Final = 12
 
 
@@ -162,7 +160,7 @@ class RedisBackend:
         return result
 
     def _common(self, keys: SessionKeys) -> Sequence[Argument]:
-        return secrets.token_hex(_EPOCH_BYTES), self._publish, keys.channel
+        return new_epoch(), self._publish, keys.channel
 
     def guess(self, session_id: str) -> Record | None:
         """Return what its listeners here were told of a session last, or else what was read or committed here."""
@@ -187,7 +185,7 @@ class RedisBackend:
             self._cache.put(change.session_id, change.record)
         if former is not None and (change.record is None or (entry is not None and former != entry)):
             await self._strike_out(former)
-        if bulletin(change):
+        if change.has_news:
             await self._following.settle(keys.channel, change, int(revision) if outcome == APPLIED else None)
 
     async def _announce(self, change: Change) -> str | None:
@@ -212,14 +210,15 @@ class RedisBackend:
         data = await self._calls.ask("HGET", self._keyspace.of(session_id).used, key)
         return None if data is None else self._decoded(decode_key, key, data)
 
-    async def replay(self, session_id: str, after: Position) -> Sequence[Any] | None:
+    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
         keys = self._keyspace.of(session_id)
         reply = await self._run(READ, keys, "", "", 0, after.n, after.epoch)
-        position, entries = (reading := self._decoded(decode_reading, session_id, reply)).position, reading.entries
-        if position is None or position.epoch != after.epoch or len(entries) != position.n - after.n:
+        reading = self._decoded(decode_reading, session_id, reply)
+        position = reading.position
+        if position is None or position.epoch != after.epoch or len(reading.entries) != position.n - after.n:
             return None
-        return entries
+        return reading.entries
 
     async def listen(self, session_id: str, listener: Listener) -> None:
         """Tell `listener` of the session's changes."""

@@ -39,7 +39,7 @@ def bulletin(change: Change) -> bytes:
     record = change.record
     if record is None:
         return b'[null,0,"",false]'
-    if not (change.is_fresh or change.entries):
+    if not change.has_news:
         return b""
     position, updated_at = record.position, record.session.progress.updated_at
     header = wire.encode_json([position.epoch, position.n, updated_at, change.is_fresh])

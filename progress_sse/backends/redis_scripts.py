@@ -123,8 +123,6 @@ APPLIED: Final = 1
 """The commit was applied by this very run."""
 APPLIED_BEFORE: Final = 2
 """The commit had been applied already."""
-CONFLICT: Final = 0
-"""The session is elsewhere, and the commit was never applied."""
 DOUBTFUL: Final = -1
 """The session is elsewhere; if the commit was sent before, nobody knows whether it was applied then."""
 
@@ -258,8 +256,8 @@ end
 return {1, revision, created_at}
 """
 )
-"""A change, applied if the session is where it expects it; returns outcome, revision, and a `created_at`: that of the
-session before the change, if that is known, or of the one that is elsewhere."""
+"""A change, applied if the session is where it expects it; returns outcome (0 if it was never applied), revision, and
+a `created_at`: that of the session before the change, if that is known, or of the one that is elsewhere."""
 
 RESERVE: Final = Script.of("""
 local index, entry, max_sessions = KEYS[1], ARGV[2], ARGV[3]

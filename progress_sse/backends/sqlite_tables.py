@@ -16,7 +16,7 @@ from typing import Any, Final
 from progress_sse import wire
 from progress_sse.errors import ConflictError, StoreFullError
 from progress_sse.model import Position, Session, SessionProgress, SessionStatus
-from progress_sse.record import Change, Cursor, Entry, Head, Record, RememberedKey, StorageLimits
+from progress_sse.record import Change, Cursor, Entry, Head, Record, RememberedKey, StorageLimits, new_epoch
 
 SCHEMA_VERSION: Final = 2
 
@@ -222,9 +222,10 @@ def _remember(
 
 def renew_epochs(connection: sqlite3.Connection) -> None:
     """Give each session a new epoch where it is, and no transitions before that."""
+    connection.create_function("new_epoch", 0, new_epoch)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM log")
-    connection.execute("UPDATE sessions SET epoch = lower(hex(randomblob(8))), log_rows = 0, log_bytes = 0")
+    connection.execute("UPDATE sessions SET epoch = new_epoch(), log_rows = 0, log_bytes = 0")
     connection.execute("COMMIT")
 
 

@@ -13,7 +13,7 @@ from progress_sse.backends.redis_rows import Reading
 from progress_sse.errors import StoreUnavailableError
 from progress_sse.model import Position
 from progress_sse.record import Change, Entry, Notice, Record
-from tests.store.changes import after, created, moved, removed
+from tests.store.changes import after, created, key, moved, removed
 
 FIRST = created()
 ONE = moved(after(FIRST), 1)
@@ -278,6 +278,19 @@ class TestBulletin:
             change.is_fresh,
             change.entries,
         )
+
+    @pytest.mark.parametrize(
+        ("change", "has_news"),
+        [
+            (created(), True),
+            (moved(after(created()), 1), True),
+            (removed(after(created())), True),
+            (moved(after(created()), keys=[key("k")]), False),
+        ],
+    )
+    def test_is_empty_where_there_is_no_news(self, change: Change, has_news: bool) -> None:
+        """A key is remembered for its client alone."""
+        assert change.has_news == has_news == bool(bulletin(change))
 
     def test_takes_a_record_on(self) -> None:
         """Also one that has heard of the first part of it."""
