@@ -1,7 +1,7 @@
 """Three jobs that only pretend to work, but report what they do as real ones would."""
 
 import asyncio
-import itertools
+import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -19,7 +19,10 @@ RETRY_S: Final = 0.25
 
 
 class Reporter:
-    """Reports on one session, and does not give up while the server is away: nothing is lost by a restart."""
+    """Reports on one session, and does not give up while the server is away: nothing is lost by a restart.
+
+    Visitors may report on it as well, as its page offers.
+    """
 
     def __init__(self, client: httpx.AsyncClient, session_id: str) -> None:
         """Report by a client whose `base_url` is the server."""
@@ -27,9 +30,9 @@ class Reporter:
         self._path = f"/api/progress/{session_id}"
 
     async def create(self, *names: str, estimated_s: float) -> None:
-        """Create the session with these steps, each expected to take so long."""
+        """Begin the session afresh, with these steps, each expected to take so long."""
         steps = [{"name": name, "estimated_ms": round(estimated_s * 1000)} for name in names]
-        await self._send("PUT", self._path, {"steps": steps})
+        await self._send("PUT", f"{self._path}?replace=true", {"steps": steps})
 
     async def start(self, step: int) -> None:
         """Report a step's start."""
@@ -56,10 +59,12 @@ class Reporter:
             except httpx.TransportError:
                 await asyncio.sleep(RETRY_S)
                 continue
-            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                await asyncio.sleep(RETRY_S)
+                continue
+            if response.status_code != httpx.codes.CONFLICT:  # A visitor has completed the step.
                 response.raise_for_status()
-                return
-            await asyncio.sleep(RETRY_S)
+            return
 
 
 async def steady(reporter: Reporter) -> None:
@@ -105,6 +110,9 @@ JOBS: Final = (steady, retried, unknown)
 
 async def run_again_and_again(job: Callable[[Reporter], Awaitable[None]], client: httpx.AsyncClient) -> None:
     """Run a job for ever, each time in a session of its own: first `steady-1`, then `steady-2`."""
-    for number in itertools.count(1):
-        await job(Reporter(client, f"{job.__name__}-{number}"))
+    number = 1
+    while True:
+        with contextlib.suppress(httpx.HTTPStatusError):  # A visitor has deleted the session: once more, then.
+            await job(Reporter(client, f"{job.__name__}-{number}"))
+            number += 1
         await asyncio.sleep(REST_S)

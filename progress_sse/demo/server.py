@@ -102,7 +102,7 @@ def _end_with_supervisor(server: Server) -> None:
 
     def on_end() -> None:
         asyncio.get_running_loop().remove_reader(sys.stdin)
-        server.should_exit = True
+        server.go_down()
 
     asyncio.get_running_loop().add_reader(sys.stdin, on_end)
 

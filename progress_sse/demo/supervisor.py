@@ -52,12 +52,20 @@ async def _run(port: int, folder: Path, *, opens_browser: bool) -> None:
         if opens_browser:
             # Some browsers are programs of the terminal, and stay until the user leaves them.
             threading.Thread(target=webbrowser.open, args=(f"{url}/",), daemon=True).start()
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client, asyncio.TaskGroup() as group:
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            await _run_jobs(client, server)
+    finally:
+        await server.stop()
+
+
+async def _run_jobs(client: httpx.AsyncClient, server: "ServerProcess") -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
             group.create_task(server.restart_whenever_it_ends())
             for job in jobs.JOBS:
                 group.create_task(jobs.run_again_and_again(job, client))
-    finally:
-        await server.stop()
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
 
 
 def _checked(port: int) -> int:
@@ -79,6 +87,7 @@ class ServerProcess:
 
     def __init__(self, port: int, folder: Path) -> None:
         """Prepare it, to listen on a port and to keep its files in a folder."""
+        self._port = port
         self._arguments = ["-m", "progress_sse.demo.server", HOST, str(port), str(folder)]
         self._process: asyncio.subprocess.Process | None = None
 
@@ -86,8 +95,9 @@ class ServerProcess:
         """Start it, and wait until it accepts connections.
 
         Raises:
-            ConfigurationError: It ended instead.
+            ConfigurationError: The port is taken, or it ended instead.
         """
+        _checked(self._port)
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *self._arguments,

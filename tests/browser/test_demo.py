@@ -16,7 +16,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Open
-from tests.harness.serving import ROOT, Server, eventually
+from tests.harness.serving import ROOT, Server, Worker, eventually
 
 AGES_MS = 60_000
 """Long enough for a job, for the back-off and for a busy machine."""
@@ -120,6 +120,18 @@ async def test_something_moves_at_once(
         await command.wait()
     record_property("moves_after_s", round(moves_after_s, 2))
     assert 0 < moves_after_s < 10
+
+
+@pytest.mark.full
+async def test_a_session_that_was_deleted_begins_afresh(demo: Server, visit: Open) -> None:
+    """On the page, too, which follows it on."""
+    shown = await visit(f"{demo.url}/")
+    await expect_to_move(shown.page, "steady")
+    async with Worker.at(demo) as worker:
+        await worker.delete("steady-1")
+    headline = session_of(shown.page, "steady").locator(".headline")
+    await expect(headline).to_have_text("Waiting for the job to start", timeout=AGES_MS)
+    await expect_to_move(shown.page, "steady")
 
 
 async def test_cut_stream_comes_back(demo: Server, visit: Open) -> None:

@@ -70,6 +70,7 @@ async def post(worker: Worker, path: str) -> Any:
 async def test_sessions_move_each_in_its_way(demo: Server) -> None:
     """One steadily to its end and then again, one through a failure, one without an end in sight."""
     async with Worker.at(demo) as worker:
+        await worker.start("steady-2", 1)  # A visitor was there first, which changes nothing.
         moving = await until(worker, "unknown-1", "status == 'running' and 'progress' in steps[0]")
         assert moving["steps"][0]["progress"]["total"] is None
         assert moving["percentage"] == 0
@@ -77,7 +78,44 @@ async def test_sessions_move_each_in_its_way(demo: Server) -> None:
         assert failed["steps"][1]["error"]
         await until(worker, "retried-1", "status == 'completed'")
         await until(worker, "steady-1", "status == 'completed'")
-        await until(worker, "steady-2", "percentage > 0")
+        await until(worker, "steady-2", "total_steps == 4 and percentage > 0")
+
+
+async def test_visitors_may_move_and_delete_what_the_jobs_report_on(demo: Server) -> None:
+    """The pages of the jobs' sessions offer it; what is refused to a job then is no reason to end everything."""
+    async with Worker.at(demo) as worker:
+        for session_id in ("steady-1", "unknown-1"):
+            await until(worker, session_id, "status == 'running' and 'progress' in steps[0]")
+        await worker.complete("steady-1", 1)
+        await worker.delete("unknown-1")
+        moving = await until(worker, "retried-1", "status == 'running' and 'progress' in steps[0]")
+        reached = moving["steps"][0]["progress"]["current"] + 3
+        await until(worker, "retried-1", f"steps[0]['progress']['current'] >= {reached}")
+    assert demo.is_running()
+
+
+@pytest.mark.full
+async def test_jobs_go_on_after_what_visitors_did(demo: Server) -> None:
+    """With the next step of what was moved, and afresh with what was deleted."""
+    async with Worker.at(demo) as worker:
+        await until(worker, "steady-1", "status == 'running'")
+        await until(worker, "unknown-1", "status == 'running'")
+        await worker.complete("steady-1", 1)
+        await worker.delete("unknown-1")
+        await until(worker, "steady-1", "steps[1]['status'] == 'running'")
+        await until(worker, "unknown-1", "status == 'running' and 'progress' in steps[0]")
+
+
+@pytest.mark.full
+async def test_port_that_is_taken_during_a_restart_is_refused_in_one_sentence(demo: Server) -> None:
+    """As one that was taken before."""
+    [child] = children(demo.pid)
+    os.kill(child, signal.SIGKILL)
+    await eventually(lambda: not is_listening(demo.port), AGES_S)
+    with socket.create_server((HOST, demo.port)):
+        assert await asyncio.to_thread(demo.wait) == 1
+    refusal = f"Error: Cannot listen on port {demo.port}: Address already in use."
+    assert demo.log().splitlines()[1:] == [refusal]
 
 
 async def test_page_is_the_demo_s_own_and_loads_what_it_needs(demo: Server) -> None:
