@@ -64,6 +64,8 @@ class ProgressHub:
     async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
         """Open the store, and close it at the end: the host's `lifespan`, or a part of it.
 
+        Another one may follow, in another event loop too, as where each test of a host runs one.
+
         Raises:
             StoreRefusedError: The store cannot be used as it is.
         """
