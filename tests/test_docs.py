@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +143,12 @@ def test_make_targets_exist() -> None:
     named = set(re.findall(r"^make ([\w-]+)|`make ([\w-]+)", README, re.MULTILINE))
     targets = set(re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert {"run", "test", "test-full"} <= {one or other for one, other in named} <= targets
+
+
+def test_extras_exist() -> None:
+    """Each that can be installed is in the table, and none besides."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert {row[0] for row in table("extra")} == set(project["optional-dependencies"])
 
 
 def test_options_of_serve_exist() -> None:
