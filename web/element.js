@@ -240,7 +240,7 @@ export class ProgressSteps extends Base {
 
   #showState() {
     const memories = [...this.#views.values()].flatMap(({ memory }) => memory ?? []);
-    const status = memories.length ? together(memories).status : "connecting";
+    const status = memories.length ? together(memories, this.#views.size).status : "connecting";
     for (const state of STATES) {
       if (state === status) this.#internals.states.add(state);
       else this.#internals.states.delete(state);

@@ -69,9 +69,9 @@ class Head {
   show(memories, title) {
     const [first] = memories;
     if (!first) return;
-    const text = views.length === 1 ? titleOf(first, title) : titleOfMany(memories, title);
+    const text = views.length === 1 ? titleOf(first, title) : titleOfMany(memories, views.length, title);
     if (document.title !== text) document.title = text;
-    const { status, percentage } = together(memories);
+    const { status, percentage } = together(memories, views.length);
     const icon = faviconOf(status, percentage);
     if (icon === this.#shown) return;
     this.#shown = icon;
@@ -117,7 +117,7 @@ function viewOf(id) {
 function refresh() {
   const memories = views.flatMap((view) => view.memory ?? []);
   head.show(memories, ids.length === 1 ? (ids[0] ?? "") : jobs());
-  if (memories.length === views.length && together(memories).status === "completed") notifier.hide();
+  if (together(memories, views.length).status === "completed") notifier.hide();
 }
 
 function jobs() {

@@ -241,20 +241,24 @@ export function titleOf({ data, percentage }, title) {
 /**
  * The same for several jobs: one that failed, else how far they are together.
  * @param {Memory[]} memories
+ * @param {number} count
  * @param {string} title
  */
-export function titleOfMany(memories, title) {
-  const { status, percentage } = together(memories);
+export function titleOfMany(memories, count, title) {
+  const { status, percentage } = together(memories, count);
   return `${status === "running" ? `${percentage}%` : MARKS[status]} – ${title}`;
 }
 
 /**
  * @param {Memory[]} memories
+ * @param {number} count Jobs; one of which nothing is known counts as one that has not begun.
  * @returns {{status: Progress["status"], percentage: number}}
  */
-export function together(memories) {
+export function together(memories, count) {
+  /** @type {Progress["status"][]} */
   const statuses = memories.map(({ data }) => data.status);
-  const percentage = Math.floor(memories.reduce((sum, memory) => sum + memory.percentage, 0) / memories.length);
+  if (memories.length < count) statuses.push("not_found");
+  const percentage = Math.floor(memories.reduce((sum, memory) => sum + memory.percentage, 0) / count);
   if (statuses.includes("error")) return { status: "error", percentage };
   const [first = "not_found"] = statuses;
   return { status: statuses.every((status) => status === first) ? first : "running", percentage };

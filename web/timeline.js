@@ -79,7 +79,7 @@ export class Timeline {
   show(steps, now_ms) {
     const { spans, axis_ms } = spansOf(steps, now_ms);
     this.element.hidden = spans.length === 0;
-    if (!spans.length || !this.element.open) return;
+    if (!spans.length) return;
     fill(this.#names, spans.map(({ step }) => make("li", "", isolated(step.name))));
     this.#draw(spans, axis_ms);
     this.#tell(spans);

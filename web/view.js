@@ -116,7 +116,9 @@ export class SessionView {
     });
     this.#tracker = tracker;
     tracker.addEventListener("statechange", () => this.#follow(tracker), { signal });
-    for (const type of ["online", "offline"]) addEventListener(type, () => this.#follow(tracker), { signal });
+    for (const type of ["online", "offline"]) {
+      addEventListener(type, () => this.#badge.follow(tracker.state, tracker.interval), { signal });
+    }
     const ticker = setInterval(() => this.#tick(), TICK_MS);
     signal.addEventListener("abort", () => clearInterval(ticker));
     void tracker.start();
@@ -218,7 +220,8 @@ export class SessionView {
   }
 
   #tick() {
-    if (this.#memory?.data.status === "running") this.#drawSoon();
+    // What somebody may not see any more may be long over, and must not look alive.
+    if (this.#memory?.data.status === "running" && this.#tracker?.polling) this.#drawSoon();
   }
 
   #drawSoon() {

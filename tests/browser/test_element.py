@@ -76,6 +76,16 @@ async def test_element_shows_a_session_from_before_it_starts(worker: Worker, emb
     assert shown.complaints == []
 
 
+async def test_element_can_be_hidden(worker: Worker, embed: Any, sid: str) -> None:
+    """By the attribute that hides everything else, whatever the page says of it."""
+    await worker.start(sid, 1)
+    shown = await embed(steps_for(sid, "hidden"))
+    await is_in_state(shown, "running")
+    await expect(element_of(shown)).to_be_hidden()
+    await element_of(shown).evaluate("element => { element.hidden = false; }")
+    await expect(element_of(shown)).to_be_visible()
+
+
 async def test_children_are_shown_until_there_is_something_else(server: Server, visit: Open, sid: str) -> None:
     """Also where the server never answers."""
     shown = await visit(f"{server.url}/livez")

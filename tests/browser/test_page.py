@@ -569,7 +569,7 @@ async def test_page_works_where_nothing_may_be_kept(server: Server, worker: Work
 async def test_timeline_is_drawn_for_the_eye_and_told_by_a_table(
     server: Server, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """One bar per step that was started; the running one grows."""
+    """One bar per step that was started; the running one grows, and what was closed meanwhile is no older for that."""
     shown = await visit(page_of(server, sid))
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
@@ -582,6 +582,12 @@ async def test_timeline_is_drawn_for_the_eye_and_told_by_a_table(
     await expect(rows.nth(2)).to_have_text(re.compile(r"メニュー登録running"))
     width = await bars.nth(1).get_attribute("width")
     await expect(bars.nth(1)).not_to_have_attribute("width", width or "")
+    summary = shown.page.locator("summary", has_text="Timeline")
+    await summary.click()
+    await worker.complete(sid, 2)
+    await expect(shown.bar).to_have_text("28%")
+    await summary.click()
+    await expect(rows.nth(2)).to_have_text(re.compile(r"メニュー登録done"))
 
 
 async def test_failure_can_be_copied(server: Server, worker: Worker, visit: Open, sid: str) -> None:

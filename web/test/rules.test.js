@@ -247,7 +247,8 @@ test("several jobs have one title: that one failed, or how far they are together
   const running = after([0, session([{}], { percentage: 41 })]);
   const completed = after([0, session([{}], { status: "completed", percentage: 100 })]);
   const failed = after([0, session([{}], { status: "error", percentage: 100 })]);
-  assert.equal(titleOfMany([running, completed], "2 jobs"), "70% – 2 jobs");
-  assert.equal(titleOfMany([running, failed], "2 jobs"), "✗ – 2 jobs");
-  assert.deepEqual(together([completed, completed]), { status: "completed", percentage: 100 });
+  assert.equal(titleOfMany([running, completed], 2, "2 jobs"), "70% – 2 jobs");
+  assert.equal(titleOfMany([running, failed], 2, "2 jobs"), "✗ – 2 jobs");
+  assert.deepEqual(together([completed, completed], 2), { status: "completed", percentage: 100 });
+  assert.deepEqual(together([completed], 2), { status: "running", percentage: 50 }, "of the other nothing is known");
 });
