@@ -1189,9 +1189,10 @@
         const answer = await this.#read(await this.#request(etag, request.signal));
         this.#hung = 0;
         return answer;
-      } catch {
+      } catch (error) {
         this.#hung = request.signal.aborted && !signal.aborted ? this.#hung + 1 : 0;
-        return { outcome: "failed", retryAfter_ms: 0 };
+        // An id with half a character in it fits into no address, neither of a poll nor of a stream.
+        return { outcome: error instanceof URIError ? "rejected" : "failed", retryAfter_ms: 0 };
       } finally {
         signal.removeEventListener("abort", abort);
         this.#alarms.disarm(request);
@@ -1376,7 +1377,6 @@
         const means = { EventSource, withCredentials, timers, token, fetch: token === undefined ? browserFetch : fetch };
         this.#server = { baseUrl, isShared, rights: "", ...means };
       }
-      signal?.addEventListener("abort", () => this.stop());
     }
 
     get data() {
@@ -1420,6 +1420,7 @@
       const { signal } = this.#stopping;
       this.#enter("connecting");
       if (signal.aborted) return this.#firstUpdate; // A listener to the state has stopped it again.
+      this.#signal?.addEventListener("abort", () => this.stop(), { signal });
       onReturn(() => this.#check(), signal);
       if (this.#server) {
         this.#follow();

@@ -183,6 +183,20 @@ test("a tracker that joins a stream in trouble polls at once", async () => {
   assert.deepEqual([page.polls, c.tracker.state], [["c"], "polling"]);
 });
 
+test("a session whose id fits into no address does not cost the others their stream", async () => {
+  jitter(0);
+  mock.method(console, "error", () => {});
+  const { page, a } = await pageOfTwo();
+  const cut = page.track("c\ud83d");
+  await page.clock.advance(50);
+  await settled();
+  assert.equal(cut.tracker.state, "reconnecting");
+  await page.clock.advance(1000);
+  assert.match(page.stream.url, /\?session_id=a&session_id=b&heartbeat/);
+  page.stream.send("step", step("a", 2), "m.3");
+  assert.deepEqual([a.steps, a.tracker.state], [[1, 2], "live"]);
+});
+
 for (const [what, code, state] of /** @type {const} */ ([["forbidden", 403, "denied"], ["malformed", 422, "reconnecting"]])) {
   test(`a session that is ${what} does not cost the others their stream`, async () => {
     jitter(0);

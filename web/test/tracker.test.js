@@ -1,5 +1,6 @@
 /* What pages rely on: the methods, the callbacks, and how it ends. */
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import test, { afterEach, mock } from "node:test";
 
 import { jitter, ok, Page, progress, settled, status, stepEvent } from "./fakes.js";
@@ -311,6 +312,15 @@ for (const [what, end, expected] of /** @type {[string, (page: Page) => any, unk
     assert.deepEqual(await page.tracker.finished, completed);
   });
 }
+
+test("a signal that outlives it keeps nothing of it", async () => {
+  const { signal } = new AbortController();
+  const page = new Page({ signal });
+  void page.tracker.start();
+  assert.equal(getEventListeners(signal, "abort").length, 1);
+  page.tracker.stop();
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+});
 
 test("finished does not keep those waiting whose signal was aborted before the start", async () => {
   const page = new Page({ signal: AbortSignal.abort() });
