@@ -158,9 +158,15 @@ async def test_vue(open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path: 
     await expect(page.locator("output")).to_have_text(f"{sid}-other 0")
 
 
-async def test_htmx(open_recipe: OpenRecipe, worker: Worker) -> None:
+async def test_htmx(open_recipe: OpenRecipe, context: BrowserContext, worker: Worker) -> None:
     """Each event asks for the fragment, and `end` closes the stream."""
     await worker.create("nightly", replace=True, total_steps=1)
+
+    async def fragment(route: Route) -> None:
+        data = await worker.poll("nightly")
+        await route.fulfill(content_type="text/html", body=f"{data['status']} {data['percentage']}%")
+
+    await context.route("**/fragments/nightly", fragment)
     body = (
         '<script src="/htmx.js"></script><script src="/sse.js"></script>'
         + "<script>addEventListener('htmx:sseClose', ({ detail }) => (window.sseClosed = detail.type))</script>"
@@ -169,12 +175,6 @@ async def test_htmx(open_recipe: OpenRecipe, worker: Worker) -> None:
     page = await open_recipe(
         body, htmx=MODULES / "htmx.org" / "dist" / "htmx.js", sse=MODULES / "htmx-ext-sse" / "dist" / "sse.js"
     )
-
-    async def fragment(route: Route) -> None:
-        data = await worker.poll("nightly")
-        await route.fulfill(content_type="text/html", body=f"{data['status']} {data['percentage']}%")
-
-    await page.route("**/fragments/nightly", fragment)
     await worker.start("nightly", 1)
     await expect(page.locator("p")).to_have_text("running 0%")
     await worker.complete("nightly", 1)

@@ -335,7 +335,7 @@ async def all_that_comes(connection: Connection) -> bytes:
     try:
         while data := await connection.reader.read(65536):
             received += data
-    except ConnectionResetError:
+    except ConnectionError:
         pass
     return received
 
