@@ -180,8 +180,15 @@ class Server:
 
     def pss_bytes(self) -> int:
         """Its proportional set size: its own memory, and its share of what it shares."""
+        return self._memory_bytes("Pss")
+
+    def anonymous_bytes(self) -> int:
+        """The part of that which is no file's: it does not grow because others end who had the same libraries."""
+        return self._memory_bytes("Pss_Anon")
+
+    def _memory_bytes(self, kind: str) -> int:
         rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        match = re.search(r"^Pss:\s+(\d+) kB$", rollup, re.MULTILINE)
+        match = re.search(rf"^{kind}:\s+(\d+) kB$", rollup, re.MULTILINE)
         assert match is not None, rollup
         return int(match[1]) * 1024
 

@@ -50,7 +50,7 @@ CLIENT_IDLE_S = 2
 class Sample:
     """What the server holds at a moment."""
 
-    pss_bytes: int
+    memory_bytes: int
     descriptors: int
     tasks: float
     sessions: float
@@ -60,7 +60,7 @@ class Sample:
     @classmethod
     def of(cls, server: Server, metrics: dict[str, float]) -> Sample:
         return cls(
-            pss_bytes=server.pss_bytes(),
+            memory_bytes=server.anonymous_bytes(),
             descriptors=server.descriptors(),
             tasks=metrics["progress_sse_tasks"],
             sessions=sum(value for name, value in metrics.items() if name.startswith("progress_sse_sessions{")),
@@ -70,7 +70,7 @@ class Sample:
 
 
 MAY_GROW = Sample(
-    pss_bytes=1_000_000, descriptors=25, tasks=25, sessions=50, database_bytes=262_144, wal_bytes=1_000_000
+    memory_bytes=1_000_000, descriptors=25, tasks=25, sessions=50, database_bytes=262_144, wal_bytes=1_000_000
 )
 """From the third quarter to the last one, medians compared: how far each goes up and down by itself."""
 
