@@ -1088,9 +1088,9 @@
   }
 
   /**
-   * What a poll came to. `retryAfter_ms`: how long the server asks to be left alone.
-   * @typedef {{outcome: "answered", data: Progress, etag: string, retryAfter_ms: number}} Answered
-   * @typedef {{outcome: "unchanged" | "denied" | "rejected" | "failed", retryAfter_ms: number}} NoData
+   * What a poll came to.
+   * @typedef {{outcome: "answered", data: Progress, etag: string}} Answered
+   * @typedef {{outcome: "unchanged" | "denied" | "rejected" | "failed"}} NoData
    */
 
   /** Asks for the session's state: once, or at intervals. */
@@ -1104,7 +1104,8 @@
     #interval_ms;
     /** @type {AbortController | null} */
     #running = null;
-    #isHeldOff = false;
+    /** A turn came while the server wanted to be left alone. */
+    #isOverdue = false;
     /** The last one got no answer in time: the next may wait for longer. */
     #hung = 0;
 
@@ -1116,7 +1117,7 @@
      * @param {import("./wire.js").Timers} setup.timers
      * @param {Token | undefined} setup.token
      * @param {object} schedule
-     * @param {(signal: AbortSignal) => Promise<{retryAfter_ms: number}>} schedule.poll One turn.
+     * @param {(signal: AbortSignal) => Promise<unknown>} schedule.poll One turn.
      * @param {() => number} schedule.interval_ms
      */
     constructor({ url, fetch, withCredentials, timers, token }, { poll, interval_ms }) {
@@ -1133,43 +1134,61 @@
       return this.#running !== null;
     }
 
+    /** The server has asked to be left alone for some time yet. */
+    get isHeldOff() {
+      return this.#alarms.isArmed("held off");
+    }
+
     /**
      * Polls now and then at intervals until stopped; does nothing where it does so already.
-     * @param {{retryAfter_ms: number}} [answer] To a poll that came first: then not now.
+     * @param {boolean} isAnswered A poll that came first has been, just now: then not now.
      */
-    start(answer) {
+    start(isAnswered) {
       if (this.#running) return;
       this.#running = new AbortController();
-      const { signal } = this.#running;
-      if (answer) this.#rest(signal, answer);
-      else void this.#turn(signal);
+      if (isAnswered) this.#rest(this.#running.signal);
+      else void this.#turn(this.#running.signal);
     }
 
     /** Takes the next turn now, unless one is under way or the server has asked to be left alone. */
     hurry() {
-      if (!this.#running || this.#isHeldOff || !this.#alarms.isArmed("turn")) return;
+      if (!this.#running || this.isHeldOff || !this.#alarms.isArmed("turn")) return;
       this.#alarms.disarm("turn");
       void this.#turn(this.#running.signal);
     }
 
     stop() {
       this.#alarms.disarm("turn");
+      this.#isOverdue = false;
       this.#running?.abort();
       this.#running = null;
     }
 
-    /** @param {AbortSignal} signal */
-    async #turn(signal) {
-      const answer = await this.#poll(signal);
-      if (!signal.aborted) this.#rest(signal, answer);
+    /** Stops, and forgets what the server has asked for. */
+    close() {
+      this.stop();
+      this.#alarms.disarmAll();
     }
 
-    /** @param {AbortSignal} signal @param {{retryAfter_ms: number}} answer */
-    #rest(signal, { retryAfter_ms }) {
-      this.#isHeldOff = retryAfter_ms > 0;
+    /** @param {AbortSignal} signal */
+    async #turn(signal) {
+      this.#isOverdue = this.isHeldOff;
+      if (this.#isOverdue) return;
+      await this.#poll(signal);
+      if (!signal.aborted) this.#rest(signal);
+    }
+
+    /** @param {AbortSignal} signal */
+    #rest(signal) {
       const jitter = 1 + POLL_JITTER * (2 * Math.random() - 1);
-      const rest_ms = Math.max(this.#interval_ms() * jitter, retryAfter_ms);
-      this.#alarms.arm("turn", rest_ms, () => void this.#turn(signal));
+      this.#alarms.arm("turn", this.#interval_ms() * jitter, () => void this.#turn(signal));
+    }
+
+    /** @param {Response} response */
+    #obey(response) {
+      const wait_ms = retryAfter(response);
+      if (!wait_ms) return;
+      this.#alarms.arm("held off", wait_ms, () => void (this.#running && this.#isOverdue && this.#turn(this.#running.signal)));
     }
 
     /**
@@ -1192,7 +1211,7 @@
       } catch (error) {
         this.#hung = request.signal.aborted && !signal.aborted ? this.#hung + 1 : 0;
         // An id with half a character in it fits into no address, neither of a poll nor of a stream.
-        return { outcome: error instanceof URIError ? "rejected" : "failed", retryAfter_ms: 0 };
+        return { outcome: error instanceof URIError ? "rejected" : "failed" };
       } finally {
         signal.removeEventListener("abort", abort);
         this.#alarms.disarm(request);
@@ -1221,15 +1240,15 @@
      * @returns {Promise<Answered | NoData>}
      */
     async #read(response) {
-      const retryAfter_ms = retryAfter(response);
+      this.#obey(response);
       serverClock.hear(Date.parse(response.headers.get("Date") ?? "") - Date.now());
-      if (response.status === 304) return { outcome: "unchanged", retryAfter_ms };
-      if (response.status === 401 || response.status === 403) return { outcome: "denied", retryAfter_ms };
-      if ([400, 404, 422].includes(response.status)) return { outcome: "rejected", retryAfter_ms };
+      if (response.status === 304) return { outcome: "unchanged" };
+      if (response.status === 401 || response.status === 403) return { outcome: "denied" };
+      if ([400, 404, 422].includes(response.status)) return { outcome: "rejected" };
       const data = response.status === 200 ? await response.json() : null;
       // A captive portal answers 200 to everything.
-      if (!Array.isArray(data?.steps)) return { outcome: "failed", retryAfter_ms };
-      return { outcome: "answered", data, etag: response.headers.get("ETag") ?? "", retryAfter_ms };
+      if (!Array.isArray(data?.steps)) return { outcome: "failed" };
+      return { outcome: "answered", data, etag: response.headers.get("ETag") ?? "" };
     }
   }
 
@@ -1493,17 +1512,17 @@
       hub?.unfollow(this.#followed, this.#listener);
     }
 
-    /** @param {NoData} [answer] */
-    #goAlone(answer) {
+    /** @param {boolean} [isAnswered] As for polling. */
+    #goAlone(isAnswered) {
       if (!this.polling || this.#transport === "sse") return;
       this.#unfollow();
-      this.#startPolling(answer);
+      this.#startPolling(isAnswered);
     }
 
-    /** @param {{retryAfter_ms: number}} [answer] To a poll that came first. */
-    #startPolling(answer) {
+    /** @param {boolean} [isAnswered] A poll that came first has been, just now. */
+    #startPolling(isAnswered = false) {
       this.#alarms.disarm("first");
-      if (this.#transport !== "sse") this.#poller.start(answer);
+      if (this.#transport !== "sse") this.#poller.start(isAnswered);
     }
 
     /** Makes sure now that what the page shows is true. */
@@ -1513,47 +1532,45 @@
     }
 
     async #verify() {
+      if (this.#poller.isHeldOff) return;
       const { signal } = this.#stopping;
-      const answer = await this.#pollOnce(signal);
+      const { outcome } = await this.#pollOnce(signal);
       // The stream may be as dead; its next event will tell.
-      const isFailed = answer.outcome === "failed" && !signal.aborted;
-      if (isFailed) this.#startPolling(answer.retryAfter_ms ? answer : undefined);
+      if (outcome === "failed" && !signal.aborted) this.#startPolling();
     }
 
     /** @param {AbortSignal} signal */
     async #pollInTurn(signal) {
-      const answer = await this.#pollOnce(signal);
-      const isAnswered = answer.outcome === "applied" || answer.outcome === "unchanged";
+      const { outcome } = await this.#pollOnce(signal);
+      const isAnswered = outcome === "applied" || outcome === "unchanged";
       if (!signal.aborted) this.#enter(isAnswered ? "polling" : "reconnecting");
-      return answer;
     }
 
     /**
      * @param {AbortSignal} signal
-     * @returns {Promise<NoData | {outcome: "applied", retryAfter_ms: number}>}
+     * @returns {Promise<NoData | {outcome: "applied"}>}
      */
     async #pollOnce(signal) {
       const poll = ++this.#polls;
       const eventsBefore = this.#eventsApplied;
       const answer = await this.#poller.ask(this.#etag, signal);
-      const { retryAfter_ms } = answer;
-      if (signal.aborted) return { outcome: "failed", retryAfter_ms };
+      if (signal.aborted) return { outcome: "failed" };
       if (answer.outcome === "denied") this.#shutDown("denied");
       // A session that the server will not have would cost all others that share its stream.
-      else if (answer.outcome === "rejected") this.#goAlone(answer);
+      else if (answer.outcome === "rejected") this.#goAlone(true);
       else if (answer.outcome !== "failed" && this.polling) this.#follow();
       if (answer.outcome !== "answered") return answer;
       const polled = JSON.stringify(answer.data);
       const isBehind = this.#state === "live" && this.#passed.includes(polled);
       const overtaken = eventsBefore !== this.#eventsApplied || poll < this.#pollApplied || isBehind;
-      if (overtaken) return { outcome: "unchanged", retryAfter_ms };
+      if (overtaken) return { outcome: "unchanged" };
       this.#pollApplied = poll;
       this.#etag = answer.etag;
-      if (polled === JSON.stringify(this.#data)) return { outcome: "unchanged", retryAfter_ms };
+      if (polled === JSON.stringify(this.#data)) return { outcome: "unchanged" };
       this.#polled_ms = Date.now();
       if (this.#hub) this.#expectStreamAt(polled);
       this.#apply(answer.data);
-      return { outcome: "applied", retryAfter_ms };
+      return { outcome: "applied" };
     }
 
     /**
@@ -1610,7 +1627,8 @@
       // A page that has nothing to show yet does not wait for a third failure.
       if (isHopeless || !this.#data) this.#startPolling();
       // An EventSource hides why it was refused; a poll tells whether that was for want of permission.
-      if (isRefused && !this.#poller.isRunning) void this.#pollOnce(this.#stopping.signal);
+      const isAsked = this.#poller.isRunning || this.#poller.isHeldOff;
+      if (isRefused && !isAsked) void this.#pollOnce(this.#stopping.signal);
     }
 
     /** @param {Progress} data */
@@ -1645,7 +1663,7 @@
     #shutDown(state) {
       this.#alarms.disarmAll();
       this.#unfollow();
-      this.#poller.stop();
+      this.#poller.close();
       this.#stopping.abort();
       this.#stopping = new AbortController();
       this.#settleFinish(state === "finished" ? this.data : null);

@@ -59,6 +59,31 @@ test("a server that asked to be left alone is left alone", async () => {
   assert.equal(browser.requests.length, 1);
 });
 
+test("a server that asked to be left alone is left alone also by a page whose stream works, or is refused", async () => {
+  const { browser, tab, tracker } = await liveTab();
+  await tab.happen("online");
+  browser.requests[0]?.answer(status(429, { "Retry-After": "60" }));
+  await settled();
+  browser.stream.send("step", stepEvent(2), "m.2");
+  assert.equal(tracker.state, "live");
+  await tab.happen("online");
+  browser.stream.refuse();
+  assert.equal(browser.requests.length, 1);
+  await browser.clock.advance(59_000);
+  assert.equal(browser.requests.length, 1);
+  await browser.clock.advance(1000);
+  assert.equal(browser.requests.length, 2);
+});
+
+test("a tracker that was asked to wait leaves no timer when it stops", async () => {
+  const { browser, tab, tracker } = await liveTab();
+  await tab.happen("online");
+  browser.requests[0]?.answer(status(429, { "Retry-After": "60" }));
+  await settled();
+  tracker.stop();
+  assert.equal(browser.clock.timers.size, 0);
+});
+
 test("when nothing answers then, the page polls until the stream is heard again", async () => {
   const { browser, tab, tracker } = await liveTab();
   await tab.happen("online");
