@@ -732,8 +732,7 @@
       this.#picture = picture;
       this.#listener = listener;
       this.#alarms = new Alarms(server.timers);
-      const where = server.baseUrl || globalThis.location?.origin;
-      this.#name = ["progress-sse 2", where, server.withCredentials && "with credentials", server.rights]
+      this.#name = ["progress-sse 2", server.baseUrl, server.withCredentials && "with credentials", server.rights]
         .filter(Boolean)
         .join(" ");
     }
@@ -1293,6 +1292,13 @@
     return address.match(/^(.*)\/web\/tracker\.js(?:[?#]|$)/)?.[1] ?? "";
   }
 
+  /** So that one server is one, however a page writes its address. @param {string} baseUrl */
+  function absolute(baseUrl) {
+    const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+    const folder = `${baseUrl.replace(/\/+$/, "")}/`;
+    return URL.canParse?.(folder, base) ? new URL(folder, base).href.slice(0, -1) : baseUrl;
+  }
+
   /**
    * Pages may sort or change what they are given, as they could when every update was an answer of its own.
    * @param {Progress} data
@@ -1363,7 +1369,6 @@
         onError,
         stopOnError = true,
         transport = "auto",
-        baseUrl = ProgressTracker.baseUrl,
         withCredentials = false,
         token,
         signal,
@@ -1371,6 +1376,7 @@
         fetch = browserFetch,
         timers = globalThis,
       } = options;
+      const baseUrl = absolute(options.baseUrl ?? ProgressTracker.baseUrl);
       this.sessionId = sessionId;
       this.interval = interval;
       this.onUpdate = onUpdate;

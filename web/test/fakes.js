@@ -290,6 +290,7 @@ export class Tab {
       Event,
       EventSource,
       EventTarget,
+      URL,
       addEventListener: this.window.addEventListener.bind(this.window),
       atob,
       clearTimeout: (/** @type {any} */ timer) => browser.clock.clearTimeout(timer),

@@ -439,3 +439,24 @@ test("a tracker with an EventSource of its own keeps it to itself", async () => 
   await tab.track("job", { EventSource: class extends tab.scope.EventSource {} });
   assert.equal(browser.open.length, 2);
 });
+
+test("a server is one however a page writes its address, and however pages in other folders do", async () => {
+  const browser = new Browser();
+  const top = browser.tab({ location: { href: "https://h/list.html" } });
+  const inFolder = browser.tab({ location: { href: "https://h/a/page.html" } });
+  await top.track("a", { baseUrl: "jobs" });
+  await top.track("b", { baseUrl: "/jobs/" });
+  await inFolder.track("c", { baseUrl: "https://h/jobs" });
+  await inFolder.track("d", { baseUrl: "../jobs" });
+  await browser.clock.advance(500);
+  const sessions = new URL(browser.stream.url).searchParams.getAll("session_id");
+  assert.deepEqual([browser.stream.url.split("?")[0], sessions.sort()], ["https://h/jobs/api/events", ["a", "b", "c", "d"]]);
+});
+
+test("a page at the root of its origin may leave the address out", async () => {
+  const browser = new Browser();
+  const tab = browser.tab({ location: { href: "https://h/a/page.html" } });
+  await tab.track("a");
+  await tab.track("b", { baseUrl: "https://h/" });
+  assert.match(browser.stream.url, /^https:\/\/h\/api\//);
+});
