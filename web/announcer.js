@@ -1,10 +1,11 @@
-/* Says one thing at a time to a screen reader, and not too often: of several things only the last is still true. */
+/* Speaks to a screen reader, and not too often: of several things about one subject only the last is still true. */
 
 const GAP_MS = 10_000;
 
 export class Announcer {
   #region;
-  #waiting = "";
+  /** What is to be said, by subject. @type {Map<string, string>} */
+  #waiting = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #rest;
 
@@ -13,9 +14,10 @@ export class Announcer {
     this.#region = region;
   }
 
-  /** @param {string} text */
-  say(text) {
-    this.#waiting = text;
+  /** @param {string} text @param {string} [subject] */
+  say(text, subject = "") {
+    this.#waiting.delete(subject);
+    this.#waiting.set(subject, text);
     if (!this.#rest) this.#speak();
   }
 
@@ -23,14 +25,14 @@ export class Announcer {
   stop() {
     clearTimeout(this.#rest);
     this.#rest = undefined;
-    this.#waiting = "";
+    this.#waiting.clear();
   }
 
   #speak() {
     this.#rest = undefined;
-    if (!this.#waiting) return;
-    this.#region.textContent = this.#waiting;
-    this.#waiting = "";
+    if (!this.#waiting.size) return;
+    this.#region.textContent = [...this.#waiting.values()].join(". ");
+    this.#waiting.clear();
     this.#rest = setTimeout(() => this.#speak(), GAP_MS);
   }
 }

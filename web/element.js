@@ -19,7 +19,6 @@ import { together } from "./rules.js";
 import { languageFor } from "./texts.js";
 import { SessionView } from "./view.js";
 
-/** @typedef {import("./rules.js").Memory} Memory */
 /** @typedef {import("./view.js").ViewOptions} ViewOptions */
 
 const STYLES = new URL("progress.css", import.meta.url).href;
@@ -214,7 +213,7 @@ export class ProgressSteps extends Base {
       heading: "p",
       ...(this.label && this.session && { label: this.label }),
       timeline: this.timeline,
-      announce: (text) => this.#announcer.say(text),
+      announce: (text) => this.#announcer.say(text, session),
       retry: this.#onretry,
       tracker: {
         interval: this.interval,

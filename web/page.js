@@ -100,7 +100,7 @@ function viewOf(id) {
     language,
     heading: ids.length === 1 ? "h1" : "h2",
     timeline: ids.length === 1,
-    announce: (text) => announcer.say(text),
+    announce: (text) => announcer.say(text, id),
     onchange({ data }) {
       refresh();
       if (data.status === status) return;

@@ -87,6 +87,7 @@ export class SessionView {
     this.#actions = this.#failureActions();
     this.#prepareBar();
     this.element.lang = language.tag;
+    this.element.dir = "ltr";
     this.element.dataset["status"] = "connecting";
     this.element.append(this.#head(), this.#card());
   }
@@ -162,10 +163,14 @@ export class SessionView {
   }
 
   #barName() {
-    const { label, heading } = this.#options;
+    const { label } = this.#options;
     if (label !== undefined) return label;
-    const isAlone = heading === "h1";
-    return isAlone ? this.#language.text("progress") : this.#language.text("progress_of", { name: this.#sessionId });
+    return this.#isAlone ? this.#language.text("progress") : this.#language.text("progress_of", { name: this.#sessionId });
+  }
+
+  /** The page is about nothing else. */
+  get #isAlone() {
+    return this.#options.heading === "h1";
   }
 
   #failureActions() {
@@ -331,7 +336,10 @@ export class SessionView {
   /** @param {Memory} memory */
   #announce(memory) {
     const milestone = this.#drawn && milestoneOf(this.#drawn, memory);
-    if (milestone) this.#options.announce(this.#language.text(milestone.key, milestone.values));
+    if (!milestone) return;
+    const text = this.#language.text(milestone.key, milestone.values);
+    const name = this.#options.label ?? this.#sessionId;
+    this.#options.announce(this.#isAlone ? text : this.#language.text("said_of", { name, text }));
   }
 }
 

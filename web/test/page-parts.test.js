@@ -46,6 +46,16 @@ test("of several things said at once only the first and the last are heard, ten 
   assert.equal(region.textContent, "five");
 });
 
+test("what is said of one job is not lost for what is said of another", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const region = { textContent: /** @type {string | null} */ ("") };
+  const announcer = new Announcer(region);
+  announcer.say("first", "a");
+  for (const [text, subject] of /** @type {const} */ ([["a: 1", "a"], ["b: 1", "b"], ["a: 2", "a"]])) announcer.say(text, subject);
+  t.mock.timers.tick(10_000);
+  assert.equal(region.textContent, "b: 1. a: 2");
+});
+
 test("the icon fills as the job goes on, and ends in a mark", () => {
   assert.ok(!faviconOf("not_found", 0).includes("dasharray"));
   assert.match(faviconOf("running", 50), /dasharray='37\.7 100'/);
