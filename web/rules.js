@@ -15,6 +15,7 @@
  * @property {string} json Of the data: what tells whether an update is one.
  * @property {number} percentage As shown: it falls only when a step is retried.
  * @property {number} retried The step that is being tried again; 0: none.
+ * @property {boolean} isSetBack The bar has fallen for that.
  * @property {number} heard_ms When the worker was last heard of.
  * @property {number} seen_ms When the data were last known to be current.
  * @property {number} leastLeft_ms The least time left that was shown since the last retry.
@@ -38,11 +39,13 @@ export function remember(before, data, now_ms) {
   if (json === before.json) return { ...before, seen_ms: now_ms, leastLeft_ms };
   const retried = retriedStep(before.data, data);
   const percentage = honestPercentage(data);
+  const isRetrying = data.steps[before.retried - 1]?.status === "running";
   return {
     data,
     json,
     percentage: retried ? percentage : Math.max(percentage, before.percentage),
-    retried: retried || (data.steps[before.retried - 1]?.status === "running" ? before.retried : 0),
+    retried: retried || (isRetrying ? before.retried : 0),
+    isSetBack: retried ? percentage < before.percentage : isRetrying && before.isSetBack,
     heard_ms: heard_ms(before, data, now_ms),
     seen_ms: now_ms,
     leastLeft_ms: retried ? Infinity : leastLeft_ms,
@@ -58,6 +61,7 @@ function firstMemory(data, json, now_ms) {
     json,
     percentage: honestPercentage(data),
     retried: 0,
+    isSetBack: false,
     heard_ms: isReporting ? now_ms : lastTransition_ms(data) || now_ms,
     seen_ms: now_ms,
     leastLeft_ms: Infinity,
@@ -208,14 +212,20 @@ export function headlineOf(data) {
   return { key: data.status, values: { step, total: data.total_steps, name: data.steps[step - 1]?.name ?? "" } };
 }
 
+/** That a step is being tried again, if one is. @param {Memory} memory @returns {{key: TextKey, values: Values} | null} */
+export function retryOf({ retried, isSetBack }) {
+  return retried ? { key: isSetBack ? "set_back" : "retried", values: { step: retried } } : null;
+}
+
 /**
  * What has happened since, if it is worth saying aloud. A failure has an alert of its own.
  * @param {Memory} before
  * @param {Memory} memory
  * @returns {{key: TextKey, values: Values} | null}
  */
-export function milestoneOf(before, { data, percentage, retried }) {
-  if (retried && retried !== before.retried) return { key: "retried", values: { step: retried } };
+export function milestoneOf(before, memory) {
+  const { data, percentage, retried } = memory;
+  if (retried && retried !== before.retried) return retryOf(memory);
   const isNews = data.status !== before.data.status || data.current_step !== before.data.current_step;
   if (data.status === "completed" ? data.status !== before.data.status : data.status === "running" && isNews) {
     return headlineOf(data);

@@ -10,6 +10,7 @@ import {
   milestoneOf,
   needsDefinitions,
   remember,
+  retryOf,
   silence_ms,
   timeLeft,
   took_ms,
@@ -291,7 +292,8 @@ export class SessionView {
     if (silent_ms !== null) {
       show(this.#note, nodesOf(this.#language, "silence", { duration: this.#language.duration(silent_ms) }));
     } else {
-      show(this.#note, memory.retried ? nodesOf(this.#language, "retried", { step: memory.retried }) : []);
+      const retry = retryOf(memory);
+      show(this.#note, retry ? nodesOf(this.#language, retry.key, retry.values) : []);
     }
   }
 

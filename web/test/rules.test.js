@@ -144,11 +144,12 @@ test("the bar falls at a retry only, and it is known which step is retried until
   const before = after([2000, failed]);
   const again = session([done(1000), { started_at: iso(3000) }], { percentage: 33 });
   const memory = remember(before, again, T0 + 3000);
-  assert.deepEqual([memory.percentage, memory.retried], [33, 2]);
+  assert.deepEqual([memory.percentage, memory.retried, memory.isSetBack], [33, 2, true]);
   const slower = remember(memory, { ...again, percentage: 30 }, T0 + 4000);
-  assert.deepEqual([slower.percentage, slower.retried], [33, 2]);
+  assert.deepEqual([slower.percentage, slower.retried, slower.isSetBack], [33, 2, true]);
   const next = session([done(1000), { ...done(5000), started_at: iso(3000) }], { percentage: 66 });
   assert.deepEqual([remember(slower, next, T0 + 5000).retried], [0]);
+  assert.equal(milestoneOf(before, memory)?.key, "set_back");
 });
 
 test("a session that was replaced begins afresh, and that is no retry", () => {
