@@ -37,7 +37,7 @@ class Notifier {
   #isWanted = false;
 
   constructor() {
-    this.#button.hidden = !("Notification" in globalThis && isSecureContext);
+    this.#button.hidden = !canNotify();
     this.#button.textContent = language.text("notify");
     this.#button.addEventListener("click", () => void this.#ask());
   }
@@ -51,12 +51,25 @@ class Notifier {
 
   /** @param {Progress} data */
   tellEnd(data) {
+    if (!this.#isWanted || document.hasFocus()) return;
     const { key, values } = headlineOf(data);
-    if (this.#isWanted) new Notification(language.text(key, values), { body: data.session_id, tag: data.session_id });
+    new Notification(language.text(key, values), { body: data.session_id, tag: data.session_id });
   }
 
   hide() {
     this.#button.hidden = true;
+  }
+}
+
+/** Browsers of phones have the class, and throw where it is made: they would have a service worker do that. */
+function canNotify() {
+  if (!("Notification" in globalThis && isSecureContext)) return false;
+  if (Notification.permission === "granted") return true;
+  try {
+    new Notification("").close(); // It is not shown without permission.
+    return true;
+  } catch {
+    return false;
   }
 }
 

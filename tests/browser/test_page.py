@@ -603,26 +603,41 @@ async def test_failure_can_be_copied(server: Server, worker: Worker, visit: Open
 
 
 async def test_end_is_notified_to_who_asked_for_it(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """And to nobody else: the browser is asked when the button is pressed."""
+    """And to nobody else, nor to who sees it: the browser is asked when the button is pressed."""
     stub = """
         window.asked = 0;
         window.notified = [];
+        document.hasFocus = () => window.isLooking ?? false;
         window.Notification = class {
-            static requestPermission() { asked += 1; return Promise.resolve("granted"); }
-            constructor(title, options) { notified.push([title, options.body]); }
+            static permission = "default";
+            static async requestPermission() { asked += 1; return this.permission = "granted"; }
+            constructor(...args) { if (Notification.permission === "granted") notified.push(args); }
+            close() {}
         };
     """
-    asking, other = [await visit(page_of(server, sid), scripts=(stub,)) for _ in range(2)]
+    asking, looking, other = [await visit(page_of(server, sid), scripts=(stub,)) for _ in range(3)]
     assert await asking.evaluate("asked") == 0
-    await asking.page.get_by_role("button", name="Notify me when it ends").click()
-    await expect(asking.page.locator("#notify")).to_have_text("You will be notified")
+    for shown in (asking, looking):
+        await shown.page.get_by_role("button", name="Notify me when it ends").click()
+        await expect(shown.page.locator("#notify")).to_have_text("You will be notified")
+    await looking.evaluate("window.isLooking = true")
     await worker.create(sid, total_steps=1)
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
-    for shown in (asking, other):
+    for shown in (asking, looking, other):
         await expect(shown.headline).to_have_text("Completed")
-    assert await asking.evaluate("notified") == [["Completed", sid]]
+    assert await asking.evaluate("notified") == [["Completed", {"body": sid, "tag": sid}]]
+    assert await looking.evaluate("notified") == []
     assert await other.evaluate("[asked, notified.length]") == [0, 0]
+
+
+async def test_no_notification_is_offered_where_a_page_cannot_give_one(server: Server, visit: Open, sid: str) -> None:
+    """As in Chromium on Android, where the class is there and cannot be made."""
+    stub = "window.Notification = class { static permission = 'default'; constructor() { throw new TypeError(); } }"
+    shown = await visit(page_of(server, sid), scripts=(stub,))
+    await expect(shown.connection).to_have_text("live")
+    await expect(shown.page.locator("#notify")).to_be_hidden()
+    assert shown.complaints == []
 
 
 async def test_page_is_light(server: Server, visit: Open, sid: str) -> None:
