@@ -17,11 +17,18 @@ export async function copyText(text) {
 /** @param {string} text */
 function copiedBySelection(text) {
   const area = Object.assign(document.createElement("textarea"), { value: text, className: "visually-hidden" });
-  const focused = document.activeElement;
+  const focused = focusedElement();
   document.body.append(area);
   area.select();
   const isCopied = document.execCommand("copy");
   area.remove();
   if (focused instanceof HTMLElement) focused.focus();
   return isCopied;
+}
+
+/** Also one in a shadow root, of which the document knows but the host. */
+function focusedElement() {
+  let focused = document.activeElement;
+  while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
+  return focused;
 }

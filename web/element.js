@@ -43,6 +43,7 @@ export class ProgressSteps extends Base {
   #onretry = null;
   /** @type {NonNullable<import("./wire.js").TrackerOptions["token"]> | null} */
   #token = null;
+  #isStarted = false;
   #isChanging = false;
   #isStyled = false;
   #hasContent = false;
@@ -65,10 +66,12 @@ export class ProgressSteps extends Base {
 
   connectedCallback() {
     this.#takeProperties();
+    this.#isStarted = true;
     this.#start();
   }
 
   disconnectedCallback() {
+    this.#isStarted = false;
     this.#stop();
   }
 
@@ -78,12 +81,12 @@ export class ProgressSteps extends Base {
   }
 
   #restartSoon() {
-    if (this.#isChanging || !this.isConnected) return;
+    if (this.#isChanging || !this.#isStarted) return;
     this.#isChanging = true;
     // Once for all that is set in one go.
     queueMicrotask(() => {
       this.#isChanging = false;
-      if (!this.isConnected) return;
+      if (!this.#isStarted) return;
       this.#stop();
       this.#start();
     });

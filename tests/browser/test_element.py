@@ -223,6 +223,43 @@ async def test_retry_is_offered_where_the_page_can_do_it(worker: Worker, embed: 
     assert await shown.evaluate("retried") == [sid, "error"]
 
 
+async def test_what_is_said_aloud_names_its_job(worker: Worker, embed: Any, sid: str) -> None:
+    """A page may have several."""
+    shown = await embed(steps_for(sid, 'label="Import"'))
+    await expect(shown.shown("connection")).to_have_text("live")
+    await worker.start(sid, 1)
+    await expect(shown.page.locator("[aria-live=polite]")).to_have_text("Import: Step 1 of 7: 原稿生成")
+
+
+async def test_bar_fills_from_the_left_wherever_it_is(worker: Worker, embed: Any, sid: str) -> None:
+    """Its texts are of languages that are written so, also in a page that is not."""
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1)
+    shown = await embed(f"<div dir='rtl'>{steps_for(sid)}</div>")
+    await expect(shown.shown("percent")).to_have_text("14%")
+    lefts = [await shown.shown(part).evaluate("part => part.getBoundingClientRect().x") for part in ("bar", "fill")]
+    assert lefts[1] - lefts[0] < 5
+
+
+async def test_element_in_a_page_is_started_once(worker: Worker, embed: Any, sid: str) -> None:
+    """Its attributes are told one by one before it is connected."""
+    count = """document.addEventListener("progress-statechange", ({ detail }) => {
+        window.states = [...(window.states ?? []), detail.state];
+    });"""
+    shown = await embed(steps_for(sid, 'interval="500" label="Import"'), scripts=(count,))
+    await expect(shown.shown("connection")).to_have_text("live")
+    assert await shown.evaluate("states") == ["connecting", "live"]
+
+
+async def test_copying_leaves_the_focus_where_it_was(worker: Worker, embed: Any, sid: str) -> None:
+    """Over plain HTTP, too, where a text has to be selected for that."""
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1, success=False, error="no")
+    shown = await embed(steps_for(sid), scripts=("Object.defineProperty(navigator, 'clipboard', {value: undefined})",))
+    await shown.page.get_by_role("button", name="Copy").click()
+    await expect(shown.page.get_by_role("button", name="Copied")).to_be_focused()
+
+
 async def test_language_is_that_of_the_page_or_its_own(worker: Worker, embed: Any, sid: str) -> None:
     """The browser's comes last."""
     shown = await embed(steps_for(sid), lang="ja")
