@@ -171,6 +171,7 @@ async def test_buffering_proxy_is_mended_by_itself(demo: Server, visit: Open) ->
     await expect_connections(shown.page, "live")
 
 
+@pytest.mark.full
 async def test_restarted_server_is_found_again(demo: Server, visit: Open) -> None:
     """The badge tells, and the bars go on from where they were."""
     shown = await visit(f"{demo.url}/")
@@ -245,7 +246,7 @@ async def test_page_speaks_japanese(demo: Server, visit: Open) -> None:
     await expect(session_of(shown.page, "steady")).to_contain_text("順調なジョブ")
 
 
-@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+@pytest.mark.parametrize("locale", ["ja-JP", pytest.param("en-GB", marks=pytest.mark.full)])
 async def test_axe_finds_nothing(demo: Server, visit: Open, locale: str) -> None:
     """Light and dark, also while a button is pressed."""
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")

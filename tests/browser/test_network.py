@@ -360,14 +360,15 @@ async def test_stream_that_is_refused_is_bridged_and_tried_again(
     assert await shown.evaluate("ends") == ["complete"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "answer",
     [
         pytest.param(response("500 Internal Server Error"), id="500"),
-        pytest.param(response("503 Service Unavailable"), id="503", marks=FULL),
-        pytest.param(response("404 Not Found", PORTAL, "text/html"), id="404", marks=FULL),
-        pytest.param(response("200 OK", PORTAL, "text/html"), id="captive portal", marks=FULL),
-        pytest.param(response("200 OK", "{}", "application/json"), id="another service", marks=FULL),
+        pytest.param(response("503 Service Unavailable"), id="503"),
+        pytest.param(response("404 Not Found", PORTAL, "text/html"), id="404"),
+        pytest.param(response("200 OK", PORTAL, "text/html"), id="captive portal"),
+        pytest.param(response("200 OK", "{}", "application/json"), id="another service"),
     ],
 )
 async def test_everything_is_refused_and_mended(
@@ -468,8 +469,15 @@ def sent(proxy: ChaosProxy, method: str) -> list[bytes]:
     return [part.lower() for part in whole if part.startswith(f"{method} /api/".encode())]
 
 
-@pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
-@pytest.mark.parametrize("with_credentials", [True, False], ids=["cookies", "no cookies"])
+@pytest.mark.parametrize(
+    ("scripts", "with_credentials"),
+    [
+        pytest.param((), True, id="stream, cookies"),
+        pytest.param((POLLING_ONLY,), False, id="polling, no cookies"),
+        pytest.param((), False, id="stream, no cookies", marks=FULL),
+        pytest.param((POLLING_ONLY,), True, id="polling, cookies", marks=FULL),
+    ],
+)
 async def test_page_of_a_listed_origin(
     visit: Open, sid: str, tmp_path: Path, scripts: tuple[str, ...], with_credentials: bool
 ) -> None:

@@ -131,6 +131,7 @@ async def test_short_interruption_is_not_worth_a_word(
         assert_nothing_missed(await shown.evaluate("streamed"), last=4)
 
 
+@pytest.mark.full
 async def test_proxy_that_holds_the_stream_back_is_bridged_by_polls(
     server: Server, worker: Worker, visit: Open, sid: str
 ) -> None:

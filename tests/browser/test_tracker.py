@@ -226,7 +226,7 @@ async def test_ends_are_told_once_a_run(
         pytest.param(Pass(), (POLLING_ONLY,), "polling", id="polling"),
         pytest.param(Answer("/events", UNAVAILABLE), (), "polling", id="bridged"),
         pytest.param(Answer("/api/", UNAVAILABLE), (), "reconnecting", id="refused"),
-        pytest.param(Answer("/api/"), (), "reconnecting", id="silent"),
+        pytest.param(Answer("/api/"), (), "reconnecting", id="silent", marks=pytest.mark.full),
     ],
 )
 async def test_stop_leaves_nothing(

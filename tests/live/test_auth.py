@@ -18,7 +18,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, eventually
 from tests.harness.tokens import CLOSED, KEY, PUBLISH_TOKEN, bearer, make_token
-from tests.live.hosts import serve_only
+from tests.live.hosts import first_host, serve_only
 
 SPARE_S = 5
 """Seconds after the end of a right within which an open stream has to end [SE-02]."""
@@ -30,6 +30,7 @@ async def buy_ticket(server: Server, token: str) -> str:
         return str(response.json()["ticket"])
 
 
+@first_host
 async def test_an_open_stream_ends_with_the_right_to_it(serve: Serve) -> None:
     """SE-02: however it was let in: cleanly, with a time to come back, and then with a 401; others go on."""
     server = serve(retry_ms=100, **CLOSED)

@@ -165,6 +165,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off_however_little_waits(
         await stalled.abort()
 
 
+@pytest.mark.full
 @serve_only  # Elsewhere a send that does not end within the send timeout is cut off, slow or stuck.
 async def test_a_reader_that_is_slow_but_steady_is_not_cut_off(serve: Serve) -> None:
     """Only one that takes nothing at all is; a slow one gets snapshots, and ends in the true state."""

@@ -32,6 +32,9 @@ pytestmark = serve_only
 
 HEARTBEAT_S: Final = 0.3
 
+AWAY_S: Final = 60
+"""Seconds for which there is no Redis."""
+
 FULL: Final = pytest.mark.full
 
 Join = Callable[..., list[Server]]
@@ -258,9 +261,10 @@ async def until_taken(worker: Worker, session_id: str, current: int) -> None:
 # FT-04, FT-05, FT-07, FT-13
 
 
+@pytest.mark.full
+@pytest.mark.timeout(300)
 @one_kind
-@pytest.mark.parametrize("away_s", [4, pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
-async def test_streams_outlive_a_redis_that_is_away(run_redis: RunRedis, join: Join, away_s: float) -> None:
+async def test_streams_outlive_a_redis_that_is_away(run_redis: RunRedis, join: Join) -> None:
     """FT-04: updates and polls are refused in time, streams beat on, little is used and logged; then all goes on."""
     server = run_redis("always")
     [ours] = join(server.url, 1)
@@ -273,7 +277,7 @@ async def test_streams_outlive_a_redis_that_is_away(run_redis: RunRedis, join: J
         loop = asyncio.get_running_loop()
         began, used_s, lines = loop.time(), ours.cpu_s(), ours.log().count("\n")
         async with await RawStream.open(ours.port, events_path("late")) as late:
-            while loop.time() - began < away_s:
+            while loop.time() - began < AWAY_S:
                 asked = loop.time()
                 answers = await asyncio.gather(
                     worker.update("s", action="start", step=2), worker.poll_raw("s"), worker.client.get("/readyz")
