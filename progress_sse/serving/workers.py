@@ -31,6 +31,9 @@ _READY: Final = b"ready"
 PAUSE_S: Final = 1.0
 """Seconds before a worker that ended by itself is replaced: one that cannot live must not keep the machine busy."""
 
+START_TIMEOUT_S: Final = 60.0
+"""Seconds after which a worker that does not accept connections is given up: others wait for their turn."""
+
 
 class Inheritance(NamedTuple):
     """The sockets that a supervisor has handed to this process."""
@@ -71,8 +74,13 @@ class Worker:
         self._tie = tie
 
     async def is_ready(self) -> bool:
-        """Wait until it accepts connections; false if it ended instead."""
-        return await asyncio.get_running_loop().sock_recv(self._tie, len(_READY)) == _READY
+        """Wait until it accepts connections; false if it ended instead, or was given up."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                return await asyncio.get_running_loop().sock_recv(self._tie, len(_READY)) == _READY
+        except TimeoutError:
+            self._process.kill()
+            return False
 
     async def wait(self) -> int:
         """Wait until it has ended, and return its exit code."""

@@ -14,6 +14,7 @@ import pytest
 from anyio import wait_all_tasks_blocked
 
 from progress_sse.errors import ConfigurationError
+from progress_sse.serving import workers
 from progress_sse.serving.workers import PAUSE_S, Crew, Place
 from tests.clock import ManualClock
 from tests.harness.serving import children, eventually
@@ -147,3 +148,13 @@ async def test_a_renewal_in_vain_leaves_the_place_to_be_filled_after_the_pause(s
     elsewhere.rename(scene.program)
     await scene.pause()
     assert len(scene.workers()) == 1
+
+
+async def test_a_worker_that_neither_serves_nor_ends_is_given_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nobody would ever be renewed again."""
+    present = scene.workers()
+    scene.hold.touch()
+    monkeypatch.setattr(workers, "START_TIMEOUT_S", 0.2)
+    with pytest.raises(ConfigurationError, match="did not start"):
+        await scene.place.renew()
+    assert scene.workers() == present
