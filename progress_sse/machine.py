@@ -157,8 +157,13 @@ def _is_count_or_none(value: object) -> bool:
     return value is None or _is_count(value)
 
 
-def _has_some(value: object) -> bool:
-    return bool(value)
+def _is_definition(value: object) -> bool:
+    return (
+        isinstance(value, StepDefinition)
+        and is_text(value.name)
+        and _is_count(value.timeout_ms)
+        and _is_count(value.estimated_ms)
+    )
 
 
 _Demand: TypeAlias = tuple[Callable[[object], bool], str]
@@ -166,20 +171,29 @@ _Demand: TypeAlias = tuple[Callable[[object], bool], str]
 _INTEGER: Final[_Demand] = (_is_integer, "an integer")
 _COUNT: Final[_Demand] = (_is_count, f"an integer from 0 to {MAX_SAFE_INTEGER}")
 _OPTIONAL_COUNT: Final[_Demand] = (_is_count_or_none, _COUNT[1])
-_STEPS: Final[_Demand] = (_has_some, "at least one step")
 _TEXT: Final[_Demand] = (is_text, "text without NUL and surrogates")
 
 _DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
-    Create: (("definitions", _STEPS),),
+    Create: (),
     Delete: (),
-    Start: (("definitions", _STEPS), ("step", _INTEGER), ("timeout_ms", _OPTIONAL_COUNT)),
+    Start: (("step", _INTEGER), ("timeout_ms", _OPTIONAL_COUNT)),
     Complete: (("step", _INTEGER), ("message", _TEXT), ("error", _TEXT)),
     Report: (("step", _INTEGER), ("current", _COUNT), ("total", _OPTIONAL_COUNT), ("message", _TEXT)),
 }
 
 
 def created(session_id: str, definitions: tuple[StepDefinition, ...], now: datetime) -> Session:
-    """Return a fresh, pending session with one step for each definition."""
+    """Return a fresh, pending session with one step for each definition.
+
+    Raises:
+        InvalidRequestError: There is none, or one that nobody could be shown.
+    """
+    if not definitions:
+        raise InvalidRequestError("definitions must be at least one step.")
+    if not all(map(_is_definition, definitions)):
+        raise InvalidRequestError(
+            f"each definition must have a name that is {_TEXT[1]}, and times that are {_COUNT[1]}."
+        )
     stamp = timestamp(now)
     return Session(SessionProgress(session_id, 0, len(definitions), "pending", {}, stamp, stamp), definitions)
 

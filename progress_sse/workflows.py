@@ -57,7 +57,7 @@ def _unnamed(number: int) -> str:
 
 def _padded(definitions: tuple[StepDefinition, ...], total_steps: int) -> tuple[StepDefinition, ...]:
     missing = range(len(definitions) + 1, total_steps + 1)
-    return definitions[:total_steps] + tuple(StepDefinition(_unnamed(number)) for number in missing)
+    return definitions[: max(0, total_steps)] + tuple(StepDefinition(_unnamed(number)) for number in missing)
 
 
 class Workflows:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import pytest
@@ -380,7 +381,27 @@ class TestValues:
     @pytest.mark.parametrize("command", [Create(()), Start(1, ())])
     def test_are_refused_where_there_is_no_step(self, command: Command) -> None:
         """A session of nothing could never be completed."""
-        refuse(command, "at least one step")
+        with pytest.raises(InvalidRequestError, match="at least one step"):
+            apply("s", None, command, T2)
+
+    @pytest.mark.parametrize(
+        "definition",
+        [
+            StepDefinition("\ud800"),
+            StepDefinition("a\0b"),
+            StepDefinition("a", timeout_ms=-1),
+            StepDefinition("a", estimated_ms=2**53),
+            "a",
+        ],
+    )
+    @pytest.mark.parametrize("kind", [Create, partial(Start, 1)])
+    def test_are_refused_where_they_are_steps_that_nobody_could_be_shown(
+        self, kind: Callable[[tuple[StepDefinition, ...]], Command], definition: Any
+    ) -> None:
+        """Whether the session brings them, or the workflow of whoever embeds the server."""
+        command = kind((StepDefinition("first"), definition))
+        with pytest.raises(InvalidRequestError, match="each definition must have a name"):
+            apply("s", None, command, T2)
 
 
 def refuse(command: Command, reason: str) -> None:

@@ -95,6 +95,11 @@ class TestLookUp:
         assert resized[:7] == SHIPPED[:total_steps]
         assert [step.name for step in resized[7:]] == [f"STEP{number}" for number in range(8, total_steps + 1)]
 
+    @pytest.mark.parametrize("total_steps", [0, -1])
+    def test_has_no_steps_where_none_are_wanted(self, total_steps: int) -> None:
+        """And not all but the last, as a slice would."""
+        assert Workflows().resized(total_steps) == ()
+
     def test_numbers_by_position_in_the_users_default(self) -> None:
         """What is missing is named by its own number."""
         assert Workflows({"default": (StepDefinition("a"),)}).resized(3)[1:] == (
