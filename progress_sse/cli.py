@@ -1,6 +1,5 @@
 """The command line: `progress-sse serve`, `progress-sse demo` and `progress-sse token`; ``shell`` has the others."""
 
-import os
 import secrets
 import socket
 import sys
@@ -20,15 +19,12 @@ from progress_sse.clock import SystemClock
 from progress_sse.errors import ConfigurationError, InvalidSessionIdError
 from progress_sse.model import check_session_id
 from progress_sse.service import ProgressService
-from progress_sse.serving import workers
-from progress_sse.serving.server import BACKLOG, Server, make_config, raise_descriptor_limit, tune_collector
+from progress_sse.serving import server, workers
+from progress_sse.serving.listener import listen
 from progress_sse.settings import ENV_PREFIX, Settings, load_settings
 from progress_sse.shell.commands import COMMANDS
 from progress_sse.telemetry import logs
 from progress_sse.text import first_fault, without_secrets
-
-MAX_UNSENT_BYTES: Final = 16_384
-"""Bytes that the kernel takes from us before it has sent what it already has."""
 
 SECRET_BYTES: Final = 32
 """Random bytes of a secret: as many as HS256 asks for, once they are written as text and more."""
@@ -73,7 +69,9 @@ def serve(**flags: str | bool | None) -> None:
     try:
         settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
         logs.configure(settings.log_level, settings.log_format, sys.stderr)
-        settings = settings.model_copy(update={"max_streams": min(settings.max_streams, raise_descriptor_limit())})
+        settings = settings.model_copy(
+            update={"max_streams": min(settings.max_streams, server.raise_descriptor_limit())}
+        )
         _run(settings)
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
@@ -152,59 +150,18 @@ def make(
 
 def _run(settings: Settings) -> None:
     service = ProgressService(settings)  # What cannot work is refused before anything listens.
+    app = create_app(settings, service=service)
     inheritance = workers.Inheritance.take()
     if inheritance is not None:
-        uvloop.run(_serve(service, inheritance.listener, inheritance.tell_ready, inheritance))
+        listener, tell_ready, watch = inheritance.listener, inheritance.tell_ready, inheritance.watch
+        uvloop.run(server.serve(service, app, listener, on_started=tell_ready, watch=watch))
         return
-    with _listen(settings) as listener:
+    with listen(settings) as listener:
         greet = partial(_greet, settings, listener)
         if settings.workers > 1:
             uvloop.run(workers.Supervisor(settings.workers, listener, greet).run())
         else:
-            uvloop.run(_serve(service, listener, greet))
-
-
-async def _serve(
-    service: ProgressService,
-    listener: socket.socket,
-    on_started: Callable[[], None],
-    inheritance: workers.Inheritance | None = None,
-) -> None:
-    settings = service.settings
-    await service.start()
-    tune_collector()
-    try:
-        server = Server(
-            make_config(create_app(settings, service=service), service),
-            drain=service.streams.drain,
-            on_started=on_started,
-            graceful_timeout_s=settings.graceful_timeout_s,
-        )
-        if inheritance is not None:
-            inheritance.watch(server.go_down)
-        await server.serve(sockets=[listener])
-    finally:
-        await service.aclose()
-
-
-def _listen(settings: Settings) -> socket.socket:
-    host, port = settings.host, settings.port
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise ConfigurationError(f"Cannot listen on {host}, port {port}: {_reason(error)}.") from error
-    # What a slow reader has not taken is to wait with us, where a snapshot can take its place, and not in the kernel,
-    # which would keep megabytes of it. Connections inherit this.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
-    # A peer that has vanished, or keeps its window shut: the kernel sees both, whatever there is to send.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(settings.send_timeout_s * 1000))
-    return listener
-
-
-def _reason(error: OSError) -> str:
-    """Return the system's words; `socket.create_server` adds the address to them."""
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
+            uvloop.run(server.serve(service, app, listener, on_started=greet))
 
 
 def _greet(settings: Settings, listener: socket.socket) -> None:

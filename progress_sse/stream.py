@@ -6,7 +6,7 @@ called whenever either has changed. Who can end a stream, and how:
 * the *hub*: all sessions are completed and everything has been written: an `end` event;
 * the *client*, by going: the outlet tells (`on_lost`);
 * the *outlet*, when the client takes nothing for the send timeout: by public ASGI the send is cut off, and under our
-  own server the kernel drops the connection (see ``cli``);
+  own server the kernel drops the connection (see ``serving.listener``);
 * `Streams.drain`, when the server goes down: a hint when to come back;
 * the *expiry*, when what the client was let in by has ended: it comes back, and is told so;
 * the *joiner*, a task for seats at sessions that the store has to be asked for, if that fails for good.

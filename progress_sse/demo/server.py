@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -20,7 +19,8 @@ from progress_sse.app import create_app
 from progress_sse.demo.faults import BUFFERING_S, Faults
 from progress_sse.endpoints.pages import PAGE_HEADERS, WEB
 from progress_sse.service import ProgressService
-from progress_sse.serving.server import BACKLOG, Server, make_config
+from progress_sse.serving.listener import listen
+from progress_sse.serving.server import serve
 from progress_sse.settings import Settings, load_settings
 
 READY: Final = "ready"
@@ -82,27 +82,20 @@ def _settings(host: str, port: str, folder: str) -> Settings:
 
 async def _serve(settings: Settings) -> None:
     service = ProgressService(settings)
-    await service.start()
-    try:
-        with socket.create_server((settings.host, settings.port), backlog=BACKLOG) as listener:
-            server = Server(
-                make_config(make_app(service), service),
-                drain=service.streams.drain,
-                on_started=lambda: print(READY, flush=True),  # noqa: T201  # to the supervisor
-                graceful_timeout_s=settings.graceful_timeout_s,
-            )
-            _end_with_supervisor(server)
-            await server.serve(sockets=[listener])
-    finally:
-        await service.aclose()
+    with listen(settings) as listener:
+        await serve(service, make_app(service), listener, on_started=_tell_supervisor, watch=_watch_supervisor)
 
 
-def _end_with_supervisor(server: Server) -> None:
+def _tell_supervisor() -> None:
+    print(READY, flush=True)  # noqa: T201
+
+
+def _watch_supervisor(go_down: Callable[[], None]) -> None:
     """Go down when standard input ends, whichever way the supervisor that holds its other end went."""
 
     def on_end() -> None:
         asyncio.get_running_loop().remove_reader(sys.stdin)
-        server.go_down()
+        go_down()
 
     asyncio.get_running_loop().add_reader(sys.stdin, on_end)
 

@@ -2,7 +2,7 @@
 
 All in a queue wait equally long, so whoever came first is due first: one timer serves thousands of them. A connection
 is in one queue at most; a stream, which nothing is expected from, is in none and costs nothing. Those who do not take
-what they asked for are not for here: the kernel drops them (see ``cli``).
+what they asked for are not for here: the kernel drops them (see ``listener``).
 """
 
 import asyncio

@@ -23,6 +23,7 @@ from uvicorn.server import HANDLED_SIGNALS
 from progress_sse.access.names import OwnNames
 from progress_sse.endpoints.problems import problem_response
 from progress_sse.service import ProgressService
+from progress_sse.serving.listener import BACKLOG
 from progress_sse.serving.outbox import Outbox
 from progress_sse.serving.patience import Patience
 from progress_sse.serving.protocol import HttpProtocol
@@ -33,12 +34,47 @@ RESERVED_DESCRIPTORS: Final = 64
 DESCRIPTORS_FOR_FILES: Final = 32
 """Those of them that no connection gets: for the store, and what is accepted before it can be told to go."""
 
-BACKLOG: Final = 2048
 COLLECTOR_THRESHOLDS: Final = (50_000, 50, 1000)
 """New objects before the youngest are gone through, and how often that is done before the older ones are."""
 
 HARD_STOP_S: Final = 1.0
 """Seconds that uvicorn gets to notice that everything was dropped."""
+
+
+async def serve(
+    service: ProgressService,
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    on_started: Callable[[], None],
+    watch: Callable[[Callable[[], None]], None] | None = None,
+) -> None:
+    """Serve until a signal says to stop, or what is watched.
+
+    Args:
+        service: Started before, and closed after.
+        app: Its application, or one around that.
+        listener: Where connections come in.
+        on_started: Called once they are accepted.
+        watch: Called with what makes the server go down.
+
+    Raises:
+        StoreRefusedError: The store cannot be used as it is.
+    """
+    await service.start()
+    _tune_collector()
+    try:
+        server = Server(
+            make_config(app, service),
+            drain=service.streams.drain,
+            on_started=on_started,
+            graceful_timeout_s=service.settings.graceful_timeout_s,
+        )
+        if watch is not None:
+            watch(server.go_down)
+        await server.serve(sockets=[listener])
+    finally:
+        await service.aclose()
 
 
 class Server(uvicorn.Server):
@@ -128,7 +164,7 @@ def make_config(app: ASGIApp, service: ProgressService) -> uvicorn.Config:
     )
 
 
-def tune_collector() -> None:
+def _tune_collector() -> None:
     """Let the garbage collector look less often, and never again at what has been loaded.
 
     Open streams are many small objects that live long; with Python's defaults, going through them over and over takes
