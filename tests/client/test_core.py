@@ -438,7 +438,7 @@ MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
 
 @pytest.mark.parametrize(("report", "method", "rest", "body"), MESSAGES)
 def test_reports_become_requests(report: Report, method: str, rest: str, body: dict[str, object]) -> None:
-    """As the contract has them; an id is opaque, and takes part in the path as one segment."""
+    """As the protocol has them; an id is opaque, and takes part in the path as one segment."""
     message = encode(Request("日 本?#%", report, "key"))
     assert message == Message(method, f"/api/progress/%E6%97%A5%20%E6%9C%AC%3F%23%25{rest}", message.body)
     assert json.loads(message.body) == body

@@ -6,7 +6,7 @@ snapshot), *phantom* (seen, but never invoked), *duplicate*, *reordered*, and wh
 and steps ≠ final poll). An indeterminate POST may show once or not at all.
 
 Each transition bears a tag of its own: a start in its `timeout_ms`, the others in their `message`. `fold` is written
-from the contract alone, and shares nothing with the package.
+from docs/protocol.md alone, and shares nothing with the package.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PENDING_KEYS = ("step", "name", "status", "elapsed_ms", "timeout_ms")
 
 
 def fold(snapshot: Body, event: Body) -> Body:
-    """The polling body after a `step` event [contract §3]: its step is replaced, its session's summary is taken over.
+    """The polling body after a `step` event: its step is replaced, its session's summary is taken over.
 
     Raises:
         ValueError: The event is of another session, or of a session of another length: a snapshot is missing between.

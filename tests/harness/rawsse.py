@@ -62,7 +62,7 @@ class Position(NamedTuple):
 
 
 def split_id(event_id: str) -> Position:
-    """Take an id of a single-session stream apart [contract §3]."""
+    """Take an id of a single-session stream apart."""
     match = re.fullmatch(r"([A-Za-z0-9._~-]+)-(0|[1-9][0-9]*)", event_id)
     assert match, f"no <epoch>-<n>: {event_id!r}"
     return Position(match[1], int(match[2]))

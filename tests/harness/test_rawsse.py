@@ -83,7 +83,7 @@ def test_an_id_comes_apart_at_its_last_dash(text: str, parts: tuple[str, int]) -
 
 @pytest.mark.parametrize("text", ["", "a", "a-", "-1", "a-01", "a-+1", "a-1x"])
 def test_an_id_of_another_form_is_refused(text: str) -> None:
-    """An id without epoch or number breaks the contract."""
+    """An id without epoch or number breaks the protocol."""
     with pytest.raises(AssertionError):
         split_id(text)
 

@@ -516,7 +516,7 @@ def script(rng: random.Random, total: int) -> Iterator[Body]:
 
 
 def assert_shape(poll: Body, estimates: list[int]) -> None:
-    """Keys in the documented order, and the two formulas of the contract, computed anew."""
+    """Keys in the documented order, and the two formulas of the protocol, computed anew."""
     assert tuple(poll) == POLL_KEYS
     total = poll["total_steps"]
     assert (total, [entry["step"] for entry in poll["steps"]]) == (len(estimates), list(range(1, total + 1)))

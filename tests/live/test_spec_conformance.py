@@ -415,8 +415,8 @@ TRANSPORTS: dict[str, tuple[LastEventId, list[int] | None]] = {
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_the_last_event_id_is_taken_where_the_contract_says(server: Server, sid: str, transport: str) -> None:
-    """SC-08: header, query, both, empty, twice: the contract says which counts."""
+async def test_the_last_event_id_is_taken_where_the_protocol_says(server: Server, sid: str, transport: str) -> None:
+    """SC-08: header, query, both, empty, twice: the protocol says which counts."""
     transported, expected = TRANSPORTS[transport]
     async with Worker.at(server) as worker:
         await worker.create(sid)

@@ -61,7 +61,7 @@ class Reader:
 
 
 def pending(record: Record) -> dict[str, Any]:
-    """What polling shows of the session before its first step [contract §3]."""
+    """What polling shows of the session before its first step."""
     definitions = record.session.definitions
     steps = [
         {"step": n, "name": each.name, "status": "pending", "elapsed_ms": 0, "timeout_ms": each.timeout_ms}

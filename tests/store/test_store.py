@@ -1,4 +1,4 @@
-"""The contract's operations [contract §2], over every backend."""
+"""The store's operations, over every backend."""
 
 from __future__ import annotations
 
@@ -538,7 +538,7 @@ class TestLanes:
 
 
 class TestKeys:
-    """Idempotency keys [contract §3, DG-05]."""
+    """Idempotency keys [DG-05]."""
 
     KEY = IdempotencyKey("k", "digest")
 

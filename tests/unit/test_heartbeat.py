@@ -79,7 +79,7 @@ async def test_a_stream_that_left_beats_no_more() -> None:
 
 
 def test_the_heartbeat_event_says_when_and_how_often() -> None:
-    """`now` and `interval_ms` as the contract has them, and no id."""
+    """`now` and `interval_ms` as the protocol has them, and no id."""
     assert Heartbeat(15, StepClock(0)).event().data == (
         b'event: heartbeat\ndata: {"now":"2026-01-02T03:04:05.678901+00:00","interval_ms":15000}\n\n'
     )

@@ -1,4 +1,4 @@
-"""Every cell of the machine's table, and the rules around it [contract §2]."""
+"""Every cell of the machine's table, and the rules around it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Session ids, positions, and what follows from a session by arithmetic [contract §1, §3]."""
+"""Session ids, positions, and what follows from a session by arithmetic."""
 
 from __future__ import annotations
 

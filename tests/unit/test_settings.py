@@ -41,7 +41,7 @@ CONTRACT_DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def test_the_defaults_are_those_of_the_contract() -> None:
+def test_the_defaults_are_those_that_users_were_told() -> None:
     """Users rely on them without naming them."""
     settings = load_settings()
     assert {name: getattr(settings, name) for name in CONTRACT_DEFAULTS} == CONTRACT_DEFAULTS

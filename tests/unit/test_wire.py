@@ -1,4 +1,4 @@
-"""JSON of the wire, byte for byte: what existing clients read [contract §3]."""
+"""JSON of the wire, byte for byte: what existing clients read."""
 
 from __future__ import annotations
 

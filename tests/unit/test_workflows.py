@@ -1,4 +1,4 @@
-"""Step definitions: the shipped default, look-up by name, and files of users' own [contract §1]."""
+"""Step definitions: the shipped default, look-up by name, and files of users' own."""
 
 from __future__ import annotations
 
