@@ -32,7 +32,7 @@ class ProgressHub:
     Attributes:
         app: The ASGI application; all its addresses are below wherever it is mounted. It opens the store with the first
             request if nobody has by then, since a host does not run the lifespan of what it mounts.
-        store: The operations, for workers in the same process.
+        store: The operations, for workers in the same process; open within `lifespan`, or from the first request on.
     """
 
     def __init__(
@@ -88,6 +88,8 @@ class ProgressHub:
             last_event_id: Go on after this event, as `Last-Event-ID` does.
 
         Raises:
+            InvalidSessionIdError: No session can have this id.
+            StoreRefusedError: The store cannot be used as it is.
             StoreUnavailableError: The store does not answer at the beginning.
         """
         check_session_id(session_id)

@@ -68,7 +68,7 @@ class ConfigurationError(ProgressError):
 
 
 class StoreRefusedError(ConfigurationError):
-    """Raised on opening a store that is damaged, foreign, of a newer version, or in use by another process."""
+    """Raised on opening a store that is damaged, foreign, of another version, or in use by another process."""
 
 
 class ConflictError(ProgressError):

@@ -203,7 +203,7 @@ class Channel:
 
     @property
     def is_open(self) -> bool:
-        """Whether the session is known."""
+        """Whether it listens, and knows how the session is: perhaps that there is none."""
         return self._opening is not None and self._opening.done() and self._opening.exception() is None
 
     def has_passed(self, position: Position) -> bool:

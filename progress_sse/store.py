@@ -97,8 +97,9 @@ class _Request:
 class ProgressStore:
     """Sessions that workers change and everybody reads.
 
-    Every operation may raise `StoreUnavailableError`, and each that writes also `OutcomeUnknownError` and
-    `StoreFullError`. An operation that returns has been committed, as durably as the backend can.
+    Every operation may raise `StoreUnavailableError`, each on one session `InvalidSessionIdError`, and each that writes
+    also `OutcomeUnknownError` and `StoreFullError`, and `InvalidRequestError` for what no session can hold. An
+    operation that returns has been committed, as durably as the backend can.
 
     Attributes:
         backend: Where sessions are kept.

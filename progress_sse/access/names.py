@@ -1,4 +1,4 @@
-"""By which names a server is asked that lets everybody on its machine do everything.
+"""By which names a server is asked that lets everybody on its machine do everything: against DNS rebinding.
 
 A browser lets every page talk to the host that it came from, and whoever owns that host's name can let it lead to the
 loopback address of whoever looks at the page, which then passes for one of ours. But it asks by that name.

@@ -18,10 +18,10 @@ class Options(TypedDict, total=False):
 
     Attributes:
         url: Where the server is; else `PROGRESS_SSE_URL`. Without either nothing is reported.
-        token: What the server's `publish_token` asks for; else `PROGRESS_SSE_TOKEN`.
+        token: A `publish_token` of the server, or a signed token that allows to publish; else `PROGRESS_SSE_TOKEN`.
         disabled: Whether to report nothing; else `PROGRESS_SSE_DISABLED`.
         on_error: `"warn"`, the default, logs a trouble once and counts the rest. `"raise"` raises it by the next report
-            or at the end of the block, which then waits until all is told, for as long as the server may be away.
+            or at the end of the block, which then waits until all is told, a minute at most for a server that is away.
     """
 
     url: str | None
