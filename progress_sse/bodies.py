@@ -31,7 +31,7 @@ from progress_sse.errors import (
     UnsupportedMediaError,
 )
 from progress_sse.headers import header_values
-from progress_sse.machine import Complete, Report, StepCommand
+from progress_sse.machine import Advance, Complete, StepCommand
 from progress_sse.model import MAX_SAFE_INTEGER, StepDefinition, check_session_id
 from progress_sse.store import IdempotencyKey, ProgressStore
 from progress_sse.text import Text, first_fault
@@ -138,7 +138,7 @@ class UpdateBody(BaseModel):
             raise InvalidRequestError("current: Field required.")
         if self.total is not None and self.current > self.total:
             raise InvalidRequestError("current: must not be more than total.")
-        return Report(self.step, self.current, self.total, self.message)
+        return Advance(self.step, self.current, self.total, self.message)
 
 
 class AddressedUpdate(UpdateBody):

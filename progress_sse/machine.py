@@ -6,7 +6,7 @@ A session's own state follows from its steps, so the table has a row for each th
 command is about, and a column for each kind of command:
 
 ===============  ============  =======================  ======================
-the step is      start         complete                 report
+the step is      start         complete                 advance
 ===============  ============  =======================  ======================
 in no session    created, …    SessionNotFoundError     SessionNotFoundError
 not started      begun         StepNotStartedError      StepNotStartedError
@@ -22,7 +22,7 @@ error            begun         ended                    StepNotRunningError
   repeat: two workers that start the same step are two attempts.
 * *ended*: the last word wins. A worker that first said "success" and then "error" meant the latter. The same word
   again, to the letter, is a repeat.
-* *advanced* moves nothing but the step it is about. The same report again, to the letter, is a repeat.
+* *advanced* moves nothing but the step it is about. The same again, to the letter, is a repeat.
 * A repeat is accepted and changes nothing: not a time stamp, not a status, and nobody is told.
 
 What must not go in here: time (it is handed in), randomness, storage, JSON, and who is allowed to do what.
@@ -88,7 +88,7 @@ class Complete:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Advance:
     """Say how far a running step is."""
 
     step: int
@@ -97,7 +97,7 @@ class Report:
     message: str = ""
 
 
-StepCommand: TypeAlias = Start | Complete | Report
+StepCommand: TypeAlias = Start | Complete | Advance
 Command: TypeAlias = Create | Delete | StepCommand
 
 
@@ -178,7 +178,7 @@ _DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
     Delete: (),
     Start: (("step", _INTEGER), ("timeout_ms", _OPTIONAL_COUNT)),
     Complete: (("step", _INTEGER), ("message", _TEXT), ("error", _TEXT)),
-    Report: (("step", _INTEGER), ("current", _COUNT), ("total", _OPTIONAL_COUNT), ("message", _TEXT)),
+    Advance: (("step", _INTEGER), ("current", _COUNT), ("total", _OPTIONAL_COUNT), ("message", _TEXT)),
 }
 
 
@@ -255,7 +255,7 @@ def _with_step(session: Session, step: StepProgress, command: StepCommand, now: 
 def _status_after(command: StepCommand, before: SessionProgress, steps: Mapping[int, StepProgress]) -> SessionStatus:
     if isinstance(command, Start):
         return "running"
-    if isinstance(command, Report):
+    if isinstance(command, Advance):
         return before.status
     statuses = [step.status for step in steps.values()]
     if statuses.count("success") == before.total_steps:
@@ -293,7 +293,7 @@ def _ended(_session: Session, before: StepProgress, command: Complete, now: date
     )
 
 
-def _advanced(_session: Session, before: StepProgress, command: Report, _now: datetime) -> StepProgress:
+def _advanced(_session: Session, before: StepProgress, command: Advance, _now: datetime) -> StepProgress:
     if command.total is not None and command.current > command.total:
         raise InvalidRequestError("current must lie between 0 and total.")
     advance = StepAdvance(command.current, command.total)
@@ -324,7 +324,7 @@ _Rule: TypeAlias = Callable[..., StepProgress] | type[ProblemError]
 _TABLE: Final[Mapping[type[StepCommand], Mapping[str, _Rule]]] = {
     Start: {"not started": _begun, "running": _begun, "success": _begun, "error": _begun},
     Complete: {"not started": StepNotStartedError, "running": _ended, "success": _ended, "error": _ended},
-    Report: {
+    Advance: {
         "not started": StepNotStartedError,
         "running": _advanced,
         "success": StepNotRunningError,

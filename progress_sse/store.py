@@ -30,7 +30,7 @@ from progress_sse.errors import (
     ProblemError,
     StoreUnavailableError,
 )
-from progress_sse.machine import Command, Complete, Create, Delete, Report, Start, StepCommand
+from progress_sse.machine import Advance, Command, Complete, Create, Delete, Start, StepCommand
 from progress_sse.model import DEFAULT_TOTAL_STEPS, Position, Session, SessionProgress, StepDefinition, check_session_id
 from progress_sse.record import Change, Entry, Record, RememberedKey, Verb, new_epoch
 from progress_sse.telemetry.counts import Durations
@@ -46,11 +46,11 @@ FIRST_PAUSE_S: Final = 0.001
 LONGEST_PAUSE_S: Final = 0.02
 """Seconds, at most, between two of these attempts: the first pause, which grows, and the longest."""
 
-Action: TypeAlias = Literal["start", "complete", "progress", "create", "delete"]
-ACTIONS: Final[dict[type[Command], Action]] = {
+CommandName: TypeAlias = Literal["start", "complete", "progress", "create", "delete"]
+COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
     Start: "start",
     Complete: "complete",
-    Report: "progress",
+    Advance: "progress",
     Create: "create",
     Delete: "delete",
 }
@@ -126,7 +126,7 @@ class ProgressStore:
         """
         self.backend = backend
         self.workflows = workflows or Workflows()
-        self.commands: Counter[tuple[Action, Fate]] = Counter()
+        self.commands: Counter[tuple[CommandName, Fate]] = Counter()
         self.commit_seconds = Durations()
         self._clock = clock or SystemClock()
         self._on_commit = on_commit
@@ -255,7 +255,7 @@ class ProgressStore:
             StepOutOfRangeError: The session has no step of that number.
             InvalidRequestError: Not 0 ≤ current ≤ total.
         """
-        return _progress(await self._perform(session_id, Report(step, current, total, message)))
+        return _progress(await self._perform(session_id, Advance(step, current, total, message)))
 
     async def delete_session(self, session_id: str) -> None:
         """Remove the session and all that is kept under its id.
@@ -400,7 +400,7 @@ class ProgressStore:
         return True
 
     def _answer(self, request: _Request, answer: Applied | Exception) -> None:
-        self.commands[ACTIONS[type(request.command)], _fate(answer)] += 1
+        self.commands[COMMAND_NAMES[type(request.command)], _fate(answer)] += 1
         request.resolve(answer)
 
     async def _decide_once(self, draft: "_Draft", request: _Request, now: datetime) -> Applied | Exception:

@@ -18,7 +18,7 @@ from progress_sse.backends.redis_rows import Argument
 from progress_sse.backends.redis_scripts import Script
 from progress_sse.backends.redis_trouble import may_have_written, translated
 from progress_sse.backends.trouble import Health
-from progress_sse.endings import end
+from progress_sse.cancellation import cancel
 from progress_sse.errors import OutcomeUnknownError, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ class RedisCalls(Calls):
     async def aclose(self) -> None:
         """Give up what waits, and the connection."""
         if self._runner is not None:
-            await end(self._runner)
+            await cancel(self._runner)
             self._runner = None
         await self._give_up(self._waiting)
         self._waiting.clear()

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.backends.redis_bulletin import Bulletin, decode_bulletin, folded
 from progress_sse.backends.redis_rows import Reading
-from progress_sse.endings import end
+from progress_sse.cancellation import cancel
 from progress_sse.errors import ProblemError
 from progress_sse.model import Position
 from progress_sse.record import Change, Entry, Listener, Notice, Record
@@ -147,7 +147,7 @@ class Following:
         """Follow nothing any more."""
         self._followed.clear()
         for task in filter(None, (self._rounds, self._catching_up)):
-            await end(task)
+            await cancel(task)
 
     def hear(self, channel: str, payload: bytes) -> None:
         """Take in what some process has committed."""

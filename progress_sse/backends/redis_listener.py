@@ -20,7 +20,7 @@ from progress_sse.backends.redis_link import connected
 from progress_sse.backends.redis_topology import slot_of
 from progress_sse.backends.redis_trouble import CONNECTION_ERRORS
 from progress_sse.backends.trouble import Health
-from progress_sse.endings import end
+from progress_sse.cancellation import cancel
 from progress_sse.errors import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class RedisListener:
     async def aclose(self) -> None:
         """Let go of the connection."""
         if self._runner is not None:
-            await end(self._runner)
+            await cancel(self._runner)
         for confirmed in self._wanted.values():
             confirmed.cancel()
         self._wanted.clear()
@@ -254,6 +254,6 @@ async def _race(*runners: Coroutine[Any, Any, None]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await end(*tasks)
+        await cancel(*tasks)
     for task in done:
         task.result()

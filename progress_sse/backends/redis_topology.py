@@ -20,7 +20,7 @@ from progress_sse.backends.redis_address import Address, Seeds
 from progress_sse.backends.redis_link import connected
 from progress_sse.backends.redis_trouble import CONNECTION_ERRORS
 from progress_sse.backends.trouble import Health
-from progress_sse.endings import end
+from progress_sse.cancellation import cancel
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Topology:
     async def aclose(self) -> None:
         """Ask no more."""
         if self._runner is not None:
-            await end(self._runner)
+            await cancel(self._runner)
 
     def owner(self, key: str) -> Address | None:
         """Return the node that serves a key or a channel, if it is known."""

@@ -44,7 +44,7 @@ class AsyncStoreTransport:
             case Start(step, timeout_ms):
                 return self._store.start_command(step, timeout_ms)
             case Advance(step, current, total, message):
-                return machine.Report(step, current, total, message)
+                return machine.Advance(step, current, total, message)
             case Complete(step, success, message, error):
                 return machine.Complete(step, success, message, error)
 

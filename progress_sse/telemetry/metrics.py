@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from progress_sse.hub import Resync
 from progress_sse.model import SessionStatus
 from progress_sse.service import PollAnswer, ProgressService
-from progress_sse.store import Action, Fate
+from progress_sse.store import CommandName, Fate
 from progress_sse.stream import Ending, Refusal
 from progress_sse.telemetry.counts import Durations
 
@@ -87,7 +87,7 @@ class _Metrics(Collector):
         if self._sessions is not None:
             sessions = {**dict.fromkeys(get_args(SessionStatus), 0), **self._sessions}
             yield _gauges("sessions", "Sessions in the store, by status.", ["status"], sessions)
-        what, known = "Commands, by what became of them.", product(get_args(Action), get_args(Fate))
+        what, known = "Commands, by what became of them.", product(get_args(CommandName), get_args(Fate))
         yield _counters("commands", what, ["action", "outcome"], store.commands, known)
         yield _gauge("commands_waiting", "Commands that wait for one before them.", store.waiting_count)
         yield _histogram("commit_seconds", "How long the store took to commit.", store.commit_seconds)

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from progress_sse.backends.base import Backend
 from progress_sse.errors import ProblemError
-from progress_sse.machine import Command, Complete, Create, Delete, Report
+from progress_sse.machine import Advance, Command, Complete, Create, Delete
 from progress_sse.model import Position, StepDefinition
 from progress_sse.record import Notice, Record, StorageLimits
 from progress_sse.store import IdempotencyKey, ProgressStore
@@ -161,7 +161,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(session_id=session_ids, step=step_numbers, current=st.integers(-1, 3), total=st.none() | st.integers(0, 3))
     def report(self, session_id: str, step: int, current: int, total: int | None) -> None:
-        self.apply_twice(session_id, Report(step, current, total))
+        self.apply_twice(session_id, Advance(step, current, total))
 
     @rule(session_id=session_ids, step=step_numbers, name=st.sampled_from("kl"))
     def start_with_key(self, session_id: str, step: int, name: str) -> None:

@@ -28,7 +28,7 @@ from progress_sse.errors import (
     StoreUnavailableError,
     UnknownWorkflowError,
 )
-from progress_sse.machine import Command, Complete, Create, Delete, Report
+from progress_sse.machine import Advance, Command, Complete, Create, Delete
 from progress_sse.model import Position, StepAdvance, StepDefinition
 from progress_sse.record import Change, Notice, Record, RememberedKey, StorageLimits
 from progress_sse.store import MAX_ATTEMPTS, Applied, IdempotencyKey, ProgressStore
@@ -210,9 +210,9 @@ class TestRefusals:
             (Complete(2), StepNotStartedError),
             (Complete(0), StepOutOfRangeError),
             (Complete(8), StepOutOfRangeError),
-            (Report(2, 1), StepNotStartedError),
-            (Report(3, 1), StepNotRunningError),
-            (Report(1, 3, 2), InvalidRequestError),
+            (Advance(2, 1), StepNotStartedError),
+            (Advance(3, 1), StepNotRunningError),
+            (Advance(1, 3, 2), InvalidRequestError),
             (Create((StepDefinition("x"),), replace=False), SessionExistsError),
         ],
     )
@@ -229,7 +229,7 @@ class TestRefusals:
         assert await state(store) == before
         assert len(notices) == told
 
-    @pytest.mark.parametrize("command", [Complete(1), Report(1, 1), Delete()])
+    @pytest.mark.parametrize("command", [Complete(1), Advance(1, 1), Delete()])
     async def test_make_no_session(self, store: ProgressStore, notices: list[Notice], command: Complete) -> None:
         """Only a start creates one."""
         with pytest.raises(SessionNotFoundError):

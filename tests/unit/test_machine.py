@@ -20,12 +20,12 @@ from progress_sse.errors import (
     StepOutOfRangeError,
 )
 from progress_sse.machine import (
+    Advance,
     Command,
     Complete,
     Create,
     Delete,
     Outcome,
-    Report,
     Start,
     StepCommand,
     age_limit,
@@ -99,10 +99,10 @@ class TestTable:
         assert (step.started_at, step.completed_at, step.elapsed_ms) == (timestamp(T0), timestamp(T2), 2500)
         assert (step.name, step.timeout_ms, step.advance) == ("one", 1000, None)
 
-    def test_report_moves_a_running_step(self) -> None:
+    def test_advance_moves_a_running_step(self) -> None:
         """Its advance and message, and nothing else of it."""
         before = session_with("running")
-        outcome = apply("s", before, Report(1, 2, 3, "new"), T2)
+        outcome = apply("s", before, Advance(1, 2, 3, "new"), T2)
         assert (outcome.transition, outcome.is_fresh) == (1, False)
         assert outcome.session is not None
         expected = before.progress.steps[1]._replace(advance=StepAdvance(2, 3), message="new")
@@ -112,9 +112,9 @@ class TestTable:
         ("state", "command", "expected"),
         [
             ("not started", Complete(1), StepNotStartedError),
-            ("not started", Report(1, 1), StepNotStartedError),
-            ("success", Report(1, 1), StepNotRunningError),
-            ("error", Report(1, 1), StepNotRunningError),
+            ("not started", Advance(1, 1), StepNotStartedError),
+            ("success", Advance(1, 1), StepNotRunningError),
+            ("error", Advance(1, 1), StepNotRunningError),
         ],
     )
     def test_refuses_the_rest(self, state: StepState, command: Command, expected: type[ProblemError]) -> None:
@@ -123,20 +123,20 @@ class TestTable:
             apply("s", session_with(state), command, T2)
         assert type(refusal.value) is expected
 
-    @pytest.mark.parametrize("command", [Complete(1), Complete(9), Report(1, 1), Delete()])
+    @pytest.mark.parametrize("command", [Complete(1), Complete(9), Advance(1, 1), Delete()])
     def test_refuses_what_needs_a_session(self, command: Command) -> None:
         """Even if the step number would be wrong as well."""
         with pytest.raises(SessionNotFoundError):
             apply("s", None, command, T2)
 
     @pytest.mark.parametrize("step", [0, -1, 4, 10**30])
-    @pytest.mark.parametrize("kind", ["start", "complete", "report"])
+    @pytest.mark.parametrize("kind", ["start", "complete", "advance"])
     def test_refuses_steps_that_there_are_not(self, step: int, kind: str) -> None:
         """The session's own steps count."""
         commands: dict[str, StepCommand] = {
             "start": Start(step, DEFINITIONS * 9),
             "complete": Complete(step),
-            "report": Report(step, 1),
+            "advance": Advance(step, 1),
         }
         with pytest.raises(StepOutOfRangeError, match="between 1 and 3"):
             apply("s", session_with("running"), commands[kind], T2)
@@ -227,10 +227,10 @@ class TestStatus:
         assert after(session, Start(1, DEFINITIONS)).progress.status == "running"
 
     @pytest.mark.parametrize("before", ["pending", "running", "completed", "error"])
-    def test_stays_after_a_report(self, before: SessionStatus) -> None:
+    def test_stays_after_an_advance(self, before: SessionStatus) -> None:
         """So does the current step."""
         session = session_with("running", "error", status=before, current_step=2)
-        progress = after(session, Report(1, 2)).progress
+        progress = after(session, Advance(1, 2)).progress
         assert (progress.status, progress.current_step) == (before, 2)
 
     def test_recovers_by_a_retry(self) -> None:
@@ -247,7 +247,7 @@ class TestStatus:
 
     def test_current_step_is_the_one_started_last(self) -> None:
         """Completions and reports do not move it, in whatever order they come."""
-        session = after(None, Start(3, DEFINITIONS), Start(1, DEFINITIONS), Report(3, 1), Complete(3))
+        session = after(None, Start(3, DEFINITIONS), Start(1, DEFINITIONS), Advance(3, 1), Complete(3))
         assert session.progress.current_step == 1
 
 
@@ -259,7 +259,7 @@ class TestRepeat:
         [
             ("success", Complete(1, True, "m", "e")),
             ("error", Complete(1, False, "m", "e")),
-            ("running", Report(1, 1, 2, "m")),
+            ("running", Advance(1, 1, 2, "m")),
         ],
     )
     def test_is_no_transition(self, state: StepState, command: Command) -> None:
@@ -283,15 +283,15 @@ class TestRepeat:
         """Outcome, message or error."""
         assert apply("s", session_with("success"), command, T2).transition == 1
 
-    @pytest.mark.parametrize("command", [Report(1, 2, 2, "m"), Report(1, 1, None, "m"), Report(1, 1, 2, "")])
-    def test_is_none_where_a_report_differs(self, command: Command) -> None:
+    @pytest.mark.parametrize("command", [Advance(1, 2, 2, "m"), Advance(1, 1, None, "m"), Advance(1, 1, 2, "")])
+    def test_is_none_where_an_advance_differs(self, command: Command) -> None:
         """Current, total or message."""
         assert apply("s", session_with("running"), command, T2).transition == 1
 
-    def test_of_a_first_report_without_text(self) -> None:
+    def test_of_a_first_advance_without_text(self) -> None:
         """Nothing reported yet is not 0 of nothing."""
         session = after(None, Start(1, DEFINITIONS))
-        assert apply("s", session, Report(1, 0), T2).transition == 1
+        assert apply("s", session, Advance(1, 0), T2).transition == 1
 
     def test_is_never_a_start(self) -> None:
         """Two workers that start the same step are two attempts."""
@@ -324,16 +324,16 @@ class TestNumbers:
         assert after(session, Complete(1), now=T0 + passed).progress.steps[1].elapsed_ms == elapsed_ms
 
     @pytest.mark.parametrize(("current", "total"), [(0, None), (0, 0), (0, 1), (1, 1), (2**53 - 1, None)])
-    def test_report_takes_any_part_of_the_whole(self, current: int, total: int | None) -> None:
+    def test_advance_takes_any_part_of_the_whole(self, current: int, total: int | None) -> None:
         """0 ≤ current ≤ total; an unknown total bounds nothing."""
-        step = after(session_with("running"), Report(1, current, total)).progress.steps[1]
+        step = after(session_with("running"), Advance(1, current, total)).progress.steps[1]
         assert step.advance == StepAdvance(current, total)
 
     @pytest.mark.parametrize(("current", "total"), [(2, 1), (1, 0)])
-    def test_report_refuses_more_than_the_whole(self, current: int, total: int | None) -> None:
+    def test_advance_refuses_more_than_the_whole(self, current: int, total: int | None) -> None:
         """A step that is further than its end is a mistake of the worker's."""
         with pytest.raises(InvalidRequestError, match="between 0 and total"):
-            apply("s", session_with("running"), Report(1, current, total), T2)
+            apply("s", session_with("running"), Advance(1, current, total), T2)
 
     @pytest.mark.parametrize(
         ("moment", "text"),
@@ -355,11 +355,11 @@ class TestValues:
     @pytest.mark.parametrize("name", ["timeout_ms", "current", "total"])
     def test_are_refused_where_they_are_no_counts(self, name: str, value: Any) -> None:
         """Whole numbers from 0 to what every JSON reader keeps exact."""
-        command: Command = Start(1, DEFINITIONS) if name == "timeout_ms" else Report(1, 1)
+        command: Command = Start(1, DEFINITIONS) if name == "timeout_ms" else Advance(1, 1)
         refuse(replace(command, **{name: value}), f"{name} must be an integer from 0 to 9007199254740991")
 
     @pytest.mark.parametrize("value", [True, 1.0, "1", None])
-    @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Report(1, 1)])
+    @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1)])
     def test_are_refused_where_they_are_no_step_numbers(self, command: StepCommand, value: Any) -> None:
         """Though some of them equal one."""
         refuse(replace(command, step=value), "step must be an integer")
@@ -367,15 +367,15 @@ class TestValues:
     def test_are_refused_where_they_are_missing(self) -> None:
         """Only a time limit and a total may be left open."""
         missing: Any = None
-        refuse(Report(1, missing), "current must be an integer")
+        refuse(Advance(1, missing), "current must be an integer")
 
     @pytest.mark.parametrize("value", ["a\0b", "\ud800", "😀\udfff", b"text", None, 1])
-    @pytest.mark.parametrize(("name", "kind"), [("message", Complete), ("error", Complete), ("message", Report)])
+    @pytest.mark.parametrize(("name", "kind"), [("message", Complete), ("error", Complete), ("message", Advance)])
     def test_are_refused_where_they_are_no_text(
-        self, name: str, kind: type[Complete] | type[Report], value: Any
+        self, name: str, kind: type[Complete] | type[Advance], value: Any
     ) -> None:
         """A lone surrogate would kill every stream that it reaches."""
-        command = replace(Complete(1) if kind is Complete else Report(1, 1), **{name: value})
+        command = replace(Complete(1) if kind is Complete else Advance(1, 1), **{name: value})
         refuse(command, f"{name} must be text")
 
     @pytest.mark.parametrize("command", [Create(()), Start(1, ())])

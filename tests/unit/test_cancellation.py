@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from progress_sse.endings import end
+from progress_sse.cancellation import cancel
 
 
 async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
-    """Once, or several times; whoever ends it hears nothing of what it ended with."""
+    """Once, or several times; whoever does that hears nothing of what it ended with."""
     swallowed = 0
 
     async def stubborn() -> None:
@@ -23,7 +23,7 @@ async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
     task = asyncio.create_task(stubborn())
     await asyncio.sleep(0)
     async with asyncio.timeout(10):
-        await end(task)
+        await cancel(task)
     assert task.done()
     assert swallowed == 3
 
@@ -32,5 +32,5 @@ async def test_tasks_that_have_ended_are_no_trouble() -> None:
     """Nor is having none."""
     task = asyncio.create_task(asyncio.sleep(0))
     await task
-    await end(task)
-    await end()
+    await cancel(task)
+    await cancel()

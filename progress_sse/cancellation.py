@@ -1,4 +1,4 @@
-"""Tasks that have to end."""
+"""Cancelling tasks, so that they end."""
 
 import asyncio
 from typing import Any, Final
@@ -7,7 +7,7 @@ AGAIN_S: Final = 0.05
 """Seconds after which a task that has not ended is cancelled again."""
 
 
-async def end(*tasks: asyncio.Task[Any]) -> None:
+async def cancel(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks until all of them have ended, whatever they end with.
 
     Once is not enough where a library makes a success, or an error of its own, of a cancellation, as `asyncio.wait_for`
