@@ -74,7 +74,7 @@ def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
     return (summary or encode_json(_summary(session)))[:-1] + b"," + encode_json(times)[1:]
 
 
-def decode_step(data: bytes | str) -> StepProgress:
+def decode_step(data: bytes) -> StepProgress:
     """Return the step that is the first part of an encoded transition."""
     return _decoded_step(json.loads(data))
 

@@ -68,6 +68,12 @@ def serve(tmp_path: Path, factory: str | None) -> Iterator[Serve]:
         server.end()
 
 
+@pytest.fixture
+def sid(request: pytest.FixtureRequest) -> str:
+    """A session id of this test alone."""
+    return "".join(c if c.isalnum() else "-" for c in request.node.name)[:100]
+
+
 RunRedis = Callable[..., RedisServer]
 
 one_kind = pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=pytest.mark.full)], indirect=True)

@@ -5,7 +5,7 @@ What must not go in here: requests, keys, clocks. Where a grant comes from is de
 
 import hmac
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,7 +49,7 @@ class Grant(BaseModel):
         return self.expires_at is not None and self.expires_at <= now
 
 
-EVERYTHING: Final = Grant(prefixes=("",), actions=frozenset({"read", "publish", "list"}))
+EVERYTHING: Final = Grant(prefixes=("",), actions=frozenset(get_args(Action)))
 """What a `publish_token` is worth."""
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import certifi  # noqa: F401  # see above
 import httpcore  # noqa: F401  # see above
@@ -58,21 +58,18 @@ def _quietly() -> Iterator[None]:
         _is_reporting.reset(token)
 
 
-def headers_for(address: Address) -> dict[str, str]:
-    """Return who we are, and what lets us in."""
+def client_options(address: Address) -> dict[str, Any]:
+    """Return what a client of httpx takes to be one of ours, for one server; blocking or not."""
     authorization = {"Authorization": f"Bearer {address.token}"} if address.token else {}
-    # What is compressed has no size before it is unpacked.
-    return {"User-Agent": "progress-sse", "Accept-Encoding": "identity", **authorization}
-
-
-def is_secure(address: Address) -> bool:
-    """Whether there is a certificate to verify: loading those to verify it by takes a busy job a third of a second."""
-    return address.url.lower().startswith("https:")
-
-
-def no_cookies() -> CookieJar:
-    """Return what keeps none: they would be kept for as long as the job runs, and sent with each report."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return {
+        "base_url": address.url,
+        # What is compressed has no size before it is unpacked.
+        "headers": {"User-Agent": "progress-sse", "Accept-Encoding": "identity", **authorization},
+        # Cookies would be kept for as long as the job runs, and sent with each report.
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        # Loading what certificates are verified by takes a busy job a third of a second.
+        "verify": address.url.lower().startswith("https:"),
+    }
 
 
 _JSON: Final = {"Content-Type": "application/json"}
@@ -112,14 +109,7 @@ class HttpTransport:
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
         with whole:
-            self._client = httpx.Client(
-                base_url=address.url,
-                headers=headers_for(address),
-                cookies=no_cookies(),
-                timeout=TIMEOUT,
-                limits=LIMITS,
-                verify=is_secure(address),
-            )
+            self._client = httpx.Client(timeout=TIMEOUT, limits=LIMITS, **client_options(address))
 
     def send(self, request: Request) -> Answer:
         """Send a request and return what comes back."""
@@ -154,14 +144,7 @@ class AsyncHttpTransport:
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
         with whole:
-            self._client = httpx.AsyncClient(
-                base_url=address.url,
-                headers=headers_for(address),
-                cookies=no_cookies(),
-                timeout=TIMEOUT,
-                limits=LIMITS,
-                verify=is_secure(address),
-            )
+            self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, **client_options(address))
 
     async def send(self, request: Request) -> Answer:
         """Send a request and return what comes back."""

@@ -1,15 +1,13 @@
 """The description of all this, for those who generate clients or try the API out."""
 
 import asyncio
-from typing import Final
+from typing import get_args
 
 from starlette.requests import Request
 
 from progress_sse.access.auth import Action
 from progress_sse.endpoints.common import JSON, Reply
 from progress_sse.service import ProgressService
-
-ACTIONS: Final[tuple[Action, ...]] = ("read", "publish", "list")
 
 
 async def openapi(service: ProgressService, _request: Request) -> Reply:
@@ -22,5 +20,5 @@ def _described(service: ProgressService) -> bytes:
     from progress_sse.openapi.document import encoded_document  # takes its time, and hardly anybody asks
 
     gate = service.gate
-    guarded = frozenset(action for action in ACTIONS if gate.takes_tokens and not gate.is_open_to(action))
+    guarded = frozenset(action for action in get_args(Action) if gate.takes_tokens and not gate.is_open_to(action))
     return encoded_document(service.body_limits, service.settings.max_sessions_per_stream, guarded)

@@ -17,7 +17,7 @@ import httpx
 
 from progress_sse.client.config import Address
 from progress_sse.client.core import LONGEST_RETRY_AFTER_S, retry_after_s
-from progress_sse.client.http import Content, headers_for, is_secure, no_cookies
+from progress_sse.client.http import Content, client_options
 from progress_sse.errors import ConfigurationError, ProgressError
 from progress_sse.shell.held import Held, checked, folded, is_over, parsed
 from progress_sse.sse import MAX_EVENT_BYTES, StreamDecoder, StreamEvent
@@ -99,13 +99,7 @@ async def follow(address: Address, session_id: str, viewer: Viewer) -> Held:
         ConfigurationError: The URL, or what the environment says of proxies and certificates, cannot be used.
     """
     try:
-        client = httpx.AsyncClient(
-            base_url=address.url,
-            headers=headers_for(address),
-            cookies=no_cookies(),
-            timeout=TIMEOUT,
-            verify=is_secure(address),
-        )
+        client = httpx.AsyncClient(timeout=TIMEOUT, **client_options(address))
     except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
         raise ConfigurationError(f"Cannot connect to a server: {error}") from error
     async with client:

@@ -27,12 +27,6 @@ async def worker(server: Server) -> AsyncIterator[Worker]:
 
 
 @pytest.fixture
-def sid(request: pytest.FixtureRequest) -> str:
-    """A session id of this test alone."""
-    return "".join(c if c.isalnum() else "-" for c in request.node.name)[:100]
-
-
-@pytest.fixture
 async def visit(chromium: Browser) -> AsyncIterator[Open]:
     """Visit addresses, each in a context of its own: `visit(url, locale="ja-JP")`; options are the context's.
 

@@ -24,7 +24,6 @@ BODIES = (("POST", UPDATE), ("POST", UPDATES), PUT_NEW, POST_NEW)
 JSON = {"content-type": "application/json"}
 START = {"action": "start", "step": 1}
 COMPLETE = {"action": "complete", "step": 1}
-REPORT = {"action": "progress", "step": 1, "current": 1}
 
 BEFORE: tuple[dict[str, Any], ...] = (
     {"action": "start", "step": 2},

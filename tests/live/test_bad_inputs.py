@@ -26,12 +26,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, factory: str | None) -> Ite
         yield running
 
 
-@pytest.fixture
-def sid(request: pytest.FixtureRequest) -> str:
-    """A session id of this test alone."""
-    return re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:100]
-
-
 @asynccontextmanager
 async def witness(server: Server, session_id: str) -> AsyncIterator[None]:
     """Somebody follows the session all the while, and sees nothing but what a worker does before and after."""

@@ -53,12 +53,6 @@ async def worker(server: Server) -> AsyncIterator[Worker]:
         yield at_server
 
 
-@pytest.fixture
-def sid(request: pytest.FixtureRequest) -> str:
-    """A session id of this test alone."""
-    return "".join(c if c.isalnum() else "-" for c in request.node.name)[:100]
-
-
 def events_path(session_id: str, query: str = "") -> str:
     """The path of a session's stream."""
     return session_path(session_id, "events") + query

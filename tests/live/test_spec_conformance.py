@@ -38,12 +38,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, factory: str | None) -> Ite
         yield running
 
 
-@pytest.fixture
-def sid(request: pytest.FixtureRequest) -> str:
-    """A session id of this test alone."""
-    return re.sub(r"[^a-z0-9]+", "-", request.node.name)[:100]
-
-
 def events_path(session_id: str, query: str = "") -> str:
     """The path of a session's stream."""
     return session_path(session_id, "events") + query

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from progress_sse.client.config import Address
-from progress_sse.client.http import headers_for
+from progress_sse.client.http import client_options
 from progress_sse.errors import ConfigurationError
 from progress_sse.shell import follow as following
 from progress_sse.shell.follow import Connection, Follower, follow
@@ -75,9 +75,7 @@ async def followed(streams: list[httpx.Response], *polls: Callable[[], httpx.Res
 
     viewer = Viewer()
     async with httpx.AsyncClient(
-        base_url="http://h",
-        headers=headers_for(Address("http://h", None)),
-        transport=httpx.MockTransport(answer),
+        transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
     ) as client:
         held = await asyncio.wait_for(Follower(client, "s", viewer).run(), WAIT_S)
     assert held == viewer.held[-1] == FAILED
