@@ -4,7 +4,7 @@ import { element, translatePage } from "./dom.js";
 import { Drive } from "./drive.js";
 import { languageFor, TEXTS } from "./texts.js";
 
-/** @typedef {HTMLElement & {session: string, label: string}} ProgressSteps */
+/** @typedef {import("./progress-steps.js").ProgressSteps} ProgressSteps */
 
 /** The end of a job is worth looking at for a while. */
 const END_SHOWN_MS = 4000;
@@ -53,7 +53,7 @@ function offerDriving() {
   const sessionId = ownSession();
   const drive = new Drive(/** @type {HTMLDetailsElement} */ (element("drive")), { sessionId, texts });
   steps.addEventListener("progress-update", (event) => {
-    drive.show(/** @type {CustomEvent<{data: import("./wire.js").Progress}>} */ (event).detail.data);
+    drive.show(event.detail.data);
   });
   steps.session = sessionId;
 }

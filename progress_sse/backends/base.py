@@ -4,9 +4,11 @@ A backend knows no rule: it keeps what it is given, compares positions for equal
 suite of tests runs over every backend. What a backend cannot do it must not claim.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from progress_sse.errors import ConflictError
 from progress_sse.model import Position, SessionStatus
 from progress_sse.record import Change, Cursor, Entry, Head, Listener, Record, RememberedKey
 
@@ -70,3 +72,16 @@ class Backend(Protocol):
 
     async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
         """Remove each session created before the time stamp that `is_doomed` confirms; return how many."""
+
+
+async def commit_all(backend: Backend, changes: Sequence[Change]) -> int:
+    """Commit changes, each unless its session has moved on, and return how many were."""
+    return sum(await asyncio.gather(*(_is_committed(backend, change) for change in changes)))
+
+
+async def _is_committed(backend: Backend, change: Change) -> bool:
+    try:
+        await backend.commit(change)
+    except ConflictError:
+        return False
+    return True

@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, ParamSpec, TypeVar
 
 from progress_sse import machine
+from progress_sse.backends.base import commit_all
 from progress_sse.backends.cache import RecordCache
 from progress_sse.backends.redis_address import close, cluster_seeds, connection_pool, database
 from progress_sse.backends.redis_calls import Calls, RedisCalls
@@ -294,7 +295,7 @@ class RedisBackend:
             doomed = [
                 Change(head.session_id, position, None) for head, position in filter(None, found) if is_doomed(head)
             ]
-            removed += sum(await asyncio.gather(*map(self._remove, doomed)))
+            removed += await commit_all(self, doomed)
             behind = b"(" + entries[-1]
 
     async def _strike_out_orphans(self, entries: Sequence[bytes]) -> None:
@@ -302,10 +303,3 @@ class RedisBackend:
         orphans = [entry for entry in entries if split_index_entry(entry)[0] < limit]
         if orphans:
             await self._strike_out(*orphans)
-
-    async def _remove(self, change: Change) -> bool:
-        try:
-            await self.commit(change)
-        except ConflictError:
-            return False
-        return True

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from progress_sse.backends import sqlite_tables
+from progress_sse.backends.base import commit_all
 from progress_sse.backends.cache import RecordCache
 from progress_sse.backends.local import LocalNotices
 from progress_sse.backends.sqlite_file import DatabaseFile
 from progress_sse.backends.sqlite_reader import SqliteReader
 from progress_sse.backends.sqlite_writer import Settlement, SqliteWriter
-from progress_sse.errors import ConflictError, StoreUnavailableError
+from progress_sse.errors import StoreUnavailableError
 from progress_sse.model import Position, SessionStatus
 from progress_sse.record import Change, Cursor, Entry, Head, Listener, Notice, Record, RememberedKey, StorageLimits
 
@@ -184,15 +185,8 @@ class SqliteBackend:
             if not page:
                 return removed
             doomed = [Change(head.session_id, position, None) for head, position in page if is_doomed(head)]
-            removed += sum(await asyncio.gather(*map(self._remove, doomed)))
+            removed += await commit_all(self, doomed)
             after = Cursor(page[-1][0].created_at, page[-1][0].session_id)
-
-    async def _remove(self, change: Change) -> bool:
-        try:
-            await self.commit(change)
-        except ConflictError:
-            return False
-        return True
 
     def _check_open(self) -> None:
         if not self._is_open:
