@@ -245,6 +245,7 @@ class RedisCalls(Calls):
         if not batch:
             return
         await self._link.connect()
+        batch = [call for call in batch if not call.done.done()]  # That took time, and theirs may be up.
         commands: list[Command] = []
         for call in batch:
             call.was_sent = True

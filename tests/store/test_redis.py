@@ -13,7 +13,7 @@ from redis.asyncio.connection import Connection
 from redis.exceptions import AuthenticationError, NoScriptError
 
 from progress_sse.access.rates import COUNTS_AT_ONCE, Rates, make_rates
-from progress_sse.backends import redis_following, redis_scripts
+from progress_sse.backends import redis_calls, redis_following, redis_scripts
 from progress_sse.backends.redis import RedisBackend
 from progress_sse.backends.redis_address import connection_pool
 from progress_sse.backends.redis_link import Command, InterruptedCallError, RedisLink
@@ -672,6 +672,26 @@ class TestServerThatIsAway:
             with pytest.raises(StoreUnavailableError):
                 await backend.load("s")
         await apply(backend, created())
+
+    async def test_does_not_apply_what_it_has_refused(
+        self, server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is given up while a connection is being made is not sent over it after all."""
+        backend = await connect(server)
+        record = await apply(backend, created())
+        may_connect, connect_link = asyncio.Event(), RedisLink.connect
+
+        async def connect_late(link: RedisLink) -> None:
+            await may_connect.wait()
+            await connect_link(link)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RedisLink, "connect", connect_late)
+            patch.setattr(redis_calls, "WRITE_TIMEOUT_S", 0.1)
+            with pytest.raises(StoreUnavailableError):
+                await backend.commit(moved(record, 1))
+        may_connect.set()
+        assert await backend.load("s") == record
 
     @slow
     async def test_may_be_so_from_the_beginning(self, kind: Kind, tmp_path: Path, connect: Open) -> None:
