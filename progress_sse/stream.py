@@ -275,11 +275,12 @@ class EventStream(EventSourceResponse):
         }
 
     async def _join(self, resumes: Mapping[str, Resume | None]) -> None:
-        for session_id, resume in resumes.items():
-            delay_s, longest_s = JOIN_DELAY_S
-            while not await self._is_joined(session_id, resume):
-                await self._streams.clock.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311  # spreads load
-                delay_s = min(longest_s, 2 * delay_s)
+        """Take these seats; one that cannot be had yet keeps from no other."""
+        delay_s, longest_s = JOIN_DELAY_S
+        while left := {each: resume for each, resume in resumes.items() if not await self._is_joined(each, resume)}:
+            resumes = left
+            await self._streams.clock.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311  # spreads load
+            delay_s = min(longest_s, 2 * delay_s)
 
     async def _is_joined(self, session_id: str, resume: Resume | None) -> bool:
         try:

@@ -11,12 +11,14 @@ import pytest
 
 from progress_sse import create_app
 from progress_sse import hub as hub_module
+from progress_sse.backends.base import Backend
 from progress_sse.backends.memory import MemoryBackend
 from progress_sse.burst import Burst
 from progress_sse.clock import SystemClock
+from progress_sse.errors import StoreUnavailableError
 from progress_sse.expiry import Expiry
 from progress_sse.heartbeat import Heartbeat
-from progress_sse.hub import Hub
+from progress_sse.hub import Hub, Resume
 from progress_sse.machine import Complete
 from progress_sse.model import Position
 from progress_sse.record import Entry, Record, StorageLimits
@@ -123,11 +125,22 @@ class CountedBackend(MemoryBackend):
         return await super().replay(session_id, after)
 
 
+class SpoiledBackend(MemoryBackend):
+    """Memory that cannot say how one of the sessions is."""
+
+    spoiled = ""
+
+    async def load(self, session_id: str) -> Record | None:
+        if session_id == self.spoiled:
+            raise StoreUnavailableError
+        return await super().load(session_id)
+
+
 class Service:
     """A store and its streams, with room for three of them."""
 
-    def __init__(self) -> None:
-        backend = MemoryBackend(StorageLimits())
+    def __init__(self, backend: Backend | None = None) -> None:
+        backend = backend or MemoryBackend(StorageLimits())
         clock = SystemClock()
         self.store = ProgressStore(backend)
         self.hub = Hub(backend, retry_ms=2000)
@@ -136,9 +149,10 @@ class Service:
         )
         self.tasks: list[asyncio.Task[None]] = []
 
-    def connect(self, client: Client, session_id: str, *, directly: bool) -> asyncio.Task[None]:
+    def connect(self, client: Client, *session_ids: str, directly: bool) -> asyncio.Task[None]:
         """Begin to answer a client, past public ASGI or by it."""
-        response = self.streams.respond(StreamRequest({session_id: None}, False, False, None))
+        resumes: dict[str, Resume | None] = dict.fromkeys(session_ids)
+        response = self.streams.respond(StreamRequest(resumes, len(resumes) > 1, False, None))
         scope = {"type": "http", "method": "GET", "extensions": extensions(client) if directly else {}}
         self.tasks.append(asyncio.create_task(_answer(response, scope, client)))
         return self.tasks[-1]
@@ -223,6 +237,25 @@ async def test_a_reader_that_cannot_be_written_to_is_nobody_elses_trouble(
         assert client.events == ["snapshot@0", "step@1", "step@2", "end@2"]
     assert len(service.streams) == service.hub.channel_count == 0
     assert "could not be written to" in caplog.text
+
+
+async def test_a_session_that_cannot_be_read_keeps_a_stream_from_no_other(directly: bool) -> None:
+    """Wherever it stands among them; and its own events come once it can be read."""
+    backend = SpoiledBackend(StorageLimits())
+    service = Service(backend)
+    for session_id in ("a", "b", "c"):
+        await service.store.create_session(session_id, 1)
+    backend.spoiled = "b"
+    client = Client()
+    service.connect(client, "a", "b", "c", directly=directly)
+    await client.wait_until(lambda: b'"session_id":"c"' in client.body)
+    await service.store.start_step("c", 1)
+    await client.wait_until(lambda: b"event: step" in client.body)
+    assert b'"session_id":"b"' not in client.body
+    backend.spoiled = ""
+    await client.wait_until(lambda: b'"session_id":"b"' in client.body)
+    client.leave()
+    service.streams.drain()
 
 
 async def test_a_drain_ends_every_stream_that_can_be_ended(service: Service, caplog: pytest.LogCaptureFixture) -> None:
