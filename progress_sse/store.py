@@ -305,7 +305,8 @@ class ProgressStore:
         """Apply commands in their order, each as `apply` does, and return what that returns or raises for each.
 
         They are committed together: whether the store fails is the same for all of them, so that none is applied
-        after one that was not.
+        after one that was not. And all behind one that an earlier request is still under way with are refused with
+        `KeyInUseError`, too: that one may fail yet, and then come again.
 
         Raises:
             InvalidSessionIdError: No session can have this id.
@@ -313,20 +314,30 @@ class ProgressStore:
         check_session_id(session_id)
         loop = asyncio.get_running_loop()
         requests = [_Request(command, key, loop.create_future()) for command, key in asked]
+        own: set[IdempotencyKey] = set()
+        is_held_up = False
         for request in requests:
+            is_held_up |= request.key not in own and self._is_under_way(session_id, request.key)
             try:
+                if is_held_up:
+                    raise KeyInUseError
                 self._reserve(session_id, request.key)
             except ProblemError as refusal:
                 request.resolve(refusal)
+            if request.key is not None:
+                own.add(request.key)
         self._line_up(session_id, [request for request in requests if not request.done.done()])
         return await asyncio.gather(*(request.done for request in requests), return_exceptions=True)
+
+    def _is_under_way(self, session_id: str, key: IdempotencyKey | None) -> bool:
+        """Whether a request with this key is, and is the same one."""
+        return key is not None and self._keys_under_way.get((session_id, key.key)) == key.digest
 
     def _reserve(self, session_id: str, key: IdempotencyKey | None) -> None:
         if key is None:
             return
-        first_digest = self._keys_under_way.get((session_id, key.key))
-        if first_digest is not None:
-            raise KeyInUseError if first_digest == key.digest else KeyReusedError
+        if (session_id, key.key) in self._keys_under_way:
+            raise KeyInUseError if self._is_under_way(session_id, key) else KeyReusedError
         self._keys_under_way[session_id, key.key] = key.digest
 
     def _line_up(self, session_id: str, requests: Collection[_Request]) -> None:

@@ -28,7 +28,7 @@ from progress_sse.errors import (
     StoreUnavailableError,
     UnknownWorkflowError,
 )
-from progress_sse.machine import Advance, Command, Complete, Create, Delete
+from progress_sse.machine import Advance, Command, Complete, Create, Delete, StepCommand
 from progress_sse.model import Position, StepAdvance, StepDefinition
 from progress_sse.record import Change, Notice, Record, RememberedKey, StorageLimits
 from progress_sse.store import MAX_ATTEMPTS, Applied, IdempotencyKey, ProgressStore
@@ -587,6 +587,25 @@ class TestKeys:
         assert kinds == [Applied, *[KeyInUseError] * 9, KeyReusedError, Applied]
         assert (await state(store)).position.n == 1
         assert isinstance(await store.apply("s", start, self.KEY), Applied)
+
+    async def test_hold_up_what_comes_behind_them(self, slow_store: ProgressStore) -> None:
+        """Else a step would begin, by a request that is sent again, after the end that was sent with it."""
+        store, gate = slow_store, cast(SlowBackend, slow_store.backend).gate
+        start, complete = store.start_command(1, None), Complete(1)
+        first = asyncio.create_task(store.apply("s", start, self.KEY))
+        await asyncio.sleep(0)
+        asked: list[tuple[StepCommand, IdempotencyKey | None]] = [
+            (start, self.KEY),
+            (complete, IdempotencyKey("c", "d")),
+            (complete, None),
+        ]
+        refused = await store.apply_all("s", asked)
+        assert [type(each) for each in refused] == [KeyInUseError] * 3
+        gate.set()
+        await first
+        assert {type(each) for each in await store.apply_all("s", asked)} == {Applied}
+        step = (await state(store)).session.progress.steps[1]
+        assert step.status == "success"
 
     async def test_remember_no_failure(self, store: ProgressStore) -> None:
         """What was refused can be tried again with the same key."""
