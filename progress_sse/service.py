@@ -158,8 +158,9 @@ class ProgressService:
         return "store stuck" if self.store.longest_wait_s > STUCK_S else None
 
     async def aclose(self) -> None:
-        """Stop what runs, finish what was accepted, close the store."""
+        """End all streams, stop what runs, finish what was accepted, close the store."""
         self.is_running = False
+        self.streams.drain()  # Nobody would tell them anything any more.
         self._signals.close()
         for task in self._tasks:
             task.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -131,6 +132,20 @@ def test_a_hub_can_be_opened_again(tmp_path: Path, store: str) -> None:
 
     found = [asyncio.run(each()) for each in (report_after_start, report_before_start, report_after_start)]
     assert found == ["not_found", *["not_found" if store == "memory://" else "running"] * 2]
+
+
+async def test_a_hub_that_closes_ends_its_streams() -> None:
+    """Else they would go on beating, and those that join them see nothing new, once it is opened again."""
+    hub = ProgressHub(Settings(store="memory://"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
+        async with hub.lifespan():
+            await hub.store.start_step("s", 1)
+            stream = asyncio.create_task(client.get("/api/progress/s/events"))
+            await wait_all_tasks_blocked()
+        async with asyncio.timeout(WAIT_S):
+            told = (await stream).text
+    assert "event: snapshot" in told
+    assert re.search(r"\nretry: \d+\n\n$", told)
 
 
 async def test_a_hub_that_was_stopped_by_a_signal_can_be_opened_again() -> None:
