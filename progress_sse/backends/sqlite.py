@@ -18,12 +18,15 @@ from progress_sse.backends.local import LocalNotices
 from progress_sse.backends.sqlite_file import DatabaseFile
 from progress_sse.backends.sqlite_reader import SqliteReader
 from progress_sse.backends.sqlite_writer import Settlement, SqliteWriter
-from progress_sse.errors import StoreUnavailableError
+from progress_sse.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.model import Position, SessionStatus
 from progress_sse.record import Change, Cursor, Entry, Head, Listener, Notice, Record, RememberedKey, StorageLimits
 
 _PAGE: Final = 100
 """Sessions looked at, and removed, in one go when old ones are; workers' commits come in between."""
+
+CLEAR_UP_S: Final = 1.0
+"""Seconds until a commit whose outcome is unknown is looked into, and until that is tried again."""
 
 SCRUB_S: Final = 2.0
 """Seconds after which nothing of a removed session is left in the file, or in the log beside it."""
@@ -51,6 +54,7 @@ class SqliteBackend:
         self._loads: dict[str, asyncio.Future[Record | None]]
         self._notices = LocalNotices()
         self._scrubbing: asyncio.TimerHandle | None
+        self._clearing_up: asyncio.TimerHandle | None
         self._is_open = False
 
     async def open(self) -> None:
@@ -59,15 +63,15 @@ class SqliteBackend:
         await writer.open()
         self._writer, self._reader = writer, SqliteReader(self._file)
         self._cache, self._loads = RecordCache(), {}  # Another process may have had the file since the last time.
-        self._scrubbing = None
+        self._scrubbing = self._clearing_up = None
         self._is_open = True
 
     async def aclose(self) -> None:
         """Finish what was accepted and release the file."""
         if self._is_open:
             self._is_open = False
-            if self._scrubbing is not None:
-                self._scrubbing.cancel()
+            for timer in filter(None, (self._scrubbing, self._clearing_up)):
+                timer.cancel()
             await self._reader.aclose()
             await self._writer.aclose()
             self._notices.clear()
@@ -117,6 +121,22 @@ class SqliteBackend:
         finally:
             for write, failure in settlement:
                 _resolve(write.done, failure)
+            if any(isinstance(failure, OutcomeUnknownError) for _, failure in settlement):
+                self._clear_up_soon()
+
+    def _clear_up_soon(self) -> None:
+        # The next commit finds out how this one came out, and readers wait for that; perhaps nobody commits anything.
+        if self._clearing_up is None and self._is_open:
+            self._clearing_up = asyncio.get_running_loop().call_later(CLEAR_UP_S, self._clear_up)
+
+    def _clear_up(self) -> None:
+        self._clearing_up = None
+        if self._is_open:
+            self._writer.submit(None).add_done_callback(self._end_clear_up)
+
+    def _end_clear_up(self, committed: asyncio.Future[None]) -> None:
+        if not committed.cancelled() and committed.exception() is not None:
+            self._clear_up_soon()
 
     def _follow(self, change: Change, failure: Exception | None) -> None:
         if failure is not None:

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from progress_sse.backends import sqlite_tables
 from progress_sse.backends.sqlite_file import DatabaseFile
-from progress_sse.backends.trouble import Health
+from progress_sse.backends.trouble import UNREADABLE, Health
 from progress_sse.errors import (
     ConflictError,
     OutcomeUnknownError,
@@ -187,7 +187,11 @@ class SqliteWriter:
         """Find out how commits came out whose outcome was unknown."""
         if self._in_doubt:
             self._sessions = sqlite_tables.count_sessions(connection)
-        return [Notice(session_id, sqlite_tables.load(connection, session_id)) for session_id in self._in_doubt]
+        notices = []
+        for session_id in self._in_doubt:
+            with suppress(*UNREADABLE):  # Then nobody can be told; whoever asks hears that it is damaged.
+                notices.append(Notice(session_id, sqlite_tables.load(connection, session_id)))
+        return notices
 
     def _attempt(self, connection: sqlite3.Connection, write: Write) -> Exception | None:
         if write.draft is None:

@@ -767,6 +767,35 @@ class TestFailure:
             await backend.commit(moved(after(applied), 2))
             assert len(notices) == told + 1
 
+    async def test_of_a_commit_that_was_applied_shows_though_nobody_commits_anything(
+        self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever sends the update again is answered by its key, which is no commit, and readers would wait."""
+        monkeypatch.setattr(sqlite, "CLEAR_UP_S", 0.05)
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            notices: list[Notice] = []
+            await backend.listen("s", notices.append)
+            applied = moved(record, 1)
+            faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
+            with pytest.raises(OutcomeUnknownError):
+                await backend.commit(applied)
+            faults.fail("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR_SHMLOCK)
+            await eventually(lambda: notices == [Notice("s", after(applied))], SOON_S)
+
+    async def test_of_a_commit_blocks_nobody_where_its_session_cannot_be_read(self, path: Path, faults: Faults) -> None:
+        """Nor the sessions that nothing is wrong with."""
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
+            with pytest.raises(OutcomeUnknownError):
+                await backend.commit(moved(record, 1))
+            with closing(sqlite3.connect(path)) as other, other:
+                other.execute("UPDATE steps SET data = x'00'")
+            await backend.commit(created("t"))
+            with pytest.raises(StoreUnavailableError):
+                await backend.load("s")
+
     async def test_of_the_disk_is_no_failure_for_ever(self, path: Path, connections: list[sqlite3.Connection]) -> None:
         """With a database that really cannot grow: refused with 507, then accepted once there is room."""
         async with opened(path) as backend:
