@@ -164,11 +164,13 @@ class ProgressService:
         self._signals.close()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.store.aclose(timeout_s=self.settings.graceful_timeout_s)
-        if self._rates is not None:
-            await self._rates.aclose()
-        self.streams.reopen()
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        finally:  # Or the store would stay in use, where this is cancelled.
+            await self.store.aclose(timeout_s=self.settings.graceful_timeout_s)
+            if self._rates is not None:
+                await self._rates.aclose()
+            self.streams.reopen()
 
     async def _clean_up(self) -> None:
         while True:

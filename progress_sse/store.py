@@ -169,14 +169,16 @@ class ProgressStore:
 
     async def aclose(self, *, timeout_s: float | None = None) -> None:
         """Finish what was accepted, in `timeout_s` seconds (`None`: however long it takes); close the backend."""
-        if self._runs:
-            _, unfinished = await asyncio.wait(self._runs, timeout=timeout_s)
-            for run in unfinished:
-                run.cancel()
-            await asyncio.gather(*unfinished, return_exceptions=True)
-        if self._ping is not None:
-            self._ping.cancel()
-        await self.backend.aclose()
+        try:
+            if self._runs:
+                _, unfinished = await asyncio.wait(self._runs, timeout=timeout_s)
+                for run in unfinished:
+                    run.cancel()
+                await asyncio.gather(*unfinished, return_exceptions=True)
+        finally:
+            if self._ping is not None:
+                self._ping.cancel()
+            await self.backend.aclose()
 
     async def create_session(
         self,

@@ -72,9 +72,11 @@ class SqliteBackend:
             self._is_open = False
             for timer in filter(None, (self._scrubbing, self._clearing_up)):
                 timer.cancel()
-            await self._reader.aclose()
-            await self._writer.aclose()
-            self._notices.clear()
+            try:
+                await self._reader.aclose()
+            finally:  # Or the file would stay in use, where this is cancelled.
+                await self._writer.aclose()
+                self._notices.clear()
 
     async def ping(self) -> None:
         """Return once an empty change has been committed, as durably as any."""

@@ -124,6 +124,7 @@ class DatabaseFile:
             if self._identity is not None and self._identity == self._current_identity():
                 self._note(*self._traits())
             self._identity = None
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # A process that was forked off has the file open still.
             os.close(self._lock)  # The lock file stays: to remove it would race with whoever waits for it.
             self._lock = None
 

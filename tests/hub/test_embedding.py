@@ -148,6 +148,23 @@ async def test_a_hub_that_closes_ends_its_streams() -> None:
     assert re.search(r"\nretry: \d+\n\n$", told)
 
 
+async def test_a_hub_whose_close_is_cancelled_lets_go_of_its_store(tmp_path: Path) -> None:
+    """As where a host gives its lifespan so much time and no more."""
+    hub, is_open = ProgressHub(Settings(store=f"sqlite:///{tmp_path}/progress.db")), asyncio.Event()
+
+    async def live() -> None:
+        async with hub.lifespan():
+            is_open.set()
+
+    life = asyncio.create_task(live())
+    await is_open.wait()
+    life.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await life
+    async with hub.lifespan():
+        await hub.store.start_step("s", 1)
+
+
 async def test_a_hub_that_was_stopped_by_a_signal_can_be_opened_again() -> None:
     """The process goes on where it is no server's own, as that of a notebook."""
     hub, handler = ProgressHub(Settings(store="memory://")), signal.signal(signal.SIGTERM, lambda *_: None)

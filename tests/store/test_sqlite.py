@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,22 @@ async def opened(path: Path, *, busy_timeout_s: float = SOON_S, **limits: int) -
         yield backend
     finally:
         await backend.aclose()
+
+
+@contextmanager
+def inherited(path: Path) -> Iterator[None]:
+    """Let a child have the file open that we have open."""
+    descriptors = [int(each) for each in os.listdir("/proc/self/fd") if _leads_to(each, path)]
+    with subprocess.Popen(["/bin/sleep", "60"], pass_fds=descriptors) as child:
+        assert descriptors
+        yield
+        child.kill()
+
+
+def _leads_to(descriptor: str, path: Path) -> bool:
+    with suppress(OSError):  # One that was closed meanwhile, as that of the listing is.
+        return Path(f"/proc/self/fd/{descriptor}").readlink() == path
+    return False
 
 
 async def make_store(path: Path) -> None:
@@ -506,6 +522,13 @@ class TestRefusal:
             await assert_refused(path, "in use by another process")
             await backend.commit(moved(after(created()), 1))
         assert_says("opened", path)
+
+    async def test_does_not_outlast_its_user_in_a_child(self, path: Path) -> None:
+        """A process that was forked off, as by multiprocessing, has the lock file open as well."""
+        with ExitStack() as children:
+            async with opened(path):
+                children.enter_context(inherited(Path(f"{path}.lock")))
+            assert_says("opened", path)
 
     async def test_of_a_file_that_is_locked(self, path: Path) -> None:
         """By whatever program, for longer than the busy timeout."""
