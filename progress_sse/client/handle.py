@@ -129,10 +129,13 @@ class Reporter(ABC):
         """Begin the session afresh, before the first thing that is said of it."""
         if self._creation is None:
             return
-        with lock:
-            creation, self._creation = self._creation, None
-        if creation is not None:
-            self._outlet.put(lambda: creation)
+        with lock:  # Of another thread, too, which would begin a step of the session before.
+            creation = self._creation
+            try:
+                if creation is not None:
+                    self._outlet.put(lambda: creation)
+            finally:
+                self._creation = None
 
     def _set_up(
         self,

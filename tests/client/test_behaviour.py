@@ -10,7 +10,7 @@ import logging
 import threading
 import tracemalloc
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,8 +20,9 @@ from progress_sse.client import aio, sync
 from progress_sse.client.aio import AsyncStep
 from progress_sse.client.core import MAX_WAITING, Answer, Request
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
-from progress_sse.client.handle import Reporter
-from progress_sse.client.reports import MAX_TEXT_CHARS, Advance, Complete, Create, Start
+from progress_sse.client.handle import Reporter, diverted
+from progress_sse.client.line import Nowhere
+from progress_sse.client.reports import MAX_TEXT_CHARS, Advance, Complete, Create, News, Start
 from progress_sse.client.sync import Step
 from progress_sse.client.testing import recording
 from tests.client.fake import FakeServer, FakeTransport
@@ -372,6 +373,32 @@ def test_threads_of_a_step_add_up() -> None:
         for thread in threads:
             thread.join()
     assert recorder.of("a") == [Advance(1, n) for n in range(1, 2001)]
+
+
+def test_no_thread_overtakes_the_creation_of_its_session() -> None:
+    """What it had begun before would be wiped out."""
+    told: list[type] = []
+    is_creating = threading.Event()
+
+    class Slow(Nowhere):
+        def put(self, compose: Callable[[], News]) -> None:
+            news = compose()
+            if isinstance(news, Create):
+                is_creating.set()
+                other.join(0.2)  # As long as the creation takes, it waits.
+            told.append(type(news))
+
+    def work() -> None:
+        is_creating.wait()
+        progress.step(2).start()
+
+    with diverted(lambda _: Slow()):
+        progress = Progress("a", steps=["One", "Two"])
+    other = threading.Thread(target=work)
+    other.start()
+    progress.step(1).start()
+    other.join()
+    assert told == [Create, Start, Start]
 
 
 # Trouble
