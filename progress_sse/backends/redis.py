@@ -41,6 +41,7 @@ from progress_sse.backends.redis_rows import (
 )
 from progress_sse.backends.redis_scripts import APPLIED, APPLIED_BEFORE, COMMIT, DOUBTFUL, READ, RESERVE, TOUCH, Script
 from progress_sse.backends.redis_topology import Topology
+from progress_sse.backends.redis_trouble import is_damage
 from progress_sse.backends.trouble import UNREADABLE, DamageError, Health
 from progress_sse.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreUnavailableError
 from progress_sse.model import Position, SessionStatus
@@ -257,7 +258,7 @@ class RedisBackend:
             if not entries:
                 break
             found = await self._look_up(entries)
-            heads += (head for head, _ in filter(None, found) if status in (None, head.status))
+            heads += (head for head, _ in filter(None, found.values()) if status in (None, head.status))
             behind = b"(" + entries[-1]
         return heads[:limit]
 
@@ -270,9 +271,16 @@ class RedisBackend:
             after = Cursor(page[-1].created_at, page[-1].session_id)
         return counts
 
-    async def _look_up(self, entries: Sequence[bytes]) -> Sequence[tuple[Head, Position] | None]:
-        """Return the session of each entry of the index; `None` where there is none that was created then."""
-        return await asyncio.gather(*map(self._find, entries))
+    async def _look_up(self, entries: Sequence[bytes]) -> Mapping[bytes, tuple[Head, Position] | None]:
+        """Return the session of each entry of the index that can be read; `None` where none was created then."""
+        found: dict[bytes, tuple[Head, Position] | None] = {}
+        looked_up = await asyncio.gather(*map(self._find, entries), return_exceptions=True)
+        for entry, each in zip(entries, looked_up, strict=True):
+            if not isinstance(each, BaseException):
+                found[entry] = each
+            elif not is_damage(each):
+                raise each
+        return found
 
     async def _find(self, entry: bytes) -> tuple[Head, Position] | None:
         created_at, session_id = split_index_entry(entry)
@@ -291,9 +299,11 @@ class RedisBackend:
             if not entries:
                 return removed
             found = await self._look_up(entries)
-            await self._strike_out_orphans([entry for entry, each in zip(entries, found, strict=True) if each is None])
+            await self._strike_out_orphans([entry for entry, each in found.items() if each is None])
             doomed = [
-                Change(head.session_id, position, None) for head, position in filter(None, found) if is_doomed(head)
+                Change(head.session_id, position, None)
+                for head, position in filter(None, found.values())
+                if is_doomed(head)
             ]
             removed += await commit_all(self, doomed)
             behind = b"(" + entries[-1]

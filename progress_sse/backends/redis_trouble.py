@@ -4,6 +4,7 @@ from typing import Final
 
 from redis import exceptions
 
+from progress_sse.backends.trouble import UNREADABLE
 from progress_sse.errors import ProblemError, StoreFullError, StoreUnavailableError
 
 CONNECTION_ERRORS = (exceptions.RedisError, OSError, EOFError)
@@ -21,8 +22,17 @@ _NOTHING_WRITTEN: Final = frozenset(
 
 def may_have_written(refusal: exceptions.RedisError) -> bool:
     """Whether a script that ended in an error may have changed something before."""
-    code = getattr(refusal, "status_code", None) or str(refusal).partition(" ")[0]
-    return code not in _NOTHING_WRITTEN
+    return _code(refusal) not in _NOTHING_WRITTEN
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether it comes of what is kept of one session, and not of a server that is away."""
+    cause = error.__cause__
+    return isinstance(cause, UNREADABLE) or (isinstance(cause, exceptions.RedisError) and _code(cause) == "WRONGTYPE")
+
+
+def _code(refusal: exceptions.RedisError) -> str:
+    return getattr(refusal, "status_code", None) or str(refusal).partition(" ")[0]
 
 
 def translated(refusal: exceptions.RedisError) -> ProblemError:

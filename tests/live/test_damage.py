@@ -252,6 +252,8 @@ async def test_a_session_that_others_spoiled_in_redis_is_trouble_for_nobody_else
                 assert (poll.status_code, poll.json()["type"]) == (503, "/problems/store-unavailable")
                 assert (await there.update(name, action="complete", step=1)).status_code == 503
                 await there.progress("other", 1, len(before))
+                listed = (await there.client.get("/api/progress")).json()["sessions"]
+                assert "other" in [each["session_id"] for each in listed]
                 assert (await there.client.get("/readyz")).status_code == 200
                 assert stream.events == []
                 client.restore(state, 0, kept, replace=True)

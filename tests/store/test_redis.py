@@ -765,6 +765,21 @@ class TestServerThatRefuses:
             client.config_set("maxmemory", 0)
         await apply(backend, created())
 
+    async def test_for_one_session_keeps_no_other_from_being_listed_or_removed(
+        self, server: RedisServer, connect: Open
+    ) -> None:
+        """Somebody else's value at the key of one."""
+        backend = await connect(server)
+        for name in ("spoiled", "other"):
+            await apply(backend, created(name))
+        state = backend._keyspace.of("spoiled").state  # noqa: SLF001 - as an operator's slip does
+        with server.client() as client:
+            client.delete(state)
+            client.rpush(state, "foreign")
+        assert [head.session_id for head in await backend.list_heads(None, 10, None)] == ["other"]
+        assert await backend.expire("9999", lambda _: True) == 1
+        assert await backend.load("other") is None
+
     @pytest.mark.parametrize("part", ["state", "log", "used", "ranks"])
     async def test_for_a_foreign_value_at_our_key(self, server: RedisServer, connect: Open, part: str) -> None:
         """It is no error of the worker's, and nothing is half done."""

@@ -113,16 +113,16 @@ async def opened(path: Path, *, busy_timeout_s: float = SOON_S, **limits: int) -
 @contextmanager
 def inherited(path: Path) -> Iterator[None]:
     """Let a child have the file open that we have open."""
-    descriptors = [int(each) for each in os.listdir("/proc/self/fd") if _leads_to(each, path)]
+    descriptors = [int(each.name) for each in Path("/proc/self/fd").iterdir() if _leads_to(each, path)]
     with subprocess.Popen(["/bin/sleep", "60"], pass_fds=descriptors) as child:
         assert descriptors
         yield
         child.kill()
 
 
-def _leads_to(descriptor: str, path: Path) -> bool:
+def _leads_to(link: Path, path: Path) -> bool:
     with suppress(OSError):  # One that was closed meanwhile, as that of the listing is.
-        return Path(f"/proc/self/fd/{descriptor}").readlink() == path
+        return link.readlink() == path
     return False
 
 
