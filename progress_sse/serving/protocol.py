@@ -93,6 +93,15 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._received_bytes > self._patience.max_rest_bytes:
             self._refuse(BodyTooLargeError())
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a field of the head: of too many, as many as show that.
+
+        An offer of another protocol is overlooked (see ``request_head``). What comes behind the body is no header, and
+        must not become one [RFC 9110 §6.5.1].
+        """
+        if self._is_in_head and len(self.headers) <= MAX_HEADERS and name.lower() != b"upgrade":
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Set out to answer; the application itself starts in a task, and so after this."""
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
@@ -106,7 +115,6 @@ class HttpProtocol(HttpToolsProtocol):
             self.app = self._refusal(HeadTooLargeError())
         check_head(self.parser.get_method(), self.parser.get_http_version(), self.headers)
         super().on_headers_complete()
-        self.headers = []  # What comes behind the body is no header, and must not become one [RFC 9110 §6.5.1].
         self._is_in_head = False
         self._received_bytes = 0
         if not self.pipeline:
@@ -130,8 +138,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def head_without_offer(self) -> bytes:
         """Return the head that was read last, without its offer of another protocol."""
-        headers = [(name, value) for name, value in self.headers if name != b"upgrade"]
-        return head_bytes(self.parser.get_method(), self.url, self.parser.get_http_version(), headers)
+        return head_bytes(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
 
     def take_over(self, scope: Scope, reader: Reader) -> Outlet | None:
         """Take a response from the application; not if its head is still on its way, or the client has gone."""

@@ -8,7 +8,7 @@ import random
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -151,6 +151,27 @@ async def test_what_is_too_large_is_refused_and_not_kept(server: Server, sid: st
     for answer in answers:
         assert answer == b"" or answer.startswith(b"HTTP/1.1 %d " % status)
     assert any(answers)
+
+
+@serve_only  # The server reads them.
+@pytest.mark.parametrize("method", ["POST", "GET"], ids=["update", "stream"])
+async def test_fields_behind_a_body_take_no_memory(server: Server, sid: str, method: str) -> None:
+    """SE-03: neither on a connection that goes on, nor during the stream that came of their request."""
+    path = session_path(sid, "update" if method == "POST" else "events")
+    body = b'{"action":"start","step":1}' if method == "POST" else b"{}"
+    headers = [("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")]
+    request = request_bytes(method, path, headers) + b"%x\r\n%b\r\n0\r\n" % (len(body), body) + b"ab:\r\n" * 90_000
+    async with AsyncExitStack() as connections:
+        opened = [await connections.enter_async_context(await Connection.open(server.port)) for _ in range(10)]
+        memory_bytes = server.anonymous_bytes()
+        for connection in opened:
+            connection.writer.write(request + b"\r\n")
+            await connection.writer.drain()
+        for connection in opened:
+            assert (await connection.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            for _ in range(2 if method == "GET" else 0):  # By the second heartbeat all of it has long been read.
+                await connection.reader.readuntil(b"\n:")
+        assert server.anonymous_bytes() - memory_bytes <= 5 * 2**20
 
 
 async def test_the_largest_body_fits(server: Server, sid: str) -> None:
