@@ -102,7 +102,7 @@ class Patience:
     Attributes:
         heads: Those who have a request to send; each that is idle is among them.
         bodies: Those who have begun one.
-        takers: Those who have answers outstanding and do not take them as fast as they come.
+        takers: Those who have answers outstanding and do not take them as fast as they come, or at all.
         max_connections: Connections that may be open.
         max_rest_bytes: Bytes that may follow the head of a request: its body, and how that is framed.
     """

@@ -157,7 +157,9 @@ class HttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._running = self.pipeline[-1][0]
         super().on_response_complete()
-        if self.pipeline and not self.transport.is_closing():
+        if self.transport.is_closing():
+            self._close()
+        elif self.pipeline:
             self.flow.pause_reading()  # Or each answer would let in far more requests than it is for.
         self._settle()
 
@@ -172,7 +174,8 @@ class HttpProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """Note that the client takes more."""
         super().resume_writing()
-        self._patience.takers.pop(self, None)
+        if not self.transport.is_closing():
+            self._patience.takers.pop(self, None)
         if self.reader is not None:
             self.reader.on_ready()
 
@@ -227,7 +230,13 @@ class HttpProtocol(HttpToolsProtocol):
         if self._received_bytes:
             self._refuse(RequestTimeoutError())
         else:
-            self.transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        """Close the connection as soon as the client has taken all that was sent, which may be never."""
+        self.transport.close()
+        if self.parser is not None:  # It is not lost yet.
+            self._patience.takers[self] = None
 
     def on_body_overdue(self) -> None:
         """Give up on the request."""
@@ -259,7 +268,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
             self._is_deaf = True  # Whatever follows belongs to a request that is refused.
             return
-        self.transport.close()
+        self._close()
 
     def _forget_last(self, running: RequestResponseCycle | None) -> None:
         """Let there be no request that has not come whole, and whose turn it is not yet."""

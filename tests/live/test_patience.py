@@ -302,10 +302,12 @@ async def test_what_is_no_http_does_not_come_between(serve: Serve) -> None:
 DESCRIPTORS = 256
 
 
-def serve_with(serve: Serve, descriptors: int, store: str = "memory://") -> Server:
+def serve_with(serve: Serve, descriptors: int, store: str = "memory://", head_timeout_s: float = 10) -> Server:
     """A server that may have so many descriptors."""
     start = ["prlimit", f"--nofile={descriptors}:{descriptors}", sys.executable, "-m", "progress_sse", "serve"]
-    return serve(command=[*start, "--store", store, "--port", "{port}"])
+    return serve(
+        command=[*start, "--store", store, "--head-timeout-s", str(head_timeout_s), "--port", "{port}"],
+    )
 
 
 @contextlib.asynccontextmanager
@@ -372,6 +374,20 @@ async def test_who_keeps_the_server_waiting_keeps_nobody_out(serve: Serve, sent:
             async with await Connection.open(server.port) as newcomer:
                 assert (await newcomer.request("GET", "/livez")).status == 200
                 assert (await newcomer.post_json(session_path(str(n), "update"), START)).status == 200
+    assert "Traceback" not in server.log()
+
+
+async def test_who_leaves_the_end_of_an_answer_keeps_nobody_out(serve: Serve) -> None:
+    """FT-14: its connection is to close once all has been taken, and so it is waited for, too."""
+    server = serve_with(serve, 96, head_timeout_s=0.2)
+    ask = request_bytes("GET", "/web/tracker.js")
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(100):
+            await stack.enter_async_context(plain(server.port, ask, SMALL_WINDOW))
+        await asyncio.sleep(1)  # Nothing tells that the time in which they might have asked for more is over.
+        for _ in range(30):
+            newcomer = await stack.enter_async_context(await Connection.open(server.port))
+            assert (await newcomer.request("GET", "/livez")).status == 200
     assert "Traceback" not in server.log()
 
 
