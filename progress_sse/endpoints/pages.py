@@ -1,13 +1,15 @@
 """The page and the browser files, from the wheel as well as from a checkout."""
 
+import gzip
 import os
+from functools import lru_cache
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
@@ -27,6 +29,16 @@ PAGE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
+
+
+FILE_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+    "Accept-Ranges": "none",
+    "Vary": "Accept-Encoding",
+}
+
+GZIP: Final = {"content-encoding": "gzip"}
 
 
 async def session_page(service: ProgressService, request: Request) -> Response:
@@ -57,22 +69,31 @@ class BrowserFiles(StaticFiles):
     def __init__(self) -> None:
         """Serve from `WEB`."""
         super().__init__(directory=WEB)
-        self._compressed = GZipMiddleware(super().__call__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for a file, always with all of it: `Range` may be ignored [RFC 9110 §14.2]."""
         headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
-        await self._compressed({**scope, "headers": headers}, receive, send)
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """Find a public file."""
         is_public = "/" not in path and path.endswith(PUBLIC_SUFFIXES)
         return super().lookup_path(path) if is_public else ("", None)
 
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
         """Return a file that browsers take for what it says it is, and ask for again each time (304 as a rule)."""
-        response = super().file_response(*args, **kwargs)
-        response.headers.update(
-            {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache", "Accept-Ranges": "none"}
-        )
-        return response
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(FILE_HEADERS)
+        takes_gzip = "gzip" in Headers(scope=scope).get("accept-encoding", "")
+        if not (takes_gzip and isinstance(response, FileResponse)):
+            return response
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        return Response(_compressed(str(full_path), stat_result.st_mtime_ns), headers=headers | GZIP)
+
+
+@lru_cache(maxsize=64)
+def _compressed(path: str, _changed_ns: int) -> bytes:
+    """Return a file's content compressed: once, since whoever asks again and again should cost no more than that."""
+    return gzip.compress(Path(path).read_bytes(), mtime=0)

@@ -1,12 +1,16 @@
 """The page and its files, and how the service says that it is well."""
 
+import gzip
+import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from progress_sse import create_app
+from progress_sse.endpoints import pages
 from progress_sse.endpoints.pages import WEB
 from progress_sse.settings import load_settings
 from tests.harness.tokens import CLOSED
@@ -87,6 +91,35 @@ async def test_a_server_that_goes_down_is_not_ready() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client:
         response = await client.get("/readyz")
     assert (response.status_code, response.json()) == (503, {"status": "draining"})
+
+
+async def test_a_file_is_compressed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For those who take that, and until it changes; everybody else gets it as it is."""
+    compressions: list[bytes] = []
+
+    def compress(data: bytes, *, mtime: int) -> bytes:
+        compressions.append(data)
+        return gzip.compress(data, mtime=mtime)
+
+    monkeypatch.setattr(pages, "WEB", tmp_path)
+    monkeypatch.setattr(pages, "gzip", SimpleNamespace(compress=compress))
+    transport = httpx.ASGITransport(create_app(load_settings(store="memory://")))
+    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+        for content in ("a" * 1000, "b" * 1000):
+            (tmp_path / "x.js").write_text(content)
+            os.utime(tmp_path / "x.js", ns=(0, len(compressions)))
+            for _ in range(2):
+                response = await client.get("/web/x.js", headers={"accept-encoding": "gzip, br"})
+                assert (response.headers["content-encoding"], response.text) == ("gzip", content)
+                assert int(response.headers["content-length"]) < 100
+            plain = await client.get("/web/x.js", headers={"accept-encoding": "identity"})
+            assert "content-encoding" not in plain.headers
+            assert plain.text == content
+            assert plain.headers["etag"] == response.headers["etag"]
+            assert response.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+            known = {"accept-encoding": "gzip", "if-none-match": plain.headers["etag"]}
+            assert (await client.get("/web/x.js", headers=known)).status_code == 304
+    assert compressions == [b"a" * 1000, b"b" * 1000]
 
 
 @pytest.mark.parametrize("value", ["bytes=0-4", "bytes=9-1", "bytes=0-1,5-6", "lines=1", "x"])
