@@ -37,7 +37,10 @@ def exposition(
         sessions: How many there are; `None` where the store does not say.
         accept: What the client can read; empty for the plain text format.
     """
-    encode, media_type = choose_encoder(accept)
+    try:
+        encode, media_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # An `Accept` that nobody can make sense of.
+        encode, media_type = choose_encoder("")
     return encode(_Metrics(service, sessions)), media_type
 
 

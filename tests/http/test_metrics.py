@@ -156,6 +156,13 @@ async def test_both_formats_are_spoken(client: httpx.AsyncClient) -> None:
     assert (await client.head("/metrics")).status_code == 200
 
 
+async def test_nonsense_is_answered_in_the_plain_format(client: httpx.AsyncClient) -> None:
+    """What cannot be understood counts for nothing [RFC 9110 §12.4.1]."""
+    response = await client.get("/metrics", headers={"accept": "application/openmetrics-text;version=x"})
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
 async def test_several_workers_are_told_apart(connect: Connect) -> None:
     """Whoever asks is answered by one of them, so each of its samples says by which."""
     service = ProgressService(
