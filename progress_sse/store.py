@@ -10,6 +10,7 @@ What must not go in here: rules (``machine``), and how anything is kept (``backe
 """
 
 import asyncio
+import math
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Coroutine, Sequence
@@ -45,6 +46,9 @@ MAX_ATTEMPTS: Final = 20
 FIRST_PAUSE_S: Final = 0.001
 LONGEST_PAUSE_S: Final = 0.02
 """Seconds, at most, between two of these attempts: the first pause, which grows, and the longest."""
+
+WELL_S: Final = 1.0
+"""Seconds for which a store is taken to be as well as it was, unless it fails at something."""
 
 CommandName: TypeAlias = Literal["start", "complete", "progress", "create", "delete"]
 COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
@@ -134,6 +138,7 @@ class ProgressStore:
         self._runs: set[asyncio.Task[None]] = set()
         self._keys_under_way: dict[tuple[str, str], str] = {}
         self._ping: asyncio.Task[float] | None = None
+        self._is_well_until = -math.inf
         self._began_at: dict[Coroutine[Any, Any, None], float] = {}
 
     @property
@@ -148,17 +153,26 @@ class ProgressStore:
         return 0.0 if began is None else self._clock.monotonic() - began
 
     async def ping(self) -> None:
-        """Return if a commit now would have a chance to succeed; those who ask at the same time share the answer."""
+        """Return if a commit now would have a chance to succeed; those who ask within a second share that.
+
+        Anybody may ask, and each time the store would have to write something.
+        """
+        if self._clock.monotonic() < self._is_well_until:
+            return
         if self._ping is None or self._ping.done():
             self._ping = asyncio.get_running_loop().create_task(self._timed(self.backend.ping()))
             self._ping.add_done_callback(_heard)
         await asyncio.shield(self._ping)
+        self._is_well_until = self._clock.monotonic() + WELL_S
 
     async def _timed(self, work: Coroutine[Any, Any, None]) -> float:
         """Let the backend do something, and return how many seconds that took."""
         began = self._began_at[work] = self._clock.monotonic()
         try:
             await work
+        except ProblemError:
+            self._is_well_until = -math.inf
+            raise
         finally:
             del self._began_at[work]
         return self._clock.monotonic() - began

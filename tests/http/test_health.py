@@ -11,6 +11,7 @@ from progress_sse.endpoints import health
 from progress_sse.errors import StoreFullError, StoreUnavailableError
 from progress_sse.record import StorageLimits
 from progress_sse.service import STUCK_S
+from progress_sse.store import WELL_S
 from tests.clock import ManualClock
 from tests.http.conftest import Connect
 
@@ -90,6 +91,21 @@ async def test_many_who_ask_at_once_cost_one_look(connect: Connect) -> None:
         backend.goes_on.set()
         assert {status for status, _ in await asyncio.gather(*asked)} == {200}
         assert backend.pings < 5
+
+
+async def test_who_asks_again_and_again_costs_a_look_a_second(connect: Connect) -> None:
+    """Unless the store fails at something meanwhile."""
+    backend, clock = Trying(), ManualClock()
+    async with connect(backend=backend, clock=clock) as client:
+        for looks in (1, 2):
+            for _ in range(50):
+                assert await told(client, "/readyz") == (200, {"status": "ok"})
+            assert backend.pings == looks
+            clock.advance(WELL_S)
+        assert await told(client, "/readyz") == (200, {"status": "ok"})
+        backend.trouble = StoreUnavailableError()
+        assert (await client.post("/api/progress/s/update", json=START)).status_code == 503
+        assert await told(client, "/readyz") == (503, {"status": "store unavailable"})
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/api/progress/s/update"])
