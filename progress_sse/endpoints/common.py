@@ -3,15 +3,20 @@
 from collections.abc import Mapping
 from typing import Final
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from progress_sse import wire
+from progress_sse.errors import InvalidRequestError
 from progress_sse.headers import VARY
 from progress_sse.model import check_session_id
 from progress_sse.record import Record
 
 JSON: Final = "application/json"
+
+MAX_QUERY_FIELDS: Final = 2000
+"""Parameters that a query may have: to take it apart is work that is done before anybody is asked for a token."""
 
 ABSENT_TAG: Final = '"absent"'
 """The ETag of a session that does not exist: there is only one way not to exist."""
@@ -46,6 +51,26 @@ def session_id_of(request: Request) -> str:
         InvalidSessionIdError: It is none.
     """
     return check_session_id(request.path_params["session_id"])
+
+
+def query_of(request: Request) -> QueryParams:
+    """Return the parameters in the query.
+
+    Raises:
+        InvalidRequestError: They are more than anybody needs.
+    """
+    check_query(request)
+    return request.query_params
+
+
+def check_query(request: Request) -> None:
+    """Return if the query can be taken apart.
+
+    Raises:
+        InvalidRequestError: It has more parameters than anybody needs.
+    """
+    if request.scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
+        raise InvalidRequestError(f"A query has at most {MAX_QUERY_FIELDS} parameters.")
 
 
 def json_reply(value: object, status: int = 200) -> Reply:

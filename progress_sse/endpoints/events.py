@@ -12,7 +12,7 @@ from starlette.responses import Response
 from progress_sse.access.callers import caller_of
 from progress_sse.access.gate import Admission
 from progress_sse.cursor import end_id, is_end_id, parse_cursor, position_told
-from progress_sse.endpoints.common import session_id_of
+from progress_sse.endpoints.common import check_query, query_of, session_id_of
 from progress_sse.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
 from progress_sse.headers import header_values
 from progress_sse.hub import Resume, standing_at
@@ -95,10 +95,11 @@ def _wants_events(request: Request) -> bool:
 
 def _parameter(request: Request, name: str) -> str:
     # Most streams come without a query, and parsing an empty one takes longer than joining a session.
-    return request.query_params.get(name, "") if request.scope["query_string"] else ""
+    return query_of(request).get(name, "") if request.scope["query_string"] else ""
 
 
 def _session_ids(request: Request, most: int) -> list[str]:
+    check_query(request)
     # Bytes that are not UTF-8 come out as surrogates, which no session id has.
     query = parse_qsl(request.scope["query_string"].decode("latin-1"), True, errors="surrogateescape")
     session_ids = list(dict.fromkeys(value for name, value in query if name == "session_id"))

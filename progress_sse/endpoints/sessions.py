@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from progress_sse import machine
 from progress_sse.bodies import CreateBody, idempotency_key, read_body
-from progress_sse.endpoints.common import JSON, UNCACHED, Reply, session_id_of, session_reply
+from progress_sse.endpoints.common import JSON, UNCACHED, Reply, query_of, session_id_of, session_reply
 from progress_sse.errors import InvalidRequestError
 from progress_sse.machine import Create
 from progress_sse.model import Position, SessionStatus
@@ -72,14 +72,14 @@ def _as_created(applied: Applied) -> Record:
 
 
 def _wants_replacement(request: Request) -> bool:
-    wanted = request.query_params.get("replace", "false")
+    wanted = query_of(request).get("replace", "false")
     if wanted not in ("true", "false"):
         raise InvalidRequestError("replace must be true or false.")
     return wanted == "true"
 
 
 def _status(request: Request) -> SessionStatus | None:
-    wanted = request.query_params.get("status")
+    wanted = query_of(request).get("status")
     for status in get_args(SessionStatus):
         if status == wanted:
             return status  # type: ignore[no-any-return]  # get_args forgets what SessionStatus is
@@ -89,7 +89,7 @@ def _status(request: Request) -> SessionStatus | None:
 
 
 def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
+    text = query_of(request).get("limit", str(DEFAULT_LIMIT))
     if text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
     raise InvalidRequestError(f"limit must be a number from 1 to {MAX_LIMIT}.")
@@ -100,7 +100,7 @@ def _cursor_text(head: Head) -> str:
 
 
 def _after(request: Request) -> Cursor | None:
-    text = request.query_params.get("after")
+    text = query_of(request).get("after")
     if text is None:
         return None
     try:

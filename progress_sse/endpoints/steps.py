@@ -3,12 +3,12 @@
 from starlette.requests import Request
 
 from progress_sse import wire
-from progress_sse.endpoints.common import Reply, json_reply
+from progress_sse.endpoints.common import Reply, json_reply, query_of
 from progress_sse.service import ProgressService
 from progress_sse.workflows import DEFAULT
 
 
 async def steps(service: ProgressService, request: Request) -> Reply:
     """`GET /api/steps`: the steps of a workflow, `default` where none is named."""
-    definitions = service.store.workflows.named(request.query_params.get("workflow", DEFAULT))
+    definitions = service.store.workflows.named(query_of(request).get("workflow", DEFAULT))
     return json_reply({"total_steps": len(definitions), "steps": wire.list_definitions(definitions)})

@@ -147,6 +147,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "Follow a session live",
         "streams",
         {200: STREAM, 204: NOTHING_MORE},
+        (InvalidRequestError,),
         action="read",
         credentials=TOKEN_OR_TICKET,
         parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat"),
@@ -216,7 +217,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "List the steps of a workflow",
         "sessions",
         {200: Answer("Its steps.", answers.StepDefinitions)},
-        (UnknownWorkflowError,),
+        (InvalidRequestError, UnknownWorkflowError),
         parameters=("Workflow",),
     ),
     cookie.keep: Operation(

@@ -332,6 +332,8 @@ def paths() -> Rows:
         *("/web/canary.js", "/web/", "/web", "/.git/config", "/docs", "/redoc", "/debug"),
     ):
         yield path, Refusal("GET", path, 404, "not-found")
+    for target in ("/api/events?session_id=s", "/api/progress/s/events?x", "/api/progress?x", "/api/steps?x"):
+        yield f"2001 parameters of {target}", Refusal("GET", target + "&x" * 2000, 422, "invalid-request")
     for query in ("limit=0", "limit=1001", "limit=-1", "limit=x", "limit=1e2", "limit=\u0661", "limit=", "limit=1.0"):
         yield query, Refusal("GET", f"/api/progress?{percent(query)}", 422, "invalid-request")
     for query in (
