@@ -39,13 +39,15 @@ export function remember(before, data, now_ms) {
   if (json === before.json) return { ...before, seen_ms: now_ms, leastLeft_ms };
   const retried = retriedStep(before.data, data);
   const percentage = honestPercentage(data);
-  const isRetrying = data.steps[before.retried - 1]?.status === "running";
+  const isRunning = (/** @type {number} */ step) => data.steps[step - 1]?.status === "running";
+  const isAnew = isRunning(retried); // Else it was tried again, and has ended, between two looks.
+  const isRetrying = isAnew || isRunning(before.retried);
   return {
     data,
     json,
     percentage: retried ? percentage : Math.max(percentage, before.percentage),
-    retried: retried || (isRetrying ? before.retried : 0),
-    isSetBack: retried ? percentage < before.percentage : isRetrying && before.isSetBack,
+    retried: isRetrying ? (isAnew ? retried : before.retried) : 0,
+    isSetBack: isAnew ? percentage < before.percentage : isRetrying && before.isSetBack,
     heard_ms: heard_ms(before, data, now_ms),
     seen_ms: now_ms,
     leastLeft_ms: retried ? Infinity : leastLeft_ms,

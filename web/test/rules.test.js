@@ -152,6 +152,19 @@ test("the bar falls at a retry only, and it is known which step is retried until
   assert.equal(milestoneOf(before, memory)?.key, "set_back");
 });
 
+test("a retry that is over at the first look is none that is going on", () => {
+  const failed = session([done(1000), { ...done(2000), status: "error" }], { status: "error", percentage: 66 });
+  const before = after([2000, failed]);
+  for (const ended of [
+    session([done(1000), { ...done(5000), started_at: iso(3000) }, {}], { percentage: 66, current_step: 3 }),
+    session([done(1000), { ...done(5000), started_at: iso(3000), status: "error" }], { status: "error", percentage: 66 }),
+  ]) {
+    const memory = remember(before, ended, T0 + 5000);
+    assert.deepEqual([memory.retried, memory.isSetBack], [0, false]);
+    assert.notEqual(milestoneOf(before, memory)?.key, "retried");
+  }
+});
+
 test("a session that was replaced begins afresh, and that is no retry", () => {
   const before = after([0, session([done(1000), done(2000)])]);
   const memory = remember(before, session([]), T0 + 5000);
