@@ -945,6 +945,9 @@
       if (this.#feed || tab !== this.#holder) return;
       this.#askLater();
       this.#picture.add(news);
+      // The holder has left out those that nobody wants any more, and says so by not naming them.
+      const known = news.type === "failure" ? [] : [...this.#picture.data.keys()];
+      for (const id of known) if (!news.sessions.includes(id)) this.#picture.forget(id);
       this.#listener.onNews(news);
     }
   }
@@ -1443,8 +1446,7 @@
         this.#settleFirstUpdate = resolve;
       });
       const { signal } = this.#stopping;
-      this.#enter("connecting");
-      if (signal.aborted) return this.#firstUpdate; // A listener to the state has stopped it again.
+      if (!this.#enter("connecting")) return this.#firstUpdate;
       this.#signal?.addEventListener("abort", () => this.stop(), { signal });
       onReturn(() => this.#check(), signal);
       if (this.#server) {
@@ -1520,15 +1522,18 @@
 
     /** @param {boolean} [isAnswered] As for polling. */
     #goAlone(isAnswered) {
-      if (!this.polling || this.#transport === "sse") return;
+      if (!this.polling) return;
       this.#unfollow();
       this.#startPolling(isAnswered);
+      if (!this.#server || this.#transport !== "sse") return;
+      this.#server = { ...this.#server, isShared: false };
+      this.#follow();
     }
 
     /** @param {boolean} [isAnswered] A poll that came first has been, just now. */
     #startPolling(isAnswered = false) {
       this.#alarms.disarm("first");
-      if (this.#transport !== "sse") this.#poller.start(isAnswered);
+      if (this.polling && this.#transport !== "sse") this.#poller.start(isAnswered);
     }
 
     /** Makes sure now that what the page shows is true. */
@@ -1592,13 +1597,12 @@
 
     #revive() {
       this.#poller.stop();
-      this.#enter("live");
-      this.#expectFirst();
+      if (this.#enter("live")) this.#expectFirst();
     }
 
     /** The stream may be late, or away, or a proxy hold it back that has let the first bytes through. */
     #expectFirst() {
-      if (this.#data || this.#alarms.isArmed("first")) return;
+      if (!this.polling || this.#data || this.#alarms.isArmed("first")) return;
       this.#alarms.arm("first", QUIET_MS, () => void (this.#data || this.#startPolling()));
     }
 
@@ -1629,7 +1633,7 @@
 
     /** @param {Failure} failure */
     #missStream({ isHopeless, isRefused }) {
-      if (this.#state !== "polling") this.#enter("reconnecting");
+      if (this.#state !== "polling" && !this.#enter("reconnecting")) return;
       // A page that has nothing to show yet does not wait for a third failure.
       if (isHopeless || !this.#data) this.#startPolling();
       // An EventSource hides why it was refused; a poll tells whether that was for want of permission.
@@ -1677,11 +1681,13 @@
       this.#enter(state);
     }
 
-    /** @param {TrackerState} state */
+    /** @param {TrackerState} state @returns {boolean} False: a listener has stopped the tracker. */
     #enter(state) {
-      if (state === this.#state) return;
+      if (state === this.#state) return true;
+      const { signal } = this.#stopping;
       this.#state = state;
       this.dispatchEvent(new Event("statechange"));
+      return !signal.aborted;
     }
 
     /**

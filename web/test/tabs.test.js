@@ -1,8 +1,10 @@
 /* How the tabs of a browser share their streams, with Web Locks and without. */
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
+import v8 from "node:v8";
+import vm from "node:vm";
 
-import { Browser, interruptThrice, ok, progress, settled, stepEvent, timeOfDay } from "./fakes.js";
+import { Browser, interruptThrice, ok, progress, settled, status, stepEvent, timeOfDay } from "./fakes.js";
 
 afterEach(() => mock.restoreAll());
 
@@ -459,4 +461,55 @@ test("a page at the root of its origin may leave the address out", async () => {
   await tab.track("a");
   await tab.track("b", { baseUrl: "https://h/" });
   assert.match(browser.stream.url, /^https:\/\/h\/api\//);
+});
+
+test("a session that the server will not have takes the stream from nobody else, though it will not be polled", async () => {
+  const browser = new Browser();
+  const { tracker } = await browser.tab().track("job");
+  await browser.clock.advance(500);
+  browser.stream.send("snapshot", snapshot("job", 1), "e-1");
+  const refused = await browser.tab().track("x/y", { transport: "sse" });
+  await browser.clock.advance(500);
+  for (let second = 0; second < 60; second += 1) {
+    for (const stream of browser.open) {
+      if (stream.url.includes("x%2Fy")) stream.refuse();
+      else stream.send("heartbeat", heartbeat());
+    }
+    for (const { url, isOpen, answer } of browser.requests) {
+      if (isOpen) answer(url.includes("x%2Fy") ? status(422) : ok(snapshot("job", 1)));
+    }
+    await browser.clock.advance(1000);
+  }
+  assert.deepEqual([tracker.state, refused.tracker.state], ["live", "reconnecting"]);
+});
+
+test("a tab that listens keeps nothing of the sessions that others have done with", async () => {
+  v8.setFlagsFromString("--expose-gc");
+  const collect = vm.runInNewContext("gc");
+  const browser = new Browser();
+  const holder = browser.tab();
+  await holder.track("long");
+  await browser.clock.advance(500);
+  browser.stream.send("snapshot", snapshot("long", 1), "m.0");
+  await browser.tab().track("long");
+  await browser.clock.advance(500);
+  const bytes = [];
+  for (let number = 0; number <= 300; number += 1) {
+    const { tracker } = await holder.track(`s${number}`);
+    await browser.clock.advance(60);
+    const data = snapshot(`s${number}`, 1);
+    const [first] = data.steps;
+    if (first) first.name = `${number}`.repeat(20_000);
+    browser.stream.send("snapshot", data, `m.${number}`);
+    await settled();
+    tracker.stop();
+    browser.streams = browser.open;
+    browser.requests.length = 0;
+    if (number % 100 > 0) continue;
+    await browser.clock.advance(100);
+    collect();
+    bytes.push(process.memoryUsage().heapUsed);
+  }
+  const [, begun = 0, , ended = 0] = bytes;
+  assert.ok(ended - begun < 3_000_000, `${bytes}`);
 });

@@ -365,3 +365,26 @@ test("start() from a listener to the stop gives a promise that waits for the fir
   await settled();
   assert.equal(isUpdated, true);
 });
+
+for (const [state, what, happens] of /** @type {[string, string, (page: Page) => void | Promise<void>][]} */ ([
+  ["reconnecting", "without data", (page) => page.stream.refuse()],
+  ["live", "before its snapshot", (page) => page.stream.send("heartbeat", { now: "", interval_ms: 15_000 })],
+  [
+    "reconnecting",
+    "after silence",
+    (page) => {
+      page.stream.send("snapshot", progress(1), "e-1");
+      return page.clock.advance(20_100);
+    },
+  ],
+])) {
+  test(`a tracker that a listener stops when it is ${state} (${what}) stays so, and leaves nothing`, async () => {
+    const page = new Page();
+    page.tracker.addEventListener("statechange", () => void (page.tracker.state === state && page.tracker.stop()));
+    void page.tracker.start();
+    await happens(page);
+    await settled();
+    assert.equal(page.tracker.state, "stopped");
+    assert.deepEqual(page.leftovers, { timers: 0, streams: 0, requests: 0 });
+  });
+}
