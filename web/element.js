@@ -25,6 +25,25 @@ const STYLES = new URL("progress.css", import.meta.url).href;
 const PROPERTIES = ["session", "sessions", "baseUrl", "interval", "transport", "label", "timeline", "token", "onretry"];
 const STATES = ["connecting", "not_found", "pending", "running", "completed", "error"];
 
+/**
+ * What asks for a token, by each function that a page has set: frameworks set a new one each time that they render, and it
+ * is asked from then on in place of the last one.
+ * @typedef {() => string | Promise<string>} TokenFunction
+ * @typedef {{current: TokenFunction, ask: TokenFunction}} Asker
+ * @type {WeakMap<TokenFunction, Asker>}
+ */
+const askers = new WeakMap();
+
+/** @param {TokenFunction} token @returns {Asker} */
+function askerOf(token) {
+  const known = askers.get(token);
+  if (known) return known;
+  /** @type {Asker} */
+  const asker = { current: token, ask: () => asker.current() };
+  askers.set(token, asker);
+  return asker;
+}
+
 // Where there are no documents, as on a server that renders pages, the file can be imported all the same.
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
@@ -156,9 +175,16 @@ export class ProgressSteps extends Base {
 
   set token(value) {
     const token = value ?? null; // Frameworks set what is undefined.
-    if (token === this.#token) return;
+    const before = this.#token;
+    if (token === before) return;
     this.#token = token;
-    this.#restartSoon();
+    if (typeof token !== "function" || typeof before !== "function") {
+      this.#restartSoon();
+      return;
+    }
+    const asker = askerOf(before);
+    asker.current = token;
+    askers.set(token, asker);
   }
 
   get onretry() {
@@ -222,7 +248,9 @@ export class ProgressSteps extends Base {
         interval: this.interval,
         transport: this.transport,
         baseUrl: this.baseUrl,
-        ...(this.#token !== null && { token: this.#token }),
+        ...(this.#token !== null && {
+          token: typeof this.#token === "function" ? askerOf(this.#token).ask : this.#token,
+        }),
       },
       onchange: ({ data }) => {
         const before = status;

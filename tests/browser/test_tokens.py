@@ -200,6 +200,33 @@ async def test_an_element_has_its_token_as_a_property(server: Server, worker: Wo
     await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
 
 
+async def test_an_element_goes_on_where_a_function_takes_the_place_of_another(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """As frameworks set a new one each time that they render; the next token is asked of the latest."""
+    await worker.start(sid, 1)
+    html = f"""<!doctype html><html lang="en"><title>embedding</title>
+    <script type="module" src="/web/define.js"></script>
+    <progress-steps session="{sid}"></progress-steps>"""
+    count = """window.states = []; window.asked = [];
+    document.addEventListener("progress-statechange", ({ detail }) => { states.push(detail.state); });"""
+    shown = await visit(f"{server.url}/embedding", html=html, scripts=(count,))
+    await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
+    await shown.evaluate("states.length = 0")
+    set_function = """([number, token]) => {
+        document.querySelector("progress-steps").token = async () => { asked.push(number); return token; };
+    }"""
+    await shown.evaluate(set_function, [1, make_token(sessions=[sid], exp=int(time.time()) + 3)])
+    await expect(shown.shown("connection")).to_have_text("live")
+    for number in range(2, 20):
+        await shown.evaluate(set_function, [number, make_token(sessions=[sid])])
+    assert await shown.evaluate("[states, asked]") == [["connecting", "live"], [1]]
+    await shown.until("asked.length > 1")
+    await worker.complete(sid, 1)
+    await expect(shown.shown("percent")).to_have_text("14%")
+    assert await shown.evaluate("asked") == [1, 19]
+
+
 # The page, which lets its visitors in by a cookie
 
 INSECURE = "Object.defineProperty(window, 'isSecureContext', {value: false})"
