@@ -53,7 +53,11 @@ class Notifier {
   tellEnd(data) {
     if (!this.#isWanted || document.hasFocus()) return;
     const { key, values } = headlineOf(data);
-    new Notification(language.text(key, values), { body: data.session_id, tag: data.session_id });
+    try {
+      new Notification(language.text(key, values), { body: data.session_id, tag: data.session_id });
+    } catch (error) {
+      console.error(error); // As in `canNotify`, where it could not be tried.
+    }
   }
 
   hide() {
