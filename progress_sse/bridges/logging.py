@@ -7,6 +7,7 @@
 
 import logging
 
+from progress_sse.client.errors import OUR_TROUBLES
 from progress_sse.client.handle import running_step
 
 __all__ = ["StepHandler"]
@@ -30,7 +31,7 @@ class StepHandler(logging.Handler):
             return
         try:
             message = self.format(record)
-        except Exception:  # noqa: BLE001  # as every handler does: the arguments do not fit, and logging says so
+        except OUR_TROUBLES:  # As every handler does: the arguments do not fit, and logging says so.
             self.handleError(record)
             return
         step.advance(0, message=message)

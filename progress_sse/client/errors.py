@@ -8,7 +8,18 @@
         └── ServerAwayError         the server did not answer for so long that reports were given up
 """
 
+from typing import Final
+
 from progress_sse.errors import ProgressError
+
+OUR_TROUBLES: Final = (
+    *(ProgressError, ArithmeticError, AttributeError, ImportError, LookupError, RuntimeError, TypeError, ValueError),
+)
+"""What may come of reporting itself, and is kept from the job.
+
+Whatever else comes out of it was put there: a time limit of the job, which a signal raises wherever the job is (RQ's
+and Celery's are plain exceptions), must end the job and no report.
+"""
 
 
 class ReportError(ProgressError):

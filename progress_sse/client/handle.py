@@ -23,7 +23,7 @@ from progress_sse.client.config import (
     named_session,
     session_of,
 )
-from progress_sse.client.errors import ReportError, ServerAwayError
+from progress_sse.client.errors import OUR_TROUBLES, ReportError, ServerAwayError
 from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Transport, lock, logger
 from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Start, describe_error, fit_text
 from progress_sse.errors import ConfigurationError
@@ -119,7 +119,7 @@ class Reporter(ABC):
         try:
             self._create()
             report()
-        except Exception as error:
+        except OUR_TROUBLES as error:
             if self._on_error == "raise":
                 raise
             self._warn(error)
@@ -154,7 +154,7 @@ class Reporter(ABC):
             creation = create() if create else None
             self._connect(session_id, options, driver, transport)
             self._creation = creation
-        except Exception as error:
+        except OUR_TROUBLES as error:
             if self._on_error == "raise":
                 raise
             self._warn(error)

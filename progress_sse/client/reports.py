@@ -75,7 +75,11 @@ News: TypeAlias = Report | Latest
 
 def fit_text(text: object) -> str:
     """Return what the server will take of a text: a completion must not be refused for the error that it tells of."""
-    text = str(text)
+    if not isinstance(text, str):
+        try:
+            text = str(text)
+        except Exception as error:  # Somebody's `__str__` is broken.
+            raise TypeError(f"a {type(text).__qualname__} cannot be told as text") from error
     if len(text) > MAX_TEXT_CHARS:
         text = text[: MAX_TEXT_CHARS - 1] + "…"
     if is_text(text):

@@ -401,6 +401,27 @@ def test_no_thread_overtakes_the_creation_of_its_session() -> None:
     assert told == [Create, Start, Start]
 
 
+class TimeIsUpError(Exception):
+    """As a queue's worker lets a signal raise it, wherever the job is."""
+
+
+class Late(Nowhere):
+    """An outlet during whose work the time is up."""
+
+    def put(self, compose: Callable[[], News]) -> None:
+        """Raise what the signal raises."""
+        raise TimeIsUpError
+
+
+def test_a_time_limit_that_meets_a_report_ends_the_job() -> None:
+    """It comes once, and would be lost as trouble with reporting."""
+    with diverted(lambda _: Late()):
+        step = Progress.attach("a").step(1)
+    for report in (step.start, step.complete, lambda: step.report(1), step.advance):
+        with pytest.raises(TimeIsUpError):
+            report()
+
+
 # Trouble
 
 
