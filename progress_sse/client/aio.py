@@ -198,6 +198,7 @@ class AsyncSender:
         self._sent = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
+        self._is_left = False
 
     def wake(self, line: Line) -> None:
         """Look at the line again; called under the lock, from any thread."""
@@ -223,7 +224,10 @@ class AsyncSender:
                     await self._sent.wait()
 
     async def aclose(self, line: Line) -> None:
-        """End the task; the thread takes over the line, and what is left to tell."""
+        """End the task; the thread takes over the line, and what is left to tell, if it knows the way."""
+        self._is_left = True
+        if line.way is None and not line.is_settled:
+            return  # The task ends when all is told, or with its loop.
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -231,19 +235,19 @@ class AsyncSender:
 
     async def _run(self, line: Line) -> None:
         try:
-            while True:
+            while not (self._is_left and line.is_settled):
                 self._changed.clear()
                 requests, pause_s = line.next(alone=not isinstance(self._transport, AsyncWideTransport))
                 if requests:
                     await self._send(line, requests)
                 else:
                     await self._pause(pause_s)
-        except asyncio.CancelledError:
-            if self._transport is not None:
-                await self._transport.aclose()
-            raise
         finally:
-            line.hand_over(sender())
+            try:
+                if self._transport is not None:
+                    await self._transport.aclose()
+            finally:
+                line.hand_over(sender())
 
     async def _send(self, line: Line, requests: Sequence[Request]) -> None:
         answer: Sequence[Answer] | Answer

@@ -4,12 +4,14 @@ A lock for all outboxes, never held while anything is waited for: so a fork can 
 child forgets what its parent has still to tell (the parent tells it), and sends by a thread of its own (``sync``).
 """
 
+import itertools
 import logging
 import os
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, Protocol, runtime_checkable
 
 from progress_sse.client.config import Address, OnError
@@ -25,6 +27,9 @@ lock: Final = threading.RLock()
 
 whole: Final = threading.RLock()
 """Held while something is made of which a fork would leave the child with a half, and wait for the rest for ever."""
+
+BEHIND_S: Final = 0.05
+"""Seconds until a line looks again whether those before it have told all."""
 
 MAX_KINDS: Final = 20
 """Kinds of trouble that a line warns of: it is the server that names them."""
@@ -88,6 +93,7 @@ class Line:
 
     def __init__(self, session_id: str, way: Address | Transport | None, driver: Driver, on_error: OnError) -> None:
         """Begin with nothing to tell; a `way` of `None` is known to the driver alone."""
+        self.number = next(_numbers)
         self.session_id = session_id
         self.way = way
         self.driver = driver
@@ -149,8 +155,20 @@ class Line:
         """Return what to send now, one report at most or several, and in how many seconds there may be more."""
         with lock:
             now = time.monotonic()
+            if not self._outbox.is_empty and self._is_behind_another():
+                return [], BEHIND_S
             requests = self._outbox.next(now, alone=alone)
             return requests, max(0.0, self._outbox.wake_at() - now)
+
+    def _is_behind_another(self) -> bool:
+        """Whether an earlier line to the same session, by the same driver, has something to tell first."""
+        return any(
+            line.number < self.number
+            and (line.session_id, line.way) == (self.session_id, self.way)
+            and line.driver is self.driver
+            and not line.is_settled
+            for line in lines()
+        )
 
     def take(self, requests: Sequence[Request], answer: Sequence[Answer] | Answer) -> None:
         """Take in what came back, for each or for all."""
@@ -165,7 +183,8 @@ class Line:
             else:
                 self._outbox.refuse(requests, answer, now)
             events = self._outbox.events()
-        self._handle(events)
+        with suppress(Exception):  # A handler of the job's log has raised: whoever sends goes on.
+            self._handle(events)
 
     def _handle(self, events: list[Event]) -> None:
         """Log, without the lock: a handler may have one of its own, and report in turn."""
@@ -200,6 +219,7 @@ def _is_answer(requests: Sequence[Request], returned: object) -> bool:
     return all(isinstance(each, Answer) for each in returned)
 
 
+_numbers: Final = itertools.count()
 _lines: Final[weakref.WeakSet[Line]] = weakref.WeakSet()
 
 

@@ -422,6 +422,48 @@ def test_a_time_limit_that_meets_a_report_ends_the_job() -> None:
             report()
 
 
+def test_of_two_on_one_session_the_first_is_told_first() -> None:
+    """Where an attempt follows another while the server is away, the other way round would show the first one's end."""
+    has_failed = threading.Event()
+
+    def answer(request: Request) -> Answer:
+        if has_failed.is_set():
+            return Answer(200)
+        has_failed.set()
+        return Answer(503)
+
+    fake = FakeTransport(answer)
+    first, second = (Progress.attach("a", transport=fake) for _ in range(2))
+    first.step(1).start()
+    assert has_failed.wait(10)
+    first.step(1).fail("no")
+    second.step(1).start()
+    second.step(1).complete()
+    assert second.flush(20)
+    told = [report for request, report in zip(fake.requests, fake.reports, strict=True)][1:]
+    assert told == [Start(1), Complete(1, success=False, error="no"), Start(1), Complete(1)]
+
+
+def test_a_log_handler_that_raises_stops_no_report() -> None:
+    """The thread goes on, for all sessions of the process."""
+
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OopsError
+
+    handler = Broken()
+    logging.getLogger().addHandler(handler)
+    try:
+        answers = [Answer(503), Answer(200)]
+        fake = FakeTransport(lambda _: answers.pop(0))
+        progress = Progress.attach("a", transport=fake)
+        progress.step(1).start()
+        assert progress.flush(20)
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert fake.reports == [Start(1), Start(1)]
+
+
 # Trouble
 
 
