@@ -275,10 +275,16 @@ class EventStream(EventSourceResponse):
         }
 
     async def _join(self, resumes: Mapping[str, Resume | None]) -> None:
-        """Take these seats; one that cannot be had yet keeps from no other."""
+        """Take these seats, each by itself: one that cannot be had yet, or takes its time, keeps from no other."""
+        seats = [self._take_seat(session_id, resume) for session_id, resume in resumes.items()]
+        if len(seats) == 1:  # Most often; a task more for each of thousands is much.
+            await seats[0]
+        else:
+            await asyncio.gather(*seats)
+
+    async def _take_seat(self, session_id: str, resume: Resume | None) -> None:
         delay_s, longest_s = JOIN_DELAY_S
-        while left := {each: resume for each, resume in resumes.items() if not await self._is_joined(each, resume)}:
-            resumes = left
+        while not await self._is_joined(session_id, resume):
             await self._streams.clock.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311  # spreads load
             delay_s = min(longest_s, 2 * delay_s)
 

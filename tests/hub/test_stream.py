@@ -126,13 +126,15 @@ class CountedBackend(MemoryBackend):
 
 
 class SpoiledBackend(MemoryBackend):
-    """Memory that cannot say how one of the sessions is."""
+    """Memory that cannot say how one of the sessions is; of another one it says nothing at all."""
 
-    spoiled = ""
+    spoiled = silent = ""
 
     async def load(self, session_id: str) -> Record | None:
         if session_id == self.spoiled:
             raise StoreUnavailableError
+        if session_id == self.silent:
+            await asyncio.Event().wait()
         return await super().load(session_id)
 
 
@@ -245,9 +247,9 @@ async def test_a_session_that_cannot_be_read_keeps_a_stream_from_no_other(direct
     service = Service(backend)
     for session_id in ("a", "b", "c"):
         await service.store.create_session(session_id, 1)
-    backend.spoiled = "b"
+    backend.spoiled, backend.silent = "b", "d"
     client = Client()
-    service.connect(client, "a", "b", "c", directly=directly)
+    service.connect(client, "a", "d", "b", "c", directly=directly)
     await client.wait_until(lambda: b'"session_id":"c"' in client.body)
     await service.store.start_step("c", 1)
     await client.wait_until(lambda: b"event: step" in client.body)
