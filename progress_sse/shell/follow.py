@@ -208,12 +208,14 @@ class Follower:
             raise _UnfitError("what comes is not what a progress server sends") from error
         self._events += 1
         self._failures = 0
-        self._position = event.event_id or self._position
+        if event.event != "heartbeat":  # Which says nothing of the session, and bears the last id.
+            self._position = event.event_id or self._position
         if self._polls.is_set() or self._events == 1:
             self._polls.clear()
             self._viewer.set_connection("live")
         self._await_event(OVERDUE_HEARTBEATS * self._heartbeat_s)
         if held is not None:
+            self._etag = ""  # That of an answer, which this is none.
             self._hold(held)
 
     def _read_event(self, event: StreamEvent) -> Held | None:

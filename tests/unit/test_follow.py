@@ -140,6 +140,28 @@ async def test_a_stream_that_waits_for_ever_is_not_obeyed(monkeypatch: pytest.Mo
     )
 
 
+async def test_a_poll_after_an_event_asks_for_the_whole_state() -> None:
+    """An event that was held back has set back what is held; the ETag of an earlier poll says nothing about that."""
+    asked: list[str | None] = []
+    streams = [streaming(event("snapshot", RUNNING))]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/events"):
+            return streams.pop() if streams and asked else failing(500)
+        asked.append(request.headers.get("If-None-Match"))
+        if asked[-1] == '"5"':
+            return failing(304)
+        return polled({**RUNNING, "percentage": 66} if streams else FAILED, ETag='"5"')
+
+    viewer = Viewer()
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
+    ) as client:
+        held = await asyncio.wait_for(Follower(client, "s", viewer).run(), 20)
+    assert held == FAILED
+    assert [each["percentage"] for each in viewer.held][:2] == [66, 0]
+
+
 async def test_events_of_another_kind_are_passed_over() -> None:
     """Whatever their data are."""
     stream = event("news", b"not JSON") + event("snapshot", FAILED)
