@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from progress_sse.errors import ConflictError
+from progress_sse.errors import ConflictError, StoreUnavailableError
 from progress_sse.model import Position, SessionStatus
 from progress_sse.record import Change, Cursor, Entry, Head, Listener, Record, RememberedKey
 
@@ -74,14 +74,20 @@ class Backend(Protocol):
         """Remove each session created before the time stamp that `is_doomed` confirms; return how many."""
 
 
-async def commit_all(backend: Backend, changes: Sequence[Change]) -> int:
-    """Commit changes, each unless its session has moved on, and return how many were."""
-    return sum(await asyncio.gather(*(_is_committed(backend, change) for change in changes)))
+async def commit_all(
+    backend: Backend, changes: Sequence[Change], is_damage: Callable[[Exception], bool] = lambda _: False
+) -> int:
+    """Commit changes, each unless its session has moved on or is damaged, and return how many were."""
+    return sum(await asyncio.gather(*(_is_committed(backend, change, is_damage) for change in changes)))
 
 
-async def _is_committed(backend: Backend, change: Change) -> bool:
+async def _is_committed(backend: Backend, change: Change, is_damage: Callable[[Exception], bool]) -> bool:
     try:
         await backend.commit(change)
     except ConflictError:
         return False
+    except StoreUnavailableError as error:
+        if is_damage(error):
+            return False
+        raise
     return True

@@ -283,7 +283,7 @@ class RedisBackend:
         return found
 
     async def _find(self, entry: bytes) -> tuple[Head, Position] | None:
-        created_at, session_id = split_index_entry(entry)
+        created_at, session_id = self._decoded(split_index_entry, entry)
         fields = await self._calls.ask("HMGET", self._keyspace.of(session_id).state, *HEAD_FIELDS)
         found = self._decoded(decode_head, session_id, fields)
         return found if found is not None and found[0].created_at == created_at else None
@@ -305,7 +305,7 @@ class RedisBackend:
                 for head, position in filter(None, found.values())
                 if is_doomed(head)
             ]
-            removed += await commit_all(self, doomed)
+            removed += await commit_all(self, doomed, is_damage)
             behind = b"(" + entries[-1]
 
     async def _strike_out_orphans(self, entries: Sequence[bytes]) -> None:

@@ -189,8 +189,12 @@ class SqliteWriter:
             self._sessions = sqlite_tables.count_sessions(connection)
         notices = []
         for session_id in self._in_doubt:
-            with suppress(*UNREADABLE):  # Then nobody can be told; whoever asks hears that it is damaged.
+            try:
                 notices.append(Notice(session_id, sqlite_tables.load(connection, session_id)))
+            except (sqlite3.DatabaseError, *UNREADABLE) as error:
+                # Where it is damaged nobody can be told; whoever asks hears of that.
+                if isinstance(error, sqlite3.DatabaseError) and _primary_code(error) not in _DAMAGED:
+                    raise
         return notices
 
     def _attempt(self, connection: sqlite3.Connection, write: Write) -> Exception | None:
@@ -226,6 +230,9 @@ class SqliteWriter:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
+
+
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _in_doubt(settlement: Settlement) -> set[str]:

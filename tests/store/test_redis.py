@@ -770,13 +770,15 @@ class TestServerThatRefuses:
     ) -> None:
         """Somebody else's value at the key of one."""
         backend = await connect(server)
-        for name in ("spoiled", "other"):
+        for name in ("state", "log", "other"):
             await apply(backend, created(name))
-        state = backend._keyspace.of("spoiled").state  # noqa: SLF001 - as an operator's slip does
+        keyspace = backend._keyspace  # noqa: SLF001 - as an operator's slip does
         with server.client() as client:
-            client.delete(state)
-            client.rpush(state, "foreign")
-        assert [head.session_id for head in await backend.list_heads(None, 10, None)] == ["other"]
+            for key, foreign in ((keyspace.of("state").state, "list"), (keyspace.of("log").log, "text")):
+                client.delete(key)
+                client.rpush(key, foreign)
+            client.zadd(keyspace.index, {b"\xff": 0})
+        assert {head.session_id for head in await backend.list_heads(None, 10, None)} == {"log", "other"}
         assert await backend.expire("9999", lambda _: True) == 1
         assert await backend.load("other") is None
 

@@ -818,6 +818,11 @@ class TestFailure:
             await backend.commit(created("t"))
             with pytest.raises(StoreUnavailableError):
                 await backend.load("s")
+            faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
+            with pytest.raises(OutcomeUnknownError):
+                await backend.commit(created("u"))
+            faults.fail("SELECT life, epoch", sqlite3.SQLITE_CORRUPT)
+            await backend.commit(created("v"))
 
     async def test_of_the_disk_is_no_failure_for_ever(self, path: Path, connections: list[sqlite3.Connection]) -> None:
         """With a database that really cannot grow: refused with 507, then accepted once there is room."""
