@@ -159,6 +159,10 @@ class ProgressService:
 
     async def aclose(self) -> None:
         """End all streams, stop what runs, finish what was accepted, close the store."""
+        async with self._starting:  # Whoever comes meanwhile starts it anew, once it is closed.
+            await self._close()
+
+    async def _close(self) -> None:
         self.is_running = False
         self.streams.drain()  # Nobody would tell them anything any more.
         self._signals.close()
