@@ -15,8 +15,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from progress_sse.errors import InvalidSessionIdError
@@ -133,17 +133,29 @@ class Session(NamedTuple):
 def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: int) -> int:
     if not advances:
         return 100 * done // total_steps
-    # The sum of many fractions is slow to work out; it is needed only where two bounds, which are not, differ.
+    # The exact sum of many fractions is slow to work out; it is needed only where two bounds, which are not, differ.
     low = (done << _SCALE_BITS) + sum((each.current << _SCALE_BITS) // (each.total or 1) for each in advances)
     high = low + len(advances)
     bounds = {100 * bound // (total_steps << _SCALE_BITS) for bound in (low, high)}
     if len(bounds) == 1:
         return bounds.pop()
-    exact = done + sum(Fraction(each.current, each.total or 1) for each in advances)
-    return int(100 * exact // total_steps)
+    fractions = sorted([(each.current, each.total or 1) for each in advances], key=itemgetter(1))
+    numerator, denominator = _sum_of(fractions)
+    return 100 * (done * denominator + numerator) // (denominator * total_steps)
 
 
 _SCALE_BITS: Final = 64
+
+
+def _sum_of(fractions: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the sum as a numerator and a denominator: by halves, so that few of its products are of large numbers."""
+    if len(fractions) == 1:
+        return fractions[0]
+    middle = len(fractions) // 2
+    (left, left_unit), (right, right_unit) = _sum_of(fractions[:middle]), _sum_of(fractions[middle:])
+    if left_unit == right_unit:
+        return left + right, left_unit
+    return left * right_unit + right * left_unit, left_unit * right_unit
 
 
 class Position(NamedTuple):

@@ -12,6 +12,7 @@ What must not go in here: rules (``machine``), and how anything is kept (``backe
 import asyncio
 import math
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ MAX_ATTEMPTS: Final = 20
 FIRST_PAUSE_S: Final = 0.001
 LONGEST_PAUSE_S: Final = 0.02
 """Seconds, at most, between two of these attempts: the first pause, which grows, and the longest."""
+
+TURN_S: Final = 0.01
+"""Seconds of deciding after which others have a turn: hundreds of updates of one large session may wait together."""
 
 WELL_S: Final = 1.0
 """Seconds for which a store is taken to be as well as it was, unless it fails at something."""
@@ -408,10 +412,16 @@ class ProgressStore:
         Whether a change is right about where the session is, the commit tells. Whether a refusal is, nothing tells.
         """
         draft, now = _Draft(session_id, stored), self._clock.now()
-        answers = [
-            draft.decide(request.command, now) if request.key is None else await self._decide_once(draft, request, now)
-            for request in batch
-        ]
+        answers: list[Applied | Exception] = []
+        turn_ends_at = time.perf_counter() + TURN_S
+        for request in batch:
+            if time.perf_counter() > turn_ends_at:
+                await asyncio.sleep(0)
+                turn_ends_at = time.perf_counter() + TURN_S
+            if request.key is None:
+                answers.append(draft.decide(request.command, now))
+            else:
+                answers.append(await self._decide_once(draft, request, now))
         if not is_certain and draft.transitions < len(batch):
             return False
         try:

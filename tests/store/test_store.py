@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from progress_sse import store as store_module
 from progress_sse.backends.base import Backend
 from progress_sse.backends.memory import MemoryBackend
 from progress_sse.errors import (
@@ -535,6 +536,20 @@ class TestLanes:
         await slow_store.open()
         cast(SlowBackend, slow_store.backend).gate.set()
         assert [(await slow_store.apply("s", *each)).verb for each in asked] == ["updated", "deleted"]
+
+
+async def test_a_long_batch_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deciding on many updates of one large session takes time that all others wait for."""
+    monkeypatch.setattr(store_module, "TURN_S", 0)
+    store = ProgressStore(MemoryBackend(StorageLimits()))
+    await store.create_session("s", total_steps=50)
+    asked = [(store.start_command(step, None), None) for step in range(1, 51)]
+    applied, turns = asyncio.create_task(store.apply_all("s", asked)), 0
+    while not applied.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 50
+    assert (await state(store)).position.n == 50
 
 
 class TestKeys:
