@@ -26,6 +26,7 @@ class RecordCache:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._kept: OrderedDict[str, tuple[Record, int]] = OrderedDict()
+        self._oversized: str | None = None
         self._unused: set[str] = set()
 
     def get(self, session_id: str) -> Record | None:
@@ -38,9 +39,17 @@ class RecordCache:
         return kept[0]
 
     def put(self, session_id: str, record: Record) -> None:
-        """Keep `record`, and let go of those that were not used for the longest time where there is no room."""
+        """Keep `record`, and let go of those that were not used for the longest time where there is no room.
+
+        One that needs more room than there is takes the place of the last such one, and of nobody else: it would be
+        read anew each time, with all those that it had driven out.
+        """
         self.drop(session_id)
         size = estimated_bytes(record)
+        if size > self._max_bytes:
+            if self._oversized is not None:
+                self.drop(self._oversized)
+            self._oversized, size = session_id, 0
         self._kept[session_id] = record, size
         self._unused.discard(session_id)
         self._bytes += size
