@@ -7,6 +7,7 @@ anything, and taken out by the first who brings the ticket, in whichever process
 
 import hashlib
 import secrets
+from collections import OrderedDict, deque
 from typing import Final, Protocol, runtime_checkable
 
 from progress_sse.clock import Clock
@@ -17,6 +18,9 @@ LIFETIME_S: Final = 30
 
 MAX_TICKETS: Final = 10_000
 """Tickets that one process keeps at a time, where it keeps them itself; past it the oldest goes unused."""
+
+MAX_TICKETS_PER_TOKEN: Final = 100
+"""Tickets that one token has at a time, by the count of one process; past it, its own oldest counts no more."""
 
 
 @runtime_checkable
@@ -65,6 +69,7 @@ class Tickets:
     def __init__(self, drawer: Drawer) -> None:
         """Keep in `drawer` what they stand for."""
         self._drawer = drawer
+        self._sold: OrderedDict[str, deque[str]] = OrderedDict()
 
     async def issue(self, token: str) -> str:
         """Return a ticket for the token, which is text as a header has it.
@@ -74,7 +79,19 @@ class Tickets:
         """
         ticket = secrets.token_urlsafe(TICKET_BYTES)
         await self._drawer.put(_name(ticket), _masked(token.encode("latin-1"), ticket), LIFETIME_S)
+        surplus = self._surplus(token, _name(ticket))
+        if surplus is not None:
+            await self._drawer.take(surplus)
         return ticket
+
+    def _surplus(self, token: str, name: str) -> str | None:
+        """Note a ticket, and return which one of the same token gives way to it, used or not."""
+        sold = self._sold.setdefault(_name(token), deque())
+        self._sold.move_to_end(_name(token))
+        sold.append(name)
+        if len(self._sold) > MAX_TICKETS:
+            self._sold.popitem(last=False)
+        return sold.popleft() if len(sold) > MAX_TICKETS_PER_TOKEN else None
 
     async def redeem(self, ticket: str) -> str | None:
         """Return the token that a ticket stands for; `None` if it is none, is used, or is too old.

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from progress_sse.access.tickets import LIFETIME_S, MAX_TICKETS, MemoryDrawer, Tickets
+from progress_sse.access.tickets import LIFETIME_S, MAX_TICKETS, MAX_TICKETS_PER_TOKEN, MemoryDrawer, Tickets
 from tests.clock import ManualClock
 from tests.harness.tokens import make_token
 
@@ -46,14 +46,24 @@ async def test_a_ticket_lasts_a_moment(office: Office) -> None:
 async def test_tickets_that_nobody_uses_do_not_pile_up(office: Office) -> None:
     """Old ones go when others are sold, and the oldest give way when there are too many."""
     first = await office.tickets.issue(TOKEN)
-    for _ in range(MAX_TICKETS):
-        last = await office.tickets.issue(TOKEN)
+    for number in range(MAX_TICKETS):
+        last = await office.tickets.issue(f"{TOKEN}{number}")
     assert len(office.drawer) == MAX_TICKETS
     assert await office.tickets.redeem(first) is None
-    assert await office.tickets.redeem(last) == TOKEN
+    assert await office.tickets.redeem(last) == f"{TOKEN}{MAX_TICKETS - 1}"
     office.clock.advance(LIFETIME_S)
     await office.tickets.issue(TOKEN)
     assert len(office.drawer) == 1
+
+
+async def test_whoever_takes_too_many_makes_none_but_his_own_void(office: Office) -> None:
+    """The oldest of them; those of others still open what they are for."""
+    other = await office.tickets.issue("other")
+    tickets = [await office.tickets.issue(TOKEN) for _ in range(3 * MAX_TICKETS_PER_TOKEN)]
+    assert len(office.drawer) == 1 + MAX_TICKETS_PER_TOKEN
+    assert await office.tickets.redeem(other) == "other"
+    assert await office.tickets.redeem(tickets[-MAX_TICKETS_PER_TOKEN - 1]) is None
+    assert await office.tickets.redeem(tickets[-MAX_TICKETS_PER_TOKEN]) == TOKEN
 
 
 async def test_who_sees_the_drawer_has_no_ticket(office: Office) -> None:
