@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -55,6 +56,7 @@ def _unnamed(number: int) -> str:
     return f"STEP{number}"
 
 
+@lru_cache(maxsize=256)
 def _padded(definitions: tuple[StepDefinition, ...], total_steps: int) -> tuple[StepDefinition, ...]:
     missing = range(len(definitions) + 1, total_steps + 1)
     return definitions[: max(0, total_steps)] + tuple(StepDefinition(_unnamed(number)) for number in missing)
@@ -78,7 +80,10 @@ class Workflows:
         return self._workflows[name]
 
     def resized(self, total_steps: int) -> tuple[StepDefinition, ...]:
-        """Return the workflow `default` cut, or filled up with steps that nobody defined, to `total_steps`."""
+        """Return the workflow `default` cut, or filled up with steps that nobody defined, to `total_steps`.
+
+        Sessions of as many steps share them.
+        """
         return _padded(self.named(), total_steps)
 
 
