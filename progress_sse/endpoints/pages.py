@@ -86,14 +86,17 @@ class BrowserFiles(StaticFiles):
         """Return a file that browsers take for what it says it is, and ask for again each time (304 as a rule)."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(FILE_HEADERS)
-        takes_gzip = "gzip" in Headers(scope=scope).get("accept-encoding", "")
-        if not (takes_gzip and isinstance(response, FileResponse)):
+        if not isinstance(response, FileResponse):
             return response
+        content, compressed = _contents(str(full_path), stat_result.st_mtime_ns)
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-        return Response(_compressed(str(full_path), stat_result.st_mtime_ns), headers=headers | GZIP)
+        if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+            return Response(compressed, headers=headers | GZIP)
+        return Response(content, headers=headers)
 
 
 @lru_cache(maxsize=64)
-def _compressed(path: str, _changed_ns: int) -> bytes:
-    """Return a file's content compressed: once, since whoever asks again and again should cost no more than that."""
-    return gzip.compress(Path(path).read_bytes(), mtime=0)
+def _contents(path: str, _changed_ns: int) -> tuple[bytes, bytes]:
+    """Return a file's content, and the same compressed: once, and one copy for all who ask, however often."""
+    content = Path(path).read_bytes()
+    return content, gzip.compress(content, mtime=0)

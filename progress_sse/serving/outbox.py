@@ -1,9 +1,10 @@
 """What is answered in one turn of the event loop goes out together: head and body, and all connections one by one."""
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+MAX_JOINED_BYTES: Final = 16_384
+"""Bytes that are copied to go out with others; what is longer may be what many get, and stays the one copy of it."""
 
 
 class Outbox:
@@ -45,8 +46,8 @@ class JoiningTransport:
         self.write_through = transport.write
 
     def write(self, data: bytes) -> None:
-        """Send this at the end of the turn; at once if it is so much that the client should be seen to take it."""
-        if len(self._unsent) + len(data) > HIGH_WATER_LIMIT:
+        """Send this at the end of the turn; at once if it is much."""
+        if len(self._unsent) + len(data) > MAX_JOINED_BYTES:
             self.write_now(data)
         elif self._unsent:
             self._unsent += data

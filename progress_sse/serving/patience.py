@@ -26,6 +26,9 @@ MAX_PIPELINED: Final = 10
 """Requests that may wait on one connection for their turn; each takes a hundred times the memory of its few bytes, and
 behind a stream it takes that for as long as the stream lasts."""
 
+MAX_UNSENT_BYTES: Final = 256 * 2**20
+"""Bytes that may wait, in all, for those who do not take their answers; the streams have a bound of their own."""
+
 FRAMING: Final = 2
 """How many times the bytes of the largest body may come for one, as chunks have a size each."""
 
@@ -96,13 +99,42 @@ class Queue(Generic[Waiting]):
         self._is_timed = False
 
 
+class Takers:
+    """Those who do not take what they asked for as fast as it comes, or at all; whoever came first is first."""
+
+    def __init__(self, max_bytes: int) -> None:
+        """Let as much wait for all of them together."""
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._unsent: dict[Client, int] = {}
+
+    @property
+    def first(self) -> Client | None:
+        """Whoever has been one for longest."""
+        return next(iter(self._unsent), None)
+
+    def enter(self, client: Client, unsent_bytes: int) -> None:
+        """Count what waits for this one; where that is too much with all the rest, those who came first give way."""
+        self.leave(client)
+        self._unsent[client] = unsent_bytes
+        self._bytes += unsent_bytes
+        while self._bytes > self._max_bytes and len(self._unsent) > 1:
+            first = next(iter(self._unsent))
+            self.leave(first)
+            first.give_way()
+
+    def leave(self, client: Client) -> None:
+        """Count this one no more; if it was none, it is no error."""
+        self._bytes -= self._unsent.pop(client, 0)
+
+
 class Patience:
     """What a server grants its clients.
 
     Attributes:
         heads: Those who have a request to send; each that is idle is among them.
         bodies: Those who have begun one.
-        takers: Those who have answers outstanding and do not take them as fast as they come, or at all.
+        takers: Those who do not take their answers.
         max_connections: Connections that may be open.
         max_rest_bytes: Bytes that may follow the head of a request: its body, and how that is framed.
     """
@@ -118,7 +150,7 @@ class Patience:
         """Wait so many seconds for a head, and then for its body."""
         self.heads = Queue[Client](head_timeout_s, lambda client: client.on_head_overdue())
         self.bodies = Queue[Client](body_timeout_s, lambda client: client.on_body_overdue())
-        self.takers: dict[Client, None] = {}
+        self.takers = Takers(MAX_UNSENT_BYTES)
         self.max_connections = max_connections
         self.max_rest_bytes = FRAMING * max_body_bytes + MAX_HEAD_BYTES
 
@@ -127,7 +159,7 @@ class Patience:
 
         Whoever means well is waited for so briefly that hardly any newcomer takes his place.
         """
-        candidates = (self.heads.first, self.bodies.first, next(iter(self.takers), None))
+        candidates = (self.heads.first, self.bodies.first, self.takers.first)
         client = next((each for each in candidates if each is not None), None)
         if client is not None:
             client.give_way()

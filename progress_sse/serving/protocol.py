@@ -169,13 +169,13 @@ class HttpProtocol(HttpToolsProtocol):
         if self.reader is not None:
             self.reader.on_full()
         else:
-            self._patience.takers[self] = None
+            self._patience.takers.enter(self, self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Note that the client takes more."""
         super().resume_writing()
         if not self.transport.is_closing():
-            self._patience.takers.pop(self, None)
+            self._patience.takers.leave(self)
         if self.reader is not None:
             self.reader.on_ready()
 
@@ -217,7 +217,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _wait_for_nothing(self) -> None:
         self._wait_in(None)
-        self._patience.takers.pop(self, None)
+        self._patience.takers.leave(self)
 
     def give_way(self) -> None:
         """End the connection, whatever is under way on it."""
@@ -236,7 +236,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Close the connection as soon as the client has taken all that was sent, which may be never."""
         self.transport.close()
         if self.parser is not None:  # It is not lost yet.
-            self._patience.takers[self] = None
+            self._patience.takers.enter(self, self.transport.get_write_buffer_size())
 
     def on_body_overdue(self) -> None:
         """Give up on the request."""

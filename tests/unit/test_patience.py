@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 
-from progress_sse.serving.patience import Queue
+from progress_sse.serving.patience import Client, Queue, Takers
 
 TIMEOUT_S = 0.05
 
@@ -78,3 +79,30 @@ async def test_one_that_fails_holds_nobody_up(log: Log, caplog: pytest.LogCaptur
     log.queue.enter("later")
     assert await log.next() == "later"
     assert "could not be ended" in caplog.text
+
+
+def test_what_waits_for_those_who_take_nothing_has_a_bound() -> None:
+    """Whoever came first gives way, to others only; and what has been taken counts no more."""
+    gone: list[str] = []
+
+    class Slow:
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def give_way(self) -> None:
+            gone.append(self._name)
+
+    first, second, third, huge = (cast(Client, Slow(name)) for name in ("first", "second", "third", "huge"))
+    takers = Takers(10)
+    takers.enter(first, 4)
+    takers.enter(second, 4)
+    takers.enter(second, 6)
+    assert (gone, takers.first) == ([], first)
+    takers.enter(third, 4)
+    assert (gone, takers.first) == (["first"], second)
+    takers.leave(second)
+    takers.leave(second)
+    takers.enter(second, 6)
+    assert (gone, takers.first) == (["first"], third)
+    takers.enter(huge, 100)
+    assert (gone, takers.first) == (["first", "third", "second"], huge)
