@@ -16,7 +16,7 @@ from tests.bridges.more import MORE
 from tests.harness.documents import programs_of
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import RedisServer
-from tests.harness.serving import Server, session_path
+from tests.harness.serving import Server, children, session_path
 
 BIN = Path(sys.executable).parent
 
@@ -127,7 +127,16 @@ class Site:
 
     def __exit__(self, *_: object) -> None:
         if self._worker is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._worker.pid, signal.SIGKILL)
+            for pid in [self._worker.pid, *descendants(self._worker.pid)]:  # Some are in groups of their own.
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._worker.wait()
         self.server.end()
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that came of one and live."""
+    try:
+        return [each for child in children(pid) for each in (child, *descendants(child))]
+    except FileNotFoundError:  # It has just ended.
+        return []
