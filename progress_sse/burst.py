@@ -47,6 +47,12 @@ class Burst:
         self.data = data if data is not None else b"".join([message.frame for message in messages])
 
     @cached_property
+    def unnumbered(self) -> "Burst":
+        """The data of a single event without its `id` field: one copy for all streams with ids of their own."""
+        [message] = self.messages
+        return Burst((), message.unnumbered)
+
+    @cached_property
     def chunk(self) -> bytes:
         """The data as a chunk [RFC 9112 §7.1], for a connection that is written to directly."""
         return b"%x\r\n%b\r\n" % (len(self.data), self.data)

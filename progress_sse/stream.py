@@ -18,7 +18,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from sse_starlette import EventSourceResponse
@@ -33,13 +33,17 @@ from progress_sse.errors import StoreUnavailableError
 from progress_sse.expiry import Expiry
 from progress_sse.headers import VARY
 from progress_sse.heartbeat import COMMENT, Heartbeat
-from progress_sse.hub import Delivery, Hub, Resume, Subscription
+from progress_sse.hub import Delivery, Hub, Member, Resume, Subscription
+from progress_sse.model import Position
 from progress_sse.transport import AsgiOutlet, Outlet, direct_outlet
 
 logger = logging.getLogger(__name__)
 
 MAX_CHUNK_BYTES: Final = 65_536
 """Bytes handed to the server at a time; it keeps about as much again for a client that does not read."""
+
+MAX_COPIED_BYTES: Final = 16_384
+"""Bytes of an event that are copied for each stream with ids of its own; of a larger one they share the one copy."""
 
 REFUSED_RETRY_MS: Final = 30_000
 """Milliseconds after which a client that found no room is to come back."""
@@ -322,27 +326,35 @@ class EventStream(EventSourceResponse):
             self.dismiss("failed", REFUSED_RETRY_MS)
             return
         while outlet.is_ready and subscription.has_waiting:
-            outlet.write(self._encoded(subscription.take(MAX_CHUNK_BYTES)))
+            for burst in self._bursts(subscription.take(MAX_CHUNK_BYTES)):
+                outlet.write(burst)
         if subscription.is_finished:
             self._finish("completed", self._end())
         elif outlet.is_ready:
             subscription.direct = outlet.write_chunk if self._cursor is None else None
 
-    def _encoded(self, deliveries: Sequence[Delivery]) -> Burst:
-        """Return what goes out in one write: the very burst that others get, where it is only one."""
+    def _bursts(self, deliveries: Sequence[Delivery]) -> Iterator[Burst]:
+        """Yield what goes out, joined; the very burst that others get where it is only one, and what is large."""
         if len(deliveries) == 1 and self._cursor is None:
-            return deliveries[0][1]
-        return Burst((), b"".join([self._data(delivery) for delivery in deliveries]))
+            yield deliveries[0][1]
+            return
+        joined: list[bytes] = []
+        for member, burst in deliveries:
+            if self._cursor is None or member is None:
+                joined.append(burst.data)
+            elif len(burst.messages) == 1 and len(burst.data) > MAX_COPIED_BYTES:
+                joined.append(self._id_field(member, burst.messages[0].position))
+                yield Burst((), b"".join(joined))
+                yield burst.unnumbered
+                joined = []
+            else:
+                joined += (self._id_field(member, message.position) + message.unnumbered for message in burst.messages)
+        if joined:
+            yield Burst((), b"".join(joined))
 
-    def _data(self, delivery: Delivery) -> bytes:
-        member, burst = delivery
-        if self._cursor is None or member is None:
-            return burst.data
-        session_id = member.channel.session_id
-        return b"".join(
-            sse.encode_id_field(self._cursor.advance(session_id, message.position)) + message.unnumbered
-            for message in burst.messages
-        )
+    def _id_field(self, member: Member, position: Position) -> bytes:
+        assert self._cursor is not None
+        return sse.encode_id_field(self._cursor.advance(member.channel.session_id, position))
 
     def _end(self) -> bytes:
         positions = self._subscription.positions

@@ -193,6 +193,19 @@ async def test_an_answer_that_is_not_taken_is_given_up(serve: Serve) -> None:
                 await asyncio.sleep(0.1)  # The pace of these readers.
 
 
+async def test_streams_of_several_sessions_share_what_is_large(serve: Serve) -> None:
+    """SE-07: though each has ids of its own, there is one copy of it for all who do not take it."""
+    server = serve()
+    ask = request_bytes("GET", "/api/events?session_id=s")
+    async with asking_for_much(server, 0), contextlib.AsyncExitStack() as stack:
+        for count in (10, 50):
+            memory_bytes = server.anonymous_bytes()
+            for _ in range(count):
+                stream = await stack.enter_async_context(plain(server.port, ask, SMALL_WINDOW))
+                assert await stream.reader.read(1)
+        assert server.anonymous_bytes() - memory_bytes <= 50 * 2**16
+
+
 async def test_an_answer_that_is_taken_slowly_and_steadily_arrives(serve: Serve) -> None:
     """SE-06, the other side: it takes longer than any timeout, and is whole."""
     server = serve(send_timeout_s=0.5, head_timeout_s=0.5)
