@@ -26,7 +26,7 @@ MAX_PIPELINED: Final = 10
 """Requests that may wait on one connection for their turn; each takes a hundred times the memory of its few bytes, and
 behind a stream it takes that for as long as the stream lasts."""
 
-MAX_UNSENT_BYTES: Final = 256 * 2**20
+MAX_UNTAKEN_BYTES: Final = 256 * 2**20
 """Bytes that may wait, in all, for those who do not take their answers; the streams have a bound of their own."""
 
 FRAMING: Final = 2
@@ -118,8 +118,7 @@ class Takers:
         self.leave(client)
         self._unsent[client] = unsent_bytes
         self._bytes += unsent_bytes
-        while self._bytes > self._max_bytes and len(self._unsent) > 1:
-            first = next(iter(self._unsent))
+        while self._bytes > self._max_bytes and (first := self.first) is not client and first is not None:
             self.leave(first)
             first.give_way()
 
@@ -150,7 +149,7 @@ class Patience:
         """Wait so many seconds for a head, and then for its body."""
         self.heads = Queue[Client](head_timeout_s, lambda client: client.on_head_overdue())
         self.bodies = Queue[Client](body_timeout_s, lambda client: client.on_body_overdue())
-        self.takers = Takers(MAX_UNSENT_BYTES)
+        self.takers = Takers(MAX_UNTAKEN_BYTES)
         self.max_connections = max_connections
         self.max_rest_bytes = FRAMING * max_body_bytes + MAX_HEAD_BYTES
 
