@@ -6,7 +6,7 @@ with the JSON is a 400, what is wrong with what it says a 422; neither repeats w
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
@@ -40,7 +40,7 @@ from progress_sse.workflows import Milliseconds, StepSpec, Workflows, define_ste
 MAX_KEY_CHARS: Final = 255
 _KEY_RULE: Final = f"An Idempotency-Key has 1 to {MAX_KEY_CHARS} printable ASCII characters."
 
-_KEY_SCHEMA: Final[dict[str, Any]] = {"pattern": "^[ -~]+$", "maxLength": MAX_KEY_CHARS}
+_KEY_SCHEMA: Final[dict[str, Any]] = {"pattern": "^ *[!-~][ -~]*$", "maxLength": MAX_KEY_CHARS}
 
 MAX_UPDATES: Final = 100
 """Updates that one request may bring."""
@@ -252,7 +252,7 @@ async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> 
         MalformedBodyError: It is not JSON.
         InvalidRequestError: It does not say what it should.
     """
-    _check_head(dict(request.scope["headers"]), limits.max_body_bytes)
+    _check_head(request, limits.max_body_bytes)
     return _validated(model, parse_json(await _read(request, limits.max_body_bytes)), limits)
 
 
@@ -283,9 +283,10 @@ def idempotency_key(request: Request, kind: str, body: BaseModel) -> Idempotency
 
 
 def _make_key(key: str, kind: str, body: str) -> IdempotencyKey:
-    if not 0 < len(key) <= MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
+    stripped = key.strip(" ")  # As a header that brings it does.
+    if not stripped or len(key) > MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
         raise InvalidKeyError(_KEY_RULE)
-    return IdempotencyKey(key, hashlib.sha256(f"{kind} {body}".encode()).hexdigest())
+    return IdempotencyKey(stripped, hashlib.sha256(f"{kind} {body}".encode()).hexdigest())
 
 
 def parse_json(raw: bytes) -> Any:
@@ -321,10 +322,11 @@ def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
         raise InvalidRequestError(first_fault(error)) from None
 
 
-def _check_head(headers: Mapping[bytes, bytes], max_body_bytes: int) -> None:
-    if not _is_json(headers.get(b"content-type", b""), headers.get(b"content-encoding", b"")):
+def _check_head(request: Request, max_body_bytes: int) -> None:
+    media_types, codings = header_values(request, b"content-type"), header_values(request, b"content-encoding")
+    if not _is_json(b",".join(media_types), b",".join(codings)):
         raise UnsupportedMediaError
-    declared = headers.get(b"content-length", b"0")
+    declared = b",".join(header_values(request, b"content-length")) or b"0"
     if not declared.isdigit() or len(declared) >= 20 or int(declared) > max_body_bytes:
         raise BodyTooLargeError
 

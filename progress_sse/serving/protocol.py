@@ -21,6 +21,7 @@ from progress_sse.errors import (
     RequestTimeoutError,
     UrlTooLongError,
 )
+from progress_sse.headers import WHITE_SPACE
 from progress_sse.serving.outbox import JoiningTransport, Outbox
 from progress_sse.serving.patience import (
     MAX_HEAD_BYTES,
@@ -94,13 +95,13 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(BodyTooLargeError())
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a field of the head: of too many, as many as show that.
+        """Keep a field of the head, without the white space around its value: of too many, as many as show that.
 
         An offer of another protocol is overlooked (see ``request_head``). What comes behind the body is no header, and
         must not become one [RFC 9110 §6.5.1].
         """
         if self._is_in_head and len(self.headers) <= MAX_HEADERS and name.lower() != b"upgrade":
-            super().on_header(name, value)
+            super().on_header(name, value.strip(WHITE_SPACE))
 
     def on_headers_complete(self) -> None:
         """Set out to answer; the application itself starts in a task, and so after this."""

@@ -136,6 +136,7 @@ NO_IDS = {
 
 NO_KEYS = {
     "empty": "",
+    "white space": " \t ",
     "256 characters": CANARY + "x" * 250,
     "1 KB": CANARY * 171,
     "not ASCII": "canary\xe9",

@@ -468,3 +468,34 @@ async def test_what_comes_behind_a_body_is_no_header(server: Server, sid: str) -
         response = await connection.exchange(head + b"%x\r\n%b\r\n" % (len(body), body) + trailers)
         assert response.status == 200
         assert (await connection.request("GET", session_path(sid))).json()["status"] == "running"
+
+
+def spaced(request: bytes) -> bytes:
+    """The same request, with white space on both sides of each field's value."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    first, *fields = head.split(b"\r\n")
+    return b"\r\n".join([first, *(field.replace(b": ", b":\t ", 1) + b" \t" for field in fields)]) + end + body
+
+
+async def test_white_space_around_a_value_is_no_part_of_it(server: Server, sid: str) -> None:
+    """It names the same key, the same tag and the same event, and frames the same body [RFC 9112 §5.1]."""
+    headers = [*UPDATE_HEADERS, ("Content-Encoding", "identity"), ("Idempotency-Key", "k")]
+    start = request_bytes("POST", session_path(sid, "update"), headers, b'{"action":"start","step":1}')
+    poll = request_bytes("GET", session_path(sid))
+    async with await Connection.open(server.port) as connection:
+        for request in (start, spaced(start)):
+            assert (await connection.exchange(request, "POST")).status == 200
+        tag = (await connection.exchange(poll)).head.get("etag")
+        assert tag is not None
+        assert tag.endswith('-1"')  # It was applied once.
+        known = request_bytes("GET", session_path(sid), [("If-None-Match", tag)])
+        assert (await connection.exchange(spaced(known))).status == 304
+        chunked = [*UPDATE_HEADERS, ("Transfer-Encoding", "chunked ")]  # llhttp takes no tab there.
+        in_chunks = request_bytes("POST", session_path(sid, "update"), chunked) + IN_CHUNKS
+        assert (await connection.exchange(in_chunks, "POST")).status == 200
+        last = request_bytes("GET", session_path(sid), [("Connection", "close")])
+        assert (await connection.exchange(spaced(last))).json()["percentage"] == 14
+        assert await connection.reader.read(1) == b""
+    resumed = [("Last-Event-ID", f"{tag.strip(chr(34))} \t")]
+    async with await RawStream.open(server.port, session_path(sid, "events"), resumed) as stream:
+        assert (await stream.next_event()).event == "step"
