@@ -61,8 +61,12 @@ class RequestParser(httptools.HttpRequestParser):
 
     def __init__(self, receiver: Receiver) -> None:
         """Call `receiver` back."""
-        super().__init__(receiver)
         self._receiver = receiver
+        self._begin()
+
+    def _begin(self) -> None:
+        """Have read nothing, not even a request after which the connection is to be closed."""
+        super().__init__(self._receiver)
         self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
 
     def feed_data(self, data: Any) -> None:
@@ -72,7 +76,9 @@ class RequestParser(httptools.HttpRequestParser):
                 super().feed_data(data)
             except httptools.HttpParserUpgrade as offer:
                 data = memoryview(data)[offer.args[0] :]
-                super().feed_data(self._receiver.head_without_offer())
+                head = self._receiver.head_without_offer()
+                self._begin()
+                super().feed_data(head)
             else:
                 return
 

@@ -454,6 +454,27 @@ async def test_the_offer_of_another_protocol_is_overlooked(
     assert "Unsupported upgrade" not in server.log()
 
 
+@serve_only  # As above.
+@pytest.mark.parametrize(("version", "connection"), [("HTTP/1.1", "close, Upgrade"), ("HTTP/1.0", "Upgrade")])
+async def test_an_offer_is_overlooked_on_a_connection_that_ends(
+    server: Server, sid: str, version: str, connection: str
+) -> None:
+    """As curl's offer of HTTP/2 is passed on by nginx that is set up for WebSocket."""
+    headers = [*UPDATE_HEADERS, ("Connection", connection), ("Upgrade", "h2c")]
+    body = b'{"action":"start","step":1}'
+    sent = request_bytes("POST", session_path(sid, "update"), headers, body, version=version)
+    for step, pieces in enumerate(([sent], [sent[:-20], sent[-20:]], [sent[: -len(body)], body]), start=1):
+        async with await Connection.open(server.port) as opened:
+            for piece in pieces[:-1]:
+                opened.writer.write(piece)
+                await opened.writer.drain()
+            response = await opened.exchange(pieces[-1], "POST")
+            assert (response.status, response.json()["success"]) == (200, True)
+            assert await opened.reader.read(1) == b""
+        async with Worker.at(server) as worker:
+            assert (await worker.poll_raw(sid)).headers["etag"].endswith(f'-{step}"')
+
+
 @serve_only  # The server hands headers and trailers over.
 async def test_what_comes_behind_a_body_is_no_header(server: Server, sid: str) -> None:
     """A proxy that takes headers out does not see it there [RFC 9110 §6.5.1]."""

@@ -102,6 +102,18 @@ def test_the_offer_of_another_protocol_is_overlooked() -> None:
         assert reader.feed(STREAM[at:]) == READ
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("connection", [b"Upgrade, close", b"close, Upgrade", b"Upgrade", b"upgrade, keep-alive"])
+def test_an_offer_is_overlooked_whether_or_not_the_connection_goes_on(version: str, connection: bytes) -> None:
+    """A proxy that keeps no connection, or speaks HTTP/1.0, passes offers on."""
+    offer = [(b"Host", b"a"), (b"Connection", connection), (b"Upgrade", b"h2c"), (b"Content-Length", b"3")]
+    sent = head_bytes(b"POST", b"/", version, offer) + b"abc"
+    for at in range(len(sent)):
+        reader = Reader()
+        reader.feed(sent[:at])
+        assert reader.feed(sent[at:]) == [(b"/", b"abc")]
+
+
 def test_a_thousand_offers_at_once_are_no_trouble() -> None:
     """A client decides how many come in one piece."""
     assert len(Reader().feed(BODILESS * 2000)) == 2000
