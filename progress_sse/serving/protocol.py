@@ -114,7 +114,9 @@ class HttpProtocol(HttpToolsProtocol):
             self.url = b"/"  # Past 64 KiB it could not even be parsed.
         elif len(self.headers) > MAX_HEADERS:
             self.app = self._refusal(HeadTooLargeError())
-        check_head(self.parser.get_method(), self.parser.get_http_version(), self.headers)
+        version = self.parser.get_http_version()
+        check_head(self.parser.get_method(), version, self.headers)
+        self.expect_100_continue &= version != "1.0"  # A client of 1.0 would take it for the answer.
         super().on_headers_complete()
         self._is_in_head = False
         self._received_bytes = 0

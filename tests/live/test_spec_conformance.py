@@ -635,6 +635,17 @@ async def test_a_client_that_asks_first_may_go_on(server: Server, sid: str) -> N
         assert response.json() == {"success": True, "session_id": sid}
 
 
+@serve_only  # The server answers it.
+async def test_a_client_of_http_1_0_gets_one_answer(server: Server, sid: str) -> None:
+    """SC-12: it knows no interim answers, and would take one for the answer [RFC 9110 §10.1.1]."""
+    body = json.dumps({"action": "start", "step": 1}).encode()
+    headers = [("Content-Type", "application/json"), ("Expect", "100-continue")]
+    request = request_bytes("POST", session_path(sid, "update"), headers, body, version="HTTP/1.0")
+    async with await Connection.open(server.port) as connection:
+        response = await connection.exchange(request)
+    assert (response.status, response.interim) == (200, ())
+
+
 @serve_only  # The server takes it apart.
 async def test_a_proxy_style_target_is_understood(server: Server, sid: str) -> None:
     """SC-12: an absolute-form target [RFC 9112 §3.2.2] is the same resource."""
