@@ -14,7 +14,7 @@ from typing import Final, Generic, Protocol, TypeVar
 logger = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES: Final = 65_536
-"""Bytes that a request may have before its body."""
+"""Bytes that a request may have before its body, white space around values not counted."""
 
 MAX_HEADERS: Final = 100
 """Header fields that a request may have; as many as Apache and Go's proxies let through by default."""

@@ -32,7 +32,7 @@ from progress_sse.serving.patience import (
     Patience,
     Queue,
 )
-from progress_sse.serving.request_head import BadHeadError, RequestParser, check_head, head_bytes
+from progress_sse.serving.request_head import BadHeadError, RequestParser, check_head, head_bytes, head_size
 from progress_sse.transport import Outlet, Reader, extensions
 
 
@@ -109,13 +109,13 @@ class HttpProtocol(HttpToolsProtocol):
             return
         if len(self.pipeline) >= MAX_PIPELINED:
             raise BadHeadError  # Those before it are answered, and then the connection closes.
+        method, version = self.parser.get_method(), self.parser.get_http_version()
         if len(self.url) > MAX_URL_BYTES:
             self.app = self._refusal(UrlTooLongError())
             self.url = b"/"  # Past 64 KiB it could not even be parsed.
-        elif len(self.headers) > MAX_HEADERS:
+        elif len(self.headers) > MAX_HEADERS or head_size(method, self.url, self.headers) > MAX_HEAD_BYTES:
             self.app = self._refusal(HeadTooLargeError())
-        version = self.parser.get_http_version()
-        check_head(self.parser.get_method(), version, self.headers)
+        check_head(method, version, self.headers)
         self.expect_100_continue &= version != "1.0"  # A client of 1.0 would take it for the answer.
         super().on_headers_complete()
         self._is_in_head = False

@@ -87,3 +87,9 @@ def head_bytes(method: bytes, target: bytes, version: str, headers: Iterable[tup
     """Return the head of a request as it is sent."""
     lines = b"".join(b"%b: %b\r\n" % header for header in headers)
     return b"%b %b HTTP/%b\r\n%b\r\n" % (method, target, version.encode(), lines)
+
+
+def head_size(method: bytes, target: bytes, headers: RawHeaders) -> int:
+    """Return how many bytes the head of a request has; white space around values is not counted."""
+    fields = sum(len(name) + len(value) for name, value in headers)
+    return len(b"%b %b HTTP/1.1\r\n\r\n" % (method, target)) + fields + len(b":\r\n") * len(headers)

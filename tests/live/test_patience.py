@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 import sqlite3
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from progress_sse.serving.patience import MAX_PIPELINED
+from progress_sse.serving.patience import MAX_HEAD_BYTES, MAX_PIPELINED
 from tests.conftest import Serve
 from tests.harness.crowd import allow_descriptors
 from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes
@@ -290,6 +291,30 @@ async def test_heads_that_are_too_large_are_refused_and_harm_nobody(serve: Serve
         await worker.complete("s", 1)
         await control.next_event()
     assert "Traceback" not in server.log()
+
+
+def head_of(size: int, fields: int = 2) -> bytes:
+    """The head of a request, of so many bytes, in lines without white space."""
+    start, share = b"GET /livez HTTP/1.1\r\nHost:x\r\n", size // fields
+    padding = b"X:%b\r\n" % (b"x" * (share - 4)) * (fields - 1)
+    return start + padding + b"X:%b\r\n\r\n" % (b"x" * (size - len(start + padding) - 6))
+
+
+async def test_a_head_is_refused_from_one_byte_too_many(serve: Serve) -> None:
+    """SE-03: however the head is cut into pieces, and whatever requests came before it."""
+    server = serve()
+    sizes, cuts = (MAX_HEAD_BYTES, MAX_HEAD_BYTES + 1, 2 * MAX_HEAD_BYTES - 1), (0, 1000, MAX_HEAD_BYTES // 2)
+    for size, fields, cut, before in itertools.product(sizes, (1, 90), cuts, (b"", 3 * head_of(60_000))):
+        head, answered = head_of(size, fields), before.count(b"GET ")
+        assert len(head) == size
+        async with plain(server.port, before + head[:cut]) as opened:
+            await opened.writer.drain()
+            opened.writer.write(head[cut:] + HEAD + b"Connection: close\r\n\r\n")
+            statuses = re.findall(rb"HTTP/1.1 (\d+) ", await opened.rest())
+        assert statuses[:answered] == [b"200"] * answered, (size, fields, cut, answered)
+        # A refusal gets lost where it is not its turn, and where the client still sends.
+        ends = [[b"200", b"200"]] if size <= MAX_HEAD_BYTES else [[b"431"], []]
+        assert statuses[answered:] in ends, (size, fields, cut, answered)
 
 
 async def test_a_request_of_a_hundred_fields_is_answered(serve: Serve) -> None:
