@@ -22,6 +22,7 @@
         ├── StepNotStartedError     409
         ├── StepNotRunningError     409
         ├── KeyInUseError           409
+        ├── PreconditionFailedError 412
         ├── BodyTooLargeError       413
         ├── UrlTooLongError         414
         ├── UnsupportedMediaError   415
@@ -163,6 +164,12 @@ class KeyInUseError(ProblemError):
 
     status, problem, title = 409, "idempotency-key-in-use", "A request with this Idempotency-Key is under way."
     fixed_headers = RETRY_SOON
+
+
+class PreconditionFailedError(ProblemError):
+    """Raised when a session is not as `If-Match` demands, or is as `If-None-Match` rules out."""
+
+    status, problem, title = 412, "precondition-failed", "The session is not as the request demands."
 
 
 class MalformedRequestError(ProblemError):

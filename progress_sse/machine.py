@@ -44,6 +44,7 @@ from progress_sse.errors import (
 )
 from progress_sse.model import (
     MAX_SAFE_INTEGER,
+    Position,
     Session,
     SessionProgress,
     SessionStatus,
@@ -54,9 +55,23 @@ from progress_sse.model import (
     is_text,
 )
 
+Condition: TypeAlias = Callable[[Position | None], bool]
+"""Whether a session may be changed where it is; `None` where there is none."""
+
+
+def _anywhere(_position: Position | None) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Conditional:
+    """What is done only if the session is where the client has seen it. That is for whoever knows the position."""
+
+    only_if: Condition = _anywhere
+
 
 @dataclass(frozen=True, slots=True)
-class Create:
+class Create(_Conditional):
     """Make a fresh pending session; `replace` says whether one of that id gives way."""
 
     definitions: tuple[StepDefinition, ...]
@@ -64,12 +79,12 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(_Conditional):
     """Remove the session."""
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class Start(_Conditional):
     """Begin a step; `timeout_ms` of `None` or 0 is the definition's. A session made by this has `definitions`."""
 
     step: int
@@ -78,7 +93,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Complete:
+class Complete(_Conditional):
     """End a step, well or not."""
 
     step: int
@@ -88,7 +103,7 @@ class Complete:
 
 
 @dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(_Conditional):
     """Say how far a running step is."""
 
     step: int

@@ -29,6 +29,7 @@ from progress_sse.errors import (
     KeyInUseError,
     KeyReusedError,
     OutcomeUnknownError,
+    PreconditionFailedError,
     ProblemError,
     StoreUnavailableError,
 )
@@ -498,6 +499,8 @@ class _Draft:
         before = self.record.session if self.record else None
         try:
             outcome = machine.apply(self.session_id, before, command, now)
+            if not command.only_if(self.record.position if self.record else None):
+                raise PreconditionFailedError  # Only of what would have succeeded [RFC 9110 §13.2.1].
             if outcome.session is None:
                 self.record = None
             elif outcome.session is not before:

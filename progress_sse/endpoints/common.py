@@ -9,17 +9,15 @@ from starlette.types import Receive, Scope, Send
 
 from progress_sse import wire
 from progress_sse.errors import InvalidRequestError
-from progress_sse.headers import VARY
+from progress_sse.headers import VARY, header_values
 from progress_sse.model import check_session_id
+from progress_sse.preconditions import Preconditions, entity_tag
 from progress_sse.record import Record
 
 JSON: Final = "application/json"
 
 MAX_QUERY_FIELDS: Final = 2000
 """Parameters that a query may have: to take it apart is work that is done before anybody is asked for a token."""
-
-ABSENT_TAG: Final = '"absent"'
-"""The ETag of a session that does not exist: there is only one way not to exist."""
 
 UNCACHED: Final = {"cache-control": "no-store", "vary": VARY}
 """Headers of what no cache is to store, nor to give to anybody else if it does."""
@@ -83,14 +81,15 @@ def session_reply(
 ) -> Reply:
     """Return a session as polling shows it; `None` as one that does not exist."""
     body = record.body if record else wire.encode_absent(session_id)
-    return Reply(status, {"content-type": JSON, **cache_headers(entity_tag(record)), **(headers or {})}, body)
+    return Reply(status, {"content-type": JSON, **cache_headers(record), **(headers or {})}, body)
 
 
-def cache_headers(tag: str) -> dict[str, str]:
+def cache_headers(record: Record | None) -> dict[str, str]:
     """Return what lets a client keep a session, and ask each time whether it still is so."""
+    tag = entity_tag(record.position if record else None)
     return {"etag": tag, "cache-control": "private, no-cache", "vary": VARY}
 
 
-def entity_tag(record: Record | None) -> str:
-    """Return the ETag: equal ones mean equal bodies, since a session changes only by moving to another position."""
-    return f'"{record.position}"' if record else ABSENT_TAG
+def preconditions_of(request: Request) -> Preconditions:
+    """Return what the request is conditional on."""
+    return Preconditions(header_values(request, b"if-match"), header_values(request, b"if-none-match"))

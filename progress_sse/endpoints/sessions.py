@@ -10,9 +10,17 @@ from starlette.requests import Request
 
 from progress_sse import machine
 from progress_sse.bodies import CreateBody, idempotency_key, read_body
-from progress_sse.endpoints.common import JSON, UNCACHED, Reply, query_of, session_id_of, session_reply
+from progress_sse.endpoints.common import (
+    JSON,
+    UNCACHED,
+    Reply,
+    preconditions_of,
+    query_of,
+    session_id_of,
+    session_reply,
+)
 from progress_sse.errors import InvalidRequestError
-from progress_sse.machine import Create
+from progress_sse.machine import Create, Delete
 from progress_sse.model import Position, SessionStatus
 from progress_sse.record import Cursor, Head, Record
 from progress_sse.service import ProgressService
@@ -30,7 +38,8 @@ async def create(service: ProgressService, request: Request) -> Reply:
     body = await read_body(request, CreateBody, service.body_limits)
     key = idempotency_key(request, "create", body)
     definitions = body.definitions(service.store.workflows)
-    applied = await service.store.apply(session_id, Create(definitions, _wants_replacement(request)), key)
+    command = Create(definitions, _wants_replacement(request), only_if=preconditions_of(request).allow_change)
+    applied = await service.store.apply(session_id, command, key)
     return session_reply(session_id, _as_created(applied), 200 if applied.verb == "replaced" else 201)
 
 
@@ -49,7 +58,7 @@ async def delete(service: ProgressService, request: Request) -> Reply:
     """`DELETE /api/progress/{session_id}`: 204."""
     session_id = session_id_of(request)
     await service.gate.check(request, "publish", session_id)
-    await service.store.delete_session(session_id)
+    await service.store.apply(session_id, Delete(only_if=preconditions_of(request).allow_change))
     return Reply(204, UNCACHED)
 
 

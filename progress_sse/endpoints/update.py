@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections import defaultdict
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from starlette.requests import Request
 
 from progress_sse.bodies import UPDATE, BatchBody, UpdateBody, idempotency_key, read_body, read_update
-from progress_sse.endpoints.common import Reply, json_reply, session_id_of
+from progress_sse.endpoints.common import Reply, json_reply, preconditions_of, session_id_of
 from progress_sse.endpoints.problems import counted
 from progress_sse.errors import InternalError, ProblemError
 from progress_sse.machine import StepCommand
@@ -30,7 +31,8 @@ async def update(service: ProgressService, request: Request) -> Reply:
     await service.gate.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
     key = idempotency_key(request, UPDATE, body)
-    await service.store.apply(session_id, body.command(service.store), key)
+    command = replace(body.command(service.store), only_if=preconditions_of(request).allow_change)
+    await service.store.apply(session_id, command, key)
     return json_reply({"success": True, "session_id": session_id})
 
 

@@ -296,7 +296,20 @@ def _parameters(max_sessions_per_stream: int) -> Json:
             {"type": "string", "pattern": key_pattern, "maxLength": MAX_KEY_CHARS},
             "5c1d7a42-0d1f-4b62-a6f5-6a3b0a1f3a55",
         ),
-        "IfNoneMatch": _parameter("header", "If-None-Match", "The `ETag` of what the client has.", text, '"absent"'),
+        "IfMatch": _parameter(
+            "header",
+            "If-Match",
+            "Only if the session still has this `ETag`; `*`: only if there is one.",
+            text,
+            '"3f2a9c-12"',
+        ),
+        "IfNoneMatch": _parameter(
+            "header",
+            "If-None-Match",
+            "Not if the session still has this `ETag`; `*`: not if there is one.",
+            text,
+            '"absent"',
+        ),
         "LastEventId": _parameter(
             "header",
             "Last-Event-ID",

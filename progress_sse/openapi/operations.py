@@ -28,6 +28,7 @@ from progress_sse.errors import (
     InvalidSessionIdError,
     OutcomeUnknownError,
     PathNotFoundError,
+    PreconditionFailedError,
     ProblemError,
     RateExceededError,
     SessionExistsError,
@@ -92,6 +93,8 @@ class Operation(NamedTuple):
 TOKEN: Final = ("bearer", "cookie")
 TOKEN_OR_TICKET: Final = ("bearer", "ticket", "cookie")
 WRITING: Final = (OutcomeUnknownError, StoreFullError)
+CONDITIONAL_WRITING: Final = (PreconditionFailedError, *WRITING)
+PRECONDITIONS: Final = ("IfMatch", "IfNoneMatch")
 CACHED: Final = ("ETag", *UNCACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = (*UNCACHED, "X-Accel-Buffering")
@@ -114,9 +117,10 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
             200: Answer("The session, or that there is none.", answers.Session, headers=CACHED),
             304: Answer("It still is as `If-None-Match` says.", None, (), CACHED),
         },
+        (PreconditionFailedError,),
         action="read",
         credentials=TOKEN,
-        parameters=("IfNoneMatch",),
+        parameters=PRECONDITIONS,
     ),
     update.update: Operation(
         "reportUpdate",
@@ -127,10 +131,10 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
                 "It was applied: now, or before under the same key.", answers.Applied, links=(*LINKS, "completeStep")
             )
         },
-        (SessionNotFoundError, StepNotStartedError, StepNotRunningError, StepOutOfRangeError, *WRITING),
+        (SessionNotFoundError, StepNotStartedError, StepNotRunningError, StepOutOfRangeError, *CONDITIONAL_WRITING),
         action="publish",
         credentials=TOKEN,
-        parameters=("IdempotencyKey",),
+        parameters=("IdempotencyKey", *PRECONDITIONS),
         body=UpdateBody,
     ),
     update.update_many: Operation(
@@ -170,10 +174,10 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
             201: Answer("The session that was created.", answers.Session, headers=CACHED, links=LINKS),
             200: Answer("The session that took an earlier one's place.", answers.Session, headers=CACHED),
         },
-        (SessionExistsError, UnknownWorkflowError, *WRITING),
+        (SessionExistsError, UnknownWorkflowError, *CONDITIONAL_WRITING),
         action="publish",
         credentials=TOKEN,
-        parameters=("Replace", "IdempotencyKey"),
+        parameters=("Replace", "IdempotencyKey", *PRECONDITIONS),
         body=CreateBody,
     ),
     sessions.create_unnamed: Operation(
@@ -198,9 +202,10 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "Delete a session",
         "sessions",
         {204: Answer("It is gone.", None, ())},
-        (SessionNotFoundError, *WRITING),
+        (SessionNotFoundError, *CONDITIONAL_WRITING),
         action="publish",
         credentials=TOKEN,
+        parameters=PRECONDITIONS,
     ),
     sessions.list_sessions: Operation(
         "listSessions",

@@ -226,6 +226,35 @@ def conflicts() -> Rows:
         yield f"replace={value}", Refusal("PUT", target, 422, "invalid-request", b"{}", tuple(JSON.items()))
 
 
+def preconditions() -> Rows:
+    """What is asked for only if the session is as the client has seen it, which it is not."""
+    for method, path, body in (
+        ("GET", "/api/progress/s", None),
+        ("PUT", "/api/progress/s?replace=true", b"{}"),
+        ("DELETE", "/api/progress/s", None),
+        ("POST", UPDATE, json_of(action='"start"', step="3")),
+    ):
+        for tag in ('"canary-1"', 'W/"canary-1"', '"absent"', "canary", "", '"canary-1", *', '*, "canary-1"'):
+            headers = (*(JSON.items() if body is not None else ()), ("if-match", tag))
+            yield f"{method}, if it is {tag}", Refusal(method, path, 412, "precondition-failed", body, headers)
+    for method, target, body in (("GET", PUT_NEW[1], None), (*PUT_NEW, b"{}")):
+        headers = (*(JSON.items() if body is not None else ()), ("if-match", "*"))
+        yield f"{method} if there is one", Refusal(method, target, 412, "precondition-failed", body, headers)
+    for method, path, body in (
+        ("PUT", "/api/progress/s?replace=true", b"{}"),
+        ("DELETE", "/api/progress/s", None),
+        ("POST", UPDATE, json_of(action='"start"', step="3")),
+    ):
+        headers = (*(JSON.items() if body is not None else ()), ("if-none-match", "*"))
+        yield f"{method} if there is none", Refusal(method, path, 412, "precondition-failed", body, headers)
+    # What would be refused anyway is refused as that [RFC 9110 §13.2.1].
+    unmet = (*JSON.items(), ("if-match", '"canary-1"'))
+    yield "DELETE of nothing", Refusal("DELETE", "/api/progress/new", 404, "session-not-found", None, unmet)
+    yield "PUT of what exists", Refusal("PUT", "/api/progress/s", 409, "session-exists", b"{}", unmet)
+    ended = json_of(action='"progress"', step="2", current="1")
+    yield "POST after the end", Refusal("POST", UPDATE, 409, "step-not-running", ended, unmet)
+
+
 def sessions() -> Rows:
     """Sessions that cannot be."""
     for total in NO_TOTALS:
@@ -366,5 +395,8 @@ def named(rows: Iterable[tuple[str, Refusal]]) -> dict[str, Refusal]:
     return table
 
 
-REFUSALS = {part.__name__: named(part()) for part in (bodies, updates, details, conflicts, sessions, ids, keys, paths)}
+REFUSALS = {
+    part.__name__: named(part())
+    for part in (bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths)
+}
 """Every row, by its part of the table and by its name."""

@@ -72,7 +72,9 @@ async def test_an_unlisted_origin_gets_nothing(connect: Connect, origin: str) ->
         assert "origin" in varies(await client.get(POLL))
 
 
-@pytest.mark.parametrize("headers", ["last-event-id", "content-type,idempotency-key", "authorization", "if-none-match"])
+@pytest.mark.parametrize(
+    "headers", ["last-event-id", "content-type,idempotency-key", "authorization", "if-match,if-none-match"]
+)
 async def test_a_preflight_allows_what_clients_send(connect: Connect, headers: str) -> None:
     """SC-11: every header that a worker or a reader of ours needs, and every method."""
     async with connect(allow_origins=LISTED) as client:

@@ -20,6 +20,7 @@ from progress_sse.errors import (
     KeyInUseError,
     KeyReusedError,
     OutcomeUnknownError,
+    PreconditionFailedError,
     ProblemError,
     SessionExistsError,
     SessionNotFoundError,
@@ -319,6 +320,25 @@ class TestConcurrency:
         creations = (store.create_session("s", replace=False) for store in stores)
         outcomes = await asyncio.gather(*creations, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes].count(SessionExistsError) == 1
+
+    @pytest.mark.parametrize(
+        "command", [Create((StepDefinition("A"),)), Delete(), Complete(1)], ids=lambda each: type(each).__name__
+    )
+    async def test_between_stores_applies_one_change_to_what_all_have_seen(
+        self, backend: Backend, clock: ManualClock, command: Command
+    ) -> None:
+        """Whether the condition holds is decided with the commit: of changes to one position a single one succeeds."""
+        contested = Contested(backend)
+        stores = [ProgressStore(contested, clock=clock) for _ in range(4)]
+        await stores[0].start_step("s", 1)
+        seen = (await state(stores[0])).position
+        conditional = replace(command, only_if=lambda position: position == seen)
+        changes = (store.apply("s", conditional) for store in stores)
+        outcomes = await asyncio.gather(*changes, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes].count(Applied) == 1
+        refusal = SessionNotFoundError if isinstance(command, Delete) else PreconditionFailedError
+        assert [type(outcome) for outcome in outcomes].count(refusal) == 3
+        assert contested.conflicts > 0
 
     async def test_gives_up_where_conflicts_never_end(self, clock: ManualClock) -> None:
         """It says so, with an error that asks to try again."""

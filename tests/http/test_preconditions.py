@@ -1,0 +1,71 @@
+"""Requests that are to change a session only if it is as the client has seen it."""
+
+import httpx
+
+PATH = "/api/progress/s"
+REPLACE = f"{PATH}?replace=true"
+START = {"action": "start", "step": 1}
+
+
+async def tag_of(client: httpx.AsyncClient) -> str:
+    """What the session is known by as it is now."""
+    return (await client.get(PATH)).headers["etag"]
+
+
+async def test_each_change_applies_to_what_was_seen_and_to_nothing_else(client: httpx.AsyncClient) -> None:
+    """Whatever came in between shows in the tag, and costs the change that did not know of it."""
+    seen = await tag_of(client)
+    changes = [
+        ("PUT", PATH, {}, 201),
+        ("POST", f"{PATH}/update", START, 200),
+        ("PUT", REPLACE, {}, 200),
+        ("DELETE", PATH, None, 204),
+    ]
+    for method, path, body, status in changes:
+        stale, seen = seen, await tag_of(client)
+        if stale != seen:
+            assert (await client.request(method, path, json=body, headers={"If-Match": stale})).status_code == 412
+            assert await tag_of(client) == seen
+        listed = f'"x-1", {seen}'
+        assert (await client.request(method, path, json=body, headers={"If-Match": listed})).status_code == status
+    assert (await client.get(PATH)).json()["status"] == "not_found"
+
+
+async def test_a_session_is_created_or_changed_depending_on_whether_it_exists(client: httpx.AsyncClient) -> None:
+    """`If-None-Match: *` creates and never replaces; `If-Match: *` replaces and never creates."""
+    absent = await tag_of(client)
+    only_new, only_old = {"If-None-Match": "*"}, {"If-Match": "*"}
+    assert (await client.put(REPLACE, json={}, headers=only_old)).status_code == 412
+    assert (await client.put(REPLACE, json={}, headers=only_new)).status_code == 201
+    assert (await client.put(REPLACE, json={}, headers=only_new)).status_code == 412
+    assert (await client.put(REPLACE, json={}, headers={"If-Match": absent})).status_code == 412
+    assert (await client.put(REPLACE, json={}, headers=only_old)).status_code == 200
+    assert (await client.delete(PATH, headers=only_old)).status_code == 204
+    assert (await client.post(f"{PATH}/update", json=START, headers=only_old)).status_code == 412
+    assert await tag_of(client) == absent
+
+
+async def test_a_read_is_refused_where_the_session_is_another(client: httpx.AsyncClient) -> None:
+    """`If-Match` comes first [RFC 9110 §13.2.2], and HEAD is answered alike."""
+    await client.put(PATH, json={})
+    tag = await tag_of(client)
+    for method in ("GET", "HEAD"):
+        for headers, status in (
+            ({"If-Match": tag}, 200),
+            ({"If-Match": "*"}, 200),
+            ({"If-Match": tag, "If-None-Match": tag}, 304),
+            ({"If-Match": f"W/{tag}"}, 412),
+            ({"If-Match": '"x-1"', "If-None-Match": tag}, 412),
+        ):
+            assert (await client.request(method, PATH, headers=headers)).status_code == status
+
+
+async def test_a_change_that_is_sent_again_gets_its_first_answer(client: httpx.AsyncClient) -> None:
+    """It has changed the tag itself, and must not be refused for that."""
+    await client.put(PATH, json={})
+    headers = {"If-Match": await tag_of(client), "Idempotency-Key": "k"}
+    for _ in range(2):
+        assert (await client.post(f"{PATH}/update", json=START, headers=headers)).status_code == 200
+    assert (
+        await client.post(f"{PATH}/update", json=START, headers={**headers, "Idempotency-Key": "l"})
+    ).status_code == 412
