@@ -159,7 +159,7 @@ def _run(settings: Settings) -> None:
     with listen(settings) as listener:
         greet = partial(_greet, settings, listener)
         if settings.workers > 1:
-            uvloop.run(workers.Supervisor(settings.workers, listener, greet).run())
+            uvloop.run(workers.Supervisor(settings, listener, greet).run())
         else:
             uvloop.run(server.serve(service, app, listener, on_started=greet))
 

@@ -24,6 +24,9 @@ HOST: Final = "127.0.0.1"
 AWAY_S: Final = 4.0
 """Seconds that a restarted server is away: long enough to be seen."""
 
+STOP_TIMEOUT_S: Final = 4.0
+"""Seconds that the server has to end before it is killed: more than it takes unless it is frozen or stuck."""
+
 
 async def run(port: int, *, opens_browser: bool) -> None:
     """Run the demo until SIGINT or SIGTERM.
@@ -123,4 +126,9 @@ class ServerProcess:
             return
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await self._process.wait()
+            except TimeoutError:
+                self._process.kill()
         await self._process.wait()

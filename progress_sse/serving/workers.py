@@ -22,6 +22,7 @@ from typing import Final, NamedTuple, Self
 
 from progress_sse.clock import Clock, SystemClock
 from progress_sse.errors import ConfigurationError
+from progress_sse.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,15 @@ PAUSE_S: Final = 1.0
 
 START_TIMEOUT_S: Final = 60.0
 """Seconds after which a worker that does not accept connections is given up: others wait for their turn."""
+
+
+STOP_MARGIN_S: Final = 2.0
+"""Seconds that a worker has beyond what its settings grant what is under way, before it is killed."""
+
+
+def stop_timeout_s(settings: Settings) -> float:
+    """Return for how many seconds a worker that was told to end may take: for its requests, and then its commits."""
+    return 2 * settings.graceful_timeout_s + STOP_MARGIN_S
 
 
 class Inheritance(NamedTuple):
@@ -68,10 +78,12 @@ class Inheritance(NamedTuple):
 class Worker:
     """A process that serves."""
 
-    def __init__(self, process: asyncio.subprocess.Process, tie: socket.socket) -> None:
-        """Take charge of a process, for as long as it lives."""
+    def __init__(self, process: asyncio.subprocess.Process, tie: socket.socket, stop_timeout_s: float) -> None:
+        """Take charge of a process, for as long as it lives; told to end, it has `stop_timeout_s` seconds for that."""
         self._process = process
         self._tie = tie
+        self._stop_timeout_s = stop_timeout_s
+        self._overdue: asyncio.TimerHandle | None = None
 
     async def is_ready(self) -> bool:
         """Wait until it accepts connections; false if it ended instead, or was given up."""
@@ -79,27 +91,41 @@ class Worker:
             async with asyncio.timeout(START_TIMEOUT_S):
                 return await asyncio.get_running_loop().sock_recv(self._tie, len(_READY)) == _READY
         except TimeoutError:
-            self._process.kill()
+            self.kill()
             return False
 
     async def wait(self) -> int:
         """Wait until it has ended, and return its exit code."""
         code = await self._process.wait()
         self._tie.close()
+        if self._overdue is not None:
+            self._overdue.cancel()
         return code
 
     def end(self) -> None:
-        """Tell it to end; told twice, it ends at once."""
+        """Tell it to end; it is killed if it takes too long, as one does that is frozen or stuck."""
+        if self._overdue is None:
+            self._overdue = asyncio.get_running_loop().call_later(self._stop_timeout_s, self._on_overdue)
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+
+    def _on_overdue(self) -> None:
+        logger.warning("a worker did not end in time and is killed")
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once. What it has acknowledged is durable by then."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+            self._process.kill()
 
 
 class Crew:
     """All workers that live: those that serve, those that begin to, and those that are on their way out."""
 
-    def __init__(self, listener: socket.socket) -> None:
-        """Serve `listener`, by nobody yet."""
+    def __init__(self, listener: socket.socket, stop_timeout_s: float) -> None:
+        """Serve `listener`, by nobody yet; each has `stop_timeout_s` seconds to end."""
         self._listener = listener
+        self._stop_timeout_s = stop_timeout_s
         self._workers: set[Worker] = set()
         self._is_ending = False
 
@@ -135,7 +161,7 @@ class Crew:
             except BaseException:
                 tie.close()
                 raise
-        return Worker(process, tie)
+        return Worker(process, tie, self._stop_timeout_s)
 
     async def see_off(self, worker: Worker) -> int:
         """Wait until a worker has ended, and return its exit code."""
@@ -145,9 +171,12 @@ class Crew:
 
     def end(self) -> None:
         """Tell everybody to end, and whoever is just coming; told twice, they end at once."""
-        self._is_ending = True
         for worker in self._workers:
-            worker.end()
+            if self._is_ending:
+                worker.kill()
+            else:
+                worker.end()
+        self._is_ending = True
 
     async def wait(self) -> None:
         """Wait until nobody is left."""
@@ -202,16 +231,18 @@ class Place:
 class Supervisor:
     """Keeps as many workers serving as it was told."""
 
-    def __init__(self, count: int, listener: socket.socket, on_started: Callable[[], None]) -> None:
-        """Serve `listener` by `count` processes, and call `on_started` once all of them do."""
-        self._count = count
-        self._crew = Crew(listener)
+    def __init__(self, settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
+        """Serve `listener` by as many processes as the settings say, and call `on_started` once all of them do."""
+        self._count = settings.workers
+        self._crew = Crew(listener, stop_timeout_s(settings))
         self._on_started = on_started
         self._told_to_end = asyncio.Event()
         self._told_to_renew = asyncio.Event()
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT, and until every worker has ended then; a second signal ends them at once.
+        """Run until SIGTERM or SIGINT, and until every worker has ended then, or was killed as its time was over.
+
+        A second signal kills them at once.
 
         Raises:
             ConfigurationError: A worker did not start.

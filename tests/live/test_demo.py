@@ -141,6 +141,15 @@ def test_signal_ends_everything(demo: Server, number: signal.Signals) -> None:
     assert "Traceback" not in demo.log()
 
 
+@pytest.mark.full
+def test_frozen_server_does_not_keep_the_command_from_ending(demo: Server) -> None:
+    """It is killed once its time is over."""
+    [child] = children(demo.pid)
+    os.kill(child, signal.SIGSTOP)
+    assert demo.terminate(AGES_S) == 0
+    assert not Path(f"/proc/{child}").exists()
+
+
 async def test_server_does_not_outlive_a_command_that_was_killed(demo: Server) -> None:
     """Nothing is left that would hold the port."""
     await asyncio.to_thread(demo.kill)

@@ -252,6 +252,21 @@ async def test_a_second_signal_ends_them_at_once(server: Server) -> None:
     writer.close()
 
 
+async def test_one_that_is_frozen_does_not_keep_the_server_from_ending(
+    serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
+) -> None:
+    """A process that takes no signal is killed once its time is over, and the others end in order."""
+    settings = {"redis_prefix": tmp_path.name, "graceful_timeout_s": 0}
+    server = serve(store=redis_servers["redis"].url, workers=COUNT, **settings)
+    await eventually(lambda: "address" in server.log(), WAIT_S)
+    workers = children(server.pid)
+    os.kill(workers[0], signal.SIGSTOP)
+    assert await asyncio.to_thread(server.terminate, WAIT_S) == 0
+    assert not any(map(_is_alive, workers))
+    assert "killed" in server.log()
+    assert "Traceback" not in server.log()
+
+
 async def test_they_do_not_outlive_their_supervisor(server: Server) -> None:
     """Nobody would stop them, and they would hold the port."""
     workers = children(server.pid)

@@ -64,6 +64,10 @@ class Scene:
         os.kill(pid, signal.SIGKILL)
         await eventually(lambda: self._caplog.text.count("a worker ended") > before, WAIT_S)
 
+    def end(self) -> None:
+        """Tell all to end."""
+        self._crew.end()
+
     async def pause(self) -> None:
         """Let the pause after a crash pass, and begin what follows."""
         self._clock.advance(PAUSE_S)
@@ -71,8 +75,14 @@ class Scene:
 
 
 @pytest.fixture
+def stop_timeout_s() -> float:
+    """Seconds that a worker has to end."""
+    return 0.5
+
+
+@pytest.fixture
 async def scene(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, stop_timeout_s: float
 ) -> AsyncIterator[Scene]:
     """A scene of processes that start quickly."""
     program = tmp_path / "worker"
@@ -80,7 +90,7 @@ async def scene(
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     with socket.socket() as listener:
-        async with Scene(tmp_path, Crew(listener), caplog) as scene:
+        async with Scene(tmp_path, Crew(listener, stop_timeout_s), caplog) as scene:
             yield scene
 
 
@@ -158,3 +168,37 @@ async def test_a_worker_that_neither_serves_nor_ends_is_given_up(scene: Scene, m
     with pytest.raises(ConfigurationError, match="did not start"):
         await scene.place.renew()
     assert scene.workers() == present
+
+
+async def test_a_frozen_worker_is_killed_when_its_time_to_end_is_over(scene: Scene) -> None:
+    """Or a renewal would wait for it for ever, and the end of the server after it."""
+    [frozen] = scene.workers()
+    os.kill(frozen, signal.SIGSTOP)
+    async with asyncio.timeout(WAIT_S):
+        await scene.place.renew()
+    [new] = scene.workers()
+    assert new != frozen
+
+
+async def test_a_frozen_newcomer_is_killed_when_its_time_to_end_is_over(scene: Scene) -> None:
+    """One that is told to end before it has begun to serve."""
+    [present] = scene.workers()
+    scene.hold.touch()
+    renewal = asyncio.create_task(scene.place.renew())
+    await eventually(lambda: len(scene.workers()) == 2, WAIT_S)
+    [coming] = scene.workers() - {present}
+    os.kill(coming, signal.SIGSTOP)
+    scene.end()
+    async with asyncio.timeout(WAIT_S):
+        with pytest.raises(ConfigurationError, match="did not start"):
+            await renewal
+
+
+@pytest.mark.parametrize("stop_timeout_s", [600])
+async def test_a_frozen_worker_is_killed_at_once_when_told_twice(scene: Scene) -> None:
+    """It could not even see the second signal."""
+    [frozen] = scene.workers()
+    os.kill(frozen, signal.SIGSTOP)
+    scene.end()
+    scene.end()
+    await eventually(lambda: not scene.workers(), WAIT_S)
