@@ -6,6 +6,7 @@ reports: those are made by `Progress`, which waits for nothing until the command
 """
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -100,8 +101,12 @@ def _occupy_closed_descriptors() -> None:
 def _progress(command: tuple[str, ...], target: Target) -> Progress:
     if target.step is not None:
         return Progress.attach(target.session_id, url=target.url, token=target.token)
-    name = target.name or PurePath(command[0]).name
+    name = target.name or PurePath(command[0]).name or _shown(command)
     return Progress(target.session_id, steps=[name], url=target.url, token=target.token)
+
+
+def _shown(command: tuple[str, ...]) -> str:
+    return command[0] or "''"
 
 
 def _environment(target: Target) -> dict[str, str]:
@@ -121,6 +126,8 @@ def _execute(command: tuple[str, ...], environment: Mapping[str, str], mask: Col
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     read_end, write_end = os.pipe()
     try:
+        if not command[0]:  # Which is a ValueError to Python.
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         pid = os.posix_spawnp(
             command[0],
             command,
@@ -130,7 +137,7 @@ def _execute(command: tuple[str, ...], environment: Mapping[str, str], mask: Col
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
         )
     except OSError as error:
-        text = f"cannot run {command[0]}: {error.strerror}"
+        text = f"cannot run {_shown(command)}: {error.strerror}"
         _write(os.fsencode(f"progress-sse: {text}\n"))
         return Outcome(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text)
     finally:

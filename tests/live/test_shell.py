@@ -99,15 +99,23 @@ def test_steps_of_one_session_follow_each_other(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "status", "reason"),
-    [("no-such-command", 127, "No such file or directory"), ("/etc/passwd", 126, "Permission denied")],
+    ("session_id", "command", "shown", "name", "status", "reason"),
+    [
+        ("unknown", "no-such-command", "no-such-command", "no-such-command", 127, "No such file or directory"),
+        ("file", "/etc/passwd", "/etc/passwd", "passwd", 126, "Permission denied"),
+        ("root", "/", "/", "/", 126, "Permission denied"),
+        ("empty", "", "''", "''", 127, "No such file or directory"),
+    ],
 )
-def test_what_cannot_be_run_fails_as_in_a_shell(server: Server, command: str, status: int, reason: str) -> None:
+def test_what_cannot_be_run_fails_as_in_a_shell(
+    server: Server, session_id: str, command: str, shown: str, name: str, status: int, reason: str
+) -> None:
     """With the exit status that shells have for it, and the reason in the step and on stderr."""
-    text = f"cannot run {command}: {reason}"
-    ran = finish(start("run", "--session", command.lstrip("/")[:3], "--", command, url=server.url))
+    text = f"cannot run {shown}: {reason}"
+    ran = finish(start("run", "--session", session_id, "--", command, url=server.url))
     assert ran == (status, b"", f"progress-sse: {text}\n".encode())
-    assert poll(server, command.lstrip("/")[:3])["steps"][0]["error"] == text
+    [step] = poll(server, session_id)["steps"]
+    assert (step["name"], step["status"], step["error"]) == (name, "error", text)
 
 
 def test_a_command_that_a_signal_ends_counts_as_in_a_shell(server: Server) -> None:
