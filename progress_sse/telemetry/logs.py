@@ -150,7 +150,7 @@ class CalmHandler(logging.StreamHandler[TextIO]):
             self._timer = None
         for place, record in self._surplus.items():
             summary = copy(record)
-            summary.msg, summary.args = "%d more like: %s", (self._counts[place] - MAX_RECORDS, str(record.msg))
+            summary.msg = f"{self._counts[place] - MAX_RECORDS} more like: {record.msg}"  # Its values are put in later.
             summary.exc_info = summary.exc_text = None
             super().emit(summary)
         self._counts.clear()

@@ -202,7 +202,7 @@ def test_a_flood_is_a_few_lines_and_a_count(written: io.StringIO, ticks: Ticks) 
     assert "something else" in written.getvalue()
     ticks.now += logs.WINDOW_S
     flood(1)
-    assert written.getvalue().splitlines()[-2].endswith("INFO progress_sse: 990 more like: flood %d")
+    assert written.getvalue().splitlines()[-2].endswith("INFO progress_sse: 990 more like: flood 999")
     assert written.getvalue().splitlines()[-1].endswith("flood 0")
 
 
@@ -219,8 +219,30 @@ def test_what_was_counted_is_told_though_nothing_comes_after_it(written: io.Stri
     assert isinstance(handler, CalmHandler)
     assert timer.call == handler.tell
     handler.tell()
-    assert written.getvalue().endswith("2 more like: flood %d\n")
+    assert written.getvalue().endswith("2 more like: flood 1\n")
     assert not timer.is_running
     flood(MAX_RECORDS + 1)
     handler.close()
-    assert written.getvalue().endswith("1 more like: flood %d\n")
+    assert written.getvalue().endswith("1 more like: flood 10\n")
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "shown"),
+    [
+        ("a %s of %d%%", ("b", 3), "a b of 3%"),
+        ("by %(name)s", ({"name": "name"},), "by name"),
+        ("100 % of %s", (), "100 % of %s"),
+        (ValueError("an object"), (), "an object"),
+        ("%s", ("%d",), "%d"),
+    ],
+)
+def test_what_was_counted_is_told_with_its_values(
+    written: io.StringIO, log_format: Format, ticks: Ticks, message: object, arguments: tuple[object, ...], shown: str
+) -> None:
+    """Those of the last record, in place of the template that they stand in."""
+    configure("info", log_format, written)
+    for _ in range(MAX_RECORDS + 3):
+        logging.getLogger("progress_sse").info(message, *arguments)
+    logging.getLogger().handlers[0].close()
+    last = written.getvalue().splitlines()[-1]
+    assert (json.loads(last)["message"] if log_format == "json" else last).endswith(f"3 more like: {shown}")
