@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from progress_sse.errors import ConfigurationError, InvalidRequestError, UnknownWorkflowError
+from progress_sse.files import read_file
 from progress_sse.model import DEFAULT_ESTIMATED_MS, DEFAULT_TIMEOUT_MS, MAX_SAFE_INTEGER, StepDefinition
 from progress_sse.text import Text, first_fault
 
@@ -113,7 +114,7 @@ def load_workflows(path: Path, *, max_total_steps: int, max_text_chars: int) -> 
 
 
 def _parse(path: Path) -> Any:
-    text = path.read_text("utf-8")
+    text = read_file(path).decode()
     return json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
 
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from progress_sse.access.auth import Grant
 from progress_sse.errors import ConfigurationError
 from progress_sse.extras import from_extra
+from progress_sse.files import read_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -126,7 +127,7 @@ def _rsa_keys(key: str) -> Keys:
         from jwt.algorithms import RSAAlgorithm
     algorithm = RSAAlgorithm(RSAAlgorithm.SHA256)
     try:
-        loaded = algorithm.prepare_key(key if key.startswith("-----BEGIN ") else Path(key).read_bytes())
+        loaded = algorithm.prepare_key(key if key.startswith("-----BEGIN ") else read_file(Path(key)))
     except (OSError, ValueError, TypeError, jwt.InvalidKeyError):
         raise ConfigurationError("token_key is neither an RSA key in PEM nor the path of a file with one.") from None
     if algorithm.check_key_length(loaded):

@@ -1,0 +1,24 @@
+"""Files that settings name."""
+
+import stat
+from pathlib import Path
+from typing import Final
+
+MAX_FILE_BYTES: Final = 4 * 2**20
+"""Bytes of a file: of steps more than anybody defines, and few enough to be read and taken apart at once."""
+
+
+def read_file(path: Path) -> bytes:
+    """Return what a file contains.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no regular file, of which the end may never come, or it is too large.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("It is not a regular file.")
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"It has more than {MAX_FILE_BYTES} bytes.")
+    return content
