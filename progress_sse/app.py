@@ -1,5 +1,6 @@
 """The ASGI application: what is served beside the API, what stands before both, and the lifespan."""
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -22,6 +23,8 @@ from progress_sse.endpoints import health, metrics, openapi, pages, problems
 from progress_sse.errors import InvalidSessionIdError, ProblemError
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
+
+logger: Final = logging.getLogger(__name__)
 
 PATHS: Final[Mapping[str, Endpoint]] = {
     "/livez": health.livez,
@@ -103,6 +106,11 @@ def _middleware(settings: Settings, service: ProgressService) -> list[Middleware
         middleware.insert(0, cors)
     if service.gate.is_open_to("publish") and not settings.insecure:
         middleware.insert(0, Middleware(Exposure))
+        if "*" in settings.allow_origins:
+            logger.warning(
+                "Pages of every origin may create, change and delete sessions, as allow_origins is *: set a "
+                "publish_token (or set insecure, if that is meant)."
+            )
     return middleware
 
 

@@ -1,6 +1,7 @@
 """Every setting, once: its name, unit, default and meaning. Flags and environment variables are made from this."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,6 +28,10 @@ MAX_DURATION = 1_000_000
 """More seconds, or hours, than anybody can mean; and few enough for every clock."""
 
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._~-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+_WITH_DEFAULT_PORT = re.compile(r"http:.*:80|https:.*:443")
+
+
 def _split(value: object) -> object:
     return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
 
@@ -45,7 +50,14 @@ def _check_text(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _check_token(token: SecretStr) -> SecretStr:
+    if re.search(r"[\x01-\x1f\x7f]", token.get_secret_value()):
+        raise ValueError("has a control character, which no header can bring")
+    return token
+
+
 _Secret = Annotated[SecretStr, AfterValidator(_check_text)]
+_Token = Annotated[_Secret, AfterValidator(_check_token)]
 
 
 class Settings(BaseSettings):
@@ -64,7 +76,9 @@ class Settings(BaseSettings):
         "progress_sse", min_length=1, description="What each key in Redis begins with; another server, another prefix."
     )
     heartbeat_s: float = Field(15, gt=0, le=MAX_DURATION, description="Seconds between two heartbeats of a stream.")
-    retry_ms: int = Field(2000, ge=0, description="Milliseconds that a browser waits before it reconnects.")
+    retry_ms: int = Field(
+        2000, ge=0, le=1000 * MAX_DURATION, description="Milliseconds that a browser waits before it reconnects."
+    )
     send_timeout_s: float = Field(
         30, gt=0, le=MAX_DURATION, description="Seconds after which a reader that takes nothing is cut off."
     )
@@ -94,7 +108,7 @@ class Settings(BaseSettings):
     allow_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Origins, by comma, whose pages may do here what their visitors may."
     )
-    publish_token: Annotated[tuple[_Secret, ...], NoDecode, BeforeValidator(_split_some)] = Field(
+    publish_token: Annotated[tuple[_Token, ...], NoDecode, BeforeValidator(_split_some)] = Field(
         (), description="Bearer tokens, by comma, one of which a worker must send."
     )
     read: Literal["open", "token"] = Field(
@@ -120,6 +134,19 @@ class Settings(BaseSettings):
         description="Let anybody publish who reaches the server: by an address that is not loopback, by any name.",
     )
     workers: int = Field(1, ge=1, description="Processes behind one socket; more than one needs a store in Redis.")
+
+    @field_validator("allow_origins")
+    @classmethod
+    def are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what no browser ever calls a page's origin, and `null`, as which any page can come."""
+        if "*" in origins and len(origins) > 1:
+            raise ValueError("* stands for all origins, and so alone")
+        if origins != ("*",) and not all(map(_is_origin, origins)):
+            raise ValueError(
+                "must be scheme://host or scheme://host:port, as browsers send it: in lower case, "
+                "with no path and not the scheme's own port"
+            )
+        return origins
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -148,6 +175,11 @@ class Settings(BaseSettings):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         return is_loopback(self.host)
+
+
+def _is_origin(text: str) -> bool:
+    """Return whether browsers may send this as an origin [RFC 6454 §6.2]."""
+    return _ORIGIN.fullmatch(text) is not None and not _WITH_DEFAULT_PORT.fullmatch(text)
 
 
 def is_loopback(host: str) -> bool:

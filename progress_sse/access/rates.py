@@ -214,9 +214,12 @@ def make_rates(settings: Settings) -> Rates:
 
 def _parsed(name: str, rate: str | None) -> list[RateLimitItem]:
     try:
-        return [] if rate is None else parse_many(rate)
+        items = [] if rate is None else parse_many(rate)
+        if any(item.amount == 0 for item in items):
+            raise ValueError("nothing is allowed")
     except ValueError:
         raise ConfigurationError(f"{name} must be like 100/second, or 100/second;1000/hour.") from None
+    return items
 
 
 async def _nothing() -> None:

@@ -1,5 +1,7 @@
 """Pages of other origins: those that are listed may read, with credentials too, and nobody else."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -96,6 +98,23 @@ async def test_a_star_never_comes_with_credentials(connect: Connect) -> None:
             await client.options(POLL, headers=preflight(LISTED)),
         ):
             assert granted(response) == {OPEN_TO: "*"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_told"),
+    [
+        ({"allow_origins": "*"}, True),
+        ({"allow_origins": "*", "publish_token": "hush"}, False),
+        ({"allow_origins": "*", "insecure": True}, False),
+        ({"allow_origins": LISTED}, False),
+    ],
+)
+async def test_it_is_told_that_all_pages_may_publish(
+    connect: Connect, caplog: pytest.LogCaptureFixture, settings: dict[str, Any], is_told: bool
+) -> None:
+    """SE-10: where that needs no token, and nobody has said that it is meant."""
+    async with connect(**settings):
+        assert ("Pages of every origin may create, change and delete sessions" in caplog.text) is is_told
 
 
 async def test_without_origins_it_is_closed(client: httpx.AsyncClient) -> None:

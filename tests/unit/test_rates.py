@@ -132,7 +132,9 @@ async def test_a_clock_that_is_set_back_forgets(clock: Clock) -> None:
     assert await storage.acquire_sliding_window_entry("k", item.amount, item.get_expiry())
 
 
-@pytest.mark.parametrize("rate", ["", "often", "10", "10/fortnight", "-1/second", "1.5/second"])
+@pytest.mark.parametrize(
+    "rate", ["", "often", "10", "10/fortnight", "-1/second", "1.5/second", "0/second", "5/second;0/hour"]
+)
 def test_what_is_no_rate_is_refused(rate: str) -> None:
     """By a text that shows how they are written."""
     with pytest.raises(ConfigurationError, match="publish_rate must be like 100/second"):

@@ -85,6 +85,9 @@ def test_a_token_is_never_shown() -> None:
         ({"max_age_hours": "nan"}, "max_age_hours"),
         ({"publish_token": ""}, "publish_token"),
         ({"publish_token": " , "}, "publish_token"),
+        ({"publish_token": "one,t\nwo"}, "publish_token"),
+        ({"publish_token": "one\x7f"}, "publish_token"),
+        ({"retry_ms": "1000000001"}, "retry_ms"),
         ({"unheard_of": "1"}, "unheard_of"),
     ],
 )
@@ -92,6 +95,57 @@ def test_a_setting_that_does_not_fit_is_refused_by_name(given: dict[str, str], n
     """One sentence that says which it is."""
     with pytest.raises(ConfigurationError, match=f"^{named}"):
         load_settings(**given)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "https://a.example",
+        "http://localhost:5173",
+        "http://127.0.0.1",
+        "http://[::1]:8443",
+        "https://xn--caf-dma.example",
+        "http://a.example:443",
+        "chrome-extension://abcdefghijklmnop",
+        "capacitor://localhost",
+    ],
+)
+def test_an_origin_is_as_browsers_send_it(origin: str) -> None:
+    """Or it stands for all."""
+    assert load_settings(allow_origins=origin).allow_origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "https://a.example/",
+        "https://a.example/path",
+        "https://a.example?query",
+        "https://user@a.example",
+        "https://*.a.example",
+        "https://A.example",
+        "HTTPS://a.example",
+        "https://caf\u00e9.example",
+        "https://a.example:443",
+        "http://a.example:80",
+        "https://a.example:",
+        "https://a.example:080",
+        "https://",
+        "//a.example",
+        "a.example",
+        "https:a.example",
+        "https://a.example b",
+        "*.a.example",
+        "*, https://a.example",
+        "https://a.example, null",
+    ],
+)
+def test_what_no_browser_sends_or_all_may_is_no_origin(origin: str) -> None:
+    """It would let in nobody, or, as `null`, every page that hides where it comes from."""
+    with pytest.raises(ConfigurationError, match=r"^allow_origins: "):
+        load_settings(allow_origins=origin)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])  # noqa: S104  # to be refused
