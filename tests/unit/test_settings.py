@@ -77,6 +77,7 @@ def test_a_token_is_never_shown() -> None:
     [
         ({"port": "70000"}, "port"),
         ({"port": "x"}, "port"),
+        ({"host": "", "publish_token": "t"}, "host"),
         ({"heartbeat_s": "0"}, "heartbeat_s"),
         ({"send_timeout_s": "-1"}, "send_timeout_s"),
         ({"max_streams": "0"}, "max_streams"),
