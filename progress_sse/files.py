@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 MAX_FILE_BYTES: Final = 4 * 2**20
-"""Bytes of a file: of steps more than anybody defines, and few enough to be read and taken apart at once."""
+"""Bytes of a file: far more than step definitions take, and few enough to be parsed at once."""
 
 
 def read_file(path: Path) -> bytes:

@@ -65,7 +65,7 @@ def _anywhere(_position: Position | None) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Conditional:
-    """What is done only if the session is where the client has seen it. That is for whoever knows the position."""
+    """What is done only if the session is where the client has seen it; the store, which knows where it is, decides."""
 
     only_if: Condition = _anywhere
 

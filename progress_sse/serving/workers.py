@@ -123,7 +123,7 @@ class Crew:
     """All workers that live: those that serve, those that begin to, and those that are on their way out."""
 
     def __init__(self, listener: socket.socket, stop_timeout_s: float) -> None:
-        """Serve `listener`, by nobody yet; each has `stop_timeout_s` seconds to end."""
+        """Serve `listener`, with no worker yet; each has `stop_timeout_s` seconds to end."""
         self._listener = listener
         self._stop_timeout_s = stop_timeout_s
         self._workers: set[Worker] = set()

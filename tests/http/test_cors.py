@@ -112,7 +112,7 @@ async def test_a_star_never_comes_with_credentials(connect: Connect) -> None:
 async def test_it_is_told_that_all_pages_may_publish(
     connect: Connect, caplog: pytest.LogCaptureFixture, settings: dict[str, Any], is_told: bool
 ) -> None:
-    """SE-10: where that needs no token, and nobody has said that it is meant."""
+    """SE-10: where that needs no token, and `insecure` does not say that it is meant."""
     async with connect(**settings):
         assert ("Pages of every origin may create, change and delete sessions" in caplog.text) is is_told
 

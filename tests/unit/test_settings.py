@@ -144,7 +144,7 @@ def test_an_origin_is_as_browsers_send_it(origin: str) -> None:
     ],
 )
 def test_what_no_browser_sends_or_all_may_is_no_origin(origin: str) -> None:
-    """It would let in nobody, or, as `null`, every page that hides where it comes from."""
+    """It would let in no page, or, as `null`, every page that hides where it comes from."""
     with pytest.raises(ConfigurationError, match=r"^allow_origins: "):
         load_settings(allow_origins=origin)
 
