@@ -15,10 +15,21 @@ from progress_sse.model import Session, SessionProgress, SessionStatus, StepAdva
 MAX_SHARED_BYTES: Final = 16_384
 """Bytes of step definitions that sessions share: larger ones, which a client can make, would be kept by the hundred."""
 
+_ESCAPES: Final = tuple((char.encode(), b"\\u%04x" % ord(char)) for char in "<\N{NEXT LINE}\u2028\u2029")
+"""Characters that some clients misread in a string: `<` begins markup, the others end a line in Unicode."""
+
 
 def encode_json(value: object) -> bytes:
-    """Return compact JSON in UTF-8, in one line: control characters in strings are escaped, line ends among them."""
-    return to_json(value, inf_nan_mode="null")
+    """Return compact JSON in UTF-8, in one line: line ends in strings are escaped, as are control characters and `<`.
+
+    None of these stands outside a string, so the text as a whole can be searched.
+    """
+    data = to_json(value, inf_nan_mode="null")
+    # The bytes that these characters begin with. Most data has none of them, and to see that costs next to nothing.
+    if 0x3C in data or 0xC2 in data or 0xE2 in data:
+        for char, escape in _ESCAPES:
+            data = data.replace(char, escape)
+    return data
 
 
 def encode_session(session: Session) -> bytes:

@@ -197,7 +197,24 @@ async def test_texts_arrive_code_point_for_code_point(server: Server, chromium: 
                 "fired.slice(1).map(([, data]) => ['message', 'error'].map("
                 "key => Array.from(JSON.parse(data).step[key], character => character.codePointAt(0))))"
             )
+            snapshot = (await worker.client.get(session_path(sid))).text
     assert code_points == [[[ord(character) for character in text]] * 2 for text in TEXTS.values()]
+    for shown in [snapshot, *(event.data for event in raw.events)]:
+        assert shown is not None
+        assert shown.splitlines() == [shown], "a client that splits at every line end of Unicode gets it whole"
+        assert "<" not in shown, "a client that writes it into HTML as it is writes no markup"
+
+
+async def test_a_snapshot_is_the_poll_whatever_it_says(server: Server, sid: str) -> None:
+    """SC-03: escaped in one as in the other, in a stream of one session and of several."""
+    async with Worker.at(server) as worker:
+        await worker.create(sid, steps=[{"name": text} for text in TEXTS.values()])
+        await worker.start(sid, 1)
+        await worker.complete(sid, 1, message=TEXTS["a script's end"], error=TEXTS["next line"])
+        polled = (await worker.client.get(session_path(sid))).text
+        for target in (events_path(sid), f"/api/events?session_id={sid}"):
+            async with await RawStream.open(server.port, target) as stream:
+                assert (await stream.next_event()).data == polled
 
 
 # SC-04

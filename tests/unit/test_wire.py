@@ -39,7 +39,7 @@ STEPS = [
         FAILED,
         '{"step":2,"name":"STEP2","status":"error","started_at":"2026-01-02T03:04:05.678901+00:00",'
         '"completed_at":"2026-01-02T03:04:17.000000+00:00","elapsed_ms":11321,"timeout_ms":null,'
-        '"message":"m\\"\\\\","error":"a\\nb\u2028</script>"}',
+        '"message":"m\\"\\\\","error":"a\\nb\\u2028\\u003c/script>"}',
     ),
 ]
 
@@ -73,6 +73,11 @@ class TestStep:
     def test_is_read_back(self, step: StepProgress, text: str) -> None:
         """To the letter."""
         assert wire.decode_step(text.encode()) == step
+
+    def test_is_read_back_as_earlier_versions_wrote_it(self) -> None:
+        """Stores keep steps as JSON, and earlier versions escaped less."""
+        text = STEPS[3][1].replace(r"\u2028", "\u2028").replace(r"\u003c", "<")
+        assert wire.decode_step(text.encode()) == FAILED
 
     @given(texts, texts, texts, st.sampled_from(["running", "success", "error"]), st.integers(0, 2**53 - 1))
     def test_comes_back_whatever_it_says(
@@ -164,13 +169,18 @@ class TestSession:
 class TestJson:
     """The bytes as such."""
 
-    @given(texts)
+    @given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("<\\\x85\u2028\u2029")))
     def test_is_one_line_whatever_it_says(self, text: str) -> None:
-        """No CR and no LF, the only characters that could break an event; and it reads back."""
-        data = wire.encode_json({"text": text})
-        assert b"\n" not in data
-        assert b"\r" not in data
-        assert json.loads(data) == {"text": text}
+        """Also to a client that splits at every line end of Unicode; no markup begins in it; and it reads back."""
+        data = wire.encode_json({text: text}).decode()
+        assert data.splitlines() == [data]
+        assert "<" not in data
+        assert json.loads(data) == {text: text}
+
+    def test_leaves_other_characters_as_they_are(self) -> None:
+        """Those that share bytes with escaped ones, too."""
+        text = "\x84\xa0é\u2014“it”…\u2027\u202a日本語 & > ' /"
+        assert wire.encode_json(text).decode() == f'"{text}"'
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
     def test_is_never_what_no_json_reader_takes(self, value: float) -> None:
