@@ -42,13 +42,24 @@ def encode_id_field(event_id: str) -> bytes:
 
 
 def encode_retry_field(retry_ms: int) -> bytes:
-    """Return a `retry` field. It takes effect when the line is read, with or without an event [§9.2.6]."""
+    """Return a `retry` field, to be put in front of an event. It takes effect when its line is read [§9.2.6]."""
     return b"retry: %d\n" % retry_ms
 
 
 def encode_comment(text: str) -> bytes:
-    """Return a comment, which no EventSource ever shows; it keeps the connection from looking idle."""
-    return b": %b\n\n" % text.encode()
+    """Return a comment, which no EventSource ever shows; it keeps the connection from looking idle.
+
+    No empty line follows: there several clients hand their users an event without data.
+    """
+    return b": %b\n" % text.encode()
+
+
+def encode_final_retry(retry_ms: int) -> bytes:
+    """Return what a stream ends with before its sessions have: when to come back.
+
+    An empty line follows although there is no event: several clients take a block in only once that has come.
+    """
+    return encode_retry_field(retry_ms) + b"\n"
 
 
 class StreamEvent(NamedTuple):
@@ -99,6 +110,8 @@ class StreamDecoder:
         self._rest += first
         events = []
         for following in others:
+            if self._rest.startswith(b":"):
+                self._unread_bytes -= len(self._rest) + 1  # Nothing of a comment is kept.
             event = self._take(self._rest.decode(errors="replace"))
             self._rest = bytearray(following)
             if event is not None:

@@ -123,7 +123,7 @@ class Streams:
         self._max_streams = max_streams
         self._max_per_caller = max_streams_per_caller or max_streams
         self._open_by_caller: Counter[str] = Counter()
-        self._greeting = Burst((), sse.encode_retry_field(retry_ms) + b"\n")
+        self._greeting = Burst((), sse.encode_retry_field(retry_ms))
         self._is_draining = False
         self._open: dict[EventStream, Callable[[], None]] = {}
 
@@ -174,10 +174,10 @@ class Streams:
 
     def _refusal(self, reason: Refusal, retry_ms: int) -> Response:
         self.refusals[reason] += 1
-        return Response(sse.encode_retry_field(retry_ms) + b"\n", headers=HEADERS, media_type=MEDIA_TYPE)
+        return Response(sse.encode_final_retry(retry_ms), headers=HEADERS, media_type=MEDIA_TYPE)
 
     def greeting(self, *, heartbeat_events: bool) -> Burst:
-        """Return what every stream begins with."""
+        """Return what every stream begins with: `retry`, in one block with the first event, whichever that is."""
         if not heartbeat_events:
             return self._greeting
         return Burst((), self._greeting.data + self.heartbeat.event().data)
@@ -371,7 +371,7 @@ class EventStream(EventSourceResponse):
 
     def dismiss(self, ending: Ending, retry_ms: int) -> None:
         """End the stream; the client is to come back after `retry_ms`."""
-        self._farewell = sse.encode_retry_field(retry_ms) + b"\n"
+        self._farewell = sse.encode_final_retry(retry_ms)
         self._finish(ending, self._farewell)
 
     def on_ready(self) -> None:

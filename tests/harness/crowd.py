@@ -137,6 +137,9 @@ class Reader(asyncio.BufferedProtocol):
             *blocks, self._text = self._text.split(b"\n\n")
             for block in itertools.chain.from_iterable(map(_parsed, blocks)):
                 self._log(block)
+            while self._text.startswith(b":") and b"\n" in self._text:
+                _, _, self._text = self._text.partition(b"\n")
+                self.comments += 1
 
     def _take_head(self) -> bool:
         raw, found, rest = self._frames.partition(b"\r\n\r\n")
@@ -170,7 +173,7 @@ class Reader(asyncio.BufferedProtocol):
         if block.data is not None:
             self.events.append(block)
             self.times.append(asyncio.get_running_loop().time())
-        elif block.comments:
+        elif block.comment is not None:
             self.comments += 1
 
 

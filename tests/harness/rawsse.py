@@ -28,7 +28,7 @@ class GrammarError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What stands between two empty lines of a stream.
+    """What stands between two empty lines of a stream, or a comment, which is a block by itself wherever it stands.
 
     `data` is `None` where the block has none: then an EventSource fires no event. `id` is the block's own id, `None`
     where it has none; `last_event_id` is what a client holds after it. `raw` has every byte but the empty line.
@@ -39,7 +39,7 @@ class Block:
     id: str | None
     last_event_id: str
     retry_ms: int | None
-    comments: tuple[str, ...]
+    comment: str | None
     raw: bytes
 
     def json(self) -> Any:
@@ -69,11 +69,15 @@ def split_id(event_id: str) -> Position:
 
 
 class EventStreamParser:
-    """Bytes in, blocks out; raises at the first byte that the grammar does not allow."""
+    """Bytes in, blocks out; raises at the first byte that the grammar does not allow.
+
+    `retries` has each `retry` in milliseconds, in order: it counts from its line on, wherever its block ends.
+    """
 
     def __init__(self) -> None:
         """Begin before the first byte of a stream."""
         self.last_event_id = ""
+        self.retries: list[int] = []
         self._line = bytearray()
         self._lines: list[str] = []
         self._raw = bytearray()
@@ -113,9 +117,15 @@ class EventStreamParser:
         self._after_cr = end == b"\r"
         if not self._line:
             return self._end_block()
-        self._raw += self._line + end
-        self._lines.append(self._decode(bytes(self._line)))
+        raw = bytes(self._line)
         self._line.clear()
+        text = self._decode(raw)
+        if text.startswith(":"):
+            return Block("message", None, None, self.last_event_id, None, text[1:], raw + end)
+        self._raw += raw + end
+        self._lines.append(text)
+        if text.startswith("retry:"):
+            self.retries.append(_checked_retry(_split_field(text)[1]))
         return None
 
     def _decode(self, line: bytes) -> str:
@@ -133,8 +143,7 @@ class EventStreamParser:
         self._lines, self._raw = [], bytearray()
         if not lines:
             return None
-        comments = tuple(line[1:] for line in lines if line.startswith(":"))
-        fields = [_split_field(line) for line in lines if not line.startswith(":")]
+        fields = [_split_field(line) for line in lines]
         data = [value for name, value in fields if name == "data"]
         ids = [_checked_id(value) for name, value in fields if name == "id"]
         retries = [_checked_retry(value) for name, value in fields if name == "retry"]
@@ -147,7 +156,7 @@ class EventStreamParser:
             id=ids[-1] if ids else None,
             last_event_id=self.last_event_id,
             retry_ms=retries[-1] if retries else None,
-            comments=comments,
+            comment=None,
             raw=raw,
         )
 
@@ -248,13 +257,13 @@ class RawStream(asyncio.Protocol):
 
     @property
     def comments(self) -> list[Received]:
-        """The blocks that hold a comment."""
-        return [received for received in self.log if received.block.comments]
+        """The comments."""
+        return [received for received in self.log if received.block.comment is not None]
 
     @property
     def retries(self) -> list[int]:
         """Each `retry` in milliseconds, in order."""
-        return [received.block.retry_ms for received in self.log if received.block.retry_ms is not None]
+        return self._parser.retries
 
     @property
     def last_event_id(self) -> str:

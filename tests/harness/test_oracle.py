@@ -28,7 +28,7 @@ EMPTY = body(0, "pending", PENDING)
 def block(event: str, data: Body, n: int, epoch: str = "e") -> Block:
     """One event of a stream."""
     event_id = f"{epoch}-{n}"
-    return Block(event, json.dumps(data), event_id, event_id, None, (), b"")
+    return Block(event, json.dumps(data), event_id, event_id, None, None, b"")
 
 
 def snapshot(n: int, state: Body = EMPTY, epoch: str = "e") -> Block:

@@ -9,28 +9,31 @@ from tests.harness.rawsse import Block, EventStreamParser, GrammarError, RawStre
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-# By name: the stream, and for each of its blocks event, data, id, last event id, retry and comments.
+# By name: the stream, and for each of its blocks event, data, id, last event id, retry and comment.
 STREAMS = {
-    "data": (b"data: x\n\n", [("message", "x", None, "", None, ())]),
-    "every field": (b"id: a-1\nevent: step\ndata: {}\nretry: 10\n\n", [("step", "{}", "a-1", "a-1", 10, ())]),
-    "CR": (b"event: a\rdata: 1\rdata: 2\r\r", [("a", "1\n2", None, "", None, ())]),
-    "CRLF": (b"event: a\r\ndata: 1\r\ndata: 2\r\n\r\n", [("a", "1\n2", None, "", None, ())]),
-    "mixed ends": (b"data: 1\r\ndata: 2\rdata: 3\n\r\ndata: 4\n\r", [*[("message", "1\n2\n3", None, "", None, ())],
-                   *[("message", "4", None, "", None, ())]]),
-    "one space is eaten": (b"data:  x\ndata:y\n\n", [("message", " x\ny", None, "", None, ())]),
-    "empty data fires": (b"data\n\n", [("message", "", None, "", None, ())]),
-    "no data fires nothing": (b"event: x\nid: 7\n\n", [("x", None, "7", "7", None, ())]),
-    "comment": (b": ping\n\n:\n\n", [("message", None, None, "", None, (" ping",)),
-                                      ("message", None, None, "", None, ("",))]),
+    "data": (b"data: x\n\n", [("message", "x", None, "", None, None)]),
+    "every field": (b"id: a-1\nevent: step\ndata: {}\nretry: 10\n\n", [("step", "{}", "a-1", "a-1", 10, None)]),
+    "CR": (b"event: a\rdata: 1\rdata: 2\r\r", [("a", "1\n2", None, "", None, None)]),
+    "CRLF": (b"event: a\r\ndata: 1\r\ndata: 2\r\n\r\n", [("a", "1\n2", None, "", None, None)]),
+    "mixed ends": (b"data: 1\r\ndata: 2\rdata: 3\n\r\ndata: 4\n\r", [*[("message", "1\n2\n3", None, "", None, None)],
+                   *[("message", "4", None, "", None, None)]]),
+    "one space is eaten": (b"data:  x\ndata:y\n\n", [("message", " x\ny", None, "", None, None)]),
+    "empty data fires": (b"data\n\n", [("message", "", None, "", None, None)]),
+    "no data fires nothing": (b"event: x\nid: 7\n\n", [("x", None, "7", "7", None, None)]),
+    "comment": (b": ping\n\n:\n\n", [("message", None, None, "", None, " ping"),
+                                      ("message", None, None, "", None, "")]),
+    "a comment is one wherever it stands": (b"retry: 1\n: a\ndata: x\n:\n\n: b\n",
+        [("message", None, None, "", None, " a"), ("message", None, None, "", None, ""),
+         ("message", "x", None, "", 1, None), ("message", None, None, "", None, " b")]),
     "id stays": (b"id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n",
-                 [("message", "a", "1", "1", None, ()), ("message", "b", None, "1", None, ()),
-                  ("message", "c", "", "", None, ())]),
+                 [("message", "a", "1", "1", None, None), ("message", "b", None, "1", None, None),
+                  ("message", "c", "", "", None, None)]),
     "only CR and LF end lines": ("data: a\u2028b\u2029c\u0085d\x0be\x0cf\x1cg\n\n".encode(),
-                                 [("message", "a\u2028b\u2029c\u0085d\x0be\x0cf\x1cg", None, "", None, ())]),
+                                 [("message", "a\u2028b\u2029c\u0085d\x0be\x0cf\x1cg", None, "", None, None)]),
     "byte order mark": (b"\xef\xbb\xbfdata: x\n\ndata: \xef\xbb\xbfy\n\n",
-                        [("message", "x", None, "", None, ()), ("message", "\ufeffy", None, "", None, ())]),
-    "an unfinished block is none": (b"data: x\n\ndata: y\n", [("message", "x", None, "", None, ())]),
-    "empty lines make no block": (b"\n\r\n\r\n\ndata: x\n\n\n\n", [("message", "x", None, "", None, ())]),
+                        [("message", "x", None, "", None, None), ("message", "\ufeffy", None, "", None, None)]),
+    "an unfinished block is none": (b"data: x\n\ndata: y\n", [("message", "x", None, "", None, None)]),
+    "empty lines make no block": (b"\n\r\n\r\n\ndata: x\n\n\n\n", [("message", "x", None, "", None, None)]),
 }  # fmt: skip
 
 
@@ -49,7 +52,7 @@ def test_a_stream_reads_the_same_however_it_is_cut(name: str) -> None:
     """Whole, byte by byte, in twos and at random: the same blocks, and those of the standard."""
     raw, expected = STREAMS[name]
     whole = feed(raw, lambda: len(raw))
-    assert [(b.event, b.data, b.id, b.last_event_id, b.retry_ms, b.comments) for b in whole] == expected
+    assert [(b.event, b.data, b.id, b.last_event_id, b.retry_ms, b.comment) for b in whole] == expected
     pieces = random.Random(1)
     assert feed(raw, lambda: 1) == feed(raw, lambda: 2) == feed(raw, lambda: pieces.randint(1, 9)) == whole
 
@@ -73,6 +76,15 @@ def test_the_bytes_of_an_unfinished_block_are_known() -> None:
     parser.feed(b"data: x\n\nid: 7\ndata: y")
     assert parser.pending == b"id: 7\ndata: y"
     assert parser.last_event_id == ""
+
+
+def test_a_retry_counts_from_its_line_on() -> None:
+    """Before the block that it stands in has ended."""
+    parser = EventStreamParser()
+    assert parser.feed(b"retry: 5\n") == []
+    assert parser.retries == [5]
+    [block] = parser.feed(b"data: x\nretry: 7\n\n")
+    assert (block.retry_ms, parser.retries) == (7, [5, 7])
 
 
 @pytest.mark.parametrize(("text", "parts"), [("a-1", ("a", 1)), ("x-y-0", ("x-y", 0))])

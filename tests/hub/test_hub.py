@@ -477,7 +477,7 @@ async def test_a_gap_in_what_is_heard_is_bridged_by_a_snapshot(
 
 async def test_a_heartbeat_is_left_out_while_something_waits(store: ProgressStore, hub: Hub) -> None:
     """What waits says as much, and a reader that takes nothing must not fill up with heartbeats."""
-    beat = Burst((), b": \n\n")
+    beat = Burst((), b": \n")
     reader = Reader(hub, "a")
     await reader.join("a")
     await reader.read()

@@ -298,6 +298,28 @@ def assert_ids_grow(ids: list[str]) -> None:
     assert [int(number) for number in numbers] == list(range(int(numbers[0]), int(numbers[0]) + len(ids)))
 
 
+# SC-05
+
+
+@first_host
+@pytest.mark.parametrize("target", ["/api/progress/{}/events?", "/api/events?session_id={}&session_id=absent&"])
+async def test_nothing_but_events_ends_in_an_empty_line(server: Server, sid: str, target: str) -> None:
+    """SC-05: `retry:` comes first and in the first event's block: several clients take each block for an event."""
+    async with Worker.at(server) as worker:
+        await worker.create(sid)
+        async with await RawStream.open(server.port, target.format(sid)) as fresh:
+            await fresh.wait_until(lambda s: bool(s.events and s.comments))
+        for query in ("", "heartbeat=event"):
+            position = fresh.last_event_id
+            async with await RawStream.open(server.port, target.format(sid) + query, last_event_id=position) as stream:
+                await stream.wait_until(lambda s: bool(s.comments + s.events))
+                await worker.start(sid, 1)
+                await stream.wait_until(lambda s: bool(s.last_event_id))
+            for each in (fresh, stream):
+                assert each.body.startswith(b"retry: 100\n")
+                assert each.body.count(b"\n\n") == len(each.events)
+
+
 # SC-06
 
 
@@ -319,7 +341,7 @@ async def test_an_idle_stream_beats(
             await browser.wait_for(1)
             snapshot = await idle.next_event()
             await idle.wait_until(lambda s: len(s.comments) >= count, timeout_s=2 * duration_s)
-            times = [received.t for received in idle.log if received.block.comments or received.block.data]
+            times = [received.t for received in idle.log if received.block.comment is not None or received.block.data]
             assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= 1.5 * heartbeat_s
             assert [event.event for event in idle.events] == ["snapshot"]
             assert idle.last_event_id == snapshot.id

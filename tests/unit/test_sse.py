@@ -46,9 +46,9 @@ def test_event_breaks_data_at_each_line_end(end: bytes) -> None:
 
 
 def test_comment_shows_nothing() -> None:
-    """A line that begins with a colon, and an empty one."""
-    assert sse.encode_comment("") == b": \n\n"
-    assert sse.encode_comment("ping") == b": ping\n\n"
+    """A line that begins with a colon. An empty line after it would be an event to several clients."""
+    assert sse.encode_comment("") == b": \n"
+    assert sse.encode_comment("ping") == b": ping\n"
 
 
 def test_fields_can_be_sent_by_themselves() -> None:
@@ -135,6 +135,15 @@ def test_an_event_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch,
     assert decoder.feed(piece) == decoder.feed(piece) == []
     with pytest.raises(ValueError, match="more than 2500 bytes"):
         decoder.feed(piece * 2)
+
+
+def test_comments_are_no_part_of_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream may have nothing else for days."""
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 2500)
+    decoder = sse.StreamDecoder()
+    for _ in range(1000):
+        assert decoder.feed(sse.encode_comment("heartbeat")) == []
+    assert decoder.feed(b"data: x\n\n") == [("message", "x", "")]
 
 
 @pytest.mark.parametrize(("encoded", "_"), EVENTS)
