@@ -10,10 +10,13 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build
 # Commands or fonts that the tests need, each with Debian's package for it where the names differ.
 SYSTEM := curl redis-server valkey-server chromium nginx strace faketime slowhttptest package:iproute2 font:fonts-noto-cjk font:fonts-noto-color-emoji
 
+# The same for the full run alone: Go, and its clients of event streams.
+CLIENTS := package:golang-go package:golang-github-r3labs-sse-dev package:golang-github-donovanhide-eventsource-dev
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-full test-lowest bench check format build clean node system test-web
+.PHONY: help run demo test test-full test-lowest bench check format build clean node system clients test-web
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -28,7 +31,7 @@ demo: $(VENV)/.run  ## Show it in the browser: sessions that move, and ways to b
 test: check test-web system  ## Run everything that CI checks
 	@$(BIN)/python -m pytest
 
-test-full: check test-web test-lowest  ## Run everything, the long tests too, and on the lowest versions
+test-full: check test-web test-lowest clients  ## Run everything, the long tests too, and on the lowest versions
 	@$(BIN)/python -m pytest -m "full or not full"
 
 test-lowest: $(VENV)/.lowest system  ## Run what tests the server on the lowest versions of its dependencies
@@ -52,7 +55,7 @@ build: $(VENV)/.dev  ## Build the source archive and the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## Remove all that make has made
-	rm -rf $(VENV) build dist web/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist web/node_modules tests/clients/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find progress_sse tests -name __pycache__ -prune -exec rm -rf {} +
 
 test-web: web/node_modules/.ready
@@ -84,6 +87,17 @@ $(VENV)/.lowest: $(VENV)/.pip pyproject.toml .ci/lowest.py
 
 web/node_modules/.ready: web/package.json web/package-lock.json | node
 	npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+clients: $(VENV)/.clients tests/clients/node_modules/.ready
+	@.ci/need $(CLIENTS)
+
+$(VENV)/.clients: $(VENV)/.dev
+	$(PIP) --group clients
+	@touch $@
+
+tests/clients/node_modules/.ready: tests/clients/package.json tests/clients/package-lock.json | node
+	npm --prefix tests/clients ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 node:

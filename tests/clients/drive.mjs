@@ -1,0 +1,108 @@
+// Follows one stream with a client library of npm, as its documentation says, and prints what it hands to its user.
+// usage: node drive.mjs <library> <url> <token> [<id of the last event>]
+// A library whose name ends in " alone" goes without the option that docs/protocol.md tells to give it. Each event is a
+// line of JSON, {event, data, id}. A last line, {over}, comes when the library is at an end by itself: "stops" without
+// an error, or "raises".
+const [name, url, token, lastEventId] = process.argv.slice(2);
+const library = name.replace(" alone", "");
+const isAlone = name !== library;
+const headers = { Authorization: `Bearer ${token}`, ...(lastEventId && { "Last-Event-ID": lastEventId }) };
+
+const NAMES = ["message", "snapshot", "step", "heartbeat", "end"];
+
+/** @param {object} line */
+function tell(line) {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+/** @param {{ event?: string, data: string, id?: string }} message */
+function tellMessage({ event, data, id }) {
+  tell({ event: event || "message", data, id: id ?? null });
+}
+
+/** Print what an object that behaves as a browser's EventSource fires. */
+function listen(source) {
+  for (const type of NAMES)
+    source.addEventListener(type, (event) => {
+      if ("data" in event) tell({ event: event.type, data: event.data, id: event.lastEventId });
+    });
+  source.addEventListener("error", () => setImmediate(() => source.readyState === 2 && over("stops")));
+  if ("on" in source) source.on("closed", () => over("stops"));
+}
+
+function over(how) {
+  tell({ over: how });
+  process.exit(0);
+}
+
+const LIBRARIES = {
+  async eventsource() {
+    const { EventSource } = await import("eventsource");
+    const fetchWithToken = (input, init) => fetch(input, { ...init, headers: { ...init.headers, ...headers } });
+    listen(new EventSource(url, { fetch: fetchWithToken }));
+  },
+
+  async "eventsource@2"() {
+    const { default: EventSource } = await import("eventsource-2");
+    listen(new EventSource(url, { headers }));
+  },
+
+  async "launchdarkly-eventsource"() {
+    const { EventSource } = (await import("launchdarkly-eventsource")).default;
+    listen(new EventSource(url, { headers }));
+  },
+
+  async "event-source-polyfill"() {
+    const { EventSourcePolyfill } = (await import("event-source-polyfill")).default;
+    const option = isAlone ? {} : { lastEventIdQueryParameterName: "last_event_id" };
+    listen(new EventSourcePolyfill(url, { headers, ...option }));
+  },
+
+  async undici() {
+    const { Agent, EventSource } = await import("undici");
+    class AgentWithToken extends Agent {
+      dispatch(options, handler) {
+        return super.dispatch({ ...options, headers: { ...options.headers, ...headers } }, handler);
+      }
+    }
+    listen(new EventSource(url, { dispatcher: new AgentWithToken() }));
+  },
+
+  async "eventsource-client"() {
+    const { createEventSource } = await import("eventsource-client");
+    const onDisconnect = () => setImmediate(() => source.readyState === "closed" && over("stops"));
+    const source = createEventSource({ url, headers, onDisconnect });
+    for await (const message of source) tellMessage(message);
+    over("stops");
+  },
+
+  async "eventsource-parser"() {
+    const { EventSourceParserStream } = await import("eventsource-parser/stream");
+    const response = await fetch(url, { headers });
+    const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
+    for await (const message of events) tellMessage(message);
+    over("stops");
+  },
+
+  async "@microsoft/fetch-event-source"() {
+    const { fetchEventSource } = (await import("@microsoft/fetch-event-source")).default;
+    // It is made for browsers.
+    const document = { hidden: false, addEventListener() {}, removeEventListener() {} };
+    Object.assign(globalThis, { window: globalThis, document });
+    const onclose = () => {
+      throw new Error("come back");
+    };
+    await fetchEventSource(url, { headers, onmessage: tellMessage, ...(!isAlone && { onclose }) });
+    over("stops");
+  },
+};
+
+process.on("uncaughtException", (error) => {
+  if (error.code === "ERR_MODULE_NOT_FOUND") throw error;
+  tell({ over: "raises", error: String(error) });
+  process.exit(0);
+});
+
+// An application goes on meanwhile; some libraries alone do not keep a process alive.
+setInterval(() => {}, 60_000);
+await LIBRARIES[library]();

@@ -1,0 +1,132 @@
+"""Follows one stream with a client library of Python, as its documentation says, and prints what it hands to its user.
+
+usage: python drive.py <library> <url> <token> [<id of the last event>]
+
+A library whose name ends in ` alone` goes without the option that docs/protocol.md tells to give it. Each event is a
+line of JSON, `{"event", "data", "id"}`. A last line, `{"over"}`, comes when the library is at an end by itself: `stops`
+without an error, or `raises`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any
+
+Event = tuple[str | None, str, str | None]
+"""Name, data and id."""
+
+
+def follow_httpx_sse(url: str, headers: dict[str, str]) -> Iterator[Event]:
+    """Follow by `connect_sse`, which reads one response."""
+    import httpx
+    from httpx_sse import connect_sse
+
+    with httpx.Client(timeout=None) as client, connect_sse(client, "GET", url, headers=headers) as source:  # noqa: S113
+        for sse in source.iter_sse():
+            yield sse.event, sse.data, sse.id
+
+
+def follow_sseclient_py(url: str, headers: dict[str, str]) -> Iterator[Event]:
+    """Follow by `SSEClient`, which reads a response of requests or urllib3."""
+    import requests
+    import sseclient
+
+    with requests.get(url, headers=headers, stream=True) as response:  # noqa: S113
+        for event in sseclient.SSEClient(response).events():
+            yield event.event, event.data, event.id
+
+
+def follow_requests_sse(url: str, headers: dict[str, str]) -> Iterator[Event]:
+    """Follow by `EventSource`, which comes back by itself."""
+    from requests_sse import EventSource
+
+    with EventSource(url, headers=headers, latest_event_id=headers.pop("Last-Event-ID", None)) as source:
+        for event in source:
+            yield event.type, event.data, event.last_event_id
+
+
+def follow_launchdarkly_eventsource(url: str, headers: dict[str, str], *, is_alone: bool = False) -> Iterator[Event]:
+    """Follow by `SSEClient`, which comes back by itself if its error strategy says so."""
+    from ld_eventsource import SSEClient
+    from ld_eventsource.config import ConnectStrategy, ErrorStrategy
+
+    last_event_id = headers.pop("Last-Event-ID", None)
+    connect = ConnectStrategy.http(url, headers=headers)
+    strategy = None if is_alone else ErrorStrategy.always_continue()
+    # Each cut doubles its delay, unless the stream lasted a minute before.
+    with SSEClient(connect, 0.1, error_strategy=strategy, last_event_id=last_event_id) as client:
+        for event in client.events:
+            yield event.event, event.data, event.last_event_id
+
+
+async def follow_aiosseclient(url: str, headers: dict[str, str]) -> AsyncIterator[Event]:
+    """Follow by `aiosseclient`, which reads one response."""
+    from aiosseclient import aiosseclient
+
+    async for event in aiosseclient(url, last_id=headers.pop("Last-Event-ID", None), headers=headers):
+        yield event.event, event.data, event.id
+
+
+async def follow_aiohttp_sse_client(url: str, headers: dict[str, str]) -> AsyncIterator[Event]:
+    """Follow by `EventSource`, which comes back by itself."""
+    from aiohttp import ClientTimeout
+    from aiohttp_sse_client.client import EventSource
+
+    async with EventSource(url, headers=headers, timeout=ClientTimeout(total=None)) as source:
+        async for event in source:
+            yield event.type, event.data, event.last_event_id
+
+
+LIBRARIES: dict[str, Callable[[str, dict[str, str]], Iterator[Event] | AsyncIterator[Event]]] = {
+    "httpx-sse": follow_httpx_sse,
+    "sseclient-py": follow_sseclient_py,
+    "requests-sse": follow_requests_sse,
+    "launchdarkly-eventsource": follow_launchdarkly_eventsource,
+    "launchdarkly-eventsource alone": partial(follow_launchdarkly_eventsource, is_alone=True),
+    "aiosseclient": follow_aiosseclient,
+    "aiohttp-sse-client": follow_aiohttp_sse_client,
+}
+
+
+def tell(**line: Any) -> None:
+    """Print a line, at once."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def tell_event(event: Event) -> None:
+    """Print an event."""
+    name, data, event_id = event
+    tell(event=name, data=data, id=event_id)
+
+
+async def tell_all(events: AsyncIterator[Event]) -> None:
+    """Print each event as it comes."""
+    async for event in events:
+        tell_event(event)
+
+
+def main(library: str, url: str, token: str, last_event_id: str = "") -> None:
+    """Follow until the library is at an end."""
+    headers = {"Authorization": f"Bearer {token}"} | ({"Last-Event-ID": last_event_id} if last_event_id else {})
+    try:
+        events = LIBRARIES[library](url, headers)
+        if isinstance(events, Iterator):
+            for event in events:
+                tell_event(event)
+        else:
+            asyncio.run(tell_all(events))
+    except ImportError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a library raises is what its user gets
+        tell(over="raises", error=repr(error))
+    else:
+        tell(over="stops")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

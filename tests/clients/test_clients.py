@@ -1,0 +1,317 @@
+"""Client libraries of others follow a session through the death and the restarts of its server.
+
+What is seen of each has to be what its row in docs/protocol.md says. `make clients` installs them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.conftest import Serve
+from tests.harness.chaos import ChaosProxy
+from tests.harness.http1 import HOST
+from tests.harness.oracle import fold_all
+from tests.harness.rawsse import Block, RawStream, split_id
+from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, bearer, make_token
+
+pytestmark = pytest.mark.timeout(300)
+
+FOLDER = Path(__file__).parent
+PROTOCOL = FOLDER.parents[1] / "docs" / "protocol.md"
+
+SETTINGS = {**CLOSED, "heartbeat_s": 0.2, "retry_ms": 100, "graceful_timeout_s": 2}
+
+TOKEN = make_token(sessions=["s"], actions=["read"])
+
+WAIT_S = 120
+"""Some double their wait with each attempt."""
+
+OWN_WAIT_S = 15
+"""Longer than any of them waits, by its own default, for a server that has ended its stream."""
+
+LIBRARIES = {
+    "Python": (
+        *("httpx-sse", "sseclient-py", "requests-sse", "launchdarkly-eventsource"),
+        *("aiosseclient", "aiohttp-sse-client"),
+    ),
+    "Node": (
+        *("eventsource", "eventsource@2", "launchdarkly-eventsource", "event-source-polyfill", "undici"),
+        *("@microsoft/fetch-event-source", "eventsource-client", "eventsource-parser"),
+    ),
+    "Go": ("r3labs/sse", "donovanhide/eventsource"),
+}
+CLIENTS = [(language, library) for language, libraries in LIBRARIES.items() for library in libraries]
+
+
+class Behaviour(NamedTuple):
+    """What a client does by itself: the columns of the table, from the third one on."""
+
+    after_a_cut: str
+    after_an_end: str
+    resumes: str
+    empty_events: str
+    at_204: str
+
+
+def documented() -> dict[tuple[str, str], list[str]]:
+    """The rows of the table in docs/protocol.md: by language and library, the other cells."""
+    section = PROTOCOL.read_text("utf-8").partition("\n## Clients of others\n")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:3] == "| `"]
+    return {(language, library.strip("`")): cells for library, language, *cells in rows}
+
+
+@pytest.fixture(scope="module")
+def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program that drives the libraries of Go, built from what Debian has put into its own folder."""
+    program = tmp_path_factory.mktemp("go") / "drive"
+    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode"}
+    subprocess.run(["go", "build", "-o", program, FOLDER / "drive.go"], env=environment, check=True)
+    return program
+
+
+@pytest.fixture
+def command(request: pytest.FixtureRequest) -> Callable[[str], Sequence[str | Path]]:
+    """Gives what starts a client of a language."""
+
+    def of(language: str) -> Sequence[str | Path]:
+        match language:
+            case "Python":
+                return [sys.executable, FOLDER / "drive.py"]
+            case "Node":
+                return ["node", FOLDER / "drive.mjs"]
+            case _:
+                return [request.getfixturevalue("go_program")]
+
+    return of
+
+
+class Client:
+    """A client library in a process of its own, and what it has handed to its user.
+
+    Attributes:
+        events: The events, in order, over all its processes; none without data.
+        empty_count: How many events without data there were.
+        over: How the library came to an end by itself; `None` while it follows.
+    """
+
+    def __init__(self, command: Sequence[str | Path], library: str, url: str, token: str = TOKEN) -> None:
+        """Prepare to follow a stream by a library."""
+        self.events: list[Block] = []
+        self.empty_count = 0
+        self.over: str | None = None
+        self._start = [*command, library, url, token]
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+
+    @property
+    def last_event_id(self) -> str:
+        """The id of the last event that had one."""
+        return next((event.id for event in reversed(self.events) if event.id), "")
+
+    @property
+    def n(self) -> int:
+        """How many transitions of the session it has seen, or a snapshot of."""
+        return split_id(self.last_event_id).n if self.last_event_id else -1
+
+    async def open(self) -> None:
+        """Follow; from where it was, as its documentation says, if it had begun before."""
+        if self._reading is not None:
+            await self._reading
+        self.over = None
+        start = [*self._start, self.last_event_id] if self.last_event_id else self._start
+        self._process = await asyncio.create_subprocess_exec(*start, stdout=asyncio.subprocess.PIPE, limit=2**20)
+        self._reading = asyncio.create_task(self._read(self._process))
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            told = json.loads(line)
+            if "over" in told:
+                self.over = told["over"]
+            elif told["data"]:
+                self._take(told["event"], told["data"], told["id"])
+            else:
+                self.empty_count += 1
+            self._news.set()
+        await process.wait()
+        if self.over is None:
+            self.over = f"crashed with {process.returncode}"
+        self._news.set()
+
+    def _take(self, event: str, data: str, event_id: str | None) -> None:
+        self.events.append(Block(event, data, event_id, event_id or self.last_event_id, None, None, b""))
+
+    async def until(self, condition: Callable[[], bool]) -> bool:
+        """Wait until something is so, or the library is at an end, and tell whether it is so."""
+        async with asyncio.timeout(WAIT_S):
+            while not condition() and self.over is None:
+                self._news.clear()
+                await self._news.wait()
+        return condition()
+
+    async def sees(self, n: int) -> str:
+        """Wait until it has seen so many transitions, and tell whether it came so far by itself; else help it."""
+        if await self.until(lambda: self.n >= n):
+            return "yes"
+        await self.open()
+        assert await self.until(lambda: self.n >= n), f"{self.over} (`make clients` installs what is missing)"
+        return "no"
+
+    async def aclose(self) -> None:
+        """End the process."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+        if self._reading is not None:
+            await self._reading
+
+
+def assert_nothing_is_missing(events: Sequence[Block]) -> None:
+    """Each transition came exactly once and in order, or within a snapshot, up to the end."""
+    n = -1
+    for event in events:
+        if event.event == "snapshot":
+            assert event.position.n >= n
+        elif event.event == "step":
+            assert event.position.n == n + 1
+        else:
+            assert (event.event, event.position.n) == ("end", n)
+        n = event.position.n
+    assert len({event.position.epoch for event in events}) == 1
+
+
+async def heartbeats(server: Server) -> None:
+    """Wait until each stream has had a heartbeat: each has one between two of another's."""
+    async with await RawStream.open(server.port, session_path("s", "events"), list(bearer(TOKEN).items())) as stream:
+        await stream.wait_until(lambda s: len(s.comments) > 2)
+
+
+async def after(stop: Callable[[], object], server: Server, proxy: ChaosProxy, worker: Worker, step: int) -> None:
+    """Let the server go and come back, with an update that its readers have missed when they can reach it again."""
+    proxy.refuse()
+    await asyncio.to_thread(stop)
+    await asyncio.to_thread(server.start)
+    await worker.start("s", step)
+    await worker.complete("s", step)
+    await proxy.listen()
+
+
+async def at_204(client: Client, proxy: ChaosProxy) -> str:
+    """What it does once its session is completed and it has got all of it."""
+    asked = len(proxy.asked())
+    await eventually(lambda: client.over is not None or len(proxy.asked()) >= asked + 2, WAIT_S)
+    if client.over is not None and len(proxy.asked()) == asked:  # It has not come back at all.
+        await client.open()
+        await eventually(lambda: client.over is not None or len(proxy.asked()) >= asked + 2, WAIT_S)
+    return client.over or "asks again"
+
+
+async def observed(serve: Serve, command: Sequence[str | Path], library: str) -> Behaviour:
+    """What a client does while its server is killed, restarted, and its session completed; it has to miss nothing."""
+    server = serve(store="sqlite", **SETTINGS)
+    async with Worker.at(server, PUBLISH_TOKEN) as worker, ChaosProxy(server.port) as proxy:
+        await worker.create("s", total_steps=4)
+        client = Client(command, library, f"http://{HOST}:{proxy.port}{session_path('s', 'events')}")
+        await client.open()
+        try:
+            assert await client.sees(0) == "yes"
+            await worker.start("s", 1)
+            await worker.complete("s", 1)
+            assert await client.sees(2) == "yes"
+            await heartbeats(server)
+            assert client.empty_count == 0
+            await after(server.kill, server, proxy, worker, 2)
+            seen, after_a_cut = len(client.events), await client.sees(4)
+            has_resumed = client.events[seen].event == "step"
+            await after(server.terminate, server, proxy, worker, 3)
+            after_an_end = await client.sees(6)
+            empty_events = "yes" if client.empty_count else "no"
+            await worker.start("s", 4)
+            await worker.complete("s", 4)
+            assert await client.until(lambda: any(event.event == "end" for event in client.events))
+            resumes = "no" if not has_resumed else "yes" if after_a_cut == "yes" else "with the id"
+            behaviour = Behaviour(after_a_cut, after_an_end, resumes, empty_events, await at_204(client, proxy))
+        finally:
+            await client.aclose()
+        final = await worker.poll("s")
+    *events, end = client.events[: [event.event for event in client.events].index("end") + 1]
+    assert_nothing_is_missing([*events, end])
+    assert final["status"] == "completed"
+    assert fold_all(events) == final
+    return behaviour
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("language", "library"), CLIENTS)
+async def test_a_client_follows_through_kill_and_restart(
+    serve: Serve, command: Callable[[str], Sequence[str | Path]], language: str, library: str
+) -> None:
+    """FT-01: it sees each transition once, or a snapshot in their place, and does what docs/protocol.md says of it."""
+    assert await observed(serve, command(language), library) == Behaviour(*documented()[language, library][1:6])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("language", "library", "column", "value"),
+    [
+        ("Python", "launchdarkly-eventsource", "after_a_cut", "no"),
+        ("Node", "event-source-polyfill", "resumes", "no"),
+        ("Node", "@microsoft/fetch-event-source", "after_an_end", "no"),
+    ],
+)
+async def test_a_client_needs_what_it_is_to_be_given(
+    serve: Serve, command: Callable[[str], Sequence[str | Path]], language: str, library: str, column: str, value: str
+) -> None:
+    """FT-01: without its option it falls short of its row."""
+    alone = await observed(serve, command(language), f"{library} alone")
+    documented_row = Behaviour(*documented()[language, library][1:6])
+    assert getattr(alone, column) == value
+    assert getattr(documented_row, column) == "yes"
+
+
+@pytest.mark.full
+async def test_clients_come_back_to_a_full_server_when_it_says(
+    serve: Serve, command: Callable[[str], Sequence[str | Path]]
+) -> None:
+    """LD-05: what it ends a stream with has the time to come back in it, which those take in that come back at all."""
+    server = serve(**SETTINGS, max_streams=1)
+    sessions = [f"s{n}" for n in range(len(CLIENTS))]
+    token = make_token(sessions=["s", *sessions], actions=["read"])
+    async with (
+        await RawStream.open(server.port, session_path("s", "events"), list(bearer(token).items())) as only,
+        ChaosProxy(server.port) as proxy,
+    ):
+        await only.next_event()
+        targets = [session_path(session_id, "events") for session_id in sessions]
+        clients = [
+            Client(command(language), library, f"http://{HOST}:{proxy.port}{target}", token)
+            for (language, library), target in zip(CLIENTS, targets, strict=True)
+        ]
+        try:
+            for client in clients:
+                await client.open()
+            await eventually(lambda: all(proxy.asked(target) for target in targets), WAIT_S)
+            await asyncio.sleep(OWN_WAIT_S)
+            waits = [
+                "-" if client.over is not None else "no" if len(proxy.asked(target)) > 1 else "yes"
+                for client, target in zip(clients, targets, strict=True)
+            ]
+        finally:
+            for client in clients:
+                await client.aclose()
+    assert dict(zip(CLIENTS, waits, strict=True)) == {client: cells[6] for client, cells in documented().items()}
+
+
+def test_the_table_has_each_client() -> None:
+    """Those that the tests follow with, and no other."""
+    assert list(documented()) == CLIENTS
