@@ -7,8 +7,8 @@ _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
-MAX_EVENT_BYTES: Final = 32 * 2**20
-"""Bytes of an event that are read: more than a session of a thousand steps with the longest texts has."""
+MAX_EVENT_BYTES: Final = 160 * 2**20
+"""Bytes of an event that are read: more than a session of a thousand steps has whose longest texts are escapes."""
 
 _MAX_RETRY_DIGITS: Final = 15
 """A time that is longer than this would not end."""

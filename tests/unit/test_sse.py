@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progress_sse import sse, wire
+from progress_sse.model import Session, SessionProgress, StepDefinition, StepProgress
+from progress_sse.settings import Settings
 from tests.harness.rawsse import EventStreamParser
 
 GRAMMAR = json.loads((Path(__file__).parents[1] / "corpus" / "grammar.json").read_text("utf-8"))
@@ -135,6 +137,17 @@ def test_an_event_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch,
     assert decoder.feed(piece) == decoder.feed(piece) == []
     with pytest.raises(ValueError, match="more than 2500 bytes"):
         decoder.feed(piece * 2)
+
+
+@pytest.mark.parametrize("character", ["<", "\x01", "\u2028"])
+def test_the_longest_session_is_read(character: str) -> None:
+    """As many steps and as long texts as the defaults allow, of characters that are escaped."""
+    settings, share = Settings(), 100
+    count, text = settings.max_total_steps // share, character * settings.max_text_chars
+    steps = {n: StepProgress(n, text, "error", "", "", 0, None, text, text) for n in range(1, count + 1)}
+    progress = SessionProgress("s", count, count, "error", steps, "", "")
+    snapshot = wire.encode_session(Session(progress, (StepDefinition(text),) * count))
+    assert len(snapshot) * share < sse.MAX_EVENT_BYTES
 
 
 def test_comments_are_no_part_of_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
