@@ -3,8 +3,10 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
-from typing import Literal, NamedTuple, TypeAlias
+from hashlib import blake2b
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse import wire
 from progress_sse.model import Position, Session, SessionStatus
@@ -45,21 +47,34 @@ class Entry(NamedTuple):
     data: bytes
 
 
+KEY_LIFETIME: Final = timedelta(hours=24)
+"""How long an idempotency key is remembered [docs/protocol.md]."""
+
+
 @dataclass(frozen=True, slots=True)
 class RememberedKey:
-    """An idempotency key that a session has seen.
+    """An idempotency key that was used on a session id. It outlives the session, so it holds no text of anybody's.
 
     Attributes:
-        key: What the client sent.
-        digest: Of the request as parsed; tells whether it is the same request again.
+        name: Fingerprint of the session id and the key.
+        digest: Fingerprint of the key and the request as parsed; tells whether it is the same request again.
         answer: What the request came to.
+        epoch: Of the life of the session in which it came to that; empty where that one was removed.
         used_at: Time stamp, for forgetting it in the end.
+        former_use: In a `Change`, the `used_at` that is remembered under the name so far; empty where none is.
     """
 
-    key: str
+    name: str
     digest: str
     answer: Verb
+    epoch: str
     used_at: str
+    former_use: str = ""
+
+
+def fingerprint(text: str) -> str:
+    """Return what stands for a text, and does not tell it."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def new_epoch() -> str:
@@ -73,11 +88,12 @@ class Change(NamedTuple):
     Attributes:
         session_id: Whose change it is.
         expected: Where the session must be for the change to apply; `None`: there must be no such session.
-        record: The session afterwards; `None` removes it, with all that is kept under its id.
-        is_fresh: A new life begins: whatever is kept under the id is dropped first.
+        record: The session afterwards; `None` removes it, with all that is kept of it.
+        is_fresh: A new life begins: whatever is kept of the former one is dropped first.
         entries: The transitions, in order, the last one at `record.position`; the steps that they name are the ones
             of `record` that differ from what is stored.
-        keys: Idempotency keys to remember.
+        keys: Idempotency keys to remember of the id, whatever becomes of the session. The change applies only if of
+            each the `former_use` is what is remembered: so no key has two effects, whichever processes it came to.
     """
 
     session_id: str
@@ -138,11 +154,14 @@ class StorageLimits:
     """How much a backend keeps.
 
     Attributes:
-        history: Transitions, and idempotency keys, per session; the newest stay. Default 1000.
+        history: Transitions per session, and idempotency keys per session id; the newest stay. Default 1000.
         history_bytes: Bytes of event data per session; the newest transitions stay. Default 262144.
         max_sessions: Sessions in all; one more is refused with `StoreFullError`. Default 100000.
+        orphaned_keys: Idempotency keys of removed sessions, in all; those of one stay until the ones that were removed
+            after it have left so many. Default 100000.
     """
 
     history: int = 1000
     history_bytes: int = 262_144
     max_sessions: int = 100_000
+    orphaned_keys: int = 100_000

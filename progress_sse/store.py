@@ -16,7 +16,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -31,16 +31,14 @@ from progress_sse.errors import (
     OutcomeUnknownError,
     PreconditionFailedError,
     ProblemError,
+    StoreFullError,
     StoreUnavailableError,
 )
 from progress_sse.machine import Advance, Command, Complete, Create, Delete, Start, StepCommand
 from progress_sse.model import DEFAULT_TOTAL_STEPS, Position, Session, SessionProgress, StepDefinition, check_session_id
-from progress_sse.record import Change, Entry, Record, RememberedKey, Verb, new_epoch
+from progress_sse.record import KEY_LIFETIME, Change, Entry, Record, RememberedKey, Verb, fingerprint, new_epoch
 from progress_sse.telemetry.counts import Durations
 from progress_sse.workflows import Workflows
-
-KEY_LIFETIME: Final = timedelta(hours=24)
-"""How long an idempotency key is remembered [docs/protocol.md]."""
 
 MAX_ATTEMPTS: Final = 20
 """How often a change that other processes overtook is decided again before the store counts as unavailable."""
@@ -81,7 +79,8 @@ class Applied(NamedTuple):
 
     Attributes:
         verb: What happened; for a remembered key, what happened the first time.
-        record: The session just after the command; `None` once it is deleted. For a remembered key, the session today.
+        record: The session just after the command; `None` once it is deleted. For a remembered key, the session that
+            was created the first time, and else `None`.
     """
 
     verb: Verb
@@ -279,7 +278,7 @@ class ProgressStore:
         return _progress(await self._perform(session_id, Advance(step, current, total, message)))
 
     async def delete_session(self, session_id: str) -> None:
-        """Remove the session and all that is kept under its id.
+        """Remove the session and all that is kept of it.
 
         Raises:
             SessionNotFoundError: There is no such session.
@@ -294,10 +293,14 @@ class ProgressStore:
     async def cleanup_old_sessions(self, max_age_hours: float = 24) -> int:
         """Remove sessions created longer ago than that, sparing one that is running and was updated within it.
 
+        What is past its time of idempotency keys goes, too.
+
         Returns:
-            How many were removed.
+            How many sessions were removed.
         """
-        limit = machine.age_limit(self._clock.now(), max_age_hours)
+        now = self._clock.now()
+        await self.backend.forget_keys(_key_limit(now))
+        limit = machine.age_limit(now, max_age_hours)
         return await self.backend.expire(
             limit, lambda head: machine.is_expired(head.status, head.created_at, head.updated_at, before=limit)
         )
@@ -307,7 +310,7 @@ class ProgressStore:
         return await self.backend.load(check_session_id(session_id))
 
     async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:
-        """Apply one command; with a key that the session remembers, return its first answer and change nothing.
+        """Apply one command; with a key that was used on this id, return its first answer and change nothing.
 
         Raises:
             ProblemError: The command cannot be applied (see ``machine``), and nothing was changed.
@@ -396,33 +399,40 @@ class ProgressStore:
 
     async def _commit(self, session_id: str, batch: Sequence[_Request]) -> None:
         guess = self.backend.guess(session_id)
-        if guess is not None and await self._is_committed(session_id, batch, guess, is_certain=False):
+        if guess is not None and await self._is_committed(session_id, batch, guess, is_certain=False, asks_first=False):
             return
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 await _pause(attempt)
-            if await self._is_committed(session_id, batch, await self.backend.load(session_id)):
+            stored, asks_first = await self.backend.load(session_id), attempt > 0 or guess is not None
+            if await self._is_committed(session_id, batch, stored, is_certain=True, asks_first=asks_first):
                 return
         raise StoreUnavailableError("Other processes change this session without pause.")
 
     async def _is_committed(
-        self, session_id: str, batch: Sequence[_Request], stored: Record | None, *, is_certain: bool = True
+        self,
+        session_id: str,
+        batch: Sequence[_Request],
+        stored: Record | None,
+        *,
+        is_certain: bool,
+        asks_first: bool,
     ) -> bool:
         """Decide on top of what is stored, commit and answer; not if the session has moved on, or may have.
 
-        Whether a change is right about where the session is, the commit tells. Whether a refusal is, nothing tells.
+        Whether a change is right about where the session is, and about its keys, the commit tells. Whether a refusal
+        is, nothing tells.
+
+        Args:
+            session_id: Whose commands these are.
+            batch: The commands.
+            stored: The session, or what it is guessed to be.
+            is_certain: Whether it has been so since the commands came.
+            asks_first: Whether to look each key up, since one of them may have been used: what would be done with it
+                now would be done in vain.
         """
-        draft, now = _Draft(session_id, stored), self._clock.now()
-        answers: list[Applied | Exception] = []
-        turn_ends_at = time.perf_counter() + TURN_S
-        for request in batch:
-            if time.perf_counter() > turn_ends_at:
-                await asyncio.sleep(0)
-                turn_ends_at = time.perf_counter() + TURN_S
-            if request.key is None:
-                answers.append(draft.decide(request.command, now))
-            else:
-                answers.append(await self._decide_once(draft, request, now))
+        draft = _Draft(session_id, stored)
+        answers = await self._decide_all(draft, batch, asks_first=asks_first)
         if not is_certain and draft.transitions < len(batch):
             return False
         try:
@@ -433,6 +443,10 @@ class ProgressStore:
                     self._on_commit(change)
         except ConflictError:
             return False
+        except StoreFullError:
+            if asks_first or not draft.has_keys:  # What is only sent again needs no room.
+                raise
+            return False
         for request, answer in zip(batch, answers, strict=True):
             self._answer(request, answer)
         return True
@@ -441,34 +455,41 @@ class ProgressStore:
         self.commands[COMMAND_NAMES[type(request.command)], _fate(answer)] += 1
         request.resolve(answer)
 
-    async def _decide_once(self, draft: "_Draft", request: _Request, now: datetime) -> Applied | Exception:
-        """Decide a command that comes with a key, unless the session remembers that."""
-        assert request.key is not None
-        try:
-            remembered = await self._recall(draft, request.key, now)
-        except StoreUnavailableError:
-            raise
-        except Exception as refusal:  # noqa: BLE001  # as in `_Draft.decide`
-            return refusal
-        if remembered is not None:
-            # The first request may have come in between, by way of another process: then the draft is older than that.
-            record = await self.backend.load(draft.session_id)
-            if record is not None:
-                return Applied(remembered, record)
-        answer = draft.decide(request.command, now)
-        if isinstance(answer, Applied):
-            draft.remember(request.key, answer.verb, now)
-        return answer
+    async def _decide_all(
+        self, draft: "_Draft", batch: Sequence[_Request], *, asks_first: bool
+    ) -> Sequence[Applied | Exception]:
+        now, turn_ends_at = self._clock.now(), time.perf_counter() + TURN_S
+        answers: list[Applied | Exception] = []
+        for request in batch:
+            if time.perf_counter() > turn_ends_at:
+                await asyncio.sleep(0)
+                turn_ends_at = time.perf_counter() + TURN_S
+            if request.key is None:
+                answers.append(draft.decide(request.command, now))
+            else:
+                answers.append(await self._decide_once(draft, request.command, request.key, now, asks_first=asks_first))
+        return answers
 
-    async def _recall(self, draft: "_Draft", key: IdempotencyKey, now: datetime) -> Verb | None:
-        if draft.stored is None:
-            return None
-        remembered = await self.backend.recall(draft.session_id, key.key)
-        if remembered is None or remembered.used_at < machine.timestamp(now - KEY_LIFETIME):
-            return None
-        if remembered.digest != key.digest:
-            raise KeyReusedError
-        return remembered.answer
+    async def _decide_once(
+        self, draft: "_Draft", command: Command, key: IdempotencyKey, now: datetime, *, asks_first: bool
+    ) -> Applied | Exception:
+        """Decide a command that comes with a key, unless that is remembered.
+
+        The commit finds out if it is, so that nobody need ask before; of what is refused there is no commit.
+        """
+        name = fingerprint(f"{draft.session_id}/{key.key}")
+        digest = fingerprint(f"{key.key} {key.digest}")
+        former = await self.backend.recall(draft.session_id, name) if asks_first else None
+        if former is not None and former.used_at >= _key_limit(now):
+            return _answer_again(draft.session_id, command, former) if former.digest == digest else KeyReusedError()
+        answer = draft.decide(command, now)
+        if isinstance(answer, Applied):
+            epoch = answer.record.position.epoch if answer.record is not None else ""
+            former_use = former.used_at if former is not None else ""
+            draft.remember(RememberedKey(name, digest, answer.verb, epoch, machine.timestamp(now), former_use))
+        elif not asks_first:
+            return await self._decide_once(draft, command, key, now, asks_first=True)
+        return answer
 
 
 class _Draft:
@@ -484,7 +505,11 @@ class _Draft:
 
     @property
     def has_changes(self) -> bool:
-        return self.record is not self.stored or bool(self._keys)
+        return self.record is not self.stored or self.has_keys
+
+    @property
+    def has_keys(self) -> bool:
+        return bool(self._keys)
 
     @property
     def transitions(self) -> int:
@@ -509,9 +534,9 @@ class _Draft:
             return refusal
         return Applied(_verb(command, existed=before is not None), self.record)
 
-    def remember(self, key: IdempotencyKey, verb: Verb, now: datetime) -> None:
+    def remember(self, key: RememberedKey) -> None:
         """Keep a key with its answer."""
-        self._keys.append(RememberedKey(key.key, key.digest, verb, machine.timestamp(now)))
+        self._keys.append(key)
 
     def _advance(self, session: Session, outcome: machine.Outcome) -> None:
         if outcome.is_fresh:
@@ -551,6 +576,19 @@ def _fate(answer: Applied | Exception) -> Fate:
         return "accepted"
     is_refusal = isinstance(answer, ProblemError) and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
     return "refused" if is_refusal else "failed"
+
+
+def _key_limit(now: datetime) -> str:
+    """Return the time stamp before which the use of a key is forgotten."""
+    return machine.timestamp(now - KEY_LIFETIME)
+
+
+def _answer_again(session_id: str, command: Command, used: RememberedKey) -> Applied:
+    """Return the first answer to a command. A creation's is its own steps, whatever has become of the session."""
+    if not isinstance(command, Create):
+        return Applied(used.answer, None)
+    session = machine.created(session_id, command.definitions, datetime.fromisoformat(used.used_at))
+    return Applied(used.answer, Record(session, Position(used.epoch, 0)))
 
 
 def _verb(command: Command, *, existed: bool) -> Verb:

@@ -14,7 +14,7 @@ from progress_sse.record import Change, Cursor, Entry, Head, Listener, Record, R
 
 
 class Backend(Protocol):
-    """A place that keeps sessions, their logs and their idempotency keys.
+    """A place that keeps sessions and their logs, and the idempotency keys that were used on their ids.
 
     Every method may raise `StoreUnavailableError`. Reads show only what is committed, as durably as the backend can.
     """
@@ -42,13 +42,17 @@ class Backend(Protocol):
         """Apply the change, atomically; return once it is as durable as can be and every listener was told.
 
         Raises:
-            ConflictError: The session is not at `change.expected`; nothing was changed.
+            ConflictError: The session is not at `change.expected`, or one of `change.keys` was used meanwhile; nothing
+                was changed.
             StoreFullError: There is no room; nothing was changed.
             OutcomeUnknownError: The change may have been applied, or not.
         """
 
-    async def recall(self, session_id: str, key: str) -> RememberedKey | None:
-        """Return what the session remembers of an idempotency key: of the newest `history` keys, any age."""
+    async def recall(self, session_id: str, name: str) -> RememberedKey | None:
+        """Return what is remembered of an idempotency key: of the newest `history` keys of the id, any age."""
+
+    async def forget_keys(self, used_before: str) -> None:
+        """Forget the keys of each session id whose last use of one was before the time stamp."""
 
     async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
         """Return every transition after the position; `None` if it is of another life, or not all of them are kept."""

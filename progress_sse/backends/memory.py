@@ -3,13 +3,24 @@
 import heapq
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from progress_sse import wire
 from progress_sse.backends.local import LocalNotices
 from progress_sse.errors import ConflictError, StoreFullError
 from progress_sse.model import Position, SessionStatus
-from progress_sse.record import Change, Cursor, Entry, Head, Listener, Notice, Record, RememberedKey, StorageLimits
+from progress_sse.record import (
+    Change,
+    Cursor,
+    Entry,
+    Head,
+    Listener,
+    Notice,
+    Record,
+    RememberedKey,
+    StorageLimits,
+    fingerprint,
+)
 
 
 @dataclass(slots=True)
@@ -17,7 +28,6 @@ class _Kept:
     record: Record
     log: deque[Entry] = field(default_factory=deque)
     log_bytes: int = 0
-    keys: OrderedDict[str, RememberedKey] = field(default_factory=OrderedDict)
 
     def add(self, change: Change, limits: StorageLimits) -> None:
         for entry in change.entries:
@@ -25,11 +35,51 @@ class _Kept:
             self.log_bytes += len(entry.data)
         while len(self.log) > limits.history or self.log_bytes > limits.history_bytes:
             self.log_bytes -= len(self.log.popleft().data)
-        for key in change.keys:
-            self.keys[key.key] = key
-            self.keys.move_to_end(key.key)
-        while len(self.keys) > limits.history:
-            self.keys.popitem(last=False)
+
+
+class _Keyrings:
+    """The idempotency keys of each session id, in the order of their use, and of the ids whose session is gone."""
+
+    def __init__(self, limits: StorageLimits) -> None:
+        self._limits = limits
+        self._rings: dict[str, OrderedDict[str, RememberedKey]] = {}
+        self._orphans: OrderedDict[str, int] = OrderedDict()
+        self._orphaned_keys = 0
+
+    def get(self, session_id: str, name: str) -> RememberedKey | None:
+        ring = self._rings.get(fingerprint(session_id))
+        return ring.get(name) if ring else None
+
+    def add(self, session_id: str, keys: Sequence[RememberedKey]) -> None:
+        if keys:
+            ring = self._rings.setdefault(fingerprint(session_id), OrderedDict())
+            for key in keys:
+                ring[key.name] = replace(key, former_use="")
+                ring.move_to_end(key.name)
+            while len(ring) > self._limits.history:
+                ring.popitem(last=False)
+
+    def adopt(self, session_id: str) -> None:
+        """Take notice that there is a session of this id."""
+        self._orphaned_keys -= self._orphans.pop(fingerprint(session_id), 0)
+
+    def orphan(self, session_id: str) -> None:
+        """Take notice that there is none any more, and let go of those orphaned first where they are too many."""
+        owner = fingerprint(session_id)
+        if owner in self._rings:
+            self._orphans[owner] = len(self._rings[owner])
+            self._orphaned_keys += self._orphans[owner]
+            while self._orphaned_keys - (first := next(iter(self._orphans.items())))[1] >= self._limits.orphaned_keys:
+                self._drop(first[0])
+
+    def forget(self, used_before: str) -> None:
+        for owner, ring in tuple(self._rings.items()):
+            if next(reversed(ring.values())).used_at < used_before:
+                self._drop(owner)
+
+    def _drop(self, owner: str) -> None:
+        del self._rings[owner]
+        self._orphaned_keys -= self._orphans.pop(owner, 0)
 
 
 class MemoryBackend:
@@ -39,6 +89,7 @@ class MemoryBackend:
         """Start empty; `limits` say how much is kept."""
         self._limits = limits
         self._kept: dict[str, _Kept] = {}
+        self._keyrings = _Keyrings(limits)
         self._notices = LocalNotices()
 
     async def open(self) -> None:
@@ -47,6 +98,7 @@ class MemoryBackend:
     async def aclose(self) -> None:
         """Forget everything."""
         self._kept.clear()
+        self._keyrings = _Keyrings(self._limits)
         self._notices.clear()
 
     async def ping(self) -> None:
@@ -65,10 +117,17 @@ class MemoryBackend:
         kept = self._kept.get(change.session_id)
         if (kept.record.position if kept else None) != change.expected:
             raise ConflictError
+        for key in change.keys:
+            used = self._keyrings.get(change.session_id, key.name)
+            if (used.used_at if used else "") != key.former_use:
+                raise ConflictError
         if change.record is None:
             self._kept.pop(change.session_id, None)
         else:
             self._keep(kept, change, change.record)
+        self._keyrings.add(change.session_id, change.keys)
+        if change.record is None:
+            self._keyrings.orphan(change.session_id)
         self._notices.tell(Notice(change.session_id, change.record, change.is_fresh, change.entries))
 
     def _keep(self, kept: _Kept | None, change: Change, record: Record) -> None:
@@ -76,13 +135,17 @@ class MemoryBackend:
             raise StoreFullError
         if kept is None or change.is_fresh:
             kept = self._kept[change.session_id] = _Kept(record)
+            self._keyrings.adopt(change.session_id)
         kept.record = record
         kept.add(change, self._limits)
 
-    async def recall(self, session_id: str, key: str) -> RememberedKey | None:
-        """Return what the session remembers of the key."""
-        kept = self._kept.get(session_id)
-        return kept.keys.get(key) if kept else None
+    async def recall(self, session_id: str, name: str) -> RememberedKey | None:
+        """Return what is remembered of the key."""
+        return self._keyrings.get(session_id, name)
+
+    async def forget_keys(self, used_before: str) -> None:
+        """Forget old keys; see `Backend.forget_keys`."""
+        self._keyrings.forget(used_before)
 
     async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
@@ -118,6 +181,7 @@ class MemoryBackend:
         doomed = [record.session.progress.session_id for record in old if is_doomed(_head(record))]
         for session_id in doomed:
             del self._kept[session_id]
+            self._keyrings.orphan(session_id)
             self._notices.tell(Notice(session_id, None))
         return len(doomed)
 

@@ -32,6 +32,7 @@ from progress_sse.backends.redis_link import RedisLink
 from progress_sse.backends.redis_listener import RedisListener, Subscriptions
 from progress_sse.backends.redis_rows import (
     HEAD_FIELDS,
+    KEY_LIFETIME_MS,
     Argument,
     Reading,
     commit_arguments,
@@ -39,13 +40,35 @@ from progress_sse.backends.redis_rows import (
     decode_key,
     decode_reading,
 )
-from progress_sse.backends.redis_scripts import APPLIED, APPLIED_BEFORE, COMMIT, DOUBTFUL, READ, RESERVE, TOUCH, Script
+from progress_sse.backends.redis_scripts import (
+    APPLIED,
+    APPLIED_BEFORE,
+    COMMIT,
+    DOUBTFUL,
+    FORGET,
+    ORPHAN,
+    READ,
+    RESERVE,
+    TOUCH,
+    Script,
+)
 from progress_sse.backends.redis_topology import Topology
 from progress_sse.backends.redis_trouble import is_damage
 from progress_sse.backends.trouble import UNREADABLE, DamageError, Health
 from progress_sse.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreUnavailableError
 from progress_sse.model import Position, SessionStatus
-from progress_sse.record import Change, Cursor, Entry, Head, Listener, Record, RememberedKey, StorageLimits, new_epoch
+from progress_sse.record import (
+    Change,
+    Cursor,
+    Entry,
+    Head,
+    Listener,
+    Record,
+    RememberedKey,
+    StorageLimits,
+    fingerprint,
+    new_epoch,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -175,7 +198,7 @@ class RedisBackend:
         entry = await self._announce(change)
         arguments = commit_arguments(change, secrets.token_hex(_TOKEN_BYTES), self._limits, self._lifetime_ms)
         answer = await self._calls.run(COMMIT, keys[:-1], *self._common(keys), *arguments, is_write=True)
-        outcome, revision, created_at = answer.value
+        outcome, revision, created_at, keys_left = answer.value
         former = index_entry(created_at.decode(), change.session_id) if created_at else None
         if outcome not in (APPLIED, APPLIED_BEFORE):
             if entry is not None and entry != former:
@@ -187,6 +210,8 @@ class RedisBackend:
             self._cache.put(change.session_id, change.record)
         if former is not None and (change.record is None or (entry is not None and former != entry)):
             await self._strike_out(former)
+        if change.record is None and keys_left:
+            await self._orphan(change.session_id, keys_left)
         if change.has_news:
             await self._following.settle(keys.channel, change, int(revision) if outcome == APPLIED else None)
 
@@ -207,10 +232,32 @@ class RedisBackend:
         except StoreUnavailableError:
             logger.info("%d entries of the index stay until the next clean-up", len(entries))
 
-    async def recall(self, session_id: str, key: str) -> RememberedKey | None:
-        """Return what the session remembers of the key."""
-        data = await self._calls.ask("HGET", self._keyspace.of(session_id).used, key)
-        return None if data is None else self._decoded(decode_key, key, data)
+    async def _orphan(self, session_id: str, keys_left: int) -> None:
+        """Keep the idempotency keys that a removed session leaves, in place of those that were left first.
+
+        Where that cannot be done now, they count for nothing, and go when their time is up.
+        """
+        try:
+            surplus = await self._calls.run(
+                ORPHAN,
+                [self._keyspace.orphans],
+                fingerprint(session_id),
+                keys_left,
+                self._limits.orphaned_keys,
+                KEY_LIFETIME_MS,
+            )
+            owners = [self._keyspace.of_fingerprint(tag.decode()) for tag in surplus.value]
+            await asyncio.gather(*(self._calls.run(FORGET, [each.state, each.used, each.ranks]) for each in owners))
+        except (StoreFullError, StoreUnavailableError):
+            logger.info("%d idempotency keys of a removed session stay for their day", keys_left)
+
+    async def recall(self, session_id: str, name: str) -> RememberedKey | None:
+        """Return what is remembered of the key."""
+        data = await self._calls.ask("HGET", self._keyspace.of(session_id).used, name)
+        return None if data is None else self._decoded(decode_key, name, data)
+
+    async def forget_keys(self, used_before: str) -> None:
+        """Do nothing: Redis lets go of them by itself, a day after their last use."""
 
     async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
         """Return the transitions after the position; see `Backend.replay`."""

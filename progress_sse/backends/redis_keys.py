@@ -4,8 +4,9 @@ All that is kept of a session lies under one hash tag, and so in one slot of a c
 whatever an id consists of, braces, colons and globs among it, it cannot reach another session's keys.
 """
 
-from hashlib import blake2b
 from typing import NamedTuple
+
+from progress_sse.record import fingerprint
 
 
 class SessionKeys(NamedTuple):
@@ -14,7 +15,7 @@ class SessionKeys(NamedTuple):
     Attributes:
         state: Hash: the session at its position, and one field per step that was started.
         log: Stream: its newest transitions; the id of each is its `n`.
-        used: Hash: the idempotency keys that it remembers.
+        used: Hash: the idempotency keys that were used on its id; outlives the session.
         ranks: Sorted set: these keys in the order of their use.
         grave: String: of a removed session its last revision, the commits that removed and that created it, and when it
             had been created; there for a while only.
@@ -40,6 +41,8 @@ class Keyspace:
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
         self.touchstone = f"{prefix}:touchstone"
         """Written, and published on, in order to see whether that works; means nothing."""
+        self.orphans = f"{prefix}:orphans"
+        """Sorted set of the fingerprints of ids whose session was removed and whose idempotency keys are kept."""
 
     def slip(self, name: str) -> str:
         """Return the key of what lies there for a moment; see `access.tickets.Drawer`."""
@@ -47,8 +50,11 @@ class Keyspace:
 
     def of(self, session_id: str) -> SessionKeys:
         """Return the keys of a session."""
-        digest = blake2b(session_id.encode(), digest_size=16).hexdigest()
-        base = f"{self._prefix}:{{{digest}}}"
+        return self.of_fingerprint(fingerprint(session_id))
+
+    def of_fingerprint(self, tag: str) -> SessionKeys:
+        """Return the keys of the session whose id has this fingerprint."""
+        base = f"{self._prefix}:{{{tag}}}"
         return SessionKeys(f"{base}:s", f"{base}:l", f"{base}:k", f"{base}:r", f"{base}:t", f"{base}:{self._database}")
 
 

@@ -1,6 +1,5 @@
 """Sessions as Redis keeps them: arguments of the scripts, and what their replies say. No I/O."""
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -8,9 +7,11 @@ from progress_sse import wire
 from progress_sse.backends.redis_bulletin import bulletin
 from progress_sse.backends.redis_scripts import GRAVE_MS
 from progress_sse.model import Position, Session, SessionProgress, SessionStatus
-from progress_sse.record import Change, Entry, Head, Record, RememberedKey, StorageLimits
+from progress_sse.record import KEY_LIFETIME, Change, Entry, Head, Record, RememberedKey, StorageLimits, Verb
 
 Argument: TypeAlias = str | bytes | int
+
+KEY_LIFETIME_MS: Final = int(KEY_LIFETIME.total_seconds() * 1000)
 
 _STEP: Final = "step:"
 HEAD_FIELDS: Final = ("status", "created_at", "updated_at", "listed", "epoch", "n")
@@ -44,11 +45,12 @@ def commit_arguments(change: Change, token: str, limits: StorageLimits, lifetime
         limits.history,
         limits.history_bytes,
         lifetime_ms,
+        KEY_LIFETIME_MS,
         GRAVE_MS,
         bulletin(change),
         *_counted(_fields(change)),
         *_counted(part for entry in change.entries for part in entry),
-        *_counted(part for key in change.keys for part in (key.key, _encode_key(key))),
+        *_counted(part for key in change.keys for part in (key.name, key.former_use, _encode_key(key))),
     ]
 
 
@@ -74,13 +76,16 @@ def _fields(change: Change) -> Iterable[Argument]:
         yield from (name, data)
 
 
-def _encode_key(key: RememberedKey) -> bytes:
-    return wire.encode_json([key.digest, key.answer, key.used_at])
+def _encode_key(key: RememberedKey) -> str:
+    """Return what is kept of an idempotency key; the script `COMMIT` looks for the time stamp in front."""
+    return f"{key.used_at} {key.digest} {key.answer} {key.epoch}"
 
 
-def decode_key(key: str, data: bytes) -> RememberedKey:
+def decode_key(name: str, data: bytes) -> RememberedKey:
     """Return an idempotency key from what is kept of it."""
-    return RememberedKey(key, *json.loads(data))
+    used_at, digest, verb, epoch = data.decode().split(" ")
+    answer: Verb = verb  # type: ignore[assignment]  # as it was written
+    return RememberedKey(name, digest, answer, epoch, used_at)
 
 
 def decode_reading(session_id: str, reply: Any, known: Record | None = None) -> Reading:

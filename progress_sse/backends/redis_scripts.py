@@ -142,16 +142,17 @@ local function take_list()
     return list
 end
 local token, expected_epoch, expected_n, life = take(), take(), take(), take()
-local history, history_bytes, lifetime_ms, grave_ms = tonumber(take()), tonumber(take()), take(), take()
+local history, history_bytes = tonumber(take()), tonumber(take())
+local lifetime_ms, key_lifetime_ms, grave_ms = take(), take(), take()
 local message = take()
 local fields, entries, keys = take_list(), take_list(), take_list()
 local removes = #fields == 0
 
 local epoch, n, revision = current()
-local kept = redis.call('HMGET', state, 'token', 'created_at', 'log_bytes', 'keys_used', 'born_by')
-local created_at, log_bytes, keys_used = kept[2] or '', tonumber(kept[3] or 0), tonumber(kept[4] or 0)
+local kept = redis.call('HMGET', state, 'token', 'created_at', 'log_bytes', 'born_by')
+local created_at, log_bytes = kept[2] or '', tonumber(kept[3] or 0)
 local log_length = redis.call('XLEN', log)
-redis.call('HLEN', used)
+local keys_left = redis.call('HLEN', used)
 redis.call('ZCARD', ranks)
 
 local is_elsewhere = epoch ~= expected_epoch or n ~= expected_n
@@ -162,7 +163,7 @@ end
 
 -- What became of an earlier attempt.
 local function outcome()
-    if kept[1] == token or kept[5] == token or removed_by == token or buried == token then
+    if kept[1] == token or kept[4] == token or removed_by == token or buried == token then
         return 2
     end
     if epoch == expected_epoch then
@@ -175,12 +176,17 @@ local function outcome()
     return -1
 end
 
-if is_elsewhere or buried == token then
+if is_elsewhere or buried == token or kept[1] == token then
     local found = outcome()
     if found == 2 then
         created_at = removed_by == token and buried_at or ''
     end
-    return {found, revision, created_at}
+    return {found, revision, created_at, keys_left}
+end
+for i = 1, #keys, 3 do
+    if string.match(redis.call('HGET', used, keys[i]) or '', '^%S*') ~= keys[i + 1] then
+        return {0, revision, created_at, keys_left}
+    end
 end
 local now, durable
 if life ~= '' then
@@ -190,15 +196,34 @@ if message ~= '' then
     revision = revision_after(revision)
 end
 
+local function remember_keys()
+    local rank = tonumber(redis.call('ZRANGE', ranks, -1, -1, 'WITHSCORES')[2] or 0)
+    for i = 1, #keys, 3 do
+        rank = rank + 1
+        redis.call('HSET', used, keys[i], keys[i + 2])
+        redis.call('ZADD', ranks, rank, keys[i])
+    end
+    local surplus = redis.call('ZCARD', ranks) - history
+    local forgotten = surplus > 0 and redis.call('ZPOPMIN', ranks, surplus) or {}
+    for i = 1, #forgotten, 2 do
+        redis.call('HDEL', used, forgotten[i])
+    end
+    redis.call('PEXPIRE', used, key_lifetime_ms)
+    redis.call('PEXPIRE', ranks, key_lifetime_ms)
+end
+
 if removes or life ~= '' then
-    redis.call('DEL', state, log, used, ranks)
-    log_bytes, log_length, keys_used = 0, 0, 0
+    redis.call('DEL', state, log)
+    log_bytes, log_length = 0, 0
 end
 if removes then
-    local born_by = kept[5] or ''
+    local born_by = kept[4] or ''
     redis.call('SET', grave, table.concat({revision, token, born_by, created_at}, ' '), 'PX', grave_ms)
+    if #keys > 0 then
+        remember_keys()
+    end
     tell(revision, message)
-    return {1, revision, created_at}
+    return {1, revision, created_at, redis.call('HLEN', used)}
 end
 
 for i = 1, #entries, 3 do
@@ -227,37 +252,49 @@ if last then
     redis.call('XTRIM', log, 'MINID', integer(last + 1))
 end
 
-for i = 1, #keys, 2 do
-    keys_used = keys_used + 1
-    redis.call('HSET', used, keys[i], keys[i + 1])
-    redis.call('ZADD', ranks, keys_used, keys[i])
-end
-local surplus = #keys > 0 and redis.call('ZCARD', ranks) - history or 0
-if surplus > 0 then
-    local forgotten = redis.call('ZPOPMIN', ranks, surplus)
-    for i = 1, #forgotten, 2 do
-        redis.call('HDEL', used, forgotten[i])
-    end
+if #keys > 0 then
+    remember_keys()
 end
 
-redis.call('HSET', state, 'token', token, 'revision', revision, 'log_bytes', log_bytes, 'keys_used', keys_used)
+redis.call('HSET', state, 'token', token, 'revision', revision, 'log_bytes', log_bytes)
 for i = 1, #fields, 2 do
     redis.call('HSET', state, fields[i], fields[i + 1])
 end
 if life ~= '' then
     redis.call('HSET', state, 'incarnation', now, 'durable', durable, 'born_by', token)
 end
-for _, key in ipairs({state, log, used, ranks}) do
-    redis.call('PEXPIRE', key, lifetime_ms)
-end
+redis.call('PEXPIRE', state, lifetime_ms)
+redis.call('PEXPIRE', log, lifetime_ms)
 if message ~= '' then
     tell(revision, message)
 end
-return {1, revision, created_at}
+return {1, revision, created_at, keys_left}
 """
 )
-"""A change, applied if the session is where it expects it; returns outcome (0 if it was never applied), revision, and
-a `created_at`: that of the session before the change, if that is known, or of the one that is elsewhere."""
+"""A change, applied if the session is where it expects it, and its idempotency keys were not used meanwhile; returns
+outcome (0 if it was never applied), revision, a `created_at` (that of the session before the change, if that is known,
+or of the one that is elsewhere), and how many idempotency keys a session that is removed leaves."""
+
+ORPHAN: Final = Script.of("""
+local orphans, id, count, most, lifetime_ms = KEYS[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local mark = tonumber(redis.call('ZRANGE', orphans, -1, -1, 'WITHSCORES')[2] or 0) + count
+redis.call('ZADD', orphans, mark, id)
+redis.call('PEXPIRE', orphans, lifetime_ms)
+local surplus = redis.call('ZRANGE', orphans, '-inf', mark - most, 'BYSCORE', 'LIMIT', 0, 100)
+for _, former in ipairs(surplus) do
+    redis.call('ZREM', orphans, former)
+end
+return surplus
+""")
+"""Enters an id whose session was removed with the number of keys that it leaves; returns ids whose keys have to go,
+because so many were left after them. Scores add up: between two of them lie as many keys as were left meanwhile."""
+
+FORGET: Final = Script.of("""
+if redis.call('HLEN', KEYS[1]) == 0 then
+    redis.call('DEL', KEYS[2], KEYS[3])
+end
+""")
+"""Lets go of the idempotency keys of an id, unless there is a session again."""
 
 RESERVE: Final = Script.of("""
 local index, entry, max_sessions = KEYS[1], ARGV[2], ARGV[3]

@@ -23,7 +23,7 @@ from progress_sse.model import Position, SessionStatus
 from progress_sse.record import Change, Cursor, Entry, Head, Listener, Notice, Record, RememberedKey, StorageLimits
 
 _PAGE: Final = 100
-"""Sessions looked at, and removed, in one go when old ones are; workers' commits come in between."""
+"""Sessions, or ids with keys, looked at and removed in one go when old ones are; workers' commits come in between."""
 
 CLEAR_UP_S: Final = 1.0
 """Seconds until a commit whose outcome is unknown is looked into, and until that is tried again."""
@@ -170,10 +170,20 @@ class SqliteBackend:
         else:
             self._cache.put(session_id, record)
 
-    async def recall(self, session_id: str, key: str) -> RememberedKey | None:
-        """Return what the session remembers of the key."""
+    async def recall(self, session_id: str, name: str) -> RememberedKey | None:
+        """Return what is remembered of the key."""
         self._check_open()
-        return await self._reader.read(sqlite_tables.recall, session_id, key)
+        return await self._reader.read(sqlite_tables.recall, session_id, name)
+
+    async def forget_keys(self, used_before: str) -> None:
+        """Forget old keys, each unless it is used meanwhile; see `Backend.forget_keys`."""
+        page: Sequence[int] = (0,)
+        while True:
+            self._check_open()
+            page = await self._reader.read(sqlite_tables.list_stale, used_before, _PAGE, page[-1])
+            if not page:
+                return
+            await self._writer.submit(sqlite_tables.Draft.forgetting(page, used_before))
 
     async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
         """Return the transitions after the position; see `Backend.replay`."""

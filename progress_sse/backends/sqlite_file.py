@@ -191,6 +191,8 @@ class DatabaseFile:
         with closing(self._connect("mode=rwc")) as connection:
             if is_new:
                 self._create(connection)
+            else:
+                sqlite_tables.upgrade(connection)
             self._try_writing(connection)
             if is_unknown:
                 sqlite_tables.renew_epochs(connection)
@@ -214,12 +216,12 @@ class DatabaseFile:
             return True
         if application_id != APPLICATION_ID:
             raise self._refused("is the database of another application")
-        if version != sqlite_tables.SCHEMA_VERSION:
+        if version not in sqlite_tables.TABLES:
             raise self._refused(
                 f"has format {version}, made by another version of this program, which knows format"
                 f" {sqlite_tables.SCHEMA_VERSION}"
             )
-        if tables != sqlite_tables.TABLES:
+        if tables != sqlite_tables.TABLES[version]:
             raise self._refused("holds other tables than a store does")
         if not (self._is_complete(connection) and _seems_sound(connection)):
             raise self._refused("is damaged: restore it from a backup, or move it away to start with an empty one")

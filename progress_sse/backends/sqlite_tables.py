@@ -3,9 +3,12 @@
 Every function works on a connection that it is handed, within whatever transaction that is in; none knows of threads,
 files or the event loop, and none catches an error of SQLite.
 
-A row of `sessions` is one *life* of a session. Whatever else is kept hangs on that life and goes with it, so that
+A row of `sessions` is one *life* of a session. Whatever else is kept of it hangs on that life and goes with it, so that
 nothing of a session which was removed or replaced can reach the next one of its id. Ids are compared byte by byte as
 UTF-8, which is code point by code point.
+
+A row of `keyrings` is a session id on which idempotency keys were used, and outlives its sessions; so neither it nor
+what hangs on it holds a text of anybody's.
 """
 
 import sqlite3
@@ -16,9 +19,47 @@ from typing import Any, Final
 from progress_sse import wire
 from progress_sse.errors import ConflictError, StoreFullError
 from progress_sse.model import Position, Session, SessionProgress, SessionStatus
-from progress_sse.record import Change, Cursor, Entry, Head, Record, RememberedKey, StorageLimits, new_epoch
+from progress_sse.record import (
+    Change,
+    Cursor,
+    Entry,
+    Head,
+    Record,
+    RememberedKey,
+    StorageLimits,
+    fingerprint,
+    new_epoch,
+)
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+
+_KEY_TABLES: Final = (
+    # `mark` orders the ids whose session was removed; it is 0 while there is one. See `_orphan`.
+    """
+    CREATE TABLE keyrings (
+        keyring INTEGER PRIMARY KEY,
+        owner TEXT NOT NULL UNIQUE,
+        newest_rank INTEGER NOT NULL,
+        keys_kept INTEGER NOT NULL,
+        used_at TEXT NOT NULL,
+        mark INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX keyrings_by_mark ON keyrings (mark) WHERE mark > 0",
+    """
+    CREATE TABLE keys (
+        keyring INTEGER NOT NULL REFERENCES keyrings ON DELETE CASCADE,
+        rank INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        used_at TEXT NOT NULL,
+        PRIMARY KEY (keyring, rank),
+        UNIQUE (keyring, name)
+    ) WITHOUT ROWID
+    """,
+)
 
 SCHEMA: Final = (
     # `updated_at` and `status` have no index: it would have to be written with every transition.
@@ -34,9 +75,7 @@ SCHEMA: Final = (
         updated_at TEXT NOT NULL,
         listed BLOB NOT NULL,
         log_rows INTEGER NOT NULL,
-        log_bytes INTEGER NOT NULL,
-        keys_kept INTEGER NOT NULL,
-        keys_used INTEGER NOT NULL
+        log_bytes INTEGER NOT NULL
     )
     """,
     "CREATE INDEX sessions_by_creation ON sessions (created_at, session_id)",
@@ -65,38 +104,55 @@ SCHEMA: Final = (
         PRIMARY KEY (life, n)
     )
     """,
-    """
-    CREATE TABLE keys (
-        life INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
-        rank INTEGER NOT NULL,
-        key TEXT NOT NULL,
-        digest TEXT NOT NULL,
-        answer TEXT NOT NULL,
-        used_at TEXT NOT NULL,
-        PRIMARY KEY (life, rank),
-        UNIQUE (life, key)
-    ) WITHOUT ROWID
-    """,
+    *_KEY_TABLES,
 )
 
-TABLES: Final = frozenset({"sessions", "definitions", "steps", "log", "keys"})
+_UPGRADE: Final = (
+    "ALTER TABLE keys RENAME TO former_keys",
+    *_KEY_TABLES,
+    "INSERT INTO keyrings SELECT life, fingerprint(session_id), max(rank), count(*), max(used_at), 0"
+    " FROM former_keys JOIN sessions USING (life) GROUP BY life",
+    "INSERT INTO keys SELECT life, rank, fingerprint(session_id || '/' || key), fingerprint(key || ' ' || digest),"
+    " answer, epoch, used_at FROM former_keys JOIN sessions USING (life)",
+    "DROP TABLE former_keys",
+    "ALTER TABLE sessions DROP COLUMN keys_kept",
+    "ALTER TABLE sessions DROP COLUMN keys_used",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+
+_FORMER_TABLES: Final = frozenset({"sessions", "definitions", "steps", "log", "keys"})
+
+TABLES: Final = {SCHEMA_VERSION - 1: _FORMER_TABLES, SCHEMA_VERSION: _FORMER_TABLES | {"keyrings"}}
+"""The tables of each format that can be used; see `upgrade`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A change with its rows encoded, so that what remains to be done is SQL alone."""
+    """A change with its rows encoded, so that what remains to be done is SQL alone.
+
+    Attributes:
+        stale: Keyrings to let go of, as long as they have not been used again.
+        used_before: The time stamp after which they must not have been used.
+    """
 
     change: Change
-    header: tuple[int, str, int, str, bytes] | None
-    definitions: bytes
-    steps: tuple[tuple[int, bytes], ...]
+    header: tuple[int, str, int, str, bytes] | None = None
+    definitions: bytes = b""
+    steps: tuple[tuple[int, bytes], ...] = ()
+    stale: Sequence[int] = ()
+    used_before: str = ""
+
+    @classmethod
+    def forgetting(cls, stale: Sequence[int], used_before: str) -> "Draft":
+        """Return what lets go of keyrings, and changes no session: none has the empty id."""
+        return cls(Change("", None, None), stale=stale, used_before=used_before)
 
     @classmethod
     def of(cls, change: Change) -> "Draft":
         """Encode what `change` says of the session and of the steps that its entries name."""
         record = change.record
         if record is None:
-            return cls(change, None, b"", ())
+            return cls(change)
         session, progress = record.session, record.session.progress
         is_new = change.is_fresh or change.expected is None
         steps, summary = {}, None
@@ -118,8 +174,6 @@ class _Life:
     life: int
     log_rows: int = 0
     log_bytes: int = 0
-    keys_kept: int = 0
-    keys_used: int = 0
 
 
 def write(connection: sqlite3.Connection, draft: Draft, limits: StorageLimits, *, has_room: bool) -> int:
@@ -128,20 +182,24 @@ def write(connection: sqlite3.Connection, draft: Draft, limits: StorageLimits, *
     Args:
         connection: In a transaction that can write.
         draft: The change.
-        limits: How much is kept of the session's log and keys.
+        limits: How much is kept of the session's log, of the keys of its id, and of those of ids without a session.
         has_room: Whether there may be one session more.
 
     Raises:
-        ConflictError: The session is not where the change expects it; nothing was written.
+        ConflictError: The session, or one of its keys, is not as the change expects it; nothing was written.
         StoreFullError: The session is new and there is no room for it; nothing was written.
     """
     change = draft.change
     stored = connection.execute(
-        "SELECT epoch, n, life, log_rows, log_bytes, keys_kept, keys_used FROM sessions WHERE session_id = ?",
+        "SELECT epoch, n, life, log_rows, log_bytes FROM sessions WHERE session_id = ?",
         (change.session_id,),
     ).fetchone()
     if (Position(*stored[:2]) if stored else None) != change.expected:
         raise ConflictError
+    for key in change.keys:
+        used = recall(connection, change.session_id, key.name)
+        if (used.used_at if used else "") != key.former_use:
+            raise ConflictError
     if change.record is not None and stored is None and not has_room:
         raise StoreFullError
     life = _Life(*stored[2:]) if stored else None
@@ -150,13 +208,19 @@ def write(connection: sqlite3.Connection, draft: Draft, limits: StorageLimits, *
         life = None
     if change.record is not None:
         _keep(connection, draft, life or _born(connection, draft, change.record), limits)
+    _remember(connection, change, limits)
+    if change.record is None:
+        _orphan(connection, change.session_id, limits)
+    elif stored is None:
+        connection.execute("UPDATE keyrings SET mark = 0 WHERE owner = ?", (fingerprint(change.session_id),))
+    _forget(connection, draft)
     return (change.record is not None) - (stored is not None)
 
 
 def _born(connection: sqlite3.Connection, draft: Draft, record: Record) -> _Life:
     progress, epoch = record.session.progress, record.position.epoch
     cursor = connection.execute(
-        "INSERT INTO sessions VALUES (NULL, ?, ?, 0, '', 0, ?, '', x'', 0, 0, 0, 0)",
+        "INSERT INTO sessions VALUES (NULL, ?, ?, 0, '', 0, ?, '', x'', 0, 0)",
         (progress.session_id, epoch, progress.created_at),
     )
     assert cursor.lastrowid is not None
@@ -171,12 +235,11 @@ def _keep(connection: sqlite3.Connection, draft: Draft, life: _Life, limits: Sto
             (life.life, *step),
         )
     _append(connection, life, draft.change.entries, limits)
-    _remember(connection, life, draft.change.keys, limits)
     assert draft.header is not None
     connection.execute(
         "UPDATE sessions SET n = ?, status = ?, current_step = ?, updated_at = ?, listed = ?,"
-        " log_rows = ?, log_bytes = ?, keys_kept = ?, keys_used = ? WHERE life = ?",
-        (*draft.header, life.log_rows, life.log_bytes, life.keys_kept, life.keys_used, life.life),
+        " log_rows = ?, log_bytes = ? WHERE life = ?",
+        (*draft.header, life.log_rows, life.log_bytes, life.life),
     )
 
 
@@ -200,24 +263,64 @@ def _trim(connection: sqlite3.Connection, life: _Life, limits: StorageLimits) ->
     connection.execute("DELETE FROM log WHERE life = ? AND n <= ?", (life.life, last))
 
 
-def _remember(
-    connection: sqlite3.Connection, life: _Life, keys: Sequence[RememberedKey], limits: StorageLimits
-) -> None:
-    for key in keys:
-        again = connection.execute("DELETE FROM keys WHERE life = ? AND key = ?", (life.life, key.key)).rowcount
-        life.keys_used += 1
-        life.keys_kept += 1 - again
+def _remember(connection: sqlite3.Connection, change: Change, limits: StorageLimits) -> None:
+    if not change.keys:
+        return
+    owner, used_at = fingerprint(change.session_id), change.keys[-1].used_at
+    connection.execute("INSERT INTO keyrings VALUES (NULL, ?, 0, 0, ?, 0) ON CONFLICT DO NOTHING", (owner, used_at))
+    keyring, rank, kept = connection.execute(
+        "SELECT keyring, newest_rank, keys_kept FROM keyrings WHERE owner = ?", (owner,)
+    ).fetchone()
+    for key in change.keys:
+        again = connection.execute("DELETE FROM keys WHERE keyring = ? AND name = ?", (keyring, key.name)).rowcount
+        rank += 1
+        kept += 1 - again
         connection.execute(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?)",
-            (life.life, life.keys_used, key.key, key.digest, key.answer, key.used_at),
+            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (keyring, rank, key.name, key.digest, key.answer, key.epoch, key.used_at),
         )
-    surplus = life.keys_kept - limits.history
+    surplus = kept - limits.history
     if surplus > 0:
         connection.execute(
-            "DELETE FROM keys WHERE life = ? AND rank IN (SELECT rank FROM keys WHERE life = ? ORDER BY rank LIMIT ?)",
-            (life.life, life.life, surplus),
+            "DELETE FROM keys WHERE keyring = ?"
+            " AND rank IN (SELECT rank FROM keys WHERE keyring = ? ORDER BY rank LIMIT ?)",
+            (keyring, keyring, surplus),
         )
-        life.keys_kept = limits.history
+        kept = limits.history
+    connection.execute(
+        "UPDATE keyrings SET newest_rank = ?, keys_kept = ?, used_at = ? WHERE keyring = ?",
+        (rank, kept, used_at, keyring),
+    )
+
+
+def _orphan(connection: sqlite3.Connection, session_id: str, limits: StorageLimits) -> None:
+    """Keep the keys of an id whose session was removed, in place of those before which so many were left since.
+
+    Marks add up: between two of them lie as many keys as were left meanwhile.
+    """
+    (mark,) = connection.execute("SELECT ifnull(max(mark), 0) FROM keyrings WHERE mark > 0").fetchone()
+    marked = connection.execute(
+        "UPDATE keyrings SET mark = ? + keys_kept WHERE owner = ? RETURNING mark", (mark, fingerprint(session_id))
+    ).fetchone()
+    if marked is not None:
+        connection.execute("DELETE FROM keyrings WHERE mark > 0 AND mark <= ?", (marked[0] - limits.orphaned_keys,))
+
+
+def _forget(connection: sqlite3.Connection, draft: Draft) -> None:
+    for keyring in draft.stale:
+        connection.execute("DELETE FROM keyrings WHERE keyring = ? AND used_at < ?", (keyring, draft.used_before))
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a store of the format before this one up to date, all of it or nothing."""
+    if connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,):
+        return
+    connection.create_function("fingerprint", 1, fingerprint)
+    connection.execute("PRAGMA secure_delete = ON")  # It held keys as they came.
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _UPGRADE:
+        connection.execute(statement)
+    connection.execute("COMMIT")
 
 
 def renew_epochs(connection: sqlite3.Connection) -> None:
@@ -257,13 +360,23 @@ def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
     return Record(Session(progress, defined), Position(epoch, n))
 
 
-def recall(connection: sqlite3.Connection, session_id: str, key: str) -> RememberedKey | None:
-    """Return what the session remembers of an idempotency key."""
+def recall(connection: sqlite3.Connection, session_id: str, name: str) -> RememberedKey | None:
+    """Return what is remembered of an idempotency key."""
     row = connection.execute(
-        "SELECT key, digest, answer, used_at FROM sessions JOIN keys USING (life) WHERE session_id = ? AND key = ?",
-        (session_id, key),
+        "SELECT name, digest, answer, epoch, keys.used_at FROM keyrings JOIN keys USING (keyring)"
+        " WHERE owner = ? AND name = ?",
+        (fingerprint(session_id), name),
     ).fetchone()
     return RememberedKey(*row) if row else None
+
+
+def list_stale(connection: sqlite3.Connection, used_before: str, limit: int, after: int) -> Sequence[int]:
+    """Return a page of the keyrings whose last use was before the time stamp, behind one of them."""
+    rows = connection.execute(
+        "SELECT keyring FROM keyrings WHERE keyring > ? AND used_at < ? ORDER BY keyring LIMIT ?",
+        (after, used_before, limit),
+    )
+    return [keyring for (keyring,) in rows]
 
 
 def replay(connection: sqlite3.Connection, session_id: str, after: Position) -> Sequence[Entry] | None:

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
-from progress_sse import machine
 from progress_sse.bodies import CreateBody, idempotency_key, read_body
 from progress_sse.endpoints.common import (
     JSON,
@@ -21,10 +20,9 @@ from progress_sse.endpoints.common import (
 )
 from progress_sse.errors import InvalidRequestError
 from progress_sse.machine import Create, Delete
-from progress_sse.model import Position, SessionStatus
-from progress_sse.record import Cursor, Head, Record
+from progress_sse.model import SessionStatus
+from progress_sse.record import Cursor, Head
 from progress_sse.service import ProgressService
-from progress_sse.store import Applied
 
 SESSION_ID_BYTES: Final = 16
 DEFAULT_LIMIT: Final = 100
@@ -36,11 +34,12 @@ async def create(service: ProgressService, request: Request) -> Reply:
     session_id = session_id_of(request)
     await service.gate.check(request, "publish", session_id)
     body = await read_body(request, CreateBody, service.body_limits)
-    key = idempotency_key(request, "create", body)
+    wants_replacement = _wants_replacement(request)
+    key = idempotency_key(request, "replace" if wants_replacement else "create", body)
     definitions = body.definitions(service.store.workflows)
-    command = Create(definitions, _wants_replacement(request), only_if=preconditions_of(request).allow_change)
+    command = Create(definitions, wants_replacement, only_if=preconditions_of(request).allow_change)
     applied = await service.store.apply(session_id, command, key)
-    return session_reply(session_id, _as_created(applied), 200 if applied.verb == "replaced" else 201)
+    return session_reply(session_id, applied.record, 200 if applied.verb == "replaced" else 201)
 
 
 async def create_unnamed(service: ProgressService, request: Request) -> Reply:
@@ -71,13 +70,6 @@ async def list_sessions(service: ProgressService, request: Request) -> Reply:
     more = _cursor_text(shown[-1]) if len(heads) > limit else None
     body = b'{"sessions":[%b],"next":%b}' % (b",".join(head.listed for head in shown), json.dumps(more).encode())
     return Reply(200, {"content-type": JSON, **UNCACHED}, body)
-
-
-def _as_created(applied: Applied) -> Record:
-    """Return the session as it was when it was created: a retried PUT gets its first answer, whatever came since."""
-    assert applied.record is not None
-    fresh = machine.with_nothing_started(applied.record.session)
-    return Record(fresh, Position(applied.record.position.epoch, 0))
 
 
 def _wants_replacement(request: Request) -> bool:

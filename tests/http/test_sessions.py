@@ -182,17 +182,72 @@ async def test_ten_at_once_with_one_key_have_one_effect(client: httpx.AsyncClien
 
 
 async def test_a_retried_creation_gets_its_first_answer(client: httpx.AsyncClient) -> None:
-    """Also once the session has moved on; a replacement forgets earlier keys and keeps its own; DELETE forgets all."""
+    """Byte for byte and with its ETag, whatever has become of the session: moved on, replaced, deleted, made anew."""
     one, two = {"idempotency-key": "one"}, {"idempotency-key": "two"}
-    first = await client.put("/api/progress/s", json={"total_steps": 2}, headers=one)
+
+    async def create() -> httpx.Response:
+        return await client.put("/api/progress/s", json={"total_steps": 2}, headers=one)
+
+    async def replace() -> httpx.Response:
+        return await client.put("/api/progress/s?replace=true", json={"total_steps": 3}, headers=two)
+
+    async def assert_nothing_happens_again() -> None:
+        before = await client.get("/api/progress/s")
+        for again, first in ((await create(), created), (await replace(), replaced)):
+            assert (again.status_code, again.content) == (first.status_code, first.content)
+            assert again.headers["etag"] == first.headers["etag"]
+        now = await client.get("/api/progress/s")
+        assert (now.content, now.headers["etag"]) == (before.content, before.headers["etag"])
+
+    created = await create()
     await client.post("/api/progress/s/update", json=START)
-    again = await client.put("/api/progress/s", json={"total_steps": 2}, headers=one)
-    assert (again.status_code, again.content, again.headers["etag"]) == (201, first.content, first.headers["etag"])
-    replaced = await client.put("/api/progress/s?replace=true", json={"total_steps": 3}, headers=two)
+    replaced = await replace()
+    assert (created.status_code, replaced.status_code) == (201, 200)
+    await assert_nothing_happens_again()
     await client.post("/api/progress/s/update", json=START)
-    again = await client.put("/api/progress/s?replace=true", json={"total_steps": 3}, headers=two)
-    assert (again.status_code, again.content) == (200, replaced.content)
-    assert (await client.get("/api/progress/s")).json()["status"] == "running"
-    assert (await client.put("/api/progress/s", json={"total_steps": 2}, headers=one)).status_code == 409
+    await assert_nothing_happens_again()
     await client.delete("/api/progress/s")
-    assert (await client.put("/api/progress/s", json={"total_steps": 9}, headers=two)).status_code == 201
+    await assert_nothing_happens_again()
+    await client.put("/api/progress/s", json={"steps": [{"name": "another run"}]})
+    await client.post("/api/progress/s/update", json=START)
+    await assert_nothing_happens_again()
+
+
+async def test_a_retried_update_does_not_reach_a_later_run(client: httpx.AsyncClient) -> None:
+    """Its session was replaced, or deleted, or is there again: it was applied once, and is answered so."""
+    start, complete = {"idempotency-key": "start"}, {"idempotency-key": "complete"}
+    update = "/api/progress/s/update"
+    first = await client.post(update, json=START, headers=start)
+    await client.post(update, json=COMPLETE, headers=complete)
+    for method, path, body in (
+        ("PUT", "/api/progress/s?replace=true", {}),
+        ("DELETE", "/api/progress/s", None),
+        ("POST", update, START),
+    ):
+        assert (await client.request(method, path, json=body)).is_success
+        before = await client.get("/api/progress/s")
+        for key, asked in ((start, START), (complete, COMPLETE)):
+            again = await client.post(update, json=asked, headers=key)
+            assert (again.status_code, again.content) == (200, first.content)
+        now = await client.get("/api/progress/s")
+        assert (now.content, now.headers["etag"]) == (before.content, before.headers["etag"])
+    await client.post(update, json=START)
+    await client.delete("/api/progress/s")
+    other = await client.post(update, json=COMPLETE, headers=start)
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
+
+
+async def test_a_key_of_a_creation_stands_for_whether_it_may_replace(client: httpx.AsyncClient) -> None:
+    """A PUT that may replace is another request than one that may not, and no update is either."""
+    for query, other in (("", "?replace=true"), ("?replace=true", ""), ("?replace=false", "?replace=true")):
+        key, path = {"idempotency-key": f"k{query}"}, f"/api/progress/s-{len(query)}"
+        first = await client.put(path + query, json={}, headers=key)
+        assert first.status_code == 201
+        again = await client.put(path + other, json={}, headers=key)
+        assert (again.status_code, again.json()["type"]) == (422, "/problems/idempotency-key-reused")
+        update = await client.post(f"{path}/update", json=START, headers=key)
+        assert (update.status_code, update.json()["type"]) == (422, "/problems/idempotency-key-reused")
+        assert (await client.put(path + query, json={}, headers=key)).content == first.content
+    first = await client.put("/api/progress/t", json={}, headers={"idempotency-key": "k"})
+    again = await client.put("/api/progress/t?replace=false", json={}, headers={"idempotency-key": "k"})
+    assert (again.status_code, again.content) == (201, first.content)

@@ -49,9 +49,9 @@ def removed(before: Record) -> Change:
     return Change(before.session.progress.session_id, before.position, None)
 
 
-def key(name: str, digest: str = "digest") -> RememberedKey:
+def key(name: str, digest: str = "digest", *, used_at: str = T0, former_use: str = "") -> RememberedKey:
     """A key that was used for an update."""
-    return RememberedKey(name, digest, "updated", T0)
+    return RememberedKey(name, digest, "updated", "first", used_at, former_use)
 
 
 def after(change: Change) -> Record:

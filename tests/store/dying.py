@@ -1,9 +1,10 @@
-"""Processes that are killed while they use a store: `python -m tests.store.dying open|write …`."""
+"""Processes that are killed while they use a store: `python -m tests.store.dying open|upgrade|write …`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -17,9 +18,14 @@ from progress_sse.record import StorageLimits
 from tests.store.changes import after, created, moved
 
 
-def open_and_die(folder: Path) -> None:
-    """Open `folder`/<k>.db and die at its k-th statement, for each k until an opening has no k-th statement."""
+def open_and_die(folder: Path, former: Path | None = None) -> None:
+    """Open `folder`/<k>.db and die at its k-th statement, for each k until an opening has no k-th statement.
+
+    Each is a new file, or a copy of a `former` one.
+    """
     for fatal in range(1000):
+        if former is not None:
+            shutil.copy(former, folder / f"{fatal}.db")
         child = os.fork()
         if child == 0:
             _die_at(fatal)
@@ -64,5 +70,7 @@ async def write_until_killed(path: Path, sessions: int) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "open":
         open_and_die(Path(sys.argv[2]))
+    elif sys.argv[1] == "upgrade":
+        open_and_die(Path(sys.argv[2]), Path(sys.argv[3]))
     else:
         asyncio.run(write_until_killed(Path(sys.argv[2]), int(sys.argv[3])))

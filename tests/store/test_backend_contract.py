@@ -10,6 +10,7 @@ import pytest
 from progress_sse import wire
 from progress_sse.backends.base import Backend
 from progress_sse.backends.memory import MemoryBackend
+from progress_sse.backends.redis import RedisBackend
 from progress_sse.errors import ConflictError, StoreFullError
 from progress_sse.model import Position, SessionStatus, StepAdvance, StepDefinition, StepProgress
 from progress_sse.record import Change, Cursor, Entry, Head, Notice, Record
@@ -156,28 +157,61 @@ class TestCommit:
         assert await backend.replay("s", Position("first", 0)) == list(change.entries)
         assert await backend.recall("s", "k") == key("k")
 
-    async def test_drops_everything_with_the_session(self, backend: Backend) -> None:
-        """A removed session leaves neither log nor keys nor steps to the next one of its id."""
+    async def test_drops_everything_but_keys_with_the_session(self, backend: Backend) -> None:
+        """A removed session leaves neither log nor steps to the next one of its id, and its keys are still used."""
         record = await apply(backend, created(keys=[key("k")]), moved(after(created()), 1, 2))
-        await backend.commit(removed(record))
+        await backend.commit(removed(record)._replace(keys=(key("removal"),)))
         assert await backend.replay("s", Position("first", 1)) is None
-        assert await backend.recall("s", "k") is None
+        assert await backend.recall("s", "k") == key("k")
         again = await apply(backend, created(epoch="second"))
         assert await backend.load("s") == again
         assert await backend.replay("s", Position("second", 0)) == []
-        assert await backend.recall("s", "k") is None
+        assert await backend.recall("s", "k") == key("k")
+        assert await backend.recall("s", "removal") == key("removal")
 
-    async def test_drops_everything_before_a_new_life(self, backend: Backend) -> None:
-        """A replacement forgets what was, and keeps what it brings."""
-        record = await apply(backend, created(keys=[key("old"), key("both", "old")]), moved(after(created()), 1, 2))
-        fresh = created(epoch="second", expected=record.position, keys=[key("new"), key("both", "new")], total_steps=5)
+    async def test_drops_everything_but_keys_before_a_new_life(self, backend: Backend) -> None:
+        """A replacement has nothing of what was, and its keys are those of its id."""
+        record = await apply(backend, created(keys=[key("old")]), moved(after(created()), 1, 2))
+        fresh = created(epoch="second", expected=record.position, keys=[key("new")], total_steps=5)
         await backend.commit(fresh)
         assert await backend.load("s") == after(fresh)
         assert await backend.replay("s", Position("first", 1)) is None
         assert await backend.replay("s", Position("second", 0)) == []
-        assert await backend.recall("s", "old") is None
+        assert await backend.recall("s", "old") == key("old")
         assert await backend.recall("s", "new") == key("new")
-        assert await backend.recall("s", "both") == key("both", "new")
+
+    async def test_refuses_a_key_that_was_used_meanwhile(self, backend: Backend) -> None:
+        """Although the session is where it is expected: gone again, as before, or not moved by what was done."""
+        record = await apply(backend, created(keys=[key("k")]))
+        notices: list[Notice] = []
+        await backend.listen("s", notices.append)
+        used = [key("new"), key("k", "again")]
+        for change in (moved(record, 1, keys=used), moved(record, keys=used), created(epoch="x", keys=used)):
+            with pytest.raises(ConflictError):
+                await backend.commit(change._replace(expected=record.position))
+        with pytest.raises(ConflictError):
+            await backend.commit(removed(record)._replace(keys=tuple(used)))
+        assert await backend.load("s") == record
+        await backend.commit(removed(record))
+        with pytest.raises(ConflictError):
+            await backend.commit(created(epoch="second", keys=used))
+        assert await backend.load("s") is None
+        assert await backend.recall("s", "new") is None
+        assert await backend.recall("s", "k") == key("k")
+        assert notices == [Notice("s", None)]
+
+    async def test_takes_a_key_again_in_place_of_a_use_that_it_knows(self, backend: Backend) -> None:
+        """One that was forgotten, by those who know how long it counts; of two who know of it one wins."""
+        record = await apply(backend, created(keys=[key("k")]))
+        again = [key("k", digest, used_at="later", former_use=T0) for digest in ("one", "two")]
+        changes = [moved(record, 1, keys=[each]) for each in again]
+        outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ConflictError", "NoneType"]
+        winner = again[outcomes.index(None)]
+        assert await backend.recall("s", "k") == key("k", winner.digest, used_at="later")
+        for former_use in ("", T0):
+            with pytest.raises(ConflictError):
+                await backend.commit(moved(after(changes[0]), 2, keys=[key("k", former_use=former_use)]))
 
     async def test_is_applied_even_if_nobody_waits_for_it(self, backend: Backend) -> None:
         """A caller that is cancelled leaves a whole commit behind, or none; never half of one."""
@@ -259,7 +293,7 @@ class TestReplay:
 
 
 class TestRecall:
-    """`recall`: of the newest `history` keys of a session."""
+    """`recall`: of the newest `history` keys of a session id."""
 
     async def test_returns_what_was_remembered(self, backend: Backend) -> None:
         """Whether the key came with a transition or alone."""
@@ -282,11 +316,65 @@ class TestRecall:
         """A key used again is a new one, and stays in the place of an older one."""
         backend = await open_backend(history=3)
         record = await apply(backend, created(keys=[key("a"), key("b"), key("c")]))
-        await backend.commit(moved(record, keys=[key("a", "again")]))
+        await backend.commit(moved(record, keys=[key("a", "again", former_use=T0)]))
         await backend.commit(moved(record, keys=[key("d")]))
         assert [await backend.recall("s", name) for name in "abcd"] == [key("a", "again"), None, key("c"), key("d")]
         await backend.commit(moved(record, keys=[key(name) for name in "efgh"]))
         assert [await backend.recall("s", name) for name in "acdefgh"] == [None] * 4 + [key(name) for name in "fgh"]
+
+    async def test_keeps_the_newest_of_all_lives(self, open_backend: OpenBackend) -> None:
+        """Lives come and go, the keys of their id are one row."""
+        backend = await open_backend(history=3)
+        for number in range(5):
+            record = await apply(backend, created(epoch=f"e{number}", keys=[key(f"k{number}")]))
+            await backend.commit(removed(record))
+        kept = [await backend.recall("s", f"k{number}") for number in range(5)]
+        assert kept == [None, None, key("k2"), key("k3"), key("k4")]
+
+    async def test_keeps_so_many_of_sessions_that_are_gone(self, open_backend: OpenBackend) -> None:
+        """Each until so many are left by others that are removed later; one that is there again keeps its own."""
+        backend = await open_backend(orphaned_keys=4)
+
+        async def kept() -> str:
+            both = [(await backend.recall(name, "1"), await backend.recall(name, "2")) for name in "abcd"]
+            assert set(both) <= {(None, None), (key("1"), key("2"))}
+            return "".join(name for name, (one, _) in zip("abcd", both, strict=True) if one)
+
+        records = [await apply(backend, created(name, keys=[key("1"), key("2")])) for name in "abcd"]
+        for record in records[:3]:
+            await backend.commit(removed(record))
+        assert await kept() == "bcd"
+        again = await apply(backend, created("b"))
+        await backend.commit(removed(records[3]))
+        assert await kept() in ("bcd", "bd")  # The place that one who came back has left may stay empty for a while.
+        await backend.commit(removed(again))
+        assert await kept() == "bd"
+        for name, count, of_e in (("e", 9, key("0")), ("f", 3, key("0")), ("g", 1, None)):
+            record = await apply(backend, created(name, keys=[key(str(number)) for number in range(count)]))
+            await backend.commit(removed(record))
+            assert await kept() == ""
+            assert await backend.recall("e", "0") == of_e
+        assert [await backend.recall(name, "0") for name in "fg"] == [key("0")] * 2
+
+
+class TestForgetKeys:
+    """`forget_keys`: those whose time is up go."""
+
+    async def test_lets_go_of_ids_whose_last_key_is_old(self, backend: Backend) -> None:
+        """Be their session there or not; who used one since keeps all. Redis does so by itself, by its own clock."""
+        old, new = key("k"), key("new", used_at=T0.replace("2026", "2027"))
+        for name in ("there", "gone", "used"):
+            await apply(backend, created(name, keys=[old]))
+        await backend.commit(removed(after(created("gone"))))
+        await backend.commit(moved(after(created("used")), 1, keys=[new]))
+        await backend.forget_keys(T0)
+        assert [await backend.recall(name, "k") for name in ("there", "gone", "used")] == [old] * 3
+        await backend.forget_keys(T0.replace(":05.", ":06."))
+        kept = [await backend.recall(name, "k") for name in ("there", "gone", "used")]
+        assert kept == ([old] * 3 if isinstance(backend, RedisBackend) else [None, None, old])
+        assert await backend.recall("used", "new") == new
+        await apply(backend, created("gone"), created("others", keys=[old]))
+        assert await backend.load("there") is not None
 
 
 class TestListen:
@@ -464,7 +552,7 @@ class TestExpire:
         assert {head.created_at for head in asked} == {T0}
         assert notices == [Notice("old", None)]
         assert await backend.load("old") is None
-        assert await backend.recall("old", "k") is None
+        assert await backend.recall("old", "k") == key("k")
         assert [await backend.load(session_id) is None for session_id in times] == [True, False, False, False]
         assert await backend.expire(times["limit"], is_doomed) == 0
 

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,21 +24,25 @@ from typing import Any
 import pytest
 
 from progress_sse import wire
-from progress_sse.backends import sqlite, sqlite_file, trouble
+from progress_sse.backends import sqlite, sqlite_file, sqlite_tables, trouble
 from progress_sse.backends.cache import RecordCache, estimated_bytes
 from progress_sse.backends.sqlite import SqliteBackend
 from progress_sse.backends.sqlite_file import APPLICATION_ID
 from progress_sse.backends.sqlite_writer import MAX_GROUP
 from progress_sse.errors import (
     ConflictError,
+    KeyReusedError,
     OutcomeUnknownError,
     ProgressError,
     StoreFullError,
     StoreRefusedError,
     StoreUnavailableError,
 )
+from progress_sse.machine import Command, Complete, Create
 from progress_sse.model import Position
-from progress_sse.record import Notice, StorageLimits
+from progress_sse.record import Notice, StorageLimits, fingerprint
+from progress_sse.store import IdempotencyKey, ProgressStore
+from tests.clock import ManualClock
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, removed
 from tests.store.faults import Faults
@@ -406,14 +411,100 @@ SPOILED: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a page zeroed": ("malformed|damaged", lambda path: overwrite(path, 4096, bytes(4096))),
     "a page of noise": ("malformed|damaged", lambda path: overwrite(path, 3 * 4096, os.urandom(4096))),
     "older": ("format 1", lambda path: execute(path, "PRAGMA user_version = 1")),
-    "newer": ("format 3", lambda path: execute(path, "PRAGMA user_version = 3")),
+    "newer": ("format 4", lambda path: execute(path, "PRAGMA user_version = 4")),
     "much newer": ("format 2000", lambda path: execute(path, "PRAGMA user_version = 2000")),
     "without a version": ("format 0", lambda path: execute(path, "PRAGMA user_version = 0")),
     "of another application": ("another application", lambda path: execute(path, "PRAGMA application_id = 77")),
     "of no application": ("another application", lambda path: execute(path, "PRAGMA application_id = 0")),
     "with a foreign table": ("other tables", lambda path: execute(path, "CREATE TABLE t (a)")),
     "without a table": ("other tables", lambda path: execute(path, "DROP TABLE keys")),
+    "older, with newer tables": ("other tables", lambda path: execute(path, "PRAGMA user_version = 2")),
 }
+
+
+@pytest.fixture
+def former(path: Path) -> Path:
+    """A file of the format before this one, left in order."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(Path(__file__).with_name("format2.sql").read_text())
+    status = path.stat()
+    path.with_name("progress.db.lock").write_text(f"{status.st_ino} {status.st_size} {status.st_mtime_ns}")
+    return path
+
+
+class TestUpgrade:
+    """A store of the format before this one is brought up to date when it is opened."""
+
+    async def test_keeps_sessions_logs_ids_and_keys(self, former: Path) -> None:
+        """To its readers and workers nothing has happened: also what was under way is applied once."""
+        keys = sqlite_rows(former, "SELECT key, digest, answer FROM keys ORDER BY rank")
+        assert [answer for _, _, answer in keys] == ["created", "updated", "updated"]
+        async with opened(former) as backend:
+            store = ProgressStore(backend, clock=ManualClock(datetime(2026, 11, 28, tzinfo=UTC)))
+            record = await backend.load("orders")
+            assert record is not None
+            assert record.position == Position("d21cab82cc0ec802", 2)
+            assert record.session.progress.steps[1].message == "8,000 rows"
+            assert len(await backend.replay("orders", Position("d21cab82cc0ec802", 0)) or ()) == 2
+            definitions = record.session.definitions
+            commands: list[Command] = [Create(definitions, replace=False), store.start_command(1, None), Complete(1)]
+            for command, (name, digest, answer) in zip(commands, keys, strict=True):
+                again = await store.apply("orders", command, IdempotencyKey(str(name), str(digest)))
+                assert again.verb == answer
+                if again.record is not None:
+                    assert again.record.position == Position("d21cab82cc0ec802", 0)
+            assert await backend.load("orders") == record
+            await store.apply("orders", store.start_command(2, None), IdempotencyKey("new", "digest"))
+            await store.delete_session("nightly")
+            with pytest.raises(KeyReusedError):
+                await store.apply("orders", store.start_command(2, None), IdempotencyKey("start", "another"))
+        assert b"completion" not in former.read_bytes()
+        async with opened(former) as backend:
+            assert [head.session_id for head in await backend.list_heads(None, 9, None)] == ["orders"]
+
+    async def test_makes_the_same_file_as_a_new_one(self, former: Path, tmp_path: Path) -> None:
+        """But for the order of things, and for what is in it."""
+        new = tmp_path / "new.db"
+        for path in (former, new):
+            async with opened(path):
+                pass
+        tables = [
+            {name: sqlite_rows(path, f"PRAGMA table_info({name})") for name in sqlite_tables.TABLES[3]}
+            for path in (former, new)
+        ]
+        assert tables[0] == tables[1]
+        indexes = [
+            sqlite_rows(
+                path, "SELECT name, tbl_name, sql FROM sqlite_master WHERE sql NOT NULL AND type = 'index' ORDER BY 1"
+            )
+            for path in (former, new)
+        ]
+        assert indexes[0] == indexes[1]
+
+    async def test_is_done_wholly_or_not_at_all(self, former: Path, tmp_path: Path) -> None:
+        """Killed before each single statement of the opening, and opened again."""
+        folder = tmp_path / "killed"
+        folder.mkdir()
+        command = [sys.executable, "-m", "tests.store.dying", "upgrade", str(folder), str(former)]
+        subprocess.run(command, check=True, timeout=60)
+        killed = sorted(folder.glob("*.lock"))
+        assert len(killed) > 20
+        for lock in killed:
+            async with opened(lock.with_suffix("")) as backend:
+                record = await backend.load("orders")
+                assert record is not None
+                assert record.position.n == 2
+                used = await backend.recall("orders", fingerprint("orders/creation"))
+                assert used is not None
+                assert used.answer == "created"
+
+    async def test_leaves_what_cannot_be_written_as_it_is(self, former: Path, faults: Faults) -> None:
+        """A disk that fails or is full, at any point of it."""
+        for statement in ("ALTER TABLE keys", "INSERT INTO keys", "DROP TABLE", "COMMIT"):
+            faults.fail(statement, sqlite3.SQLITE_FULL)
+            await assert_refused(former, "cannot be used")
+        async with opened(former) as backend:
+            assert await backend.load("orders") is not None
 
 
 class TestRefusal:
@@ -860,7 +951,7 @@ class TestFailure:
             reads: dict[str, Callable[[], Awaitable[object]]] = {
                 "BEGIN": lambda: backend.load("s1"),
                 "SELECT life, epoch": lambda: backend.load("s2"),
-                "SELECT key": lambda: backend.recall("s1", "k"),
+                "SELECT name": lambda: backend.recall("s1", "k"),
                 "SELECT n, step": lambda: backend.replay("s1", Position("first", 0)),
                 "SELECT session_id": lambda: backend.list_heads(None, 10, None),
             }

@@ -27,12 +27,13 @@ from progress_sse.errors import (
     StepNotRunningError,
     StepNotStartedError,
     StepOutOfRangeError,
+    StoreFullError,
     StoreUnavailableError,
     UnknownWorkflowError,
 )
 from progress_sse.machine import Advance, Command, Complete, Create, Delete, StepCommand
 from progress_sse.model import Position, StepAdvance, StepDefinition
-from progress_sse.record import Change, Notice, Record, RememberedKey, StorageLimits
+from progress_sse.record import Change, Notice, Record, StorageLimits
 from progress_sse.store import MAX_ATTEMPTS, Applied, IdempotencyKey, ProgressStore
 from tests.clock import START, ManualClock
 from tests.store.conftest import OpenBackend
@@ -354,12 +355,8 @@ class Contested:
     def __init__(self, backend: Backend) -> None:
         self.conflicts = 0
         self.open, self.aclose, self.ping = backend.open, backend.aclose, backend.ping
-        self.guess, self.recall, self.replay, self.expire = (
-            backend.guess,
-            backend.recall,
-            backend.replay,
-            backend.expire,
-        )
+        self.guess, self.recall, self.replay = backend.guess, backend.recall, backend.replay
+        self.expire, self.forget_keys = backend.expire, backend.forget_keys
         self.listen, self.unlisten, self.list_heads = backend.listen, backend.unlisten, backend.list_heads
         self.count_by_status = backend.count_by_status
         self._backend = backend
@@ -448,31 +445,16 @@ class TestGuesses:
         assert (await state(store)).position.n == 2
 
 
-class Overtaken(MemoryBackend):
-    """A backend in which something happens between a look at a session and one at its keys."""
+class Overtaken(Contested):
+    """A backend on which another process does something just before a change is committed."""
 
-    def __init__(self) -> None:
-        super().__init__(StorageLimits())
-        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+    before_commit: Callable[[], Awaitable[object]] | None = None
 
-    async def recall(self, session_id: str, key: str) -> RememberedKey | None:
-        meanwhile, self.meanwhile = self.meanwhile, None
+    async def commit(self, change: Change) -> None:
+        meanwhile, self.before_commit = self.before_commit, None
         if meanwhile is not None:
             await meanwhile()
-        return await super().recall(session_id, key)
-
-
-async def test_a_retried_creation_is_answered_with_what_it_created(clock: ManualClock) -> None:
-    """Although the first request came through only just now, by way of another process, in the place of another one."""
-    backend = Overtaken()
-    here, there = (ProgressStore(backend, clock=clock) for _ in range(2))
-    await here.create_session("s", total_steps=2)
-    create, key = Create((StepDefinition("new"),)), IdempotencyKey("k", "d")
-    backend.meanwhile = lambda: there.apply("s", create, key)
-    applied = await here.apply("s", create, key)
-    assert applied.record is not None
-    assert [each.name for each in applied.record.session.definitions] == ["new"]
-    assert applied.record == await here.load("s")
+        await super().commit(change)
 
 
 class TestLanes:
@@ -582,22 +564,28 @@ class TestKeys:
         start = store.start_command(1, None)
         first = await store.apply("s", start, self.KEY)
         for _ in range(9):
-            assert await store.apply("s", start, self.KEY) == first
+            assert (await store.apply("s", start, self.KEY)).verb == first.verb
         assert (await state(store)).position.n == 1
         assert len(notices) == 1
         await store.apply("s", start, IdempotencyKey("another", "digest"))
         assert (await state(store)).position.n == 2
 
-    async def test_answer_as_the_first_time(self, store: ProgressStore) -> None:
+    async def test_answer_as_the_first_time(self, store: ProgressStore, clock: ManualClock) -> None:
         """What is remembered is what the request came to, not what it would come to now."""
         create = Create((StepDefinition("x"),), replace=False)
-        assert (await store.apply("s", create, self.KEY)).verb == "created"
+        first = await store.apply("s", create, self.KEY)
+        assert first == Applied("created", await state(store))
         await store.start_step("s", 1)
-        again = await store.apply("s", create, self.KEY)
-        assert again == Applied("created", await state(store))
-        again = await store.apply("s", replace(create, replace=True), IdempotencyKey("r", "d"))
-        assert again.verb == "replaced"
-        assert (await store.apply("s", create, IdempotencyKey("r", "d"))).verb == "replaced"
+        clock.advance(1)
+        assert await store.apply("s", create, self.KEY) == first
+        second = await store.apply("s", replace(create, replace=True), IdempotencyKey("r", "d"))
+        assert second == Applied("replaced", await state(store))
+        clock.advance(1)
+        assert await store.apply("s", create, self.KEY) == first
+        await store.delete_session("s")
+        assert await store.apply("s", create, self.KEY) == first
+        assert await store.apply("s", create, IdempotencyKey("r", "d")) == second
+        assert await store.load("s") is None
 
     async def test_refuse_another_request(self, store: ProgressStore) -> None:
         """The same key for another body is a mistake of the client."""
@@ -676,23 +664,73 @@ class TestKeys:
         await store.apply("s", start, IdempotencyKey("k", "other"))
         assert (await state(store)).position.n == 2
 
-    async def test_end_with_the_session(self, store: ProgressStore) -> None:
-        """A replacement forgets them and keeps its own; a deletion forgets them all."""
-        start = store.start_command(1, None)
-        create = Create((StepDefinition("x"),), replace=True)
-        own = IdempotencyKey("own", "digest")
-        await store.apply("s", start, self.KEY)
-        await store.apply("s", create, own)
-        position = (await state(store)).position
-        assert (await store.apply("s", create, own)).verb == "replaced"
-        assert (await state(store)).position == position
-        await store.apply("s", start, self.KEY)
-        assert (await state(store)).position.n == 1
+    async def test_have_one_effect_whatever_becomes_of_the_session(
+        self, store: ProgressStore, clock: ManualClock, notices: list[Notice]
+    ) -> None:
+        """Replaced, deleted, made anew, cleaned up: for a day each is answered as at first, and nothing is done."""
+        start, create = store.start_command(1, None), Create((StepDefinition("x"),), replace=True)
+        asked: list[tuple[Command, IdempotencyKey]] = [
+            (start, self.KEY),
+            (create, IdempotencyKey("own", "digest")),
+            (Delete(), IdempotencyKey("removal", "digest")),
+        ]
+        verbs = ["updated", "replaced", "deleted"]
+        assert [(await store.apply("s", *each)).verb for each in asked] == verbs
+
+        async def assert_nothing_is_done() -> None:
+            before, heard = await store.load("s"), len(notices)
+            assert [(await store.apply("s", *each)).verb for each in asked] == verbs
+            assert (await store.load("s"), len(notices)) == (before, heard)
+
+        await assert_nothing_is_done()
+        await store.create_session("s")
+        await assert_nothing_is_done()
+        await store.start_step("s", 2)
+        await assert_nothing_is_done()
+        clock.advance(23 * HOUR_S)
+        assert await store.cleanup_old_sessions(1) == 1
+        await assert_nothing_is_done()
+        clock.advance(HOUR_S)
+        await store.cleanup_old_sessions()
+        await assert_nothing_is_done()
+        clock.advance(1e-6)
+        await store.cleanup_old_sessions()
+        assert [(await store.apply("s", *each)).verb for each in asked] == verbs
+        assert notices[-1] == Notice("s", None)
+        assert len(notices) == 9
+
+    async def test_have_one_effect_where_another_process_is_as_fast(self, backend: Backend, clock: ManualClock) -> None:
+        """Although the session then is just where it was expected: it was made, and is gone again."""
+        overtaken = Overtaken(backend)
+        here, there = ProgressStore(overtaken, clock=clock), ProgressStore(backend, clock=clock)
+        commands: list[Command] = [
+            here.start_command(1, None),
+            Create((StepDefinition("x"),), replace=False),
+            Create((StepDefinition("x"),)),
+        ]
+        for number, command in enumerate(commands):
+            key = IdempotencyKey(f"k{number}", "digest")
+
+            async def be_faster(command: Command = command, key: IdempotencyKey = key) -> None:
+                await there.apply("s", command, key)
+                await there.delete_session("s")
+
+            overtaken.before_commit = be_faster
+            assert (await here.apply("s", command, key)).verb == ("created" if number else "updated")
+            assert await here.load("s") is None
+            assert overtaken.before_commit is None
+
+    async def test_need_no_room_the_second_time(self, open_backend: OpenBackend, clock: ManualClock) -> None:
+        """What is only sent again is answered by a full store, too."""
+        store = ProgressStore(await open_backend(max_sessions=1), clock=clock)
+        create = Create((StepDefinition("x"),), replace=False)
+        first = await store.apply("s", create, self.KEY)
         await store.delete_session("s")
-        await store.apply("s", start, self.KEY)
-        assert (await state(store)).position.n == 1
-        assert (await store.apply("s", create, own)).verb == "replaced"
-        assert (await state(store)).position.n == 0
+        await store.create_session("other")
+        assert await store.apply("s", create, self.KEY) == first
+        with pytest.raises(StoreFullError):
+            await store.apply("s", create, IdempotencyKey("another", "digest"))
+        assert await store.load("s") is None
 
     async def test_are_remembered_in_a_shared_commit(self, store: ProgressStore) -> None:
         """Each command of a batch has its own."""
