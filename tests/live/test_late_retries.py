@@ -1,0 +1,165 @@
+"""Requests that are sent again late: their sessions have been replaced or deleted since, and connections break."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from tests.conftest import RunRedis, Serve, one_kind
+from tests.harness.chaos import ChaosProxy
+from tests.harness.http1 import HOST
+from tests.harness.serving import Server, session_path
+from tests.live.hosts import serve_only
+
+# It is the store that remembers, whoever serves.
+pytestmark = serve_only
+
+Trouble = Callable[[], Awaitable[object]]
+
+LONG = pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(600)])
+runs = pytest.mark.parametrize("runs", [6, LONG])
+
+
+class Asked(NamedTuple):
+    """A request under a key, and what it was answered with; the tag is that of a creation only."""
+
+    method: str
+    path: str
+    body: dict[str, Any]
+    key: str
+    status: int = 0
+    content: bytes = b""
+    tag: str = ""
+
+
+class Job:
+    """Run after run under one id; whatever was asked in any of them is sent again at any time."""
+
+    def __init__(self, ports: Sequence[int], servers: Sequence[Server]) -> None:
+        """Ask at one of the ports, and find out at one of the servers what has come of it."""
+        self._ports = ports
+        self._servers = servers
+        self._rng = random.Random(11)
+        self._answered: list[Asked] = []
+        self._number = 0
+        self.again = 0
+
+    async def run(self, runs: int) -> None:
+        """Let each run take the place of the one before, in one way or another."""
+        async with httpx.AsyncClient(timeout=10) as self._client:
+            for number in range(runs):
+                may_replace = number % 3 == 1
+                if number and not may_replace:
+                    assert (await self._look("DELETE")).status_code in (204, 404)
+                path = session_path("job") + ("?replace=true" if may_replace else "")
+                created = await self._ask("PUT", path, {"total_steps": number % 4 + 1})
+                assert created.status == (200 if may_replace else 201)
+                self._epoch, self._n = created.tag.strip('"').removesuffix("-0"), 0
+                for step in range(1, number % 4 + 2):
+                    await self._report(action="start", step=step)
+                    await self._report(action="progress", step=step, current=number)
+                    await self._report(action="complete", step=step, message=f"run {number}")
+
+    async def _report(self, **body: Any) -> None:
+        self._n += 1
+        await self._ask("POST", session_path("job", "update"), body)
+        polled = await self._look("GET")
+        assert polled.headers["etag"] == f'"{self._epoch}-{self._n}"'
+
+    async def _look(self, method: str) -> httpx.Response:
+        """Go past the proxies: what is on its way there may be carried out late, and this has no key."""
+        while True:
+            url = f"http://{HOST}:{self._rng.choice(self._servers).port}{session_path('job')}"
+            with contextlib.suppress(httpx.TransportError):
+                answer = await self._client.request(method, url)
+                if answer.status_code != 503:
+                    return answer
+            await asyncio.sleep(0.01)
+
+    async def _ask(self, method: str, path: str, body: dict[str, Any]) -> Asked:
+        """Ask for something new, and at the same time again for some of what was answered before."""
+        self._number += 1
+        asked = Asked(method, path, body, f"k{self._number}")
+        late = self._rng.sample(self._answered, min(4, len(self._answered)))
+        answered, *again = await asyncio.gather(*map(self._send, (asked, *late)))
+        assert answered.status in (200, 201), answered
+        assert again == late
+        self.again += len(late)
+        self._answered.append(answered)
+        return answered
+
+    async def _send(self, asked: Asked) -> Asked:
+        """Send a request until it is answered."""
+        while True:
+            url = f"http://{HOST}:{self._rng.choice(self._ports)}{asked.path}"
+            headers = {"Idempotency-Key": asked.key}
+            with contextlib.suppress(httpx.TransportError):
+                answer = await self._client.request(asked.method, url, json=asked.body, headers=headers)
+                if answer.status_code != 503 and not answer.text.startswith(
+                    '{"type":"/problems/idempotency-key-in-use"'
+                ):
+                    tag = answer.headers.get("etag", "")
+                    return asked._replace(status=answer.status_code, content=answer.content, tag=tag)
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def proxies_of(servers: Sequence[Server]) -> AsyncIterator[list[ChaosProxy]]:
+    """A proxy in front of each server."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(ChaosProxy(server.port)) for server in servers]
+
+
+async def check(servers: Sequence[Server], runs: int, trouble: Trouble | None = None) -> None:
+    """Let a job do its runs while connections are cut, and other trouble is made; see that each key had one effect."""
+    async with proxies_of(servers) as proxies:
+        job = Job([proxy.port for proxy in proxies], servers)
+        work = asyncio.ensure_future(job.run(runs))
+        while not work.done():
+            await asyncio.wait([work], timeout=random.uniform(0, 0.05))
+            random.choice(proxies).cut()
+            if trouble is not None and not work.done():
+                await trouble()
+        await work
+    assert job.again > 10 * runs
+    assert all("Traceback" not in server.log() for server in servers)
+
+
+@runs
+async def test_reach_no_later_run(serve: Serve, runs: int) -> None:
+    """DG-05: each request is applied once, to the run it was meant for, and answered alike whenever it comes again."""
+    await check([serve(store="memory://")], runs)
+
+
+@runs
+async def test_reach_no_later_run_over_kills(serve: Serve, runs: int) -> None:
+    """DG-05: … also where the server is killed and comes back in between."""
+    server = serve(store="sqlite")
+
+    async def kill_sometimes() -> None:
+        if random.random() < 0.1:
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+
+    await check([server], runs, kill_sometimes)
+
+
+@one_kind
+@runs
+async def test_reach_no_later_run_at_another_server(serve: Serve, run_redis: RunRedis, runs: int) -> None:
+    """DG-05: … also at another server, while both are cut off from their Redis now and then, and it forgets scripts."""
+    redis = run_redis("always")
+    servers = [serve(store=redis.url) for _ in range(2)]
+
+    async def cut_off() -> None:
+        with redis.client() as client:
+            client.client_kill_filter(_type="normal", skipme=True)
+            client.script_flush()
+
+    await check(servers, runs, cut_off)
