@@ -6,8 +6,9 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -18,7 +19,7 @@ from progress_sse.backends.base import Backend
 from progress_sse.errors import ProblemError
 from progress_sse.machine import Advance, Command, Complete, Create, Delete
 from progress_sse.model import Position, StepDefinition
-from progress_sse.record import Notice, Record, StorageLimits
+from progress_sse.record import KEY_LIFETIME, Notice, Record, StorageLimits
 from progress_sse.store import IdempotencyKey, ProgressStore
 from tests.clock import ManualClock
 from tests.harness.redis import RedisServer
@@ -32,7 +33,16 @@ HISTORY = 8
 
 session_ids = st.sampled_from(IDS)
 step_numbers = st.integers(0, 4)
+keyed = st.sampled_from(["start", "start", "start", "complete", "create", "replace", "delete"])
 texts = st.sampled_from(["", "a", "b\u2028\n", "日本語"])
+
+
+class Use(NamedTuple):
+    """What a key was used for, what that came to, and when."""
+
+    digest: str
+    outcome: str
+    at: datetime
 
 
 class Reader:
@@ -99,6 +109,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.backend: Backend = BACKENDS[self.backend_kind](path, StorageLimits(history=HISTORY), self.redis_url)
         self.store = ProgressStore(self.backend, clock=self.clock)
         self.readers = {session_id: Reader() for session_id in IDS}
+        self.used: dict[str, dict[str, Use]] = {session_id: {} for session_id in IDS}
         self.run(self.store.open)
         for session_id, reader in self.readers.items():
             self.run(self.backend.listen, session_id, reader.hear)
@@ -129,12 +140,12 @@ class StoreMachine(RuleBasedStateMachine):
             assert len(self.readers[session_id].published) == heard
             return type(error).__name__
 
-    def apply_twice(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> None:
+    def apply_twice(self, session_id: str, command: Command) -> None:
         """A repeat has the same outcome, and changes and publishes nothing."""
-        first, record = self.apply(session_id, command, key), self.load(session_id)
+        first, record = self.apply(session_id, command), self.load(session_id)
         self.clock.advance(1)
         heard = len(self.readers[session_id].published)
-        assert self.apply(session_id, command, key) == first
+        assert self.apply(session_id, command) == first
         assert self.load(session_id) == record
         assert len(self.readers[session_id].published) == heard
 
@@ -163,10 +174,27 @@ class StoreMachine(RuleBasedStateMachine):
     def report(self, session_id: str, step: int, current: int, total: int | None) -> None:
         self.apply_twice(session_id, Advance(step, current, total))
 
-    @rule(session_id=session_ids, step=step_numbers, name=st.sampled_from("kl"))
-    def start_with_key(self, session_id: str, step: int, name: str) -> None:
-        """A start is no repeat, but under its key it is; a key that was used for another step is refused each time."""
-        self.apply_twice(session_id, self.store.start_command(step, None), IdempotencyKey(name, f"start {step}"))
+    @rule(session_id=session_ids, name=st.sampled_from("abcdefghijkl"), what=keyed, step=step_numbers)
+    def ask_with_key(self, session_id: str, name: str, what: str, step: int) -> None:
+        """What was asked under a key has one effect, whatever has become of the session; another request is refused."""
+        commands: dict[str, Command] = {
+            "start": self.store.start_command(step, None),
+            "complete": Complete(step),
+            "create": Create((StepDefinition("x"),) * 3, replace=False),
+            "replace": Create((StepDefinition("x"),) * 3),
+            "delete": Delete(),
+        }
+        used, now = self.used[session_id], self.clock.now()
+        first, before = used.get(name), self.load(session_id)
+        outcome = self.apply(session_id, commands[what], IdempotencyKey(name, f"{what} {step}"))
+        if first is not None and first.at >= now - KEY_LIFETIME:
+            assert outcome == (first.outcome if first.digest == f"{what} {step}" else "KeyReusedError")
+            assert self.load(session_id) == before
+        elif not outcome.endswith("Error"):
+            used.pop(name, None)
+            used[name] = Use(f"{what} {step}", outcome, now)
+            for oldest in list(used)[:-HISTORY]:
+                del used[oldest]
 
     @rule(session_id=session_ids, steps=st.lists(step_numbers, min_size=2, max_size=12))
     def start_and_complete_at_once(self, session_id: str, steps: list[int]) -> None:
@@ -189,6 +217,10 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([0.0, 0.5, 24.0]))
     def clean_up(self, hours: float) -> None:
         """Whoever listens hears of what is gone; the count is right."""
+        for used in self.used.values():
+            is_over = used and list(used.values())[-1].at < self.clock.now() - KEY_LIFETIME
+            if is_over and self.backend_kind in ("memory", "sqlite"):  # Redis goes by the time that passes.
+                used.clear()
         before = [session_id for session_id in IDS if self.load(session_id)]
         removed = self.run(self.store.cleanup_old_sessions, hours)
         after = [session_id for session_id in IDS if self.load(session_id)]
