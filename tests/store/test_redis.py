@@ -16,6 +16,7 @@ from progress_sse.access.rates import COUNTS_AT_ONCE, Rates, make_rates
 from progress_sse.backends import redis_calls, redis_following, redis_scripts
 from progress_sse.backends.redis import RedisBackend
 from progress_sse.backends.redis_address import connection_pool
+from progress_sse.backends.redis_calls import Answer, Call
 from progress_sse.backends.redis_link import Command, InterruptedCallError, RedisLink
 from progress_sse.backends.redis_listener import RedisListener
 from progress_sse.errors import (
@@ -25,10 +26,11 @@ from progress_sse.errors import (
     StoreFullError,
     StoreUnavailableError,
 )
+from progress_sse.machine import Advance
 from progress_sse.model import Position
 from progress_sse.record import Entry, Notice, Record, StorageLimits
 from progress_sse.settings import load_settings
-from progress_sse.store import ProgressStore
+from progress_sse.store import IdempotencyKey, ProgressStore
 from tests.conftest import RunRedis
 from tests.harness.redis import Kind, RedisServer
 from tests.harness.serving import eventually
@@ -973,6 +975,28 @@ class TestCost:
                 await rates.count("read", "caller 0")
             await rates.aclose()
             await eventually(lambda: len(client.client_list()) == 1, DEADLINE_S)
+
+    async def test_an_update_with_a_key_is_one_call(
+        self, server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As one without, where the session is known here; only one that is sent again, or refused, needs more."""
+        backend = await connect(server)
+        store, calls = ProgressStore(backend), list[Call]()
+        await store.start_step("s", 1)
+        send = backend._calls.send  # noqa: SLF001 - there is nothing to see from outside
+
+        def count(call: Call) -> asyncio.Future[Answer]:
+            calls.append(call)
+            return send(call)
+
+        monkeypatch.setattr(backend._calls, "send", count)  # noqa: SLF001 - as above
+        for number in range(10):
+            await store.apply("s", Advance(1, number), IdempotencyKey(f"k{number}", "digest"))
+        assert len(calls) == 10
+        await store.apply("s", Advance(1, 3), IdempotencyKey("k3", "digest"))
+        assert len(calls) == 13
+        await store.apply("new", store.start_command(1, None), IdempotencyKey("k", "digest"))
+        assert len(calls) == 16
 
     async def test_a_process_has_two_connections(self, run_redis: RunRedis, connect: Open) -> None:
         """However many sessions and readers; and it lets go of what nobody follows."""
