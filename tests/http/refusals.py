@@ -32,6 +32,9 @@ BEFORE: tuple[dict[str, Any], ...] = (
 )
 """The updates that make the session what it is beforehand."""
 
+USED: tuple[str, dict[str, Any]] = ("used", BEFORE[1])
+"""A key, and the update that is known by it: sent once more, so that it changes nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -323,7 +326,7 @@ def ids() -> Rows:
 
 
 def keys() -> Rows:
-    """Idempotency keys that cannot be."""
+    """Idempotency keys that cannot be, and one that stands for something else."""
     for name, key in NO_KEYS.items():
         headers = (*JSON.items(), ("idempotency-key", key))
         body = json_of(action='"start"', step="3")
@@ -331,6 +334,15 @@ def keys() -> Rows:
         yield f"creation, {name}", Refusal(*PUT_NEW, 400, "invalid-idempotency-key", b"{}", headers)
     twice = (*JSON.items(), ("idempotency-key", "canary"), ("idempotency-key", "canary"))
     yield "twice", Refusal(*PUT_NEW, 400, "invalid-idempotency-key", b"{}", twice)
+    used = (*JSON.items(), ("idempotency-key", USED[0]))
+    for method, target, body in (
+        ("POST", UPDATE, json_of(action='"start"', step="3")),
+        ("POST", UPDATE, json_of(action='"complete"', step="2", message='"done "')),
+        ("POST", UPDATE, json_of(action='"complete"', step="3")),
+        ("PUT", "/api/progress/s", b"{}"),
+        ("PUT", "/api/progress/s?replace=true", b"{}"),
+    ):
+        yield f"used, {target} {body!r}", Refusal(method, target, 422, "idempotency-key-reused", body, used)
 
 
 def paths() -> Rows:

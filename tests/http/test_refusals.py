@@ -11,7 +11,19 @@ from progress_sse.backends.memory import MemoryBackend
 from progress_sse.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.record import StorageLimits
 from tests.http.conftest import Connect
-from tests.http.refusals import BEFORE, CANARY, COMPLETE, JSON, NO_IDS, NO_KEYS, REFUSALS, START, UPDATE, UPDATES
+from tests.http.refusals import (
+    BEFORE,
+    CANARY,
+    COMPLETE,
+    JSON,
+    NO_IDS,
+    NO_KEYS,
+    REFUSALS,
+    START,
+    UPDATE,
+    UPDATES,
+    USED,
+)
 
 
 def assert_problem(response: httpx.Response, status: int, name: str | None = None) -> None:
@@ -33,6 +45,8 @@ async def before(client: httpx.AsyncClient) -> list[httpx.Response]:
     """What is seen of the session `s`, and of all sessions, before the refused request."""
     for body in BEFORE:
         assert (await client.post(UPDATE, json=body)).status_code == 200
+    key, used = USED
+    assert (await client.post(UPDATE, json=used, headers={"idempotency-key": key})).status_code == 200
     return await seen(client)
 
 
@@ -76,7 +90,8 @@ async def test_each_update_is_refused_among_others_as_it_is_alone(
     }
     assert len(updates) > 100
     for name, row in updates.items():
-        [answer] = await results(client, b'{"session_id":"s",' + (row.body or b"")[1:])
+        address = json.dumps({"session_id": "s", "idempotency_key": dict(row.headers).get("idempotency-key")})
+        [answer] = await results(client, address.encode()[:-1] + b"," + (row.body or b"")[1:])
         assert (answer["status"], answer["type"]) == (row.status, f"/problems/{row.problem}"), (name, answer)
         assert answer["success"] is False
     assert [each.content for each in await seen(client)] == [each.content for each in before]

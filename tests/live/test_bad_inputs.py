@@ -15,7 +15,7 @@ import pytest
 from tests.harness.http1 import Connection, Response, request_bytes
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, session_path
-from tests.http.refusals import BEFORE, CANARY, REFUSALS, Refusal
+from tests.http.refusals import BEFORE, CANARY, REFUSALS, USED, Refusal
 from tests.live.hosts import first_host, serve_only
 
 
@@ -37,6 +37,7 @@ async def witness(server: Server, session_id: str) -> AsyncIterator[None]:
         await worker.create(session_id, replace=True)
         for body in BEFORE:
             await worker.update(session_id, **body)
+        await worker.update(session_id, key=USED[0], **USED[1])
         *_, last = await stream.next_events(4)
         before = await worker.poll_raw(session_id)
         yield
