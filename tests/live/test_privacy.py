@@ -44,6 +44,13 @@ async def tell_everything(worker: Worker) -> None:
         await worker.complete(SESSION, 1, success=False, error=SECRET * size)
 
 
+async def send_again(worker: Worker) -> None:
+    """Send an update again whose session is gone: that it was applied is still known."""
+    answer = await worker.update(SESSION, f"{SECRET}-key-1", action="complete", step=1, message=SECRET)
+    assert answer.status_code == 200, answer.text
+    assert (await worker.poll(SESSION))["status"] == "not_found"
+
+
 async def delete(worker: Worker) -> None:
     """Remove the session by a request."""
     await worker.delete(SESSION)
@@ -90,6 +97,8 @@ async def test_what_is_deleted_is_gone_from_the_database_and_its_log(
         assert holding_files(server) >= {"progress.db-wal"}
         await remove(worker)
         await eventually(lambda: not holding_files(server), GONE_S)
+        await send_again(worker)
+        assert not holding_files(server)
         for other in others:
             assert (await worker.poll(other))["steps"][0]["message"].startswith("another")
 
@@ -113,6 +122,8 @@ async def test_what_is_deleted_is_gone_from_redis(
 
             assert held()
             await remove(worker)
+            assert held() == []
+            await send_again(worker)
             assert held() == []
     assert SECRET not in server.log()
 
