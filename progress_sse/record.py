@@ -53,7 +53,7 @@ KEY_LIFETIME: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class RememberedKey:
-    """An idempotency key that was used on a session id. It outlives the session, so it holds no text of anybody's.
+    """An idempotency key that was used on a session id; it outlives the session, and so holds no text of a client's.
 
     Attributes:
         name: Fingerprint of the session id and the key.

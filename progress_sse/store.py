@@ -475,7 +475,7 @@ class ProgressStore:
     ) -> Applied | Exception:
         """Decide a command that comes with a key, unless that is remembered.
 
-        The commit finds out if it is, so that nobody need ask before; of what is refused there is no commit.
+        The commit finds out if it is, which spares looking it up before; a refusal is no commit.
         """
         name = fingerprint(f"{draft.session_id}/{key.key}")
         digest = fingerprint(f"{key.key} {key.digest}")

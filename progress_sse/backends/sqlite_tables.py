@@ -8,7 +8,7 @@ nothing of a session which was removed or replaced can reach the next one of its
 UTF-8, which is code point by code point.
 
 A row of `keyrings` is a session id on which idempotency keys were used, and outlives its sessions; so neither it nor
-what hangs on it holds a text of anybody's.
+what hangs on it holds a text that a client sent.
 """
 
 import sqlite3

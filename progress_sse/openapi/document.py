@@ -292,7 +292,8 @@ def _parameters(max_sessions_per_stream: int) -> Json:
         "IdempotencyKey": _parameter(
             "header",
             "Idempotency-Key",
-            "The same whenever the same request is sent again: it is applied once, and answered alike.",
+            "The same whenever the same request is sent again: it is applied once, and answered alike, for 24 hours "
+            "and whatever becomes of the session.",
             {"type": "string", "pattern": key_pattern, "maxLength": MAX_KEY_CHARS},
             "5c1d7a42-0d1f-4b62-a6f5-6a3b0a1f3a55",
         ),

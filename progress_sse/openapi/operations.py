@@ -171,8 +171,13 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         "Create a session",
         "sessions",
         {
-            201: Answer("The session that was created.", answers.Session, headers=CACHED, links=LINKS),
-            200: Answer("The session that took an earlier one's place.", answers.Session, headers=CACHED),
+            201: Answer(
+                "The session as it was created: now, or before under the same key.",
+                answers.Session,
+                headers=CACHED,
+                links=LINKS,
+            ),
+            200: Answer("The same, and it took an earlier one's place.", answers.Session, headers=CACHED),
         },
         (SessionExistsError, UnknownWorkflowError, *CONDITIONAL_WRITING),
         action="publish",

@@ -17,7 +17,7 @@ from tests.harness.http1 import HOST
 from tests.harness.serving import Server, session_path
 from tests.live.hosts import serve_only
 
-# It is the store that remembers, whoever serves.
+# It is the store that remembers, on every host alike.
 pytestmark = serve_only
 
 Trouble = Callable[[], Awaitable[object]]
