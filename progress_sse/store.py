@@ -481,7 +481,7 @@ class ProgressStore:
         digest = fingerprint(f"{key.key} {key.digest}")
         former = await self.backend.recall(draft.session_id, name) if asks_first else None
         if former is not None and former.used_at >= _key_limit(now):
-            return _answer_again(draft.session_id, command, former) if former.digest == digest else KeyReusedError()
+            return _answer_again(draft, command, former) if former.digest == digest else KeyReusedError()
         answer = draft.decide(command, now)
         if isinstance(answer, Applied):
             epoch = answer.record.position.epoch if answer.record is not None else ""
@@ -583,11 +583,14 @@ def _key_limit(now: datetime) -> str:
     return machine.timestamp(now - KEY_LIFETIME)
 
 
-def _answer_again(session_id: str, command: Command, used: RememberedKey) -> Applied:
-    """Return the first answer to a command. A creation's is its own steps, whatever has become of the session."""
+def _answer_again(draft: _Draft, command: Command, used: RememberedKey) -> Applied:
+    """Return the first answer to a command; a creation's is the session that was created, whatever became of that."""
     if not isinstance(command, Create):
         return Applied(used.answer, None)
-    session = machine.created(session_id, command.definitions, datetime.fromisoformat(used.used_at))
+    stored, definitions = draft.stored, command.definitions
+    if stored is not None and stored.position.epoch == used.epoch:
+        definitions = stored.session.definitions  # Its workflow may have been defined anew.
+    session = machine.created(draft.session_id, definitions, datetime.fromisoformat(used.used_at))
     return Applied(used.answer, Record(session, Position(used.epoch, 0)))
 
 

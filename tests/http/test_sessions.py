@@ -229,6 +229,9 @@ async def test_a_retried_update_does_not_reach_a_later_run(client: httpx.AsyncCl
         for key, asked in ((start, START), (complete, COMPLETE)):
             again = await client.post(update, json=asked, headers=key)
             assert (again.status_code, again.content) == (200, first.content)
+        among_others = {"session_id": "s", "idempotency_key": "start", **START}, {"session_id": "t", **START}
+        batch = await client.post("/api/updates", json={"updates": among_others})
+        assert batch.json() == {"results": [{"status": 200}] * 2}
         now = await client.get("/api/progress/s")
         assert (now.content, now.headers["etag"]) == (before.content, before.headers["etag"])
     await client.post(update, json=START)

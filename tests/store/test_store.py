@@ -587,6 +587,12 @@ class TestKeys:
         assert await store.apply("s", create, IdempotencyKey("r", "d")) == second
         assert await store.load("s") is None
 
+    async def test_answer_a_creation_with_the_steps_that_it_got(self, store: ProgressStore) -> None:
+        """A workflow may have been defined anew since, which the request does not show."""
+        first = await store.apply("s", Create((StepDefinition("then"),)), self.KEY)
+        await store.start_step("s", 1)
+        assert await store.apply("s", Create((StepDefinition("now"),) * 2), self.KEY) == first
+
     async def test_refuse_another_request(self, store: ProgressStore) -> None:
         """The same key for another body is a mistake of the client."""
         await store.apply("s", store.start_command(1, None), self.KEY)
