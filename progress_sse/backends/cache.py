@@ -25,7 +25,7 @@ class RecordCache:
         """Start empty; `max_bytes` is the room for all records together, by a rough estimate."""
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._kept: OrderedDict[str, tuple[Record, int]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[Record, int, int]] = OrderedDict()
         self._oversized: str | None = None
         self._unused: set[str] = set()
 
@@ -38,7 +38,12 @@ class RecordCache:
         self._unused.discard(session_id)
         return kept[0]
 
-    def put(self, session_id: str, record: Record) -> None:
+    def revision(self, session_id: str) -> int:
+        """Return the revision of the record; 0 if it is not here, or has none."""
+        kept = self._kept.get(session_id)
+        return 0 if kept is None else kept[2]
+
+    def put(self, session_id: str, record: Record, revision: int = 0) -> None:
         """Keep `record`, and let go of those that were not used for the longest time where there is no room.
 
         One that needs more room than there is takes the place of the last such one, and of nobody else: it would be
@@ -50,7 +55,7 @@ class RecordCache:
             if self._oversized is not None:
                 self.drop(self._oversized)
             self._oversized, size = session_id, 0
-        self._kept[session_id] = record, size
+        self._kept[session_id] = record, size, revision
         self._unused.discard(session_id)
         self._bytes += size
         while self._bytes > self._max_bytes:

@@ -18,7 +18,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from progress_sse import machine
 from progress_sse.backends.base import commit_all
@@ -34,11 +34,13 @@ from progress_sse.backends.redis_rows import (
     HEAD_FIELDS,
     KEY_LIFETIME_MS,
     Argument,
+    Known,
     Reading,
     commit_arguments,
     decode_head,
     decode_key,
     decode_reading,
+    known_arguments,
 )
 from progress_sse.backends.redis_scripts import (
     APPLIED,
@@ -50,7 +52,6 @@ from progress_sse.backends.redis_scripts import (
     READ,
     RESERVE,
     TOUCH,
-    Script,
 )
 from progress_sse.backends.redis_topology import Topology
 from progress_sse.backends.redis_trouble import is_damage
@@ -152,12 +153,12 @@ class RedisBackend:
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""
-        keys, known = self._keyspace.of(session_id), self._cache.get(session_id)
-        reading = await self._read(session_id, keys, known, "", "")
+        keys = self._keyspace.of(session_id)
+        reading = await self._read(session_id, keys, None)
         if reading.record is None:
             self._cache.drop(session_id)
-        elif reading.record is not known:
-            self._cache.put(session_id, reading.record)
+        elif reading.revision != self._cache.revision(session_id):
+            self._cache.put(session_id, reading.record, reading.revision)
         followed = self._following.get(keys.channel)
         if followed is not None:
             followed.note_read(reading)
@@ -165,15 +166,17 @@ class RedisBackend:
                 self._following.catch_up_soon(keys.channel)
         return reading.record
 
-    async def _read_after(self, session_id: str, known: Record | None, after: Position) -> Reading:
-        return await self._read(session_id, self._keyspace.of(session_id), known, after.n, after.epoch)
+    async def _read_after(self, session_id: str, after: Position) -> Reading:
+        return await self._read(session_id, self._keyspace.of(session_id), after)
 
-    async def _read(self, session_id: str, keys: SessionKeys, known: Record | None, *after: Argument) -> Reading:
-        at = known.position if known is not None else Position("", 0)
-        return self._decoded(decode_reading, session_id, await self._run(READ, keys, *at, 1, *after), known)
-
-    async def _run(self, script: Script, keys: SessionKeys, *arguments: Argument) -> Any:
-        return (await self._calls.run(script, keys[:-1], *self._common(keys), *arguments)).value
+    async def _read(
+        self, session_id: str, keys: SessionKeys, after: Position | None, *, wants_record: bool = True
+    ) -> Reading:
+        """Read a session, and its transitions after a position, if there is one."""
+        known = self._known(session_id, keys)
+        wanted: list[Argument] = [int(wants_record), *((after.n, after.epoch) if after is not None else ("", ""))]
+        answer = await self._calls.run(READ, keys[:-1], *self._common(keys, known), *wanted)
+        return self._decoded(decode_reading, session_id, answer.value, known.record)
 
     def _decoded(self, decode: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
@@ -184,30 +187,39 @@ class RedisBackend:
         self._health.note(None)
         return result
 
-    def _common(self, keys: SessionKeys) -> Sequence[Argument]:
-        return new_epoch(), self._publish, keys.channel
+    def _common(self, keys: SessionKeys, known: Known) -> Sequence[Argument]:
+        """Return what all scripts of a session take first."""
+        followed = self._following.get(keys.channel)
+        ended_epochs = followed.former if followed is not None else ()
+        return new_epoch(), self._publish, keys.channel, *known_arguments(known, ended_epochs)
+
+    def _known(self, session_id: str, keys: SessionKeys) -> Known:
+        """Return the newest of what was read, committed or heard of a session here."""
+        cached, followed = self._cache.get(session_id), self._following.get(keys.channel)
+        known = Known(cached, self._cache.revision(session_id))
+        return known if followed is None or followed.newest.revision < known.revision else followed.newest
 
     def guess(self, session_id: str) -> Record | None:
-        """Return what its listeners here were told of a session last, or else what was read or committed here."""
-        followed = self._following.get(self._keyspace.of(session_id).channel)
-        return (followed.record if followed is not None else None) or self._cache.get(session_id)
+        """Return how the session was when this process last learnt of it."""
+        return self._known(session_id, self._keyspace.of(session_id)).record
 
     async def commit(self, change: Change) -> None:
         """Apply the change; see `Backend.commit`."""
         keys = self._keyspace.of(change.session_id)
         entry = await self._announce(change)
         arguments = commit_arguments(change, secrets.token_hex(_TOKEN_BYTES), self._limits, self._lifetime_ms)
-        answer = await self._calls.run(COMMIT, keys[:-1], *self._common(keys), *arguments, is_write=True)
+        common = self._common(keys, self._known(change.session_id, keys))
+        answer = await self._calls.run(COMMIT, keys[:-1], *common, *arguments, is_write=True)
         outcome, revision, created_at, keys_left = answer.value
         former = index_entry(created_at.decode(), change.session_id) if created_at else None
         if outcome not in (APPLIED, APPLIED_BEFORE):
             if entry is not None and entry != former:
                 await self._strike_out(entry)
             raise OutcomeUnknownError if outcome == DOUBTFUL and answer.was_in_doubt else ConflictError
-        if change.record is None:
+        if change.record is None or outcome == APPLIED_BEFORE:  # Others may have moved it on since.
             self._cache.drop(change.session_id)
         else:
-            self._cache.put(change.session_id, change.record)
+            self._cache.put(change.session_id, change.record, int(revision))
         if former is not None and (change.record is None or (entry is not None and former != entry)):
             await self._strike_out(former)
         if change.record is None and keys_left:
@@ -262,8 +274,7 @@ class RedisBackend:
     async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
         keys = self._keyspace.of(session_id)
-        reply = await self._run(READ, keys, "", "", 0, after.n, after.epoch)
-        reading = self._decoded(decode_reading, session_id, reply)
+        reading = await self._read(session_id, keys, after, wants_record=False)
         position = reading.position
         if position is None or position.epoch != after.epoch or len(reading.entries) != position.n - after.n:
             return None

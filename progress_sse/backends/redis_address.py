@@ -66,14 +66,10 @@ class Seeds(NamedTuple):
     addresses: Sequence[Address]
     credentials: dict[str, Any]
 
-    def pool(self, address: Address) -> "NodePool":
+    def pool(self, address: Address) -> ConnectionPool:
         """Return what makes connections to a node."""
         host, port = address
-        return NodePool(host=host, port=port, **self.credentials, **_options())
-
-
-class NodePool(ConnectionPool):
-    """Makes connections to one node of a cluster, whose slots another one may take over."""
+        return ConnectionPool(host=host, port=port, **self.credentials, **_options())
 
 
 def cluster_seeds(url: str) -> Seeds | None:
@@ -136,11 +132,6 @@ def _database(text: str) -> int:
 def database(pool: ConnectionPool) -> int:
     """Return the number of the database that a connection leads to."""
     return int(pool.connection_kwargs.get("db") or 0)
-
-
-def may_lose_its_server(pool: ConnectionPool) -> bool:
-    """Whether another server, which may know less, can take the place of the one that a connection leads to."""
-    return isinstance(pool, SentinelConnectionPool | NodePool)
 
 
 async def close(pool: ConnectionPool) -> None:

@@ -1,8 +1,8 @@
 """What a commit tells the other processes, as bytes, and how a listener's last record becomes the next one. No I/O.
 
-A bulletin is a few lines, none of which contains a line end: the revision (which the script puts in front), a header
-in JSON, and the data of each transition as its `step` event has it. That data says all that is needed to go on from
-the session before it, so a process that follows a session need not ask for it again.
+A bulletin is a few lines, none of which contains a line end: the revision and the one before it (which the script puts
+in front), a header in JSON, and the data of each transition as its `step` event has it. That data says all that is
+needed to go on from the session before it, so a process that follows a session need not ask for it again.
 """
 
 import json
@@ -21,6 +21,7 @@ class Bulletin(NamedTuple):
 
     Attributes:
         revision: Tells what is newer; see ``redis_scripts``.
+        previous: The revision that it follows on.
         position: Where the session is now; `None` once it is gone.
         updated_at: Its time stamp.
         is_fresh: A new life began.
@@ -28,6 +29,7 @@ class Bulletin(NamedTuple):
     """
 
     revision: int
+    previous: int
     position: Position | None
     updated_at: str
     is_fresh: bool
@@ -35,7 +37,7 @@ class Bulletin(NamedTuple):
 
 
 def bulletin(change: Change) -> bytes:
-    """Return what to publish of a change, without its revision; nothing where there is nothing to see."""
+    """Return what to publish of a change, without the revisions; nothing where there is nothing to see."""
     record = change.record
     if record is None:
         return b'[null,0,"",false]'
@@ -49,15 +51,16 @@ def bulletin(change: Change) -> bytes:
 
 def decode_bulletin(payload: bytes) -> Bulletin:
     """Return what was published."""
-    revision, header, *data = payload.split(b"\n")
+    revisions, header, *data = payload.split(b"\n")
+    revision, previous = map(int, revisions.split(b" "))
     epoch, n, updated_at, is_fresh = json.loads(header)
     if epoch is None:
-        return Bulletin(int(revision), None, updated_at, is_fresh, ())
+        return Bulletin(revision, previous, None, updated_at, is_fresh, ())
     first = n - len(data) + 1
     entries = tuple(
         Entry(number, wire.decode_transition(each)[0].step, each) for number, each in enumerate(data, first)
     )
-    return Bulletin(int(revision), Position(epoch, n), updated_at, is_fresh, entries)
+    return Bulletin(revision, previous, Position(epoch, n), updated_at, is_fresh, entries)
 
 
 def folded(record: Record, news: Bulletin) -> Record | None:

@@ -78,12 +78,12 @@ class Call:
         """What decides on the slot."""
         return self.arguments[1] if self.script is None else self.keys[0]
 
-    def command(self, *, is_durable: bool) -> Command:
+    def command(self) -> Command:
         """Return what is sent."""
         if self.script is None:
             return self.arguments
         run = ("EVAL", self.script.source) if self.with_source else ("EVALSHA", self.script.sha)
-        return (*run, len(self.keys), *self.keys, "1" if is_durable else "0", *self.arguments)
+        return (*run, len(self.keys), *self.keys, *self.arguments)
 
     def refuse(self) -> None:
         """Take notice that this time it was not carried out, and will have to be sent elsewhere."""
@@ -143,9 +143,9 @@ class Calls(Protocol):
         """Return what a script returned.
 
         Args:
-            script: Its first argument will be whether the server is durable.
+            script: The script.
             keys: All that it touches, in one slot.
-            arguments: The others.
+            arguments: Its arguments.
             is_write: Whether it matters if it was run without our hearing of it.
 
         Raises:
@@ -251,7 +251,7 @@ class RedisCalls(Calls):
             call.was_sent = True
             if call.is_asking:
                 commands.append(_ASKING)
-            commands.append(call.command(is_durable=self._link.is_durable))
+            commands.append(call.command())
         try:
             answers = await self._link.execute(commands)
         except InterruptedCallError:

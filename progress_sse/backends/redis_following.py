@@ -5,8 +5,8 @@ committed, and from our own commits, whose listeners hear of them before the wor
 order: what is not newer than the last thing told is an echo. And each notice follows on the one before; where
 something is missing in between, the session is read, with the transitions that are missing.
 
-A server that forgets tells nobody. So some of the sessions are looked at now and then, in turn; where one is found to
-be gone or to have begun anew, of which nobody has told, all are looked at.
+A server that forgets, or is put back to an earlier time, tells nobody. So some of the sessions are looked at now and
+then, in turn; where one is found to be gone or to have begun anew, of which nobody has told, all are looked at.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from progress_sse.backends.redis_bulletin import Bulletin, decode_bulletin, folded
-from progress_sse.backends.redis_rows import Reading
+from progress_sse.backends.redis_rows import NOTHING, Known, Reading
 from progress_sse.cancellation import cancel
 from progress_sse.errors import ProblemError
 from progress_sse.model import Position
@@ -40,13 +40,8 @@ logger = logging.getLogger(__name__)
 
 _FORMER_LIVES: Final = 8
 
-Read: TypeAlias = Callable[[str, Record | None, Position], Awaitable[Reading]]
-"""Reads a session, unless it is where the record is, and its transitions after the position."""
-
-
-class _Seen(NamedTuple):
-    record: Record | None
-    revision: int
+Read: TypeAlias = Callable[[str, Position], Awaitable[Reading]]
+"""Reads a session, and its transitions after the position."""
 
 
 @dataclass(eq=False, slots=True)
@@ -65,9 +60,9 @@ class Followed:
 
     session_id: str
     listeners: list[Listener] = field(default_factory=list)
-    shown: _Seen | None = None
+    shown: Known | None = None
     told: int = 0
-    read: _Seen = field(default_factory=lambda: _Seen(None, 0))
+    read: Known = NOTHING
     former: deque[str] = field(default_factory=lambda: deque(maxlen=_FORMER_LIVES))
 
     @property
@@ -75,10 +70,15 @@ class Followed:
         """The session as its listeners know it."""
         return self.shown.record if self.shown is not None else None
 
+    @property
+    def newest(self) -> Known:
+        """How the session was at last, whether its listeners were told of it or not."""
+        return self.read if self.shown is None or self.shown.revision < self.read.revision else self.shown
+
     def note_read(self, reading: Reading) -> None:
         """Take notice of what somebody read."""
         if reading.revision >= self.read.revision:
-            self.read = _Seen(reading.record, reading.revision)
+            self.read = Known(reading.record, reading.revision)
         if self.shown is None:
             self.shown = self.read
 
@@ -103,7 +103,7 @@ class Followed:
         before = _epoch(self.record)
         if before is not None and before != _epoch(notice.record):
             self.former.append(before)
-        self.shown, self.told = _Seen(notice.record, revision), revision
+        self.shown, self.told = Known(notice.record, revision), revision
         for listener in tuple(self.listeners):
             listener(notice)
 
@@ -238,7 +238,7 @@ class Following:
         if followed is None:
             return
         told, record = followed.told, followed.record
-        reading = await self._read(followed.session_id, record, record.position if record else Position("", 0))
+        reading = await self._read(followed.session_id, record.position if record else Position("", 0))
         if followed.told == told or reading.revision > followed.told:
             _bring_up_to_date(followed, reading)
 
@@ -254,7 +254,7 @@ def _following_record(followed: Followed, news: Bulletin) -> Record | None:
         return None
     if news.revision == shown.revision and news.position == shown.record.position:
         return shown.record
-    return folded(shown.record, news)
+    return folded(shown.record, news) if news.previous == shown.revision else None
 
 
 def _follows(followed: Followed, change: Change) -> bool:

@@ -13,7 +13,7 @@ from hiredis import pack_command
 from redis import exceptions
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
-from progress_sse.backends.redis_address import ANSWER_TIMEOUT_S, may_lose_its_server
+from progress_sse.backends.redis_address import ANSWER_TIMEOUT_S
 from progress_sse.backends.redis_rows import Argument
 from progress_sse.backends.redis_trouble import CONNECTION_ERRORS
 
@@ -21,11 +21,6 @@ Command: TypeAlias = tuple[Argument, ...]
 
 _OUTDATED: Final = (exceptions.ReadOnlyError, exceptions.ClusterDownError, exceptions.AuthenticationError)
 """Answers after which another server may be the right one."""
-
-
-_QUESTIONS: Final = (("CONFIG", "GET", "appendonly"), ("CONFIG", "GET", "appendfsync"))
-_DURABLE: Final = [[b"appendonly", b"yes"], [b"appendfsync", b"always"]]
-"""How a server answers these that has written to its disk whatever it acknowledges."""
 
 
 class NotConnectedError(Exception):
@@ -49,15 +44,10 @@ async def connected(pool: ConnectionPool) -> AbstractConnection:
 
 
 class RedisLink:
-    """A connection that is made when it is needed, and made anew when it failed.
-
-    Attributes:
-        is_durable: Whether the server behind the present connection answers a write only once it is on its disk.
-    """
+    """A connection that is made when it is needed, and made anew when it failed."""
 
     def __init__(self, pool: ConnectionPool) -> None:
         """Connect as `pool` does, to the server that it names at that time."""
-        self.is_durable = False
         self._pool = pool
         self._connection: AbstractConnection | None = None
 
@@ -72,13 +62,8 @@ class RedisLink:
                 return
             await self.disconnect()
         try:
-            connection = await connected(self._pool)
+            self._connection = await connected(self._pool)
         except CONNECTION_ERRORS as error:
-            raise NotConnectedError(str(error)) from error
-        self._connection = connection
-        try:
-            self.is_durable = not may_lose_its_server(self._pool) and await self.execute(_QUESTIONS) == _DURABLE
-        except InterruptedCallError as error:
             raise NotConnectedError(str(error)) from error
 
     async def execute(self, commands: Sequence[Command]) -> list[Any]:

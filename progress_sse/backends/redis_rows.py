@@ -18,6 +18,21 @@ HEAD_FIELDS: Final = ("status", "created_at", "updated_at", "listed", "epoch", "
 """What `decode_head` wants of a session's state, in this order."""
 
 
+class Known(NamedTuple):
+    """How a session was when this process last learnt of it.
+
+    Attributes:
+        record: The session; `None` if there was none.
+        revision: Its revision, or that of its removal; 0 where nothing is known.
+    """
+
+    record: Record | None
+    revision: int
+
+
+NOTHING: Final = Known(None, 0)
+
+
 class Reading(NamedTuple):
     """What the script `READ` found.
 
@@ -32,6 +47,12 @@ class Reading(NamedTuple):
     position: Position | None
     record: Record | None
     entries: Sequence[Entry]
+
+
+def known_arguments(known: Known, ended_epochs: Iterable[str]) -> list[Argument]:
+    """Return how all scripts of a session are told what the caller knows of it, and which of its epochs are over."""
+    position = known.record.position if known.record is not None else Position("", 0)
+    return [*position, known.revision, f" {' '.join(ended_epochs)} "]
 
 
 def commit_arguments(change: Change, token: str, limits: StorageLimits, lifetime_ms: int) -> list[Argument]:
@@ -89,7 +110,7 @@ def decode_key(name: str, data: bytes) -> RememberedKey:
 
 
 def decode_reading(session_id: str, reply: Any, known: Record | None = None) -> Reading:
-    """Return what `READ` found; `known` is the record at the position that it was told to leave out."""
+    """Return what `READ` found; `known` is the record that it was told to leave out."""
     epoch, n, revision, fields, entries = reply
     if not epoch:
         return Reading(int(revision), None, None, ())

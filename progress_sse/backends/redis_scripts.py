@@ -4,20 +4,22 @@
 each transition, and in the grave once the session is gone. Who sends a commit again because no answer came is told by
 it what became of the first attempt.
 
-**The epoch is new whenever the log may have lost something.** A server that comes back from an old dump, or a replica
-that takes over, silently goes back in time; once the session has moved on again, numbers alone would not show that. So
-a session keeps the *incarnation* under which it was written: the replication id, which every server changes when it
-starts and when it becomes master. Whichever script finds a session of another incarnation *adopts* it first: it gets a
-new epoch at the same `n`, without a log. So nobody is ever given steps of a history whose beginning he has not seen. A
-replication id also changes without any loss, now and then; that costs the readers a snapshot.
-
-**It is not new where the server proves that it loses nothing**: it answers after an fsync, and has no replica that
-could take over. A session is *durable* as long as everybody who touched it in this incarnation saw that proof; who
-sees it in the next one too takes the session on as it is. So processes of which one may not ask for the proof agree.
-
-**Revisions tell which of two things said of a session is newer**, across all its lives: each change has a greater one
+**Revisions tell which of two things said of a session is newer**, across all its epochs: each change has a greater one
 than the one before. They begin with the server's clock, and outlast a removed session in its *grave*. Should the clock
-be set back by more than the grave lasts, a listener meets a revision that is too small, and asks.
+be set back by more than the grave lasts, a listener meets a revision that is too small, and asks. They also form a
+chain: each transition in the log, and each message, names the revision that it follows on.
+
+**The epoch is new whenever the log may have lost something.** A server that starts on an old dump or a restored folder,
+or a replica that takes over, silently goes back in time; once the session has moved on again, numbers alone would not
+show that. So a script that finds a session in such a state *adopts* it first: the session gets a new epoch at the same
+`n`, and an empty log. Readers then get a snapshot, and never steps of a history whose beginning they have not seen.
+
+- A session keeps the *incarnation* under which it was written: the replication id, which every server changes when it
+  starts and when it becomes master. In another incarnation it is adopted. From inside, a server that lost nothing looks
+  like one that was put back, so a restart always costs the readers a snapshot.
+- A server whose memory goes back keeps its replication id: a virtual machine that is rolled back, keys that `RESTORE`
+  puts back. So each caller says what it knows of the session. Where what is stored is older than that, does not follow
+  on it, or is of an epoch that the caller saw end, the session is adopted.
 
 Every script first reads each key that it may write, so that a foreign value of another type fails it before it has
 changed anything. A full server refuses the first write of a script or none: a transition's needs room; whatever deletes
@@ -45,21 +47,19 @@ class Script(NamedTuple):
 
 _SESSION: Final = """
 local state, log, used, ranks, grave = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local is_durable, new_epoch, publish, channel = ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4]
+local new_epoch, publish, channel = ARGV[1], ARGV[2], ARGV[3]
+local known_epoch, known_n, known_revision, ended_epochs = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
 local function integer(number)
     return string.format('%.0f', number)
 end
 
--- Returns the incarnation, and '1' if it shows that it loses nothing.
 local function incarnation()
     local info = redis.call('INFO', 'replication')
     if not string.find(info, 'role:master', 1, true) then
         error({err = 'READONLY This is a replica.'})
     end
-    local was_never_replica = string.find(info, 'master_replid2:0000000000', 1, true)
-    local is_alone = was_never_replica and string.find(info, 'connected_slaves:0', 1, true)
-    return string.match(info, 'master_replid:(%x+)'), is_durable and is_alone and '1' or '0'
+    return string.match(info, 'master_replid:(%x+)')
 end
 
 local function revision_after(previous)
@@ -67,42 +67,52 @@ local function revision_after(previous)
     return integer(math.max(time[1] * 1000000 + time[2], tonumber(previous) + 1))
 end
 
-local function tell(revision, message)
-    redis.call(publish, channel, revision .. '\\n' .. message)
+local function tell(revision, previous, message)
+    redis.call(publish, channel, revision .. ' ' .. previous .. '\\n' .. message)
+end
+
+-- Whether what is stored follows on what the caller knows.
+local function is_continued(epoch, n, revision)
+    local has_ended = string.find(ended_epochs, ' ' .. epoch .. ' ', 1, true)
+    if has_ended or (tonumber(revision) or 0) < tonumber(known_revision) then
+        return false
+    end
+    if epoch ~= known_epoch or revision == known_revision then
+        return true
+    end
+    if (tonumber(n) or 0) <= tonumber(known_n) then
+        return false
+    end
+    local next_n = integer(tonumber(known_n) + 1)
+    local following = redis.call('XRANGE', log, next_n, next_n)[1]
+    return not following or string.match(following[1], '%d+$') == known_revision
 end
 
 -- Returns epoch, n and revision; where there is no session '', '0', and the revision as far as it is known.
 local function current()
-    local kept = redis.call('HMGET', state, 'epoch', 'n', 'revision', 'incarnation', 'durable')
+    local kept = redis.call('HMGET', state, 'epoch', 'n', 'revision', 'incarnation')
     local epoch, n, revision = kept[1], kept[2], kept[3]
     if not epoch then
         local buried = redis.call('GET', grave)
         return '', '0', buried and string.match(buried, '^%d+') or '0'
     end
-    local now, durable = incarnation()
-    local is_same, was_durable = kept[4] == now, kept[5] == '1'
-    if is_same and (durable == '1' or not was_durable) then
-        return epoch, n, revision
-    end
-    if is_same or (durable == '1' and was_durable) then
-        -- A full server refuses this, and with it whatever would be written next; reading goes on.
-        redis.pcall('HSET', state, 'incarnation', now, 'durable', durable)
+    local now = incarnation()
+    if kept[4] == now and is_continued(epoch, n, revision) then
         return epoch, n, revision
     end
     redis.call('XLEN', log)
     redis.call('DEL', log)
-    revision = revision_after(revision)
-    redis.call('HSET', state, 'epoch', new_epoch, 'revision', revision, 'log_bytes', 0)
-    redis.call('HSET', state, 'incarnation', now, 'durable', durable)
-    tell(revision, '["' .. new_epoch .. '",' .. n .. ',"",false]')
-    return new_epoch, n, revision
+    local adopted_at = revision_after(math.max(tonumber(revision) or 0, tonumber(known_revision)))
+    redis.call('HSET', state, 'epoch', new_epoch, 'revision', adopted_at, 'log_bytes', 0, 'incarnation', now)
+    tell(adopted_at, revision, '["' .. new_epoch .. '",' .. n .. ',"",false]')
+    return new_epoch, n, adopted_at
 end
 """
 
 READ: Final = Script.of(
     _SESSION
     + """
-local known_epoch, known_n, wants_state, after_n, after_epoch = ARGV[5], ARGV[6], ARGV[7] == '1', ARGV[8], ARGV[9]
+local wants_state, after_n, after_epoch = ARGV[8] == '1', ARGV[9], ARGV[10]
 local epoch, n, revision = current()
 local fields, entries = false, false
 if epoch ~= '' then
@@ -117,7 +127,7 @@ end
 return {epoch, n, revision, fields, entries}
 """
 )
-"""The session, unless it is at a position that the caller knows; and its transitions after another, if asked for."""
+"""The session, unless it is where the caller knows it to be; and its transitions after a position, if asked for."""
 
 APPLIED: Final = 1
 """The commit was applied by this very run."""
@@ -129,7 +139,7 @@ DOUBTFUL: Final = -1
 COMMIT: Final = Script.of(
     _SESSION
     + """
-local at = 4
+local at = 7
 local function take()
     at = at + 1
     return ARGV[at]
@@ -188,12 +198,10 @@ for i = 1, #keys, 3 do
         return {0, revision, created_at, keys_left}
     end
 end
-local now, durable
-if life ~= '' then
-    now, durable = incarnation()
-end
+local now = life ~= '' and incarnation()
+local previous = revision
 if message ~= '' then
-    revision = revision_after(revision)
+    revision = revision_after(previous)
 end
 
 local function remember_keys()
@@ -222,12 +230,12 @@ if removes then
     if #keys > 0 then
         remember_keys()
     end
-    tell(revision, message)
+    tell(revision, previous, message)
     return {1, revision, created_at, redis.call('HLEN', used)}
 end
 
 for i = 1, #entries, 3 do
-    redis.call('XADD', log, entries[i] .. '-0', 's', entries[i + 1], 'd', entries[i + 2], 't', token)
+    redis.call('XADD', log, entries[i] .. '-' .. previous, 's', entries[i + 1], 'd', entries[i + 2], 't', token)
     log_length = log_length + 1
     log_bytes = log_bytes + #entries[i + 2]
 end
@@ -261,12 +269,12 @@ for i = 1, #fields, 2 do
     redis.call('HSET', state, fields[i], fields[i + 1])
 end
 if life ~= '' then
-    redis.call('HSET', state, 'incarnation', now, 'durable', durable, 'born_by', token)
+    redis.call('HSET', state, 'incarnation', now, 'born_by', token)
 end
 redis.call('PEXPIRE', state, lifetime_ms)
 redis.call('PEXPIRE', log, lifetime_ms)
 if message ~= '' then
-    tell(revision, message)
+    tell(revision, previous, message)
 end
 return {1, revision, created_at, keys_left}
 """
@@ -276,7 +284,7 @@ outcome (0 if it was never applied), revision, a `created_at` (that of the sessi
 or of the one that is elsewhere), and how many idempotency keys a session that is removed leaves."""
 
 ORPHAN: Final = Script.of("""
-local orphans, id, count, most, lifetime_ms = KEYS[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local orphans, id, count, most, lifetime_ms = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local mark = tonumber(redis.call('ZRANGE', orphans, -1, -1, 'WITHSCORES')[2] or 0) + count
 redis.call('ZADD', orphans, mark, id)
 redis.call('PEXPIRE', orphans, lifetime_ms)
@@ -297,7 +305,7 @@ end
 """Lets go of the idempotency keys of an id, unless there is a session again."""
 
 RESERVE: Final = Script.of("""
-local index, entry, max_sessions = KEYS[1], ARGV[2], ARGV[3]
+local index, entry, max_sessions = KEYS[1], ARGV[1], ARGV[2]
 if not redis.call('ZSCORE', index, entry) then
     if max_sessions ~= '' and redis.call('ZCARD', index) >= tonumber(max_sessions) then
         return 0
@@ -312,7 +320,7 @@ TOUCH: Final = Script.of("""
 if not string.find(redis.call('INFO', 'replication'), 'role:master', 1, true) then
     return redis.error_reply('READONLY This is a replica.')
 end
-redis.call(ARGV[2], KEYS[1], '')
+redis.call(ARGV[1], KEYS[1], '')
 return redis.call('SET', KEYS[1], '', 'PX', 1000)
 """)
 """A write that means nothing, and a message to nobody, to see whether they would succeed: a user who may not publish

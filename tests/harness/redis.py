@@ -149,6 +149,28 @@ class RedisServer:
         self.end()
 
 
+class Moment:
+    """What a server's keys held at one time, to be put back later: the server runs on, and keeps its replication id.
+
+    So `RESTORE` does it, and so a virtual machine that is rolled back with its memory looks from outside.
+    """
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        """Take down all keys that begin with `prefix`."""
+        self._client = client
+        self._pattern = f"{prefix}*"
+        self._kept = {key: client.dump(key) for key in client.scan_iter(self._pattern)}
+
+    def put_back(self) -> None:
+        """Let the keys hold what they held, all at once."""
+        with self._client.pipeline(transaction=True) as pipeline:
+            pipeline.delete(*self._client.scan_iter(self._pattern))
+            for key, content in self._kept.items():
+                assert isinstance(content, bytes)
+                pipeline.restore(key, 0, content)
+            pipeline.execute()
+
+
 class RedisCluster:
     """Masters that share all slots, and on request a replica of the first; each is a server of its own. It blocks."""
 

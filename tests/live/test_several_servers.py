@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import random
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +21,8 @@ from tests.conftest import RunRedis, Serve, one_kind
 from tests.harness.chaos import Blackhole, ChaosProxy, Pass
 from tests.harness.crowd import Crowd
 from tests.harness.oracle import fold_all
-from tests.harness.rawsse import RawStream
-from tests.harness.redis import Kind, Persistence, RedisServer
+from tests.harness.rawsse import Position, RawStream
+from tests.harness.redis import Kind, Moment, Persistence, RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.live.audience import STALLED, assert_said_goodbye, audience, closed
 from tests.live.experiment import Experiment, workers_at
@@ -215,7 +216,7 @@ async def test_a_full_redis_refuses_and_recovers(run_redis: RunRedis, join: Join
 @one_kind
 @pytest.mark.parametrize("persistence", ["always", *(pytest.param(each, marks=FULL) for each in ("everysec", "rdb"))])
 async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistence: Persistence) -> None:
-    """FT-03: back in 5 s by itself; what was kept goes on without a gap, and what was lost is told by a snapshot."""
+    """FT-03: back in 5 s by itself; what was kept goes on, and each reader is told by a snapshot what that is."""
     server = run_redis(persistence)
     servers = join(server.url)
     async with workers_at(servers) as (here, there):
@@ -233,22 +234,20 @@ async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistenc
         await asyncio.to_thread(server.terminate if persistence == "always" else server.kill)
         await asyncio.to_thread(server.start)
         back = time.monotonic()
-        if persistence != "always":
-            # Nobody does anything, and still nobody waits in silence.
-            for stream in streams:
-                snapshot = await stream.next_event()
-                assert snapshot.event == "snapshot"
-                assert snapshot.position.epoch != stream.events[0].position.epoch
-                assert snapshot.json() == await there.poll("s")
+        # Nobody does anything, and still nobody waits in silence.
+        for stream in streams:
+            snapshot = await stream.next_event()
+            assert snapshot.event == "snapshot"
+            assert snapshot.position.epoch != stream.events[0].position.epoch
+            assert snapshot.json() == await there.poll("s")
+            if persistence == "always":
+                assert (snapshot.position.n, snapshot.json()) == (3, fold_all(stream.events[:-1]))
         await until_taken(there, "s", current=3)
         assert time.monotonic() - back < 5
         for stream in streams:
             step = await stream.next_event()
             assert (step.event, step.json()["step"]["progress"]["current"]) == ("step", 3)
             assert fold_all(stream.events) == await here.poll("s")
-            if persistence == "always":
-                assert [event.position.n for event in stream.events] == [1, 2, 3, 4]
-                assert len({event.position.epoch for event in stream.events}) == 1
             await stream.aclose()
 
 
@@ -256,6 +255,95 @@ async def until_taken(worker: Worker, session_id: str, current: int) -> None:
     """Report until the store is back."""
     while (response := await worker.update(session_id, action="progress", step=1, current=current)).status_code != 200:
         assert response.status_code == 503
+
+
+@one_kind
+@pytest.mark.parametrize("way", ["folder", "memory"])
+async def test_a_redis_that_is_put_back_is_another_history(
+    run_redis: RunRedis, join: Join, tmp_path: Path, way: str
+) -> None:
+    """FT-03: to an earlier time, though it keeps what it acknowledges: all show what it has."""
+    server = run_redis("always")
+    servers = join(server.url)
+    async with workers_at(servers) as (here, there):
+        await here.start("s", 1)
+        streams = [await RawStream.open(each.port, events_path("s")) for each in servers]
+        for stream in streams:
+            await stream.next_event()
+        with put_back(server, tmp_path / "copy", way):
+            for current in (1, 2, 3):
+                await here.progress("s", 1, current)
+            for stream in streams:
+                seen = (await stream.next_events(3))[-1].position
+        await until_polled(here, "s")
+        for stream in streams:
+            assert (await stream.next_event()).json() == await here.poll("s") == await there.poll("s")
+            assert "progress" not in stream.events[-1].json()["steps"][0]
+        final = await move_past(servers, seen.n)
+        for stream in streams:
+            await stream.wait_until(lambda s: fold_all(s.events) == final)
+            later = stream.events[4:]
+            assert [event.event for event in later] == ["snapshot", *["step"] * (len(later) - 1)]
+            assert [event.position.n for event in later] == list(range(1, seen.n + 3))
+            assert len({event.position.epoch for event in later} - {seen.epoch}) == 1
+            await stream.aclose()
+        await assert_is_another_history(servers, seen, final)
+
+
+@FULL
+@one_kind
+async def test_a_redis_that_is_put_back_while_no_server_runs_is_another_history(
+    run_redis: RunRedis, join: Join, tmp_path: Path
+) -> None:
+    """FT-03: only the readers know more than it has."""
+    server = run_redis("always")
+    servers = join(server.url)
+    async with workers_at(servers) as (here, _), await RawStream.open(servers[1].port, events_path("s")) as stream:
+        await here.start("s", 1)
+        with put_back(server, tmp_path / "copy", "folder"):
+            for current in (1, 2, 3):
+                await here.progress("s", 1, current)
+            await stream.wait_until(lambda s: last_n(s) == 4)
+            for each in servers:
+                await asyncio.to_thread(each.kill)
+    for each in servers:
+        await asyncio.to_thread(each.start)
+    await assert_is_another_history(servers, stream.events[-1].position, await move_past(servers, 4))
+
+
+@contextlib.contextmanager
+def put_back(server: RedisServer, copy: Path, way: str) -> Iterator[None]:
+    """Put a server back to how it is now, after the block: in its memory, or by its folder, with a restart."""
+    with server.client() as client:
+        moment = Moment(client, "")
+        shutil.copytree(server.folder, copy)
+        yield
+        if way == "memory":
+            moment.put_back()
+            return
+    server.end()
+    shutil.copytree(copy, server.folder, dirs_exist_ok=True)
+    server.start()
+
+
+async def move_past(servers: list[Server], n: int) -> dict[str, Any]:
+    """Report at all servers until the session is past a number, and return what polls show then."""
+    async with workers_at(servers) as workers:
+        for current in range(10, 11 + n):
+            await until_taken(workers[current % len(workers)], "s", current)
+        final: dict[str, Any] = await workers[0].poll("s")
+        return final
+
+
+async def assert_is_another_history(servers: list[Server], seen: Position, final: dict[str, Any]) -> None:
+    """A reader that comes back to where it was gets a snapshot under another epoch, though its number is passed."""
+    for each in servers:
+        last_event_id = f"{seen.epoch}-{seen.n}"
+        async with await RawStream.open(each.port, events_path("s"), last_event_id=last_event_id) as stream:
+            event = await stream.next_event()
+            assert (event.event, event.json()) == ("snapshot", final)
+            assert event.position.n > seen.n
+            assert event.position.epoch != seen.epoch
 
 
 # FT-04, FT-05, FT-07, FT-13

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,7 +32,7 @@ from progress_sse.record import Entry, Notice, Record, StorageLimits
 from progress_sse.settings import load_settings
 from progress_sse.store import IdempotencyKey, ProgressStore
 from tests.conftest import RunRedis
-from tests.harness.redis import Kind, RedisServer
+from tests.harness.redis import Kind, Moment, RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import T0, after, apply, created, key, moved, removed
 
@@ -525,59 +525,23 @@ class TestServerThatForgets:
         with pytest.raises(ConflictError):
             await backend.commit(moved(saved, 2))
 
-    async def test_keeps_the_epoch_where_nothing_can_be_lost(self, run_redis: RunRedis, connect: Open) -> None:
-        """With an fsync before each answer the history goes on."""
-        server = run_redis("always")
-        backend = await connect(server)
-        follower = await Follower.of(backend)
-        record = await apply(backend, created(), moved(after(created()), 1))
-        for end in (server.terminate, server.kill):
-            await asyncio.to_thread(end)
-            await asyncio.to_thread(server.start)
-            change = moved(record, 2)
-            record = await apply(backend, change)
-            assert follower.record == record
-        assert await history(backend) == follower.entries
-        assert len(follower.entries) == 3
-
-    async def test_is_believed_only_by_who_may_ask(self, run_redis: RunRedis, connect: Open) -> None:
-        """Processes that disagree do not take sessions from each other; what both touched has one more epoch later."""
-        server = run_redis("always")
-        with server.client() as client:
-            client.execute_command("ACL", "SETUSER", "u", "on", ">p", "~*", "&*", "+@all", "-config")
-        asking, unaware = await connect(server), await connect(server, user="u:p")
-        changes = [created(), moved(after(created()), 1)]
-        changes.append(moved(after(changes[-1]), 2))
-        for backend, change in zip((asking, unaware, asking), changes, strict=True):
-            await backend.commit(change)
-            assert [await each.load("s") for each in (unaware, asking)] == [change.record] * 2
-        assert len(await history(asking) or []) == 2
-        alone = await apply(asking, created("alone"))
-        for _ in range(2):
-            await asyncio.to_thread(server.kill)
-            await asyncio.to_thread(server.start)
-            assert await asking.load("alone") == alone
-        record = await asking.load("s")
-        assert record is not None
-        assert record.position.epoch != "first"
-        await asyncio.to_thread(server.kill)
-        await asyncio.to_thread(server.start)
-        assert await asking.load("s") == record
-
     async def test_may_be_full_when_it_comes_back(self, run_redis: RunRedis, connect: Open) -> None:
-        """What is kept of a durable session is read all the same."""
+        """A session is read all the same, and gets its new epoch."""
         server = run_redis("always")
         backend = await connect(server)
-        record = await apply(backend, created())
+        record = await apply(backend, created(), moved(after(created()), 1))
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(server.start)
         with server.client() as client:
             client.config_set("maxmemory", 1)
-            assert await backend.load("s") == record
+            found = await backend.load("s")
+            assert found is not None
+            assert (found.session, found.position.n) == (record.session, 1)
+            assert found.position.epoch != record.position.epoch
             with pytest.raises(StoreFullError):
-                await backend.commit(moved(record, 1))
+                await backend.commit(moved(found, 1))
             client.config_set("maxmemory", 0)
-        await apply(backend, moved(record, 1))
+        await apply(backend, moved(found, 1))
 
     async def test_may_have_forgotten_everything(self, run_redis: RunRedis, connect: Open) -> None:
         """Then the session does not exist, and can be made anew."""
@@ -640,6 +604,156 @@ class TestServerThatForgets:
         assert [follower.record for follower in followers[:2]] == [after(created("s0")), after(created("s1"))]
 
 
+class TestServerThatIsPutBack:
+    """Its memory goes back to an earlier time while it runs: a virtual machine is rolled back, or keys are restored."""
+
+    @pytest.fixture
+    async def here(self, server: RedisServer, connect: Open) -> RedisBackend:
+        """A process that knows what is lost."""
+        return await connect(server)
+
+    @pytest.fixture
+    async def there(self, server: RedisServer, connect: Open) -> RedisBackend:
+        """A process that knows nothing."""
+        return await connect(server)
+
+    @pytest.fixture
+    def remember(self, server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], Moment]]:
+        """Take down what the server has."""
+        with server.client() as client:
+            yield lambda: Moment(client, str(tmp_path))
+
+    async def test_is_found_out_by_a_report(self, here: RedisBackend, remember: Callable[[], Moment]) -> None:
+        """Its readers are shown what there is, under a new epoch, and go on from there."""
+        record = await apply(here, created(), moved(after(created()), 1))
+        follower, moment = await Follower.of(here), remember()
+        lost = await apply(here, moved(record, 2))
+        moment.put_back()
+        with pytest.raises(ConflictError):
+            await here.commit(moved(lost, 3))
+        await follower.until(lambda: follower.record not in (record, lost))
+        found = await here.load("s")
+        assert found is not None
+        assert follower.notices[-1] == Notice("s", found)
+        assert (found.session, found.position.n) == (record.session, 1)
+        assert found.position.epoch != "first"
+        assert [await history(here, epoch) for epoch in ("first", found.position.epoch)] == [None, None]
+        change = moved(found, 3)
+        await here.commit(change)
+        assert follower.notices[-1] == Notice("s", change.record, entries=change.entries)
+
+    @pytest.mark.parametrize("count", [0, 1, 2, 3])
+    @pytest.mark.parametrize("is_followed", [False, True])
+    async def test_is_found_out_after_others_have_moved_on(
+        self, here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment], count: int, is_followed: bool
+    ) -> None:
+        """Behind what was lost, as far as it, and past it: the two histories never become one."""
+        record = await apply(here, created(), moved(after(created()), 1))
+        follower, moment = await Follower.of(here) if is_followed else None, remember()
+        lost = await apply(here, moved(record, 2, message="lost"), moved(after(moved(record, 2, message="lost")), 3))
+        moment.put_back()
+        steps = [number % 3 + 1 for number in range(count)]
+        # One by one, a process that follows would find it out in between.
+        for commit in [steps] if is_followed and steps else [[step] for step in steps]:
+            record = await apply(there, moved(record, *commit, message="second"))
+        with pytest.raises(ConflictError):
+            await here.commit(moved(lost, 1))
+        found = await here.load("s")
+        assert found is not None
+        assert (found.session, found.position.n) == (record.session, record.position.n)
+        assert found.position.epoch != "first"
+        for backend in (here, there):
+            assert await backend.replay("s", lost.position) is None
+            assert await backend.load("s") == found
+        if follower is not None:
+            await follower.until_at(found)
+            assert [entry.n for entry in follower.entries] == [2, 3]
+            assert b"second" not in b"".join(entry.data for entry in follower.entries)
+
+    async def test_is_found_out_by_its_messages(
+        self, here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment]
+    ) -> None:
+        """Another process's report is enough; a number that fits is not taken for a transition that does."""
+        record = await apply(here, created(), moved(after(created()), 1))
+        follower, moment = await Follower.of(here), remember()
+        await apply(here, moved(record, 2))
+        moment.put_back()
+        batch = moved(record, 1, 2, message="second")
+        await there.commit(batch)
+        await follower.until(lambda: follower.record is not None and follower.record.session == after(batch).session)
+        assert follower.record is not None
+        assert follower.record.position.epoch != "first"
+        assert [entry.n for entry in follower.entries] == [2]
+
+    @pytest.mark.parametrize("ending", ["removed", "replaced"])
+    async def test_may_bring_back_what_was_over(
+        self, here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment], ending: str
+    ) -> None:
+        """An epoch that was seen to end does not go on, though another process moves it on at once."""
+        record = await apply(here, created(), moved(after(created()), 1))
+        follower, moment = await Follower.of(here), remember()
+        last = created(epoch="second", expected=record.position) if ending == "replaced" else removed(record)
+        await here.commit(last)
+        moment.put_back()
+        record = await apply(there, moved(record, 2))
+        assert await here.load("s") != record
+        await follower.until(lambda: follower.record is not None and follower.record.session == record.session)
+        found = follower.record
+        assert found is not None
+        assert found.position.epoch not in ("first", "second")
+        change = moved(found, 3)
+        await there.load("s")
+        await there.commit(change)
+        await follower.until_at(change.record)
+        assert follower.notices[-1].entries == change.entries
+
+    async def test_may_bring_back_what_was_replaced_while_it_had_no_readers(
+        self, here: RedisBackend, remember: Callable[[], Moment]
+    ) -> None:
+        """A process that knows a later epoch does not go on with an earlier one."""
+        record, moment = await apply(here, created(), moved(after(created()), 1)), remember()
+        await here.commit(created(epoch="second", expected=record.position))
+        moment.put_back()
+        found = await here.load("s")
+        assert found is not None
+        assert found.session == record.session
+        assert found.position.epoch not in ("first", "second")
+
+    async def test_is_found_out_in_silence(
+        self, here: RedisBackend, remember: Callable[[], Moment], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without a report or a poll, those that follow are told all the same."""
+        monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 0.2)
+        monkeypatch.setattr(redis_following, "LOOKED_AT_AT_ONCE", 1)
+        await here.aclose()
+        await here.open()
+        names = [f"s{number}" for number in range(20)]
+        records = {name: await apply(here, created(name)) for name in names}
+        followers = {name: await Follower.of(here, name) for name in names}
+        moment = remember()
+        for name in names:
+            await here.commit(moved(records[name], 1))
+        moment.put_back()
+        for name, follower in followers.items():
+            is_told = lambda name=name, follower=follower: follower.record.session == records[name].session  # noqa: E731
+            await follower.until(is_told)
+            assert follower.record is not None
+            assert follower.record.position.epoch != "first"
+
+    async def test_costs_nothing_where_nothing_was_lost(
+        self, here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment]
+    ) -> None:
+        """What is there goes on from what every process knows."""
+        record = await apply(here, created(), moved(after(created()), 1))
+        followers = [await Follower.of(here), await Follower.of(there)]
+        remember().put_back()
+        for backend in (here, there):
+            record = await apply(backend, moved(record, 2))
+        for follower in followers:
+            await follower.until_at(record)
+            assert follower.entries == (await history(here) or [])[1:]
+
+
 class TestServerThatIsAway:
     """No server, or one that says nothing."""
 
@@ -664,8 +778,10 @@ class TestServerThatIsAway:
         assert {type(outcome) for outcome in outcomes} == {StoreUnavailableError}
         assert time.monotonic() - started < 6
         server.start()
-        assert await backend.load("s") == record
-        await backend.commit(moved(record, 1))
+        found = await backend.load("s")
+        assert found is not None
+        assert found.session == record.session
+        await backend.commit(moved(found, 1))
 
     async def test_does_not_outlast_what_nobody_foresaw(
         self, server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch

@@ -36,7 +36,7 @@ class Follower:
         self.following = Following(self.read)
         self.following.add("c", "s", self.notices.append)
 
-    async def read(self, _session_id: str, _known: Record | None, _after: Position) -> Reading:
+    async def read(self, _session_id: str, _after: Position) -> Reading:
         self.reads += 1
         reading = self.reading
         await self.gate.wait()
@@ -44,9 +44,10 @@ class Follower:
             raise StoreUnavailableError
         return reading
 
-    def hear(self, revision: int, change: Change) -> None:
+    def hear(self, revision: int, change: Change, previous: int | None = None) -> None:
         """Something was published."""
-        self.following.hear("c", b"%d\n" % revision + bulletin(change))
+        revisions = b"%d %d\n" % (revision, revision - 1 if previous is None else previous)
+        self.following.hear("c", revisions + bulletin(change))
 
     def note_read(self, revision: int, record: Record | None) -> None:
         """Somebody read the session."""
@@ -145,6 +146,15 @@ class TestHear:
         await settled()
         assert follower.notices == [Notice("s", after(THREE))]
 
+    async def test_that_follow_on_another_revision_lead_to_the_store(self, follower: Follower) -> None:
+        """The store was put back to an earlier time: a number that fits is no proof that a transition does."""
+        adopted = Record(after(TWO).session, Position("adopted", 2))
+        follower.knows(9, adopted)
+        follower.hear(2, ONE)
+        follower.hear(8, TWO, previous=7)
+        await settled()
+        assert follower.notices == [notice(ONE), Notice("s", adopted)]
+
     async def test_of_a_new_life_are_read(self, follower: Follower) -> None:
         """They do not say what its steps are called."""
         follower.knows(3, after(SECOND))
@@ -178,9 +188,10 @@ class TestHear:
     @pytest.mark.parametrize(
         "payload",
         [
-            *(b"", b"x", b"1\n", b"1\n{}", b"1\n[1,2]", b'1\n["e",1,"",false]\n{}', b"\xff"),
-            b'9\n["first",9,"",false]\n{"step":"x","session":{"current_step":1,"status":"running"}}',
-            b'9\n["first",0.5,"",false]\n' + ONE.entries[0].data,
+            *(b"", b"x", b"1\n", b"1 0\n{}", b"1 0\n[1,2]", b'1 0\n["e",1,"",false]\n{}', b"\xff"),
+            b'9\n["first",1,"",false]\n' + ONE.entries[0].data,
+            b'9 1\n["first",9,"",false]\n{"step":"x","session":{"current_step":1,"status":"running"}}',
+            b'9 1\n["first",0.5,"",false]\n' + ONE.entries[0].data,
         ],
     )
     async def test_that_nobody_understands_lead_to_the_store(
@@ -270,10 +281,11 @@ class TestBulletin:
     )
     def test_says_what_was_changed(self, change: Change) -> None:
         """To the letter."""
-        news = decode_bulletin(b"17\n" + bulletin(change))
+        news = decode_bulletin(b"17 16\n" + bulletin(change))
         position = change.record.position if change.record else None
-        assert (news.revision, news.position, news.is_fresh, news.entries) == (
+        assert (news.revision, news.previous, news.position, news.is_fresh, news.entries) == (
             17,
+            16,
             position,
             change.is_fresh,
             change.entries,
@@ -295,7 +307,7 @@ class TestBulletin:
     def test_takes_a_record_on(self) -> None:
         """Also one that has heard of the first part of it."""
         batch = moved(after(FIRST), 1, 2, 1, status="error")
-        news = decode_bulletin(b"1\n" + bulletin(batch))
+        news = decode_bulletin(b"1 0\n" + bulletin(batch))
         assert folded(after(FIRST), news) == after(batch)
         assert folded(after(moved(after(FIRST), 1, 2)), news) == after(batch)
         assert folded(after(batch), news) is None
@@ -306,6 +318,6 @@ class TestBulletin:
         change = moved(after(FIRST), 1, message="x" * MAX_BYTES)
         payload = bulletin(change)
         assert len(payload) < 1000
-        news = decode_bulletin(b"1\n" + payload)
+        news = decode_bulletin(b"1 0\n" + payload)
         assert (news.position, news.entries) == (after(change).position, ())
         assert folded(after(FIRST), news) is None
