@@ -109,9 +109,17 @@ class Channel:
         """Ask the store how the session is; what is heard meanwhile is newer than the answer."""
         before = self._notices
         record = await self._backend.load(self.session_id)
+        entries = () if record is None else await self._missing_up_to(record.position)
         # Of two things said of one life the numbers tell which is newer; of two lives only the order of hearing does.
         if self._notices == before or (record is not None and record.position.epoch == self.position.epoch):
-            self.hear(Notice(self.session_id, record))
+            self.hear(Notice(self.session_id, record, entries=entries))
+
+    async def _missing_up_to(self, position: Position) -> tuple[Entry, ...]:
+        """Return what the store keeps of the transitions from here to the position: its readers would miss them."""
+        if position.epoch != self.position.epoch or position.n <= self.position.n:
+            return ()
+        entries = await self._backend.replay(self.session_id, self.position)
+        return tuple(entry for entry in entries or () if entry.n <= position.n)
 
     def hear(self, notice: Notice) -> None:
         """Take in a change and hand it to the readers."""

@@ -62,7 +62,8 @@ class Backend(Protocol):
 
         Never tells of a former life of the session after `load` has returned a later one.
 
-        After a gap in what the backend itself hears, it sends a notice with the session as it is then and no entries.
+        After a gap in what the backend itself hears, it sends a notice with the session as it is then, and with the
+        transitions that were missed, if it has them all.
         """
 
     def unlisten(self, session_id: str, listener: Listener) -> None:

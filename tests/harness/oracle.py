@@ -173,6 +173,11 @@ class Oracle:
                 verdict.diverged.append(f"{name}: {_difference(view.state, final)}")
         return verdict
 
+    def snapshots(self, session_id: str) -> dict[str, int]:
+        """How many snapshots of a session each subscriber got, over all its connections."""
+        views = self._views[session_id]
+        return {name: sum(each.kind == "snapshot" for each in view.sightings) for name, view in views.items()}
+
     @staticmethod
     def _known(views: Iterable[View], verdict: Verdict) -> dict[Position, str]:
         """The transition at each position that anybody saw, in order."""

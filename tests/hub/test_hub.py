@@ -241,7 +241,10 @@ async def test_a_position_that_cannot_be_honoured_gets_a_snapshot(
 async def test_a_position_that_is_news_here_is_asked_about(
     store: ProgressStore, hub: Hub, backend: SlowBackend
 ) -> None:
-    """A reader may come from another process before the word of what it has seen there does."""
+    """A reader may come from another process before the word of what it has seen there does.
+
+    Those that are here already then get the transitions, too, and no snapshot in place of what the store keeps.
+    """
     await store.start_step("a", 1)
     other = Reader(hub, "a")
     await other.join("a")
@@ -255,6 +258,7 @@ async def test_a_position_that_is_news_here_is_asked_about(
         reader = Reader(hub, "a")
         await reader.join("a", at(Position(here.epoch, n)))
         assert await reader.read() == expected
+    assert await other.read() == ["step@2", "step@3"]
 
 
 async def test_each_snapshot_says_when_to_come_back(store: ProgressStore, hub: Hub) -> None:

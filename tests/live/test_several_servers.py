@@ -191,6 +191,28 @@ async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: Run
         await Experiment(join(server.url), sessions=4, followers=6).run(150, trouble)
 
 
+@FULL
+@pytest.mark.timeout(300)
+async def test_cut_subscriptions_cost_no_snapshot(run_redis: RunRedis, join: Join) -> None:
+    """FT-06: no server listens for longer than 10 ms, and each reader gets one snapshot, its first, and every step."""
+    server = run_redis()
+    experiment = Experiment(join(server.url), sessions=4, followers=8)
+    cuts = 0
+    with server.client() as client:
+
+        async def trouble() -> None:
+            nonlocal cuts
+            await asyncio.sleep(0.01)
+            cuts += int(client.client_kill_filter(_type="pubsub"))
+
+        await experiment.run(900, trouble)
+    assert cuts > 300
+    for session_id in experiment.sessions:
+        counts = experiment.oracle.snapshots(session_id)
+        # The id of a stream of several sessions need not tell where each of them was.
+        assert {count for name, count in counts.items() if not name.startswith("several")} == {1}
+
+
 async def test_a_full_redis_refuses_and_recovers(run_redis: RunRedis, join: Join) -> None:
     """FT-06: no room is 507, and no error of the server's; polls and streams live on."""
     server = run_redis()
