@@ -6,6 +6,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -22,7 +23,8 @@ from progress_sse.model import Position, StepDefinition
 from progress_sse.record import KEY_LIFETIME, Notice, Record, StorageLimits
 from progress_sse.store import IdempotencyKey, ProgressStore
 from tests.clock import ManualClock
-from tests.harness.redis import RedisServer
+from tests.harness.redis import Moment, RedisServer
+from tests.harness.serving import eventually
 from tests.store.conftest import BACKENDS
 
 P = ParamSpec("P")
@@ -34,6 +36,7 @@ HISTORY = 8
 session_ids = st.sampled_from(IDS)
 step_numbers = st.integers(0, 4)
 keyed = st.sampled_from(["start", "start", "start", "complete", "create", "replace", "delete"])
+steps_of_all = st.lists(st.integers(1, 2), max_size=6)
 texts = st.sampled_from(["", "a", "b\u2028\n", "日本語"])
 
 
@@ -52,6 +55,7 @@ class Reader:
         self.shown: dict[str, Any] | None = None
         self.epoch = ""
         self.n = 0
+        self.log_begins_at = 0
         self.published: dict[Position, bytes] = {}
 
     def hear(self, notice: Notice) -> None:
@@ -60,7 +64,9 @@ class Reader:
             return
         if notice.is_fresh:
             assert notice.record.position.epoch != self.epoch
-            self.shown, self.epoch, self.n = pending(notice.record), notice.record.position.epoch, 0
+            self.begin(pending(notice.record), notice.record.position._replace(n=0))
+        elif notice.record.position.epoch != self.epoch:
+            self.begin(json.loads(notice.record.body), notice.record.position)
         assert self.shown is not None
         for entry in notice.entries:
             assert entry.n == self.n + 1
@@ -68,6 +74,15 @@ class Reader:
             self.published[Position(self.epoch, entry.n)] = entry.data
             fold(self.shown, json.loads(entry.data))
         assert notice.record.position == Position(self.epoch, self.n)
+
+    def begin(self, shown: dict[str, Any], position: Position) -> None:
+        """Show a history that is another one than before."""
+        assert position.epoch not in {each.epoch for each in self.published}
+        self.shown, (self.epoch, self.n), self.log_begins_at = shown, position, position.n
+
+    def is_at(self, record: Record | None) -> bool:
+        """Whether that is what it shows."""
+        return self.shown is None if record is None else record.position == Position(self.epoch, self.n)
 
 
 def pending(record: Record) -> dict[str, Any]:
@@ -242,7 +257,7 @@ class StoreMachine(RuleBasedStateMachine):
         for session_id, reader in self.readers.items():
             for n in range(reader.n + 2):
                 entries = self.run(self.backend.replay, session_id, Position(reader.epoch, n))
-                if reader.shown is None or not reader.n - HISTORY <= n <= reader.n:
+                if reader.shown is None or not max(reader.n - HISTORY, reader.log_begins_at) <= n <= reader.n:
                     assert entries is None
                     continue
                 assert entries is not None
@@ -269,12 +284,53 @@ class StoreMachineOnSqlite(StoreMachine):
 
 
 class StoreMachineOnRedis(StoreMachine):
-    """… on Redis."""
+    """… on Redis, whose memory goes back to an earlier time now and then; another process may use it before we do."""
 
     backend_kind = "redis"
+    server: RedisServer
+    moment: Moment | None = None
+
+    @initialize()
+    def open(self) -> None:
+        super().open()
+        self.client = self.server.client()
+        path = Path(self.folder.name) / "progress.db"
+        self.other = ProgressStore(BACKENDS["redis"](path, StorageLimits(history=HISTORY), self.redis_url))
+        self.run(self.other.open)
+
+    def teardown(self) -> None:
+        if hasattr(self, "other"):
+            self.run(self.other.aclose)
+            self.client.close()
+        super().teardown()
+
+    @rule()
+    def remember(self) -> None:
+        self.moment, self.used_by_then = Moment(self.client, self.folder.name), deepcopy(self.used)
+
+    @rule(session_id=session_ids, lost=steps_of_all, others=steps_of_all)
+    def put_back(self, session_id: str, lost: list[int], others: list[int]) -> None:
+        """To a time before some updates; whatever follows on these begins anew."""
+        if self.moment is None:
+            self.remember()
+        assert self.moment is not None
+        self.start_together(self.store, session_id, lost)
+        self.moment.put_back()
+        self.used = deepcopy(self.used_by_then)
+        self.start_together(self.other, session_id, others)
+        for each in IDS:
+            self.run(self.until_told, each)
+
+    def start_together(self, store: ProgressStore, session_id: str, steps: list[int]) -> None:
+        """In one commit: message by message, what others do would be found out before they pass us."""
+        self.run(store.apply_all, session_id, [(store.start_command(step, None), None) for step in steps])
+
+    async def until_told(self, session_id: str) -> None:
+        record = await self.backend.load(session_id)
+        await eventually(lambda: self.readers[session_id].is_at(record), 10)
 
 
-class StoreMachineOnValkey(StoreMachine):
+class StoreMachineOnValkey(StoreMachineOnRedis):
     """… on Valkey."""
 
     backend_kind = "valkey"
@@ -282,8 +338,9 @@ class StoreMachineOnValkey(StoreMachine):
 
 @pytest.fixture(scope="module", autouse=True)
 def _servers(redis_servers: dict[str, RedisServer]) -> None:
-    StoreMachineOnRedis.redis_url = redis_servers["redis"].url
-    StoreMachineOnValkey.redis_url = redis_servers["valkey"].url
+    for machine in (StoreMachineOnRedis, StoreMachineOnValkey):
+        machine.server = redis_servers[machine.backend_kind]
+        machine.redis_url = machine.server.url
 
 
 TestMemory = StoreMachineOnMemory.TestCase
