@@ -18,7 +18,7 @@ import threading
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from progress_sse.backends import sqlite_tables
 from progress_sse.errors import StoreRefusedError
@@ -41,9 +41,18 @@ _WAL_BYTES: Final = 16 * 1024 * 1024
 _PROBE_OPERATIONS: Final = 10_000
 """SQLite's virtual machine instructions between two looks at the clock."""
 
+_SUFFIXES: Final = ("", "-wal", "-shm")
+"""Of the file itself, and of what SQLite keeps beside it while it is in use: the log, and the index of that."""
+
+_Identity: TypeAlias = tuple[int, int]
+"""Device and inode of a file."""
+
 
 class DatabaseFile:
     """A file of one store, held by one process.
+
+    A connection of its own stays open as long as the file is held: SQLite removes the files beside it with the last
+    one, and so they are the same ones all the time.
 
     Attributes:
         publishing: Held from a COMMIT until the event loop will hear of it, and while a reader fixes what it is going
@@ -60,7 +69,8 @@ class DatabaseFile:
         self._path = path
         self._busy_timeout_s = busy_timeout_s
         self._lock: int | None = None
-        self._identity: tuple[int, int] | None = None
+        self._keeper: sqlite3.Connection | None = None
+        self._identities: tuple[_Identity | None, ...] = ()
         self.publishing = threading.Lock()
 
     def acquire(self) -> None:
@@ -73,6 +83,9 @@ class DatabaseFile:
         self._take_lock()
         try:
             self._prepare()
+            self._identities = self._current_identities()
+            self.check_in_place()
+            self.checkpoint()  # What was removed just before a kill is in the log still.
         except sqlite3.Error as error:
             self.release()
             raise self._refused(f"cannot be used: {error}") from error
@@ -82,18 +95,27 @@ class DatabaseFile:
         except BaseException:
             self.release()
             raise
-        self._identity = self._current_identity()
         self._note(self._traits()[0])  # Of the rest nothing is known, should there be no time to leave it properly.
 
     def check_in_place(self) -> None:
-        """Make sure that the file is still where it was: SQLite goes on writing to one that was removed.
+        """Make sure that the file and its log are still where they were: SQLite goes on writing to those removed.
 
         Raises:
-            sqlite3.OperationalError: It was removed, moved away or replaced by another, so what is written would be
+            sqlite3.OperationalError: One was removed, moved away or replaced by another, so what is written would be
                 lost with the process.
         """
-        if self._current_identity() != self._identity:
-            raise sqlite3.OperationalError(f"{self._path} was removed, or another file is in its place")
+        for suffix, known, current in zip(_SUFFIXES, self._identities, self._current_identities(), strict=True):
+            if current is None or current != known:
+                raise sqlite3.OperationalError(f"{self._path}{suffix} was removed, or another file is in its place")
+
+    def checkpoint(self) -> None:
+        """Move what the log holds into the database, where that is still in place: the log may be without a name.
+
+        The log is empty then, so that one that was only moved away can do no harm when it is put back.
+        """
+        if self._keeper is not None and self._is_in_place():
+            with suppress(sqlite3.Error):
+                self._keeper.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _note(self, *traits: int) -> None:
         assert self._lock is not None
@@ -111,19 +133,22 @@ class DatabaseFile:
         status = self._path.stat()
         return status.st_ino, status.st_size, status.st_mtime_ns
 
-    def _current_identity(self) -> tuple[int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
+    def _is_in_place(self) -> bool:
+        return self._identities[:1] == self._current_identities()[:1]
+
+    def _current_identities(self) -> tuple[_Identity | None, ...]:
+        return tuple(_identity(self._beside(suffix)) for suffix in _SUFFIXES)
 
     def release(self) -> None:
-        """Let another process have the file; all connections to it must be closed."""
+        """Let another process have the file; all other connections to it must be closed."""
+        if self._keeper is not None:
+            self.checkpoint()  # SQLite does so as well, but not while another program has the file open.
+            self._keeper.close()
+            self._keeper = None
         if self._lock is not None:
-            if self._identity is not None and self._identity == self._current_identity():
+            if self._is_in_place():
                 self._note(*self._traits())
-            self._identity = None
+            self._identities = ()
             fcntl.flock(self._lock, fcntl.LOCK_UN)  # A process that was forked off has the file open still.
             os.close(self._lock)  # The lock file stays: to remove it would race with whoever waits for it.
             self._lock = None
@@ -140,9 +165,20 @@ class DatabaseFile:
         return connection
 
     def connect_reader(self) -> sqlite3.Connection:
-        """Return a connection that cannot write."""
+        """Return a connection that cannot write.
+
+        Raises:
+            sqlite3.OperationalError: The file or its log is not in place; beside another log it would read nonsense.
+        """
+        self.check_in_place()  # Or SQLite would make a new log.
         connection = self._connect("mode=ro")
-        connection.execute("PRAGMA query_only = ON")
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA user_version")  # Until something is read the log is not opened.
+            self.check_in_place()
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _connect(self, mode: str) -> sqlite3.Connection:
@@ -188,14 +224,15 @@ class DatabaseFile:
         else:
             is_new = True
         is_unknown = not is_new and not self._is_as_it_was_left()
-        with closing(self._connect("mode=rwc")) as connection:
-            if is_new:
-                self._create(connection)
-            else:
-                sqlite_tables.upgrade(connection)
-            self._try_writing(connection)
-            if is_unknown:
-                sqlite_tables.renew_epochs(connection)
+        self._keeper = self._connect("mode=rwc")
+        if is_new:
+            self._create(self._keeper)
+        else:
+            sqlite_tables.upgrade(self._keeper)
+        self._try_writing(self._keeper)
+        if is_unknown:
+            sqlite_tables.renew_epochs(self._keeper)
+        self._keeper.execute(f"PRAGMA busy_timeout = {int(LOCK_POLL_S * 1000)}")
 
     def _least_mode(self) -> str:
         """Return how to open the file for a look that leaves as few traces as possible."""
@@ -249,12 +286,23 @@ class DatabaseFile:
 
     def _size(self, suffix: str = "") -> int:
         try:
-            return Path(f"{self._path}{suffix}").stat().st_size
+            return self._beside(suffix).stat().st_size
         except FileNotFoundError:
             return 0
 
+    def _beside(self, suffix: str) -> Path:
+        return Path(f"{self._path}{suffix}")
+
     def _refused(self, reason: str) -> StoreRefusedError:
         return StoreRefusedError(f"The store {self._path} {reason}.")
+
+
+def _identity(path: Path) -> _Identity | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _seems_sound(connection: sqlite3.Connection) -> bool:

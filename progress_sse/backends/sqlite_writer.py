@@ -118,7 +118,7 @@ class SqliteWriter:
 
     def _clear_log(self) -> bool:
         try:
-            self._file.check_in_place()
+            self._check_in_place()
             is_busy, _, _ = self._connected().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error as error:
             self._repair(error)
@@ -145,7 +145,7 @@ class SqliteWriter:
     def _begin(self) -> bool:
         """Get hold of the file; while another process has it, give up what has waited too long."""
         try:
-            self._file.check_in_place()
+            self._check_in_place()
             self._connected().execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self._repair(error)
@@ -154,6 +154,13 @@ class SqliteWriter:
                 self._give_up([self._waiting.popleft() for _ in range(given_up)], error, _unapplied)
             return False
         return True
+
+    def _check_in_place(self) -> None:
+        try:
+            self._file.check_in_place()
+        except sqlite3.OperationalError:
+            self._file.checkpoint()
+            raise
 
     def _overdue(self) -> int:
         now = time.monotonic()
@@ -168,6 +175,7 @@ class SqliteWriter:
             translate = _uncommitted
             with self._file.publishing:
                 connection.execute("COMMIT")
+                self._check_in_place()  # Or it may have gone to a file without a name.
                 self._report(cleared_up, settlement)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting
             self._repair(error)

@@ -178,6 +178,38 @@ async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, 
         assert (await worker.poll("s"))["percentage"] == 14
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
+@pytest.mark.parametrize(
+    "is_removed", [pytest.param(False, id="moved"), pytest.param(True, marks=pytest.mark.full, id="removed")]
+)
+async def test_a_log_that_is_taken_away_acknowledges_nothing(serve: Serve, suffix: str, is_removed: bool) -> None:
+    """FT-16: what SQLite would write into a log without a name is refused, and what the log held is saved."""
+    server = serve(store="sqlite")
+    log, away = (server.folder / f"{name}{suffix}" for name in (server.database.name, "away"))
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        await worker.poll("unknown")
+        log.rename(away)
+        if is_removed:
+            away.unlink()
+        assert (await worker.update("s", action="complete", step=1)).status_code == 503
+        assert (await worker.client.get("/readyz")).status_code == 503
+        assert (await worker.poll("s"))["steps"][0]["status"] == "running"
+        assert (await worker.poll("unknown too"))["status"] == "not_found"
+        assert not log.exists()
+        if not is_removed:
+            away.rename(log)
+            await worker.complete("s", 1)
+        state = await worker.poll("s")
+    assert f"{log} was removed, or another file is in its place" in server.log()
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    async with Worker.at(server) as worker:
+        assert await worker.poll("s") == state
+        assert (await worker.client.get("/readyz")).status_code == 200
+        await worker.start("s", 2)
+
+
 @pytest.mark.parametrize("put_back", [os.replace, pytest.param(shutil.copyfile, marks=pytest.mark.full)])
 async def test_a_backup_that_is_put_back_is_another_history(
     serve: Serve, put_back: Callable[[Path, Path], object]

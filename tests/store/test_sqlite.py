@@ -303,6 +303,18 @@ class TestRestart:
         await eventually(lambda: not any(secret.encode() in data for data in files(path).values()), SOON_S)
         await backend.aclose()
 
+    async def test_forgets_deleted_text_after_a_kill(self, path: Path) -> None:
+        """The log that was left behind is emptied by the next opening."""
+        secret = "correct horse battery staple"
+        copy = path.with_name("copy") / path.name
+        copy.parent.mkdir()
+        async with opened(path) as backend:
+            await backend.commit(removed(await apply(backend, created(), moved(after(created()), 1, message=secret))))
+            subprocess.run(["cp", path, f"{path}-wal", copy.parent], check=True)
+        assert any(secret.encode() in data for data in files(copy).values())
+        async with opened(copy):
+            assert not any(secret.encode() in data for data in files(copy).values())
+
     @pytest.mark.parametrize("name", ["a b%20c?d=e#f&g'h\"", "日本語", "-wal", "memory", ":memory:"])
     async def test_takes_any_file_name(self, tmp_path: Path, name: str) -> None:
         """A name is a name: no escape, no parameter, no special word."""
@@ -373,6 +385,13 @@ def sqlite_rows(path: Path, sql: str) -> list[tuple[object, ...]]:
     """Ask a database as any other program would."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(sql).fetchall()
+
+
+def rows_of_the_file_alone(path: Path) -> list[tuple[object, ...]]:
+    """Where its sessions are, by the database without what lies beside it."""
+    alone = path.with_name("alone.db")
+    subprocess.run(["cp", path, alone], check=True)  # To close the file here would drop the locks on it.
+    return sqlite_rows(alone, "SELECT session_id, n FROM sessions")
 
 
 async def assert_refused(path: Path, reason: str) -> None:
@@ -975,6 +994,57 @@ class TestFailure:
             assert (path.read_bytes() if path.exists() else None) == other
             path.with_suffix(".moved").rename(path)
             await backend.commit(moved(record, 1))
+
+    @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
+    async def test_to_find_the_log_saves_what_it_held(self, path: Path, suffix: str) -> None:
+        """Nothing more is written to it, nothing is read beside it, and the database alone has all there was."""
+        log, away = path.with_name(f"{path.name}{suffix}"), path.with_name("away")
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            log.rename(away)
+            for _ in range(2):
+                with pytest.raises(StoreUnavailableError):
+                    await backend.commit(moved(record, 1))
+                with pytest.raises(StoreUnavailableError):
+                    await backend.ping()
+                with pytest.raises(StoreUnavailableError):
+                    await backend.load("unread")
+            assert not log.exists()
+            assert rows_of_the_file_alone(path) == [("s", 0)]
+            away.rename(log)
+            await backend.commit(moved(record, 1))
+            assert await backend.load("unread") is None
+        assert sqlite_rows(path, "SELECT session_id, n FROM sessions") == [("s", 1)]
+        assert sqlite_rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+    async def test_to_find_the_log_loses_nothing_on_closing(self, path: Path) -> None:
+        """Not even while another program has the database open, so that SQLite does not empty the log by itself."""
+        async with opened(path) as backend:
+            with closing(sqlite3.connect(path)) as other:
+                other.execute("SELECT * FROM sessions").fetchall()
+                await backend.commit(created())
+                path.with_name(f"{path.name}-wal").unlink()
+                await backend.aclose()
+                assert rows_of_the_file_alone(path) == [("s", 0)]
+
+    @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+    async def test_to_find_a_file_after_a_commit_leaves_the_outcome_open(
+        self, path: Path, faults: Faults, suffix: str
+    ) -> None:
+        """It may have gone to a file that was removed just before; back in its place, the file decides."""
+        file, away = path.with_name(f"{path.name}{suffix}"), path.with_name("away")
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            notices: list[Notice] = []
+            await backend.listen("s", notices.append)
+            change = moved(record, 1)
+            faults.meet("COMMIT", lambda: file.rename(away))
+            with pytest.raises(OutcomeUnknownError):
+                await backend.commit(change)
+            assert notices == []
+            away.rename(file)
+            await backend.ping()
+            assert notices == [Notice("s", after(change))]
 
 
 class TestCache:
