@@ -1,13 +1,16 @@
 """The database file of a store: whose it is, whether it can be used, and connections to it.
 
-A backup that was put back has gone back in time. So the lock file says how the file was left, and one that was not left
-so by us gets new epochs: nobody shall be given steps of another history than the one that he has seen.
+A backup that was put back has gone back in time, and so has a file whose log is gone. So a note beside it, `.lock`,
+says how both were left, and a file that was not left so by us gets new epochs: no reader shall be given steps of
+another history than the one that it has seen.
 
 Refusing must not harm. What cannot be used is left as it is, byte for byte, and never replaced by an empty store; so a
 file is looked at first through a connection that cannot write.
 
-The file is never opened other than through SQLite: to close *any* descriptor of it would drop the locks that SQLite
+The lock that keeps other processes out is one on the file itself, whatever its names are. Its descriptor is the only
+one that SQLite does not know of, and is closed last: to close *any* descriptor of the file drops the locks that SQLite
 holds in this process <https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>.
+So a file that this process holds already is refused before it is opened.
 """
 
 import fcntl
@@ -44,8 +47,16 @@ _PROBE_OPERATIONS: Final = 10_000
 _SUFFIXES: Final = ("", "-wal", "-shm")
 """Of the file itself, and of what SQLite keeps beside it while it is in use: the log, and the index of that."""
 
+_NOTE_BYTES: Final = 100
+"""The length of every note, so that a later one fits where there was room for the first."""
+
 _Identity: TypeAlias = tuple[int, int]
 """Device and inode of a file."""
+
+_held: Final[set[_Identity]] = set()
+"""The files that this process holds; to be changed under `_holding`."""
+
+_holding: Final = threading.Lock()
 
 
 class DatabaseFile:
@@ -80,10 +91,11 @@ class DatabaseFile:
             StoreRefusedError: It cannot be used; it is left as it is.
         """
         self._find()
+        self._check_log()
         self._take_lock()
         try:
             self._prepare()
-            self._identities = self._current_identities()
+            self._identities = (_identified(self._locked_status()), *self._current_identities()[1:])
             self.check_in_place()
             self.checkpoint()  # What was removed just before a kill is in the log still.
         except sqlite3.Error as error:
@@ -95,7 +107,7 @@ class DatabaseFile:
         except BaseException:
             self.release()
             raise
-        self._note(self._traits()[0])  # Of the rest nothing is known, should there be no time to leave it properly.
+        self._note(self._in_use())
 
     def check_in_place(self) -> None:
         """Make sure that the file and its log are still where they were: SQLite goes on writing to those removed.
@@ -117,21 +129,32 @@ class DatabaseFile:
             with suppress(sqlite3.Error):
                 self._keeper.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _note(self, *traits: int) -> None:
-        assert self._lock is not None
-        with suppress(OSError):  # Where there is no room for it, the next one knows nothing, and takes no chances.
-            os.ftruncate(self._lock, 0)
-            os.pwrite(self._lock, " ".join(map(str, traits)).encode(), 0)
+    def _note(self, state: str) -> None:
+        with suppress(OSError, StoreRefusedError):  # Without it, the next one knows nothing, and takes no chances.
+            note = self._open(".lock", os.O_RDWR)
+            try:
+                os.pwrite(note, state.ljust(_NOTE_BYTES).encode(), 0)
+            finally:
+                os.close(note)
 
     def _is_as_it_was_left(self) -> bool:
-        assert self._lock is not None
-        noted = os.pread(self._lock, 1000, 0).split()
-        return bool(noted) and noted == [b"%d" % trait for trait in self._traits()][: len(noted)]
+        note = self._open(".lock", os.O_RDWR)
+        try:
+            noted = os.pread(note, _NOTE_BYTES, 0).decode(errors="replace").rstrip()
+        finally:
+            os.close(note)
+        return noted in (self._in_use(), self._left_in_order())
 
-    def _traits(self) -> tuple[int, int, int]:
-        """Return what tells a file from another that is put in its place; devices are numbered anew at each start."""
+    def _in_use(self) -> str:
+        """Tell the file and its log from others put in their places; devices are numbered anew at each start."""
+        _, inode = _identity(self._path) or (0, 0)
+        _, log = _identity(self._beside("-wal")) or (0, 0)
+        return f"in use {inode} {log}"
+
+    def _left_in_order(self) -> str:
+        """Tell the file, which needs no log, from others put in its place or copied over it."""
         status = self._path.stat()
-        return status.st_ino, status.st_size, status.st_mtime_ns
+        return f"left {status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
     def _is_in_place(self) -> bool:
         return self._identities[:1] == self._current_identities()[:1]
@@ -146,11 +169,13 @@ class DatabaseFile:
             self._keeper.close()
             self._keeper = None
         if self._lock is not None:
-            if self._is_in_place():
-                self._note(*self._traits())
+            if self._is_in_place() and not self._size("-wal"):
+                self._note(self._left_in_order())
             self._identities = ()
-            fcntl.flock(self._lock, fcntl.LOCK_UN)  # A process that was forked off has the file open still.
-            os.close(self._lock)  # The lock file stays: to remove it would race with whoever waits for it.
+            with _holding:
+                _held.discard(_identified(self._locked_status()))
+                fcntl.flock(self._lock, fcntl.LOCK_UN)  # A process that was forked off has the file open still.
+                os.close(self._lock)
             self._lock = None
 
     def connect_writer(self) -> sqlite3.Connection:
@@ -187,7 +212,7 @@ class DatabaseFile:
         )
 
     def _find(self) -> None:
-        """Follow links, so that one file has one lock, and look at what is there."""
+        """Follow links, so that one file has one log, and look at what is there."""
         try:
             self._path = Path(os.path.realpath(self._path))
             mode = self._path.stat().st_mode
@@ -198,32 +223,52 @@ class DatabaseFile:
         if not stat.S_ISREG(mode):
             raise self._refused("cannot be used: it is a folder, or something else that is no file")
 
+    def _check_log(self) -> None:
+        """Refuse a log whose database is missing: SQLite would take it for a leftover and delete it."""
+        if self._size("-wal") > 0 and self._size() == 0:
+            raise self._refused("is missing or empty, but the log beside it (-wal) is not: restore it, or remove both")
+
     def _take_lock(self) -> None:
+        with _holding:
+            if _identity(self._path) in _held:
+                raise self._in_use_elsewhere()
+            lock = self._open("", os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                os.close(lock)
+                if isinstance(error, BlockingIOError):
+                    raise self._in_use_elsewhere() from error
+                raise self._refused(f"cannot be locked: {error.strerror}") from error
+            self._lock = lock
+            _held.add(_identified(self._locked_status()))
+
+    def _locked_status(self) -> os.stat_result:
+        assert self._lock is not None
+        return os.fstat(self._lock)
+
+    def _open(self, suffix: str, access: int) -> int:
+        """Open the file or the note beside it, which is made where it is missing."""
         try:
-            lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+            return os.open(self._beside(suffix), access | os.O_CREAT, 0o644)
         except FileNotFoundError as error:
             raise self._refused(f"cannot be made: there is no folder {self._path.parent}") from error
         except OSError as error:
+            if self._beside(suffix).exists():
+                raise self._refused(f"cannot be used: {error.strerror}") from error
             raise self._refused(f"cannot be used: its folder cannot be written ({error.strerror})") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(lock)
-            if isinstance(error, BlockingIOError):
-                raise self._refused("is in use by another process, and only one can use it at a time") from error
-            raise self._refused(f"cannot be locked: {error.strerror}") from error
-        self._lock = lock
 
     def _prepare(self) -> None:
+        is_new = True
         if self._size() > 0:
             with closing(self._connect(self._least_mode())) as probe:
                 is_new = self._is_new(probe)
-        elif self._size("-wal") > 0:
-            # SQLite would take the log for a leftover and delete it.
-            raise self._refused("is missing or empty, but the log beside it (-wal) is not: restore it, or remove both")
-        else:
-            is_new = True
-        is_unknown = not is_new and not self._is_as_it_was_left()
+        is_unknown = not self._is_as_it_was_left() and not is_new
+        if is_unknown and self._locked_status().st_nlink > 1:
+            raise self._refused(
+                "has several names (hard links), and its log (-wal) is kept by the one that was used last, which is"
+                " perhaps not this one: remove the others"
+            )
         self._keeper = self._connect("mode=rwc")
         if is_new:
             self._create(self._keeper)
@@ -287,11 +332,14 @@ class DatabaseFile:
     def _size(self, suffix: str = "") -> int:
         try:
             return self._beside(suffix).stat().st_size
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return 0
 
     def _beside(self, suffix: str) -> Path:
         return Path(f"{self._path}{suffix}")
+
+    def _in_use_elsewhere(self) -> StoreRefusedError:
+        return self._refused("is in use by another process, and only one can use it at a time")
 
     def _refused(self, reason: str) -> StoreRefusedError:
         return StoreRefusedError(f"The store {self._path} {reason}.")
@@ -299,9 +347,12 @@ class DatabaseFile:
 
 def _identity(path: Path) -> _Identity | None:
     try:
-        status = path.stat()
+        return _identified(path.stat())
     except OSError:
         return None
+
+
+def _identified(status: os.stat_result) -> _Identity:
     return status.st_dev, status.st_ino
 
 

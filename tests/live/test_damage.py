@@ -96,13 +96,37 @@ async def test_a_store_that_cannot_be_used_is_refused(
     assert before == (server.database.read_bytes() if server.database.is_file() else None)
 
 
-async def test_a_second_process_is_refused_and_the_first_goes_on(serve: Serve) -> None:
+def take_the_same_name(database: Path) -> Path:
+    """Come by the name that the first one uses."""
+    return database
+
+
+def take_a_hard_link(database: Path) -> Path:
+    """Come by a second name of the same file."""
+    link = database.with_name("link.db")
+    link.hardlink_to(database)
+    return link
+
+
+def remove_the_lock(database: Path) -> Path:
+    """Come by the same name, once what lies beside the file is removed."""
+    Path(f"{database}.lock").unlink()
+    return database
+
+
+@pytest.mark.parametrize("come", [take_the_same_name, take_a_hard_link, remove_the_lock])
+async def test_a_second_process_is_refused_and_the_first_goes_on(serve: Serve, come: Callable[[Path], Path]) -> None:
     """FT-16: whoever comes second is told so, and does the first one no harm."""
     first = serve(store="sqlite")
     with pytest.raises(RuntimeError, match=r"exit code 1\):\nError: The store .* is in use by another process"):
-        await asyncio.to_thread(serve, store=first.store)
+        await asyncio.to_thread(serve, store=f"sqlite:///{come(first.database)}")
     async with Worker.at(first) as worker:
         await worker.start("s", 1)
+        state = await worker.poll("s")
+    await asyncio.to_thread(first.terminate)
+    await asyncio.to_thread(first.start)
+    async with Worker.at(first) as worker:
+        assert await worker.poll("s") == state
 
 
 def pages_with(content: bytes, text: bytes) -> list[int]:

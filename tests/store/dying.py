@@ -1,4 +1,4 @@
-"""Processes that are killed while they use a store: `python -m tests.store.dying open|upgrade|write …`."""
+"""Processes that are killed while they use a store: `python -m tests.store.dying open|upgrade|leave|write …`."""
 
 from __future__ import annotations
 
@@ -67,10 +67,23 @@ async def write_until_killed(path: Path, sessions: int) -> None:
     await asyncio.gather(*(work(f"s{number}") for number in range(sessions)))
 
 
+async def leave_a_log(path: Path) -> None:
+    """Have one state of a session in the database, a later one in the log alone, and die."""
+    backend = SqliteBackend(path, StorageLimits())
+    await backend.open()
+    await backend.commit(created())
+    await backend.aclose()
+    await backend.open()
+    await backend.commit(moved(after(created()), 1, 2))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "open":
         open_and_die(Path(sys.argv[2]))
     elif sys.argv[1] == "upgrade":
         open_and_die(Path(sys.argv[2]), Path(sys.argv[3]))
+    elif sys.argv[1] == "leave":
+        asyncio.run(leave_a_log(Path(sys.argv[2])))
     else:
         asyncio.run(write_until_killed(Path(sys.argv[2]), int(sys.argv[3])))

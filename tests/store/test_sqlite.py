@@ -58,6 +58,14 @@ print("held", flush=True)
 sys.stdin.read()
 """
 
+REMOVER = """
+import sqlite3, sys
+try:
+    sqlite3.connect(sys.argv[1], timeout=0).execute("PRAGMA journal_mode = DELETE")
+except sqlite3.OperationalError:
+    print("locked")
+"""
+
 OPENER = """
 import asyncio, os, pathlib, sys
 from progress_sse.backends.sqlite import SqliteBackend
@@ -219,6 +227,33 @@ class TestRestart:
             assert await backend.load("s") == after(onward)
             assert await backend.replay("s", found.position) == list(onward.entries)
 
+    async def test_gives_new_epochs_where_the_log_is_gone(self, path: Path) -> None:
+        """Left behind by a kill and removed, it takes back what was in it alone; where it is there, all goes on."""
+        kept, gone = path, path.with_name("gone.db")
+        for each in (kept, gone):
+            leave_a_log(each)
+        gone.with_name(f"{gone.name}-wal").unlink()
+        async with opened(kept) as backend:
+            assert await backend.replay("s", Position("first", 1)) is not None
+        async with opened(gone) as backend:
+            record = await backend.load("s")
+            assert record is not None
+            assert record.position.epoch != "first"
+
+    async def test_goes_on_where_the_note_was_removed_while_it_ran(self, path: Path) -> None:
+        """It is written anew when the file is left in order; where it is missing, epochs are new."""
+        note = path.with_name(f"{path.name}.lock")
+        async with opened(path) as backend:
+            await backend.commit(created())
+            note.unlink()
+        async with opened(path) as backend:
+            assert await backend.load("s") == after(created())
+        note.unlink()
+        async with opened(path) as backend:
+            record = await backend.load("s")
+            assert record is not None
+            assert record.position.epoch != "first"
+
     async def test_counts_sessions_that_were_there(self, path: Path) -> None:
         """The limit is not forgotten."""
         async with opened(path, max_sessions=2) as backend:
@@ -366,6 +401,12 @@ def read_until_killed(command: list[str], lines: int, acknowledged: dict[str, in
                 acknowledged[session_id] = int(n)
     assert process.returncode == -signal.SIGKILL
     assert count >= lines
+
+
+def leave_a_log(path: Path) -> None:
+    """Let a process die that had a session in the database, and its first two transitions in the log alone."""
+    command = [sys.executable, "-m", "tests.store.dying", "leave", str(path)]
+    assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL
 
 
 async def check_whole(backend: SqliteBackend, session_id: str, n: int) -> None:
@@ -618,23 +659,57 @@ class TestRefusal:
             Path(folder).chmod(0o777)
             assert_says("refused: .* readonly", path, *(["65534"] if os.geteuid() == 0 else []))
 
-    async def test_of_a_second_user(self, path: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("is_lock_removed", [False, True], ids=["", "lock removed"])
+    async def test_of_a_second_user(self, path: Path, is_lock_removed: bool) -> None:
         """Another process, or another part of this one, by this name or by another; until the first one lets go."""
-        link = tmp_path / "link.db"
-        link.symlink_to(path)
+        names = [path, path.with_name("link.db"), path.with_name("hard.db")]
         async with opened(path) as backend:
+            names[1].symlink_to(path)
+            names[2].hardlink_to(path)
+            if is_lock_removed:
+                path.with_name(f"{path.name}.lock").unlink()
             await backend.commit(created())
-            assert_says("refused: .* in use by another process", path)
-            assert_says("refused: .* in use by another process", link)
-            await assert_refused(path, "in use by another process")
+            for name in names:
+                assert_says("refused: .* in use by another process", name)
+                with pytest.raises(StoreRefusedError, match="in use by another process"):
+                    await SqliteBackend(name, StorageLimits()).open()
             await backend.commit(moved(after(created()), 1))
         assert_says("opened", path)
 
+    async def test_leaves_the_locks_of_the_first_user(self, path: Path) -> None:
+        """Or another program would take itself for the last one that has the file open, and remove the log."""
+        async with opened(path) as backend:
+            await backend.commit(created())
+            hard = path.with_name("hard.db")
+            hard.hardlink_to(path)
+            with pytest.raises(StoreRefusedError):
+                await SqliteBackend(hard, StorageLimits()).open()
+            command = [sys.executable, "-c", REMOVER, str(path)]
+            assert subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout == "locked\n"
+            await backend.commit(moved(after(created()), 1))
+
+    @pytest.mark.parametrize("is_left_in_order", [True, False])
+    async def test_of_a_file_of_several_names(self, path: Path, is_left_in_order: bool) -> None:
+        """Its log lies beside the name that was used last: without that, what it held would be lost."""
+        if is_left_in_order:
+            async with opened(path) as backend:
+                await backend.commit(created())
+        else:
+            leave_a_log(path)
+        other = path.with_name("other.db")
+        other.hardlink_to(path)
+        await assert_refused(other, "has several names .* remove the others")
+        async with opened(path) as backend:
+            assert await backend.load("s") is not None
+        path.unlink()
+        async with opened(other) as backend:
+            assert await backend.load("s") is not None
+
     async def test_does_not_outlast_its_user_in_a_child(self, path: Path) -> None:
-        """A process that was forked off, as by multiprocessing, has the lock file open as well."""
+        """A process that was forked off, as by multiprocessing, has the file open as well."""
         with ExitStack() as children:
             async with opened(path):
-                children.enter_context(inherited(Path(f"{path}.lock")))
+                children.enter_context(inherited(path))
             assert_says("opened", path)
 
     async def test_of_a_file_that_is_locked(self, path: Path) -> None:
