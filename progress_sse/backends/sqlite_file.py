@@ -23,7 +23,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from progress_sse.backends import sqlite_tables
+from progress_sse.backends import sqlite_room, sqlite_tables
 from progress_sse.errors import StoreRefusedError
 
 APPLICATION_ID: Final = 0x50534531
@@ -35,7 +35,7 @@ CHECK_S: Final = 3.0
 LOCK_POLL_S: Final = 0.1
 """Seconds that the writing connection waits for a lock in one go; in between it sees who has waited too long."""
 
-_WAL_PAGES: Final = 1000
+WAL_PAGES: Final = 1000
 """Pages (of 4 KiB) of write-ahead log after which its content moves to the database; SQLite's own default."""
 
 _WAL_BYTES: Final = 16 * 1024 * 1024
@@ -178,13 +178,23 @@ class DatabaseFile:
                 os.close(self._lock)
             self._lock = None
 
+    def room(self, connection: sqlite3.Connection) -> sqlite_room.Room | None:
+        """Return what the next transaction may use of the disk; `None` where there is plenty."""
+        free = sqlite_room.free_bytes(self._path.parent)
+        if free >= sqlite_room.PLENTY_BYTES:
+            return None
+        page_bytes, pages, unused = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
+        )
+        return sqlite_room.room(free, page_bytes, pages, unused, self._size())
+
     def connect_writer(self) -> sqlite3.Connection:
         """Return the connection that writes; of those there must be only one [SQLite below 3.51.3 may corrupt else]."""
         connection = self._connect("mode=rw")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         connection.execute(f"PRAGMA busy_timeout = {int(LOCK_POLL_S * 1000)}")
         return connection
@@ -322,7 +332,11 @@ class DatabaseFile:
         if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise self._refused("is on a file system that cannot keep a write-ahead log")
         # SQLite opens a file that it may only read without a word, and even begins to write.
-        connection.execute(f"PRAGMA user_version = {sqlite_tables.SCHEMA_VERSION}")
+        try:
+            connection.execute(f"PRAGMA user_version = {sqlite_tables.SCHEMA_VERSION}")
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # A store that is full can be read, and be emptied.
+                raise
 
     def _is_complete(self, connection: sqlite3.Connection) -> bool:
         """Return whether the last page is whole: SQLite takes what is missing of it for zeros."""

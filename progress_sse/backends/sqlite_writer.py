@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from progress_sse.backends import sqlite_tables
-from progress_sse.backends.sqlite_file import DatabaseFile
+from progress_sse.backends.sqlite_file import WAL_PAGES, DatabaseFile
 from progress_sse.backends.trouble import UNREADABLE, Health
 from progress_sse.errors import (
     ConflictError,
@@ -28,6 +28,19 @@ from progress_sse.record import Notice, StorageLimits
 
 MAX_GROUP: Final = 100
 """Changes in one commit: with each of them dropping a full session, its log still stays below 64 MB."""
+
+_MAX_PAGES: Final = 2**32 - 2
+"""The most pages that SQLite lets a database have [sqlite.org/limits.html]."""
+
+
+class DiskFullError(sqlite3.OperationalError):
+    """Raised, as if by SQLite, where what is free on the disk is kept for removals."""
+
+    sqlite_errorcode = sqlite3.SQLITE_FULL
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("the disk is nearly full; what room there is is kept for removals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,8 @@ class SqliteWriter:
         self._connection: sqlite3.Connection | None = None
         self._sessions = 0
         self._in_doubt: set[str] = set()
+        self._is_bounded = False
+        self._max_group = MAX_GROUP
         self._health = Health("Writing to the store")
 
     async def open(self) -> None:
@@ -140,16 +155,19 @@ class SqliteWriter:
         self._is_scheduled = False  # What is appended from here on schedules this again, seen below or not.
         while self._waiting:
             if self._begin():
-                self._write_group([self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))])
+                self._write_group([self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_group))])
 
     def _begin(self) -> bool:
         """Get hold of the file; while another process has it, give up what has waited too long."""
         try:
             self._check_in_place()
+            self._make_room(self._connected(), self._waiting[0])
             self._connected().execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self._repair(error)
-            given_up = self._overdue() if _primary_code(error) == sqlite3.SQLITE_BUSY else len(self._waiting)
+            given_up = min(len(self._waiting), self._max_group)
+            if _primary_code(error) == sqlite3.SQLITE_BUSY:
+                given_up = self._overdue()
             if given_up:
                 self._give_up([self._waiting.popleft() for _ in range(given_up)], error, _unapplied)
             return False
@@ -161,6 +179,33 @@ class SqliteWriter:
         except sqlite3.OperationalError:
             self._file.checkpoint()
             raise
+
+    def _make_room(self, connection: sqlite3.Connection, write: Write) -> None:
+        """Keep room on the disk for removals, and for a checkpoint, while there is not plenty of it.
+
+        Raises:
+            DiskFullError: The change must not have what there is.
+        """
+        room = self._file.room(connection)
+        if room is not None and room.growth < WAL_PAGES:
+            self._file.checkpoint()
+            room = self._file.room(connection)
+        # Where room is short, each change has what there is, and a removal is not refused with others.
+        self._max_group = MAX_GROUP if room is None or room.growth >= WAL_PAGES else 1
+        if room is None or _removes(write):
+            self._bound(connection, None)
+        elif room.usable < (0 if write.draft else 1):
+            raise DiskFullError
+        else:
+            self._bound(connection, room.growth)
+
+    def _bound(self, connection: sqlite3.Connection, growth: int | None) -> None:
+        if growth is not None:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages + growth}")
+        elif self._is_bounded:
+            connection.execute(f"PRAGMA max_page_count = {_MAX_PAGES}")
+        self._is_bounded = growth is not None
 
     def _overdue(self) -> int:
         now = time.monotonic()
@@ -226,10 +271,13 @@ class SqliteWriter:
 
     def _repair(self, error: Exception) -> None:
         """Leave the transaction, and the connection too if the trouble might lie in it."""
-        if _primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL) and self._connection is not None:
+        code = _primary_code(error)
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL) and self._connection is not None:
             with suppress(sqlite3.Error):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+                if code == sqlite3.SQLITE_FULL:
+                    self._file.checkpoint()  # The log may have taken all there was, for nothing.
                 return
         self._disconnect()
 
@@ -241,6 +289,10 @@ class SqliteWriter:
 
 
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _removes(write: Write) -> bool:
+    return write.draft is not None and write.draft.change.record is None
 
 
 def _in_doubt(settlement: Settlement) -> set[str]:

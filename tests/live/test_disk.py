@@ -129,23 +129,64 @@ async def test_a_full_disk_refuses_updates_and_nothing_else(serve: Serve, disk: 
     assert_sound(disk)
 
 
+@pytest.mark.parametrize(
+    ("size", "updates"), [("512k", 100), pytest.param("4m", 400, marks=pytest.mark.full)], ids=["512k", "4m"]
+)
+async def test_a_small_disk_is_enough_for_a_small_store(serve: Serve, tmp_path: Path, size: str, updates: int) -> None:
+    """FT-09: the write-ahead log leaves room: updates go on, and what sessions filled is emptied by deleting them."""
+    with SmallDisk(tmp_path / "disk", size) as disk:
+        server = serve(command=serving_on(disk))
+        async with Worker.at(server) as worker:
+            await worker.start("s", 1)
+            for current in range(1, updates):
+                await worker.progress("s", 1, current)
+            kept = await fill_with_sessions(worker)
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+            for session_id, state in kept.items():
+                assert await worker.poll(session_id) == state
+                await worker.delete(session_id)
+            await worker.progress("s", 1, updates)
+            assert len(await fill_with_sessions(worker)) >= len(kept) - 1
+        assert await asyncio.to_thread(server.terminate) == 0
+        assert_sound(disk)
+
+
+async def fill_with_sessions(worker: Worker) -> dict[str, Body]:
+    """Create sessions with long texts until there is no room for one more, and give their states."""
+    states: dict[str, Body] = {}
+    while True:
+        session_id = f"filling-{len(states)}"
+        answer = await worker.update(session_id, action="start", step=1)
+        if answer.status_code == 200:
+            answer = await worker.update(session_id, action="complete", step=1, message="x" * 8000)
+        if answer.status_code != 200:
+            assert answer.status_code == 507
+            assert states
+            return states
+        states[session_id] = await worker.poll(session_id)
+
+
 @pytest.mark.full
 async def test_a_full_disk_keeps_what_was_acknowledged(serve: Serve, disk: SmallDisk) -> None:
-    """FT-09: a server killed on its full disk says on the next start that there is no room, and loses nothing."""
+    """FT-09: a server killed on its full disk starts on it and loses nothing; a new store is refused."""
+    disk.fill()
+    with pytest.raises(
+        RuntimeError, match=r"exit code 1\):(.|\n)*Error: The store .*progress.db cannot be used: .*full"
+    ):
+        await asyncio.to_thread(serve, command=serving_on(disk))
+    disk.free()
     server = serve(command=serving_on(disk))
     async with Onlooker.at(server) as onlooker:
         disk.fill()
         await onlooker.report_until_refused()
         state = await onlooker.worker.poll("s")
     await asyncio.to_thread(server.kill)
-    with pytest.raises(
-        RuntimeError, match=r"exit code 1\):(.|\n)*Error: The store .*progress.db cannot be used: .*full"
-    ):
-        await asyncio.to_thread(server.start)
-    disk.free()
     await asyncio.to_thread(server.start)
     async with Worker.at(server) as worker:
         assert await worker.poll("s") == state
+        assert (await worker.update("s", action="start", step=2)).status_code == 507
+        disk.free()
         await worker.start("s", 2)
     await asyncio.to_thread(server.terminate)
     assert_sound(disk)
