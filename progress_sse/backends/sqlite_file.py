@@ -81,6 +81,7 @@ class DatabaseFile:
         self._busy_timeout_s = busy_timeout_s
         self._lock: int | None = None
         self._keeper: sqlite3.Connection | None = None
+        self._files: tuple[Path, ...] = ()
         self._identities: tuple[_Identity | None, ...] = ()
         self.publishing = threading.Lock()
 
@@ -95,7 +96,8 @@ class DatabaseFile:
         self._take_lock()
         try:
             self._prepare()
-            self._identities = (_identified(self._locked_status()), *self._current_identities()[1:])
+            self._files = tuple(map(self._beside, _SUFFIXES))
+            self._identities = (_identified(self._locked_status()), *map(_identity, self._files[1:]))
             self.check_in_place()
             self.checkpoint()  # What was removed just before a kill is in the log still.
         except sqlite3.Error as error:
@@ -116,9 +118,9 @@ class DatabaseFile:
             sqlite3.OperationalError: One was removed, moved away or replaced by another, so what is written would be
                 lost with the process.
         """
-        for suffix, known, current in zip(_SUFFIXES, self._identities, self._current_identities(), strict=True):
-            if current is None or current != known:
-                raise sqlite3.OperationalError(f"{self._path}{suffix} was removed, or another file is in its place")
+        for file, known in zip(self._files, self._identities, strict=True):
+            if known is None or _identity(file) != known:
+                raise sqlite3.OperationalError(f"{file} was removed, or another file is in its place")
 
     def checkpoint(self) -> None:
         """Move what the log holds into the database, where that is still in place: the log may be without a name.
@@ -157,10 +159,7 @@ class DatabaseFile:
         return f"left {status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
     def _is_in_place(self) -> bool:
-        return self._identities[:1] == self._current_identities()[:1]
-
-    def _current_identities(self) -> tuple[_Identity | None, ...]:
-        return tuple(_identity(self._beside(suffix)) for suffix in _SUFFIXES)
+        return self._identities[:1] == (_identity(self._path),)
 
     def release(self) -> None:
         """Let another process have the file; all other connections to it must be closed."""
@@ -180,13 +179,14 @@ class DatabaseFile:
 
     def room(self, connection: sqlite3.Connection) -> sqlite_room.Room | None:
         """Return what the next transaction may use of the disk; `None` where there is plenty."""
-        free = sqlite_room.free_bytes(self._path.parent)
+        assert self._lock is not None
+        free = sqlite_room.free_bytes(self._lock)
         if free >= sqlite_room.PLENTY_BYTES:
             return None
         page_bytes, pages, unused = (
             connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
         )
-        return sqlite_room.room(free, page_bytes, pages, unused, self._size())
+        return sqlite_room.room(free, page_bytes, pages, unused, self._locked_status().st_size)
 
     def connect_writer(self) -> sqlite3.Connection:
         """Return the connection that writes; of those there must be only one [SQLite below 3.51.3 may corrupt else]."""

@@ -6,7 +6,6 @@ log has filled neither can go on: what a removal, and the checkpoint after a tra
 """
 
 import os
-from pathlib import Path
 from typing import Final, NamedTuple
 
 PLENTY_BYTES: Final = 256 * 1024 * 1024
@@ -32,9 +31,9 @@ class Room(NamedTuple):
     usable: int
 
 
-def free_bytes(folder: Path) -> int:
-    """Return how much a user may still write to the disk of a folder."""
-    disk = os.statvfs(folder)
+def free_bytes(descriptor: int) -> int:
+    """Return how much a user may still write to the disk of an open file."""
+    disk = os.fstatvfs(descriptor)
     return disk.f_bavail * disk.f_frsize
 
 

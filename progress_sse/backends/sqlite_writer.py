@@ -163,7 +163,7 @@ class SqliteWriter:
             self._check_in_place()
             self._make_room(self._connected(), self._waiting[0])
             self._connected().execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self._repair(error)
             given_up = min(len(self._waiting), self._max_group)
             if _primary_code(error) == sqlite3.SQLITE_BUSY:

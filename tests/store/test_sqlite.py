@@ -1129,7 +1129,7 @@ class TestRoom:
     def disk(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         """What is free on the disk, by a test's own word."""
         disk = {"free": sqlite_room.PLENTY_BYTES}
-        monkeypatch.setattr(sqlite_room, "free_bytes", lambda _folder: disk["free"])
+        monkeypatch.setattr(sqlite_room, "free_bytes", lambda _descriptor: disk["free"])
         return disk
 
     async def test_is_kept_for_removals(
