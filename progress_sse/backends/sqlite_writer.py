@@ -190,9 +190,9 @@ class SqliteWriter:
         if room is not None and room.growth < WAL_PAGES:
             self._file.checkpoint()
             room = self._file.room(connection)
-        # Where room is short, each change has what there is, and a removal is not refused with others.
-        self._max_group = MAX_GROUP if room is None or room.growth >= WAL_PAGES else 1
-        if room is None or _removes(write):
+        is_short = room is not None and room.growth < WAL_PAGES
+        self._max_group = 1 if is_short else MAX_GROUP  # So that a removal is not refused together with others.
+        if room is None or (is_short and _removes(write)):
             self._bound(connection, None)
         elif room.usable < (0 if write.draft else 1):
             raise DiskFullError

@@ -1222,6 +1222,20 @@ class TestRoom:
             )
             assert [type(outcome) for outcome in outcomes] == [StoreFullError] * 3 + [type(None)] * 2
 
+    async def test_is_not_taken_in_the_company_of_a_removal(
+        self, path: Path, disk: dict[str, int], faults: Faults
+    ) -> None:
+        """A group that a removal leads is bounded as any other."""
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            disk["free"] = 20_000_000
+            large = moved(after(created("t")), 1, message="x" * 6_000_000)._replace(expected=None)
+            pause = faults.pause("BEGIN IMMEDIATE")
+            commits = asyncio.gather(*map(backend.commit, [removed(record), large]), return_exceptions=True)
+            await pause.reached()
+            pause.end()
+            assert isinstance((await commits)[1], StoreFullError)
+
     @pytest.mark.parametrize(
         ("free", "pages", "unused", "moved_pages", "expected"),
         [
