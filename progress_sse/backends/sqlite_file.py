@@ -145,10 +145,16 @@ class DatabaseFile:
             noted = os.pread(note, _NOTE_BYTES, 0).decode(errors="replace").rstrip()
         finally:
             os.close(note)
-        return noted in (self._in_use(), self._left_in_order())
+        if noted == self._left_in_order():
+            return True
+        in_use = self._in_use()
+        if not (self._beside("-wal").exists() or self._beside("-shm").exists()):
+            # After a kill another program may have emptied the log into the file, and SQLite has then removed both.
+            noted, in_use = noted.rpartition(" ")[0], in_use.rpartition(" ")[0]
+        return noted == in_use
 
     def _in_use(self) -> str:
-        """Tell the file and its log from others put in their places; devices are numbered anew at each start."""
+        """Tell the file and then its log from others put in their places; devices are numbered anew at each start."""
         _, inode = _identity(self._path) or (0, 0)
         _, log = _identity(self._beside("-wal")) or (0, 0)
         return f"in use {inode} {log}"

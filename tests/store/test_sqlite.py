@@ -228,13 +228,19 @@ class TestRestart:
             assert await backend.replay("s", found.position) == list(onward.entries)
 
     async def test_gives_new_epochs_where_the_log_is_gone(self, path: Path) -> None:
-        """Left behind by a kill and removed, it takes back what was in it alone; where it is there, all goes on."""
-        kept, gone = path, path.with_name("gone.db")
-        for each in (kept, gone):
+        """Left behind by a kill and removed, it takes back what was in it alone; where it is there, all goes on.
+
+        So it does where another program has moved it to the database.
+        """
+        kept, moved_on, gone = path, path.with_name("moved.db"), path.with_name("gone.db")
+        for each in (kept, moved_on, gone):
             leave_a_log(each)
+        execute(moved_on, "SELECT * FROM sessions")
+        assert not moved_on.with_name(f"{moved_on.name}-wal").exists()
         gone.with_name(f"{gone.name}-wal").unlink()
-        async with opened(kept) as backend:
-            assert await backend.replay("s", Position("first", 1)) is not None
+        for each in (kept, moved_on):
+            async with opened(each) as backend:
+                assert await backend.replay("s", Position("first", 1)) is not None
         async with opened(gone) as backend:
             record = await backend.load("s")
             assert record is not None
