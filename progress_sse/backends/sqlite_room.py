@@ -32,9 +32,9 @@ class Room(NamedTuple):
 
 
 def free_bytes(descriptor: int) -> int:
-    """Return how much a user may still write to the disk of an open file."""
+    """Return how much a user may still write to the disk of an open file; one that does not tell has plenty."""
     disk = os.fstatvfs(descriptor)
-    return disk.f_bavail * disk.f_frsize
+    return disk.f_bavail * disk.f_frsize if disk.f_blocks else PLENTY_BYTES
 
 
 def room(free: int, page_bytes: int, pages: int, unused: int, moved_bytes: int) -> Room:

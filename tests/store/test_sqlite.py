@@ -1242,6 +1242,15 @@ class TestRoom:
             pause.end()
             assert isinstance((await commits)[1], StoreFullError)
 
+    @pytest.mark.parametrize(("blocks", "expected"), [(100, 7 * 512), (0, sqlite_room.PLENTY_BYTES)])
+    def test_is_plenty_where_the_disk_does_not_tell(
+        self, monkeypatch: pytest.MonkeyPatch, blocks: int, expected: int
+    ) -> None:
+        """As some file systems do not, and those in memory without a limit."""
+        disk = os.statvfs_result((4096, 512, blocks, 9 if blocks else 0, 7 if blocks else 0, 0, 0, 0, 0, 255))
+        monkeypatch.setattr(os, "fstatvfs", lambda _descriptor: disk)
+        assert sqlite_room.free_bytes(0) == expected
+
     @pytest.mark.parametrize(
         ("free", "pages", "unused", "moved_pages", "expected"),
         [
