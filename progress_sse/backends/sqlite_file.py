@@ -7,9 +7,10 @@ another history than the one that it has seen.
 Refusing must not harm. What cannot be used is left as it is, byte for byte, and never replaced by an empty store; so a
 file is looked at first through a connection that cannot write.
 
-The lock that keeps other processes out is one on the file itself, whatever its names are. Its descriptor is the only
-one that SQLite does not know of, and is closed last: to close *any* descriptor of the file drops the locks that SQLite
-holds in this process <https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>.
+A lock on the file itself keeps other processes out, whatever its names are; one on `.lock` keeps them from the name, by
+which SQLite finds the log. The descriptor of the former is the only one of the file that SQLite does not know of, and
+is closed last: to close *any* drops the locks that SQLite holds in this process
+<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>.
 So a file that this process holds already is refused before it is opened.
 """
 
@@ -79,6 +80,7 @@ class DatabaseFile:
         """
         self._path = path
         self._busy_timeout_s = busy_timeout_s
+        self._name_lock: int | None = None
         self._lock: int | None = None
         self._keeper: sqlite3.Connection | None = None
         self._files: tuple[Path, ...] = ()
@@ -93,8 +95,8 @@ class DatabaseFile:
         """
         self._find()
         self._check_log()
-        self._take_lock()
         try:
+            self._take_locks()
             self._prepare()
             self._files = tuple(map(self._beside, _SUFFIXES))
             self._identities = (_identified(self._locked_status()), *map(_identity, self._files[1:]))
@@ -179,9 +181,11 @@ class DatabaseFile:
             self._identities = ()
             with _holding:
                 _held.discard(_identified(self._locked_status()))
-                fcntl.flock(self._lock, fcntl.LOCK_UN)  # A process that was forked off has the file open still.
-                os.close(self._lock)
+                _unlock(self._lock)
             self._lock = None
+        if self._name_lock is not None:
+            _unlock(self._name_lock)  # The lock file stays: to remove it would race with who comes next.
+            self._name_lock = None
 
     def room(self, connection: sqlite3.Connection) -> sqlite_room.Room | None:
         """Return what the next transaction may use of the disk; `None` where there is plenty."""
@@ -244,20 +248,24 @@ class DatabaseFile:
         if self._size("-wal") > 0 and self._size() == 0:
             raise self._refused("is missing or empty, but the log beside it (-wal) is not: restore it, or remove both")
 
-    def _take_lock(self) -> None:
+    def _take_locks(self) -> None:
+        self._name_lock = self._open_locked(".lock", os.O_RDWR)
         with _holding:
             if _identity(self._path) in _held:
                 raise self._in_use_elsewhere()
-            lock = self._open("", os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                os.close(lock)
-                if isinstance(error, BlockingIOError):
-                    raise self._in_use_elsewhere() from error
-                raise self._refused(f"cannot be locked: {error.strerror}") from error
-            self._lock = lock
+            self._lock = self._open_locked("", os.O_RDONLY)
             _held.add(_identified(self._locked_status()))
+
+    def _open_locked(self, suffix: str, access: int) -> int:
+        descriptor = self._open(suffix, access)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            if isinstance(error, BlockingIOError):
+                raise self._in_use_elsewhere() from error
+            raise self._refused(f"cannot be locked: {error.strerror}") from error
+        return descriptor
 
     def _locked_status(self) -> os.stat_result:
         assert self._lock is not None
@@ -363,6 +371,11 @@ class DatabaseFile:
 
     def _refused(self, reason: str) -> StoreRefusedError:
         return StoreRefusedError(f"The store {self._path} {reason}.")
+
+
+def _unlock(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # A process that was forked off has the file open still.
+    os.close(descriptor)
 
 
 def _identity(path: Path) -> _Identity | None:

@@ -682,6 +682,16 @@ class TestRefusal:
             await backend.commit(moved(after(created()), 1))
         assert_says("opened", path)
 
+    async def test_of_another_file_in_its_place(self, path: Path) -> None:
+        """Its user has a log by that name still, which SQLite would take for one of the other file."""
+        other = path.with_name("other.db")
+        await make_store(other)
+        async with opened(path) as backend:
+            await backend.commit(created())
+            path.rename(path.with_name("away.db"))
+            other.rename(path)
+            assert_says("refused: .* in use by another process", path)
+
     async def test_leaves_the_locks_of_the_first_user(self, path: Path) -> None:
         """Or another program would take itself for the last one that has the file open, and remove the log."""
         async with opened(path) as backend:
@@ -712,10 +722,11 @@ class TestRefusal:
             assert await backend.load("s") is not None
 
     async def test_does_not_outlast_its_user_in_a_child(self, path: Path) -> None:
-        """A process that was forked off, as by multiprocessing, has the file open as well."""
+        """A process that was forked off, as by multiprocessing, has the file and its lock file open as well."""
         with ExitStack() as children:
             async with opened(path):
-                children.enter_context(inherited(path))
+                for locked in (path, Path(f"{path}.lock")):
+                    children.enter_context(inherited(locked))
             assert_says("opened", path)
 
     async def test_of_a_file_that_is_locked(self, path: Path) -> None:
