@@ -141,15 +141,14 @@ class DatabaseFile:
             finally:
                 os.close(note)
 
+    def _noted(self) -> str:
+        assert self._name_lock is not None
+        return os.pread(self._name_lock, _NOTE_BYTES, 0).decode(errors="replace").rstrip()
+
     def _is_as_it_was_left(self) -> bool:
-        note = self._open(".lock", os.O_RDWR)
-        try:
-            noted = os.pread(note, _NOTE_BYTES, 0).decode(errors="replace").rstrip()
-        finally:
-            os.close(note)
+        noted, in_use = self._noted(), self._in_use()
         if noted == self._left_in_order():
             return True
-        in_use = self._in_use()
         if not (self._beside("-wal").exists() or self._beside("-shm").exists()):
             # After a kill another program may have emptied the log into the file, and SQLite has then removed both.
             noted, in_use = noted.rpartition(" ")[0], in_use.rpartition(" ")[0]
@@ -248,6 +247,16 @@ class DatabaseFile:
         if self._size("-wal") > 0 and self._size() == 0:
             raise self._refused("is missing or empty, but the log beside it (-wal) is not: restore it, or remove both")
 
+    def _check_owner_of_log(self) -> None:
+        """Refuse a log of the file that was here before: SQLite would read it into this one."""
+        noted, in_use = self._noted().split(), self._in_use().split()
+        is_same_log = noted[:2] == in_use[:2] and noted[3:] == in_use[3:] and self._size("-wal") > 0
+        if is_same_log and noted[2:3] != in_use[2:3]:
+            raise self._refused(
+                "has taken the place of another file, whose log (-wal) is still beside it: remove that log, or put the"
+                " other file back"
+            )
+
     def _take_locks(self) -> None:
         self._name_lock = self._open_locked(".lock", os.O_RDWR)
         with _holding:
@@ -283,11 +292,12 @@ class DatabaseFile:
             raise self._refused(f"cannot be used: its folder cannot be written ({error.strerror})") from error
 
     def _prepare(self) -> None:
+        self._check_owner_of_log()
         is_new = True
         if self._size() > 0:
             with closing(self._connect(self._least_mode())) as probe:
                 is_new = self._is_new(probe)
-        is_unknown = not self._is_as_it_was_left() and not is_new
+        is_unknown = not is_new and not self._is_as_it_was_left()
         if is_unknown and self._locked_status().st_nlink > 1:
             raise self._refused(
                 "has several names (hard links), and its log (-wal) is kept by the one that was used last, which is"

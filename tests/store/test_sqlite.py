@@ -601,6 +601,17 @@ class TestRefusal:
         path.with_name("progress.db-wal").write_bytes(b"\x37\x7f\x06\x82" + bytes(4096))
         await assert_refused(path, "is missing or empty")
 
+    async def test_of_a_log_of_another_file(self, path: Path) -> None:
+        """What a kill left behind would be read into the backup that has taken the file's place."""
+        backup = path.with_name("backup.db")
+        await make_store(backup)
+        leave_a_log(path)
+        backup.replace(path)
+        await assert_refused(path, "has taken the place of another file")
+        path.with_name(f"{path.name}-wal").unlink()
+        async with opened(path) as backend:
+            assert len(await backend.list_heads(None, 100, None)) == 20
+
     async def test_of_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         """It is not made, since a typing error is the likelier cause."""
         await assert_refused(tmp_path / "nowhere" / "progress.db", "no folder")
