@@ -16,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from progress_sse import wire
 from progress_sse.backends.base import Backend
 from progress_sse.errors import ProblemError
 from progress_sse.machine import Advance, Command, Complete, Create, Delete
@@ -249,7 +250,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert (record is None) == (reader.shown is None)
             if record is not None:
                 assert record.position == Position(reader.epoch, reader.n)
-                assert json.dumps(reader.shown, ensure_ascii=False, separators=(",", ":")).encode() == record.body
+                assert wire.encode_json(reader.shown) == record.body
 
     @invariant()
     def replay_is_what_was_published(self) -> None:
