@@ -7,8 +7,9 @@ A task that is tried again is the same step, started again. Until then the step 
 message: that it failed would be news that comes to nothing.
 """
 
-import threading
-from contextlib import AbstractContextManager
+from _thread import start_new_thread
+from collections import OrderedDict
+from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
 from typing import Final
 
@@ -16,7 +17,7 @@ from typing import Final
 import progress_sse.client.http  # noqa: F401
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.handle import BaseStep, inside, is_diverted
-from progress_sse.client.line import lock, logger
+from progress_sse.client.line import logger
 from progress_sse.client.reports import describe_error
 from progress_sse.client.sync import Progress
 from progress_sse.errors import ProgressError
@@ -27,7 +28,7 @@ STEP_KEY: Final = "progress_step"
 MAX_KEPT: Final = 100
 """Sessions of a process that are kept."""
 
-_kept: Final[dict[str, Progress]] = {}
+_kept: Final[OrderedDict[str, Progress]] = OrderedDict()
 """The latest sessions of this process, since what is said of one keeps its order only where one `Progress` says it."""
 
 
@@ -35,15 +36,11 @@ def step_of(session_id: str, number: int) -> BaseStep:
     """Return the step of a session, to be begun and ended."""
     if is_diverted():
         return Progress.attach(session_id).step(number)
-    with lock:
-        progress = _kept.get(session_id)
-    # Without the lock: this logs, and handlers have locks of their own.
-    progress = progress or Progress.attach(session_id)
-    with lock:
-        progress = _kept.pop(session_id, progress)
-        _kept[session_id] = progress
+    progress = _kept.get(session_id) or _kept.setdefault(session_id, Progress.attach(session_id))
+    with suppress(KeyError):  # Another thread has just let it go.
+        _kept.move_to_end(session_id)
         if len(_kept) > MAX_KEPT:
-            del _kept[next(iter(_kept))]
+            _kept.popitem(last=False)
     return progress.step(number)
 
 
@@ -109,8 +106,7 @@ class Attempt:
 def report_loss(session_id: object, number: int | None, error: BaseException | str) -> None:
     """Let a step fail on behalf of a task that cannot say so itself, nor perhaps that it had begun."""
     if number is not None:
-        arguments = str(session_id), number, error
-        threading.Thread(target=_report_loss, args=arguments, name="progress-sse-loss", daemon=True).start()
+        start_new_thread(_report_loss, (str(session_id), number, error))
 
 
 def _report_loss(session_id: str, number: int, error: BaseException | str) -> None:

@@ -3,10 +3,13 @@
 The parts, from the pure to the practical::
 
     reports    what there is to tell: create, start, advance, complete
+    count      a number to which threads add without a lock
     core       what to send next, what an answer means, when to try again: no I/O, no clock, no lock
     config     where to: arguments, then the environment
-    line       one session's core under the lock of the process, and what becomes of its troubles
+    schedule   whose turn it is, of many sessions
+    line       one session's core in a process of many threads, and what becomes of its troubles
     handle     what a job holds: a reporter and its steps, alike in blocking and in async code
+    loading    what a fork must not come in the middle of
     http       requests by httpx, whose types stay in there
     sync       `Progress`: one daemon thread per process
     aio        `AsyncProgress`: one task each

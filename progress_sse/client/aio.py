@@ -4,6 +4,8 @@ What the task has not told when the block or the loop ends is handed to the thre
 """
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from contextvars import Context
@@ -13,9 +15,10 @@ from typing import ParamSpec, Protocol, Self, TypeVar, Unpack, runtime_checkable
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Request
 from progress_sse.client.handle import BaseStep, Reporter, define, length
-from progress_sse.client.line import Line, lock
+from progress_sse.client.line import Line
+from progress_sse.client.loading import load_http
 from progress_sse.client.reports import Create, describe_error
-from progress_sse.client.sync import FLUSH_S, load_http, sender
+from progress_sse.client.sync import FLUSH_S, sender
 from progress_sse.model import StepDefinition
 
 P = ParamSpec("P")
@@ -137,9 +140,7 @@ class AsyncProgress(Reporter):
 
     def _drive_http(self, address: Address) -> "AsyncSender":
         load_http()
-        from progress_sse.client.http import AsyncHttpTransport
-
-        return self._drive(lambda: AsyncHttpTransport(address))
+        return self._drive(lambda: _connect(address))
 
     def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> AsyncStep:
         """Return a step; see `Reporter.step`."""
@@ -169,8 +170,7 @@ class AsyncProgress(Reporter):
 
     async def __aenter__(self) -> Self:
         if isinstance(self._outlet, Line) and self._driver is not None:
-            with lock:
-                self._driver.wake(self._outlet)
+            self._driver.wake(self._outlet)  # On this loop, whichever thread reports first.
         self._enter()
         return self
 
@@ -187,6 +187,12 @@ class AsyncProgress(Reporter):
             await self._release()
 
 
+def _connect(address: Address) -> AsyncTransport:
+    from progress_sse.client.http import AsyncHttpTransport
+
+    return AsyncHttpTransport(address)
+
+
 class AsyncSender:
     """The task that sends for one line; made with the first report on a loop."""
 
@@ -195,33 +201,65 @@ class AsyncSender:
         self._connect = connect
         self._transport: AsyncTransport | None = None
         self._changed = asyncio.Event()
-        self._sent = asyncio.Event()
+        self._first = deque([None])
+        self._is_woken = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_left = False
 
     def wake(self, line: Line) -> None:
-        """Look at the line again; called under the lock, from any thread."""
+        """Look at the line again; called from any thread, and waits for nothing."""
+        loop = self._loop
+        if loop is None:
+            # One pops it. Another one that comes before there is a task need do nothing: a task begins with a look.
+            with suppress(IndexError):
+                self._first.pop()
+                self._begin(line)
+        elif not self._is_woken or loop.is_closed():
+            self._is_woken = True
+            try:
+                loop.call_soon_threadsafe(self._look)
+            except RuntimeError:  # The loop is closed.
+                line.hand_over(sender())
+            except BaseException:
+                self._is_woken = False
+                raise
+
+    def _begin(self, line: Line) -> None:
         try:
-            if self._loop is None:
-                self._loop = asyncio.get_running_loop()
-                # In no step's context: what the sending logs would else be reported as that step's message.
-                self._task = self._loop.create_task(self._run(line), name="progress-sse", context=Context())
-            self._loop.call_soon_threadsafe(self._changed.set)
-        except RuntimeError:  # There is no loop, or none any more.
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            line.hand_over(sender())
+            return
+        # In no step's context: what the sending logs would else be reported as that step's message.
+        self._task = loop.create_task(self._run(line), name="progress-sse", context=Context())
+        # Also of a task that is cancelled before it begins.
+        self._task.add_done_callback(lambda _: line.hand_over(sender()))
+        self._loop = loop
+
+    def _look(self) -> None:
+        self._is_woken = False
+        self._changed.set()
+
+    def release(self, line: Line) -> None:
+        """Let the thread have the line: the process ends."""
+        if self._loop is not None and self._task is not None and self._loop.is_running():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        else:
             line.hand_over(sender())
 
     async def wait(self, line: Line, timeout_s: float) -> None:
         """Wait until the line is settled, or for so long; let what waits for a retry go at once."""
-        line.hurry()
-        if line.driver is not self:
-            await asyncio.to_thread(sender().wait, [line], timeout_s)
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while not line.is_settled:
-                    self._sent.clear()
-                    await self._sent.wait()
+        settled = _LoopWaiter()
+        line.add_waiter(settled)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    while not line.is_settled:
+                        settled.event.clear()
+                        await settled.event.wait()
+        finally:
+            line.remove_waiter(settled)
 
     async def aclose(self, line: Line) -> None:
         """End the task; the thread takes over the line, and what is left to tell, if it knows the way."""
@@ -237,17 +275,16 @@ class AsyncSender:
         try:
             while not (self._is_left and line.is_settled):
                 self._changed.clear()
-                requests, pause_s = line.next(alone=not isinstance(self._transport, AsyncWideTransport))
+                pause_s = line.wake_at() - time.monotonic()
+                requests = line.next(alone=not isinstance(self._transport, AsyncWideTransport))
                 if requests:
                     await self._send(line, requests)
-                else:
+                line.handle_events()
+                if not requests:
                     await self._pause(pause_s)
         finally:
-            try:
-                if self._transport is not None:
-                    await self._transport.aclose()
-            finally:
-                line.hand_over(sender())
+            if self._transport is not None:
+                await self._transport.aclose()
 
     async def _send(self, line: Line, requests: Sequence[Request]) -> None:
         answer: Sequence[Answer] | Answer
@@ -261,9 +298,20 @@ class AsyncSender:
         except Exception as error:  # noqa: BLE001  # whatever a transport does, the task goes on
             answer = Answer(500, detail=describe_error(error))
         line.take(requests, answer)
-        self._sent.set()
 
     async def _pause(self, pause_s: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(min(pause_s, 3600)):
                 await self._changed.wait()
+
+
+class _LoopWaiter:
+    """What waits on a loop for a line that a thread may send for."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def put(self, _: Line, /) -> None:
+        with suppress(RuntimeError):  # The loop is closed.
+            self._loop.call_soon_threadsafe(self.event.set)

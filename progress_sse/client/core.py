@@ -3,7 +3,8 @@
 An `Outbox` holds what is still to be told of one session. One request of it is under way at a time, so that the server
 hears things in the order in which they happened; but that one may take along what else waits.
 
-* **Commands** (create, start, complete) wait in line, and are sent in order; none is merged into another.
+* **The creation** precedes everything, whichever thread reports first.
+* **Commands** (start, complete) wait in line, and are sent in order; none is merged into another.
 * **Advances** wait one per step: a newer one takes the place of an older one, or what waits is only read when it is
   sent. They go when no command waits, and at most ten times a second. So an advance never overtakes its start; and one
   whose step has meanwhile ended or begun anew is not sent at all, since nobody could see it.
@@ -19,6 +20,10 @@ hears things in the order in which they happened; but that one may take along wh
 
 What happens along the way comes out as events, for the shells to log or raise. What must not go in here: I/O, a clock,
 locks, logging.
+
+Any thread may `put`, and read `is_empty` and `lost`, also a signal handler or a finaliser amid another `put`: each
+touches what is shared by single calls into C only, so that there is no lock for which a job could wait. The rest
+belongs to the one thread or task that sends.
 """
 
 import email.utils
@@ -26,12 +31,14 @@ import json
 import math
 import random
 import uuid
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
+from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
 from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Report, Start
 
@@ -138,53 +145,70 @@ class _Operation:
     report: Report
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
     failing_since: float | None = None
-    is_pointless: bool = False
 
 
 class Outbox:
     """What is still to be told of one session; see the module."""
 
-    def __init__(self, session_id: str, *, chance: Callable[[], float] = random.random) -> None:
-        """Begin with nothing; `chance` gives numbers from 0 to 1."""
+    def __init__(
+        self, session_id: str, creation: Create | None = None, *, chance: Callable[[], float] = random.random
+    ) -> None:
+        """Begin with nothing but the `creation` that precedes the first report; `chance` gives numbers from 0 to 1."""
         self.session_id = session_id
-        self.lost = 0
         self._chance = chance
+        # Shared with those who put.
+        self._creation = _Operation(creation) if creation else None
+        self._has_begun = False
         self._commands: deque[_Operation] = deque()
-        self._advances: dict[int, Advance | Latest | _Operation] = {}
-        self._paced: dict[int, float] = {}
+        self._advances: OrderedDict[int, Advance | Latest | _Operation] = OrderedDict()
+        self._lost = Count()
+        self._events: deque[Event] = deque()
+        self._has_warned_of_loss = False
+        # Of the one that sends; `_is_sending` is told to the others, from before a report leaves its queue.
+        self._is_sending = False
         self._sending: list[_Operation] = []
+        self._paced: dict[int, float] = {}
         self._together = MAX_TOGETHER
-        self._events: list[Event] = []
         self._not_before = -math.inf
         self._asked_until = -math.inf
         self._failures = 0
         self._away_since: float | None = None
         self._lost_before = 0
-        self._has_warned_of_loss = False
+
+    @property
+    def lost(self) -> int:
+        """How many reports were refused or given up."""
+        return self._lost.value
 
     @property
     def is_empty(self) -> bool:
         """Whether all has been told, or given up."""
-        return not (self._sending or self._commands or self._advances)
+        # In this order: what leaves a queue after it was looked at is being sent.
+        return self._waiting == 0 and not self._is_sending
 
-    def put(self, report: News) -> bool:
-        """Take in a report; tell whether `wake_at` may have changed by it."""
-        if isinstance(report, Advance | Latest):
-            before = self._advances.get(report.step)
-            is_news = before is None
-            if isinstance(before, Latest):
-                before.is_waiting = False
+    @property
+    def _waiting(self) -> int:
+        is_to_be_created = self._has_begun and self._creation is not None
+        return is_to_be_created + len(self._commands) + len(self._advances)
+
+    def begin(self) -> None:
+        """Let the session be created, if it is to be, though nothing else is told of it yet."""
+        self._has_begun = True
+
+    def put(self, report: News) -> None:
+        """Take in a report."""
+        self.begin()
+        if isinstance(report, Create):
+            self._creation = _Operation(report)
+        elif isinstance(report, Advance | Latest):
             if isinstance(report, Latest):
-                report.is_waiting = True
+                report.queue = self._advances
             self._advances[report.step] = report
         else:
-            is_news = True
-            if not isinstance(report, Create):
-                self._forget_advances(report.step)
             self._commands.append(_Operation(report))
-        if is_news and len(self._commands) + len(self._advances) > MAX_WAITING:
+            self._advances.pop(report.step, None)
+        if self._waiting > MAX_WAITING:
             self._drop_oldest()
-        return is_news
 
     def next(self, now: float, *, alone: bool = True) -> list[Request]:
         """Return what to send now; `take` or `refuse` must follow before the next.
@@ -193,27 +217,27 @@ class Outbox:
             now: The time.
             alone: Whether it can be one report at most.
         """
-        if self._sending or now < self._not_before:
+        if self._is_sending or now < self._not_before:
             return []
-        if self._commands:
-            self._sending = self._next_commands(1 if alone else self._together)
-        else:
-            self._sending = self._due_advance(now)
+        self._is_sending = True
+        self._sending = self._next_commands(1 if alone else self._together) or self._due_advance(now)
+        self._is_sending = bool(self._sending)
         return [Request(self.session_id, each.report, each.key) for each in self._sending]
 
     def wake_at(self) -> float:
         """Return when `next` will have something; infinity, if that takes another report or an answer."""
-        if self._sending or self.is_empty:
+        if self._is_sending or self._waiting == 0:
             return math.inf
-        if self._commands:
+        if self._creation or self._commands:
             return self._not_before
-        return max(self._not_before, min(self._paced.get(step, -math.inf) for step in self._advances))
+        steps = list(self._advances)
+        return max(self._not_before, min((self._paced.get(step, -math.inf) for step in steps), default=math.inf))
 
     def take(self, requests: Sequence[Request], answers: Sequence[Answer], now: float) -> None:
         """Take in what came back for each; if they were retracted meanwhile, somebody else will have the answers."""
-        if not self._is_sending(requests):
+        if not self._is_under_way(requests):
             return
-        sent, self._sending = self._sending, []
+        sent = self._sending
         failed: list[tuple[_Operation, Answer]] = []
         for operation, answer in zip(sent, answers, strict=True):
             if answer.is_success:
@@ -223,8 +247,7 @@ class Outbox:
             else:
                 self._come_back(now)
                 self._lose(_refusal(operation.report, answer))
-        for operation, _ in reversed(failed):
-            self._put_back(operation)
+        self._put_back([operation for operation, _ in failed])
         if failed:
             self._pause(failed[0][1], now)
         elif all(answer.is_success for answer in answers):
@@ -232,7 +255,7 @@ class Outbox:
 
     def refuse(self, requests: Sequence[Request], answer: Answer, now: float) -> None:
         """Take in what came back for all of several together, of which none was looked at."""
-        if not self._is_sending(requests):
+        if not self._is_under_way(requests):
             return
         self.retract()
         if answer.status in _NO_SUCH_PATH:
@@ -242,75 +265,71 @@ class Outbox:
         if answer.is_passing:
             self._pause(answer, now)
 
-    def _is_sending(self, requests: Sequence[Request]) -> bool:
+    def _is_under_way(self, requests: Sequence[Request]) -> bool:
         return [each.key for each in self._sending] == [each.key for each in requests] != []
 
     def retract(self) -> None:
         """Let what is under way wait again, under its key: whoever sent it will never know what came back."""
-        sent, self._sending = self._sending, []
-        for operation in reversed(sent):
-            self._put_back(operation)
+        self._put_back(self._sending)
 
     def hurry(self, now: float) -> None:
         """Let a pause end that nobody but we asked for: this may be the last chance."""
         self._not_before = max(min(self._not_before, now), self._asked_until)
 
-    def forget(self) -> None:
-        """Drop everything: another process tells it."""
-        self._commands.clear()
-        self._take_out_all()
-        self._sending = []
+    def renewed(self) -> "Outbox":
+        """Return one that has nothing to tell of what was put in here: another process tells that."""
+        self._advances.clear()  # So that what waited here knows that it does not any more.
+        creation = None if self._has_begun or self._creation is None else self._creation.report
+        assert creation is None or isinstance(creation, Create)
+        return Outbox(self.session_id, creation, chance=self._chance)
 
     def events(self) -> list[Event]:
         """Return what happened since the last call."""
-        events, self._events = self._events, []
-        return events
-
-    def _take_out(self, step: int) -> Advance | Latest | _Operation:
-        waiting = self._advances.pop(step)
-        if isinstance(waiting, Latest):
-            waiting.is_waiting = False
-        return waiting
-
-    def _take_out_all(self) -> int:
-        steps = list(self._advances)
-        for step in steps:
-            self._take_out(step)
-        return len(steps)
-
-    def _forget_advances(self, step: int) -> None:
-        if step in self._advances:
-            self._take_out(step)
-        self._paced.pop(step, None)
-        for sending in self._sending:
-            if isinstance(sending.report, Advance) and sending.report.step == step:
-                sending.is_pointless = True
+        return [self._events.popleft() for _ in range(len(self._events))]
 
     def _next_commands(self, most: int) -> list[_Operation]:
         """Take the commands out that may go together: a creation, which is a request of another kind, goes alone."""
-        taken = [self._commands.popleft()]
-        while self._commands and len(taken) < most and not isinstance(taken[0].report, Create):
-            if isinstance(self._commands[0].report, Create):
-                break
-            taken.append(self._commands.popleft())
+        if self._creation:
+            creation, self._creation = self._creation, None
+            return [creation]
+        taken: list[_Operation] = []
+        with suppress(IndexError):  # They may become fewer by themselves: see `_drop_oldest`.
+            while len(taken) < max(1, most):
+                taken.append(self._commands.popleft())
+        for operation in taken:
+            self._paced.pop(_step(operation), None)
         return taken
 
     def _due_advance(self, now: float) -> list[_Operation]:
-        for step in self._advances:
+        for step in list(self._advances):
             if self._paced.get(step, now) <= now:
+                waiting = self._advances.pop(step, None)
+                if waiting is None:
+                    continue
                 self._paced[step] = now + ADVANCE_INTERVAL_S
-                waiting = self._take_out(step)
                 if isinstance(waiting, Latest):
                     waiting = waiting.read()
                 return [waiting if isinstance(waiting, _Operation) else _Operation(waiting)]
         return []
 
-    def _put_back(self, sent: _Operation) -> None:
-        if not isinstance(sent.report, Advance):
-            self._commands.appendleft(sent)
-        elif not sent.is_pointless:
-            # Where a newer advance waits, this one has lost its point.
-            self._advances.setdefault(sent.report.step, sent)
+    def _put_back(self, unsent: Sequence[_Operation]) -> None:
+        """Let what was taken out wait again, and the rest of what was sent be done with."""
+        for operation in reversed(unsent):
+            if isinstance(operation.report, Create):
+                self._creation = operation
+            elif isinstance(operation.report, Advance):
+                self._put_back_advance(operation)
+            else:
+                self._commands.appendleft(operation)
+        self._sending = []
+        self._is_sending = False
+
+    def _put_back_advance(self, operation: _Operation) -> None:
+        # Where a newer advance waits, or a command of its step, this one has lost its point.
+        step = _step(operation)
+        self._advances.setdefault(step, operation)
+        if any(_step(each) == step for each in list(self._commands)) and self._advances.get(step) is operation:
+            self._advances.pop(step, None)
 
     def _is_hopeless(self, sent: _Operation, answer: Answer, now: float) -> bool:
         if answer.is_passing:
@@ -332,31 +351,37 @@ class Outbox:
             self._give_up_advances(answer)
 
     def _give_up_advances(self, answer: Answer) -> None:
-        dropped = self._take_out_all()
-        waiting = len(self._commands)
+        dropped = 0
+        with suppress(KeyError):
+            while True:
+                self._advances.popitem()
+                dropped += 1
+        self._has_warned_of_loss = True
         self._lose(
             ServerAwayError(
                 f"no success for {PATIENCE_S:g} s ({answer}): {dropped} reports of progress were dropped, "
-                f"{waiting} starts and completions wait on"
+                f"{len(self._commands) + (self._creation is not None)} starts and completions wait on"
             ),
             dropped,
         )
-        self._has_warned_of_loss = True
 
     def _drop_oldest(self) -> None:
-        if self._advances:
-            self._take_out(next(iter(self._advances)))
-        else:
-            # The creation stays: without it a start would create a session of other steps.
-            del self._commands[isinstance(self._commands[0].report, Create)]
+        # The creation stays: without it a start would create a session of other steps.
+        try:
+            self._advances.popitem(last=False)
+        except KeyError:
+            try:
+                self._commands.popleft()
+            except IndexError:  # What was too much has just been taken out to be sent.
+                return
         if self._has_warned_of_loss:
-            self.lost += 1
+            self._lost.add(1)
             return
         self._has_warned_of_loss = True
         self._lose(ServerAwayError(f"more than {MAX_WAITING} reports wait: the oldest are being dropped"))
 
     def _lose(self, error: ReportError, count: int = 1) -> None:
-        self.lost += count
+        self._lost.add(count)
         self._events.append(Lost(error))
 
     def _come_back(self, now: float) -> None:
@@ -366,6 +391,11 @@ class Outbox:
         self._has_warned_of_loss = False
         self._failures = 0
         self._not_before = self._asked_until = -math.inf
+
+
+def _step(operation: _Operation) -> int:
+    assert not isinstance(operation.report, Create)
+    return operation.report.step
 
 
 def _refusal(report: Report, answer: Answer) -> ReportRefusedError:

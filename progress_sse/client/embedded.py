@@ -1,6 +1,7 @@
 """Reporting to a store in the same process, for applications that embed the server: no HTTP, the same promises."""
 
 import asyncio
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from progress_sse import machine
@@ -59,8 +60,11 @@ class StoreTransport:
 
     def send(self, request: Request) -> Answer:
         """Apply a report once, and wait until that is done."""
-        done = asyncio.run_coroutine_threadsafe(self._transport.send(request), self._loop)
+        applied: SimpleQueue[asyncio.Task[Answer]] = SimpleQueue()
+        self._loop.call_soon_threadsafe(
+            lambda: self._loop.create_task(self._transport.send(request)).add_done_callback(applied.put)
+        )
         try:
-            return done.result(ANSWER_S)
-        except TimeoutError:
+            return applied.get(timeout=ANSWER_S).result()
+        except Empty:
             return Answer(0, detail="the event loop of the store does not answer")

@@ -9,9 +9,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from operator import index
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from progress_sse.client.config import (
     Address,
@@ -23,21 +24,25 @@ from progress_sse.client.config import (
     named_session,
     session_of,
 )
+from progress_sse.client.count import Count
 from progress_sse.client.errors import OUR_TROUBLES, ReportError, ServerAwayError
-from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Transport, lock, logger
-from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Start, describe_error, fit_text
+from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Prepare, Transport, logger
+from progress_sse.client.reports import Advance, Complete, Create, Latest, Start, describe_error, fit_text
 from progress_sse.errors import ConfigurationError
 from progress_sse.model import StepDefinition
 
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
 
-_recorders: Final[list[Callable[[str], Outlet]]] = []
+MakeOutlet: TypeAlias = Callable[[str, Create | None], Outlet]
+"""Makes the outlet of a session, which begins afresh by a creation, or goes on."""
+
+_recorders: Final[list[MakeOutlet]] = []
 """What makes outlets for sessions while a test records them; the last one counts."""
 
 
 @contextmanager
-def diverted(make_outlet: Callable[[str], Outlet]) -> Iterator[None]:
+def diverted(make_outlet: MakeOutlet) -> Iterator[None]:
     """Let what is made in this block report there, whatever it was told."""
     _recorders.append(make_outlet)
     try:
@@ -86,7 +91,6 @@ class Reporter(ABC):
     link: str | None = None
     _outlet: Outlet = Nowhere()
     _on_error: OnError = "warn"
-    _creation: Create | None = None
     _outer: "Reporter | None" = None
     _has_warned = False
 
@@ -111,31 +115,18 @@ class Reporter(ABC):
         if step is not None and step.reporter is self:
             step.advance(count, message=message)
 
-    def put(self, compose: Callable[[], News]) -> None:
-        """Report what `compose` returns, and let no trouble with that get to the job."""
-        self._guard(lambda: self._outlet.put(compose))
+    def put(self, prepare: Prepare) -> None:
+        """Report what `prepare` makes, and let no trouble with that get to the job."""
+        self._guard(lambda: self._outlet.put(prepare))
 
     def _guard(self, report: Callable[[], None]) -> None:
         try:
-            self._create()
             report()
         except OUR_TROUBLES as error:
             if self._on_error == "raise":
                 raise
             self._warn(error)
         self._outlet.raise_error()
-
-    def _create(self) -> None:
-        """Begin the session afresh, before the first thing that is said of it."""
-        if self._creation is None:
-            return
-        with lock:  # Of another thread, too, which would begin a step of the session before.
-            creation = self._creation
-            try:
-                if creation is not None:
-                    self._outlet.put(lambda: creation)
-            finally:
-                self._creation = None
 
     def _set_up(
         self,
@@ -151,9 +142,7 @@ class Reporter(ABC):
         """
         self._on_error = options.get("on_error", "warn")
         try:
-            creation = create() if create else None
-            self._connect(session_id, options, driver, transport)
-            self._creation = creation
+            self._connect(session_id, create() if create else None, options, driver, transport)
         except OUR_TROUBLES as error:
             if self._on_error == "raise":
                 raise
@@ -162,13 +151,14 @@ class Reporter(ABC):
     def _connect(
         self,
         session_id: str | None,
+        creation: Create | None,
         options: Options,
         driver: Callable[[Address], Driver],
         transport: tuple[Transport | None, Driver] | None,
     ) -> None:
         if _recorders:
             self.session_id = named_session(session_id) or "recorded"
-            self._outlet = _recorders[-1](self.session_id)
+            self._outlet = _recorders[-1](self.session_id, creation)
             return
         if is_disabled(options.get("disabled")):
             logger.info("progress is not reported: that is disabled")
@@ -179,9 +169,10 @@ class Reporter(ABC):
             return
         self.session_id = session_of(session_id)
         if transport is not None:
-            self._outlet = Line(self.session_id, *transport, self._on_error)
+            self._outlet = Line(self.session_id, *transport, creation=creation, on_error=self._on_error)
         elif address is not None:
-            self._outlet = Line(self.session_id, address, driver(address), self._on_error)
+            sends = driver(address)
+            self._outlet = Line(self.session_id, address, sends, creation=creation, on_error=self._on_error)
             self.link = link_to(address, self.session_id)
             logger.info("progress is shown at %s", self.link)
 
@@ -193,7 +184,7 @@ class Reporter(ABC):
     def _enter(self) -> None:
         self._outer = _reporter.get()
         _reporter.set(self)
-        self._guard(lambda: None)
+        self._guard(self._outlet.begin)
 
     def _conclude(self, is_told: bool) -> None:
         """Raise or say what the end of the block has to."""
@@ -221,49 +212,47 @@ class BaseStep:
         """Use `Progress.step`."""
         self.number = number
         self.reporter = reporter
-        self._message = message
         self._timeout_ms = timeout_ms
-        self._current = 0
-        # What `track` counts by itself, a row at a time and without the lock: a job would feel more than that. It is
-        # for one loop; two of them at once would set each other back to 0 anyway.
+        self._first_message = message
+        self._message: str | None = None
+        self._reached = _Reached(0, None)
+        # What `track` counts by itself, a row at a time: a job would feel more than that. It is for one loop; two of
+        # them at once would set each other back to 0 anyway.
         self._tracked = 0
-        self._total: int | None = None
         self._outer: BaseStep | None = None
         self._latest = Latest(number, self._read)
 
     def start(self) -> None:
         """Report that it begins, afresh if it had begun before. Entering the block does that."""
-        self._set(0, None)
-        self.reporter.put(lambda: Start(index(self.number), self._timeout_ms and index(self._timeout_ms)))
+        self.reporter.put(
+            lambda: partial(self._started, index(self.number), self._timeout_ms and index(self._timeout_ms))
+        )
 
     def advance(self, count: int = 1, *, message: str | None = None) -> None:
         """Report that `count` more units are done, and a `message` if there is a new one; from any thread."""
-        # Once per row of somebody's job: while an earlier one waits, all the rest is left to whoever sends that.
-        if message is None and type(count) is int:
-            with lock:
-                if self._latest.is_waiting:
-                    self._current += count
-                    return
-        self.reporter.put(lambda: self._advanced(index(count), message))
+        # Once per row of a job: while an earlier one waits, all the rest is left to what sends that.
+        if message is None and type(count) is int and self._latest.is_waiting:
+            self._reached.count.add(count)
+            if self._latest.is_waiting:
+                return
+            count = 0
+        self.reporter.put(lambda: partial(self._advanced, index(self.number), int(index(count)), self._text(message)))
 
     def report(self, current: int, total: int | None = None, *, message: str | None = None) -> None:
         """Report that `current` of `total` units are done (`None`: of an unknown number), and a new message."""
-        self.reporter.put(lambda: self._reached(index(current), total and index(total), message))
+        self.reporter.put(
+            lambda: partial(
+                self._set, index(self.number), int(index(current)), total and index(total), self._text(message)
+            )
+        )
 
     def complete(self, message: str | None = None) -> None:
         """Report that it ended well. Leaving the block does that."""
-        self.reporter.put(lambda: Complete(index(self.number), message=self._text(message)))
+        self.reporter.put(lambda: partial(self._completed, index(self.number), self._text(message), None))
 
     def fail(self, error: str | BaseException) -> None:
         """Report that it failed. An exception that leaves the block does that."""
-        self.reporter.put(
-            lambda: Complete(
-                index(self.number),
-                success=False,
-                message=self._text(None),
-                error=fit_text(describe_error(error) if isinstance(error, BaseException) else error),
-            )
-        )
+        self.reporter.put(lambda: partial(self._completed, index(self.number), self._text(None), _error_text(error)))
 
     def __enter__(self) -> Self:
         self.start()
@@ -283,34 +272,60 @@ class BaseStep:
         except ReportError as trouble:  # Asked for, but what the job failed of is what matters now.
             logger.warning("cannot report that step %s failed: %s", self.number, trouble)
 
-    def _advanced(self, count: int, message: str | None) -> Latest:
-        self._text(message)
-        self._current += count
-        return self._queued()
+    # The objects of others are asked beforehand: what follows takes what is ours, and runs wherever the outlet wants.
 
-    def _reached(self, current: int, total: int | None, message: str | None) -> Latest:
-        self._text(message)
-        self._set(current, total)
-        return self._queued()
+    def _started(self, number: int, timeout_ms: int | None) -> Start:
+        self._reached = _Reached(-self._tracked, None)
+        return Start(number, timeout_ms)
 
-    def _queued(self) -> Latest:
-        # What could go wrong with it has gone wrong by now, and does not when it is read.
-        self._latest.step = index(self.number)
+    def _advanced(self, number: int, count: int, message: str | None) -> Latest:
+        self._reached.count.add(count)
+        return self._queued(number, message)
+
+    def _set(self, number: int, current: int, total: int | None, message: str | None) -> Latest:
+        self._reached = _Reached(current - self._tracked, total)
+        return self._queued(number, message)
+
+    def _queued(self, number: int, message: str | None) -> Latest:
+        self._say(message)
+        self._latest.step = number
         return self._latest
+
+    def _completed(self, number: int, message: str | None, error: str | None) -> Complete:
+        self._say(message)
+        return Complete(number, success=error is None, message=self._message or "", error=error or "")
 
     def _read(self) -> Advance:
         # A total that has been passed was wrong: it is unknown from then on.
-        done = self._current + self._tracked
-        if self._total is not None and done > self._total:
-            self._total = None
-        return Advance(self._latest.step, done, self._total, self._message)
+        reached = self._reached
+        done = reached.count.value + self._tracked
+        if reached.total is not None and done > reached.total:
+            reached.total = None
+        return Advance(self._latest.step, done, reached.total, self._message or "")
 
-    def _set(self, done: int, total: int | None) -> None:
-        self._current, self._total = done - self._tracked, total
+    def _text(self, message: str | None) -> str | None:
+        """Return what is to be shown from now on; `None` for what is shown already."""
+        if message is None and self._message is None:
+            message = self._first_message
+        return None if message is None else fit_text(message)
 
-    def _text(self, message: str | None) -> str:
-        self._message = fit_text(self._message if message is None else message)
-        return self._message
+    def _say(self, message: str | None) -> None:
+        if message is not None:
+            self._message = message
+
+
+class _Reached:
+    """How far a step is: replaced as a whole where it is set, so that a total is never read with another's count."""
+
+    __slots__ = ("count", "total")
+
+    def __init__(self, current: int, total: int | None) -> None:
+        self.count = Count(current)
+        self.total = total
+
+
+def _error_text(error: str | BaseException) -> str:
+    return fit_text(describe_error(error) if isinstance(error, BaseException) else error)
 
 
 def length(items: object) -> int | None:

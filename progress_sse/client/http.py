@@ -2,7 +2,7 @@
 
 The thread that sends may be in the middle of something when the job forks, and the child is left with half of that. So
 what httpx imports only when it is used is imported with this module, by the job; and a fork waits while a client is
-made, since OpenSSL has locks meanwhile that nobody would ever release in the child.
+made, since OpenSSL has locks meanwhile that the child could never release.
 """
 
 import encodings.idna  # noqa: F401  # see above
@@ -21,7 +21,7 @@ import httpx
 
 from progress_sse.client.config import Address
 from progress_sse.client.core import Answer, Message, Request, encode, encode_together, read_answer, read_answers
-from progress_sse.client.line import whole
+from progress_sse.client.loading import loading
 
 A = TypeVar("A")
 
@@ -108,7 +108,7 @@ class HttpTransport:
 
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
-        with whole:
+        with loading():
             self._client = httpx.Client(timeout=TIMEOUT, limits=LIMITS, **client_options(address))
 
     def send(self, request: Request) -> Answer:
@@ -143,7 +143,7 @@ class AsyncHttpTransport:
 
     def __init__(self, address: Address) -> None:
         """Connect when there is something to send."""
-        with whole:
+        with loading():
             self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, **client_options(address))
 
     async def send(self, request: Request) -> Answer:

@@ -1,38 +1,34 @@
-"""One session's outbox under the lock of the process, and what becomes of its troubles.
+"""One session's outbox in a process of many threads, and what becomes of its troubles.
 
-A lock for all outboxes, never held while anything is waited for: so a fork can take it, and finds them all whole. The
-child forgets what its parent has still to tell (the parent tells it), and sends by a thread of its own (``sync``).
+A job must never wait for reporting, whatever it holds meanwhile: a log handler reports under its lock, and the garbage
+collector runs finalisers, which log, wherever something is allocated. So there is no lock here that a job waits for.
+Reports and requests to wake are handed over by single calls into C; all else of a line belongs to its driver, the one
+thread or task that sends, which alone logs its troubles and calls its transport, while it holds nothing.
+
+A fork may come at any moment: the child forgets what its parent has still to tell (the parent tells it), begins with a
+new outbox, and sends by a thread of its own (``sync``).
 """
 
-import itertools
 import logging
-import os
-import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from progress_sse.client.config import Address, OnError
 from progress_sse.client.core import Answer, Away, Back, Event, Lost, Outbox, Request
 from progress_sse.client.errors import ReportError
-from progress_sse.client.reports import News
+from progress_sse.client.reports import Create, News
 
 logger: Final = logging.getLogger("progress_sse.client")
 
-lock: Final = threading.RLock()
-"""Guards every outbox. A signal handler may report while its thread does, hence the R."""
-
-
-whole: Final = threading.RLock()
-"""Held while something is made of which a fork would leave the child with a half, and wait for the rest for ever."""
-
-BEHIND_S: Final = 0.05
-"""Seconds until a line looks again whether those before it have told all."""
-
 MAX_KINDS: Final = 20
 """Kinds of trouble that a line warns of: it is the server that names them."""
+
+Prepare: TypeAlias = Callable[[], Callable[[], News]]
+"""Asks the objects of others what is to be told, and returns what makes a report of that without them."""
 
 
 class Transport(Protocol):
@@ -54,7 +50,17 @@ class Driver(Protocol):
     """What sends for a line."""
 
     def wake(self, line: "Line") -> None:
-        """Look at the line again; called under the lock, from any thread."""
+        """Look at the line again; called from any thread, and waits for nothing."""
+
+    def release(self, line: "Line") -> None:
+        """Let another driver have the line: the process ends."""
+
+
+class Waiter(Protocol):
+    """What waits for a line to be settled."""
+
+    def put(self, line: "Line", /) -> None:
+        """Hear that it is; called by its driver."""
 
 
 class Outlet(Protocol):
@@ -68,20 +74,26 @@ class Outlet(Protocol):
     def lost(self) -> int:
         """How many reports will never be told."""
 
-    def put(self, compose: Callable[[], News]) -> None:
-        """Take in the report that `compose` returns; waits for nothing."""
+    def begin(self) -> None:
+        """Let the session be created, if it is to be, before anything else is told of it."""
+
+    def put(self, prepare: Prepare) -> None:
+        """Take in the report that `prepare` makes; waits for nothing."""
 
     def raise_error(self) -> None:
         """Raise what has gone wrong since the last call, if that was asked for."""
 
 
 class Nowhere:
-    """The outlet of whoever has no server to report to."""
+    """The outlet where there is no server to report to."""
 
     is_settled = True
     lost = 0
 
-    def put(self, compose: Callable[[], News]) -> None:
+    def begin(self) -> None:
+        """Do nothing."""
+
+    def put(self, prepare: Prepare) -> None:
         """Do nothing."""
 
     def raise_error(self) -> None:
@@ -89,105 +101,124 @@ class Nowhere:
 
 
 class Line:
-    """An outlet that leads to a server."""
+    """An outlet that leads to a server.
 
-    def __init__(self, session_id: str, way: Address | Transport | None, driver: Driver, on_error: OnError) -> None:
-        """Begin with nothing to tell; a `way` of `None` is known to the driver alone."""
-        self.number = next(_numbers)
+    Attributes:
+        place: What is the same for all lines that lead to one session, the same way.
+        driver: What sends.
+        is_woken: Whether the driver has been told to look at it; kept by the driver.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        way: Address | Transport | None,
+        driver: Driver,
+        *,
+        creation: Create | None = None,
+        on_error: OnError = "warn",
+    ) -> None:
+        """Begin with nothing to tell but the creation; a `way` of `None` is known to the driver alone."""
         self.session_id = session_id
         self.way = way
+        self.place = session_id, way if isinstance(way, Address) else id(way)
         self.driver = driver
+        self.is_woken = False
         self._raises = on_error == "raise"
-        self._outbox = Outbox(session_id)
-        self._error: ReportError | None = None
+        self._outbox = Outbox(session_id, creation)
+        self._waiters: dict[Waiter, None] = {}
+        self._is_urgent = False
+        self._errors: deque[ReportError] = deque()
         self._told: set[str] = set()
-        with lock:
-            _lines.add(self)
+        # A method of C, which takes an entry out in one go.
+        _lines[weakref.ref(self, _lines.pop)] = None
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing waits to be told."""
-        with lock:
-            return self._outbox.is_empty
+        return self._outbox.is_empty
 
     @property
     def lost(self) -> int:
         """How many reports will never be told."""
-        with lock:
-            return self._outbox.lost
+        return self._outbox.lost
 
-    def put(self, compose: Callable[[], News]) -> None:
-        """Take in a report, composed under the lock: of two counts from two threads the later one comes later."""
-        with lock:
-            is_news = self._outbox.put(compose())
-            events = self._outbox.events()
-            if is_news:
-                self.driver.wake(self)
-        if events:
-            self._handle(events)
+    def begin(self) -> None:
+        """Let the session be created, if it is to be, before anything else is told of it."""
+        self._outbox.begin()
+        self.driver.wake(self)
+
+    def put(self, prepare: Prepare) -> None:
+        """Take in the report that `prepare` makes."""
+        self._outbox.put(prepare()())
+        self.driver.wake(self)
 
     def raise_error(self) -> None:
         """Raise what has gone wrong since the last call, if that was asked for."""
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
+        with suppress(IndexError):
+            raise self._errors.popleft()
 
-    def hurry(self) -> None:
-        """Try at once what waits for a retry."""
-        with lock:
-            self._outbox.hurry(time.monotonic())
-            if not self._outbox.is_empty:
-                self.driver.wake(self)
+    def add_waiter(self, waiter: Waiter) -> None:
+        """Tell a waiter once all is told, and try at once what waits for a retry."""
+        self._waiters[waiter] = None
+        self._is_urgent = True
+        self.driver.wake(self)
+
+    def remove_waiter(self, waiter: Waiter) -> None:
+        """Let it wait no more."""
+        self._waiters.pop(waiter, None)
 
     def hand_over(self, driver: Driver) -> None:
-        """Let another driver send from now on, and begin with what this one may have sent in vain."""
-        with lock:
-            self.driver = driver
-            self._outbox.retract()
-        self.hurry()
+        """Let another driver send from now on, which retracts what this one may have sent in vain."""
+        self.driver = driver
+        driver.wake(self)
 
-    def forget(self) -> None:
-        """Drop what waits."""
-        with lock:
-            self._outbox.forget()
+    def forget(self, driver: Driver) -> None:
+        """Begin anew in a child process: what waits is told by its parent."""
+        self._outbox = self._outbox.renewed()
+        self._waiters.clear()
+        self.is_woken = False
+        self.driver = driver
 
-    def next(self, *, alone: bool) -> tuple[list[Request], float]:
-        """Return what to send now, one report at most or several, and in how many seconds there may be more."""
-        with lock:
-            now = time.monotonic()
-            if not self._outbox.is_empty and self._is_behind_another():
-                return [], BEHIND_S
-            requests = self._outbox.next(now, alone=alone)
-            return requests, max(0.0, self._outbox.wake_at() - now)
+    # What follows is for the driver alone.
 
-    def _is_behind_another(self) -> bool:
-        """Whether an earlier line to the same session, by the same driver, has something to tell first."""
-        return any(
-            line.number < self.number
-            and (line.session_id, line.way) == (self.session_id, self.way)
-            and line.driver is self.driver
-            and not line.is_settled
-            for line in lines()
-        )
+    def retract(self) -> None:
+        """Let wait again what another driver may have sent in vain."""
+        self._outbox.retract()
+
+    def wake_at(self) -> float:
+        """Return when there will be something to send; infinity, if that takes another report."""
+        if self._is_urgent:
+            self._is_urgent = False
+            self._outbox.hurry(time.monotonic())
+        return self._outbox.wake_at()
+
+    def next(self, *, alone: bool) -> list[Request]:
+        """Return what to send now, one report only if it goes `alone`."""
+        return self._outbox.next(time.monotonic(), alone=alone)
 
     def take(self, requests: Sequence[Request], answer: Sequence[Answer] | Answer) -> None:
         """Take in what came back, for each or for all."""
         if not _is_answer(requests, answer):
             answer = Answer(500, detail=f"the transport returned {type(answer).__name__}")
-        with lock:
-            now = time.monotonic()
-            if not isinstance(answer, Answer):
-                self._outbox.take(requests, answer, now)
-            elif len(requests) == 1:
-                self._outbox.take(requests, [answer], now)
-            else:
-                self._outbox.refuse(requests, answer, now)
-            events = self._outbox.events()
-        with suppress(Exception):  # A handler of the job's log has raised: whoever sends goes on.
-            self._handle(events)
+        now = time.monotonic()
+        if not isinstance(answer, Answer):
+            self._outbox.take(requests, answer, now)
+        elif len(requests) == 1:
+            self._outbox.take(requests, [answer], now)
+        else:
+            self._outbox.refuse(requests, answer, now)
+
+    def handle_events(self) -> None:
+        """Say what has happened, and tell those who wait if all is told."""
+        with suppress(Exception):  # A handler of the job's log has raised: the driver goes on.
+            self._handle(self._outbox.events())
+        if self.is_settled:
+            for waiter in list(self._waiters):
+                self.remove_waiter(waiter)
+                waiter.put(self)
 
     def _handle(self, events: list[Event]) -> None:
-        """Log, without the lock: a handler may have one of its own, and report in turn."""
         where = repr(self.session_id) + (f" at {self.way.url}" if isinstance(self.way, Address) else "")
         for event in events:
             match event:
@@ -197,8 +228,8 @@ class Line:
                     text = "can report on %s again, after %.1f s in which %d reports were lost"
                     logger.log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
                 case Lost(error):
-                    if self._raises:
-                        self._error = self._error or error
+                    if self._raises and not self._errors:
+                        self._errors.append(error)
                     kind = getattr(error, "problem", "away for long")
                     self._tell(kind, "lost a report on %s: %s", where, error)
 
@@ -219,15 +250,9 @@ def _is_answer(requests: Sequence[Request], returned: object) -> bool:
     return all(isinstance(each, Answer) for each in returned)
 
 
-_numbers: Final = itertools.count()
-_lines: Final[weakref.WeakSet[Line]] = weakref.WeakSet()
+_lines: Final[dict[weakref.ref[Line], None]] = {}
 
 
 def lines() -> list[Line]:
-    """Return every line of the process; to be called under the lock."""
-    return list(_lines)
-
-
-os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
-# Taken before the other one, which whoever holds this may come to need.
-os.register_at_fork(before=whole.acquire, after_in_parent=whole.release, after_in_child=whole.release)
+    """Return every line of the process."""
+    return [line for line in (each() for each in list(_lines)) if line is not None]

@@ -1,6 +1,6 @@
 """What a worker can tell of a session, as values that compare: what is queued, sent and, in tests, recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -52,21 +52,27 @@ Report: TypeAlias = Create | Start | Advance | Complete
 class Latest:
     """How far a step is, read when that is sent: what waits in a queue needs no replacing when it changes.
 
-    It belongs to a lock, under which it is queued, taken out, read, and changed.
+    A change comes first and the look at `is_waiting` second, while the sender takes it out first and reads it second:
+    so a change is either read, or its author sees that nothing waits any more.
 
     Attributes:
         step: Which step.
         read: Returns how far it is.
-        is_waiting: Whether it is in a queue.
+        queue: Where it was put last, by its step.
     """
 
-    __slots__ = ("is_waiting", "read", "step")
+    __slots__ = ("queue", "read", "step")
 
     def __init__(self, step: int, read: Callable[[], Advance]) -> None:
         """Wait nowhere yet."""
         self.step = step
         self.read = read
-        self.is_waiting = False
+        self.queue: Mapping[int, object] = {}
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits to be read."""
+        return self.queue.get(self.step) is self
 
 
 News: TypeAlias = Report | Latest

@@ -5,19 +5,24 @@ keeps no process alive. What it has still to tell when the process exits gets `E
 """
 
 import atexit
-import importlib
 import os
 import sys
 import threading
+import time
+from _thread import allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Request
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
-from progress_sse.client.line import Line, Transport, WideTransport, lines, lock, logger, whole
+from progress_sse.client.line import Line, Transport, WideTransport, lines, logger
+from progress_sse.client.loading import load_http
 from progress_sse.client.reports import Create, describe_error
+from progress_sse.client.schedule import Schedule
 from progress_sse.model import StepDefinition
 
 if TYPE_CHECKING:
@@ -168,65 +173,103 @@ class Sender:
 
     def __init__(self) -> None:
         """Start no thread before there is something to send."""
-        self._changed = threading.Condition(lock)
-        self._lines: dict[Line, None] = {}
-        self._thread: threading.Thread | None = None
-        self._transports: dict[Address, HttpTransport] = {}
+        self._woken: SimpleQueue[Line] = SimpleQueue()
+        self._is_started = False
+        self._ident: int | None = None
+        self._only_one = allocate_lock()
         self._has_ended = False
+        # Of the thread alone.
+        self._schedule: Schedule[Line] = Schedule()
+        self._transports: dict[Address, HttpTransport] = {}
 
     def wake(self, line: Line) -> None:
-        """Look at the line again; called under the lock, from any thread."""
-        self._lines[line] = None
-        if self._thread is None:
-            _flush_when_multiprocessing_ends()
-            thread = threading.Thread(target=self._run, name="progress-sse", daemon=True)
-            thread.start()
-            self._thread = thread
-        self._changed.notify_all()
+        """Look at the line again; called from any thread, and waits for nothing."""
+        if not line.is_woken:
+            line.is_woken = True
+            try:
+                self._woken.put(line)
+            except BaseException:
+                line.is_woken = False
+                raise
+        if not self._is_started:
+            self._start()
+
+    def _start(self) -> None:
+        """Start the thread, and do not wait until it runs, as `threading` does: it may wait for what the job holds."""
+        _flush_when_multiprocessing_ends()
+        self._is_started = True
+        try:
+            start_new_thread(self._run, ())
+        except BaseException:
+            self._is_started = False
+            raise
 
     def wait(self, awaited: Sequence[Line], timeout_s: float) -> None:
         """Wait until these lines are settled, or for so long; let what waits for a retry go at once."""
-        with lock:
+        if get_ident() == self._ident:  # A finaliser that runs in here, or a transport.
+            return
+        until = time.monotonic() + timeout_s
+        settled: SimpleQueue[Line] = SimpleQueue()
+        try:
             for line in awaited:
-                line.hurry()
-            self._changed.wait_for(lambda: all(line.is_settled for line in awaited), timeout_s)
+                line.add_waiter(settled)
+            for line in awaited:
+                while not line.is_settled:
+                    settled.get(timeout=min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
+        except Empty:
+            pass
+        finally:
+            for line in awaited:
+                line.remove_waiter(settled)
+
+    def release(self, line: Line) -> None:
+        """Keep the line: there is no other driver for it."""
 
     def end(self) -> None:
         """Tell what can be told before the process ends; once, though `multiprocessing` may ask for it as well."""
         if self._has_ended:
             return
         self._has_ended = True
-        with lock:
-            awaited = [line for line in lines() if not line.is_settled]
+        awaited = [line for line in lines() if not line.is_settled]
         for line in awaited:
-            if line.driver is not self:
-                line.hand_over(self)  # The event loop was left behind.
+            line.driver.release(line)
         self.wait(awaited, EXIT_S)
         for line in awaited:
             if not line.is_settled:
                 logger.warning("the process ends before all was told of %r", line.session_id)
 
     def _run(self) -> None:
+        if not self._only_one.acquire(blocking=False):
+            return
+        self._ident = get_ident()
+        threading.current_thread().name = "progress-sse"
         while True:
-            line, requests = self._await_requests()
-            line.take(requests, self._send(line, requests))
-            with lock:
-                self._changed.notify_all()
+            self._take_in_woken()
+            line = self._schedule.next(time.monotonic())
+            if line is not None:
+                self._serve(line)
 
-    def _await_requests(self) -> tuple[Line, list[Request]]:
-        with lock:
+    def _take_in_woken(self) -> None:
+        """Look at the lines that were woken; wait for one if there is nothing to send."""
+        pause_s = self._schedule.wake_at() - time.monotonic()
+        with suppress(Empty):
+            line = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
             while True:
-                wait_s = threading.TIMEOUT_MAX
-                for line in list(self._lines):
-                    requests, pause_s = line.next(alone=not isinstance(line.way, Address | WideTransport))
-                    if requests:
-                        # To the end: every line has its turn.
-                        self._lines[line] = self._lines.pop(line)
-                        return line, requests
-                    wait_s = min(wait_s, pause_s)
-                    if line.is_settled:
-                        del self._lines[line]
-                self._changed.wait(wait_s)
+                line.is_woken = False  # Before it is looked at: what comes later wakes it again.
+                if line not in self._schedule:
+                    line.retract()
+                self._look_at(line)
+                line = self._woken.get_nowait()
+
+    def _look_at(self, line: Line) -> None:
+        self._schedule.look_at(line, time.monotonic())
+        line.handle_events()
+
+    def _serve(self, line: Line) -> None:
+        requests = line.next(alone=not isinstance(line.way, Address | WideTransport))
+        if requests:
+            line.take(requests, self._send(line, requests))
+        self._look_at(line)
 
     def _send(self, line: Line, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
         if line.way is None:
@@ -263,12 +306,6 @@ def sender() -> Sender:
     return _sender
 
 
-def load_http() -> None:
-    """Import what sends by HTTP."""
-    with whole:
-        importlib.import_module("progress_sse.client.http")
-
-
 def _http_sender(_address: Address) -> Sender:
     load_http()  # Now, and not when the thread needs it.
     return _sender
@@ -280,8 +317,7 @@ def _begin_in_child() -> None:
     _inherited.append(_sender)
     _sender = Sender()
     for line in lines():
-        line.forget()
-        line.driver = _sender
+        line.forget(_sender)
 
 
 def _flush_when_multiprocessing_ends() -> None:

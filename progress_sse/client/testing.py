@@ -13,11 +13,13 @@
         ]
 """
 
+from _thread import allocate_lock
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from progress_sse.client.handle import diverted
-from progress_sse.client.line import Nowhere
+from progress_sse.client.line import Nowhere, Prepare
 from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Report, Start
 
 __all__ = ["Advance", "Complete", "Create", "Recorder", "Report", "Start", "recording"]
@@ -46,16 +48,36 @@ def recording() -> Iterator[Recorder]:
     It goes to the recorder alone, whatever server they were told of.
     """
     recorder = Recorder()
-    with diverted(lambda session_id: _Recording(recorder, session_id)):
+    with diverted(lambda session_id, creation: _Recording(recorder, session_id, creation)):
         yield recorder
 
 
 class _Recording(Nowhere):
-    def __init__(self, recorder: Recorder, session_id: str) -> None:
+    """Records in the order in which it is reported, and lets no report wait for one of another thread.
+
+    The report of a thread that comes while another one records is recorded by that.
+    """
+
+    def __init__(self, recorder: Recorder, session_id: str, creation: Create | None) -> None:
         self._recorder = recorder
         self._session_id = session_id
+        self._waiting: deque[Callable[[], News]] = deque()
+        if creation is not None:
+            self._waiting.append(lambda: creation)
+        self._is_recording = allocate_lock()
 
-    def put(self, compose: Callable[[], News]) -> None:
+    def begin(self) -> None:
+        """Record the creation, if there is one."""
+        while self._waiting and self._is_recording.acquire(blocking=False):
+            try:
+                self._record(self._waiting.popleft()())
+            finally:
+                self._is_recording.release()
+
+    def put(self, prepare: Prepare) -> None:
         """Record a report."""
-        news = compose()
+        self._waiting.append(prepare())
+        self.begin()
+
+    def _record(self, news: News) -> None:
         self._recorder.reports.append((self._session_id, news.read() if isinstance(news, Latest) else news))

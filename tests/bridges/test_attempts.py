@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 from celery import Celery
 
 from progress_sse.bridges.attempts import MAX_KEPT, Attempt, step_of
 from progress_sse.bridges.celery import report_tasks
-from progress_sse.client.line import lock
 from progress_sse.client.testing import Complete, Start, recording
-from tests.bridges.locks import free_while_logged
 
 
 @pytest.fixture(autouse=True)
@@ -30,18 +26,6 @@ def test_attempts_of_a_session_keep_their_order() -> None:
     for number in range(1, MAX_KEPT + 1):
         step_of(str(number), 1)
     assert step_of("0", 1).reporter is not first
-
-
-def test_a_session_is_announced_without_the_lock_of_the_client(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A handler that reports needs that one, in a thread that already has the handler's."""
-    monkeypatch.delenv("PROGRESS_SSE_DISABLED")
-    monkeypatch.setenv("PROGRESS_SSE_URL", "http://127.0.0.1:9")
-    caplog.set_level(logging.INFO, "progress_sse.client")
-    with free_while_logged([lock]) as seen:
-        step_of("announced", 1)
-    assert seen == [True]
 
 
 def test_tests_of_tasks_record_what_they_report() -> None:

@@ -7,10 +7,11 @@ import contextvars
 import inspect
 import json
 import logging
+import sys
 import threading
 import tracemalloc
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -21,8 +22,8 @@ from progress_sse.client.aio import AsyncStep
 from progress_sse.client.core import MAX_WAITING, Answer, Request
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.handle import Reporter, diverted
-from progress_sse.client.line import Nowhere
-from progress_sse.client.reports import MAX_TEXT_CHARS, Advance, Complete, Create, News, Start
+from progress_sse.client.line import Nowhere, Prepare
+from progress_sse.client.reports import MAX_TEXT_CHARS, Advance, Complete, Create, Start
 from progress_sse.client.sync import Step
 from progress_sse.client.testing import recording
 from tests.client.fake import FakeServer, FakeTransport
@@ -377,28 +378,28 @@ def test_threads_of_a_step_add_up() -> None:
 
 def test_no_thread_overtakes_the_creation_of_its_session() -> None:
     """What it had begun before would be wiped out."""
-    told: list[type] = []
-    is_creating = threading.Event()
+    fake = FakeTransport()
+    switch_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(50):
+            progress = Progress(str(number), steps=["One", "Two"], transport=fake)
+            both = threading.Barrier(2)
 
-    class Slow(Nowhere):
-        def put(self, compose: Callable[[], News]) -> None:
-            news = compose()
-            if isinstance(news, Create):
-                is_creating.set()
-                other.join(0.2)  # As long as the creation takes, it waits.
-            told.append(type(news))
+            def begin(step: int, progress: Progress = progress, both: threading.Barrier = both) -> None:
+                both.wait()
+                progress.step(step).start()
 
-    def work() -> None:
-        is_creating.wait()
-        progress.step(2).start()
-
-    with diverted(lambda _: Slow()):
-        progress = Progress("a", steps=["One", "Two"])
-    other = threading.Thread(target=work)
-    other.start()
-    progress.step(1).start()
-    other.join()
-    assert told == [Create, Start, Start]
+            other = threading.Thread(target=begin, args=[2])
+            other.start()
+            begin(1)
+            other.join()
+            assert progress.flush(20)
+    finally:
+        sys.setswitchinterval(switch_s)
+    for number in range(50):
+        told = [request.report for request in fake.requests if request.session_id == str(number)]
+        assert [type(report) for report in told] == [Create, Start, Start]
 
 
 class TimeIsUpError(Exception):
@@ -408,14 +409,14 @@ class TimeIsUpError(Exception):
 class Late(Nowhere):
     """An outlet during whose work the time is up."""
 
-    def put(self, compose: Callable[[], News]) -> None:
+    def put(self, prepare: Prepare) -> None:
         """Raise what the signal raises."""
         raise TimeIsUpError
 
 
 def test_a_time_limit_that_meets_a_report_ends_the_job() -> None:
     """It comes once, and would be lost as trouble with reporting."""
-    with diverted(lambda _: Late()):
+    with diverted(lambda _session_id, _creation: Late()):
         step = Progress.attach("a").step(1)
     for report in (step.start, step.complete, lambda: step.report(1), step.advance):
         with pytest.raises(TimeIsUpError):

@@ -126,7 +126,7 @@ WAYS_OUT: dict[str, Callable[[Bench], object]] = {
     "another takes its place": lambda bench: bench.put(Advance(1, 6)),
     "it is the oldest of too many": lambda bench: bench.put(*(Start(2) for _ in range(core.MAX_WAITING))),
     "the server is away for long": stay_away,
-    "another process tells it": lambda bench: bench.outbox.forget(),
+    "another process tells it": lambda bench: bench.outbox.renewed(),
 }
 
 
@@ -401,14 +401,18 @@ def test_an_answer_that_comes_too_late_counts_for_nothing() -> None:
     assert bench.outbox.is_empty
 
 
-def test_forgetting_leaves_nothing() -> None:
-    """Also of what is under way."""
+def test_a_renewed_one_has_nothing_to_tell() -> None:
+    """Also not of what is under way; the creation is left to the first one that reports."""
     bench = Bench()
-    bench.put(Start(1), Start(2), Advance(3, 1))
+    bench.put(Create(), Start(1), Start(2), Advance(3, 1))
     assert bench.next() is not None
-    bench.outbox.forget()
-    assert bench.outbox.is_empty
-    assert bench.outbox.wake_at() == math.inf
+    renewed = bench.outbox.renewed()
+    assert renewed.is_empty
+    assert renewed.wake_at() == math.inf
+    unborn = Outbox("nightly", Create()).renewed()
+    assert unborn.is_empty
+    unborn.put(Start(1))
+    assert [request.report for request in unborn.next(0)] == [Create()]
 
 
 MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
@@ -501,8 +505,8 @@ def reports(requests: list[Request]) -> list[Report]:
 def test_commands_that_wait_go_together() -> None:
     """In their order; a creation alone, since it is a request of another kind, and an advance after them."""
     wide = Wide()
-    wide.put(Create(), Start(1), Complete(1), Start(2), Advance(2, 5), Create(), Start(3))
-    for expected in ([Create()], [Start(1), Complete(1), Start(2)], [Create()], [Start(3)], [Advance(2, 5)]):
+    wide.put(Create(), Start(1), Complete(1), Start(2), Advance(2, 5), Start(3))
+    for expected in ([Create()], [Start(1), Complete(1), Start(2), Start(3)], [Advance(2, 5)]):
         requests = wide.together()
         assert reports(requests) == expected
         assert len({request.key for request in requests}) == len(expected)

@@ -1,0 +1,329 @@
+"""Jobs that are interrupted amid a report, by foreign code that waits for what another thread holds.
+
+The garbage collector runs finalisers wherever something is allocated, a signal handler comes between any two
+operations, and the text of a message is what its class makes of it. Each may log, and wait for the lock of a handler
+that another thread holds while it reports in turn.
+"""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any, Final
+
+import pytest
+
+from progress_sse import Progress
+from progress_sse.bridges.attempts import report_loss, step_of
+from progress_sse.client import core, sync
+from progress_sse.client.core import Answer, Request
+from progress_sse.client.handle import BaseStep, Reporter
+from progress_sse.client.loading import load_http, loading
+from progress_sse.client.reports import Advance, Complete, Create, Start
+from progress_sse.client.testing import recording
+from tests.client.fake import FakeTransport
+from tests.client.shells import Shell
+from tests.harness.serving import ROOT
+
+DEADLINE_S: Final = 20
+NOWHERE: Final = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no advance wait for its turn, so that a test may have many."""
+    monkeypatch.setattr(core, "ADVANCE_INTERVAL_S", 0)
+
+
+def has_ended(thread: threading.Thread) -> Callable[[], bool]:
+    """What tells whether a thread has ended."""
+    return lambda: not thread.is_alive()
+
+
+class Interruption:
+    """Is called at one of the calls and returns in the client's own code, in the threads that are profiled."""
+
+    def __init__(self, at: int, act: Callable[[], object]) -> None:
+        self._left = at
+        self._act = act
+
+    @property
+    def has_come(self) -> bool:
+        return self._left <= 0
+
+    def __call__(self, frame: FrameType, _event: str, _arg: object) -> None:
+        if frame.f_globals.get("__name__", "").startswith("progress_sse."):
+            self._left -= 1
+            if self._left == 0:
+                sys.setprofile(None)
+                self._act()
+
+    def run(self, work: Callable[[], object]) -> None:
+        """Do some work, with the interruption where it is to be."""
+        sys.setprofile(self)
+        try:
+            work()
+        finally:
+            sys.setprofile(None)
+
+
+class Stop:
+    """Stops a thread until another one has done what it must be able to do meanwhile."""
+
+    def __init__(self) -> None:
+        self._reached, self._go = threading.Event(), threading.Event()
+
+    def __call__(self) -> None:
+        self._reached.set()
+        assert self._go.wait(2 * DEADLINE_S)
+
+    def do_meanwhile(self, work: Callable[[], object], *, is_over: Callable[[], bool]) -> bool:
+        """Do some work while the thread stands still; tell whether it came to that."""
+        while not self._reached.wait(0.005):
+            if is_over():
+                return False
+        try:
+            assert is_done_in_time(work), "a report waits for a thread that stands still"
+        finally:
+            self._go.set()
+        return True
+
+
+def is_done_in_time(work: Callable[[], object]) -> bool:
+    """Do some work in a thread, and tell whether it came to its end."""
+    done = threading.Event()
+
+    def run() -> None:
+        work()
+        done.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    return done.wait(DEADLINE_S)
+
+
+def report_all(progress: Reporter, number: int) -> None:
+    """Do whatever a job can do to a step, and to a session."""
+    with progress.step(number) as step:
+        step.advance()
+        step.advance(2, message="two")
+        step.report(3, 8)
+    assert progress.lost >= 0
+
+
+def report_elsewhere() -> None:
+    """Report as jobs do that have more than one session."""
+    fake = FakeTransport()
+    with Progress("other", steps=["One"], transport=fake) as progress:
+        report_all(progress, 1)
+    assert [type(each) for each in fake.reports if not isinstance(each, Advance)] == [Create, Start, Complete]
+    assert Progress.attach("elsewhere", url=NOWHERE).link
+    step_of("kept", 1)
+
+
+async def test_a_thread_that_stands_still_amid_a_report_holds_up_no_other(shell: Shell) -> None:
+    """Wherever it is, as if a finaliser there waited for what the other one holds."""
+    load_http()
+    fake = FakeTransport()
+    progress = shell.progress("a", steps=["One", "Two"], transport=shell.transport(fake))
+
+    def work(progress: Reporter) -> None:
+        for at in itertools.count(1):
+            stop = Stop()
+            interruption = Interruption(at, stop)
+            thread = threading.Thread(target=interruption.run, args=[lambda: report_all(progress, 1)], daemon=True)
+            thread.start()
+            stop.do_meanwhile(lambda: report_all(progress, 2), is_over=has_ended(thread))
+            thread.join()
+            if not interruption.has_come:
+                break
+        assert at > 50
+
+    await shell.run(work, progress)
+    assert await shell.flush(progress, DEADLINE_S)
+    for number in (1, 2):
+        ends = [type(each) for each in fake.reports if not isinstance(each, Create | Advance) and each.step == number]
+        assert ends == [Start, Complete] * (len(ends) // 2)
+    assert progress.lost == 0
+
+
+async def test_nothing_is_lost_of_what_is_reported_amid_a_report(shell: Shell) -> None:
+    """As a signal handler does, or a finaliser, in the same thread: on the same step, and on others."""
+    fake = FakeTransport()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    expected: list[int] = []
+
+    def interrupt(step: BaseStep, progress: Reporter) -> None:
+        step.advance(10)
+        report_all(progress, 2)
+
+    def advance(step: BaseStep) -> None:
+        step.advance()
+        step.advance(2, message="more")
+        step.advance(True)
+
+    def work(progress: Reporter) -> None:
+        step = progress.step(1)
+        for at in itertools.count(1):
+            interruption = Interruption(at, partial(interrupt, step, progress))
+            interruption.run(lambda: advance(step))
+            if not interruption.has_come:
+                break
+        assert at > 20
+        expected.append(4 * at + 10 * (at - 1))
+
+    await shell.run(work, progress)
+    assert await shell.flush(progress, DEADLINE_S)
+    counts = [each.current for each in fake.reports if isinstance(each, Advance) and each.step == 1]
+    assert counts[-1:] == expected
+    assert progress.lost == 0
+
+
+def test_a_recording_has_what_is_reported_amid_a_report() -> None:
+    """In its order, with each count once, and the creation first."""
+    with recording() as recorder:
+        for at in itertools.count(1):
+            progress = Progress(str(at), steps=["One"])
+            step = progress.step(1)
+            interruption = Interruption(at, step.advance)
+            interruption.run(step.advance)
+            told = recorder.of(str(at))
+            if not interruption.has_come:
+                break
+            assert told[1:] == [Advance(1, 1), Advance(1, 2)], at
+            assert isinstance(told[0], Create)
+    assert at > 10
+
+
+def test_a_sender_that_stands_still_holds_up_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it is: it logs, it calls transports, and the garbage collector runs in it as elsewhere."""
+    load_http()
+    monkeypatch.setattr(sync, "FLUSH_S", 0)
+    monkeypatch.setattr(core, "FIRST_PAUSE_S", 0)
+    for at in itertools.count(1):
+        stop = Stop()
+        interruption = Interruption(at, stop)
+        answers = iter([Answer(429, retry_after_s=0), Answer(422)])
+
+        def answer(_: Request, interruption: Interruption = interruption, answers: Any = answers) -> Answer:
+            sys.setprofile(None if interruption.has_come else interruption)
+            return next(answers, Answer(200))
+
+        progress = Progress(str(at), steps=["One", "Two"], transport=FakeTransport(answer))
+        report_all(progress, 1)
+
+        def work(progress: Progress = progress) -> None:
+            report_all(progress, 2)
+            progress.flush(0)
+            progress.close()
+            Progress.attach("new", transport=FakeTransport()).step(1).start()
+            Progress.attach("elsewhere", url=NOWHERE)
+            step_of("kept", 1)
+
+        has_stopped = stop.do_meanwhile(work, is_over=partial(progress.flush, 0))
+        assert progress.flush(DEADLINE_S)
+        if not has_stopped:
+            break
+    assert at > 20
+
+
+def test_a_flush_in_the_sending_thread_does_not_wait_for_itself() -> None:
+    """As a finaliser may, or the transport of a job."""
+
+    def answer(_: Request) -> Answer:
+        progress.flush(3600)
+        return Answer(200)
+
+    progress = Progress.attach("a", transport=FakeTransport(answer))
+    progress.step(1).start()
+    assert progress.flush(DEADLINE_S)
+
+
+def test_a_sender_that_begins_slowly_holds_up_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`threading.Thread.start` waits until a thread runs, in which a finaliser may run first."""
+    waited = threading.Event()
+    monkeypatch.setattr(threading.Thread, "start", lambda _: waited.set())
+    report_loss("a", 1, "gone")
+    monkeypatch.setattr(sync, "_sender", sync.Sender())
+    fake = FakeTransport()
+    progress = Progress.attach("a", transport=fake)
+    progress.step(1).start()
+    assert progress.flush(DEADLINE_S)
+    assert not waited.is_set()
+
+
+def test_nothing_waits_for_a_client_that_is_being_made() -> None:
+    """Nor for its import: the finalisers that run meanwhile may wait for what the job holds."""
+    with loading():
+        assert is_done_in_time(lambda: Progress.attach("a", url=NOWHERE))
+
+
+GARBAGE = """
+    import faulthandler, gc, logging, sys, threading, time
+    from progress_sse import Progress
+    from progress_sse.bridges.logging import StepHandler
+    from progress_sse.client.core import Answer
+
+    faulthandler.dump_traceback_later({deadline_s}, exit=True)
+    logging.basicConfig(stream=open("/dev/null", "w"), level=logging.INFO)
+    handler = StepHandler(logging.INFO)
+    logging.getLogger("job").addHandler(handler)
+    logger = logging.getLogger("job.garbage")
+
+    class Garbage:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            logger.info("collected")
+
+    class Message:
+        def __str__(self):
+            Garbage()
+            logger.info("told")
+            return "told"
+
+    class Transport:
+        def send(self, request):
+            return Answer(200)
+
+    def work(number):
+        with progress.step(number) as step:
+            until = time.monotonic() + {seconds}
+            while time.monotonic() < until:
+                Garbage()
+                step.advance()
+                step.advance(message=Message())
+                logger.info("row")
+                step.report(1, 2)
+
+    gc.set_threshold(1)
+    sys.setswitchinterval(1e-5)
+    progress = Progress("a", steps=["One", "Two"], transport=Transport())
+    with progress:
+        threads = [threading.Thread(target=work, args=[number]) for number in (1, 2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    print("done", progress.lost)
+"""
+
+
+@pytest.mark.parametrize("seconds", [1, pytest.param(30, marks=pytest.mark.full)])
+def test_a_job_whose_garbage_logs_goes_on(seconds: float) -> None:
+    """Cycles with finalisers that log, a handler that reports what is logged, two threads, and a healthy server."""
+    program = textwrap.dedent(GARBAGE.format(seconds=seconds, deadline_s=seconds + 60))
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "done 0\n"), ran.stderr
