@@ -12,7 +12,7 @@ The parts, from the pure to the practical::
     loading    what a fork must not come in the middle of
     http       requests by httpx, whose types stay in there
     sync       `Progress`: one daemon thread per process
-    aio        `AsyncProgress`: one task each
+    aio        `AsyncProgress`: a task for each request
     embedded   both over a store in the same process, without HTTP
     testing    a recorder, for the tests of a job
 

@@ -1,25 +1,34 @@
-"""`AsyncProgress`, for code on an event loop, and the task that sends for one.
+"""`AsyncProgress`, for code on an event loop, and what sends for all of them there.
 
-What the task has not told when the block or the loop ends is handed to the thread of ``sync``, which tells it.
+What that has not told when the block or the loop ends is handed to the thread of ``sync``, which tells it.
 """
 
 import asyncio
+import math
+import os
+import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from contextvars import Context
+from functools import partial
 from types import TracebackType
-from typing import ParamSpec, Protocol, Self, TypeVar, Unpack, runtime_checkable
+from typing import Final, ParamSpec, Protocol, Self, TypeVar, Unpack, cast, runtime_checkable
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from progress_sse.client.config import Address, Options
-from progress_sse.client.core import PATIENCE_S, Answer, Request
+from progress_sse.client.core import PATIENCE_S, Answer, Backoff, Request
 from progress_sse.client.handle import BaseStep, Reporter, define, length
-from progress_sse.client.line import Line
+from progress_sse.client.line import Driver, Line, OnLoop, Way
 from progress_sse.client.loading import load_http
 from progress_sse.client.reports import Create, describe_error
+from progress_sse.client.schedule import Schedule
 from progress_sse.client.sync import FLUSH_S, sender
 from progress_sse.model import StepDefinition
+
+AT_ONCE: Final = 10
+"""Sessions of a loop whose requests are under way at one server at a time."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -99,8 +108,6 @@ class AsyncProgress(Reporter):
     there. Functions that run in threads may report on its steps, too.
     """
 
-    _driver: "AsyncSender | None" = None
-
     def __init__(
         self,
         session_id: str | None = None,
@@ -131,16 +138,8 @@ class AsyncProgress(Reporter):
 
     def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: AsyncOptions) -> None:
         transport = options.get("transport")
-        way = (None, self._drive(lambda: transport)) if transport else None
-        self._set_up(session_id, create, options, self._drive_http, way)
-
-    def _drive(self, connect: "Callable[[], AsyncTransport]") -> "AsyncSender":
-        self._driver = AsyncSender(connect)
-        return self._driver
-
-    def _drive_http(self, address: Address) -> "AsyncSender":
-        load_http()
-        return self._drive(lambda: _connect(address))
+        way = (OnLoop(transport), _Unbound()) if transport else None
+        self._set_up(session_id, create, options, _drive_http, way)
 
     def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> AsyncStep:
         """Return a step; see `Reporter.step`."""
@@ -148,8 +147,8 @@ class AsyncProgress(Reporter):
 
     async def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all is told, or for `timeout_s` seconds (`None`: `FLUSH_S`), and return whether it is."""
-        if isinstance(self._outlet, Line) and self._driver is not None:
-            await self._driver.wait(self._outlet, FLUSH_S if timeout_s is None else timeout_s)
+        if isinstance(self._outlet, Line):
+            await _wait_for(self._outlet, FLUSH_S if timeout_s is None else timeout_s)
         return self._outlet.is_settled
 
     async def aclose(self) -> None:
@@ -165,12 +164,16 @@ class AsyncProgress(Reporter):
             await self._release()
 
     async def _release(self) -> None:
-        if isinstance(self._outlet, Line) and self._driver is not None:
-            await self._driver.aclose(self._outlet)
+        if not isinstance(self._outlet, Line):
+            return
+        if isinstance(self._outlet.driver, LoopSender):
+            await self._outlet.driver.aclose(self._outlet)
+        else:
+            self._outlet.hand_over(sender())
 
     async def __aenter__(self) -> Self:
-        if isinstance(self._outlet, Line) and self._driver is not None:
-            self._driver.wake(self._outlet)  # On this loop, whichever thread reports first.
+        if isinstance(self._outlet, Line):
+            self._outlet.driver.wake(self._outlet)  # On this loop, whichever thread reports first.
         self._enter()
         return self
 
@@ -187,122 +190,218 @@ class AsyncProgress(Reporter):
             await self._release()
 
 
-def _connect(address: Address) -> AsyncTransport:
-    from progress_sse.client.http import AsyncHttpTransport
+def _drive_http(_address: Address) -> "_Unbound":
+    load_http()
+    return _Unbound()
 
-    return AsyncHttpTransport(address)
 
+class _Unbound:
+    """The driver of a line before the first report, which is made on the loop that will send it, or on none."""
 
-class AsyncSender:
-    """The task that sends for one line; made with the first report on a loop."""
-
-    def __init__(self, connect: Callable[[], AsyncTransport]) -> None:
-        """Connect by `connect`, once there is something to send."""
-        self._connect = connect
-        self._transport: AsyncTransport | None = None
-        self._changed = asyncio.Event()
+    def __init__(self) -> None:
         self._first = deque([None])
-        self._is_woken = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._is_left = False
 
     def wake(self, line: Line) -> None:
-        """Look at the line again; called from any thread, and waits for nothing."""
-        loop = self._loop
-        if loop is None:
-            # One pops it. Another one that comes before there is a task need do nothing: a task begins with a look.
-            with suppress(IndexError):
-                self._first.pop()
-                self._begin(line)
-        elif not self._is_woken or loop.is_closed():
-            self._is_woken = True
-            try:
-                loop.call_soon_threadsafe(self._look)
-            except RuntimeError:  # The loop is closed.
-                line.hand_over(sender())
-            except BaseException:
-                self._is_woken = False
-                raise
-
-    def _begin(self, line: Line) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            line.hand_over(sender())
-            return
-        # In no step's context: what the sending logs would else be reported as that step's message.
-        self._task = loop.create_task(self._run(line), name="progress-sse", context=Context())
-        # Also of a task that is cancelled before it begins.
-        self._task.add_done_callback(lambda _: line.hand_over(sender()))
-        self._loop = loop
-
-    def _look(self) -> None:
-        self._is_woken = False
-        self._changed.set()
+        """Find the driver; one thread does, and another that comes meanwhile need not: the line is looked at later."""
+        with suppress(IndexError):
+            self._first.pop()
+            line.hand_over(_driver_here())
 
     def release(self, line: Line) -> None:
         """Let the thread have the line: the process ends."""
-        if self._loop is not None and self._task is not None and self._loop.is_running():
-            self._loop.call_soon_threadsafe(self._task.cancel)
+        line.hand_over(sender())
+
+
+def _driver_here() -> Driver:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return sender()
+    if loop not in _senders:
+        _senders[loop] = LoopSender(loop)
+    return _senders[loop]
+
+
+class LoopSender:
+    """What sends for every `AsyncProgress` on an event loop, by a task for each request.
+
+    Another task lives as long as one of them is not closed. It ends with the loop at the latest, and then the thread
+    takes over what is left to tell.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin on a running loop."""
+        self._loop = loop
+        self._schedule: Schedule[Line] = Schedule(AT_ONCE)
+        self._servers: WeakValueDictionary[Hashable, Backoff] = WeakValueDictionary()
+        self._transports: dict[Hashable, AsyncTransport] = {}
+        self._lines: dict[Line, None] = {}
+        self._sending: dict[Line, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_over = asyncio.Event()
+        self._life = loop.create_task(self._live(), name="progress-sse", context=Context())
+        self._life.add_done_callback(self._end)
+
+    def wake(self, line: Line) -> None:
+        """Look at the line again; called from any thread, and waits for nothing."""
+        if line.is_woken and not self._loop.is_closed():
+            return
+        line.is_woken = True
+        try:
+            self._loop.call_soon_threadsafe(self._take_in, line, context=Context())
+        except RuntimeError:  # The loop is closed.
+            line.hand_over(sender())
+        except BaseException:
+            line.is_woken = False
+            raise
+
+    def release(self, line: Line) -> None:
+        """Let the thread have the line: the process ends."""
+        if self._loop.is_running():
+            self._loop.call_soon_threadsafe(self._life.cancel)
         else:
             line.hand_over(sender())
 
-    async def wait(self, line: Line, timeout_s: float) -> None:
-        """Wait until the line is settled, or for so long; let what waits for a retry go at once."""
-        settled = _LoopWaiter()
-        line.add_waiter(settled)
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout_s):
-                    while not line.is_settled:
-                        settled.event.clear()
-                        await settled.event.wait()
-        finally:
-            line.remove_waiter(settled)
-
     async def aclose(self, line: Line) -> None:
-        """End the task; the thread takes over the line, and what is left to tell, if it knows the way."""
-        self._is_left = True
-        if line.way is None and not line.is_settled:
-            return  # The task ends when all is told, or with its loop.
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        line.hand_over(sender())
+        """Let the thread have the line, and what is left to tell of it, if it knows the way."""
+        if isinstance(line.way, OnLoop) and not line.is_settled:
+            self._leaving.add(self._loop.create_task(self._leave_when_settled(line), context=Context()))
+        else:
+            await self._leave(line)
 
-    async def _run(self, line: Line) -> None:
-        try:
-            while not (self._is_left and line.is_settled):
-                self._changed.clear()
-                pause_s = line.wake_at() - time.monotonic()
-                requests = line.next(alone=not isinstance(self._transport, AsyncWideTransport))
-                if requests:
-                    await self._send(line, requests)
-                line.handle_events()
-                if not requests:
-                    await self._pause(pause_s)
-        finally:
-            if self._transport is not None:
-                await self._transport.aclose()
+    def _take_in(self, line: Line) -> None:
+        line.is_woken = False  # Before it is looked at: what comes later wakes it again.
+        if line.driver is not self:
+            return
+        if self._is_over.is_set():
+            line.hand_over(sender() if self._life.cancelled() else _driver_here())
+            return
+        if line not in self._lines:
+            self._lines[line] = None
+            line.adopt(self._servers.setdefault(line.destination, line.server))
+        self._schedule.look_at(line, time.monotonic())
+        line.handle_events()
+        self._send_what_is_due()
 
-    async def _send(self, line: Line, requests: Sequence[Request]) -> None:
-        answer: Sequence[Answer] | Answer
+    def _send_what_is_due(self) -> None:
+        """Let lines have their turn, and come back when it is that of the next one."""
+        if self._timer is not None:
+            self._timer.cancel()
+        while line := self._schedule.next(time.monotonic()):
+            self._sending[line] = self._loop.create_task(self._send(line), context=Context())
+            self._sending[line].add_done_callback(partial(self._sent, line))
+        pause_s = self._schedule.wake_at() - time.monotonic()
+        self._timer = None
+        if pause_s < math.inf:
+            self._timer = self._loop.call_later(max(0.0, pause_s), self._send_what_is_due, context=Context())
+
+    async def _send(self, line: Line) -> None:
         try:
-            if self._transport is None:
-                self._transport = self._connect()
-            if len(requests) > 1 and isinstance(self._transport, AsyncWideTransport):
-                answer = await self._transport.send_together(requests)
+            transport = self._transport(line)
+            is_wide = isinstance(transport, AsyncWideTransport)
+            requests = line.next(alone=not is_wide)
+            if not requests:
+                return
+            answer: Sequence[Answer] | Answer
+            if len(requests) > 1 and isinstance(transport, AsyncWideTransport):
+                answer = await transport.send_together(requests)
             else:
-                answer = await self._transport.send(requests[0])
-        except Exception as error:  # noqa: BLE001  # whatever a transport does, the task goes on
+                answer = await transport.send(requests[0])
+        except Exception as error:  # noqa: BLE001  # whatever a transport does, the others go on
             answer = Answer(500, detail=describe_error(error))
         line.take(requests, answer)
 
-    async def _pause(self, pause_s: float) -> None:
+    def _sent(self, line: Line, task: asyncio.Task[None]) -> None:
+        del self._sending[line]
+        if not task.cancelled():
+            self._schedule.served(line, time.monotonic())
+            line.handle_events()
+            self._send_what_is_due()
+
+    def _transport(self, line: Line) -> AsyncTransport:
+        if line.destination not in self._transports:
+            self._transports[line.destination] = _connect(line.way)
+        return self._transports[line.destination]
+
+    async def _leave_when_settled(self, line: Line) -> None:
+        await _wait_for(line, math.inf)
+        await self._leave(line)
+
+    async def _leave(self, line: Line) -> None:
+        task = self._sending.get(line)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        self._schedule.remove(line, time.monotonic())
+        self._lines.pop(line, None)
+        line.hand_over(sender())
+        if not self._lines:
+            self._finish()
+            await asyncio.wait([self._life])
+        elif all(each.destination != line.destination for each in self._lines):
+            await self._close(line.destination)
+
+    async def _close(self, destination: Hashable) -> None:
+        transport = self._transports.pop(destination, None)
+        if transport is not None:
+            await transport.aclose()
+
+    async def _live(self) -> None:
+        try:
+            await self._is_over.wait()
+        finally:
+            for destination in list(self._transports):
+                await self._close(destination)
+
+    def _finish(self) -> None:
+        self._is_over.set()
+        if _senders.get(self._loop) is self:
+            del _senders[self._loop]
+
+    def _end(self, _: object) -> None:
+        self._finish()
+        for task in self._sending.values():
+            task.cancel()
+        for line in list(self._lines):
+            line.hand_over(sender())
+
+
+_senders: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSender]] = WeakKeyDictionary()
+
+# A child that goes on with its parent's loop has lines of its own there, and connections.
+_inherited: Final[list[LoopSender]] = []
+
+
+def _begin_in_child() -> None:
+    _inherited.extend(_senders.values())
+    _senders.clear()
+
+
+os.register_at_fork(after_in_child=_begin_in_child)
+
+
+def _connect(way: Way) -> AsyncTransport:
+    if isinstance(way, OnLoop):
+        return cast(AsyncTransport, way.transport)
+    from progress_sse.client.http import AsyncHttpTransport
+
+    assert isinstance(way, Address)
+    return AsyncHttpTransport(way)
+
+
+async def _wait_for(line: Line, timeout_s: float) -> None:
+    """Wait until the line is settled, or for so long; let what waits for a retry go at once."""
+    settled = _LoopWaiter()
+    line.add_waiter(settled)
+    try:
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(pause_s, 3600)):
-                await self._changed.wait()
+            async with asyncio.timeout(min(timeout_s, threading.TIMEOUT_MAX)):
+                while not line.is_settled:
+                    settled.event.clear()
+                    await settled.event.wait()
+    finally:
+        line.remove_waiter(settled)
 
 
 class _LoopWaiter:

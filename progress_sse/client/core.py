@@ -14,6 +14,8 @@ hears things in the order in which they happened; but that one may take along wh
 * **What passes is waited for.** No answer, 5xx, 429, and a key still under way (409) are tried again after a pause: as
   long as `Retry-After` says, and then a random part of a span that doubles up to `LONGEST_PAUSE_S`. Any other
   answer but success is a refusal, and that report is given up.
+* **A server that is away is so for all its sessions.** No answer, 502, 503 and 504 are known to all outboxes that share
+  a `Backoff`: one of them tries again, and the rest wait for it. What else passes does so for one session.
 * **The queue has a bound.** Past `MAX_WAITING` reports the oldest advance goes, and where there is none the oldest
   start or completion. A server that is away for `PATIENCE_S` costs the advances that wait; starts and completions go on
   waiting, since without them the session would never be right again.
@@ -68,7 +70,8 @@ _NO_SUCH_PATH: Final = frozenset({404, 405})
 """What a server answers that takes one report at a time."""
 
 _TOO_MANY: Final = 429
-_PASSING: Final = frozenset({0, _TOO_MANY, 502, 503, 504})
+_AWAY: Final = frozenset({0, 502, 503, 504})
+_PASSING: Final = _AWAY | {_TOO_MANY}
 _KEY_IN_USE: Final = "idempotency-key-in-use"
 
 
@@ -106,6 +109,11 @@ class Answer(NamedTuple):
         return self.status in _PASSING or self.problem == _KEY_IN_USE
 
     @property
+    def is_absence(self) -> bool:
+        """Whether other sessions would fare the same at the server."""
+        return self.status in _AWAY
+
+    @property
     def may_pass(self) -> bool:
         """Whether it is worth trying for some time, but not for ever."""
         return self.is_passing or self.status >= 500
@@ -140,6 +148,43 @@ class Lost:
 Event: TypeAlias = Away | Back | Lost
 
 
+class Backoff:
+    """The pauses in which something is left alone that fails.
+
+    Attributes:
+        reason: What came back last; `None` where that was a success.
+        not_before: When it may be tried again.
+    """
+
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        """Begin without a failure; `chance` gives numbers from 0 to 1."""
+        self.reason: Answer | None = None
+        self.not_before = -math.inf
+        self._asked_until = -math.inf
+        self._failures = 0
+        self._chance = chance
+
+    def fail(self, answer: Answer, now: float) -> None:
+        """Begin a pause, unless one has begun since what failed was sent."""
+        if now < self.not_before:
+            return
+        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures, 10))
+        self._asked_until = now + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
+        self.not_before = self._asked_until + longest * self._chance()
+        self._failures += 1
+        self.reason = answer
+
+    def hurry(self, now: float) -> None:
+        """End a pause that only we asked for: this may be the last chance."""
+        self.not_before = max(min(self.not_before, now), self._asked_until)
+
+    def succeed(self) -> None:
+        """Begin afresh."""
+        self.reason = None
+        self.not_before = self._asked_until = -math.inf
+        self._failures = 0
+
+
 @dataclass(slots=True)
 class _Operation:
     report: Report
@@ -155,6 +200,8 @@ class Outbox:
     ) -> None:
         """Begin with nothing but the `creation` that precedes the first report; `chance` gives numbers from 0 to 1."""
         self.session_id = session_id
+        self.server = Backoff(chance)  # Others may come to share it.
+        self._own = Backoff(chance)
         self._chance = chance
         # Shared with those who put.
         self._creation = _Operation(creation) if creation else None
@@ -169,10 +216,8 @@ class Outbox:
         self._sending: list[_Operation] = []
         self._paced: dict[int, float] = {}
         self._together = MAX_TOGETHER
-        self._not_before = -math.inf
-        self._asked_until = -math.inf
-        self._failures = 0
         self._away_since: float | None = None
+        self._has_told_absence = False
         self._lost_before = 0
 
     @property
@@ -273,8 +318,22 @@ class Outbox:
         self._put_back(self._sending)
 
     def hurry(self, now: float) -> None:
-        """Let a pause end that nobody but we asked for: this may be the last chance."""
-        self._not_before = max(min(self._not_before, now), self._asked_until)
+        """End the pauses that only we asked for: this may be the last chance."""
+        self._own.hurry(now)
+        self.server.hurry(now)
+
+    def stand_by(self, now: float) -> float:
+        """Wait for a server that is away; return when the advances that wait have waited for long enough."""
+        if self._away_since is None:
+            self._away_since, self._lost_before = now, self.lost
+        until = self._away_since + PATIENCE_S
+        if now >= until and not self._has_warned_of_loss:
+            self._give_up_advances(self.server.reason or self._own.reason)
+        return math.inf if self._has_warned_of_loss else until
+
+    @property
+    def _not_before(self) -> float:
+        return max(self._own.not_before, self.server.not_before)
 
     def renewed(self) -> "Outbox":
         """Return one that has nothing to tell of what was put in here: another process tells that."""
@@ -339,18 +398,17 @@ class Outbox:
         return now - sent.failing_since >= PATIENCE_S
 
     def _pause(self, answer: Answer, now: float) -> None:
-        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures, 10))
-        self._asked_until = now + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
-        self._not_before = self._asked_until + longest * self._chance()
-        self._failures += 1
-        if self._away_since is None:
-            self._away_since = now
-            self._lost_before = self.lost
+        if answer.is_absence:
+            self.server.fail(answer, now)
+        else:
+            self.server.succeed()
+            self._own.fail(answer, now)
+        if not self._has_told_absence:
+            self._has_told_absence = True
             self._events.append(Away(str(answer)))
-        elif now - self._away_since >= PATIENCE_S and not self._has_warned_of_loss:
-            self._give_up_advances(answer)
+        self.stand_by(now)
 
-    def _give_up_advances(self, answer: Answer) -> None:
+    def _give_up_advances(self, answer: Answer | None) -> None:
         dropped = 0
         with suppress(KeyError):
             while True:
@@ -385,12 +443,14 @@ class Outbox:
         self._events.append(Lost(error))
 
     def _come_back(self, now: float) -> None:
+        self.server.succeed()
+        self._own.succeed()
         if self._away_since is not None:
-            self._events.append(Back(now - self._away_since, self.lost - self._lost_before))
+            lost = self.lost - self._lost_before
+            if self._has_told_absence or lost:
+                self._events.append(Back(now - self._away_since, lost))
         self._away_since = None
-        self._has_warned_of_loss = False
-        self._failures = 0
-        self._not_before = self._asked_until = -math.inf
+        self._has_told_absence = self._has_warned_of_loss = False
 
 
 def _step(operation: _Operation) -> int:

@@ -26,7 +26,7 @@ from progress_sse.client.config import (
 )
 from progress_sse.client.count import Count
 from progress_sse.client.errors import OUR_TROUBLES, ReportError, ServerAwayError
-from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Prepare, Transport, logger
+from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Prepare, Way, logger
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Start, describe_error, fit_text
 from progress_sse.errors import ConfigurationError
 from progress_sse.model import StepDefinition
@@ -134,7 +134,7 @@ class Reporter(ABC):
         create: Callable[[], Create] | None,
         options: Options,
         driver: Callable[[Address], Driver],
-        transport: tuple[Transport | None, Driver] | None,
+        transport: tuple[Way, Driver] | None,
     ) -> None:
         """Find out where to report to; `create` says how the session begins, if it is to begin afresh.
 
@@ -154,7 +154,7 @@ class Reporter(ABC):
         creation: Create | None,
         options: Options,
         driver: Callable[[Address], Driver],
-        transport: tuple[Transport | None, Driver] | None,
+        transport: tuple[Way, Driver] | None,
     ) -> None:
         if _recorders:
             self.session_id = named_session(session_id) or "recorded"

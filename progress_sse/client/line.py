@@ -15,10 +15,10 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, Protocol, TypeAlias, runtime_checkable
+from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from progress_sse.client.config import Address, OnError
-from progress_sse.client.core import Answer, Away, Back, Event, Lost, Outbox, Request
+from progress_sse.client.core import Answer, Away, Back, Backoff, Event, Lost, Outbox, Request
 from progress_sse.client.errors import ReportError
 from progress_sse.client.reports import Create, News
 
@@ -44,6 +44,15 @@ class WideTransport(Transport, Protocol):
 
     def send_together(self, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
         """Send requests, none of them a creation; return the answer to each, or the one answer to them all."""
+
+
+class OnLoop(NamedTuple):
+    """A way that only an event loop can go."""
+
+    transport: object
+
+
+Way: TypeAlias = Address | Transport | OnLoop
 
 
 class Driver(Protocol):
@@ -104,7 +113,8 @@ class Line:
     """An outlet that leads to a server.
 
     Attributes:
-        place: What is the same for all lines that lead to one session, the same way.
+        destination: What is the same for all lines that lead to one server.
+        place: What is the same for all lines that lead to one session there.
         driver: What sends.
         is_woken: Whether the driver has been told to look at it; kept by the driver.
     """
@@ -112,16 +122,17 @@ class Line:
     def __init__(
         self,
         session_id: str,
-        way: Address | Transport | None,
+        way: Way,
         driver: Driver,
         *,
         creation: Create | None = None,
         on_error: OnError = "warn",
     ) -> None:
-        """Begin with nothing to tell but the creation; a `way` of `None` is known to the driver alone."""
+        """Begin with nothing to tell but the creation."""
         self.session_id = session_id
         self.way = way
-        self.place = session_id, way if isinstance(way, Address) else id(way)
+        self.destination = way if isinstance(way, Address) else id(way.transport if isinstance(way, OnLoop) else way)
+        self.place = session_id, self.destination
         self.driver = driver
         self.is_woken = False
         self._raises = on_error == "raise"
@@ -171,7 +182,9 @@ class Line:
     def hand_over(self, driver: Driver) -> None:
         """Let another driver send from now on, which retracts what this one may have sent in vain."""
         self.driver = driver
-        driver.wake(self)
+        self.is_woken = False  # The driver before may never come to it.
+        if not self.is_settled:
+            driver.wake(self)
 
     def forget(self, driver: Driver) -> None:
         """Begin anew in a child process: what waits is told by its parent."""
@@ -182,16 +195,32 @@ class Line:
 
     # What follows is for the driver alone.
 
-    def retract(self) -> None:
-        """Let wait again what another driver may have sent in vain."""
+    @property
+    def server(self) -> Backoff:
+        """What is known of the server."""
+        return self._outbox.server
+
+    def adopt(self, server: Backoff) -> None:
+        """Share what is known of the server, and let wait again what another driver may have sent in vain."""
+        self._outbox.server = server
         self._outbox.retract()
 
     def wake_at(self) -> float:
         """Return when there will be something to send; infinity, if that takes another report."""
-        if self._is_urgent:
-            self._is_urgent = False
-            self._outbox.hurry(time.monotonic())
         return self._outbox.wake_at()
+
+    def hurry(self, now: float) -> bool:
+        """Let what waits for a retry go at once, if that was asked for; tell whether it was."""
+        was_urgent, self._is_urgent = self._is_urgent, False
+        if was_urgent:
+            self._outbox.hurry(now)
+        return was_urgent
+
+    def stand_by(self, now: float) -> float:
+        """Wait for a server that is away, and give up what has waited too long; return when that is to come."""
+        until = self._outbox.stand_by(now)
+        self.handle_events()
+        return until
 
     def next(self, *, alone: bool) -> list[Request]:
         """Return what to send now, one report only if it goes `alone`."""

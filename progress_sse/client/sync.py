@@ -10,16 +10,17 @@ import sys
 import threading
 import time
 from _thread import allocate_lock, get_ident, start_new_thread
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, ParamSpec, Self, TypeVar, Unpack
+from weakref import WeakValueDictionary
 
 from progress_sse.client.config import Address, Options
-from progress_sse.client.core import PATIENCE_S, Answer, Request
+from progress_sse.client.core import PATIENCE_S, Answer, Backoff, Request
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
-from progress_sse.client.line import Line, Transport, WideTransport, lines, logger
+from progress_sse.client.line import Line, OnLoop, Transport, WideTransport, lines, logger
 from progress_sse.client.loading import load_http
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.schedule import Schedule
@@ -123,7 +124,7 @@ class Progress(Reporter):
 
     def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: SyncOptions) -> None:
         transport = options.get("transport")
-        way = (transport, sender()) if transport else None
+        way = (transport, _sender) if transport else None
         self._set_up(session_id, create, options, _http_sender, way)
 
     def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> Step:
@@ -180,6 +181,7 @@ class Sender:
         self._has_ended = False
         # Of the thread alone.
         self._schedule: Schedule[Line] = Schedule()
+        self._servers: WeakValueDictionary[Hashable, Backoff] = WeakValueDictionary()
         self._transports: dict[Address, HttpTransport] = {}
 
     def wake(self, line: Line) -> None:
@@ -257,22 +259,20 @@ class Sender:
             while True:
                 line.is_woken = False  # Before it is looked at: what comes later wakes it again.
                 if line not in self._schedule:
-                    line.retract()
-                self._look_at(line)
+                    line.adopt(self._servers.setdefault(line.destination, line.server))
+                self._schedule.look_at(line, time.monotonic())
+                line.handle_events()
                 line = self._woken.get_nowait()
-
-    def _look_at(self, line: Line) -> None:
-        self._schedule.look_at(line, time.monotonic())
-        line.handle_events()
 
     def _serve(self, line: Line) -> None:
         requests = line.next(alone=not isinstance(line.way, Address | WideTransport))
         if requests:
             line.take(requests, self._send(line, requests))
-        self._look_at(line)
+        self._schedule.served(line, time.monotonic())
+        line.handle_events()
 
     def _send(self, line: Line, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
-        if line.way is None:
+        if isinstance(line.way, OnLoop):
             return Answer(410, detail="the event loop that reported has ended")
         try:
             transport = self._transport(line.way)

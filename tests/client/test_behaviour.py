@@ -423,7 +423,7 @@ def test_a_time_limit_that_meets_a_report_ends_the_job() -> None:
             report()
 
 
-def test_of_two_on_one_session_the_first_is_told_first() -> None:
+async def test_of_two_on_one_session_the_first_is_told_first(shell: Shell) -> None:
     """Where an attempt follows another while the server is away, the other way round would show the first one's end."""
     has_failed = threading.Event()
 
@@ -434,15 +434,17 @@ def test_of_two_on_one_session_the_first_is_told_first() -> None:
         return Answer(503)
 
     fake = FakeTransport(answer)
-    first, second = (Progress.attach("a", transport=fake) for _ in range(2))
+    transport = shell.transport(fake)
+    first, second = (shell.progress.attach("a", transport=transport) for _ in range(2))
     first.step(1).start()
-    assert has_failed.wait(10)
+    await eventually(has_failed.is_set, 10)
     first.step(1).fail("no")
     second.step(1).start()
     second.step(1).complete()
-    assert second.flush(20)
-    told = [report for request, report in zip(fake.requests, fake.reports, strict=True)][1:]
-    assert told == [Start(1), Complete(1, success=False, error="no"), Start(1), Complete(1)]
+    assert await shell.flush(second, 20)
+    assert fake.reports[1:] == [Start(1), Complete(1, success=False, error="no"), Start(1), Complete(1)]
+    for progress in (first, second):
+        await shell.close(progress)
 
 
 def test_a_log_handler_that_raises_stops_no_report() -> None:

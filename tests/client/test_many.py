@@ -1,0 +1,92 @@
+"""Many sessions of one process, and a server that is away."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from progress_sse import StepDefinition
+from progress_sse.client import aio
+from progress_sse.client.core import Answer, Outbox, Request
+from progress_sse.client.reports import Create, Start
+from tests.client.fake import FakeTransport
+from tests.client.shells import Shell
+from tests.harness.http1 import HOST, free_port
+from tests.harness.serving import ROOT, eventually
+
+MANY = 300
+
+
+async def test_while_the_server_is_away_one_session_tries_for_all(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing looks at the others, until it is back and they are told, each once."""
+    looks = Counter[str]()
+    next_requests = Outbox.next
+
+    def count(outbox: Outbox, *args: Any, **options: Any) -> list[Request]:
+        looks[outbox.session_id] += 1
+        return next_requests(outbox, *args, **options)
+
+    def answer(request: Request) -> Answer:
+        if not is_back:
+            return Answer(503)
+        applied.append((request.session_id, request.report))
+        return Answer(200)
+
+    monkeypatch.setattr(Outbox, "next", count)
+    is_back = False
+    applied: list[Any] = []
+    fake = FakeTransport(answer)
+    transport = shell.transport(fake)
+    each = [shell.progress(str(number), steps=["One"], transport=transport) for number in range(MANY)]
+    for progress in each:
+        progress.step(1).start()
+    await eventually(lambda: len(fake.requests) > len({request.session_id for request in fake.requests}), 30)
+    assert len({request.session_id for request in fake.requests}) <= aio.AT_ONCE
+    assert looks.total() <= len(fake.requests) + 1
+    is_back = True
+    for progress in each:
+        assert await shell.flush(progress, 30)
+        await shell.close(progress)
+    reports = [Create((StepDefinition("One"),)), Start(1)]
+    assert Counter(applied) == Counter((str(number), report) for number in range(MANY) for report in reports)
+    assert looks.total() < 10 * MANY
+
+
+WAITING = """
+    import asyncio, os, time
+    from progress_sse import AsyncProgress, Progress
+
+    async def main():
+        sessions = [{kind}(str(number), steps=["One"]) for number in range(5000)]
+        for progress in sessions:
+            progress.step(1).start()
+            progress.step(1).advance(5)
+        await asyncio.sleep(3)                    # What each costs once is not what is measured.
+        used_s, begun = time.process_time(), time.monotonic()
+        await asyncio.sleep(10)
+        print((time.process_time() - used_s) / (time.monotonic() - begun), flush=True)
+        os._exit(0)
+
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", ["Progress", "AsyncProgress"])
+def test_thousands_of_sessions_that_wait_cost_next_to_nothing(kind: str) -> None:
+    """A small part of a processor, where it was all of it."""
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(WAITING.format(kind=kind))],
+        env={"PROGRESS_SSE_URL": f"http://{HOST}:{free_port()}", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(ran.stdout) < 0.1
