@@ -7,7 +7,7 @@ A task that is tried again is the same step, started again. Until then the step 
 message: that it failed would be news that comes to nothing.
 """
 
-from _thread import start_new_thread
+import logging
 from collections import OrderedDict
 from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
@@ -17,7 +17,7 @@ from typing import Final
 import progress_sse.client.http  # noqa: F401
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.handle import BaseStep, inside, is_diverted
-from progress_sse.client.line import logger
+from progress_sse.client.line import log, start_thread
 from progress_sse.client.reports import describe_error
 from progress_sse.client.sync import Progress
 from progress_sse.errors import ProgressError
@@ -105,8 +105,8 @@ class Attempt:
 
 def report_loss(session_id: object, number: int | None, error: BaseException | str) -> None:
     """Let a step fail on behalf of a task that cannot say so itself, nor perhaps that it had begun."""
-    if number is not None:
-        start_new_thread(_report_loss, (str(session_id), number, error))
+    if number is not None and not start_thread(_report_loss, str(session_id), number, error):
+        log(logging.WARNING, "no thread can be started to report that step %s of %r failed", number, session_id)
 
 
 def _report_loss(session_id: str, number: int, error: BaseException | str) -> None:
@@ -121,4 +121,4 @@ def _report_loss(session_id: str, number: int, error: BaseException | str) -> No
             step.fail(error)
             progress.close()
     except (ProgressError, TypeError) as trouble:  # No number is a step of another type.
-        logger.warning("cannot report that step %s of %r failed: %s", number, session_id, trouble)
+        log(logging.WARNING, "cannot report that step %s of %r failed: %s", number, session_id, trouble)

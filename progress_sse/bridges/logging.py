@@ -31,6 +31,8 @@ class StepHandler(logging.Handler):
             return
         try:
             message = self.format(record)
+        except TimeoutError:  # A time limit of the job.
+            raise
         except OUR_TROUBLES:  # As every handler does: the arguments do not fit, and logging says so.
             self.handleError(record)
             return

@@ -4,6 +4,7 @@ What that has not told when the block or the loop ends is handed to the thread o
 """
 
 import asyncio
+import logging
 import math
 import os
 import threading
@@ -20,11 +21,11 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Backoff, Request
 from progress_sse.client.handle import BaseStep, Reporter, define, length
-from progress_sse.client.line import Driver, Line, OnLoop, Way
+from progress_sse.client.line import Driver, Line, OnLoop, Way, log
 from progress_sse.client.loading import load_http
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.schedule import Schedule
-from progress_sse.client.sync import FLUSH_S, sender
+from progress_sse.client.sync import FLUSH_S, RECOVERY_S, sender
 from progress_sse.model import StepDefinition
 
 AT_ONCE: Final = 10
@@ -277,12 +278,34 @@ class LoopSender:
         if self._is_over.is_set():
             line.hand_over(sender() if self._life.cancelled() else _driver_here())
             return
+        self._attempt(lambda: self._look_at(line))
+
+    def _look_at(self, line: Line) -> None:
         if line not in self._lines:
             self._lines[line] = None
             line.adopt(self._servers.setdefault(line.destination, line.server))
         self._schedule.look_at(line, time.monotonic())
         line.handle_events()
-        self._send_what_is_due()
+
+    def _attempt(self, act: Callable[[], None]) -> None:
+        """Go on by doing something, and begin afresh later if that fails: there may be no memory left."""
+        try:
+            act()
+            self._send_what_is_due()
+        except Exception as error:  # noqa: BLE001  # see above
+            with suppress(Exception):
+                log(logging.WARNING, "reporting begins afresh after %s", describe_error(error))
+            self._loop.call_later(RECOVERY_S, self._attempt, self._begin_afresh, context=Context())
+
+    def _begin_afresh(self) -> None:
+        """Plan anew, as trouble may have come in the middle of anything; what was under way is sent again."""
+        if self._is_over.is_set():
+            return
+        self._schedule = Schedule(AT_ONCE)
+        for line in list(self._lines):
+            if line not in self._sending:
+                del self._lines[line]
+                self._look_at(line)
 
     def _send_what_is_due(self) -> None:
         """Let lines have their turn, and come back when it is that of the next one."""
@@ -294,30 +317,33 @@ class LoopSender:
         pause_s = self._schedule.wake_at() - time.monotonic()
         self._timer = None
         if pause_s < math.inf:
-            self._timer = self._loop.call_later(max(0.0, pause_s), self._send_what_is_due, context=Context())
+            self._timer = self._loop.call_later(max(0.0, pause_s), self._attempt, _do_nothing, context=Context())
 
     async def _send(self, line: Line) -> None:
+        requests = line.next(alone=not _is_wide(line.way))
+        if requests:
+            line.take(requests, await self._exchange(line, requests))
+
+    async def _exchange(self, line: Line, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
         try:
             transport = self._transport(line)
-            is_wide = isinstance(transport, AsyncWideTransport)
-            requests = line.next(alone=not is_wide)
-            if not requests:
-                return
-            answer: Sequence[Answer] | Answer
             if len(requests) > 1 and isinstance(transport, AsyncWideTransport):
-                answer = await transport.send_together(requests)
-            else:
-                answer = await transport.send(requests[0])
+                return await transport.send_together(requests)
+            return await transport.send(requests[0])
+        except (ImportError, MemoryError, OSError) as error:  # There may be some of what it lacks later.
+            return Answer(0, detail=describe_error(error))
         except Exception as error:  # noqa: BLE001  # whatever a transport does, the others go on
-            answer = Answer(500, detail=describe_error(error))
-        line.take(requests, answer)
+            return Answer(500, detail=describe_error(error))
 
     def _sent(self, line: Line, task: asyncio.Task[None]) -> None:
-        del self._sending[line]
+        self._sending.pop(line, None)
         if not task.cancelled():
-            self._schedule.served(line, time.monotonic())
-            line.handle_events()
-            self._send_what_is_due()
+            self._attempt(lambda: self._end_turn(line, task))
+
+    def _end_turn(self, line: Line, task: asyncio.Task[None]) -> None:
+        task.result()
+        self._schedule.served(line, time.monotonic())
+        line.handle_events()
 
     def _transport(self, line: Line) -> AsyncTransport:
         if line.destination not in self._transports:
@@ -367,6 +393,10 @@ class LoopSender:
             line.hand_over(sender())
 
 
+def _do_nothing() -> None:
+    """Only the time has come."""
+
+
 _senders: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSender]] = WeakKeyDictionary()
 
 # A child that goes on with its parent's loop has lines of its own there, and connections.
@@ -379,6 +409,10 @@ def _begin_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_begin_in_child)
+
+
+def _is_wide(way: Way) -> bool:
+    return isinstance(way, Address) or (isinstance(way, OnLoop) and isinstance(way.transport, AsyncWideTransport))
 
 
 def _connect(way: Way) -> AsyncTransport:

@@ -8,18 +8,31 @@
         └── ServerAwayError         the server did not answer for so long that reports were given up
 """
 
+from types import TracebackType
 from typing import Final
 
 from progress_sse.errors import ProgressError
 
 OUR_TROUBLES: Final = (
     *(ProgressError, ArithmeticError, AttributeError, ImportError, LookupError, RuntimeError, TypeError, ValueError),
+    *(MemoryError, OSError),
 )
-"""What may come of reporting itself, and is kept from the job.
+"""What may come of reporting itself, and is kept from the job, but for a `TimeoutError`.
 
 Whatever else comes out of it was put there: a time limit of the job, which a signal raises wherever the job is (RQ's
 and Celery's are plain exceptions), must end the job and no report.
 """
+
+
+class TroubleKept:
+    """Keeps our troubles from the job: ``with TroubleKept(): …``; it says nothing of them."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+        """Keep what is ours."""
+        return isinstance(error, OUR_TROUBLES) and not isinstance(error, TimeoutError)
 
 
 class ReportError(ProgressError):

@@ -5,6 +5,7 @@ unless the job asked for errors. Blocking and async code differ in how a block e
 and how a function is called: ``sync`` and ``aio`` have that.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from progress_sse.client.config import (
 )
 from progress_sse.client.count import Count
 from progress_sse.client.errors import OUR_TROUBLES, ReportError, ServerAwayError
-from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Prepare, Way, logger
+from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Prepare, Way, log
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Start, describe_error, fit_text
 from progress_sse.errors import ConfigurationError
 from progress_sse.model import StepDefinition
@@ -93,11 +94,12 @@ class Reporter(ABC):
     _on_error: OnError = "warn"
     _outer: "Reporter | None" = None
     _has_warned = False
+    _unreported = Count()
 
     @property
     def lost(self) -> int:
         """How many reports were refused or given up."""
-        return self._outlet.lost
+        return self._outlet.lost + self._unreported.value
 
     @abstractmethod
     def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> "BaseStep":
@@ -122,9 +124,12 @@ class Reporter(ABC):
     def _guard(self, report: Callable[[], None]) -> None:
         try:
             report()
+        except TimeoutError:  # The job's: there is nothing in here that has a time limit.
+            raise
         except OUR_TROUBLES as error:
             if self._on_error == "raise":
                 raise
+            self._unreported.add(1)
             self._warn(error)
         self._outlet.raise_error()
 
@@ -141,8 +146,11 @@ class Reporter(ABC):
         `driver` makes what sends to a server; `transport` is another way, and what sends on that.
         """
         self._on_error = options.get("on_error", "warn")
+        self._unreported = Count()
         try:
             self._connect(session_id, create() if create else None, options, driver, transport)
+        except TimeoutError:
+            raise
         except OUR_TROUBLES as error:
             if self._on_error == "raise":
                 raise
@@ -161,11 +169,11 @@ class Reporter(ABC):
             self._outlet = _recorders[-1](self.session_id, creation)
             return
         if is_disabled(options.get("disabled")):
-            logger.info("progress is not reported: that is disabled")
+            log(logging.INFO, "progress is not reported: that is disabled")
             return
         address = None if transport else address_of(options.get("url"), options.get("token"))
         if address is None and transport is None:
-            logger.info("progress is not reported: no server is named, be it by PROGRESS_SSE_URL")
+            log(logging.INFO, "progress is not reported: no server is named, be it by PROGRESS_SSE_URL")
             return
         self.session_id = session_of(session_id)
         if transport is not None:
@@ -174,12 +182,12 @@ class Reporter(ABC):
             sends = driver(address)
             self._outlet = Line(self.session_id, address, sends, creation=creation, on_error=self._on_error)
             self.link = link_to(address, self.session_id)
-            logger.info("progress is shown at %s", self.link)
+            log(logging.INFO, "progress is shown at %s", self.link)
 
     def _warn(self, error: Exception) -> None:
         if not self._has_warned:
             self._has_warned = True
-            logger.warning("cannot report on %r: %s", self.session_id, describe_error(error))
+            log(logging.WARNING, "cannot report on %r: %s", self.session_id, describe_error(error))
 
     def _enter(self) -> None:
         self._outer = _reporter.get()
@@ -194,7 +202,7 @@ class Reporter(ABC):
         text = f"not all was told of {self.session_id!r} yet"
         if self._on_error == "raise":
             raise ServerAwayError(text)
-        logger.warning("%s; as long as the process lives, that will be tried", text)
+        log(logging.WARNING, "%s; as long as the process lives, that will be tried", text)
 
     def _leave(self) -> None:
         # What was there before is put back by hand: a token is good in the same context only, and blocks that end
@@ -270,7 +278,7 @@ class BaseStep:
         try:
             self.fail(error)
         except ReportError as trouble:  # Asked for, but what the job failed of is what matters now.
-            logger.warning("cannot report that step %s failed: %s", self.number, trouble)
+            log(logging.WARNING, "cannot report that step %s failed: %s", self.number, trouble)
 
     # The objects of others are asked beforehand: what follows takes what is ours, and runs wherever the outlet wants.
 

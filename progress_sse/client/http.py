@@ -129,7 +129,7 @@ class HttpTransport:
             ):
                 for chunk in response.iter_raw():
                     content.add(chunk)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:
             return _no_answer(error)
         return read(response.status_code, response.headers, bytes(content))
 
@@ -162,7 +162,7 @@ class AsyncHttpTransport:
                 async with self._client.stream(method, path, content=body, headers={**_JSON, **headers}) as response:
                     async for chunk in response.aiter_raw():
                         content.add(chunk)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:
             return _no_answer(error)
         return read(response.status_code, response.headers, bytes(content))
 

@@ -12,6 +12,7 @@ new outbox, and sends by a thread of its own (``sync``).
 import logging
 import time
 import weakref
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,13 +20,31 @@ from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from progress_sse.client.config import Address, OnError
 from progress_sse.client.core import Answer, Away, Back, Backoff, Event, Lost, Outbox, Request
-from progress_sse.client.errors import ReportError
+from progress_sse.client.errors import ReportError, TroubleKept
 from progress_sse.client.reports import Create, News
 
-logger: Final = logging.getLogger("progress_sse.client")
+_logger: Final = logging.getLogger("progress_sse.client")
 
 MAX_KINDS: Final = 20
 """Kinds of trouble that a line warns of: it is the server that names them."""
+
+
+def log(level: int, text: str, *args: object) -> None:
+    """Log, and keep trouble with that from the job: its stderr may be closed."""
+    with TroubleKept():
+        _logger.log(level, text, *args, stacklevel=2)
+
+
+def start_thread(function: Callable[..., object], *args: object) -> bool:
+    """Start a thread, and tell whether there is room for one; does not wait until it runs, as `threading` does.
+
+    It may first run a finaliser, which waits for what the job holds.
+    """
+    with TroubleKept():
+        start_new_thread(function, args)
+        return True
+    return False
+
 
 Prepare: TypeAlias = Callable[[], Callable[[], News]]
 """Asks the objects of others what is to be told, and returns what makes a report of that without them."""
@@ -255,7 +274,7 @@ class Line:
                     self._tell("away", "cannot report on %s and will try again: %s", where, reason)
                 case Back(away_s, lost):
                     text = "can report on %s again, after %.1f s in which %d reports were lost"
-                    logger.log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
+                    log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
                 case Lost(error):
                     if self._raises and not self._errors:
                         self._errors.append(error)
@@ -267,7 +286,7 @@ class Line:
         is_news = kind not in self._told and len(self._told) < MAX_KINDS
         if is_news:
             self._told.add(kind)
-        logger.log(logging.WARNING if is_news else logging.DEBUG, text, *args)
+        log(logging.WARNING if is_news else logging.DEBUG, text, *args)
 
 
 def _is_answer(requests: Sequence[Request], returned: object) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from progress_sse.client.errors import TroubleKept
+
 LIMIT_S: Final = 5.0
 """Seconds that a fork waits at most."""
 
@@ -30,12 +32,16 @@ def loading() -> Iterator[None]:
 
 
 def load_http() -> None:
-    """Import what sends by HTTP, unless another thread does that already."""
+    """Import what sends by HTTP, unless another thread does that already.
+
+    Where that fails, for want of a descriptor for instance, the import of what sends is another chance.
+    """
     busy = _busy
     if not busy.acquire(blocking=False):
         return
     try:
-        importlib.import_module("progress_sse.client.http")
+        with TroubleKept():
+            importlib.import_module("progress_sse.client.http")
     finally:
         busy.release()
 

@@ -5,11 +5,12 @@ keeps no process alive. What it has still to tell when the process exits gets `E
 """
 
 import atexit
+import logging
 import os
 import sys
 import threading
 import time
-from _thread import allocate_lock, get_ident, start_new_thread
+from _thread import allocate_lock, get_ident
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -20,7 +21,7 @@ from weakref import WeakValueDictionary
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Backoff, Request
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
-from progress_sse.client.line import Line, OnLoop, Transport, WideTransport, lines, logger
+from progress_sse.client.line import MAX_KINDS, Line, OnLoop, Transport, WideTransport, lines, log, start_thread
 from progress_sse.client.loading import load_http
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.schedule import Schedule
@@ -34,6 +35,9 @@ FLUSH_S: Final = 10.0
 
 EXIT_S: Final = 2.0
 """Seconds that the end of the process waits."""
+
+RECOVERY_S: Final = 1.0
+"""Seconds after which reporting begins afresh where memory has run out."""
 
 MAX_TRANSPORTS: Final = 10
 """Servers, and tokens for them, whose connections are kept: a worker may have a token for each session."""
@@ -179,6 +183,7 @@ class Sender:
         self._ident: int | None = None
         self._only_one = allocate_lock()
         self._has_ended = False
+        self._told: set[str] = set()
         # Of the thread alone.
         self._schedule: Schedule[Line] = Schedule()
         self._servers: WeakValueDictionary[Hashable, Backoff] = WeakValueDictionary()
@@ -197,18 +202,26 @@ class Sender:
             self._start()
 
     def _start(self) -> None:
-        """Start the thread, and do not wait until it runs, as `threading` does: it may wait for what the job holds."""
-        _flush_when_multiprocessing_ends()
         self._is_started = True
         try:
-            start_new_thread(self._run, ())
+            _flush_when_multiprocessing_ends()
+            self._is_started = start_thread(self._run)
+            if not self._is_started:
+                self._tell("no thread can be started to report; that is tried again with each report")
         except BaseException:
             self._is_started = False
             raise
 
+    def _tell(self, trouble: str) -> None:
+        """Warn of trouble with the thread itself, of each kind once."""
+        if trouble not in self._told and len(self._told) < MAX_KINDS:
+            self._told.add(trouble)
+            log(logging.WARNING, "%s", trouble)
+
     def wait(self, awaited: Sequence[Line], timeout_s: float) -> None:
         """Wait until these lines are settled, or for so long; let what waits for a retry go at once."""
-        if get_ident() == self._ident:  # A finaliser that runs in here, or a transport.
+        # It is in vain in the thread itself, by a finaliser or a transport, and where threads run no more.
+        if get_ident() == self._ident or sys.is_finalizing():
             return
         until = time.monotonic() + timeout_s
         settled: SimpleQueue[Line] = SimpleQueue()
@@ -216,7 +229,7 @@ class Sender:
             for line in awaited:
                 line.add_waiter(settled)
             for line in awaited:
-                while not line.is_settled:
+                while self._is_started and not line.is_settled:
                     settled.get(timeout=min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
         except Empty:
             pass
@@ -238,18 +251,35 @@ class Sender:
         self.wait(awaited, EXIT_S)
         for line in awaited:
             if not line.is_settled:
-                logger.warning("the process ends before all was told of %r", line.session_id)
+                log(logging.WARNING, "the process ends before all was told of %r", line.session_id)
 
     def _run(self) -> None:
         if not self._only_one.acquire(blocking=False):
             return
         self._ident = get_ident()
-        threading.current_thread().name = "progress-sse"
         while True:
-            self._take_in_woken()
-            line = self._schedule.next(time.monotonic())
-            if line is not None:
-                self._serve(line)
+            try:
+                self._begin_afresh()
+                while True:
+                    self._take_turn()
+            except Exception as error:  # noqa: BLE001  # there may be no memory left, but there may be some later
+                with suppress(Exception):
+                    self._tell(f"reporting begins afresh after {describe_error(error)}")
+                time.sleep(RECOVERY_S)
+
+    def _begin_afresh(self) -> None:
+        """Plan anew, as trouble may have come in the middle of anything; what was under way is sent again."""
+        threading.current_thread().name = "progress-sse"
+        self._schedule = Schedule()
+        for line in lines():
+            if line.driver is self:
+                self._look_at(line)
+
+    def _take_turn(self) -> None:
+        self._take_in_woken()
+        line = self._schedule.next(time.monotonic())
+        if line is not None:
+            self._serve(line)
 
     def _take_in_woken(self) -> None:
         """Look at the lines that were woken; wait for one if there is nothing to send."""
@@ -258,11 +288,14 @@ class Sender:
             line = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
             while True:
                 line.is_woken = False  # Before it is looked at: what comes later wakes it again.
-                if line not in self._schedule:
-                    line.adopt(self._servers.setdefault(line.destination, line.server))
-                self._schedule.look_at(line, time.monotonic())
-                line.handle_events()
+                self._look_at(line)
                 line = self._woken.get_nowait()
+
+    def _look_at(self, line: Line) -> None:
+        if line not in self._schedule:
+            line.adopt(self._servers.setdefault(line.destination, line.server))
+        self._schedule.look_at(line, time.monotonic())
+        line.handle_events()
 
     def _serve(self, line: Line) -> None:
         requests = line.next(alone=not isinstance(line.way, Address | WideTransport))
@@ -279,6 +312,8 @@ class Sender:
             if len(requests) > 1 and isinstance(transport, WideTransport):
                 return transport.send_together(requests)
             return transport.send(requests[0])
+        except (ImportError, MemoryError, OSError) as error:  # There may be some of what it lacks later.
+            return Answer(0, detail=describe_error(error))
         except Exception as error:  # noqa: BLE001  # whatever a transport does, the thread goes on
             return Answer(500, detail=describe_error(error))
 

@@ -1,0 +1,236 @@
+"""Jobs in a process that lacks something: descriptors, threads, memory, a stderr, or the time to go on."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+from typing import Any
+
+import pytest
+
+from progress_sse import Progress
+from progress_sse.bridges.attempts import report_loss
+from progress_sse.client import aio, line, sync
+from progress_sse.client.core import Answer, Outbox, Request
+from progress_sse.client.reports import Advance, Complete, Start
+from progress_sse.client.schedule import Schedule
+from tests.client.fake import FakeTransport
+from tests.client.shells import Shell
+from tests.client.test_processes import run, shown
+from tests.conftest import Serve
+from tests.harness.http1 import HOST, free_port
+
+DESCRIPTORS = """
+    import os, resource
+
+    def exhaust():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        taken = []
+        try:
+            while True:
+                taken.append(os.dup(0))
+        except OSError:
+            return taken
+"""
+
+WITHOUT_DESCRIPTORS = f"""
+    {DESCRIPTORS}
+    from progress_sse import Progress
+
+    taken = exhaust()
+    progress = Progress(steps=["One"])
+    with progress.step(1) as step:
+        step.advance()
+    assert not progress.flush(0.5)
+    for each in taken:
+        os.close(each)
+    assert progress.flush(20)
+    assert progress.lost == 0
+"""
+
+ON_A_LOOP_WITHOUT_DESCRIPTORS = f"""
+    {DESCRIPTORS}
+    import asyncio
+    from progress_sse import AsyncProgress
+
+    async def main():
+        taken = exhaust()
+        progress = AsyncProgress(steps=["One"])
+        async with progress.step(1) as step:
+            step.advance()
+        assert not await progress.flush(0.5)
+        for each in taken:
+            os.close(each)
+        assert await progress.flush(20)
+        assert progress.lost == 0
+        await progress.aclose()
+
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("program", [WITHOUT_DESCRIPTORS, ON_A_LOOP_WITHOUT_DESCRIPTORS])
+def test_without_a_descriptor_the_job_goes_on_and_is_told_of_later(serve: Serve, program: str) -> None:
+    """There is none to import what sends by HTTP, to make it, or to connect."""
+    server = serve()
+    run(program, server.url)
+    assert shown(server)[0] == ["success"]
+
+
+def test_without_a_thread_the_job_goes_on_and_is_told_of_later(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As many as the system allows run already, or the interpreter is ending; that is said once."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(sync, "_sender", sync.Sender())
+    fake = FakeTransport()
+    with monkeypatch.context() as patched:
+        patched.setattr(line, "start_new_thread", refuse)
+        progress = Progress.attach("a", transport=fake)
+        for _ in range(3):
+            progress.step(1).start()
+        assert not progress.flush(3600), "there is nothing to wait for"
+        report_loss("b", 1, "gone")
+    assert len([record for record in caplog.records if "thread" in record.getMessage()]) == 2
+    progress.step(1).complete()
+    assert progress.flush(20)
+    assert fake.reports == [Start(1)] * 3 + [Complete(1)]
+
+
+class Lacking:
+    """A number that cannot be had."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __index__(self) -> int:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
+async def test_a_report_that_meets_a_lack_is_lost_and_the_job_goes_on(
+    shell: Shell, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is counted, and said once."""
+    fake = FakeTransport()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    lacking: Any = Lacking(error)
+    for count in (1, lacking, lacking, 2):
+        progress.step(1).report(count)
+    assert await shell.flush(progress, 20)
+    assert fake.reports[-1] == Advance(1, 2)
+    assert progress.lost == 2
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    await shell.close(progress)
+
+
+def test_a_time_limit_of_the_job_is_no_lack() -> None:
+    """`TimeoutError` is an `OSError`, and what many a signal handler raises."""
+    limit: Any = Lacking(TimeoutError())
+    progress = Progress.attach("a", transport=FakeTransport())
+    with pytest.raises(TimeoutError):
+        progress.step(1).report(limit)
+    assert progress.lost == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [(Schedule, "look_at"), (Schedule, "next"), (Schedule, "served"), (Outbox, "take")]
+)
+async def test_what_sends_outlives_a_lack_of_memory(
+    shell: Shell, part: type, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it is about: it begins afresh, and what was under way is sent again under its key."""
+    for module in (aio, sync):
+        monkeypatch.setattr(module, "RECOVERY_S", 0.01)
+    monkeypatch.setattr(sync, "_sender", sync.Sender())
+    is_lacking = threading.Event()
+    method = getattr(part, name)
+
+    def lack(*args: Any) -> Any:
+        if is_lacking.is_set():
+            is_lacking.clear()
+            raise MemoryError
+        return method(*args)
+
+    monkeypatch.setattr(part, name, lack)
+    fake = FakeTransport()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    for number in (1, 2, 3):
+        is_lacking.set()
+        progress.step(number).start()
+        assert await shell.flush(progress, 20)
+        assert not is_lacking.is_set()
+    await shell.close(progress)
+    assert list(dict.fromkeys(fake.reports)) == [Start(1), Start(2), Start(3)]
+    assert len({request.key for request in fake.requests}) == 3
+    assert progress.lost == 0
+    assert "begins afresh after MemoryError" in caplog.text
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
+async def test_a_transport_that_lacks_something_is_tried_again(shell: Shell, error: Exception) -> None:
+    """As long as that takes: it is not about the report."""
+    has_failed = threading.Event()
+
+    def answer(_: Request) -> Answer:
+        if not has_failed.is_set():
+            has_failed.set()
+            raise error
+        return Answer(200)
+
+    progress = shell.progress.attach("a", transport=shell.transport(FakeTransport(answer)))
+    progress.step(1).start()
+    assert await shell.flush(progress, 20)
+    assert progress.lost == 0
+    await shell.close(progress)
+
+
+WITHOUT_STDERR = """
+    import sys
+    from progress_sse import Progress
+    from progress_sse.client import sync
+
+    sync.FLUSH_S = sync.EXIT_S = 0
+    {lose}
+    with Progress(steps=["One"]) as progress, progress.step("one") as step:
+        step.advance("many")
+    Progress("a/b").step(1).start()
+    print("done", flush=True)
+"""
+
+
+@pytest.mark.parametrize("lose", ["sys.stderr.close()", "sys.stderr = None"])
+def test_without_a_stderr_the_job_goes_on(lose: str) -> None:
+    """Where nothing is set up for its log, `logging` writes there, and raises what comes of it."""
+    assert run(WITHOUT_STDERR.format(lose=lose), f"http://{HOST}:{free_port()}") == "done\n"
+
+
+AT_THE_END = """
+    import builtins
+    from progress_sse import Progress
+
+    class Last:
+        def __del__(self, Progress=Progress):
+            progress = Progress.attach("late")
+            for each in (progress, first):
+                with each.step(2) as step:
+                    step.advance()
+                each.close()
+            print("done", flush=True)
+
+    first = Progress.attach()
+    {before}
+    builtins.last = Last()
+"""
+
+
+@pytest.mark.parametrize("before", ["", "first.step(1).start(); first.flush()"])
+def test_a_report_while_the_interpreter_ends_neither_raises_nor_waits(serve: Serve, before: str) -> None:
+    """The thread does not run any more, if it ever did, and modules are taken apart."""
+    server = serve()
+    said = run(AT_THE_END.format(before=before), server.url, timeout_s=30)
+    assert said.endswith("done\n"), said
