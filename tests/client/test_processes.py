@@ -280,3 +280,36 @@ def test_a_child_connects_though_its_parent_was_about_to(serve: Serve) -> None:
     server = serve()
     run(FORK_WHILE_CONNECTING, server.url)
     assert shown(server)[0][:2] == ["running"] * 2
+
+
+FORK_WHILE_LOADING = """
+    import os, signal, threading
+    from progress_sse import Progress
+    from progress_sse.client import loading
+
+    is_loading, may_end = threading.Event(), threading.Event()
+
+    def load():
+        with loading.loading():
+            is_loading.set()
+            assert may_end.wait(60)        # As a finaliser may for what the forking thread holds.
+
+    loading.LIMIT_S = 0.1
+    threading.Thread(target=load).start()
+    assert is_loading.wait(20)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        progress = Progress.attach()
+        progress.step(2).start()
+        os._exit(not progress.flush(10))
+    assert os.waitpid(child, 0)[1] == 0
+    may_end.set()
+"""
+
+
+def test_a_fork_does_not_wait_for_ever_for_a_client_that_is_being_made(serve: Serve) -> None:
+    """What makes it may wait for what the forking thread holds; the child makes its own."""
+    server = serve()
+    run(FORK_WHILE_LOADING, server.url, timeout_s=40)
+    assert shown(server)[0][1] == "running"
