@@ -387,6 +387,7 @@ class LoopSender:
 
     def _end(self, _: object) -> None:
         self._finish()
+        self._schedule = Schedule()  # Nothing is due here any more.
         for task in self._sending.values():
             task.cancel()
         for line in list(self._lines):

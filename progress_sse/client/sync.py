@@ -229,7 +229,7 @@ class Sender:
             for line in awaited:
                 line.add_waiter(settled)
             for line in awaited:
-                while self._is_started and not line.is_settled:
+                while not line.is_settled and (self._is_started or line.driver is not self):
                     settled.get(timeout=min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
         except Empty:
             pass

@@ -282,6 +282,30 @@ def test_a_child_connects_though_its_parent_was_about_to(serve: Serve) -> None:
     assert shown(server)[0][:2] == ["running"] * 2
 
 
+ON_A_LOOP_OF_ANOTHER_THREAD = """
+    import asyncio, threading
+    from progress_sse import AsyncProgress
+
+    async def main():
+        progress.step(1).start()
+        progress.step(1).complete()
+        has_reported.set()
+        await asyncio.sleep(3600)
+
+    has_reported = threading.Event()
+    progress = AsyncProgress(steps=["One", "Two"])
+    threading.Thread(target=asyncio.run, args=[main()], daemon=True).start()
+    assert has_reported.wait(20)
+"""
+
+
+def test_what_a_loop_of_another_thread_has_to_tell_is_told_before_the_process_ends(serve: Serve) -> None:
+    """That loop is still running, and lets the thread that sends have it."""
+    server = serve()
+    assert run(ON_A_LOOP_OF_ANOTHER_THREAD, server.url) == ""
+    assert shown(server) == (["success", "pending"], 2)
+
+
 FORK_WHILE_LOADING = """
     import os, signal, threading
     from progress_sse import Progress
