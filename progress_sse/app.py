@@ -42,9 +42,15 @@ FILES: Final = "/web"
 CORS_MAX_AGE_S: Final = 600
 CORS_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
 CORS_REQUEST_HEADERS: Final = (
-    *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID"),
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Last-Event-ID",
+    "Progress-Run",
 )
-CORS_RESPONSE_HEADERS: Final = ("Date", "ETag", "Location", "Retry-After")
+CORS_RESPONSE_HEADERS: Final = ("Date", "ETag", "Location", "Progress-Run", "Retry-After")
 """What pages of other origins may read; the date, so that they know how long a step has been running."""
 
 

@@ -124,25 +124,25 @@ class UpdateBody(BaseModel):
     current: Count | None = Field(None, description="For `progress`, which needs it: at most `total`.")
     total: Count | None = Field(None, description="For `progress`; `null` where nobody knows.")
 
-    def command(self, store: ProgressStore) -> StepCommand:
-        """Return the command that this asks for.
+    def command(self, store: ProgressStore, run: str | None = None) -> StepCommand:
+        """Return the command that this asks for, about one run or (`None`) about whichever there is.
 
         Raises:
             InvalidRequestError: `progress` without `current`, or past its `total`.
         """
         if self.action == "start":
-            return store.start_command(self.step, self.timeout_ms)
+            return store.start_command(self.step, self.timeout_ms, run)
         if self.action == "complete":
-            return Complete(self.step, self.success, self.message, self.error)
+            return Complete(self.step, self.success, self.message, self.error, run)
         if self.current is None:
             raise InvalidRequestError("current: Field required.")
         if self.total is not None and self.current > self.total:
             raise InvalidRequestError("current: must not be more than total.")
-        return Advance(self.step, self.current, self.total, self.message)
+        return Advance(self.step, self.current, self.total, self.message, run)
 
 
 class AddressedUpdate(UpdateBody):
-    """An update among others, with what stands in path and header where it comes alone."""
+    """An update among others, with what stands in path and headers where it comes alone."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -153,6 +153,9 @@ class AddressedUpdate(UpdateBody):
 
     session_id: Annotated[str, Field(strict=True)]
     idempotency_key: Annotated[str, Field(strict=True, json_schema_extra=_KEY_SCHEMA)] | None = None
+    run: Annotated[str, Field(strict=True)] | None = Field(
+        None, description="`Progress-Run` of the answer to the session's creation."
+    )
 
     @property
     def key(self) -> IdempotencyKey | None:

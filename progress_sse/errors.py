@@ -22,6 +22,7 @@
         ├── StepNotStartedError     409
         ├── StepNotRunningError     409
         ├── KeyInUseError           409
+        ├── OtherRunError           412
         ├── PreconditionFailedError 412
         ├── BodyTooLargeError       413
         ├── UrlTooLongError         414
@@ -164,6 +165,12 @@ class KeyInUseError(ProblemError):
 
     status, problem, title = 409, "idempotency-key-in-use", "A request with this Idempotency-Key is under way."
     fixed_headers = RETRY_SOON
+
+
+class OtherRunError(ProblemError):
+    """Raised when an update names its run, and the session of that id is another one."""
+
+    status, problem, title = 412, "other-run", "The session of that id is another run."
 
 
 class PreconditionFailedError(ProblemError):

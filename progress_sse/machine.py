@@ -24,6 +24,8 @@ error            begun         ended                    StepNotRunningError
   again, to the letter, is a repeat.
 * *advanced* moves nothing but the step it is about. The same again, to the letter, is a repeat.
 * A repeat is accepted and changes nothing: not a time stamp, not a status, and nobody is told.
+* A command that names a run is about that run: it creates no session, and another run of the id refuses it
+  (``OtherRunError``).
 
 What must not go in here: time (it is handed in), randomness, storage, JSON, and who is allowed to do what.
 """
@@ -35,6 +37,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.errors import (
     InvalidRequestError,
+    OtherRunError,
     ProblemError,
     SessionExistsError,
     SessionNotFoundError,
@@ -90,6 +93,7 @@ class Start(_Conditional):
     step: int
     definitions: tuple[StepDefinition, ...]
     timeout_ms: int | None = None
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class Complete(_Conditional):
     success: bool = True
     message: str = ""
     error: str = ""
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,7 @@ class Advance(_Conditional):
     current: int
     total: int | None = None
     message: str = ""
+    run: str | None = None
 
 
 StepCommand: TypeAlias = Start | Complete | Advance
@@ -146,10 +152,12 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
             raise SessionNotFoundError
         return Outcome(None)
     if session is None:
-        if not isinstance(command, Start):
+        if not isinstance(command, Start) or command.run is not None:
             raise SessionNotFoundError
         session = created(session_id, command.definitions, now)
         return _apply_to_step(session, command, now)._replace(is_fresh=True)
+    if command.run not in (None, session.run):
+        raise OtherRunError
     return _apply_to_step(session, command, now)
 
 

@@ -116,6 +116,14 @@ class Session(NamedTuple):
     definitions: tuple[StepDefinition, ...]
 
     @property
+    def run(self) -> str:
+        """What tells this run from every other one of its id.
+
+        An epoch would not do: it is new where only the history was lost, and the run is the same one.
+        """
+        return self.progress.created_at
+
+    @property
     def percentage(self) -> int:
         """⌊100 · ended steps / all steps⌋, exact; a running step counts as far as it has been reported."""
         steps = self.progress.steps.values()

@@ -247,9 +247,12 @@ class ProgressStore:
         """
         return _progress(await self._perform(session_id, self.start_command(step, timeout_ms)))
 
-    def start_command(self, step: int, timeout_ms: int | None) -> Start:
-        """Return the command that begins a step, and creates a session of the workflow `default` if need be."""
-        return Start(step, self.workflows.named(), timeout_ms)
+    def start_command(self, step: int, timeout_ms: int | None, run: str | None = None) -> Start:
+        """Return the command that begins a step, and creates a session of the workflow `default` if need be.
+
+        With a `run` it creates none.
+        """
+        return Start(step, self.workflows.named(), timeout_ms, run)
 
     async def complete_step(
         self, session_id: str, step: int, success: bool = True, message: str = "", error: str = ""

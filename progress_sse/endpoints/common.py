@@ -16,6 +16,9 @@ from progress_sse.record import Record
 
 JSON: Final = "application/json"
 
+RUN: Final = "progress-run"
+"""The header that has `Session.run`: in the answer to a creation, and in each update that is for that run alone."""
+
 MAX_QUERY_FIELDS: Final = 2000
 """Parameters that a query may have: to take it apart is work that is done before anybody is asked for a token."""
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from progress_sse.bodies import CreateBody, idempotency_key, read_body
 from progress_sse.endpoints.common import (
     JSON,
+    RUN,
     UNCACHED,
     Reply,
     preconditions_of,
@@ -21,7 +22,7 @@ from progress_sse.endpoints.common import (
 from progress_sse.errors import InvalidRequestError
 from progress_sse.machine import Create, Delete
 from progress_sse.model import SessionStatus
-from progress_sse.record import Cursor, Head
+from progress_sse.record import Cursor, Head, Record
 from progress_sse.service import ProgressService
 
 SESSION_ID_BYTES: Final = 16
@@ -39,7 +40,8 @@ async def create(service: ProgressService, request: Request) -> Reply:
     definitions = body.definitions(service.store.workflows)
     command = Create(definitions, wants_replacement, only_if=preconditions_of(request).allow_change)
     applied = await service.store.apply(session_id, command, key)
-    return session_reply(session_id, applied.record, 200 if applied.verb == "replaced" else 201)
+    status = 200 if applied.verb == "replaced" else 201
+    return session_reply(session_id, applied.record, status, _run_of(applied.record))
 
 
 async def create_unnamed(service: ProgressService, request: Request) -> Reply:
@@ -50,7 +52,7 @@ async def create_unnamed(service: ProgressService, request: Request) -> Reply:
     definitions = body.definitions(service.store.workflows)
     applied = await service.store.apply(session_id, Create(definitions, replace=False))
     location = f"{request.scope['path']}/{session_id}"  # No host: anybody can send one.
-    return session_reply(session_id, applied.record, 201, {"location": quote(location)})
+    return session_reply(session_id, applied.record, 201, {"location": quote(location), **_run_of(applied.record)})
 
 
 async def delete(service: ProgressService, request: Request) -> Reply:
@@ -70,6 +72,11 @@ async def list_sessions(service: ProgressService, request: Request) -> Reply:
     more = _cursor_text(shown[-1]) if len(heads) > limit else None
     body = b'{"sessions":[%b],"next":%b}' % (b",".join(head.listed for head in shown), json.dumps(more).encode())
     return Reply(200, {"content-type": JSON, **UNCACHED}, body)
+
+
+def _run_of(record: Record | None) -> dict[str, str]:
+    assert record is not None
+    return {RUN: record.session.run}
 
 
 def _wants_replacement(request: Request) -> bool:

@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 from starlette.requests import Request
 
 from progress_sse.bodies import UPDATE, BatchBody, UpdateBody, idempotency_key, read_body, read_update
-from progress_sse.endpoints.common import Reply, json_reply, preconditions_of, session_id_of
+from progress_sse.endpoints.common import RUN, Reply, json_reply, preconditions_of, session_id_of
 from progress_sse.endpoints.problems import counted
 from progress_sse.errors import InternalError, ProblemError
+from progress_sse.headers import header_values
 from progress_sse.machine import StepCommand
 from progress_sse.service import ProgressService
 from progress_sse.store import Applied, IdempotencyKey
@@ -31,9 +32,16 @@ async def update(service: ProgressService, request: Request) -> Reply:
     await service.gate.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
     key = idempotency_key(request, UPDATE, body)
-    command = replace(body.command(service.store), only_if=preconditions_of(request).allow_change)
+    asked = body.command(service.store, _run_of(request))
+    command = replace(asked, only_if=preconditions_of(request).allow_change)
     await service.store.apply(session_id, command, key)
     return json_reply({"success": True, "session_id": session_id})
+
+
+def _run_of(request: Request) -> str | None:
+    """Return what the header says, however odd: that is no run, and refused as another one is."""
+    values = header_values(request, RUN.encode())
+    return b", ".join(values).decode("latin-1") if values else None
 
 
 async def update_many(service: ProgressService, request: Request) -> Reply:
@@ -64,7 +72,7 @@ async def update_many(service: ProgressService, request: Request) -> Reply:
 def _read(service: ProgressService, value: object) -> _Update | ProblemError:
     try:
         update = read_update(value, service.body_limits)
-        return _Update(update.session_id, update.command(service.store), update.key)
+        return _Update(update.session_id, update.command(service.store, update.run), update.key)
     except ProblemError as refusal:
         return refusal
 

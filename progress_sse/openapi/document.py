@@ -297,6 +297,13 @@ def _parameters(max_sessions_per_stream: int) -> Json:
             {"type": "string", "pattern": key_pattern, "maxLength": MAX_KEY_CHARS},
             "5c1d7a42-0d1f-4b62-a6f5-6a3b0a1f3a55",
         ),
+        "ProgressRun": _parameter(
+            "header",
+            "Progress-Run",
+            "That of the answer to the session's creation: the update is for that run, and no other of its id.",
+            text,
+            "2026-01-31T09:30:00.123456+00:00",
+        ),
         "IfMatch": _parameter(
             "header",
             "If-Match",
@@ -380,6 +387,7 @@ _HEADERS: Final[Json] = {
             "Cache-Control": "Who may keep this.",
             "Vary": "What it depends on besides the address.",
             "Location": "Where the session is.",
+            "Progress-Run": "What tells this run from every other one of its id.",
             "Set-Cookie": "The cookie.",
             "X-Accel-Buffering": "Tells proxies to pass everything on at once.",
             "WWW-Authenticate": "Which token is asked for.",

@@ -26,6 +26,7 @@ from progress_sse.endpoints import (
 from progress_sse.errors import (
     InvalidRequestError,
     InvalidSessionIdError,
+    OtherRunError,
     OutcomeUnknownError,
     PathNotFoundError,
     PreconditionFailedError,
@@ -96,6 +97,7 @@ WRITING: Final = (OutcomeUnknownError, StoreFullError)
 CONDITIONAL_WRITING: Final = (PreconditionFailedError, *WRITING)
 PRECONDITIONS: Final = ("IfMatch", "IfNoneMatch")
 CACHED: Final = ("ETag", *UNCACHED)
+CREATED: Final = ("Progress-Run", *CACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = (*UNCACHED, "X-Accel-Buffering")
 
@@ -131,10 +133,17 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
                 "It was applied: now, or before under the same key.", answers.Applied, links=(*LINKS, "completeStep")
             )
         },
-        (SessionNotFoundError, StepNotStartedError, StepNotRunningError, StepOutOfRangeError, *CONDITIONAL_WRITING),
+        (
+            SessionNotFoundError,
+            StepNotStartedError,
+            StepNotRunningError,
+            OtherRunError,
+            StepOutOfRangeError,
+            *CONDITIONAL_WRITING,
+        ),
         action="publish",
         credentials=TOKEN,
-        parameters=("IdempotencyKey", *PRECONDITIONS),
+        parameters=("IdempotencyKey", "ProgressRun", *PRECONDITIONS),
         body=UpdateBody,
     ),
     update.update_many: Operation(
@@ -174,10 +183,10 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
             201: Answer(
                 "The session as it was created: now, or before under the same key.",
                 answers.Session,
-                headers=CACHED,
+                headers=CREATED,
                 links=LINKS,
             ),
-            200: Answer("The same, and it took an earlier one's place.", answers.Session, headers=CACHED),
+            200: Answer("The same, and it took an earlier one's place.", answers.Session, headers=CREATED),
         },
         (SessionExistsError, UnknownWorkflowError, *CONDITIONAL_WRITING),
         action="publish",
@@ -193,7 +202,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
             201: Answer(
                 "The session that was created. Asked again, it is another: who may have to retry creates by PUT.",
                 answers.Session,
-                headers=("Location", *CACHED),
+                headers=("Location", *CREATED),
                 links=LINKS,
             )
         },

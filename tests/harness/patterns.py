@@ -26,6 +26,14 @@ class Known:
         """The text with what its names stand for."""
         return _PLACE.sub(lambda place: str(self._values[place[1]]), text)
 
+    def filled(self, value: Any) -> Any:
+        """The JSON value with what the names in its texts stand for."""
+        if isinstance(value, dict):
+            return {key: self.filled(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.filled(each) for each in value]
+        return self.fill(value) if isinstance(value, str) else value
+
     def match(self, pattern: Any, value: Any, where: str = "") -> None:
         """Learn what is new in a value.
 

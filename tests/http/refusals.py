@@ -218,6 +218,13 @@ def conflicts() -> Rows:
         yield f"{action} before start", update(body, "step-not-started", 409)
         refusal = Refusal("POST", "/api/progress/new/update", 404, "session-not-found", body, tuple(JSON.items()))
         yield f"{action} of nothing", refusal
+    for action in ("start", "complete", "progress"):
+        body = json_of(action=f'"{action}"', step="1", current="1")
+        for name, runs in {"another": ("canary",), "no": ("",), "two": ("canary", "canary")}.items():
+            headers = (*JSON.items(), *(("progress-run", run) for run in runs))
+            yield f"{action} for {name} run", Refusal("POST", UPDATE, 412, "other-run", body, headers)
+            refusal = Refusal("POST", "/api/progress/new/update", 404, "session-not-found", body, headers)
+            yield f"{action} of nothing for {name} run", refusal
     ended = json_of(action='"progress"', step="2", current="1")
     yield "progress after the end", update(ended, "step-not-running", 409)
     yield "delete nothing", Refusal("DELETE", "/api/progress/new", 404, "session-not-found")

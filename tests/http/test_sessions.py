@@ -77,6 +77,31 @@ async def test_a_replaced_session_begins_afresh(client: httpx.AsyncClient) -> No
     assert (await client.get("/api/progress/s")).headers["etag"] != before
 
 
+async def test_an_update_for_a_run_is_for_no_other(client: httpx.AsyncClient) -> None:
+    """A creation says which run it began; a replacement is another one, and without any not even a start makes one."""
+    first = await client.put("/api/progress/s", json={"total_steps": 2})
+    run = {"progress-run": first.headers["progress-run"]}
+    assert (await client.post("/api/progress/s/update", json=START, headers=run)).status_code == 200
+    again = await client.put("/api/progress/s?replace=true", json={"total_steps": 3})
+    assert again.headers["progress-run"] != first.headers["progress-run"]
+    refused = await client.post("/api/progress/s/update", json=START, headers=run)
+    assert (refused.status_code, refused.json()["type"]) == (412, "/problems/other-run")
+    assert (await client.get("/api/progress/s")).content == again.content
+    await client.delete("/api/progress/s")
+    refused = await client.post("/api/progress/s/update", json=START, headers=run)
+    assert (refused.status_code, refused.json()["type"]) == (404, "/problems/session-not-found")
+    assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
+
+
+async def test_a_session_under_an_id_of_the_server_tells_its_run(client: httpx.AsyncClient) -> None:
+    """As one under an id of the client's does."""
+    made = await client.post("/api/progress", json={"total_steps": 2})
+    run = {"progress-run": made.headers["progress-run"]}
+    target = f"{made.headers['location']}/update"
+    assert (await client.post(target, json=START, headers=run)).status_code == 200
+    assert (await client.post(target, json=START, headers={"progress-run": "another"})).status_code == 412
+
+
 async def test_a_deleted_session_is_gone(client: httpx.AsyncClient) -> None:
     """204, then 404."""
     await client.post("/api/progress/s/update", json=START)
@@ -195,7 +220,8 @@ async def test_a_retried_creation_gets_its_first_answer(client: httpx.AsyncClien
         before = await client.get("/api/progress/s")
         for again, first in ((await create(), created), (await replace(), replaced)):
             assert (again.status_code, again.content) == (first.status_code, first.content)
-            assert again.headers["etag"] == first.headers["etag"]
+            for name in ("etag", "progress-run"):
+                assert again.headers[name] == first.headers[name]
         now = await client.get("/api/progress/s")
         assert (now.content, now.headers["etag"]) == (before.content, before.headers["etag"])
 

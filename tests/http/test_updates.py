@@ -110,7 +110,12 @@ async def test_a_refused_update_is_answered_as_if_it_came_alone(
         (update("s", idempotency_key="é"), 400, "invalid-idempotency-key"),
         (update("s", idempotency_key="x" * 256), 400, "invalid-idempotency-key"),
         (update("s", idempotency_key=1), 422, "invalid-request"),
+        (update("s", run=1), 422, "invalid-request"),
+        (update("s", run=["s"]), 422, "invalid-request"),
+        (update("s", run=""), 412, "other-run"),
+        (update("s", run="another"), 412, "other-run"),
         (update("nobody", "complete"), 404, "session-not-found"),
+        (update("absent", run="another"), 404, "session-not-found"),
     ],
 )
 async def test_what_is_no_update_keeps_no_other_from_being_applied(
@@ -135,6 +140,16 @@ async def test_updates_that_come_again_are_applied_once(client: httpx.AsyncClien
     await client.post("/api/progress/s/update", json={"action": "start", "step": 3}, headers={"Idempotency-Key": "k3"})
     assert await send(client, update("s", "start", 3, idempotency_key="k3")) == [{"status": 200}]
     assert (await statuses(client, "s"))[1] == 5
+
+
+async def test_each_of_several_may_be_for_a_run(client: httpx.AsyncClient) -> None:
+    """A key stands for the same update with a run and without."""
+    created = await client.put("/api/progress/s", json={})
+    run = created.headers["progress-run"]
+    mine = update("s", run=run, idempotency_key="k")
+    assert await send(client, mine, update("s", "complete", run=None)) == [{"status": 200}] * 2
+    assert await send(client, {**mine, "run": None}) == [{"status": 200}]
+    assert (await statuses(client, "s"))[1] == 2
 
 
 async def test_a_key_that_comes_with_something_else_is_refused(client: httpx.AsyncClient) -> None:

@@ -48,7 +48,7 @@ class Conversation:
             self._known.fill(request["path"]),
             headers=self._headers(request),
             content=request.get("text"),
-            json=request.get("json"),
+            json=self._known.filled(request.get("json")),
         )
         assert response.status_code == answer["status"], response.text
         self._check_headers(answer, dict(response.headers))

@@ -12,6 +12,7 @@ import pytest
 
 from progress_sse.errors import (
     InvalidRequestError,
+    OtherRunError,
     ProblemError,
     SessionExistsError,
     SessionNotFoundError,
@@ -161,6 +162,22 @@ class TestSession:
             ),
             DEFINITIONS,
         )
+
+    @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1)])
+    def test_takes_what_names_its_run(self, command: StepCommand) -> None:
+        """As it takes what names none."""
+        session = session_with("running")
+        assert apply("s", session, replace(command, run=session.run), T2) == apply("s", session, command, T2)
+
+    @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1), Start(9, DEFINITIONS)])
+    @pytest.mark.parametrize("run", ["", timestamp(T1)])
+    def test_refuses_what_names_another_run(self, command: StepCommand, run: str) -> None:
+        """Before anything else is looked at, and where there is none it creates none."""
+        named = replace(command, run=run)
+        with pytest.raises(OtherRunError):
+            apply("s", session_with("running"), named, T2)
+        with pytest.raises(SessionNotFoundError):
+            apply("s", None, named, T2)
 
     def test_start_creates_none_for_a_step_that_there_is_not(self) -> None:
         """It would have no such step."""
