@@ -16,6 +16,10 @@ hears things in the order in which they happened; but that one may take along wh
   answer but success is a refusal, and that report is given up.
 * **A server that is away is so for all its sessions.** No answer, 502, 503 and 504 are known to all outboxes that share
   a `Backoff`: one of them tries again, and the rest wait for it. What else passes does so for one session.
+* **A session that was created here is reported on while it is that run.** Each report names the run, as the answer to
+  the creation told it. Where the server has lost the session, it is created again, with its own steps, and what was
+  told of them is told again. Where it never was created, or another run has its id, all that waits and all that comes
+  is given up: it would go to another job's run, or make a session of other steps.
 * **The queue has a bound.** Past `MAX_WAITING` reports the oldest advance goes, and where there is none the oldest
   start or completion. A server that is away for `PATIENCE_S` costs the advances that wait; starts and completions go on
   waiting, since without them the session would never be right again.
@@ -36,7 +40,7 @@ import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
@@ -63,6 +67,12 @@ MAX_TOGETHER: Final = 50
 LONGEST_RETRY_AFTER_S: Final = 300.0
 """Seconds beyond which no `Retry-After` is believed."""
 
+MAX_LOSSES: Final = 5
+"""Times in a row that a session is created again before anything could be told of it."""
+
+MAX_RUN_CHARS: Final = 255
+"""Characters that a run's name may have."""
+
 MAX_DETAIL_CHARS: Final = 500
 """Characters that are shown of what the server says."""
 
@@ -73,14 +83,24 @@ _TOO_MANY: Final = 429
 _AWAY: Final = frozenset({0, 502, 503, 504})
 _PASSING: Final = _AWAY | {_TOO_MANY}
 _KEY_IN_USE: Final = "idempotency-key-in-use"
+_NOT_OUR_RUN: Final = frozenset({"session-not-found", "other-run"})
+"""Problems of a report whose session is no more, or is not the one that was created."""
 
 
 class Request(NamedTuple):
-    """A report on its way, and the key that makes sending it twice harmless."""
+    """A report on its way.
+
+    Attributes:
+        session_id: The session.
+        report: What is told of it.
+        key: What makes sending it twice harmless.
+        run: The run that it is for, where that is known; no other one.
+    """
 
     session_id: str
     report: Report
     key: str
+    run: str = ""
 
 
 class Answer(NamedTuple):
@@ -91,12 +111,14 @@ class Answer(NamedTuple):
         problem: Last segment of the problem type.
         detail: What is wrong, in one sentence.
         retry_after_s: Seconds to wait at least, where the server said so.
+        run: What tells the run that was created from every other one of its id; empty where the server does not say.
     """
 
     status: int
     problem: str = ""
     detail: str = ""
     retry_after_s: float | None = None
+    run: str = ""
 
     @property
     def is_success(self) -> bool:
@@ -145,7 +167,12 @@ class Lost:
     error: ReportError
 
 
-Event: TypeAlias = Away | Back | Lost
+@dataclass(frozen=True, slots=True)
+class Recreated:
+    """The server had lost the session, and has it again."""
+
+
+Event: TypeAlias = Away | Back | Lost | Recreated
 
 
 class Backoff:
@@ -192,6 +219,36 @@ class _Operation:
     failing_since: float | None = None
 
 
+@dataclass(slots=True)
+class _Run:
+    """The run that was created here.
+
+    Attributes:
+        creation: How.
+        key: The key of its creation.
+        name: What the server calls it; empty where it does not say.
+        losses: How often it was created again since something could be told of it.
+        told: The start and the completion of each step, as far as they were told, in the order of the starts.
+    """
+
+    creation: Create
+    key: str
+    name: str = ""
+    losses: int = 0
+    told: dict[int, list[Start | Complete]] = field(default_factory=dict)
+
+    def note(self, report: Start | Complete | Advance) -> None:
+        """Remember what was told."""
+        self.losses = 0
+        if isinstance(report, Start):
+            self.told.pop(report.step, None)
+            self.told[report.step] = [report]
+        else:
+            # Another process may have started it.
+            start, *_ = self.told.setdefault(report.step, [Start(report.step)])
+            self.told[report.step] = [start, report] if isinstance(report, Complete) else [start]
+
+
 class Outbox:
     """What is still to be told of one session; see the module."""
 
@@ -211,9 +268,11 @@ class Outbox:
         self._lost = Count()
         self._events: deque[Event] = deque()
         self._has_warned_of_loss = False
+        self._has_given_up = False
         # Of the one that sends; `_is_sending` is told to the others, from before a report leaves its queue.
         self._is_sending = False
         self._sending: list[_Operation] = []
+        self._run: _Run | None = None
         self._paced: dict[int, float] = {}
         self._together = MAX_TOGETHER
         self._away_since: float | None = None
@@ -242,6 +301,9 @@ class Outbox:
 
     def put(self, report: News) -> None:
         """Take in a report."""
+        if self._has_given_up:
+            self._drop(report)
+            return
         self.begin()
         if isinstance(report, Create):
             self._creation = _Operation(report)
@@ -252,7 +314,9 @@ class Outbox:
         else:
             self._commands.append(_Operation(report))
             self._advances.pop(report.step, None)
-        if self._waiting > MAX_WAITING:
+        if self._has_given_up:  # Meanwhile.
+            self._lost.add(self._drain())
+        elif self._waiting > MAX_WAITING:
             self._drop_oldest()
 
     def next(self, now: float, *, alone: bool = True) -> list[Request]:
@@ -267,7 +331,11 @@ class Outbox:
         self._is_sending = True
         self._sending = self._next_commands(1 if alone else self._together) or self._due_advance(now)
         self._is_sending = bool(self._sending)
-        return [Request(self.session_id, each.report, each.key) for each in self._sending]
+        run = self._run.name if self._run is not None else ""
+        return [
+            Request(self.session_id, each.report, each.key, "" if isinstance(each.report, Create) else run)
+            for each in self._sending
+        ]
 
     def wake_at(self) -> float:
         """Return when `next` will have something; infinity, if that takes another report or an answer."""
@@ -283,18 +351,25 @@ class Outbox:
         if not self._is_under_way(requests):
             return
         sent = self._sending
-        failed: list[tuple[_Operation, Answer]] = []
+        again: list[_Operation] = []
+        troubles: list[Answer] = []
         for operation, answer in zip(sent, answers, strict=True):
+            if answer.may_pass and not self._is_hopeless(operation, answer, now):
+                again.append(operation)
+                troubles.append(answer)
+                continue
+            self._come_back(now)
             if answer.is_success:
-                self._come_back(now)
-            elif answer.may_pass and not self._is_hopeless(operation, answer, now):
-                failed.append((operation, answer))
+                self._note(operation, answer)
+            elif self._is_lost(answer):
+                again.append(operation)
             else:
-                self._come_back(now)
-                self._lose(_refusal(operation.report, answer))
-        self._put_back([operation for operation, _ in failed])
-        if failed:
-            self._pause(failed[0][1], now)
+                self._refuse(operation.report, answer)
+        if any(map(self._is_lost, answers)):
+            self._create_again(answers)
+        self._put_back(again)
+        if troubles:
+            self._pause(troubles[0], now)
         elif all(answer.is_success for answer in answers):
             self._together = min(2 * self._together, MAX_TOGETHER)
 
@@ -336,11 +411,14 @@ class Outbox:
         return max(self._own.not_before, self.server.not_before)
 
     def renewed(self) -> "Outbox":
-        """Return one that has nothing to tell of what was put in here: another process tells that."""
+        """Return one that has nothing to tell of what was put in here: another process tells that, also once more."""
         self._advances.clear()  # So that what waited here knows that it does not any more.
         creation = None if self._has_begun or self._creation is None else self._creation.report
         assert creation is None or isinstance(creation, Create)
-        return Outbox(self.session_id, creation, chance=self._chance)
+        outbox = Outbox(self.session_id, creation, chance=self._chance)
+        outbox._run = self._run and replace(self._run, told={})
+        outbox._has_given_up = self._has_given_up
+        return outbox
 
     def events(self) -> list[Event]:
         """Return what happened since the last call."""
@@ -380,6 +458,8 @@ class Outbox:
                 self._put_back_advance(operation)
             else:
                 self._commands.appendleft(operation)
+        if self._has_given_up:
+            self._lost.add(self._drain())
         self._sending = []
         self._is_sending = False
 
@@ -409,11 +489,7 @@ class Outbox:
         self.stand_by(now)
 
     def _give_up_advances(self, answer: Answer | None) -> None:
-        dropped = 0
-        with suppress(KeyError):
-            while True:
-                self._advances.popitem()
-                dropped += 1
+        dropped = self._drain_advances()
         self._has_warned_of_loss = True
         self._lose(
             ServerAwayError(
@@ -422,6 +498,70 @@ class Outbox:
             ),
             dropped,
         )
+
+    def _drain_advances(self) -> int:
+        count = 0
+        with suppress(KeyError):
+            while True:
+                self._advances.popitem()
+                count += 1
+        return count
+
+    def _drain(self) -> int:
+        """Take out all that waits, and return how much that was."""
+        count = self._drain_advances()
+        with suppress(IndexError):
+            while True:
+                self._commands.popleft()
+                count += 1
+        return count
+
+    def _note(self, done: _Operation, answer: Answer) -> None:
+        if not isinstance(done.report, Create):
+            if self._run is not None:
+                self._run.note(done.report)
+            return
+        before, self._run = self._run, _Run(done.report, done.key, answer.run)
+        if before is not None and not done.report.replace:
+            self._run.losses = before.losses
+            told = [_Operation(report) for reports in before.told.values() for report in reports]
+            self._commands.extendleft(reversed(told))
+            self._events.append(Recreated())
+
+    def _is_lost(self, answer: Answer) -> bool:
+        """Whether there is no session, or another run, where one was created here."""
+        return self._run is not None and answer.problem in _NOT_OUR_RUN
+
+    def _create_again(self, answers: Sequence[Answer]) -> None:
+        """Create the session again, unless another run has its id.
+
+        The key follows from that of the creation before: processes that share the run by a fork create it once.
+        """
+        assert self._run is not None
+        self._run.losses += 1
+        creation = replace(self._run.creation, replace=False)
+        if self._run.losses > MAX_LOSSES:
+            self._give_up(creation, answers[0])
+        else:
+            self._creation = _Operation(creation, str(uuid.uuid5(uuid.UUID(self._run.key), "again")))
+
+    def _refuse(self, report: Report, answer: Answer) -> None:
+        if isinstance(report, Create):
+            self._give_up(report, answer)
+        else:
+            self._lose(_refusal(f"{type(report).__name__.lower()} of step {report.step}", answer))
+
+    def _give_up(self, creation: Create, answer: Answer) -> None:
+        """Let go of all that waits, and of all that comes: it has no session."""
+        self._has_given_up = True
+        what = "its creation" if creation.replace else "the session was lost, and its creation"
+        # To create again was our idea: no report of the job's is lost with that one.
+        self._lose(_refusal(f"nothing more is reported, since {what}", answer), creation.replace + self._drain())
+
+    def _drop(self, report: News) -> None:
+        self._lost.add(1)
+        if isinstance(report, Latest):
+            report.queue = {report.step: report}  # As if it waited, so that a loop does not come here with each row.
 
     def _drop_oldest(self) -> None:
         # The creation stays: without it a start would create a session of other steps.
@@ -458,11 +598,11 @@ def _step(operation: _Operation) -> int:
     return operation.report.step
 
 
-def _refusal(report: Report, answer: Answer) -> ReportRefusedError:
-    what = type(report).__name__.lower()
-    if not isinstance(report, Create):
-        what += f" of step {report.step}"
+def _refusal(what: str, answer: Answer) -> ReportRefusedError:
     return ReportRefusedError(f"{what} was refused: {answer}", answer.status, answer.problem)
+
+
+_RUN: Final = "Progress-Run"
 
 
 class Message(NamedTuple):
@@ -471,15 +611,17 @@ class Message(NamedTuple):
     method: str
     path: str
     body: bytes
+    headers: Mapping[str, str]
 
 
 def encode(request: Request) -> Message:
     """Return what to send [docs/protocol.md]."""
     path = f"/api/progress/{quote(request.session_id, safe='')}"
     body = json.dumps(_body(request.report), separators=(",", ":")).encode()
+    headers = {"Idempotency-Key": request.key}
     if isinstance(request.report, Create):
-        return Message("PUT", f"{path}?replace=true", body)
-    return Message("POST", f"{path}/update", body)
+        return Message("PUT", path + ("?replace=true" if request.report.replace else ""), body, headers)
+    return Message("POST", f"{path}/update", body, headers | ({_RUN: request.run} if request.run else {}))
 
 
 def _body(report: Report) -> dict[str, Any]:
@@ -509,15 +651,22 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Answ
     fields = _fields(content)
     if not 200 <= status < 300:
         return _problem(status, headers, fields)
-    return Answer(status) if "session_id" in fields else _not_ours(status)
+    return Answer(status, run=_run_of(headers)) if "session_id" in fields else _not_ours(status)
+
+
+def _run_of(headers: Mapping[str, str]) -> str:
+    """Return the run that was created, if it is told, and in a text that a header may have."""
+    run = headers.get(_RUN.lower(), "")
+    return run if run.isascii() and run.isprintable() and len(run) <= MAX_RUN_CHARS else ""
 
 
 def encode_together(requests: Sequence[Request]) -> Message:
     """Return what to send for several; none of them is a creation."""
     updates = [
-        {"session_id": session_id, "idempotency_key": key, **_body(report)} for session_id, report, key in requests
+        {"session_id": session_id, "idempotency_key": key, **({"run": run} if run else {}), **_body(report)}
+        for session_id, report, key, run in requests
     ]
-    return Message("POST", "/api/updates", json.dumps({"updates": updates}, separators=(",", ":")).encode())
+    return Message("POST", "/api/updates", json.dumps({"updates": updates}, separators=(",", ":")).encode(), {})
 
 
 def read_answers(status: int, headers: Mapping[str, str], content: bytes, count: int) -> list[Answer] | Answer:

@@ -23,31 +23,35 @@ class AsyncStoreTransport:
 
     async def send(self, request: Request) -> Answer:
         """Apply a report once, whatever becomes of the answer."""
-        session_id, report, key = request
+        session_id, report, key, run = request
         try:
-            await self._store.apply(session_id, self._command(report), IdempotencyKey(key, repr(report)))
+            command = self._command(report, run or None)
+            applied = await self._store.apply(session_id, command, IdempotencyKey(key, repr(report)))
         except ProblemError as error:
             retry_after = error.headers.get("Retry-After")
             return Answer(error.status, error.problem, str(error), float(retry_after) if retry_after else None)
-        return Answer(200)
+        if not isinstance(report, Create):
+            return Answer(200)
+        assert applied.record is not None
+        return Answer(200, run=applied.record.session.run)
 
     async def aclose(self) -> None:
         """Leave the store open: it is somebody else's."""
 
-    def _command(self, report: Report) -> machine.Command:
+    def _command(self, report: Report, run: str | None) -> machine.Command:
         match report:
-            case Create(steps=None, workflow=None):
-                return machine.Create(self._store.workflows.named())
-            case Create(steps=None, workflow=str(workflow)):
-                return machine.Create(self._store.workflows.named(workflow))
-            case Create(steps=steps):
-                return machine.Create(steps or ())
+            case Create(steps=None, workflow=None, replace=replace):
+                return machine.Create(self._store.workflows.named(), replace)
+            case Create(steps=None, workflow=str(workflow), replace=replace):
+                return machine.Create(self._store.workflows.named(workflow), replace)
+            case Create(steps=steps, replace=replace):
+                return machine.Create(steps or (), replace)
             case Start(step, timeout_ms):
-                return self._store.start_command(step, timeout_ms)
+                return self._store.start_command(step, timeout_ms, run)
             case Advance(step, current, total, message):
-                return machine.Advance(step, current, total, message)
+                return machine.Advance(step, current, total, message, run)
             case Complete(step, success, message, error):
-                return machine.Complete(step, success, message, error)
+                return machine.Complete(step, success, message, error, run)
 
 
 class StoreTransport:

@@ -8,7 +8,7 @@ made, since OpenSSL has locks meanwhile that the child could never release.
 import encodings.idna  # noqa: F401  # see above
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -113,14 +113,14 @@ class HttpTransport:
 
     def send(self, request: Request) -> Answer:
         """Send a request and return what comes back."""
-        return self._exchange(encode(request), {"Idempotency-Key": request.key}, read_answer)
+        return self._exchange(encode(request), read_answer)
 
     def send_together(self, requests: Sequence[Request]) -> list[Answer] | Answer:
         """Send several at once and return what comes back."""
-        return self._exchange(encode_together(requests), {}, partial(read_answers, count=len(requests)))
+        return self._exchange(encode_together(requests), partial(read_answers, count=len(requests)))
 
-    def _exchange(self, message: Message, headers: Mapping[str, str], read: Callable[..., A]) -> A | Answer:
-        method, path, body = message
+    def _exchange(self, message: Message, read: Callable[..., A]) -> A | Answer:
+        method, path, body, headers = message
         content = Content()
         try:
             with (
@@ -148,14 +148,14 @@ class AsyncHttpTransport:
 
     async def send(self, request: Request) -> Answer:
         """Send a request and return what comes back."""
-        return await self._exchange(encode(request), {"Idempotency-Key": request.key}, read_answer)
+        return await self._exchange(encode(request), read_answer)
 
     async def send_together(self, requests: Sequence[Request]) -> list[Answer] | Answer:
         """Send several at once and return what comes back."""
-        return await self._exchange(encode_together(requests), {}, partial(read_answers, count=len(requests)))
+        return await self._exchange(encode_together(requests), partial(read_answers, count=len(requests)))
 
-    async def _exchange(self, message: Message, headers: Mapping[str, str], read: Callable[..., A]) -> A | Answer:
-        method, path, body = message
+    async def _exchange(self, message: Message, read: Callable[..., A]) -> A | Answer:
+        method, path, body, headers = message
         content = Content()
         try:
             with _quietly():

@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from progress_sse.client.config import Address, OnError
-from progress_sse.client.core import Answer, Away, Back, Backoff, Event, Lost, Outbox, Request
+from progress_sse.client.core import Answer, Away, Back, Backoff, Event, Lost, Outbox, Recreated, Request
 from progress_sse.client.errors import ReportError, TroubleKept
 from progress_sse.client.reports import Create, News
 
@@ -275,6 +275,8 @@ class Line:
                 case Back(away_s, lost):
                     text = "can report on %s again, after %.1f s in which %d reports were lost"
                     log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
+                case Recreated():
+                    self._tell("recreated", "the server had lost %s: it was created again", where)
                 case Lost(error):
                     if self._raises and not self._errors:
                         self._errors.append(error)

@@ -12,10 +12,14 @@ MAX_TEXT_CHARS: Final = 8192
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Begin the session afresh, with steps of its own, or those of a workflow of the server's, or its default ones."""
+    """Begin the session afresh, with steps of its own, or those of a workflow of the server's, or its default ones.
+
+    `replace` says whether a session of that id gives way.
+    """
 
     steps: tuple[StepDefinition, ...] | None = None
     workflow: str | None = None
+    replace: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Callable, Mapping
+from unittest import mock
 
 import pytest
 
@@ -16,6 +18,7 @@ from progress_sse.client.core import (
     Lost,
     Message,
     Outbox,
+    Recreated,
     Request,
     encode,
     encode_together,
@@ -364,6 +367,180 @@ def test_the_queue_has_a_bound_and_advances_go_first() -> None:
     assert bench.deliver() == [Create(), *(Start(step) for step in range(3, limit + 2))]
 
 
+NOT_FOUND = Answer(404, "session-not-found", "There is no such session.")
+OTHER_RUN = Answer(412, "other-run", "The session of that id is another run.")
+EXISTS = Answer(409, "session-exists", "There is a session of that id already.")
+CREATE = Create((StepDefinition("One"), StepDefinition("Two")))
+AGAIN = Create(CREATE.steps, replace=False)
+
+
+def created(*told: Report) -> Bench:
+    """An outbox that has created its session, as the run `one`, and told this of it."""
+    bench = Bench()
+    bench.put(CREATE)
+    assert bench.send(Answer(201, run="one")) == CREATE
+    bench.put(*told)
+    bench.deliver()
+    return bench
+
+
+def test_each_report_is_for_the_run_that_was_created() -> None:
+    """As soon as that is known: never for none, once there is one."""
+    bench = Bench()
+    bench.put(CREATE, Start(1), Advance(1, 5))
+    assert bench.send_request(Answer(201, run="one")).run == ""
+    assert bench.send_request().run == "one"
+    assert bench.send_request().run == "one"
+
+
+@pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
+@pytest.mark.parametrize("report", [Start(2), Complete(1), Advance(1, 5)])
+def test_a_session_that_is_gone_is_created_again(gone: Answer, report: Report) -> None:
+    """Without another one's giving way; then all is told again, and the report under its key to the new run."""
+    bench = created(Start(1), Complete(1, message="m"), Start(2, 500), Start(1), Complete(2), Start(2, 700), Start(1))
+    bench.put(report)
+    first = bench.send_request(gone)
+    assert bench.send(Answer(201, run="two")) == AGAIN
+    assert [bench.send_request() for _ in range(2)] == [
+        Request("nightly", Start(2, 700), mock.ANY, "two"),
+        Request("nightly", Start(1), mock.ANY, "two"),
+    ]
+    bench.wait()
+    assert bench.send_request() == first._replace(run="two")
+    assert bench.outbox.is_empty
+    assert bench.outbox.lost == 0
+    assert bench.outbox.events() == [Recreated()]
+
+
+def test_what_is_told_again_is_how_each_step_stands() -> None:
+    """What it began with, and how it ended, if it has; in the order in which they were begun."""
+    bench = created(Start(2), Complete(2, success=False, error="e"), Start(1, 500), Start(2), Complete(3), Complete(1))
+    bench.put(Start(4))
+    bench.send(NOT_FOUND)
+    bench.send(Answer(201, run="two"))
+    assert bench.deliver() == [Start(1, 500), Complete(1), Start(2), Start(3), Complete(3), Start(4)]
+
+
+def test_a_session_that_goes_while_all_is_told_again_is_told_all_of_it() -> None:
+    """And nothing of it twice."""
+    bench = created(Start(1), Complete(1), Start(2))
+    bench.put(Complete(2))
+    bench.send(NOT_FOUND)
+    bench.send(Answer(201, run="two"))
+    assert bench.send() == Start(1)
+    assert bench.send(NOT_FOUND) == Complete(1)
+    assert bench.send(Answer(201, run="three")) == AGAIN
+    assert bench.deliver() == [Start(1), Complete(1), Start(2), Complete(2)]
+
+
+def test_a_creation_that_has_to_wait_is_no_other_one_afterwards() -> None:
+    """It may have arrived: so it goes again under its key, and what follows waits for it."""
+    bench = created(Start(1))
+    bench.put(Complete(1))
+    bench.send(NOT_FOUND)
+    first = bench.send_request(NO_ANSWER)
+    bench.wait()
+    assert bench.send_request(Answer(201, run="two")) == first
+    assert bench.deliver() == [Start(1), Complete(1)]
+
+
+def test_processes_that_share_a_run_create_it_again_as_one() -> None:
+    """By the same key; and what the parent has told it tells again by itself."""
+    parent = created(Start(1))
+    child = Bench()
+    child.outbox = parent.outbox.renewed()
+    keys = set()
+    for bench, told in ((parent, [Start(1), Start(2)]), (child, [Start(2)])):
+        bench.put(Start(2))
+        bench.send(NOT_FOUND)
+        keys.add(bench.send_request(Answer(201, run="two")).key)
+        assert bench.deliver() == told
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize("refusal", [Answer(422, "unknown-workflow", "no"), Answer(403, "forbidden", "no")])
+def test_a_refused_creation_ends_the_reporting(refusal: Answer) -> None:
+    """What waits and what comes is counted and not sent, and there is one event: there is no session that it is of."""
+    bench = Bench()
+    bench.put(CREATE, Start(1), Advance(1, 5))
+    bench.send(refusal)
+    latest = Latest(2, lambda: Advance(2, 5))
+    bench.put(Start(2), latest)
+    assert latest.is_waiting, "a loop over many rows is not to come again with each"
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 5)
+    [event] = bench.outbox.events()
+    assert isinstance(event, Lost)
+    assert isinstance(event.error, ReportRefusedError)
+    assert str(event.error) == f"nothing more is reported, since its creation was refused: {refusal.status} no"
+    assert (event.error.status, event.error.problem) == (refusal.status, refusal.problem)
+
+
+def test_threads_that_report_as_the_creation_is_refused_leave_nothing_behind() -> None:
+    """Whatever comes in between is counted once, and never sent."""
+    bench = Bench()
+    bench.put(CREATE)
+    request = bench.next()
+    assert request is not None
+    threads = [threading.Thread(target=lambda: bench.put(*[Start(1)] * 200)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    bench.take(request, Answer(403, "forbidden", "no"))
+    for thread in threads:
+        thread.join()
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 801)
+
+
+def test_a_creation_that_may_yet_succeed_is_waited_for() -> None:
+    """A store that is full may have room within a minute."""
+    bench = Bench()
+    bench.put(CREATE, Start(1))
+    fail_for(bench, core.PATIENCE_S / 2, Answer(507, "store-full"))
+    assert bench.deliver() == [CREATE, Start(1)]
+    bench = Bench()
+    bench.put(CREATE, Start(1))
+    fail_for(bench, core.PATIENCE_S, Answer(507, "store-full"))
+    bench.send(Answer(507, "store-full"))
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 2)
+
+
+@pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
+def test_another_run_of_the_id_is_left_alone(gone: Answer) -> None:
+    """Whether it came before the loss was noticed or after: what waits, which was told before or not, is not sent."""
+    bench = created(Start(1))
+    bench.put(Complete(1), Start(2))
+    bench.send(gone)
+    assert bench.send(EXISTS) == AGAIN
+    bench.put(Complete(2))
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 3)
+    [event] = bench.outbox.events()
+    assert isinstance(event, Lost)
+    assert str(event.error).startswith("nothing more is reported, since the session was lost, and its creation")
+
+
+def test_a_session_that_never_stays_is_given_up() -> None:
+    """As behind an address that leads to several servers, which know nothing of each other."""
+    bench = created(Start(1))
+    bench.put(Complete(1))
+    sent = []
+    while not bench.outbox.is_empty:
+        bench.wait()
+        request = bench.next()
+        assert request is not None
+        sent.append(type(request.report))
+        bench.take(request, Answer(201) if isinstance(request.report, Create) else NOT_FOUND)
+    assert sent.count(Create) == core.MAX_LOSSES
+    assert bench.outbox.lost >= 1
+
+
+def test_one_that_is_attached_has_no_run() -> None:
+    """What it reports is for whichever there is, and a refusal is one of that report."""
+    bench = Bench()
+    bench.put(Complete(1), Start(2))
+    assert bench.send_request(NOT_FOUND).run == ""
+    assert bench.send() == Start(2)
+    assert bench.outbox.lost == 1
+
+
 @pytest.mark.parametrize("report", [Start(1), Advance(1, 5)])
 def test_what_was_sent_in_vain_waits_again(report: Report) -> None:
     """Before all else, at once, and under its key: it may have arrived."""
@@ -417,6 +594,7 @@ def test_a_renewed_one_has_nothing_to_tell() -> None:
 
 MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
     (Create(), "PUT", "?replace=true", {}),
+    (Create(replace=False), "PUT", "", {}),
     (Create(workflow="report"), "PUT", "?replace=true", {"workflow": "report"}),
     (
         Create((StepDefinition("原稿", 1000, 2000),)),
@@ -444,8 +622,21 @@ MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
 def test_reports_become_requests(report: Report, method: str, rest: str, body: dict[str, object]) -> None:
     """As the protocol has them; an id is opaque, and takes part in the path as one segment."""
     message = encode(Request("日 本?#%", report, "key"))
-    assert message == Message(method, f"/api/progress/%E6%97%A5%20%E6%9C%AC%3F%23%25{rest}", message.body)
+    path = f"/api/progress/%E6%97%A5%20%E6%9C%AC%3F%23%25{rest}"
+    assert message == Message(method, path, message.body, {"Idempotency-Key": "key"})
     assert json.loads(message.body) == body
+
+
+def test_a_report_names_its_run() -> None:
+    """And a creation, which begins one, names none."""
+    headers = {"Idempotency-Key": "key", "Progress-Run": "run"}
+    assert encode(Request("a", Start(1), "key", "run")).headers == headers
+
+
+@pytest.mark.parametrize(("told", "run"), [("2026", "2026"), ("\xe9", ""), ("a\tb", ""), ("x" * 256, "")])
+def test_a_run_is_taken_if_it_can_be_sent_back(told: str, run: str) -> None:
+    """Else no report would get away any more."""
+    assert read_answer(201, {"progress-run": told}, b'{"session_id": "a"}') == Answer(201, run=run)
 
 
 PROBLEM = b'{"type":"/problems/store-unavailable","status":503,"detail":"The store does not answer."}'
@@ -582,15 +773,29 @@ def test_several_that_meet_a_passing_trouble_wait_together(answer: Answer, then:
 
 def test_several_are_said_as_the_server_reads_them() -> None:
     """Each with its session and its key."""
-    requests = [Request("a", Start(1), "k1"), Request("a", Complete(1, message="m"), "k2")]
-    method, path, body = encode_together(requests)
-    assert (method, path) == ("POST", "/api/updates")
+    requests = [Request("a", Start(1), "k1"), Request("a", Complete(1, message="m"), "k2", "r")]
+    method, path, body, headers = encode_together(requests)
+    assert (method, path, headers) == ("POST", "/api/updates", {})
     assert json.loads(body) == {
         "updates": [
             {"session_id": "a", "idempotency_key": "k1", **json.loads(encode(requests[0]).body)},
-            {"session_id": "a", "idempotency_key": "k2", **json.loads(encode(requests[1]).body)},
+            {"session_id": "a", "idempotency_key": "k2", "run": "r", **json.loads(encode(requests[1]).body)},
         ]
     }
+
+
+def test_several_meet_the_loss_of_their_session_together() -> None:
+    """It is created again once, and all of them go again in their order; what follows on a loss is never alone told."""
+    wide = Wide()
+    wide.put(CREATE)
+    wide.send(Answer(201, run="one"))
+    wide.put(Start(1), Complete(1), Start(2))
+    requests = wide.together()
+    wide.answer(requests, NOT_FOUND, NOT_FOUND, NOT_FOUND)
+    again = wide.together()
+    assert reports(again) == [AGAIN]
+    wide.answer(again, Answer(201, run="two"))
+    assert wide.together() == [request._replace(run="two") for request in requests]
 
 
 def test_answers_to_several_are_read_one_by_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -103,11 +104,46 @@ async def test_what_was_applied_and_not_answered_is_applied_once(shell: Shell, s
     assert record.position.n == 1
 
 
-@pytest.mark.parametrize("report", [Create(), Create((StepDefinition("One"),)), Start(1), Advance(1, 1), Complete(1)])
+@pytest.mark.parametrize("report", [Start(1), Advance(1, 1), Complete(1)])
 async def test_each_report_becomes_a_command(store: ProgressStore, report: Report) -> None:
-    """That the store takes, in the right state."""
+    """That the store takes, in the right state, and of the right run alone."""
+    transport = AsyncStoreTransport(store)
+    created = await transport.send(Request("a", Create(), "c"))
     await store.start_step("a", 1)
-    assert await AsyncStoreTransport(store).send(Request("a", report, "key")) == Answer(200)
+    assert await transport.send(Request("a", report, "key", created.run)) == Answer(200)
+    other = await transport.send(Request("a", report, "key2", "another"))
+    assert (other.status, other.problem) == (412, "other-run")
+
+
+@pytest.mark.parametrize("creation", [Create(), Create(workflow="report"), Create((StepDefinition("One"),))])
+async def test_a_creation_tells_its_run(store: ProgressStore, creation: Create) -> None:
+    """And may be told to take no other one's place."""
+    transport = AsyncStoreTransport(store)
+    created = await transport.send(Request("a", creation, "key"))
+    session = await store.get_session("a")
+    assert session is not None
+    assert created == Answer(200, run=session.created_at)
+    refused = await transport.send(Request("a", dataclasses.replace(creation, replace=False), "key2"))
+    assert (refused.status, refused.problem) == (409, "session-exists")
+
+
+async def test_a_session_that_is_gone_is_created_again(shell: Shell, store: ProgressStore) -> None:
+    """As over HTTP; and one that has another run is left alone."""
+    progress = shell.progress("a", steps=["One", "Two"], transport=transport(shell, store))
+    work(progress)
+    assert await shell.flush(progress, 20)
+    await store.delete_session("a")
+    progress.step(2).complete()
+    assert await shell.flush(progress, 20)
+    session = await store.get_session("a")
+    assert session is not None
+    assert [(each.name, each.status) for each in session.steps.values()] == [("One", "success"), ("Two", "success")]
+    assert progress.lost == 0
+    other = await store.create_session("a", 3)
+    progress.step(2).start()
+    await shell.close(progress)
+    assert await store.get_session("a") == other
+    assert progress.lost == 1
 
 
 async def test_a_passing_trouble_says_when_to_come_back(store: TroubledStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -148,3 +149,99 @@ async def test_a_server_that_comes_late_hears_everything(serve: Serve, shell: Sh
     assert await shell.flush(progress, 30)
     assert await transitions(server, 2 * STEPS) == EXPECTED
     await shell.close(progress)
+
+
+async def shown(server: Server) -> tuple[list[tuple[str, str]], str]:
+    """The name and status of each step of the session, and its ETag."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        response = await client.get(session_path("nightly"))
+    return [(step["name"], step["status"]) for step in response.json()["steps"]], response.headers["etag"]
+
+
+async def test_a_refused_creation_leaves_the_session_before_alone(
+    serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Yesterday's session gets no report of today; every one is counted, and the log has one line."""
+    server = serve()
+    yesterday = shell.progress("nightly", steps=["One", "Two"], url=server.url)
+    await shell.run(lambda progress: progress.step(1).start(), yesterday)
+    before = await shown(server)
+    today = shell.progress("nightly", workflow="unknown", url=server.url)
+    today.step(2).start()
+    assert await shell.flush(today, 20)
+
+    def work(progress: Reporter) -> None:
+        with progress.step(1) as step:
+            for _ in range(1000):
+                step.advance()
+        progress.step(2).complete()
+
+    await shell.run(work, today)
+    assert await shown(server) == before
+    assert today.lost == 6, "the creation, both starts and completions, and what was advanced"
+    [line] = [record.getMessage() for record in caplog.records if record.name == "progress_sse.client"]
+    assert line.endswith("nothing more is reported, since its creation was refused: 422 There is no such workflow.")
+
+
+async def test_a_refused_creation_makes_no_session_of_other_steps(serve: Serve, shell: Shell) -> None:
+    """Where there was none, there is none."""
+    server = serve()
+    progress = shell.progress("nightly", workflow="unknown", url=server.url)
+    await shell.run(lambda progress: progress.step(1).start(), progress)
+    assert (await poll(server))["status"] == "not_found"
+    assert progress.lost == 2
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["together", "one at a time"])
+async def test_a_session_that_the_server_has_lost_is_created_again(
+    serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    """With its own steps, and what was told of them: whichever report comes first."""
+    if alone:
+        monkeypatch.setattr(core, "MAX_TOGETHER", 1)
+    server = serve()
+    progress = shell.progress("nightly", steps=["One", "Two", "Three"], url=server.url)
+    progress.step(1).start()
+    progress.step(1).complete()
+    progress.step(2).start()
+    assert await shell.flush(progress, 20)
+    expected = [("One", "success"), ("Two", "running"), ("Three", "pending")]
+    reports: list[tuple[Callable[[], None], list[tuple[str, str]]]] = [
+        (lambda: progress.step(2).report(1, 2), expected),
+        (progress.step(2).complete, [*expected[:1], ("Two", "success"), expected[2]]),
+        (progress.step(3).start, [*expected[:1], ("Two", "success"), ("Three", "running")]),
+    ]
+    for report, after in reports:
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        report()
+        assert await shell.flush(progress, 20)
+        assert (await shown(server))[0] == after
+    await shell.close(progress)
+    assert progress.lost == 0
+    told = [record for record in caplog.records if "was created again" in record.getMessage()]
+    assert len(told) == 1
+
+
+async def test_a_newer_run_hears_nothing_of_an_older_one(
+    serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether it took the place of the older one, or found it lost: the older one stops, and says so."""
+    server = serve()
+    older = shell.progress("nightly", steps=["One"], url=server.url)
+    older.step(1).start()
+    assert await shell.flush(older, 20)
+    newer = shell.progress("nightly", steps=["Eins", "Zwei"], url=server.url)
+    newer.step(1).start()
+    assert await shell.flush(newer, 20)
+    before = await shown(server)
+    older.step(1).complete()
+    older.step(1).start()
+    await shell.close(older)
+    assert await shown(server) == before
+    assert older.lost == 2
+    await shell.close(newer)
+    assert newer.lost == 0
+    [line] = [record.getMessage() for record in caplog.records if record.name == "progress_sse.client"]
+    lost = "nothing more is reported, since the session was lost, and its creation was refused"
+    assert line.endswith(f"{lost}: 409 There is a session of that id already.")
