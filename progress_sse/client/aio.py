@@ -246,6 +246,9 @@ class LoopSender:
 
     def wake(self, line: Line) -> None:
         """Look at the line again; called from any thread, and waits for nothing."""
+        if not self._loop.is_running() and not isinstance(line.way, OnLoop):
+            self.release(line)
+            return
         if line.is_woken and not self._loop.is_closed():
             return
         line.is_woken = True
@@ -257,19 +260,34 @@ class LoopSender:
             line.is_woken = False
             raise
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it can send anything."""
+        return self._loop.is_running()
+
     def release(self, line: Line) -> None:
-        """Let the thread have the line: the process ends."""
-        if self._loop.is_running():
-            self._loop.call_soon_threadsafe(self._life.cancel)
-        else:
+        """Let the thread have the line, at once where the loop does not run; called from any thread or loop.
+
+        A running loop that alone knows the way tells what is left.
+        """
+        with suppress(RuntimeError):  # The loop is closed.
+            self._loop.call_soon_threadsafe(self._begin_to_leave, line, context=Context())
+        if not self._loop.is_running():
             line.hand_over(sender())
 
     async def aclose(self, line: Line) -> None:
-        """Let the thread have the line, and what is left to tell of it, if it knows the way."""
-        if isinstance(line.way, OnLoop) and not line.is_settled:
-            self._leaving.add(self._loop.create_task(self._leave_when_settled(line), context=Context()))
-        else:
+        """Do the same, and wait for it where that does not take answers."""
+        is_here = self._loop is asyncio.get_running_loop()
+        if is_here and (line.is_settled or not isinstance(line.way, OnLoop)):
             await self._leave(line)
+        else:
+            self.release(line)
+
+    def _begin_to_leave(self, line: Line) -> None:
+        leaving = self._leave_when_settled(line) if isinstance(line.way, OnLoop) else self._leave(line)
+        task = self._loop.create_task(leaving, context=Context())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
     def _take_in(self, line: Line) -> None:
         line.is_woken = False  # Before it is looked at: what comes later wakes it again.
@@ -427,6 +445,8 @@ def _connect(way: Way) -> AsyncTransport:
 
 async def _wait_for(line: Line, timeout_s: float) -> None:
     """Wait until the line is settled, or for so long; let what waits for a retry go at once."""
+    if isinstance(line.driver, LoopSender) and not line.driver.is_running:
+        line.driver.release(line)  # Its loop was left behind.
     settled = _LoopWaiter()
     line.add_waiter(settled)
     try:

@@ -1,0 +1,162 @@
+"""One `AsyncProgress` on several event loops, as by two `asyncio.run`, or wherever a framework runs a coroutine."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeAlias
+
+import httpx
+import pytest
+
+from progress_sse import AsyncProgress
+from progress_sse.client.reports import Complete, Start
+from tests.client.fake import AsyncFakeTransport, FakeTransport
+from tests.conftest import Serve
+from tests.harness.serving import Server, eventually, session_path
+
+LIMIT_S = 20
+
+End: TypeAlias = Callable[[AsyncProgress], Awaitable[None]]
+Job: TypeAlias = Callable[[], Awaitable[object]]
+Loop: TypeAlias = Callable[[Job], AbstractContextManager[None]]
+"""Runs a coroutine function on a loop of its own, which is then as it says while the block runs."""
+
+
+async def within_limits(job: Job) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        await job()
+
+
+@contextmanager
+def that_has_ended(job: Job) -> Iterator[None]:
+    asyncio.run(within_limits(job))
+    yield
+
+
+@contextmanager
+def that_was_left(job: Job) -> Iterator[None]:
+    """It is not closed, and does not run."""
+    with asyncio.Runner() as runner:
+        runner.run(within_limits(job))
+        yield
+
+
+@contextmanager
+def that_goes_on(job: Job) -> Iterator[None]:
+    """In another thread."""
+    has_run, may_end = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def work() -> None:
+        await within_limits(job)
+        has_run.set()
+        await may_end.wait()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(work())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert has_run.wait(LIMIT_S)
+        yield
+    finally:
+        loop.call_soon_threadsafe(may_end.set)
+        thread.join(LIMIT_S)
+        assert not thread.is_alive()
+
+
+LOOPS: list[Loop] = [that_has_ended, that_was_left, that_goes_on]
+
+
+async def by_aclose(progress: AsyncProgress) -> None:
+    await progress.aclose()
+
+
+async def by_its_block(progress: AsyncProgress) -> None:
+    await progress.__aexit__(None, None, None)
+
+
+async def by_a_block_that_fails(progress: AsyncProgress) -> None:
+    await progress.__aexit__(OSError, OSError(), None)
+
+
+async def by_flush(progress: AsyncProgress) -> None:
+    assert await progress.flush(LIMIT_S)
+
+
+ENDS: list[End] = [by_aclose, by_its_block, by_a_block_that_fails, by_flush]
+
+
+def statuses(server: Server) -> list[str]:
+    """Those of the session's steps."""
+    body: Any = httpx.get(server.url + session_path("nightly")).json()
+    return [step["status"] for step in body["steps"]]
+
+
+@pytest.mark.parametrize("first", LOOPS)
+def test_what_began_on_one_loop_ends_on_another(serve: Serve, first: Loop) -> None:
+    """However it ends: nothing is raised, nothing hangs, and all is told."""
+    server = serve()
+    for end in ENDS:
+        progress = AsyncProgress("nightly", steps=["One", "Two"], url=server.url)
+
+        async def begin(progress: AsyncProgress = progress) -> None:
+            await progress.__aenter__()
+            progress.step(1).start()
+
+        async def finish(progress: AsyncProgress = progress, end: End = end) -> None:
+            progress.step(1).complete()
+            await end(progress)
+
+        with first(begin), that_has_ended(finish):
+            assert statuses(server) == ["success", "pending"]
+            assert progress.lost == 0
+
+
+@pytest.mark.parametrize("first", LOOPS)
+def test_what_is_reported_after_a_loop_was_left_is_told(serve: Serve, first: Loop) -> None:
+    """With what the task had left to tell, and though nothing is flushed."""
+    server = serve()
+    progress = AsyncProgress("nightly", steps=["One", "Two"], url=server.url)
+
+    async def begin() -> None:
+        progress.step(1).start()
+
+    async def told() -> None:
+        await eventually(lambda: statuses(server) == ["success", "pending"], LIMIT_S)
+
+    with first(begin):
+        progress.step(1).complete()
+        with that_has_ended(told):
+            assert progress.lost == 0
+
+
+@pytest.mark.parametrize("first", LOOPS)
+def test_a_way_of_its_loop_alone_is_used_as_long_as_that_runs(first: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    """What can be told no more is counted, and said."""
+    fake = FakeTransport()
+    progress = AsyncProgress.attach("nightly", transport=AsyncFakeTransport(fake))
+
+    async def begin() -> None:
+        await progress.__aenter__()
+        progress.step(1).start()
+        assert await progress.flush()
+
+    async def finish() -> None:
+        progress.step(1).complete()
+        await progress.aclose()
+
+    with first(begin), that_has_ended(finish):
+        said = [record.getMessage() for record in caplog.records if record.name == "progress_sse.client"]
+        if first is that_goes_on:
+            assert (fake.reports, progress.lost, said) == ([Start(1), Complete(1)], 0, [])
+        else:
+            assert (fake.reports, progress.lost) == ([Start(1)], 1)
+            assert said == [
+                "lost a report on 'nightly': complete of step 1 was refused: 410 the event loop that reported has ended"
+            ]
