@@ -158,11 +158,22 @@ class AsyncProgress(Reporter):
         Raises:
             ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
         """
+        is_told = await self._last_flush(PATIENCE_S if self._on_error == "raise" else None)
         try:
-            is_told = await self.flush(PATIENCE_S if self._on_error == "raise" else None)
             self._conclude(is_told)
         finally:
             await self._release()
+
+    async def _last_flush(self, timeout_s: float | None = None) -> bool:
+        try:
+            return await self.flush(timeout_s)
+        except asyncio.CancelledError:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        if isinstance(self._outlet, Line):
+            self._outlet.driver.release(self._outlet)
 
     async def _release(self) -> None:
         if not isinstance(self._outlet, Line):
@@ -184,10 +195,10 @@ class AsyncProgress(Reporter):
         self._leave()
         if error is None:
             await self.aclose()
-            return
-        try:
-            await self.flush()
-        finally:
+        elif isinstance(error, asyncio.CancelledError):
+            self._let_go()  # A time limit has passed, perhaps: whatever is awaited now would come on top of it.
+        else:
+            await self._last_flush()
             await self._release()
 
 
@@ -209,7 +220,7 @@ class _Unbound:
             line.hand_over(_driver_here())
 
     def release(self, line: Line) -> None:
-        """Let the thread have the line: the process ends."""
+        """Let the thread have the line."""
         line.hand_over(sender())
 
 

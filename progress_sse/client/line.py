@@ -81,7 +81,7 @@ class Driver(Protocol):
         """Look at the line again; called from any thread, and waits for nothing."""
 
     def release(self, line: "Line") -> None:
-        """Let another driver have the line: the process ends."""
+        """Let the thread of the process have the line; waits for nothing."""
 
 
 class Waiter(Protocol):

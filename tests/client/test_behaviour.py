@@ -11,7 +11,7 @@ import sys
 import threading
 import tracemalloc
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -177,6 +177,48 @@ async def test_a_cancellation_is_the_error_of_its_step() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
     assert recorder.of("a") == [Start(1), Complete(1, success=False, error="CancelledError")]
+
+
+async def wait_in_a_step(progress: AsyncProgress) -> None:
+    """Be interrupted amid the work."""
+    async with progress, progress.step(1):
+        await asyncio.Event().wait()
+
+
+async def wait_at_the_end(progress: AsyncProgress) -> None:
+    """Be interrupted as the block waits for what is still to be told."""
+    async with progress, progress.step(1):
+        pass
+
+
+async def wait_after_an_error(progress: AsyncProgress) -> None:
+    """Be interrupted as the block of a job that has failed waits."""
+    async with progress, progress.step(1):
+        raise OopsError
+
+
+@pytest.mark.parametrize("work", [wait_in_a_step, wait_at_the_end, wait_after_an_error])
+@pytest.mark.parametrize("on_error", ["warn", "raise"])
+async def test_a_time_limit_ends_the_block(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[[AsyncProgress], Awaitable[None]], on_error: Any
+) -> None:
+    """At once, though the server does not answer; and what is left goes by the thread."""
+    for name in ("FLUSH_S", "PATIENCE_S"):
+        monkeypatch.setattr(aio, name, 3600)
+
+    async def limited(progress: AsyncProgress) -> None:
+        async with asyncio.timeout(0.1):
+            await work(progress)
+
+    async with FakeServer() as server:
+        progress = AsyncProgress("a", steps=["One"], url=server.url, on_error=on_error)
+        job = asyncio.create_task(limited(progress))
+        ended, _ = await asyncio.wait([job], timeout=20)
+        job.cancel()
+        assert ended
+        assert isinstance(job.exception(), TimeoutError)
+        server.may_answer.set()
+        await eventually(lambda: b'"complete"' in server.seen[-1].body, 20)
 
 
 async def test_a_function_is_run_as_a_step(shell: Shell) -> None:
