@@ -218,6 +218,11 @@ class _Operation:
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
     failing_since: float | None = None
 
+    @property
+    def is_of_the_job(self) -> bool:
+        """Whether the job has reported it: to create the session once more is our own idea."""
+        return not isinstance(self.report, Create) or self.report.replace
+
 
 @dataclass(slots=True)
 class _Run:
@@ -364,7 +369,7 @@ class Outbox:
             elif self._is_lost(answer):
                 again.append(operation)
             else:
-                self._refuse(operation.report, answer)
+                self._refuse(operation, answer)
         if any(map(self._is_lost, answers)):
             self._create_again(answers)
         self._put_back(again)
@@ -391,6 +396,13 @@ class Outbox:
     def retract(self) -> None:
         """Let what is under way wait again, under its key: whoever sent it will never know what came back."""
         self._put_back(self._sending)
+
+    def give_up(self) -> None:
+        """Let go of all that is not told, and of all that comes: there is no time left; called from any thread."""
+        self._has_given_up = True
+        unsent = [*self._sending, *([self._creation] if self._creation and self._has_begun else [])]
+        self._sending, self._creation, self._is_sending = [], None, False
+        self._lost.add(sum(each.is_of_the_job for each in unsent) + self._drain())
 
     def hurry(self, now: float) -> None:
         """End the pauses that only we asked for: this may be the last chance."""
@@ -539,24 +551,23 @@ class Outbox:
         """
         assert self._run is not None
         self._run.losses += 1
-        creation = replace(self._run.creation, replace=False)
+        key = str(uuid.uuid5(uuid.UUID(self._run.key), "again"))
+        creation = _Operation(replace(self._run.creation, replace=False), key)
         if self._run.losses > MAX_LOSSES:
-            self._give_up(creation, answers[0])
+            self._refuse(creation, answers[0])
         else:
-            self._creation = _Operation(creation, str(uuid.uuid5(uuid.UUID(self._run.key), "again")))
+            self._creation = creation
 
-    def _refuse(self, report: Report, answer: Answer) -> None:
-        if isinstance(report, Create):
-            self._give_up(report, answer)
-        else:
-            self._lose(_refusal(f"{type(report).__name__.lower()} of step {report.step}", answer))
-
-    def _give_up(self, creation: Create, answer: Answer) -> None:
-        """Let go of all that waits, and of all that comes: it has no session."""
+    def _refuse(self, operation: _Operation, answer: Answer) -> None:
+        if not isinstance(operation.report, Create):
+            what = f"{type(operation.report).__name__.lower()} of step {_step(operation)}"
+            self._lose(_refusal(what, answer))
+            return
+        # All that waits, and all that comes, has no session.
         self._has_given_up = True
-        what = "its creation" if creation.replace else "the session was lost, and its creation"
-        # To create again was our idea: no report of the job's is lost with that one.
-        self._lose(_refusal(f"nothing more is reported, since {what}", answer), creation.replace + self._drain())
+        what = "its creation" if operation.is_of_the_job else "the session was lost, and its creation"
+        count = operation.is_of_the_job + self._drain()
+        self._lose(_refusal(f"nothing more is reported, since {what}", answer), count)
 
     def _drop(self, report: News) -> None:
         self._lost.add(1)

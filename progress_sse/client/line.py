@@ -205,6 +205,10 @@ class Line:
         if not self.is_settled:
             driver.wake(self)
 
+    def give_up(self) -> None:
+        """Let go of all that is not told: the process ends."""
+        self._outbox.give_up()
+
     def forget(self, driver: Driver) -> None:
         """Begin anew in a child process: what waits is told by its parent."""
         self._outbox = self._outbox.renewed()

@@ -1,7 +1,9 @@
 """`Progress`, for blocking code, and the thread that sends for all of them.
 
 There is one thread per process, made with the first report, and anew in a child that a fork made. It is a daemon: it
-keeps no process alive. What it has still to tell when the process exits gets `EXIT_S` more.
+keeps no process alive. What it has still to tell when the process exits gets `EXIT_S` more, and so does all that is
+reported still later, by functions that run after ours: each of these reports waits until it is told. What cannot be
+told is counted, and said.
 """
 
 import atexit
@@ -20,6 +22,7 @@ from weakref import WeakValueDictionary
 
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Backoff, Request
+from progress_sse.client.errors import TroubleKept
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
 from progress_sse.client.line import MAX_KINDS, Line, OnLoop, Transport, WideTransport, lines, log, start_thread
 from progress_sse.client.loading import load_http
@@ -34,7 +37,7 @@ FLUSH_S: Final = 10.0
 """Seconds that the end of a block waits for what is still to be told; the thread goes on with the rest."""
 
 EXIT_S: Final = 2.0
-"""Seconds that the end of the process waits."""
+"""Seconds that the end of the process waits, in all."""
 
 RECOVERY_S: Final = 1.0
 """Seconds after which reporting begins afresh where memory has run out."""
@@ -184,13 +187,15 @@ class Sender:
         self._only_one = allocate_lock()
         self._has_ended = False
         self._told: set[str] = set()
+        self._patience_s = EXIT_S
+        self._finishing: set[int] = set()
         # Of the thread alone.
         self._schedule: Schedule[Line] = Schedule()
         self._servers: WeakValueDictionary[Hashable, Backoff] = WeakValueDictionary()
         self._transports: dict[Address, HttpTransport] = {}
 
     def wake(self, line: Line) -> None:
-        """Look at the line again; called from any thread, and waits for nothing."""
+        """Look at the line again; called from any thread, and waits for nothing before the process ends."""
         if not line.is_woken:
             line.is_woken = True
             try:
@@ -198,7 +203,9 @@ class Sender:
             except BaseException:
                 line.is_woken = False
                 raise
-        if not self._is_started:
+        if self._has_ended:
+            self._finish([line])
+        elif not self._is_started:
             self._start()
 
     def _start(self) -> None:
@@ -245,13 +252,48 @@ class Sender:
         if self._has_ended:
             return
         self._has_ended = True
-        awaited = [line for line in lines() if not line.is_settled]
+        self._finish(lines())
+
+    def _finish(self, reporting: Sequence[Line]) -> None:
+        """Let lines tell what they have, in the time that is left; what they cannot tell is lost."""
+        awaited = [line for line in reporting if not line.is_settled]
+        ident = get_ident()
+        if not awaited or ident == self._ident or ident in self._finishing:
+            return
+        self._finishing.add(ident)
+        try:
+            if not sys.is_finalizing():  # Python lets no other thread run from then on, wherever that was.
+                self._send_last(awaited)
+            for line in awaited:
+                if not line.is_settled:
+                    line.give_up()
+                    log(logging.WARNING, "the process ends before all was told of %r", line.session_id)
+        finally:
+            self._finishing.discard(ident)
+
+    def _send_last(self, awaited: Sequence[Line]) -> None:
+        began = time.monotonic()
         for line in awaited:
             line.driver.release(line)
-        self.wait(awaited, EXIT_S)
-        for line in awaited:
-            if not line.is_settled:
-                log(logging.WARNING, "the process ends before all was told of %r", line.session_id)
+        if not self._is_started:
+            self._is_started = start_thread(self._run)
+        if self._is_started:
+            self.wait(awaited, self._patience_s)
+        else:  # Python starts no thread any more.
+            self._send_here(awaited, self._patience_s)
+        self._patience_s = max(0.0, self._patience_s - (time.monotonic() - began))
+
+    def _send_here(self, awaited: Sequence[Line], timeout_s: float) -> None:
+        """Do the thread's work until these lines are settled, or for so long, and as long as an answer takes."""
+        until = time.monotonic() + timeout_s
+        if not self._only_one.acquire(timeout=timeout_s):
+            return
+        try:
+            with TroubleKept():
+                while not all(line.is_settled for line in awaited) and time.monotonic() < until:
+                    self._take_turn(until - time.monotonic())
+        finally:
+            self._only_one.release()
 
     def _run(self) -> None:
         if not self._only_one.acquire(blocking=False):
@@ -261,7 +303,7 @@ class Sender:
             try:
                 self._begin_afresh()
                 while True:
-                    self._take_turn()
+                    self._take_turn(threading.TIMEOUT_MAX)
             except Exception as error:  # noqa: BLE001  # there may be no memory left, but there may be some later
                 with suppress(Exception):
                     self._tell(f"reporting begins afresh after {describe_error(error)}")
@@ -275,15 +317,15 @@ class Sender:
             if line.driver is self:
                 self._look_at(line)
 
-    def _take_turn(self) -> None:
-        self._take_in_woken()
+    def _take_turn(self, timeout_s: float) -> None:
+        self._take_in_woken(timeout_s)
         line = self._schedule.next(time.monotonic())
         if line is not None:
             self._serve(line)
 
-    def _take_in_woken(self) -> None:
-        """Look at the lines that were woken; wait for one if there is nothing to send."""
-        pause_s = self._schedule.wake_at() - time.monotonic()
+    def _take_in_woken(self, timeout_s: float) -> None:
+        """Look at the lines that were woken; wait for one, for so long at most, if there is nothing to send."""
+        pause_s = min(timeout_s, self._schedule.wake_at() - time.monotonic())
         with suppress(Empty):
             line = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
             while True:

@@ -532,6 +532,27 @@ def test_a_session_that_never_stays_is_given_up() -> None:
     assert bench.outbox.lost >= 1
 
 
+def test_what_there_is_no_time_for_is_counted() -> None:
+    """What is under way and what waits, the creation, and what comes later; an answer that comes later counts not."""
+    bench = Bench()
+    bench.put(CREATE, Start(1), Advance(2, 5))
+    bench.outbox.give_up()
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 3)
+    bench = created(Start(1))
+    bench.put(Complete(1), Start(2))
+    request = bench.next()
+    assert request is not None
+    bench.outbox.give_up()
+    bench.take(request, OK)
+    bench.put(Complete(2))
+    assert (bench.outbox.is_empty, bench.outbox.lost, bench.next()) == (True, 3, None)
+    bench = created(Start(1))
+    bench.put(Complete(1))
+    bench.send(NOT_FOUND)
+    bench.outbox.give_up()
+    assert bench.outbox.lost == 1, "to create the session again was not the job's idea"
+
+
 def test_one_that_is_attached_has_no_run() -> None:
     """What it reports is for whichever there is, and a refusal is one of that report."""
     bench = Bench()

@@ -337,3 +337,155 @@ def test_a_fork_does_not_wait_for_ever_for_a_client_that_is_being_made(serve: Se
     server = serve()
     run(FORK_WHILE_LOADING, server.url, timeout_s=40)
     assert shown(server)[0][1] == "running"
+
+
+REGISTERED_BEFORE = """
+    import atexit, os
+    from functools import partial
+
+    def last():
+        progress.step(1).complete()
+        progress.step(2).start()
+        os.write(1, f"lost {progress.lost}\\n".encode())
+
+    atexit.register(last)                  # Runs after all that is registered later.
+    from progress_sse import Progress
+
+    progress = Progress(steps=["One", "Two"])
+    progress.step(1).start()
+"""
+
+FIRST_REPORT = """
+    import atexit, os
+
+    def last():
+        progress.step(1).start()
+        progress.step(1).complete()
+        progress.step(2).start()
+        os.write(1, f"lost {progress.lost}\\n".encode())
+
+    atexit.register(last)
+    from progress_sse import Progress
+
+    progress = Progress(steps=["One", "Two"])
+"""
+
+WITHOUT_A_THREAD = """
+    import atexit, os
+
+    def start_new_thread(*_):              # As some versions of Python do by then.
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    def last():
+        line.start_new_thread = start_new_thread
+        progress.step(1).start()
+        progress.step(1).complete()
+        progress.step(2).start()
+        os.write(1, f"lost {progress.lost}\\n".encode())
+
+    atexit.register(last)
+    from progress_sse import Progress
+    from progress_sse.client import line
+
+    progress = Progress(steps=["One", "Two"])
+"""
+
+ON_A_LOOP_THAT_HAS_ENDED = """
+    import asyncio, atexit, os
+
+    def last():
+        progress.step(1).complete()
+        progress.step(2).start()
+        os.write(1, f"lost {progress.lost}\\n".encode())
+
+    atexit.register(last)
+    from progress_sse import AsyncProgress
+
+    async def main():
+        global progress
+        async with AsyncProgress(steps=["One", "Two"]) as progress:
+            progress.step(1).start()
+
+    asyncio.run(main())
+"""
+
+IN_A_CHILD_OF_MULTIPROCESSING = """
+    import multiprocessing, os
+    from multiprocessing import util
+    from progress_sse import Progress
+
+    def last():
+        progress.step(1).complete()
+        progress.step(2).start()
+        os.write(1, f"lost {progress.lost}\\n".encode())
+
+    def work():
+        global progress
+        progress = Progress(steps=["One", "Two"])
+        progress.step(1).start()
+        util.Finalize(None, last, exitpriority=-1)
+
+    if __name__ == "__main__":
+        process = multiprocessing.get_context("fork").Process(target=work)
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+"""
+
+LATE = {
+    "registered before": REGISTERED_BEFORE,
+    "first report": FIRST_REPORT,
+    "no thread": WITHOUT_A_THREAD,
+    "loop has ended": ON_A_LOOP_THAT_HAS_ENDED,
+    "multiprocessing": IN_A_CHILD_OF_MULTIPROCESSING,
+}
+
+
+@pytest.mark.parametrize("program", LATE.values(), ids=LATE.keys())
+def test_what_is_reported_while_the_process_ends_is_told(serve: Serve, program: str) -> None:
+    """By functions that run after ours, too."""
+    server = serve()
+    assert run(program, server.url) == "lost 0\n"
+    assert shown(server) == (["success", "running"], 3)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        LATE["registered before"],
+        LATE["no thread"],
+        *(pytest.param(LATE[name], marks=pytest.mark.full) for name in ("first report", "loop has ended")),
+        pytest.param(LATE["multiprocessing"], marks=pytest.mark.full),
+    ],
+)
+def test_what_is_reported_in_vain_while_the_process_ends_is_counted(program: str) -> None:
+    """The server being away: the process waits for it as long as for all that was reported before, and says so once."""
+    *said, lost = run(program, f"http://{HOST}:{free_port()}", timeout_s=30).splitlines()
+    assert lost == "lost 4", "the creation, two starts, and a completion"
+    assert len([line for line in said if "the process ends before all was told of 'nightly'" in line]) == 1
+
+
+BY_A_FINALISER = """
+    import os
+    from progress_sse import Progress
+
+    class Work:
+        def __init__(self, progress):
+            self.step, self.write = progress.step(2), os.write
+
+        def __del__(self):
+            self.step.start()
+            self.step.complete()
+            self.write(1, f"lost {self.step.reporter.lost}\\n".encode())
+
+    progress = Progress(steps=["One", "Two"])
+    work = Work(progress)
+    progress.step(1).start()
+"""
+
+
+def test_what_a_finaliser_reports_when_all_has_ended_is_counted(serve: Serve) -> None:
+    """Python lets no thread run any more by then; the log has a line."""
+    server = serve()
+    assert run(BY_A_FINALISER, server.url) == "the process ends before all was told of 'nightly'\nlost 2\n"
+    assert shown(server) == (["running", "pending"], 1)
