@@ -51,7 +51,7 @@ class _Keyrings:
         return ring.get(name) if ring else None
 
     def add(self, session_id: str, keys: Sequence[RememberedKey]) -> None:
-        if keys:
+        if keys and self._limits.history:  # No ring is ever empty.
             ring = self._rings.setdefault(fingerprint(session_id), OrderedDict())
             for key in keys:
                 ring[key.name] = replace(key, former_use="")

@@ -376,6 +376,15 @@ class TestForgetKeys:
         await apply(backend, created("gone"), created("others", keys=[old]))
         assert await backend.load("there") is not None
 
+    async def test_passes_over_ids_of_which_none_was_kept(self, open_backend: OpenBackend) -> None:
+        """A store that keeps no history remembers no keys either."""
+        backend = await open_backend(history=0)
+        record = await apply(backend, created(keys=[key("k")]))
+        await backend.forget_keys(T0.replace("2026", "2027"))
+        assert await backend.recall("s", "k") is None
+        await backend.commit(removed(record))
+        await backend.forget_keys(T0.replace("2026", "2027"))
+
 
 class TestListen:
     """`listen`: each change, in order, once it is committed and before its worker is answered."""
