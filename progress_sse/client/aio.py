@@ -388,7 +388,7 @@ class LoopSender:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-        self._schedule.remove(line, time.monotonic())
+        self._attempt(lambda: self._schedule.remove(line, time.monotonic()))  # It may now be the turn of others.
         self._lines.pop(line, None)
         line.hand_over(sender())
         if not self._lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import textwrap
@@ -10,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from progress_sse import StepDefinition
+from progress_sse import AsyncProgress, StepDefinition
 from progress_sse.client import aio
 from progress_sse.client.core import Answer, Outbox, Request
 from progress_sse.client.reports import Create, Start
-from tests.client.fake import FakeTransport
+from tests.client.fake import FakeServer, FakeTransport
 from tests.client.shells import Shell
 from tests.harness.http1 import HOST, free_port
 from tests.harness.serving import ROOT, eventually
@@ -57,6 +58,22 @@ async def test_while_the_server_is_away_one_session_tries_for_all(
     reports = [Create((StepDefinition("One"),)), Start(1)]
     assert Counter(applied) == Counter((str(number), report) for number in range(MANY) for report in reports)
     assert looks.total() < 10 * MANY
+
+
+async def test_a_session_that_ends_lets_another_have_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though that has nothing new to tell, and its own task is the only one that could look."""
+    monkeypatch.setattr(aio, "AT_ONCE", 1)
+    async with FakeServer() as server:
+        first, second = (AsyncProgress(each, steps=["One"], url=server.url) for each in ("first", "second"))
+        first.step(1).start()
+        second.step(1).start()
+        await server.came.wait()
+        await first.__aexit__(asyncio.CancelledError, asyncio.CancelledError(), None)
+        await eventually(lambda: any("/second" in seen.request for seen in server.seen), 10)
+        server.may_answer.set()
+        for progress in (first, second):
+            assert await progress.flush(20)
+            await progress.aclose()
 
 
 WAITING = """
