@@ -217,7 +217,12 @@ class _Unbound:
         """Find the driver; one thread does, and another that comes meanwhile need not: the line is looked at later."""
         with suppress(IndexError):
             self._first.pop()
-            line.hand_over(_driver_here())
+            try:
+                driver = _driver_here()
+            except BaseException:
+                self._first.append(None)  # For the next report.
+                raise
+            line.hand_over(driver)
 
     def release(self, line: Line) -> None:
         """Let the thread have the line."""

@@ -6,16 +6,17 @@ import errno
 import logging
 import threading
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from progress_sse import Progress
+from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import report_loss
 from progress_sse.client import aio, line, sync
 from progress_sse.client.core import Answer, Outbox, Request
 from progress_sse.client.reports import Advance, Complete, Start
 from progress_sse.client.schedule import Schedule
-from tests.client.fake import FakeTransport
+from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.client.shells import Shell
 from tests.client.test_processes import run, shown
 from tests.conftest import Serve
@@ -169,6 +170,19 @@ async def test_what_sends_outlives_a_lack_of_memory(
     assert len({request.key for request in fake.requests}) == 3
     assert progress.lost == 0
     assert "begins afresh after MemoryError" in caplog.text
+
+
+async def test_a_loop_that_lacks_memory_for_a_task_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the next report, which lets the first one be told, too."""
+    with monkeypatch.context() as lack:
+        lack.setattr(aio.LoopSender, "__init__", mock.Mock(side_effect=MemoryError))
+        fake = FakeTransport()
+        progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(fake))
+        progress.step(1).start()
+    progress.step(2).start()
+    assert await progress.flush(10)
+    assert fake.reports == [Start(1), Start(2)]
+    await progress.aclose()
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
