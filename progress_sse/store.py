@@ -591,7 +591,7 @@ def _answer_again(draft: _Draft, command: Command, used: RememberedKey) -> Appli
     if not isinstance(command, Create):
         return Applied(used.answer, None)
     stored, definitions = draft.stored, command.definitions
-    if stored is not None and stored.position.epoch == used.epoch:
+    if stored is not None and stored.session.run == used.used_at:  # The moment of the creation.
         definitions = stored.session.definitions  # Its workflow may have been defined anew.
     session = machine.created(draft.session_id, definitions, datetime.fromisoformat(used.used_at))
     return Applied(used.answer, Record(session, Position(used.epoch, 0)))

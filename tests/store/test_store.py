@@ -593,6 +593,14 @@ class TestKeys:
         await store.start_step("s", 1)
         assert await store.apply("s", Create((StepDefinition("now"),) * 2), self.KEY) == first
 
+    async def test_answer_a_creation_with_its_steps_under_a_later_epoch(self, store: ProgressStore) -> None:
+        """As a store gives that has lost the history, and not the session."""
+        first = await store.apply("s", Create((StepDefinition("then"),)), self.KEY)
+        assert first.record is not None
+        later = replace(first.record, position=Position("later", 0))
+        await store.backend.commit(Change("s", first.record.position, later, is_fresh=True))
+        assert await store.apply("s", Create((StepDefinition("now"),) * 2), self.KEY) == first
+
     async def test_refuse_another_request(self, store: ProgressStore) -> None:
         """The same key for another body is a mistake of the client."""
         await store.apply("s", store.start_command(1, None), self.KEY)
