@@ -5,8 +5,8 @@ committed, and from our own commits, whose listeners hear of them before the wor
 order: what is not newer than the last thing told is an echo. And each notice follows on the one before; where
 something is missing in between, the session is read, with the transitions that are missing.
 
-A server that forgets, or is put back to an earlier time, tells nobody. So some of the sessions are looked at now and
-then, in turn; where one is found to be gone or to have begun anew, of which nobody has told, all are looked at.
+A server that forgets, or is put back to an earlier time, publishes nothing. So each process looks at some of its
+sessions now and then, in turn; where it finds one gone or begun anew without a message, it looks at all of them.
 """
 
 import asyncio

@@ -256,7 +256,7 @@ async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistenc
         await asyncio.to_thread(server.terminate if persistence == "always" else server.kill)
         await asyncio.to_thread(server.start)
         back = time.monotonic()
-        # Nobody does anything, and still nobody waits in silence.
+        # No request comes, and still each stream is told.
         for stream in streams:
             snapshot = await stream.next_event()
             assert snapshot.event == "snapshot"
