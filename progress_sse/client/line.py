@@ -189,7 +189,10 @@ class Line:
             raise self._errors.popleft()
 
     def add_waiter(self, waiter: Waiter) -> None:
-        """Tell a waiter once all is told, and try at once what waits for a retry."""
+        """Tell a waiter whenever all is told, until it is removed, and try at once what waits for a retry.
+
+        It may look too late: something else may have been reported meanwhile, and then it waits for that as well.
+        """
         self._waiters[waiter] = None
         self._is_urgent = True
         self.driver.wake(self)
@@ -267,7 +270,6 @@ class Line:
             self._handle(self._outbox.events())
         if self.is_settled:
             for waiter in list(self._waiters):
-                self.remove_waiter(waiter)
                 waiter.put(self)
 
     def _handle(self, events: list[Event]) -> None:

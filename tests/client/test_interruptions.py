@@ -7,6 +7,7 @@ that another thread holds while it reports in turn.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import subprocess
 import sys
@@ -14,22 +15,24 @@ import textwrap
 import threading
 from collections.abc import Callable
 from functools import partial
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any, Final
 
 import pytest
 
-from progress_sse import Progress
+from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import report_loss, step_of
-from progress_sse.client import core, sync
+from progress_sse.client import aio, core, sync
 from progress_sse.client.core import Answer, Request
 from progress_sse.client.handle import BaseStep, Reporter
+from progress_sse.client.line import Line
 from progress_sse.client.loading import load_http, loading
 from progress_sse.client.reports import Advance, Complete, Create, Start
 from progress_sse.client.testing import recording
-from tests.client.fake import FakeTransport
+from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.client.shells import Shell
-from tests.harness.serving import ROOT
+from tests.harness.serving import ROOT, eventually
 
 DEADLINE_S: Final = 20
 NOWHERE: Final = "http://127.0.0.1:9"
@@ -243,6 +246,53 @@ def test_a_flush_in_the_sending_thread_does_not_wait_for_itself() -> None:
     progress = Progress.attach("a", transport=FakeTransport(answer))
     progress.step(1).start()
     assert progress.flush(DEADLINE_S)
+
+
+def test_a_flush_waits_for_what_is_reported_as_it_hears_that_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another thread: it hears of that, too, and does not sit out its time."""
+    fake = FakeTransport()
+    progress = Progress.attach("a", transport=fake)
+    told, looks = itertools.count(), itertools.count()
+
+    class Settled(SimpleQueue[Line]):
+        def put(self, line: Line, *_: Any) -> None:
+            if next(told) == 0:
+                fake.may_answer.clear()
+                progress.step(2).start()
+            super().put(line)
+
+        def get(self, *_: Any, timeout: float | None = None) -> Line:
+            if next(looks) == 1:
+                fake.may_answer.set()
+            return super().get(timeout=timeout)
+
+    monkeypatch.setattr(sync, "SimpleQueue", Settled)
+    progress.step(1).start()
+    assert is_done_in_time(lambda: progress.flush(3600))
+    assert fake.reports == [Start(1), Start(2)]
+
+
+async def test_so_does_a_flush_on_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another task reports."""
+    fake = FakeTransport()
+    progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(fake))
+    told = itertools.count()
+
+    class Settled(aio._LoopWaiter):  # noqa: SLF001  # a moment that nothing else shows
+        def put(self, line: Line, /) -> None:
+            if next(told) == 0:
+                fake.may_answer.clear()
+                progress.step(2).start()
+            super().put(line)
+
+    monkeypatch.setattr(aio, "_LoopWaiter", Settled)
+    progress.step(1).start()
+    flush = asyncio.create_task(progress.flush(3600))
+    await eventually(lambda: len(fake.requests) == 2, DEADLINE_S)
+    fake.may_answer.set()
+    async with asyncio.timeout(DEADLINE_S):
+        assert await flush
+    await progress.aclose()
 
 
 def test_a_sender_that_begins_slowly_holds_up_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
