@@ -1,6 +1,7 @@
 """Reporting to a store in the same process, for applications that embed the server: no HTTP, the same promises."""
 
 import asyncio
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -68,7 +69,8 @@ class StoreTransport:
         self._loop.call_soon_threadsafe(
             lambda: self._loop.create_task(self._transport.send(request)).add_done_callback(applied.put)
         )
-        try:
-            return applied.get(timeout=ANSWER_S).result()
-        except Empty:
-            return Answer(0, detail="the event loop of the store does not answer")
+        with suppress(Empty):
+            task = applied.get(timeout=ANSWER_S)
+            if not task.cancelled():  # As the end of the loop does.
+                return task.result()
+        return Answer(0, detail="the event loop of the store does not answer")

@@ -16,7 +16,7 @@ from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.handle import Reporter
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start
-from progress_sse.errors import OutcomeUnknownError, ProblemError, StoreUnavailableError
+from progress_sse.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.machine import Command
 from progress_sse.record import StorageLimits
 from progress_sse.store import Applied, IdempotencyKey
@@ -27,7 +27,7 @@ from tests.client.shells import Shell
 class TroubledStore(ProgressStore):
     """Fails as it is told to, after having applied what it was asked for."""
 
-    trouble: ProblemError | None = None
+    trouble: BaseException | None = None
 
     async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:
         applied = await super().apply(session_id, command, key)
@@ -144,6 +144,14 @@ async def test_a_session_that_is_gone_is_created_again(shell: Shell, store: Prog
     await shell.close(progress)
     assert await store.get_session("a") == other
     assert progress.lost == 1
+
+
+async def test_a_store_whose_loop_ends_does_not_answer(store: TroubledStore) -> None:
+    """Which cancels what is under way; a cancellation must not get into the thread that sends for all."""
+    store.trouble = asyncio.CancelledError()
+    transport = StoreTransport(store, asyncio.get_running_loop())
+    answer = await asyncio.to_thread(transport.send, Request("a", Start(1), "key"))
+    assert answer == Answer(0, detail="the event loop of the store does not answer")
 
 
 async def test_a_passing_trouble_says_when_to_come_back(store: TroubledStore) -> None:
