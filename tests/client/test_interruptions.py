@@ -252,7 +252,7 @@ def test_a_flush_waits_for_what_is_reported_as_it_hears_that_all_is_told(monkeyp
     """By another thread: it hears of that, too, and does not sit out its time."""
     fake = FakeTransport()
     progress = Progress.attach("a", transport=fake)
-    told, looks = itertools.count(), itertools.count()
+    told = itertools.count()
 
     class Settled(SimpleQueue[Line]):
         def put(self, line: Line, *_: Any) -> None:
@@ -262,11 +262,11 @@ def test_a_flush_waits_for_what_is_reported_as_it_hears_that_all_is_told(monkeyp
             super().put(line)
 
         def get(self, *_: Any, timeout: float | None = None) -> Line:
-            if next(looks) == 1:
-                fake.may_answer.set()
+            fake.may_answer.set()
             return super().get(timeout=timeout)
 
     monkeypatch.setattr(sync, "SimpleQueue", Settled)
+    fake.may_answer.clear()
     progress.step(1).start()
     assert is_done_in_time(lambda: progress.flush(3600))
     assert fake.reports == [Start(1), Start(2)]
@@ -286,8 +286,11 @@ async def test_so_does_a_flush_on_a_loop(monkeypatch: pytest.MonkeyPatch) -> Non
             super().put(line)
 
     monkeypatch.setattr(aio, "_LoopWaiter", Settled)
+    fake.may_answer.clear()
     progress.step(1).start()
     flush = asyncio.create_task(progress.flush(3600))
+    await eventually(lambda: len(fake.requests) == 1, DEADLINE_S)
+    fake.may_answer.set()
     await eventually(lambda: len(fake.requests) == 2, DEADLINE_S)
     fake.may_answer.set()
     async with asyncio.timeout(DEADLINE_S):
