@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -38,6 +39,7 @@ session_ids = st.sampled_from(IDS)
 step_numbers = st.integers(0, 4)
 keyed = st.sampled_from(["start", "start", "start", "complete", "create", "replace", "delete"])
 steps_of_all = st.lists(st.integers(1, 2), max_size=6)
+maybe = st.sampled_from([None, None, True, False])
 texts = st.sampled_from(["", "a", "b\u2028\n", "日本語"])
 
 
@@ -190,23 +192,42 @@ class StoreMachine(RuleBasedStateMachine):
     def report(self, session_id: str, step: int, current: int, total: int | None) -> None:
         self.apply_twice(session_id, Advance(step, current, total))
 
-    @rule(session_id=session_ids, name=st.sampled_from("abcdefghijkl"), what=keyed, step=step_numbers)
-    def ask_with_key(self, session_id: str, name: str, what: str, step: int) -> None:
-        """What was asked under a key has one effect, whatever has become of the session; another request is refused."""
+    @rule(
+        session_id=session_ids,
+        name=st.sampled_from("abcdefghijkl"),
+        what=keyed,
+        step=step_numbers,
+        is_for_its_run=maybe,
+        is_as_seen=maybe,
+    )
+    def ask_with_key(
+        self, session_id: str, name: str, what: str, step: int, is_for_its_run: bool | None, is_as_seen: bool | None
+    ) -> None:
+        """What was asked under a key has one effect, whatever has become of the session; another request is refused.
+
+        What is for another run, or for a session that is not as it was seen, has no effect, and uses no key.
+        """
+        used, now = self.used[session_id], self.clock.now()
+        first, before = used.get(name), self.load(session_id)
+        position = before.position if before is not None else None
+        run = None if is_for_its_run is None else "another"
+        if is_for_its_run and before is not None:
+            run = before.session.run
         commands: dict[str, Command] = {
-            "start": self.store.start_command(step, None),
-            "complete": Complete(step),
+            "start": self.store.start_command(step, None, run),
+            "complete": Complete(step, run=run),
             "create": Create((StepDefinition("x"),) * 3, replace=False),
             "replace": Create((StepDefinition("x"),) * 3),
             "delete": Delete(),
         }
-        used, now = self.used[session_id], self.clock.now()
-        first, before = used.get(name), self.load(session_id)
-        outcome = self.apply(session_id, commands[what], IdempotencyKey(name, f"{what} {step}"))
+        command = replace(commands[what], only_if=lambda at: is_as_seen is None or is_as_seen is (at == position))
+        outcome = self.apply(session_id, command, IdempotencyKey(name, f"{what} {step}"))
         if first is not None and first.at >= now - KEY_LIFETIME:
             assert outcome == (first.outcome if first.digest == f"{what} {step}" else "KeyReusedError")
             assert self.load(session_id) == before
         elif not outcome.endswith("Error"):
+            assert is_as_seen is not False
+            assert what not in ("start", "complete") or run != "another"
             used.pop(name, None)
             used[name] = Use(f"{what} {step}", outcome, now)
             for oldest in list(used)[:-HISTORY]:
