@@ -364,6 +364,10 @@ class LoopSender:
             if len(requests) > 1 and isinstance(transport, AsyncWideTransport):
                 return await transport.send_together(requests)
             return await transport.send(requests[0])
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            return Answer(0, detail=describe_error(error))  # Something that the transport awaits was cancelled.
         except (ImportError, MemoryError, OSError) as error:  # There may be some of what it lacks later.
             return Answer(0, detail=describe_error(error))
         except Exception as error:  # noqa: BLE001  # whatever a transport does, the others go on
@@ -426,6 +430,12 @@ class LoopSender:
             task.cancel()
         for line in list(self._lines):
             line.hand_over(sender())
+
+
+def _is_cancelled() -> bool:
+    """Tell whether it is this task that is to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _do_nothing() -> None:

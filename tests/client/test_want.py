@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import threading
@@ -201,6 +202,24 @@ async def test_a_transport_that_lacks_something_is_tried_again(shell: Shell, err
     assert await shell.flush(progress, 20)
     assert progress.lost == 0
     await shell.close(progress)
+
+
+async def test_a_transport_whose_own_task_is_cancelled_is_tried_again() -> None:
+    """That of a connection, perhaps: the one that sends goes on."""
+    answers = iter([asyncio.CancelledError()])
+
+    class Cancelled(AsyncFakeTransport):
+        async def send(self, request: Request) -> Answer:
+            for error in answers:
+                raise error
+            return await super().send(request)
+
+    fake = FakeTransport()
+    progress = AsyncProgress.attach("a", transport=Cancelled(fake))
+    progress.step(1).start()
+    assert await progress.flush(10)
+    assert (fake.reports, progress.lost) == ([Start(1)], 0)
+    await progress.aclose()
 
 
 WITHOUT_STDERR = """
