@@ -304,7 +304,8 @@ class Sender:
                 self._begin_afresh()
                 while True:
                     self._take_turn(threading.TIMEOUT_MAX)
-            except Exception as error:  # noqa: BLE001  # there may be no memory left, but there may be some later
+            # There may be no memory left, but some later; and no SystemExit of a transport may silence all others.
+            except BaseException as error:  # noqa: BLE001
                 with suppress(Exception):
                     self._tell(f"reporting begins afresh after {describe_error(error)}")
                 time.sleep(RECOVERY_S)

@@ -204,6 +204,24 @@ async def test_a_transport_that_lacks_something_is_tried_again(shell: Shell, err
     await shell.close(progress)
 
 
+def test_a_transport_that_ends_its_thread_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By `sys.exit`, or by what asyncio cancels with: there is one thread for all of them."""
+    monkeypatch.setattr(sync, "RECOVERY_S", 0.01)
+    monkeypatch.setattr(sync, "_sender", sync.Sender())
+    ends = iter([SystemExit(), asyncio.CancelledError()])
+
+    def answer(_: Request) -> Answer:
+        for end in ends:
+            raise end
+        return Answer(200)
+
+    for name in "ab":
+        progress = Progress.attach(name, transport=FakeTransport(answer))
+        progress.step(1).start()
+        assert progress.flush(10)
+        assert progress.lost == 0
+
+
 async def test_a_transport_whose_own_task_is_cancelled_is_tried_again() -> None:
     """That of a connection, perhaps: the one that sends goes on."""
     answers = iter([asyncio.CancelledError()])
