@@ -222,10 +222,10 @@ class RedisBackend:
             self._cache.put(change.session_id, change.record, int(revision))
         if former is not None and (change.record is None or (entry is not None and former != entry)):
             await self._strike_out(former)
-        if change.record is None and keys_left:
-            await self._orphan(change.session_id, keys_left)
         if change.has_news:
             await self._following.settle(keys.channel, change, int(revision) if outcome == APPLIED else None)
+        if change.record is None and keys_left:
+            await self._orphan(change.session_id, keys_left)
 
     async def _announce(self, change: Change) -> str | None:
         """Enter a session that is about to be created into the index, and return its entry there."""
