@@ -2,7 +2,8 @@
 
 A backup that was put back has gone back in time, and so has a file whose log is gone. So a note beside it, `.lock`,
 says how both were left, and a file that was not left so by us gets new epochs: no reader shall be given steps of
-another history than the one that it has seen.
+another history than the one that it has seen. The note says when it was written, since a folder that is put back has
+its note as well: of a copy the time of the last change is another one, which no program can set.
 
 Refusing must not harm. What cannot be used is left as it is, byte for byte, and never replaced by an empty store; so a
 file is looked at first through a connection that cannot write.
@@ -48,8 +49,11 @@ _PROBE_OPERATIONS: Final = 10_000
 _SUFFIXES: Final = ("", "-wal", "-shm")
 """Of the file itself, and of what SQLite keeps beside it while it is in use: the log, and the index of that."""
 
-_NOTE_BYTES: Final = 100
+_NOTE_BYTES: Final = 120
 """The length of every note, so that a later one fits where there was room for the first."""
+
+_NOTE_TOLERANCE_NS: Final = 100_000_000
+"""Between the time that a note names and that of its change, which the kernel keeps to some milliseconds."""
 
 _Identity: TypeAlias = tuple[int, int]
 """Device and inode of a file."""
@@ -137,22 +141,24 @@ class DatabaseFile:
         with suppress(OSError, StoreRefusedError):  # Without it, the next one knows nothing, and takes no chances.
             note = self._open(".lock", os.O_RDWR)
             try:
-                os.pwrite(note, state.ljust(_NOTE_BYTES).encode(), 0)
+                os.pwrite(note, f"{time.time_ns()} {state}".ljust(_NOTE_BYTES).encode(), 0)
             finally:
                 os.close(note)
 
-    def _noted(self) -> str:
+    def _read_note(self) -> tuple[str, str]:
+        """Return when the note was written, in nanoseconds, and what it says."""
         assert self._name_lock is not None
-        return os.pread(self._name_lock, _NOTE_BYTES, 0).decode(errors="replace").rstrip()
+        note = os.pread(self._name_lock, _NOTE_BYTES, 0).decode(errors="replace").rstrip()
+        written_at, _, state = note.partition(" ")
+        return written_at, state
 
     def _is_as_it_was_left(self) -> bool:
-        noted, in_use = self._noted(), self._in_use()
-        if noted == self._left_in_order():
-            return True
-        if not (self._beside("-wal").exists() or self._beside("-shm").exists()):
-            # After a kill another program may have emptied the log into the file, and SQLite has then removed both.
-            noted, in_use = noted.rpartition(" ")[0], in_use.rpartition(" ")[0]
-        return noted == in_use
+        assert self._name_lock is not None
+        written_at, state = self._read_note()
+        changed_at_ns = os.fstat(self._name_lock).st_ctime_ns
+        # A copy of a note may have everything of the first one but the time of its last change.
+        is_copy = not written_at.isdecimal() or abs(changed_at_ns - int(written_at)) > _NOTE_TOLERANCE_NS
+        return not is_copy and state in (self._left_in_order(), self._in_use())
 
     def _in_use(self) -> str:
         """Tell the file and then its log from others put in their places; devices are numbered anew at each start."""
@@ -249,7 +255,8 @@ class DatabaseFile:
 
     def _check_owner_of_log(self) -> None:
         """Refuse a log of the file that was here before: SQLite would read it into this one."""
-        noted, in_use = self._noted().split(), self._in_use().split()
+        _, state = self._read_note()
+        noted, in_use = state.split(), self._in_use().split()
         is_same_log = noted[:2] == in_use[:2] and noted[3:] == in_use[3:] and self._size("-wal") > 0
         if is_same_log and noted[2:3] != in_use[2:3]:
             raise self._refused(

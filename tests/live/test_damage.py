@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -261,6 +262,51 @@ async def test_a_backup_that_is_put_back_is_another_history(
             event = await stream.next_event()
             assert (event.event, event.json()) == ("snapshot", await worker.poll("s"))
             assert event.position.n > seen.n
+
+
+def put_over(source: Path, target: Path) -> None:
+    """Copy a store and all that lies beside it over what is there, as it was: times, owners and rights included."""
+    subprocess.run(["cp", "--archive", *source.glob("progress.db*"), target], timeout=60, check=True)
+
+
+def put_in_its_place(source: Path, target: Path) -> None:
+    """Remove what is there first, whose numbers the file system then may give out again."""
+    for file in target.glob("progress.db*"):
+        file.unlink()
+    put_over(source, target)
+
+
+@pytest.mark.parametrize("put_back", [put_over, pytest.param(put_in_its_place, marks=pytest.mark.full)])
+@pytest.mark.parametrize("end", [Server.terminate, Server.kill])
+async def test_a_folder_that_is_put_back_is_another_history(
+    serve: Serve, tmp_path: Path, end: Callable[[Server], object], put_back: Callable[[Path, Path], None]
+) -> None:
+    """FT-16: a copy of all that lies there tells the server nothing of what came after it."""
+    server = serve(store="sqlite")
+    folder, backup = server.database.parent, tmp_path / "backup"
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+    await asyncio.to_thread(end, server)
+    backup.mkdir()
+    put_over(folder, backup)
+    await asyncio.to_thread(server.start)
+    async with Worker.at(server) as worker:
+        await worker.progress("s", 1, 1)
+        await worker.progress("s", 1, 2)
+        tag = (await worker.client.get(session_path("s"))).headers["ETag"]
+    await asyncio.to_thread(end, server)
+    put_back(backup, folder)
+    await asyncio.to_thread(server.start)
+    async with Worker.at(server) as worker:
+        for step in range(2, 5):
+            await worker.start("s", step)
+        last_event_id = tag.strip('"')
+        async with await RawStream.open(
+            server.port, session_path("s", "events"), last_event_id=last_event_id
+        ) as stream:
+            event = await stream.next_event()
+            assert (event.event, event.json()) == ("snapshot", await worker.poll("s"))
+            assert str(event.position.epoch) != last_event_id.partition("-")[0]
 
 
 # Redis

@@ -230,7 +230,7 @@ class TestRestart:
     async def test_gives_new_epochs_where_the_log_is_gone(self, path: Path) -> None:
         """Left behind by a kill and removed, it takes back what was in it alone; where it is there, all goes on.
 
-        So it does where another program has moved it to the database.
+        A log that another program has moved to the database looks like one that was removed with its index.
         """
         kept, moved_on, gone = path, path.with_name("moved.db"), path.with_name("gone.db")
         for each in (kept, moved_on, gone):
@@ -238,10 +238,22 @@ class TestRestart:
         execute(moved_on, "SELECT * FROM sessions")
         assert not moved_on.with_name(f"{moved_on.name}-wal").exists()
         gone.with_name(f"{gone.name}-wal").unlink()
-        for each in (kept, moved_on):
+        async with opened(kept) as backend:
+            assert await backend.replay("s", Position("first", 1)) is not None
+        for each in (moved_on, gone):
             async with opened(each) as backend:
-                assert await backend.replay("s", Position("first", 1)) is not None
-        async with opened(gone) as backend:
+                record = await backend.load("s")
+                assert record is not None
+                assert record.position.epoch != "first"
+
+    async def test_gives_new_epochs_to_a_backup_where_the_log_of_a_killed_store_is_gone(self, path: Path) -> None:
+        """Copied over the file, it bears the number of that; so may one that takes the place of a removed file."""
+        backup = path.with_name("backup.db")
+        leave_a_log(path)
+        execute(path, f"VACUUM INTO '{backup}'")
+        assert not path.with_name(f"{path.name}-wal").exists()
+        shutil.copyfile(backup, path)
+        async with opened(path) as backend:
             record = await backend.load("s")
             assert record is not None
             assert record.position.epoch != "first"
