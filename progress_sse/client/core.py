@@ -233,6 +233,7 @@ class _Run:
         key: The key of its creation.
         name: What the server calls it; empty where it does not say.
         losses: How often it was created again since something could be told of it.
+        lost_at: When it was lost last.
         told: The start and the completion of each step, as far as they were told, in the order of the starts.
     """
 
@@ -240,6 +241,7 @@ class _Run:
     key: str
     name: str = ""
     losses: int = 0
+    lost_at: float = -math.inf
     told: dict[int, list[Start | Complete]] = field(default_factory=dict)
 
     def note(self, report: Start | Complete | Advance) -> None:
@@ -267,6 +269,7 @@ class Outbox:
         self._chance = chance
         # Shared with those who put.
         self._creation = _Operation(creation) if creation else None
+        self._first_creation = self._creation
         self._has_begun = False
         self._commands: deque[_Operation] = deque()
         self._advances: OrderedDict[int, Advance | Latest | _Operation] = OrderedDict()
@@ -311,7 +314,7 @@ class Outbox:
             return
         self.begin()
         if isinstance(report, Create):
-            self._creation = _Operation(report)
+            self._creation = self._first_creation = _Operation(report)
         elif isinstance(report, Advance | Latest):
             if isinstance(report, Latest):
                 report.queue = self._advances
@@ -371,7 +374,7 @@ class Outbox:
             else:
                 self._refuse(operation, answer)
         if any(map(self._is_lost, answers)):
-            self._create_again(answers)
+            self._create_again(next(filter(self._is_lost, answers)), now)
         self._put_back(again)
         if troubles:
             self._pause(troubles[0], now)
@@ -423,12 +426,19 @@ class Outbox:
         return max(self._own.not_before, self.server.not_before)
 
     def renewed(self) -> "Outbox":
-        """Return one that has nothing to tell of what was put in here: another process tells that, also once more."""
+        """Return one that has nothing to tell of what was put in here: another process tells that, also once more.
+
+        A creation that is not answered yet precedes what comes here, under its key: so the answer is that of the other
+        process, and tells the run.
+        """
         self._advances.clear()  # So that what waited here knows that it does not any more.
-        creation = None if self._has_begun or self._creation is None else self._creation.report
-        assert creation is None or isinstance(creation, Create)
-        outbox = Outbox(self.session_id, creation, chance=self._chance)
-        outbox._run = self._run and replace(self._run, told={})
+        outbox = Outbox(self.session_id, chance=self._chance)
+        if self._run is not None:
+            outbox._run = replace(self._run, told={})
+        elif self._first_creation is not None:
+            is_shared = self._has_begun
+            outbox._creation = self._first_creation if is_shared else _Operation(self._first_creation.report)
+            outbox._first_creation = outbox._creation
         outbox._has_given_up = self._has_given_up
         return outbox
 
@@ -535,7 +545,7 @@ class Outbox:
             return
         before, self._run = self._run, _Run(done.report, done.key, answer.run)
         if before is not None and not done.report.replace:
-            self._run.losses = before.losses
+            self._run.losses, self._run.lost_at = before.losses, before.lost_at
             told = [_Operation(report) for reports in before.told.values() for report in reports]
             self._commands.extendleft(reversed(told))
             self._events.append(Recreated())
@@ -544,17 +554,20 @@ class Outbox:
         """Whether there is no session, or another run, where one was created here."""
         return self._run is not None and answer.problem in _NOT_OUR_RUN
 
-    def _create_again(self, answers: Sequence[Answer]) -> None:
-        """Create the session again, unless another run has its id.
+    def _create_again(self, answer: Answer, now: float) -> None:
+        """Create the session again, unless another run has its id; after a pause, if it was lost a moment ago.
 
         The key follows from that of the creation before: processes that share the run by a fork create it once.
         """
         assert self._run is not None
         self._run.losses += 1
+        if now - self._run.lost_at < LONGEST_PAUSE_S:
+            self._own.fail(answer, now)
+        self._run.lost_at = now
         key = str(uuid.uuid5(uuid.UUID(self._run.key), "again"))
         creation = _Operation(replace(self._run.creation, replace=False), key)
         if self._run.losses > MAX_LOSSES:
-            self._refuse(creation, answers[0])
+            self._refuse(creation, answer)
         else:
             self._creation = creation
 

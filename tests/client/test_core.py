@@ -12,6 +12,7 @@ import pytest
 
 from progress_sse.client import core
 from progress_sse.client.core import (
+    FIRST_PAUSE_S,
     Answer,
     Away,
     Back,
@@ -429,6 +430,7 @@ def test_a_session_that_goes_while_all_is_told_again_is_told_all_of_it() -> None
     bench.send(Answer(201, run="two"))
     assert bench.send() == Start(1)
     assert bench.send(NOT_FOUND) == Complete(1)
+    bench.wait()
     assert bench.send(Answer(201, run="three")) == AGAIN
     assert bench.deliver() == [Start(1), Complete(1), Start(2), Complete(2)]
 
@@ -456,6 +458,45 @@ def test_processes_that_share_a_run_create_it_again_as_one() -> None:
         keys.add(bench.send_request(Answer(201, run="two")).key)
         assert bench.deliver() == told
     assert len(keys) == 1
+
+
+@pytest.mark.parametrize("is_under_way", [False, True])
+def test_a_process_that_is_forked_amid_the_creation_learns_the_run(is_under_way: bool) -> None:
+    """It sends the creation again under its key: the server creates nothing more, and answers as it did."""
+    parent, child = Bench(), Bench()
+    parent.put(CREATE, Start(1))
+    request = parent.next() if is_under_way else None
+    child.outbox = parent.outbox.renewed()
+    assert child.outbox.is_empty
+    child.put(Start(2))
+    answered = child.send_request(Answer(201, run="one"))
+    assert answered == (request or parent.next())
+    assert child.send_request() == Request("nightly", Start(2), mock.ANY, "one")
+
+
+def test_processes_that_are_forked_before_the_job_reports_have_runs_of_their_own() -> None:
+    """Each creates one, as it begins."""
+    parent, child = Bench(), Bench()
+    parent.outbox = Outbox("nightly", CREATE)
+    child.outbox = parent.outbox.renewed()
+    keys = set()
+    for bench in (parent, child):
+        bench.put(Start(1))
+        keys.add(bench.send_request(Answer(201, run="one")).key)
+    assert len(keys) == 2
+
+
+def test_a_session_that_is_lost_again_at_once_is_created_after_a_pause() -> None:
+    """A server that takes the start of a step and knows no session for its completion is not asked without end."""
+    bench = created(Start(1))
+    for losses in range(3):
+        bench.put(Complete(1, message=str(losses)))
+        bench.send(NOT_FOUND)
+        if losses:
+            assert bench.next() is None
+            assert 0 < bench.wait() <= FIRST_PAUSE_S
+        assert bench.send(Answer(201, run=f"again {losses}")) == AGAIN
+        bench.deliver()
 
 
 @pytest.mark.parametrize("refusal", [Answer(422, "unknown-workflow", "no"), Answer(403, "forbidden", "no")])
