@@ -9,6 +9,7 @@ told is counted, and said.
 import atexit
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -296,6 +297,8 @@ class Sender:
             self._only_one.release()
 
     def _run(self) -> None:
+        # They are the job's: blocked in its own threads they would come here, and SIGPIPE may end it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         if not self._only_one.acquire(blocking=False):
             return
         self._ident = get_ident()

@@ -332,6 +332,28 @@ FORK_WHILE_LOADING = """
 """
 
 
+SIGNALS = """
+import logging, os, signal, threading
+from progress_sse import Progress
+
+has_tried = threading.Event()
+handler = logging.Handler()
+handler.emit = lambda record: has_tried.set()
+logging.getLogger("progress_sse.client").addHandler(handler)
+Progress.attach("s", url="http://127.0.0.1:9").step(1).start()
+assert has_tried.wait(60)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+os.kill(os.getpid(), signal.SIGTERM)
+assert signal.SIGTERM in signal.sigpending()
+os._exit(0)
+"""
+
+
+def test_the_thread_takes_no_signal_of_the_job() -> None:
+    """One that the job blocks for a while waits for the job, and does not end the process by way of the thread."""
+    assert subprocess.run([sys.executable, "-c", SIGNALS], timeout=100, check=False).returncode == 0
+
+
 def test_a_fork_does_not_wait_for_ever_for_a_client_that_is_being_made(serve: Serve) -> None:
     """What makes it may wait for what the forking thread holds; the child makes its own."""
     server = serve()
