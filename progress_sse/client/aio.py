@@ -394,12 +394,14 @@ class LoopSender:
 
     async def _leave(self, line: Line) -> None:
         task = self._sending.get(line)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
-        self._attempt(lambda: self._schedule.remove(line, time.monotonic()))  # It may now be the turn of others.
-        self._lines.pop(line, None)
-        line.hand_over(sender())
+        try:
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        finally:  # Also where the wait is cancelled in turn.
+            self._attempt(lambda: self._schedule.remove(line, time.monotonic()))  # It may now be the turn of others.
+            self._lines.pop(line, None)
+            line.hand_over(sender())
         if not self._lines:
             self._finish()
             await asyncio.wait([self._life])

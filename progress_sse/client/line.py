@@ -185,8 +185,9 @@ class Line:
 
     def raise_error(self) -> None:
         """Raise what has gone wrong since the last call, if that was asked for."""
-        with suppress(IndexError):
-            raise self._errors.popleft()
+        if self._errors:
+            with suppress(IndexError):  # Another thread has taken it.
+                raise self._errors.popleft()
 
     def add_waiter(self, waiter: Waiter) -> None:
         """Tell a waiter whenever all is told, until it is removed, and try at once what waits for a retry.
