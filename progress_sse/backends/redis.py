@@ -148,8 +148,9 @@ class RedisBackend:
             await close(pool)
 
     async def ping(self) -> None:
-        """Return if the server takes a write, and tells of it."""
-        await self._calls.run(TOUCH, [self._keyspace.touchstone], self._publish)
+        """Return if the server takes what is written, and tells of it."""
+        keys = self._keyspace.touchstone
+        await self._calls.run(TOUCH, keys[:-1], self._publish, keys.channel)
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""

@@ -39,8 +39,8 @@ class Keyspace:
         self._database = database
         self.index = f"{prefix}:sessions"
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
-        self.touchstone = f"{prefix}:touchstone"
-        """Written, and published on, in order to see whether that works; means nothing."""
+        self.touchstone = self.of_fingerprint("touchstone")
+        """Where no session is: written, and published on, in order to see whether that works."""
         self.orphans = f"{prefix}:orphans"
         """Sorted set of the fingerprints of ids whose session was removed and whose idempotency keys are kept."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import pytest
 from redis.asyncio.connection import Connection
@@ -979,6 +979,16 @@ async def test_what_lies_there_for_a_moment_is_taken_once(server: RedisServer, c
     assert await backends[0].take("nothing") is None
 
 
+WITHOUT_DATA: Final = {"eval", "evalsha", "select", "client|setinfo", "ping", "subscribe", "unsubscribe"}
+"""Commands that a connection needs; they are met as soon as there is one."""
+
+
+def data_rights(rights: Sequence[str]) -> list[str]:
+    """The commands by which sessions are read and written: all before those for rates and for clusters."""
+    commands = [right.removeprefix("+") for right in rights[: rights.index("+script|load")] if right[0] == "+"]
+    return [command for command in commands if command not in WITHOUT_DATA]
+
+
 class TestUser:
     """What the user must be allowed by whom we connect."""
 
@@ -1054,6 +1064,27 @@ class TestUser:
                 await backend.commit(moved(after(created()), 1))
             assert not isinstance(refusal.value, OutcomeUnknownError)
             client.execute_command("ACL", "DELUSER", "mute")
+
+    async def test_a_right_that_is_missing_is_seen_before_it_is_needed(
+        self, server: RedisServer, connect: Open, rights: list[str], tmp_path: Path
+    ) -> None:
+        """Whatever a session or a ticket may need later."""
+        unnoticed = []
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", "part", *rights)
+            backend = await connect(server, user="part:PASSWORD")
+            for right in data_rights(rights):
+                client.execute_command("ACL", "SETUSER", "part", f"-{right}")
+                try:
+                    await backend.ping()
+                    unnoticed.append(right)
+                except StoreUnavailableError:
+                    pass
+                client.execute_command("ACL", "SETUSER", "part", f"+{right}")
+                await backend.ping()
+            client.execute_command("ACL", "DELUSER", "part")
+            assert unnoticed == []
+            assert client.keys(f"{tmp_path}:*") == []  # What was tried leaves nothing.
 
     @slow
     async def test_who_may_not_listen_does_not_connect_without_end(

@@ -60,6 +60,7 @@ async def test_sessions_at_all_nodes_are_served_and_followed(cluster: RedisClust
     """Each lies at one node, as a ticket does; whoever follows it elsewhere hears of it, and the index knows all."""
     here, there = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
     await here.open()
+    await here.ping()
     await there.open()
     notices: dict[str, list[Notice]] = {session_id: [] for session_id in SESSIONS}
     for session_id in SESSIONS:
