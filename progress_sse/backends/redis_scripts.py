@@ -22,8 +22,13 @@ show that. So a script that finds a session in such a state *adopts* it first: t
   on it, or is of an epoch that the caller saw end, the session is adopted.
 
 Every script first reads each key that it may write, so that a foreign value of another type fails it before it has
-changed anything. A full server refuses the first write of a script or none: a transition's needs room; whatever deletes
-goes through, and whoever creates has been refused an entry in the index before.
+changed anything. A full server refuses the first write of a script or none: a transition's needs room, and so does a
+creation's; whatever deletes goes through.
+
+**A user who lacks a right is refused in the middle of a script**, and what was written before stays. So a commit writes
+the log, then the state, then the keys, and last what it can do without. The state and the keys need the same right, so
+no key is remembered of what was not applied. A log that was written alone reaches beyond the state: the session is
+adopted.
 """
 
 import hashlib
@@ -88,6 +93,11 @@ local function is_continued(epoch, n, revision)
     return not following or string.match(following[1], '%d+$') == known_revision
 end
 
+-- Whether the log holds what the state never got to: one of them was put back, or a commit was refused in its middle.
+local function is_overtaken(n)
+    return tonumber(n) and #redis.call('XRANGE', log, integer(tonumber(n) + 1), '+', 'COUNT', 1) > 0
+end
+
 -- Returns epoch, n and revision; where there is no session '', '0', and the revision as far as it is known.
 local function current()
     local kept = redis.call('HMGET', state, 'epoch', 'n', 'revision', 'incarnation')
@@ -97,7 +107,7 @@ local function current()
         return '', '0', buried and string.match(buried, '^%d+') or '0'
     end
     local now = incarnation()
-    if kept[4] == now and is_continued(epoch, n, revision) then
+    if kept[4] == now and is_continued(epoch, n, revision) and not is_overtaken(n) then
         return epoch, n, revision
     end
     redis.call('XLEN', log)
@@ -205,10 +215,12 @@ if message ~= '' then
 end
 
 local function remember_keys()
+    for i = 1, #keys, 3 do
+        redis.call('HSET', used, keys[i], keys[i + 2])
+    end
     local rank = tonumber(redis.call('ZRANGE', ranks, -1, -1, 'WITHSCORES')[2] or 0)
     for i = 1, #keys, 3 do
         rank = rank + 1
-        redis.call('HSET', used, keys[i], keys[i + 2])
         redis.call('ZADD', ranks, rank, keys[i])
     end
     local surplus = redis.call('ZCARD', ranks) - history
@@ -220,6 +232,9 @@ local function remember_keys()
     redis.call('PEXPIRE', ranks, key_lifetime_ms)
 end
 
+if life ~= '' then
+    redis.call('HSET', state, 'n', n)  -- Refused here, it leaves the session that it would replace.
+end
 if removes or life ~= '' then
     redis.call('DEL', state, log)
     log_bytes, log_length = 0, 0
@@ -260,16 +275,15 @@ if last then
     redis.call('XTRIM', log, 'MINID', integer(last + 1))
 end
 
-if #keys > 0 then
-    remember_keys()
-end
-
 redis.call('HSET', state, 'token', token, 'revision', revision, 'log_bytes', log_bytes)
 for i = 1, #fields, 2 do
     redis.call('HSET', state, fields[i], fields[i + 1])
 end
 if life ~= '' then
     redis.call('HSET', state, 'incarnation', now, 'born_by', token)
+end
+if #keys > 0 then
+    remember_keys()
 end
 redis.call('PEXPIRE', state, lifetime_ms)
 redis.call('PEXPIRE', log, lifetime_ms)

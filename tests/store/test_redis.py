@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -685,6 +686,31 @@ class TestServerThatIsPutBack:
         assert follower.record.position.epoch != "first"
         assert [entry.n for entry in follower.entries] == [2]
 
+    @pytest.mark.parametrize("is_read_first", [True, False])
+    async def test_is_found_out_by_the_log_of_a_session(
+        self, server: RedisServer, here: RedisBackend, there: RedisBackend, is_read_first: bool
+    ) -> None:
+        """Where the state alone goes back, no process needs to know what was lost; and the session goes on."""
+        record = await apply(here, created(), moved(after(created()), 1))
+        state = here._keyspace.of("s").state  # noqa: SLF001 - as an operator's slip does
+        with server.client() as client:
+            kept = client.dump(state)
+            await apply(here, moved(record, 2), moved(after(moved(record, 2)), 3))
+            assert isinstance(kept, bytes)
+            client.restore(state, 0, kept, replace=True)
+        if is_read_first:
+            assert await there.replay("s", Position("first", 0)) is None
+        else:
+            with pytest.raises(ConflictError):
+                await there.commit(moved(record, 2, message="second"))
+        found = await there.load("s")
+        assert found is not None
+        assert (found.session, found.position.n) == (record.session, 1)
+        assert found.position.epoch != "first"
+        change = moved(found, 2, message="second")
+        await there.commit(change)
+        assert await there.replay("s", found.position) == list(change.entries)
+
     @pytest.mark.parametrize("ending", ["removed", "replaced"])
     async def test_may_bring_back_what_was_over(
         self, here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment], ending: str
@@ -1085,6 +1111,41 @@ class TestUser:
             client.execute_command("ACL", "DELUSER", "part")
             assert unnoticed == []
             assert client.keys(f"{tmp_path}:*") == []  # What was tried leaves nothing.
+
+    @pytest.mark.parametrize("kind_of_change", ["report", "replacement", "removal"])
+    async def test_a_right_that_is_missing_for_a_while_leaves_no_half_of_a_change(
+        self, server: RedisServer, connect: Open, rights: list[str], kind_of_change: str
+    ) -> None:
+        """A key is remembered of what was applied alone; and the session goes on once the right is there again."""
+        with server.client() as client:
+            for right in data_rights(rights):
+                client.execute_command("ACL", "SETUSER", "part", *rights)
+                backend = await connect(server, user="part:PASSWORD", history=2)
+                stranger = await connect(server, history=2)
+                before = await apply(backend, created(right, keys=[key("a")]))
+                for number, used in enumerate(("b", "c"), 1):
+                    before = await apply(backend, moved(before, number, keys=[key(used)]))
+                change = {
+                    "report": moved(before, 3, message="lost", keys=[key("d")]),
+                    "replacement": created(right, "second", expected=before.position, keys=[key("d")]),
+                    "removal": removed(before)._replace(keys=(key("d"),)),
+                }[kind_of_change]
+                client.execute_command("ACL", "SETUSER", "part", f"-{right}")
+                with contextlib.suppress(OutcomeUnknownError, StoreUnavailableError):
+                    await backend.commit(change)
+                client.execute_command("ACL", "SETUSER", "part", f"+{right}")
+                found = await stranger.load(right)
+                where = f"{right} is missing"
+                outcomes = [each and each.session for each in (change.record, before)]
+                assert (found and found.session) in outcomes, where
+                if await stranger.recall(right, "d") is not None:
+                    assert (found and found.session) == outcomes[0], where
+                if found is None:
+                    found = await apply(stranger, created(right, "third"))
+                follower = await Follower.of(stranger, right)
+                await follower.until_at(await apply(backend, moved(found, 1, message="found")))
+                assert await stranger.replay(right, found.position) == [follower.entries[-1]], where
+            client.execute_command("ACL", "DELUSER", "part")
 
     @slow
     async def test_who_may_not_listen_does_not_connect_without_end(
