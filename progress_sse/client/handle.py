@@ -26,7 +26,7 @@ from progress_sse.client.config import (
     session_of,
 )
 from progress_sse.client.count import Count
-from progress_sse.client.errors import OUR_TROUBLES, ReportError, ServerAwayError
+from progress_sse.client.errors import OUR_TROUBLES, ReportError, ServerAwayError, TroubleKept
 from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Prepare, Way, log
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Start, describe_error, fit_text
 from progress_sse.errors import ConfigurationError
@@ -338,10 +338,9 @@ def _error_text(error: str | BaseException) -> str:
 
 def length(items: object) -> int | None:
     """Return how many items there are, where that is known beforehand."""
-    try:
+    with TroubleKept():
         return len(items)  # type: ignore[arg-type]  # that is the question
-    except Exception:  # noqa: BLE001  # whatever a length is computed from, the job does not need it
-        return None
+    return None
 
 
 def define(steps: Sequence[str | StepDefinition] | None, workflow: str | None) -> Create:

@@ -37,6 +37,10 @@ class OopsError(Exception):
     """What a job fails of in these tests."""
 
 
+class TimeIsUpError(Exception):
+    """As a queue's worker lets a signal raise it, wherever the job is."""
+
+
 class Mute(Exception):  # noqa: N818 - it is not even good at being an error
     """Cannot say what is wrong."""
 
@@ -138,7 +142,7 @@ async def test_what_has_no_length_is_tracked_without(shell: Shell) -> None:
 
     class Query(list[int]):
         def __len__(self) -> int:
-            raise OopsError
+            raise RuntimeError
 
     with recording() as recorder:
         items: Iterator[int] = iter([1])
@@ -146,6 +150,18 @@ async def test_what_has_no_length_is_tracked_without(shell: Shell) -> None:
         assert [item async for item in AsyncStep(AsyncProgress.attach("b"), 1, "", None).track(Query([1]))] == [1]
     assert Advance(1, 1) in recorder.of("a")
     assert Advance(1, 1) in recorder.of("b")
+
+
+@pytest.mark.parametrize("limit", [TimeIsUpError, TimeoutError])
+def test_a_time_limit_that_meets_the_question_for_a_length_ends_the_job(limit: type[Exception]) -> None:
+    """The length of a lazy collection may be a slow query, in which a signal raises what the job must end by."""
+
+    class Query(list[int]):
+        def __len__(self) -> int:
+            raise limit
+
+    with recording(), pytest.raises(limit):
+        list(Progress.attach("a").step(1).track(Query([1])))
 
 
 async def test_an_asynchronous_iterable_is_tracked() -> None:
@@ -442,10 +458,6 @@ def test_no_thread_overtakes_the_creation_of_its_session() -> None:
     for number in range(50):
         told = [request.report for request in fake.requests if request.session_id == str(number)]
         assert [type(report) for report in told] == [Create, Start, Start]
-
-
-class TimeIsUpError(Exception):
-    """As a queue's worker lets a signal raise it, wherever the job is."""
 
 
 class Late(Nowhere):
