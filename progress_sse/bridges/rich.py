@@ -76,12 +76,10 @@ class ReportingProgress(Progress):
             task = self._tasks[task_id]
             step: BaseStep | None = task.fields["step"]
             counted = [each for each in self._tasks.values() if each.fields["step"] is step]
-            current = sum(each.completed for each in counted)
-            totals = [each.total for each in counted if each.total is not None]
+            done, totals = [each.completed for each in counted], [each.total for each in counted]
         # Without the lock: this may log, and whoever shows that here needs it.
         if step is not None:
-            total = sum(totals) if len(totals) == len(counted) else None
-            report_units(step, current, total, _plain(str(task.description)))
+            report_units(step, done, totals, _plain(str(task.description)))
 
 
 @lru_cache(maxsize=100)

@@ -77,11 +77,11 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
             options: Further arguments of tqdm.
         """
         self.desc = desc or ""  # The host leaves it out where nothing is drawn.
-        self._step = _claim(step or running_step(), self)
         self._told: tuple[Any, ...] | None = None
         self._pause_s = options.get("mininterval", 0.1) or 0.0
         self._due_at = 0.0
         super().__init__(iterable, desc, *args, **options)  # type: ignore[arg-type]  # it takes either kind
+        self._step = _claim(step or running_step(), self)  # Not before: nothing would close a bar that cannot be made.
         self._report()
 
     def __iter__(self) -> Iterator[T]:
@@ -124,7 +124,7 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
         what = (self.n, self.total, str(self.desc).removesuffix(": "))
         if self._step is not None and what != self._told:
             self._told = what
-            report_units(self._step, self.n, self.total, what[2] or None)
+            report_units(self._step, [self.n], [self.total], what[2] or None)
 
 
 _reporting: Final[weakref.WeakKeyDictionary[BaseStep, weakref.ref[tqdm[Any]]]] = weakref.WeakKeyDictionary()

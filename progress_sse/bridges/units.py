@@ -1,21 +1,31 @@
 """How far bars are, as steps have it: in whole units."""
 
 import math
+from collections.abc import Callable, Iterable
 
+from progress_sse.client.errors import TroubleKept
 from progress_sse.client.handle import BaseStep
+from progress_sse.model import MAX_SAFE_INTEGER
 
 
-def report_units(step: BaseStep, current: float, total: float | None, message: str | None) -> None:
-    """Report where a bar is.
+def report_units(step: BaseStep, done: Iterable[float], totals: Iterable[float | None], message: str | None) -> None:
+    """Report where the bars of a step are, added up.
 
     Args:
-        step: The step that it stands for.
-        current: Units that are done; what is more than whole ones is left out, and what is less than none. What is no
+        step: The step that they stand for.
+        done: Units that are done; what is more than whole ones is left out, and what is less than none. What is no
             number of units is not reported.
-        total: Of how many; `None`, or infinitely many, where that is unknown.
-        message: What the bar says it is about; `None` leaves the step's message as it is.
+        totals: Of how many; the total is unknown where that of one is: `None`, infinite, or no number of units.
+        message: What the bars say they are about; `None` leaves the step's message as it is.
     """
-    if not math.isfinite(current):
-        return
-    is_known = total is not None and math.isfinite(total)
-    step.report(max(0, math.floor(current)), max(0, math.ceil(total)) if is_known and total else None, message=message)
+    current = _units(done, math.floor)
+    if current is not None:
+        step.report(current, _units(totals, math.ceil) or None, message=message)
+
+
+def _units(numbers: Iterable[float | None], whole: Callable[[float], int]) -> int | None:
+    """Return a sum in whole units; `None` where it is none that a step can have. The host takes any object for one."""
+    with TroubleKept():
+        units = max(0, whole(sum(numbers)))  # type: ignore[arg-type]  # that is the question
+        return units if units <= MAX_SAFE_INTEGER else None
+    return None

@@ -7,12 +7,14 @@ import io
 import logging
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from rich.console import Console
 from rich.progress import BarColumn
 from rich.text import Text
+from tqdm import TqdmKeyError
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.logging import StepHandler
@@ -138,6 +140,32 @@ def test_what_libraries_bear_with_we_bear_with(recorder: Recorder) -> None:
         bar.update(math.inf)
         bar.close()
     assert advances(recorder) == [(0, 3, "One"), (2, 3, "One"), (0, 4, "5")]
+
+
+@pytest.mark.parametrize(
+    "total",
+    [pytest.param(10**400, id="no float"), 2**53, "100", b"5", complex(3), object(), math.nan, Decimal("sNaN")],
+)
+def test_a_total_that_is_no_number_of_units_is_unknown(recorder: Recorder, total: Any) -> None:
+    """The libraries take it where nothing is drawn; what is done is counted all the same."""
+    with Progress("a") as progress, progress.step(1):
+        bar = tqdm(disable=True, mininterval=0)
+        bar.total = total
+        bar.update(2)
+        bar.close()
+        bars = ReportingProgress(disable=True)
+        bars.add_task("", total=total, completed=3)
+        bars.add_task("", total=2.5, completed=1)
+    assert advances(recorder) == [(0, None, ""), (2, None, ""), (3, None, ""), (4, None, "")]
+
+
+def test_a_bar_of_tqdm_that_cannot_be_made_leaves_the_step_to_others(recorder: Recorder) -> None:
+    """As with an argument that tqdm does not know."""
+    with Progress("a") as progress, progress.step(1):
+        with pytest.raises(TqdmKeyError):
+            tqdm("abc", disable=False, unknown=1)
+        list(trange(1, disable=True))
+    assert advances(recorder) == [(0, 1, ""), (1, 1, "")]
 
 
 def test_rich_tracks(recorder: Recorder) -> None:
