@@ -299,6 +299,11 @@ class Outbox:
         return self._waiting == 0 and not self._is_sending
 
     @property
+    def has_commands(self) -> bool:
+        """Whether a creation, a start or a completion waits."""
+        return bool(self._creation or self._commands)
+
+    @property
     def _waiting(self) -> int:
         is_to_be_created = self._has_begun and self._creation is not None
         return is_to_be_created + len(self._commands) + len(self._advances)

@@ -169,6 +169,11 @@ class Line:
         return self._outbox.is_empty
 
     @property
+    def has_commands(self) -> bool:
+        """Whether a creation, a start or a completion waits."""
+        return self._outbox.has_commands
+
+    @property
     def lost(self) -> int:
         """How many reports will never be told."""
         return self._outbox.lost

@@ -1,7 +1,7 @@
 """Whose turn it is, of many lines that one thread or event loop sends for: a line that only waits costs nothing.
 
 * **Lines that lead to one session** go one after the other: the one that began to report first tells all that it has,
-  and then the next one.
+  and then the next one. Advances, of which there may always be more, do not hold up the next one.
 * **Lines that lead to one server** go so many at once, and while it is away one of them at a time: the one that found
   it away tries again, and the rest wait until it answers.
 
@@ -31,6 +31,10 @@ class Scheduled(Protocol):
     @property
     def is_settled(self) -> bool:
         """Whether nothing waits to be told."""
+
+    @property
+    def has_commands(self) -> bool:
+        """Whether anything waits to be told but advances."""
 
     def wake_at(self) -> float:
         """Return when there will be something to send; infinity, if that takes another report."""
@@ -102,6 +106,9 @@ class Schedule(Generic[L]):
         was_there = self._under_way.get(server, {}).get(line)
         _leave(self._under_way, server, line)
         tried = self._trying.pop(server, None) if server.reason is None else None
+        queue = self._queues.get(line.place, {})
+        if server.reason is None and line in queue and not line.has_commands:
+            queue[line] = queue.pop(line)
         for each in (line, tried):
             if each is not None:
                 self.look_at(each, now)

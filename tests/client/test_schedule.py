@@ -37,6 +37,10 @@ class Line:
     def is_settled(self) -> bool:
         return self.outbox.is_empty
 
+    @property
+    def has_commands(self) -> bool:
+        return self.outbox.has_commands
+
     def wake_at(self) -> float:
         self.looks += 1
         return self.outbox.wake_at()
@@ -107,6 +111,21 @@ def test_lines_take_turns() -> None:
     for session_id in "ab":
         bench.line(session_id, Start(1), Start(2), Start(3))
     assert "".join(bench.run(lambda _: OK)) == "ababab"
+
+
+def test_a_line_that_advances_without_end_holds_up_no_other_of_its_session() -> None:
+    """Its advances go in between."""
+    bench = Bench()
+    busy, other = bench.line("a", Start(1)), bench.line("a", Start(2), Complete(2))
+    for count in range(1, 5):
+        turn = bench.begin()
+        assert turn is not None
+        bench.put(busy, Advance(1, count))
+        bench.end(turn, OK)
+        bench.clock.advance(1)
+    assert other.is_settled
+    bench.run(lambda _: OK)
+    assert [report for _, report in bench.sent] == [Start(1), Start(2), Complete(2), Advance(1, 3), Advance(1, 4)]
 
 
 def test_lines_of_one_session_go_one_after_the_other() -> None:
