@@ -252,7 +252,8 @@ class LoopSender:
         self._schedule: Schedule[Line] = Schedule(AT_ONCE)
         self._servers: WeakValueDictionary[Hashable, Backoff] = WeakValueDictionary()
         self._transports: dict[Hashable, AsyncTransport] = {}
-        self._lines: dict[Line, None] = {}
+        # One that has something to tell is kept by the schedule; of others there may be no end.
+        self._lines: WeakKeyDictionary[Line, None] = WeakKeyDictionary()
         self._sending: dict[Line, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,7 @@ import pytest
 from progress_sse import AsyncProgress, StepDefinition
 from progress_sse.client import aio
 from progress_sse.client.core import Answer, Outbox, Request
+from progress_sse.client.line import lines
 from progress_sse.client.reports import Create, Start
 from tests.client.fake import FakeServer, FakeTransport
 from tests.client.shells import Shell
@@ -21,6 +23,20 @@ from tests.harness.http1 import HOST, free_port
 from tests.harness.serving import ROOT, eventually
 
 MANY = 300
+
+
+async def test_sessions_that_the_job_has_done_with_are_let_go(shell: Shell) -> None:
+    """Also where their steps were entered without a block of the session, so that nothing closes it."""
+    before = len(lines())
+    transport = shell.transport(FakeTransport(lambda _: Answer(200)))
+    for number in range(MANY):
+        progress = shell.progress.attach(str(number), transport=transport)
+        with progress.step(1):
+            pass
+        assert await shell.flush(progress, 30)
+    del progress
+    gc.collect()
+    assert len(lines()) - before < 10
 
 
 async def test_while_the_server_is_away_one_session_tries_for_all(
