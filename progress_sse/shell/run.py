@@ -205,7 +205,7 @@ def _pass_on(source: int, ended: int, tail: Tail) -> None:
 
     What it leaves behind may hold the pipe for ever. So its end is enough: what it has written is in the pipe by then.
     """
-    while source in select.select([source, ended], [], [])[0]:
+    while source in _ready({source: select.POLLIN, ended: select.POLLIN}):
         chunk = os.read(source, _CHUNK_BYTES)
         if not chunk:
             return
@@ -220,4 +220,12 @@ def _write(data: bytes) -> None:
             try:
                 data = data[os.write(_STDERR, data) :]
             except BlockingIOError:  # Who shares our stderr has made it so; the command would have waited, too.
-                select.select([], [_STDERR], [])
+                _ready({_STDERR: select.POLLOUT})
+
+
+def _ready(awaited: Mapping[int, int]) -> set[int]:
+    """Wait for descriptors, each for its event, and return those that are ready; `select` takes none beyond 1023."""
+    poll = select.poll()
+    for descriptor, event in awaited.items():
+        poll.register(descriptor, event)
+    return {descriptor for descriptor, _ in poll.poll()}

@@ -227,6 +227,24 @@ def test_stderr_that_takes_no_more_is_waited_for(server: Server) -> None:
             assert pipe.read().split() == [b"%d" % number for number in range(1, 50_001)]
 
 
+CROWDED = """
+import os, resource, sys
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+while (inherited := os.dup(0)) < 1100:
+    os.set_inheritable(inherited, True)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_a_process_of_many_descriptors_passes_stderr_on(server: Server) -> None:
+    """Inherited ones may have all numbers below 1024, beyond which `select` takes none."""
+    command = [*COMMAND, "run", "--session", "many", "--", "sh", "-c", "seq 50000 >&2; exit 3"]
+    crowded = [sys.executable, "-c", CROWDED, *command]
+    ran = subprocess.run(crowded, env=environment(server.url), stderr=subprocess.PIPE, timeout=WAIT_S)
+    assert (ran.returncode, ran.stderr.split()) == (3, [b"%d" % number for number in range(1, 50_001)])
+
+
 def test_what_the_command_leaves_behind_is_not_waited_for(server: Server) -> None:
     """A process in the background that holds on to its stderr; what was written before the end is all there."""
     process = start("run", "--session", "left", "--", "sh", "-c", "sleep 600 & echo $! last >&2", url=server.url)
