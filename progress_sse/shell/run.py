@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from typing import Final, NamedTuple
 
+from progress_sse.client.errors import TroubleKept
 from progress_sse.client.sync import Progress
 from progress_sse.shell.plain import plain
 
@@ -125,6 +126,8 @@ def _execute(command: tuple[str, ...], environment: Mapping[str, str], mask: Col
     # An ignored SIGCHLD, which may be inherited, would never come.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     read_end, write_end = os.pipe()
+    ended, at_end = os.pipe()
+    copier = threading.Thread(target=_pass_on, args=(read_end, ended, tail), name="stderr", daemon=True)
     try:
         if not command[0]:  # Which is a ValueError to Python.
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
@@ -132,7 +135,7 @@ def _execute(command: tuple[str, ...], environment: Mapping[str, str], mask: Col
             command[0],
             command,
             environment,
-            file_actions=[(os.POSIX_SPAWN_DUP2, write_end, _STDERR)],
+            file_actions=[(os.POSIX_SPAWN_DUP2, write_end, _STDERR)] if _can_start(copier) else [],
             setsigmask=mask,
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
         )
@@ -142,12 +145,19 @@ def _execute(command: tuple[str, ...], environment: Mapping[str, str], mask: Col
         return Outcome(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text)
     finally:
         os.close(write_end)
-    ended = os.pidfd_open(pid)
-    copier = threading.Thread(target=_pass_on, args=(read_end, ended, tail), name="stderr", daemon=True)
-    copier.start()
     status = _wait(pid)
-    copier.join()
+    os.close(at_end)
+    if copier.ident is not None:
+        copier.join()
     return Outcome(status, f"{_describe(status)}\n{tail.text()}".rstrip())
+
+
+def _can_start(thread: threading.Thread) -> bool:
+    """Start a thread if there is room for one: without, the command writes to our stderr, and no end of it is kept."""
+    with TroubleKept():
+        thread.start()
+        return True
+    return False
 
 
 def _wait(pid: int) -> int:

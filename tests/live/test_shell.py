@@ -245,6 +245,14 @@ def test_a_process_of_many_descriptors_passes_stderr_on(server: Server) -> None:
     assert (ran.returncode, ran.stderr.split()) == (3, [b"%d" % number for number in range(1, 50_001)])
 
 
+def test_a_command_runs_where_no_thread_can_be_started() -> None:
+    """It writes to our stderr itself, and its exit status is ours."""
+    without = "import threading; threading.stack_size(2**50); from progress_sse.cli import main; main()"
+    command = [sys.executable, "-c", without, "run", "--session", "bare", "--", "sh", "-c", "seq 50000 >&2; exit 3"]
+    ran = subprocess.run(command, env=environment(None), stderr=subprocess.PIPE, timeout=WAIT_S)
+    assert (ran.returncode, ran.stderr.split()) == (3, [b"%d" % number for number in range(1, 50_001)])
+
+
 def test_what_the_command_leaves_behind_is_not_waited_for(server: Server) -> None:
     """A process in the background that holds on to its stderr; what was written before the end is all there."""
     process = start("run", "--session", "left", "--", "sh", "-c", "sleep 600 & echo $! last >&2", url=server.url)
