@@ -317,9 +317,9 @@ async def test_rows_deleted_behind_the_servers_back_leave_no_hole(serve: Serve) 
         start = (await snapshot_of(server, "s")).id or ""
         await publish(server.port, "s", progress(20))
         for condition in ("n = 10", "n >= 15"):
-            # Left in order and changed since, the file would be taken for another one, with ids of its own.
-            await asyncio.to_thread(server.kill)
+            # Changed while no server has it, the file would be taken for another one, with ids of its own.
             delete_transitions(server, condition)
+            await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.start)
             poll = await worker.poll_raw("s")
             async with await RawStream.open(server.port, events_path("s"), last_event_id=start) as stream:
