@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeAlias
 
 import httpx
 import pytest
 
 from progress_sse import AsyncProgress
+from progress_sse.client import aio
+from progress_sse.client.core import Answer, Request
+from progress_sse.client.line import lines
 from progress_sse.client.reports import Complete, Start
+from progress_sse.client.sync import sender
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.conftest import Serve
 from tests.harness.serving import Server, eventually, session_path
@@ -160,3 +164,42 @@ def test_a_way_of_its_loop_alone_is_used_as_long_as_that_runs(first: Loop, caplo
             assert said == [
                 "lost a report on 'nightly': complete of step 1 was refused: 410 the event loop that reported has ended"
             ]
+
+
+class Stubborn:
+    """A transport that takes its time to be cancelled."""
+
+    def __init__(self) -> None:
+        self.was_asked, self.was_cancelled, self.may_end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def send(self, _request: Request) -> Answer:
+        self.was_asked.set()
+        try:
+            await self.may_end.wait()
+        finally:
+            self.was_cancelled.set()
+            await self.may_end.wait()
+        return Answer(200)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+async def test_a_session_whose_end_is_cancelled_goes_on_by_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the request under way has not ended yet: else nothing would send for it any more."""
+    transport = Stubborn()
+    monkeypatch.setattr(aio, "_connect", lambda _: transport)
+    monkeypatch.setattr(aio, "FLUSH_S", 0.0)
+    progress = AsyncProgress.attach("cancelled", url="http://127.0.0.1:9")
+    progress.step(1).start()
+    async with asyncio.timeout(30):
+        await transport.was_asked.wait()
+        closing = asyncio.create_task(progress.aclose())
+        await transport.was_cancelled.wait()
+        closing.cancel()
+        with suppress(asyncio.CancelledError):
+            await closing
+    (line,) = (each for each in lines() if each.session_id == "cancelled")
+    assert line.driver is sender()
+    line.give_up()
+    transport.may_end.set()
