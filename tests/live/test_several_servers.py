@@ -9,7 +9,7 @@ import random
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -231,6 +231,14 @@ async def test_a_full_redis_refuses_and_recovers(run_redis: RunRedis, join: Join
 # FT-03
 
 
+async def streams_at(servers: Sequence[Server]) -> list[RawStream]:
+    """Follow the session at each server, from how it is now."""
+    streams = [await RawStream.open(each.port, events_path("s")) for each in servers]
+    for stream in streams:
+        await stream.next_event()
+    return streams
+
+
 @one_kind
 @pytest.mark.parametrize("persistence", ["always", *(pytest.param(each, marks=FULL) for each in ("everysec", "rdb"))])
 async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistence: Persistence) -> None:
@@ -239,9 +247,7 @@ async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistenc
     servers = join(server.url)
     async with workers_at(servers) as (here, there):
         await here.start("s", 1)
-        streams = [await RawStream.open(each.port, events_path("s")) for each in servers]
-        for stream in streams:
-            await stream.next_event()
+        streams = await streams_at(servers)
         with server.client() as client:
             await here.progress("s", 1, 1)
             if persistence == "rdb":
@@ -285,9 +291,7 @@ async def test_a_redis_that_is_put_back_is_another_history(
     servers = join(server.url)
     async with workers_at(servers) as (here, there):
         await here.start("s", 1)
-        streams = [await RawStream.open(each.port, events_path("s")) for each in servers]
-        for stream in streams:
-            await stream.next_event()
+        streams = await streams_at(servers)
         with put_back(server, tmp_path / "copy", way):
             for current in (1, 2, 3):
                 await here.progress("s", 1, current)
