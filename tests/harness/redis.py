@@ -164,7 +164,8 @@ class Moment:
     def put_back(self) -> None:
         """Let the keys hold what they held, all at once."""
         with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.delete(*self._client.scan_iter(self._pattern))
+            for key in self._client.scan_iter(self._pattern):
+                pipeline.delete(key)
             for key, content in self._kept.items():
                 assert isinstance(content, bytes)
                 pipeline.restore(key, 0, content)
