@@ -13,8 +13,9 @@ async def cancel(*tasks: asyncio.Task[Any]) -> None:
     Once is not enough where a library makes a success, or an error of its own, of a cancellation, as `asyncio.wait_for`
     does before Python 3.12 [python/cpython#86296]: what goes on then would be waited for without end.
     """
-    while unfinished := [task for task in tasks if not task.done()]:
-        for task in unfinished:
+    # Made first, so that it retrieves what each task ends with also where this call is cancelled itself.
+    ended = asyncio.gather(*tasks, return_exceptions=True)
+    while not ended.done():
+        for task in tasks:
             task.cancel()
-        await asyncio.wait(unfinished, timeout=AGAIN_S)
-    await asyncio.gather(*tasks, return_exceptions=True)  # Nobody else asks what became of them.
+        await asyncio.wait([ended], timeout=AGAIN_S)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 
 from progress_sse.cancellation import cancel
 
@@ -34,3 +36,28 @@ async def test_tasks_that_have_ended_are_no_trouble() -> None:
     await task
     await cancel(task)
     await cancel()
+
+
+async def test_an_error_is_retrieved_also_where_the_wait_is_cancelled() -> None:
+    """Else the loop reports an exception that was never retrieved, once the task is collected."""
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context))
+    may_end = asyncio.Event()
+
+    async def fails_late() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await may_end.wait()
+        raise ValueError("too late")
+
+    task = asyncio.create_task(fails_late())
+    await asyncio.sleep(0)
+    waiter = asyncio.create_task(cancel(task))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.wait([waiter])
+    may_end.set()
+    await asyncio.wait([task])
+    del task, waiter
+    gc.collect()
+    assert reported == []
