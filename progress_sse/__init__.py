@@ -7,17 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from progress_sse.app import create_app
+    from progress_sse.api.app import create_app
     from progress_sse.client.aio import AsyncProgress
     from progress_sse.client.errors import ReportError
     from progress_sse.client.sync import Progress, current
+    from progress_sse.core.errors import ProgressError
+    from progress_sse.core.events import Event
+    from progress_sse.core.model import SessionProgress, StepDefinition, StepProgress
     from progress_sse.embedding import ProgressHub
-    from progress_sse.errors import ProgressError
-    from progress_sse.events import Event
-    from progress_sse.model import SessionProgress, StepDefinition, StepProgress
     from progress_sse.service import ProgressService
     from progress_sse.settings import Settings
-    from progress_sse.store import ProgressStore
+    from progress_sse.store.progress_store import ProgressStore
 
 __all__ = [
     "AsyncProgress",
@@ -38,18 +38,18 @@ __all__ = [
 
 _HOMES = {
     "AsyncProgress": "client.aio",
-    "Event": "events",
+    "Event": "core.events",
     "Progress": "client.sync",
-    "ProgressError": "errors",
+    "ProgressError": "core.errors",
     "ProgressHub": "embedding",
     "ProgressService": "service",
-    "ProgressStore": "store",
+    "ProgressStore": "store.progress_store",
     "ReportError": "client.errors",
-    "SessionProgress": "model",
+    "SessionProgress": "core.model",
     "Settings": "settings",
-    "StepDefinition": "model",
-    "StepProgress": "model",
-    "create_app": "app",
+    "StepDefinition": "core.model",
+    "StepProgress": "core.model",
+    "create_app": "api.app",
     "current": "client.sync",
 }
 

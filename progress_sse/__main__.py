@@ -1,5 +1,5 @@
 """`python -m progress_sse`."""
 
-from progress_sse.cli import main
+from progress_sse.cli.main import main
 
 main(prog_name="progress-sse")

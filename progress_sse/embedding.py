@@ -12,15 +12,15 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from progress_sse import sse
-from progress_sse.access.gate import Authorize
-from progress_sse.app import create_app
-from progress_sse.events import Event
-from progress_sse.hub import Subscription, standing_at
-from progress_sse.model import Position, check_session_id
+from progress_sse.api.app import create_app
+from progress_sse.auth.authorizer import Authorize
+from progress_sse.core.events import Event
+from progress_sse.core.model import Position, check_session_id
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
-from progress_sse.store import ProgressStore
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.streaming.hub import Subscription, standing_at
+from progress_sse.wire import sse
 
 MAX_TAKEN_BYTES: Final = 65_536
 """Bytes of events that are handed over before it is looked whether there are more."""

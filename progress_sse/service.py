@@ -9,31 +9,31 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from progress_sse import wire
-from progress_sse.access.gate import Authorize, CallableGate, Gate, make_gate
-from progress_sse.access.tickets import Drawer, MemoryDrawer, Tickets
-from progress_sse.backends.base import Backend
-from progress_sse.backends.memory import MemoryBackend
-from progress_sse.backends.sqlite import SqliteBackend
-from progress_sse.bodies import BodyLimits
-from progress_sse.clock import Clock, SystemClock
-from progress_sse.errors import ConfigurationError, ProblemError
-from progress_sse.events import Event
-from progress_sse.expiry import Expiry
-from progress_sse.extras import from_extra
-from progress_sse.heartbeat import Heartbeat
-from progress_sse.hub import Hub
-from progress_sse.model import Position
-from progress_sse.record import Change, StorageLimits
+from progress_sse._internal.clock import Clock, SystemClock
+from progress_sse._internal.exit_signals import called_on_exit
+from progress_sse._internal.optional_imports import from_extra
+from progress_sse.api.request_models import BodyLimits
+from progress_sse.auth.authorizer import Authorize, CallableGate, Gate, make_gate
+from progress_sse.auth.tickets import Drawer, MemoryDrawer, Tickets
+from progress_sse.core.errors import ConfigurationError, ProblemError
+from progress_sse.core.events import Event
+from progress_sse.core.model import Position
+from progress_sse.core.workflows import Workflows, load_workflows
 from progress_sse.settings import Settings
-from progress_sse.signals import called_on_exit
-from progress_sse.store import ProgressStore
-from progress_sse.stream import Streams
-from progress_sse.telemetry.census import Census
-from progress_sse.workflows import Workflows, load_workflows
+from progress_sse.store.backend import Backend
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.session_counts import Census
+from progress_sse.store.sqlite.backend import SqliteBackend
+from progress_sse.store.types import Change, StorageLimits
+from progress_sse.streaming.event_stream import Streams
+from progress_sse.streaming.expiry import Expiry
+from progress_sse.streaming.heartbeat import Heartbeat
+from progress_sse.streaming.hub import Hub
+from progress_sse.wire import session_json
 
 if TYPE_CHECKING:
-    from progress_sse.access.rates import Rates
+    from progress_sse.auth.rate_limits import Rates
 
 logger = logging.getLogger(__name__)
 
@@ -179,7 +179,7 @@ class ProgressService:
     async def _clean_up(self) -> None:
         while True:
             await self.clock.sleep(self.settings.cleanup_interval_s)
-            wire.forget_definitions()
+            session_json.forget_definitions()
             try:
                 removed = await self.store.cleanup_old_sessions(self.settings.max_age_hours)
             except ProblemError as error:
@@ -241,13 +241,13 @@ def _rates(settings: Settings) -> "Rates | None":
     if settings.publish_rate is None and settings.read_rate is None:
         return None
     with from_extra("rates", "limits", need="Rates need"):
-        from progress_sse.access.rates import make_rates
+        from progress_sse.auth.rate_limits import make_rates
     return make_rates(settings)
 
 
 def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
     with from_extra("redis", "redis", "hiredis", need="A store in Redis needs"):
-        from progress_sse.backends.redis import RedisBackend
+        from progress_sse.store.redis.backend import RedisBackend
     # A session that is still cleaned up is told to its readers, so the server lets go of it well after that.
     lifetime_s = settings.max_age_hours * 3600 + 2 * settings.cleanup_interval_s + EXPIRY_MARGIN_S
     try:

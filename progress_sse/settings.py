@@ -17,10 +17,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from progress_sse.errors import ConfigurationError
-from progress_sse.model import is_text
-from progress_sse.telemetry.logs import Format, Level
-from progress_sse.text import first_fault, without_secrets
+from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.model import is_text
+from progress_sse.core.validation import first_fault, without_secrets
+from progress_sse.observability.logs import Format, Level
 
 ENV_PREFIX = "PROGRESS_SSE_"
 _REDIS_PREFIXES = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://")

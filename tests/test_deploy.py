@@ -13,7 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from progress_sse.cli import main
+from progress_sse.cli.main import main
 from progress_sse.settings import ENV_PREFIX, Settings
 from tests.conftest import Serve
 from tests.harness.tokens import KEY, bearer, make_token

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from progress_sse.endpoints.pages import PUBLIC_SUFFIXES
+from progress_sse.api.endpoints.pages import PUBLIC_SUFFIXES
 from tests.harness.serving import Server
 
 ROOT = Path(__file__).parents[1]

@@ -20,7 +20,7 @@ from progress_sse.client.handle import BaseStep, inside, is_diverted
 from progress_sse.client.line import log, start_thread
 from progress_sse.client.reports import describe_error
 from progress_sse.client.sync import Progress
-from progress_sse.errors import ProgressError
+from progress_sse.core.errors import ProgressError
 
 SESSION_KEY: Final = "progress_session"
 STEP_KEY: Final = "progress_step"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from progress_sse.client.errors import TroubleKept
 from progress_sse.client.handle import BaseStep
-from progress_sse.model import MAX_SAFE_INTEGER
+from progress_sse.core.model import MAX_SAFE_INTEGER
 
 
 def report_units(step: BaseStep, done: Iterable[float], totals: Iterable[float | None], message: str | None) -> None:

@@ -26,7 +26,7 @@ from progress_sse.client.loading import load_http
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.schedule import Schedule
 from progress_sse.client.sync import FLUSH_S, RECOVERY_S, sender
-from progress_sse.model import StepDefinition
+from progress_sse.core.model import StepDefinition
 
 AT_ONCE: Final = 10
 """Sessions of a loop whose requests are under way at one server at a time."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias, TypedDict
 from urllib.parse import quote, urlsplit
 
-from progress_sse.errors import ConfigurationError, InvalidSessionIdError
-from progress_sse.model import check_session_id
+from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
+from progress_sse.core.model import check_session_id
 
 OnError: TypeAlias = Literal["warn", "raise"]
 

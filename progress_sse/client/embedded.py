@@ -5,11 +5,11 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from progress_sse import machine
 from progress_sse.client.core import Answer, Request
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start
-from progress_sse.errors import ProblemError
-from progress_sse.store import IdempotencyKey, ProgressStore
+from progress_sse.core import state_machine
+from progress_sse.core.errors import ProblemError
+from progress_sse.store.progress_store import IdempotencyKey, ProgressStore
 
 ANSWER_S: Final = 10.0
 """Seconds that a thread waits for the event loop of the store."""
@@ -39,20 +39,20 @@ class AsyncStoreTransport:
     async def aclose(self) -> None:
         """Leave the store open: it is somebody else's."""
 
-    def _command(self, report: Report, run: str | None) -> machine.Command:
+    def _command(self, report: Report, run: str | None) -> state_machine.Command:
         match report:
             case Create(steps=None, workflow=None, replace=replace):
-                return machine.Create(self._store.workflows.named(), replace)
+                return state_machine.Create(self._store.workflows.named(), replace)
             case Create(steps=None, workflow=str(workflow), replace=replace):
-                return machine.Create(self._store.workflows.named(workflow), replace)
+                return state_machine.Create(self._store.workflows.named(workflow), replace)
             case Create(steps=steps, replace=replace):
-                return machine.Create(steps or (), replace)
+                return state_machine.Create(steps or (), replace)
             case Start(step, timeout_ms):
                 return self._store.start_command(step, timeout_ms, run)
             case Advance(step, current, total, message):
-                return machine.Advance(step, current, total, message, run)
+                return state_machine.Advance(step, current, total, message, run)
             case Complete(step, success, message, error):
-                return machine.Complete(step, success, message, error, run)
+                return state_machine.Complete(step, success, message, error, run)
 
 
 class StoreTransport:

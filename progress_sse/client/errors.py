@@ -11,7 +11,7 @@
 from types import TracebackType
 from typing import Final
 
-from progress_sse.errors import ProgressError
+from progress_sse.core.errors import ProgressError
 
 OUR_TROUBLES: Final = (
     *(ProgressError, ArithmeticError, AttributeError, ImportError, LookupError, RuntimeError, TypeError, ValueError),

@@ -29,8 +29,8 @@ from progress_sse.client.count import Count
 from progress_sse.client.errors import OUR_TROUBLES, ReportError, ServerAwayError, TroubleKept
 from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Prepare, Way, log
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Start, describe_error, fit_text
-from progress_sse.errors import ConfigurationError
-from progress_sse.model import StepDefinition
+from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.model import StepDefinition
 
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from progress_sse.model import StepDefinition, is_text
+from progress_sse.core.model import StepDefinition, is_text
 
 MAX_TEXT_CHARS: Final = 8192
 """Characters of a message or an error that are sent: what a server takes unless it is told otherwise."""

@@ -29,7 +29,7 @@ from progress_sse.client.line import MAX_KINDS, Line, OnLoop, Transport, WideTra
 from progress_sse.client.loading import load_http
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.schedule import Schedule
-from progress_sse.model import StepDefinition
+from progress_sse.core.model import StepDefinition
 
 if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport

@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from progress_sse.access.csrf import is_cross_site
-from progress_sse.app import create_app
+from progress_sse.api.app import create_app
+from progress_sse.api.endpoints.pages import PAGE_HEADERS, WEB
+from progress_sse.auth.csrf import is_cross_site
 from progress_sse.demo.faults import BUFFERING_S, Faults
-from progress_sse.endpoints.pages import PAGE_HEADERS, WEB
+from progress_sse.server.sockets import listen
+from progress_sse.server.uvicorn_server import serve
 from progress_sse.service import ProgressService
-from progress_sse.serving.listener import listen
-from progress_sse.serving.server import serve
 from progress_sse.settings import Settings, load_settings
 
 READY: Final = "ready"

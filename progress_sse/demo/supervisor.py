@@ -16,8 +16,8 @@ from typing import Final
 import click
 import httpx
 
+from progress_sse.core.errors import ConfigurationError
 from progress_sse.demo import jobs
-from progress_sse.errors import ConfigurationError
 
 HOST: Final = "127.0.0.1"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from progress_sse.client.testing import Recorder, recording
-from tests.bridges.sites import Site
+from tests.bridges.queue_workers import Site
 from tests.harness.redis import RedisServer
 
 

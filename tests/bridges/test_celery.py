@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bridges.conftest import Build, Sites
-from tests.bridges.sites import Site
+from tests.bridges.queue_workers import Site
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from progress_sse.client.testing import Complete, Recorder, Start
-from tests.bridges.sites import LIBRARIES
+from tests.bridges.queue_workers import LIBRARIES
 from tests.conftest import Serve
 from tests.harness.documents import programs_of
 from tests.harness.serving import Server, session_path

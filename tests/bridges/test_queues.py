@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bridges.conftest import Build, Sites
-from tests.bridges.sites import LIBRARIES, Site
+from tests.bridges.queue_workers import LIBRARIES, Site
 from tests.harness.serving import eventually
 
 

@@ -8,7 +8,7 @@ from taskiq import InMemoryBroker, SimpleRetryMiddleware
 from progress_sse.bridges.taskiq import ReportingMiddleware
 from progress_sse.client.testing import Advance, Complete, Recorder, Start
 from tests.bridges.conftest import Sites
-from tests.bridges.sites import Site
+from tests.bridges.queue_workers import Site
 
 
 @pytest.fixture

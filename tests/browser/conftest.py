@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.visit import Visit
+from tests.browser.page_driver import Visit
 from tests.harness.serving import Server, Worker
 
 Open = Callable[..., Awaitable[Visit]]

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.async_api import Locator
 
-from tests.browser.visit import Visit
+from tests.browser.page_driver import Visit
 from tests.harness.serving import Worker
 
 AGES_MS = 40_000

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.visit import POLLING_ONLY, Visit
+from tests.browser.page_driver import POLLING_ONLY, Visit
 from tests.harness.serving import ROOT, Server, Worker
 
 AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")

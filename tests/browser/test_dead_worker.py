@@ -12,7 +12,7 @@ import httpx
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.visit import POLLING_ONLY
+from tests.browser.page_driver import POLLING_ONLY
 from tests.harness.serving import ROOT, Server, session_path
 
 JOB = """

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import Open
-from tests.browser.visit import MARKUP, POLLING_ONLY, Visit
+from tests.browser.page_driver import MARKUP, POLLING_ONLY, Visit
 from tests.harness.serving import Server, Worker
 
 PAGE = """<!doctype html>

@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Error, Route, expect
 
 from tests.browser.conftest import Open
-from tests.browser.visit import MARKUP, POLLING_ONLY, Visit
+from tests.browser.page_driver import MARKUP, POLLING_ONLY, Visit
 from tests.harness.serving import Server, Worker, eventually, session_path
 
 IDS = [
@@ -174,7 +174,7 @@ def has_complained(shown: Visit) -> bool:
     return len(shown.complaints) >= 5
 
 
-@pytest.mark.full  # What the policy says, `tests/http/test_pages.py` looks at each time.
+@pytest.mark.full  # What the policy says, `tests/api/test_pages.py` looks at each time.
 async def test_what_were_markup_all_the_same_would_not_run(server: Server, demo: Server, visit: Open, sid: str) -> None:
     """SE-11: the policy of every page forbids what is inline, and what comes from elsewhere, and to make more of it."""
     for url in (f"{server.url}/s/{sid}", f"{demo.url}/"):

@@ -26,7 +26,7 @@ from tests.browser.following import (
     until_state,
     work,
 )
-from tests.browser.visit import POLLING_ONLY, Visit
+from tests.browser.page_driver import POLLING_ONLY, Visit
 from tests.conftest import Serve
 from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Delay, Mode, Pass, Request, Slice, Throttle
 from tests.harness.nginx import BUFFERING, HONOURING, PIECEMEAL, Nginx

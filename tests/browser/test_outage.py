@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from playwright.async_api import Browser, Route, async_playwright, expect
 
-from tests.browser.bare import BarePage
+from tests.browser.cdp_page import BarePage
 from tests.browser.conftest import Open
 from tests.conftest import CHROMIUM, FLAGS, Serve
 from tests.harness.chaos import Blackhole, ChaosProxy, HalfClose, Link

@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Open
-from tests.browser.visit import MARKUP, POLLING_ONLY, Visit
+from tests.browser.page_driver import MARKUP, POLLING_ONLY, Visit
 from tests.conftest import Serve
 from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker, session_path

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.browser.visit import Visit
+from tests.browser.page_driver import Visit
 from tests.harness.serving import Server, Worker
 
 WEB = Path(__file__).parents[2] / "web"

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
-from tests.browser.bare import BarePage
+from tests.browser.cdp_page import BarePage
 from tests.browser.conftest import Open
 from tests.browser.following import (
     AGES_MS,
@@ -22,7 +22,7 @@ from tests.browser.following import (
     until_state,
     work,
 )
-from tests.browser.visit import Visit
+from tests.browser.page_driver import Visit
 from tests.conftest import CHROMIUM, FLAGS, Serve
 from tests.harness.chaos import Answer, ChaosProxy
 from tests.harness.http1 import HOST

@@ -13,8 +13,8 @@ from playwright.async_api import Locator, Playwright, Route, async_playwright, e
 
 from tests.browser.conftest import Open
 from tests.browser.following import HOLDS_A_STREAM, SOURCES, following, moves_of, response, state_of, until_state, work
+from tests.browser.page_driver import POLLING_ONLY, Visit
 from tests.browser.test_accessibility import complaints_of_axe
-from tests.browser.visit import POLLING_ONLY, Visit
 from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.chaos import Answer, ChaosProxy
 from tests.harness.serving import Server, Worker, eventually

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Open
 from tests.browser.following import AGES_MS, following, moves_of, state_of, until, until_state, work
-from tests.browser.visit import POLLING_ONLY, Visit
+from tests.browser.page_driver import POLLING_ONLY, Visit
 from tests.harness.chaos import Answer, ChaosProxy, Mode, Pass
 from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS
 from tests.harness.serving import Server, Worker, eventually

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.conftest import Open
 from tests.browser.following import following, state_of, until_state, work
-from tests.browser.visit import Visit
+from tests.browser.page_driver import Visit
 from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.metrics import metrics_of
 from tests.harness.network import FarNetwork

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from progress_sse.client.config import Address, address_of, is_disabled, link_to, session_of
-from progress_sse.errors import ConfigurationError
+from progress_sse.core.errors import ConfigurationError
 from tests.client.fake import FakeTransport
 from tests.client.shells import Shell
 

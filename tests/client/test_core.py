@@ -28,7 +28,7 @@ from progress_sse.client.core import (
 )
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Report, Start
-from progress_sse.model import StepDefinition
+from progress_sse.core.model import StepDefinition
 from tests.clock import ManualClock
 
 OK = Answer(200)

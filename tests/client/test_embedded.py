@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from progress_sse import AsyncProgress, Progress, ProgressStore, StepDefinition
-from progress_sse.backends.memory import MemoryBackend
 from progress_sse.client.core import Answer, Request
 from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.handle import Reporter
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start
-from progress_sse.errors import OutcomeUnknownError, StoreUnavailableError
-from progress_sse.machine import Command
-from progress_sse.record import StorageLimits
-from progress_sse.store import Applied, IdempotencyKey
-from progress_sse.workflows import Workflows
+from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
+from progress_sse.core.state_machine import Command
+from progress_sse.core.workflows import Workflows
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.progress_store import Applied, IdempotencyKey
+from progress_sse.store.types import StorageLimits
 from tests.client.shells import Shell
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import jsonschema_rs
 
-from progress_sse.bodies import BodyLimits
-from progress_sse.openapi.document import document
+from progress_sse.api.openapi.document import document
+from progress_sse.api.request_models import BodyLimits
 
 DOCUMENT = document(BodyLimits(262_144, 8192, 1000), 20, frozenset({"read", "publish", "list"}))
 """The description of a server that asks for tokens; what it says of answers is the same of any."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.live.hosts import HOSTS
+from tests.live.asgi_hosts import HOSTS
 
 
 @pytest.fixture(scope="module", params=HOSTS)

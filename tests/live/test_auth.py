@@ -18,7 +18,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, eventually
 from tests.harness.tokens import CLOSED, KEY, PUBLISH_TOKEN, bearer, make_token
-from tests.live.hosts import first_host, serve_only
+from tests.live.asgi_hosts import first_host, serve_only
 
 SPARE_S = 5
 """Seconds after the end of a right within which an open stream has to end [SE-02]."""

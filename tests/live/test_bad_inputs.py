@@ -12,11 +12,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from tests.api.refusals import BEFORE, CANARY, REFUSALS, USED, Refusal
 from tests.harness.http1 import Connection, Response, request_bytes
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, session_path
-from tests.http.refusals import BEFORE, CANARY, REFUSALS, USED, Refusal
-from tests.live.hosts import first_host, serve_only
+from tests.live.asgi_hosts import first_host, serve_only
 
 
 @pytest.fixture(scope="module")

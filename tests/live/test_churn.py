@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from tests.conftest import RunRedis, Serve
-from tests.harness.crowd import Crowd
 from tests.harness.http1 import HOST, Connection, request_bytes
+from tests.harness.load_clients import Crowd
 from tests.harness.metrics import metrics_of
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream, received_through, unconnected_socket
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
-from tests.live.hosts import first_host, serve_only
+from tests.live.asgi_hosts import first_host, serve_only
 
 EVENTS = session_path("s", "events")
 LARGE_EVENTS = session_path("large", "events")

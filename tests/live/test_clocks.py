@@ -20,8 +20,8 @@ from tests.harness.rawsse import RawStream
 from tests.harness.redis import Kind, RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.harness.tokens import KEY, bearer, make_token
-from tests.live.experiment import Experiment
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
+from tests.live.delivery_check import Experiment
 
 pytestmark = serve_only  # The clock is read by what is the same, whoever serves.
 

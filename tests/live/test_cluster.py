@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.backends.redis_keys import Keyspace
-from progress_sse.backends.redis_topology import slot_of
+from progress_sse.store.redis.keys import Keyspace
+from progress_sse.store.redis.topology import slot_of
 from tests.conftest import Serve
 from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import eventually
-from tests.live.experiment import Experiment
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
+from tests.live.delivery_check import Experiment
 
 pytestmark = [serve_only, pytest.mark.full, pytest.mark.timeout(300)]
 

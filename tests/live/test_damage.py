@@ -19,7 +19,7 @@ from tests.conftest import Serve, one_kind
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import Kind, RedisServer
 from tests.harness.serving import Server, Worker, session_path
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 
 pytestmark = serve_only  # It is the store that is spoiled, whoever serves.
 

@@ -23,7 +23,7 @@ from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS, Body, Oracl
 from tests.harness.rawsse import Block, RawStream, split_id
 from tests.harness.redis import KINDS, RedisServer
 from tests.harness.serving import Server, Worker, publish, session_path
-from tests.live.hosts import first_host
+from tests.live.asgi_hosts import first_host
 
 HEARTBEAT_S = 0.3
 

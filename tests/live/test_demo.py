@@ -19,7 +19,7 @@ from tests.conftest import Serve
 from tests.harness.http1 import HOST, free_port
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, eventually
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 COMMAND = [sys.executable, "-m", "progress_sse", "demo"]

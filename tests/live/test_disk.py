@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunRedis, Serve
-from tests.harness.crowd import Crowd
 from tests.harness.disk import SmallDisk
+from tests.harness.load_clients import Crowd
 from tests.harness.oracle import Body, Oracle, fold_all
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, eventually, publish, session_path
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 
 pytestmark = serve_only  # It is the store that has trouble, whoever serves.
 

@@ -21,8 +21,8 @@ from tests.harness.http1 import Connection, request_bytes
 from tests.harness.oracle import Oracle, fold_all, tag_of
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import Server, Worker, session_path
-from tests.live.audience import STALLED, assert_said_goodbye, audience, closed
-from tests.live.hosts import first_host, serve_only
+from tests.live.asgi_hosts import first_host, serve_only
+from tests.live.slow_readers import STALLED, assert_said_goodbye, audience, closed
 
 
 def events_path(session_id: str) -> str:

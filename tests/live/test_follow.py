@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
+from progress_sse.cli import follower as following
+from progress_sse.cli.follower import Connection, NotAllowedError, follow
+from progress_sse.cli.session_state import Held
 from progress_sse.client.config import Address
-from progress_sse.shell import follow as following
-from progress_sse.shell.follow import Connection, NotAllowedError, follow
-from progress_sse.shell.held import Held
 from tests.conftest import Serve
 from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Cut, Mode, Pass, Reset
 from tests.harness.http1 import HOST
 from tests.harness.serving import Server, Worker, eventually
 from tests.harness.tokens import CLOSED, make_token
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 
 pytestmark = serve_only  # It is the follower that is tested here.
 

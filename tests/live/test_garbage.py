@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from progress_sse.app import create_app
+from progress_sse.api.app import create_app
+from progress_sse.server.uvicorn_server import Server, make_config
 from progress_sse.service import ProgressService
-from progress_sse.serving.server import Server, make_config
 from progress_sse.settings import load_settings
 from tests.harness.http1 import HOST, request_bytes
 from tests.harness.rawsse import received_through

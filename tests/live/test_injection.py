@@ -15,8 +15,8 @@ from tests.conftest import Serve
 from tests.harness.http1 import Connection
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import Server, Worker, session_path
+from tests.live.asgi_hosts import serve_only
 from tests.live.browsing import BrowserStream, as_fired
-from tests.live.hosts import serve_only
 
 pytestmark = serve_only  # what is written into a stream is the same wherever it runs
 

@@ -15,7 +15,7 @@ from tests.conftest import RunRedis, Serve, one_kind
 from tests.harness.chaos import ChaosProxy
 from tests.harness.http1 import HOST
 from tests.harness.serving import Server, session_path
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 
 # It is the store that remembers, on every host alike.
 pytestmark = serve_only

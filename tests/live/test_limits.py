@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.crowd import Crowd
 from tests.harness.http1 import Connection
+from tests.harness.load_clients import Crowd
 from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, session_path
-from tests.live.experiment import Experiment
-from tests.live.hosts import first_host, serve_only
+from tests.live.asgi_hosts import first_host, serve_only
+from tests.live.delivery_check import Experiment
 from tests.live.test_load import events_path, polled
 
 FULL = [pytest.mark.full, pytest.mark.timeout(600)]

@@ -17,12 +17,12 @@ from http.client import HTTPConnection
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.crowd import Crowd, percentile_ms
 from tests.harness.http1 import HOST, Connection
+from tests.harness.load_clients import Crowd, percentile_ms
 from tests.harness.oracle import fold_all, tag_of
 from tests.harness.rawsse import Block
 from tests.harness.serving import Server, Worker, session_path
-from tests.live.hosts import first_host
+from tests.live.asgi_hosts import first_host
 
 Record = Callable[[str, object], None]
 

@@ -9,14 +9,14 @@ import re
 
 import pytest
 
-from progress_sse.telemetry.logs import MAX_RECORDS
+from progress_sse.observability.logs import MAX_RECORDS
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, request_bytes
 from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.harness.tokens import KEY
-from tests.live.hosts import first_host, serve_only
+from tests.live.asgi_hosts import first_host, serve_only
 
 EVENTS = session_path("s", "events")
 SMALL_WINDOW = 4096

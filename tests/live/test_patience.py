@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 import pytest
 
-from progress_sse.serving.patience import MAX_HEAD_BYTES, MAX_PIPELINED
+from progress_sse.server.connection_limits import MAX_HEAD_BYTES, MAX_PIPELINED
 from tests.conftest import Serve
-from tests.harness.crowd import allow_descriptors
 from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes
+from tests.harness.load_clients import allow_descriptors
 from tests.harness.rawsse import RawStream, unconnected_socket
 from tests.harness.serving import Server, Worker, eventually, session_path
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 from tests.live.test_load import now, polled
 
 pytestmark = serve_only

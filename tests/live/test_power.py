@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import Serve
 from tests.harness.power import Operation, after_power_loss, has_ended, operations, recording
 from tests.harness.serving import Worker, eventually
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 
 pytestmark = serve_only  # It is the store that waits for the disk, whoever serves.
 

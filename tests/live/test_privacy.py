@@ -10,14 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from progress_sse.access.gate import COOKIE
+from progress_sse.auth.authorizer import COOKIE
 from tests.conftest import Serve
 from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import KINDS, RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.harness.tokens import KEY, bearer, make_token
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 
 SECRET = "correct-horse-battery-staple"
 SESSION = f"{SECRET}-id"

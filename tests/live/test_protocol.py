@@ -16,7 +16,7 @@ from tests.conftest import Serve
 from tests.harness.patterns import Known
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import Server
-from tests.live.hosts import first_host
+from tests.live.asgi_hosts import first_host
 
 CONVERSATIONS = json.loads((Path(__file__).parents[1] / "corpus" / "exchanges.json").read_text("utf-8"))
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.access.gate import COOKIE
+from progress_sse.auth.authorizer import COOKIE
 from tests.conftest import RunRedis, Serve
-from tests.harness.crowd import allow_descriptors
 from tests.harness.http1 import Connection
+from tests.harness.load_clients import allow_descriptors
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import Kind, RedisCluster, RedisServer
 from tests.harness.serving import Server, Worker, session_path
 from tests.harness.tokens import CLOSED, bearer, make_token
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 
 pytestmark = serve_only  # Who a caller is, the server tells; what becomes of that is the same on all of them.
 

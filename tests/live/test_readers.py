@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.crowd import Crowd, percentile_ms
 from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes
+from tests.harness.load_clients import Crowd, percentile_ms
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream, unconnected_socket
 from tests.harness.serving import Server, Worker, eventually, session_path
-from tests.live.hosts import GZIP, HOSTS, first_host, serve_only
+from tests.live.asgi_hosts import GZIP, HOSTS, first_host, serve_only
 
 EVENTS = "/api/progress/s/events"
 SMALL_WINDOW = 4096

@@ -14,8 +14,8 @@ from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import KINDS, RedisServer
 from tests.harness.serving import ROOT, Server, Worker, session_path
-from tests.live.experiment import Experiment
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
+from tests.live.delivery_check import Experiment
 
 pytestmark = serve_only
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from progress_sse.openapi.answers import StreamEvent
+from progress_sse.api.openapi.response_models import StreamEvent
 from tests.conftest import Serve
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import ROOT, Server, Worker
 from tests.harness.tokens import KEY
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 from tests.live.schemathesis_hooks import STEPS
 
 TOKEN = "a-token-that-allows-everything"

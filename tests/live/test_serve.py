@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import Serve
 from tests.harness.serving import Worker, eventually
 from tests.harness.tokens import CLOSED, KEY, make_token
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 
 pytestmark = serve_only
 

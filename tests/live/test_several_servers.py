@@ -19,14 +19,14 @@ from redis.exceptions import BusyLoadingError, RedisError
 
 from tests.conftest import RunRedis, Serve, one_kind
 from tests.harness.chaos import Blackhole, ChaosProxy, Pass
-from tests.harness.crowd import Crowd
+from tests.harness.load_clients import Crowd
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Position, RawStream
 from tests.harness.redis import Kind, Moment, Persistence, RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
-from tests.live.audience import STALLED, assert_said_goodbye, audience, closed
-from tests.live.experiment import Experiment, workers_at
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
+from tests.live.delivery_check import Experiment, workers_at
+from tests.live.slow_readers import STALLED, assert_said_goodbye, audience, closed
 
 # How many processes share a store has nothing to do with who serves the application in each.
 pytestmark = serve_only

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from progress_sse.shell.plain import plain
+from progress_sse.cli.plain_text import plain
 from tests.harness.http1 import HOST, free_port
 from tests.harness.serving import Server, eventually, session_path
 from tests.harness.tokens import CLOSED
@@ -247,7 +247,7 @@ def test_a_process_of_many_descriptors_passes_stderr_on(server: Server) -> None:
 
 def test_a_command_runs_where_no_thread_can_be_started() -> None:
     """It writes to our stderr itself, and its exit status is ours."""
-    without = "import threading; threading.stack_size(2**50); from progress_sse.cli import main; main()"
+    without = "import threading; threading.stack_size(2**50); from progress_sse.cli.main import main; main()"
     command = [sys.executable, "-c", without, "run", "--session", "bare", "--", "sh", "-c", "seq 50000 >&2; exit 3"]
     ran = subprocess.run(command, env=environment(None), stderr=subprocess.PIPE, timeout=WAIT_S)
     assert (ran.returncode, ran.stderr.split()) == (3, [b"%d" % number for number in range(1, 50_001)])

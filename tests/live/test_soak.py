@@ -22,7 +22,7 @@ from tests.harness.follower import Follower
 from tests.harness.metrics import metrics_of
 from tests.harness.oracle import Oracle
 from tests.harness.serving import Server, Worker
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 
 SOAK_S = int(os.environ.get("SOAK_S", "1200"))
 """How long it takes: twenty minutes, or what the environment says; four hours are 14400."""

@@ -21,8 +21,8 @@ from tests.harness.http1 import Connection, request_bytes
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream
 from tests.harness.serving import Server, Worker, publish, session_path
+from tests.live.asgi_hosts import GZIP, HOSTS, first_host, serve_only
 from tests.live.browsing import BrowserStream, Playback, as_fired
-from tests.live.hosts import GZIP, HOSTS, first_host, serve_only
 
 ROOT = Path(__file__).parents[2]
 

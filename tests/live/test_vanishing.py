@@ -14,7 +14,7 @@ from tests.harness.metrics import metrics_of
 from tests.harness.network import FarNetwork
 from tests.harness.rawsse import RawStream, received_through
 from tests.harness.serving import Server, eventually, session_path
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
 
 EVENTS = session_path("s", "events")
 HEARTBEAT_S = 1

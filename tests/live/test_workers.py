@@ -19,8 +19,8 @@ from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, children, eventually, session_path
-from tests.live.experiment import Experiment
-from tests.live.hosts import serve_only
+from tests.live.asgi_hosts import serve_only
+from tests.live.delivery_check import Experiment
 
 pytestmark = serve_only
 

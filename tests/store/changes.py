@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from progress_sse import wire
-from progress_sse.backends.base import Backend
-from progress_sse.model import Position, Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
-from progress_sse.record import Change, Entry, Record, RememberedKey
+from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
+from progress_sse.store.backend import Backend
+from progress_sse.store.types import Change, Entry, Record, RememberedKey
+from progress_sse.wire import session_json
 
 T0 = "2026-01-02T03:04:05.678901+00:00"
 
@@ -39,7 +39,7 @@ def moved(
     session, position, entries = before.session, before.position, []
     for number in steps:
         session, position = _with_step(session, number, message, status), position._replace(n=position.n + 1)
-        entries.append(Entry(position.n, number, wire.encode_transition(session, number)))
+        entries.append(Entry(position.n, number, session_json.encode_transition(session, number)))
     record = Record(session, position)
     return Change(session.progress.session_id, before.position, record, entries=tuple(entries), keys=tuple(keys))
 

@@ -6,12 +6,12 @@ from typing import cast
 
 import pytest
 
-from progress_sse.backends.base import Backend
-from progress_sse.backends.memory import MemoryBackend
-from progress_sse.backends.redis import RedisBackend
-from progress_sse.backends.sqlite import SqliteBackend
-from progress_sse.record import StorageLimits
-from progress_sse.store import ProgressStore
+from progress_sse.store.backend import Backend
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.redis.backend import RedisBackend
+from progress_sse.store.sqlite.backend import SqliteBackend
+from progress_sse.store.types import StorageLimits
 from tests.clock import ManualClock
 from tests.harness.redis import KINDS, Kind
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from progress_sse import wire
-from progress_sse.backends.base import Backend
-from progress_sse.backends.memory import MemoryBackend
-from progress_sse.backends.redis import RedisBackend
-from progress_sse.errors import ConflictError, StoreFullError
-from progress_sse.model import Position, SessionStatus, StepAdvance, StepDefinition, StepProgress
-from progress_sse.record import Change, Cursor, Entry, Head, Notice, Record
+from progress_sse.core.errors import ConflictError, StoreFullError
+from progress_sse.core.model import Position, SessionStatus, StepAdvance, StepDefinition, StepProgress
+from progress_sse.store.backend import Backend
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.redis.backend import RedisBackend
+from progress_sse.store.types import Change, Cursor, Entry, Head, Notice, Record
+from progress_sse.wire import session_json
 from tests.store.changes import T0, after, apply, created, key, moved, removed
 from tests.store.conftest import OpenBackend
 
@@ -58,7 +58,9 @@ class TestLoad:
         progress = record.session.progress._replace(current_step=2, status="error", steps=steps, updated_at="later")
         session = record.session._replace(progress=progress, definitions=definitions)
         target = Record(session, Position("second", 3))
-        entries = tuple(Entry(n, step, wire.encode_transition(session, step)) for n, step in enumerate(steps, start=1))
+        entries = tuple(
+            Entry(n, step, session_json.encode_transition(session, step)) for n, step in enumerate(steps, start=1)
+        )
         await backend.commit(Change("s", record.position, target, is_fresh=True, entries=entries))
         loaded = await backend.load("s")
         assert loaded == target

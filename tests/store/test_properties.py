@@ -17,13 +17,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from progress_sse import wire
-from progress_sse.backends.base import Backend
-from progress_sse.errors import ProblemError
-from progress_sse.machine import Advance, Command, Complete, Create, Delete
-from progress_sse.model import Position, StepDefinition
-from progress_sse.record import KEY_LIFETIME, Notice, Record, StorageLimits
-from progress_sse.store import IdempotencyKey, ProgressStore
+from progress_sse.core.errors import ProblemError
+from progress_sse.core.model import Position, StepDefinition
+from progress_sse.core.state_machine import Advance, Command, Complete, Create, Delete
+from progress_sse.store.backend import Backend
+from progress_sse.store.progress_store import IdempotencyKey, ProgressStore
+from progress_sse.store.types import KEY_LIFETIME, Notice, Record, StorageLimits
+from progress_sse.wire import session_json
 from tests.clock import ManualClock
 from tests.harness.redis import Moment, RedisServer
 from tests.harness.serving import eventually
@@ -271,7 +271,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert (record is None) == (reader.shown is None)
             if record is not None:
                 assert record.position == Position(reader.epoch, reader.n)
-                assert wire.encode_json(reader.shown) == record.body
+                assert session_json.encode_json(reader.shown) == record.body
 
     @invariant()
     def replay_is_what_was_published(self) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.backends.redis import RedisBackend
-from progress_sse.backends.sqlite import SqliteBackend
-from progress_sse.record import StorageLimits
-from progress_sse.store import ProgressStore
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.redis.backend import RedisBackend
+from progress_sse.store.sqlite.backend import SqliteBackend
+from progress_sse.store.types import StorageLimits
 from tests.harness.redis import RedisServer
 
 LIMITS = StorageLimits(history=100, history_bytes=65_536)

@@ -1,0 +1,1 @@
+"""Small tools of asyncio and the standard library that know nothing of progress."""

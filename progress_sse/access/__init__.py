@@ -1,1 +1,0 @@
-"""Who may do what, and how often: by the names, tokens and rates of those who ask."""

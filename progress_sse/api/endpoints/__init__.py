@@ -1,0 +1,1 @@
+"""One module for each path of the API, and for each page."""

@@ -1,0 +1,51 @@
+"""A cookie with a token, for the browser's own requests: an EventSource sends no header, but every cookie."""
+
+import math
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from progress_sse.api.replies import UNCACHED, Reply
+from progress_sse.auth.authorizer import COOKIE
+from progress_sse.service import ProgressService
+from progress_sse.settings import is_loopback
+from progress_sse.wire.headers import header_value
+
+
+async def keep(service: ProgressService, request: Request) -> Reply:
+    """`POST /api/cookie`: let the browser keep the token of this request's `Authorization` for as long as it counts."""
+    token, expires_at = await service.gate.identify_bearer(request)
+    assert token is not None
+    seconds_left = None if expires_at is None else math.ceil(expires_at - service.clock.now().timestamp())
+    return _reply(request, quote(token, safe="", encoding="latin-1"), seconds_left)
+
+
+async def drop(_service: ProgressService, request: Request) -> Reply:
+    """`DELETE /api/cookie`: let the browser forget it."""
+    return _reply(request, "", 0)
+
+
+def _reply(request: Request, value: str, max_age_s: int | None) -> Reply:
+    attributes = [
+        f"{COOKIE}={value}",
+        "HttpOnly",
+        "SameSite=Strict",
+        f"Path={quote(request.scope.get('root_path', ''))}/",
+    ]
+    if max_age_s is not None:
+        attributes.append(f"Max-Age={max_age_s}")
+    if not _is_on_this_machine(request):
+        attributes.append("Secure")
+    return Reply(204, {"set-cookie": "; ".join(attributes), **UNCACHED})
+
+
+def _is_on_this_machine(request: Request) -> bool:
+    """Whether the browser went to a loopback address without TLS; behind a proxy it went to a name of the proxy's.
+
+    Not every proxy passes that name on as `Host`, so the page's word counts, if it says from where it is.
+    """
+    scheme, _, host = header_value(request, b"origin").partition("://")
+    if not host:
+        scheme, host = request.scope["scheme"], header_value(request, b"host")
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return scheme == "http" and is_loopback(name)

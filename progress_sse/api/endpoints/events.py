@@ -1,0 +1,130 @@
+"""Live streams: what a client asks for, where it was, and whether there is anything left to say."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import wraps
+from typing import Final, TypeAlias
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from progress_sse.api.replies import check_query, query_of, session_id_of
+from progress_sse.auth.authorizer import Admission
+from progress_sse.auth.caller_identity import caller_of
+from progress_sse.core.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
+from progress_sse.core.model import Position, check_session_id
+from progress_sse.service import ProgressService
+from progress_sse.streaming.event_stream import HEADERS, StreamRequest
+from progress_sse.streaming.hub import Resume, standing_at
+from progress_sse.wire.cursor import end_id, is_end_id, parse_cursor, position_told
+from progress_sse.wire.headers import header_values
+
+Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[Response]]
+
+LOOK_AHEAD_S: Final = 0.25
+"""Seconds that a returning client may wait to hear whether its session is over, before it simply gets the stream."""
+
+
+def _refused_softly(endpoint: Endpoint) -> Endpoint:
+    """Let whoever comes too often come later, which an EventSource would not after a 429."""
+
+    @wraps(endpoint)
+    async def refusing(service: ProgressService, request: Request) -> Response:
+        try:
+            return await endpoint(service, request)
+        except RateExceededError:
+            return service.streams.refuse_by_rate()
+
+    return refusing
+
+
+@_refused_softly
+async def events(service: ProgressService, request: Request) -> Response:
+    """`GET /api/progress/{session_id}/events`: one session."""
+    session_id = session_id_of(request)
+    admission = await service.gate.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
+    position = Position.parse(_last_event_id(request))
+    if position is not None and await _completed(service, [session_id]) == {session_id: position}:
+        return _no_more()
+    return _stream(service, request, {session_id: standing_at(position)}, admission, is_combined=False)
+
+
+@_refused_softly
+async def combined_events(service: ProgressService, request: Request) -> Response:
+    """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream."""
+    session_ids = _session_ids(request, service.settings.max_sessions_per_stream)
+    admission = await service.gate.check(request, "read", *session_ids, ticket=_parameter(request, "ticket"))
+    last_event_id = _last_event_id(request)
+    if is_end_id(last_event_id):
+        completed = await _completed(service, session_ids)
+        if completed is not None and end_id(completed) == last_event_id:
+            return _no_more()
+    resumes = {session_id: _resume_from(last_event_id, session_id) for session_id in session_ids}
+    return _stream(service, request, resumes, admission, is_combined=True)
+
+
+def _stream(
+    service: ProgressService,
+    request: Request,
+    resumes: Mapping[str, Resume | None],
+    admission: Admission,
+    *,
+    is_combined: bool,
+) -> Response:
+    is_counted = service.settings.max_streams_per_caller is not None
+    caller = caller_of(request, admission.token) if is_counted else None
+    wanted = StreamRequest(resumes, is_combined, _wants_events(request), admission.expires_at, caller)
+    return service.streams.respond(wanted)
+
+
+def _no_more() -> Response:
+    """Return what makes an EventSource stop; cached, it would stop those who come afresh."""
+    return Response(status_code=204, headers=HEADERS)
+
+
+def _last_event_id(request: Request) -> str:
+    """Return what the browser sends by itself; failing that, what a client puts in the query as it sets no headers."""
+    headers = [value for value in header_values(request, b"last-event-id") if value]
+    return headers[0].decode("latin-1") if headers else _parameter(request, "last_event_id")
+
+
+def _wants_events(request: Request) -> bool:
+    return _parameter(request, "heartbeat") == "event"
+
+
+def _parameter(request: Request, name: str) -> str:
+    # Most streams come without a query, and parsing an empty one takes longer than joining a session.
+    return query_of(request).get(name, "") if request.scope["query_string"] else ""
+
+
+def _session_ids(request: Request, most: int) -> list[str]:
+    check_query(request)
+    # Bytes that are not UTF-8 come out as surrogates, which no session id has.
+    query = parse_qsl(request.scope["query_string"].decode("latin-1"), True, errors="surrogateescape")
+    session_ids = list(dict.fromkeys(value for name, value in query if name == "session_id"))
+    if not 1 <= len(session_ids) <= most:
+        raise InvalidRequestError(f"session_id must be given 1 to {most} times.")
+    return [check_session_id(session_id) for session_id in session_ids]
+
+
+def _resume_from(last_event_id: str, session_id: str) -> Resume | None:
+    told = parse_cursor(last_event_id)
+    if told is None:
+        return None
+    return lambda current: position_told(told, session_id, current)
+
+
+async def _completed(service: ProgressService, session_ids: Sequence[str]) -> dict[str, Position] | None:
+    """Return where the sessions are, if all of them are completed and the store says so soon enough."""
+    try:
+        async with asyncio.timeout(LOOK_AHEAD_S):
+            records = {session_id: await service.store.load(session_id) for session_id in session_ids}
+    except (StoreUnavailableError, TimeoutError):
+        return None
+    positions = {
+        session_id: record.position
+        for session_id, record in records.items()
+        if record is not None and record.status == "completed"
+    }
+    return positions if len(positions) == len(records) else None

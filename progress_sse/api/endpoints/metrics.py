@@ -1,0 +1,20 @@
+"""What an operator watches."""
+
+from starlette.requests import Request
+
+from progress_sse._internal.optional_imports import from_extra
+from progress_sse.api.replies import UNCACHED, Reply
+from progress_sse.core.errors import ConfigurationError, PathNotFoundError
+from progress_sse.service import ProgressService
+
+
+async def metrics(service: ProgressService, request: Request) -> Reply:
+    """`GET /metrics`: for whoever may list all sessions."""
+    await service.gate.check(request, "list", None)
+    try:
+        with from_extra("metrics", "prometheus_client", need="Metrics need"):
+            from progress_sse.observability.metrics import exposition
+    except ConfigurationError as error:
+        raise PathNotFoundError(str(error)) from error
+    body, media_type = exposition(service, await service.census.take(), request.headers.get("accept", ""))
+    return Reply(200, {"content-type": media_type, **UNCACHED}, body)

@@ -1,0 +1,102 @@
+"""The page and the browser files, from the wheel as well as from a checkout."""
+
+import gzip
+import os
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from progress_sse.api.replies import session_id_of
+from progress_sse.service import ProgressService
+
+_PACKAGE: Final = Path(__file__).parents[2]
+WEB: Final = next(folder for folder in (_PACKAGE / "web", _PACKAGE.parent / "web") if folder.is_dir())
+
+PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts")
+"""What is served from the folder itself; in a checkout, tests and tools lie beside and below."""
+
+PAGE_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; "
+    "form-action 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'; trusted-types 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+
+
+FILE_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+    "Accept-Ranges": "none",
+    "Vary": "Accept-Encoding",
+}
+
+GZIP: Final = {"content-encoding": "gzip"}
+
+
+async def session_page(service: ProgressService, request: Request) -> Response:
+    """`GET /s/{session_id}`: the page of a session, which need not exist but must be able to."""
+    session_id_of(request)
+    return await page(service, request)
+
+
+async def page(service: ProgressService, request: Request) -> Response:
+    """`GET /`: the page; its script finds the session in the address, or makes one up."""
+    prefix = escape(request.scope.get("root_path", ""), quote=True)
+    gate = service.gate
+    publish = "open" if gate.is_open_to("publish") else "token"
+    read = "token" if gate.takes_tokens and not gate.is_open_to("read") else "open"
+    html = (
+        (WEB / "index.html")
+        .read_text("utf-8")
+        .replace('<base href="/">', f'<base href="{prefix}/">')
+        .replace('name="progress-publish" content="open"', f'name="progress-publish" content="{publish}"')
+        .replace('name="progress-read" content="open"', f'name="progress-read" content="{read}"')
+    )
+    return Response(html, media_type="text/html", headers=PAGE_HEADERS)
+
+
+class BrowserFiles(StaticFiles):
+    """Serves the public files of the folder and nothing else of it, compressed where the browser takes that."""
+
+    def __init__(self) -> None:
+        """Serve from `WEB`."""
+        super().__init__(directory=WEB)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for a file, always with all of it: `Range` may be ignored [RFC 9110 §14.2]."""
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Find a public file."""
+        is_public = "/" not in path and path.endswith(PUBLIC_SUFFIXES)
+        return super().lookup_path(path) if is_public else ("", None)
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Return a file that browsers take for what it says it is, and ask for again each time (304 as a rule)."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(FILE_HEADERS)
+        if not isinstance(response, FileResponse):
+            return response
+        content, compressed = _contents(str(full_path), stat_result.st_mtime_ns)
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+            return Response(compressed, headers=headers | GZIP)
+        return Response(content, headers=headers)
+
+
+@lru_cache(maxsize=64)
+def _contents(path: str, _changed_ns: int) -> tuple[bytes, bytes]:
+    """Return a file's content, and the same compressed: once, and one copy for all who ask, however often."""
+    content = Path(path).read_bytes()
+    return content, gzip.compress(content, mtime=0)

@@ -1,0 +1,121 @@
+"""Sessions as a whole: create, delete, list."""
+
+import base64
+import json
+import secrets
+from typing import Final, get_args
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from progress_sse.api.replies import (
+    JSON,
+    RUN,
+    UNCACHED,
+    Reply,
+    preconditions_of,
+    query_of,
+    session_id_of,
+    session_reply,
+)
+from progress_sse.api.request_models import CreateBody, idempotency_key, read_body
+from progress_sse.core.errors import InvalidRequestError
+from progress_sse.core.model import SessionStatus
+from progress_sse.core.state_machine import Create, Delete
+from progress_sse.service import ProgressService
+from progress_sse.store.types import Cursor, Head, Record
+
+SESSION_ID_BYTES: Final = 16
+DEFAULT_LIMIT: Final = 100
+MAX_LIMIT: Final = 1000
+
+
+async def create(service: ProgressService, request: Request) -> Reply:
+    """`PUT /api/progress/{session_id}`: 201, or 200 where `?replace=true` let an earlier one give way."""
+    session_id = session_id_of(request)
+    await service.gate.check(request, "publish", session_id)
+    body = await read_body(request, CreateBody, service.body_limits)
+    wants_replacement = _wants_replacement(request)
+    key = idempotency_key(request, "replace" if wants_replacement else "create", body)
+    definitions = body.definitions(service.store.workflows)
+    command = Create(definitions, wants_replacement, only_if=preconditions_of(request).allow_change)
+    applied = await service.store.apply(session_id, command, key)
+    status = 200 if applied.verb == "replaced" else 201
+    return session_reply(session_id, applied.record, status, _run_of(applied.record))
+
+
+async def create_unnamed(service: ProgressService, request: Request) -> Reply:
+    """`POST /api/progress`: the same under an id that nobody can guess."""
+    session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
+    await service.gate.check(request, "publish", session_id)
+    body = await read_body(request, CreateBody, service.body_limits)
+    definitions = body.definitions(service.store.workflows)
+    applied = await service.store.apply(session_id, Create(definitions, replace=False))
+    location = f"{request.scope['path']}/{session_id}"  # No host: anybody can send one.
+    return session_reply(session_id, applied.record, 201, {"location": quote(location), **_run_of(applied.record)})
+
+
+async def delete(service: ProgressService, request: Request) -> Reply:
+    """`DELETE /api/progress/{session_id}`: 204."""
+    session_id = session_id_of(request)
+    await service.gate.check(request, "publish", session_id)
+    await service.store.apply(session_id, Delete(only_if=preconditions_of(request).allow_change))
+    return Reply(204, UNCACHED)
+
+
+async def list_sessions(service: ProgressService, request: Request) -> Reply:
+    """`GET /api/progress`: a page of sessions, newest first, for operators."""
+    await service.gate.check(request, "list", None)
+    limit = _limit(request)
+    heads = await service.store.backend.list_heads(_status(request), limit + 1, _after(request))
+    shown = heads[:limit]
+    more = _cursor_text(shown[-1]) if len(heads) > limit else None
+    body = b'{"sessions":[%b],"next":%b}' % (b",".join(head.listed for head in shown), json.dumps(more).encode())
+    return Reply(200, {"content-type": JSON, **UNCACHED}, body)
+
+
+def _run_of(record: Record | None) -> dict[str, str]:
+    assert record is not None
+    return {RUN: record.session.run}
+
+
+def _wants_replacement(request: Request) -> bool:
+    wanted = query_of(request).get("replace", "false")
+    if wanted not in ("true", "false"):
+        raise InvalidRequestError("replace must be true or false.")
+    return wanted == "true"
+
+
+def _status(request: Request) -> SessionStatus | None:
+    wanted = query_of(request).get("status")
+    for status in get_args(SessionStatus):
+        if status == wanted:
+            return status  # type: ignore[no-any-return]  # get_args forgets what SessionStatus is
+    if wanted is not None:
+        raise InvalidRequestError(f"status must be one of {', '.join(get_args(SessionStatus))}.")
+    return None
+
+
+def _limit(request: Request) -> int:
+    text = query_of(request).get("limit", str(DEFAULT_LIMIT))
+    if text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_LIMIT:
+        return int(text)
+    raise InvalidRequestError(f"limit must be a number from 1 to {MAX_LIMIT}.")
+
+
+def _cursor_text(head: Head) -> str:
+    return base64.urlsafe_b64encode(f"{head.created_at} {head.session_id}".encode()).decode().rstrip("=")
+
+
+def _after(request: Request) -> Cursor | None:
+    text = query_of(request).get("after")
+    if text is None:
+        return None
+    try:
+        decoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        decoded = ""
+    created_at, space, session_id = decoded.partition(" ")
+    if not space:
+        raise InvalidRequestError("after must be the next of an earlier page.")
+    return Cursor(created_at, session_id)

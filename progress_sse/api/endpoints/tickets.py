@@ -1,0 +1,15 @@
+"""Tickets for streams, in exchange for a token."""
+
+from starlette.requests import Request
+
+from progress_sse.api.replies import Reply, json_reply
+from progress_sse.auth.tickets import LIFETIME_S
+from progress_sse.service import ProgressService
+
+
+async def issue(service: ProgressService, request: Request) -> Reply:
+    """`POST /api/tickets`: what opens one stream as `?ticket=…`, once, with the rights of the token or cookie sent."""
+    admission = await service.gate.identify(request)
+    assert admission.token is not None
+    ticket = await service.tickets.issue(admission.token)
+    return json_reply({"ticket": ticket, "expires_in": LIFETIME_S}, 201)

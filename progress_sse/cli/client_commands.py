@@ -1,0 +1,134 @@
+"""The command line of the clients; each part is imported when its command is called."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from progress_sse.core.errors import ConfigurationError
+from progress_sse.observability.logs import TextFormatter
+
+if TYPE_CHECKING:
+    from progress_sse.cli.report_step import Action
+    from progress_sse.cli.watch import Output
+
+ENVIRONMENT: Final = "PROGRESS_SSE_"
+
+
+def _server_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name, help_text in {
+        "token": "What the server asks for; safer in the environment, which no list of processes shows.",
+        "url": "Where the server is, like http://127.0.0.1:8000.",
+    }.items():
+        command = click.option(f"--{name}", help=f"{help_text} [env: {ENVIRONMENT}{name.upper()}]")(command)
+    return command
+
+
+def _log_to_stderr(level: int) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(TextFormatter("progress-sse: %(message)s"))  # Servers say what goes into it.
+    logger = logging.getLogger("progress_sse")
+    logger.addHandler(handler)
+    logger.setLevel(level)
+
+
+@click.command(context_settings={"allow_interspersed_args": False}, short_help="Run a command as a step.")
+@click.option("--session", "session_id", metavar="ID", help=f"The session. [env: {ENVIRONMENT}SESSION]")
+@click.option("--step", type=click.IntRange(min=1), help="Which step of the session the command is.")
+@click.option("--name", help="What to call the command, where it is no --step. [default: its own name]")
+@_server_options
+@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
+def run(command: tuple[str, ...], step: int | None, name: str | None, **target: Any) -> None:
+    """Run a command as a step, and end with its exit status: 0 completes the step, any other fails it.
+
+    Without --step the session begins afresh, and the command is all of it.
+
+    A failed step shows the end of what the command wrote to stderr. The command gets the signals that come to us (128
+    and their number is the exit status of a command that ends by one), and finds the session in its environment. It
+    runs whether or not there is a server to report to.
+    """
+    if step is not None and name is not None:
+        raise click.UsageError("--name is for a session that begins afresh; with --step it has its names already.")
+    from progress_sse.cli.run_command import Target
+    from progress_sse.cli.run_command import run as run_command
+
+    _log_to_stderr(logging.INFO if os.isatty(2) else logging.WARNING)
+    sys.exit(run_command(command, Target(step=step, name=name, **target)))
+
+
+_OPTIONS: Final = {
+    "start": {"timeout_ms"},
+    "progress": {"current", "total", "message"},
+    "complete": {"message"},
+    "fail": {"message", "error"},
+}
+"""The options of each action of a step."""
+
+
+@click.command(short_help="Report a step's start, progress or end.")
+@click.argument("session_id", metavar="SESSION")
+@click.argument("number", metavar="STEP", type=click.IntRange(min=1))
+@click.argument("action", type=click.Choice(list(_OPTIONS)))
+@click.option("--message", help="A text that is shown with the step.")
+@click.option("--error", help="What it failed of.")
+@click.option("--current", type=click.IntRange(min=0), help="How many units are done: rows, files, per cent.")
+@click.option("--total", type=click.IntRange(min=0), help="Of how many. [default: that is not known]")
+@click.option(
+    "--timeout-ms", type=click.IntRange(min=1), help="When pages call it overdue. [default: its definition's]"
+)
+@_server_options
+def step(session_id: str, number: int, action: "Action", url: str | None, token: str | None, **details: Any) -> None:
+    """Report that a step starts, how far it is, or that it has ended.
+
+    The exit status is 0 once the server has taken it, and 1 if it was refused, or the server was away for ten seconds.
+    """
+    _check_details(action, details)
+    from progress_sse.cli.report_step import Told, report
+
+    _log_to_stderr(logging.WARNING)
+    try:
+        is_taken = report(session_id, number, Told(action, **details), url, token)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    sys.exit(not is_taken)
+
+
+def _check_details(action: str, details: Mapping[str, Any]) -> None:
+    for name, value in details.items():
+        if value is not None and name not in _OPTIONS[action]:
+            raise click.UsageError(f"--{name.replace('_', '-')} is not for {action}.")
+    current, total = details["current"], details["total"]
+    if action == "progress" and current is None:
+        raise click.UsageError("progress needs --current.")
+    if None not in (current, total) and current > total:
+        raise click.UsageError("--current must not be more than --total.")
+
+
+@click.command(short_help="Follow a session until its end.")
+@click.argument("session_id", metavar="SESSION")
+@click.option(
+    "--output",
+    type=click.Choice(["auto", "tty", "plain", "json", "quiet"]),
+    default="auto",
+    help="Live on a terminal, a line for each change, what polling answers as JSON in a line, or nothing. "
+    "[default: tty on a terminal, else plain]",
+)
+@_server_options
+def watch(session_id: str, output: "Output", url: str | None, token: str | None) -> None:
+    """Follow a session live until it is completed or a step has failed.
+
+    The exit status is 0 for completed, 1 for failed, 2 for a wrong use of this command, and 3 if the server does not
+    let us read.
+    """
+    from progress_sse.cli.watch import watch as watch_session
+
+    try:
+        sys.exit(watch_session(session_id, output, url, token))
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+
+
+COMMANDS: Final = (run, step, watch)

@@ -1,0 +1,180 @@
+"""What a reader holds of a session, in the shape that polling answers, and what has changed in it. Pure."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, Never, TypeAlias, TypeGuard
+
+from progress_sse.cli.plain_text import plain
+from progress_sse.core.model import MAX_SAFE_INTEGER, is_text
+
+Held: TypeAlias = dict[str, Any]
+"""What polling answers [docs/protocol.md]."""
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return what a server has said in JSON.
+
+    Raises:
+        ValueError: That is none, or too deep to be read.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+
+
+def _refuse(constant: str) -> Never:
+    raise ValueError(f"{constant} is not JSON")  # [RFC 8259 §6]
+
+
+def checked(value: Any, session_id: str) -> Held:
+    """Return what a server has answered, if that is the session: whatever else it is must not get to a terminal.
+
+    Raises:
+        ValueError: It is not, or it is another one.
+    """
+    if not _has(value, _SESSION) or value["session_id"] != session_id:
+        raise ValueError("not the session")
+    return value
+
+
+def folded(held: Held | None, transition: Any) -> Held:
+    """Return what is held after a `step` event, whose data is `transition`.
+
+    Raises:
+        ValueError: That is none of what is held, or nothing was held before it.
+    """
+    if held is None:
+        raise ValueError("a transition of what is not held")
+    if not _has(transition, _TRANSITION):
+        raise ValueError("not a transition")
+    told = transition["step"]
+    steps = [told if step["step"] == told["step"] else step for step in held["steps"]]
+    return checked({**held, **transition["session"], "steps": steps}, held["session_id"])
+
+
+def _has(value: Any, shape: Mapping[str, Callable[[Any], bool]]) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict) and all(key in value and fits(value[key]) for key, fits in shape.items())
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= MAX_SAFE_INTEGER
+
+
+def _or_null(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or fits(value)
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_step(value: Any) -> bool:
+    return _has(value, _STEP) and (value["status"] == "pending" or _has({"progress": _NONE, **value}, _STARTED))
+
+
+def _are_steps(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_step, value))
+
+
+def _is_progress(value: Any) -> bool:
+    return _has(value, _PROGRESS)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+_SESSION: Final = {
+    "session_id": is_text,
+    "current_step": _is_count,
+    "total_steps": _is_count,
+    "status": ("not_found", "pending", "running", "completed", "error").__contains__,
+    "steps": _are_steps,
+    "percentage": _is_count,
+}
+_STEP: Final = {
+    "step": _is_count,
+    "name": is_text,
+    "status": ("pending", "running", "success", "error").__contains__,
+    "elapsed_ms": _is_count,
+    "timeout_ms": _or_null(_is_count),
+}
+_STARTED: Final = {
+    "started_at": _is_time,
+    "completed_at": _or_null(_is_time),
+    "message": is_text,
+    "error": is_text,
+    "progress": _is_progress,
+}
+_PROGRESS: Final = {"current": _is_count, "total": _or_null(_is_count)}
+_TRANSITION: Final = {"step": _is_step, "session": _is_object}
+"""What has to be there, and what it has to be [docs/protocol.md]."""
+
+_NONE: Final = {"current": 0, "total": None}
+"""The progress of a step that has told none."""
+
+
+def is_over(held: Held) -> bool:
+    """Whether nothing more comes, unless somebody tries again."""
+    return held["status"] in ("completed", "error")
+
+
+def changes(before: Held | None, after: Held) -> Iterator[str]:
+    """Yield a line for each change between two states, in plain text; `before` is `None` at the beginning."""
+    if after["status"] == "not_found":
+        yield "waiting for the job to start"
+        return
+    known = {step["step"]: step for step in before["steps"]} if before else {}
+    if _started(known.values()) - _started(after["steps"]):
+        yield "begins afresh"
+        known = {}
+    for step in after["steps"]:
+        told = _told(known.get(step["step"]), step)
+        if told:
+            yield one_line(f"{after['percentage']:3}%  {step['step']}/{after['total_steps']} {step['name']}: {told}")
+    if is_over(after) and not (before and is_over(before)):
+        yield after["status"]
+
+
+def _started(steps: Iterable[dict[str, Any]]) -> set[int]:
+    return {step["step"] for step in steps if step["status"] != "pending"}
+
+
+def _told(before: dict[str, Any] | None, step: dict[str, Any]) -> str:
+    if step == before or step["status"] == "pending":
+        return ""
+    if step["status"] == "running":
+        is_same_attempt = before is not None and before.get("started_at") == step["started_at"]
+        parts = ["" if is_same_attempt else "started", counted(step), step["message"]]
+    else:
+        outcome = "done" if step["status"] == "success" else "failed"
+        parts = [f"{outcome} after {duration(step['elapsed_ms'])}", step["message"], step["error"]]
+    return ", ".join(part for part in parts if part)
+
+
+def counted(step: dict[str, Any]) -> str:
+    """Return how far a running step is, in its own units; empty where it has not said so."""
+    if "progress" not in step:
+        return ""
+    current, total = step["progress"]["current"], step["progress"]["total"]
+    return f"{current:,}" if total is None else f"{current:,} / {total:,}"
+
+
+def duration(elapsed_ms: float) -> str:
+    """Return a time as people read it: 12.3s, 5:07, 1:05:07."""
+    seconds = elapsed_ms / 1000
+    if seconds < 60:
+        return f"{int(seconds * 10) / 10:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def one_line(text: str) -> str:
+    """Return plain text without its line ends."""
+    return " ".join(plain(text).split("\n"))

@@ -1,0 +1,1 @@
+"""The domain: sessions, steps, commands and their rules. Pure code; no I/O, no bytes, no clock."""

@@ -1,0 +1,208 @@
+"""The data: what a session, a step and a place in a session's history are.
+
+Frozen values and what follows from them by arithmetic. No rule of change (``machine``), no JSON (``wire``), no I/O,
+no clock.
+
+The words mean the same everywhere in this package:
+
+* a *session* is one run of a multi-step job, its steps numbered from 1;
+* a *step* is one of its stages;
+* a *transition* is one change of a session by a worker: a step started, advanced, completed;
+* a *position* is a place in a session's history, and what a client shows when it comes back.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Final, Literal, NamedTuple, Self, TypeAlias
+
+from progress_sse.core.errors import InvalidSessionIdError
+
+StepStatus: TypeAlias = Literal["pending", "running", "success", "error"]
+SessionStatus: TypeAlias = Literal["pending", "running", "completed", "error"]
+
+MAX_SESSION_ID_CHARS: Final = 128
+DEFAULT_TIMEOUT_MS: Final = 120_000
+DEFAULT_ESTIMATED_MS: Final = 30_000
+DEFAULT_TOTAL_STEPS: Final = 7
+
+MAX_SAFE_INTEGER: Final = 2**53 - 1
+"""The largest integer that every JSON reader keeps exact [RFC 8259 §6]; the bound of all numbers that clients send."""
+
+UNFIT_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs"})
+"""Unicode's names for control, format and surrogate characters: a session id has none."""
+
+
+def check_session_id(session_id: str) -> str:
+    """Return `session_id` if it may name a session [docs/protocol.md].
+
+    Raises:
+        InvalidSessionIdError: It is empty, longer than 128 characters, ``.`` or ``..``, or has a control, format,
+            surrogate or ``/`` character.
+    """
+    if not 0 < len(session_id) <= MAX_SESSION_ID_CHARS:
+        raise InvalidSessionIdError(f"A session id has 1 to {MAX_SESSION_ID_CHARS} characters.")
+    if session_id in {".", ".."} or "/" in session_id:
+        raise InvalidSessionIdError("A session id has no / and is neither . nor ..")
+    is_plain = session_id.isascii() and session_id.isprintable()
+    if not is_plain and any(unicodedata.category(char) in UNFIT_CATEGORIES for char in session_id):
+        raise InvalidSessionIdError("A session id has no control, format or surrogate characters.")
+    return session_id
+
+
+def is_text(value: object) -> bool:
+    """Whether `value` can be stored, and shown, everywhere: a string without NUL and lone surrogates."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
+
+
+@dataclass(frozen=True, slots=True)
+class StepDefinition:
+    """What is known of a step before it starts.
+
+    Attributes:
+        name: What people read.
+        timeout_ms: Milliseconds after which a running step counts as over its limit.
+        estimated_ms: Milliseconds that the step is expected to take.
+    """
+
+    name: str
+    timeout_ms: int = DEFAULT_TIMEOUT_MS
+    estimated_ms: int = DEFAULT_ESTIMATED_MS
+
+
+class StepAdvance(NamedTuple):
+    """How far a running step is: `current` of `total` units, `None` where the total is unknown."""
+
+    current: int
+    total: int | None
+
+
+class StepProgress(NamedTuple):
+    """A step that was started [docs/protocol.md]; times are ISO 8601 in UTC with offset and microseconds."""
+
+    step: int
+    name: str
+    status: StepStatus
+    started_at: str | None
+    completed_at: str | None
+    elapsed_ms: int
+    timeout_ms: int | None
+    message: str = ""
+    error: str = ""
+    advance: StepAdvance | None = None
+
+
+class SessionProgress(NamedTuple):
+    """One run of a multi-step job [docs/protocol.md]; `steps` holds only steps that were started, by number."""
+
+    session_id: str
+    current_step: int
+    total_steps: int
+    status: SessionStatus
+    steps: Mapping[int, StepProgress]
+    created_at: str
+    updated_at: str
+
+
+class Session(NamedTuple):
+    """A session and the step definitions that it was created with, one for each of its steps."""
+
+    progress: SessionProgress
+    definitions: tuple[StepDefinition, ...]
+
+    @property
+    def run(self) -> str:
+        """What tells this run from every other one of its id.
+
+        An epoch would not do: it is new where only the history was lost, and the run is the same one.
+        """
+        return self.progress.created_at
+
+    @property
+    def percentage(self) -> int:
+        """⌊100 · ended steps / all steps⌋, exact; a running step counts as far as it has been reported."""
+        steps = self.progress.steps.values()
+        statuses = [step.status for step in steps]
+        done = statuses.count("success") + statuses.count("error")
+        advances = [step.advance for step in steps if step.advance is not None and step.advance.total]
+        return _floor_percentage(done, advances, self.progress.total_steps)
+
+    @property
+    def estimated_remaining_ms(self) -> int:
+        """The estimates, in milliseconds, of the steps after the current one."""
+        return sum([definition.estimated_ms for definition in self.definitions[self.progress.current_step :]])
+
+
+def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: int) -> int:
+    if not advances:
+        return 100 * done // total_steps
+    # The exact sum of many fractions is slow to work out; it is needed only where two bounds, which are not, differ.
+    low = (done << _SCALE_BITS) + sum((each.current << _SCALE_BITS) // (each.total or 1) for each in advances)
+    high = low + len(advances)
+    bounds = {100 * bound // (total_steps << _SCALE_BITS) for bound in (low, high)}
+    if len(bounds) == 1:
+        return bounds.pop()
+    fractions = sorted([(each.current, each.total or 1) for each in advances], key=itemgetter(1))
+    numerator, denominator = _sum_of(fractions)
+    return 100 * (done * denominator + numerator) // (denominator * total_steps)
+
+
+_SCALE_BITS: Final = 64
+
+
+def _sum_of(fractions: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the sum as a numerator and a denominator: by halves, so that few of its products are of large numbers."""
+    if len(fractions) == 1:
+        return fractions[0]
+    middle = len(fractions) // 2
+    (left, left_unit), (right, right_unit) = _sum_of(fractions[:middle]), _sum_of(fractions[middle:])
+    if left_unit == right_unit:
+        return left + right, left_unit
+    return left * right_unit + right * left_unit, left_unit * right_unit
+
+
+class Position(NamedTuple):
+    """A place in a session's history; as text, the id of an event [docs/protocol.md].
+
+    A number alone would not do: a session that was deleted and made anew counts from 0 again, and a client that comes
+    back with 7 of the former life must not be given 8 of the latter.
+
+    Attributes:
+        epoch: The life of the session that `n` counts in; only ever compared for equality.
+        n: How many transitions have happened.
+    """
+
+    epoch: str
+    n: int
+
+    def __str__(self) -> str:
+        """Return the event id."""
+        return f"{self.epoch}-{self.n}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the position that an event id names, or `None` for any other text."""
+        match = _POSITION.fullmatch(text)
+        return cls(match["epoch"], int(match["n"])) if match else None
+
+    @classmethod
+    def absent(cls, session_id: str, token: str) -> Self:
+        """Return where a session is that does not exist; `token` tells one absence of it from another."""
+        return cls(f"{_absence_of(session_id)}{token}", 0)
+
+    def is_absence_of(self, session_id: str) -> bool:
+        """Whether this is where the session was while it did not exist."""
+        return self.n == 0 and self.epoch.startswith(_absence_of(session_id))
+
+
+def _absence_of(session_id: str) -> str:
+    # Other sessions' absences are none of its own: who comes back with one of those is told how this one is.
+    return f"absent.{blake2b(session_id.encode(), digest_size=8).hexdigest()}."
+
+
+_POSITION: Final = re.compile(r"(?P<epoch>[A-Za-z0-9._~-]{1,64})-(?P<n>0|[1-9][0-9]{0,15})", re.ASCII)

@@ -1,0 +1,356 @@
+"""The one place where it is decided what a command does to a session: ``(session, command, now) → outcome``.
+
+How to read it
+--------------
+A session's own state follows from its steps, so the table has a row for each thing that can be said of the step a
+command is about, and a column for each kind of command:
+
+===============  ============  =======================  ======================
+the step is      start         complete                 advance
+===============  ============  =======================  ======================
+in no session    created, …    SessionNotFoundError     SessionNotFoundError
+not started      begun         StepNotStartedError      StepNotStartedError
+running          begun         ended                    advanced
+success          begun         ended                    StepNotRunningError
+error            begun         ended                    StepNotRunningError
+===============  ============  =======================  ======================
+
+``Create`` and ``Delete`` are about the session as a whole and stand beside the table. A step number outside
+1…`total_steps` is refused before the table is asked.
+
+* *begun* puts a fresh running step in the place of whatever was there, so that a retry starts afresh. It is never a
+  repeat: two workers that start the same step are two attempts.
+* *ended*: the last word wins. A worker that first said "success" and then "error" meant the latter. The same word
+  again, to the letter, is a repeat.
+* *advanced* moves nothing but the step it is about. The same again, to the letter, is a repeat.
+* A repeat is accepted and changes nothing: not a time stamp, not a status, and nobody is told.
+* A command that names a run is about that run: it creates no session, and another run of the id refuses it
+  (``OtherRunError``).
+
+What must not go in here: time (it is handed in), randomness, storage, JSON, and who is allowed to do what.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, TypeAlias
+
+from progress_sse.core.errors import (
+    InvalidRequestError,
+    OtherRunError,
+    ProblemError,
+    SessionExistsError,
+    SessionNotFoundError,
+    StepNotRunningError,
+    StepNotStartedError,
+    StepOutOfRangeError,
+)
+from progress_sse.core.model import (
+    MAX_SAFE_INTEGER,
+    Position,
+    Session,
+    SessionProgress,
+    SessionStatus,
+    StepAdvance,
+    StepDefinition,
+    StepProgress,
+    StepStatus,
+    is_text,
+)
+
+Condition: TypeAlias = Callable[[Position | None], bool]
+"""Whether a session may be changed where it is; `None` where there is none."""
+
+
+def _anywhere(_position: Position | None) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Conditional:
+    """What is done only if the session is where the client has seen it; the store, which knows where it is, decides."""
+
+    only_if: Condition = _anywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Create(_Conditional):
+    """Make a fresh pending session; `replace` says whether one of that id gives way."""
+
+    definitions: tuple[StepDefinition, ...]
+    replace: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Delete(_Conditional):
+    """Remove the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start(_Conditional):
+    """Begin a step; `timeout_ms` of `None` or 0 is the definition's. A session made by this has `definitions`."""
+
+    step: int
+    definitions: tuple[StepDefinition, ...]
+    timeout_ms: int | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Complete(_Conditional):
+    """End a step, well or not."""
+
+    step: int
+    success: bool = True
+    message: str = ""
+    error: str = ""
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advance(_Conditional):
+    """Say how far a running step is."""
+
+    step: int
+    current: int
+    total: int | None = None
+    message: str = ""
+    run: str | None = None
+
+
+StepCommand: TypeAlias = Start | Complete | Advance
+Command: TypeAlias = Create | Delete | StepCommand
+
+
+class Outcome(NamedTuple):
+    """What a command comes to.
+
+    Attributes:
+        session: The session as it is then; `None` once it is removed.
+        transition: The number of the step that changed, or `None` where no transition happened.
+        is_fresh: Whether a new life of the session began: it was created, or replaced.
+    """
+
+    session: Session | None
+    transition: int | None = None
+    is_fresh: bool = False
+
+
+def apply(session_id: str, session: Session | None, command: Command, now: datetime) -> Outcome:
+    """Decide what `command` does to `session`, at the time `now` (aware, in UTC).
+
+    Raises:
+        ProblemError: The command cannot be applied; the session is as it was. Which error, the table says.
+    """
+    check_command(command)
+    if isinstance(command, Create):
+        if session is not None and not command.replace:
+            raise SessionExistsError
+        return Outcome(created(session_id, command.definitions, now), is_fresh=True)
+    if isinstance(command, Delete):
+        if session is None:
+            raise SessionNotFoundError
+        return Outcome(None)
+    if session is None:
+        if not isinstance(command, Start) or command.run is not None:
+            raise SessionNotFoundError
+        session = created(session_id, command.definitions, now)
+        return _apply_to_step(session, command, now)._replace(is_fresh=True)
+    if command.run not in (None, session.run):
+        raise OtherRunError
+    return _apply_to_step(session, command, now)
+
+
+def check_command(command: Command) -> None:
+    """Refuse what no session can hold. Over HTTP it does not get this far; callers in the process have types only."""
+    for name, (is_fit, demand) in _DEMANDS[type(command)]:
+        if not is_fit(getattr(command, name)):
+            raise InvalidRequestError(f"{name} must be {demand}.")
+
+
+def _is_integer(value: object) -> bool:
+    return type(value) is int  # True is an int, and no number
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_SAFE_INTEGER
+
+
+def _is_count_or_none(value: object) -> bool:
+    return value is None or _is_count(value)
+
+
+def _is_definition(value: object) -> bool:
+    return (
+        isinstance(value, StepDefinition)
+        and is_text(value.name)
+        and _is_count(value.timeout_ms)
+        and _is_count(value.estimated_ms)
+    )
+
+
+_Demand: TypeAlias = tuple[Callable[[object], bool], str]
+
+_INTEGER: Final[_Demand] = (_is_integer, "an integer")
+_COUNT: Final[_Demand] = (_is_count, f"an integer from 0 to {MAX_SAFE_INTEGER}")
+_OPTIONAL_COUNT: Final[_Demand] = (_is_count_or_none, _COUNT[1])
+_TEXT: Final[_Demand] = (is_text, "text without NUL and surrogates")
+
+_DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
+    Create: (),
+    Delete: (),
+    Start: (("step", _INTEGER), ("timeout_ms", _OPTIONAL_COUNT)),
+    Complete: (("step", _INTEGER), ("message", _TEXT), ("error", _TEXT)),
+    Advance: (("step", _INTEGER), ("current", _COUNT), ("total", _OPTIONAL_COUNT), ("message", _TEXT)),
+}
+
+
+def created(session_id: str, definitions: tuple[StepDefinition, ...], now: datetime) -> Session:
+    """Return a fresh, pending session with one step for each definition.
+
+    Raises:
+        InvalidRequestError: There is none, or one that nobody could be shown.
+    """
+    if not definitions:
+        raise InvalidRequestError("definitions must be at least one step.")
+    if not all(map(_is_definition, definitions)):
+        raise InvalidRequestError(
+            f"each definition must have a name that is {_TEXT[1]}, and times that are {_COUNT[1]}."
+        )
+    stamp = timestamp(now)
+    return Session(SessionProgress(session_id, 0, len(definitions), "pending", {}, stamp, stamp), definitions)
+
+
+def with_nothing_started(session: Session) -> Session:
+    """Return the session as it was when it was created."""
+    progress = session.progress
+    fresh = progress._replace(current_step=0, status="pending", steps={}, updated_at=progress.created_at)
+    return session._replace(progress=fresh)
+
+
+def is_expired(status: SessionStatus, created_at: str, updated_at: str, *, before: str) -> bool:
+    """Tell whether a session created before the time stamp `before` may be cleaned up: a live one is spared."""
+    return created_at < before and not (status == "running" and updated_at >= before)
+
+
+def age_limit(now: datetime, max_age_hours: float) -> str:
+    """Return the time stamp that lies `max_age_hours` before `now`."""
+    try:
+        return timestamp(now - timedelta(hours=max_age_hours))
+    except OverflowError:  # Before the calendar began; no session is that old.
+        return timestamp(datetime.min.replace(tzinfo=now.tzinfo))
+
+
+def timestamp(moment: datetime) -> str:
+    """Return ISO 8601 with offset and microseconds; of two moments in UTC, the earlier one sorts first."""
+    return moment.isoformat(timespec="microseconds")
+
+
+def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Outcome:
+    total_steps = session.progress.total_steps
+    if not 1 <= command.step <= total_steps:
+        raise StepOutOfRangeError(f"step must lie between 1 and {total_steps}.")
+    before = session.progress.steps.get(command.step)
+    rule = _TABLE[type(command)]["not started" if before is None else before.status]
+    if isinstance(rule, type):
+        raise rule
+    after = rule(session, before, command, now)
+    if after is before:
+        return Outcome(session)
+    return Outcome(_with_step(session, after, command, now), command.step)
+
+
+def _with_step(session: Session, step: StepProgress, command: StepCommand, now: datetime) -> Session:
+    before = session.progress
+    steps = {**before.steps, step.step: step}
+    progress = SessionProgress(
+        before.session_id,
+        step.step if isinstance(command, Start) else before.current_step,
+        before.total_steps,
+        _status_after(command, before, steps),
+        steps,
+        before.created_at,
+        timestamp(now),
+    )
+    return Session(progress, session.definitions)
+
+
+def _status_after(command: StepCommand, before: SessionProgress, steps: Mapping[int, StepProgress]) -> SessionStatus:
+    if isinstance(command, Start):
+        return "running"
+    if isinstance(command, Advance):
+        return before.status
+    statuses = [step.status for step in steps.values()]
+    if statuses.count("success") == before.total_steps:
+        return "completed"
+    return "error" if "error" in statuses else "running"
+
+
+def _begun(session: Session, _before: StepProgress | None, command: Start, now: datetime) -> StepProgress:
+    definition = session.definitions[command.step - 1]
+    return StepProgress(
+        step=command.step,
+        name=definition.name,
+        status="running",
+        started_at=timestamp(now),
+        completed_at=None,
+        elapsed_ms=0,
+        timeout_ms=command.timeout_ms or definition.timeout_ms,
+    )
+
+
+def _ended(_session: Session, before: StepProgress, command: Complete, now: datetime) -> StepProgress:
+    status: StepStatus = "success" if command.success else "error"
+    if (before.status, before.message, before.error) == (status, command.message, command.error):
+        return before
+    return StepProgress(
+        before.step,
+        before.name,
+        status,
+        before.started_at,
+        timestamp(now),
+        _elapsed_ms(before, now),
+        before.timeout_ms,
+        command.message,
+        command.error,
+    )
+
+
+def _advanced(_session: Session, before: StepProgress, command: Advance, _now: datetime) -> StepProgress:
+    if command.total is not None and command.current > command.total:
+        raise InvalidRequestError("current must lie between 0 and total.")
+    advance = StepAdvance(command.current, command.total)
+    if (before.advance, before.message) == (advance, command.message):
+        return before
+    return StepProgress(
+        before.step,
+        before.name,
+        before.status,
+        before.started_at,
+        before.completed_at,
+        before.elapsed_ms,
+        before.timeout_ms,
+        command.message,
+        before.error,
+        advance,
+    )
+
+
+def _elapsed_ms(step: StepProgress, now: datetime) -> int:
+    assert step.started_at is not None
+    elapsed = now - datetime.fromisoformat(step.started_at)
+    return max(0, elapsed // timedelta(milliseconds=1))
+
+
+_Rule: TypeAlias = Callable[..., StepProgress] | type[ProblemError]
+
+_TABLE: Final[Mapping[type[StepCommand], Mapping[str, _Rule]]] = {
+    Start: {"not started": _begun, "running": _begun, "success": _begun, "error": _begun},
+    Complete: {"not started": StepNotStartedError, "running": _ended, "success": _ended, "error": _ended},
+    Advance: {
+        "not started": StepNotStartedError,
+        "running": _advanced,
+        "success": StepNotRunningError,
+        "error": StepNotRunningError,
+    },
+}

@@ -1,0 +1,1 @@
+"""The server process: uvicorn, its HTTP protocol, its limits, sockets and processes."""

@@ -1,0 +1,1 @@
+"""Sessions that are kept: the operations on them, and the backends that commit."""

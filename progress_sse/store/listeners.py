@@ -1,0 +1,33 @@
+"""Notices within one process, for the backends that only one process can use."""
+
+from collections import defaultdict
+
+from progress_sse.store.types import Listener, Notice
+
+
+class LocalNotices:
+    """Who listens to which session."""
+
+    def __init__(self) -> None:
+        self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
+
+    def add(self, session_id: str, listener: Listener) -> None:
+        """Tell `listener` of the session's changes from now on."""
+        self._listeners[session_id].append(listener)
+
+    def remove(self, session_id: str, listener: Listener) -> None:
+        """Tell `listener` no more; one that was not added is no error."""
+        listeners = self._listeners.get(session_id, [])
+        if listener in listeners:
+            listeners.remove(listener)
+        if not listeners:
+            self._listeners.pop(session_id, None)
+
+    def clear(self) -> None:
+        """Tell nobody any more."""
+        self._listeners.clear()
+
+    def tell(self, notice: Notice) -> None:
+        """Hand `notice` to whoever listens to its session."""
+        for listener in tuple(self._listeners.get(notice.session_id, ())):
+            listener(notice)

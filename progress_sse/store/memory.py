@@ -1,0 +1,197 @@
+"""Sessions in the memory of one process: nothing outlives it."""
+
+import heapq
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from progress_sse.core.errors import ConflictError, StoreFullError
+from progress_sse.core.model import Position, SessionStatus
+from progress_sse.store.listeners import LocalNotices
+from progress_sse.store.types import (
+    Change,
+    Cursor,
+    Entry,
+    Head,
+    Listener,
+    Notice,
+    Record,
+    RememberedKey,
+    StorageLimits,
+    fingerprint,
+)
+from progress_sse.wire import session_json
+
+
+@dataclass(slots=True)
+class _Kept:
+    record: Record
+    log: deque[Entry] = field(default_factory=deque)
+    log_bytes: int = 0
+
+    def add(self, change: Change, limits: StorageLimits) -> None:
+        for entry in change.entries:
+            self.log.append(entry)
+            self.log_bytes += len(entry.data)
+        while len(self.log) > limits.history or self.log_bytes > limits.history_bytes:
+            self.log_bytes -= len(self.log.popleft().data)
+
+
+class _Keyrings:
+    """The idempotency keys of each session id, in the order of their use, and of the ids whose session is gone."""
+
+    def __init__(self, limits: StorageLimits) -> None:
+        self._limits = limits
+        self._rings: dict[str, OrderedDict[str, RememberedKey]] = {}
+        self._orphans: OrderedDict[str, int] = OrderedDict()
+        self._orphaned_keys = 0
+
+    def get(self, session_id: str, name: str) -> RememberedKey | None:
+        ring = self._rings.get(fingerprint(session_id))
+        return ring.get(name) if ring else None
+
+    def add(self, session_id: str, keys: Sequence[RememberedKey]) -> None:
+        if keys and self._limits.history:  # No ring is ever empty.
+            ring = self._rings.setdefault(fingerprint(session_id), OrderedDict())
+            for key in keys:
+                ring[key.name] = replace(key, former_use="")
+                ring.move_to_end(key.name)
+            while len(ring) > self._limits.history:
+                ring.popitem(last=False)
+
+    def adopt(self, session_id: str) -> None:
+        """Take notice that there is a session of this id."""
+        self._orphaned_keys -= self._orphans.pop(fingerprint(session_id), 0)
+
+    def orphan(self, session_id: str) -> None:
+        """Take notice that there is none any more, and let go of those orphaned first where they are too many."""
+        owner = fingerprint(session_id)
+        if owner in self._rings:
+            self._orphans[owner] = len(self._rings[owner])
+            self._orphaned_keys += self._orphans[owner]
+            while self._orphaned_keys - (first := next(iter(self._orphans.items())))[1] >= self._limits.orphaned_keys:
+                self._drop(first[0])
+
+    def forget(self, used_before: str) -> None:
+        for owner, ring in tuple(self._rings.items()):
+            if next(reversed(ring.values())).used_at < used_before:
+                self._drop(owner)
+
+    def _drop(self, owner: str) -> None:
+        del self._rings[owner]
+        self._orphaned_keys -= self._orphans.pop(owner, 0)
+
+
+class MemoryBackend:
+    """Keeps sessions in a dictionary; no method ever waits."""
+
+    def __init__(self, limits: StorageLimits) -> None:
+        """Start empty; `limits` say how much is kept."""
+        self._limits = limits
+        self._kept: dict[str, _Kept] = {}
+        self._keyrings = _Keyrings(limits)
+        self._notices = LocalNotices()
+
+    async def open(self) -> None:
+        """Do nothing: there is nothing to make ready."""
+
+    async def aclose(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self._keyrings = _Keyrings(self._limits)
+        self._notices.clear()
+
+    async def ping(self) -> None:
+        """Return: memory is always there."""
+
+    async def load(self, session_id: str) -> Record | None:
+        """Return the session, or `None`."""
+        kept = self._kept.get(session_id)
+        return kept.record if kept else None
+
+    def guess(self, session_id: str) -> None:
+        """Return nothing: what is in use is here, and certain."""
+
+    async def commit(self, change: Change) -> None:
+        """Apply the change; see `Backend.commit`."""
+        kept = self._kept.get(change.session_id)
+        if (kept.record.position if kept else None) != change.expected:
+            raise ConflictError
+        for key in change.keys:
+            used = self._keyrings.get(change.session_id, key.name)
+            if (used.used_at if used else "") != key.former_use:
+                raise ConflictError
+        if change.record is None:
+            self._kept.pop(change.session_id, None)
+        else:
+            self._keep(kept, change, change.record)
+        self._keyrings.add(change.session_id, change.keys)
+        if change.record is None:
+            self._keyrings.orphan(change.session_id)
+        self._notices.tell(Notice(change.session_id, change.record, change.is_fresh, change.entries))
+
+    def _keep(self, kept: _Kept | None, change: Change, record: Record) -> None:
+        if kept is None and len(self._kept) >= self._limits.max_sessions:
+            raise StoreFullError
+        if kept is None or change.is_fresh:
+            kept = self._kept[change.session_id] = _Kept(record)
+            self._keyrings.adopt(change.session_id)
+        kept.record = record
+        kept.add(change, self._limits)
+
+    async def recall(self, session_id: str, name: str) -> RememberedKey | None:
+        """Return what is remembered of the key."""
+        return self._keyrings.get(session_id, name)
+
+    async def forget_keys(self, used_before: str) -> None:
+        """Forget old keys; see `Backend.forget_keys`."""
+        self._keyrings.forget(used_before)
+
+    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
+        """Return the transitions after the position; see `Backend.replay`."""
+        kept = self._kept.get(session_id)
+        if kept is None or kept.record.position.epoch != after.epoch:
+            return None
+        missing = kept.record.position.n - after.n
+        if not 0 <= missing <= len(kept.log):
+            return None
+        return [entry for entry in kept.log if entry.n > after.n]
+
+    async def listen(self, session_id: str, listener: Listener) -> None:
+        """Tell `listener` of the session's changes."""
+        self._notices.add(session_id, listener)
+
+    def unlisten(self, session_id: str, listener: Listener) -> None:
+        """Take `listen` back."""
+        self._notices.remove(session_id, listener)
+
+    async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
+        """Return a page of sessions, newest first; see `Backend.list_heads`."""
+        wanted = (kept for kept in self._kept.values() if status is None or kept.record.status == status)
+        behind = (kept for kept in wanted if after is None or _creation(kept) < (after.created_at, after.session_id))
+        return [_head(kept.record) for kept in heapq.nlargest(limit, behind, key=_creation)]
+
+    async def count_by_status(self) -> Mapping[SessionStatus, int]:
+        """Return how many sessions there are."""
+        return Counter(kept.record.status for kept in self._kept.values())
+
+    async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
+        """Remove old sessions; see `Backend.expire`."""
+        old = [kept.record for kept in self._kept.values() if _creation(kept)[0] < created_before]
+        doomed = [record.session.progress.session_id for record in old if is_doomed(_head(record))]
+        for session_id in doomed:
+            del self._kept[session_id]
+            self._keyrings.orphan(session_id)
+            self._notices.tell(Notice(session_id, None))
+        return len(doomed)
+
+
+def _creation(kept: _Kept) -> tuple[str, str]:
+    progress = kept.record.session.progress
+    return progress.created_at, progress.session_id
+
+
+def _head(record: Record) -> Head:
+    progress = record.session.progress
+    listed = session_json.encode_listed(record.session)
+    return Head(progress.session_id, progress.status, progress.created_at, progress.updated_at, listed)

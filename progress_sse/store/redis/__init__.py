@@ -1,0 +1,1 @@
+"""The backend that keeps sessions in Redis or Valkey, for several processes."""

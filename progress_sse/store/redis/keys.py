@@ -1,0 +1,69 @@
+"""Names of keys: which key of Redis holds what.
+
+All that is kept of a session lies under one hash tag, and so in one slot of a cluster. The tag is a digest of its id:
+whatever an id consists of, braces, colons and globs among it, it cannot reach another session's keys.
+"""
+
+from typing import NamedTuple
+
+from progress_sse.store.types import fingerprint
+
+
+class SessionKeys(NamedTuple):
+    """Where one session is.
+
+    Attributes:
+        state: Hash: the session at its position, and one field per step that was started.
+        log: Stream: its newest transitions; the id of each is its `n`.
+        used: Hash: the idempotency keys that were used on its id; outlives the session.
+        ranks: Sorted set: these keys in the order of their use.
+        grave: String: of a removed session its last revision, the commits that removed and that created it, and when it
+            had been created; there for a while only.
+        channel: Where its changes are published; no key, and all databases of a server share them.
+    """
+
+    state: str
+    log: str
+    used: str
+    ranks: str
+    grave: str
+    channel: str
+
+
+class Keyspace:
+    """The keys of all sessions that one store has in a database; another store there has another prefix."""
+
+    def __init__(self, prefix: str, database: int) -> None:
+        """Begin each key with `prefix` and a colon, and tell channels of one `database` from those of another."""
+        self._prefix = prefix
+        self._database = database
+        self.index = f"{prefix}:sessions"
+        """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
+        self.touchstone = self.of_fingerprint("touchstone")
+        """Where no session is: written, and published on, in order to see whether that works."""
+        self.orphans = f"{prefix}:orphans"
+        """Sorted set of the fingerprints of ids whose session was removed and whose idempotency keys are kept."""
+
+    def slip(self, name: str) -> str:
+        """Return the key of what lies there for a moment; see `access.tickets.Drawer`."""
+        return f"{self._prefix}:slip:{name}"
+
+    def of(self, session_id: str) -> SessionKeys:
+        """Return the keys of a session."""
+        return self.of_fingerprint(fingerprint(session_id))
+
+    def of_fingerprint(self, tag: str) -> SessionKeys:
+        """Return the keys of the session whose id has this fingerprint."""
+        base = f"{self._prefix}:{{{tag}}}"
+        return SessionKeys(f"{base}:s", f"{base}:l", f"{base}:k", f"{base}:r", f"{base}:t", f"{base}:{self._database}")
+
+
+def index_entry(created_at: str, session_id: str) -> str:
+    """Return a session's name in the index: its bytes sort by creation, then by id."""
+    return f"{created_at} {session_id}"
+
+
+def split_index_entry(entry: bytes) -> tuple[str, str]:
+    """Return the time stamp and the id that `index_entry` joined."""
+    created_at, _, session_id = entry.decode().partition(" ")
+    return created_at, session_id

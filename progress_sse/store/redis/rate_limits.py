@@ -1,0 +1,67 @@
+"""Where servers that share a Redis count the requests of their callers, by the limits library."""
+
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from limits.aio.storage import RedisClusterStorage, RedisStorage
+from limits.aio.storage.redis.redispy import RedispyBridge
+from redis.asyncio import RedisCluster
+from redis.exceptions import RedisClusterException
+
+from progress_sse.store.redis.errors import CONNECTION_ERRORS
+from progress_sse.store.redis.url import (
+    ANSWER_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    close,
+    cluster_seeds,
+    connection_pool,
+)
+
+
+class ClusterStorage(RedisClusterStorage):
+    """Counts in a cluster, whose client raises what is no `RedisError` where no node answers."""
+
+    STORAGE_SCHEME = None  # type: ignore[assignment]  # As in the base of all: not to be found by an address.
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """What comes out as the library's own error."""
+        return (*CONNECTION_ERRORS, RedisClusterException)
+
+
+def storage(url: str, *, prefix: str) -> tuple[RedisStorage, Callable[[], Awaitable[object]]]:
+    """Return where to count, and what lets go of its connections; nothing is connected yet.
+
+    Args:
+        url: See `redis_address.connection_pool` and `redis_address.cluster_seeds`.
+        prefix: What each key begins with.
+    """
+    seeds = cluster_seeds(url)
+    if seeds is not None:
+        hosts = ",".join(f"{host}:{port}" for host, port in seeds.addresses)
+        credentials = {name: value for name, value in seeds.credentials.items() if value is not None}
+        cluster = ClusterStorage(
+            f"async+redis+cluster://{hosts}",
+            wrap_exceptions=True,
+            implementation="redispy",
+            key_prefix=prefix,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            socket_timeout=ANSWER_TIMEOUT_S,
+            **credentials,
+        )
+        client = cast(RedisCluster, cast(RedispyBridge, cluster.bridge).get_connection())
+        return cluster, client.aclose
+    pool = connection_pool(url)
+    counters = RedisStorage(
+        "async+redis://",
+        wrap_exceptions=True,
+        implementation="redispy",
+        key_prefix=prefix,
+        connection_pool=pool,  # type: ignore[arg-type]  # as documented
+    )
+
+    async def aclose() -> None:
+        await pool.disconnect()
+        await close(pool)
+
+    return counters, aclose

@@ -1,0 +1,1 @@
+"""The backend that keeps sessions in an SQLite file; the default."""

@@ -1,0 +1,65 @@
+"""Reading from a SQLite store: one connection that cannot write, in a thread of its own."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
+
+from progress_sse.core.errors import StoreUnavailableError
+from progress_sse.store.health import UNREADABLE, DamageError, Health
+from progress_sse.store.sqlite.file import DatabaseFile
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SqliteReader:
+    """Runs reads one after the other, each on a snapshot of what is committed, away from the event loop."""
+
+    def __init__(self, file: DatabaseFile) -> None:
+        """Read from `file`, once its writer has been there."""
+        self._file = file
+        self._thread = ThreadPoolExecutor(1, "sqlite-reader")
+        self._connection: sqlite3.Connection | None = None
+        self._health = Health("Reading the store")
+
+    async def aclose(self) -> None:
+        """Close the connection, after the reads that were asked for."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        self._thread.shutdown()
+
+    def read(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> "asyncio.Future[T]":
+        """Call `function` with the connection and the arguments.
+
+        Raises:
+            StoreUnavailableError: The file cannot be read, or what is looked for in it is damaged.
+        """
+        call = partial(self._read, function, *args, **kwargs)
+        return asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    def _read(self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            if self._connection is None:
+                self._connection = self._file.connect_reader()
+            with self._file.publishing:
+                self._connection.execute("BEGIN")
+                self._connection.execute("PRAGMA user_version")  # BEGIN alone looks at nothing yet.
+            result = function(self._connection, *args, **kwargs)
+            self._connection.execute("COMMIT")
+        except (sqlite3.Error, *UNREADABLE) as error:
+            self._disconnect()  # Ends the transaction; the next read makes a new connection.
+            self._health.note(error if isinstance(error, sqlite3.Error) else DamageError(error))
+            raise StoreUnavailableError from error
+        self._health.note(None)
+        return result
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None

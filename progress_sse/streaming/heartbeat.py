@@ -1,0 +1,67 @@
+"""One timer for the heartbeats of all streams.
+
+Each stream sits in one of a few buckets, and one bucket beats per tick: every stream beats once per interval, and never
+all of them in the same turn of the loop.
+"""
+
+import logging
+from collections.abc import Callable
+from itertools import count
+from typing import Final, TypeAlias
+
+from progress_sse._internal.clock import Clock
+from progress_sse.core.state_machine import timestamp
+from progress_sse.wire import session_json, sse
+from progress_sse.wire.frames import Burst
+
+logger = logging.getLogger(__name__)
+
+MAX_BUCKETS: Final = 32
+MIN_TICK_S: Final = 0.05
+
+Beat: TypeAlias = Callable[[], None]
+
+COMMENT: Final = Burst((), sse.encode_comment("heartbeat"))
+"""The heartbeat that no EventSource shows."""
+
+
+class Heartbeat:
+    """Calls every registered `Beat` once per interval."""
+
+    def __init__(self, interval_s: float, clock: Clock) -> None:
+        """Beat every `interval_s` seconds."""
+        self.interval_s = interval_s
+        self._clock = clock
+        self._buckets: list[dict[Beat, None]] = [
+            {} for _ in range(max(1, min(MAX_BUCKETS, int(interval_s / MIN_TICK_S))))
+        ]
+        self._next = count()
+
+    def add(self, beat: Beat) -> Callable[[], None]:
+        """Beat with the others from now on; returns what takes it back."""
+        bucket = self._buckets[next(self._next) % len(self._buckets)]
+        bucket[beat] = None
+        return lambda: bucket.pop(beat, None)
+
+    def event(self) -> Burst:
+        """Return the heartbeat that an EventSource does show; it has no id, so it moves nobody."""
+        data = {"now": timestamp(self._clock.now()), "interval_ms": round(self.interval_s * 1000)}
+        return Burst((), sse.encode_event("heartbeat", session_json.encode_json(data)))
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        tick_s = self.interval_s / len(self._buckets)
+        due = self._clock.monotonic()
+        while True:
+            for bucket in self._buckets:
+                due = max(due + tick_s, self._clock.monotonic())
+                await self._clock.sleep(due - self._clock.monotonic())
+                for beat in tuple(bucket):
+                    _call(beat)
+
+
+def _call(beat: Beat) -> None:
+    try:
+        beat()
+    except Exception:
+        logger.exception("a heartbeat failed")  # One stream's trouble; the others' hearts go on.

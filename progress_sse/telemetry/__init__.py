@@ -1,1 +1,0 @@
-"""What an operator sees: counts, metrics and the log."""

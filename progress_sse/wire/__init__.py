@@ -1,0 +1,1 @@
+"""Bytes: how sessions, events, positions and headers are written and read. Pure code; no I/O."""

@@ -1,0 +1,171 @@
+"""Model ⇄ JSON: key order, rounding and names, each in one place.
+
+What a poll answers and what a snapshot carries come from the same function, so they cannot differ by a byte. The same
+shape of a step serves the store, which is why steps can be read back from it. Knows only the model.
+"""
+
+import json
+from functools import lru_cache
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress
+
+MAX_SHARED_BYTES: Final = 16_384
+"""Bytes of step definitions that sessions share: larger ones, which a client can make, would be kept by the hundred."""
+
+_ESCAPES: Final = tuple((char.encode(), b"\\u%04x" % ord(char)) for char in "<\N{NEXT LINE}\u2028\u2029")
+"""Characters that some clients misread in a string: `<` begins markup, the others end a line in Unicode."""
+
+
+def encode_json(value: object) -> bytes:
+    """Return compact JSON in UTF-8, in one line: line ends in strings are escaped, as are control characters and `<`.
+
+    None of these stands outside a string, so the text as a whole can be searched.
+    """
+    data = to_json(value, inf_nan_mode="null")
+    # The bytes that these characters begin with. Most data has none of them, and to see that costs next to nothing.
+    if 0x3C in data or 0xC2 in data or 0xE2 in data:
+        for char, escape in _ESCAPES:
+            data = data.replace(char, escape)
+    return data
+
+
+def encode_session(session: Session) -> bytes:
+    """Return what polling answers [docs/protocol.md]: seven keys, and one entry per step, started or not."""
+    progress = session.progress
+    steps = [
+        _step(progress.steps[number]) if number in progress.steps else _pending_step(number, definition)
+        for number, definition in enumerate(session.definitions, start=1)
+    ]
+    return encode_json(
+        {
+            "session_id": progress.session_id,
+            "current_step": progress.current_step,
+            "total_steps": progress.total_steps,
+            "status": progress.status,
+            "steps": steps,
+            "percentage": session.percentage,
+            "estimated_remaining_ms": session.estimated_remaining_ms,
+        }
+    )
+
+
+def encode_absent(session_id: str) -> bytes:
+    """Return what polling answers for a session that does not exist."""
+    return encode_json(
+        {
+            "session_id": session_id,
+            "current_step": 0,
+            "total_steps": 0,
+            "status": "not_found",
+            "steps": [],
+            "percentage": 0,
+            "estimated_remaining_ms": 0,
+        }
+    )
+
+
+def encode_transition(session: Session, step: int) -> bytes:
+    """Return the data of a `step` event: the step that changed, and the session as it was just after that."""
+    return encode_json({"step": _step(session.progress.steps[step]), "session": _summary(session)})
+
+
+def split_transition(data: bytes) -> tuple[bytes, bytes]:
+    """Return the two parts of what `encode_transition` wrote: the step and the session."""
+    # No quotation mark stands bare inside a string, so this is found nowhere else.
+    step, session = data.removeprefix(b'{"step":').split(b',"session":{', 1)
+    return step, b"{" + session[:-1]
+
+
+def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
+    """Return the entry of a session in the list for operators; `summary` is the session in its last transition."""
+    times = {"created_at": session.progress.created_at, "updated_at": session.progress.updated_at}
+    return (summary or encode_json(_summary(session)))[:-1] + b"," + encode_json(times)[1:]
+
+
+def decode_step(data: bytes) -> StepProgress:
+    """Return the step that is the first part of an encoded transition."""
+    return _decoded_step(json.loads(data))
+
+
+def decode_transition(data: bytes) -> tuple[StepProgress, int, SessionStatus]:
+    """Return what `encode_transition` wrote and the step before it did not say: the step, `current_step`, `status`."""
+    event = json.loads(data)
+    session = event["session"]
+    return _decoded_step(event["step"]), session["current_step"], session["status"]
+
+
+def _decoded_step(fields: dict[str, Any]) -> StepProgress:
+    advance = fields.pop("progress", None)
+    return StepProgress(**fields, advance=StepAdvance(**advance) if advance else None)
+
+
+def encode_definitions(definitions: tuple[StepDefinition, ...]) -> bytes:
+    """Return step definitions as the JSON list that `GET /api/steps` shows."""
+    return encode_json(list_definitions(definitions))
+
+
+def list_definitions(definitions: tuple[StepDefinition, ...]) -> list[dict[str, object]]:
+    """Return step definitions as JSON-ready dictionaries, numbered from 1."""
+    return [
+        {"step": number, "name": each.name, "timeout_ms": each.timeout_ms, "estimated_ms": each.estimated_ms}
+        for number, each in enumerate(definitions, start=1)
+    ]
+
+
+def decode_definitions(data: bytes) -> tuple[StepDefinition, ...]:
+    """Return the definitions that `encode_definitions` wrote; sessions of one workflow come to share one tuple."""
+    return _shared_definitions(data) if len(data) <= MAX_SHARED_BYTES else _decoded_definitions(data)
+
+
+def forget_definitions() -> None:
+    """Share none of those that were shared so far, in which names of steps outlive the sessions that brought them."""
+    _shared_definitions.cache_clear()
+
+
+def _decoded_definitions(data: bytes) -> tuple[StepDefinition, ...]:
+    return tuple(StepDefinition(each["name"], each["timeout_ms"], each["estimated_ms"]) for each in json.loads(data))
+
+
+_shared_definitions: Final = lru_cache(maxsize=256)(_decoded_definitions)
+
+
+def _step(step: StepProgress) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "step": step.step,
+        "name": step.name,
+        "status": step.status,
+        "started_at": step.started_at,
+        "completed_at": step.completed_at,
+        "elapsed_ms": step.elapsed_ms,
+        "timeout_ms": step.timeout_ms,
+        "message": step.message,
+        "error": step.error,
+    }
+    if step.advance is not None:
+        shown["progress"] = {"current": step.advance.current, "total": step.advance.total}
+    return shown
+
+
+def _pending_step(number: int, definition: StepDefinition) -> dict[str, object]:
+    return {
+        "step": number,
+        "name": definition.name,
+        "status": "pending",
+        "elapsed_ms": 0,
+        "timeout_ms": definition.timeout_ms,
+    }
+
+
+def _summary(session: Session) -> dict[str, object]:
+    progress: SessionProgress = session.progress
+    return {
+        "session_id": progress.session_id,
+        "current_step": progress.current_step,
+        "total_steps": progress.total_steps,
+        "status": progress.status,
+        "percentage": session.percentage,
+        "estimated_remaining_ms": session.estimated_remaining_ms,
+    }

@@ -1,0 +1,112 @@
+"""Coroutines that begin at once, and what becomes of those that have to wait."""
+
+import asyncio
+
+import pytest
+
+from progress_sse._internal.eager_task import run_eagerly
+
+
+async def test_what_never_waits_is_done_at_once() -> None:
+    """No task, and no turn of the event loop in between."""
+    done: list[str] = []
+
+    async def work() -> None:
+        await asyncio.gather()
+        done.append("all of it")
+
+    assert run_eagerly(work()) is None
+    assert done == ["all of it"]
+
+
+async def test_what_waits_goes_on_in_a_task() -> None:
+    """First part at once, the rest when what it waits for has come, as often as it waits."""
+    future = asyncio.get_running_loop().create_future()
+    done: list[str] = []
+
+    async def work() -> None:
+        done.append("first part")
+        done.append(await future)
+        await asyncio.sleep(0)
+        done.append("last part")
+
+    task = run_eagerly(work())
+    assert task is not None
+    assert done == ["first part"]
+    await asyncio.sleep(0)
+    assert done == ["first part"]
+    future.set_result("second part")
+    await task
+    assert done == ["first part", "second part", "last part"]
+
+
+async def test_a_future_that_is_resolved_before_the_task_begins_is_not_missed() -> None:
+    """Both may happen in one turn of the loop."""
+    future = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        assert await future == "soon"
+
+    task = run_eagerly(work())
+    assert task is not None
+    future.set_result("soon")
+    await task
+
+
+async def test_what_it_raises_comes_where_it_is_raised() -> None:
+    """In the first part to the caller, later to whoever waits for the task."""
+
+    async def work(*, waits: bool) -> None:
+        if waits:
+            await asyncio.sleep(0)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        run_eagerly(work(waits=False))
+    task = run_eagerly(work(waits=True))
+    assert task is not None
+    with pytest.raises(LookupError):
+        await task
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+async def test_a_cancelled_task_cleans_up_and_ends(turns: int) -> None:
+    """Where the work waits for the first thing, and for a later one; cleaning up may wait too."""
+    never = asyncio.get_running_loop().create_future()
+    done: list[str] = []
+
+    async def work() -> None:
+        try:
+            if turns == 2:
+                await asyncio.sleep(0)
+            await never
+        finally:
+            await asyncio.sleep(0)
+            done.append("cleaned up")
+
+    task = run_eagerly(work())
+    assert task is not None
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == ["cleaned up"]
+
+
+async def test_work_may_refuse_to_be_cancelled() -> None:
+    """As in any task."""
+    never = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        try:
+            await never
+        except asyncio.CancelledError:
+            return
+
+    task = run_eagerly(work())
+    assert task is not None
+    await asyncio.sleep(0)
+    task.cancel()
+    await task
+    assert not task.cancelled()

@@ -1,0 +1,47 @@
+"""What an extra is needed for, where it is not installed."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from progress_sse._internal.optional_imports import from_extra
+from progress_sse.auth.tokens import SignedTokens
+from progress_sse.core.errors import ConfigurationError
+from progress_sse.observability.logs import configure
+from progress_sse.service import ProgressService
+from progress_sse.settings import Settings
+
+NEEDS: dict[str, tuple[str, Callable[[], object]]] = {
+    "json": ("pythonjsonlogger", lambda: configure("info", "json", io.StringIO())),
+    "rates": ("limits", lambda: ProgressService(Settings(store="memory://", read_rate="1/second"))),
+    "redis": ("redis", lambda: ProgressService(Settings(store="redis://localhost"))),
+    "rs256": ("cryptography", lambda: SignedTokens("-----BEGIN ", "RS256")),
+}
+
+
+def uninstall(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """Let imports of the package fail, and whatever of ours may have it be imported anew."""
+    for name in [*sys.modules]:
+        if name.startswith(("progress_sse.store.redis.", "progress_sse.auth.rate_limits", f"{package}.")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+
+
+@pytest.mark.parametrize("extra", NEEDS)
+def test_who_has_not_installed_it_is_told_how_to(monkeypatch: pytest.MonkeyPatch, extra: str) -> None:
+    """Wherever an operator asks for what it is for."""
+    package, use = NEEDS[extra]
+    uninstall(monkeypatch, package)
+    with pytest.raises(ConfigurationError, match=re.escape(f"pip install 'progress-sse[{extra}]'")):
+        use()
+
+
+def test_a_module_that_is_missing_elsewhere_is_not_blamed_on_an_extra() -> None:
+    """To install the extra would not bring it."""
+    with pytest.raises(ModuleNotFoundError, match="nothing_of_that_name"), from_extra("x", "sys", need="Nobody needs"):
+        import nothing_of_that_name  # type: ignore[import-not-found]  # noqa: F401

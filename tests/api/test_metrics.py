@@ -1,0 +1,245 @@
+"""`GET /metrics`: what is counted, for whom, and what it never shows."""
+
+import asyncio
+import sys
+from typing import Any, get_args
+
+import httpx
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from progress_sse import ProgressHub, ProgressService, create_app
+from progress_sse._internal.histogram import BOUNDS_S, Durations
+from progress_sse.core.errors import StoreUnavailableError
+from progress_sse.core.model import SessionStatus
+from progress_sse.settings import load_settings
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.session_counts import REST, Census
+from progress_sse.store.types import StorageLimits
+from progress_sse.streaming.event_stream import Refusal
+from tests.api.conftest import Connect
+from tests.api.test_refusals import assert_problem
+from tests.clock import ManualClock
+from tests.harness.metrics import parse_metrics
+from tests.harness.tokens import KEY, bearer, make_token
+
+START = {"action": "start", "step": 1}
+SECRET_ID = "order-of-somebody"
+
+
+async def metrics_of(client: httpx.AsyncClient, **headers: str) -> dict[str, float]:
+    response = await client.get("/metrics", headers=headers)
+    assert response.status_code == 200, response.text
+    return parse_metrics(response.text)
+
+
+async def test_polls_and_commands_are_counted_by_what_became_of_them(client: httpx.AsyncClient) -> None:
+    """Each where it happens, once."""
+    path = f"/api/progress/{SECRET_ID}"
+    await client.post(f"{path}/update", json=START)
+    await client.post(f"{path}/update", json=START)
+    await client.post(f"{path}/update", json={"action": "complete", "step": 2})
+    await client.post(f"{path}/update", json={"action": "nap", "step": 2})
+    await client.put("/api/progress/other", json={"total_steps": 2})
+    tag = (await client.get(path)).headers["etag"]
+    for _ in range(3):
+        assert (await client.get(path, headers={"if-none-match": tag})).status_code == 304
+    await client.get("/api/progress/nobody")
+    shown = await metrics_of(client)
+    expected = {
+        'polls_total{answer="200"}': 1,
+        'polls_total{answer="304"}': 3,
+        'polls_total{answer="not_found"}': 1,
+        'commands_total{action="start",outcome="accepted"}': 2,
+        'commands_total{action="create",outcome="accepted"}': 1,
+        'commands_total{action="complete",outcome="refused"}': 1,
+        'commands_total{action="delete",outcome="accepted"}': 0,
+        'refusals_total{reason="step-not-started"}': 1,
+        'refusals_total{reason="invalid-request"}': 1,
+        'refusals_total{reason="streams-full"}': 0,
+        'sessions{status="running"}': 1,
+        'sessions{status="pending"}': 1,
+        'sessions{status="error"}': 0,
+        "commit_seconds_count": 3,
+        "streams": 0,
+        "subscribers": 0,
+        "commands_waiting": 0,
+    }
+    assert {name: shown[f"progress_sse_{name}"] for name in expected} == expected
+    assert shown["progress_sse_tasks"] >= 1
+    assert shown["process_open_fds"] > 0
+
+
+async def test_refusals_are_counted_wherever_they_are_answered(client: httpx.AsyncClient) -> None:
+    """By the router, before it, and where nobody foresaw it; what was asked for is no label."""
+    for path in ("/no/such/path", "/api/no-such-path", "/s/a%2Fb", "/api/progress/a%00b"):
+        await client.get(path)
+    await client.post("/livez")
+    shown = await metrics_of(client)
+    reasons = {name.partition('"')[2].rstrip('"}') for name in shown if name.startswith("progress_sse_refusals")}
+    assert reasons == {"not-found", "method-not-allowed", "invalid-session-id", *get_args(Refusal)}
+    assert shown['progress_sse_refusals_total{reason="not-found"}'] == 2
+    assert shown['progress_sse_refusals_total{reason="invalid-session-id"}'] == 2
+
+
+class Broken(MemoryBackend):
+    """Memory that cannot be counted, and fails at whatever is done."""
+
+    async def count_by_status(self) -> Any:
+        raise StoreUnavailableError
+
+    async def commit(self, change: Any) -> None:
+        raise StoreUnavailableError
+
+    async def load(self, session_id: str) -> Any:
+        raise RuntimeError("a mistake")
+
+
+async def test_a_store_that_fails_is_seen(connect: Connect) -> None:
+    """Metrics are there all the same, without what only the store can tell."""
+    async with connect(backend=Broken(StorageLimits())) as client:
+        assert (await client.post("/api/progress/a/update", json=START)).status_code == 500
+        shown = await metrics_of(client)
+    assert shown['progress_sse_commands_total{action="start",outcome="failed"}'] == 1
+    assert not [name for name in shown if name.startswith("progress_sse_sessions{")]
+    assert shown['progress_sse_refusals_total{reason="internal-error"}'] == 1
+
+
+async def test_whoever_may_not_list_sees_nothing(connect: Connect) -> None:
+    """PR-02: counts of sessions are for operators; no token for a few is enough."""
+    reader, worker = make_token(prefixes=[""]), make_token(prefixes=["a"], actions=["read", "publish", "list"])
+    operator = make_token(prefixes=[""], actions=["list"])
+    async with connect(read="token", token_key=KEY, publish_token="for-workers") as client:
+        assert_problem(await client.get("/metrics"), 401, "unauthorized")
+        for token in (reader, worker):
+            assert_problem(await client.get("/metrics", headers=bearer(token)), 403, "forbidden")
+        for token in (operator, "for-workers"):
+            assert await metrics_of(client, **bearer(token))
+
+
+async def test_the_function_of_a_host_decides(connect: Connect) -> None:
+    """It is asked whether to list, and of no session."""
+    asked: list[tuple[str, str | None]] = []
+
+    def authorize(_request: object, action: str, session_id: str | None) -> bool:
+        asked.append((action, session_id))
+        return False
+
+    app = create_app(load_settings(store="memory://"), authorize=authorize)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client:
+        assert_problem(await client.get("/metrics"), 403, "forbidden")
+    assert asked == [("list", None)]
+
+
+async def test_no_id_is_ever_a_label(client: httpx.AsyncClient) -> None:
+    """PR-02: what an operator keeps for months tells of no single session, and its size does not grow with them."""
+    before = await metrics_of(client)
+    for number in range(50):
+        path = f"/api/progress/{SECRET_ID}-{number}"
+        await client.post(f"{path}/update", json={**START, "message": SECRET_ID})
+        await client.get(path)
+        await client.get(f"/{SECRET_ID}")
+        await client.delete(path)
+    text = (await client.get("/metrics")).text
+    assert SECRET_ID not in text
+    assert set(parse_metrics(text)) - set(before) == {'progress_sse_refusals_total{reason="not-found"}'}
+
+
+async def test_both_formats_are_spoken(client: httpx.AsyncClient) -> None:
+    """Prometheus asks for OpenMetrics, and is answered in it."""
+    response = await client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    assert response.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    families = text_string_to_metric_families(response.text)  # type: ignore[no-untyped-call]  # of the library
+    shown = {"progress_sse_delivery_seconds", "progress_sse_polls", "process_open_fds"}
+    assert shown <= {family.name for family in families}
+    assert (await client.get("/metrics")).headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert (await client.head("/metrics")).status_code == 200
+
+
+async def test_nonsense_is_answered_in_the_plain_format(client: httpx.AsyncClient) -> None:
+    """What cannot be understood counts for nothing [RFC 9110 §12.4.1]."""
+    response = await client.get("/metrics", headers={"accept": "application/openmetrics-text;version=x"})
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+async def test_several_workers_are_told_apart(connect: Connect) -> None:
+    """Whoever asks is answered by one of them, so each of its samples says by which."""
+    service = ProgressService(
+        load_settings(store="redis://127.0.0.1:1/0", workers=2), backend=MemoryBackend(StorageLimits())
+    )
+    app = create_app(service.settings, service=service)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client,
+    ):
+        text = (await client.get("/metrics")).text
+    assert {'pid="' in line for line in text.splitlines() if not line.startswith("#")} == {True}
+
+
+async def test_two_servers_in_one_process_count_for_themselves() -> None:
+    """Nothing is registered anywhere."""
+    hubs = [ProgressHub(load_settings(store="memory://")) for _ in range(2)]
+    counts = []
+    for number, hub in enumerate(hubs):
+        transport = httpx.ASGITransport(hub.app)
+        async with hub.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+            for _ in range(number + 1):
+                await client.get("/api/progress/a")
+            counts.append((await metrics_of(client))['progress_sse_polls_total{answer="not_found"}'])
+    assert counts == [1, 2]
+
+
+async def test_they_need_a_package(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has not installed it is told how to."""
+    monkeypatch.delitem(sys.modules, "progress_sse.observability.metrics", raising=False)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    response = await client.get("/metrics")
+    assert_problem(response, 404, "not-found")
+    assert "progress-sse[metrics]" in response.json()["detail"]
+
+
+class Counted(MemoryBackend):
+    """Memory whose sessions take two seconds to count, and sometimes for ever."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(StorageLimits())
+        self.clock = clock
+        self.times = 0
+        self.hangs = False
+
+    async def count_by_status(self) -> dict[SessionStatus, int]:
+        times = self.times = self.times + 1
+        if self.hangs:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
+        self.clock.advance(2)
+        return {"running": times}
+
+
+async def test_counting_sessions_never_becomes_a_burden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks at the same time shares a count; one that takes long is not done again soon, or is given up."""
+    clock = ManualClock()
+    backend = Counted(clock)
+    census = Census(backend, clock)
+    assert list(await asyncio.gather(census.take(), census.take())) == [{"running": 1}] * 2
+    clock.advance(2 * REST - 1)
+    assert await census.take() == {"running": 1}
+    clock.advance(1)
+    assert await census.take() == {"running": 2}
+    clock.advance(2 * REST)
+    monkeypatch.setattr("progress_sse.store.session_counts.PATIENCE_S", 0)
+    backend.hangs = True
+    assert await census.take() is None
+
+
+def test_durations_are_classed_as_prometheus_does() -> None:
+    """A bound is part of its class, each class holds all below it, and the last one everything."""
+    durations = Durations()
+    for seconds in (0.0001, BOUNDS_S[0], 0.3, 99):
+        durations.add(seconds)
+    assert durations.cumulated()[0] == (BOUNDS_S[0], 2)
+    assert dict(durations.cumulated())[0.25] == 2
+    assert dict(durations.cumulated())[0.5] == 3
+    assert durations.cumulated()[-1] == (float("inf"), 4)
+    assert durations.total_s == pytest.approx(99.3006)

@@ -1,0 +1,190 @@
+"""What the server says of itself: valid, complete, and true of this very server."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+import jsonschema_rs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openapi_spec_validator import OpenAPIV32SpecValidator
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+
+from progress_sse import ProgressHub, create_app
+from progress_sse.api.routes import PATHS, SESSION_PATHS
+from progress_sse.core.errors import InvalidSessionIdError, ProblemError
+from progress_sse.core.model import check_session_id
+from progress_sse.settings import load_settings
+from tests.api.conftest import Connect
+from tests.harness.described import DOCUMENT
+from tests.harness.tokens import KEY
+
+METHODS = {"get", "put", "post", "delete", "patch", "options", "trace"}
+
+
+async def described(client: httpx.AsyncClient) -> Any:
+    response = await client.get("/openapi.json")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    return response.json()
+
+
+def operations(described: Any) -> Iterator[tuple[str, str, Any]]:
+    for path, item in described["paths"].items():
+        for method in METHODS & set(item):
+            yield path, method, item[method]
+
+
+def test_it_is_valid() -> None:
+    """By the rules of OpenAPI 3.2, schemas and references included."""
+    assert DOCUMENT["openapi"].startswith("3.2.")
+    assert list(OpenAPIV32SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+def test_its_paths_are_the_routes() -> None:
+    """None is missing, and none is left of one that has gone."""
+    routed: dict[str, set[str]] = {path: {method.lower() for method in methods} for path, methods in PATHS.items()}
+    for rest, methods in SESSION_PATHS.items():
+        routed[f"/api/progress/{{session_id}}{rest}"] = {method.lower() for method in methods}
+    for route in create_app(load_settings(store="memory://")).routes:
+        assert isinstance(route, Route | Mount)
+        routed[route.path + "/{file}" if isinstance(route, Mount) else route.path] = {"get"}
+    assert {path: METHODS & set(item) for path, item in DOCUMENT["paths"].items()} == routed
+
+
+async def test_each_path_takes_the_methods_that_it_says_and_no_other(client: httpx.AsyncClient) -> None:
+    """`Allow` names just those, and HEAD wherever GET is."""
+    for path, item in (await described(client))["paths"].items():
+        address = path.replace("{session_id}", "s").replace("{file}", "tracker.js")
+        for method in METHODS - set(item):
+            response = await client.request(method, address)
+            assert response.status_code == 405, (method, path)
+            allowed = {each.lower() for each in response.headers["allow"].split(", ")}
+            assert allowed == METHODS & set(item) | ({"head"} if "get" in item else set()), path
+        if "get" in item and not path.endswith("/events"):
+            assert (await client.head(address)).status_code == (await client.get(address)).status_code
+
+
+def test_every_problem_is_said_of_an_operation_or_of_all() -> None:
+    """Of all, if it does not matter what is asked for."""
+    said = set(re.findall(r"/problems/([\w-]+)", str(DOCUMENT["paths"])))
+    said_of_all = set(re.findall(r"/problems/([\w-]+)", DOCUMENT["info"]["description"]))
+    assert {error.problem for error in subclasses(ProblemError)} == said | said_of_all
+
+
+def subclasses(base: type[ProblemError]) -> Iterator[type[ProblemError]]:
+    for each in base.__subclasses__():
+        yield each
+        yield from subclasses(each)
+
+
+def examples(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Each schema that has examples, with each of them."""
+    if isinstance(node, dict):
+        yield from ((node, each) for each in node.get("examples", []) if isinstance(node["examples"], list))
+        if "schema" in node and "example" in node:
+            yield node["schema"], node["example"]
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else []:
+        yield from examples(each)
+
+
+def test_every_example_is_one() -> None:
+    """Of the schema beside which it stands."""
+    found = list(examples(DOCUMENT))
+    assert len(found) > 10
+    for schema, example in found:
+        assert validator(schema).is_valid(example), example
+
+
+def validator(schema: Any) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator({**schema, "components": DOCUMENT["components"]})
+
+
+async def test_it_has_the_limits_of_the_settings(connect: Connect) -> None:
+    """Which are those that requests are held to."""
+    async with connect(max_text_chars=11, max_total_steps=22, max_sessions_per_stream=3) as client:
+        components = (await described(client))["components"]
+    update, create = components["schemas"]["UpdateBody"], components["schemas"]["CreateBody"]
+    assert update["properties"]["message"]["maxLength"] == 11
+    assert create["properties"]["total_steps"]["maximum"] == 22
+    assert create["properties"]["steps"]["maxItems"] == 22
+    assert components["parameters"]["SessionIds"]["schema"]["maxItems"] == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "guarded"),
+    [
+        ({}, set()),
+        ({"publish_token": "secret"}, {"publish", "list"}),
+        ({"publish_token": "secret", "read": "token", "token_key": KEY}, {"publish", "list", "read"}),
+    ],
+    ids=["open", "publish_token", "read=token"],
+)
+async def test_it_asks_for_the_tokens_that_the_server_asks_for(
+    connect: Connect, given: dict[str, str], guarded: set[str]
+) -> None:
+    """Where one is needed; a stream also takes a ticket."""
+    bearing = {"getSession": "read", "followSession": "read", "reportUpdate": "publish", "listSessions": "list"}
+    async with connect(**given) as client:
+        secured = {each["operationId"]: each.get("security") for _, _, each in operations(await described(client))}
+    for name, action in bearing.items():
+        schemes = ["bearer", "ticket", "cookie"] if name == "followSession" else ["bearer", "cookie"]
+        assert secured[name] == ([{scheme: []} for scheme in schemes] if action in guarded else None)
+    assert secured["keepToken"] == [{"bearer": []}]
+    assert secured["listSteps"] is None
+
+
+async def test_it_asks_for_no_token_where_a_function_decides() -> None:
+    """What such a function wants is not for us to say."""
+    hub = ProgressHub(load_settings(store="memory://"), authorize=lambda *_: True)
+    async with hub.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://x") as client:
+        found = await described(client)
+    assert all("security" not in each for path, _, each in operations(found) if "progress" in path or "events" in path)
+
+
+async def test_its_server_is_where_it_was_found() -> None:
+    """Below a prefix too, though nobody has told which."""
+    hub = ProgressHub(load_settings(store="memory://"))
+    app = Starlette(routes=[Mount("/jobs", hub.app)])
+    async with hub.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+        response = await client.get("/jobs/openapi.json")
+        [server] = response.json()["servers"]
+        base = urljoin(str(response.url), server["url"]).rstrip("/")
+        assert (await client.get(base + "/api/steps")).status_code == 200
+
+
+def test_nobody_pays_for_it_before_it_is_asked_for() -> None:
+    """A server starts without it."""
+    code = "import sys, progress_sse.api.app; assert 'progress_sse.api.openapi.document' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+SESSION_ID = validator(DOCUMENT["components"]["parameters"]["SessionId"]["schema"])
+
+
+def is_session_id(text: str) -> bool:
+    try:
+        check_session_id(text)
+    except InvalidSessionIdError:
+        return False
+    return True
+
+
+def test_a_session_id_has_the_characters_that_it_says() -> None:
+    """Every one of Unicode, but for surrogates, which nobody can send."""
+    for code in {*range(0xD800), *range(0xE000, sys.maxunicode + 1)}:
+        assert SESSION_ID.is_valid(chr(code) + "a") is is_session_id(chr(code) + "a"), hex(code)
+
+
+@given(st.text(max_size=3) | st.text(st.sampled_from("./a\u200b"), max_size=4) | st.text("a", min_size=120))
+def test_a_session_id_is_what_it_says(session_id: str) -> None:
+    """In length, too."""
+    assert SESSION_ID.is_valid(session_id) is is_session_id(session_id)

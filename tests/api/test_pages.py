@@ -1,0 +1,131 @@
+"""The page and its files, and how the service says that it is well."""
+
+import gzip
+import os
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from progress_sse import create_app
+from progress_sse.api.endpoints import pages
+from progress_sse.api.endpoints.pages import WEB
+from progress_sse.settings import load_settings
+from tests.api.conftest import Connect
+from tests.harness.tokens import CLOSED
+
+
+@pytest.mark.parametrize("path", ["/", "/s/any", "/s/日本語"])
+async def test_the_page_is_served_under_a_strict_policy(client: httpx.AsyncClient, path: str) -> None:
+    """SE-10: nothing inline, nothing from elsewhere, and no word to others of where somebody has been."""
+    response = await client.get(path)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    policy = set(response.headers["content-security-policy"].split("; "))
+    assert {"default-src 'self'", "object-src 'none'", "base-uri 'self'", "frame-ancestors 'self'"} <= policy
+    assert {"require-trusted-types-for 'script'", "trusted-types 'none'"} <= policy
+    assert not re.search(r"unsafe|\*|https?:", response.headers["content-security-policy"])
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert "style=" not in response.text
+    assert not re.search(r"<script(?![^>]*\bsrc=)", response.text)
+
+
+async def test_every_file_that_the_page_names_is_there(client: httpx.AsyncClient) -> None:
+    """With the type that `nosniff` holds it to."""
+    html = (await client.get("/")).text
+    named = set(re.findall(r'(?:src|href)="(web/[^"]+)"', html))
+    assert "web/tracker.js" in named
+    for name in named:
+        response = await client.get(f"/{name}")
+        assert response.status_code == 200
+        expected = "text/css" if name.endswith(".css") else "text/javascript"
+        assert response.headers["content-type"].startswith(expected)
+        assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_only_browser_files_are_served(client: httpx.AsyncClient) -> None:
+    """A checkout has tests and tools beside them."""
+    inside = [path.relative_to(WEB) for path in WEB.rglob("*") if path.is_file() and "node_modules" not in path.parts]
+    hidden = [path for path in inside if len(path.parts) > 1 or path.suffix in {".json", ".html"}]
+    for path in [*hidden, Path("../pyproject.toml"), Path("nothing.js"), Path()]:
+        assert (await client.get(f"/web/{path.as_posix()}")).status_code == 404, path
+
+
+async def test_the_page_knows_its_prefix_and_who_needs_a_token(connect: Connect) -> None:
+    """All is put in by the server, escaped."""
+    async with connect(publish_token="t") as client:
+        html = (await client.get("/")).text
+        assert '<meta name="progress-publish" content="token">' in html
+        assert '<meta name="progress-read" content="open">' in html
+    async with connect(**CLOSED) as client:
+        assert '<meta name="progress-read" content="token">' in (await client.get("/s/x")).text
+    app = create_app(load_settings(store="memory://"))
+    transport = httpx.ASGITransport(app, root_path='/jo"bs')
+    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example/jo%22bs") as client:
+        html = (await client.get("/s/x")).text
+    assert '<base href="/jo&quot;bs/">' in html
+    assert '<meta name="progress-publish" content="open">' in html
+
+
+async def test_the_page_asks_for_no_token_where_a_function_decides() -> None:
+    """Nobody could do anything with it."""
+    transport = httpx.ASGITransport(create_app(load_settings(store="memory://"), authorize=lambda *_: False))
+    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+        assert '<meta name="progress-read" content="open">' in (await client.get("/s/x")).text
+
+
+async def test_health_is_told(client: httpx.AsyncClient) -> None:
+    """Alive and ready."""
+    for path in ("/livez", "/readyz"):
+        response = await client.get(path)
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+async def test_a_server_that_goes_down_is_not_ready() -> None:
+    """So that a load balancer sends its work elsewhere."""
+    app = create_app(load_settings(store="memory://"))
+    app.state.service.streams.drain()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client:
+        response = await client.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"status": "draining"})
+
+
+async def test_a_file_is_compressed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For those who take that, and until it changes; everybody else gets it as it is."""
+    compressions: list[bytes] = []
+
+    def compress(data: bytes, *, mtime: int) -> bytes:
+        compressions.append(data)
+        return gzip.compress(data, mtime=mtime)
+
+    monkeypatch.setattr(pages, "WEB", tmp_path)
+    monkeypatch.setattr(pages, "gzip", SimpleNamespace(compress=compress))
+    transport = httpx.ASGITransport(create_app(load_settings(store="memory://")))
+    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+        for content in ("a" * 1000, "b" * 1000):
+            (tmp_path / "x.js").write_text(content)
+            os.utime(tmp_path / "x.js", ns=(0, len(compressions)))
+            for _ in range(2):
+                response = await client.get("/web/x.js", headers={"accept-encoding": "gzip, br"})
+                assert (response.headers["content-encoding"], response.text) == ("gzip", content)
+                assert int(response.headers["content-length"]) < 100
+            plain = await client.get("/web/x.js", headers={"accept-encoding": "identity"})
+            assert "content-encoding" not in plain.headers
+            assert plain.text == content
+            assert plain.headers["etag"] == response.headers["etag"]
+            assert response.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+            known = {"accept-encoding": "gzip", "if-none-match": plain.headers["etag"]}
+            assert (await client.get("/web/x.js", headers=known)).status_code == 304
+    assert compressions == [b"a" * 1000, b"b" * 1000]
+
+
+@pytest.mark.parametrize("value", ["bytes=0-4", "bytes=9-1", "bytes=0-1,5-6", "lines=1", "x"])
+async def test_a_file_is_served_as_a_whole(client: httpx.AsyncClient, value: str) -> None:
+    """Whatever part of it is asked for, or was meant to be."""
+    whole = await client.get("/web/tracker.js")
+    assert whole.headers["accept-ranges"] == "none"
+    response = await client.get("/web/tracker.js", headers={"range": value})
+    assert (response.status_code, response.content) == (200, whole.content)

@@ -1,0 +1,330 @@
+"""Every request that is refused, and as what: nothing changed, nothing echoed, never a 5xx."""
+
+import json
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import httpx
+import pytest
+
+from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.types import StorageLimits
+from tests.api.conftest import Connect
+from tests.api.refusals import (
+    BEFORE,
+    CANARY,
+    COMPLETE,
+    JSON,
+    NO_IDS,
+    NO_KEYS,
+    REFUSALS,
+    START,
+    UPDATE,
+    UPDATES,
+    USED,
+)
+
+
+def assert_problem(response: httpx.Response, status: int, name: str | None = None) -> None:
+    """The one form of all errors [RFC 9457]."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert set(problem) == {"type", "title", "status", "detail", "success"}
+    assert problem["type"].startswith("/problems/")
+    assert problem["status"] == status
+    assert problem["success"] is False
+    assert response.headers["cache-control"] == "no-store"
+    assert name is None or problem["type"] == f"/problems/{name}"
+    assert CANARY not in response.text
+
+
+@pytest.fixture
+async def before(client: httpx.AsyncClient) -> list[httpx.Response]:
+    """What is seen of the session `s`, and of all sessions, before the refused request."""
+    for body in BEFORE:
+        assert (await client.post(UPDATE, json=body)).status_code == 200
+    key, used = USED
+    assert (await client.post(UPDATE, json=used, headers={"idempotency-key": key})).status_code == 200
+    return await seen(client)
+
+
+async def seen(client: httpx.AsyncClient) -> list[httpx.Response]:
+    return [await client.get("/api/progress/s"), await client.get("/api/progress")]
+
+
+@pytest.mark.parametrize("part", REFUSALS)
+async def test_each_row_is_refused_as_what_it_is(
+    client: httpx.AsyncClient, before: list[httpx.Response], part: str
+) -> None:
+    """SE-05: by the application alone; `tests/live/test_bad_inputs.py` sends the same to a server."""
+    for name, row in REFUSALS[part].items():
+        headers = [(key.encode(), value.encode("latin-1")) for key, value in row.headers]
+        response = await client.request(row.method, row.target, content=row.body, headers=headers)
+        with_name = f"{name}: {response.status_code} {response.text}"
+        assert response.status_code == row.status, with_name
+        assert_problem(response, row.status, row.problem)
+        assert "set-cookie" not in response.headers, with_name
+        after = await seen(client)
+        assert [(each.content, each.headers) for each in after] == [(each.content, each.headers) for each in before]
+
+
+async def results(client: httpx.AsyncClient, *updates: bytes) -> list[dict[str, Any]]:
+    """What becomes of updates that come in one request."""
+    body = b'{"updates":[%b]}' % b",".join(updates)
+    response = await client.post(UPDATES, content=body, headers=JSON)
+    assert response.status_code == 200
+    assert CANARY not in response.text
+    answers: list[dict[str, Any]] = response.json()["results"]
+    return answers
+
+
+async def test_each_update_is_refused_among_others_as_it_is_alone(
+    client: httpx.AsyncClient, before: list[httpx.Response]
+) -> None:
+    """SE-05: every row again, by the other way."""
+    rows = {name: row for part in REFUSALS.values() for name, row in part.items() if row.target == UPDATE}
+    updates = {
+        name: row for name, row in rows.items() if row.status in (409, 422) and (row.body or b"").startswith(b"{")
+    }
+    assert len(updates) > 100
+    for name, row in updates.items():
+        address = json.dumps({"session_id": "s", "idempotency_key": dict(row.headers).get("idempotency-key")})
+        [answer] = await results(client, address.encode()[:-1] + b"," + (row.body or b"")[1:])
+        assert (answer["status"], answer["type"]) == (row.status, f"/problems/{row.problem}"), (name, answer)
+        assert answer["success"] is False
+    assert [each.content for each in await seen(client)] == [each.content for each in before]
+
+
+async def test_what_cannot_be_an_id_or_a_key_cannot_be_one_among_others(client: httpx.AsyncClient) -> None:
+    """SE-05: here they are no parts of a path, nor of a header, and could hold anything."""
+    for name, escaped in NO_IDS.items():
+        session_id = unquote_to_bytes(escaped).decode("utf-8", "surrogateescape")
+        [answer] = await results(client, json.dumps(START | {"session_id": session_id}).encode())
+        assert (answer["status"], answer["type"]) == (422, "/problems/invalid-session-id"), name
+    for name, key in {**NO_KEYS, "CR LF": "canary\r\nX: y", "NUL": "canary\0", "a surrogate": "canary\ud800"}.items():
+        [answer] = await results(client, json.dumps(START | {"session_id": "s", "idempotency_key": key}).encode())
+        assert (answer["status"], answer["type"]) == (400, "/problems/invalid-idempotency-key"), name
+    assert (await client.get("/api/progress")).json()["sessions"] == []
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/json",
+        "application/json; charset=UTF-8",
+        'APPLICATION/JSON;charset="utf-8"',
+        "application/json; x=y; charset=utf8",
+    ],
+)
+async def test_json_may_be_declared_in_more_than_one_way(client: httpx.AsyncClient, media_type: str) -> None:
+    """Case and the charset that it is anyway make no difference."""
+    headers = {"content-type": media_type}
+    response = await client.post(UPDATE, content=b'{"action":"start","step":1}', headers=headers)
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"action":"start","step":1,"status":"success","session_id":"other","created_at":0,"x":[1e400,"\\ud800"]}',
+        b'{"action":"start","step":1,"timeout_ms":0}',
+        b'{"action":"start","step":1,"timeout_ms":null}',
+        b'{"action":"start","step":1,"timeout_ms":9007199254740991}',
+        b'{"action":"complete","step":2,"message":"%b"}' % (b"x" * 8192),
+        b'{"action":"complete","step":2,"message":"%b"}' % ("\U0001f680" * 8192).encode(),
+        b'{"action":"complete","step":2,"success":false,"error":"\\ud83d\\ude80 \\r\\n \\u001b[31m \\u202e <b>"}',
+        b'{"action":"progress","step":1,"current":0,"total":0}',
+        b'{"action":"progress","step":1,"current":1,"total":null}',
+        b'\r\n\t {"action":"start","step":7}\r\n\t ',
+    ],
+    ids=lambda body: f"{body[:60]} {len(body)}",
+)
+@pytest.mark.usefixtures("before")
+async def test_what_is_only_unusual_is_taken(client: httpx.AsyncClient, body: bytes) -> None:
+    """A worker that sends more than we know, or as much as it may, still reports."""
+    response = await client.post(UPDATE, content=body, headers=JSON)
+    assert (response.status_code, response.content) == (200, b'{"success":true,"session_id":"s"}')
+
+
+async def test_a_time_limit_of_0_stands_for_the_definition(client: httpx.AsyncClient) -> None:
+    """As does none."""
+    for body in (START | {"timeout_ms": 0}, START | {"timeout_ms": None}, START):
+        await client.post(UPDATE, json=body)
+        assert (await client.get("/api/progress/s")).json()["steps"][0]["timeout_ms"] == 300_000
+
+
+async def test_what_is_long_is_refused_also_where_it_fits_into_a_body(connect: Connect) -> None:
+    """A megabyte of anything, and a million steps."""
+    megabyte = "x" * 2**20
+    async with connect(max_body_bytes=2**23) as client:
+        for update in (START | {"action": megabyte}, COMPLETE | {"message": megabyte}, COMPLETE | {"error": megabyte}):
+            assert_problem(await client.post(UPDATE, json=update), 422, "invalid-request")
+        creations: list[Any] = [{"steps": [{}] * 10**6}, {"steps": [{"name": megabyte}]}, {"workflow": megabyte}]
+        for creation in creations:
+            assert_problem(await client.put("/api/progress/new", json=creation), 422, "invalid-request")
+        assert (await client.get("/api/progress")).json()["sessions"] == []
+
+
+async def test_too_large_a_body_is_a_413_and_closes(connect: Connect) -> None:
+    """Whether it says so beforehand, says so falsely, or says nothing."""
+
+    async def chunks() -> Any:
+        for _ in range(20):
+            yield b" " * 100
+
+    async with connect(max_body_bytes=1000) as client:
+        fits = json.dumps(START).encode().ljust(1000)
+        assert (await client.post(UPDATE, content=fits, headers=JSON)).status_code == 200
+        for content in (fits + b" ", chunks()):
+            response = await client.post(UPDATE, content=content, headers=JSON)
+            assert_problem(response, 413, "body-too-large")
+            assert response.headers["connection"] == "close"
+        for lie in ("10000000000", "9" * 30, "-1", "1e3", "\xb2"):
+            headers = [(b"content-type", b"application/json"), (b"content-length", lie.encode("latin-1"))]
+            response = await client.post(UPDATE, content=b"{}", headers=headers)
+            assert_problem(response, 413, "body-too-large")
+        too_small = JSON | {"content-length": "2"}
+        assert_problem(await client.post(UPDATE, content=fits + b" ", headers=too_small), 413, "body-too-large")
+
+
+@pytest.mark.parametrize("key", ["a\x7f", "a\x00", "a\r\nb"])
+async def test_a_key_that_our_own_server_lets_nobody_send_is_refused_under_others(
+    client: httpx.AsyncClient, key: str
+) -> None:
+    """The application does not rely on what its server refuses."""
+    response = await client.post(UPDATE, json=START, headers={b"idempotency-key": key.encode()})
+    assert_problem(response, 400, "invalid-idempotency-key")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/api/progress/s", "DELETE, GET, HEAD, PUT"),
+        ("TRACE", "/api/progress/s", "DELETE, GET, HEAD, PUT"),
+        ("POST", "/api/progress/s", "DELETE, GET, HEAD, PUT"),
+        ("GET", "/api/progress/s/update", "POST"),
+        ("POST", "/api/progress/s/events", "GET, HEAD"),
+        ("PUT", "/api/progress", "GET, HEAD, POST"),
+        ("POST", "/api/events", "GET, HEAD"),
+        ("DELETE", "/api/steps", "GET, HEAD"),
+        ("POST", "/livez", "GET, HEAD"),
+    ],
+)
+async def test_a_method_that_a_path_does_not_take_is_a_405(
+    client: httpx.AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    """`Allow` names all that it does take."""
+    response = await client.request(method, path)
+    assert_problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/", "/api/nothing", "/api/progress/", "/api/progress/s/", "/api/progress/s/x"]
+)
+async def test_an_unknown_path_is_a_404(client: httpx.AsyncClient, path: str) -> None:
+    """A slash at the end makes another path, and no redirect is built from a Host that anybody can send."""
+    response = await client.get(path, headers={"host": "evil.example"})
+    assert_problem(response, 404, "not-found")
+    assert "evil" not in response.text + str(response.headers)
+
+
+async def test_a_full_store_is_a_507(connect: Connect) -> None:
+    """However the session would be made; existing ones go on."""
+    async with connect(max_sessions=1) as client:
+        assert (await client.post(UPDATE, json=START)).status_code == 200
+        for response in (
+            await client.post("/api/progress/t/update", json=START),
+            await client.put("/api/progress/t", json={}),
+            await client.post("/api/progress", json={}),
+        ):
+            assert_problem(response, 507, "store-full")
+        assert (await client.post(UPDATE, json=COMPLETE)).status_code == 200
+        assert (await client.put("/api/progress/s?replace=true", json={})).status_code == 200
+
+
+class FailingBackend(MemoryBackend):
+    """Memory that is not there."""
+
+    async def load(self, *_: Any) -> Any:
+        raise StoreUnavailableError
+
+    async def list_heads(self, *_: Any) -> Any:
+        raise StoreUnavailableError
+
+
+class DoubtfulBackend(MemoryBackend):
+    """Memory that may have taken a change, or not."""
+
+    async def commit(self, *_: Any) -> Any:
+        raise OutcomeUnknownError
+
+
+async def test_a_store_that_fails_is_a_503(connect: Connect) -> None:
+    """With a time to come back."""
+    async with connect(backend=FailingBackend(StorageLimits())) as client:
+        for response in (
+            await client.get("/api/progress/s"),
+            await client.get("/api/progress"),
+            await client.delete("/api/progress/s"),
+            *await written(client),
+        ):
+            assert_problem(response, 503, "store-unavailable")
+            assert int(response.headers["retry-after"]) <= 6
+
+
+async def test_a_change_of_which_nobody_knows_is_a_503_of_its_own(connect: Connect) -> None:
+    """Which a client must not take for a refusal."""
+    async with connect(backend=DoubtfulBackend(StorageLimits())) as client:
+        for response in await written(client):
+            assert_problem(response, 503, "outcome-unknown")
+            assert int(response.headers["retry-after"]) <= 6
+
+
+async def written(client: httpx.AsyncClient) -> list[httpx.Response]:
+    """What is answered to every way of making a session."""
+    return [
+        await client.post(UPDATE, json=START),
+        await client.put("/api/progress/s", json={}),
+        await client.post("/api/progress", json={}),
+    ]
+
+
+async def test_publishing_needs_a_token_where_one_is_set(connect: Connect) -> None:
+    """401 without one or in another scheme, 403 with a wrong one, for everything that writes and for the list."""
+    requests = [
+        ("POST", UPDATE, START),
+        ("PUT", "/api/progress/s", {}),
+        ("POST", "/api/progress", {}),
+        ("DELETE", "/api/progress/s", None),
+        ("GET", "/api/progress", None),
+    ]
+    async with connect(publish_token="old,new") as client:
+        for method, path, body in requests:
+            for value in ("", "Bearer", "Bearer ", "Basic bmV3", "new"):
+                response = await client.request(method, path, json=body, headers={"authorization": value})
+                assert_problem(response, 401, "unauthorized")
+                response = await client.request(method, path, json=body)
+                assert_problem(response, 401, "unauthorized")
+                assert response.headers["www-authenticate"].startswith("Bearer")
+            for wrong in ("ne", "newer", "NEW", "old,new", "caf\xe9"):
+                headers = {b"authorization": f"Bearer {wrong}".encode("latin-1")}
+                assert_problem(await client.request(method, path, json=body, headers=headers), 403, "forbidden")
+        assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
+        for token in ("old", "new"):
+            authorization = {"authorization": f"bearer {token}"}
+            assert (await client.post(UPDATE, json=START, headers=authorization)).status_code == 200
+
+
+async def test_an_unforeseen_fault_says_nothing_of_itself(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 in the same form, without text of the exception."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError(CANARY)
+
+    monkeypatch.setattr("progress_sse.wire.session_json.list_definitions", fail)
+    assert_problem(await client.get("/api/steps"), 500, "internal-error")

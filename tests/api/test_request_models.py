@@ -1,0 +1,218 @@
+"""Bodies of requests: what is read of them, and that it is what the description says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jsonschema_rs
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from starlette.requests import Request
+
+from progress_sse._internal.clock import SystemClock
+from progress_sse.api.openapi.document import document
+from progress_sse.api.request_models import (
+    BodyLimits,
+    CreateBody,
+    UpdateBody,
+    idempotency_key,
+    parse_json,
+    read_body,
+    read_update,
+)
+from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
+from progress_sse.core.workflows import Workflows
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import StorageLimits
+
+LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=7, max_total_steps=4)
+COMPONENTS = document(LIMITS, 20, frozenset())["components"]
+STORE = ProgressStore(MemoryBackend(StorageLimits(1, 1, 1)), workflows=Workflows(), clock=SystemClock())
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def request(raw: bytes = b"", *headers: tuple[bytes, bytes]) -> Request:
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": raw, "more_body": False}
+
+    return Request({"type": "http", "headers": [(b"content-type", b"application/json"), *headers]}, receive)
+
+
+def read(model: type[Body], raw: bytes) -> Body:
+    return asyncio.run(read_body(request(raw), model, LIMITS))
+
+
+def is_accepted(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except (InvalidRequestError, InvalidKeyError):
+        return False
+    return True
+
+
+def schema(name: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": COMPONENTS})
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+numbers = st.sampled_from([-1, 0, 1, 2, 4, 5, 2**53 - 1, 2**53, 10**30, 1.5, True, "1", None])
+texts = st.text("a\0\n\u2028\u65e5\U0001f600", max_size=8) | st.sampled_from([None, 1, "default"])
+updates = st.fixed_dictionaries(
+    {"action": st.sampled_from(["start", "complete", "progress", "Start"]), "step": st.just(1) | numbers},
+    optional={
+        "timeout_ms": numbers,
+        "success": st.booleans() | st.sampled_from([0, "true", None]),
+        "message": texts,
+        "error": texts,
+        "current": numbers,
+        "total": numbers,
+        "x": anything,
+    },
+)
+step_specs = st.fixed_dictionaries(
+    {}, optional={"name": texts, "timeout_ms": numbers, "estimated_ms": numbers, "x": anything}
+)
+creations = st.fixed_dictionaries(
+    {},
+    optional={
+        "total_steps": numbers,
+        "steps": st.lists(step_specs, max_size=5) | anything,
+        "workflow": st.sampled_from(["default", 1, None, True]),
+        "x": anything,
+    },
+)
+
+
+@given(updates | anything)
+@example({"action": "progress", "step": 1, "current": 2, "total": 1})
+def test_an_update_is_taken_if_and_only_if_the_description_allows_it(body: Any) -> None:
+    """SE-05: but for the one rule that compares two numbers, which is for people to read."""
+    is_described = schema("UpdateBody").is_valid(body) and not _is_past_its_total(body)
+    assert is_accepted(lambda: read(UpdateBody, json.dumps(body).encode()).command(STORE)) is is_described
+
+
+def _is_past_its_total(body: Any) -> bool:
+    return body["action"] == "progress" and body.get("total") is not None and body["current"] > body["total"]
+
+
+@given(creations | anything)
+@example({"workflow": None})
+@example({"total_steps": 1, "steps": [{}]})
+@example({"total_steps": 1, "workflow": "default"})
+@example({"steps": [{}], "workflow": "default"})
+def test_a_creation_is_taken_if_and_only_if_the_description_allows_it(body: Any) -> None:
+    """SE-05: which workflows there are, and that steps are numbered in order, is not for it to say."""
+    is_described = schema("CreateBody").is_valid(body)
+    assert is_accepted(lambda: read(CreateBody, json.dumps(body).encode()).definitions(Workflows())) is is_described
+
+
+addressed = st.builds(
+    lambda update, address: {**update, **address},
+    updates,
+    st.fixed_dictionaries(
+        {"session_id": st.just("s") | st.text("a/\u200b.", max_size=3) | numbers},
+        optional={"idempotency_key": st.text("a \u00e9\n~", max_size=3) | st.just("a" * 256) | numbers},
+    ),
+)
+
+
+@given(addressed | anything)
+@example({"action": "start", "step": 1, "session_id": "s" * 129})
+@example({"action": "start", "step": 1, "session_id": "s", "idempotency_key": ""})
+@example({"action": "start", "step": 1, "session_id": "s", "idempotency_key": " "})
+def test_one_of_many_updates_is_taken_if_and_only_if_the_description_allows_it(body: Any) -> None:
+    """SE-05: its address and its key, too."""
+    is_described = schema("AddressedUpdate").is_valid(body) and not _is_past_its_total(body)
+
+    def ask() -> object:
+        update = read_update(body, LIMITS)
+        return update.key, update.command(STORE)
+
+    assert is_accepted(ask) is is_described
+
+
+@given(st.binary(max_size=50) | st.text(max_size=50).map(str.encode))
+@example(b"[" * 100_000)
+@example(b"9" * 5000)
+@example(b'{"a":1,"a":2}')
+def test_whatever_comes_is_json_or_is_not(raw: bytes) -> None:
+    """SE-05: and nothing else comes of it."""
+    try:
+        value = parse_json(raw)
+    except MalformedBodyError:
+        return
+    assert value == json.loads(raw)
+
+
+@given(anything)
+def test_all_json_is_read(value: Any) -> None:
+    """Written plainly or escaped, and what comes out is what went in."""
+    assert parse_json(json.dumps(value).encode()) == value
+    assert parse_json(json.dumps(value, ensure_ascii=False, indent=1).encode()) == value
+
+
+@given(st.sampled_from([UpdateBody, CreateBody]), st.binary(max_size=60))
+def test_a_body_is_taken_or_refused_as_a_problem(model: type[BaseModel], raw: bytes) -> None:
+    """SE-05: no other exception gets out."""
+    with contextlib.suppress(MalformedBodyError, InvalidRequestError):
+        read(model, raw)
+
+
+KEY = jsonschema_rs.Draft202012Validator(COMPONENTS["parameters"]["IdempotencyKey"]["schema"])
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=4) | st.text("a", min_size=250, max_size=260))
+@example("a\n")
+@example("")
+def test_an_idempotency_key_is_what_the_description_says(key: str) -> None:
+    """SE-05: white space around it is no part of it."""
+    body = UpdateBody(action="start", step=1)
+    try:
+        found = idempotency_key(request(b"", (b"idempotency-key", key.encode("latin-1"))), "update", body)
+    except InvalidKeyError:
+        assert not KEY.is_valid(key)
+    else:
+        assert found is not None
+        assert found.key == key.strip(" \t")
+        assert KEY.is_valid(found.key)
+
+
+def test_a_key_is_the_same_in_a_header_and_among_other_updates() -> None:
+    """A header loses the spaces around its value; an update that is sent again alone is applied once all the same."""
+    update = {"session_id": "s", "action": "start", "step": 1, "idempotency_key": "  k "}
+    alone = idempotency_key(request(b"", (b"idempotency-key", b"k")), "update", UpdateBody(action="start", step=1))
+    assert read_update(update, LIMITS).key == alone
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"total_steps": 1.5}, "total_steps"),
+        ({"steps": []}, "steps"),
+        ({"steps": [{}, {"timeout_ms": 1.0}]}, "steps.1.timeout_ms"),
+        ({"workflow": 1}, "workflow"),
+    ],
+)
+def test_a_refusal_names_the_field_that_is_wrong(body: dict[str, object], field: str) -> None:
+    """As the client wrote it, and not what we check it by."""
+    with pytest.raises(InvalidRequestError, match=rf"^{field}: "):
+        read(CreateBody, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("body", [{"step": 2}, {"step": 1, "x": 1}])
+def test_steps_are_numbered_in_order(body: dict[str, int]) -> None:
+    """The rule that the description leaves to its words."""
+    raw = json.dumps({"steps": [body]}).encode()
+    assert is_accepted(lambda: read(CreateBody, raw).definitions(Workflows())) is (body["step"] == 1)

@@ -1,0 +1,282 @@
+"""Creating, deleting and listing sessions, and idempotency keys over HTTP."""
+
+import asyncio
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from progress_sse import create_app
+from progress_sse.settings import load_settings
+from tests.api.conftest import Connect
+
+START = {"action": "start", "step": 1}
+COMPLETE = {"action": "complete", "step": 1, "message": "a"}
+
+
+async def test_a_session_is_created_in_four_ways(connect: Connect, tmp_path: Path) -> None:
+    """By a number, by its own steps, by a workflow, and by the default; the answer is what polling shows."""
+    steps_file = tmp_path / "steps.json"
+    workflow = {"steps": [{"name": "Build", "timeout_ms": 5, "estimated_ms": 0}, {}]}
+    steps_file.write_text(json.dumps({"workflows": {"release": workflow}}))
+    async with connect(steps_file=steps_file) as client:
+        cases = [
+            ({"total_steps": 3}, ["原稿生成", "メニュー登録", "STEP3"]),
+            ({"steps": [{"name": "A"}, {"timeout_ms": 0}, {"step": 3, "name": "C"}]}, ["A", "STEP2", "C"]),
+            ({"workflow": "release"}, ["Build", "STEP2"]),
+            ({}, ["原稿生成", "メニュー登録", "STEP3", "STEP4", "STEP5", "STEP6", "STEP7"]),
+        ]
+        for number, (body, names) in enumerate(cases):
+            response = await client.put(f"/api/progress/{number}", json=body)
+            polled = await client.get(f"/api/progress/{number}")
+            assert response.status_code == 201
+            assert response.content == polled.content
+            assert response.headers["etag"] == polled.headers["etag"]
+            assert [step["name"] for step in response.json()["steps"]] == names
+            assert response.json()["status"] == "pending"
+        steps = (await client.get("/api/progress/2")).json()["steps"]
+        assert [step["timeout_ms"] for step in steps] == [5, 120_000]
+        assert (await client.get("/api/progress/2")).json()["estimated_remaining_ms"] == 30_000
+        assert (await client.get("/api/steps?workflow=release")).json()["total_steps"] == 2
+
+
+async def test_the_server_makes_an_id_that_nobody_guesses(client: httpx.AsyncClient) -> None:
+    """At least 128 random bits, and `Location` leads there."""
+    made = [await client.post("/api/progress", json={"total_steps": 2}) for _ in range(3)]
+    assert {response.status_code for response in made} == {201}
+    ids = {response.json()["session_id"] for response in made}
+    assert len(ids) == 3
+    assert all(len(session_id) >= 22 for session_id in ids)
+    polled = await client.get(made[0].headers["location"])
+    assert polled.content == made[0].content
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example/x?y", "a b", ""])
+async def test_the_location_is_a_path_of_this_server(host: str) -> None:
+    """SE-09: whatever host is asked for, and wherever the application is mounted."""
+    app = create_app(load_settings(store="memory://"))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, root_path="/仕事/100%")
+        async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+            path = "/%E4%BB%95%E4%BA%8B/100%25/api/progress"
+            made = await client.post(path, json={}, headers={"host": host})
+            assert made.headers["location"] == f"{path}/{made.json()['session_id']}"
+            assert (await client.get(made.headers["location"])).content == made.content
+
+
+async def test_a_replaced_session_begins_afresh(client: httpx.AsyncClient) -> None:
+    """200, and its ETags never come back."""
+    await client.post("/api/progress/s/update", json=START)
+    before = (await client.get("/api/progress/s")).headers["etag"]
+    response = await client.put("/api/progress/s?replace=true", json={"total_steps": 1})
+    assert response.status_code == 200
+    assert response.json()["status"] == "pending"
+    await client.post("/api/progress/s/update", json=START)
+    assert (await client.get("/api/progress/s")).headers["etag"] != before
+
+
+async def test_an_update_for_a_run_is_for_no_other(client: httpx.AsyncClient) -> None:
+    """A creation says which run it began; a replacement is another one, and without any not even a start makes one."""
+    first = await client.put("/api/progress/s", json={"total_steps": 2})
+    run = {"progress-run": first.headers["progress-run"]}
+    assert (await client.post("/api/progress/s/update", json=START, headers=run)).status_code == 200
+    again = await client.put("/api/progress/s?replace=true", json={"total_steps": 3})
+    assert again.headers["progress-run"] != first.headers["progress-run"]
+    refused = await client.post("/api/progress/s/update", json=START, headers=run)
+    assert (refused.status_code, refused.json()["type"]) == (412, "/problems/other-run")
+    assert (await client.get("/api/progress/s")).content == again.content
+    await client.delete("/api/progress/s")
+    refused = await client.post("/api/progress/s/update", json=START, headers=run)
+    assert (refused.status_code, refused.json()["type"]) == (404, "/problems/session-not-found")
+    assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
+
+
+async def test_a_session_under_an_id_of_the_server_tells_its_run(client: httpx.AsyncClient) -> None:
+    """As one under an id of the client's does."""
+    made = await client.post("/api/progress", json={"total_steps": 2})
+    run = {"progress-run": made.headers["progress-run"]}
+    target = f"{made.headers['location']}/update"
+    assert (await client.post(target, json=START, headers=run)).status_code == 200
+    assert (await client.post(target, json=START, headers={"progress-run": "another"})).status_code == 412
+
+
+async def test_a_deleted_session_is_gone(client: httpx.AsyncClient) -> None:
+    """204, then 404."""
+    await client.post("/api/progress/s/update", json=START)
+    response = await client.delete("/api/progress/s")
+    assert (response.status_code, response.content) == (204, b"")
+    assert (await client.delete("/api/progress/s")).status_code == 404
+    assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
+
+
+async def test_ids_are_opaque(client: httpx.AsyncClient) -> None:
+    """No glob, no tag, no SQL, no normal form, no case."""
+    ids = [
+        "*",
+        "[a-z]*",
+        "{tag}",
+        "a:b",
+        "'; DROP TABLE",
+        "日本語",
+        "🚀",
+        "a b",
+        "%41",
+        "A",
+        "a",
+        "e\u0301",
+        "é",
+        "...",
+        "x" * 128,
+    ]
+    for number, session_id in enumerate(ids):
+        path = f"/api/progress/{quote(session_id, safe='')}"
+        assert (await client.put(path, json={"total_steps": number + 1})).status_code == 201
+    for number, session_id in enumerate(ids):
+        polled = (await client.get(f"/api/progress/{quote(session_id, safe='')}")).json()
+        assert (polled["session_id"], polled["total_steps"]) == (session_id, number + 1)
+    assert len((await client.get("/api/progress")).json()["sessions"]) == len(ids)
+
+
+async def test_the_list_pages_through_all_sessions_newest_first(client: httpx.AsyncClient) -> None:
+    """Every one once, in order, with exactly the documented keys; filtered by status."""
+    for number in range(7):
+        await client.put(f"/api/progress/{number}", json={"total_steps": 1})
+    for number in (2, 5):
+        await client.post(f"/api/progress/{number}/update", json=START)
+    seen, query = [], "limit=3"
+    while True:
+        page = (await client.get(f"/api/progress?{query}")).json()
+        assert list(page) == ["sessions", "next"]
+        seen += [session["session_id"] for session in page["sessions"]]
+        if page["next"] is None:
+            break
+        query = f"limit=3&after={page['next']}"
+    assert seen == ["6", "5", "4", "3", "2", "1", "0"]
+    running = (await client.get("/api/progress?status=running")).json()["sessions"]
+    assert [session["session_id"] for session in running] == ["5", "2"]
+    assert list(running[0]) == [
+        "session_id",
+        "current_step",
+        "total_steps",
+        "status",
+        "percentage",
+        "estimated_remaining_ms",
+        "created_at",
+        "updated_at",
+    ]
+
+
+async def test_the_same_key_again_applies_nothing_twice(client: httpx.AsyncClient) -> None:
+    """The same answer; another body under it is a 422, and a key counts for its session alone."""
+    key = {"idempotency-key": "k1"}
+    await client.post("/api/progress/s/update", json=START)
+    first = await client.post("/api/progress/s/update", json=START, headers=key)
+    before = await client.get("/api/progress/s")
+    again = await client.post("/api/progress/s/update", json={"step": 1, "action": "start", "x": 1}, headers=key)
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert (await client.get("/api/progress/s")).headers["etag"] == before.headers["etag"]
+    other = await client.post("/api/progress/s/update", json=COMPLETE, headers=key)
+    assert other.status_code == 422
+    assert other.json()["type"] == "/problems/idempotency-key-reused"
+    assert (await client.post("/api/progress/t/update", json=START, headers=key)).status_code == 200
+
+
+async def test_a_refused_request_leaves_its_key_free(client: httpx.AsyncClient) -> None:
+    """Only successes are remembered: what failed for want of a start may be sent again."""
+    key = {"idempotency-key": "k1"}
+    await client.put("/api/progress/s", json={})
+    assert (await client.post("/api/progress/s/update", json=COMPLETE, headers=key)).status_code == 409
+    await client.post("/api/progress/s/update", json=START)
+    assert (await client.post("/api/progress/s/update", json=COMPLETE, headers=key)).status_code == 200
+    assert (await client.get("/api/progress/s")).json()["steps"][0]["status"] == "success"
+
+
+async def test_ten_at_once_with_one_key_have_one_effect(client: httpx.AsyncClient) -> None:
+    """Each gets the answer, or is told to come back for it."""
+    key = {"idempotency-key": "k1"}
+    await client.put("/api/progress/s", json={})
+    answers = await asyncio.gather(*(client.post("/api/progress/s/update", json=START, headers=key) for _ in range(10)))
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    for answer in answers:
+        if answer.status_code == 409:
+            assert answer.json()["type"] == "/problems/idempotency-key-in-use"
+            assert answer.headers["retry-after"] == "1"
+    assert (await client.get("/api/progress/s")).headers["etag"].endswith('-1"')
+
+
+async def test_a_retried_creation_gets_its_first_answer(client: httpx.AsyncClient) -> None:
+    """Byte for byte and with its ETag, whatever has become of the session: moved on, replaced, deleted, made anew."""
+    one, two = {"idempotency-key": "one"}, {"idempotency-key": "two"}
+
+    async def create() -> httpx.Response:
+        return await client.put("/api/progress/s", json={"total_steps": 2}, headers=one)
+
+    async def replace() -> httpx.Response:
+        return await client.put("/api/progress/s?replace=true", json={"total_steps": 3}, headers=two)
+
+    async def assert_nothing_happens_again() -> None:
+        before = await client.get("/api/progress/s")
+        for again, first in ((await create(), created), (await replace(), replaced)):
+            assert (again.status_code, again.content) == (first.status_code, first.content)
+            for name in ("etag", "progress-run"):
+                assert again.headers[name] == first.headers[name]
+        now = await client.get("/api/progress/s")
+        assert (now.content, now.headers["etag"]) == (before.content, before.headers["etag"])
+
+    created = await create()
+    await client.post("/api/progress/s/update", json=START)
+    replaced = await replace()
+    assert (created.status_code, replaced.status_code) == (201, 200)
+    await assert_nothing_happens_again()
+    await client.post("/api/progress/s/update", json=START)
+    await assert_nothing_happens_again()
+    await client.delete("/api/progress/s")
+    await assert_nothing_happens_again()
+    await client.put("/api/progress/s", json={"steps": [{"name": "another run"}]})
+    await client.post("/api/progress/s/update", json=START)
+    await assert_nothing_happens_again()
+
+
+async def test_a_retried_update_does_not_reach_a_later_run(client: httpx.AsyncClient) -> None:
+    """Its session was replaced, or deleted, or is there again: it was applied once, and is answered so."""
+    start, complete = {"idempotency-key": "start"}, {"idempotency-key": "complete"}
+    update = "/api/progress/s/update"
+    first = await client.post(update, json=START, headers=start)
+    await client.post(update, json=COMPLETE, headers=complete)
+    for method, path, body in (
+        ("PUT", "/api/progress/s?replace=true", {}),
+        ("DELETE", "/api/progress/s", None),
+        ("POST", update, START),
+    ):
+        assert (await client.request(method, path, json=body)).is_success
+        before = await client.get("/api/progress/s")
+        for key, asked in ((start, START), (complete, COMPLETE)):
+            again = await client.post(update, json=asked, headers=key)
+            assert (again.status_code, again.content) == (200, first.content)
+        among_others = {"session_id": "s", "idempotency_key": "start", **START}, {"session_id": "t", **START}
+        batch = await client.post("/api/updates", json={"updates": among_others})
+        assert batch.json() == {"results": [{"status": 200}] * 2}
+        now = await client.get("/api/progress/s")
+        assert (now.content, now.headers["etag"]) == (before.content, before.headers["etag"])
+    await client.post(update, json=START)
+    await client.delete("/api/progress/s")
+    other = await client.post(update, json=COMPLETE, headers=start)
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
+
+
+async def test_a_key_of_a_creation_stands_for_whether_it_may_replace(client: httpx.AsyncClient) -> None:
+    """A PUT that may replace is another request than one that may not, and no update is either."""
+    for query, other in (("", "?replace=true"), ("?replace=true", ""), ("?replace=false", "?replace=true")):
+        key, path = {"idempotency-key": f"k{query}"}, f"/api/progress/s-{len(query)}"
+        first = await client.put(path + query, json={}, headers=key)
+        assert first.status_code == 201
+        again = await client.put(path + other, json={}, headers=key)
+        assert (again.status_code, again.json()["type"]) == (422, "/problems/idempotency-key-reused")
+        update = await client.post(f"{path}/update", json=START, headers=key)
+        assert (update.status_code, update.json()["type"]) == (422, "/problems/idempotency-key-reused")
+        assert (await client.put(path + query, json={}, headers=key)).content == first.content
+    first = await client.put("/api/progress/t", json={}, headers={"idempotency-key": "k"})
+    again = await client.put("/api/progress/t?replace=false", json={}, headers={"idempotency-key": "k"})
+    assert (again.status_code, again.content) == (201, first.content)

@@ -1,0 +1,93 @@
+"""What a grant covers."""
+
+import pytest
+from pydantic import ValidationError
+
+from progress_sse.auth.grants import EVERYTHING, Grant, is_one_of
+
+COVERED = [
+    ({"sessions": ["a"]}, ["a"], ["", "aa", "A", "b", None]),
+    ({"sessions": ["*", "[a-z]", "a/"]}, ["*", "[a-z]"], ["a", "z"]),
+    ({"sessions": ["caf\xe9"]}, ["caf\xe9"], ["cafe\u0301"]),
+    ({"prefixes": ["team-"]}, ["team-", "team-1"], ["team", "tea", "Team-1", "x-team-1", None]),
+    ({"prefixes": ["a", "b"], "sessions": ["c"]}, ["a1", "b", "c"], ["c1", None]),
+    ({"prefixes": [""]}, ["a", "\u65e5\u672c\u8a9e", None], []),
+    ({"prefixes": [], "sessions": []}, [], ["", "a", None]),
+    ({}, [], ["", "a", None]),
+]
+
+
+@pytest.mark.parametrize(("claims", "covered", "others"), COVERED, ids=[str(claims) for claims, _, _ in COVERED])
+def test_a_grant_covers_what_it_names(
+    claims: dict[str, list[str]], covered: list[str | None], others: list[str | None]
+) -> None:
+    """Ids code point by code point, and whatever begins like a prefix; no pattern of any kind."""
+    grant = Grant.model_validate({**claims, "actions": ["read"]})
+    assert [each for each in [*covered, *others] if grant.allows("read", each)] == covered
+
+
+def test_a_grant_allows_the_actions_that_it_names() -> None:
+    """To read, where it names none; what it names that there is not harms nothing."""
+    assert Grant.model_validate({"sessions": ["a"]}).actions == {"read"}
+    grant = Grant.model_validate({"prefixes": [""], "actions": ["publish", "fly"]})
+    assert grant.allows("publish", "a")
+    assert not grant.allows("read", "a")
+    assert not grant.allows("list", None)
+    assert not Grant.model_validate({"prefixes": [""], "actions": []}).allows("read", "a")
+
+
+def test_a_grant_is_over_at_its_end() -> None:
+    """At the very moment; without an end it never is."""
+    grant = Grant.model_validate({"exp": 1000})
+    assert not grant.has_ended(999.9)
+    assert grant.has_ended(1000)
+    assert not EVERYTHING.has_ended(1e12)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"sessions": "a"},
+        {"sessions": [1]},
+        {"sessions": ["\ud800"]},
+        {"sessions": ["a\0"]},
+        {"sessions": {"a": 1}},
+        {"prefixes": None},
+        {"prefixes": ""},
+        {"prefixes": [None]},
+        {"actions": "read"},
+        {"exp": "1000"},
+        {"exp": True},
+        {"exp": float("inf")},
+        {"exp": float("nan")},
+        {"exp": [1000]},
+    ],
+    ids=str,
+)
+def test_claims_of_another_form_are_no_grant(claims: dict[str, object]) -> None:
+    """A word is no list of words, though Python would take it for one."""
+    with pytest.raises(ValidationError):
+        Grant.model_validate(claims)
+
+
+def test_one_of_several_tokens_fits_as_a_whole() -> None:
+    """Several are known at once, so that one can take another's place."""
+    known = [b"old", b"new"]
+    assert [each for each in (b"old", b"new", b"", b"ne", b"newer", b"NEW", b"old,new") if is_one_of(each, known)] == [
+        b"old",
+        b"new",
+    ]
+    assert not is_one_of(b"", [])
+
+
+def test_every_known_token_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SE-02: by a comparison whose time does not depend on where the first difference is, and always all of them."""
+    compared: list[bytes] = []
+
+    def compare(_offered: bytes, known: bytes) -> bool:
+        compared.append(known)
+        return known == b"one"
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    assert is_one_of(b"one", [b"one", b"two"])
+    assert compared == [b"one", b"two"]

@@ -1,0 +1,142 @@
+"""Queues as users run them: a broker, workers of a library, a caller, and the server that all of them report to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from tests.bridges.task_modules import MORE
+from tests.harness.documents import programs_of
+from tests.harness.rawsse import RawStream
+from tests.harness.redis import RedisServer
+from tests.harness.serving import Server, children, session_path
+
+BIN = Path(sys.executable).parent
+
+
+class Library(NamedTuple):
+    """How the workers of a library are started, which database of the broker is its own, and how its program begins."""
+
+    worker: list[str]
+    database: int
+    begin: str = "run({!r})"
+
+
+LIBRARIES = {
+    "celery": Library(
+        [
+            "celery",
+            "--app",
+            "more_celery_jobs",
+            "worker",
+            "--concurrency",
+            "1",
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel=INFO",
+        ],
+        1,
+    ),
+    "rq": Library(
+        ["rq", "worker", "--url", "{broker}", "--worker-class", "progress_sse.bridges.rq.ReportingWorker"],
+        2,
+    ),
+    "dramatiq": Library(["dramatiq", "more_dramatiq_jobs", "--processes", "1", "--threads", "1"], 3),
+    "taskiq": Library(
+        ["taskiq", "worker", "more_taskiq_jobs:broker", "--workers", "1", "--max-async-tasks", "1"],
+        4,
+        "asyncio.run(run({!r}))",
+    ),
+}
+
+
+class Site:
+    """Jobs of a library: the program of `docs/bridges.md`, and those of `more_…`, which do harm, beside it."""
+
+    def __init__(self, name: str, folder: Path, broker: RedisServer, *options: str) -> None:
+        """Prepare it in a folder that it makes; `options` are more of the worker's."""
+        library = LIBRARIES[name]
+        folder.mkdir()
+        self.folder = folder
+        self.server = Server(folder / "server")
+        self.module = f"{name}_jobs"
+        (folder / f"{self.module}.py").write_text(programs_of("bridges.md")[self.module], "utf-8")
+        (folder / f"more_{self.module}.py").write_text(MORE[name], "utf-8")
+        self._broker_url = broker.url.removesuffix("0") + str(library.database)
+        arguments = [each.replace("{broker}", self._broker_url) for each in library.worker[1:]]
+        self._worker_command = [str(BIN / library.worker[0]), *arguments, *options]
+        self._worker: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.server.start()
+        with (self.folder / "worker.log").open("ab") as log:
+            self._worker = subprocess.Popen(
+                self._worker_command,
+                cwd=self.folder,
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return self
+
+    def environment(self) -> dict[str, str]:
+        """What workers and callers have."""
+        ours = {"PROGRESS_SSE_URL": self.server.url, "BROKER_URL": self._broker_url}
+        return {**os.environ, **ours, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def log(self) -> str:
+        """All that the workers wrote."""
+        return (self.folder / "worker.log").read_text(errors="backslashreplace")
+
+    async def call(self, code: str) -> Any:
+        """Run code in a process that has the jobs, and give what it printed, as JSON."""
+        source = f"from {self.module} import *\nfrom more_{self.module} import *\n{code}"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", source, cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE
+        )
+        printed, _ = await process.communicate()
+        assert process.returncode == 0
+        return json.loads(printed or b"null")
+
+    async def follow(self, session_id: str) -> RawStream:
+        """Follow a session."""
+        return await RawStream.open(self.server.port, session_path(session_id, "events"))
+
+    async def until(self, stream: RawStream, step: int, status: str, timeout_s: float = 60) -> list[Any]:
+        """Wait until a step has a status, and give each step as each transition left it."""
+
+        def told() -> list[Any]:
+            return [event.json()["step"] for event in stream.events if event.event == "step"]
+
+        try:
+            async with stream:
+                await stream.wait_until(
+                    lambda _: (step, status) in [(s["step"], s["status"]) for s in told()], timeout_s
+                )
+        except TimeoutError as error:
+            raise AssertionError(self.log()) from error
+        return told()
+
+    def __exit__(self, *_: object) -> None:
+        if self._worker is not None:
+            for pid in [self._worker.pid, *descendants(self._worker.pid)]:  # Some are in groups of their own.
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._worker.wait()
+        self.server.end()
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that came of one and live."""
+    try:
+        return [each for child in children(pid) for each in (child, *descendants(child))]
+    except FileNotFoundError:  # It has just ended.
+        return []

@@ -1,0 +1,62 @@
+"""The pure parts of the shell's commands, and what their options refuse."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from progress_sse.cli.main import main
+from progress_sse.cli.plain_text import plain
+from progress_sse.cli.run_command import Tail
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("one\n\ttwo ✅ 原稿生成\n", "one\n\ttwo ✅ 原稿生成\n"),
+        ("\x1b[1;31mred\x1b[0m \x1b]0;title\x07\x1b]8;;http://h\x1b\\link\x1b(B\x1b7", "red link"),
+        ("\x1bP+q544e\x1b\\a\x9b31mb\x00\x7f\x08", "a31mb"),
+        ("  1%\r 50%\r100%\r\nnext\r\n", "100%\nnext\n"),
+        ("abc\u202edef\u2066\u200f\u2028", "abcdef"),
+        ("\r" * 500_000, ""),
+        ("x\r" * 500_000, "x"),
+        ("\x1b", ""),
+    ],
+)
+def test_text_from_elsewhere_is_made_plain(text: str, left: str) -> None:
+    """Characters, tabs and lines are left, and nothing that a terminal would do."""
+    assert plain(text) == left
+
+
+def test_the_end_of_the_output_begins_with_a_line() -> None:
+    """However it came in pieces; what is not UTF-8 shows as such; a line that is too long is cut."""
+    tail = Tail(12)
+    for chunk in (b"first\nse", b"cond\nth\xff", b"ird\n"):
+        tail.add(chunk)
+    assert tail.text() == "th\N{REPLACEMENT CHARACTER}ird\n"
+    tail.add(b"x" * 20)
+    assert tail.text() == "x" * 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "--session", "a"], "Missing argument '-- COMMAND [ARGS]...'"),
+        (["run", "--step", "0", "--", "true"], "0 is not in the range x>=1"),
+        (["run", "--step", "1", "--name", "a", "--", "true"], "--name is for a session that begins afresh"),
+        (["step", "a", "0", "start"], "0 is not in the range x>=1"),
+        (["step", "a", "1", "stop"], "'stop' is not one of 'start', 'progress', 'complete', 'fail'"),
+        (["step", "a", "1", "start", "--message", "a"], "--message is not for start."),
+        (["step", "a", "1", "complete", "--timeout-ms", "1"], "--timeout-ms is not for complete."),
+        (["step", "a", "1", "progress"], "progress needs --current."),
+        (["step", "a", "1", "progress", "--current", "3", "--total", "2"], "--current must not be more than --total."),
+        (["step", "a", "1", "start"], "Name the server by --url, or by PROGRESS_SSE_URL."),
+        (["step", "a", "1", "start", "--url", "ftp://h"], "must be like http://host:8000"),
+        (["step", "a/b", "1", "start", "--url", "http://h"], "A session id has no /"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(arguments: list[str], sentence: str) -> None:
+    """With the exit code for that, and before anything is run."""
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 2
+    assert sentence in refused.output

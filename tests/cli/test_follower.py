@@ -1,0 +1,229 @@
+"""How a session is followed where the server, or whoever answers in its place, is not what it should be."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from progress_sse.cli import follower as following
+from progress_sse.cli.follower import Connection, Follower, follow
+from progress_sse.cli.session_state import Held
+from progress_sse.client.config import Address
+from progress_sse.client.http import client_options
+from progress_sse.core.errors import ConfigurationError
+
+WAIT_S = 60
+
+STEP = {"step": 1, "name": "Find", "status": "running", "elapsed_ms": 0, "timeout_ms": None, "message": "", "error": ""}
+STEP |= {"started_at": "2026-11-25T10:00:00+00:00", "completed_at": None}
+RUNNING = {"session_id": "s", "current_step": 1, "total_steps": 1, "status": "running", "steps": [STEP]}
+RUNNING |= {"percentage": 0, "estimated_remaining_ms": 0}
+FAILED = {**RUNNING, "status": "error"}
+BEAT = {"now": "2026-11-25T10:00:00+00:00", "interval_ms": 15000}
+
+
+class Viewer:
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.held: list[Held] = []
+        self.reasons: list[str] = []
+
+    def show(self, held: Held) -> None:
+        self.held.append(held)
+
+    def set_connection(self, connection: Connection, reason: str = "") -> None:
+        self.reasons.append(reason)
+
+    def set_clock(self, ahead_s: float) -> None:
+        pass
+
+
+def event(kind: str, data: Any, event_id: str = "e-1") -> bytes:
+    """An event, its data in JSON unless they are bytes."""
+    encoded = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), kind.encode(), encoded)
+
+
+async def endless() -> AsyncIterator[bytes]:
+    """A line without end."""
+    while True:
+        yield b"x" * 2**20
+        await asyncio.sleep(0)
+
+
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    """A body that comes in one piece."""
+    yield content
+
+
+async def followed(streams: list[httpx.Response], *polls: Callable[[], httpx.Response]) -> Viewer:
+    """Follow a session whose streams and polls are answered so, the last poll again and again; until its end."""
+    left = list(polls)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["Accept-Encoding"] == "identity"
+        if request.url.path.endswith("/events"):
+            return streams.pop(0) if streams else failing(500)
+        return left.pop(0)() if len(left) > 1 else left[0]()
+
+    viewer = Viewer()
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
+    ) as client:
+        held = await asyncio.wait_for(Follower(client, "s", viewer).run(), WAIT_S)
+    assert held == viewer.held[-1] == FAILED
+    return viewer
+
+
+def streaming(content: bytes, **headers: str) -> httpx.Response:
+    return httpx.Response(200, headers={"Content-Type": "text/event-stream", **headers}, content=once(content))
+
+
+def polled(content: Any, **headers: str) -> httpx.Response:
+    encoded = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return httpx.Response(200, headers={"Content-Type": "application/json", **headers}, content=once(encoded))
+
+
+def failing(status: int, **headers: str) -> httpx.Response:
+    return httpx.Response(status, headers=headers, content=once(b""))
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing wait for long."""
+    for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "POLL_S"):
+        monkeypatch.setattr(following, name, 0.001)
+    monkeypatch.setattr(following, "FAILURES_BEFORE_POLLS", 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        event("snapshot", b"[" * 100_000),
+        event("snapshot", {**RUNNING, "session_id": "other", "status": "completed"}),
+        event("snapshot", {**RUNNING, "percentage": float("nan")}),
+        event("snapshot", RUNNING, "\u00e9"),
+        event("snapshot", RUNNING, "x" * 129),
+        event("snapshot", RUNNING) + event("step", {"step": {**STEP, "status": "\x1b[31m"}, "session": {}}),
+        event("snapshot", RUNNING) + event("step", {"step": STEP, "session": {"session_id": "other"}}),
+        event("heartbeat", []),
+        event("heartbeat", {**BEAT, "now": "yesterday"}),
+        event("heartbeat", {**BEAT, "now": "2026-11-25"}),
+        event("heartbeat", {**BEAT, "interval_ms": 10**400}),
+        event("heartbeat", {**BEAT, "interval_ms": float("nan")}),
+        event("heartbeat", {**BEAT, "interval_ms": 0}),
+        event("heartbeat", {**BEAT, "interval_ms": "15000"}),
+    ],
+)
+async def test_a_stream_that_makes_no_sense_is_given_up(content: bytes) -> None:
+    """Nothing of it is shown that is not the session, and polls go on without it."""
+    viewer = await followed([streaming(content)], lambda: polled(FAILED))
+    assert [each for each in viewer.held if each not in (RUNNING, FAILED)] == []
+    assert "what comes is not what a progress server sends" in viewer.reasons
+
+
+async def test_a_stream_that_waits_for_ever_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a poll that does: there is an end to what we wait."""
+    monkeypatch.setattr(following, "LONGEST_RETRY_AFTER_S", 0.001)
+    full = {"Retry-After": "9" * 400}
+    odd = {"Retry-After": f"Mon, 01 Jan {10**20} 00:00:00 GMT", "Date": "Wed, 25 Nov 2026 10:00:00 GMT"}
+    stream = b"retry: 999999999999999\n" + event("snapshot", RUNNING)
+    await followed(
+        [streaming(stream)], lambda: failing(503, **full), lambda: failing(503, **odd), lambda: polled(FAILED)
+    )
+
+
+async def test_a_poll_after_an_event_asks_for_the_whole_state() -> None:
+    """An event that was held back has set back what is held; the ETag of an earlier poll says nothing about that."""
+    asked: list[str | None] = []
+    streams = [streaming(event("snapshot", RUNNING))]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/events"):
+            return streams.pop() if streams and asked else failing(500)
+        asked.append(request.headers.get("If-None-Match"))
+        if asked[-1] == '"5"':
+            return failing(304)
+        return polled({**RUNNING, "percentage": 66} if streams else FAILED, ETag='"5"')
+
+    viewer = Viewer()
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
+    ) as client:
+        held = await asyncio.wait_for(Follower(client, "s", viewer).run(), 20)
+    assert held == FAILED
+    assert [each["percentage"] for each in viewer.held][:2] == [66, 0]
+
+
+async def test_events_of_another_kind_are_passed_over() -> None:
+    """Whatever their data are."""
+    stream = event("news", b"not JSON") + event("snapshot", FAILED)
+    viewer = await followed([streaming(stream)], lambda: failing(503))
+    assert viewer.held == [FAILED]
+
+
+async def test_what_does_not_end_is_not_read_to_its_end() -> None:
+    """A line of a stream, or a body; and nothing is unpacked."""
+    bomb = gzip.compress(event("snapshot", RUNNING))
+    unbounded = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=endless())
+    streams = [unbounded, streaming(bomb, **{"Content-Encoding": "gzip"})]
+    viewer = await followed(
+        streams,
+        lambda: httpx.Response(200, content=endless()),
+        lambda: failing(503) if streams else polled(FAILED),
+    )
+    assert streams == []
+    assert viewer.held == [FAILED]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"[" * 100_000, {**FAILED, "session_id": "other"}, {**FAILED, "percentage": float("inf")}, [FAILED]],
+)
+async def test_a_poll_that_makes_no_sense_is_not_shown(content: Any) -> None:
+    """The next one may."""
+    viewer = await followed([], lambda: polled(content), lambda: polled(FAILED))
+    assert viewer.held == [FAILED]
+
+
+async def test_a_tag_that_cannot_be_sent_back_is_not() -> None:
+    """No header can have it."""
+    headers = [(b"Content-Type", b"application/json"), (b"ETag", b'"\xe9"')]
+    tagged = httpx.Response(200, headers=headers, content=once(json.dumps(RUNNING).encode()))
+    await followed([], lambda: tagged, lambda: polled(FAILED))
+
+
+async def test_an_environment_that_cannot_be_used_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy of a kind that nobody knows, as desktops set one; a file that is not there; an odd URL."""
+    for url, name, value in [
+        ("http://h", "ALL_PROXY", "socks://127.0.0.1:7890/"),
+        ("https://h", "SSL_CERT_FILE", "/no/such/file"),
+        ("http://h/\x01", "NO_PROXY", ""),
+    ]:
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            with pytest.raises(ConfigurationError, match="Cannot connect"):
+                await follow(Address(url, None), "s", Viewer())
+
+
+async def test_a_server_that_ends_its_streams_at_once_is_not_asked_without_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever it says of when to come back."""
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    await followed([streaming(b"retry: 0\n" + event("heartbeat", BEAT)) for _ in range(5)], lambda: polled(FAILED))
+    assert 0 not in pauses

@@ -1,0 +1,102 @@
+"""The command line: every setting a flag, every refusal one sentence."""
+
+import re
+
+import jwt
+import pytest
+from click.testing import CliRunner, Result
+
+from progress_sse.cli.main import main
+from progress_sse.settings import Settings
+from tests.harness.tokens import KEY
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, [*arguments])
+
+
+def test_every_setting_is_a_flag_with_its_default_and_environment_variable() -> None:
+    """The help is the list of settings."""
+    help_text = re.sub(r"\s+", "", run("serve", "--help").output)
+    for name, field in Settings.model_fields.items():
+        default = "none" if field.default in (None, ()) else field.default
+        assert f"--{name.replace('_', '-')}" in help_text
+        assert f"[default:{default};env:PROGRESS_SSE_{name.upper()}]".replace(" ", "") in help_text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--workers", "2", "--store", "memory://"], "memory is a store of one process, so --workers must be 1."),
+        (["--store", "postgres://x"], "store must be memory://, sqlite:///PATH, redis://"),
+        (["--read", "token"], "read=token needs the key that tokens are signed with"),
+        (["--host", "0.0.0.0"], "so workers need a token"),  # noqa: S104  # to be refused
+        (["--publish-token", "\udcff"], "publish_token.0: has a NUL or surrogate character"),
+        (["--port", "x"], "port: Input should be a valid integer"),
+        (["--steps-file", "/nowhere/steps.toml"], "The steps file /nowhere/steps.toml cannot be used"),
+        (["--port", "0", "--store", "sqlite:////nowhere/progress.db"], "/nowhere"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_settings_that_cannot_work_are_refused_in_one_sentence(arguments: list[str], sentence: str) -> None:
+    """Exit code 1, no traceback, nothing served."""
+    result = run("serve", *arguments)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+    assert sentence in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_the_version_is_told() -> None:
+    """For whoever reports a fault."""
+    assert re.fullmatch(r"progress-sse, version \d+\.\d+\.\d+\n", run("--version").output)
+
+
+def test_a_secret_is_good_for_a_key_and_never_the_same() -> None:
+    """SE-10: nobody has to think one up."""
+    one, two = run("token", "secret").output.strip(), run("token", "secret").output.strip()
+    assert one != two
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", one)
+    made = run("token", "make", "--session", "a", "--token-key", one)
+    assert made.exit_code == 0
+    assert jwt.decode(made.output.strip(), one, algorithms=["HS256"], audience="progress-sse")["sessions"] == ["a"]
+
+
+def test_a_token_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signed with the key that the server would have; to read, for an hour, unless told otherwise."""
+    monkeypatch.setenv("PROGRESS_SSE_TOKEN_KEY", KEY)
+    token = run("token", "make", "--session", "a", "--session", "b", "--prefix", "team-").output.strip()
+    claims = jwt.decode(token, KEY, algorithms=["HS256"], audience="progress-sse")
+    assert sorted(claims["sessions"]) == ["a", "b"]
+    assert (claims["prefixes"], claims["actions"]) == (["team-"], ["read"])
+    assert claims["exp"] - claims["iat"] == 3600
+    options = ["--prefix", "", "--action", "list", "--action", "read", "--expires-s", "60", "--subject", "ops"]
+    claims = jwt.decode(
+        run("token", "make", *options).output.strip(), KEY, algorithms=["HS256"], audience="progress-sse"
+    )
+    assert (claims["prefixes"], sorted(claims["actions"]), claims["sub"]) == ([""], ["list", "read"], "ops")
+    assert claims["exp"] - claims["iat"] == 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--session", "a"], "There is no key to sign with: set PROGRESS_SSE_TOKEN_KEY."),
+        (["--token-key", KEY], "A token is for some --session or --prefix."),
+        (["--token-key", KEY, "--session", "a/b"], "session id"),
+        (["--token-key", KEY, "--session", "a", "--action", "fly"], "'fly' is not one of"),
+        (["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),
+        (["--token-key", "hush-hush", "--session", "a"], "token_key has fewer than 32 bytes"),
+        (["--token-key", KEY, "--prefix", "x" * 4000], "fewer sessions"),
+        (["--token-key", KEY, "--prefix", "\udcff"], "Error: prefixes.0: has a NUL or surrogate character.\n"),
+        (["--token-key", "\udcff", "--session", "a"], "Error: token_key: has a NUL or surrogate character.\n"),
+    ],
+    ids=lambda value: "" if isinstance(value, list) else value,
+)
+def test_a_token_that_cannot_be_made_is_refused(arguments: list[str], sentence: str) -> None:
+    """In one sentence, which shows no key."""
+    result = run("token", "make", *arguments)
+    assert result.exit_code != 0
+    assert sentence in result.output
+    assert KEY not in result.output
+    assert "hush-hush" not in result.output

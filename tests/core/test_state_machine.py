@@ -1,0 +1,457 @@
+"""Every cell of the machine's table, and the rules around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Literal
+
+import pytest
+
+from progress_sse.core.errors import (
+    InvalidRequestError,
+    OtherRunError,
+    ProblemError,
+    SessionExistsError,
+    SessionNotFoundError,
+    StepNotRunningError,
+    StepNotStartedError,
+    StepOutOfRangeError,
+)
+from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress
+from progress_sse.core.state_machine import (
+    Advance,
+    Command,
+    Complete,
+    Create,
+    Delete,
+    Outcome,
+    Start,
+    StepCommand,
+    age_limit,
+    apply,
+    created,
+    is_expired,
+    timestamp,
+    with_nothing_started,
+)
+
+T0 = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+T1 = T0 + timedelta(seconds=1.5)
+T2 = T1 + timedelta(seconds=1)
+
+DEFINITIONS = (StepDefinition("one", 1000, 10), StepDefinition("two"), StepDefinition("three"))
+
+StepState = Literal["not started", "running", "success", "error"]
+STATES: tuple[StepState, ...] = ("not started", "running", "success", "error")
+
+
+def step_in(state: StepState, number: int = 1) -> StepProgress | None:
+    """A step that was started at T0 and ended, if it has, at T1."""
+    running = StepProgress(
+        number, DEFINITIONS[number - 1].name, "running", timestamp(T0), None, 0, 1000, "m", "", StepAdvance(1, 2)
+    )
+    if state == "not started":
+        return None
+    if state == "running":
+        return running
+    return running._replace(status=state, completed_at=timestamp(T1), elapsed_ms=1500, error="e", advance=None)
+
+
+def session_with(*states: StepState, status: SessionStatus = "running", current_step: int = 1) -> Session:
+    """A session whose steps are in these states."""
+    steps = {n: step for n, state in enumerate(states, start=1) if (step := step_in(state, n))}
+    progress = SessionProgress("s", current_step, len(DEFINITIONS), status, steps, timestamp(T0), timestamp(T1))
+    return Session(progress, DEFINITIONS)
+
+
+def after(session: Session | None, *commands: Command, now: datetime = T2) -> Session:
+    """The session after the commands."""
+    for command in commands:
+        session = apply("s", session, command, now).session
+    assert session is not None
+    return session
+
+
+class TestTable:
+    """The table of the module's docstring, cell by cell."""
+
+    @pytest.mark.parametrize("state", STATES)
+    def test_start_begins_a_step_in_any_state(self, state: StepState) -> None:
+        """Afresh: nothing of an earlier attempt remains."""
+        outcome = apply("s", session_with(state), Start(1, DEFINITIONS), T2)
+        assert (outcome.transition, outcome.is_fresh) == (1, False)
+        assert outcome.session is not None
+        assert outcome.session.progress.steps == {
+            1: StepProgress(1, "one", "running", timestamp(T2), None, 0, 1000, "", "", None)
+        }
+
+    @pytest.mark.parametrize("state", ["running", "success", "error"])
+    @pytest.mark.parametrize(("success", "status"), [(True, "success"), (False, "error")])
+    def test_complete_ends_a_started_step(self, state: StepState, success: bool, status: str) -> None:
+        """Also one that has ended: the last word wins."""
+        outcome = apply("s", session_with(state), Complete(1, success, "new", "text"), T2)
+        assert (outcome.transition, outcome.is_fresh) == (1, False)
+        assert outcome.session is not None
+        step = outcome.session.progress.steps[1]
+        assert (step.status, step.message, step.error) == (status, "new", "text")
+        assert (step.started_at, step.completed_at, step.elapsed_ms) == (timestamp(T0), timestamp(T2), 2500)
+        assert (step.name, step.timeout_ms, step.advance) == ("one", 1000, None)
+
+    def test_advance_moves_a_running_step(self) -> None:
+        """Its advance and message, and nothing else of it."""
+        before = session_with("running")
+        outcome = apply("s", before, Advance(1, 2, 3, "new"), T2)
+        assert (outcome.transition, outcome.is_fresh) == (1, False)
+        assert outcome.session is not None
+        expected = before.progress.steps[1]._replace(advance=StepAdvance(2, 3), message="new")
+        assert outcome.session.progress.steps == {1: expected}
+
+    @pytest.mark.parametrize(
+        ("state", "command", "expected"),
+        [
+            ("not started", Complete(1), StepNotStartedError),
+            ("not started", Advance(1, 1), StepNotStartedError),
+            ("success", Advance(1, 1), StepNotRunningError),
+            ("error", Advance(1, 1), StepNotRunningError),
+        ],
+    )
+    def test_refuses_the_rest(self, state: StepState, command: Command, expected: type[ProblemError]) -> None:
+        """A refusal is an error, so nothing can come of it by accident."""
+        with pytest.raises(expected) as refusal:
+            apply("s", session_with(state), command, T2)
+        assert type(refusal.value) is expected
+
+    @pytest.mark.parametrize("command", [Complete(1), Complete(9), Advance(1, 1), Delete()])
+    def test_refuses_what_needs_a_session(self, command: Command) -> None:
+        """Even if the step number would be wrong as well."""
+        with pytest.raises(SessionNotFoundError):
+            apply("s", None, command, T2)
+
+    @pytest.mark.parametrize("step", [0, -1, 4, 10**30])
+    @pytest.mark.parametrize("kind", ["start", "complete", "advance"])
+    def test_refuses_steps_that_there_are_not(self, step: int, kind: str) -> None:
+        """The session's own steps count."""
+        commands: dict[str, StepCommand] = {
+            "start": Start(step, DEFINITIONS * 9),
+            "complete": Complete(step),
+            "advance": Advance(step, 1),
+        }
+        with pytest.raises(StepOutOfRangeError, match="between 1 and 3"):
+            apply("s", session_with("running"), commands[kind], T2)
+
+
+class TestSession:
+    """Commands about the session as a whole."""
+
+    def test_start_creates_one(self) -> None:
+        """With the definitions that the command brings, and the step already running."""
+        outcome = apply("s", None, Start(2, DEFINITIONS, 7), T2)
+        assert (outcome.transition, outcome.is_fresh) == (2, True)
+        assert outcome.session == Session(
+            SessionProgress(
+                "s",
+                2,
+                3,
+                "running",
+                {2: StepProgress(2, "two", "running", timestamp(T2), None, 0, 7)},
+                timestamp(T2),
+                timestamp(T2),
+            ),
+            DEFINITIONS,
+        )
+
+    @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1)])
+    def test_takes_what_names_its_run(self, command: StepCommand) -> None:
+        """As it takes what names none."""
+        session = session_with("running")
+        assert apply("s", session, replace(command, run=session.run), T2) == apply("s", session, command, T2)
+
+    @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1), Start(9, DEFINITIONS)])
+    @pytest.mark.parametrize("run", ["", timestamp(T1)])
+    def test_refuses_what_names_another_run(self, command: StepCommand, run: str) -> None:
+        """Before anything else is looked at, and where there is none it creates none."""
+        named = replace(command, run=run)
+        with pytest.raises(OtherRunError):
+            apply("s", session_with("running"), named, T2)
+        with pytest.raises(SessionNotFoundError):
+            apply("s", None, named, T2)
+
+    def test_start_creates_none_for_a_step_that_there_is_not(self) -> None:
+        """It would have no such step."""
+        with pytest.raises(StepOutOfRangeError):
+            apply("s", None, Start(4, DEFINITIONS), T2)
+
+    def test_start_leaves_the_definitions_alone(self) -> None:
+        """A session keeps those that it was created with."""
+        assert after(session_with(), Start(1, (StepDefinition("other"),))).definitions == DEFINITIONS
+
+    @pytest.mark.parametrize("before", [None, session_with("running", "error", status="error")])
+    def test_create_makes_a_fresh_one(self, before: Session | None) -> None:
+        """In place of whatever was there."""
+        definitions = (StepDefinition("only"),)
+        progress = SessionProgress("s", 0, 1, "pending", {}, timestamp(T2), timestamp(T2))
+        expected = Outcome(Session(progress, definitions), None, is_fresh=True)
+        assert apply("s", before, Create(definitions), T2) == expected
+
+    def test_create_can_be_told_not_to_replace(self) -> None:
+        """Only where there is something to replace."""
+        with pytest.raises(SessionExistsError):
+            apply("s", session_with(), Create(DEFINITIONS, replace=False), T2)
+        assert apply("s", None, Create(DEFINITIONS, replace=False), T2).is_fresh
+
+    def test_delete_removes_it(self) -> None:
+        """Without a transition."""
+        assert apply("s", session_with("running"), Delete(), T2) == Outcome(None, None, is_fresh=False)
+
+    def test_keeps_the_time_of_its_creation(self) -> None:
+        """And notes that of each change."""
+        progress = after(session_with("running"), Complete(1)).progress
+        assert (progress.created_at, progress.updated_at) == (timestamp(T0), timestamp(T2))
+
+    def test_can_be_shown_as_it_was_created(self) -> None:
+        """For readers of a session that was created by its first start."""
+        session = after(None, Start(2, DEFINITIONS), Complete(2), now=T1)
+        assert with_nothing_started(session) == created("s", DEFINITIONS, T1)
+
+
+class TestStatus:
+    """What the session's status follows from."""
+
+    @pytest.mark.parametrize(
+        ("others", "success", "status"),
+        [
+            (("success", "success"), True, "completed"),
+            (("success", "success"), False, "error"),
+            (("success", "not started"), True, "running"),
+            (("success", "running"), True, "running"),
+            (("not started", "not started"), True, "running"),
+            (("error", "success"), True, "error"),
+            (("error", "running"), True, "error"),
+            (("running", "not started"), False, "error"),
+        ],
+    )
+    def test_follows_a_completion(self, others: Sequence[StepState], success: bool, status: str) -> None:
+        """`completed` if all are success, else `error` if any is error, else `running`."""
+        assert after(session_with("running", *others), Complete(1, success)).progress.status == status
+
+    @pytest.mark.parametrize("before", ["pending", "running", "completed", "error"])
+    def test_is_running_after_a_start(self, before: SessionStatus) -> None:
+        """Also while another step is in error, and after the end."""
+        session = session_with("not started", "error", "success", status=before)
+        assert after(session, Start(1, DEFINITIONS)).progress.status == "running"
+
+    @pytest.mark.parametrize("before", ["pending", "running", "completed", "error"])
+    def test_stays_after_an_advance(self, before: SessionStatus) -> None:
+        """So does the current step."""
+        session = session_with("running", "error", status=before, current_step=2)
+        progress = after(session, Advance(1, 2)).progress
+        assert (progress.status, progress.current_step) == (before, 2)
+
+    def test_recovers_by_a_retry(self) -> None:
+        """From error over running to completed."""
+        session = session_with("error", "success", "success", status="error")
+        running = after(session, Start(1, DEFINITIONS))
+        assert running.progress.status == "running"
+        assert after(running, Complete(1)).progress.status == "completed"
+
+    def test_is_taken_back_by_a_later_word(self) -> None:
+        """A step of a completed session turns out to have failed."""
+        session = session_with("success", "success", "success", status="completed")
+        assert after(session, Complete(2, success=False)).progress.status == "error"
+
+    def test_current_step_is_the_one_started_last(self) -> None:
+        """Completions and reports do not move it, in whatever order they come."""
+        session = after(None, Start(3, DEFINITIONS), Start(1, DEFINITIONS), Advance(3, 1), Complete(3))
+        assert session.progress.current_step == 1
+
+
+class TestRepeat:
+    """The same word again, to the letter, changes nothing."""
+
+    @pytest.mark.parametrize(
+        ("state", "command"),
+        [
+            ("success", Complete(1, True, "m", "e")),
+            ("error", Complete(1, False, "m", "e")),
+            ("running", Advance(1, 1, 2, "m")),
+        ],
+    )
+    def test_is_no_transition(self, state: StepState, command: Command) -> None:
+        """Not even a time stamp moves, and a status that a start has changed meanwhile stays."""
+        session = session_with(state, "error", status="running")
+        outcome = apply("s", session, command, T2)
+        assert outcome == Outcome(session)
+        assert outcome.session is session
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            Complete(1, False, "m", "e"),
+            Complete(1, True, "M", "e"),
+            Complete(1, True, "m", ""),
+            Complete(1, True, "m ", "e"),
+            Complete(1, True, "", "e"),
+        ],
+    )
+    def test_is_none_where_a_word_differs(self, command: Command) -> None:
+        """Outcome, message or error."""
+        assert apply("s", session_with("success"), command, T2).transition == 1
+
+    @pytest.mark.parametrize("command", [Advance(1, 2, 2, "m"), Advance(1, 1, None, "m"), Advance(1, 1, 2, "")])
+    def test_is_none_where_an_advance_differs(self, command: Command) -> None:
+        """Current, total or message."""
+        assert apply("s", session_with("running"), command, T2).transition == 1
+
+    def test_of_a_first_advance_without_text(self) -> None:
+        """Nothing reported yet is not 0 of nothing."""
+        session = after(None, Start(1, DEFINITIONS))
+        assert apply("s", session, Advance(1, 0), T2).transition == 1
+
+    def test_is_never_a_start(self) -> None:
+        """Two workers that start the same step are two attempts."""
+        session = after(None, Start(1, DEFINITIONS))
+        assert apply("s", session, Start(1, DEFINITIONS), T2).transition == 1
+
+
+class TestNumbers:
+    """Time limits, durations and amounts."""
+
+    @pytest.mark.parametrize(("given", "kept"), [(None, 1000), (0, 1000), (1, 1), (2**53 - 1, 2**53 - 1)])
+    def test_time_limit_falls_back_to_the_definition(self, given: int | None, kept: int) -> None:
+        """Where none is given, or 0."""
+        assert after(None, Start(1, DEFINITIONS, given)).progress.steps[1].timeout_ms == kept
+
+    @pytest.mark.parametrize(
+        ("passed", "elapsed_ms"),
+        [
+            (timedelta(0), 0),
+            (timedelta(microseconds=999), 0),
+            (timedelta(microseconds=1999), 1),
+            (timedelta(days=400), 400 * 86_400_000),
+            (timedelta(microseconds=-1), 0),
+            (timedelta(hours=-1), 0),
+        ],
+    )
+    def test_elapsed_is_whole_milliseconds_and_never_negative(self, passed: timedelta, elapsed_ms: int) -> None:
+        """The wall clock may be set back between start and completion."""
+        session = after(None, Start(1, DEFINITIONS), now=T0)
+        assert after(session, Complete(1), now=T0 + passed).progress.steps[1].elapsed_ms == elapsed_ms
+
+    @pytest.mark.parametrize(("current", "total"), [(0, None), (0, 0), (0, 1), (1, 1), (2**53 - 1, None)])
+    def test_advance_takes_any_part_of_the_whole(self, current: int, total: int | None) -> None:
+        """0 ≤ current ≤ total; an unknown total bounds nothing."""
+        step = after(session_with("running"), Advance(1, current, total)).progress.steps[1]
+        assert step.advance == StepAdvance(current, total)
+
+    @pytest.mark.parametrize(("current", "total"), [(2, 1), (1, 0)])
+    def test_advance_refuses_more_than_the_whole(self, current: int, total: int | None) -> None:
+        """A step that is further than its end is a mistake of the worker's."""
+        with pytest.raises(InvalidRequestError, match="between 0 and total"):
+            apply("s", session_with("running"), Advance(1, current, total), T2)
+
+    @pytest.mark.parametrize(
+        ("moment", "text"),
+        [
+            (T0, "2026-01-02T03:04:05.678901+00:00"),
+            (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00.000000+00:00"),
+            (datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC), "2038-01-19T03:14:08.000000+00:00"),
+        ],
+    )
+    def test_time_stamps_have_offset_and_microseconds(self, moment: datetime, text: str) -> None:
+        """Always the same length, so that they sort as text."""
+        assert timestamp(moment) == text
+
+
+class TestValues:
+    """What no session can hold is refused, whoever sends it: callers in the process have types only."""
+
+    @pytest.mark.parametrize("value", [-1, 2**53, 10**30, True, 1.0, "1", float("nan")])
+    @pytest.mark.parametrize("name", ["timeout_ms", "current", "total"])
+    def test_are_refused_where_they_are_no_counts(self, name: str, value: Any) -> None:
+        """Whole numbers from 0 to what every JSON reader keeps exact."""
+        command: Command = Start(1, DEFINITIONS) if name == "timeout_ms" else Advance(1, 1)
+        refuse(replace(command, **{name: value}), f"{name} must be an integer from 0 to 9007199254740991")
+
+    @pytest.mark.parametrize("value", [True, 1.0, "1", None])
+    @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1)])
+    def test_are_refused_where_they_are_no_step_numbers(self, command: StepCommand, value: Any) -> None:
+        """Though some of them equal one."""
+        refuse(replace(command, step=value), "step must be an integer")
+
+    def test_are_refused_where_they_are_missing(self) -> None:
+        """Only a time limit and a total may be left open."""
+        missing: Any = None
+        refuse(Advance(1, missing), "current must be an integer")
+
+    @pytest.mark.parametrize("value", ["a\0b", "\ud800", "😀\udfff", b"text", None, 1])
+    @pytest.mark.parametrize(("name", "kind"), [("message", Complete), ("error", Complete), ("message", Advance)])
+    def test_are_refused_where_they_are_no_text(
+        self, name: str, kind: type[Complete] | type[Advance], value: Any
+    ) -> None:
+        """A lone surrogate would kill every stream that it reaches."""
+        command = replace(Complete(1) if kind is Complete else Advance(1, 1), **{name: value})
+        refuse(command, f"{name} must be text")
+
+    @pytest.mark.parametrize("command", [Create(()), Start(1, ())])
+    def test_are_refused_where_there_is_no_step(self, command: Command) -> None:
+        """A session of nothing could never be completed."""
+        with pytest.raises(InvalidRequestError, match="at least one step"):
+            apply("s", None, command, T2)
+
+    @pytest.mark.parametrize(
+        "definition",
+        [
+            StepDefinition("\ud800"),
+            StepDefinition("a\0b"),
+            StepDefinition("a", timeout_ms=-1),
+            StepDefinition("a", estimated_ms=2**53),
+            "a",
+        ],
+    )
+    @pytest.mark.parametrize("kind", [Create, partial(Start, 1)])
+    def test_are_refused_where_they_are_steps_that_nobody_could_be_shown(
+        self, kind: Callable[[tuple[StepDefinition, ...]], Command], definition: Any
+    ) -> None:
+        """Whether the session brings them, or the workflow of whoever embeds the server."""
+        command = kind((StepDefinition("first"), definition))
+        with pytest.raises(InvalidRequestError, match="each definition must have a name"):
+            apply("s", None, command, T2)
+
+
+def refuse(command: Command, reason: str) -> None:
+    """Make sure that the command is refused, whether or not there is a session."""
+    for session in (None, session_with("running")):
+        with pytest.raises(InvalidRequestError, match=reason):
+            apply("s", session, command, T2)
+
+
+class TestExpiry:
+    """What may be cleaned up."""
+
+    @pytest.mark.parametrize(
+        ("status", "created_at", "updated_at", "expected"),
+        [
+            ("pending", "1", "1", True),
+            ("completed", "1", "3", True),
+            ("error", "1", "3", True),
+            ("running", "1", "1", True),
+            ("running", "1", "2", False),
+            ("running", "1", "3", False),
+            ("pending", "2", "2", False),
+            ("pending", "3", "3", False),
+        ],
+    )
+    def test_is_what_is_old_and_does_not_live(
+        self, status: SessionStatus, created_at: str, updated_at: str, expected: bool
+    ) -> None:
+        """Created before the limit; a running one is spared if it was updated since."""
+        assert is_expired(status, created_at, updated_at, before="2") is expected
+
+    def test_limit_lies_hours_back(self) -> None:
+        """In fractions, too."""
+        assert age_limit(T0, 24) == "2026-01-01T03:04:05.678901+00:00"
+        assert age_limit(T0, 0.5) == "2026-01-02T02:34:05.678901+00:00"
+        assert age_limit(T0, 1e9) == "0001-01-01T00:00:00.000000+00:00"

@@ -1,0 +1,250 @@
+"""The log: one line per record, whatever is in it, and a flood of records is a few lines."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from progress_sse.observability import logs
+from progress_sse.observability.logs import MAX_RECORDS, MAX_TEXT_CHARS, MAX_VALUE_CHARS, CalmHandler, Format, Level
+
+HOSTILE = {
+    "line feed": "\n2026-01-01 00:00:00,000 INFO progress_sse: forged",
+    "carriage return": "\rforged",
+    "both": "\r\nforged",
+    "escape": "\x1b[2J\x1b]0;forged\x07",
+    "one-byte escape": "\x9b2J",
+    "next line": "\x85forged",
+    "line separator": "\u2028forged\u2029",
+    "right to left": "\u202eforged\u2066\u2069",
+    "zero width": "\u200b\ufeff",
+    "tag characters": "\U000e0041",
+    "delete": "\x7f",
+    "vertical tab and form feed": "\x0b\x0c",
+    "NUL": "\0",
+    "surrogate": "\ud800",
+    "1 MB": "x" * 2**20,
+    "1 MB of line feeds": "\n" * 2**20,
+}
+
+LONGEST_LINE = 2 * 6 * MAX_TEXT_CHARS + 1000
+"""Message and traceback, each character of them an escape; and what stands around them."""
+
+
+@pytest.fixture(params=["text", "json"])
+def log_format(request: pytest.FixtureRequest) -> Format:
+    """Each form in turn."""
+    log_format: Format = request.param
+    return log_format
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What `configure` was given to write to; the loggers are as before afterwards."""
+    root, own = logging.getLogger(), logging.getLogger("progress_sse")
+    levels = root.level, own.level
+    yield io.StringIO()
+    for handler in [handler for handler in root.handlers if isinstance(handler, CalmHandler)]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])
+
+
+def configure(level: Level, log_format: Format, stream: io.StringIO) -> None:
+    """As in a process in which pytest has not configured it already."""
+    logging.getLogger().handlers.clear()
+    logs.configure(level, log_format, stream)
+
+
+def assert_harmless(line: str, log_format: Format) -> None:
+    """It is one line, of a length that can be borne, and begins as a record does."""
+    assert line.isprintable()
+    assert len(line) <= LONGEST_LINE
+    if log_format == "json":
+        assert {"time", "level", "logger", "message"} <= set(json.loads(line))
+    else:
+        assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) [\w.]+: ", line)
+
+
+def raise_with(text: str) -> None:
+    raise ValueError(text)
+
+
+@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
+def test_every_field_of_a_record_is_harmless(written: io.StringIO, log_format: Format, value: str) -> None:
+    """SE-13: as an argument, a name, an object's text, a field of its own, in a traceback, in the message itself."""
+    configure("debug", log_format, written)
+    logger = logging.getLogger("progress_sse.test")
+    logger.info("a %s and a %r", value, value)
+    logger.info("named %(value)s", {"value": value})
+    logger.warning("an error: %s", ValueError(value))
+    logger.info("a field", extra={"field": value})
+    logger.info(value.replace("%", "%%"))
+    try:
+        raise_with(value)
+    except ValueError:
+        logger.exception("what nobody foresaw")
+    lines = written.getvalue().split("\n")
+    assert lines.pop() == ""
+    assert len(lines) == 6
+    for line in lines:
+        assert_harmless(line, log_format)
+    assert "raise_with" in lines[-1]
+
+
+def test_what_is_long_keeps_both_ends(written: io.StringIO, log_format: Format) -> None:
+    """And says how much is missing."""
+    configure("info", log_format, written)
+    logging.getLogger("progress_sse").info("%s, told of %s", "a" * 10**6 + "z", "you")
+    line = written.getvalue()
+    assert f"({10**6 + 1 - MAX_VALUE_CHARS} left out)" in line
+    assert re.search(r"a+z, told of you\b", line)
+
+
+def test_text_of_all_languages_stays_as_it_is(written: io.StringIO) -> None:
+    """Only what is not to be seen is escaped."""
+    configure("info", "text", written)
+    logging.getLogger("progress_sse").info('原稿生成 é 😀 \\ "quoted"')
+    assert written.getvalue().endswith('INFO progress_sse: 原稿生成 é 😀 \\ "quoted"\n')
+
+
+def test_json_has_the_fields_of_a_record(written: io.StringIO) -> None:
+    """Those that a machine looks for are none of the message's text."""
+    configure("info", "json", written)
+    logging.getLogger("progress_sse.streaming.event_stream").info(
+        "a stream ended: %s", "gone", extra={"reason": "gone", "events": 3}
+    )
+    told = json.loads(written.getvalue())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00", told.pop("time"))
+    assert told == {
+        "level": "INFO",
+        "logger": "progress_sse.streaming.event_stream",
+        "message": "a stream ended: gone",
+        "reason": "gone",
+        "events": 3,
+    }
+
+
+def test_levels_are_for_our_own_code(written: io.StringIO) -> None:
+    """Others are heard only when something is wrong: what they tell beyond that may be a secret."""
+    configure("debug", "text", written)
+    for name in ("progress_sse.x", "redis", "httpx"):
+        logging.getLogger(name).debug("of %s", name)
+        logging.getLogger(name).info("of %s", name)
+    assert re.findall(r"(\w+) [\w.]+: of (\S+)", written.getvalue()) == [
+        ("DEBUG", "progress_sse.x"),
+        ("INFO", "progress_sse.x"),
+    ]
+
+
+def test_errors_alone_are_errors_alone(written: io.StringIO) -> None:
+    """Also of others."""
+    configure("error", "text", written)
+    logging.getLogger("progress_sse").warning("no")
+    logging.getLogger("redis").warning("no")
+    logging.getLogger("redis").error("yes")
+    assert written.getvalue().endswith("ERROR redis: yes\n")
+    assert written.getvalue().count("\n") == 1
+
+
+class Ticks:
+    """Time, as the handler asks for it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        self.timers: list[Timer] = []
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(threading, "Timer", self.timer)
+
+    def timer(self, seconds: float, call: object) -> Timer:
+        self.timers.append(Timer(seconds, call))
+        return self.timers[-1]
+
+
+class Timer:
+    """One that goes off when a test says so."""
+
+    daemon = False
+
+    def __init__(self, seconds: float, call: object) -> None:
+        self.seconds, self.call = seconds, call
+        self.is_running = False
+
+    def start(self) -> None:
+        self.is_running = True
+
+    def cancel(self) -> None:
+        self.is_running = False
+
+
+@pytest.fixture
+def ticks(monkeypatch: pytest.MonkeyPatch) -> Ticks:
+    return Ticks(monkeypatch)
+
+
+def flood(count: int) -> None:
+    for number in range(count):
+        logging.getLogger("progress_sse").info("flood %d", number)
+
+
+def test_a_flood_is_a_few_lines_and_a_count(written: io.StringIO, ticks: Ticks) -> None:
+    """SE-13: of one place in the code so many a second; the rest is told as a number, and other places are heard."""
+    configure("info", "text", written)
+    flood(1000)
+    logging.getLogger("progress_sse").warning("something else")
+    assert written.getvalue().count("flood") == MAX_RECORDS
+    assert "something else" in written.getvalue()
+    ticks.now += logs.WINDOW_S
+    flood(1)
+    assert written.getvalue().splitlines()[-2].endswith("INFO progress_sse: 990 more like: flood 999")
+    assert written.getvalue().splitlines()[-1].endswith("flood 0")
+
+
+def test_what_was_counted_is_told_though_nothing_comes_after_it(written: io.StringIO, ticks: Ticks) -> None:
+    """Once the second is over; and at the end of the process."""
+    configure("info", "text", written)
+    flood(MAX_RECORDS)
+    assert ticks.timers == []
+    flood(2)
+    [timer] = ticks.timers
+    assert timer.is_running
+    assert 0 < timer.seconds <= logs.WINDOW_S
+    [handler] = logging.getLogger().handlers
+    assert isinstance(handler, CalmHandler)
+    assert timer.call == handler.tell
+    handler.tell()
+    assert written.getvalue().endswith("2 more like: flood 1\n")
+    assert not timer.is_running
+    flood(MAX_RECORDS + 1)
+    handler.close()
+    assert written.getvalue().endswith("1 more like: flood 10\n")
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "shown"),
+    [
+        ("a %s of %d%%", ("b", 3), "a b of 3%"),
+        ("by %(name)s", ({"name": "name"},), "by name"),
+        ("100 % of %s", (), "100 % of %s"),
+        (ValueError("an object"), (), "an object"),
+        ("%s", ("%d",), "%d"),
+    ],
+)
+def test_what_was_counted_is_told_with_its_values(
+    written: io.StringIO, log_format: Format, ticks: Ticks, message: object, arguments: tuple[object, ...], shown: str
+) -> None:
+    """Those of the last record, in place of the template that they stand in."""
+    configure("info", log_format, written)
+    for _ in range(MAX_RECORDS + 3):
+        logging.getLogger("progress_sse").info(message, *arguments)
+    logging.getLogger().handlers[0].close()
+    last = written.getvalue().splitlines()[-1]
+    assert (json.loads(last)["message"] if log_format == "json" else last).endswith(f"3 more like: {shown}")

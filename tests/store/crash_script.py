@@ -1,0 +1,89 @@
+"""Processes that are killed while they use a store: `python -m tests.store.crash_script open|upgrade|leave|write …`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from progress_sse.store.sqlite.backend import SqliteBackend
+from progress_sse.store.types import StorageLimits
+from tests.store.changes import after, created, moved
+
+
+def open_and_die(folder: Path, former: Path | None = None) -> None:
+    """Open `folder`/<k>.db and die at its k-th statement, for each k until an opening has no k-th statement.
+
+    Each is a new file, or a copy of a `former` one.
+    """
+    for fatal in range(1000):
+        if former is not None:
+            shutil.copy(former, folder / f"{fatal}.db")
+        child = os.fork()
+        if child == 0:
+            _die_at(fatal)
+            asyncio.run(SqliteBackend(folder / f"{fatal}.db", StorageLimits()).open())
+            os._exit(0)
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+            return
+
+
+def _die_at(fatal: int) -> None:
+    class DyingConnection(sqlite3.Connection):
+        count = 0
+
+        def execute(self, *args: Any) -> sqlite3.Cursor:
+            DyingConnection.count += 1
+            if DyingConnection.count > fatal:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().execute(*args)
+
+    sqlite3.connect = partial(sqlite3.connect, factory=DyingConnection)  # type: ignore[assignment]  # to get at all
+
+
+async def write_until_killed(path: Path, sessions: int) -> None:
+    """Write to the store, and say on standard output what was acknowledged: a line `<session id> <n>` each."""
+    backend = SqliteBackend(path, StorageLimits(history=50))
+    await backend.open()
+
+    async def work(session_id: str) -> None:
+        record = await backend.load(session_id)
+        if record is None:
+            await backend.commit(created(session_id))
+            record = after(created(session_id))
+        for step in cycle((1, 2, 3)):
+            change = moved(record, step, message=f"{session_id} {record.position.n + 1}")
+            await backend.commit(change)
+            record = after(change)
+            os.write(1, f"{session_id} {record.position.n}\n".encode())
+
+    await asyncio.gather(*(work(f"s{number}") for number in range(sessions)))
+
+
+async def leave_a_log(path: Path) -> None:
+    """Have one state of a session in the database, a later one in the log alone, and die."""
+    backend = SqliteBackend(path, StorageLimits())
+    await backend.open()
+    await backend.commit(created())
+    await backend.aclose()
+    await backend.open()
+    await backend.commit(moved(after(created()), 1, 2))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "open":
+        open_and_die(Path(sys.argv[2]))
+    elif sys.argv[1] == "upgrade":
+        open_and_die(Path(sys.argv[2]), Path(sys.argv[3]))
+    elif sys.argv[1] == "leave":
+        asyncio.run(leave_a_log(Path(sys.argv[2])))
+    else:
+        asyncio.run(write_until_killed(Path(sys.argv[2]), int(sys.argv[3])))

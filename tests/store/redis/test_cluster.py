@@ -1,0 +1,265 @@
+"""A cluster: sessions at several servers, slots that go from one to another, and a master that is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from progress_sse.auth.rate_limits import make_rates
+from progress_sse.core.errors import ConflictError, RateExceededError, StoreUnavailableError
+from progress_sse.settings import load_settings
+from progress_sse.store.redis.backend import RedisBackend
+from progress_sse.store.redis.cluster import ClusterListener
+from progress_sse.store.redis.topology import Topology, slot_of
+from progress_sse.store.redis.url import Address, Seeds
+from progress_sse.store.types import Notice, Record, StorageLimits
+from tests.harness.http1 import HOST, free_port
+from tests.harness.redis import Kind, RedisCluster
+from tests.harness.serving import eventually
+from tests.store.changes import after, apply, created, moved
+
+DEADLINE_S = 30
+SESSIONS = [f"s{number}" for number in range(30)]
+
+
+@pytest.fixture(params=["redis", pytest.param("valkey", marks=pytest.mark.full)])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Whose servers."""
+    return cast(Kind, request.param)
+
+
+@pytest.fixture
+def cluster(kind: Kind, redis_clusters: Callable[[Kind], RedisCluster]) -> RedisCluster:
+    """Three masters. Slots may be moved about; nothing else."""
+    return redis_clusters(kind)
+
+
+@pytest.fixture
+def fragile(kind: Kind, tmp_path: Path) -> Iterator[RedisCluster]:
+    """Three masters and a replica of the first, to be harmed."""
+    with RedisCluster(kind, tmp_path / "cluster", replicas=1) as cluster:
+        yield cluster
+
+
+def backend_at(cluster: RedisCluster, prefix: Path) -> RedisBackend:
+    """A backend, not yet open."""
+    return RedisBackend(cluster.url, StorageLimits(), prefix=str(prefix), lifetime_s=3600)
+
+
+def slot(backend: RedisBackend, session_id: str) -> int:
+    """Where a session is."""
+    return slot_of(backend._keyspace.of(session_id).channel)  # noqa: SLF001 - as the cluster sees it
+
+
+async def test_sessions_at_all_nodes_are_served_and_followed(cluster: RedisCluster, tmp_path: Path) -> None:
+    """Each lies at one node, as a ticket does; whoever follows it elsewhere hears of it, and the index knows all."""
+    here, there = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
+    await here.open()
+    await here.ping()
+    await there.open()
+    notices: dict[str, list[Notice]] = {session_id: [] for session_id in SESSIONS}
+    for session_id in SESSIONS:
+        await there.listen(session_id, notices[session_id].append)
+    changes = [(created(each), moved(after(created(each)), 1, 2)) for each in SESSIONS]
+    await asyncio.gather(*(apply(here, *each) for each in changes))
+    expected = [after(change) for _, change in changes]
+    await eventually(lambda: [heard[-1].record for heard in notices.values() if heard] == expected, DEADLINE_S)
+    assert {head.session_id for head in await there.list_heads(None, 100, None)} == set(SESSIONS)
+    assert len({cluster.owner(slot(here, session_id)).port for session_id in SESSIONS}) == RedisCluster.MASTERS
+    for name in SESSIONS:
+        await here.put(name, name.encode(), 30)
+        assert [await there.take(name), await here.take(name)] == [name.encode(), None]
+    await here.aclose()
+    await there.aclose()
+
+
+async def test_whoever_is_opened_again_finds_all_nodes_again(cluster: RedisCluster, tmp_path: Path) -> None:
+    """To ask them, to listen to them, and to count there."""
+    backend, other = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
+    rates = make_rates(load_settings(store=cluster.url, redis_prefix=str(tmp_path), read_rate="2/hour"))
+    await other.open()
+    records: dict[str, Record | None] = dict.fromkeys(SESSIONS)
+    for _ in range(2):
+        await backend.open()
+        notices: list[Notice] = []
+        for session_id, record in records.items():
+            await backend.listen(session_id, notices.append)
+            assert await backend.load(session_id) == record
+        for session_id, record in records.items():
+            records[session_id] = await apply(other, moved(record, 1) if record else created(session_id))
+        await eventually(lambda: {notice.session_id: notice.record for notice in notices} == records, DEADLINE_S)  # noqa: B023
+        for session_id in SESSIONS:
+            await rates.count("read", session_id)
+        await backend.aclose()
+        await rates.aclose()
+    for session_id in SESSIONS:
+        with pytest.raises(RateExceededError):
+            await rates.count("read", session_id)
+    await rates.aclose()
+    await other.aclose()
+
+
+async def test_its_user_is_what_the_documentation_says(cluster: RedisCluster, tmp_path: Path) -> None:
+    """At no node is anything denied; another store's keys are out of reach."""
+    page = (Path(__file__).parents[3] / "docs" / "scale.md").read_text(encoding="utf-8")
+    rights = page.partition("ACL SETUSER progress ")[2].partition("```")[0].replace("progress_sse:", f"{tmp_path}:")
+    url = cluster.url.replace("://", "://u:PASSWORD@")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(node.client()) for node in cluster.masters]
+        for client in clients:
+            client.execute_command("ACL", "SETUSER", "u", *rights.split())
+            client.execute_command("ACL", "LOG", "RESET")
+        here, there = [RedisBackend(url, StorageLimits(), prefix=str(tmp_path), lifetime_s=3600) for _ in range(2)]
+        await here.open()
+        await there.open()
+        for session_id in SESSIONS:
+            notices: list[Notice] = []
+            await there.listen(session_id, notices.append)
+            await apply(here, created(session_id))
+            await eventually(lambda: bool(notices), DEADLINE_S)  # noqa: B023
+            there.unlisten(session_id, notices.append)
+        rates = make_rates(load_settings(store=url, redis_prefix=str(tmp_path), read_rate="100/hour"))
+        for session_id in SESSIONS:
+            await rates.count("read", session_id)
+        await eventually(lambda: not any(client.execute_command("PUBSUB", "SHARDCHANNELS") for client in clients), 10)
+        await rates.aclose()
+        await here.aclose()
+        await there.aclose()
+        denied = [client.execute_command("ACL", "LOG") for client in clients]
+        for client in clients:
+            client.execute_command("ACL", "DELUSER", "u")
+    assert denied == [[]] * len(clients)
+
+
+async def test_a_slot_that_moves_takes_its_readers_along(cluster: RedisCluster, tmp_path: Path) -> None:
+    """They hear of what is committed at its new node, by themselves and by others, and back again."""
+    here, there = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
+    await here.open()
+    await there.open()
+    record = await apply(here, created(), moved(after(created()), 1))
+    notices: list[Notice] = []
+    await there.listen("s", notices.append)
+    assert await there.load("s") == record
+    source = cluster.owner(slot(here, "s"))
+    target = next(node for node in cluster.masters if node is not source)
+    for node, step in ((target, 2), (source, 3)):
+        await asyncio.to_thread(cluster.move, slot(here, "s"), node)
+        found = await here.load("s")
+        assert found is not None
+        assert (found.session, found.position.n) == (record.session, record.position.n)
+        record = await apply(here, moved(found, step))
+        await eventually(lambda: bool(notices) and notices[-1].record == record, DEADLINE_S)  # noqa: B023
+        with node.client() as client:
+            assert len(client.execute_command("PUBSUB", "SHARDCHANNELS")) == 1
+    await here.aclose()
+    await there.aclose()
+
+
+async def test_calls_wait_while_a_slot_is_on_its_way(cluster: RedisCluster, tmp_path: Path) -> None:
+    """Nobody can answer for a session of which one node has a part, and another one the rest."""
+    backend = backend_at(cluster, tmp_path)
+    await backend.open()
+    record = await apply(backend, created(), moved(after(created()), 1))
+    number = slot(backend, "s")
+    source = cluster.owner(number)
+    target = next(node for node in cluster.masters if node is not source)
+    with source.client() as at_source, target.client() as at_target:
+        at_target.execute_command("CLUSTER", "SETSLOT", number, "IMPORTING", cluster.id_of(source))
+        at_source.execute_command("CLUSTER", "SETSLOT", number, "MIGRATING", cluster.id_of(target))
+        commit = asyncio.create_task(backend.commit(moved(record, 2)))
+        # A single key that is not there any more is asked for at the other node.
+        assert await backend.recall("s", "unknown") is None
+        assert not commit.done()
+    await asyncio.to_thread(cluster.move, number, target)
+    with pytest.raises(ConflictError):  # At another node the session has another epoch.
+        await commit
+    assert (found := await backend.load("s")) is not None
+    assert found.session == record.session
+    await backend.aclose()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(180)
+async def test_a_failover_is_followed(fragile: RedisCluster, tmp_path: Path) -> None:
+    """What the replica knows goes on under new epochs, and readers are told; nobody has to restart us."""
+    backend = backend_at(fragile, tmp_path)
+    await backend.open()
+    master, (replica,) = fragile.nodes[0], fragile.replicas
+    notices: dict[str, list[Notice]] = {session_id: [] for session_id in SESSIONS}
+    records = {}
+    for session_id in SESSIONS:
+        records[session_id] = await apply(backend, created(session_id), moved(after(created(session_id)), 1))
+        await backend.listen(session_id, notices[session_id].append)
+        await backend.load(session_id)
+    lost = {each for each in SESSIONS if fragile.owner(slot(backend, each)) is master}
+    assert 0 < len(lost) < len(SESSIONS)
+    with master.client() as at_master, replica.client() as at_replica:
+
+        def has_all() -> bool:
+            written = at_master.info("replication")["master_repl_offset"]
+            return bool(at_replica.info("replication")["slave_repl_offset"] >= written)
+
+        await eventually(has_all, DEADLINE_S)
+        assert at_master.dbsize() == at_replica.dbsize() > 0
+    master.kill()
+    await eventually(lambda: fragile.owner(slot(backend, min(lost))) is replica, 60)
+    for session_id, record in records.items():
+        found = await until_loaded(backend, session_id)
+        assert (found.session, found.position.n) == (record.session, 1)
+        assert (found.position.epoch != record.position.epoch) == (session_id in lost)
+        await eventually(lambda: not lost & {session_id} or bool(notices[session_id]), DEADLINE_S)  # noqa: B023
+        change = moved(found, 2)
+        await backend.commit(change)
+        assert notices[session_id][-1] == Notice(session_id, change.record, entries=change.entries)
+    await backend.aclose()
+
+
+async def test_a_slot_that_nobody_serves_is_asked_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wants to listen has the map fetched anew, whatever was wanted before."""
+    topology, asked = Topology(Seeds([("127.0.0.1", 1)], {})), asyncio.Event()
+
+    async def ask() -> list[tuple[int, int, Address]]:
+        asked.set()
+        return []
+
+    monkeypatch.setattr(topology, "_ask", ask)
+    listener = ClusterListener(topology, lambda _channel, _content: None, lambda _channel: None)
+    topology.open()
+    for _ in range(3):
+        await eventually(lambda: not topology._is_outdated.is_set(), DEADLINE_S)  # noqa: SLF001 - nothing shows it
+        asked.clear()
+        wish = asyncio.create_task(listener.subscribe("c"))
+        async with asyncio.timeout(DEADLINE_S):
+            await asked.wait()
+        listener.unsubscribe("c")
+        await asyncio.gather(wish, return_exceptions=True)
+    await listener.aclose()
+    await topology.aclose()
+
+
+async def until_loaded(backend: RedisBackend, session_id: str) -> Record:
+    """The session, once there is somebody again that has it."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                record = await backend.load(session_id)
+            except StoreUnavailableError:
+                continue
+            assert record is not None
+            return record
+
+
+async def test_while_a_cluster_is_away_callers_are_counted_here(caplog: pytest.LogCaptureFixture) -> None:
+    """As while a single server is; and what the cluster's client raises then is no fault of ours."""
+    rates = make_rates(load_settings(store=f"redis+cluster://{HOST}:{free_port()}", read_rate="2/hour"))
+    for _ in range(2):
+        await rates.count("read", "caller")
+    with pytest.raises(RateExceededError):
+        await rates.count("read", "caller")
+    await rates.aclose()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -1,0 +1,80 @@
+"""Sentinel: another server takes the place of the one that is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from progress_sse.core.errors import StoreUnavailableError
+from progress_sse.core.model import Position
+from progress_sse.store.redis.backend import RedisBackend
+from progress_sse.store.types import Notice, Record, StorageLimits
+from tests.harness.redis import KINDS, Kind, RedisServer, SentinelServer
+from tests.harness.serving import eventually
+from tests.store.changes import after, apply, created, moved
+
+FAILOVER_S = 60
+
+
+class Watched:
+    """A master, a replica of it, and who watches both."""
+
+    def __init__(self, kind: Kind, folder: Path, stack: ExitStack) -> None:
+        # Even a master that writes everything to its disk can be replaced by a replica that knows less.
+        self.master = stack.enter_context(RedisServer(kind, folder / "master", "always"))
+        self.replica = stack.enter_context(
+            RedisServer(kind, folder / "replica", "always", replicaof=f"127.0.0.1 {self.master.port}")
+        )
+        self.sentinel = stack.enter_context(SentinelServer(kind, folder / "sentinel", self.master))
+
+
+@pytest.fixture(params=KINDS)
+def watched(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Watched]:
+    """Such a set of servers."""
+    with ExitStack() as stack:
+        yield Watched(cast(Kind, request.param), tmp_path, stack)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(180)
+async def test_a_failover_is_followed(watched: Watched) -> None:
+    """What the replica knows goes on under a new epoch, and readers are told; nobody has to restart us."""
+    with watched.sentinel.client() as client:
+        await eventually(lambda: len(client.sentinel_slaves(SentinelServer.MASTER)) == 1, FAILOVER_S)
+    backend = RedisBackend(watched.sentinel.url, StorageLimits(), prefix="p", lifetime_s=3600)
+    await backend.open()
+    notices: list[Notice] = []
+    record = await apply(backend, created(), moved(after(created()), 1))
+    await backend.listen("s", notices.append)
+    await backend.load("s")
+    with watched.replica.client() as client:
+        await eventually(lambda: client.exists(backend._keyspace.of("s").log) == 1, FAILOVER_S)  # noqa: SLF001
+        watched.master.kill()
+        found = await until_loaded(backend)
+        await eventually(lambda: bool(notices), FAILOVER_S)
+        assert client.role()[0] == b"master"
+    assert (found.session, found.position.n) == (record.session, 1)
+    assert found.position.epoch != record.position.epoch
+    assert notices[-1].record == found
+    assert await backend.replay("s", Position("first", 0)) is None
+    change = moved(found, 2)
+    await backend.commit(change)
+    assert notices[-1] == Notice("s", change.record, entries=change.entries)
+    await backend.aclose()
+
+
+async def until_loaded(backend: RedisBackend) -> Record:
+    """The session `s`, once there is a master again that has it."""
+    async with asyncio.timeout(FAILOVER_S):
+        while True:
+            try:
+                record = await backend.load("s")
+            except StoreUnavailableError:
+                continue
+            assert record is not None
+            return record

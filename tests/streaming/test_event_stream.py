@@ -1,0 +1,341 @@
+"""Streams by both ways to a client, at moments that no socket brings about at will."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from progress_sse import create_app
+from progress_sse._internal.clock import SystemClock
+from progress_sse.core.errors import StoreUnavailableError
+from progress_sse.core.model import Position
+from progress_sse.core.state_machine import Complete
+from progress_sse.service import ProgressService
+from progress_sse.settings import load_settings
+from progress_sse.store.backend import Backend
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import Entry, Record, StorageLimits
+from progress_sse.streaming import hub as hub_module
+from progress_sse.streaming.event_stream import StreamRequest, Streams
+from progress_sse.streaming.expiry import Expiry
+from progress_sse.streaming.heartbeat import Heartbeat
+from progress_sse.streaming.hub import Hub, Resume
+from progress_sse.streaming.transport import Outlet, Reader, extensions
+from progress_sse.wire.frames import Burst
+from tests.harness.serving import eventually
+
+DEADLINE_S = 5
+
+
+class Client:
+    """What a client got, as the server's own outlet or as an ASGI server; takes nothing while it is not `is_ready`."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.is_finished = False
+        self.fails = False
+        self.reader: Reader | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+        self._is_gone = asyncio.Event()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._room.is_set()
+
+    def take_over(self, _scope: Any, reader: Reader) -> Outlet:
+        self.reader = reader
+        return self
+
+    def write(self, burst: Burst) -> None:
+        self._take(burst.data)
+
+    def write_chunk(self, chunk: bytes) -> None:
+        size, _, rest = chunk.partition(b"\r\n")
+        self._take(rest[: int(size, 16)])
+
+    def finish(self, last: Burst) -> None:
+        self._take(last.data)
+        self.is_finished = True
+
+    def _take(self, data: bytes) -> None:
+        if self.fails:
+            raise RuntimeError("the connection is closed")
+        self.body += data
+
+    async def send(self, message: Any) -> None:
+        await self._room.wait()
+        self._take(message.get("body", b""))
+        self.is_finished = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+    async def receive(self) -> Any:
+        await self._is_gone.wait()
+        return {"type": "http.disconnect"}
+
+    def leave(self) -> None:
+        self._is_gone.set()
+
+    def stall(self) -> None:
+        self._room.clear()
+        if self.reader is not None:
+            self.reader.on_full()
+
+    def go_on(self) -> None:
+        self._room.set()
+        if self.reader is not None:
+            self.reader.on_ready()
+
+    @property
+    def events(self) -> list[str]:
+        """Names and numbers, as in `step@3`."""
+        names = re.findall(rb"^event: (.*)$", self.body, re.MULTILINE)
+        numbers = re.findall(rb"^id: .*-(\d+)$", self.body, re.MULTILINE)
+        return [f"{name.decode()}@{number.decode()}" for name, number in zip(names, numbers, strict=True)]
+
+    async def end(self) -> None:
+        """Wait for the end of the body."""
+        await self.wait_until(lambda: self.is_finished)
+
+    async def wait_for(self, event: str) -> None:
+        await self.wait_until(lambda: event in self.events)
+
+    async def wait_until(self, is_so: Callable[[], bool]) -> None:
+        await eventually(is_so, DEADLINE_S)
+
+
+class CountedBackend(MemoryBackend):
+    """Memory that counts how often it is looked at."""
+
+    def __init__(self) -> None:
+        super().__init__(StorageLimits())
+        self.reads = 0
+
+    async def load(self, session_id: str) -> Record | None:
+        self.reads += 1
+        return await super().load(session_id)
+
+    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
+        self.reads += 1
+        await asyncio.sleep(0)  # As long as this takes, others ask too.
+        return await super().replay(session_id, after)
+
+
+class SpoiledBackend(MemoryBackend):
+    """Memory that cannot say how one of the sessions is; of another one it says nothing at all."""
+
+    spoiled = silent = ""
+
+    async def load(self, session_id: str) -> Record | None:
+        if session_id == self.spoiled:
+            raise StoreUnavailableError
+        if session_id == self.silent:
+            await asyncio.Event().wait()
+        return await super().load(session_id)
+
+
+class Service:
+    """A store and its streams, with room for three of them."""
+
+    def __init__(self, backend: Backend | None = None) -> None:
+        backend = backend or MemoryBackend(StorageLimits())
+        clock = SystemClock()
+        self.store = ProgressStore(backend)
+        self.hub = Hub(backend, retry_ms=2000)
+        self.streams = Streams(
+            self.hub, Heartbeat(15, clock), Expiry(clock), clock, retry_ms=2000, send_timeout_s=30, max_streams=3
+        )
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def connect(self, client: Client, *session_ids: str, directly: bool) -> asyncio.Task[None]:
+        """Begin to answer a client, past public ASGI or by it."""
+        resumes: dict[str, Resume | None] = dict.fromkeys(session_ids)
+        response = self.streams.respond(StreamRequest(resumes, len(resumes) > 1, False, None))
+        scope = {"type": "http", "method": "GET", "extensions": extensions(client) if directly else {}}
+        self.tasks.append(asyncio.create_task(_answer(response, scope, client)))
+        return self.tasks[-1]
+
+    async def follow(self, session_id: str, *, directly: bool) -> Client:
+        """A client that has its snapshot."""
+        client = Client()
+        self.connect(client, session_id, directly=directly)
+        await client.wait_until(lambda: bool(client.events))
+        return client
+
+
+async def _answer(response: Any, scope: Any, client: Client) -> None:
+    await response(scope, client.receive, client.send)
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture(params=[True, False], ids=["directly", "by ASGI"])
+def directly(request: pytest.FixtureRequest) -> bool:
+    """Which way the bytes go."""
+    way: bool = request.param
+    return way
+
+
+async def test_room_that_comes_back_at_the_very_end_brings_one_snapshot_and_the_end(
+    service: Service, directly: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader has fallen behind, and takes again between the last transition and the turn in which others get it."""
+    monkeypatch.setattr(hub_module, "MAX_QUEUED_BYTES", 200)
+    store = service.store
+    await store.create_session("s", 1)
+    client, other = [await service.follow("s", directly=directly) for _ in range(2)]
+    client.stall()
+    await store.start_step("s", 1)
+    for current in range(5):
+        await store.report_progress("s", 1, current)
+    assert service.hub.resyncs == {"behind": 1}
+    before = len(client.events)
+    await store.apply("s", Complete(1))
+    client.go_on()
+    await client.end()
+    late = client.events[before:]
+    assert late[-2:] == ["snapshot@7", "end@7"]
+    assert late[:-2] == ([] if directly else ["step@1"])  # What an ASGI server had been given before.
+    await other.end()
+    assert other.events == ["snapshot@0", *(f"step@{n}" for n in range(1, 8)), "end@7"]
+    assert len(service.streams) == service.hub.channel_count == 0
+
+
+async def test_what_waits_for_readers_who_do_not_keep_up_is_known(service: Service, directly: bool) -> None:
+    """Of all of them together, until they take it."""
+    slow = [await service.follow("s", directly=directly) for _ in range(2)]
+    for client in slow:
+        client.stall()
+    for step in range(1, 5):
+        await service.store.start_step("s", step)
+    waiting = [service.streams.queued_bytes]
+    for client in slow:
+        client.go_on()
+        await client.wait_for("step@4")
+        waiting.append(service.streams.queued_bytes)
+    assert waiting[0] > waiting[1] > waiting[2] == 0
+
+
+async def test_a_reader_that_cannot_be_written_to_is_nobody_elses_trouble(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its neighbours, and the readers of other sessions, go on getting everything."""
+    store = service.store
+    for session_id in ("a", "b"):
+        await store.create_session(session_id, 1)
+    bad, neighbour, other = [await service.follow(session_id, directly=True) for session_id in ("a", "a", "b")]
+    bad.fails = True
+    await asyncio.gather(store.start_step("a", 1), store.start_step("b", 1))
+    await asyncio.gather(store.complete_step("a", 1), store.complete_step("b", 1))
+    for client in (neighbour, other):
+        await client.end()
+        assert client.events == ["snapshot@0", "step@1", "step@2", "end@2"]
+    assert len(service.streams) == service.hub.channel_count == 0
+    assert "could not be written to" in caplog.text
+
+
+async def test_a_session_that_cannot_be_read_keeps_a_stream_from_no_other(directly: bool) -> None:
+    """Wherever it stands among them; and its own events come once it can be read."""
+    backend = SpoiledBackend(StorageLimits())
+    service = Service(backend)
+    for session_id in ("a", "b", "c"):
+        await service.store.create_session(session_id, 1)
+    backend.spoiled, backend.silent = "b", "d"
+    client = Client()
+    service.connect(client, "a", "d", "b", "c", directly=directly)
+    await client.wait_until(lambda: b'"session_id":"c"' in client.body)
+    await service.store.start_step("c", 1)
+    await client.wait_until(lambda: b"event: step" in client.body)
+    assert b'"session_id":"b"' not in client.body
+    backend.spoiled = ""
+    await client.wait_until(lambda: b'"session_id":"b"' in client.body)
+    client.leave()
+    service.streams.drain()
+
+
+async def test_a_drain_ends_every_stream_that_can_be_ended(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """One that fails while it is told to go does not keep the others."""
+    clients = [await service.follow("s", directly=True) for _ in range(3)]
+    clients[0].fails = True
+    service.streams.drain()
+    assert [client.is_finished for client in clients] == [False, True, True]
+    assert len(service.streams) == service.hub.channel_count == 0
+    assert "could not be ended" in caplog.text
+
+
+async def test_a_stream_whose_head_is_still_on_its_way_is_counted_and_drained(service: Service, directly: bool) -> None:
+    """It holds its place from the start, and ends with a hint when to come back."""
+    clients = [Client() for _ in range(3)]
+    for client in clients:
+        client.stall()
+        service.connect(client, "s", directly=directly)
+    await clients[0].wait_until(lambda: len(service.streams) == 3)
+    refused = Client()
+    service.connect(refused, "s", directly=directly)
+    await refused.end()
+    assert refused.body == b"retry: 30000\n\n"
+    service.streams.drain()
+    assert len(service.streams) == 0
+    for client in clients:
+        client.go_on()
+        await client.end()
+        assert re.fullmatch(rb"retry: \d+\n\n", client.body)
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.gather(*service.tasks)
+
+
+async def test_a_server_whose_receive_fails_is_one_whose_client_has_gone(service: Service) -> None:
+    """Nothing is kept for it."""
+    client = Client()
+
+    async def receive() -> Any:
+        raise OSError
+
+    client.receive = receive  # type: ignore[method-assign]
+    task = service.connect(client, "s", directly=False)
+    async with asyncio.timeout(DEADLINE_S):
+        await task
+    assert len(service.streams) == service.hub.channel_count == 0
+
+
+async def test_readers_that_return_all_at_once_cost_the_store_few_looks() -> None:
+    """LD-04: what they missed is looked up once for all of them, and none costs more than two reads."""
+    backend = CountedBackend()
+    service = ProgressService(load_settings(store="memory://"), backend=backend)
+    app = create_app(service=service)
+    sessions, readers = 5, 40
+    clients: list[Client] = []
+    answers: list[asyncio.Task[None]] = []
+    async with app.router.lifespan_context(app):
+        for number in range(sessions):
+            session_id = f"storm-{number}"
+            await service.store.create_session(session_id, 1)
+            for _ in range(10):
+                await service.store.start_step(session_id, 1)
+        positions = [(await backend.load(f"storm-{number}")) for number in range(sessions)]
+        backend.reads = 0
+        for record in positions * readers:
+            assert record is not None
+            last_event_id = str(record.position).replace("-10", "-4").encode()
+            scope = {
+                "type": "http",
+                "method": "GET",
+                "path": f"/api/progress/{record.session.progress.session_id}/events",
+                "query_string": b"",
+                "headers": [(b"last-event-id", last_event_id)],
+            }
+            clients.append(Client())
+            answers.append(asyncio.create_task(app(scope, clients[-1].receive, clients[-1].send)))
+        missed = [f"step@{number}" for number in range(5, 11)]
+        await eventually(lambda: all(client.events == missed for client in clients), DEADLINE_S)
+        assert backend.reads <= sessions * readers + 2 * sessions  # One each: whether the session is over.
+        for client in clients:
+            client.leave()
+        await asyncio.gather(*answers)

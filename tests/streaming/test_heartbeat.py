@@ -1,0 +1,85 @@
+"""The shared heartbeat, on a clock of its own."""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+from itertools import pairwise
+
+import pytest
+
+from progress_sse.streaming.heartbeat import Heartbeat
+
+
+class StepClock:
+    """A clock whose sleep moves the time by itself, and ends the run at a given time."""
+
+    def __init__(self, until_s: float) -> None:
+        self.time_s = 0.0
+        self.until_s = until_s
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.time_s
+
+    async def sleep(self, seconds: float) -> None:
+        self.time_s += max(0.0, seconds)
+        if self.time_s > self.until_s:
+            raise asyncio.CancelledError
+
+
+def note(times: list[float], clock: StepClock) -> None:
+    times.append(clock.time_s)
+
+
+async def run(heartbeat: Heartbeat) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        await heartbeat.run()
+
+
+@pytest.mark.parametrize("interval_s", [0.01, 1, 15])
+async def test_every_stream_beats_once_per_interval(interval_s: float) -> None:
+    """The gap is the interval for each of them, wherever in the round it came in."""
+    clock = StepClock(10.5 * interval_s)
+    heartbeat = Heartbeat(interval_s, clock)
+    beats: list[list[float]] = [[] for _ in range(50)]
+    for mine in beats:
+        heartbeat.add(partial(note, mine, clock))
+    await run(heartbeat)
+    for mine in beats:
+        assert 9 <= len(mine) <= 11
+        gaps = [later - earlier for earlier, later in pairwise(mine)]
+        assert gaps == pytest.approx([interval_s] * len(gaps))
+        assert mine[0] <= interval_s * 1.001
+
+
+async def test_the_beats_of_many_streams_are_spread_over_the_interval() -> None:
+    """Ten thousand writes in one turn of the loop would hold up everybody."""
+    clock = StepClock(15)
+    heartbeat = Heartbeat(15, clock)
+    moments: list[float] = []
+    for _ in range(320):
+        heartbeat.add(lambda: moments.append(clock.time_s))
+    await run(heartbeat)
+    assert max(moments.count(moment) for moment in set(moments)) <= 10
+
+
+async def test_a_stream_that_left_beats_no_more() -> None:
+    """Leaving is at once, also from within a beat."""
+    clock = StepClock(5)
+    heartbeat = Heartbeat(1, clock)
+    beats: list[str] = []
+    leave = heartbeat.add(lambda: beats.append("left"))
+    heartbeat.add(lambda: beats.append("stayed"))
+    leave()
+    await run(heartbeat)
+    assert "left" not in beats
+    assert "stayed" in beats
+
+
+def test_the_heartbeat_event_says_when_and_how_often() -> None:
+    """`now` and `interval_ms` as the protocol has them, and no id."""
+    assert Heartbeat(15, StepClock(0)).event().data == (
+        b'event: heartbeat\ndata: {"now":"2026-01-02T03:04:05.678901+00:00","interval_ms":15000}\n\n'
+    )

@@ -1,0 +1,207 @@
+"""What an application gets from a hub of its own, in its own process."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import httpx
+import pytest
+from anyio import wait_all_tasks_blocked
+
+from progress_sse import Event, ProgressHub, Settings
+from progress_sse.core.errors import InvalidSessionIdError
+from progress_sse.streaming.hub import MAX_QUEUED_BYTES
+
+WAIT_S = 10
+
+
+async def taken(events: AsyncIterator[Event], count: int) -> list[Event]:
+    """The next so many events."""
+    async with asyncio.timeout(WAIT_S):
+        return [await anext(events) for _ in range(count)]
+
+
+@pytest.fixture
+def told() -> list[Event]:
+    """What `on_transition` was called with."""
+    return []
+
+
+@pytest.fixture
+async def hub(told: list[Event]) -> AsyncIterator[ProgressHub]:
+    """A hub that runs."""
+    hub = ProgressHub(Settings(store="memory://"), on_transition=told.append)
+    async with hub.lifespan():
+        yield hub
+
+
+async def test_a_follower_gets_what_a_browser_gets(hub: ProgressHub, told: list[Event]) -> None:
+    """The session that is not there yet, then its snapshot, then each step, until it is completed."""
+    events = hub.subscribe("s")
+    assert (await taken(events, 1))[0].data["status"] == "not_found"
+    await hub.store.create_session("s", 1)
+    await hub.store.start_step("s", 1)
+    await hub.store.complete_step("s", 1)
+    created, *steps = await taken(events, 3)
+    assert (created.event, created.data["status"]) == ("snapshot", "pending")
+    assert [each.data["step"]["status"] for each in steps] == ["running", "success"]
+    assert steps == told
+    with pytest.raises(StopAsyncIteration):
+        await anext(events)
+
+
+async def test_a_follower_goes_on_where_it_was(hub: ProgressHub) -> None:
+    """Only what it missed comes, and nothing if that was nothing."""
+    await hub.store.start_step("s", 1)
+    async with aclosing(hub.subscribe("s")) as events:
+        [seen] = await taken(events, 1)
+    await hub.store.report_progress("s", 1, 5)
+    async with aclosing(hub.subscribe("s", last_event_id=seen.event_id)) as events:
+        [missed] = await taken(events, 1)
+        assert (missed.event, missed.data["step"]["progress"]) == ("step", {"current": 5, "total": None})
+        await hub.store.report_progress("s", 1, 6)
+        assert (await taken(events, 1))[0].data["step"]["progress"]["current"] == 6
+
+
+async def test_a_slow_follower_gets_a_snapshot(hub: ProgressHub) -> None:
+    """What waits for it is bounded, and it ends in the true state."""
+    await hub.store.start_step("s", 1)
+    async with aclosing(hub.subscribe("s")) as events:
+        await taken(events, 1)
+        for current in range(2 * MAX_QUEUED_BYTES // 8192):
+            await hub.store.report_progress("s", 1, current, message="x" * 8192)
+        seen = [*await taken(events, 1)]
+        while seen[-1].event == "step":
+            seen += await taken(events, 1)
+        assert seen[-1].data["steps"][0]["progress"]["current"] == current
+
+
+async def test_whoever_goes_leaves_nothing_behind(hub: ProgressHub) -> None:
+    """A follower that is closed, or refused, holds no session."""
+    async with aclosing(hub.subscribe("s")) as events:
+        await taken(events, 1)
+        assert hub._service.streams.hub.channel_count == 1  # noqa: SLF001 - seen nowhere else
+    with pytest.raises(InvalidSessionIdError):
+        await anext(hub.subscribe(".."))
+    assert hub._service.streams.hub.channel_count == 0  # noqa: SLF001
+
+
+async def test_a_hub_that_closes_ends_its_followers() -> None:
+    """Those who wait, and those who are about to."""
+    hub = ProgressHub(Settings(store="memory://"))
+    for is_waiting in (True, False):
+        async with hub.lifespan():
+            events = hub.subscribe("s")
+            await taken(events, 1)
+            end = asyncio.ensure_future(anext(events, None))
+            if is_waiting:
+                await wait_all_tasks_blocked()
+        async with asyncio.timeout(WAIT_S):
+            assert await end is None
+
+
+@pytest.mark.parametrize("store", ["memory://", "sqlite:///{}/jobs.db"])
+def test_a_hub_can_be_opened_again(tmp_path: Path, store: str) -> None:
+    """As where a host is tested: one hub for all tests, an event loop for each, with a lifespan or without."""
+    hub = ProgressHub(Settings(store=store.format(tmp_path)))
+
+    async def report() -> str:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
+            found = (await client.get("/api/progress/s")).json()["status"]
+            start = {"action": "start", "step": 1}
+            assert (await client.post("/api/progress/s/update", json=start)).status_code == 200
+            async with aclosing(hub.subscribe("s")) as events:
+                await taken(events, 1)
+                await hub.store.complete_step("s", 1)
+                assert (await taken(events, 1))[0].data["step"]["status"] == "success"
+            return str(found)
+
+    async def report_after_start() -> str:
+        async with hub.lifespan():
+            return await report()
+
+    async def report_before_start() -> str:
+        found = await report()
+        async with hub.lifespan():
+            return found
+
+    found = [asyncio.run(each()) for each in (report_after_start, report_before_start, report_after_start)]
+    assert found == ["not_found", *["not_found" if store == "memory://" else "running"] * 2]
+
+
+async def test_a_hub_that_closes_ends_its_streams() -> None:
+    """Else they would go on beating, and those that join them see nothing new, once it is opened again."""
+    hub = ProgressHub(Settings(store="memory://"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
+        async with hub.lifespan():
+            await hub.store.start_step("s", 1)
+            stream = asyncio.create_task(client.get("/api/progress/s/events"))
+            await wait_all_tasks_blocked()
+        async with asyncio.timeout(WAIT_S):
+            told = (await stream).text
+    assert "event: snapshot" in told
+    assert re.search(r"\nretry: \d+\n\n$", told)
+
+
+async def test_a_hub_whose_close_is_cancelled_lets_go_of_its_store(tmp_path: Path) -> None:
+    """As where a host gives its lifespan so much time and no more."""
+    hub, is_open = ProgressHub(Settings(store=f"sqlite:///{tmp_path}/progress.db")), asyncio.Event()
+
+    async def live() -> None:
+        async with hub.lifespan():
+            is_open.set()
+
+    life = asyncio.create_task(live())
+    await is_open.wait()
+    life.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await life
+    async with hub.lifespan():
+        await hub.store.start_step("s", 1)
+
+
+async def test_a_hub_that_was_stopped_by_a_signal_can_be_opened_again() -> None:
+    """The process goes on where it is no server's own, as that of a notebook."""
+    hub, handler = ProgressHub(Settings(store="memory://")), signal.signal(signal.SIGTERM, lambda *_: None)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
+        try:
+            async with hub.lifespan():
+                signal.raise_signal(signal.SIGTERM)
+                await wait_all_tasks_blocked()
+                assert (await client.get("/readyz")).json() == {"status": "draining"}
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+        async with hub.lifespan():
+            assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_callback_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """The update is applied, and the log has the error."""
+
+    def fail(_transition: Event) -> None:
+        raise ValueError("no webhook today")
+
+    hub = ProgressHub(Settings(store="memory://"), on_transition=fail)
+    async with hub.lifespan():
+        assert (await hub.store.start_step("s", 1)).status == "running"
+    assert "no webhook today" in caplog.text
+
+
+async def test_a_store_that_cannot_be_used_is_503(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where nobody runs the lifespan the first request opens the store; the log says why it cannot."""
+    path = tmp_path / "jobs.db"
+    path.write_text("this is no database, " * 100)
+    hub = ProgressHub(Settings(store=f"sqlite:///{path}"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
+        refused = await client.get("/api/progress/s")
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems/store-unavailable")
+        assert "jobs.db" in caplog.text
+        path.unlink()
+        assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
+    async with hub.lifespan():
+        """What the request has opened is closed at the end."""

@@ -1,0 +1,273 @@
+"""Settings: flags over environment over defaults, and what is refused."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.validation import without_secrets
+from progress_sse.service import make_backend
+from progress_sse.settings import Settings, load_settings
+from progress_sse.store.redis.backend import RedisBackend
+
+CONTRACT_DEFAULTS: Mapping[str, Any] = {
+    "host": "127.0.0.1",
+    "port": 8000,
+    "store": "sqlite:///progress.db",
+    "heartbeat_s": 15,
+    "retry_ms": 2000,
+    "send_timeout_s": 30,
+    "graceful_timeout_s": 5,
+    "max_age_hours": 24,
+    "cleanup_interval_s": 600,
+    "steps_file": None,
+    "allow_origins": (),
+    "history": 1000,
+    "history_bytes": 262144,
+    "max_total_steps": 1000,
+    "max_sessions": 100000,
+    "max_streams": 10000,
+    "max_sessions_per_stream": 20,
+    "max_body_bytes": 262144,
+    "max_text_chars": 8192,
+    "publish_token": (),
+    "read": "open",
+}
+
+
+def test_the_defaults_are_those_that_users_were_told() -> None:
+    """Users rely on them without naming them."""
+    settings = load_settings()
+    assert {name: getattr(settings, name) for name in CONTRACT_DEFAULTS} == CONTRACT_DEFAULTS
+
+
+def test_the_environment_is_read_and_a_flag_wins_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every setting by the same rule."""
+    monkeypatch.setenv("PROGRESS_SSE_HEARTBEAT_S", "3")
+    monkeypatch.setenv("PROGRESS_SSE_RETRY_MS", "100")
+    settings = load_settings(retry_ms="200")
+    assert (settings.heartbeat_s, settings.retry_ms) == (3, 200)
+
+
+def test_lists_come_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the environment as from a flag; spaces and empty parts do not count."""
+    monkeypatch.setenv("PROGRESS_SSE_PUBLISH_TOKEN", "one, two,")
+    settings = load_settings(allow_origins="https://a.example,https://b.example")
+    assert [token.get_secret_value() for token in settings.publish_token] == ["one", "two"]
+    assert settings.allow_origins == ("https://a.example", "https://b.example")
+
+
+def test_a_token_is_never_shown() -> None:
+    """Not in the settings' text, and not in what is said of a wrong setting beside it."""
+    settings = load_settings(publish_token="hush-hush")
+    assert "hush" not in repr(settings) + str(settings) + settings.model_dump_json()
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(publish_token="hush-hush", port="hush")
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"port": "70000"}, "port"),
+        ({"port": "x"}, "port"),
+        ({"host": "", "publish_token": "t"}, "host"),
+        ({"heartbeat_s": "0"}, "heartbeat_s"),
+        ({"send_timeout_s": "-1"}, "send_timeout_s"),
+        ({"max_streams": "0"}, "max_streams"),
+        ({"read": "nobody"}, "read"),
+        ({"heartbeat_s": "inf"}, "heartbeat_s"),
+        ({"max_age_hours": "nan"}, "max_age_hours"),
+        ({"publish_token": ""}, "publish_token"),
+        ({"publish_token": " , "}, "publish_token"),
+        ({"publish_token": "one,t\nwo"}, "publish_token"),
+        ({"publish_token": "one\x7f"}, "publish_token"),
+        ({"retry_ms": "1000000001"}, "retry_ms"),
+        ({"unheard_of": "1"}, "unheard_of"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_refused_by_name(given: dict[str, str], named: str) -> None:
+    """One sentence that says which it is."""
+    with pytest.raises(ConfigurationError, match=f"^{named}"):
+        load_settings(**given)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "https://a.example",
+        "http://localhost:5173",
+        "http://127.0.0.1",
+        "http://[::1]:8443",
+        "https://xn--caf-dma.example",
+        "http://a.example:443",
+        "chrome-extension://abcdefghijklmnop",
+        "capacitor://localhost",
+    ],
+)
+def test_an_origin_is_as_browsers_send_it(origin: str) -> None:
+    """Or it stands for all."""
+    assert load_settings(allow_origins=origin).allow_origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "https://a.example/",
+        "https://a.example/path",
+        "https://a.example?query",
+        "https://user@a.example",
+        "https://*.a.example",
+        "https://A.example",
+        "HTTPS://a.example",
+        "https://caf\u00e9.example",
+        "https://a.example:443",
+        "http://a.example:80",
+        "https://a.example:",
+        "https://a.example:080",
+        "https://",
+        "//a.example",
+        "a.example",
+        "https:a.example",
+        "https://a.example b",
+        "*.a.example",
+        "*, https://a.example",
+        "https://a.example, null",
+    ],
+)
+def test_what_no_browser_sends_or_all_may_is_no_origin(origin: str) -> None:
+    """It would let in no page, or, as `null`, every page that hides where it comes from."""
+    with pytest.raises(ConfigurationError, match=r"^allow_origins: "):
+        load_settings(allow_origins=origin)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])  # noqa: S104  # to be refused
+def test_a_public_address_needs_a_token(host: str) -> None:
+    """Refused with a way to make one, unless a token is set or the user insists."""
+    with pytest.raises(ConfigurationError, match="PROGRESS_SSE_PUBLISH_TOKEN") as caught:
+        load_settings(host=host)
+    assert "`progress-sse token secret`" in str(caught.value)
+    assert load_settings(host=host, publish_token="t").host == host
+    assert load_settings(host=host, insecure=True).host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback_needs_none(host: str) -> None:
+    """Only this machine reaches it."""
+    assert load_settings(host=host).is_loopback
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        *("", "memory", "sqlite://", "sqlite:///", "postgres://x", "/a/b", "redis://localhost:x"),
+        *("redis://h/0?foo=1", "redis://h/0?db=x", "redis://h/foo", "redis://h/0/1", "redis://h/1x", "redis://h/-1"),
+        *("redis+sentinel://h/name/-1", "redis+sentinel://h/name/0?foo=1"),
+        *("redis+sentinel://host", "redis+sentinel://host/", "redis+sentinel:///name/0"),
+        *("redis+cluster://", "redis+cluster://a:1,", "redis+cluster://a:x", "redis+cluster://a:1/3"),
+        *("redis+sentinel://a:1,/name", "redis+sentinel://a:x/name", "redis+sentinel://a/name/x"),
+    ],
+)
+def test_a_store_that_there_is_not_is_refused(store: str) -> None:
+    """Never silently another one."""
+    with pytest.raises(ConfigurationError):
+        make_backend(Settings(store=store))
+
+
+@pytest.mark.parametrize("store", ["memory://", "sqlite:///progress.db"])
+def test_a_store_of_one_process_refuses_more_workers(store: str) -> None:
+    """One clear sentence."""
+    with pytest.raises(ConfigurationError, match="one process"):
+        make_backend(Settings(store=store, workers=2))
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        "redis://localhost:6379/0",
+        "redis://",
+        "redis://localhost/?db=1&health_check_interval=1",
+        "rediss://user:password@example.com",
+        "redis+sentinel://user:password@a:1,b/name/2",
+        "redis+cluster://user:password@a:1,b",
+    ],
+)
+def test_a_store_in_redis_is_connected_to_later(store: str) -> None:
+    """Whether anybody is there is seen when it is used; any number of workers may share it."""
+    assert isinstance(make_backend(Settings(store=store, workers=4)), RedisBackend)
+
+
+@pytest.mark.parametrize("store", ["", "postgres://x", "redisx://h", "redis://localhost:x", "redis+sentinel://h"])
+def test_what_a_store_in_redis_may_be_is_said(store: str) -> None:
+    """All of it, to whoever asks for what there is not."""
+    with pytest.raises(ConfigurationError) as refusal:
+        make_backend(Settings(store=store))
+    said = re.findall(r"[a-z+]+(?=://)", str(refusal.value))
+    assert [each for each in said if each.startswith("redis")] == ["redis", "rediss", "redis+sentinel", "redis+cluster"]
+
+
+@pytest.mark.parametrize(
+    ("store", "has_redis"),
+    [
+        *(("redis://h", True), ("rediss://h", True), ("redis+sentinel://h/m", True), ("redis+cluster://h", True)),
+        *(("memory://", False), ("sqlite:///redis://h", False), ("redis", False), ("redisx://h", False)),
+    ],
+)
+def test_a_store_in_redis_is_known_by_its_scheme(store: str, has_redis: bool) -> None:
+    """By its whole name."""
+    assert Settings(store=store).has_redis == has_redis
+
+
+def test_other_stores_do_not_load_it() -> None:
+    """Nobody who does not use it waits for it."""
+    code = "import sys, progress_sse, progress_sse.cli.main; sys.exit('redis' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("store", "shown"),
+    [
+        ("redis://user:hush@host:1/2", "redis://***@host:1/2"),
+        ("rediss://:hush@host", "rediss://***@host"),
+        ("redis://user:hu@sh/?hush@host", "redis://***"),
+        ("redis://host/0?password=hush&db=1", "redis://host/0?***"),
+        ("redis://host/0?password=hu@hush", "redis://***"),
+        ("redis://host:1/2", "redis://host:1/2"),
+        ("redis+sentinel://u:hush@a:1,b:2/name", "redis+sentinel://***@a:1,b:2/name"),
+        ("sqlite:////a@b?c.db", "sqlite:////a@b?c.db"),
+        ("memory://", "memory://"),
+    ],
+)
+def test_the_password_of_a_store_is_never_printed(store: str, shown: str) -> None:
+    """Neither by the greeting nor with the settings, which still have it."""
+    settings = load_settings(store=store)
+    assert without_secrets(store) == shown
+    for text in (repr(settings), str(settings), settings.model_dump_json()):
+        assert shown in text
+        assert "hush" not in text
+    assert settings.store == store
+
+
+def test_every_field_has_a_description_and_nothing_else_reads_the_environment() -> None:
+    """The help is made from the fields; a setting that is read elsewhere would not be in it.
+
+    What a worker reads is for another process, and has its own place.
+    """
+    assert all(field.description for field in Settings.model_fields.values())
+    package = Path(__file__).parents[1] / "progress_sse"
+    readers = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    }
+    # What `serve` and `run` hand down to the processes that they start are no settings either.
+    assert readers == {"client/config.py", "cli/run_command.py", "server/process_pool.py"}

@@ -1,0 +1,57 @@
+"""What authors of clients are told: the document says what the vectors have, and these what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from progress_sse.core.errors import ProblemError
+from tests.harness.oracle import fold
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+PROTOCOL = (CORPUS.parents[1] / "docs" / "protocol.md").read_text("utf-8")
+EXAMPLES = re.findall(r"^```json\n(.*?)^```$", PROTOCOL, re.MULTILINE | re.DOTALL)
+FOLDS = json.loads((CORPUS / "folds.json").read_text("utf-8"))
+
+
+def _parts(value: Any) -> Iterator[str]:
+    """Each object and array in a JSON value, itself too, as text: the order of keys counts."""
+    if isinstance(value, dict | list):
+        yield json.dumps(value)
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _parts(part)
+
+
+RECORDED = {part for path in CORPUS.glob("*.json") for part in _parts(json.loads(path.read_text("utf-8")))}
+
+
+def _problems(of: type[ProblemError] = ProblemError) -> Iterator[type[ProblemError]]:
+    for each in of.__subclasses__():
+        yield each
+        yield from _problems(each)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_of_the_protocol_is_a_vector(example: str) -> None:
+    """Each JSON block of the document is part of a vector, which is replayed."""
+    assert json.dumps(json.loads(example)) in RECORDED
+
+
+def test_the_protocol_lists_every_problem() -> None:
+    """Its table has each status and type that the server can answer with, and no other."""
+    listed = re.findall(r"^\| (\d{3}) \| `/problems/([a-z-]+)` \|", PROTOCOL, re.MULTILINE)
+    assert sorted(listed) == sorted((str(each.status), each.problem) for each in _problems())
+
+
+@pytest.mark.parametrize("vector", FOLDS, ids=lambda each: each["name"])
+def test_the_oracle_folds_as_the_vectors_say(vector: dict[str, Any]) -> None:
+    """What judges the server's streams in our tests is held to the same vectors as everybody else."""
+    held = vector["snapshot"]
+    for step in vector["steps"]:
+        held = fold(held, step)
+    assert json.dumps(held) == json.dumps(vector["folded"])

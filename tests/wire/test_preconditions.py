@@ -1,0 +1,74 @@
+"""`If-Match` and `If-None-Match`, whatever they say [RFC 9110 §8.8.3, §13.1]."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from progress_sse.core.model import Position
+from progress_sse.wire.preconditions import Preconditions
+
+HERE = Position("3f2a9c", 12)
+TAG = b'"3f2a9c-12"'
+ABSENT = b'"absent"'
+
+opaque = st.binary(max_size=6).map(lambda raw: bytes(byte for byte in raw if byte >= 0x21 and byte not in (0x22, 0x7F)))
+"""What may stand between the quotation marks of a tag; a comma too."""
+
+tags = st.just(TAG) | opaque.map(lambda inside: b'"%b"' % inside)
+offers = st.lists(st.tuples(st.sampled_from([b"", b"W/"]), tags), max_size=4)
+separators = st.sampled_from([b",", b", ", b" ,\t", b",,"])
+
+
+def is_expected(values: list[bytes], position: Position | None = HERE) -> bool:
+    return Preconditions(values, []).is_expected(position)
+
+
+def is_known(values: list[bytes], position: Position | None = HERE) -> bool:
+    return Preconditions([], values).is_known(position)
+
+
+@given(offers, separators, st.integers(0, 4))
+def test_a_session_is_named_if_and_only_if_its_tag_is_in_the_list(
+    offered: list[tuple[bytes, bytes]], separator: bytes, cut: int
+) -> None:
+    """Over one field or two, and whatever the other tags are; for `If-Match` a weak tag is none."""
+    fields = [separator.join(weak + tag for weak, tag in part) for part in (offered[:cut], offered[cut:])]
+    values = [field for field in fields if field] or [b""]
+    assert is_known(values) is (TAG in {tag for _, tag in offered})
+    assert is_expected(values) is ((b"", TAG) in offered)
+
+
+@given(st.lists(st.binary(max_size=20), max_size=3))
+@example([b"W/*"])
+@example([b"*, *"])
+@example([b"*", b"*"])
+def test_whatever_is_no_list_of_tags_names_nothing(values: list[bytes]) -> None:
+    """And nothing else comes of it."""
+    assert is_known(values) is (values == [b"*"] or any(TAG in value for value in values))
+    assert is_expected(values) is (values in ([], [b"*"]) or any(TAG in value for value in values))
+
+
+@pytest.mark.parametrize(
+    ("value", "names_here", "names_nothing"),
+    [
+        (b"*", True, False),
+        (TAG, True, False),
+        (ABSENT, False, True),
+        (b"W/" + ABSENT, False, True),
+        (b"", False, False),
+    ],
+)
+def test_a_star_is_every_session_that_exists(value: bytes, names_here: bool, names_nothing: bool) -> None:
+    """One that does not has a tag of its own, so that it can be created only if there still is none."""
+    assert (is_known([value]), is_known([value], None)) == (names_here, names_nothing)
+    is_strong = not value.startswith(b"W/")
+    assert (is_expected([value]), is_expected([value], None)) == (names_here, names_nothing and is_strong)
+
+
+def test_without_conditions_everything_is_allowed() -> None:
+    """And nothing is known to the client."""
+    for position in (HERE, None):
+        assert Preconditions([], []).allow_change(position)
+        assert not is_known([], position)

@@ -1,0 +1,196 @@
+"""JSON of the wire, byte for byte: what existing clients read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from progress_sse.core.model import Session, SessionProgress, StepAdvance, StepDefinition, StepProgress, StepStatus
+from progress_sse.wire import session_json
+from progress_sse.wire.session_json import MAX_SHARED_BYTES
+
+STARTED, ENDED = "2026-01-02T03:04:05.678901+00:00", "2026-01-02T03:04:17.000000+00:00"
+
+RUNNING = StepProgress(1, "原稿生成", "running", STARTED, None, 0, 300_000)
+REPORTED = RUNNING._replace(message="half", advance=StepAdvance(1, 2))
+FAILED = StepProgress(2, "STEP2", "error", STARTED, ENDED, 11_321, None, 'm"\\', "a\nb\u2028</script>")
+
+STEPS = [
+    (
+        RUNNING,
+        '{"step":1,"name":"原稿生成","status":"running","started_at":"2026-01-02T03:04:05.678901+00:00","completed_at":null,'
+        '"elapsed_ms":0,"timeout_ms":300000,"message":"","error":""}',
+    ),
+    (
+        REPORTED,
+        '{"step":1,"name":"原稿生成","status":"running","started_at":"2026-01-02T03:04:05.678901+00:00","completed_at":null,'
+        '"elapsed_ms":0,"timeout_ms":300000,"message":"half","error":"","progress":{"current":1,"total":2}}',
+    ),
+    (
+        RUNNING._replace(advance=StepAdvance(0, None)),
+        '{"step":1,"name":"原稿生成","status":"running","started_at":"2026-01-02T03:04:05.678901+00:00","completed_at":null,'
+        '"elapsed_ms":0,"timeout_ms":300000,"message":"","error":"","progress":{"current":0,"total":null}}',
+    ),
+    (
+        FAILED,
+        '{"step":2,"name":"STEP2","status":"error","started_at":"2026-01-02T03:04:05.678901+00:00",'
+        '"completed_at":"2026-01-02T03:04:17.000000+00:00","elapsed_ms":11321,"timeout_ms":null,'
+        '"message":"m\\"\\\\","error":"a\\nb\\u2028\\u003c/script>"}',
+    ),
+]
+
+DEFINITIONS = (StepDefinition("原稿生成", 300_000, 60_000), StepDefinition("STEP2"), StepDefinition("STEP3", 1, 0))
+DEFINITIONS_JSON = (
+    '[{"step":1,"name":"原稿生成","timeout_ms":300000,"estimated_ms":60000},'
+    '{"step":2,"name":"STEP2","timeout_ms":120000,"estimated_ms":30000},'
+    '{"step":3,"name":"STEP3","timeout_ms":1,"estimated_ms":0}]'
+)
+
+SESSION = Session(SessionProgress("日 1", 2, 3, "error", {2: FAILED, 1: REPORTED}, STARTED, ENDED), DEFINITIONS)
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def written(step: StepProgress) -> bytes:
+    """What a transition says of the step, which is what is kept of it."""
+    session = SESSION._replace(progress=SESSION.progress._replace(steps={step.step: step}))
+    return session_json.split_transition(session_json.encode_transition(session, step.step))[0]
+
+
+class TestStep:
+    """A step that was started, both ways."""
+
+    @pytest.mark.parametrize(("step", "text"), STEPS)
+    def test_is_written_in_the_documented_order(self, step: StepProgress, text: str) -> None:
+        """The nine keys, and `progress` where it was reported."""
+        assert written(step) == text.encode()
+
+    @pytest.mark.parametrize(("step", "text"), STEPS)
+    def test_is_read_back(self, step: StepProgress, text: str) -> None:
+        """To the letter."""
+        assert session_json.decode_step(text.encode()) == step
+
+    def test_is_read_back_as_earlier_versions_wrote_it(self) -> None:
+        """Stores keep steps as JSON, and earlier versions escaped less."""
+        text = STEPS[3][1].replace(r"\u2028", "\u2028").replace(r"\u003c", "<")
+        assert session_json.decode_step(text.encode()) == FAILED
+
+    @given(texts, texts, texts, st.sampled_from(["running", "success", "error"]), st.integers(0, 2**53 - 1))
+    def test_comes_back_whatever_it_says(
+        self, name: str, message: str, error: str, status: StepStatus, number: int
+    ) -> None:
+        """To the letter."""
+        advance = StepAdvance(number, None) if number % 2 else None
+        step = StepProgress(1, name, status, STARTED, None, number, number, message, error, advance)
+        assert session_json.decode_step(written(step)) == step
+
+
+class TestDefinitions:
+    """Step definitions, both ways."""
+
+    def test_are_written_as_the_list_of_steps_shows_them(self) -> None:
+        """Numbered from 1."""
+        assert session_json.encode_definitions(DEFINITIONS) == DEFINITIONS_JSON.encode()
+        assert session_json.list_definitions(DEFINITIONS) == json.loads(DEFINITIONS_JSON)
+
+    def test_are_read_back(self) -> None:
+        """Sessions of one workflow share what they have in common."""
+        assert session_json.decode_definitions(DEFINITIONS_JSON.encode()) == DEFINITIONS
+        assert session_json.decode_definitions(DEFINITIONS_JSON.encode()) is session_json.decode_definitions(
+            DEFINITIONS_JSON.encode()
+        )
+
+    def test_are_not_kept_where_they_are_large(self) -> None:
+        """As large as a body may be, those of a few hundred sessions would take a hundred megabytes."""
+        data = session_json.encode_definitions((StepDefinition("x" * MAX_SHARED_BYTES),))
+        assert session_json.decode_definitions(data) == session_json.decode_definitions(data)
+        assert session_json.decode_definitions(data) is not session_json.decode_definitions(data)
+
+
+class TestSession:
+    """What a poll answers and a snapshot carries."""
+
+    def test_shows_every_step(self) -> None:
+        """In order of number, those not yet started with five keys."""
+        assert (
+            session_json.encode_session(SESSION)
+            == (
+                '{"session_id":"日 1","current_step":2,"total_steps":3,"status":"error","steps":['
+                f"{STEPS[1][1]},{STEPS[3][1]},"
+                '{"step":3,"name":"STEP3","status":"pending","elapsed_ms":0,"timeout_ms":1}'
+                '],"percentage":50,"estimated_remaining_ms":0}'
+            ).encode()
+        )
+
+    def test_shows_one_that_does_not_exist(self) -> None:
+        """With every number 0."""
+        assert (
+            session_json.encode_absent("日 1")
+            == (
+                '{"session_id":"日 1","current_step":0,"total_steps":0,"status":"not_found","steps":[],'
+                '"percentage":0,"estimated_remaining_ms":0}'
+            ).encode()
+        )
+
+    def test_is_listed_with_its_times(self) -> None:
+        """For operators."""
+        assert (
+            session_json.encode_listed(SESSION)
+            == (
+                '{"session_id":"日 1","current_step":2,"total_steps":3,"status":"error","percentage":50,'
+                f'"estimated_remaining_ms":0,"created_at":"{STARTED}","updated_at":"{ENDED}"}}'
+            ).encode()
+        )
+
+    def test_says_in_a_transition_what_folds_it_in(self) -> None:
+        """The step, and the session around it."""
+        assert (
+            session_json.encode_transition(SESSION, 2)
+            == (
+                f'{{"step":{STEPS[3][1]},'
+                '"session":{"session_id":"日 1","current_step":2,"total_steps":3,"status":"error",'
+                '"percentage":50,"estimated_remaining_ms":0}}'
+            ).encode()
+        )
+
+    @given(texts)
+    def test_is_split_into_what_a_transition_was_made_of(self, text: str) -> None:
+        """Whatever users write, and be it what stands between the parts."""
+        for message in (text, f'","session":{{"{text}'):
+            step = RUNNING._replace(name=message, message=message, error=message)
+            session = SESSION._replace(progress=SESSION.progress._replace(steps={2: step}, session_id=message))
+            shown, summary = session_json.split_transition(session_json.encode_transition(session, 2))
+            assert session_json.decode_step(shown) == step
+            assert session_json.encode_listed(session, summary) == session_json.encode_listed(session)
+
+
+class TestJson:
+    """The bytes as such."""
+
+    @given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("<\\\x85\u2028\u2029")))
+    def test_is_one_line_whatever_it_says(self, text: str) -> None:
+        """Also to a client that splits at every line end of Unicode; no markup begins in it; and it reads back."""
+        data = session_json.encode_json({text: text}).decode()
+        assert data.splitlines() == [data]
+        assert "<" not in data
+        assert json.loads(data) == {text: text}
+
+    def test_leaves_other_characters_as_they_are(self) -> None:
+        """Those that share bytes with escaped ones, too."""
+        text = "\x84\xa0é\u2014“it”…\u2027\u202a日本語 & > ' /"
+        assert session_json.encode_json(text).decode() == f'"{text}"'
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+    def test_is_never_what_no_json_reader_takes(self, value: float) -> None:
+        """A browser's `JSON.parse` refuses NaN; its `JSON.stringify` writes null."""
+        assert session_json.encode_json([value]) == b"[null]"
+
+    @pytest.mark.parametrize("value", ["\ud800", {"\udfff": 1}])
+    def test_is_always_utf_8(self, value: Any) -> None:
+        """A lone surrogate has no place in it."""
+        with pytest.raises(ValueError, match="surrogates not allowed"):
+            session_json.encode_json(value)
