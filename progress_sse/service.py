@@ -13,8 +13,8 @@ from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse._internal.exit_signals import called_on_exit
 from progress_sse._internal.optional_imports import from_extra
 from progress_sse.api.request_models import BodyLimits
-from progress_sse.auth.authorizer import Authorize, CallableGate, Gate, make_gate
-from progress_sse.auth.tickets import Drawer, MemoryDrawer, Tickets
+from progress_sse.auth.authorizer import Authorize, Authorizer, CallbackAuthorizer, make_authorizer
+from progress_sse.auth.tickets import MemoryOneTimeStore, OneTimeStore, Tickets
 from progress_sse.core.errors import ConfigurationError, ProblemError
 from progress_sse.core.events import Event
 from progress_sse.core.model import Position
@@ -23,7 +23,7 @@ from progress_sse.settings import Settings
 from progress_sse.store.backend import Backend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.session_counts import Census
+from progress_sse.store.session_counts import SessionCounts
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import Change, StorageLimits
 from progress_sse.streaming.event_stream import Streams
@@ -62,7 +62,7 @@ class ProgressService:
         settings: What it was made from.
         store: The operations on sessions.
         streams: The live streams.
-        gate: Who may do what.
+        authorizer: Decides who may do what.
         tickets: What single streams are opened with.
         census: How many sessions there are.
         polls: How many polls were answered, by how.
@@ -97,13 +97,13 @@ class ProgressService:
         self.settings = settings
         self.body_limits = BodyLimits(settings.max_body_bytes, settings.max_text_chars, settings.max_total_steps)
         backend = backend or make_backend(settings)
-        self.tickets = Tickets(backend if isinstance(backend, Drawer) else MemoryDrawer(clock))
-        gate = CallableGate(authorize) if authorize else make_gate(settings, self.tickets, clock)
+        self.tickets = Tickets(backend if isinstance(backend, OneTimeStore) else MemoryOneTimeStore(clock))
+        authorizer = CallbackAuthorizer(authorize) if authorize else make_authorizer(settings, self.tickets, clock)
         self._rates = _rates(settings)
-        self.gate: Gate = gate if self._rates is None else self._rates.gate(gate)
+        self.authorizer: Authorizer = authorizer if self._rates is None else self._rates.limited(authorizer)
         on_commit = _teller(on_transition) if on_transition else None
         self.store = ProgressStore(backend, workflows=_workflows(settings), clock=clock, on_commit=on_commit)
-        self.census = Census(backend, clock)
+        self.census = SessionCounts(backend, clock)
         self.polls: Counter[PollAnswer] = Counter()
         self.refusals: Counter[str] = Counter()
         self._heartbeat = Heartbeat(settings.heartbeat_s, clock)
@@ -133,7 +133,7 @@ class ProgressService:
         await self.store.open()
         loop = asyncio.get_running_loop()
         runs = {"heartbeat": self._heartbeat.run(), "clean-up": self._clean_up()}
-        if not self.gate.is_open_to("read"):
+        if not self.authorizer.is_open_to("read"):
             runs["expiry"] = self._expiry.run()
         self._tasks = [loop.create_task(run, name=name) for name, run in runs.items()]
         self.is_running = True
@@ -209,7 +209,7 @@ def _teller(on_transition: Callable[[Event], object]) -> Callable[[Change], None
     def tell(change: Change) -> None:
         for entry in change.entries:
             assert change.record is not None
-            position = Position(change.record.position.epoch, entry.n)
+            position = Position(change.record.position.epoch, entry.offset)
             try:
                 on_transition(Event("step", str(position), json.loads(entry.data)))
             except Exception:

@@ -8,7 +8,7 @@ BOUNDS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 """Seconds up to which a duration falls into each class; what takes longer has a class of its own."""
 
 
-class Durations:
+class Histogram:
     """How long something took, each time that it was done.
 
     Attributes:

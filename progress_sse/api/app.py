@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from progress_sse.api import problems
 from progress_sse.api.endpoints import health, metrics, openapi, pages
-from progress_sse.api.middleware.open_access_warning import Exposure
+from progress_sse.api.middleware.open_access_warning import OpenAccessWarningMiddleware
 from progress_sse.api.routes import Api, Endpoint
 from progress_sse.auth.authorizer import Authorize
 from progress_sse.core.errors import InvalidSessionIdError, ProblemError
@@ -111,8 +111,8 @@ def _middleware(settings: Settings, service: ProgressService) -> list[Middleware
             max_age=CORS_MAX_AGE_S,
         )
         middleware.insert(0, cors)
-    if service.gate.is_open_to("publish") and not settings.insecure:
-        middleware.insert(0, Middleware(Exposure))
+    if service.authorizer.is_open_to("publish") and not settings.insecure:
+        middleware.insert(0, Middleware(OpenAccessWarningMiddleware))
         if "*" in settings.allow_origins:
             logger.warning(
                 "Pages of every origin may create, change and delete sessions, as allow_origins is *: set a "

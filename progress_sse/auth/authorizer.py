@@ -28,7 +28,7 @@ Authorize: TypeAlias = Callable[[Request, Action, str | None], bool | Awaitable[
 """Returns whether a request may do that to the session; `None` stands for the list of all sessions."""
 
 
-class Admission(NamedTuple):
+class Authorization(NamedTuple):
     """That a request was let in.
 
     Attributes:
@@ -40,11 +40,11 @@ class Admission(NamedTuple):
     expires_at: float | None
 
 
-UNCONDITIONAL: Final = Admission(None, None)
+UNCONDITIONAL: Final = Authorization(None, None)
 """As everybody is let in to what is open, or somebody by a function."""
 
 
-class Gate(Protocol):
+class Authorizer(Protocol):
     """Lets requests in, or not.
 
     Attributes:
@@ -58,7 +58,7 @@ class Gate(Protocol):
 
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
-    ) -> Admission:
+    ) -> Authorization:
         """Return if the request may do that to every one of the sessions.
 
         Args:
@@ -73,14 +73,14 @@ class Gate(Protocol):
             ForbiddenError: Somebody who may not.
         """
 
-    async def identify(self, request: Request) -> Admission:
+    async def identify(self, request: Request) -> Authorization:
         """Return if the request's token, in header or cookie, is good for anything; raises as `check` does."""
 
-    async def identify_bearer(self, request: Request) -> Admission:
+    async def identify_bearer(self, request: Request) -> Authorization:
         """Return if the token in `Authorization` is good for anything; raises as `check` does."""
 
 
-class Bearers:
+class TokenVerifier:
     """What a token is worth."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -118,13 +118,13 @@ class Bearers:
         return grant
 
 
-class TokenGate:
+class TokenAuthorizer:
     """Lets in by tokens, cookies and tickets; and everybody to what is open."""
 
     takes_tokens = True
 
     def __init__(
-        self, open_to: Collection[Action], bearers: Bearers, tickets: Tickets, allow_origins: Collection[str]
+        self, open_to: Collection[Action], bearers: TokenVerifier, tickets: Tickets, allow_origins: Collection[str]
     ) -> None:
         """Let everybody do what is in `open_to`, and pages of `allow_origins` use their visitor's cookie."""
         self._open_to = frozenset(open_to)
@@ -138,20 +138,20 @@ class TokenGate:
 
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
-    ) -> Admission:
-        """Return if the request may do that to every one of the sessions; see `Gate.check`."""
+    ) -> Authorization:
+        """Return if the request may do that to every one of the sessions; see `Authorizer.check`."""
         if action in self._open_to:
             return UNCONDITIONAL
         token = await self._credential(request, ticket)
         grant = self._bearers.grant(token)
         if not grant.allows(action, *session_ids):
             raise ForbiddenError
-        return Admission(token, grant.expires_at)
+        return Authorization(token, grant.expires_at)
 
-    async def identify(self, request: Request) -> Admission:
+    async def identify(self, request: Request) -> Authorization:
         """Return if the request's token is good for anything."""
         token = await self._credential(request)
-        return Admission(token, self._bearers.grant(token).expires_at)
+        return Authorization(token, self._bearers.grant(token).expires_at)
 
     async def _credential(self, request: Request, ticket: str = "") -> str:
         """Return the request's token, or else that of the ticket, or else that in the cookie."""
@@ -166,15 +166,15 @@ class TokenGate:
             raise UnauthorizedError
         return token
 
-    async def identify_bearer(self, request: Request) -> Admission:
+    async def identify_bearer(self, request: Request) -> Authorization:
         """Return if the token in `Authorization` is good for anything."""
         token = _bearer_token(request)
         if token is None:
             raise UnauthorizedError
-        return Admission(token, self._bearers.grant(token).expires_at)
+        return Authorization(token, self._bearers.grant(token).expires_at)
 
 
-class CallableGate:
+class CallbackAuthorizer:
     """Lets in as a function decides."""
 
     takes_tokens = False
@@ -189,7 +189,7 @@ class CallableGate:
 
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
-    ) -> Admission:
+    ) -> Authorization:
         """Return if the function says so of every one of the sessions."""
         for session_id in session_ids:
             answer = self._authorize(request, action, session_id)
@@ -197,22 +197,22 @@ class CallableGate:
                 raise ForbiddenError
         return UNCONDITIONAL
 
-    async def identify(self, request: Request) -> Admission:
+    async def identify(self, request: Request) -> Authorization:
         """Have no tokens, and so nothing to exchange for them."""
         raise PathNotFoundError
 
-    async def identify_bearer(self, request: Request) -> Admission:
+    async def identify_bearer(self, request: Request) -> Authorization:
         """Have no tokens, and so nothing to exchange for them."""
         raise PathNotFoundError
 
 
-def make_gate(settings: Settings, tickets: Tickets, clock: Clock) -> TokenGate:
+def make_authorizer(settings: Settings, tickets: Tickets, clock: Clock) -> TokenAuthorizer:
     """Return the gate that the settings describe.
 
     Raises:
         ConfigurationError: They do not go together.
     """
-    bearers = Bearers(settings, clock)
+    bearers = TokenVerifier(settings, clock)
     if settings.read == "token" and settings.token_key is None:
         raise ConfigurationError(
             f"read=token needs the key that tokens are signed with: set {ENV_PREFIX}TOKEN_KEY to the output of "
@@ -221,7 +221,7 @@ def make_gate(settings: Settings, tickets: Tickets, clock: Clock) -> TokenGate:
     open_to: set[Action] = {"read"} if settings.read == "open" else set()
     if not bearers:
         open_to |= {"publish", "list"}
-    return TokenGate(open_to, bearers, tickets, settings.allow_origins)
+    return TokenAuthorizer(open_to, bearers, tickets, settings.allow_origins)
 
 
 def _bearer_token(request: Request) -> str | None:

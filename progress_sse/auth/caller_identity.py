@@ -14,7 +14,7 @@ UNKNOWN: Final = "unknown"
 
 
 def caller_of(request: Request, token: str | None) -> str:
-    """Return who asks; `token` is by what the request was let in (see `gate.Admission`)."""
+    """Return who asks; `token` is by what the request was let in (see `gate.Authorization`)."""
     return address_of(request) if token is None else hashlib.sha256(token.encode("latin-1")).hexdigest()
 
 

@@ -16,7 +16,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 from starlette.requests import Request
 
-from progress_sse.auth.authorizer import Admission, Gate
+from progress_sse.auth.authorizer import Authorization, Authorizer
 from progress_sse.auth.caller_identity import address_of, caller_of
 from progress_sse.auth.grants import Action
 from progress_sse.core.errors import ConfigurationError, ForbiddenError, RateExceededError, UnauthorizedError
@@ -54,9 +54,9 @@ class Rates:
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._at_once = asyncio.Semaphore(COUNTS_AT_ONCE)
 
-    def gate(self, gate: Gate) -> "RatedGate":
+    def limited(self, authorizer: Authorizer) -> "RateLimitedAuthorizer":
         """Return what lets in as `gate` does, as often as this allows."""
-        return RatedGate(gate, self)
+        return RateLimitedAuthorizer(authorizer, self)
 
     async def count(self, action: Action, caller: str, count: int = 1) -> None:
         """Count a request that stands for so many.
@@ -92,49 +92,51 @@ async def _hit(
     return resets_at
 
 
-class RatedGate:
+class RateLimitedAuthorizer:
     """Lets in as another gate does, but not too often."""
 
-    def __init__(self, gate: Gate, rates: Rates) -> None:
+    def __init__(self, authorizer: Authorizer, rates: Rates) -> None:
         """Let in as `gate` does, as often as `rates` allow."""
-        self.takes_tokens = gate.takes_tokens
-        self._gate = gate
+        self.takes_tokens = authorizer.takes_tokens
+        self._authorizer = authorizer
         self._rates = rates
 
     def is_open_to(self, action: Action) -> bool:
         """Return whether everybody may do that."""
-        return self._gate.is_open_to(action)
+        return self._authorizer.is_open_to(action)
 
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
-    ) -> Admission:
-        """Return if the request may do that; see `Gate.check`.
+    ) -> Authorization:
+        """Return if the request may do that; see `Authorizer.check`.
 
         Raises:
             RateExceededError: Not now.
         """
         return await self._counted(
-            request, action, self._gate.check(request, action, *session_ids, ticket=ticket), count
+            request, action, self._authorizer.check(request, action, *session_ids, ticket=ticket), count
         )
 
-    async def _counted(self, request: Request, action: Action, checked: Awaitable[Admission], count: int) -> Admission:
+    async def _counted(
+        self, request: Request, action: Action, checked: Awaitable[Authorization], count: int
+    ) -> Authorization:
         """Return that a request was let in, and count it; whoever is not let in is counted by his address."""
         try:
-            admission = await checked
+            authorization = await checked
         except (ForbiddenError, UnauthorizedError):
             await self._rates.count(action, address_of(request), max(1, count))
             raise
         if count:
-            await self._rates.count(action, caller_of(request, admission.token), count)
-        return admission
+            await self._rates.count(action, caller_of(request, authorization.token), count)
+        return authorization
 
-    async def identify(self, request: Request) -> Admission:
+    async def identify(self, request: Request) -> Authorization:
         """Return if the request's token is good for anything; to ask for that is to read."""
-        return await self._counted(request, "read", self._gate.identify(request), 1)
+        return await self._counted(request, "read", self._authorizer.identify(request), 1)
 
-    async def identify_bearer(self, request: Request) -> Admission:
+    async def identify_bearer(self, request: Request) -> Authorization:
         """Return if the token in `Authorization` is good for anything; to ask for that is to read."""
-        return await self._counted(request, "read", self._gate.identify_bearer(request), 1)
+        return await self._counted(request, "read", self._authorizer.identify_bearer(request), 1)
 
 
 class WindowStorage(MemoryStorage):

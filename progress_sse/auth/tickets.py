@@ -24,7 +24,7 @@ MAX_TICKETS_PER_TOKEN: Final = 100
 
 
 @runtime_checkable
-class Drawer(Protocol):
+class OneTimeStore(Protocol):
     """Where something lies for a moment, until the first who asks takes it out."""
 
     async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
@@ -34,7 +34,7 @@ class Drawer(Protocol):
         """Return it, once; `None` if it is not there, or not any more."""
 
 
-class MemoryDrawer:
+class MemoryOneTimeStore:
     """The drawer of a single process; everything in it lies there equally long."""
 
     def __init__(self, clock: Clock) -> None:
@@ -66,7 +66,7 @@ class MemoryDrawer:
 class Tickets:
     """Sells tickets, and takes them."""
 
-    def __init__(self, drawer: Drawer) -> None:
+    def __init__(self, drawer: OneTimeStore) -> None:
         """Keep in `drawer` what they stand for."""
         self._drawer = drawer
         self._sold: OrderedDict[str, deque[str]] = OrderedDict()

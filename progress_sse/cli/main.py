@@ -97,7 +97,7 @@ def token() -> None:
 
 @token.command()
 def secret() -> None:
-    """Print a secret that nobody can guess: for publish_token, or for token_key."""
+    """Print a secret that cannot be guessed, for publish_token, or for token_key."""
     click.echo(secrets.token_urlsafe(SECRET_BYTES))
 
 

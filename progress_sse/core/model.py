@@ -173,16 +173,16 @@ class Position(NamedTuple):
     back with 7 of the former life must not be given 8 of the latter.
 
     Attributes:
-        epoch: The life of the session that `n` counts in; only ever compared for equality.
-        n: How many transitions have happened.
+        epoch: The life of the session that `offset` counts in; only ever compared for equality.
+        offset: How many transitions have happened.
     """
 
     epoch: str
-    n: int
+    offset: int
 
     def __str__(self) -> str:
         """Return the event id."""
-        return f"{self.epoch}-{self.n}"
+        return f"{self.epoch}-{self.offset}"
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -197,7 +197,7 @@ class Position(NamedTuple):
 
     def is_absence_of(self, session_id: str) -> bool:
         """Whether this is where the session was while it did not exist."""
-        return self.n == 0 and self.epoch.startswith(_absence_of(session_id))
+        return self.offset == 0 and self.epoch.startswith(_absence_of(session_id))
 
 
 def _absence_of(session_id: str) -> str:

@@ -37,7 +37,7 @@ def configure(level: Level, log_format: Format, stream: TextIO) -> None:
     Raises:
         ConfigurationError: The format needs a package that is not installed.
     """
-    handler = CalmHandler(stream)
+    handler = RateLimitedHandler(stream)
     handler.setFormatter(TextFormatter(_TEXT) if log_format == "text" else _json_formatter())
     own, others = getattr(logging, level.upper()), logging.WARNING
     logging.basicConfig(handlers=[handler], level=max(own, others))
@@ -110,7 +110,7 @@ class Place(NamedTuple):
     line: int
 
 
-class CalmHandler(logging.StreamHandler[TextIO]):
+class RateLimitedHandler(logging.StreamHandler[TextIO]):
     """Writes the first records of each second from one place in the code, and then how many more there were."""
 
     def __init__(self, stream: TextIO) -> None:

@@ -17,10 +17,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from progress_sse._internal.histogram import Durations
+from progress_sse._internal.histogram import Histogram
 from progress_sse.core.model import SessionStatus
 from progress_sse.service import PollAnswer, ProgressService
-from progress_sse.store.progress_store import CommandName, Fate
+from progress_sse.store.progress_store import CommandName, CommandOutcome
 from progress_sse.streaming.event_stream import Ending, Refusal
 from progress_sse.streaming.hub import Resync
 
@@ -90,7 +90,7 @@ class _Metrics(Collector):
         if self._sessions is not None:
             sessions = {**dict.fromkeys(get_args(SessionStatus), 0), **self._sessions}
             yield _gauges("sessions", "Sessions in the store, by status.", ["status"], sessions)
-        what, known = "Commands, by what became of them.", product(get_args(CommandName), get_args(Fate))
+        what, known = "Commands, by what became of them.", product(get_args(CommandName), get_args(CommandOutcome))
         yield _counters("commands", what, ["action", "outcome"], store.commands, known)
         yield _gauge("commands_waiting", "Commands that wait for one before them.", store.waiting_count)
         yield _histogram("commit_seconds", "How long the store took to commit.", store.commit_seconds)
@@ -117,6 +117,6 @@ def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Mapping[Any
     return family
 
 
-def _histogram(name: str, what: str, durations: Durations) -> Metric:
+def _histogram(name: str, what: str, durations: Histogram) -> Metric:
     buckets = [("+Inf" if isinf(bound) else str(bound), float(count)) for bound, count in durations.cumulated()]
     return HistogramMetricFamily(PREFIX + name, what, buckets=buckets, sum_value=durations.total_s)

@@ -20,7 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
-from progress_sse.api.middleware.host_check import OwnNames
+from progress_sse.api.middleware.host_check import HostCheckMiddleware
 from progress_sse.api.problems import problem_response
 from progress_sse.server.connection_limits import Patience
 from progress_sse.server.http_protocol import HttpProtocol
@@ -139,8 +139,8 @@ class Server(uvicorn.Server):
 def make_config(app: ASGIApp, service: ProgressService) -> uvicorn.Config:
     """Return how we run uvicorn: quiet, without an access log (it shows query strings) and without its name."""
     settings = service.settings
-    if settings.is_loopback and not settings.insecure and service.gate.is_open_to("publish"):
-        app = OwnNames(app, service)
+    if settings.is_loopback and not settings.insecure and service.authorizer.is_open_to("publish"):
+        app = HostCheckMiddleware(app, service)
     patience = Patience(
         head_timeout_s=settings.head_timeout_s,
         body_timeout_s=settings.body_timeout_s,

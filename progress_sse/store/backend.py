@@ -10,7 +10,7 @@ from typing import Protocol
 
 from progress_sse.core.errors import ConflictError, StoreUnavailableError
 from progress_sse.core.model import Position, SessionStatus
-from progress_sse.store.types import Change, Cursor, Entry, Head, Listener, Record, RememberedKey
+from progress_sse.store.types import Change, Listener, LogEntry, PageCursor, Record, RememberedKey, SessionSummary
 
 
 class Backend(Protocol):
@@ -35,7 +35,7 @@ class Backend(Protocol):
     async def load(self, session_id: str) -> Record | None:
         """Return the session as last committed, or `None`."""
 
-    def guess(self, session_id: str) -> Record | None:
+    def cached_record(self, session_id: str) -> Record | None:
         """Return the session as this process knew it last, where `load` would have to ask; it may have moved on."""
 
     async def commit(self, change: Change) -> None:
@@ -48,13 +48,13 @@ class Backend(Protocol):
             OutcomeUnknownError: The change may have been applied, or not.
         """
 
-    async def recall(self, session_id: str, name: str) -> RememberedKey | None:
+    async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
         """Return what is remembered of an idempotency key: of the newest `history` keys of the id, any age."""
 
     async def forget_keys(self, used_before: str) -> None:
         """Forget the keys of each session id whose last use of one was before the time stamp."""
 
-    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
+    async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return every transition after the position; `None` if it is of another life, or not all of them are kept."""
 
     async def listen(self, session_id: str, listener: Listener) -> None:
@@ -69,14 +69,16 @@ class Backend(Protocol):
     def unlisten(self, session_id: str, listener: Listener) -> None:
         """Take `listen` back; at once, and without waiting."""
 
-    async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
+    async def list_summaries(
+        self, status: SessionStatus | None, limit: int, after: PageCursor | None
+    ) -> Sequence[SessionSummary]:
         """Return up to `limit` sessions from behind `after`, newest `created_at` first, then greatest id first."""
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are; it may take its time, and look at each of them."""
 
-    async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
-        """Remove each session created before the time stamp that `is_doomed` confirms; return how many."""
+    async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
+        """Remove each session created before the time stamp that `should_remove` confirms; return how many."""
 
 
 async def commit_all(

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 
-from progress_sse.store.types import Listener, Notice
+from progress_sse.store.types import Listener, Notification
 
 
-class LocalNotices:
+class ListenerRegistry:
     """Who listens to which session."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class LocalNotices:
         """Tell nobody any more."""
         self._listeners.clear()
 
-    def tell(self, notice: Notice) -> None:
+    def notify(self, notification: Notification) -> None:
         """Hand `notice` to whoever listens to its session."""
-        for listener in tuple(self._listeners.get(notice.session_id, ())):
-            listener(notice)
+        for listener in tuple(self._listeners.get(notification.session_id, ())):
+            listener(notification)

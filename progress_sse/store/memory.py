@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position, SessionStatus
-from progress_sse.store.listeners import LocalNotices
+from progress_sse.store.listeners import ListenerRegistry
 from progress_sse.store.types import (
     Change,
-    Cursor,
-    Entry,
-    Head,
     Listener,
-    Notice,
+    LogEntry,
+    Notification,
+    PageCursor,
     Record,
     RememberedKey,
+    SessionSummary,
     StorageLimits,
     fingerprint,
 )
@@ -26,7 +26,7 @@ from progress_sse.wire import session_json
 @dataclass(slots=True)
 class _Kept:
     record: Record
-    log: deque[Entry] = field(default_factory=deque)
+    log: deque[LogEntry] = field(default_factory=deque)
     log_bytes: int = 0
 
     def add(self, change: Change, limits: StorageLimits) -> None:
@@ -90,7 +90,7 @@ class MemoryBackend:
         self._limits = limits
         self._kept: dict[str, _Kept] = {}
         self._keyrings = _Keyrings(limits)
-        self._notices = LocalNotices()
+        self._listeners = ListenerRegistry()
 
     async def open(self) -> None:
         """Do nothing: there is nothing to make ready."""
@@ -99,7 +99,7 @@ class MemoryBackend:
         """Forget everything."""
         self._kept.clear()
         self._keyrings = _Keyrings(self._limits)
-        self._notices.clear()
+        self._listeners.clear()
 
     async def ping(self) -> None:
         """Return: memory is always there."""
@@ -109,7 +109,7 @@ class MemoryBackend:
         kept = self._kept.get(session_id)
         return kept.record if kept else None
 
-    def guess(self, session_id: str) -> None:
+    def cached_record(self, session_id: str) -> None:
         """Return nothing: what is in use is here, and certain."""
 
     async def commit(self, change: Change) -> None:
@@ -128,7 +128,7 @@ class MemoryBackend:
         self._keyrings.add(change.session_id, change.keys)
         if change.record is None:
             self._keyrings.orphan(change.session_id)
-        self._notices.tell(Notice(change.session_id, change.record, change.is_fresh, change.entries))
+        self._listeners.notify(Notification(change.session_id, change.record, change.is_fresh, change.entries))
 
     def _keep(self, kept: _Kept | None, change: Change, record: Record) -> None:
         if kept is None and len(self._kept) >= self._limits.max_sessions:
@@ -139,7 +139,7 @@ class MemoryBackend:
         kept.record = record
         kept.add(change, self._limits)
 
-    async def recall(self, session_id: str, name: str) -> RememberedKey | None:
+    async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
         """Return what is remembered of the key."""
         return self._keyrings.get(session_id, name)
 
@@ -147,26 +147,28 @@ class MemoryBackend:
         """Forget old keys; see `Backend.forget_keys`."""
         self._keyrings.forget(used_before)
 
-    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
+    async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
         kept = self._kept.get(session_id)
         if kept is None or kept.record.position.epoch != after.epoch:
             return None
-        missing = kept.record.position.n - after.n
+        missing = kept.record.position.offset - after.offset
         if not 0 <= missing <= len(kept.log):
             return None
-        return [entry for entry in kept.log if entry.n > after.n]
+        return [entry for entry in kept.log if entry.offset > after.offset]
 
     async def listen(self, session_id: str, listener: Listener) -> None:
         """Tell `listener` of the session's changes."""
-        self._notices.add(session_id, listener)
+        self._listeners.add(session_id, listener)
 
     def unlisten(self, session_id: str, listener: Listener) -> None:
         """Take `listen` back."""
-        self._notices.remove(session_id, listener)
+        self._listeners.remove(session_id, listener)
 
-    async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
-        """Return a page of sessions, newest first; see `Backend.list_heads`."""
+    async def list_summaries(
+        self, status: SessionStatus | None, limit: int, after: PageCursor | None
+    ) -> Sequence[SessionSummary]:
+        """Return a page of sessions, newest first; see `Backend.list_summaries`."""
         wanted = (kept for kept in self._kept.values() if status is None or kept.record.status == status)
         behind = (kept for kept in wanted if after is None or _creation(kept) < (after.created_at, after.session_id))
         return [_head(kept.record) for kept in heapq.nlargest(limit, behind, key=_creation)]
@@ -175,14 +177,14 @@ class MemoryBackend:
         """Return how many sessions there are."""
         return Counter(kept.record.status for kept in self._kept.values())
 
-    async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
+    async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove old sessions; see `Backend.expire`."""
         old = [kept.record for kept in self._kept.values() if _creation(kept)[0] < created_before]
-        doomed = [record.session.progress.session_id for record in old if is_doomed(_head(record))]
+        doomed = [record.session.progress.session_id for record in old if should_remove(_head(record))]
         for session_id in doomed:
             del self._kept[session_id]
             self._keyrings.orphan(session_id)
-            self._notices.tell(Notice(session_id, None))
+            self._listeners.notify(Notification(session_id, None))
         return len(doomed)
 
 
@@ -191,7 +193,7 @@ def _creation(kept: _Kept) -> tuple[str, str]:
     return progress.created_at, progress.session_id
 
 
-def _head(record: Record) -> Head:
+def _head(record: Record) -> SessionSummary:
     progress = record.session.progress
     listed = session_json.encode_listed(record.session)
-    return Head(progress.session_id, progress.status, progress.created_at, progress.updated_at, listed)
+    return SessionSummary(progress.session_id, progress.status, progress.created_at, progress.updated_at, listed)

@@ -22,7 +22,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse._internal.eager_task import run_eagerly
-from progress_sse._internal.histogram import Durations
+from progress_sse._internal.histogram import Histogram
 from progress_sse.core import state_machine
 from progress_sse.core.errors import (
     ConflictError,
@@ -45,7 +45,16 @@ from progress_sse.core.model import (
 from progress_sse.core.state_machine import Advance, Command, Complete, Create, Delete, Start, StepCommand
 from progress_sse.core.workflows import Workflows
 from progress_sse.store.backend import Backend
-from progress_sse.store.types import KEY_LIFETIME, Change, Entry, Record, RememberedKey, Verb, fingerprint, new_epoch
+from progress_sse.store.types import (
+    KEY_LIFETIME,
+    Change,
+    Effect,
+    LogEntry,
+    Record,
+    RememberedKey,
+    fingerprint,
+    new_epoch,
+)
 from progress_sse.wire import session_json
 
 MAX_ATTEMPTS: Final = 20
@@ -70,7 +79,7 @@ COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
     Delete: "delete",
 }
 
-Fate: TypeAlias = Literal["accepted", "refused", "failed"]
+CommandOutcome: TypeAlias = Literal["accepted", "refused", "failed"]
 """What became of a command: it was applied, or repeats what is so already; it breaks a rule; or the store failed."""
 
 
@@ -86,12 +95,12 @@ class Applied(NamedTuple):
     """What became of a command.
 
     Attributes:
-        verb: What happened; for a remembered key, what happened the first time.
+        effect: What happened; for a remembered key, what happened the first time.
         record: The session just after the command; `None` once it is deleted. For a remembered key, the session that
             was created the first time, and else `None`.
     """
 
-    verb: Verb
+    effect: Effect
     record: Record | None
 
 
@@ -142,8 +151,8 @@ class ProgressStore:
         """
         self.backend = backend
         self.workflows = workflows or Workflows()
-        self.commands: Counter[tuple[CommandName, Fate]] = Counter()
-        self.commit_seconds = Durations()
+        self.commands: Counter[tuple[CommandName, CommandOutcome]] = Counter()
+        self.commit_seconds = Histogram()
         self._clock = clock or SystemClock()
         self._on_commit = on_commit
         self._lanes: dict[str, deque[_Request]] = {}
@@ -409,13 +418,15 @@ class ProgressStore:
             del self._lanes[session_id]
 
     async def _commit(self, session_id: str, batch: Sequence[_Request]) -> None:
-        guess = self.backend.guess(session_id)
-        if guess is not None and await self._is_committed(session_id, batch, guess, is_certain=False, asks_first=False):
+        cached_record = self.backend.cached_record(session_id)
+        if cached_record is not None and await self._is_committed(
+            session_id, batch, cached_record, is_certain=False, asks_first=False
+        ):
             return
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 await _pause(attempt)
-            stored, asks_first = await self.backend.load(session_id), attempt > 0 or guess is not None
+            stored, asks_first = await self.backend.load(session_id), attempt > 0 or cached_record is not None
             if await self._is_committed(session_id, batch, stored, is_certain=True, asks_first=asks_first):
                 return
         raise StoreUnavailableError("Other processes change this session without pause.")
@@ -490,14 +501,14 @@ class ProgressStore:
         """
         name = fingerprint(f"{draft.session_id}/{key.key}")
         digest = fingerprint(f"{key.key} {key.digest}")
-        former = await self.backend.recall(draft.session_id, name) if asks_first else None
+        former = await self.backend.find_idempotency_key(draft.session_id, name) if asks_first else None
         if former is not None and former.used_at >= _key_limit(now):
             return _answer_again(draft, command, former) if former.digest == digest else KeyReusedError()
         answer = draft.decide(command, now)
         if isinstance(answer, Applied):
             epoch = answer.record.position.epoch if answer.record is not None else ""
             former_use = former.used_at if former is not None else ""
-            draft.remember(RememberedKey(name, digest, answer.verb, epoch, state_machine.timestamp(now), former_use))
+            draft.remember(RememberedKey(name, digest, answer.effect, epoch, state_machine.timestamp(now), former_use))
         elif not asks_first:
             return await self._decide_once(draft, command, key, now, asks_first=True)
         return answer
@@ -511,7 +522,7 @@ class _Draft:
         self.stored = stored
         self.record = stored
         self._is_fresh = False
-        self._entries: list[Entry] = []
+        self._entries: list[LogEntry] = []
         self._keys: list[RememberedKey] = []
 
     @property
@@ -543,7 +554,7 @@ class _Draft:
                 self._advance(outcome.session, outcome)
         except Exception as refusal:  # noqa: BLE001  # whatever it is, it is this command's and not its neighbours'
             return refusal
-        return Applied(_verb(command, existed=before is not None), self.record)
+        return Applied(_effect(command, existed=before is not None), self.record)
 
     def remember(self, key: RememberedKey) -> None:
         """Keep a key with its answer."""
@@ -557,9 +568,9 @@ class _Draft:
             assert self.record is not None
             position = self.record.position
         if outcome.transition is not None:
-            position = Position(position.epoch, position.n + 1)
+            position = Position(position.epoch, position.offset + 1)
             data = session_json.encode_transition(session, outcome.transition)
-            self._entries.append(Entry(position.n, outcome.transition, data))
+            self._entries.append(LogEntry(position.offset, outcome.transition, data))
         self.record = Record(session, position)
 
 
@@ -582,7 +593,7 @@ def _heard(ping: asyncio.Task[float]) -> None:
         ping.exception()
 
 
-def _fate(answer: Applied | Exception) -> Fate:
+def _fate(answer: Applied | Exception) -> CommandOutcome:
     if isinstance(answer, Applied):
         return "accepted"
     is_refusal = isinstance(answer, ProblemError) and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
@@ -605,7 +616,7 @@ def _answer_again(draft: _Draft, command: Command, used: RememberedKey) -> Appli
     return Applied(used.answer, Record(session, Position(used.epoch, 0)))
 
 
-def _verb(command: Command, *, existed: bool) -> Verb:
+def _effect(command: Command, *, existed: bool) -> Effect:
     if isinstance(command, Delete):
         return "deleted"
     if isinstance(command, Create):

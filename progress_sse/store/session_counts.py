@@ -16,7 +16,7 @@ REST: Final = 20
 """How many times as long as a count took its result stands: counting takes a twentieth of the store's time at most."""
 
 
-class Census:
+class SessionCounts:
     """Counts the sessions of a store, as often as that is cheap."""
 
     def __init__(self, backend: Backend, clock: Clock) -> None:

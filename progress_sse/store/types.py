@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from progress_sse.core.model import Position, Session, SessionStatus
 from progress_sse.wire import session_json
 
-Verb: TypeAlias = Literal["updated", "created", "replaced", "deleted"]
+Effect: TypeAlias = Literal["updated", "created", "replaced", "deleted"]
 """What a command came to."""
 
 
@@ -33,16 +33,16 @@ class Record:
         return self.session.progress.status
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """One transition in a session's log.
 
     Attributes:
-        n: Of its position.
+        offset: Of its position.
         step: The number of the step that it changed.
         data: Of its event, as `wire.encode_transition` writes it; the store takes the step from there.
     """
 
-    n: int
+    offset: int
     step: int
     data: bytes
 
@@ -66,7 +66,7 @@ class RememberedKey:
 
     name: str
     digest: str
-    answer: Verb
+    answer: Effect
     epoch: str
     used_at: str
     former_use: str = ""
@@ -100,7 +100,7 @@ class Change(NamedTuple):
     expected: Position | None
     record: Record | None
     is_fresh: bool = False
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[LogEntry, ...] = ()
     keys: tuple[RememberedKey, ...] = ()
 
     @property
@@ -109,7 +109,7 @@ class Change(NamedTuple):
         return self.record is None or self.is_fresh or bool(self.entries)
 
 
-class Notice(NamedTuple):
+class Notification(NamedTuple):
     """What whoever listens to a session is told after a commit.
 
     Attributes:
@@ -123,15 +123,15 @@ class Notice(NamedTuple):
     session_id: str
     record: Record | None
     is_fresh: bool = False
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[LogEntry, ...] = ()
 
 
-Listener: TypeAlias = Callable[[Notice], None]
+Listener: TypeAlias = Callable[[Notification], None]
 """Called in the event loop, after the change is durable and before its worker is answered; must not block or raise."""
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class SessionSummary:
     """A session as the list shows it; `listed` is its JSON."""
 
     session_id: str
@@ -142,7 +142,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class PageCursor:
     """Where a page of the list ended: the last session shown."""
 
     created_at: str

@@ -27,11 +27,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Literal, TypeAlias
 
-from progress_sse._internal.histogram import Durations
+from progress_sse._internal.histogram import Histogram
 from progress_sse.core import state_machine
 from progress_sse.core.model import Position
 from progress_sse.store.backend import Backend
-from progress_sse.store.types import Entry, Notice, Record
+from progress_sse.store.types import LogEntry, Notification, Record
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.frames import Burst, Message
 
@@ -113,34 +113,34 @@ class Channel:
         entries = () if record is None else await self._missing_up_to(record.position)
         # Of two things said of one life the numbers tell which is newer; of two lives only the order of hearing does.
         if self._notices == before or (record is not None and record.position.epoch == self.position.epoch):
-            self.hear(Notice(self.session_id, record, entries=entries))
+            self.hear(Notification(self.session_id, record, entries=entries))
 
-    async def _missing_up_to(self, position: Position) -> tuple[Entry, ...]:
+    async def _missing_up_to(self, position: Position) -> tuple[LogEntry, ...]:
         """Return what the store keeps of the transitions from here to the position: its readers would miss them."""
-        if position.epoch != self.position.epoch or position.n <= self.position.n:
+        if position.epoch != self.position.epoch or position.offset <= self.position.offset:
             return ()
         entries = await self._backend.replay(self.session_id, self.position)
-        return tuple(entry for entry in entries or () if entry.n <= position.n)
+        return tuple(entry for entry in entries or () if entry.offset <= position.offset)
 
-    def hear(self, notice: Notice) -> None:
+    def hear(self, notification: Notification) -> None:
         """Take in a change and hand it to the readers."""
         self._notices += 1
-        record = notice.record
+        record = notification.record
         if record is None:
             if self.record is not None:
                 self._turn_to(None)
-        elif notice.is_fresh and record.position.epoch != self.position.epoch:
+        elif notification.is_fresh and record.position.epoch != self.position.epoch:
             self._turn_to(
                 Record(state_machine.with_nothing_started(record.session), Position(record.position.epoch, 0))
             )
-            self._follow(record, notice.entries)
+            self._follow(record, notification.entries)
         elif record.position.epoch != self.position.epoch:
             self._turn_to(record)
         else:
-            self._follow(record, notice.entries)
+            self._follow(record, notification.entries)
 
-    def _follow(self, record: Record, entries: Sequence[Entry]) -> None:
-        missing = record.position.n - self.position.n
+    def _follow(self, record: Record, entries: Sequence[LogEntry]) -> None:
+        missing = record.position.offset - self.position.offset
         if missing <= 0:
             return
         if missing > len(entries):
@@ -209,8 +209,8 @@ class Channel:
             self._snapshot = Burst([Message.of(self.position, event)])
         return self._snapshot
 
-    def _step(self, entry: Entry) -> Message:
-        return Message.of(Position(self.position.epoch, entry.n), sse.encode_event("step", entry.data))
+    def _step(self, entry: LogEntry) -> Message:
+        return Message.of(Position(self.position.epoch, entry.offset), sse.encode_event("step", entry.data))
 
     @property
     def is_open(self) -> bool:
@@ -219,7 +219,7 @@ class Channel:
 
     def has_passed(self, position: Position) -> bool:
         """Whether the position lies in this life of the session, and not ahead of what is known."""
-        return position.epoch == self.position.epoch and position.n <= self.position.n
+        return position.epoch == self.position.epoch and position.offset <= self.position.offset
 
     def missed(self, resume: Resume | None) -> Burst | None:
         """Return what a reader gets first, as far as it is at hand; `None` if the store has to be asked."""
@@ -235,7 +235,7 @@ class Channel:
             return []
         if not self.has_passed(position):
             return None
-        missing = self.position.n - position.n
+        missing = self.position.offset - position.offset
         if missing > len(self._tail):
             return None
         return list(islice(self._tail, len(self._tail) - missing, None))
@@ -258,12 +258,12 @@ class Channel:
                     self._keep(message)
             return missed
 
-    def _stitched(self, position: Position, entries: Sequence[Entry]) -> list[Message] | None:
+    def _stitched(self, position: Position, entries: Sequence[LogEntry]) -> list[Message] | None:
         """Join what the store had at some moment and what came in since."""
         if not self.has_passed(position):
             return None
-        replayed = [self._step(entry) for entry in entries if entry.n <= self.position.n]
-        newest = self.since(Position(position.epoch, position.n + len(replayed)))
+        replayed = [self._step(entry) for entry in entries if entry.offset <= self.position.offset]
+        newest = self.since(Position(position.epoch, position.offset + len(replayed)))
         return None if newest is None else replayed + newest
 
 
@@ -482,7 +482,7 @@ class Hub:
     def __init__(self, backend: Backend, *, retry_ms: int) -> None:
         """Serve readers from `backend`; each snapshot tells them to wait `retry_ms` before they reconnect."""
         self.deliveries = 0
-        self.delivery_seconds = Durations()
+        self.delivery_seconds = Histogram()
         self.replays = 0
         self.resyncs: Counter[Resync] = Counter()
         self._backend = backend

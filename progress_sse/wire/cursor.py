@@ -32,7 +32,7 @@ class StreamCursor:
 
     def advance(self, session_id: str, position: Position) -> str:
         """Note that the reader has got to `position`, and return the id that says so."""
-        self._told[session_id] = _digest(session_id, position) + _varint(position.n)
+        self._told[session_id] = _digest(session_id, position) + _varint(position.offset)
         self._told.move_to_end(session_id)
         packed = bytearray()
         for item in reversed(self._told.values()):
@@ -68,7 +68,7 @@ def end_id(positions: Mapping[str, Position]) -> str:
     """Return the id of the `end` of a stream whose sessions are completed at `positions`."""
     whole = blake2b(digest_size=16)
     for session_id in sorted(positions):
-        whole.update(_digest(session_id, positions[session_id]) + _varint(positions[session_id].n))
+        whole.update(_digest(session_id, positions[session_id]) + _varint(positions[session_id].offset))
     return _END_PREFIX + _to_text(whole.digest())
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from progress_sse import ProgressService, create_app
-from progress_sse.api.middleware.host_check import is_somebody_elses
+from progress_sse.api.middleware.host_check import is_public_name
 from progress_sse.server.uvicorn_server import make_config
 from progress_sse.settings import load_settings
 
@@ -41,13 +41,13 @@ THEIRS = [
 @pytest.mark.parametrize("host", [*OURS, *ADDRESSES])
 def test_nobody_else_has_an_address_or_a_name_of_this_machine(host: str) -> None:
     """Nor one without a dot, as machines have in a network of containers."""
-    assert not is_somebody_elses(host.encode())
+    assert not is_public_name(host.encode())
 
 
 @pytest.mark.parametrize("host", THEIRS)
 def test_any_other_name_may_be_somebodys(host: str) -> None:
     """Whatever it begins with."""
-    assert is_somebody_elses(host.encode())
+    assert is_public_name(host.encode())
 
 
 @pytest.mark.parametrize(

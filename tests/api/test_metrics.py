@@ -9,12 +9,12 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from progress_sse import ProgressHub, ProgressService, create_app
-from progress_sse._internal.histogram import BOUNDS_S, Durations
+from progress_sse._internal.histogram import BOUNDS_S, Histogram
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import SessionStatus
 from progress_sse.settings import load_settings
 from progress_sse.store.memory import MemoryBackend
-from progress_sse.store.session_counts import REST, Census
+from progress_sse.store.session_counts import REST, SessionCounts
 from progress_sse.store.types import StorageLimits
 from progress_sse.streaming.event_stream import Refusal
 from tests.api.conftest import Connect
@@ -221,7 +221,7 @@ async def test_counting_sessions_never_becomes_a_burden(monkeypatch: pytest.Monk
     """Who asks at the same time shares a count; one that takes long is not done again soon, or is given up."""
     clock = ManualClock()
     backend = Counted(clock)
-    census = Census(backend, clock)
+    census = SessionCounts(backend, clock)
     assert list(await asyncio.gather(census.take(), census.take())) == [{"running": 1}] * 2
     clock.advance(2 * REST - 1)
     assert await census.take() == {"running": 1}
@@ -235,7 +235,7 @@ async def test_counting_sessions_never_becomes_a_burden(monkeypatch: pytest.Monk
 
 def test_durations_are_classed_as_prometheus_does() -> None:
     """A bound is part of its class, each class holds all below it, and the last one everything."""
-    durations = Durations()
+    durations = Histogram()
     for seconds in (0.0001, BOUNDS_S[0], 0.3, 99):
         durations.add(seconds)
     assert durations.cumulated()[0] == (BOUNDS_S[0], 2)

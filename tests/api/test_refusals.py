@@ -251,7 +251,7 @@ class FailingBackend(MemoryBackend):
     async def load(self, *_: Any) -> Any:
         raise StoreUnavailableError
 
-    async def list_heads(self, *_: Any) -> Any:
+    async def list_summaries(self, *_: Any) -> Any:
         raise StoreUnavailableError
 
 

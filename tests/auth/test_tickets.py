@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from progress_sse.auth.tickets import LIFETIME_S, MAX_TICKETS, MAX_TICKETS_PER_TOKEN, MemoryDrawer, Tickets
+from progress_sse.auth.tickets import LIFETIME_S, MAX_TICKETS, MAX_TICKETS_PER_TOKEN, MemoryOneTimeStore, Tickets
 from tests.clock import ManualClock
 from tests.harness.tokens import make_token
 
@@ -16,7 +16,7 @@ class Office:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.drawer = MemoryDrawer(self.clock)
+        self.drawer = MemoryOneTimeStore(self.clock)
         self.tickets = Tickets(self.drawer)
 
 

@@ -101,7 +101,7 @@ async def test_what_was_applied_and_not_answered_is_applied_once(shell: Shell, s
     await shell.close(progress)
     record = await store.load("a")
     assert record is not None
-    assert record.position.n == 1
+    assert record.position.offset == 1
 
 
 @pytest.mark.parametrize("report", [Start(1), Advance(1, 1), Complete(1)])

@@ -122,7 +122,7 @@ class Client:
     @property
     def n(self) -> int:
         """How many transitions of the session it has seen, or a snapshot of."""
-        return split_id(self.last_event_id).n if self.last_event_id else -1
+        return split_id(self.last_event_id).offset if self.last_event_id else -1
 
     async def open(self) -> None:
         """Follow; from where it was, as its documentation says, if it had begun before."""
@@ -181,12 +181,12 @@ def assert_nothing_is_missing(events: Sequence[Block]) -> None:
     n = -1
     for event in events:
         if event.event == "snapshot":
-            assert event.position.n >= n
+            assert event.position.offset >= n
         elif event.event == "step":
-            assert event.position.n == n + 1
+            assert event.position.offset == n + 1
         else:
-            assert (event.event, event.position.n) == ("end", n)
-        n = event.position.n
+            assert (event.event, event.position.offset) == ("end", n)
+        n = event.position.offset
     assert len({event.position.epoch for event in events}) == 1
 
 

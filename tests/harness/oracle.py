@@ -187,7 +187,7 @@ class Oracle:
                 continue
             if known.setdefault(sighting.position, sighting.tag) != sighting.tag:
                 verdict.diverged.append(f"{sighting.position} is {known[sighting.position]} and {sighting.tag}")
-        return dict(sorted(known.items(), key=lambda item: item[0].n))
+        return dict(sorted(known.items(), key=lambda item: item[0].offset))
 
     def _check_posts(
         self, session_id: str, known: dict[Position, str], views: Iterable[View], verdict: Verdict
@@ -198,7 +198,7 @@ class Oracle:
         verdict.phantom += sorted(set(tags) - {post.tag for post in posts if post.outcome != "fail"})
         missing = [post.tag for post in posts if post.outcome == "ok" and post.tag not in tags]
         # A snapshot may stand for transitions that nobody saw one by one: as many as positions without a known one.
-        last = max((s.position.n for view in views for s in view.sightings if s.position is not None), default=0)
+        last = max((s.position.offset for view in views for s in view.sightings if s.position is not None), default=0)
         verdict.lost += missing[last - len(known) :] if last > len(known) else missing
 
 
@@ -222,14 +222,14 @@ def _walk(view: View, order: dict[str, int]) -> Iterator[tuple[str, str]]:
         if position is not None and sighting.position is not None:
             if sighting.position.epoch != position.epoch:
                 yield "diverged", f"a step of another epoch: {sighting.position} after {position}"
-            yield from _compare(sighting.position.n - position.n, sighting.tag)
+            yield from _compare(sighting.position.offset - position.offset, sighting.tag)
         elif index is not None and here is not None:
             yield from _compare(here - index, sighting.tag)
         index, position = here, sighting.position
 
 
 def _is_step_back(before: Position, after: Position) -> bool:
-    return after.epoch == before.epoch and after.n < before.n
+    return after.epoch == before.epoch and after.offset < before.offset
 
 
 def _compare(advance: int, tag: str) -> Iterator[tuple[str, str]]:

@@ -58,7 +58,7 @@ class Position(NamedTuple):
     """An id `<epoch>-<n>`, taken apart."""
 
     epoch: str
-    n: int
+    offset: int
 
 
 def split_id(event_id: str) -> Position:

@@ -45,7 +45,7 @@ async def witness(server: Server, session_id: str) -> AsyncIterator[None]:
         assert (after.content, after.headers["etag"]) == (before.content, before.headers["etag"])
         await worker.complete(session_id, 1)
         completed = await stream.next_event()
-        assert completed.position == last.position._replace(n=last.position.n + 1)
+        assert completed.position == last.position._replace(offset=last.position.offset + 1)
         assert stream.ending is None
     assert "Traceback" not in server.log()
 

@@ -127,7 +127,7 @@ async def visited(
         reports = VISITORS * (WARM_UP_ROUNDS + rounds) + 1
         await control.wait_until(lambda stream: len(stream.events) > reports)
         assert [event.event for event in control.events] == ["snapshot", *["step"] * reports]
-        assert [event.position.n for event in control.events] == list(range(1, reports + 2))
+        assert [event.position.offset for event in control.events] == list(range(1, reports + 2))
         assert fold_all(control.events) == final
     assert "Traceback" not in server.log()
 

@@ -109,7 +109,7 @@ async def test_jumps_of_the_clock_cost_nothing(
         await stream.wait_until(lambda s: fold_all(s.events) == final)
         assert_beats_on(stream, began)
         positions = [event.position for event in stream.events[1:]]
-        assert [position.n for position in positions] == list(range(len(positions)))
+        assert [position.offset for position in positions] == list(range(len(positions)))
         assert len({position.epoch for position in positions}) == 1
         view = oracle.view("s", "stream")
         for event in stream.events[1:]:

@@ -255,13 +255,13 @@ async def test_a_backup_that_is_put_back_is_another_history(
     async with Worker.at(server) as worker:
         for step in range(2, 5):
             await worker.start("s", step)
-        last_event_id = f"{seen.epoch}-{seen.n}"
+        last_event_id = f"{seen.epoch}-{seen.offset}"
         async with await RawStream.open(
             server.port, session_path("s", "events"), last_event_id=last_event_id
         ) as stream:
             event = await stream.next_event()
             assert (event.event, event.json()) == ("snapshot", await worker.poll("s"))
-            assert event.position.n > seen.n
+            assert event.position.offset > seen.offset
 
 
 def put_over(source: Path, target: Path) -> None:

@@ -73,10 +73,10 @@ async def snapshot_of(server: Server, session_id: str) -> Block:
 
 async def assert_nothing_more(stream: RawStream, worker: Worker, session_id: str) -> None:
     """Nothing was on its way: the next event is that of the transition made now, one position further."""
-    n = stream.events[-1].position.n
+    n = stream.events[-1].position.offset
     await worker.start(session_id, 1)
     event = await stream.next_event()
-    assert (event.event, event.position.n) == ("step", n + 1)
+    assert (event.event, event.position.offset) == ("step", n + 1)
 
 
 # DG-02
@@ -113,7 +113,7 @@ async def test_a_snapshot_meets_the_first_step(server: Server, worker: Worker, s
     assert len(pairs) == count
     for first, second in pairs:
         assert (first.event, second.event) == ("snapshot", "step")
-        assert (second.position.epoch, second.position.n) == (first.position.epoch, first.position.n + 1)
+        assert (second.position.epoch, second.position.offset) == (first.position.epoch, first.position.offset + 1)
         fold(first.json(), second.json())
 
 
@@ -149,7 +149,7 @@ async def test_the_same_completion_from_everybody_is_one_transition(server: Serv
         snapshot = await stream.next_event()
         await asyncio.gather(*(worker.complete(sid, 1, message="done") for _ in range(32)))
         step = await stream.next_event()
-        assert step.position.n == snapshot.position.n + 1
+        assert step.position.offset == snapshot.position.offset + 1
         await assert_nothing_more(stream, worker, sid)
 
 
@@ -186,7 +186,7 @@ async def run_all_at_once(server: Server, connections: list[Connection], session
             if action == "start":
                 assert poll["current_step"] == events[-1]["step"]["step"]
         assert (poll["status"], poll["percentage"]) == ("completed", 100)
-        numbers = [block.position.n for block in stream.events if block.event in ("snapshot", "step")]
+        numbers = [block.position.offset for block in stream.events if block.event in ("snapshot", "step")]
         assert numbers == list(range(2 * total + 1))
 
 
@@ -208,7 +208,7 @@ async def test_a_key_makes_one_effect_of_many_requests(server: Server, worker: W
         later = await worker.update(sid, key="k", action="start", step=1)
         first = next(answer for answer in answers if answer.status_code == 200)
         assert (later.status_code, later.content) == (200, first.content)
-        assert (await stream.next_event()).position.n == 1
+        assert (await stream.next_event()).position.offset == 1
         await assert_nothing_more(stream, worker, sid)
 
 
@@ -250,7 +250,7 @@ async def test_a_key_is_remembered_over_a_restart(serve: Serve) -> None:
         assert (again.status_code, again.content) == (200, first.content)
         assert (await worker.update("s", key="k", action="start", step=2)).status_code == 422
         assert (await worker.poll_raw("s")).headers["ETag"] == etag
-        assert (await snapshot_of(server, "s")).position.n == 1
+        assert (await snapshot_of(server, "s")).position.offset == 1
 
 
 # DG-06
@@ -263,7 +263,7 @@ async def test_a_replay_is_exact_and_moves_the_cursor(server: Server, worker: Wo
     await publish(server.port, sid, progress(500))
     async with await RawStream.open(server.port, events_path(sid), last_event_id=last) as stream:
         events = await stream.next_events(500)
-        assert [(event.event, event.position.n) for event in events] == [("step", n) for n in range(2, 502)]
+        assert [(event.event, event.position.offset) for event in events] == [("step", n) for n in range(2, 502)]
         assert {event.position.epoch for event in events} == {split_id(last).epoch}
         assert [event.json()["step"]["progress"]["current"] for event in events] == list(range(500))
         last = stream.last_event_id
@@ -275,7 +275,7 @@ async def test_a_replay_is_exact_and_moves_the_cursor(server: Server, worker: Wo
     async with await RawStream.open(server.port, events_path(sid), last_event_id=last) as stream:
         await stream.received_head()
         await worker.start(sid, 1)
-        assert (await stream.next_event()).position.n == 502
+        assert (await stream.next_event()).position.offset == 502
         await assert_nothing_more(stream, worker, sid)
 
 
@@ -297,7 +297,7 @@ async def test_who_was_away_for_too_long_gets_one_snapshot(serve: Serve, store: 
         poll = await worker.poll_raw("s")
         async with await RawStream.open(server.port, events_path("s"), last_event_id=start) as stream:
             snapshot = await stream.next_event()
-            assert (snapshot.event, snapshot.position.n) == ("snapshot", 1001)
+            assert (snapshot.event, snapshot.position.offset) == ("snapshot", 1001)
             assert (snapshot.data or "").encode() == poll.content
             await assert_nothing_more(stream, worker, "s")
         if "history" in limit:
@@ -306,7 +306,7 @@ async def test_who_was_away_for_too_long_gets_one_snapshot(serve: Serve, store: 
                 async with await RawStream.open(server.port, events_path("s"), last_event_id=at) as stream:
                     events = await stream.next_events(missed if kind == "step" else 1)
                     assert {event.event for event in events} == {kind}
-                    assert [event.position.n for event in events] == list(range(1003 - len(events), 1003))
+                    assert [event.position.offset for event in events] == list(range(1003 - len(events), 1003))
 
 
 async def test_rows_deleted_behind_the_servers_back_leave_no_hole(serve: Serve) -> None:
@@ -560,8 +560,8 @@ async def test_a_reader_may_come_before_the_session(server: Server, worker: Work
         assert poll.json() == {"session_id": sid, "status": "not_found", "steps": [], **zeros}
         await worker.start(sid, 3)
         created, step = await stream.next_events(2)
-        assert (created.event, created.position.n, created.json()["status"]) == ("snapshot", 0, "pending")
-        assert (step.event, step.position.n, step.json()["step"]["step"]) == ("step", 1, 3)
+        assert (created.event, created.position.offset, created.json()["status"]) == ("snapshot", 0, "pending")
+        assert (step.event, step.position.offset, step.json()["step"]["step"]) == ("step", 1, 3)
         assert created.position.epoch == step.position.epoch != absent.position.epoch
         assert fold(created.json(), step.json()) == await worker.poll(sid)
 

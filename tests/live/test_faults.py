@@ -129,7 +129,7 @@ async def test_a_killed_server_keeps_what_it_acknowledged(serve: Serve, rounds: 
             acknowledged = [post.tag for post in crash.oracle.posts if post.session_id == session_id]
             count = len(acknowledged)
             log = await first_events(server, session_id, first[session_id].id, count)
-            assert [event.position.n for event in log] == list(range(1, count + 1))
+            assert [event.position.offset for event in log] == list(range(1, count + 1))
             assert [tag_of(event.json()) for event in log] == acknowledged
             assert fold_all([first[session_id], *log]) == finals[session_id]
     assert len(crash.oracle.posts) > 20 * rounds

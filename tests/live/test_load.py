@@ -50,7 +50,7 @@ def assert_in_order(events: Sequence[Block], tags: Sequence[str]) -> None:
     """One snapshot, then these transitions, each once, in this order."""
     assert [event.event for event in events] == ["snapshot", *["step"] * len(tags)]
     first = events[0].position
-    assert [event.position for event in events] == [(first.epoch, first.n + n) for n in range(len(tags) + 1)]
+    assert [event.position for event in events] == [(first.epoch, first.offset + n) for n in range(len(tags) + 1)]
     assert [tag_of(event.json()) for event in events[1:]] == list(tags)
 
 

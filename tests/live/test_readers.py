@@ -85,7 +85,7 @@ async def test_readers_that_take_nothing_are_cut_off_and_harm_nobody(
     largest_frame_bytes = max(len(event.raw) for event in events)
     assert most_bytes - memory_bytes <= readers.stalled * (QUEUE_BYTES + 65_536 + largest_frame_bytes)
     assert [event.event for event in events] == ["snapshot", *["step"] * (readers.transitions + 1)]
-    assert [event.position.n for event in events] == list(range(1, readers.transitions + 3))
+    assert [event.position.offset for event in events] == list(range(1, readers.transitions + 3))
     assert good.differing(events) == []
     async with Worker.at(server) as worker:
         assert fold_all(events) == await worker.poll("s")
@@ -188,7 +188,7 @@ async def read_slowly(port: int, until: int) -> tuple[list[Block], float]:
     with unconnected_socket(SMALL_WINDOW) as sock:
         await loop.sock_connect(sock, (HOST, port))
         await loop.sock_sendall(sock, request_bytes("GET", EVENTS))
-        while not (seen and seen[-1].position.n == until):
+        while not (seen and seen[-1].position.offset == until):
             received = await loop.sock_recv(sock, 1024)
             assert received, f"cut off after {loop.time() - started:.1f} s"
             seen += [block for block in parser.feed(decoder.feed(received)) if block.data is not None]
@@ -323,7 +323,7 @@ async def test_every_reader_gets_everything_then_the_end_whoever_serves(serve: S
         for reader in readers:
             assert await reader.closed() == "end"
             assert [block.event for block in reader.events] == ["snapshot", *["step"] * 128, "end"]
-            assert [block.position.n for block in reader.events] == [*range(129), 128]
+            assert [block.position.offset for block in reader.events] == [*range(129), 128]
             assert fold_all(reader.events) == final
             await reader.aclose()
 

@@ -75,7 +75,7 @@ def has_step(stream: RawStream) -> bool:
 
 def last_n(stream: RawStream) -> int:
     """Where its session is, as far as it says so."""
-    return stream.events[-1].position.n if stream.events else -1
+    return stream.events[-1].position.offset if stream.events else -1
 
 
 # DG-11, DG-03, DG-04
@@ -94,7 +94,7 @@ async def test_what_is_reported_here_is_read_there(pair: list[Server], record_pr
             sent.append(asyncio.get_running_loop().time())
             await worker.progress("s", 1, current)
         await stream.wait_until(lambda s: len(s.events) == 3 + count)
-        assert [event.position.n for event in stream.events[1:]] == list(range(count + 2))
+        assert [event.position.offset for event in stream.events[1:]] == list(range(count + 2))
         seen = [logged.t for logged in stream.log if logged.block.event == "step"][1:]
         delays = sorted(there_t - here_t for there_t, here_t in zip(seen, sent, strict=True))
         record_property("p99_ms", round(delays[count * 99 // 100] * 1000, 1))
@@ -131,7 +131,7 @@ async def test_no_update_is_lost_among_two(pair: list[Server], rounds: int) -> N
                 assert (final["percentage"], final["status"]) == (100, "completed")
                 await stream.wait_until(lambda s: s.events[-1].event == "end")
                 assert [event.event for event in stream.events] == ["snapshot", *["step"] * 64, "end"]
-                assert [event.position.n for event in stream.events[:-1]] == list(range(65))
+                assert [event.position.offset for event in stream.events[:-1]] == list(range(65))
                 assert fold_all(stream.events) == final
 
 
@@ -265,7 +265,7 @@ async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistenc
             assert snapshot.position.epoch != stream.events[0].position.epoch
             assert snapshot.json() == await there.poll("s")
             if persistence == "always":
-                assert (snapshot.position.n, snapshot.json()) == (3, fold_all(stream.events[:-1]))
+                assert (snapshot.position.offset, snapshot.json()) == (3, fold_all(stream.events[:-1]))
         await until_taken(there, "s", current=3)
         assert time.monotonic() - back < 5
         for stream in streams:
@@ -301,12 +301,12 @@ async def test_a_redis_that_is_put_back_is_another_history(
         for stream in streams:
             assert (await stream.next_event()).json() == await here.poll("s") == await there.poll("s")
             assert "progress" not in stream.events[-1].json()["steps"][0]
-        final = await move_past(servers, seen.n)
+        final = await move_past(servers, seen.offset)
         for stream in streams:
             await stream.wait_until(lambda s: fold_all(s.events) == final)
             later = stream.events[4:]
             assert [event.event for event in later] == ["snapshot", *["step"] * (len(later) - 1)]
-            assert [event.position.n for event in later] == list(range(1, seen.n + 3))
+            assert [event.position.offset for event in later] == list(range(1, seen.offset + 3))
             assert len({event.position.epoch for event in later} - {seen.epoch}) == 1
             await stream.aclose()
         await assert_is_another_history(servers, seen, final)
@@ -360,11 +360,11 @@ async def move_past(servers: list[Server], n: int) -> dict[str, Any]:
 async def assert_is_another_history(servers: list[Server], seen: Position, final: dict[str, Any]) -> None:
     """A reader that comes back to where it was gets a snapshot under another epoch, though its number is passed."""
     for each in servers:
-        last_event_id = f"{seen.epoch}-{seen.n}"
+        last_event_id = f"{seen.epoch}-{seen.offset}"
         async with await RawStream.open(each.port, events_path("s"), last_event_id=last_event_id) as stream:
             event = await stream.next_event()
             assert (event.event, event.json()) == ("snapshot", final)
-            assert event.position.n > seen.n
+            assert event.position.offset > seen.offset
             assert event.position.epoch != seen.epoch
 
 
@@ -456,7 +456,7 @@ async def test_a_redis_that_loads_its_data_is_waited_for(run_redis: RunRedis, jo
             assert is_loading(client)
             await eventually(lambda: not is_loading(client), 60)
         await until_taken(worker, "s", 2)
-        await stream.wait_until(lambda s: s.events[-1].position.n >= 2)
+        await stream.wait_until(lambda s: s.events[-1].position.offset >= 2)
 
 
 def is_loading(client: Redis) -> bool:
@@ -529,8 +529,8 @@ async def test_a_frozen_redis_applies_nothing_twice(run_redis: RunRedis, join: J
             await until_polled(workers[0], session_id)
             async with await RawStream.open(servers[1].port, events_path(session_id)) as stream:
                 snapshot = await stream.next_event()
-                assert snapshot.position.n in (0, 1)
-                assert snapshot.json()["current_step"] == snapshot.position.n
+                assert snapshot.position.offset in (0, 1)
+                assert snapshot.json()["current_step"] == snapshot.position.offset
         beats = [each.t for each in control.log]
         assert max(after - before for before, after in itertools.pairwise(beats)) < HEARTBEAT_S + 1
 
@@ -563,7 +563,7 @@ async def test_a_half_open_connection_is_noticed(run_redis: RunRedis, join: Join
             proxy.switch(Pass())
             await stream.wait_until(lambda s: last_n(s) == 21, 15)
             assert [event.event for event in stream.events[2:]] == ["step"] * 21
-            assert [event.position.n for event in stream.events[2:]] == list(range(1, 22))
+            assert [event.position.offset for event in stream.events[2:]] == list(range(1, 22))
 
 
 @pytest.mark.full

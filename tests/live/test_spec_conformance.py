@@ -90,7 +90,7 @@ async def record(serve: Serve, count: int) -> RawStream:
             "s",
             ({"action": "progress", "step": 1, "current": n, "message": next(texts)} for n in range(count)),
         )
-        await stream.wait_until(lambda s: s.events[-1].position.n == count + 1)
+        await stream.wait_until(lambda s: s.events[-1].position.offset == count + 1)
     return stream
 
 
@@ -467,8 +467,8 @@ async def test_the_last_event_id_is_taken_where_the_protocol_says(server: Server
     if expected is None:
         assert [(event.event, event.id) for event in events] == [("snapshot", ids[4])]
     else:
-        assert [(event.event, event.position.n) for event in events] == [("step", n) for n in expected]
-    assert following.position.n == 5
+        assert [(event.event, event.position.offset) for event in events] == [("step", n) for n in expected]
+    assert following.position.offset == 5
 
 
 async def test_two_different_last_event_ids_do_no_harm(server: Server, sid: str) -> None:
@@ -484,7 +484,7 @@ async def test_two_different_last_event_ids_do_no_harm(server: Server, sid: str)
         async with await RawStream.open(server.port, events_path(sid), headers) as resumed:
             await resumed.wait_until(lambda s: bool(s.events) and s.events[-1].id == events[-1].id)
             assert resumed.status == 200
-            before = {"snapshot": 0, "step": resumed.events[0].position.n}[resumed.events[0].event]
+            before = {"snapshot": 0, "step": resumed.events[0].position.offset}[resumed.events[0].event]
             assert fold_all([*events[:before], *resumed.events]) == await worker.poll(sid)
 
 

@@ -13,7 +13,14 @@ from collections.abc import Iterator
 import pytest
 
 from progress_sse.observability import logs
-from progress_sse.observability.logs import MAX_RECORDS, MAX_TEXT_CHARS, MAX_VALUE_CHARS, CalmHandler, Format, Level
+from progress_sse.observability.logs import (
+    MAX_RECORDS,
+    MAX_TEXT_CHARS,
+    MAX_VALUE_CHARS,
+    Format,
+    Level,
+    RateLimitedHandler,
+)
 
 HOSTILE = {
     "line feed": "\n2026-01-01 00:00:00,000 INFO progress_sse: forged",
@@ -51,7 +58,7 @@ def written() -> Iterator[io.StringIO]:
     root, own = logging.getLogger(), logging.getLogger("progress_sse")
     levels = root.level, own.level
     yield io.StringIO()
-    for handler in [handler for handler in root.handlers if isinstance(handler, CalmHandler)]:
+    for handler in [handler for handler in root.handlers if isinstance(handler, RateLimitedHandler)]:
         root.removeHandler(handler)
         handler.close()
     root.setLevel(levels[0])
@@ -218,7 +225,7 @@ def test_what_was_counted_is_told_though_nothing_comes_after_it(written: io.Stri
     assert timer.is_running
     assert 0 < timer.seconds <= logs.WINDOW_S
     [handler] = logging.getLogger().handlers
-    assert isinstance(handler, CalmHandler)
+    assert isinstance(handler, RateLimitedHandler)
     assert timer.call == handler.tell
     handler.tell()
     assert written.getvalue().endswith("2 more like: flood 1\n")

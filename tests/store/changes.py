@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
 from progress_sse.store.backend import Backend
-from progress_sse.store.types import Change, Entry, Record, RememberedKey
+from progress_sse.store.types import Change, LogEntry, Record, RememberedKey
 from progress_sse.wire import session_json
 
 T0 = "2026-01-02T03:04:05.678901+00:00"
@@ -38,8 +38,8 @@ def moved(
     """Change `steps`, one transition each, on top of `before`; without steps, only remember `keys`."""
     session, position, entries = before.session, before.position, []
     for number in steps:
-        session, position = _with_step(session, number, message, status), position._replace(n=position.n + 1)
-        entries.append(Entry(position.n, number, session_json.encode_transition(session, number)))
+        session, position = _with_step(session, number, message, status), position._replace(offset=position.offset + 1)
+        entries.append(LogEntry(position.offset, number, session_json.encode_transition(session, number)))
     record = Record(session, position)
     return Change(session.progress.session_id, before.position, record, entries=tuple(entries), keys=tuple(keys))
 

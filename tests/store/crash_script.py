@@ -59,10 +59,10 @@ async def write_until_killed(path: Path, sessions: int) -> None:
             await backend.commit(created(session_id))
             record = after(created(session_id))
         for step in cycle((1, 2, 3)):
-            change = moved(record, step, message=f"{session_id} {record.position.n + 1}")
+            change = moved(record, step, message=f"{session_id} {record.position.offset + 1}")
             await backend.commit(change)
             record = after(change)
-            os.write(1, f"{session_id} {record.position.n}\n".encode())
+            os.write(1, f"{session_id} {record.position.offset}\n".encode())
 
     await asyncio.gather(*(work(f"s{number}") for number in range(sessions)))
 

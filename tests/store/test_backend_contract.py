@@ -12,7 +12,7 @@ from progress_sse.core.model import Position, SessionStatus, StepAdvance, StepDe
 from progress_sse.store.backend import Backend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.redis.backend import RedisBackend
-from progress_sse.store.types import Change, Cursor, Entry, Head, Notice, Record
+from progress_sse.store.types import Change, LogEntry, Notification, PageCursor, Record, SessionSummary
 from progress_sse.wire import session_json
 from tests.store.changes import T0, after, apply, created, key, moved, removed
 from tests.store.conftest import OpenBackend
@@ -28,10 +28,10 @@ TRICKY_IDS = [
 ]  # fmt: skip
 
 
-async def apply_moves(backend: Backend, count: int, *, message: str = "") -> tuple[Record, list[Entry]]:
+async def apply_moves(backend: Backend, count: int, *, message: str = "") -> tuple[Record, list[LogEntry]]:
     """Make a session of `count` transitions, each a commit of its own."""
     record = await apply(backend, created())
-    entries: list[Entry] = []
+    entries: list[LogEntry] = []
     for number in range(count):
         change = moved(record, number % 3 + 1, message=message)
         record = await apply(backend, change)
@@ -59,7 +59,7 @@ class TestLoad:
         session = record.session._replace(progress=progress, definitions=definitions)
         target = Record(session, Position("second", 3))
         entries = tuple(
-            Entry(n, step, session_json.encode_transition(session, step)) for n, step in enumerate(steps, start=1)
+            LogEntry(n, step, session_json.encode_transition(session, step)) for n, step in enumerate(steps, start=1)
         )
         await backend.commit(Change("s", record.position, target, is_fresh=True, entries=entries))
         loaded = await backend.load("s")
@@ -83,7 +83,7 @@ class TestLoad:
 
         async def look() -> None:
             loaded = await backend.load("s")
-            seen.append(loaded.position.n if loaded else -1)
+            seen.append(loaded.position.offset if loaded else -1)
 
         for _ in range(100):
             change = moved(record, 1)
@@ -102,15 +102,15 @@ class TestCommit:
     async def test_refuses_a_session_that_is_elsewhere(self, backend: Backend, expected: Position | None) -> None:
         """The session moved on, or lives another life: nothing changes, nobody is told."""
         record = await apply(backend, created(), moved(after(created()), 1))
-        notices: list[Notice] = []
-        await backend.listen("s", notices.append)
+        notifications: list[Notification] = []
+        await backend.listen("s", notifications.append)
         for change in (moved(record, 2, keys=[key("k")]), created(epoch="second"), removed(record)):
             with pytest.raises(ConflictError):
                 await backend.commit(change._replace(expected=expected))
         assert await backend.load("s") == record
         assert await backend.replay("s", record.position) == []
-        assert await backend.recall("s", "k") is None
-        assert notices == []
+        assert await backend.find_idempotency_key("s", "k") is None
+        assert notifications == []
 
     async def test_refuses_a_session_that_is_gone(self, backend: Backend) -> None:
         """A change of what was never there, or is there no more, makes nothing."""
@@ -157,19 +157,19 @@ class TestCommit:
         await backend.commit(change._replace(expected=None, is_fresh=True))
         assert await backend.load("s") == after(change)
         assert await backend.replay("s", Position("first", 0)) == list(change.entries)
-        assert await backend.recall("s", "k") == key("k")
+        assert await backend.find_idempotency_key("s", "k") == key("k")
 
     async def test_drops_everything_but_keys_with_the_session(self, backend: Backend) -> None:
         """A removed session leaves neither log nor steps to the next one of its id, and its keys are still used."""
         record = await apply(backend, created(keys=[key("k")]), moved(after(created()), 1, 2))
         await backend.commit(removed(record)._replace(keys=(key("removal"),)))
         assert await backend.replay("s", Position("first", 1)) is None
-        assert await backend.recall("s", "k") == key("k")
+        assert await backend.find_idempotency_key("s", "k") == key("k")
         again = await apply(backend, created(epoch="second"))
         assert await backend.load("s") == again
         assert await backend.replay("s", Position("second", 0)) == []
-        assert await backend.recall("s", "k") == key("k")
-        assert await backend.recall("s", "removal") == key("removal")
+        assert await backend.find_idempotency_key("s", "k") == key("k")
+        assert await backend.find_idempotency_key("s", "removal") == key("removal")
 
     async def test_drops_everything_but_keys_before_a_new_life(self, backend: Backend) -> None:
         """A replacement has nothing of what was, and its keys are those of its id."""
@@ -179,14 +179,14 @@ class TestCommit:
         assert await backend.load("s") == after(fresh)
         assert await backend.replay("s", Position("first", 1)) is None
         assert await backend.replay("s", Position("second", 0)) == []
-        assert await backend.recall("s", "old") == key("old")
-        assert await backend.recall("s", "new") == key("new")
+        assert await backend.find_idempotency_key("s", "old") == key("old")
+        assert await backend.find_idempotency_key("s", "new") == key("new")
 
     async def test_refuses_a_key_that_was_used_meanwhile(self, backend: Backend) -> None:
         """Although the session is where it is expected: gone again, as before, or not moved by what was done."""
         record = await apply(backend, created(keys=[key("k")]))
-        notices: list[Notice] = []
-        await backend.listen("s", notices.append)
+        notifications: list[Notification] = []
+        await backend.listen("s", notifications.append)
         used = [key("new"), key("k", "again")]
         for change in (moved(record, 1, keys=used), moved(record, keys=used), created(epoch="x", keys=used)):
             with pytest.raises(ConflictError):
@@ -198,9 +198,9 @@ class TestCommit:
         with pytest.raises(ConflictError):
             await backend.commit(created(epoch="second", keys=used))
         assert await backend.load("s") is None
-        assert await backend.recall("s", "new") is None
-        assert await backend.recall("s", "k") == key("k")
-        assert notices == [Notice("s", None)]
+        assert await backend.find_idempotency_key("s", "new") is None
+        assert await backend.find_idempotency_key("s", "k") == key("k")
+        assert notifications == [Notification("s", None)]
 
     async def test_takes_a_key_again_in_place_of_a_use_that_it_knows(self, backend: Backend) -> None:
         """One that was forgotten, by those who know how long it counts; of two who know of it one wins."""
@@ -210,7 +210,7 @@ class TestCommit:
         outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ConflictError", "NoneType"]
         winner = again[outcomes.index(None)]
-        assert await backend.recall("s", "k") == key("k", winner.digest, used_at="later")
+        assert await backend.find_idempotency_key("s", "k") == key("k", winner.digest, used_at="later")
         for former_use in ("", T0):
             with pytest.raises(ConflictError):
                 await backend.commit(moved(after(changes[0]), 2, keys=[key("k", former_use=former_use)]))
@@ -227,7 +227,7 @@ class TestCommit:
         loaded = await backend.load("s")
         assert loaded in (record, after(change))
         assert loaded is not None
-        assert await backend.replay("s", record.position) == list(change.entries)[: loaded.position.n]
+        assert await backend.replay("s", record.position) == list(change.entries)[: loaded.position.offset]
 
 
 class TestReplay:
@@ -238,7 +238,7 @@ class TestReplay:
         record, entries = await apply_moves(backend, 5, message=HOSTILE_TEXT)
         for n in range(6):
             assert await backend.replay("s", Position("first", n)) == entries[n:]
-        assert record.position.n == 5
+        assert record.position.offset == 5
 
     @pytest.mark.parametrize(
         "position", [Position("first", 3), Position("first", 10**15), Position("second", 1), Position("", 0)], ids=str
@@ -302,17 +302,17 @@ class TestRecall:
         record = await apply(backend, created(keys=[key("a")]), moved(after(created()), 1, keys=[key("b", "other")]))
         await backend.commit(moved(record, keys=[key("c")]))
         assert await backend.load("s") == record
-        assert await backend.recall("s", "a") == key("a")
-        assert await backend.recall("s", "b") == key("b", "other")
-        assert await backend.recall("s", "c") == key("c")
+        assert await backend.find_idempotency_key("s", "a") == key("a")
+        assert await backend.find_idempotency_key("s", "b") == key("b", "other")
+        assert await backend.find_idempotency_key("s", "c") == key("c")
 
     async def test_is_none_for_what_was_not(self, backend: Backend) -> None:
         """Another session's key is no key of this one; keys are compared to the letter."""
         await apply(backend, created(keys=[key("Key *")]), created("other"))
-        assert await backend.recall("other", "Key *") is None
-        assert await backend.recall("nobody", "Key *") is None
+        assert await backend.find_idempotency_key("other", "Key *") is None
+        assert await backend.find_idempotency_key("nobody", "Key *") is None
         for name in ("key *", "Key", "Key %", "Key * "):
-            assert await backend.recall("s", name) is None
+            assert await backend.find_idempotency_key("s", name) is None
 
     async def test_keeps_the_newest(self, open_backend: OpenBackend) -> None:
         """A key used again is a new one, and stays in the place of an older one."""
@@ -320,9 +320,16 @@ class TestRecall:
         record = await apply(backend, created(keys=[key("a"), key("b"), key("c")]))
         await backend.commit(moved(record, keys=[key("a", "again", former_use=T0)]))
         await backend.commit(moved(record, keys=[key("d")]))
-        assert [await backend.recall("s", name) for name in "abcd"] == [key("a", "again"), None, key("c"), key("d")]
+        assert [await backend.find_idempotency_key("s", name) for name in "abcd"] == [
+            key("a", "again"),
+            None,
+            key("c"),
+            key("d"),
+        ]
         await backend.commit(moved(record, keys=[key(name) for name in "efgh"]))
-        assert [await backend.recall("s", name) for name in "acdefgh"] == [None] * 4 + [key(name) for name in "fgh"]
+        assert [await backend.find_idempotency_key("s", name) for name in "acdefgh"] == [None] * 4 + [
+            key(name) for name in "fgh"
+        ]
 
     async def test_keeps_the_newest_of_all_lives(self, open_backend: OpenBackend) -> None:
         """Lives come and go, the keys of their id are one row."""
@@ -330,7 +337,7 @@ class TestRecall:
         for number in range(5):
             record = await apply(backend, created(epoch=f"e{number}", keys=[key(f"k{number}")]))
             await backend.commit(removed(record))
-        kept = [await backend.recall("s", f"k{number}") for number in range(5)]
+        kept = [await backend.find_idempotency_key("s", f"k{number}") for number in range(5)]
         assert kept == [None, None, key("k2"), key("k3"), key("k4")]
 
     async def test_keeps_so_many_of_sessions_that_are_gone(self, open_backend: OpenBackend) -> None:
@@ -338,7 +345,10 @@ class TestRecall:
         backend = await open_backend(orphaned_keys=4)
 
         async def kept() -> str:
-            both = [(await backend.recall(name, "1"), await backend.recall(name, "2")) for name in "abcd"]
+            both = [
+                (await backend.find_idempotency_key(name, "1"), await backend.find_idempotency_key(name, "2"))
+                for name in "abcd"
+            ]
             assert set(both) <= {(None, None), (key("1"), key("2"))}
             return "".join(name for name, (one, _) in zip("abcd", both, strict=True) if one)
 
@@ -355,8 +365,8 @@ class TestRecall:
             record = await apply(backend, created(name, keys=[key(str(number)) for number in range(count)]))
             await backend.commit(removed(record))
             assert await kept() == ""
-            assert await backend.recall("e", "0") == of_e
-        assert [await backend.recall(name, "0") for name in "fg"] == [key("0")] * 2
+            assert await backend.find_idempotency_key("e", "0") == of_e
+        assert [await backend.find_idempotency_key(name, "0") for name in "fg"] == [key("0")] * 2
 
 
 class TestForgetKeys:
@@ -370,11 +380,11 @@ class TestForgetKeys:
         await backend.commit(removed(after(created("gone"))))
         await backend.commit(moved(after(created("used")), 1, keys=[new]))
         await backend.forget_keys(T0)
-        assert [await backend.recall(name, "k") for name in ("there", "gone", "used")] == [old] * 3
+        assert [await backend.find_idempotency_key(name, "k") for name in ("there", "gone", "used")] == [old] * 3
         await backend.forget_keys(T0.replace(":05.", ":06."))
-        kept = [await backend.recall(name, "k") for name in ("there", "gone", "used")]
+        kept = [await backend.find_idempotency_key(name, "k") for name in ("there", "gone", "used")]
         assert kept == ([old] * 3 if isinstance(backend, RedisBackend) else [None, None, old])
-        assert await backend.recall("used", "new") == new
+        assert await backend.find_idempotency_key("used", "new") == new
         await apply(backend, created("gone"), created("others", keys=[old]))
         assert await backend.load("there") is not None
 
@@ -383,7 +393,7 @@ class TestForgetKeys:
         backend = await open_backend(history=0)
         record = await apply(backend, created(keys=[key("k")]))
         await backend.forget_keys(T0.replace("2026", "2027"))
-        assert await backend.recall("s", "k") is None
+        assert await backend.find_idempotency_key("s", "k") is None
         await backend.commit(removed(record))
         await backend.forget_keys(T0.replace("2026", "2027"))
 
@@ -393,19 +403,19 @@ class TestListen:
 
     async def test_tells_of_each_change_in_order(self, backend: Backend) -> None:
         """Creation, transitions, keys, replacement and removal, as they were committed."""
-        notices: list[Notice] = []
-        await backend.listen("s", notices.append)
+        notifications: list[Notification] = []
+        await backend.listen("s", notifications.append)
         first = created()
         batch = moved(after(first), 1, 2)
         fresh = created(epoch="second", expected=after(batch).position)
         gone = removed(after(fresh))
         for change in (first, batch, fresh, gone):
             await backend.commit(change)
-        assert notices == [
-            Notice("s", after(first), is_fresh=True),
-            Notice("s", after(batch), entries=batch.entries),
-            Notice("s", after(fresh), is_fresh=True),
-            Notice("s", None),
+        assert notifications == [
+            Notification("s", after(first), is_fresh=True),
+            Notification("s", after(batch), entries=batch.entries),
+            Notification("s", after(fresh), is_fresh=True),
+            Notification("s", None),
         ]
 
     async def test_tells_before_the_worker_is_answered(self, backend: Backend) -> None:
@@ -419,8 +429,8 @@ class TestListen:
 
     async def test_keeps_order_among_concurrent_commits(self, backend: Backend) -> None:
         """A listener of one session hears contiguous positions, however many others commit at the same time."""
-        notices: list[Notice] = []
-        await backend.listen("s", notices.append)
+        notifications: list[Notification] = []
+        await backend.listen("s", notifications.append)
 
         async def work(session_id: str) -> None:
             record = await apply(backend, created(session_id))
@@ -428,24 +438,31 @@ class TestListen:
                 record = await apply(backend, moved(record, step))
 
         await asyncio.gather(*(work(session_id) for session_id in ("s", "t", "u", "v")))
-        assert [notice.record.position.n for notice in notices if notice.record] == list(range(31))
-        assert {notice.session_id for notice in notices} == {"s"}
+        assert [notification.record.position.offset for notification in notifications if notification.record] == list(
+            range(31)
+        )
+        assert {notification.session_id for notification in notifications} == {"s"}
 
     async def test_tells_everybody_and_only_those_of_the_session(self, backend: Backend) -> None:
         """Any number of listeners; ids are opaque, so `*` hears only of `*`."""
-        heard: list[list[Notice]] = [[], [], [], []]
-        for session_id, notices in zip(("s", "s", "*", "S"), heard, strict=True):
-            await backend.listen(session_id, notices.append)
+        heard: list[list[Notification]] = [[], [], [], []]
+        for session_id, notifications in zip(("s", "s", "*", "S"), heard, strict=True):
+            await backend.listen(session_id, notifications.append)
         await apply(backend, created("s"), created("*"))
-        assert [[notice.session_id for notice in notices] for notices in heard] == [["s"], ["s"], ["*"], []]
+        assert [[notification.session_id for notification in notifications] for notifications in heard] == [
+            ["s"],
+            ["s"],
+            ["*"],
+            [],
+        ]
 
     async def test_tells_no_more_after_unlisten(self, backend: Backend) -> None:
         """At once; those who stay are still told, also if one goes while being told."""
-        first: list[Notice] = []
-        second: list[Notice] = []
+        first: list[Notification] = []
+        second: list[Notification] = []
 
-        def leave(notice: Notice) -> None:
-            first.append(notice)
+        def leave(notification: Notification) -> None:
+            first.append(notification)
             backend.unlisten("s", leave)
 
         await backend.listen("s", leave)
@@ -479,18 +496,18 @@ class TestCountByStatus:
 
 
 class TestListHeads:
-    """`list_heads`: pages of sessions, newest first."""
+    """`list_summaries`: pages of sessions, newest first."""
 
     async def test_is_empty_at_first(self, backend: Backend) -> None:
         """No session, no head."""
-        assert await backend.list_heads(None, 10, None) == []
+        assert await backend.list_summaries(None, 10, None) == []
 
     async def test_shows_a_session_as_it_is(self, backend: Backend) -> None:
         """Its head follows each transition."""
         record = await apply(backend, created("日本語"))
         change = moved(record, 2, status="error")
         await backend.commit(change)
-        (head,) = await backend.list_heads(None, 10, None)
+        (head,) = await backend.list_summaries(None, 10, None)
         assert (head.session_id, head.status, head.created_at, head.updated_at) == ("日本語", "error", T0, T0)
         assert (
             head.listed
@@ -515,7 +532,7 @@ class TestListHeads:
         for session_id in "abcd":
             await backend.commit(created(session_id))
         await backend.commit(removed(after(created("c"))))
-        heads = await backend.list_heads(None, 10, Cursor(T0, "c"))
+        heads = await backend.list_summaries(None, 10, PageCursor(T0, "c"))
         assert [head.session_id for head in heads] == ["b", "a"]
 
     async def test_shows_one_status_only(self, backend: Backend) -> None:
@@ -529,14 +546,14 @@ class TestListHeads:
             assert [head.session_id for head in heads] == [f"s{number + n:02}" for n in (8, 4, 0)]
 
 
-async def pages(backend: Backend, status: SessionStatus | None, limit: int) -> Sequence[Head]:
+async def pages(backend: Backend, status: SessionStatus | None, limit: int) -> Sequence[SessionSummary]:
     """Read the list to its end, page by page."""
-    heads: list[Head] = []
+    heads: list[SessionSummary] = []
     cursor = None
-    while page := await backend.list_heads(status, limit, cursor):
+    while page := await backend.list_summaries(status, limit, cursor):
         assert len(page) <= limit
         heads += page
-        cursor = Cursor(page[-1].created_at, page[-1].session_id)
+        cursor = PageCursor(page[-1].created_at, page[-1].session_id)
         assert len(heads) < 1000
     return heads
 
@@ -549,29 +566,29 @@ class TestExpire:
         times = {"old": T0, "spared": T0, "limit": T0.replace("03:", "04:"), "new": T0.replace("2026", "2027")}
         for session_id, created_at in times.items():
             await backend.commit(created(session_id, created_at=created_at, keys=[key("k")]))
-        notices: list[Notice] = []
+        notifications: list[Notification] = []
         for session_id in times:
-            await backend.listen(session_id, notices.append)
-        asked: list[Head] = []
+            await backend.listen(session_id, notifications.append)
+        asked: list[SessionSummary] = []
 
-        def is_doomed(head: Head) -> bool:
+        def should_remove(head: SessionSummary) -> bool:
             asked.append(head)
             return head.session_id == "old"
 
-        assert await backend.expire(times["limit"], is_doomed) == 1
+        assert await backend.expire(times["limit"], should_remove) == 1
         assert sorted(head.session_id for head in asked) == ["old", "spared"]
         assert {head.created_at for head in asked} == {T0}
-        assert notices == [Notice("old", None)]
+        assert notifications == [Notification("old", None)]
         assert await backend.load("old") is None
-        assert await backend.recall("old", "k") == key("k")
+        assert await backend.find_idempotency_key("old", "k") == key("k")
         assert [await backend.load(session_id) is None for session_id in times] == [True, False, False, False]
-        assert await backend.expire(times["limit"], is_doomed) == 0
+        assert await backend.expire(times["limit"], should_remove) == 0
 
     async def test_removes_any_number(self, backend: Backend) -> None:
         """More than would fit into one transaction, with every third one spared."""
         await asyncio.gather(*(backend.commit(created(f"s{number:03}")) for number in range(250)))
         assert await backend.expire("3", lambda head: int(head.session_id[1:]) % 3 != 0) == 166
-        left = await backend.list_heads(None, 1000, None)
+        left = await backend.list_summaries(None, 1000, None)
         assert sorted(head.session_id for head in left) == [f"s{number:03}" for number in range(0, 250, 3)]
 
     async def test_does_not_undo_a_change_that_comes_in_between(self, backend: Backend) -> None:
@@ -580,11 +597,11 @@ class TestExpire:
         change = moved(record, 1)
         updates: list[asyncio.Task[None]] = []
 
-        def is_doomed(_head: Head) -> bool:
+        def should_remove(_head: SessionSummary) -> bool:
             updates.append(asyncio.create_task(backend.commit(change)))
             return True
 
-        removed_count = await backend.expire("3", is_doomed)
+        removed_count = await backend.expire("3", should_remove)
         (outcome,) = await asyncio.gather(*updates, return_exceptions=True)
         assert (removed_count, type(outcome), await backend.load("s")) in [
             (1, ConflictError, None),
@@ -620,7 +637,7 @@ class TestLimit:
         changes = [created(f"s{number}") for number in range(20)]
         outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes].count(StoreFullError) == 15
-        assert len(await backend.list_heads(None, 100, None)) == 5
+        assert len(await backend.list_summaries(None, 100, None)) == 5
 
 
 class TestReopening:
@@ -647,16 +664,16 @@ class TestReopening:
 
     async def test_tells_only_those_who_listen_anew(self, backend: Backend) -> None:
         """Who listened before is let go of; to take `listen` back is no error then either."""
-        before: list[Notice] = []
+        before: list[Notification] = []
         await backend.listen("s", before.append)
         await backend.aclose()
         backend.unlisten("s", print)
         await backend.open()
-        notices: list[Notice] = []
-        await backend.listen("s", notices.append)
+        notifications: list[Notification] = []
+        await backend.listen("s", notifications.append)
         await backend.commit(created())
         backend.unlisten("s", before.append)
-        assert (len(before), len(notices)) == (0, 1)
+        assert (len(before), len(notifications)) == (0, 1)
 
 
 async def use_once(backend: Backend, kept: dict[str, Record]) -> None:
@@ -666,15 +683,15 @@ async def use_once(backend: Backend, kept: dict[str, Record]) -> None:
     for session_id in map(str, range(20)):  # At all nodes of a cluster.
         record = kept.get(session_id)
         assert await backend.load(session_id) == record
-        assert await backend.recall(session_id, "k") == (key("k") if record else None)
+        assert await backend.find_idempotency_key(session_id, "k") == (key("k") if record else None)
         change = moved(record, 1) if record else created(session_id, keys=[key("k")])
-        notices: list[Notice] = []
-        await backend.listen(session_id, notices.append)
+        notifications: list[Notification] = []
+        await backend.listen(session_id, notifications.append)
         await backend.commit(change)
-        assert notices == [Notice(session_id, change.record, change.is_fresh, change.entries)]
+        assert notifications == [Notification(session_id, change.record, change.is_fresh, change.entries)]
         kept[session_id] = after(change)
-        assert await backend.replay(session_id, after(change).position._replace(n=0)) is not None
-    assert {head.session_id for head in await backend.list_heads(None, 100, None)} == set(kept)
+        assert await backend.replay(session_id, after(change).position._replace(offset=0)) is not None
+    assert {head.session_id for head in await backend.list_summaries(None, 100, None)} == set(kept)
     await backend.aclose()
     if isinstance(backend, MemoryBackend):
         kept.clear()
@@ -687,13 +704,13 @@ async def test_ids_are_opaque(backend: Backend) -> None:
     for number, session_id in enumerate(TRICKY_IDS):
         record = await apply(backend, created(session_id, f"e{number}", keys=[key(session_id)]))
         records[session_id] = await apply(backend, moved(record, 1, message=session_id))
-    assert {head.session_id for head in await backend.list_heads(None, 1000, None)} == set(TRICKY_IDS)
+    assert {head.session_id for head in await backend.list_summaries(None, 1000, None)} == set(TRICKY_IDS)
     for session_id in TRICKY_IDS:
         for each, record in records.items():
             assert await backend.load(each) == record
         position = records.pop(session_id).position
         assert await backend.replay(session_id, position) == []
-        assert await backend.recall(session_id, session_id) == key(session_id)
+        assert await backend.find_idempotency_key(session_id, session_id) == key(session_id)
         await backend.commit(Change(session_id, position, None))
         assert await backend.load(session_id) is None
 

@@ -34,7 +34,7 @@ from progress_sse.store import progress_store as store_module
 from progress_sse.store.backend import Backend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import MAX_ATTEMPTS, Applied, IdempotencyKey, ProgressStore
-from progress_sse.store.types import Change, Notice, Record, StorageLimits
+from progress_sse.store.types import Change, Notification, Record, StorageLimits
 from tests.clock import START, ManualClock
 from tests.store.conftest import OpenBackend
 
@@ -60,11 +60,11 @@ def slow_store(clock: ManualClock) -> ProgressStore:
 
 
 @pytest.fixture
-async def notices(backend: Backend) -> list[Notice]:
+async def notifications(backend: Backend) -> list[Notification]:
     """What a reader of the session `s` is told."""
-    notices: list[Notice] = []
-    await backend.listen("s", notices.append)
-    return notices
+    notifications: list[Notification] = []
+    await backend.listen("s", notifications.append)
+    return notifications
 
 
 async def state(store: ProgressStore) -> Record:
@@ -74,16 +74,20 @@ async def state(store: ProgressStore) -> Record:
     return record
 
 
-def told(notice: Notice) -> list[str | int]:
+def told(notification: Notification) -> list[str | int]:
     """What a notice says: `new`, the steps that changed, `gone`."""
-    return ["new"] * notice.is_fresh + [entry.step for entry in notice.entries] + ["gone"] * (notice.record is None)
+    return (
+        ["new"] * notification.is_fresh
+        + [entry.step for entry in notification.entries]
+        + ["gone"] * (notification.record is None)
+    )
 
 
 async def transitions(store: ProgressStore, after: Position) -> list[int]:
     """The steps that changed after the position, in order; checks that the numbers are contiguous."""
     entries = await store.backend.replay("s", after)
     assert entries is not None
-    assert [entry.n for entry in entries] == list(range(after.n + 1, after.n + 1 + len(entries)))
+    assert [entry.offset for entry in entries] == list(range(after.offset + 1, after.offset + 1 + len(entries)))
     return [entry.step for entry in entries]
 
 
@@ -97,7 +101,7 @@ class TestOperations:
         assert progress.created_at == progress.updated_at == START.isoformat()
         assert await store.get_session("s") == progress
         record = await state(store)
-        assert record.position.n == 0
+        assert record.position.offset == 0
         assert [definition.name for definition in record.session.definitions][:3] == [
             "原稿生成",
             "メニュー登録",
@@ -125,18 +129,18 @@ class TestOperations:
         assert (await state(store)).position == first
         assert (await store.create_session("s")).steps == {}
         second = (await state(store)).position
-        assert second.n == 0
+        assert second.offset == 0
         assert second.epoch != first.epoch
         assert await store.backend.replay("s", first) is None
 
-    async def test_start_creates_the_session(self, store: ProgressStore, notices: list[Notice]) -> None:
+    async def test_start_creates_the_session(self, store: ProgressStore, notifications: list[Notification]) -> None:
         """In one commit: a fresh life with its first transition."""
         progress = await store.start_step("s", 2, timeout_ms=5)
         assert (progress.status, progress.current_step, progress.total_steps) == ("running", 2, 7)
         assert (progress.steps[2].status, progress.steps[2].timeout_ms) == ("running", 5)
-        (notice,) = notices
-        assert notice.is_fresh
-        assert [(entry.n, entry.step) for entry in notice.entries] == [(1, 2)]
+        (notification,) = notifications
+        assert notification.is_fresh
+        assert [(entry.offset, entry.step) for entry in notification.entries] == [(1, 2)]
 
     async def test_start_again_starts_afresh(self, store: ProgressStore, clock: ManualClock) -> None:
         """A retry is a new attempt, even when the step is running; it is never a repeat."""
@@ -146,7 +150,7 @@ class TestOperations:
         step = (await store.start_step("s", 1)).steps[1]
         assert (step.message, step.advance, step.started_at) == ("", None, clock.now().isoformat())
         await store.start_step("s", 1)
-        assert (await state(store)).position.n == 4
+        assert (await state(store)).position.offset == 4
 
     async def test_complete_ends_a_step(self, store: ProgressStore, clock: ManualClock) -> None:
         """With its outcome and the time it took."""
@@ -179,12 +183,12 @@ class TestOperations:
         assert (await store.report_progress("s", 1, 4)).steps[1].advance == StepAdvance(4, None)
         assert (await store.complete_step("s", 1)).steps[1].advance is None
 
-    async def test_delete_removes_it(self, store: ProgressStore, notices: list[Notice]) -> None:
+    async def test_delete_removes_it(self, store: ProgressStore, notifications: list[Notification]) -> None:
         """Once."""
         await store.create_session("s")
         await store.delete_session("s")
         assert await store.get_session("s") is None
-        assert notices[-1] == Notice("s", None)
+        assert notifications[-1] == Notification("s", None)
         with pytest.raises(SessionNotFoundError):
             await store.delete_session("s")
 
@@ -201,7 +205,7 @@ class TestOperations:
         ):
             with pytest.raises(InvalidSessionIdError):
                 await operation
-        assert await store.backend.list_heads(None, 10, None) == []
+        assert await store.backend.list_summaries(None, 10, None) == []
 
 
 class TestRefusals:
@@ -220,44 +224,46 @@ class TestRefusals:
         ],
     )
     async def test_change_nothing(
-        self, store: ProgressStore, notices: list[Notice], command: Complete, expected: type[ProblemError]
+        self, store: ProgressStore, notifications: list[Notification], command: Complete, expected: type[ProblemError]
     ) -> None:
         """Step 1 is running, step 3 has ended."""
         await store.start_step("s", 3)
         await store.complete_step("s", 3)
         await store.start_step("s", 1)
-        before, told = await state(store), len(notices)
+        before, told = await state(store), len(notifications)
         with pytest.raises(expected):
             await store.apply("s", command)
         assert await state(store) == before
-        assert len(notices) == told
+        assert len(notifications) == told
 
     @pytest.mark.parametrize("command", [Complete(1), Advance(1, 1), Delete()])
-    async def test_make_no_session(self, store: ProgressStore, notices: list[Notice], command: Complete) -> None:
+    async def test_make_no_session(
+        self, store: ProgressStore, notifications: list[Notification], command: Complete
+    ) -> None:
         """Only a start creates one."""
         with pytest.raises(SessionNotFoundError):
             await store.apply("s", command)
         assert await store.load("s") is None
-        assert notices == []
+        assert notifications == []
 
 
 class TestRepeats:
     """What a step already holds, word for word."""
 
     async def test_change_and_publish_nothing(
-        self, store: ProgressStore, clock: ManualClock, notices: list[Notice]
+        self, store: ProgressStore, clock: ManualClock, notifications: list[Notification]
     ) -> None:
         """Not even a time stamp, and not the session's status."""
         await store.start_step("s", 1)
         await store.report_progress("s", 1, 1, 2, "m")
         await store.start_step("s", 2)
         await store.complete_step("s", 2, success=False, error="e")
-        before, told = await state(store), len(notices)
+        before, told = await state(store), len(notifications)
         clock.advance(5)
         await store.report_progress("s", 1, 1, 2, "m")
         await store.complete_step("s", 2, success=False, error="e")
         assert await state(store) == before
-        assert len(notices) == told
+        assert len(notifications) == told
         await store.start_step("s", 1)
         running = await state(store)
         assert running.status == "running"
@@ -270,20 +276,22 @@ class TestRepeats:
         words = [{}, {"message": "m"}, {"message": "m", "error": "e"}, {"success": False, "message": "m", "error": "e"}]
         for n, word in enumerate(words, start=2):
             progress = await store.complete_step("s", 1, **word)  # type: ignore[arg-type]  # mixed values
-            assert (await state(store)).position.n == n
+            assert (await state(store)).position.offset == n
             assert progress.steps[1].status == ("success" if n < 5 else "error")
 
 
 class TestConcurrency:
     """Concurrent updates of a session lose nothing, whoever sends them [DG-04]."""
 
-    async def test_of_equal_completions_is_one_transition(self, store: ProgressStore, notices: list[Notice]) -> None:
+    async def test_of_equal_completions_is_one_transition(
+        self, store: ProgressStore, notifications: list[Notification]
+    ) -> None:
         """32 workers say the same at once: each is answered, one event comes of it."""
         await store.start_step("s", 1)
         answers = await asyncio.gather(*(store.complete_step("s", 1, message="done") for _ in range(32)))
         assert {answer.steps[1].status for answer in answers} == {"success"}
-        assert (await state(store)).position.n == 2
-        assert sum(len(notice.entries) for notice in notices) == 2
+        assert (await state(store)).position.offset == 2
+        assert sum(len(notification.entries) for notification in notifications) == 2
 
     async def test_of_different_steps_loses_none(self, store: ProgressStore) -> None:
         """32 different steps at once, twenty times."""
@@ -293,7 +301,7 @@ class TestConcurrency:
             await asyncio.gather(*(store.start_step("s", step) for step in range(1, 33)))
             await asyncio.gather(*(store.complete_step("s", step) for step in range(1, 33)))
             record = await state(store)
-            assert (record.status, record.session.percentage, record.position.n) == ("completed", 100, 64)
+            assert (record.status, record.session.percentage, record.position.offset) == ("completed", 100, 64)
             assert await transitions(store, start) == [*range(1, 33)] * 2
             assert record.session.progress.current_step == 32
 
@@ -311,7 +319,7 @@ class TestConcurrency:
 
         await asyncio.gather(*(work(store, range(number + 1, 33, 2)) for number, store in enumerate(stores)))
         record = await state(stores[1])
-        assert (record.status, record.position.n) == ("completed", 64)
+        assert (record.status, record.position.offset) == ("completed", 64)
         assert sorted(await transitions(stores[0], start)) == sorted([*range(1, 33)] * 2)
         assert contested.conflicts > 0
 
@@ -355,9 +363,13 @@ class Contested:
     def __init__(self, backend: Backend) -> None:
         self.conflicts = 0
         self.open, self.aclose, self.ping = backend.open, backend.aclose, backend.ping
-        self.guess, self.recall, self.replay = backend.guess, backend.recall, backend.replay
+        self.cached_record, self.find_idempotency_key, self.replay = (
+            backend.cached_record,
+            backend.find_idempotency_key,
+            backend.replay,
+        )
         self.expire, self.forget_keys = backend.expire, backend.forget_keys
-        self.listen, self.unlisten, self.list_heads = backend.listen, backend.unlisten, backend.list_heads
+        self.listen, self.unlisten, self.list_summaries = backend.listen, backend.unlisten, backend.list_summaries
         self.count_by_status = backend.count_by_status
         self._backend = backend
 
@@ -393,7 +405,7 @@ class Guessing(MemoryBackend):
         self.known: Record | None = None
         self.loads = 0
 
-    def guess(self, session_id: str) -> Record | None:  # type: ignore[override]  # the others' guess is never any good
+    def cached_record(self, session_id: str) -> Record | None:  # type: ignore[override]  # the others have no cached record
         return self.known
 
     async def load(self, session_id: str) -> Record | None:
@@ -421,7 +433,7 @@ class TestGuesses:
         await ProgressStore(backend, clock=clock).complete_step("s", 1)
         after = await store.start_step("s", 2)
         assert [step.status for step in after.steps.values()] == ["success", "running"]
-        assert (await state(store)).position.n == 3
+        assert (await state(store)).position.offset == 3
 
     async def test_refuse_nothing(self, clock: ManualClock) -> None:
         """A step that others have started can be completed; one that nobody has started cannot."""
@@ -436,13 +448,13 @@ class TestGuesses:
             await store.complete_step("s", 2)
 
     async def test_are_no_reason_to_repeat(self, clock: ManualClock) -> None:
-        """What was said already, to the letter, changes nothing, though the guess did not know of it."""
+        """What was said already, to the letter, changes nothing, though the cached record did not know of it."""
         store = ProgressStore(backend := Guessing(), clock=clock)
         await store.start_step("s", 1)
         backend.known = await state(store)
         await store.complete_step("s", 1, message="done")
         await store.complete_step("s", 1, message="done")
-        assert (await state(store)).position.n == 2
+        assert (await state(store)).position.offset == 2
 
 
 class Overtaken(Contested):
@@ -460,7 +472,7 @@ class Overtaken(Contested):
 class TestLanes:
     """The commands of one session stand in line, and share commits where they can."""
 
-    async def test_keep_the_order_of_arrival(self, store: ProgressStore, notices: list[Notice]) -> None:
+    async def test_keep_the_order_of_arrival(self, store: ProgressStore, notifications: list[Notification]) -> None:
         """Step commands and commands about the session as a whole, mixed."""
         outcomes = await asyncio.gather(
             store.start_step("s", 1),
@@ -474,14 +486,26 @@ class TestLanes:
         )
         assert [isinstance(outcome, SessionNotFoundError) for outcome in outcomes] == [False] * 3 + [True] + [False] * 3
         record = await state(store)
-        assert (record.session.progress.total_steps, record.position.n, [*record.session.progress.steps]) == (3, 2, [3])
-        assert [event for notice in notices for event in told(notice)] == ["new", 1, 2, "gone", "new", 3, 3]
+        assert (record.session.progress.total_steps, record.position.offset, [*record.session.progress.steps]) == (
+            3,
+            2,
+            [3],
+        )
+        assert [event for notification in notifications for event in told(notification)] == [
+            "new",
+            1,
+            2,
+            "gone",
+            "new",
+            3,
+            3,
+        ]
 
     async def test_share_a_commit_where_one_is_under_way(self, slow_store: ProgressStore) -> None:
         """Step commands in a row; one about the session as a whole stands alone."""
         backend = cast(SlowBackend, slow_store.backend)
-        notices: list[Notice] = []
-        await backend.listen("s", notices.append)
+        notifications: list[Notification] = []
+        await backend.listen("s", notifications.append)
         commands: list[Command] = [
             *(slow_store.start_command(step, None) for step in (1, 2, 3)),
             Create(slow_store.workflows.named()),
@@ -491,7 +515,7 @@ class TestLanes:
         await asyncio.sleep(0)
         backend.gate.set()
         await applied
-        assert [told(notice) for notice in notices] == [["new", 1], [2, 3], ["new"], [4, 5]]
+        assert [told(notification) for notification in notifications] == [["new", 1], [2, 3], ["new"], [4, 5]]
 
     async def test_let_refusals_harm_nobody_else(self, store: ProgressStore) -> None:
         """In a shared commit each command succeeds or fails for itself."""
@@ -506,7 +530,7 @@ class TestLanes:
         )
         expected = [None, StepNotStartedError, StepOutOfRangeError, None, StepNotRunningError]
         assert [type(each) if isinstance(each, Exception) else None for each in outcomes] == expected
-        assert (await state(store)).position.n == 2
+        assert (await state(store)).position.offset == 2
 
     async def test_finish_what_nobody_waits_for(self, store: ProgressStore) -> None:
         """A worker that hangs up does not take its update back, and does not hold up the next one."""
@@ -537,7 +561,7 @@ class TestLanes:
         assert [type(answer) for answer in await answers] == [OutcomeUnknownError] * 2
         await slow_store.open()
         cast(SlowBackend, slow_store.backend).gate.set()
-        assert [(await slow_store.apply("s", *each)).verb for each in asked] == ["updated", "deleted"]
+        assert [(await slow_store.apply("s", *each)).effect for each in asked] == ["updated", "deleted"]
 
 
 async def test_a_long_batch_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -551,7 +575,7 @@ async def test_a_long_batch_lets_others_have_their_turn(monkeypatch: pytest.Monk
         await asyncio.sleep(0)
         turns += 1
     assert turns >= 50
-    assert (await state(store)).position.n == 50
+    assert (await state(store)).position.offset == 50
 
 
 class TestKeys:
@@ -559,16 +583,18 @@ class TestKeys:
 
     KEY = IdempotencyKey("k", "digest")
 
-    async def test_apply_once_and_answer_the_same(self, store: ProgressStore, notices: list[Notice]) -> None:
+    async def test_apply_once_and_answer_the_same(
+        self, store: ProgressStore, notifications: list[Notification]
+    ) -> None:
         """A start is never a repeat, yet with its key it is."""
         start = store.start_command(1, None)
         first = await store.apply("s", start, self.KEY)
         for _ in range(9):
-            assert (await store.apply("s", start, self.KEY)).verb == first.verb
-        assert (await state(store)).position.n == 1
-        assert len(notices) == 1
+            assert (await store.apply("s", start, self.KEY)).effect == first.effect
+        assert (await state(store)).position.offset == 1
+        assert len(notifications) == 1
         await store.apply("s", start, IdempotencyKey("another", "digest"))
-        assert (await state(store)).position.n == 2
+        assert (await state(store)).position.offset == 2
 
     async def test_answer_as_the_first_time(self, store: ProgressStore, clock: ManualClock) -> None:
         """What is remembered is what the request came to, not what it would come to now."""
@@ -606,7 +632,7 @@ class TestKeys:
         await store.apply("s", store.start_command(1, None), self.KEY)
         with pytest.raises(KeyReusedError):
             await store.apply("s", store.start_command(2, None), IdempotencyKey("k", "other"))
-        assert (await state(store)).position.n == 1
+        assert (await state(store)).position.offset == 1
 
     async def test_refuse_while_the_first_is_under_way(self, slow_store: ProgressStore) -> None:
         """The same request is asked to wait, another one is refused for good."""
@@ -622,7 +648,7 @@ class TestKeys:
         outcomes = await answers
         kinds = [type(outcome) for outcome in outcomes]
         assert kinds == [Applied, *[KeyInUseError] * 9, KeyReusedError, Applied]
-        assert (await state(store)).position.n == 1
+        assert (await state(store)).position.offset == 1
         assert isinstance(await store.apply("s", start, self.KEY), Applied)
 
     async def test_hold_up_what_comes_behind_them(self, slow_store: ProgressStore) -> None:
@@ -650,17 +676,17 @@ class TestKeys:
         with pytest.raises(StepNotStartedError):
             await store.apply("s", Complete(1), self.KEY)
         await store.start_step("s", 1)
-        assert (await store.apply("s", Complete(1), self.KEY)).verb == "updated"
-        assert (await state(store)).position.n == 2
+        assert (await store.apply("s", Complete(1), self.KEY)).effect == "updated"
+        assert (await state(store)).position.offset == 2
 
-    async def test_are_remembered_of_repeats(self, store: ProgressStore, notices: list[Notice]) -> None:
+    async def test_are_remembered_of_repeats(self, store: ProgressStore, notifications: list[Notification]) -> None:
         """A request that changed nothing has been answered all the same; to remember it is no transition."""
         await store.start_step("s", 1)
         await store.complete_step("s", 1)
         before = await state(store)
         await store.apply("s", Complete(1), self.KEY)
         assert await state(store) == before
-        assert [entry.n for notice in notices for entry in notice.entries] == [1, 2]
+        assert [entry.offset for notification in notifications for entry in notification.entries] == [1, 2]
         with pytest.raises(KeyReusedError):
             await store.apply("s", Complete(1), IdempotencyKey("k", "other"))
 
@@ -670,16 +696,16 @@ class TestKeys:
         await store.apply("s", start, self.KEY)
         clock.jump(timedelta(hours=24).total_seconds())
         await store.apply("s", start, self.KEY)
-        assert (await state(store)).position.n == 1
+        assert (await state(store)).position.offset == 1
         clock.jump(1e-6)
         await store.apply("s", start, IdempotencyKey("k", "other"))
-        assert (await state(store)).position.n == 2
+        assert (await state(store)).position.offset == 2
         clock.jump(HOUR_S)
         await store.apply("s", start, IdempotencyKey("k", "other"))
-        assert (await state(store)).position.n == 2
+        assert (await state(store)).position.offset == 2
 
     async def test_have_one_effect_whatever_becomes_of_the_session(
-        self, store: ProgressStore, clock: ManualClock, notices: list[Notice]
+        self, store: ProgressStore, clock: ManualClock, notifications: list[Notification]
     ) -> None:
         """Replaced, deleted, made anew, cleaned up: for a day each is answered as at first, and nothing is done."""
         start, create = store.start_command(1, None), Create((StepDefinition("x"),), replace=True)
@@ -689,12 +715,12 @@ class TestKeys:
             (Delete(), IdempotencyKey("removal", "digest")),
         ]
         verbs = ["updated", "replaced", "deleted"]
-        assert [(await store.apply("s", *each)).verb for each in asked] == verbs
+        assert [(await store.apply("s", *each)).effect for each in asked] == verbs
 
         async def assert_nothing_is_done() -> None:
-            before, heard = await store.load("s"), len(notices)
-            assert [(await store.apply("s", *each)).verb for each in asked] == verbs
-            assert (await store.load("s"), len(notices)) == (before, heard)
+            before, heard = await store.load("s"), len(notifications)
+            assert [(await store.apply("s", *each)).effect for each in asked] == verbs
+            assert (await store.load("s"), len(notifications)) == (before, heard)
 
         await assert_nothing_is_done()
         await store.create_session("s")
@@ -709,9 +735,9 @@ class TestKeys:
         await assert_nothing_is_done()
         clock.advance(1e-6)
         await store.cleanup_old_sessions()
-        assert [(await store.apply("s", *each)).verb for each in asked] == verbs
-        assert notices[-1] == Notice("s", None)
-        assert len(notices) == 9
+        assert [(await store.apply("s", *each)).effect for each in asked] == verbs
+        assert notifications[-1] == Notification("s", None)
+        assert len(notifications) == 9
 
     async def test_have_one_effect_where_another_process_is_as_fast(self, backend: Backend, clock: ManualClock) -> None:
         """Although the session then is just where it was expected: it was made, and is gone again."""
@@ -730,7 +756,7 @@ class TestKeys:
                 await there.delete_session("s")
 
             overtaken.before_commit = be_faster
-            assert (await here.apply("s", command, key)).verb == ("created" if number else "updated")
+            assert (await here.apply("s", command, key)).effect == ("created" if number else "updated")
             assert await here.load("s") is None
             assert overtaken.before_commit is None
 
@@ -752,8 +778,8 @@ class TestKeys:
         keys = [IdempotencyKey(str(step), f"d{step}") for step in range(1, 21)]
         for _ in range(2):
             requests = (store.apply("s", store.start_command(step, None), keys[step - 1]) for step in range(1, 21))
-            assert {applied.verb for applied in await asyncio.gather(*requests)} == {"updated"}
-        assert (await state(store)).position.n == 20
+            assert {applied.effect for applied in await asyncio.gather(*requests)} == {"updated"}
+        assert (await state(store)).position.offset == 20
 
     async def test_are_kept_up_to_the_history(self, open_backend: OpenBackend, clock: ManualClock) -> None:
         """Of the newest only."""
@@ -761,16 +787,16 @@ class TestKeys:
         for name in ("a", "b", "c"):
             await store.apply("s", store.start_command(1, None), IdempotencyKey(name, "d"))
         await store.apply("s", store.start_command(1, None), IdempotencyKey("b", "d"))
-        assert (await state(store)).position.n == 3
+        assert (await state(store)).position.offset == 3
         await store.apply("s", store.start_command(1, None), IdempotencyKey("a", "d"))
-        assert (await state(store)).position.n == 4
+        assert (await state(store)).position.offset == 4
 
 
 class TestCleanup:
     """Sessions that were created long ago go, unless they live."""
 
     async def test_removes_what_is_old_and_still(
-        self, store: ProgressStore, clock: ManualClock, notices: list[Notice]
+        self, store: ProgressStore, clock: ManualClock, notifications: list[Notification]
     ) -> None:
         """Pending, ended or silent for the whole time; a running one that was heard of within it stays."""
         await store.create_session("s")
@@ -786,9 +812,9 @@ class TestCleanup:
         assert await store.cleanup_old_sessions() == 0
         clock.advance(1e-6)
         assert await store.cleanup_old_sessions() == 4
-        left = await store.backend.list_heads(None, 100, None)
+        left = await store.backend.list_summaries(None, 100, None)
         assert [head.session_id for head in left] == ["young", "alive"]
-        assert notices[-1] == Notice("s", None)
+        assert notifications[-1] == Notification("s", None)
         clock.advance(24 * HOUR_S)
         assert await store.cleanup_old_sessions() == 2
 

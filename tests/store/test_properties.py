@@ -22,7 +22,7 @@ from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.state_machine import Advance, Command, Complete, Create, Delete
 from progress_sse.store.backend import Backend
 from progress_sse.store.progress_store import IdempotencyKey, ProgressStore
-from progress_sse.store.types import KEY_LIFETIME, Notice, Record, StorageLimits
+from progress_sse.store.types import KEY_LIFETIME, Notification, Record, StorageLimits
 from progress_sse.wire import session_json
 from tests.clock import ManualClock
 from tests.harness.redis import Moment, RedisServer
@@ -61,27 +61,27 @@ class Reader:
         self.log_begins_at = 0
         self.published: dict[Position, bytes] = {}
 
-    def hear(self, notice: Notice) -> None:
-        if notice.record is None:
+    def hear(self, notification: Notification) -> None:
+        if notification.record is None:
             self.shown = None
             return
-        if notice.is_fresh:
-            assert notice.record.position.epoch != self.epoch
-            self.begin(pending(notice.record), notice.record.position._replace(n=0))
-        elif notice.record.position.epoch != self.epoch:
-            self.begin(json.loads(notice.record.body), notice.record.position)
+        if notification.is_fresh:
+            assert notification.record.position.epoch != self.epoch
+            self.begin(pending(notification.record), notification.record.position._replace(offset=0))
+        elif notification.record.position.epoch != self.epoch:
+            self.begin(json.loads(notification.record.body), notification.record.position)
         assert self.shown is not None
-        for entry in notice.entries:
-            assert entry.n == self.n + 1
-            self.n = entry.n
-            self.published[Position(self.epoch, entry.n)] = entry.data
+        for entry in notification.entries:
+            assert entry.offset == self.n + 1
+            self.n = entry.offset
+            self.published[Position(self.epoch, entry.offset)] = entry.data
             fold(self.shown, json.loads(entry.data))
-        assert notice.record.position == Position(self.epoch, self.n)
+        assert notification.record.position == Position(self.epoch, self.n)
 
     def begin(self, shown: dict[str, Any], position: Position) -> None:
         """Show a history that is another one than before."""
         assert position.epoch not in {each.epoch for each in self.published}
-        self.shown, (self.epoch, self.n), self.log_begins_at = shown, position, position.n
+        self.shown, (self.epoch, self.n), self.log_begins_at = shown, position, position.offset
 
     def is_at(self, record: Record | None) -> bool:
         """Whether that is what it shows."""
@@ -152,7 +152,7 @@ class StoreMachine(RuleBasedStateMachine):
         """Apply a command, and return what became of it; an error must have changed nothing."""
         before, heard = self.load(session_id), len(self.readers[session_id].published)
         try:
-            return self.run(self.store.apply, session_id, command, key).verb
+            return self.run(self.store.apply, session_id, command, key).effect
         except ProblemError as error:
             assert self.load(session_id) == before
             assert len(self.readers[session_id].published) == heard
@@ -283,8 +283,8 @@ class StoreMachine(RuleBasedStateMachine):
                     assert entries is None
                     continue
                 assert entries is not None
-                assert [entry.n for entry in entries] == list(range(n + 1, reader.n + 1))
-                assert all(reader.published[Position(reader.epoch, entry.n)] == entry.data for entry in entries)
+                assert [entry.offset for entry in entries] == list(range(n + 1, reader.n + 1))
+                assert all(reader.published[Position(reader.epoch, entry.offset)] == entry.data for entry in entries)
 
     @invariant()
     def time_never_runs_backwards(self) -> None:

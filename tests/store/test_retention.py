@@ -75,8 +75,8 @@ async def test_a_store_grows_no_more_once_it_keeps_what_it_should(
     for session_id in sessions:
         record = await store.load(session_id)
         assert record is not None
-        assert record.position.n == each + 1
-        entries = await store.backend.replay(session_id, record.position._replace(n=each + 1 - 90))
+        assert record.position.offset == each + 1
+        entries = await store.backend.replay(session_id, record.position._replace(offset=each + 1 - 90))
         assert entries is not None
         assert len(entries) == 90
     assert sizes[1] <= 1.1 * sizes[0]

@@ -19,7 +19,7 @@ from progress_sse.settings import load_settings
 from progress_sse.store.backend import Backend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.types import Entry, Record, StorageLimits
+from progress_sse.store.types import LogEntry, Record, StorageLimits
 from progress_sse.streaming import hub as hub_module
 from progress_sse.streaming.event_stream import StreamRequest, Streams
 from progress_sse.streaming.expiry import Expiry
@@ -119,7 +119,7 @@ class CountedBackend(MemoryBackend):
         self.reads += 1
         return await super().load(session_id)
 
-    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
+    async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         self.reads += 1
         await asyncio.sleep(0)  # As long as this takes, others ask too.
         return await super().replay(session_id, after)

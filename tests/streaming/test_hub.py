@@ -12,7 +12,7 @@ from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.types import Entry, Listener, Notice, Record, StorageLimits
+from progress_sse.store.types import Listener, LogEntry, Notification, Record, StorageLimits
 from progress_sse.streaming import hub as hub_module
 from progress_sse.streaming.hub import Delivery, Hub, Resume, Subscription
 from progress_sse.wire.frames import Burst, Message
@@ -56,7 +56,7 @@ class SlowBackend(MemoryBackend):
         return found
 
     def listeners(self, session_id: str) -> list[Listener]:
-        return list(self._notices._listeners.get(session_id, []))  # noqa: SLF001  # who listens is nobody else's business
+        return list(self._listeners._listeners.get(session_id, []))  # noqa: SLF001  # who listens is nobody else's business
 
 
 class Reader:
@@ -93,7 +93,7 @@ def label(message: Message) -> str:
     """`snapshot@0`, `step@3`: the event's name and its number."""
     match = re.search(rb"^event: (.*)$", message.frame, re.MULTILINE)
     assert match is not None
-    return f"{match[1].decode()}@{message.position.n}"
+    return f"{match[1].decode()}@{message.position.offset}"
 
 
 def data_of(message: Message) -> Any:
@@ -174,9 +174,9 @@ async def test_what_a_returning_reader_missed_is_neither_short_nor_repeated(
         await store.start_step("a", 1)
     here = await position_of(store, "a")
     reader = Reader(hub, "a")
-    await reader.join("a", at(Position(here.epoch, here.n - away)))
+    await reader.join("a", at(Position(here.epoch, here.offset - away)))
     await store.start_step("a", 2)
-    assert await reader.read() == labels("step", range(here.n - away + 1, here.n + 2))
+    assert await reader.read() == labels("step", range(here.offset - away + 1, here.offset + 2))
 
 
 async def test_transitions_during_a_replay_come_once_and_in_order(
@@ -215,7 +215,7 @@ async def test_what_is_heard_while_a_channel_opens_is_newer_than_what_is_found(
     await backend.held.wait()
     replaced = Record(older.session, Position("another", 1))
     for listener in backend.listeners("a"):
-        listener(Notice("a", replaced, is_fresh=True, entries=(Entry(1, 1, b"{}"),)))
+        listener(Notification("a", replaced, is_fresh=True, entries=(LogEntry(1, 1, b"{}"),)))
     backend.gate.set()
     await joining
     await reader.read()
@@ -224,7 +224,7 @@ async def test_what_is_heard_while_a_channel_opens_is_newer_than_what_is_found(
 
 @pytest.mark.parametrize(
     "position",
-    [Position("another", 1), Position.absent("b", "then"), lambda here: Position(here.epoch, here.n + 1)],
+    [Position("another", 1), Position.absent("b", "then"), lambda here: Position(here.epoch, here.offset + 1)],
     ids=["another epoch", "absent", "ahead"],
 )
 async def test_a_position_that_cannot_be_honoured_gets_a_snapshot(
@@ -292,7 +292,7 @@ async def test_trimmed_history_is_bridged_by_a_snapshot() -> None:
     here = await position_of(store, "a")
     for away, expected in ((10, labels("step", range(41, 51))), (11, ["snapshot@50"])):
         reader = Reader(hub, "a")
-        await reader.join("a", at(Position(here.epoch, here.n - away)))
+        await reader.join("a", at(Position(here.epoch, here.offset - away)))
         assert await reader.read() == expected
 
 
@@ -474,8 +474,8 @@ async def test_a_gap_in_what_is_heard_is_bridged_by_a_snapshot(
     assert record is not None
     ahead = Record(record.session, Position(record.position.epoch, 9))
     for listener in backend.listeners("a"):
-        listener(Notice("a", ahead, entries=(Entry(9, 1, b"{}"),)))
-        listener(Notice("a", ahead, entries=(Entry(9, 1, b"{}"),)))
+        listener(Notification("a", ahead, entries=(LogEntry(9, 1, b"{}"),)))
+        listener(Notification("a", ahead, entries=(LogEntry(9, 1, b"{}"),)))
     assert await reader.read() == ["snapshot@9"]
 
 
@@ -537,7 +537,7 @@ async def test_a_snapshot_for_a_reader_that_fell_behind_is_not_followed_by_what_
     assert hub.resyncs == {"behind": 1}
     taken: list[str] = []
 
-    def take(_notice: Notice) -> None:
+    def take(_notice: Notification) -> None:
         taken.extend(reader.take())
 
     await backend.listen("a", take)

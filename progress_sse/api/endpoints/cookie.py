@@ -14,7 +14,7 @@ from progress_sse.wire.headers import header_value
 
 async def keep(service: ProgressService, request: Request) -> Reply:
     """`POST /api/cookie`: let the browser keep the token of this request's `Authorization` for as long as it counts."""
-    token, expires_at = await service.gate.identify_bearer(request)
+    token, expires_at = await service.authorizer.identify_bearer(request)
     assert token is not None
     seconds_left = None if expires_at is None else math.ceil(expires_at - service.clock.now().timestamp())
     return _reply(request, quote(token, safe="", encoding="latin-1"), seconds_left)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from progress_sse.api.replies import check_query, query_of, session_id_of
-from progress_sse.auth.authorizer import Admission
+from progress_sse.auth.authorizer import Authorization
 from progress_sse.auth.caller_identity import caller_of
 from progress_sse.core.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
 from progress_sse.core.model import Position, check_session_id
@@ -43,38 +43,38 @@ def _refused_softly(endpoint: Endpoint) -> Endpoint:
 async def events(service: ProgressService, request: Request) -> Response:
     """`GET /api/progress/{session_id}/events`: one session."""
     session_id = session_id_of(request)
-    admission = await service.gate.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
+    authorization = await service.authorizer.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
     position = Position.parse(_last_event_id(request))
     if position is not None and await _completed(service, [session_id]) == {session_id: position}:
         return _no_more()
-    return _stream(service, request, {session_id: standing_at(position)}, admission, is_combined=False)
+    return _stream(service, request, {session_id: standing_at(position)}, authorization, is_combined=False)
 
 
 @_refused_softly
 async def combined_events(service: ProgressService, request: Request) -> Response:
     """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream."""
     session_ids = _session_ids(request, service.settings.max_sessions_per_stream)
-    admission = await service.gate.check(request, "read", *session_ids, ticket=_parameter(request, "ticket"))
+    authorization = await service.authorizer.check(request, "read", *session_ids, ticket=_parameter(request, "ticket"))
     last_event_id = _last_event_id(request)
     if is_end_id(last_event_id):
         completed = await _completed(service, session_ids)
         if completed is not None and end_id(completed) == last_event_id:
             return _no_more()
     resumes = {session_id: _resume_from(last_event_id, session_id) for session_id in session_ids}
-    return _stream(service, request, resumes, admission, is_combined=True)
+    return _stream(service, request, resumes, authorization, is_combined=True)
 
 
 def _stream(
     service: ProgressService,
     request: Request,
     resumes: Mapping[str, Resume | None],
-    admission: Admission,
+    authorization: Authorization,
     *,
     is_combined: bool,
 ) -> Response:
     is_counted = service.settings.max_streams_per_caller is not None
-    caller = caller_of(request, admission.token) if is_counted else None
-    wanted = StreamRequest(resumes, is_combined, _wants_events(request), admission.expires_at, caller)
+    caller = caller_of(request, authorization.token) if is_counted else None
+    wanted = StreamRequest(resumes, is_combined, _wants_events(request), authorization.expires_at, caller)
     return service.streams.respond(wanted)
 
 

@@ -10,7 +10,7 @@ from progress_sse.service import ProgressService
 
 async def metrics(service: ProgressService, request: Request) -> Reply:
     """`GET /metrics`: for whoever may list all sessions."""
-    await service.gate.check(request, "list", None)
+    await service.authorizer.check(request, "list", None)
     try:
         with from_extra("metrics", "prometheus_client", need="Metrics need"):
             from progress_sse.observability.metrics import exposition

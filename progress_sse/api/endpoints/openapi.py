@@ -19,6 +19,8 @@ async def openapi(service: ProgressService, _request: Request) -> Reply:
 def _described(service: ProgressService) -> bytes:
     from progress_sse.api.openapi.document import encoded_document  # takes its time, and hardly anybody asks
 
-    gate = service.gate
-    guarded = frozenset(action for action in get_args(Action) if gate.takes_tokens and not gate.is_open_to(action))
+    authorizer = service.authorizer
+    guarded = frozenset(
+        action for action in get_args(Action) if authorizer.takes_tokens and not authorizer.is_open_to(action)
+    )
     return encoded_document(service.body_limits, service.settings.max_sessions_per_stream, guarded)

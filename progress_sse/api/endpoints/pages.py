@@ -50,9 +50,9 @@ async def session_page(service: ProgressService, request: Request) -> Response:
 async def page(service: ProgressService, request: Request) -> Response:
     """`GET /`: the page; its script finds the session in the address, or makes one up."""
     prefix = escape(request.scope.get("root_path", ""), quote=True)
-    gate = service.gate
-    publish = "open" if gate.is_open_to("publish") else "token"
-    read = "token" if gate.takes_tokens and not gate.is_open_to("read") else "open"
+    authorizer = service.authorizer
+    publish = "open" if authorizer.is_open_to("publish") else "token"
+    read = "token" if authorizer.takes_tokens and not authorizer.is_open_to("read") else "open"
     html = (
         (WEB / "index.html")
         .read_text("utf-8")

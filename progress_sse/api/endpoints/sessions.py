@@ -23,7 +23,7 @@ from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.state_machine import Create, Delete
 from progress_sse.service import ProgressService
-from progress_sse.store.types import Cursor, Head, Record
+from progress_sse.store.types import PageCursor, Record, SessionSummary
 
 SESSION_ID_BYTES: Final = 16
 DEFAULT_LIMIT: Final = 100
@@ -33,21 +33,21 @@ MAX_LIMIT: Final = 1000
 async def create(service: ProgressService, request: Request) -> Reply:
     """`PUT /api/progress/{session_id}`: 201, or 200 where `?replace=true` let an earlier one give way."""
     session_id = session_id_of(request)
-    await service.gate.check(request, "publish", session_id)
+    await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, CreateBody, service.body_limits)
     wants_replacement = _wants_replacement(request)
     key = idempotency_key(request, "replace" if wants_replacement else "create", body)
     definitions = body.definitions(service.store.workflows)
     command = Create(definitions, wants_replacement, only_if=preconditions_of(request).allow_change)
     applied = await service.store.apply(session_id, command, key)
-    status = 200 if applied.verb == "replaced" else 201
+    status = 200 if applied.effect == "replaced" else 201
     return session_reply(session_id, applied.record, status, _run_of(applied.record))
 
 
 async def create_unnamed(service: ProgressService, request: Request) -> Reply:
-    """`POST /api/progress`: the same under an id that nobody can guess."""
+    """`POST /api/progress`: the same under an id that cannot be guessed."""
     session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
-    await service.gate.check(request, "publish", session_id)
+    await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, CreateBody, service.body_limits)
     definitions = body.definitions(service.store.workflows)
     applied = await service.store.apply(session_id, Create(definitions, replace=False))
@@ -58,16 +58,16 @@ async def create_unnamed(service: ProgressService, request: Request) -> Reply:
 async def delete(service: ProgressService, request: Request) -> Reply:
     """`DELETE /api/progress/{session_id}`: 204."""
     session_id = session_id_of(request)
-    await service.gate.check(request, "publish", session_id)
+    await service.authorizer.check(request, "publish", session_id)
     await service.store.apply(session_id, Delete(only_if=preconditions_of(request).allow_change))
     return Reply(204, UNCACHED)
 
 
 async def list_sessions(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress`: a page of sessions, newest first, for operators."""
-    await service.gate.check(request, "list", None)
+    await service.authorizer.check(request, "list", None)
     limit = _limit(request)
-    heads = await service.store.backend.list_heads(_status(request), limit + 1, _after(request))
+    heads = await service.store.backend.list_summaries(_status(request), limit + 1, _after(request))
     shown = heads[:limit]
     more = _cursor_text(shown[-1]) if len(heads) > limit else None
     body = b'{"sessions":[%b],"next":%b}' % (b",".join(head.listed for head in shown), json.dumps(more).encode())
@@ -103,11 +103,11 @@ def _limit(request: Request) -> int:
     raise InvalidRequestError(f"limit must be a number from 1 to {MAX_LIMIT}.")
 
 
-def _cursor_text(head: Head) -> str:
+def _cursor_text(head: SessionSummary) -> str:
     return base64.urlsafe_b64encode(f"{head.created_at} {head.session_id}".encode()).decode().rstrip("=")
 
 
-def _after(request: Request) -> Cursor | None:
+def _after(request: Request) -> PageCursor | None:
     text = query_of(request).get("after")
     if text is None:
         return None
@@ -118,4 +118,4 @@ def _after(request: Request) -> Cursor | None:
     created_at, space, session_id = decoded.partition(" ")
     if not space:
         raise InvalidRequestError("after must be the next of an earlier page.")
-    return Cursor(created_at, session_id)
+    return PageCursor(created_at, session_id)

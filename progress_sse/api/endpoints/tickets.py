@@ -9,7 +9,7 @@ from progress_sse.service import ProgressService
 
 async def issue(service: ProgressService, request: Request) -> Reply:
     """`POST /api/tickets`: what opens one stream as `?ticket=…`, once, with the rights of the token or cookie sent."""
-    admission = await service.gate.identify(request)
-    assert admission.token is not None
-    ticket = await service.tickets.issue(admission.token)
+    authorization = await service.authorizer.identify(request)
+    assert authorization.token is not None
+    ticket = await service.tickets.issue(authorization.token)
     return json_reply({"ticket": ticket, "expires_in": LIFETIME_S}, 201)

@@ -29,7 +29,7 @@ class _Update(NamedTuple):
 async def update(service: ProgressService, request: Request) -> Reply:
     """`POST /api/progress/{session_id}/update`: apply one transition; answer once it is committed."""
     session_id = session_id_of(request)
-    await service.gate.check(request, "publish", session_id)
+    await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
     key = idempotency_key(request, UPDATE, body)
     asked = body.command(service.store, _run_of(request))
@@ -49,14 +49,16 @@ async def update_many(service: ProgressService, request: Request) -> Reply:
 
     Those of one session are applied in their order, and in one commit; sessions go side by side.
     """
-    await service.gate.check(request, "publish", count=0)  # What those bring who may publish nothing is not even read.
+    await service.authorizer.check(
+        request, "publish", count=0
+    )  # What those bring who may publish nothing is not even read.
     batch = await read_body(request, BatchBody, service.body_limits)
     answers: list[object] = [_read(service, value) for value in batch.updates]
     lines: defaultdict[str, dict[int, _Update]] = defaultdict(dict)
     for place, each in enumerate(answers):
         if isinstance(each, _Update):
             lines[each.session_id][place] = each
-    await service.gate.check(request, "publish", *lines, count=len(answers))
+    await service.authorizer.check(request, "publish", *lines, count=len(answers))
     applied = await asyncio.gather(
         *(
             service.store.apply_all(session_id, [(each.command, each.key) for each in line.values()])

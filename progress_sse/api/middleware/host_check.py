@@ -12,12 +12,12 @@ from progress_sse.api.problems import problem_response
 from progress_sse.core.errors import MisdirectedRequestError
 from progress_sse.service import ProgressService
 
-NOBODYS: Final = (b".localhost", b".test", b".internal")
+UNOWNABLE_DOMAINS: Final = (b".localhost", b".test", b".internal")
 """Domains in which nobody can own a name [RFC 6761 §6.2, §6.3; ICANN 2024-07-29]: a container asks the machine that it
 is on by `host.docker.internal`."""
 
 
-class OwnNames:
+class HostCheckMiddleware:
     """Refuses what is asked by a name that somebody else may own."""
 
     def __init__(self, app: ASGIApp, service: ProgressService) -> None:
@@ -27,18 +27,18 @@ class OwnNames:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 421."""
-        if is_somebody_elses(dict(scope["headers"]).get(b"host", b"")):
+        if is_public_name(dict(scope["headers"]).get(b"host", b"")):
             refusal = MisdirectedRequestError("Ask by an address or as localhost; or the server needs a publish_token.")
             await problem_response(self._service, refusal)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
 
-def is_somebody_elses(host: bytes) -> bool:
+def is_public_name(host: bytes) -> bool:
     """Return whether the value of a `Host` is a name that its owner can let lead to wherever he wants.
 
     An address is none, nor is a name without a dot, which the domains of the Internet do not have.
     """
     name = (host.rpartition(b":")[0] or host).strip(b"[]").removesuffix(b".").lower()
     is_address = name.rpartition(b".")[2].isdigit()
-    return b"." in name and not is_address and not name.endswith(NOBODYS)
+    return b"." in name and not is_address and not name.endswith(UNOWNABLE_DOMAINS)

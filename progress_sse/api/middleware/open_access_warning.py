@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 logger = logging.getLogger(__name__)
 
 
-class Exposure:
+class OpenAccessWarningMiddleware:
     """Lets everything pass, and warns once that it does."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -198,7 +198,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
     ),
     sessions.create_unnamed: Operation(
         "createUnnamedSession",
-        "Create a session under an id that nobody can guess",
+        "Create a session under an id that cannot be guessed",
         "sessions",
         {
             201: Answer(

@@ -28,15 +28,15 @@ from progress_sse.store.health import UNREADABLE, DamageError, Health
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.redis.cluster import ClusterCalls, ClusterListener
 from progress_sse.store.redis.codec import (
-    HEAD_FIELDS,
     KEY_LIFETIME_MS,
+    SUMMARY_FIELDS,
     Argument,
     Known,
     Reading,
     commit_arguments,
-    decode_head,
     decode_key,
     decode_reading,
+    decode_summary,
     known_arguments,
 )
 from progress_sse.store.redis.connection import RedisLink
@@ -60,12 +60,12 @@ from progress_sse.store.redis.topology import Topology
 from progress_sse.store.redis.url import close, cluster_seeds, connection_pool, database
 from progress_sse.store.types import (
     Change,
-    Cursor,
-    Entry,
-    Head,
     Listener,
+    LogEntry,
+    PageCursor,
     Record,
     RememberedKey,
+    SessionSummary,
     StorageLimits,
     fingerprint,
     new_epoch,
@@ -175,7 +175,7 @@ class RedisBackend:
     ) -> Reading:
         """Read a session, and its transitions after a position, if there is one."""
         known = self._known(session_id, keys)
-        wanted: list[Argument] = [int(wants_record), *((after.n, after.epoch) if after is not None else ("", ""))]
+        wanted: list[Argument] = [int(wants_record), *((after.offset, after.epoch) if after is not None else ("", ""))]
         answer = await self._calls.run(READ, keys[:-1], *self._common(keys, known), *wanted)
         return self._decoded(decode_reading, session_id, answer.value, known.record)
 
@@ -200,7 +200,7 @@ class RedisBackend:
         known = Known(cached, self._cache.revision(session_id))
         return known if followed is None or followed.newest.revision < known.revision else followed.newest
 
-    def guess(self, session_id: str) -> Record | None:
+    def cached_record(self, session_id: str) -> Record | None:
         """Return how the session was when this process last learnt of it."""
         return self._known(session_id, self._keyspace.of(session_id)).record
 
@@ -264,7 +264,7 @@ class RedisBackend:
         except (StoreFullError, StoreUnavailableError):
             logger.info("%d idempotency keys of a removed session stay for their day", keys_left)
 
-    async def recall(self, session_id: str, name: str) -> RememberedKey | None:
+    async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
         """Return what is remembered of the key."""
         data = await self._calls.ask("HGET", self._keyspace.of(session_id).used, name)
         return None if data is None else self._decoded(decode_key, name, data)
@@ -272,12 +272,12 @@ class RedisBackend:
     async def forget_keys(self, used_before: str) -> None:
         """Do nothing: Redis lets go of them by itself, a day after their last use."""
 
-    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
+    async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
         keys = self._keyspace.of(session_id)
         reading = await self._read(session_id, keys, after, wants_record=False)
         position = reading.position
-        if position is None or position.epoch != after.epoch or len(reading.entries) != position.n - after.n:
+        if position is None or position.epoch != after.epoch or len(reading.entries) != position.offset - after.offset:
             return None
         return reading.entries
 
@@ -298,7 +298,7 @@ class RedisBackend:
             self._listener.unsubscribe(channel)
 
     async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
-        """Keep something for a moment; see `tickets.Drawer`."""
+        """Keep something for a moment; see `tickets.OneTimeStore`."""
         await self._calls.ask("SET", self._keyspace.slip(name), value, "EX", lifetime_s)
 
     async def take(self, name: str) -> bytes | None:
@@ -306,9 +306,11 @@ class RedisBackend:
         value: bytes | None = await self._calls.ask("GETDEL", self._keyspace.slip(name))
         return value
 
-    async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
-        """Return a page of sessions, newest first; see `Backend.list_heads`."""
-        heads: list[Head] = []
+    async def list_summaries(
+        self, status: SessionStatus | None, limit: int, after: PageCursor | None
+    ) -> Sequence[SessionSummary]:
+        """Return a page of sessions, newest first; see `Backend.list_summaries`."""
+        heads: list[SessionSummary] = []
         behind = f"({index_entry(after.created_at, after.session_id)}" if after else "+"
         while len(heads) < limit:
             entries = await self._calls.ask(
@@ -325,14 +327,14 @@ class RedisBackend:
         """Return how many sessions there are, page by page: none of them keeps count."""
         counts: Counter[SessionStatus] = Counter()
         after = None
-        while page := await self.list_heads(None, _PAGE, after):
+        while page := await self.list_summaries(None, _PAGE, after):
             counts.update(head.status for head in page)
-            after = Cursor(page[-1].created_at, page[-1].session_id)
+            after = PageCursor(page[-1].created_at, page[-1].session_id)
         return counts
 
-    async def _look_up(self, entries: Sequence[bytes]) -> Mapping[bytes, tuple[Head, Position] | None]:
+    async def _look_up(self, entries: Sequence[bytes]) -> Mapping[bytes, tuple[SessionSummary, Position] | None]:
         """Return the session of each entry of the index that can be read; `None` where none was created then."""
-        found: dict[bytes, tuple[Head, Position] | None] = {}
+        found: dict[bytes, tuple[SessionSummary, Position] | None] = {}
         looked_up = await asyncio.gather(*map(self._find, entries), return_exceptions=True)
         for entry, each in zip(entries, looked_up, strict=True):
             if not isinstance(each, BaseException):
@@ -341,13 +343,13 @@ class RedisBackend:
                 raise each
         return found
 
-    async def _find(self, entry: bytes) -> tuple[Head, Position] | None:
+    async def _find(self, entry: bytes) -> tuple[SessionSummary, Position] | None:
         created_at, session_id = self._decoded(split_index_entry, entry)
-        fields = await self._calls.ask("HMGET", self._keyspace.of(session_id).state, *HEAD_FIELDS)
-        found = self._decoded(decode_head, session_id, fields)
+        fields = await self._calls.ask("HMGET", self._keyspace.of(session_id).state, *SUMMARY_FIELDS)
+        found = self._decoded(decode_summary, session_id, fields)
         return found if found is not None and found[0].created_at == created_at else None
 
-    async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
+    async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove old sessions, each unless it has changed meanwhile; see `Backend.expire`."""
         self._cache.drop_unused()  # What others removed is known here only by being asked for.
         removed, behind = 0, b"-"
@@ -362,7 +364,7 @@ class RedisBackend:
             doomed = [
                 Change(head.session_id, position, None)
                 for head, position in filter(None, found.values())
-                if is_doomed(head)
+                if should_remove(head)
             ]
             removed += await commit_all(self, doomed, is_damage)
             behind = b"(" + entries[-1]

@@ -6,7 +6,16 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
 from progress_sse.store.redis.messages import bulletin
 from progress_sse.store.redis.scripts import GRAVE_MS
-from progress_sse.store.types import KEY_LIFETIME, Change, Entry, Head, Record, RememberedKey, StorageLimits, Verb
+from progress_sse.store.types import (
+    KEY_LIFETIME,
+    Change,
+    Effect,
+    LogEntry,
+    Record,
+    RememberedKey,
+    SessionSummary,
+    StorageLimits,
+)
 from progress_sse.wire import session_json
 
 Argument: TypeAlias = str | bytes | int
@@ -14,8 +23,8 @@ Argument: TypeAlias = str | bytes | int
 KEY_LIFETIME_MS: Final = int(KEY_LIFETIME.total_seconds() * 1000)
 
 _STEP: Final = "step:"
-HEAD_FIELDS: Final = ("status", "created_at", "updated_at", "listed", "epoch", "n")
-"""What `decode_head` wants of a session's state, in this order."""
+SUMMARY_FIELDS: Final = ("status", "created_at", "updated_at", "listed", "epoch", "n")
+"""What `decode_summary` wants of a session's state, in this order."""
 
 
 class Known(NamedTuple):
@@ -46,7 +55,7 @@ class Reading(NamedTuple):
     revision: int
     position: Position | None
     record: Record | None
-    entries: Sequence[Entry]
+    entries: Sequence[LogEntry]
 
 
 def known_arguments(known: Known, ended_epochs: Iterable[str]) -> list[Argument]:
@@ -88,7 +97,7 @@ def _fields(change: Change) -> Iterable[Argument]:
     progress, steps, summary = record.session.progress, dict[str, bytes](), None
     for entry in change.entries:
         steps[f"{_STEP}{entry.step}"], summary = session_json.split_transition(entry.data)
-    yield from ("n", record.position.n, "status", progress.status, "current_step", progress.current_step)
+    yield from ("n", record.position.offset, "status", progress.status, "current_step", progress.current_step)
     yield from ("updated_at", progress.updated_at, "listed", session_json.encode_listed(record.session, summary))
     if change.is_fresh:
         yield from ("epoch", record.position.epoch, "created_at", progress.created_at)
@@ -104,8 +113,8 @@ def _encode_key(key: RememberedKey) -> str:
 
 def decode_key(name: str, data: bytes) -> RememberedKey:
     """Return an idempotency key from what is kept of it."""
-    used_at, digest, verb, epoch = data.decode().split(" ")
-    answer: Verb = verb  # type: ignore[assignment]  # as it was written
+    used_at, digest, effect, epoch = data.decode().split(" ")
+    answer: Effect = effect  # type: ignore[assignment]  # as it was written
     return RememberedKey(name, digest, answer, epoch, used_at)
 
 
@@ -135,17 +144,17 @@ def _decode_record(session_id: str, position: Position, fields: dict[bytes, byte
     return Record(Session(progress, definitions), position)
 
 
-def _decode_entry(entry: Any) -> Entry:
+def _decode_entry(entry: Any) -> LogEntry:
     name, (_, step, _, data, *_) = entry
-    return Entry(int(name.partition(b"-")[0]), int(step), data)
+    return LogEntry(int(name.partition(b"-")[0]), int(step), data)
 
 
-def decode_head(session_id: str, fields: Sequence[bytes | None]) -> tuple[Head, Position] | None:
-    """Return a session's head and position from its `HEAD_FIELDS`; `None` if it is not there."""
+def decode_summary(session_id: str, fields: Sequence[bytes | None]) -> tuple[SessionSummary, Position] | None:
+    """Return a session's head and position from its `SUMMARY_FIELDS`; `None` if it is not there."""
     texts = [b"" if field is None else field for field in fields]
     if None in fields:
         return None
     status, created_at, updated_at, listed, epoch, n = texts
     known: SessionStatus = status.decode()  # type: ignore[assignment]  # as it was written
-    head = Head(session_id, known, created_at.decode(), updated_at.decode(), listed)
+    head = SessionSummary(session_id, known, created_at.decode(), updated_at.decode(), listed)
     return head, Position(epoch.decode(), int(n))

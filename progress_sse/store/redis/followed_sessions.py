@@ -22,7 +22,7 @@ from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import Position
 from progress_sse.store.redis.codec import NOTHING, Known, Reading
 from progress_sse.store.redis.messages import Bulletin, decode_bulletin, folded
-from progress_sse.store.types import Change, Entry, Listener, Notice, Record
+from progress_sse.store.types import Change, Listener, LogEntry, Notification, Record
 
 CATCHING_UP_AT_ONCE: Final = 100
 """Sessions that are read at the same time after a gap; more would only wait for each other."""
@@ -98,14 +98,14 @@ class Followed:
             return True
         return news.revision < self.read.revision and epoch != _epoch(self.read.record)
 
-    def tell(self, notice: Notice, revision: int) -> None:
+    def tell(self, notification: Notification, revision: int) -> None:
         """Tell the listeners, and remember that they were."""
         before = _epoch(self.record)
-        if before is not None and before != _epoch(notice.record):
+        if before is not None and before != _epoch(notification.record):
             self.former.append(before)
-        self.shown, self.told = Known(notice.record, revision), revision
+        self.shown, self.told = Known(notification.record, revision), revision
         for listener in tuple(self.listeners):
-            listener(notice)
+            listener(notification)
 
 
 class Following:
@@ -164,9 +164,9 @@ class Following:
         if followed.is_outdated(news):
             return
         if news.position is None:
-            followed.tell(Notice(followed.session_id, None), news.revision)
+            followed.tell(Notification(followed.session_id, None), news.revision)
         elif (record := _following_record(followed, news)) is not None:
-            followed.tell(Notice(followed.session_id, record, news.is_fresh, news.entries), news.revision)
+            followed.tell(Notification(followed.session_id, record, news.is_fresh, news.entries), news.revision)
         else:
             self.catch_up_soon(channel)
 
@@ -187,7 +187,7 @@ class Following:
             if revision is None or revision > followed.told:
                 await self._catch_up_or_try_again(channel)
         elif revision > followed.told:
-            followed.tell(Notice(change.session_id, change.record, change.is_fresh, change.entries), revision)
+            followed.tell(Notification(change.session_id, change.record, change.is_fresh, change.entries), revision)
 
     def catch_up_soon(self, channel: str) -> None:
         """Look what has become of a session of which something was missed."""
@@ -269,14 +269,14 @@ def _bring_up_to_date(followed: Followed, reading: Reading) -> None:
     known, record = followed.record, reading.record
     if record is None:
         if known is not None or followed.shown is None:
-            followed.tell(Notice(followed.session_id, None), reading.revision)
+            followed.tell(Notification(followed.session_id, None), reading.revision)
         return
     is_same_life = known is not None and known.position.epoch == record.position.epoch
-    if known is not None and is_same_life and record.position.n <= known.position.n:
+    if known is not None and is_same_life and record.position.offset <= known.position.offset:
         return
     # Of a life whose beginning nobody here has heard of, that is part of the news, if it is known.
-    start = known.position.n if known is not None and is_same_life else 0
-    entries: tuple[Entry, ...] = tuple(entry for entry in reading.entries if entry.n > start)
-    is_whole = followed.shown is not None and len(entries) == record.position.n - start
+    start = known.position.offset if known is not None and is_same_life else 0
+    entries: tuple[LogEntry, ...] = tuple(entry for entry in reading.entries if entry.offset > start)
+    is_whole = followed.shown is not None and len(entries) == record.position.offset - start
     is_fresh = is_whole and not is_same_life
-    followed.tell(Notice(followed.session_id, record, is_fresh, entries if is_whole else ()), reading.revision)
+    followed.tell(Notification(followed.session_id, record, is_fresh, entries if is_whole else ()), reading.revision)

@@ -45,7 +45,7 @@ class Keyspace:
         """Sorted set of the fingerprints of ids whose session was removed and whose idempotency keys are kept."""
 
     def slip(self, name: str) -> str:
-        """Return the key of what lies there for a moment; see `access.tickets.Drawer`."""
+        """Return the key of what lies there for a moment; see `access.tickets.OneTimeStore`."""
         return f"{self._prefix}:slip:{name}"
 
     def of(self, session_id: str) -> SessionKeys:

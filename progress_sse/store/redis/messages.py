@@ -9,7 +9,7 @@ import json
 from typing import Final, NamedTuple
 
 from progress_sse.core.model import Position
-from progress_sse.store.types import Change, Entry, Record
+from progress_sse.store.types import Change, LogEntry, Record
 from progress_sse.wire import session_json
 
 MAX_BYTES: Final = 65_536
@@ -33,7 +33,7 @@ class Bulletin(NamedTuple):
     position: Position | None
     updated_at: str
     is_fresh: bool
-    entries: tuple[Entry, ...]
+    entries: tuple[LogEntry, ...]
 
 
 def bulletin(change: Change) -> bytes:
@@ -44,7 +44,7 @@ def bulletin(change: Change) -> bytes:
     if not change.has_news:
         return b""
     position, updated_at = record.position, record.session.progress.updated_at
-    header = session_json.encode_json([position.epoch, position.n, updated_at, change.is_fresh])
+    header = session_json.encode_json([position.epoch, position.offset, updated_at, change.is_fresh])
     data = [entry.data for entry in change.entries]
     return b"\n".join([header, *data] if sum(map(len, data)) <= MAX_BYTES else [header])
 
@@ -58,7 +58,7 @@ def decode_bulletin(payload: bytes) -> Bulletin:
         return Bulletin(revision, previous, None, updated_at, is_fresh, ())
     first = n - len(data) + 1
     entries = tuple(
-        Entry(number, session_json.decode_transition(each)[0].step, each) for number, each in enumerate(data, first)
+        LogEntry(number, session_json.decode_transition(each)[0].step, each) for number, each in enumerate(data, first)
     )
     return Bulletin(revision, previous, Position(epoch, n), updated_at, is_fresh, entries)
 
@@ -67,7 +67,7 @@ def folded(record: Record, news: Bulletin) -> Record | None:
     """Return the session as the bulletin leaves it; `None` if that takes more than is known."""
     if news.position is None or news.is_fresh or news.position.epoch != record.position.epoch:
         return None
-    missing = news.position.n - record.position.n
+    missing = news.position.offset - record.position.offset
     if not 0 < missing <= len(news.entries):
         return None
     progress = record.session.progress

@@ -14,13 +14,23 @@ from typing import Final
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.backend import commit_all
-from progress_sse.store.listeners import LocalNotices
+from progress_sse.store.listeners import ListenerRegistry
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.sqlite import tables
 from progress_sse.store.sqlite.file import DatabaseFile
 from progress_sse.store.sqlite.reader import SqliteReader
 from progress_sse.store.sqlite.writer import Settlement, SqliteWriter
-from progress_sse.store.types import Change, Cursor, Entry, Head, Listener, Notice, Record, RememberedKey, StorageLimits
+from progress_sse.store.types import (
+    Change,
+    Listener,
+    LogEntry,
+    Notification,
+    PageCursor,
+    Record,
+    RememberedKey,
+    SessionSummary,
+    StorageLimits,
+)
 
 _PAGE: Final = 100
 """Sessions, or ids with keys, looked at and removed in one go when old ones are; workers' commits come in between."""
@@ -52,7 +62,7 @@ class SqliteBackend:
         self._reader: SqliteReader
         self._cache: RecordCache
         self._loads: dict[str, asyncio.Future[Record | None]]
-        self._notices = LocalNotices()
+        self._listeners = ListenerRegistry()
         self._scrubbing: asyncio.TimerHandle | None
         self._clearing_up: asyncio.TimerHandle | None
         self._is_open = False
@@ -76,7 +86,7 @@ class SqliteBackend:
                 await self._reader.aclose()
             finally:  # Or the file would stay in use, where this is cancelled.
                 await self._writer.aclose()
-                self._notices.clear()
+                self._listeners.clear()
 
     async def ping(self) -> None:
         """Return once an empty change has been committed, as durably as any."""
@@ -104,7 +114,7 @@ class SqliteBackend:
         if not load.cancelled() and load.exception() is None and (record := load.result()) is not None:
             self._cache.put(session_id, record)
 
-    def guess(self, session_id: str) -> None:
+    def cached_record(self, session_id: str) -> None:
         """Return nothing: what is in use is here, and certain."""
 
     async def commit(self, change: Change) -> None:
@@ -112,11 +122,11 @@ class SqliteBackend:
         self._check_open()
         await self._writer.submit(tables.Draft.of(change))
 
-    def _settle(self, cleared_up: Sequence[Notice], settlement: Settlement) -> None:
+    def _settle(self, cleared_up: Sequence[Notification], settlement: Settlement) -> None:
         try:
-            for notice in cleared_up:
-                self._keep(notice.session_id, notice.record)
-                self._notices.tell(notice)
+            for notification in cleared_up:
+                self._keep(notification.session_id, notification.record)
+                self._listeners.notify(notification)
             for write, failure in settlement:
                 if write.draft is not None:
                     self._follow(write.draft.change, failure)
@@ -145,7 +155,7 @@ class SqliteBackend:
             self._keep(change.session_id, None)  # Whatever went wrong: the file knows better.
             return
         self._keep(change.session_id, change.record)
-        self._notices.tell(Notice(change.session_id, change.record, change.is_fresh, change.entries))
+        self._listeners.notify(Notification(change.session_id, change.record, change.is_fresh, change.entries))
         if change.expected is not None and (change.record is None or change.is_fresh):
             self._scrub_soon()
 
@@ -170,10 +180,10 @@ class SqliteBackend:
         else:
             self._cache.put(session_id, record)
 
-    async def recall(self, session_id: str, name: str) -> RememberedKey | None:
+    async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
         """Return what is remembered of the key."""
         self._check_open()
-        return await self._reader.read(tables.recall, session_id, name)
+        return await self._reader.read(tables.find_idempotency_key, session_id, name)
 
     async def forget_keys(self, used_before: str) -> None:
         """Forget old keys, each unless it is used meanwhile; see `Backend.forget_keys`."""
@@ -185,30 +195,32 @@ class SqliteBackend:
                 return
             await self._writer.submit(tables.Draft.forgetting(page, used_before))
 
-    async def replay(self, session_id: str, after: Position) -> Sequence[Entry] | None:
+    async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
         self._check_open()
         return await self._reader.read(tables.replay, session_id, after)
 
     async def listen(self, session_id: str, listener: Listener) -> None:
         """Tell `listener` of the session's changes."""
-        self._notices.add(session_id, listener)
+        self._listeners.add(session_id, listener)
 
     def unlisten(self, session_id: str, listener: Listener) -> None:
         """Take `listen` back."""
-        self._notices.remove(session_id, listener)
+        self._listeners.remove(session_id, listener)
 
-    async def list_heads(self, status: SessionStatus | None, limit: int, after: Cursor | None) -> Sequence[Head]:
-        """Return a page of sessions, newest first; see `Backend.list_heads`."""
+    async def list_summaries(
+        self, status: SessionStatus | None, limit: int, after: PageCursor | None
+    ) -> Sequence[SessionSummary]:
+        """Return a page of sessions, newest first; see `Backend.list_summaries`."""
         self._check_open()
-        return await self._reader.read(tables.list_heads, status, limit, after)
+        return await self._reader.read(tables.list_summaries, status, limit, after)
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are."""
         self._check_open()
         return await self._reader.read(tables.count_by_status)
 
-    async def expire(self, created_before: str, is_doomed: Callable[[Head], bool]) -> int:
+    async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove old sessions, each unless it has changed meanwhile; see `Backend.expire`."""
         removed, after = 0, None
         while True:
@@ -216,9 +228,9 @@ class SqliteBackend:
             page = await self._reader.read(tables.list_old, created_before, _PAGE, after)
             if not page:
                 return removed
-            doomed = [Change(head.session_id, position, None) for head, position in page if is_doomed(head)]
+            doomed = [Change(head.session_id, position, None) for head, position in page if should_remove(head)]
             removed += await commit_all(self, doomed)
-            after = Cursor(page[-1][0].created_at, page[-1][0].session_id)
+            after = PageCursor(page[-1][0].created_at, page[-1][0].session_id)
 
     def _check_open(self) -> None:
         if not self._is_open:

@@ -20,11 +20,11 @@ from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
 from progress_sse.store.types import (
     Change,
-    Cursor,
-    Entry,
-    Head,
+    LogEntry,
+    PageCursor,
     Record,
     RememberedKey,
+    SessionSummary,
     StorageLimits,
     fingerprint,
     new_epoch,
@@ -161,7 +161,7 @@ class Draft:
         listed = session_json.encode_listed(session, summary)
         return cls(
             change,
-            (record.position.n, progress.status, progress.current_step, progress.updated_at, listed),
+            (record.position.offset, progress.status, progress.current_step, progress.updated_at, listed),
             session_json.encode_definitions(session.definitions) if is_new else b"",
             tuple(steps.items()),
         )
@@ -197,7 +197,7 @@ def write(connection: sqlite3.Connection, draft: Draft, limits: StorageLimits, *
     if (Position(*stored[:2]) if stored else None) != change.expected:
         raise ConflictError
     for key in change.keys:
-        used = recall(connection, change.session_id, key.name)
+        used = find_idempotency_key(connection, change.session_id, key.name)
         if (used.used_at if used else "") != key.former_use:
             raise ConflictError
     if change.record is not None and stored is None and not has_room:
@@ -243,9 +243,9 @@ def _keep(connection: sqlite3.Connection, draft: Draft, life: _Life, limits: Sto
     )
 
 
-def _append(connection: sqlite3.Connection, life: _Life, entries: Sequence[Entry], limits: StorageLimits) -> None:
+def _append(connection: sqlite3.Connection, life: _Life, entries: Sequence[LogEntry], limits: StorageLimits) -> None:
     for entry in entries:
-        connection.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (life.life, entry.n, entry.step, entry.data))
+        connection.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (life.life, entry.offset, entry.step, entry.data))
         life.log_rows += 1
         life.log_bytes += len(entry.data)
     if life.log_rows > limits.history or life.log_bytes > limits.history_bytes:
@@ -360,7 +360,7 @@ def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
     return Record(Session(progress, defined), Position(epoch, n))
 
 
-def recall(connection: sqlite3.Connection, session_id: str, name: str) -> RememberedKey | None:
+def find_idempotency_key(connection: sqlite3.Connection, session_id: str, name: str) -> RememberedKey | None:
     """Return what is remembered of an idempotency key."""
     row = connection.execute(
         "SELECT name, digest, answer, epoch, keys.used_at FROM keyrings JOIN keys USING (keyring)"
@@ -379,22 +379,24 @@ def list_stale(connection: sqlite3.Connection, used_before: str, limit: int, aft
     return [keyring for (keyring,) in rows]
 
 
-def replay(connection: sqlite3.Connection, session_id: str, after: Position) -> Sequence[Entry] | None:
+def replay(connection: sqlite3.Connection, session_id: str, after: Position) -> Sequence[LogEntry] | None:
     """Return the transitions after the position; `None` where it is of another life, or not all of them are kept."""
     stored = connection.execute(
         "SELECT life, n FROM sessions WHERE session_id = ? AND epoch = ?", (session_id, after.epoch)
     ).fetchone()
-    if stored is None or after.n > stored[1]:
+    if stored is None or after.offset > stored[1]:
         return None
-    rows = connection.execute("SELECT n, step, data FROM log WHERE life = ? AND n > ? ORDER BY n", (stored[0], after.n))
-    entries = [Entry(*row) for row in rows]
-    return entries if len(entries) == stored[1] - after.n else None
+    rows = connection.execute(
+        "SELECT n, step, data FROM log WHERE life = ? AND n > ? ORDER BY n", (stored[0], after.offset)
+    )
+    entries = [LogEntry(*row) for row in rows]
+    return entries if len(entries) == stored[1] - after.offset else None
 
 
-def list_heads(
-    connection: sqlite3.Connection, status: SessionStatus | None, limit: int, after: Cursor | None
-) -> Sequence[Head]:
-    """Return a page of sessions, newest first; see `Backend.list_heads`."""
+def list_summaries(
+    connection: sqlite3.Connection, status: SessionStatus | None, limit: int, after: PageCursor | None
+) -> Sequence[SessionSummary]:
+    """Return a page of sessions, newest first; see `Backend.list_summaries`."""
     behind = (after.created_at, after.session_id) if after else ("~", "")  # "~" sorts behind every time stamp
     rows = connection.execute(
         "SELECT session_id, status, created_at, updated_at, listed FROM sessions"
@@ -402,12 +404,12 @@ def list_heads(
         " ORDER BY created_at DESC, session_id DESC LIMIT ?",
         (*behind, status, limit),
     )
-    return [Head(*row) for row in rows]
+    return [SessionSummary(*row) for row in rows]
 
 
 def list_old(
-    connection: sqlite3.Connection, created_before: str, limit: int, after: Cursor | None
-) -> Sequence[tuple[Head, Position]]:
+    connection: sqlite3.Connection, created_before: str, limit: int, after: PageCursor | None
+) -> Sequence[tuple[SessionSummary, Position]]:
     """Return a page of the sessions that were created before the time stamp, oldest first, each with its position."""
     behind = (after.created_at, after.session_id) if after else ("", "")
     rows: Sequence[tuple[Any, ...]] = connection.execute(
@@ -415,4 +417,4 @@ def list_old(
         " WHERE (created_at, session_id) > (?, ?) AND created_at < ? ORDER BY created_at, session_id LIMIT ?",
         (*behind, created_before, limit),
     ).fetchall()
-    return [(Head(*row[:5]), Position(*row[5:])) for row in rows]
+    return [(SessionSummary(*row[:5]), Position(*row[5:])) for row in rows]

@@ -24,7 +24,7 @@ from progress_sse.core.errors import (
 from progress_sse.store.health import UNREADABLE, Health
 from progress_sse.store.sqlite import tables
 from progress_sse.store.sqlite.file import WAL_PAGES, DatabaseFile
-from progress_sse.store.types import Notice, StorageLimits
+from progress_sse.store.types import Notification, StorageLimits
 
 MAX_GROUP: Final = 100
 """Changes in one commit: with each of them dropping a full session, its log still stays below 64 MB."""
@@ -74,7 +74,7 @@ class SqliteWriter:
         file: DatabaseFile,
         limits: StorageLimits,
         busy_timeout_s: float,
-        on_settled: Callable[[Sequence[Notice], Settlement], None],
+        on_settled: Callable[[Sequence[Notification], Settlement], None],
     ) -> None:
         """Write to `file`.
 
@@ -236,19 +236,19 @@ class SqliteWriter:
         self._in_doubt |= _in_doubt(settlement)
         self._report([], settlement)
 
-    def _clear_up(self, connection: sqlite3.Connection) -> Sequence[Notice]:
+    def _clear_up(self, connection: sqlite3.Connection) -> Sequence[Notification]:
         """Find out how commits came out whose outcome was unknown."""
         if self._in_doubt:
             self._sessions = tables.count_sessions(connection)
-        notices = []
+        notifications = []
         for session_id in self._in_doubt:
             try:
-                notices.append(Notice(session_id, tables.load(connection, session_id)))
+                notifications.append(Notification(session_id, tables.load(connection, session_id)))
             except (sqlite3.DatabaseError, *UNREADABLE) as error:
                 # Where it is damaged nobody can be told; whoever asks hears of that.
                 if isinstance(error, sqlite3.DatabaseError) and _primary_code(error) not in _DAMAGED:
                     raise
-        return notices
+        return notifications
 
     def _attempt(self, connection: sqlite3.Connection, write: Write) -> Exception | None:
         if write.draft is None:
@@ -261,7 +261,7 @@ class SqliteWriter:
             return refusal
         return None
 
-    def _report(self, cleared_up: Sequence[Notice], settlement: Settlement) -> None:
+    def _report(self, cleared_up: Sequence[Notification], settlement: Settlement) -> None:
         self._loop.call_soon_threadsafe(self._on_settled, cleared_up, settlement)
 
     def _connected(self) -> sqlite3.Connection:

@@ -17,7 +17,7 @@ from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.cluster import ClusterListener
 from progress_sse.store.redis.topology import Topology, slot_of
 from progress_sse.store.redis.url import Address, Seeds
-from progress_sse.store.types import Notice, Record, StorageLimits
+from progress_sse.store.types import Notification, Record, StorageLimits
 from tests.harness.http1 import HOST, free_port
 from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import eventually
@@ -62,14 +62,14 @@ async def test_sessions_at_all_nodes_are_served_and_followed(cluster: RedisClust
     await here.open()
     await here.ping()
     await there.open()
-    notices: dict[str, list[Notice]] = {session_id: [] for session_id in SESSIONS}
+    notifications: dict[str, list[Notification]] = {session_id: [] for session_id in SESSIONS}
     for session_id in SESSIONS:
-        await there.listen(session_id, notices[session_id].append)
+        await there.listen(session_id, notifications[session_id].append)
     changes = [(created(each), moved(after(created(each)), 1, 2)) for each in SESSIONS]
     await asyncio.gather(*(apply(here, *each) for each in changes))
     expected = [after(change) for _, change in changes]
-    await eventually(lambda: [heard[-1].record for heard in notices.values() if heard] == expected, DEADLINE_S)
-    assert {head.session_id for head in await there.list_heads(None, 100, None)} == set(SESSIONS)
+    await eventually(lambda: [heard[-1].record for heard in notifications.values() if heard] == expected, DEADLINE_S)
+    assert {head.session_id for head in await there.list_summaries(None, 100, None)} == set(SESSIONS)
     assert len({cluster.owner(slot(here, session_id)).port for session_id in SESSIONS}) == RedisCluster.MASTERS
     for name in SESSIONS:
         await here.put(name, name.encode(), 30)
@@ -86,13 +86,13 @@ async def test_whoever_is_opened_again_finds_all_nodes_again(cluster: RedisClust
     records: dict[str, Record | None] = dict.fromkeys(SESSIONS)
     for _ in range(2):
         await backend.open()
-        notices: list[Notice] = []
+        notifications: list[Notification] = []
         for session_id, record in records.items():
-            await backend.listen(session_id, notices.append)
+            await backend.listen(session_id, notifications.append)
             assert await backend.load(session_id) == record
         for session_id, record in records.items():
             records[session_id] = await apply(other, moved(record, 1) if record else created(session_id))
-        await eventually(lambda: {notice.session_id: notice.record for notice in notices} == records, DEADLINE_S)  # noqa: B023
+        await eventually(lambda: {each.session_id: each.record for each in notifications} == records, DEADLINE_S)  # noqa: B023
         for session_id in SESSIONS:
             await rates.count("read", session_id)
         await backend.aclose()
@@ -118,11 +118,11 @@ async def test_its_user_is_what_the_documentation_says(cluster: RedisCluster, tm
         await here.open()
         await there.open()
         for session_id in SESSIONS:
-            notices: list[Notice] = []
-            await there.listen(session_id, notices.append)
+            notifications: list[Notification] = []
+            await there.listen(session_id, notifications.append)
             await apply(here, created(session_id))
-            await eventually(lambda: bool(notices), DEADLINE_S)  # noqa: B023
-            there.unlisten(session_id, notices.append)
+            await eventually(lambda: bool(notifications), DEADLINE_S)  # noqa: B023
+            there.unlisten(session_id, notifications.append)
         rates = make_rates(load_settings(store=url, redis_prefix=str(tmp_path), read_rate="100/hour"))
         for session_id in SESSIONS:
             await rates.count("read", session_id)
@@ -142,8 +142,8 @@ async def test_a_slot_that_moves_takes_its_readers_along(cluster: RedisCluster, 
     await here.open()
     await there.open()
     record = await apply(here, created(), moved(after(created()), 1))
-    notices: list[Notice] = []
-    await there.listen("s", notices.append)
+    notifications: list[Notification] = []
+    await there.listen("s", notifications.append)
     assert await there.load("s") == record
     source = cluster.owner(slot(here, "s"))
     target = next(node for node in cluster.masters if node is not source)
@@ -151,9 +151,9 @@ async def test_a_slot_that_moves_takes_its_readers_along(cluster: RedisCluster, 
         await asyncio.to_thread(cluster.move, slot(here, "s"), node)
         found = await here.load("s")
         assert found is not None
-        assert (found.session, found.position.n) == (record.session, record.position.n)
+        assert (found.session, found.position.offset) == (record.session, record.position.offset)
         record = await apply(here, moved(found, step))
-        await eventually(lambda: bool(notices) and notices[-1].record == record, DEADLINE_S)  # noqa: B023
+        await eventually(lambda: bool(notifications) and notifications[-1].record == record, DEADLINE_S)  # noqa: B023
         with node.client() as client:
             assert len(client.execute_command("PUBSUB", "SHARDCHANNELS")) == 1
     await here.aclose()
@@ -173,7 +173,7 @@ async def test_calls_wait_while_a_slot_is_on_its_way(cluster: RedisCluster, tmp_
         at_source.execute_command("CLUSTER", "SETSLOT", number, "MIGRATING", cluster.id_of(target))
         commit = asyncio.create_task(backend.commit(moved(record, 2)))
         # A single key that is not there any more is asked for at the other node.
-        assert await backend.recall("s", "unknown") is None
+        assert await backend.find_idempotency_key("s", "unknown") is None
         assert not commit.done()
     await asyncio.to_thread(cluster.move, number, target)
     with pytest.raises(ConflictError):  # At another node the session has another epoch.
@@ -190,11 +190,11 @@ async def test_a_failover_is_followed(fragile: RedisCluster, tmp_path: Path) -> 
     backend = backend_at(fragile, tmp_path)
     await backend.open()
     master, (replica,) = fragile.nodes[0], fragile.replicas
-    notices: dict[str, list[Notice]] = {session_id: [] for session_id in SESSIONS}
+    notifications: dict[str, list[Notification]] = {session_id: [] for session_id in SESSIONS}
     records = {}
     for session_id in SESSIONS:
         records[session_id] = await apply(backend, created(session_id), moved(after(created(session_id)), 1))
-        await backend.listen(session_id, notices[session_id].append)
+        await backend.listen(session_id, notifications[session_id].append)
         await backend.load(session_id)
     lost = {each for each in SESSIONS if fragile.owner(slot(backend, each)) is master}
     assert 0 < len(lost) < len(SESSIONS)
@@ -210,12 +210,12 @@ async def test_a_failover_is_followed(fragile: RedisCluster, tmp_path: Path) -> 
     await eventually(lambda: fragile.owner(slot(backend, min(lost))) is replica, 60)
     for session_id, record in records.items():
         found = await until_loaded(backend, session_id)
-        assert (found.session, found.position.n) == (record.session, 1)
+        assert (found.session, found.position.offset) == (record.session, 1)
         assert (found.position.epoch != record.position.epoch) == (session_id in lost)
-        await eventually(lambda: not lost & {session_id} or bool(notices[session_id]), DEADLINE_S)  # noqa: B023
+        await eventually(lambda: not lost & {session_id} or bool(notifications[session_id]), DEADLINE_S)  # noqa: B023
         change = moved(found, 2)
         await backend.commit(change)
-        assert notices[session_id][-1] == Notice(session_id, change.record, entries=change.entries)
+        assert notifications[session_id][-1] == Notification(session_id, change.record, entries=change.entries)
     await backend.aclose()
 
 

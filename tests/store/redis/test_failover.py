@@ -13,7 +13,7 @@ import pytest
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.redis.backend import RedisBackend
-from progress_sse.store.types import Notice, Record, StorageLimits
+from progress_sse.store.types import Notification, Record, StorageLimits
 from tests.harness.redis import KINDS, Kind, RedisServer, SentinelServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved
@@ -48,23 +48,23 @@ async def test_a_failover_is_followed(watched: Watched) -> None:
         await eventually(lambda: len(client.sentinel_slaves(SentinelServer.MASTER)) == 1, FAILOVER_S)
     backend = RedisBackend(watched.sentinel.url, StorageLimits(), prefix="p", lifetime_s=3600)
     await backend.open()
-    notices: list[Notice] = []
+    notifications: list[Notification] = []
     record = await apply(backend, created(), moved(after(created()), 1))
-    await backend.listen("s", notices.append)
+    await backend.listen("s", notifications.append)
     await backend.load("s")
     with watched.replica.client() as client:
         await eventually(lambda: client.exists(backend._keyspace.of("s").log) == 1, FAILOVER_S)  # noqa: SLF001
         watched.master.kill()
         found = await until_loaded(backend)
-        await eventually(lambda: bool(notices), FAILOVER_S)
+        await eventually(lambda: bool(notifications), FAILOVER_S)
         assert client.role()[0] == b"master"
-    assert (found.session, found.position.n) == (record.session, 1)
+    assert (found.session, found.position.offset) == (record.session, 1)
     assert found.position.epoch != record.position.epoch
-    assert notices[-1].record == found
+    assert notifications[-1].record == found
     assert await backend.replay("s", Position("first", 0)) is None
     change = moved(found, 2)
     await backend.commit(change)
-    assert notices[-1] == Notice("s", change.record, entries=change.entries)
+    assert notifications[-1] == Notification("s", change.record, entries=change.entries)
     await backend.aclose()
 
 

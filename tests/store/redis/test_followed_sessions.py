@@ -12,7 +12,7 @@ from progress_sse.core.model import Position
 from progress_sse.store.redis.codec import Reading
 from progress_sse.store.redis.followed_sessions import Following
 from progress_sse.store.redis.messages import MAX_BYTES, bulletin, decode_bulletin, folded
-from progress_sse.store.types import Change, Entry, Notice, Record
+from progress_sse.store.types import Change, LogEntry, Notification, Record
 from tests.store.changes import after, created, key, moved, removed
 
 FIRST = created()
@@ -27,14 +27,14 @@ class Follower:
     """A listener of the session `s`, and a store that says what the test tells it to."""
 
     def __init__(self) -> None:
-        self.notices: list[Notice] = []
+        self.notifications: list[Notification] = []
         self.reading = Reading(0, None, None, ())
         self.reads = 0
         self.gate = asyncio.Event()
         self.gate.set()
         self.is_away = False
         self.following = Following(self.read)
-        self.following.add("c", "s", self.notices.append)
+        self.following.add("c", "s", self.notifications.append)
 
     async def read(self, _session_id: str, _after: Position) -> Reading:
         self.reads += 1
@@ -55,7 +55,7 @@ class Follower:
         assert followed is not None
         followed.note_read(reading(revision, record))
 
-    def knows(self, revision: int, record: Record | None, entries: Sequence[Entry] = ()) -> None:
+    def knows(self, revision: int, record: Record | None, entries: Sequence[LogEntry] = ()) -> None:
         """Let the store say so from here on."""
         self.reading = reading(revision, record, entries)
 
@@ -64,12 +64,12 @@ class Follower:
         await self.following.settle("c", change, revision)
 
 
-def reading(revision: int, record: Record | None, entries: Sequence[Entry] = ()) -> Reading:
+def reading(revision: int, record: Record | None, entries: Sequence[LogEntry] = ()) -> Reading:
     return Reading(revision, record.position if record else None, record, entries)
 
 
-def notice(change: Change) -> Notice:
-    return Notice("s", change.record, change.is_fresh, change.entries)
+def notification(change: Change) -> Notification:
+    return Notification("s", change.record, change.is_fresh, change.entries)
 
 
 async def settled() -> None:
@@ -94,7 +94,7 @@ class TestHear:
         follower.hear(2, ONE)
         follower.hear(3, TWO)
         follower.hear(4, GONE)
-        assert follower.notices == [notice(ONE), notice(TWO), Notice("s", None)]
+        assert follower.notifications == [notification(ONE), notification(TWO), Notification("s", None)]
         assert follower.reads == 0
 
     async def test_that_are_no_news_are_dropped(self, follower: Follower) -> None:
@@ -103,7 +103,7 @@ class TestHear:
         follower.hear(2, ONE)
         follower.hear(1, FIRST)
         await settled()
-        assert follower.notices == [notice(ONE)]
+        assert follower.notifications == [notification(ONE)]
         assert follower.reads == 0
 
     async def test_of_what_was_read_meanwhile_are_told(self, follower: Follower) -> None:
@@ -111,32 +111,34 @@ class TestHear:
         follower.note_read(3, after(TWO))
         follower.hear(2, ONE)
         follower.hear(3, TWO)
-        assert follower.notices == [notice(ONE), notice(TWO)]
+        assert follower.notifications == [notification(ONE), notification(TWO)]
 
     async def test_of_a_former_life_are_dropped_after_a_later_one_was_read(self, follower: Follower) -> None:
         """Even if the listeners have not heard of the later one yet."""
         follower.note_read(5, after(SECOND))
         follower.hear(2, ONE)
         follower.hear(3, GONE)
-        assert follower.notices == []
+        assert follower.notifications == []
 
     async def test_of_a_life_that_is_over_are_dropped(self, follower: Follower) -> None:
         """Our own replacement was told first; what the other process did before it comes late."""
         await follower.commit(5, SECOND)
         follower.knows(5, after(SECOND))
-        heard = len(follower.notices)
+        heard = len(follower.notifications)
         follower.hear(9, ONE)
         await settled()
-        assert follower.notices[heard:] == []
+        assert follower.notifications[heard:] == []
 
     async def test_with_a_gap_before_them_lead_to_the_store(self, follower: Follower) -> None:
         """Which gives what is missing."""
         follower.knows(4, after(THREE), [*ONE.entries, *TWO.entries, *THREE.entries])
         follower.hear(3, TWO)
         await settled()
-        assert follower.notices == [Notice("s", after(THREE), entries=(*ONE.entries, *TWO.entries, *THREE.entries))]
+        assert follower.notifications == [
+            Notification("s", after(THREE), entries=(*ONE.entries, *TWO.entries, *THREE.entries))
+        ]
         follower.hear(4, THREE)
-        assert len(follower.notices) == 1
+        assert len(follower.notifications) == 1
         assert follower.reads == 1
 
     async def test_with_a_gap_that_the_log_does_not_fill_give_the_session_alone(self, follower: Follower) -> None:
@@ -144,7 +146,7 @@ class TestHear:
         follower.knows(4, after(THREE), THREE.entries)
         follower.hear(4, THREE)
         await settled()
-        assert follower.notices == [Notice("s", after(THREE))]
+        assert follower.notifications == [Notification("s", after(THREE))]
 
     async def test_that_follow_on_another_revision_lead_to_the_store(self, follower: Follower) -> None:
         """The store was put back to an earlier time: a number that fits is no proof that a transition does."""
@@ -153,14 +155,14 @@ class TestHear:
         follower.hear(2, ONE)
         follower.hear(8, TWO, previous=7)
         await settled()
-        assert follower.notices == [notice(ONE), Notice("s", adopted)]
+        assert follower.notifications == [notification(ONE), Notification("s", adopted)]
 
     async def test_of_a_new_life_are_read(self, follower: Follower) -> None:
         """They do not say what its steps are called."""
         follower.knows(3, after(SECOND))
         follower.hear(3, SECOND)
         await settled()
-        assert follower.notices == [notice(SECOND)]
+        assert follower.notifications == [notification(SECOND)]
 
     async def test_of_an_unknown_life_with_too_small_a_revision_are_looked_into(self, follower: Follower) -> None:
         """The server's clock was set back while the session did not exist."""
@@ -169,9 +171,9 @@ class TestHear:
         follower.knows(7, after(fresh))
         follower.hear(7, fresh)
         await settled()
-        assert follower.notices == [Notice("s", None), notice(fresh)]
+        assert follower.notifications == [Notification("s", None), notification(fresh)]
         follower.hear(8, moved(after(fresh), 1))
-        assert follower.notices[2:] == [notice(moved(after(fresh), 1))]
+        assert follower.notifications[2:] == [notification(moved(after(fresh), 1))]
 
     async def test_that_arrive_while_the_store_is_asked_are_not_undone(self, follower: Follower) -> None:
         """An answer that is older than what was told meanwhile counts for nothing."""
@@ -183,7 +185,7 @@ class TestHear:
         follower.hear(3, TWO)
         follower.gate.set()
         await settled()
-        assert follower.notices == [notice(ONE), notice(TWO)]
+        assert follower.notifications == [notification(ONE), notification(TWO)]
 
     @pytest.mark.parametrize(
         "payload",
@@ -201,7 +203,7 @@ class TestHear:
         follower.knows(2, after(ONE), ONE.entries)
         follower.following.hear("c", payload)
         await settled()
-        assert follower.notices == [notice(ONE)]
+        assert follower.notifications == [notification(ONE)]
         assert [record.message for record in caplog.records] == ["a message could not be taken in"]
 
     async def test_are_looked_for_again_while_the_store_is_away(
@@ -216,7 +218,7 @@ class TestHear:
         assert follower.reads > 1
         follower.is_away = False
         await settled()
-        assert follower.notices == [notice(ONE)]
+        assert follower.notifications == [notification(ONE)]
         await follower.following.aclose()
 
 
@@ -227,7 +229,7 @@ class TestSettle:
         """Without asking."""
         await follower.commit(2, ONE)
         follower.hear(2, ONE)
-        assert follower.notices == [notice(ONE)]
+        assert follower.notifications == [notification(ONE)]
         assert follower.reads == 0
 
     async def test_may_come_behind_their_echo(self, follower: Follower) -> None:
@@ -235,7 +237,7 @@ class TestSettle:
         follower.hear(2, ONE)
         follower.hear(3, TWO)
         await follower.commit(2, ONE)
-        assert follower.notices == [notice(ONE), notice(TWO)]
+        assert follower.notifications == [notification(ONE), notification(TWO)]
         assert follower.reads == 0
 
     async def test_bring_along_what_others_did_before_them(self, follower: Follower) -> None:
@@ -245,13 +247,13 @@ class TestSettle:
         follower.hear(2, ONE)
         follower.hear(3, TWO)
         await settled()
-        assert follower.notices == [Notice("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
+        assert follower.notifications == [Notification("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
 
     async def test_of_unknown_revision_are_looked_up(self, follower: Follower) -> None:
         """Others may have moved the session on since."""
         follower.knows(3, after(TWO), [*ONE.entries, *TWO.entries])
         await follower.commit(None, ONE)
-        assert follower.notices == [Notice("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
+        assert follower.notifications == [Notification("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
 
     async def test_succeed_even_if_the_store_goes_away_then(
         self, follower: Follower, monkeypatch: pytest.MonkeyPatch
@@ -261,16 +263,16 @@ class TestSettle:
         follower.is_away = True
         follower.knows(3, after(TWO), [*ONE.entries, *TWO.entries])
         await follower.commit(3, TWO)
-        assert follower.notices == []
+        assert follower.notifications == []
         follower.is_away = False
         await settled()
-        assert follower.notices == [Notice("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
+        assert follower.notifications == [Notification("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
 
     async def test_are_told_to_whoever_has_not_looked_yet(self) -> None:
         """From now on, whatever was before."""
         follower = Follower()
         await follower.commit(2, ONE)
-        assert follower.notices == [notice(ONE)]
+        assert follower.notifications == [notification(ONE)]
 
 
 class TestBulletin:

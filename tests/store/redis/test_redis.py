@@ -33,7 +33,7 @@ from progress_sse.store.redis.connection import Command, InterruptedCallError, R
 from progress_sse.store.redis.pipeline import Answer, Call
 from progress_sse.store.redis.pubsub import RedisListener
 from progress_sse.store.redis.url import connection_pool
-from progress_sse.store.types import Entry, Notice, Record, StorageLimits
+from progress_sse.store.types import LogEntry, Notification, Record, StorageLimits
 from tests.conftest import RunRedis
 from tests.harness.redis import Kind, Moment, RedisServer
 from tests.harness.serving import eventually
@@ -79,7 +79,7 @@ class Follower:
     """What one process hears of a session."""
 
     def __init__(self) -> None:
-        self.notices: list[Notice] = []
+        self.notifications: list[Notification] = []
         self._has_heard = asyncio.Event()
 
     @classmethod
@@ -87,21 +87,21 @@ class Follower:
         """Listen, then look, as a channel of the hub does."""
         follower = cls()
         await backend.listen(session_id, follower.hear)
-        follower.notices.append(Notice(session_id, await backend.load(session_id)))
+        follower.notifications.append(Notification(session_id, await backend.load(session_id)))
         return follower
 
-    def hear(self, notice: Notice) -> None:
-        self.notices.append(notice)
+    def hear(self, notification: Notification) -> None:
+        self.notifications.append(notification)
         self._has_heard.set()
 
     @property
     def record(self) -> Record | None:
-        return self.notices[-1].record
+        return self.notifications[-1].record
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LogEntry]:
         """All transitions heard of, in order."""
-        return [entry for notice in self.notices for entry in notice.entries]
+        return [entry for notification in self.notifications for entry in notification.entries]
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until what was heard makes it so."""
@@ -169,7 +169,7 @@ async def count_until_windows_turn(rates: Rates, client: Any) -> None:
     await rates.aclose()
 
 
-async def history(backend: RedisBackend, epoch: str = "first") -> list[Entry] | None:
+async def history(backend: RedisBackend, epoch: str = "first") -> list[LogEntry] | None:
     """All transitions of the session `s` in this life."""
     entries = await backend.replay("s", Position(epoch, 0))
     return None if entries is None else list(entries)
@@ -218,7 +218,7 @@ class TestRepeatedCommit:
         later = T0.replace("2026", "2027")
         losses.lose(meanwhile=lambda: other.commit(created(epoch="second", created_at=later)))
         await backend.commit(removed(after(created())))
-        assert [head.created_at for head in await backend.list_heads(None, 9, None)] == [later]
+        assert [head.created_at for head in await backend.list_summaries(None, 9, None)] == [later]
         with server.client() as client:
             assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{later} s".encode()]
 
@@ -292,7 +292,7 @@ class TestRepeatedCommit:
         await store.start_step("s", 1)
         record = await backend.load("s")
         assert record is not None
-        assert record.position.n == 2
+        assert record.position.offset == 2
 
 
 class TestOtherProcesses:
@@ -310,7 +310,7 @@ class TestOtherProcesses:
             await follower.until_at(change.record)
         await here.commit(removed(after(fresh)))
         await follower.until_at(None)
-        assert [(notice.is_fresh, notice.entries) for notice in follower.notices[1:]] == [
+        assert [(notification.is_fresh, notification.entries) for notification in follower.notifications[1:]] == [
             (True, ()),
             (False, batch.entries),
             (False, single.entries),
@@ -339,7 +339,7 @@ class TestOtherProcesses:
         change = moved(after(created()), 2)._replace(expected=None, is_fresh=True)
         await here.commit(change)
         await follower.until_at(change.record)
-        assert follower.notices[1:] == [Notice("s", change.record, is_fresh=True, entries=change.entries)]
+        assert follower.notifications[1:] == [Notification("s", change.record, is_fresh=True, entries=change.entries)]
 
     async def test_what_is_too_large_to_publish_arrives_all_the_same(self, server: RedisServer, connect: Open) -> None:
         """It is read instead."""
@@ -349,7 +349,7 @@ class TestOtherProcesses:
         change = moved(record, 1, 2, message="x" * 40_000)
         await here.commit(change)
         await follower.until_at(change.record)
-        assert follower.notices[1:] == [Notice("s", change.record, entries=change.entries)]
+        assert follower.notifications[1:] == [Notification("s", change.record, entries=change.entries)]
 
     async def test_both_may_change_it_at_once(self, server: RedisServer, connect: Open) -> None:
         """Each process hears of every transition once, in order, whoever made it, and before its own are answered."""
@@ -372,18 +372,18 @@ class TestOtherProcesses:
                     continue
                 heard = followers[number].record
                 assert heard is not None
-                assert heard.position.n >= after(change).position.n
+                assert heard.position.offset >= after(change).position.offset
                 return
 
         await asyncio.gather(*map(work, range(len(backends))))
         record = await backends[0].load("s")
         entries = await history(backends[0])
         assert entries is not None
-        assert [entry.n for entry in entries] == list(range(1, 181))
+        assert [entry.offset for entry in entries] == list(range(1, 181))
         for follower in followers:
             await follower.until_at(record)
             assert follower.entries == entries
-            assert all(notice.entries for notice in follower.notices[1:])
+            assert all(notification.entries for notification in follower.notifications[1:])
 
     async def test_lives_that_follow_on_each_other_are_never_mixed_up(self, server: RedisServer, connect: Open) -> None:
         """Created and removed in turn by two processes, heard of by both: whatever is heard last is how it is."""
@@ -397,7 +397,9 @@ class TestOtherProcesses:
         last = await apply(here, created(epoch="last"))
         for follower in followers:
             await follower.until_at(last)
-            heard = [notice.record.position.epoch for notice in follower.notices if notice.record]
+            heard = [
+                notification.record.position.epoch for notification in follower.notifications if notification.record
+            ]
             assert heard == sorted(heard, key=lambda epoch: int(epoch[1:]) if epoch != "last" else 60)
 
     async def test_nobody_hears_of_a_former_life_after_reading_a_later_one(
@@ -411,10 +413,14 @@ class TestOtherProcesses:
             second = await apply(here, created(epoch=f"b{number}", expected=first.position))
             read = asyncio.ensure_future(there.load("s"))
             await read
-            heard_before = len(follower.notices)
+            heard_before = len(follower.notifications)
             await here.commit(removed(second))
             await follower.until_at(None)
-            later = [notice.record.position.epoch for notice in follower.notices[heard_before:] if notice.record]
+            later = [
+                notification.record.position.epoch
+                for notification in follower.notifications[heard_before:]
+                if notification.record
+            ]
             assert f"a{number}" not in later
 
     async def test_nobody_hears_of_another_database(self, server: RedisServer, connect: Open) -> None:
@@ -427,7 +433,7 @@ class TestOtherProcesses:
         change = moved(after(created()), 1)
         await there.commit(change)
         await Follower.of(there, "later")  # What was published before has been heard by then.
-        assert follower.notices[1:] == [Notice("s", change.record, entries=change.entries)]
+        assert follower.notifications[1:] == [Notification("s", change.record, entries=change.entries)]
 
 
 class TestGap:
@@ -485,7 +491,9 @@ class TestGap:
         await here.commit(change)
         await followers["gone"].until_at(None)
         await followers["new"].until_at(change.record)
-        assert followers["new"].notices[-1] == Notice("new", change.record, is_fresh=True, entries=change.entries)
+        assert followers["new"].notifications[-1] == Notification(
+            "new", change.record, is_fresh=True, entries=change.entries
+        )
 
 
 class TestServerThatForgets:
@@ -505,12 +513,12 @@ class TestServerThatForgets:
         await follower.until(lambda: follower.record not in (lost, saved))
         record = await backend.load("s")
         assert record is not None
-        assert follower.notices[-1] == Notice("s", record)
-        assert (record.session, record.position.n) == (saved.session, 1)
+        assert follower.notifications[-1] == Notification("s", record)
+        assert (record.session, record.position.offset) == (saved.session, 1)
         assert record.position.epoch not in ("first", "")
         assert await history(backend) is None
         assert await history(backend, record.position.epoch) is None
-        assert await backend.recall("s", "k") == key("k")
+        assert await backend.find_idempotency_key("s", "k") == key("k")
         change = moved(record, 3)
         await backend.commit(change)
         assert await backend.replay("s", record.position) == list(change.entries)
@@ -539,7 +547,7 @@ class TestServerThatForgets:
             client.config_set("maxmemory", 1)
             found = await backend.load("s")
             assert found is not None
-            assert (found.session, found.position.n) == (record.session, 1)
+            assert (found.session, found.position.offset) == (record.session, 1)
             assert found.position.epoch != record.position.epoch
             with pytest.raises(StoreFullError):
                 await backend.commit(moved(found, 1))
@@ -637,13 +645,13 @@ class TestServerThatIsPutBack:
         await follower.until(lambda: follower.record not in (record, lost))
         found = await here.load("s")
         assert found is not None
-        assert follower.notices[-1] == Notice("s", found)
-        assert (found.session, found.position.n) == (record.session, 1)
+        assert follower.notifications[-1] == Notification("s", found)
+        assert (found.session, found.position.offset) == (record.session, 1)
         assert found.position.epoch != "first"
         assert [await history(here, epoch) for epoch in ("first", found.position.epoch)] == [None, None]
         change = moved(found, 3)
         await here.commit(change)
-        assert follower.notices[-1] == Notice("s", change.record, entries=change.entries)
+        assert follower.notifications[-1] == Notification("s", change.record, entries=change.entries)
 
     @pytest.mark.parametrize("count", [0, 1, 2, 3])
     @pytest.mark.parametrize("is_followed", [False, True])
@@ -663,14 +671,14 @@ class TestServerThatIsPutBack:
             await here.commit(moved(lost, 1))
         found = await here.load("s")
         assert found is not None
-        assert (found.session, found.position.n) == (record.session, record.position.n)
+        assert (found.session, found.position.offset) == (record.session, record.position.offset)
         assert found.position.epoch != "first"
         for backend in (here, there):
             assert await backend.replay("s", lost.position) is None
             assert await backend.load("s") == found
         if follower is not None:
             await follower.until_at(found)
-            assert [entry.n for entry in follower.entries] == [2, 3]
+            assert [entry.offset for entry in follower.entries] == [2, 3]
             assert b"second" not in b"".join(entry.data for entry in follower.entries)
 
     async def test_is_found_out_by_its_messages(
@@ -686,7 +694,7 @@ class TestServerThatIsPutBack:
         await follower.until(lambda: follower.record is not None and follower.record.session == after(batch).session)
         assert follower.record is not None
         assert follower.record.position.epoch != "first"
-        assert [entry.n for entry in follower.entries] == [2]
+        assert [entry.offset for entry in follower.entries] == [2]
 
     @pytest.mark.parametrize("is_read_first", [True, False])
     async def test_is_found_out_by_the_log_of_a_session(
@@ -707,7 +715,7 @@ class TestServerThatIsPutBack:
                 await there.commit(moved(record, 2, message="second"))
         found = await there.load("s")
         assert found is not None
-        assert (found.session, found.position.n) == (record.session, 1)
+        assert (found.session, found.position.offset) == (record.session, 1)
         assert found.position.epoch != "first"
         change = moved(found, 2, message="second")
         await there.commit(change)
@@ -733,7 +741,7 @@ class TestServerThatIsPutBack:
         await there.load("s")
         await there.commit(change)
         await follower.until_at(change.record)
-        assert follower.notices[-1].entries == change.entries
+        assert follower.notifications[-1].entries == change.entries
 
     async def test_may_bring_back_what_was_replaced_while_it_had_no_readers(
         self, here: RedisBackend, remember: Callable[[], Moment]
@@ -796,9 +804,9 @@ class TestServerThatIsAway:
         calls: list[Awaitable[Any]] = [
             backend.commit(moved(record, 1)),
             backend.load("s"),
-            backend.recall("s", "k"),
+            backend.find_idempotency_key("s", "k"),
             backend.replay("s", record.position),
-            backend.list_heads(None, 1, None),
+            backend.list_summaries(None, 1, None),
             backend.listen("s", print),
             backend.ping(),
         ]
@@ -927,7 +935,7 @@ class TestServerThatRefuses:
                 client.delete(key)
                 client.rpush(key, foreign)
             client.zadd(keyspace.index, {b"\xff": 0})
-        assert {head.session_id for head in await backend.list_heads(None, 10, None)} == {"log", "other"}
+        assert {head.session_id for head in await backend.list_summaries(None, 10, None)} == {"log", "other"}
         assert await backend.expire("9999", lambda _: True) == 1
         assert await backend.load("other") is None
 
@@ -946,7 +954,7 @@ class TestServerThatRefuses:
             client.restore(name, 0, kept, replace=True)
         assert await backend.load("s") == record
         assert len(await history(backend) or []) == 1
-        assert await backend.recall("s", "l") is None
+        assert await backend.find_idempotency_key("s", "l") is None
 
     async def test_because_it_is_a_replica(self, run_redis: RunRedis, connect: Open) -> None:
         """Until it is one no more."""
@@ -990,7 +998,7 @@ class TestServerThatRefuses:
             assert await backend.load("s") is None
             await apply(backend, created(epoch="second"))
             assert await history(backend, "second") == []
-            assert await backend.recall("s", "k") == key("k")
+            assert await backend.find_idempotency_key("s", "k") == key("k")
         with pytest.raises(ConflictError):
             await backend.commit(moved(record, 1))
 
@@ -1042,15 +1050,15 @@ class TestUser:
             for change in (moved(record, 1, keys=[key("l")]), moved(after(moved(record, 1)), 2, 3, keys=[key("m")])):
                 record = await apply(backend, change)
                 await follower.until_at(record)
-            assert await backend.recall("s", "k") is None
-            assert await backend.recall("s", "m") == key("m")
+            assert await backend.find_idempotency_key("s", "k") is None
+            assert await backend.find_idempotency_key("s", "m") == key("m")
             assert await backend.replay("s", Position("first", 2)) is not None
-            assert len(await backend.list_heads(None, 9, None)) == 1
+            assert len(await backend.list_summaries(None, 9, None)) == 1
             assert await backend.expire("3", lambda _head: True) == 1
-            assert await backend.recall("s", "m") == key("m")
+            assert await backend.find_idempotency_key("s", "m") == key("m")
             await apply(backend, created("t", keys=[key("k")]))
             assert await backend.expire("3", lambda _head: True) == 1
-            assert await backend.recall("s", "m") is None
+            assert await backend.find_idempotency_key("s", "m") is None
             await backend.put("slip", b"1", 30)
             assert await backend.take("slip") == b"1"
             await follower.until_at(None)
@@ -1140,7 +1148,7 @@ class TestUser:
                 where = f"{right} is missing"
                 outcomes = [each and each.session for each in (change.record, before)]
                 assert (found and found.session) in outcomes, where
-                if await stranger.recall(right, "d") is not None:
+                if await stranger.find_idempotency_key(right, "d") is not None:
                     assert (found and found.session) == outcomes[0], where
                 if found is None:
                     found = await apply(stranger, created(right, "third"))
@@ -1228,7 +1236,7 @@ class TestCost:
         server = run_redis()
         backend = await connect(server)
         record = await apply(backend, created(), moved(after(created()), 1))
-        await backend.list_heads(None, 10, None)
+        await backend.list_summaries(None, 10, None)
         await backend.commit(moved(record, 2))
         assert await backend.expire("3", lambda _head: True) == 1
         with server.client() as client:
@@ -1257,11 +1265,11 @@ class TestCost:
                 client.pexpire(name, 1)
             await eventually(lambda: client.exists(keys.state) == 0, DEADLINE_S)
             assert await backend.load("s") is None
-            assert await backend.list_heads(None, 10, None) == []
+            assert await backend.list_summaries(None, 10, None) == []
             assert client.zcard(f"{tmp_path}:sessions") == 1
             assert await backend.expire("3", lambda _head: True) == 0
             assert client.zcard(f"{tmp_path}:sessions") == 0
-        assert record.position.n == 1
+        assert record.position.offset == 1
 
     async def test_a_stray_entry_of_the_index_shows_nothing(
         self, server: RedisServer, connect: Open, tmp_path: Path
@@ -1271,7 +1279,7 @@ class TestCost:
         await apply(backend, created())
         with server.client() as client:
             client.zadd(f"{tmp_path}:sessions", {f"{T0.replace('2026', '2025')} s": 0, f"{T0} other": 0})
-        assert [head.session_id for head in await backend.list_heads(None, 10, None)] == ["s"]
+        assert [head.session_id for head in await backend.list_summaries(None, 10, None)] == ["s"]
 
     async def test_the_index_has_one_entry_per_session(
         self, server: RedisServer, connect: Open, tmp_path: Path

@@ -44,7 +44,7 @@ from progress_sse.store.sqlite import tables as sqlite_tables
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.sqlite.file import APPLICATION_ID
 from progress_sse.store.sqlite.writer import MAX_GROUP
-from progress_sse.store.types import Notice, StorageLimits, fingerprint
+from progress_sse.store.types import Notification, StorageLimits, fingerprint
 from progress_sse.wire import session_json
 from tests.clock import ManualClock
 from tests.harness.serving import eventually
@@ -190,8 +190,8 @@ class TestRestart:
             assert await backend.load("a") == after(change)
             assert await backend.load("b") == after(created("b"))
             assert await backend.replay("a", Position("first", 0)) == list(change.entries)
-            assert await backend.recall("a", "k") == key("k", "digest")
-            assert [head.session_id for head in await backend.list_heads(None, 10, None)] == ["b", "a"]
+            assert await backend.find_idempotency_key("a", "k") == key("k", "digest")
+            assert [head.session_id for head in await backend.list_summaries(None, 10, None)] == ["b", "a"]
             onward = moved(after(change), 2, 2, 2, 2)
             await backend.commit(onward)
             assert await backend.replay("a", Position("first", 2)) == [*change.entries[2:], *onward.entries]
@@ -220,11 +220,11 @@ class TestRestart:
         async with opened(path) as backend:
             found = await backend.load("s")
             assert found is not None
-            assert (found.session, found.position.n) == (record.session, 1)
+            assert (found.session, found.position.offset) == (record.session, 1)
             assert found.position.epoch != "first"
             assert await backend.replay("s", Position("first", 1)) is None
             assert await backend.replay("s", Position(found.position.epoch, 0)) is None
-            assert await backend.recall("s", "k") == key("k")
+            assert await backend.find_idempotency_key("s", "k") == key("k")
             onward = moved(found, 2)
             await backend.commit(onward)
         async with opened(path) as backend:
@@ -318,7 +318,7 @@ class TestRestart:
             with pytest.raises(StoreUnavailableError):
                 await ask()
         async with opened(path) as backend:
-            assert len(await backend.list_heads(None, 1000, None)) == 300
+            assert len(await backend.list_summaries(None, 1000, None)) == 300
 
     async def test_forgets_deleted_text(self, path: Path) -> None:
         """What was in a session that was removed is nowhere in the file."""
@@ -439,12 +439,12 @@ async def check_whole(backend: SqliteBackend, session_id: str, n: int) -> None:
     """Make sure that the session is at `n` or one further, that its log leads there, and that its steps agree."""
     record = await backend.load(session_id)
     assert record is not None
-    assert n <= record.position.n <= n + 1
-    entries = await backend.replay(session_id, Position("first", max(0, record.position.n - 50)))
+    assert n <= record.position.offset <= n + 1
+    entries = await backend.replay(session_id, Position("first", max(0, record.position.offset - 50)))
     assert entries is not None
     assert entries[-1].data == session_json.encode_transition(record.session, entries[-1].step)
     for step, progress in record.session.progress.steps.items():
-        newest = max(entry.n for entry in entries if entry.step == step)
+        newest = max(entry.offset for entry in entries if entry.step == step)
         assert progress.message == f"{session_id} {newest}"
 
 
@@ -527,13 +527,13 @@ class TestUpgrade:
             store = ProgressStore(backend, clock=ManualClock(datetime(2026, 11, 28, tzinfo=UTC)))
             record = await backend.load("orders")
             assert record is not None
-            assert record.position.n == 2
+            assert record.position.offset == 2
             assert record.session.progress.steps[1].message == "8,000 rows"
             definitions = record.session.definitions
             commands: list[Command] = [Create(definitions, replace=False), store.start_command(1, None), Complete(1)]
             for command, (name, digest, answer) in zip(commands, keys, strict=True):
                 again = await store.apply("orders", command, IdempotencyKey(str(name), str(digest)))
-                assert again.verb == answer
+                assert again.effect == answer
                 if again.record is not None:
                     assert again.record.position == Position("d21cab82cc0ec802", 0)
             assert await backend.load("orders") == record
@@ -543,7 +543,7 @@ class TestUpgrade:
                 await store.apply("orders", store.start_command(2, None), IdempotencyKey("start", "another"))
         assert b"completion" not in former.read_bytes()
         async with opened(former) as backend:
-            assert [head.session_id for head in await backend.list_heads(None, 9, None)] == ["orders"]
+            assert [head.session_id for head in await backend.list_summaries(None, 9, None)] == ["orders"]
 
     async def test_makes_the_same_file_as_a_new_one(self, former: Path, tmp_path: Path) -> None:
         """But for the order of things, and for what is in it."""
@@ -576,8 +576,8 @@ class TestUpgrade:
             async with opened(lock.with_suffix("")) as backend:
                 record = await backend.load("orders")
                 assert record is not None
-                assert record.position.n == 2
-                used = await backend.recall("orders", fingerprint("orders/creation"))
+                assert record.position.offset == 2
+                used = await backend.find_idempotency_key("orders", fingerprint("orders/creation"))
                 assert used is not None
                 assert used.answer == "created"
 
@@ -630,7 +630,7 @@ class TestRefusal:
         await assert_refused(path, "has taken the place of another file")
         path.with_name(f"{path.name}-wal").unlink()
         async with opened(path) as backend:
-            assert len(await backend.list_heads(None, 100, None)) == 20
+            assert len(await backend.list_summaries(None, 100, None)) == 20
 
     async def test_of_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         """It is not made, since a typing error is the likelier cause."""
@@ -814,7 +814,7 @@ class TestHeld:
                     await backend.ping()
                 assert await backend.load("s") == record
                 assert await backend.replay("s", Position("first", 0)) == []
-                assert len(await backend.list_heads(None, 10, None)) == 2
+                assert len(await backend.list_summaries(None, 10, None)) == 2
             await backend.ping()
             await backend.commit(change)
             assert await backend.load("s") == after(change)
@@ -837,8 +837,8 @@ class TestHeld:
         """What can be committed before its time is up is, in one transaction and in order."""
         async with opened(path) as backend:
             record = await apply(backend, created())
-            notices: list[Notice] = []
-            await backend.listen("s", notices.append)
+            notifications: list[Notification] = []
+            await backend.listen("s", notifications.append)
             changes = [change := moved(record, 1)]
             changes += [change := moved(after(change), step) for step in (2, 3) * 24]
             before = faults.count("COMMIT")
@@ -847,7 +847,7 @@ class TestHeld:
                 await asyncio.sleep(0)
                 release(holder)
                 await asyncio.gather(*commits)
-            assert [notice.entries[0].n for notice in notices] == list(range(1, 50))
+            assert [notification.entries[0].offset for notification in notifications] == list(range(1, 50))
             assert faults.count("COMMIT") == before + 1
 
     async def test_gives_each_change_its_own_time(self, path: Path) -> None:
@@ -884,10 +884,10 @@ class TestGroups:
         """A listener that asks the file itself finds there what it was told."""
         found: list[tuple[int, object]] = []
 
-        def look(notice: Notice) -> None:
-            assert notice.record is not None
-            rows = sqlite_rows(path, f"SELECT n FROM sessions WHERE session_id = '{notice.session_id}'")  # noqa: S608 - ours
-            found.append((notice.record.position.n, rows[0][0]))
+        def look(notification: Notification) -> None:
+            assert notification.record is not None
+            rows = sqlite_rows(path, f"SELECT n FROM sessions WHERE session_id = '{notification.session_id}'")  # noqa: S608 - ours
+            found.append((notification.record.position.offset, rows[0][0]))
 
         async def work(session_id: str) -> None:
             await backend.listen(session_id, look)
@@ -915,7 +915,7 @@ class TestGroups:
             async def read() -> None:
                 while True:
                     await backend.replay("s1", Position("first", 0))
-                    await backend.list_heads(None, 10, None)
+                    await backend.list_summaries(None, 10, None)
 
             reading = asyncio.ensure_future(read())
             await asyncio.gather(*(work(f"s{number}") for number in range(10)))
@@ -945,8 +945,8 @@ class TestFailure:
         """Nothing was changed, nobody was told, and the same change is taken the next time."""
         async with opened(path, max_sessions=2) as backend:
             record = await apply(backend, created())
-            notices: list[Notice] = []
-            await backend.listen("s", notices.append)
+            notifications: list[Notification] = []
+            await backend.listen("s", notifications.append)
             change = moved(record, 1, keys=[key("k")])
             faults.fail(statement, code)
             with pytest.raises(expected) as failure:
@@ -954,11 +954,11 @@ class TestFailure:
             assert type(failure.value) is expected
             assert isinstance(failure.value.__cause__, sqlite3.OperationalError)
             assert await backend.load("s") == record
-            assert await backend.recall("s", "k") is None
-            assert notices == []
+            assert await backend.find_idempotency_key("s", "k") is None
+            assert notifications == []
             await backend.commit(change)
             assert await backend.load("s") == after(change)
-            assert notices[-1] == Notice("s", after(change), entries=change.entries)
+            assert notifications[-1] == Notification("s", after(change), entries=change.entries)
             await backend.commit(created("t"))
             with pytest.raises(StoreFullError):
                 await backend.commit(created("u"))
@@ -1001,9 +1001,9 @@ class TestFailure:
         """Where the outcome is unknown the file decides, and listeners hear of it with the next commit."""
         async with opened(path, max_sessions=2) as backend:
             record = await apply(backend, created())
-            notices: list[Notice] = []
+            notifications: list[Notification] = []
             for session_id in ("s", "new"):
-                await backend.listen(session_id, notices.append)
+                await backend.listen(session_id, notifications.append)
             applied = moved(record, 1)
             for change in (applied, created("new")):
                 faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
@@ -1012,13 +1012,13 @@ class TestFailure:
             assert await backend.load("s") == after(applied)
             with pytest.raises(StoreFullError):
                 await backend.commit(created("one too many"))
-            assert Notice("s", after(applied)) in notices
-            assert Notice("new", after(created("new"))) in notices
-            told = len(notices)
+            assert Notification("s", after(applied)) in notifications
+            assert Notification("new", after(created("new"))) in notifications
+            told = len(notifications)
             with pytest.raises(ConflictError):
                 await backend.commit(applied)
             await backend.commit(moved(after(applied), 2))
-            assert len(notices) == told + 1
+            assert len(notifications) == told + 1
 
     async def test_of_a_commit_that_was_applied_shows_though_nobody_commits_anything(
         self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
@@ -1027,14 +1027,14 @@ class TestFailure:
         monkeypatch.setattr(sqlite_backend, "CLEAR_UP_S", 0.05)
         async with opened(path) as backend:
             record = await apply(backend, created())
-            notices: list[Notice] = []
-            await backend.listen("s", notices.append)
+            notifications: list[Notification] = []
+            await backend.listen("s", notifications.append)
             applied = moved(record, 1)
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
             with pytest.raises(OutcomeUnknownError):
                 await backend.commit(applied)
             faults.fail("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR_SHMLOCK)
-            await eventually(lambda: notices == [Notice("s", after(applied))], SOON_S)
+            await eventually(lambda: notifications == [Notification("s", after(applied))], SOON_S)
 
     async def test_of_a_commit_blocks_nobody_where_its_session_cannot_be_read(self, path: Path, faults: Faults) -> None:
         """Nor the sessions that nothing is wrong with."""
@@ -1090,9 +1090,9 @@ class TestFailure:
             reads: dict[str, Callable[[], Awaitable[object]]] = {
                 "BEGIN": lambda: backend.load("s1"),
                 "SELECT life, epoch": lambda: backend.load("s2"),
-                "SELECT name": lambda: backend.recall("s1", "k"),
+                "SELECT name": lambda: backend.find_idempotency_key("s1", "k"),
                 "SELECT n, step": lambda: backend.replay("s1", Position("first", 0)),
-                "SELECT session_id": lambda: backend.list_heads(None, 10, None),
+                "SELECT session_id": lambda: backend.list_summaries(None, 10, None),
             }
             for statement, read in reads.items():
                 faults.fail(statement, sqlite3.SQLITE_IOERR_READ)
@@ -1158,16 +1158,16 @@ class TestFailure:
         file, away = path.with_name(f"{path.name}{suffix}"), path.with_name("away")
         async with opened(path) as backend:
             record = await apply(backend, created())
-            notices: list[Notice] = []
-            await backend.listen("s", notices.append)
+            notifications: list[Notification] = []
+            await backend.listen("s", notifications.append)
             change = moved(record, 1)
             faults.meet("COMMIT", lambda: file.rename(away))
             with pytest.raises(OutcomeUnknownError):
                 await backend.commit(change)
-            assert notices == []
+            assert notifications == []
             away.rename(file)
             await backend.ping()
-            assert notices == [Notice("s", after(change))]
+            assert notifications == [Notification("s", after(change))]
 
 
 class TestRoom:
