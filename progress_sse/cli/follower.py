@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
+from progress_sse._internal.backoff import Backoff
 from progress_sse.cli.session_state import Held, checked, folded, is_over, parsed
 from progress_sse.client.config import Address
 from progress_sse.client.core import LONGEST_RETRY_AFTER_S, retry_after_s
@@ -120,6 +121,7 @@ class Follower:
         self._etag = ""
         self._events = 0
         self._failures = 0
+        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         self._heartbeat_s = HEARTBEAT_S
         self._polls = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -168,7 +170,7 @@ class Follower:
         """Return the seconds to wait: what the stream has asked for, or a random part of more with each failure."""
         if retry_ms is not None and lasted_s + retry_ms / 1000 >= HASTY_S:
             return min(retry_ms / 1000, LONGEST_RETRY_AFTER_S)
-        return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10)) * random.random()  # noqa: S311  # spreads load
+        return self._backoff.next_s()
 
     async def _read(self, decoder: StreamDecoder) -> None:
         headers = {"Accept": EVENT_STREAM, **({"Last-Event-ID": self._position} if self._position else {})}
@@ -208,6 +210,7 @@ class Follower:
             raise _UnfitError("what comes is not what a progress server sends") from error
         self._events += 1
         self._failures = 0
+        self._backoff.reset()
         if event.event != "heartbeat":  # Which says nothing of the session, and bears the last id.
             self._position = event.event_id or self._position
         if self._polls.is_set() or self._events == 1:

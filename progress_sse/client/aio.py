@@ -19,7 +19,7 @@ from typing import Final, ParamSpec, Protocol, Self, TypeVar, Unpack, cast, runt
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from progress_sse.client.config import Address, Options
-from progress_sse.client.core import PATIENCE_S, Answer, Backoff, Request
+from progress_sse.client.core import PATIENCE_S, Answer, Availability, Request
 from progress_sse.client.handle import BaseStep, Reporter, define, length
 from progress_sse.client.line import Driver, Line, OnLoop, Way, log
 from progress_sse.client.loading import load_http
@@ -250,7 +250,7 @@ class LoopSender:
         """Begin on a running loop."""
         self._loop = loop
         self._schedule: Schedule[Line] = Schedule(AT_ONCE)
-        self._servers: WeakValueDictionary[Hashable, Backoff] = WeakValueDictionary()
+        self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[Hashable, AsyncTransport] = {}
         # One that has something to tell is kept by the schedule; of others there may be no end.
         self._lines: WeakKeyDictionary[Line, None] = WeakKeyDictionary()

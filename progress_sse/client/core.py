@@ -15,7 +15,7 @@ hears things in the order in which they happened; but that one may take along wh
   long as `Retry-After` says, and then a random part of a span that doubles up to `LONGEST_PAUSE_S`. Any other
   answer but success is a refusal, and that report is given up.
 * **A server that is away is so for all its sessions.** No answer, 502, 503 and 504 are known to all outboxes that share
-  a `Backoff`: one of them tries again, and the rest wait for it. What else passes does so for one session.
+  an `Availability`: one of them tries again, and the rest wait for it. What else passes does so for one session.
 * **A session that was created here is reported on while it is that run.** Each report names the run, as the answer to
   the creation told it. Where the server has lost the session, it is created again, with its own steps, and what was
   told of them is told again. Where it never was created, or another run has its id, all that waits and all that comes
@@ -44,6 +44,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
+from progress_sse._internal.backoff import Backoff
 from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
 from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Report, Start
@@ -175,12 +176,12 @@ class Recreated:
 Event: TypeAlias = Away | Back | Lost | Recreated
 
 
-class Backoff:
-    """The pauses in which something is left alone that fails.
+class Availability:
+    """Whether something answers as it should, and when it may be asked again.
 
     Attributes:
         reason: What came back last; `None` where that was a success.
-        not_before: When it may be tried again.
+        not_before: When it may be asked again.
     """
 
     def __init__(self, chance: Callable[[], float] = random.random) -> None:
@@ -188,17 +189,14 @@ class Backoff:
         self.reason: Answer | None = None
         self.not_before = -math.inf
         self._asked_until = -math.inf
-        self._failures = 0
-        self._chance = chance
+        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
 
     def fail(self, answer: Answer, now: float) -> None:
         """Begin a pause, unless one has begun since what failed was sent."""
         if now < self.not_before:
             return
-        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures, 10))
         self._asked_until = now + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
-        self.not_before = self._asked_until + longest * self._chance()
-        self._failures += 1
+        self.not_before = self._asked_until + self._backoff.next_s()
         self.reason = answer
 
     def hurry(self, now: float) -> None:
@@ -209,7 +207,7 @@ class Backoff:
         """Begin afresh."""
         self.reason = None
         self.not_before = self._asked_until = -math.inf
-        self._failures = 0
+        self._backoff.reset()
 
 
 @dataclass(slots=True)
@@ -264,8 +262,8 @@ class Outbox:
     ) -> None:
         """Begin with nothing but the `creation` that precedes the first report; `chance` gives numbers from 0 to 1."""
         self.session_id = session_id
-        self.server = Backoff(chance)  # Others may come to share it.
-        self._own = Backoff(chance)
+        self.server = Availability(chance)  # Others may come to share it.
+        self._own = Availability(chance)
         self._chance = chance
         # Shared with those who put.
         self._creation = _Operation(creation) if creation else None

@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from progress_sse.client.config import Address, OnError
-from progress_sse.client.core import Answer, Away, Back, Backoff, Event, Lost, Outbox, Recreated, Request
+from progress_sse.client.core import Answer, Availability, Away, Back, Event, Lost, Outbox, Recreated, Request
 from progress_sse.client.errors import ReportError, TroubleKept
 from progress_sse.client.reports import Create, News
 
@@ -228,11 +228,11 @@ class Line:
     # What follows is for the driver alone.
 
     @property
-    def server(self) -> Backoff:
+    def server(self) -> Availability:
         """What is known of the server."""
         return self._outbox.server
 
-    def adopt(self, server: Backoff) -> None:
+    def adopt(self, server: Availability) -> None:
         """Share what is known of the server, and let wait again what another driver may have sent in vain."""
         self._outbox.server = server
         self._outbox.retract()

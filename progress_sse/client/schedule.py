@@ -14,7 +14,7 @@ import math
 from collections.abc import Hashable
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from progress_sse.client.core import Backoff
+from progress_sse.client.core import Availability
 
 
 class Scheduled(Protocol):
@@ -25,7 +25,7 @@ class Scheduled(Protocol):
         """What is the same for all lines that lead to one session."""
 
     @property
-    def server(self) -> Backoff:
+    def server(self) -> Availability:
         """What is known of the server, shared by all lines that lead there."""
 
     @property
@@ -163,11 +163,11 @@ class Schedule(Generic[L]):
         """Return whether another line tries whether the server is back."""
         return self._trying.get(line.server, line) is not line
 
-    def _room(self, server: Backoff) -> int:
+    def _room(self, server: Availability) -> int:
         """Return how many more lines may have their turn at a server."""
         return max(0, self._at_once - len(self._under_way.get(server, ())))
 
-    def _admit(self, server: Backoff, now: float) -> None:
+    def _admit(self, server: Availability, now: float) -> None:
         """Let those go on that wait for a server, as many as have room there."""
         waiting = self._waiting.get(server, {})
         room = self._room(server)

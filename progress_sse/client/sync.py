@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, Self, TypeVar, Unpack
 from weakref import WeakValueDictionary
 
 from progress_sse.client.config import Address, Options
-from progress_sse.client.core import PATIENCE_S, Answer, Backoff, Request
+from progress_sse.client.core import PATIENCE_S, Answer, Availability, Request
 from progress_sse.client.errors import TroubleKept
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
 from progress_sse.client.line import MAX_KINDS, Line, OnLoop, Transport, WideTransport, lines, log, start_thread
@@ -192,7 +192,7 @@ class Sender:
         self._finishing: set[int] = set()
         # Of the thread alone.
         self._schedule: Schedule[Line] = Schedule()
-        self._servers: WeakValueDictionary[Hashable, Backoff] = WeakValueDictionary()
+        self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[Address, HttpTransport] = {}
 
     def wake(self, line: Line) -> None:

@@ -11,7 +11,6 @@ What must not go in here: rules (``machine``), and how anything is kept (``backe
 
 import asyncio
 import math
-import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Coroutine, Sequence
@@ -20,6 +19,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
+from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse._internal.eager_task import run_eagerly
 from progress_sse._internal.histogram import Histogram
@@ -60,9 +60,11 @@ from progress_sse.wire import session_json
 MAX_ATTEMPTS: Final = 20
 """How often a change that other processes overtook is decided again before the store counts as unavailable."""
 
-FIRST_PAUSE_S: Final = 0.001
-LONGEST_PAUSE_S: Final = 0.02
-"""Seconds, at most, between two of these attempts: the first pause, which grows, and the longest."""
+PAUSES_S: Final = (0.001, 0.02)
+"""Seconds, at most, between two of these attempts: after the first, and after any.
+
+They grow, so that one writer does not lose to the others at all attempts.
+"""
 
 TURN_S: Final = 0.01
 """Seconds of deciding after which others have a turn: hundreds of updates of one large session may wait together."""
@@ -423,9 +425,10 @@ class ProgressStore:
             session_id, batch, cached_record, is_certain=False, asks_first=False
         ):
             return
+        backoff = Backoff(*PAUSES_S)
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
-                await _pause(attempt)
+                await asyncio.sleep(backoff.next_s())
             stored, asks_first = await self.backend.load(session_id), attempt > 0 or cached_record is not None
             if await self._is_committed(session_id, batch, stored, is_certain=True, asks_first=asks_first):
                 return
@@ -572,11 +575,6 @@ class _Draft:
             data = session_json.encode_transition(session, outcome.transition)
             self._entries.append(LogEntry(position.offset, outcome.transition, data))
         self.record = Record(session, position)
-
-
-async def _pause(attempt: int) -> None:
-    """Give way to whoever was faster, for longer each time: who loses at each attempt must not lose at all of them."""
-    await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * attempt)))  # noqa: S311  # spreads load
 
 
 def _next_batch(lane: deque[_Request]) -> list[_Request]:

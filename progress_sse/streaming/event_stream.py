@@ -25,6 +25,7 @@ from sse_starlette import EventSourceResponse
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
@@ -52,7 +53,7 @@ DRAIN_SPREAD_MS: Final = 6_000
 """Milliseconds over which clients come back after a shutdown, so that they don't come all at once."""
 
 JOIN_DELAY_S: Final = (0.1, 2.0)
-"""Seconds between attempts to join while the store is away: first and longest."""
+"""Seconds, at most, between attempts to join while the store is away: after the first failure, and after any."""
 
 MEDIA_TYPE: Final = "text/event-stream"
 HEADERS: Final = {"Cache-Control": "no-store", "Vary": VARY, "X-Accel-Buffering": "no"}
@@ -287,10 +288,9 @@ class EventStream(EventSourceResponse):
             await asyncio.gather(*seats)
 
     async def _take_seat(self, session_id: str, resume: Resume | None) -> None:
-        delay_s, longest_s = JOIN_DELAY_S
+        backoff = Backoff(*JOIN_DELAY_S)
         while not await self._is_joined(session_id, resume):
-            await self._streams.clock.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311  # spreads load
-            delay_s = min(longest_s, 2 * delay_s)
+            await self._streams.clock.sleep(backoff.next_s())
 
     async def _is_joined(self, session_id: str, resume: Resume | None) -> bool:
         try:

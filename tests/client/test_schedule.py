@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from progress_sse.client import core
-from progress_sse.client.core import Answer, Backoff, Lost, Outbox, Request
+from progress_sse.client.core import Answer, Availability, Lost, Outbox, Request
 from progress_sse.client.reports import Advance, Complete, Create, News, Start
 from progress_sse.client.schedule import Schedule
 from tests.clock import ManualClock
@@ -22,7 +22,7 @@ BUSY = Answer(429, retry_after_s=30)
 class Line:
     """An outbox that counts how often it is looked at."""
 
-    def __init__(self, session_id: str, server: Backoff) -> None:
+    def __init__(self, session_id: str, server: Availability) -> None:
         self.outbox = Outbox(session_id, chance=lambda: 1.0)
         self.outbox.server = server
         self.place = session_id
@@ -30,7 +30,7 @@ class Line:
         self.is_urgent = False
 
     @property
-    def server(self) -> Backoff:
+    def server(self) -> Availability:
         return self.outbox.server
 
     @property
@@ -62,7 +62,7 @@ class Bench:
     def __init__(self, at_once: int = 1) -> None:
         self.clock = ManualClock()
         self.schedule: Schedule[Line] = Schedule(at_once)
-        self.server = Backoff(chance=lambda: 1.0)
+        self.server = Availability(chance=lambda: 1.0)
         self.sent: list[tuple[str, News]] = []
 
     def line(self, session_id: str, *reports: News) -> Line:

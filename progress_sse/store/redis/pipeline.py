@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from redis.exceptions import AskError, ClusterDownError, NoScriptError, RedisError, TryAgainError
 
+from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.cancel_tasks import cancel
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.store.health import Health
@@ -31,7 +32,7 @@ MAX_BATCH: Final = 500
 """Calls that go out together."""
 
 PAUSES_S: Final = (0.05, 0.5)
-"""Seconds between two attempts to connect while calls wait: the first pause, which doubles, and the longest."""
+"""Seconds, at most, between two attempts to connect while calls wait: after the first failure, and after any."""
 
 
 class Answer(NamedTuple):
@@ -202,21 +203,22 @@ class RedisCalls(Calls):
         return call.done
 
     async def _run(self) -> None:
-        pause = 0.0
+        backoff, pause_s = Backoff(*PAUSES_S), 0.0
         while True:
             await self._has_waiting.wait()
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause_s)
             batch = self._next_batch()
             self._is_under_way = True
             try:
                 await self._exchange(batch)
-                pause = 0.0
+                backoff.reset()
+                pause_s = 0.0
             except (NotConnectedError, InterruptedCallError) as error:
                 self._health.note(error)
                 self._waiting.extendleft(reversed(batch))
                 if self._router is not None:
                     self._router.note_failure()
-                pause = min(max(PAUSES_S[0], pause * 2), PAUSES_S[1])
+                pause_s = backoff.next_s()
             except Exception:
                 logger.exception("calls to Redis failed in a way that nobody foresaw")
                 await self._give_up(batch)

@@ -7,7 +7,6 @@ What is published while nobody listens is lost, so every confirmed subscription 
 import asyncio
 import logging
 import math
-import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
@@ -16,6 +15,7 @@ from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import MovedError
 
+from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.cancel_tasks import cancel
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.health import Health
@@ -32,7 +32,7 @@ SUBSCRIBE_TIMEOUT_S: Final = 2.0
 """Seconds until `subscribe` gives up, for whoever waits; the listener goes on trying as long as it is wanted."""
 
 PAUSES_S: Final = (0.1, 2.0)
-"""Seconds, at most, between two attempts to connect: the first pause, which doubles, and the longest."""
+"""Seconds, at most, between two attempts to connect: after the first failure, and after any."""
 
 _CHANNELS_AT_ONCE: Final = 500
 
@@ -97,7 +97,7 @@ class RedisListener:
         self._has_to_send = asyncio.Event()
         self._unconfirmed: Counter[str] = Counter()
         self._has_heard = False
-        self._pause = PAUSES_S[0]
+        self._backoff = Backoff(*PAUSES_S)
         self._runner: asyncio.Task[None] | None = None
         self._health = Health("Redis, where it tells of changes")
 
@@ -170,8 +170,7 @@ class RedisListener:
                     self._shards.note_failure()
             except Exception:
                 logger.exception("listening to Redis failed in a way that nobody foresaw")
-            await asyncio.sleep(random.uniform(self._pause / 2, self._pause))  # noqa: S311  # spreads load
-            self._pause = min(self._pause * 2, PAUSES_S[1])
+            await asyncio.sleep(self._backoff.next_s())
 
     async def _serve(self, connection: AbstractConnection) -> None:
         self._unconfirmed.clear()
@@ -213,7 +212,7 @@ class RedisListener:
                 self._refused(refusal)
                 continue
             self._has_heard = True
-            self._pause = PAUSES_S[0]  # Not before: a user may be let in and then be refused whatever he asks for.
+            self._backoff.reset()  # Not before: a user may be let in, and then each of its commands be refused.
             self._health.note(None)
             if isinstance(reply, list):
                 self._take(*reply)
