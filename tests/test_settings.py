@@ -270,4 +270,4 @@ def test_every_field_has_a_description_and_nothing_else_reads_the_environment() 
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
     # What `serve` and `run` hand down to the processes that they start are no settings either.
-    assert readers == {"client/config.py", "cli/run_command.py", "server/process_pool.py"}
+    assert readers == {"client/config.py", "cli/run_command.py", "server/inherited_sockets.py"}

@@ -21,8 +21,10 @@ from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
 from progress_sse.core.model import check_session_id
 from progress_sse.core.validation import first_fault, without_secrets
 from progress_sse.observability import logs
-from progress_sse.server import process_pool, uvicorn_server
+from progress_sse.server import uvicorn_server
+from progress_sse.server.inherited_sockets import InheritedSockets
 from progress_sse.server.sockets import listen
+from progress_sse.server.supervisor import Supervisor
 from progress_sse.service import ProgressService
 from progress_sse.settings import ENV_PREFIX, Settings, load_settings
 
@@ -151,15 +153,15 @@ def make(
 def _run(settings: Settings) -> None:
     service = ProgressService(settings)  # What cannot work is refused before anything listens.
     app = create_app(settings, service=service)
-    inheritance = process_pool.Inheritance.take()
-    if inheritance is not None:
-        listener, tell_ready, watch = inheritance.listener, inheritance.tell_ready, inheritance.watch
-        uvloop.run(uvicorn_server.serve(service, app, listener, on_started=tell_ready, watch=watch))
+    inherited = InheritedSockets.take()
+    if inherited is not None:
+        listener, send_ready, watch = inherited.listener, inherited.send_ready, inherited.watch
+        uvloop.run(uvicorn_server.serve(service, app, listener, on_started=send_ready, watch=watch))
         return
     with listen(settings) as listener:
         greet = partial(_greet, settings, listener)
         if settings.workers > 1:
-            uvloop.run(process_pool.Supervisor(settings, listener, greet).run())
+            uvloop.run(Supervisor(settings, listener, greet).run())
         else:
             uvloop.run(uvicorn_server.serve(service, app, listener, on_started=greet))
 

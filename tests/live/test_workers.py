@@ -110,7 +110,7 @@ async def test_sighup_replaces_all_and_loses_nothing(server: Server) -> None:
     before = set(children(server.pid))
     async with Experiment([server], sessions=4, followers=4, can_stay=False).running():
         server.signal(signal.SIGHUP)
-        await eventually(lambda: "all workers have been renewed" in server.log(), WAIT_S)
+        await eventually(lambda: "all server processes have been renewed" in server.log(), WAIT_S)
     after = set(children(server.pid))
     assert len(after) == COUNT
     assert not after & before
@@ -118,7 +118,7 @@ async def test_sighup_replaces_all_and_loses_nothing(server: Server) -> None:
 
 async def renewed(server: Server, times: int) -> set[int]:
     """All workers, once they have been renewed so many times."""
-    await eventually(lambda: server.log().count("all workers have been renewed") == times, WAIT_S)
+    await eventually(lambda: server.log().count("all server processes have been renewed") == times, WAIT_S)
     return set(children(server.pid))
 
 
@@ -170,7 +170,7 @@ async def test_one_that_cannot_be_replaced_stays(
     before = set(children(server.pid))
     steps_file.write_text("no steps")
     server.signal(signal.SIGHUP)
-    await eventually(lambda: server.log().count("a worker is not replaced") == COUNT, WAIT_S)
+    await eventually(lambda: server.log().count("a server process is not replaced") == COUNT, WAIT_S)
     assert "steps.toml cannot be used" in server.log()
     assert set(children(server.pid)) == before
     async with Worker.at(server) as worker:
@@ -211,7 +211,7 @@ async def test_it_goes_on_after_a_worker_that_could_not_even_be_started(
     python.rename(tmp_path / "elsewhere")
     for pid in children(server.pid):
         os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: "A worker cannot be started" in server.log(), WAIT_S)
+    await eventually(lambda: "A server process cannot be started" in server.log(), WAIT_S)
     (tmp_path / "elsewhere").rename(python)
     await eventually(lambda: len(children(server.pid)) == COUNT, WAIT_S)
     async with Worker.at(server) as worker:
