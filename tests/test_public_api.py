@@ -52,14 +52,14 @@ def test_every_public_thing_says_what_it_is_for(name: str) -> None:
         assert thing.__module__.startswith("progress_sse."), "not ours to export"
 
 
-@pytest.mark.parametrize("module", ["progress_sse", "progress_sse.api.app", "progress_sse.cli.main"])
+@pytest.mark.parametrize("module", ["progress_sse", "progress_sse.api.app", "progress_sse.cli.serve_command"])
 def test_importing_leaves_the_extras_alone(module: str) -> None:
     """The package works where its extras are not installed; here they are, so that importing one would show."""
     assert all(importlib.util.find_spec(name) for name in OPTIONAL)
     assert not imported_by(module) & OPTIONAL
 
 
-@pytest.mark.parametrize("module", ["progress_sse", "progress_sse.cli.main"])
+@pytest.mark.parametrize("module", ["progress_sse", "progress_sse.cli.serve_command"])
 def test_a_server_does_without_the_clients_libraries(module: str) -> None:
     """Only clients talk HTTP to others, or draw on a terminal: a server need not spend its start and memory on that."""
     assert not imported_by(module) & {"httpx", "rich"}

@@ -228,7 +228,7 @@ def test_a_store_in_redis_is_known_by_its_scheme(store: str, has_redis: bool) ->
 
 def test_other_stores_do_not_load_it() -> None:
     """Nobody who does not use it waits for it."""
-    code = "import sys, progress_sse, progress_sse.cli.main; sys.exit('redis' in sys.modules)"
+    code = "import sys, progress_sse, progress_sse.cli.serve_command; sys.exit('redis' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -129,6 +129,3 @@ def watch(session_id: str, output: "Output", url: str | None, token: str | None)
         sys.exit(watch_session(session_id, output, url, token))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error
-
-
-COMMANDS: Final = (run, step, watch)

@@ -27,19 +27,24 @@ SIGNED = make_token(sessions=["demo"], actions=["read", "publish"])
 @pytest.mark.parametrize(
     ("settings", "token", "publishers", "readers"),
     [
-        ({}, "", "whoever reaches this address", "whoever knows the id of a session"),
-        ({"publish_token": TOKEN}, TOKEN, "whoever brings a publish_token", "whoever knows the id of a session"),
+        ({}, "", "any client that reaches this address", "any client that knows a session's id"),
+        (
+            {"publish_token": TOKEN},
+            TOKEN,
+            "any client with a publish_token",
+            "any client that knows a session's id",
+        ),
         (
             {"read": "token", "token_key": KEY},
             SIGNED,
-            "whoever brings a signed token that allows it",
-            "whoever brings a token for a session",
+            "any client with a signed token that allows it",
+            "any client with a token for the session",
         ),
         (
             {"publish_token": TOKEN, "token_key": KEY},
             SIGNED,
-            "whoever brings a publish_token or a signed token that allows it",
-            "whoever knows the id of a session",
+            "any client with a publish_token or a signed token that allows it",
+            "any client that knows a session's id",
         ),
     ],
     ids=["open", "publish_token", "read=token", "token_key"],

@@ -1,0 +1,90 @@
+"""The command `progress-sse serve`."""
+
+import socket
+import sys
+from functools import partial
+from importlib.metadata import version
+from typing import Final
+
+import click
+import uvloop
+
+from progress_sse.api.app import create_app
+from progress_sse.cli.setting_options import setting_options
+from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.validation import without_secrets
+from progress_sse.observability import logs
+from progress_sse.server import uvicorn_server
+from progress_sse.server.inherited_sockets import InheritedSockets
+from progress_sse.server.sockets import listen
+from progress_sse.server.supervisor import Supervisor
+from progress_sse.service import ProgressService
+from progress_sse.settings import Settings, load_settings
+
+_READERS: Final = {
+    "open": "any client that knows a session's id",
+    "token": "any client with a token for the session",
+}
+
+
+@click.command()
+@setting_options
+def serve(**flags: str | bool | None) -> None:
+    """Serve progress until told to stop; every setting is a flag or an environment variable, the flag winning."""
+    try:
+        settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
+        logs.configure(settings.log_level, settings.log_format, sys.stderr)
+        settings = settings.model_copy(
+            update={"max_streams": min(settings.max_streams, uvicorn_server.raise_descriptor_limit())}
+        )
+        _run(settings)
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _run(settings: Settings) -> None:
+    service = ProgressService(settings)  # What cannot work is refused before anything listens.
+    app = create_app(settings, service=service)
+    inherited = InheritedSockets.take()
+    if inherited is not None:
+        listener, send_ready, watch = inherited.listener, inherited.send_ready, inherited.watch
+        uvloop.run(uvicorn_server.serve(service, app, listener, on_started=send_ready, watch=watch))
+        return
+    with listen(settings) as listener:
+        greet = partial(_greet, settings, listener)
+        if settings.workers > 1:
+            uvloop.run(Supervisor(settings, listener, greet).run())
+        else:
+            uvloop.run(uvicorn_server.serve(service, app, listener, on_started=greet))
+
+
+def _greet(settings: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # shown, not bound
+    url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
+    publishers = _publishers(settings)
+    token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if publishers else ""
+    click.echo(
+        f"progress-sse {version('progress-sse')}\n"
+        f"  address  {url}/\n"
+        f"  store    {without_secrets(settings.store)}\n"
+        f"  publish  {f'any client with {publishers}' if publishers else 'any client that reaches this address'}\n"
+        f"  read     {_READERS[settings.read]}\n"
+        f"\n{_invitation(settings, f'{url}/s/demo')}\n"
+        f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
+        """ -d '{"action":"start","step":1}'"""
+    )
+    sys.stdout.flush()
+
+
+def _invitation(settings: Settings, page: str) -> str:
+    """Return how to open the page; where readers need a token, also how to make one."""
+    if settings.read == "open":
+        return f"Open {page} and move its bar:"
+    return f"Open {page}, paste there what this prints, and move its bar:\n  progress-sse token make --session demo"
+
+
+def _publishers(settings: Settings) -> str:
+    """Return the kinds of token that a client needs to publish; empty if it needs none."""
+    kinds = {"a publish_token": settings.publish_token, "a signed token that allows it": settings.token_key}
+    return " or ".join(kind for kind, tokens in kinds.items() if tokens)

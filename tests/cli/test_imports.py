@@ -1,0 +1,63 @@
+"""What the commands of a job's machine load: nothing of the server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = ["run", "step", "watch"]
+
+SERVER_LIBRARIES = {
+    *("pydantic", "pydantic_settings", "starlette", "sse_starlette", "uvicorn", "uvloop", "httptools", "jwt"),
+    *("sqlite3", "redis"),
+}
+CLIENT_PACKAGES = {"_internal", "cli", "client", "core", "observability", "wire"}
+"""The packages of ours that a client may load."""
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter holds at its end."""
+    printing = "import atexit, sys; atexit.register(lambda: print('modules:', *sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", f"{printing}\n{code}"], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(result.stdout.rpartition("modules: ")[2].split())
+
+
+def server_parts(modules: set[str]) -> set[str]:
+    """Those that only a server needs."""
+    names = [name.split(".") for name in modules]
+    libraries = {name[0] for name in names} & SERVER_LIBRARIES
+    packages = {name[1] for name in names if name[0] == "progress_sse" and len(name) > 1}
+    return libraries | packages - CLIENT_PACKAGES
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_client_command_loads_nothing_of_the_server(command: str) -> None:
+    """Its start would take several times as long."""
+    modules = loaded_by(f"from progress_sse.cli.main import main; main(['{command}', '--help'])")
+    assert "progress_sse.cli.client_commands" in modules
+    assert not server_parts(modules)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("progress_sse.client", "progress_sse.client.aio", "progress_sse.client.http", "progress_sse.client.testing"),
+        *("progress_sse.cli.run_command", "progress_sse.cli.report_step", "progress_sse.cli.watch"),
+        "progress_sse.cli.terminal",
+    ],
+)
+def test_a_module_of_the_clients_loads_nothing_of_the_server(module: str) -> None:
+    """A job's machine can do without its libraries."""
+    modules = loaded_by(f"import {module}")
+    assert module in modules
+    assert not server_parts(modules)
+
+
+def test_serving_loads_what_this_looks_for() -> None:
+    """So that none of the tests above passes for want of an eye."""
+    found = server_parts(loaded_by("import progress_sse.api.app, progress_sse.server.uvicorn_server"))
+    assert {"pydantic", "starlette", "uvicorn", "sqlite3", "store", "streaming", "settings"} <= found
