@@ -9,7 +9,7 @@ The parts, from the pure to the practical::
     schedule   whose turn it is, of many sessions
     line       one session's core in a process of many threads, and what becomes of its troubles
     handle     what a job holds: a reporter and its steps, alike in blocking and in async code
-    loading    what a fork must not come in the middle of
+    loading    holds off forks while the HTTP client is loaded
     http       requests by httpx, whose types stay in there
     sync       `Progress`: one daemon thread per process
     aio        `AsyncProgress`: a task for each request

@@ -22,10 +22,9 @@ from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Availability, Request
 from progress_sse.client.handle import BaseStep, Reporter, define, length
 from progress_sse.client.line import Driver, Line, OnLoop, Way, log
-from progress_sse.client.loading import load_http
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.schedule import Schedule
-from progress_sse.client.sync import FLUSH_S, RECOVERY_S, sender
+from progress_sse.client.sync import FLUSH_S, RECOVERY_S, load_http, sender
 from progress_sse.core.model import StepDefinition
 
 AT_ONCE: Final = 10

@@ -1,49 +1,35 @@
-"""What a fork must not come in the middle of: importing the HTTP client, and making one.
+"""Holds off forks while the HTTP client is imported, and while one is made.
 
-Foreign code runs meanwhile, be it a finaliser, and may wait for what another thread holds. So whatever waits here does
-so for a time only, and a job that reports does not wait at all.
+Other code, such as a finaliser, may run in between and wait for what another thread holds. Every wait in here therefore
+has a limit, and a job that reports does not wait at all.
 """
 
-import importlib
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from progress_sse.client.errors import TroubleKept
-
 LIMIT_S: Final = 5.0
-"""Seconds that a fork waits at most."""
+"""Seconds that a fork waits at most, or another block."""
 
 _busy = threading.RLock()
 
 
 @contextmanager
-def loading() -> Iterator[None]:
-    """Let a fork wait for this block."""
+def loading(*, waits: bool = True) -> Iterator[bool]:
+    """Let a fork wait for this block; yield whether it will.
+
+    Args:
+        waits: Whether to wait until another thread has left such a block.
+    """
     busy = _busy
-    is_ours = busy.acquire(timeout=LIMIT_S)
+    is_ours = busy.acquire(timeout=LIMIT_S if waits else 0)
     try:
-        yield
+        yield is_ours
     finally:
         if is_ours:
             busy.release()
-
-
-def load_http() -> None:
-    """Import what sends by HTTP, unless another thread does that already.
-
-    Where that fails, for want of a descriptor for instance, the import of what sends is another chance.
-    """
-    busy = _busy
-    if not busy.acquire(blocking=False):
-        return
-    try:
-        with TroubleKept():
-            importlib.import_module("progress_sse.client.http")
-    finally:
-        busy.release()
 
 
 def _release() -> None:

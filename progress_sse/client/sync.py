@@ -7,6 +7,7 @@ told is counted, and said.
 """
 
 import atexit
+import importlib
 import logging
 import os
 import signal
@@ -26,7 +27,7 @@ from progress_sse.client.core import PATIENCE_S, Answer, Availability, Request
 from progress_sse.client.errors import TroubleKept
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
 from progress_sse.client.line import MAX_KINDS, Line, OnLoop, Transport, WideTransport, lines, log, start_thread
-from progress_sse.client.loading import load_http
+from progress_sse.client.loading import loading
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.schedule import Schedule
 from progress_sse.core.model import StepDefinition
@@ -385,6 +386,16 @@ _inherited: Final[list[Sender]] = []
 def sender() -> Sender:
     """Return the sender of this process."""
     return _sender
+
+
+def load_http() -> None:
+    """Import what sends by HTTP, unless another thread does that already.
+
+    Where that fails, as for want of a descriptor, the sender tries again.
+    """
+    with loading(waits=False) as is_ours, TroubleKept():
+        if is_ours:
+            importlib.import_module("progress_sse.client.http")
 
 
 def _http_sender(_address: Address) -> Sender:

@@ -27,7 +27,7 @@ from progress_sse.client import aio, core, sync
 from progress_sse.client.core import Answer, Request
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.line import Line
-from progress_sse.client.loading import load_http, loading
+from progress_sse.client.loading import loading
 from progress_sse.client.reports import Advance, Complete, Create, Start
 from progress_sse.client.testing import recording
 from tests.client.fake import AsyncFakeTransport, FakeTransport
@@ -132,7 +132,7 @@ def report_elsewhere() -> None:
 
 async def test_a_thread_that_stands_still_amid_a_report_holds_up_no_other(shell: Shell) -> None:
     """Wherever it is, as if a finaliser there waited for what the other one holds."""
-    load_http()
+    sync.load_http()
     fake = FakeTransport()
     progress = shell.progress("a", steps=["One", "Two"], transport=shell.transport(fake))
 
@@ -206,7 +206,7 @@ def test_a_recording_has_what_is_reported_amid_a_report() -> None:
 
 def test_a_sender_that_stands_still_holds_up_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it is: it logs, it calls transports, and the garbage collector runs in it as elsewhere."""
-    load_http()
+    sync.load_http()
     monkeypatch.setattr(sync, "FLUSH_S", 0)
     monkeypatch.setattr(core, "FIRST_PAUSE_S", 0)
     for at in itertools.count(1):
