@@ -1,8 +1,9 @@
-"""`progress-sse run`: a command as a step.
+"""`progress-sse run`: runs a command as a step.
 
-The command is to notice nothing. It has our stdin and stdout; what it writes to stderr is passed on as it comes, and
-its end is kept, for the step's error. Signals that we get, it gets. Its exit status is ours, whatever becomes of the
-reports: those are made by `Progress`, which waits for nothing until the command has ended.
+The command runs as if there were no reporting. It has our stdin and stdout. What it writes to stderr is copied to ours
+at once, and the end of that is kept for the step's error. The command gets the signals that come to this process. Its
+exit status becomes ours, also where reports fail. `Progress` makes the reports, and waits for nothing until the command
+has ended.
 """
 
 import contextlib
@@ -11,7 +12,8 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from io import FileIO
 from pathlib import PurePath
 from typing import Final, NamedTuple
 
@@ -46,7 +48,7 @@ _CHUNK_BYTES: Final = 65_536
 
 
 class Target(NamedTuple):
-    """What the command is a step of; `None` leaves it to the environment, as `Progress` does."""
+    """The step that the command is; `None` leaves a field to the environment, as `Progress` does."""
 
     session_id: str | None
     step: int | None
@@ -56,10 +58,33 @@ class Target(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a command ended: its exit status, and what to say of it where that is not 0."""
+    """How a command ended: its exit status, and a step's error where that is not 0."""
 
     status: int
     error: str
+
+
+class Tail:
+    """The last bytes of a text that is added piece by piece."""
+
+    def __init__(self, max_bytes: int = MAX_TAIL_BYTES) -> None:
+        """Begin with nothing, and keep `max_bytes`."""
+        self._max_bytes = max_bytes
+        self._kept = b""
+        self._is_cut = False
+
+    def add(self, chunk: bytes) -> None:
+        """Take in the next piece."""
+        kept = self._kept + chunk
+        self._is_cut = self._is_cut or len(kept) > self._max_bytes
+        self._kept = kept[-self._max_bytes :]
+
+    def text(self) -> str:
+        """Return them as plain text, from the beginning of a line if there is one."""
+        kept = self._kept
+        if self._is_cut and b"\n" in kept[:-1]:
+            kept = kept.partition(b"\n")[2]
+        return plain(kept.decode(errors="replace"))
 
 
 def run(command: tuple[str, ...], target: Target) -> int:
@@ -89,7 +114,7 @@ def run(command: tuple[str, ...], target: Target) -> int:
 
 
 def _occupy_closed_descriptors() -> None:
-    """Let no connection of ours get the number of a standard stream that was closed: we write to stderr by its number.
+    """Open the closed standard streams on /dev/null, so that no connection gets the number of stderr.
 
     To the command they are closed as before.
     """
@@ -111,7 +136,7 @@ def _shown(command: tuple[str, ...]) -> str:
 
 
 def _environment(target: Target) -> dict[str, str]:
-    """Return the environment of the command, in which what reports from inside it finds the same session."""
+    """Return the environment of the command, in which its own reports find the same session."""
     given = {
         "PROGRESS_SSE_SESSION": target.session_id,
         "PROGRESS_SSE_STEP": str(target.step or 1),
@@ -125,39 +150,62 @@ def _execute(command: tuple[str, ...], environment: Mapping[str, str], mask: Col
     tail = Tail()
     # An ignored SIGCHLD, which may be inherited, would never come.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    read_end, write_end = os.pipe()
-    ended, at_end = os.pipe()
-    copier = threading.Thread(target=_pass_on, args=(read_end, ended, tail), name="stderr", daemon=True)
-    try:
-        if not command[0]:  # Which is a ValueError to Python.
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        pid = os.posix_spawnp(
-            command[0],
-            command,
-            environment,
-            file_actions=[(os.POSIX_SPAWN_DUP2, write_end, _STDERR)] if _can_start(copier) else [],
-            setsigmask=mask,
-            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
-        )
-    except OSError as error:
-        text = f"cannot run {_shown(command)}: {error.strerror}"
-        _write(os.fsencode(f"progress-sse: {text}\n"))
-        return Outcome(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text)
-    finally:
-        os.close(write_end)
-    status = _wait(pid)
-    os.close(at_end)
-    if copier.ident is not None:
-        copier.join()
+    with _copied_stderr(tail) as stderr:
+        try:
+            pid = _spawn(command, environment, mask, stderr)
+        except OSError as error:
+            text = f"cannot run {_shown(command)}: {error.strerror}"
+            _write(os.fsencode(f"progress-sse: {text}\n"))
+            return Outcome(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text)
+        status = _wait(pid)
     return Outcome(status, f"{_describe(status)}\n{tail.text()}".rstrip())
 
 
-def _can_start(thread: threading.Thread) -> bool:
-    """Start a thread if there is room for one: without, the command writes to our stderr, and no end of it is kept."""
-    with TroubleKept():
-        thread.start()
-        return True
-    return False
+def _spawn(command: tuple[str, ...], environment: Mapping[str, str], mask: Collection[int], stderr: int) -> int:
+    """Start a command, and return its process id.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+    if not command[0]:  # Python would raise a ValueError.
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    return os.posix_spawnp(
+        command[0],
+        command,
+        environment,
+        file_actions=[(os.POSIX_SPAWN_DUP2, stderr, _STDERR)],
+        setsigmask=mask,
+        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them.
+    )
+
+
+@contextlib.contextmanager
+def _copied_stderr(tail: Tail) -> Iterator[int]:
+    """Yield a descriptor for the command's stderr; until the end of the block, it is copied to ours and to `tail`.
+
+    It is our own stderr if there is no room for a thread. Then no end of it is kept.
+    """
+    with _pipe() as (source, target), _pipe() as (ended, at_end):
+        copier = threading.Thread(target=_pass_on, args=(source.fileno(), ended.fileno(), tail), daemon=True)
+        is_started = False
+        with TroubleKept():
+            copier.start()
+            is_started = True
+        try:
+            yield target.fileno() if is_started else _STDERR
+        finally:
+            target.close()
+            at_end.close()
+            if is_started:
+                copier.join()
+
+
+@contextlib.contextmanager
+def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
+    """Yield the ends of a pipe, to read from and to write to, and close them."""
+    read_end, write_end = os.pipe()
+    with FileIO(read_end) as source, FileIO(write_end, "w") as target:
+        yield source, target
 
 
 def _wait(pid: int) -> int:
@@ -175,7 +223,7 @@ def _wait(pid: int) -> int:
 
 
 def _is_shared(received: signal.struct_siginfo) -> bool:
-    """Whether the command got it, too: from its terminal, whose end only the leader of the session hears of."""
+    """Whether the terminal sent it to the command as well; a hangup goes to the leader of the session alone."""
     is_end = received.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
     return received.si_code == _SI_KERNEL and not is_end
 
@@ -187,33 +235,10 @@ def _describe(status: int) -> str:
     return f"exit status {status} ({signal.strsignal(number) or f'signal {number}'})"
 
 
-class Tail:
-    """The end of what was written."""
-
-    def __init__(self, max_bytes: int = MAX_TAIL_BYTES) -> None:
-        """Begin with nothing, and keep `max_bytes`."""
-        self._max_bytes = max_bytes
-        self._kept = b""
-        self._is_cut = False
-
-    def add(self, chunk: bytes) -> None:
-        """Take in what was written next."""
-        kept = self._kept + chunk
-        self._is_cut = self._is_cut or len(kept) > self._max_bytes
-        self._kept = kept[-self._max_bytes :]
-
-    def text(self) -> str:
-        """Return it as people read it, from the beginning of a line where there is one."""
-        kept = self._kept
-        if self._is_cut and b"\n" in kept[:-1]:
-            kept = kept.partition(b"\n")[2]
-        return plain(kept.decode(errors="replace"))
-
-
 def _pass_on(source: int, ended: int, tail: Tail) -> None:
-    """Copy to stderr until all has come that the command wrote.
+    """Copy what the command writes to our stderr, until the command has ended and the pipe is empty.
 
-    What it leaves behind may hold the pipe for ever. So its end is enough: what it has written is in the pipe by then.
+    A process that the command leaves behind may hold the pipe for ever, so that the end of the pipe may never come.
     """
     while source in _ready({source: select.POLLIN, ended: select.POLLIN}):
         chunk = os.read(source, _CHUNK_BYTES)
@@ -224,12 +249,12 @@ def _pass_on(source: int, ended: int, tail: Tail) -> None:
 
 
 def _write(data: bytes) -> None:
-    """Write to stderr, if it still takes anything: that is nothing that the command would have to end for."""
+    """Write to stderr, and ignore errors: the command must not end because of them."""
     with contextlib.suppress(OSError):
         while data:
             try:
                 data = data[os.write(_STDERR, data) :]
-            except BlockingIOError:  # Who shares our stderr has made it so; the command would have waited, too.
+            except BlockingIOError:  # Another process has made it non-blocking; the command would wait, too.
                 _ready({_STDERR: select.POLLOUT})
 
 
