@@ -1,4 +1,4 @@
-"""The command line of the clients; each part is imported when its command is called."""
+"""The commands `run`, `step` and `watch`; the module that does the work is imported when its command is called."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ ENVIRONMENT: Final = "PROGRESS_SSE_"
 
 def _server_options(command: Callable[..., None]) -> Callable[..., None]:
     for name, help_text in {
-        "token": "What the server asks for; safer in the environment, which no list of processes shows.",
+        "token": "What the server asks for; safer in the environment, since lists of processes show arguments.",
         "url": "Where the server is, like http://127.0.0.1:8000.",
     }.items():
         command = click.option(f"--{name}", help=f"{help_text} [env: {ENVIRONMENT}{name.upper()}]")(command)
@@ -29,7 +29,7 @@ def _server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _log_to_stderr(level: int) -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(TextFormatter("progress-sse: %(message)s"))  # Servers say what goes into it.
+    handler.setFormatter(TextFormatter("progress-sse: %(message)s"))  # It makes harmless what a server has said.
     logger = logging.getLogger("progress_sse")
     logger.addHandler(handler)
     logger.setLevel(level)
@@ -83,17 +83,17 @@ _OPTIONS: Final = {
 def step(session_id: str, number: int, action: "Action", url: str | None, token: str | None, **details: Any) -> None:
     """Report that a step starts, how far it is, or that it has ended.
 
-    The exit status is 0 once the server has taken it, and 1 if it was refused, or the server was away for ten seconds.
+    The exit status is 0 once the server has accepted it, and 1 if the server refused it, or was away for ten seconds.
     """
     _check_details(action, details)
-    from progress_sse.cli.report_step import Told, report
+    from progress_sse.cli.report_step import StepReport, send_report
 
     _log_to_stderr(logging.WARNING)
     try:
-        is_taken = report(session_id, number, Told(action, **details), url, token)
+        is_accepted = send_report(session_id, number, StepReport(action, **details), url, token)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error
-    sys.exit(not is_taken)
+    sys.exit(not is_accepted)
 
 
 def _check_details(action: str, details: Mapping[str, Any]) -> None:

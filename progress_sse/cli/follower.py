@@ -1,8 +1,8 @@
-"""Follows a session as a correct reader does: by its stream, and by polling where that brings nothing.
+"""Follows a session by its event stream, and by polling while the stream brings nothing.
 
-The stream is kept for as long as it lives, and made anew with the id of the last event, after the time that the server
-has asked for or, after a failure, after a random part of a span that doubles. Where it brings no event for a while, be
-it that the server is away or that a proxy holds everything back, polls carry on until it does.
+The stream is kept open for as long as it lives. Then the follower opens it again with the id of the last event: after
+the time that the server has asked for or, after a failure, after a random part of a span that doubles. If the stream
+brings no event for a while, since the server is away or a proxy buffers it, the follower polls until it does.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from progress_sse._internal.backoff import Backoff
-from progress_sse.cli.session_state import Held, checked, folded, is_over, parsed
+from progress_sse.cli.session_state import SessionState, checked, folded, is_over, parsed
 from progress_sse.client.config import Address
 from progress_sse.client.core import LONGEST_RETRY_AFTER_S, retry_after_s
 from progress_sse.client.http import Content, client_options
@@ -24,29 +24,29 @@ from progress_sse.core.errors import ConfigurationError, ProgressError
 from progress_sse.wire.sse import MAX_EVENT_BYTES, StreamDecoder, StreamEvent
 
 FIRST_EVENT_S: Final = 5.0
-"""Seconds within which a stream brings something, a heartbeat at least, unless something holds it back."""
+"""Seconds within which a stream brings an event, a heartbeat at least, unless something buffers it."""
 
 OVERDUE_HEARTBEATS: Final = 1.5
-"""Heartbeats without an event after which something holds the stream back, by the kilobyte perhaps."""
+"""Heartbeat intervals without an event after which something must be buffering the stream."""
 
 MISSED_HEARTBEATS: Final = 3
-"""Heartbeats without an event after which the connection counts as dead."""
+"""Heartbeat intervals without a byte after which the connection counts as dead."""
 
 HEARTBEAT_S: Final = 15.0
-"""Seconds between heartbeats, before the server has said how many there are."""
+"""Seconds between heartbeats, until the server has told its interval."""
 
 LONGEST_HEARTBEAT_S: Final = 3600.0
-"""Seconds at most between them, whatever it says."""
+"""Seconds between heartbeats at most, whatever the server says."""
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
-"""Seconds, at most, before a new stream after the first failure, and after any."""
+"""Seconds, at most, before a new stream: after the first failure, and after any."""
 
 POLL_S: Final = 2.0
 """Seconds between polls, more or less."""
 
 HASTY_S: Final = 1.0
-"""Seconds between two streams within which the server's own pace, which may be none at all, does not count."""
+"""Seconds between two streams below which the server's own pace is ignored: it may ask for no pause at all."""
 
 FAILURES_BEFORE_POLLS: Final = 3
 
@@ -55,68 +55,68 @@ HEAD_S: Final = 10.0
 
 TIMEOUT: Final = httpx.Timeout(HEAD_S, connect=5)
 STREAM_TIMEOUT: Final = httpx.Timeout(HEAD_S, connect=5, read=None)
-"""Of polls, and of streams, whose events may take their time."""
+"""Time limits of polls, and of streams, between whose events any time may pass."""
 
-SILENCE: Final = "something holds the stream back"
+SILENCE: Final = "something buffers the stream"
 
 EVENT_STREAM: Final = "text/event-stream"
 
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
-"""What the id of an event is [docs/protocol.md], if there is one: we send it back in a header."""
+"""An event id [docs/protocol.md], or none. It is sent back in a header, so nothing else is accepted."""
 
 Connection: TypeAlias = Literal["live", "polling"]
 
 
 class NotAllowedError(ProgressError):
-    """Raised when the server does not let this reader read: asking again would change nothing."""
+    """Raised when the server does not let this client read the session; asking again would not change that."""
 
 
-class _UnfitError(Exception):
-    """What came is not what is needed; after so many seconds, at least, it may be."""
+class _UnexpectedResponseError(Exception):
+    """The response is of no use; the next one may be, after `retry_after_s` seconds at least."""
 
     def __init__(self, text: str, retry_after_s: float = 0) -> None:
         super().__init__(text)
         self.retry_after_s = min(retry_after_s, LONGEST_RETRY_AFTER_S)
 
 
-class Viewer(Protocol):
-    """Who is shown what a follower finds."""
+class Observer(Protocol):
+    """Gets what a follower finds."""
 
-    def show(self, held: Held) -> None:
-        """Take in what is held now, where it is something new."""
+    def show(self, state: SessionState) -> None:
+        """Take in a new state of the session."""
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
-        """Take in how it is brought, and why not by the stream."""
+        """Take in how updates arrive, and the reason if the stream does not bring them."""
 
     def set_clock(self, ahead_s: float) -> None:
-        """Take in by how many seconds the server's clock is ahead of ours."""
+        """Take in by how many seconds the server's clock is ahead of this one."""
 
 
-async def follow(address: Address, session_id: str, viewer: Viewer) -> Held:
-    """Follow a session until it is `completed` or `error`, however long that takes, and return what it is then.
+async def follow(address: Address, session_id: str, observer: Observer) -> SessionState:
+    """Follow a session until it is `completed` or `error`, without a time limit, and return its last state.
 
     Raises:
-        NotAllowedError: The server does not let us.
-        ConfigurationError: The URL, or what the environment says of proxies and certificates, cannot be used.
+        NotAllowedError: The server does not let this client read the session.
+        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
     """
     try:
         client = httpx.AsyncClient(timeout=TIMEOUT, **client_options(address))
     except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
         raise ConfigurationError(f"Cannot connect to a server: {error}") from error
     async with client:
-        return await Follower(client, session_id, viewer).run()
+        return await Follower(client, session_id, observer).run()
 
 
 class Follower:
-    """One session, and the two ways to it; see the module."""
+    """Follows one session by both means; see the module."""
 
-    def __init__(self, client: httpx.AsyncClient, session_id: str, viewer: Viewer) -> None:
+    def __init__(self, client: httpx.AsyncClient, session_id: str, observer: Observer) -> None:
         """Prepare to follow over a client whose `base_url` is the server."""
         self._client = client
         self._session_id = session_id
         self._path = f"/api/progress/{quote(session_id, safe='')}"
-        self._viewer = viewer
-        self._held: Held | None = None
+        self._observer = observer
+        self._state: SessionState | None = None
         self._position = ""
         self._etag = ""
         self._events = 0
@@ -125,24 +125,24 @@ class Follower:
         self._heartbeat_s = HEARTBEAT_S
         self._polls = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._over: asyncio.Future[Held] = self._loop.create_future()
+        self._over: asyncio.Future[SessionState] = self._loop.create_future()
         self._overdue: asyncio.TimerHandle | None = None
 
-    async def run(self) -> Held:
+    async def run(self) -> SessionState:
         """Follow; see `follow`."""
-        ways = [self._loop.create_task(self._guard(way)) for way in (self._stream(), self._poll())]
+        tasks = [self._loop.create_task(self._guard(each)) for each in (self._stream(), self._poll())]
         try:
             return await self._over
         finally:
             self._await_event(None)
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _guard(self, way: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, runner: Coroutine[Any, Any, None]) -> None:
         try:
-            await way
-        except Exception as error:  # noqa: BLE001  # raised again by whoever waits for the end
+            await runner
+        except Exception as error:  # noqa: BLE001  # `run` raises it
             if not self._over.done():
                 self._over.set_exception(error)
 
@@ -157,7 +157,7 @@ class Follower:
                 reason = "the server has ended the stream"
             except (httpx.HTTPError, TimeoutError) as error:
                 reason = str(error) or type(error).__name__
-            except _UnfitError as error:
+            except _UnexpectedResponseError as error:
                 reason, pause_s = str(error), error.retry_after_s
             self._await_event(None)
             self._failures += 1
@@ -167,7 +167,7 @@ class Follower:
             await asyncio.sleep(max(pause_s, self._pause_s(decoder.retry_ms, self._loop.time() - began)))
 
     def _pause_s(self, retry_ms: int | None, lasted_s: float) -> float:
-        """Return the seconds to wait: what the stream has asked for, or a random part of more with each failure."""
+        """Return the seconds to wait: as many as the stream has asked for, or more with each failure."""
         if retry_ms is not None and lasted_s + retry_ms / 1000 >= HASTY_S:
             return min(retry_ms / 1000, LONGEST_RETRY_AFTER_S)
         return self._backoff.next_s()
@@ -181,7 +181,7 @@ class Follower:
             response = await self._client.send(request, stream=True)
         try:
             if response.status_code == httpx.codes.NO_CONTENT:
-                self._position = ""  # We have seen the end, it says; but then we would not have come back.
+                self._position = ""  # The server takes it for the id of the end, which has not been seen here.
             _check(response, EVENT_STREAM)
             async for chunk in self._chunks(response):
                 for event in _events_in(decoder, chunk):
@@ -190,7 +190,7 @@ class Follower:
             await response.aclose()
 
     async def _chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
-        """Yield what comes, until nothing has come for so long that nothing will."""
+        """Yield what arrives; raise an error once nothing has arrived for too long."""
         chunks = response.aiter_raw()
         while True:
             try:
@@ -199,30 +199,30 @@ class Follower:
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                raise _UnfitError("nothing comes any more") from None
+                raise _UnexpectedResponseError("the stream has gone silent") from None
             yield chunk
 
     def _take(self, event: StreamEvent) -> None:
         try:
-            held = self._read_event(event)
+            state = self._read_event(event)
         except (ValueError, LookupError, TypeError, OverflowError) as error:
             self._position = ""
-            raise _UnfitError("what comes is not what a progress server sends") from error
+            raise _UnexpectedResponseError("the stream is not that of a progress server") from error
         self._events += 1
         self._failures = 0
         self._backoff.reset()
-        if event.event != "heartbeat":  # Which says nothing of the session, and bears the last id.
+        if event.event != "heartbeat":  # It says nothing of the session, and has the id of the event before it.
             self._position = event.event_id or self._position
         if self._polls.is_set() or self._events == 1:
             self._polls.clear()
-            self._viewer.set_connection("live")
+            self._observer.set_connection("live")
         self._await_event(OVERDUE_HEARTBEATS * self._heartbeat_s)
-        if held is not None:
-            self._etag = ""  # That of an answer, which this is none.
-            self._hold(held)
+        if state is not None:
+            self._etag = ""  # It belongs to the state of an earlier poll.
+            self._set_state(state)
 
-    def _read_event(self, event: StreamEvent) -> Held | None:
-        """Return what is held after an event, if that is told by one of its kind."""
+    def _read_event(self, event: StreamEvent) -> SessionState | None:
+        """Return the state after an event; `None` if an event of its kind does not tell it."""
         if not _EVENT_ID.fullmatch(event.event_id):
             raise ValueError("no id of an event")
         if event.event == "heartbeat":
@@ -230,8 +230,8 @@ class Follower:
         if event.event == "snapshot":
             return checked(parsed(event.data), self._session_id)
         if event.event == "step":
-            # Where a poll was the last to tell, what the stream goes on from is not what is held.
-            return folded(self._held if self._position else None, parsed(event.data))
+            # After a poll, the stream does not go on from the state that the poll brought.
+            return folded(self._state if self._position else None, parsed(event.data))
         return None
 
     def _take_heartbeat(self, data: Any) -> None:
@@ -239,10 +239,10 @@ class Follower:
         if interval_s <= 0:
             raise ValueError("no interval")
         self._heartbeat_s = min(interval_s, LONGEST_HEARTBEAT_S)
-        self._viewer.set_clock((datetime.fromisoformat(data["now"]) - datetime.now(UTC)).total_seconds())
+        self._observer.set_clock((datetime.fromisoformat(data["now"]) - datetime.now(UTC)).total_seconds())
 
     def _await_event(self, within_s: float | None) -> None:
-        """Poll, while the stream may still come, if it brings nothing within so many seconds (`None`: never)."""
+        """Poll beside the stream if it brings no event within so many seconds (`None`: never)."""
         if self._overdue is not None:
             self._overdue.cancel()
         self._overdue = self._loop.call_later(within_s, self._poll_instead, SILENCE) if within_s is not None else None
@@ -252,7 +252,7 @@ class Follower:
     def _poll_instead(self, reason: str) -> None:
         if not self._polls.is_set():
             self._polls.set()
-            self._viewer.set_connection("polling", reason)
+            self._observer.set_connection("polling", reason)
 
     async def _poll(self) -> None:
         while True:
@@ -261,8 +261,8 @@ class Follower:
             try:
                 await self._ask()
             except httpx.HTTPError:
-                pass  # It says no more than the stream does.
-            except _UnfitError as error:
+                pass  # The stream fails of the same, and reports it.
+            except _UnexpectedResponseError as error:
                 pause_s = max(pause_s, error.retry_after_s)
             await asyncio.sleep(pause_s)
 
@@ -273,40 +273,42 @@ class Follower:
             async for chunk in response.aiter_raw():
                 content.add(chunk)
         if response.status_code == httpx.codes.NOT_MODIFIED or self._events != events:
-            return  # Nothing new, or an event has overtaken it.
+            return  # Nothing is new, or an event has overtaken the answer.
         _check(response, "application/json")
         try:
-            held = checked(parsed(bytes(content)), self._session_id)
+            state = checked(parsed(bytes(content)), self._session_id)
         except ValueError as error:
-            raise _UnfitError("the answer is not that of a progress server") from error
+            raise _UnexpectedResponseError("the answer is not that of a progress server") from error
         etag = response.headers.get("ETag", "")
-        self._etag = etag if etag.isascii() else ""  # It is sent back.
+        self._etag = etag if etag.isascii() else ""  # It is sent back in a header.
         self._position = ""
-        self._hold(held)
+        self._set_state(state)
 
-    def _hold(self, held: Held) -> None:
-        if held != self._held:
-            self._held = held
-            self._viewer.show(held)
-        if is_over(held) and not self._over.done():
-            self._over.set_result(held)
+    def _set_state(self, state: SessionState) -> None:
+        if state != self._state:
+            self._state = state
+            self._observer.show(state)
+        if is_over(state) and not self._over.done():
+            self._over.set_result(state)
 
 
 def _events_in(decoder: StreamDecoder, chunk: bytes) -> list[StreamEvent]:
     try:
         return decoder.feed(chunk)
     except ValueError as error:
-        raise _UnfitError(str(error)) from error
+        raise _UnexpectedResponseError(str(error)) from error
 
 
 def _check(response: httpx.Response, media_type: str) -> None:
-    """Let only what was asked for pass."""
+    """Raise an error unless the response is of the kind that was asked for."""
     if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         raise NotAllowedError(_NOT_ALLOWED[response.status_code])
     if response.status_code != httpx.codes.OK:
-        raise _UnfitError(f"the server answers {response.status_code}", retry_after_s(response.headers) or 0)
+        raise _UnexpectedResponseError(
+            f"the server answers {response.status_code}", retry_after_s(response.headers) or 0
+        )
     if response.headers.get("Content-Type", "").partition(";")[0].strip().lower() != media_type:
-        raise _UnfitError("the answer is not that of a progress server")
+        raise _UnexpectedResponseError("the answer is not that of a progress server")
 
 
 _NOT_ALLOWED: Final[dict[int, str]] = {

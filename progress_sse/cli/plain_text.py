@@ -16,5 +16,5 @@ def plain(text: str) -> str:
 
 
 def _left_of(line: str) -> str:
-    """Return what a terminal has shown last: earlier states of somebody's progress bar were in the same place."""
+    """Return what a terminal shows of a line in the end: a progress bar overwrites its earlier states."""
     return line.rstrip("\r").rpartition("\r")[2]

@@ -1,4 +1,4 @@
-"""`progress-sse step`: one report, and whether it was taken."""
+"""`progress-sse step`: sends one report of a step, and tells whether the server accepted it."""
 
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -10,8 +10,8 @@ from progress_sse.core.errors import ConfigurationError
 Action: TypeAlias = Literal["start", "progress", "complete", "fail"]
 
 
-class Told(NamedTuple):
-    """What to report of a step; what its action has no use for is `None`."""
+class StepReport(NamedTuple):
+    """What to report of a step; a field that its action does not use is `None`."""
 
     action: Action
     message: str | None
@@ -21,11 +21,11 @@ class Told(NamedTuple):
     timeout_ms: int | None
 
 
-def report(session_id: str, number: int, told: Told, url: str | None, token: str | None) -> bool:
-    """Report, and return whether that was taken; why not is in the log by then.
+def send_report(session_id: str, number: int, report: StepReport, url: str | None, token: str | None) -> bool:
+    """Send a report, and return whether the server accepted it; the log says why if it did not.
 
     Raises:
-        ConfigurationError: There is no server named, or it or the session cannot be one.
+        ConfigurationError: No server is named, or the URL or the session id is not valid.
     """
     if is_disabled(None):
         return True
@@ -34,7 +34,7 @@ def report(session_id: str, number: int, told: Told, url: str | None, token: str
     options: Options = {"url": url, "token": token, "on_error": "raise"}
     progress = Progress.attach(session_id, **options)
     try:
-        _tell(progress, number, told)
+        _apply(progress, number, report)
         if not progress.flush():
             return False
         progress.close()
@@ -43,14 +43,14 @@ def report(session_id: str, number: int, told: Told, url: str | None, token: str
     return True
 
 
-def _tell(progress: Progress, number: int, told: Told) -> None:
-    step = progress.step(number, message=told.message or "", timeout_ms=told.timeout_ms)
-    match told.action:
+def _apply(progress: Progress, number: int, report: StepReport) -> None:
+    step = progress.step(number, message=report.message or "", timeout_ms=report.timeout_ms)
+    match report.action:
         case "start":
             step.start()
         case "progress":
-            step.report(told.current or 0, told.total)
+            step.report(report.current or 0, report.total)
         case "complete":
             step.complete()
         case "fail":
-            step.fail(told.error or "")
+            step.fail(report.error or "")

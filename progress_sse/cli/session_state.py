@@ -1,4 +1,4 @@
-"""What a reader holds of a session, in the shape that polling answers, and what has changed in it. Pure."""
+"""The state of a session as a follower knows it, in the shape that polling answers, and its changes. Pure."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,15 +8,15 @@ from typing import Any, Final, Never, TypeAlias, TypeGuard
 from progress_sse.cli.plain_text import plain
 from progress_sse.core.model import MAX_SAFE_INTEGER, is_text
 
-Held: TypeAlias = dict[str, Any]
-"""What polling answers [docs/protocol.md]."""
+SessionState: TypeAlias = dict[str, Any]
+"""The body that polling answers [docs/protocol.md]."""
 
 
 def parsed(text: str | bytes) -> Any:
-    """Return what a server has said in JSON.
+    """Return the value of a JSON text.
 
     Raises:
-        ValueError: That is none, or too deep to be read.
+        ValueError: It is not JSON, or nested too deeply.
     """
     try:
         return json.loads(text, parse_constant=_refuse)
@@ -28,30 +28,30 @@ def _refuse(constant: str) -> Never:
     raise ValueError(f"{constant} is not JSON")  # [RFC 8259 §6]
 
 
-def checked(value: Any, session_id: str) -> Held:
-    """Return what a server has answered, if that is the session: whatever else it is must not get to a terminal.
+def checked(value: Any, session_id: str) -> SessionState:
+    """Return a server's answer if it is the state of the session; nothing else may get to a terminal.
 
     Raises:
-        ValueError: It is not, or it is another one.
+        ValueError: It has another shape, or is another session.
     """
     if not _has(value, _SESSION) or value["session_id"] != session_id:
         raise ValueError("not the session")
     return value
 
 
-def folded(held: Held | None, transition: Any) -> Held:
-    """Return what is held after a `step` event, whose data is `transition`.
+def folded(state: SessionState | None, transition: Any) -> SessionState:
+    """Return the state after a `step` event, whose data is `transition`.
 
     Raises:
-        ValueError: That is none of what is held, or nothing was held before it.
+        ValueError: It is not a transition of this state, or there is no state yet.
     """
-    if held is None:
-        raise ValueError("a transition of what is not held")
+    if state is None:
+        raise ValueError("a transition without a state")
     if not _has(transition, _TRANSITION):
         raise ValueError("not a transition")
-    told = transition["step"]
-    steps = [told if step["step"] == told["step"] else step for step in held["steps"]]
-    return checked({**held, **transition["session"], "steps": steps}, held["session_id"])
+    changed = transition["step"]
+    steps = [changed if step["step"] == changed["step"] else step for step in state["steps"]]
+    return checked({**state, **transition["session"], "steps": steps}, state["session_id"])
 
 
 def _has(value: Any, shape: Mapping[str, Callable[[Any], bool]]) -> TypeGuard[dict[str, Any]]:
@@ -113,18 +113,18 @@ _STARTED: Final = {
 }
 _PROGRESS: Final = {"current": _is_count, "total": _or_null(_is_count)}
 _TRANSITION: Final = {"step": _is_step, "session": _is_object}
-"""What has to be there, and what it has to be [docs/protocol.md]."""
+"""The fields that each object must have, and the predicate of each value [docs/protocol.md]."""
 
 _NONE: Final = {"current": 0, "total": None}
-"""The progress of a step that has told none."""
+"""The progress of a step that has reported none."""
 
 
-def is_over(held: Held) -> bool:
-    """Whether nothing more comes, unless somebody tries again."""
-    return held["status"] in ("completed", "error")
+def is_over(state: SessionState) -> bool:
+    """Whether the session has ended; a retry of a step would still change it."""
+    return state["status"] in ("completed", "error")
 
 
-def changes(before: Held | None, after: Held) -> Iterator[str]:
+def changes(before: SessionState | None, after: SessionState) -> Iterator[str]:
     """Yield a line for each change between two states, in plain text; `before` is `None` at the beginning."""
     if after["status"] == "not_found":
         yield "waiting for the job to start"
@@ -134,9 +134,11 @@ def changes(before: Held | None, after: Held) -> Iterator[str]:
         yield "begins afresh"
         known = {}
     for step in after["steps"]:
-        told = _told(known.get(step["step"]), step)
-        if told:
-            yield one_line(f"{after['percentage']:3}%  {step['step']}/{after['total_steps']} {step['name']}: {told}")
+        description = _description(known.get(step["step"]), step)
+        if description:
+            yield one_line(
+                f"{after['percentage']:3}%  {step['step']}/{after['total_steps']} {step['name']}: {description}"
+            )
     if is_over(after) and not (before and is_over(before)):
         yield after["status"]
 
@@ -145,7 +147,7 @@ def _started(steps: Iterable[dict[str, Any]]) -> set[int]:
     return {step["step"] for step in steps if step["status"] != "pending"}
 
 
-def _told(before: dict[str, Any] | None, step: dict[str, Any]) -> str:
+def _description(before: dict[str, Any] | None, step: dict[str, Any]) -> str:
     if step == before or step["status"] == "pending":
         return ""
     if step["status"] == "running":
@@ -158,7 +160,7 @@ def _told(before: dict[str, Any] | None, step: dict[str, Any]) -> str:
 
 
 def counted(step: dict[str, Any]) -> str:
-    """Return how far a running step is, in its own units; empty where it has not said so."""
+    """Return how far a running step is, in its own units; empty if it has not reported that."""
     if "progress" not in step:
         return ""
     current, total = step["progress"]["current"], step["progress"]["total"]

@@ -1,4 +1,4 @@
-"""A session on a terminal, live: drawn by rich, four times a second, since times tick between two changes."""
+"""A session on a terminal, drawn by rich four times a second, since times go on between two changes."""
 
 import time
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from progress_sse.cli.display import Display
 from progress_sse.cli.follower import POLL_S, Connection
 from progress_sse.cli.plain_text import plain
-from progress_sse.cli.session_state import Held, counted, duration, is_over, one_line
-from progress_sse.cli.watch import Display
+from progress_sse.cli.session_state import SessionState, counted, duration, is_over, one_line
 
 REFRESHES_PER_S: Final = 4
 
 SILENCE_S: Final = 30
-"""Seconds without a word from the worker after which it may be dead."""
+"""Seconds without an update after which the display says so: the worker may be dead."""
 
 ICONS: Final = {"pending": "⏳", "running": "🔄", "success": "✅", "error": "❌"}
 COLOURS: Final = {"running": "blue", "completed": "green", "error": "red"}
@@ -39,15 +39,15 @@ MAX_ERROR_LINES: Final = 20
 
 
 class Terminal(Display):
-    """What is held, drawn over what was drawn before; the last state stays when it is over."""
+    """The session's state, drawn over what was drawn before; the last state stays on the screen."""
 
     def __init__(self, session_id: str, console: Console | None = None) -> None:
         """Draw to stdout, unless a test has another `console`."""
         self._session_id = session_id
-        self._held: Held | None = None
+        self._state: SessionState | None = None
         self._connection: Connection | str = ""
         self._ahead_s = 0.0
-        self._heard_s = 0.0
+        self._updated_s = 0.0
         self._live = Live(self, console=console, refresh_per_second=REFRESHES_PER_S)
 
     @property
@@ -55,10 +55,10 @@ class Terminal(Display):
         """Whether the terminal can be drawn over."""
         return not self._live.console.is_dumb_terminal
 
-    def show(self, held: Held) -> None:
+    def show(self, state: SessionState) -> None:
         """Draw it the next time."""
-        self._heard_s = self._now_s() if self._held else _last_transition_s(held) or self._now_s()
-        self._held = held
+        self._updated_s = self._now_s() if self._state else _last_transition_s(state) or self._now_s()
+        self._state = state
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
         """Draw it the next time."""
@@ -84,27 +84,27 @@ class Terminal(Display):
         return time.time() + self._ahead_s
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        held, now_s = self._held, self._now_s()
-        yield self._headline(held)
-        if held is None or held["status"] == "not_found":
+        state, now_s = self._state, self._now_s()
+        yield self._headline(state)
+        if state is None or state["status"] == "not_found":
             yield Text("waiting for the job to start", "dim")
             return
-        yield _overall(held)
-        yield _steps(held, now_s, max(3, options.size.height - OTHER_LINES))
-        if held["status"] == "error":
-            yield from _failures(held)
-        elif held["status"] == "running" and now_s - self._heard_s >= SILENCE_S:
-            yield Text(f"no update for {duration((now_s - self._heard_s) * 1000)}", "yellow")
+        yield _overall(state)
+        yield _steps(state, now_s, max(3, options.size.height - OTHER_LINES))
+        if state["status"] == "error":
+            yield from _failures(state)
+        elif state["status"] == "running" and now_s - self._updated_s >= SILENCE_S:
+            yield Text(f"no update for {duration((now_s - self._updated_s) * 1000)}", "yellow")
 
-    def _headline(self, held: Held | None) -> Text:
-        text, colour = ("", "") if held and is_over(held) else BADGES[self._connection]
+    def _headline(self, state: SessionState | None) -> Text:
+        text, colour = ("", "") if state and is_over(state) else BADGES[self._connection]
         return Text.assemble((one_line(self._session_id), "bold"), "  ", (text, colour))
 
 
-def _overall(held: Held) -> RenderableType:
+def _overall(state: SessionState) -> RenderableType:
     """Return the bar of all; it does not look done unless it is, and failed steps are a part of the percentage."""
-    status = held["status"]
-    percentage = min(held["percentage"], 99) if status == "running" else held["percentage"]
+    status = state["status"]
+    percentage = min(state["percentage"], 99) if status == "running" else state["percentage"]
     colour = COLOURS.get(status, "blue")
     grid = Table.grid(padding=(0, 1))
     bar = ProgressBar(100, percentage, BAR_WIDTH, complete_style=colour, finished_style=colour)
@@ -112,13 +112,13 @@ def _overall(held: Held) -> RenderableType:
     return grid
 
 
-def _steps(held: Held, now_s: float, room: int) -> RenderableType:
+def _steps(state: SessionState, now_s: float, room: int) -> RenderableType:
     """Return a line for each step; where there is no room for all, for those around the current one."""
-    first = max(0, min(held["current_step"] - room // 2, len(held["steps"]) - room))
+    first = max(0, min(state["current_step"] - room // 2, len(state["steps"]) - room))
     grid = Table.grid(padding=(0, 1))
     for column in ("icon", "number", "name", "time"):
         grid.add_column(justify="right" if column in ("number", "time") else "left", no_wrap=True)
-    for step in held["steps"][first : first + room]:
+    for step in state["steps"][first : first + room]:
         grid.add_row(
             ICONS[step["status"]],
             str(step["step"]),
@@ -153,8 +153,8 @@ def _inside(step: dict[str, Any]) -> RenderableType:
     return grid
 
 
-def _failures(held: Held) -> Iterator[RenderableType]:
-    for step in held["steps"]:
+def _failures(state: SessionState) -> Iterator[RenderableType]:
+    for step in state["steps"]:
         if step["status"] == "error":
             yield Text(f"\nfailed at step {step['step']}, {one_line(step['name'])}:", "bold red")
             for line in plain(step["error"]).split("\n")[-MAX_ERROR_LINES:]:
@@ -165,6 +165,6 @@ def _time_s(timestamp: str) -> float:
     return datetime.fromisoformat(timestamp).timestamp()
 
 
-def _last_transition_s(held: Held) -> float:
-    times = (step.get(key) for step in held["steps"] for key in ("started_at", "completed_at"))
+def _last_transition_s(state: SessionState) -> float:
+    times = (step.get(key) for step in state["steps"] for key in ("started_at", "completed_at"))
     return max((_time_s(each) for each in times if each), default=0.0)

@@ -1,4 +1,4 @@
-"""How a session is followed where the server, or whoever answers in its place, is not what it should be."""
+"""How a session is followed where the server, or what answers in its place, misbehaves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from progress_sse.cli import follower as following
 from progress_sse.cli.follower import Connection, Follower, follow
-from progress_sse.cli.session_state import Held
+from progress_sse.cli.session_state import SessionState
 from progress_sse.client.config import Address
 from progress_sse.client.http import client_options
 from progress_sse.core.errors import ConfigurationError
@@ -28,15 +28,15 @@ FAILED = {**RUNNING, "status": "error"}
 BEAT = {"now": "2026-11-25T10:00:00+00:00", "interval_ms": 15000}
 
 
-class Viewer:
+class Recorder:
     """Keeps what it is shown."""
 
     def __init__(self) -> None:
-        self.held: list[Held] = []
+        self.states: list[SessionState] = []
         self.reasons: list[str] = []
 
-    def show(self, held: Held) -> None:
-        self.held.append(held)
+    def show(self, state: SessionState) -> None:
+        self.states.append(state)
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
         self.reasons.append(reason)
@@ -63,7 +63,7 @@ async def once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def followed(streams: list[httpx.Response], *polls: Callable[[], httpx.Response]) -> Viewer:
+async def followed(streams: list[httpx.Response], *polls: Callable[[], httpx.Response]) -> Recorder:
     """Follow a session whose streams and polls are answered so, the last poll again and again; until its end."""
     left = list(polls)
 
@@ -73,13 +73,13 @@ async def followed(streams: list[httpx.Response], *polls: Callable[[], httpx.Res
             return streams.pop(0) if streams else failing(500)
         return left.pop(0)() if len(left) > 1 else left[0]()
 
-    viewer = Viewer()
+    recorder = Recorder()
     async with httpx.AsyncClient(
         transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
     ) as client:
-        held = await asyncio.wait_for(Follower(client, "s", viewer).run(), WAIT_S)
-    assert held == viewer.held[-1] == FAILED
-    return viewer
+        state = await asyncio.wait_for(Follower(client, "s", recorder).run(), WAIT_S)
+    assert state == recorder.states[-1] == FAILED
+    return recorder
 
 
 def streaming(content: bytes, **headers: str) -> httpx.Response:
@@ -124,9 +124,9 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 async def test_a_stream_that_makes_no_sense_is_given_up(content: bytes) -> None:
     """Nothing of it is shown that is not the session, and polls go on without it."""
-    viewer = await followed([streaming(content)], lambda: polled(FAILED))
-    assert [each for each in viewer.held if each not in (RUNNING, FAILED)] == []
-    assert "what comes is not what a progress server sends" in viewer.reasons
+    recorder = await followed([streaming(content)], lambda: polled(FAILED))
+    assert [each for each in recorder.states if each not in (RUNNING, FAILED)] == []
+    assert "the stream is not that of a progress server" in recorder.reasons
 
 
 async def test_a_stream_that_waits_for_ever_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ async def test_a_stream_that_waits_for_ever_is_not_obeyed(monkeypatch: pytest.Mo
 
 
 async def test_a_poll_after_an_event_asks_for_the_whole_state() -> None:
-    """An event that was held back has set back what is held; the ETag of an earlier poll says nothing about that."""
+    """An event that was delayed has set the state back; the ETag of an earlier poll says nothing about that."""
     asked: list[str | None] = []
     streams = [streaming(event("snapshot", RUNNING))]
 
@@ -153,20 +153,20 @@ async def test_a_poll_after_an_event_asks_for_the_whole_state() -> None:
             return failing(304)
         return polled({**RUNNING, "percentage": 66} if streams else FAILED, ETag='"5"')
 
-    viewer = Viewer()
+    recorder = Recorder()
     async with httpx.AsyncClient(
         transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
     ) as client:
-        held = await asyncio.wait_for(Follower(client, "s", viewer).run(), 20)
-    assert held == FAILED
-    assert [each["percentage"] for each in viewer.held][:2] == [66, 0]
+        state = await asyncio.wait_for(Follower(client, "s", recorder).run(), 20)
+    assert state == FAILED
+    assert [each["percentage"] for each in recorder.states][:2] == [66, 0]
 
 
 async def test_events_of_another_kind_are_passed_over() -> None:
     """Whatever their data are."""
     stream = event("news", b"not JSON") + event("snapshot", FAILED)
-    viewer = await followed([streaming(stream)], lambda: failing(503))
-    assert viewer.held == [FAILED]
+    recorder = await followed([streaming(stream)], lambda: failing(503))
+    assert recorder.states == [FAILED]
 
 
 async def test_what_does_not_end_is_not_read_to_its_end() -> None:
@@ -174,13 +174,13 @@ async def test_what_does_not_end_is_not_read_to_its_end() -> None:
     bomb = gzip.compress(event("snapshot", RUNNING))
     unbounded = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=endless())
     streams = [unbounded, streaming(bomb, **{"Content-Encoding": "gzip"})]
-    viewer = await followed(
+    recorder = await followed(
         streams,
         lambda: httpx.Response(200, content=endless()),
         lambda: failing(503) if streams else polled(FAILED),
     )
     assert streams == []
-    assert viewer.held == [FAILED]
+    assert recorder.states == [FAILED]
 
 
 @pytest.mark.parametrize(
@@ -189,8 +189,8 @@ async def test_what_does_not_end_is_not_read_to_its_end() -> None:
 )
 async def test_a_poll_that_makes_no_sense_is_not_shown(content: Any) -> None:
     """The next one may."""
-    viewer = await followed([], lambda: polled(content), lambda: polled(FAILED))
-    assert viewer.held == [FAILED]
+    recorder = await followed([], lambda: polled(content), lambda: polled(FAILED))
+    assert recorder.states == [FAILED]
 
 
 async def test_a_tag_that_cannot_be_sent_back_is_not() -> None:
@@ -201,7 +201,7 @@ async def test_a_tag_that_cannot_be_sent_back_is_not() -> None:
 
 
 async def test_an_environment_that_cannot_be_used_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy of a kind that nobody knows, as desktops set one; a file that is not there; an odd URL."""
+    """A proxy of an unknown kind, as desktops set one; a missing file; an odd URL."""
     for url, name, value in [
         ("http://h", "ALL_PROXY", "socks://127.0.0.1:7890/"),
         ("https://h", "SSL_CERT_FILE", "/no/such/file"),
@@ -210,7 +210,7 @@ async def test_an_environment_that_cannot_be_used_is_said(monkeypatch: pytest.Mo
         with monkeypatch.context() as patch:
             patch.setenv(name, value)
             with pytest.raises(ConfigurationError, match="Cannot connect"):
-                await follow(Address(url, None), "s", Viewer())
+                await follow(Address(url, None), "s", Recorder())
 
 
 async def test_a_server_that_ends_its_streams_at_once_is_not_asked_without_a_pause(

@@ -48,12 +48,12 @@ def test_settings_that_cannot_work_are_refused_in_one_sentence(arguments: list[s
 
 
 def test_the_version_is_told() -> None:
-    """For whoever reports a fault."""
+    """For reports of a fault."""
     assert re.fullmatch(r"progress-sse, version \d+\.\d+\.\d+\n", run("--version").output)
 
 
 def test_a_secret_is_good_for_a_key_and_never_the_same() -> None:
-    """SE-10: nobody has to think one up."""
+    """SE-10: no user has to think one up."""
     one, two = run("token", "secret").output.strip(), run("token", "secret").output.strip()
     assert one != two
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", one)

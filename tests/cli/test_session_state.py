@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from progress_sse.cli.session_state import Held, changes, checked, duration, folded
+from progress_sse.cli.session_state import SessionState, changes, checked, duration, folded
 from progress_sse.cli.terminal import Terminal
 
 FOLDS = json.loads((Path(__file__).parents[1] / "corpus" / "folds.json").read_text("utf-8"))
@@ -20,18 +20,18 @@ FOLDS = json.loads((Path(__file__).parents[1] / "corpus" / "folds.json").read_te
 
 @pytest.mark.parametrize("vector", FOLDS, ids=lambda each: each["name"])
 def test_transitions_are_folded_as_the_vectors_say(vector: dict[str, Any]) -> None:
-    """Key for key, in their order; and what was held before is left as it was."""
-    held = checked(vector["snapshot"], vector["snapshot"]["session_id"])
-    before = json.dumps(held)
+    """Key for key, in their order; and the state before is left as it was."""
+    state = checked(vector["snapshot"], vector["snapshot"]["session_id"])
+    before = json.dumps(state)
     for transition in vector["steps"]:
-        held = folded(held, transition)
-    assert json.dumps(held) == json.dumps(vector["folded"])
+        state = folded(state, transition)
+    assert json.dumps(state) == json.dumps(vector["folded"])
     assert json.dumps(vector["snapshot"]) == before
 
 
 def test_a_transition_of_nothing_is_no_session() -> None:
     """Nor is one that brings something else."""
-    with pytest.raises(ValueError, match="not held"):
+    with pytest.raises(ValueError, match="without a state"):
         folded(None, {"step": {"step": 1}, "session": {}})
     odd: list[Any] = [None, {"step": None, "session": {}}, {"step": step("pending"), "session": []}]
     for transition in odd:
@@ -61,7 +61,7 @@ def test_what_is_no_session_is_refused() -> None:
         {**started, "progress": {"current": "1", "total": 2}},
         {key: value for key, value in started.items() if key != "error"},
     ]
-    sessions: list[Held] = [{**session("running", started), "steps": [each]} for each in steps]
+    sessions: list[SessionState] = [{**session("running", started), "steps": [each]} for each in steps]
     others: list[dict[str, Any]] = [
         {"steps": None},
         {"session_id": "other"},
@@ -87,7 +87,7 @@ def step(status: str, **more: Any) -> dict[str, Any]:
     return {**pending, **started, **more}
 
 
-def session(status: str = "pending", *steps: dict[str, Any], **more: Any) -> Held:
+def session(status: str = "pending", *steps: dict[str, Any], **more: Any) -> SessionState:
     """A session of these steps, numbered."""
     numbered = [{**each, "step": number} for number, each in enumerate(steps, start=1)]
     return {
@@ -130,7 +130,7 @@ DONE = session("completed", step("success", elapsed_ms=307_000))
         (DONE, ABSENT, ["waiting for the job to start"]),
     ],
 )
-def test_each_change_is_a_line(before: Held | None, after: Held, lines: list[str]) -> None:
+def test_each_change_is_a_line(before: SessionState | None, after: SessionState, lines: list[str]) -> None:
     """In plain text, whatever names and messages have in them."""
     assert list(changes(before, after)) == lines
 
@@ -143,17 +143,17 @@ def test_a_time_is_shown_as_people_read_it(elapsed_ms: int, shown: str) -> None:
     assert duration(elapsed_ms) == shown
 
 
-def drawn(held: Held | None, *, height: int = 30, ahead_s: float = 0, silent_s: float = 0) -> str:
+def drawn(state: SessionState | None, *, height: int = 30, ahead_s: float = 0, silent_s: float = 0) -> str:
     """What a terminal shows."""
     file = io.StringIO()
     console = Console(file=file, width=100, height=height, color_system=None)
     terminal = Terminal("nightly", console)
-    if held is not None:
-        terminal.show(held)
+    if state is not None:
+        terminal.show(state)
         terminal.set_connection("live")
     terminal.set_clock(ahead_s + silent_s)
-    if held is not None and not silent_s:
-        terminal.show(held)
+    if state is not None and not silent_s:
+        terminal.show(state)
     console.print(terminal)
     return file.getvalue()
 

@@ -11,7 +11,7 @@ import pytest
 
 from progress_sse.cli import follower as following
 from progress_sse.cli.follower import Connection, NotAllowedError, follow
-from progress_sse.cli.session_state import Held
+from progress_sse.cli.session_state import SessionState
 from progress_sse.client.config import Address
 from tests.conftest import Serve
 from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Cut, Mode, Pass, Reset
@@ -49,12 +49,12 @@ class Recorder:
     """Keeps what it is shown."""
 
     def __init__(self) -> None:
-        self.held: list[Held] = []
+        self.states: list[SessionState] = []
         self.connections: list[Connection] = []
         self.ahead_s: list[float] = []
 
-    def show(self, held: Held) -> None:
-        self.held.append(held)
+    def show(self, state: SessionState) -> None:
+        self.states.append(state)
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
         assert (reason == "") == (connection == "live")
@@ -64,11 +64,11 @@ class Recorder:
         self.ahead_s.append(ahead_s)
 
     def is_at(self, **expected: Any) -> bool:
-        return bool(self.held) and expected.items() <= self.held[-1].items()
+        return bool(self.states) and expected.items() <= self.states[-1].items()
 
 
 @contextlib.asynccontextmanager
-async def followed(port: int, token: str | None = None) -> AsyncIterator[tuple[Recorder, asyncio.Task[Held]]]:
+async def followed(port: int, token: str | None = None) -> AsyncIterator[tuple[Recorder, asyncio.Task[SessionState]]]:
     """Follow the session `s` at a port; what is shown, and the task that ends with it."""
     recorder = Recorder()
     task = asyncio.create_task(follow(Address(f"http://{HOST}:{port}", token), "s", recorder))
@@ -96,9 +96,9 @@ async def test_a_session_is_followed_from_before_its_beginning_to_its_end(serve:
         await worker.start("s", 1)
         await worker.progress("s", 1, 3, total=8)
         await until(lambda: recorder.is_at(percentage=37))
-        assert recorder.held[-1] == await worker.poll("s")
+        assert recorder.states[-1] == await worker.poll("s")
         await worker.complete("s", 1)
-        assert await asyncio.wait_for(task, WAIT_S) == await worker.poll("s") == recorder.held[-1]
+        assert await asyncio.wait_for(task, WAIT_S) == await worker.poll("s") == recorder.states[-1]
     assert recorder.connections == ["live"]
     assert [abs(ahead_s) < 5 for ahead_s in recorder.ahead_s] == [True] * len(recorder.ahead_s) != []
 
@@ -118,7 +118,7 @@ async def test_every_transition_is_shown_once_over_restarts(serve: Serve, monkey
                 await asyncio.to_thread(server.start)
             await worker.complete("s", number)
         await asyncio.wait_for(task, WAIT_S)
-    shown = [(at, held["steps"][at - 1]["status"]) for held in recorder.held if (at := held["current_step"])]
+    shown = [(at, state["steps"][at - 1]["status"]) for state in recorder.states if (at := state["current_step"])]
     assert shown == [(n, status) for n in range(1, count + 1) for status in ("running", "success")]
 
 
@@ -174,7 +174,7 @@ async def test_a_stream_that_polls_have_overtaken_is_made_anew(serve: Serve, mon
         await until(lambda: recorder.connections[-1] == "live")
         await worker.complete("s", 1, success=False)
         await asyncio.wait_for(task, WAIT_S)
-    shown = [held["current_step"] for held in recorder.held]
+    shown = [state["current_step"] for state in recorder.states]
     assert shown == sorted(shown)
 
 
@@ -192,8 +192,8 @@ async def test_a_connection_that_dies_is_made_anew(serve: Serve, trouble: Mode) 
         await worker.start("s", 1)
         proxy.use(Pass())
         await worker.complete("s", 1, success=False)
-        held = await asyncio.wait_for(task, WAIT_S)
-        assert held["status"] == "error"
+        state = await asyncio.wait_for(task, WAIT_S)
+        assert state["status"] == "error"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def _is_alive(pid: int) -> bool:
 
 
 async def test_each_of_them_counts_for_itself(server: Server) -> None:
-    """Whoever asks for metrics is answered by one of them, and each sample says by which."""
+    """One of them answers a request for metrics, and each sample says which."""
     workers, seen = {f'pid="{pid}"' for pid in children(server.pid)}, set[str]()
     async with streams_at_all(server, "s") as streams, asyncio.timeout(WAIT_S):
         counts: dict[str, float] = {}
@@ -89,7 +89,7 @@ async def test_all_of_them_serve_the_same_sessions(server: Server) -> None:
 
 
 async def test_one_that_is_killed_is_replaced(server: Server) -> None:
-    """The others go on meanwhile, and whoever was at it comes back to the same session."""
+    """The others go on meanwhile, and its readers come back to the same session."""
     first, second = children(server.pid)
     async with Worker.at(server) as worker:
         await worker.create("s")
@@ -123,14 +123,14 @@ async def renewed(server: Server, times: int) -> set[int]:
 
 
 @pytest.mark.full
-async def test_sighup_after_a_crash_hires_nobody_who_is_in_no_place(server: Server) -> None:
-    """Whoever fills a place again after a pause and whoever renews it at once may each have a worker for it."""
+async def test_sighup_after_a_crash_spawns_no_process_without_a_slot(server: Server) -> None:
+    """The replacement after a pause and the renewal at once may each spawn a process for the same slot."""
     before = children(server.pid)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     server.signal(signal.SIGHUP)
     between = await renewed(server, 1)
-    server.signal(signal.SIGHUP)  # This one takes longer than the pause, and does not reach who is in no place.
+    server.signal(signal.SIGHUP)  # This one takes longer than the pause, and does not reach a process without a slot.
     after = await renewed(server, 2)
     assert len(after) == COUNT
     assert not after & (between | set(before))
@@ -162,7 +162,7 @@ async def test_sighup_before_all_serve_is_obeyed_when_they_do(
 async def test_one_that_cannot_be_replaced_stays(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
-    """A new process that does not start says why, and takes nobody's place."""
+    """A new process that does not start says why, and replaces no other."""
     steps_file = tmp_path / "steps.toml"
     steps_file.write_text('[[workflows.default.steps]]\nname = "Only"\n')
     server = serve(store=redis_servers["redis"].url, redis_prefix=tmp_path.name, workers=COUNT, steps_file=steps_file)
@@ -178,7 +178,7 @@ async def test_one_that_cannot_be_replaced_stays(
 
 
 async def test_they_end_together_and_cleanly(server: Server) -> None:
-    """FT-13: streams end with a `retry:` of their own, the exit code is 0, and nobody is left."""
+    """FT-13: streams end with a `retry:` of their own, the exit code is 0, and no process is left."""
     workers = children(server.pid)
     async with streams_at_all(server, "s") as streams:
         server.signal(signal.SIGTERM)
@@ -203,7 +203,7 @@ def environment_like_ours(folder: Path) -> Path:
 async def test_it_goes_on_after_a_worker_that_could_not_even_be_started(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
-    """As while somebody installs a new version: the interpreter is gone for a moment, and then there is one again."""
+    """As while a new version is installed: the interpreter is missing for a moment, and then it is back."""
     python = environment_like_ours(tmp_path / "environment")
     command = [str(python), "-m", "progress_sse", "serve", "--port", "{port}", "--workers", str(COUNT)]
     server = serve(command=[*command, "--store", redis_servers["redis"].url, "--redis-prefix", tmp_path.name])
@@ -268,7 +268,7 @@ async def test_one_that_is_frozen_does_not_keep_the_server_from_ending(
 
 
 async def test_they_do_not_outlive_their_supervisor(server: Server) -> None:
-    """Nobody would stop them, and they would hold the port."""
+    """Nothing would stop them, and they would hold the port."""
     workers = children(server.pid)
     await asyncio.to_thread(server.kill)
     await eventually(lambda: not any(map(_is_alive, workers)), WAIT_S)
