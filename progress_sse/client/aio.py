@@ -234,8 +234,16 @@ def _driver_here() -> Driver:
     except RuntimeError:
         return sender()
     if loop not in _senders:
+        _abandon_closed_loops()
         _senders[loop] = LoopSender(loop)
     return _senders[loop]
+
+
+def _abandon_closed_loops() -> None:
+    """Let go of loops that were closed with sessions open; nothing on such a loop runs any more that could do it."""
+    for loop, loop_sender in list(_senders.items()):
+        if loop.is_closed() and _senders.pop(loop, None) is not None:
+            loop_sender.abandon()
 
 
 class LoopSender:
@@ -433,6 +441,15 @@ class LoopSender:
         for line in list(self._lines):
             line.hand_over(sender())
 
+    def abandon(self) -> None:
+        """Hand all sessions to the thread; called from another loop, once this one is closed."""
+        for task in (self._life, *self._leaving, *self._sending.values()):
+            # They can neither go on nor be cancelled, and are no fault of the job that Python should warn of.
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+        self._transports.clear()  # They cannot be closed either; their sockets are, as they are collected.
+        for line in list(self._lines):
+            line.hand_over(sender())
+
 
 def _is_cancelled() -> bool:
     """Tell whether it is this task that is to end."""
@@ -444,7 +461,7 @@ def _do_nothing() -> None:
     """Only the time has come."""
 
 
-_senders: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSender]] = WeakKeyDictionary()
+_senders: Final[dict[asyncio.AbstractEventLoop, LoopSender]] = {}
 
 # A child that goes on with its parent's loop has lines of its own there, and connections.
 _inherited: Final[list[LoopSender]] = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -14,7 +16,7 @@ import pytest
 from progress_sse import AsyncProgress
 from progress_sse.client import aio
 from progress_sse.client.core import Answer, Request
-from progress_sse.client.line import lines
+from progress_sse.client.line import Line, lines
 from progress_sse.client.reports import Complete, Start
 from progress_sse.client.sync import sender
 from tests.client.fake import AsyncFakeTransport, FakeTransport
@@ -166,6 +168,66 @@ def test_a_way_of_its_loop_alone_is_used_as_long_as_that_runs(first: Loop, caplo
             ]
 
 
+LOOPS_CLOSED_BY_HAND = """
+import asyncio, gc, os, sys, weakref
+from progress_sse import AsyncProgress
+
+async def job():
+    progress = AsyncProgress.attach("nightly", url=sys.argv[1])
+    progress.step(1).start()
+    assert await progress.flush(20)
+
+def run():
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(job())
+    loop.close()
+    return weakref.ref(loop)
+
+def held(loops):
+    gc.collect()
+    return len([loop for loop in loops if loop() is not None]), len(os.listdir("/proc/self/fd"))
+
+loops = [run()]
+before = held(loops)
+loops += [run() for _ in range(5)]
+assert held(loops) == before, (before, held(loops))
+"""
+
+
+def test_a_loop_that_was_closed_by_hand_is_let_go_of(serve: Serve) -> None:
+    """With its connection, once a session begins on another loop; a worker may have a loop for each task."""
+    command = [sys.executable, "-c", LOOPS_CLOSED_BY_HAND, serve().url]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_what_is_left_to_tell_on_a_loop_that_was_closed_by_hand_goes_by_the_thread() -> None:
+    """That loop runs nothing any more that could hand it over."""
+
+    async def begin(session_id: str) -> AsyncProgress:
+        progress = AsyncProgress.attach(session_id, url="http://127.0.0.1:9")
+        progress.step(1).start()
+        await eventually(lambda: line_of(session_id).server.reason is not None, LIMIT_S)
+        return progress
+
+    loop = asyncio.new_event_loop()
+    closed = loop.run_until_complete(begin("closed"))
+    loop.close()
+    left = line_of("closed")
+    assert left.driver is not sender()
+    after = asyncio.run(begin("after"))
+    assert left.driver is sender()
+    for progress, session_id in (closed, "closed"), (after, "after"):
+        line_of(session_id).give_up()
+        assert progress.lost == 1
+
+
+def line_of(session_id: str) -> Line:
+    """The line of a session."""
+    (line,) = (each for each in lines() if each.session_id == session_id)
+    return line
+
+
 class Stubborn:
     """A transport that takes its time to be cancelled."""
 
@@ -199,7 +261,7 @@ async def test_a_session_whose_end_is_cancelled_goes_on_by_the_thread(monkeypatc
         closing.cancel()
         with suppress(asyncio.CancelledError):
             await closing
-    (line,) = (each for each in lines() if each.session_id == "cancelled")
+    line = line_of("cancelled")
     assert line.driver is sender()
     line.give_up()
     transport.may_end.set()
