@@ -17,7 +17,7 @@ from typing import Final
 import progress_sse.client.http  # noqa: F401
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.handle import BaseStep, inside, is_diverted
-from progress_sse.client.line import log, start_thread
+from progress_sse.client.report_queue import log, start_thread
 from progress_sse.client.reports import describe_error
 from progress_sse.client.sync import Progress
 from progress_sse.core.errors import ProgressError

@@ -16,7 +16,7 @@ from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
 
 from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss
-from progress_sse.client.sync import sender
+from progress_sse.client.sync import thread_sender
 
 __all__ = ["ReportingMixin", "ReportingWorker"]
 
@@ -39,7 +39,7 @@ class ReportingMixin(BaseWorker):
             self._attempt.leave()
             self._attempt = None
             if self.is_horse:
-                sender().end()  # A work horse runs no `atexit` functions.
+                thread_sender().end()  # A work horse runs no `atexit` functions.
 
     def handle_job_success(self, *args: Any, **options: Any) -> None:
         """Let the step of a job end well, and go on as RQ does."""

@@ -21,10 +21,10 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Availability, Request
 from progress_sse.client.handle import BaseStep, Reporter, define, length
-from progress_sse.client.line import Driver, Line, OnLoop, Way, log
+from progress_sse.client.report_queue import OnLoop, ReportQueue, Sender, Target, log
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.schedule import Schedule
-from progress_sse.client.sync import FLUSH_S, RECOVERY_S, load_http, sender
+from progress_sse.client.sync import FLUSH_S, RECOVERY_S, load_http, thread_sender
 from progress_sse.core.model import StepDefinition
 
 AT_ONCE: Final = 10
@@ -46,10 +46,10 @@ class AsyncTransport(Protocol):
 
 
 @runtime_checkable
-class AsyncWideTransport(AsyncTransport, Protocol):
+class AsyncBatchTransport(AsyncTransport, Protocol):
     """One that can carry several at once."""
 
-    async def send_together(self, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
+    async def send_batch(self, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
         """Send requests, none of them a creation; return the answer to each, or the one answer to them all."""
 
 
@@ -138,8 +138,8 @@ class AsyncProgress(Reporter):
 
     def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: AsyncOptions) -> None:
         transport = options.get("transport")
-        way = (OnLoop(transport), _Unbound()) if transport else None
-        self._set_up(session_id, create, options, _drive_http, way)
+        target = (OnLoop(transport), _Unbound()) if transport else None
+        self._set_up(session_id, create, options, _drive_http, target)
 
     def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> AsyncStep:
         """Return a step; see `Reporter.step`."""
@@ -147,9 +147,9 @@ class AsyncProgress(Reporter):
 
     async def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all is told, or for `timeout_s` seconds (`None`: `FLUSH_S`), and return whether it is."""
-        if isinstance(self._outlet, Line):
-            await _wait_for(self._outlet, FLUSH_S if timeout_s is None else timeout_s)
-        return self._outlet.is_settled
+        if isinstance(self._sink, ReportQueue):
+            await _wait_for(self._sink, FLUSH_S if timeout_s is None else timeout_s)
+        return self._sink.is_settled
 
     async def aclose(self) -> None:
         """Wait as the end of the block does, and end the task; what is reported later goes by the thread.
@@ -171,20 +171,20 @@ class AsyncProgress(Reporter):
             raise
 
     def _let_go(self) -> None:
-        if isinstance(self._outlet, Line):
-            self._outlet.driver.release(self._outlet)
+        if isinstance(self._sink, ReportQueue):
+            self._sink.sender.release(self._sink)
 
     async def _release(self) -> None:
-        if not isinstance(self._outlet, Line):
+        if not isinstance(self._sink, ReportQueue):
             return
-        if isinstance(self._outlet.driver, LoopSender):
-            await self._outlet.driver.aclose(self._outlet)
+        if isinstance(self._sink.sender, LoopSender):
+            await self._sink.sender.aclose(self._sink)
         else:
-            self._outlet.hand_over(sender())
+            self._sink.transfer_to(thread_sender())
 
     async def __aenter__(self) -> Self:
-        if isinstance(self._outlet, Line):
-            self._outlet.driver.wake(self._outlet)  # On this loop, whichever thread reports first.
+        if isinstance(self._sink, ReportQueue):
+            self._sink.sender.wake(self._sink)  # On this loop, whichever thread reports first.
         self._enter()
         return self
 
@@ -212,27 +212,27 @@ class _Unbound:
     def __init__(self) -> None:
         self._first = deque([None])
 
-    def wake(self, line: Line) -> None:
+    def wake(self, queue: ReportQueue) -> None:
         """Find the driver; one thread does, and another that comes meanwhile need not: the line is looked at later."""
         with suppress(IndexError):
             self._first.pop()
             try:
-                driver = _driver_here()
+                sender = _sender_here()
             except BaseException:
                 self._first.append(None)  # For the next report.
                 raise
-            line.hand_over(driver)
+            queue.transfer_to(sender)
 
-    def release(self, line: Line) -> None:
+    def release(self, queue: ReportQueue) -> None:
         """Let the thread have the line."""
-        line.hand_over(sender())
+        queue.transfer_to(thread_sender())
 
 
-def _driver_here() -> Driver:
+def _sender_here() -> Sender:
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return sender()
+        return thread_sender()
     if loop not in _senders:
         _abandon_closed_loops()
         _senders[loop] = LoopSender(loop)
@@ -256,32 +256,32 @@ class LoopSender:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin on a running loop."""
         self._loop = loop
-        self._schedule: Schedule[Line] = Schedule(AT_ONCE)
+        self._schedule: Schedule[ReportQueue] = Schedule(AT_ONCE)
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[Hashable, AsyncTransport] = {}
         # One that has something to tell is kept by the schedule; of others there may be no end.
-        self._lines: WeakKeyDictionary[Line, None] = WeakKeyDictionary()
-        self._sending: dict[Line, asyncio.Task[None]] = {}
+        self._queues: WeakKeyDictionary[ReportQueue, None] = WeakKeyDictionary()
+        self._sending: dict[ReportQueue, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._is_over = asyncio.Event()
         self._life = loop.create_task(self._live(), name="progress-sse", context=Context())
         self._life.add_done_callback(self._end)
 
-    def wake(self, line: Line) -> None:
+    def wake(self, queue: ReportQueue) -> None:
         """Look at the line again; called from any thread, and waits for nothing."""
-        if not self._loop.is_running() and not isinstance(line.way, OnLoop):
-            self.release(line)
+        if not self._loop.is_running() and not isinstance(queue.target, OnLoop):
+            self.release(queue)
             return
-        if line.is_woken and not self._loop.is_closed():
+        if queue.is_woken and not self._loop.is_closed():
             return
-        line.is_woken = True
+        queue.is_woken = True
         try:
-            self._loop.call_soon_threadsafe(self._take_in, line, context=Context())
+            self._loop.call_soon_threadsafe(self._take_in, queue, context=Context())
         except RuntimeError:  # The loop is closed.
-            line.hand_over(sender())
+            queue.transfer_to(thread_sender())
         except BaseException:
-            line.is_woken = False
+            queue.is_woken = False
             raise
 
     @property
@@ -289,45 +289,45 @@ class LoopSender:
         """Whether it can send anything."""
         return self._loop.is_running()
 
-    def release(self, line: Line) -> None:
+    def release(self, queue: ReportQueue) -> None:
         """Let the thread have the line, at once where the loop does not run; called from any thread or loop.
 
         A running loop that alone knows the way tells what is left.
         """
         with suppress(RuntimeError):  # The loop is closed.
-            self._loop.call_soon_threadsafe(self._begin_to_leave, line, context=Context())
+            self._loop.call_soon_threadsafe(self._begin_to_leave, queue, context=Context())
         if not self._loop.is_running():
-            line.hand_over(sender())
+            queue.transfer_to(thread_sender())
 
-    async def aclose(self, line: Line) -> None:
+    async def aclose(self, queue: ReportQueue) -> None:
         """Do the same, and wait for it where that does not take answers."""
         is_here = self._loop is asyncio.get_running_loop()
-        if is_here and (line.is_settled or not isinstance(line.way, OnLoop)):
-            await self._leave(line)
+        if is_here and (queue.is_settled or not isinstance(queue.target, OnLoop)):
+            await self._leave(queue)
         else:
-            self.release(line)
+            self.release(queue)
 
-    def _begin_to_leave(self, line: Line) -> None:
-        leaving = self._leave_when_settled(line) if isinstance(line.way, OnLoop) else self._leave(line)
+    def _begin_to_leave(self, queue: ReportQueue) -> None:
+        leaving = self._leave_when_settled(queue) if isinstance(queue.target, OnLoop) else self._leave(queue)
         task = self._loop.create_task(leaving, context=Context())
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    def _take_in(self, line: Line) -> None:
-        line.is_woken = False  # Before it is looked at: what comes later wakes it again.
-        if line.driver is not self:
+    def _take_in(self, queue: ReportQueue) -> None:
+        queue.is_woken = False  # Before it is looked at: what comes later wakes it again.
+        if queue.sender is not self:
             return
         if self._is_over.is_set():
-            line.hand_over(sender() if self._life.cancelled() else _driver_here())
+            queue.transfer_to(thread_sender() if self._life.cancelled() else _sender_here())
             return
-        self._attempt(lambda: self._look_at(line))
+        self._attempt(lambda: self._look_at(queue))
 
-    def _look_at(self, line: Line) -> None:
-        if line not in self._lines:
-            self._lines[line] = None
-            line.adopt(self._servers.setdefault(line.destination, line.server))
-        self._schedule.look_at(line, time.monotonic())
-        line.handle_events()
+    def _look_at(self, queue: ReportQueue) -> None:
+        if queue not in self._queues:
+            self._queues[queue] = None
+            queue.adopt(self._servers.setdefault(queue.destination, queue.server))
+        self._schedule.look_at(queue, time.monotonic())
+        queue.handle_events()
 
     def _attempt(self, act: Callable[[], None]) -> None:
         """Go on by doing something, and begin afresh later if that fails: there may be no memory left."""
@@ -344,33 +344,33 @@ class LoopSender:
         if self._is_over.is_set():
             return
         self._schedule = Schedule(AT_ONCE)
-        for line in list(self._lines):
-            if line not in self._sending:
-                del self._lines[line]
-                self._look_at(line)
+        for queue in list(self._queues):
+            if queue not in self._sending:
+                del self._queues[queue]
+                self._look_at(queue)
 
     def _send_what_is_due(self) -> None:
         """Let lines have their turn, and come back when it is that of the next one."""
         if self._timer is not None:
             self._timer.cancel()
-        while line := self._schedule.next(time.monotonic()):
-            self._sending[line] = self._loop.create_task(self._send(line), context=Context())
-            self._sending[line].add_done_callback(partial(self._sent, line))
+        while queue := self._schedule.next(time.monotonic()):
+            self._sending[queue] = self._loop.create_task(self._send(queue), context=Context())
+            self._sending[queue].add_done_callback(partial(self._sent, queue))
         pause_s = self._schedule.wake_at() - time.monotonic()
         self._timer = None
         if pause_s < math.inf:
             self._timer = self._loop.call_later(max(0.0, pause_s), self._attempt, _do_nothing, context=Context())
 
-    async def _send(self, line: Line) -> None:
-        requests = line.next(alone=not _is_wide(line.way))
+    async def _send(self, queue: ReportQueue) -> None:
+        requests = queue.next(alone=not _takes_batches(queue.target))
         if requests:
-            line.take(requests, await self._exchange(line, requests))
+            queue.take(requests, await self._exchange(queue, requests))
 
-    async def _exchange(self, line: Line, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
+    async def _exchange(self, queue: ReportQueue, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
         try:
-            transport = self._transport(line)
-            if len(requests) > 1 and isinstance(transport, AsyncWideTransport):
-                return await transport.send_together(requests)
+            transport = self._transport(queue)
+            if len(requests) > 1 and isinstance(transport, AsyncBatchTransport):
+                return await transport.send_batch(requests)
             return await transport.send(requests[0])
         except asyncio.CancelledError as error:
             if _is_cancelled():
@@ -381,40 +381,40 @@ class LoopSender:
         except Exception as error:  # noqa: BLE001  # whatever a transport does, the others go on
             return Answer(500, detail=describe_error(error))
 
-    def _sent(self, line: Line, task: asyncio.Task[None]) -> None:
-        self._sending.pop(line, None)
+    def _sent(self, queue: ReportQueue, task: asyncio.Task[None]) -> None:
+        self._sending.pop(queue, None)
         if not task.cancelled():
-            self._attempt(lambda: self._end_turn(line, task))
+            self._attempt(lambda: self._end_turn(queue, task))
 
-    def _end_turn(self, line: Line, task: asyncio.Task[None]) -> None:
+    def _end_turn(self, queue: ReportQueue, task: asyncio.Task[None]) -> None:
         task.result()
-        self._schedule.served(line, time.monotonic())
-        line.handle_events()
+        self._schedule.served(queue, time.monotonic())
+        queue.handle_events()
 
-    def _transport(self, line: Line) -> AsyncTransport:
-        if line.destination not in self._transports:
-            self._transports[line.destination] = _connect(line.way)
-        return self._transports[line.destination]
+    def _transport(self, queue: ReportQueue) -> AsyncTransport:
+        if queue.destination not in self._transports:
+            self._transports[queue.destination] = _connect(queue.target)
+        return self._transports[queue.destination]
 
-    async def _leave_when_settled(self, line: Line) -> None:
-        await _wait_for(line, math.inf)
-        await self._leave(line)
+    async def _leave_when_settled(self, queue: ReportQueue) -> None:
+        await _wait_for(queue, math.inf)
+        await self._leave(queue)
 
-    async def _leave(self, line: Line) -> None:
-        task = self._sending.get(line)
+    async def _leave(self, queue: ReportQueue) -> None:
+        task = self._sending.get(queue)
         try:
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
         finally:  # Also where the wait is cancelled in turn.
-            self._attempt(lambda: self._schedule.remove(line, time.monotonic()))  # It may now be the turn of others.
-            self._lines.pop(line, None)
-            line.hand_over(sender())
-        if not self._lines:
+            self._attempt(lambda: self._schedule.remove(queue, time.monotonic()))  # It may now be the turn of others.
+            self._queues.pop(queue, None)
+            queue.transfer_to(thread_sender())
+        if not self._queues:
             self._finish()
             await asyncio.wait([self._life])
-        elif all(each.destination != line.destination for each in self._lines):
-            await self._close(line.destination)
+        elif all(each.destination != queue.destination for each in self._queues):
+            await self._close(queue.destination)
 
     async def _close(self, destination: Hashable) -> None:
         transport = self._transports.pop(destination, None)
@@ -438,8 +438,8 @@ class LoopSender:
         self._schedule = Schedule()  # Nothing is due here any more.
         for task in self._sending.values():
             task.cancel()
-        for line in list(self._lines):
-            line.hand_over(sender())
+        for queue in list(self._queues):
+            queue.transfer_to(thread_sender())
 
     def abandon(self) -> None:
         """Hand all sessions to the thread; called from another loop, once this one is closed."""
@@ -447,8 +447,8 @@ class LoopSender:
             # They can neither go on nor be cancelled, and are no fault of the job that Python should warn of.
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
         self._transports.clear()  # They cannot be closed either; their sockets are, as they are collected.
-        for line in list(self._lines):
-            line.hand_over(sender())
+        for queue in list(self._queues):
+            queue.transfer_to(thread_sender())
 
 
 def _is_cancelled() -> bool:
@@ -475,33 +475,35 @@ def _begin_in_child() -> None:
 os.register_at_fork(after_in_child=_begin_in_child)
 
 
-def _is_wide(way: Way) -> bool:
-    return isinstance(way, Address) or (isinstance(way, OnLoop) and isinstance(way.transport, AsyncWideTransport))
+def _takes_batches(target: Target) -> bool:
+    return isinstance(target, Address) or (
+        isinstance(target, OnLoop) and isinstance(target.transport, AsyncBatchTransport)
+    )
 
 
-def _connect(way: Way) -> AsyncTransport:
-    if isinstance(way, OnLoop):
-        return cast(AsyncTransport, way.transport)
+def _connect(target: Target) -> AsyncTransport:
+    if isinstance(target, OnLoop):
+        return cast(AsyncTransport, target.transport)
     from progress_sse.client.http import AsyncHttpTransport
 
-    assert isinstance(way, Address)
-    return AsyncHttpTransport(way)
+    assert isinstance(target, Address)
+    return AsyncHttpTransport(target)
 
 
-async def _wait_for(line: Line, timeout_s: float) -> None:
+async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
     """Wait until the line is settled, or for so long; let what waits for a retry go at once."""
-    if isinstance(line.driver, LoopSender) and not line.driver.is_running:
-        line.driver.release(line)  # Its loop was left behind.
+    if isinstance(queue.sender, LoopSender) and not queue.sender.is_running:
+        queue.sender.release(queue)  # Its loop was left behind.
     settled = _LoopWaiter()
-    line.add_waiter(settled)
+    queue.add_waiter(settled)
     try:
         with suppress(TimeoutError):
             async with asyncio.timeout(min(timeout_s, threading.TIMEOUT_MAX)):
-                while not line.is_settled:
+                while not queue.is_settled:
                     settled.event.clear()
                     await settled.event.wait()
     finally:
-        line.remove_waiter(settled)
+        queue.remove_waiter(settled)
 
 
 class _LoopWaiter:
@@ -511,6 +513,6 @@ class _LoopWaiter:
         self.event = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
-    def put(self, _: Line, /) -> None:
+    def put(self, _: ReportQueue, /) -> None:
         with suppress(RuntimeError):  # The loop is closed.
             self._loop.call_soon_threadsafe(self.event.set)

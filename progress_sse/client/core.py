@@ -47,7 +47,7 @@ from urllib.parse import quote
 from progress_sse._internal.backoff import Backoff
 from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
-from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Report, Start
+from progress_sse.client.reports import Advance, Complete, Create, Latest, Queueable, Report, Start
 
 MAX_WAITING: Final = 1000
 """Reports of one session that may wait."""
@@ -62,7 +62,7 @@ FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 10.0
 """Seconds, at most, before the first retry, and before any."""
 
-MAX_TOGETHER: Final = 50
+MAX_BATCH: Final = 50
 """Reports that go together, at most; where their texts make that too large for the server, fewer do."""
 
 LONGEST_RETRY_AFTER_S: Final = 300.0
@@ -147,14 +147,14 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
+class Disconnected:
     """The server does not answer as it should; what is reported waits."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
+class Reconnected:
     """The server answers again, after so many seconds, in which so many reports were given up."""
 
     away_s: float
@@ -162,7 +162,7 @@ class Back:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class ReportDropped:
     """Something was given up for good."""
 
     error: ReportError
@@ -173,7 +173,7 @@ class Recreated:
     """The server had lost the session, and has it again."""
 
 
-Event: TypeAlias = Away | Back | Lost | Recreated
+Event: TypeAlias = Disconnected | Reconnected | ReportDropped | Recreated
 
 
 class Availability:
@@ -199,7 +199,7 @@ class Availability:
         self.not_before = self._asked_until + self._backoff.next_s()
         self.reason = answer
 
-    def hurry(self, now: float) -> None:
+    def retry_now(self, now: float) -> None:
         """End a pause that only we asked for: this may be the last chance."""
         self.not_before = max(min(self.not_before, now), self._asked_until)
 
@@ -280,7 +280,7 @@ class Outbox:
         self._sending: list[_Operation] = []
         self._run: _Run | None = None
         self._paced: dict[int, float] = {}
-        self._together = MAX_TOGETHER
+        self._batch_size = MAX_BATCH
         self._away_since: float | None = None
         self._has_told_absence = False
         self._lost_before = 0
@@ -310,7 +310,7 @@ class Outbox:
         """Let the session be created, if it is to be, though nothing else is told of it yet."""
         self._has_begun = True
 
-    def put(self, report: News) -> None:
+    def put(self, report: Queueable) -> None:
         """Take in a report."""
         if self._has_given_up:
             self._drop(report)
@@ -340,7 +340,7 @@ class Outbox:
         if self._is_sending or now < self._not_before:
             return []
         self._is_sending = True
-        self._sending = self._next_commands(1 if alone else self._together) or self._due_advance(now)
+        self._sending = self._next_commands(1 if alone else self._batch_size) or self._due_advance(now)
         self._is_sending = bool(self._sending)
         run = self._run.name if self._run is not None else ""
         return [
@@ -382,7 +382,7 @@ class Outbox:
         if troubles:
             self._pause(troubles[0], now)
         elif all(answer.is_success for answer in answers):
-            self._together = min(2 * self._together, MAX_TOGETHER)
+            self._batch_size = min(2 * self._batch_size, MAX_BATCH)
 
     def refuse(self, requests: Sequence[Request], answer: Answer, now: float) -> None:
         """Take in what came back for all of several together, of which none was looked at."""
@@ -390,9 +390,9 @@ class Outbox:
             return
         self.retract()
         if answer.status in _NO_SUCH_PATH:
-            self._together = 0
+            self._batch_size = 0
         elif answer.status == _TOO_MANY or not answer.is_passing:
-            self._together = len(requests) // 2
+            self._batch_size = len(requests) // 2
         if answer.is_passing:
             self._pause(answer, now)
 
@@ -410,10 +410,10 @@ class Outbox:
         self._sending, self._creation, self._is_sending = [], None, False
         self._lost.add(sum(each.is_of_the_job for each in unsent) + self._drain())
 
-    def hurry(self, now: float) -> None:
+    def retry_now(self, now: float) -> None:
         """End the pauses that only we asked for: this may be the last chance."""
-        self._own.hurry(now)
-        self.server.hurry(now)
+        self._own.retry_now(now)
+        self.server.retry_now(now)
 
     def stand_by(self, now: float) -> float:
         """Wait for a server that is away; return when the advances that wait have waited for long enough."""
@@ -510,7 +510,7 @@ class Outbox:
             self._own.fail(answer, now)
         if not self._has_told_absence:
             self._has_told_absence = True
-            self._events.append(Away(str(answer)))
+            self._events.append(Disconnected(str(answer)))
         self.stand_by(now)
 
     def _give_up_advances(self, answer: Answer | None) -> None:
@@ -585,7 +585,7 @@ class Outbox:
         count = operation.is_of_the_job + self._drain()
         self._lose(_refusal(f"nothing more is reported, since {what}", answer), count)
 
-    def _drop(self, report: News) -> None:
+    def _drop(self, report: Queueable) -> None:
         self._lost.add(1)
         if isinstance(report, Latest):
             report.queue = {report.step: report}  # As if it waited, so that a loop does not come here with each row.
@@ -607,7 +607,7 @@ class Outbox:
 
     def _lose(self, error: ReportError, count: int = 1) -> None:
         self._lost.add(count)
-        self._events.append(Lost(error))
+        self._events.append(ReportDropped(error))
 
     def _come_back(self, now: float) -> None:
         self.server.succeed()
@@ -615,7 +615,7 @@ class Outbox:
         if self._away_since is not None:
             lost = self.lost - self._lost_before
             if self._has_told_absence or lost:
-                self._events.append(Back(now - self._away_since, lost))
+                self._events.append(Reconnected(now - self._away_since, lost))
         self._away_since = None
         self._has_told_absence = self._has_warned_of_loss = False
 
@@ -632,7 +632,7 @@ def _refusal(what: str, answer: Answer) -> ReportRefusedError:
 _RUN: Final = "Progress-Run"
 
 
-class Message(NamedTuple):
+class EncodedRequest(NamedTuple):
     """A request as HTTP has it; the path follows the server's URL."""
 
     method: str
@@ -641,14 +641,14 @@ class Message(NamedTuple):
     headers: Mapping[str, str]
 
 
-def encode(request: Request) -> Message:
+def encode(request: Request) -> EncodedRequest:
     """Return what to send [docs/protocol.md]."""
     path = f"/api/progress/{quote(request.session_id, safe='')}"
     body = json.dumps(_body(request.report), separators=(",", ":")).encode()
     headers = {"Idempotency-Key": request.key}
     if isinstance(request.report, Create):
-        return Message("PUT", path + ("?replace=true" if request.report.replace else ""), body, headers)
-    return Message("POST", f"{path}/update", body, headers | ({_RUN: request.run} if request.run else {}))
+        return EncodedRequest("PUT", path + ("?replace=true" if request.report.replace else ""), body, headers)
+    return EncodedRequest("POST", f"{path}/update", body, headers | ({_RUN: request.run} if request.run else {}))
 
 
 def _body(report: Report) -> dict[str, Any]:
@@ -687,13 +687,13 @@ def _run_of(headers: Mapping[str, str]) -> str:
     return run if run.isascii() and run.isprintable() and len(run) <= MAX_RUN_CHARS else ""
 
 
-def encode_together(requests: Sequence[Request]) -> Message:
+def encode_batch(requests: Sequence[Request]) -> EncodedRequest:
     """Return what to send for several; none of them is a creation."""
     updates = [
         {"session_id": session_id, "idempotency_key": key, **({"run": run} if run else {}), **_body(report)}
         for session_id, report, key, run in requests
     ]
-    return Message("POST", "/api/updates", json.dumps({"updates": updates}, separators=(",", ":")).encode(), {})
+    return EncodedRequest("POST", "/api/updates", json.dumps({"updates": updates}, separators=(",", ":")).encode(), {})
 
 
 def read_answers(status: int, headers: Mapping[str, str], content: bytes, count: int) -> list[Answer] | Answer:

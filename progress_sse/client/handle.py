@@ -27,7 +27,7 @@ from progress_sse.client.config import (
 )
 from progress_sse.client.count import Count
 from progress_sse.client.errors import OUR_TROUBLES, ReportError, ServerAwayError, TroubleKept
-from progress_sse.client.line import Driver, Line, Nowhere, Outlet, Prepare, Way, log
+from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink, Sender, Target, log
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Start, describe_error, fit_text
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.model import StepDefinition
@@ -35,21 +35,21 @@ from progress_sse.core.model import StepDefinition
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
 
-MakeOutlet: TypeAlias = Callable[[str, Create | None], Outlet]
+MakeSink: TypeAlias = Callable[[str, Create | None], ReportSink]
 """Makes the outlet of a session, which begins afresh by a creation, or goes on."""
 
-_recorders: Final[list[MakeOutlet]] = []
+_recorders: Final[list[MakeSink]] = []
 """What makes outlets for sessions while a test records them; the last one counts."""
 
 
 @contextmanager
-def diverted(make_outlet: MakeOutlet) -> Iterator[None]:
+def diverted(make_sink: MakeSink) -> Iterator[None]:
     """Let what is made in this block report there, whatever it was told."""
-    _recorders.append(make_outlet)
+    _recorders.append(make_sink)
     try:
         yield
     finally:
-        _recorders.remove(make_outlet)
+        _recorders.remove(make_sink)
 
 
 def is_diverted() -> bool:
@@ -90,7 +90,7 @@ class Reporter(ABC):
 
     session_id = ""
     link: str | None = None
-    _outlet: Outlet = Nowhere()
+    _sink: ReportSink = NullSink()
     _on_error: OnError = "warn"
     _outer: "Reporter | None" = None
     _has_warned = False
@@ -99,7 +99,7 @@ class Reporter(ABC):
     @property
     def lost(self) -> int:
         """How many reports were refused or given up."""
-        return self._outlet.lost + self._unreported.value
+        return self._sink.lost + self._unreported.value
 
     @abstractmethod
     def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> "BaseStep":
@@ -119,7 +119,7 @@ class Reporter(ABC):
 
     def put(self, prepare: Prepare) -> None:
         """Report what `prepare` makes, and let no trouble with that get to the job."""
-        self._guard(lambda: self._outlet.put(prepare))
+        self._guard(lambda: self._sink.put(prepare))
 
     def _guard(self, report: Callable[[], None]) -> None:
         try:
@@ -131,15 +131,15 @@ class Reporter(ABC):
                 raise
             self._unreported.add(1)
             self._warn(error)
-        self._outlet.raise_error()
+        self._sink.raise_error()
 
     def _set_up(
         self,
         session_id: str | None,
         create: Callable[[], Create] | None,
         options: Options,
-        driver: Callable[[Address], Driver],
-        transport: tuple[Way, Driver] | None,
+        sender: Callable[[Address], Sender],
+        transport: tuple[Target, Sender] | None,
     ) -> None:
         """Find out where to report to; `create` says how the session begins, if it is to begin afresh.
 
@@ -148,7 +148,7 @@ class Reporter(ABC):
         self._on_error = options.get("on_error", "warn")
         self._unreported = Count()
         try:
-            self._connect(session_id, create() if create else None, options, driver, transport)
+            self._connect(session_id, create() if create else None, options, sender, transport)
         except TimeoutError:
             raise
         except OUR_TROUBLES as error:
@@ -161,12 +161,12 @@ class Reporter(ABC):
         session_id: str | None,
         creation: Create | None,
         options: Options,
-        driver: Callable[[Address], Driver],
-        transport: tuple[Way, Driver] | None,
+        sender: Callable[[Address], Sender],
+        transport: tuple[Target, Sender] | None,
     ) -> None:
         if _recorders:
             self.session_id = named_session(session_id) or "recorded"
-            self._outlet = _recorders[-1](self.session_id, creation)
+            self._sink = _recorders[-1](self.session_id, creation)
             return
         if is_disabled(options.get("disabled")):
             log(logging.INFO, "progress is not reported: that is disabled")
@@ -177,10 +177,10 @@ class Reporter(ABC):
             return
         self.session_id = session_of(session_id)
         if transport is not None:
-            self._outlet = Line(self.session_id, *transport, creation=creation, on_error=self._on_error)
+            self._sink = ReportQueue(self.session_id, *transport, creation=creation, on_error=self._on_error)
         elif address is not None:
-            sends = driver(address)
-            self._outlet = Line(self.session_id, address, sends, creation=creation, on_error=self._on_error)
+            sends = sender(address)
+            self._sink = ReportQueue(self.session_id, address, sends, creation=creation, on_error=self._on_error)
             self.link = link_to(address, self.session_id)
             log(logging.INFO, "progress is shown at %s", self.link)
 
@@ -192,11 +192,11 @@ class Reporter(ABC):
     def _enter(self) -> None:
         self._outer = _reporter.get()
         _reporter.set(self)
-        self._guard(self._outlet.begin)
+        self._guard(self._sink.begin)
 
     def _conclude(self, is_told: bool) -> None:
         """Raise or say what the end of the block has to."""
-        self._outlet.raise_error()
+        self._sink.raise_error()
         if is_told:
             return
         text = f"not all was told of {self.session_id!r} yet"

@@ -20,7 +20,7 @@ import httpcore  # noqa: F401  # see above
 import httpx
 
 from progress_sse.client.config import Address
-from progress_sse.client.core import Answer, Message, Request, encode, encode_together, read_answer, read_answers
+from progress_sse.client.core import Answer, EncodedRequest, Request, encode, encode_batch, read_answer, read_answers
 from progress_sse.client.loading import loading
 
 A = TypeVar("A")
@@ -115,11 +115,11 @@ class HttpTransport:
         """Send a request and return what comes back."""
         return self._exchange(encode(request), read_answer)
 
-    def send_together(self, requests: Sequence[Request]) -> list[Answer] | Answer:
+    def send_batch(self, requests: Sequence[Request]) -> list[Answer] | Answer:
         """Send several at once and return what comes back."""
-        return self._exchange(encode_together(requests), partial(read_answers, count=len(requests)))
+        return self._exchange(encode_batch(requests), partial(read_answers, count=len(requests)))
 
-    def _exchange(self, message: Message, read: Callable[..., A]) -> A | Answer:
+    def _exchange(self, message: EncodedRequest, read: Callable[..., A]) -> A | Answer:
         method, path, body, headers = message
         content = Content()
         try:
@@ -150,11 +150,11 @@ class AsyncHttpTransport:
         """Send a request and return what comes back."""
         return await self._exchange(encode(request), read_answer)
 
-    async def send_together(self, requests: Sequence[Request]) -> list[Answer] | Answer:
+    async def send_batch(self, requests: Sequence[Request]) -> list[Answer] | Answer:
         """Send several at once and return what comes back."""
-        return await self._exchange(encode_together(requests), partial(read_answers, count=len(requests)))
+        return await self._exchange(encode_batch(requests), partial(read_answers, count=len(requests)))
 
-    async def _exchange(self, message: Message, read: Callable[..., A]) -> A | Answer:
+    async def _exchange(self, message: EncodedRequest, read: Callable[..., A]) -> A | Answer:
         method, path, body, headers = message
         content = Content()
         try:

@@ -79,7 +79,7 @@ class Latest:
         return self.queue.get(self.step) is self
 
 
-News: TypeAlias = Report | Latest
+Queueable: TypeAlias = Report | Latest
 """What is queued: a report, or what one will be read from."""
 
 

@@ -39,77 +39,77 @@ class Scheduled(Protocol):
     def wake_at(self) -> float:
         """Return when there will be something to send; infinity, if that takes another report."""
 
-    def hurry(self, now: float) -> bool:
+    def retry_now(self, now: float) -> bool:
         """Let what waits for a retry go at once, if that was asked for; tell whether it was."""
 
     def stand_by(self, now: float) -> float:
         """Wait for a server that is away, and give up what has waited too long; return when that is to come."""
 
 
-L = TypeVar("L", bound=Scheduled)
+Q = TypeVar("Q", bound=Scheduled)
 
-_Lines: TypeAlias = dict[L, Any]
+_Queues: TypeAlias = dict[Q, Any]
 
 
-class Schedule(Generic[L]):
+class Schedule(Generic[Q]):
     """The lines that have something to tell."""
 
     def __init__(self, at_once: int = 1) -> None:
         """Begin with none; `at_once` have their turn at one server."""
         self._at_once = at_once
-        self._queues: dict[Hashable, _Lines[L]] = {}
-        self._turns: list[tuple[float, int, L]] = []
-        self._planned: dict[L, tuple[float, int, L]] = {}
+        self._by_session: dict[Hashable, _Queues[Q]] = {}
+        self._turns: list[tuple[float, int, Q]] = []
+        self._planned: dict[Q, tuple[float, int, Q]] = {}
         self._numbers = itertools.count()
-        self._under_way: dict[Hashable, dict[L, bool]] = {}  # And whether the server was there as they began.
-        self._waiting: dict[Hashable, _Lines[L]] = {}
-        self._trying: dict[Hashable, L] = {}  # What tries again at a server that is away.
+        self._under_way: dict[Hashable, dict[Q, bool]] = {}  # And whether the server was there as they began.
+        self._waiting: dict[Hashable, _Queues[Q]] = {}
+        self._trying: dict[Hashable, Q] = {}  # What tries again at a server that is away.
 
-    def __contains__(self, line: L) -> bool:
+    def __contains__(self, queue: Q) -> bool:
         """Return whether the line had something to tell when it was last looked at."""
-        return line in self._queues.get(line.place, ())
+        return queue in self._by_session.get(queue.place, ())
 
-    def look_at(self, line: L, now: float) -> None:
+    def look_at(self, queue: Q, now: float) -> None:
         """Plan when it is the line's turn, which may have something new to tell, or none any more."""
-        if line.hurry(now) and line.server in self._trying:
-            self._plan(self._trying[line.server], now)
-        queue = self._queues.setdefault(line.place, {})
-        queue.setdefault(line)
-        while queue:
-            first = next(iter(queue))
+        if queue.retry_now(now) and queue.server in self._trying:
+            self._plan(self._trying[queue.server], now)
+        same_session = self._by_session.setdefault(queue.place, {})
+        same_session.setdefault(queue)
+        while same_session:
+            first = next(iter(same_session))
             if not first.is_settled:
                 self._plan(first, now)
                 return
-            del queue[first]
+            del same_session[first]
             self._let_another_try(first, now)
-        self._queues.pop(line.place, None)
+        self._by_session.pop(queue.place, None)
 
-    def next(self, now: float) -> L | None:
+    def next(self, now: float) -> Q | None:
         """Return the line whose turn it is; `served` must follow."""
         while self.wake_at() <= now:
-            _, _, line = heapq.heappop(self._turns)
-            del self._planned[line]
-            if line in self._waiting.get(line.server, ()):
-                self._stand_by(line, now)
-            elif line.wake_at() > now or self._does_another_try(line):  # The server has failed since.
-                self.look_at(line, now)
-            elif self._room(line.server) == 0 and line.server not in self._trying:
-                self._wait(line, now)
+            _, _, queue = heapq.heappop(self._turns)
+            del self._planned[queue]
+            if queue in self._waiting.get(queue.server, ()):
+                self._stand_by(queue, now)
+            elif queue.wake_at() > now or self._does_another_try(queue):  # The server has failed since.
+                self.look_at(queue, now)
+            elif self._room(queue.server) == 0 and queue.server not in self._trying:
+                self._wait(queue, now)
             else:
-                self._under_way.setdefault(line.server, {})[line] = line.server.reason is None
-                return line
+                self._under_way.setdefault(queue.server, {})[queue] = queue.server.reason is None
+                return queue
         return None
 
-    def served(self, line: L, now: float) -> None:
+    def served(self, queue: Q, now: float) -> None:
         """Go on after the line's turn, and let others have theirs that waited for it."""
-        server = line.server
-        was_there = self._under_way.get(server, {}).get(line)
-        _leave(self._under_way, server, line)
+        server = queue.server
+        was_there = self._under_way.get(server, {}).get(queue)
+        _leave(self._under_way, server, queue)
         tried = self._trying.pop(server, None) if server.reason is None else None
-        queue = self._queues.get(line.place, {})
-        if server.reason is None and line in queue and not line.has_commands:
-            queue[line] = queue.pop(line)
-        for each in (line, tried):
+        same_session = self._by_session.get(queue.place, {})
+        if server.reason is None and queue in same_session and not queue.has_commands:
+            same_session[queue] = same_session.pop(queue)
+        for each in (queue, tried):
             if each is not None:
                 self.look_at(each, now)
         if server.reason is None:
@@ -118,15 +118,19 @@ class Schedule(Generic[L]):
             for waiting in list(self._waiting.get(server, ())):
                 self._stand_by(waiting, now)
 
-    def remove(self, line: L, now: float) -> None:
+    def remove(self, queue: Q, now: float) -> None:
         """Forget a line, whatever it has to tell."""
-        for groups, key in ((self._queues, line.place), (self._waiting, line.server), (self._under_way, line.server)):
-            _leave(groups, key, line)
-        self._planned.pop(line, None)
-        self._let_another_try(line, now)
-        for first in itertools.islice(list(self._queues.get(line.place, ())), 1):
+        for groups, key in (
+            (self._by_session, queue.place),
+            (self._waiting, queue.server),
+            (self._under_way, queue.server),
+        ):
+            _leave(groups, key, queue)
+        self._planned.pop(queue, None)
+        self._let_another_try(queue, now)
+        for first in itertools.islice(list(self._by_session.get(queue.place, ())), 1):
             self.look_at(first, now)
-        self._admit(line.server, now)
+        self._admit(queue.server, now)
 
     def wake_at(self) -> float:
         """Return when it is a line's turn; infinity, if that takes a report or an answer."""
@@ -134,34 +138,34 @@ class Schedule(Generic[L]):
             heapq.heappop(self._turns)  # Another one has been planned instead.
         return self._turns[0][0] if self._turns else math.inf
 
-    def _plan(self, line: L, now: float) -> None:
-        if any(line in group.get(line.server, ()) for group in (self._waiting, self._under_way)):
+    def _plan(self, queue: Q, now: float) -> None:
+        if any(queue in group.get(queue.server, ()) for group in (self._waiting, self._under_way)):
             return
-        if line.server.reason is not None:
-            self._trying.setdefault(line.server, line)
-        if self._does_another_try(line):
-            self._wait(line, now)
+        if queue.server.reason is not None:
+            self._trying.setdefault(queue.server, queue)
+        if self._does_another_try(queue):
+            self._wait(queue, now)
         else:
             # What is due is so from now on, behind what has been due for longer: so each has its turn.
-            self._push(line, max(line.wake_at(), now))
+            self._push(queue, max(queue.wake_at(), now))
 
-    def _push(self, line: L, at: float) -> None:
-        planned = self._planned.get(line)
+    def _push(self, queue: Q, at: float) -> None:
+        planned = self._planned.get(queue)
         if at < math.inf and (planned is None or at < planned[0]):
-            self._planned[line] = turn = (at, next(self._numbers), line)
+            self._planned[queue] = turn = (at, next(self._numbers), queue)
             heapq.heappush(self._turns, turn)
 
-    def _wait(self, line: L, now: float) -> None:
-        self._waiting.setdefault(line.server, {})[line] = None
-        self._stand_by(line, now)
+    def _wait(self, queue: Q, now: float) -> None:
+        self._waiting.setdefault(queue.server, {})[queue] = None
+        self._stand_by(queue, now)
 
-    def _stand_by(self, line: L, now: float) -> None:
-        if line.server.reason is not None:
-            self._push(line, line.stand_by(now))
+    def _stand_by(self, queue: Q, now: float) -> None:
+        if queue.server.reason is not None:
+            self._push(queue, queue.stand_by(now))
 
-    def _does_another_try(self, line: L) -> bool:
+    def _does_another_try(self, queue: Q) -> bool:
         """Return whether another line tries whether the server is back."""
-        return self._trying.get(line.server, line) is not line
+        return self._trying.get(queue.server, queue) is not queue
 
     def _room(self, server: Availability) -> int:
         """Return how many more lines may have their turn at a server."""
@@ -172,26 +176,26 @@ class Schedule(Generic[L]):
         waiting = self._waiting.get(server, {})
         room = self._room(server)
         while room and waiting and server not in self._trying:
-            line = next(iter(waiting))
-            self._go_on(line, now)
-            room -= line in self._planned and self._planned[line][0] <= now
+            queue = next(iter(waiting))
+            self._go_on(queue, now)
+            room -= queue in self._planned and self._planned[queue][0] <= now
 
-    def _let_another_try(self, line: L, now: float) -> None:
+    def _let_another_try(self, queue: Q, now: float) -> None:
         """Let another line try whether the server is back, where this one did."""
-        if self._trying.get(line.server) is not line:
+        if self._trying.get(queue.server) is not queue:
             return
-        del self._trying[line.server]
-        another = min(self._waiting.get(line.server, ()), key=lambda each: each.wake_at(), default=None)
+        del self._trying[queue.server]
+        another = min(self._waiting.get(queue.server, ()), key=lambda each: each.wake_at(), default=None)
         if another is not None and not another.is_settled:
             self._go_on(another, now)
 
-    def _go_on(self, line: L, now: float) -> None:
-        _leave(self._waiting, line.server, line)
-        self.look_at(line, now)
+    def _go_on(self, queue: Q, now: float) -> None:
+        _leave(self._waiting, queue.server, queue)
+        self.look_at(queue, now)
 
 
-def _leave(groups: dict[Hashable, dict[L, Any]], key: Hashable, line: L) -> None:
+def _leave(groups: dict[Hashable, dict[Q, Any]], key: Hashable, queue: Q) -> None:
     group = groups.get(key, {})
-    group.pop(line, None)
+    group.pop(queue, None)
     if not group:
         groups.pop(key, None)

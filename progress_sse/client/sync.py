@@ -26,8 +26,17 @@ from progress_sse.client.config import Address, Options
 from progress_sse.client.core import PATIENCE_S, Answer, Availability, Request
 from progress_sse.client.errors import TroubleKept
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
-from progress_sse.client.line import MAX_KINDS, Line, OnLoop, Transport, WideTransport, lines, log, start_thread
 from progress_sse.client.loading import loading
+from progress_sse.client.report_queue import (
+    MAX_KINDS,
+    BatchTransport,
+    OnLoop,
+    ReportQueue,
+    Transport,
+    log,
+    report_queues,
+    start_thread,
+)
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.schedule import Schedule
 from progress_sse.core.model import StepDefinition
@@ -133,8 +142,8 @@ class Progress(Reporter):
 
     def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: SyncOptions) -> None:
         transport = options.get("transport")
-        way = (transport, _sender) if transport else None
-        self._set_up(session_id, create, options, _http_sender, way)
+        target = (transport, _thread_sender) if transport else None
+        self._set_up(session_id, create, options, _http_sender, target)
 
     def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> Step:
         """Return a step; see `Reporter.step`."""
@@ -142,9 +151,9 @@ class Progress(Reporter):
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all is told, or for `timeout_s` seconds (`None`: `FLUSH_S`), and return whether it is."""
-        if isinstance(self._outlet, Line):
-            sender().wait([self._outlet], FLUSH_S if timeout_s is None else timeout_s)
-        return self._outlet.is_settled
+        if isinstance(self._sink, ReportQueue):
+            thread_sender().wait([self._sink], FLUSH_S if timeout_s is None else timeout_s)
+        return self._sink.is_settled
 
     def close(self) -> None:
         """Wait as the end of the block does.
@@ -178,12 +187,12 @@ def current() -> Reporter:
     return active() or _NOTHING
 
 
-class Sender:
+class ThreadSender:
     """The thread that sends for every `Progress` of the process, one request after the other."""
 
     def __init__(self) -> None:
         """Start no thread before there is something to send."""
-        self._woken: SimpleQueue[Line] = SimpleQueue()
+        self._woken: SimpleQueue[ReportQueue] = SimpleQueue()
         self._is_started = False
         self._ident: int | None = None
         self._only_one = allocate_lock()
@@ -192,21 +201,21 @@ class Sender:
         self._patience_s = EXIT_S
         self._finishing: set[int] = set()
         # Of the thread alone.
-        self._schedule: Schedule[Line] = Schedule()
+        self._schedule: Schedule[ReportQueue] = Schedule()
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[Address, HttpTransport] = {}
 
-    def wake(self, line: Line) -> None:
+    def wake(self, queue: ReportQueue) -> None:
         """Look at the line again; called from any thread, and waits for nothing before the process ends."""
-        if not line.is_woken:
-            line.is_woken = True
+        if not queue.is_woken:
+            queue.is_woken = True
             try:
-                self._woken.put(line)
+                self._woken.put(queue)
             except BaseException:
-                line.is_woken = False
+                queue.is_woken = False
                 raise
         if self._has_ended:
-            self._finish([line])
+            self._finish([queue])
         elif not self._is_started:
             self._start()
 
@@ -227,26 +236,26 @@ class Sender:
             self._told.add(trouble)
             log(logging.WARNING, "%s", trouble)
 
-    def wait(self, awaited: Sequence[Line], timeout_s: float) -> None:
+    def wait(self, awaited: Sequence[ReportQueue], timeout_s: float) -> None:
         """Wait until these lines are settled, or for so long; let what waits for a retry go at once."""
         # It is in vain in the thread itself, by a finaliser or a transport, and where threads run no more.
         if get_ident() == self._ident or sys.is_finalizing():
             return
         until = time.monotonic() + timeout_s
-        settled: SimpleQueue[Line] = SimpleQueue()
+        settled: SimpleQueue[ReportQueue] = SimpleQueue()
         try:
-            for line in awaited:
-                line.add_waiter(settled)
-            for line in awaited:
-                while not line.is_settled and (self._is_started or line.driver is not self):
+            for queue in awaited:
+                queue.add_waiter(settled)
+            for queue in awaited:
+                while not queue.is_settled and (self._is_started or queue.sender is not self):
                     settled.get(timeout=min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
         except Empty:
             pass
         finally:
-            for line in awaited:
-                line.remove_waiter(settled)
+            for queue in awaited:
+                queue.remove_waiter(settled)
 
-    def release(self, line: Line) -> None:
+    def release(self, queue: ReportQueue) -> None:
         """Keep the line: there is no other driver for it."""
 
     def end(self) -> None:
@@ -254,11 +263,11 @@ class Sender:
         if self._has_ended:
             return
         self._has_ended = True
-        self._finish(lines())
+        self._finish(report_queues())
 
-    def _finish(self, reporting: Sequence[Line]) -> None:
+    def _finish(self, reporting: Sequence[ReportQueue]) -> None:
         """Let lines tell what they have, in the time that is left; what they cannot tell is lost."""
-        awaited = [line for line in reporting if not line.is_settled]
+        awaited = [queue for queue in reporting if not queue.is_settled]
         ident = get_ident()
         if not awaited or ident == self._ident or ident in self._finishing:
             return
@@ -266,17 +275,17 @@ class Sender:
         try:
             if not sys.is_finalizing():  # Python lets no other thread run from then on, wherever that was.
                 self._send_last(awaited)
-            for line in awaited:
-                if not line.is_settled:
-                    line.give_up()
-                    log(logging.WARNING, "the process ends before all was told of %r", line.session_id)
+            for queue in awaited:
+                if not queue.is_settled:
+                    queue.give_up()
+                    log(logging.WARNING, "the process ends before all was told of %r", queue.session_id)
         finally:
             self._finishing.discard(ident)
 
-    def _send_last(self, awaited: Sequence[Line]) -> None:
+    def _send_last(self, awaited: Sequence[ReportQueue]) -> None:
         began = time.monotonic()
-        for line in awaited:
-            line.driver.release(line)
+        for queue in awaited:
+            queue.sender.release(queue)
         if not self._is_started:
             self._is_started = start_thread(self._run)
         if self._is_started:
@@ -285,14 +294,14 @@ class Sender:
             self._send_here(awaited, self._patience_s)
         self._patience_s = max(0.0, self._patience_s - (time.monotonic() - began))
 
-    def _send_here(self, awaited: Sequence[Line], timeout_s: float) -> None:
+    def _send_here(self, awaited: Sequence[ReportQueue], timeout_s: float) -> None:
         """Do the thread's work until these lines are settled, or for so long, and as long as an answer takes."""
         until = time.monotonic() + timeout_s
         if not self._only_one.acquire(timeout=timeout_s):
             return
         try:
             with TroubleKept():
-                while not all(line.is_settled for line in awaited) and time.monotonic() < until:
+                while not all(queue.is_settled for queue in awaited) and time.monotonic() < until:
                     self._take_turn(until - time.monotonic())
         finally:
             self._only_one.release()
@@ -318,74 +327,74 @@ class Sender:
         """Plan anew, as trouble may have come in the middle of anything; what was under way is sent again."""
         threading.current_thread().name = "progress-sse"
         self._schedule = Schedule()
-        for line in lines():
-            if line.driver is self:
-                self._look_at(line)
+        for queue in report_queues():
+            if queue.sender is self:
+                self._look_at(queue)
 
     def _take_turn(self, timeout_s: float) -> None:
         self._take_in_woken(timeout_s)
-        line = self._schedule.next(time.monotonic())
-        if line is not None:
-            self._serve(line)
+        queue = self._schedule.next(time.monotonic())
+        if queue is not None:
+            self._serve(queue)
 
     def _take_in_woken(self, timeout_s: float) -> None:
         """Look at the lines that were woken; wait for one, for so long at most, if there is nothing to send."""
         pause_s = min(timeout_s, self._schedule.wake_at() - time.monotonic())
         with suppress(Empty):
-            line = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
+            queue = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
             while True:
-                line.is_woken = False  # Before it is looked at: what comes later wakes it again.
-                self._look_at(line)
-                line = self._woken.get_nowait()
+                queue.is_woken = False  # Before it is looked at: what comes later wakes it again.
+                self._look_at(queue)
+                queue = self._woken.get_nowait()
 
-    def _look_at(self, line: Line) -> None:
-        if line not in self._schedule:
-            line.adopt(self._servers.setdefault(line.destination, line.server))
-        self._schedule.look_at(line, time.monotonic())
-        line.handle_events()
+    def _look_at(self, queue: ReportQueue) -> None:
+        if queue not in self._schedule:
+            queue.adopt(self._servers.setdefault(queue.destination, queue.server))
+        self._schedule.look_at(queue, time.monotonic())
+        queue.handle_events()
 
-    def _serve(self, line: Line) -> None:
-        requests = line.next(alone=not isinstance(line.way, Address | WideTransport))
+    def _serve(self, queue: ReportQueue) -> None:
+        requests = queue.next(alone=not isinstance(queue.target, Address | BatchTransport))
         if requests:
-            line.take(requests, self._send(line, requests))
-        self._schedule.served(line, time.monotonic())
-        line.handle_events()
+            queue.take(requests, self._send(queue, requests))
+        self._schedule.served(queue, time.monotonic())
+        queue.handle_events()
 
-    def _send(self, line: Line, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
-        if isinstance(line.way, OnLoop):
+    def _send(self, queue: ReportQueue, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
+        if isinstance(queue.target, OnLoop):
             return Answer(410, detail="the event loop that reported has ended")
         try:
-            transport = self._transport(line.way)
-            if len(requests) > 1 and isinstance(transport, WideTransport):
-                return transport.send_together(requests)
+            transport = self._transport(queue.target)
+            if len(requests) > 1 and isinstance(transport, BatchTransport):
+                return transport.send_batch(requests)
             return transport.send(requests[0])
         except (ImportError, MemoryError, OSError) as error:  # There may be some of what it lacks later.
             return Answer(0, detail=describe_error(error))
         except Exception as error:  # noqa: BLE001  # whatever a transport does, the thread goes on
             return Answer(500, detail=describe_error(error))
 
-    def _transport(self, way: Address | Transport) -> Transport:
-        if not isinstance(way, Address):
-            return way
-        transport = self._transports.pop(way, None)
+    def _transport(self, target: Address | Transport) -> Transport:
+        if not isinstance(target, Address):
+            return target
+        transport = self._transports.pop(target, None)
         if transport is None:
             from progress_sse.client.http import HttpTransport
 
-            transport = HttpTransport(way)
-        self._transports[way] = transport
+            transport = HttpTransport(target)
+        self._transports[target] = transport
         if len(self._transports) > MAX_TRANSPORTS:
             self._transports.pop(next(iter(self._transports))).close()
         return transport
 
 
-_sender = Sender()
-_inherited: Final[list[Sender]] = []
+_thread_sender = ThreadSender()
+_inherited: Final[list[ThreadSender]] = []
 """Kept for ever, since to let go of the parent's connections might close them."""
 
 
-def sender() -> Sender:
+def thread_sender() -> ThreadSender:
     """Return the sender of this process."""
-    return _sender
+    return _thread_sender
 
 
 def load_http() -> None:
@@ -398,28 +407,28 @@ def load_http() -> None:
             importlib.import_module("progress_sse.client.http")
 
 
-def _http_sender(_address: Address) -> Sender:
+def _http_sender(_address: Address) -> ThreadSender:
     load_http()  # Now, and not when the thread needs it.
-    return _sender
+    return _thread_sender
 
 
 def _begin_in_child() -> None:
     """Let each line be sent by this process: the parent's thread is not here, and its connections are the parent's."""
-    global _sender
-    _inherited.append(_sender)
-    _sender = Sender()
-    for line in lines():
-        line.forget(_sender)
+    global _thread_sender
+    _inherited.append(_thread_sender)
+    _thread_sender = ThreadSender()
+    for queue in report_queues():
+        queue.forget(_thread_sender)
 
 
 def _flush_when_multiprocessing_ends() -> None:
     """Arrange for the end of a `multiprocessing` child, which runs no `atexit` functions."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.Finalize(None, lambda: sender().end(), exitpriority=0)
+        util.Finalize(None, lambda: thread_sender().end(), exitpriority=0)
 
 
 os.register_at_fork(after_in_child=_begin_in_child)
-atexit.register(lambda: sender().end())
+atexit.register(lambda: thread_sender().end())
 
 _NOTHING: Final = Progress.__new__(Progress)

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from progress_sse.client.handle import diverted
-from progress_sse.client.line import Nowhere, Prepare
-from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Report, Start
+from progress_sse.client.report_queue import NullSink, Prepare
+from progress_sse.client.reports import Advance, Complete, Create, Latest, Queueable, Report, Start
 
 __all__ = ["Advance", "Complete", "Create", "Recorder", "Report", "Start", "recording"]
 
@@ -52,7 +52,7 @@ def recording() -> Iterator[Recorder]:
         yield recorder
 
 
-class _Recording(Nowhere):
+class _Recording(NullSink):
     """Records in the order in which it is reported, and lets no report wait for one of another thread.
 
     The report of a thread that comes while another one records is recorded by that.
@@ -61,7 +61,7 @@ class _Recording(Nowhere):
     def __init__(self, recorder: Recorder, session_id: str, creation: Create | None) -> None:
         self._recorder = recorder
         self._session_id = session_id
-        self._waiting: deque[Callable[[], News]] = deque()
+        self._waiting: deque[Callable[[], Queueable]] = deque()
         if creation is not None:
             self._waiting.append(lambda: creation)
         self._is_recording = allocate_lock()
@@ -79,5 +79,5 @@ class _Recording(Nowhere):
         self._waiting.append(prepare())
         self.begin()
 
-    def _record(self, news: News) -> None:
+    def _record(self, news: Queueable) -> None:
         self._recorder.reports.append((self._session_id, news.read() if isinstance(news, Latest) else news))

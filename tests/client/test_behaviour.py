@@ -22,7 +22,7 @@ from progress_sse.client.aio import AsyncStep
 from progress_sse.client.core import MAX_WAITING, Answer, Request
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.handle import Reporter, diverted
-from progress_sse.client.line import Nowhere, Prepare
+from progress_sse.client.report_queue import NullSink, Prepare
 from progress_sse.client.reports import MAX_TEXT_CHARS, Advance, Complete, Create, Start
 from progress_sse.client.sync import Step
 from progress_sse.client.testing import recording
@@ -460,7 +460,7 @@ def test_no_thread_overtakes_the_creation_of_its_session() -> None:
         assert [type(report) for report in told] == [Create, Start, Start]
 
 
-class Late(Nowhere):
+class Late(NullSink):
     """An outlet during whose work the time is up."""
 
     def put(self, prepare: Prepare) -> None:

@@ -14,20 +14,20 @@ from progress_sse.client import core
 from progress_sse.client.core import (
     FIRST_PAUSE_S,
     Answer,
-    Away,
-    Back,
-    Lost,
-    Message,
+    Disconnected,
+    EncodedRequest,
     Outbox,
+    Reconnected,
     Recreated,
+    ReportDropped,
     Request,
     encode,
-    encode_together,
+    encode_batch,
     read_answer,
     read_answers,
 )
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
-from progress_sse.client.reports import Advance, Complete, Create, Latest, News, Report, Start
+from progress_sse.client.reports import Advance, Complete, Create, Latest, Queueable, Report, Start
 from progress_sse.core.model import StepDefinition
 from tests.clock import ManualClock
 
@@ -43,7 +43,7 @@ class Bench:
         self.clock = ManualClock()
         self.outbox = Outbox("nightly", chance=lambda: chance)
 
-    def put(self, *reports: News) -> None:
+    def put(self, *reports: Queueable) -> None:
         for report in reports:
             self.outbox.put(report)
 
@@ -246,7 +246,7 @@ def test_a_refusal_says_what_and_why() -> None:
     bench.put(Complete(3))
     bench.send(Answer(409, "step-not-started", "The step was not started."))
     [event] = bench.outbox.events()
-    assert isinstance(event, Lost)
+    assert isinstance(event, ReportDropped)
     assert isinstance(event.error, ReportRefusedError)
     assert str(event.error) == "complete of step 3 was refused: 409 The step was not started."
     assert (event.error.status, event.error.problem) == (409, "step-not-started")
@@ -296,10 +296,10 @@ def test_hurrying_ends_a_pause_of_ours_only() -> None:
     bench = Bench()
     bench.put(Start(1))
     bench.send(NO_ANSWER)
-    bench.outbox.hurry(bench.clock.monotonic())
+    bench.outbox.retry_now(bench.clock.monotonic())
     assert bench.wait() == 0
     bench.send(Answer(503, retry_after_s=20))
-    bench.outbox.hurry(bench.clock.monotonic())
+    bench.outbox.retry_now(bench.clock.monotonic())
     assert bench.wait() == pytest.approx(20)
 
 
@@ -311,7 +311,7 @@ def test_an_absence_is_told_once_and_so_is_its_end() -> None:
         bench.send(NO_ANSWER)
         bench.wait()
     bench.send()
-    assert bench.outbox.events() == [Away("ConnectError: refused"), Back(3.5, 0)]
+    assert bench.outbox.events() == [Disconnected("ConnectError: refused"), Reconnected(3.5, 0)]
     assert bench.outbox.events() == []
 
 
@@ -332,13 +332,13 @@ def test_a_long_absence_costs_advances_and_no_commands() -> None:
     fail_for(bench, 600, NO_ANSWER)
     assert bench.outbox.lost == 2
     _, lost = bench.outbox.events()
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, ReportDropped)
     assert isinstance(lost.error, ServerAwayError)
     assert "2 reports of progress were dropped, 2 starts and completions wait on" in str(lost.error)
     bench.put(Advance(2, 9))
     assert bench.deliver() == [Start(1), Start(2), Advance(2, 9)]
     [back] = bench.outbox.events()
-    assert isinstance(back, Back)
+    assert isinstance(back, Reconnected)
     assert back.lost == 2
 
 
@@ -510,7 +510,7 @@ def test_a_refused_creation_ends_the_reporting(refusal: Answer) -> None:
     assert latest.is_waiting, "a loop over many rows is not to come again with each"
     assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 5)
     [event] = bench.outbox.events()
-    assert isinstance(event, Lost)
+    assert isinstance(event, ReportDropped)
     assert isinstance(event.error, ReportRefusedError)
     assert str(event.error) == f"nothing more is reported, since its creation was refused: {refusal.status} no"
     assert (event.error.status, event.error.problem) == (refusal.status, refusal.problem)
@@ -554,7 +554,7 @@ def test_another_run_of_the_id_is_left_alone(gone: Answer) -> None:
     bench.put(Complete(2))
     assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 3)
     [event] = bench.outbox.events()
-    assert isinstance(event, Lost)
+    assert isinstance(event, ReportDropped)
     assert str(event.error).startswith("nothing more is reported, since the session was lost, and its creation")
 
 
@@ -685,7 +685,7 @@ def test_reports_become_requests(report: Report, method: str, rest: str, body: d
     """As the protocol has them; an id is opaque, and takes part in the path as one segment."""
     message = encode(Request("日 本?#%", report, "key"))
     path = f"/api/progress/%E6%97%A5%20%E6%9C%AC%3F%23%25{rest}"
-    assert message == Message(method, path, message.body, {"Idempotency-Key": "key"})
+    assert message == EncodedRequest(method, path, message.body, {"Idempotency-Key": "key"})
     assert json.loads(message.body) == body
 
 
@@ -836,7 +836,7 @@ def test_several_that_meet_a_passing_trouble_wait_together(answer: Answer, then:
 def test_several_are_said_as_the_server_reads_them() -> None:
     """Each with its session and its key."""
     requests = [Request("a", Start(1), "k1"), Request("a", Complete(1, message="m"), "k2", "r")]
-    method, path, body, headers = encode_together(requests)
+    method, path, body, headers = encode_batch(requests)
     assert (method, path, headers) == ("POST", "/api/updates", {})
     assert json.loads(body) == {
         "updates": [

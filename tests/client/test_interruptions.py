@@ -26,8 +26,8 @@ from progress_sse.bridges.attempts import report_loss, step_of
 from progress_sse.client import aio, core, sync
 from progress_sse.client.core import Answer, Request
 from progress_sse.client.handle import BaseStep, Reporter
-from progress_sse.client.line import Line
 from progress_sse.client.loading import loading
+from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.reports import Advance, Complete, Create, Start
 from progress_sse.client.testing import recording
 from tests.client.fake import AsyncFakeTransport, FakeTransport
@@ -254,14 +254,14 @@ def test_a_flush_waits_for_what_is_reported_as_it_hears_that_all_is_told(monkeyp
     progress = Progress.attach("a", transport=fake)
     told = itertools.count()
 
-    class Settled(SimpleQueue[Line]):
-        def put(self, line: Line, *_: Any) -> None:
+    class Settled(SimpleQueue[ReportQueue]):
+        def put(self, queue: ReportQueue, *_: Any) -> None:
             if next(told) == 0:
                 fake.may_answer.clear()
                 progress.step(2).start()
-            super().put(line)
+            super().put(queue)
 
-        def get(self, *_: Any, timeout: float | None = None) -> Line:
+        def get(self, *_: Any, timeout: float | None = None) -> ReportQueue:
             fake.may_answer.set()
             return super().get(timeout=timeout)
 
@@ -279,11 +279,11 @@ async def test_so_does_a_flush_on_a_loop(monkeypatch: pytest.MonkeyPatch) -> Non
     told = itertools.count()
 
     class Settled(aio._LoopWaiter):  # noqa: SLF001  # a moment that nothing else shows
-        def put(self, line: Line, /) -> None:
+        def put(self, queue: ReportQueue, /) -> None:
             if next(told) == 0:
                 fake.may_answer.clear()
                 progress.step(2).start()
-            super().put(line)
+            super().put(queue)
 
     monkeypatch.setattr(aio, "_LoopWaiter", Settled)
     fake.may_answer.clear()
@@ -303,7 +303,7 @@ def test_a_sender_that_begins_slowly_holds_up_no_report(monkeypatch: pytest.Monk
     waited = threading.Event()
     monkeypatch.setattr(threading.Thread, "start", lambda _: waited.set())
     report_loss("a", 1, "gone")
-    monkeypatch.setattr(sync, "_sender", sync.Sender())
+    monkeypatch.setattr(sync, "_thread_sender", sync.ThreadSender())
     fake = FakeTransport()
     progress = Progress.attach("a", transport=fake)
     progress.step(1).start()

@@ -198,7 +198,7 @@ async def test_a_session_that_the_server_has_lost_is_created_again(
 ) -> None:
     """With its own steps, and what was told of them: whichever report comes first."""
     if alone:
-        monkeypatch.setattr(core, "MAX_TOGETHER", 1)
+        monkeypatch.setattr(core, "MAX_BATCH", 1)
     server = serve()
     progress = shell.progress("nightly", steps=["One", "Two", "Three"], url=server.url)
     progress.step(1).start()

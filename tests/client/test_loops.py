@@ -16,9 +16,9 @@ import pytest
 from progress_sse import AsyncProgress
 from progress_sse.client import aio
 from progress_sse.client.core import Answer, Request
-from progress_sse.client.line import Line, lines
+from progress_sse.client.report_queue import ReportQueue, report_queues
 from progress_sse.client.reports import Complete, Start
-from progress_sse.client.sync import sender
+from progress_sse.client.sync import thread_sender
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.conftest import Serve
 from tests.harness.serving import Server, eventually, session_path
@@ -214,18 +214,18 @@ def test_what_is_left_to_tell_on_a_loop_that_was_closed_by_hand_goes_by_the_thre
     closed = loop.run_until_complete(begin("closed"))
     loop.close()
     left = line_of("closed")
-    assert left.driver is not sender()
+    assert left.sender is not thread_sender()
     after = asyncio.run(begin("after"))
-    assert left.driver is sender()
+    assert left.sender is thread_sender()
     for progress, session_id in (closed, "closed"), (after, "after"):
         line_of(session_id).give_up()
         assert progress.lost == 1
 
 
-def line_of(session_id: str) -> Line:
+def line_of(session_id: str) -> ReportQueue:
     """The line of a session."""
-    (line,) = (each for each in lines() if each.session_id == session_id)
-    return line
+    (queue,) = (each for each in report_queues() if each.session_id == session_id)
+    return queue
 
 
 class Stubborn:
@@ -261,7 +261,7 @@ async def test_a_session_whose_end_is_cancelled_goes_on_by_the_thread(monkeypatc
         closing.cancel()
         with suppress(asyncio.CancelledError):
             await closing
-    line = line_of("cancelled")
-    assert line.driver is sender()
-    line.give_up()
+    queue = line_of("cancelled")
+    assert queue.sender is thread_sender()
+    queue.give_up()
     transport.may_end.set()

@@ -15,7 +15,7 @@ import pytest
 from progress_sse import AsyncProgress, StepDefinition
 from progress_sse.client import aio
 from progress_sse.client.core import Answer, Outbox, Request
-from progress_sse.client.line import lines
+from progress_sse.client.report_queue import report_queues
 from progress_sse.client.reports import Create, Start
 from tests.client.fake import FakeServer, FakeTransport
 from tests.client.shells import Shell
@@ -27,7 +27,7 @@ MANY = 300
 
 async def test_sessions_that_the_job_has_done_with_are_let_go(shell: Shell) -> None:
     """Also where their steps were entered without a block of the session, so that nothing closes it."""
-    before = len(lines())
+    before = len(report_queues())
     transport = shell.transport(FakeTransport(lambda _: Answer(200)))
     for number in range(MANY):
         progress = shell.progress.attach(str(number), transport=transport)
@@ -36,7 +36,7 @@ async def test_sessions_that_the_job_has_done_with_are_let_go(shell: Shell) -> N
         assert await shell.flush(progress, 30)
     del progress
     gc.collect()
-    assert len(lines()) - before < 10
+    assert len(report_queues()) - before < 10
 
 
 async def test_while_the_server_is_away_one_session_tries_for_all(

@@ -399,7 +399,7 @@ WITHOUT_A_THREAD = """
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     def last():
-        line.start_new_thread = start_new_thread
+        report_queue.start_new_thread = start_new_thread
         progress.step(1).start()
         progress.step(1).complete()
         progress.step(2).start()
@@ -407,7 +407,7 @@ WITHOUT_A_THREAD = """
 
     atexit.register(last)
     from progress_sse import Progress
-    from progress_sse.client import line
+    from progress_sse.client import report_queue
 
     progress = Progress(steps=["One", "Two"])
 """

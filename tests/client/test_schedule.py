@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from progress_sse.client import core
-from progress_sse.client.core import Answer, Availability, Lost, Outbox, Request
-from progress_sse.client.reports import Advance, Complete, Create, News, Start
+from progress_sse.client.core import Answer, Availability, Outbox, ReportDropped, Request
+from progress_sse.client.reports import Advance, Complete, Create, Queueable, Start
 from progress_sse.client.schedule import Schedule
 from tests.clock import ManualClock
 
@@ -19,7 +19,7 @@ AWAY = Answer(0, detail="ConnectError: refused")
 BUSY = Answer(429, retry_after_s=30)
 
 
-class Line:
+class ReportQueue:
     """An outbox that counts how often it is looked at."""
 
     def __init__(self, session_id: str, server: Availability) -> None:
@@ -45,10 +45,10 @@ class Line:
         self.looks += 1
         return self.outbox.wake_at()
 
-    def hurry(self, now: float) -> bool:
+    def retry_now(self, now: float) -> bool:
         was_urgent, self.is_urgent = self.is_urgent, False
         if was_urgent:
-            self.outbox.hurry(now)
+            self.outbox.retry_now(now)
         return was_urgent
 
     def stand_by(self, now: float) -> float:
@@ -61,37 +61,37 @@ class Bench:
 
     def __init__(self, at_once: int = 1) -> None:
         self.clock = ManualClock()
-        self.schedule: Schedule[Line] = Schedule(at_once)
+        self.schedule: Schedule[ReportQueue] = Schedule(at_once)
         self.server = Availability(chance=lambda: 1.0)
-        self.sent: list[tuple[str, News]] = []
+        self.sent: list[tuple[str, Queueable]] = []
 
-    def line(self, session_id: str, *reports: News) -> Line:
-        line = Line(session_id, self.server)
-        self.put(line, *reports)
-        return line
+    def queue(self, session_id: str, *reports: Queueable) -> ReportQueue:
+        queue = ReportQueue(session_id, self.server)
+        self.put(queue, *reports)
+        return queue
 
-    def put(self, line: Line, *reports: News) -> None:
+    def put(self, queue: ReportQueue, *reports: Queueable) -> None:
         for report in reports:
-            line.outbox.put(report)
-            self.look_at(line)
+            queue.outbox.put(report)
+            self.look_at(queue)
 
-    def look_at(self, line: Line) -> None:
-        self.schedule.look_at(line, self.clock.monotonic())
+    def look_at(self, queue: ReportQueue) -> None:
+        self.schedule.look_at(queue, self.clock.monotonic())
 
-    def begin(self) -> tuple[Line, list[Request]] | None:
+    def begin(self) -> tuple[ReportQueue, list[Request]] | None:
         """Let a line have its turn, if it is one's."""
-        line = self.schedule.next(self.clock.monotonic())
-        if line is None:
+        queue = self.schedule.next(self.clock.monotonic())
+        if queue is None:
             return None
-        requests = line.outbox.next(self.clock.monotonic())
-        self.sent += [(line.place, request.report) for request in requests]
-        return line, requests
+        requests = queue.outbox.next(self.clock.monotonic())
+        self.sent += [(queue.place, request.report) for request in requests]
+        return queue, requests
 
-    def end(self, turn: tuple[Line, list[Request]], answer: Answer) -> None:
-        line, requests = turn
+    def end(self, turn: tuple[ReportQueue, list[Request]], answer: Answer) -> None:
+        queue, requests = turn
         if requests:
-            line.outbox.take(requests, [answer] * len(requests), self.clock.monotonic())
-        self.schedule.served(line, self.clock.monotonic())
+            queue.outbox.take(requests, [answer] * len(requests), self.clock.monotonic())
+        self.schedule.served(queue, self.clock.monotonic())
 
     def run(self, answer: Callable[[str], Answer], until: float = math.inf) -> list[str]:
         """Let lines have their turns until none is left, or for so long; tell which sessions had one."""
@@ -109,14 +109,14 @@ def test_lines_take_turns() -> None:
     """One that has much to tell does not silence the others."""
     bench = Bench()
     for session_id in "ab":
-        bench.line(session_id, Start(1), Start(2), Start(3))
+        bench.queue(session_id, Start(1), Start(2), Start(3))
     assert "".join(bench.run(lambda _: OK)) == "ababab"
 
 
 def test_a_line_that_advances_without_end_holds_up_no_other_of_its_session() -> None:
     """Its advances go in between."""
     bench = Bench()
-    busy, other = bench.line("a", Start(1)), bench.line("a", Start(2), Complete(2))
+    busy, other = bench.queue("a", Start(1)), bench.queue("a", Start(2), Complete(2))
     for count in range(1, 5):
         turn = bench.begin()
         assert turn is not None
@@ -131,7 +131,7 @@ def test_a_line_that_advances_without_end_holds_up_no_other_of_its_session() -> 
 def test_lines_of_one_session_go_one_after_the_other() -> None:
     """In the order in which they began to report; each tells all that it has."""
     bench = Bench()
-    first, second = bench.line("a", Start(1)), bench.line("a", Start(2))
+    first, second = bench.queue("a", Start(1)), bench.queue("a", Start(2))
     bench.put(first, Complete(1))
     bench.put(second, Complete(2))
     bench.run(lambda _: OK)
@@ -147,24 +147,24 @@ def test_one_of_all_sessions_tries_again_while_the_server_is_away(at_once: int) 
     """With the pauses of one session; and a session that only waits costs nothing."""
     count = 2000
     bench = Bench(at_once)
-    lines = [bench.line(str(number), Create(), Start(1)) for number in range(count)]
+    report_queues = [bench.queue(str(number), Create(), Start(1)) for number in range(count)]
     hour_s = 3600.0
     tried = bench.run(lambda _: AWAY, until=hour_s)
     assert set(tried) == {"0"}
     assert len(tried) == pytest.approx(hour_s / core.LONGEST_PAUSE_S, rel=0.1)
-    assert sum(line.looks for line in lines) < 10 * count + 10 * len(tried)
+    assert sum(queue.looks for queue in report_queues) < 10 * count + 10 * len(tried)
     bench.run(lambda _: OK)
-    assert all(line.is_settled and not line.outbox.lost for line in lines)
+    assert all(queue.is_settled and not queue.outbox.lost for queue in report_queues)
     assert len(bench.sent) == len(tried) + 2 * count
-    assert sum(line.looks for line in lines) < 20 * count + 10 * len(tried)
+    assert sum(queue.looks for queue in report_queues) < 20 * count + 10 * len(tried)
 
 
 def test_a_session_that_comes_while_the_server_is_away_waits_with_the_others() -> None:
     """And says nothing for as long as it loses nothing."""
     bench = Bench()
-    bench.line("a", Start(1))
+    bench.queue("a", Start(1))
     bench.run(lambda _: AWAY, until=20)
-    late = bench.line("b", Start(1))
+    late = bench.queue("b", Start(1))
     assert set(bench.run(lambda _: AWAY, until=40)) == {"a"}
     assert bench.run(lambda _: OK) == ["a", "b"]
     assert late.outbox.events() == []
@@ -174,8 +174,8 @@ def test_a_session_that_comes_while_the_server_is_away_waits_with_the_others() -
 def test_what_passes_for_one_session_holds_up_no_other(answer: Answer) -> None:
     """Its rate, its key, its report: the server is there."""
     bench = Bench()
-    bench.line("a", Start(1))
-    bench.line("b", Start(1))
+    bench.queue("a", Start(1))
+    bench.queue("b", Start(1))
     tried = bench.run(lambda session_id: answer if session_id == "a" else OK, until=0.1)
     assert tried == ["a", "b"]
     assert bench.run(lambda _: OK) == ["a"]
@@ -185,7 +185,7 @@ def test_a_server_that_answers_one_is_back_for_all() -> None:
     """Also where it refuses what it was asked."""
     bench = Bench()
     for session_id in "abc":
-        bench.line(session_id, Start(1))
+        bench.queue(session_id, Start(1))
     bench.run(lambda _: AWAY, until=30)
     assert bench.run(lambda session_id: Answer(422) if session_id == "a" else OK) == ["a", "b", "c"]
 
@@ -193,15 +193,15 @@ def test_a_server_that_answers_one_is_back_for_all() -> None:
 def test_each_session_gives_up_its_advances_after_its_own_wait() -> None:
     """A minute after it began to wait, though another one tries; its commands wait on."""
     bench = Bench()
-    bench.line("a", Start(1))
+    bench.queue("a", Start(1))
     bench.run(lambda _: AWAY, until=30)
-    late = bench.line("b", Start(1), Advance(1, 5))
+    late = bench.queue("b", Start(1), Advance(1, 5))
     bench.run(lambda _: AWAY, until=30 + core.PATIENCE_S - 1)
     assert late.outbox.lost == 0
     bench.run(lambda _: AWAY, until=30 + core.PATIENCE_S + 11)
     assert late.outbox.lost == 1
     [lost] = late.outbox.events()
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, ReportDropped)
     assert "1 reports of progress were dropped, 1 starts and completions wait on" in str(lost.error)
     assert bench.run(lambda _: OK) == ["a", "b"]
 
@@ -209,12 +209,12 @@ def test_each_session_gives_up_its_advances_after_its_own_wait() -> None:
 def test_another_session_tries_where_the_one_that_did_has_nothing_to_tell_any_more() -> None:
     """Its advances were all that it had, and were given up; or it was forgotten."""
     bench = Bench()
-    bench.line("a", Advance(1, 5))
-    bench.line("b", Start(1))
-    third = bench.line("c", Start(1))
+    bench.queue("a", Advance(1, 5))
+    bench.queue("b", Start(1))
+    third = bench.queue("c", Start(1))
     assert set(bench.run(lambda _: AWAY, until=core.PATIENCE_S + 60)) == {"a", "b"}
     assert set(bench.run(lambda _: AWAY, until=core.PATIENCE_S + 120)) == {"b"}
-    [second] = [line for line in bench.schedule._planned if line.place == "b"]  # noqa: SLF001 - its only holder
+    [second] = [queue for queue in bench.schedule._planned if queue.place == "b"]  # noqa: SLF001 - its only holder
     bench.schedule.remove(second, bench.clock.monotonic())
     assert set(bench.run(lambda _: AWAY, until=core.PATIENCE_S + 180)) == {"c"}
     bench.run(lambda _: OK)
@@ -224,8 +224,8 @@ def test_another_session_tries_where_the_one_that_did_has_nothing_to_tell_any_mo
 def test_a_session_in_a_hurry_has_the_server_tried_at_once() -> None:
     """At the end of its block there may be no later; what comes back is known to all."""
     bench = Bench()
-    bench.line("a", Start(1))
-    hurried = bench.line("b", Start(1))
+    bench.queue("a", Start(1))
+    hurried = bench.queue("b", Start(1))
     bench.run(lambda _: AWAY, until=30)
     hurried.is_urgent = True
     bench.look_at(hurried)
@@ -239,8 +239,8 @@ def test_a_session_in_a_hurry_has_the_server_tried_at_once() -> None:
 def test_a_server_that_answers_what_was_under_way_is_not_waited_for() -> None:
     """By the session that was to try again later, either."""
     bench = Bench(at_once=2)
-    bench.line("a", Start(1))
-    bench.line("b", Start(1))
+    bench.queue("a", Start(1))
+    bench.queue("b", Start(1))
     first, second = bench.begin(), bench.begin()
     assert first is not None
     assert second is not None
@@ -253,7 +253,7 @@ def test_so_many_have_their_turn_at_once() -> None:
     """Of one server; one more has it as soon as one of them has come back."""
     bench = Bench(at_once=3)
     for number in range(5):
-        bench.line(str(number), Start(1))
+        bench.queue(str(number), Start(1))
     turns = [bench.begin() for _ in range(4)]
     assert turns.pop() is None
     assert turns[0] is not None
@@ -267,7 +267,7 @@ def test_failures_of_what_was_under_way_together_are_one() -> None:
     """Else the pause would be that of many."""
     bench = Bench(at_once=3)
     for number in range(3):
-        bench.line(str(number), Start(1))
+        bench.queue(str(number), Start(1))
     turns = [bench.begin() for _ in range(3)]
     for turn in turns:
         assert turn is not None
@@ -280,14 +280,14 @@ def test_whatever_happens_all_is_told_once_the_server_is_back(seed: int) -> None
     """Reports, hurries, lines that are taken away, and answers of each kind, in any order."""
     chance = random.Random(seed)
     bench = Bench(at_once=chance.choice([1, 2, 3]))
-    lines = [Line(chance.choice("abcdef"), bench.server) for _ in range(8)]
-    reports: list[News] = [Start(1), Complete(1), Advance(1, 5)]
-    turns: list[tuple[Line, list[Request]]] = []
+    report_queues = [ReportQueue(chance.choice("abcdef"), bench.server) for _ in range(8)]
+    reports: list[Queueable] = [Start(1), Complete(1), Advance(1, 5)]
+    turns: list[tuple[ReportQueue, list[Request]]] = []
     for _ in range(300):
-        line = chance.choice(lines)
+        queue = chance.choice(report_queues)
         match chance.randrange(6):
             case 0:
-                bench.put(line, reports[chance.randrange(3)])
+                bench.put(queue, reports[chance.randrange(3)])
             case 1 if turns:
                 bench.end(turns.pop(chance.randrange(len(turns))), chance.choice([OK, AWAY, AWAY, BUSY, Answer(422)]))
             case 2:
@@ -295,15 +295,15 @@ def test_whatever_happens_all_is_told_once_the_server_is_back(seed: int) -> None
             case 3:
                 bench.clock.advance(chance.choice([0.05, 1, 20]))
             case 4:
-                line.is_urgent = True
-                bench.look_at(line)
-            case 5 if chance.random() < 0.1 and line not in [turn[0] for turn in turns]:
-                bench.schedule.remove(line, bench.clock.monotonic())
-                lines.remove(line)
-                lines.append(Line(line.place, bench.server))
+                queue.is_urgent = True
+                bench.look_at(queue)
+            case 5 if chance.random() < 0.1 and queue not in [turn[0] for turn in turns]:
+                bench.schedule.remove(queue, bench.clock.monotonic())
+                report_queues.remove(queue)
+                report_queues.append(ReportQueue(queue.place, bench.server))
     for turn in turns:
         bench.end(turn, AWAY)
     begun = bench.clock.monotonic()
     bench.run(lambda _: OK)
-    assert all(line.is_settled for line in lines)
+    assert all(queue.is_settled for queue in report_queues)
     assert bench.clock.monotonic() - begun <= 30 + 2 * core.LONGEST_PAUSE_S

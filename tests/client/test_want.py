@@ -13,7 +13,7 @@ import pytest
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import report_loss
-from progress_sse.client import aio, line, sync
+from progress_sse.client import aio, report_queue, sync
 from progress_sse.client.core import Answer, Outbox, Request
 from progress_sse.client.reports import Advance, Complete, Start
 from progress_sse.client.schedule import Schedule
@@ -88,10 +88,10 @@ def test_without_a_thread_the_job_goes_on_and_is_told_of_later(
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(sync, "_sender", sync.Sender())
+    monkeypatch.setattr(sync, "_thread_sender", sync.ThreadSender())
     fake = FakeTransport()
     with monkeypatch.context() as patched:
-        patched.setattr(line, "start_new_thread", refuse)
+        patched.setattr(report_queue, "start_new_thread", refuse)
         progress = Progress.attach("a", transport=fake)
         for _ in range(3):
             progress.step(1).start()
@@ -148,7 +148,7 @@ async def test_what_sends_outlives_a_lack_of_memory(
     """Whatever it is about: it begins afresh, and what was under way is sent again under its key."""
     for module in (aio, sync):
         monkeypatch.setattr(module, "RECOVERY_S", 0.01)
-    monkeypatch.setattr(sync, "_sender", sync.Sender())
+    monkeypatch.setattr(sync, "_thread_sender", sync.ThreadSender())
     is_lacking = threading.Event()
     method = getattr(part, name)
 
@@ -207,7 +207,7 @@ async def test_a_transport_that_lacks_something_is_tried_again(shell: Shell, err
 def test_a_transport_that_ends_its_thread_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """By `sys.exit`, or by what asyncio cancels with: there is one thread for all of them."""
     monkeypatch.setattr(sync, "RECOVERY_S", 0.01)
-    monkeypatch.setattr(sync, "_sender", sync.Sender())
+    monkeypatch.setattr(sync, "_thread_sender", sync.ThreadSender())
     ends = iter([SystemExit(), asyncio.CancelledError()])
 
     def answer(_: Request) -> Answer:

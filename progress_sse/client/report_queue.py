@@ -19,9 +19,19 @@ from contextlib import suppress
 from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from progress_sse.client.config import Address, OnError
-from progress_sse.client.core import Answer, Availability, Away, Back, Event, Lost, Outbox, Recreated, Request
+from progress_sse.client.core import (
+    Answer,
+    Availability,
+    Disconnected,
+    Event,
+    Outbox,
+    Reconnected,
+    Recreated,
+    ReportDropped,
+    Request,
+)
 from progress_sse.client.errors import ReportError, TroubleKept
-from progress_sse.client.reports import Create, News
+from progress_sse.client.reports import Create, Queueable
 
 _logger: Final = logging.getLogger("progress_sse.client")
 
@@ -46,7 +56,7 @@ def start_thread(function: Callable[..., object], *args: object) -> bool:
     return False
 
 
-Prepare: TypeAlias = Callable[[], Callable[[], News]]
+Prepare: TypeAlias = Callable[[], Callable[[], Queueable]]
 """Asks the objects of others what is to be told, and returns what makes a report of that without them."""
 
 
@@ -58,10 +68,10 @@ class Transport(Protocol):
 
 
 @runtime_checkable
-class WideTransport(Transport, Protocol):
+class BatchTransport(Transport, Protocol):
     """One that can carry several at once."""
 
-    def send_together(self, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
+    def send_batch(self, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
         """Send requests, none of them a creation; return the answer to each, or the one answer to them all."""
 
 
@@ -71,27 +81,27 @@ class OnLoop(NamedTuple):
     transport: object
 
 
-Way: TypeAlias = Address | Transport | OnLoop
+Target: TypeAlias = Address | Transport | OnLoop
 
 
-class Driver(Protocol):
+class Sender(Protocol):
     """What sends for a line."""
 
-    def wake(self, line: "Line") -> None:
+    def wake(self, queue: "ReportQueue") -> None:
         """Look at the line again; called from any thread, and waits for nothing."""
 
-    def release(self, line: "Line") -> None:
+    def release(self, queue: "ReportQueue") -> None:
         """Let the thread of the process have the line; waits for nothing."""
 
 
 class Waiter(Protocol):
     """What waits for a line to be settled."""
 
-    def put(self, line: "Line", /) -> None:
+    def put(self, queue: "ReportQueue", /) -> None:
         """Hear that it is; called by its driver."""
 
 
-class Outlet(Protocol):
+class ReportSink(Protocol):
     """Where the reports of a session go."""
 
     @property
@@ -112,7 +122,7 @@ class Outlet(Protocol):
         """Raise what has gone wrong since the last call, if that was asked for."""
 
 
-class Nowhere:
+class NullSink:
     """The outlet where there is no server to report to."""
 
     is_settled = True
@@ -128,7 +138,7 @@ class Nowhere:
         """Do nothing."""
 
 
-class Line:
+class ReportQueue:
     """An outlet that leads to a server.
 
     Attributes:
@@ -141,18 +151,20 @@ class Line:
     def __init__(
         self,
         session_id: str,
-        way: Way,
-        driver: Driver,
+        target: Target,
+        sender: Sender,
         *,
         creation: Create | None = None,
         on_error: OnError = "warn",
     ) -> None:
         """Begin with nothing to tell but the creation."""
         self.session_id = session_id
-        self.way = way
-        self.destination = way if isinstance(way, Address) else id(way.transport if isinstance(way, OnLoop) else way)
+        self.target = target
+        self.destination = (
+            target if isinstance(target, Address) else id(target.transport if isinstance(target, OnLoop) else target)
+        )
         self.place = session_id, self.destination
-        self.driver = driver
+        self.sender = sender
         self.is_woken = False
         self._raises = on_error == "raise"
         self._outbox = Outbox(session_id, creation)
@@ -161,7 +173,7 @@ class Line:
         self._errors: deque[ReportError] = deque()
         self._told: set[str] = set()
         # A method of C, which takes an entry out in one go.
-        _lines[weakref.ref(self, _lines.pop)] = None
+        _queues[weakref.ref(self, _queues.pop)] = None
 
     @property
     def is_settled(self) -> bool:
@@ -181,12 +193,12 @@ class Line:
     def begin(self) -> None:
         """Let the session be created, if it is to be, before anything else is told of it."""
         self._outbox.begin()
-        self.driver.wake(self)
+        self.sender.wake(self)
 
     def put(self, prepare: Prepare) -> None:
         """Take in the report that `prepare` makes."""
         self._outbox.put(prepare()())
-        self.driver.wake(self)
+        self.sender.wake(self)
 
     def raise_error(self) -> None:
         """Raise what has gone wrong since the last call, if that was asked for."""
@@ -201,29 +213,29 @@ class Line:
         """
         self._waiters[waiter] = None
         self._is_urgent = True
-        self.driver.wake(self)
+        self.sender.wake(self)
 
     def remove_waiter(self, waiter: Waiter) -> None:
         """Let it wait no more."""
         self._waiters.pop(waiter, None)
 
-    def hand_over(self, driver: Driver) -> None:
+    def transfer_to(self, sender: Sender) -> None:
         """Let another driver send from now on, which retracts what this one may have sent in vain."""
-        self.driver = driver
+        self.sender = sender
         self.is_woken = False  # The driver before may never come to it.
         if not self.is_settled:
-            driver.wake(self)
+            sender.wake(self)
 
     def give_up(self) -> None:
         """Let go of all that is not told: the process ends."""
         self._outbox.give_up()
 
-    def forget(self, driver: Driver) -> None:
+    def forget(self, sender: Sender) -> None:
         """Begin anew in a child process: what waits is told by its parent."""
         self._outbox = self._outbox.renewed()
         self._waiters.clear()
         self.is_woken = False
-        self.driver = driver
+        self.sender = sender
 
     # What follows is for the driver alone.
 
@@ -241,11 +253,11 @@ class Line:
         """Return when there will be something to send; infinity, if that takes another report."""
         return self._outbox.wake_at()
 
-    def hurry(self, now: float) -> bool:
+    def retry_now(self, now: float) -> bool:
         """Let what waits for a retry go at once, if that was asked for; tell whether it was."""
         was_urgent, self._is_urgent = self._is_urgent, False
         if was_urgent:
-            self._outbox.hurry(now)
+            self._outbox.retry_now(now)
         return was_urgent
 
     def stand_by(self, now: float) -> float:
@@ -279,17 +291,17 @@ class Line:
                 waiter.put(self)
 
     def _handle(self, events: list[Event]) -> None:
-        where = repr(self.session_id) + (f" at {self.way.url}" if isinstance(self.way, Address) else "")
+        where = repr(self.session_id) + (f" at {self.target.url}" if isinstance(self.target, Address) else "")
         for event in events:
             match event:
-                case Away(reason):
+                case Disconnected(reason):
                     self._tell("away", "cannot report on %s and will try again: %s", where, reason)
-                case Back(away_s, lost):
+                case Reconnected(away_s, lost):
                     text = "can report on %s again, after %.1f s in which %d reports were lost"
                     log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
                 case Recreated():
                     self._tell("recreated", "the server had lost %s: it was created again", where)
-                case Lost(error):
+                case ReportDropped(error):
                     if self._raises and not self._errors:
                         self._errors.append(error)
                     kind = getattr(error, "problem", "away for long")
@@ -312,9 +324,9 @@ def _is_answer(requests: Sequence[Request], returned: object) -> bool:
     return all(isinstance(each, Answer) for each in returned)
 
 
-_lines: Final[dict[weakref.ref[Line], None]] = {}
+_queues: Final[dict[weakref.ref[ReportQueue], None]] = {}
 
 
-def lines() -> list[Line]:
+def report_queues() -> list[ReportQueue]:
     """Return every line of the process."""
-    return [line for line in (each() for each in list(_lines)) if line is not None]
+    return [queue for queue in (each() for each in list(_queues)) if queue is not None]
