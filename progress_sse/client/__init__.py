@@ -1,4 +1,4 @@
-"""The worker's side: tells a server how far a job is, and never stands in the job's way.
+"""The worker's side: reports the progress of a job to a server, and never holds the job up.
 
 The parts, from the pure to the practical::
 

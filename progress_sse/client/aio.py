@@ -1,6 +1,6 @@
-"""`AsyncProgress`, for code on an event loop, and what sends for all of them there.
+"""`AsyncProgress`, for code on an event loop, and the sender of all of them on that loop.
 
-What that has not told when the block or the loop ends is handed to the thread of ``sync``, which tells it.
+What it has not sent when the block or the loop ends goes to the thread of ``sync``, which sends it.
 """
 
 import asyncio
@@ -36,18 +36,18 @@ T = TypeVar("T")
 
 
 class AsyncTransport(Protocol):
-    """What carries a request to the server and its answer back."""
+    """Carries a request to the server and its answer back."""
 
     async def send(self, request: Request) -> Answer:
         """Send a request and return what comes back."""
 
     async def aclose(self) -> None:
-        """Let go of what it holds."""
+        """Close its connections."""
 
 
 @runtime_checkable
 class AsyncBatchTransport(AsyncTransport, Protocol):
-    """One that can carry several at once."""
+    """A transport that can send several requests at once."""
 
     async def send_batch(self, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
         """Send requests, none of them a creation; return the answer to each, or the one answer to them all."""
@@ -57,7 +57,7 @@ class AsyncOptions(Options, total=False):
     """The options of `AsyncProgress`.
 
     Attributes:
-        transport: Another way to the server than HTTP to its URL; called by the reporting task.
+        transport: Used in place of HTTP to the URL; called by the reporting task.
     """
 
     transport: AsyncTransport | None
@@ -102,7 +102,7 @@ class AsyncStep(BaseStep):
 
 
 class AsyncProgress(Reporter):
-    """Reports the steps of a job from an event loop, and is never in its way.
+    """Reports the steps of a job from an event loop, and never holds it up.
 
     As `Progress`, with ``async with`` and ``async for``; a step also takes a plain ``with``, since nothing is awaited
     there. Functions that run in threads may report on its steps, too.
@@ -146,7 +146,7 @@ class AsyncProgress(Reporter):
         return AsyncStep(self, number, message, timeout_ms)
 
     async def flush(self, timeout_s: float | None = None) -> bool:
-        """Wait until all is told, or for `timeout_s` seconds (`None`: `FLUSH_S`), and return whether it is."""
+        """Wait until all is sent, or for `timeout_s` seconds (`None`: `FLUSH_S`), and return whether it is."""
         if isinstance(self._sink, ReportQueue):
             await _wait_for(self._sink, FLUSH_S if timeout_s is None else timeout_s)
         return self._sink.is_settled
@@ -207,13 +207,13 @@ def _drive_http(_address: Address) -> "_Unbound":
 
 
 class _Unbound:
-    """The driver of a line before the first report, which is made on the loop that will send it, or on none."""
+    """The sender of a queue before its first report, which is made on the loop that will send it, or on none."""
 
     def __init__(self) -> None:
         self._first = deque([None])
 
     def wake(self, queue: ReportQueue) -> None:
-        """Find the driver; one thread does, and another that comes meanwhile need not: the line is looked at later."""
+        """Find the sender. One thread does; another that comes meanwhile need not: the queue is looked at later."""
         with suppress(IndexError):
             self._first.pop()
             try:
@@ -224,7 +224,7 @@ class _Unbound:
             queue.transfer_to(sender)
 
     def release(self, queue: ReportQueue) -> None:
-        """Let the thread have the line."""
+        """Let the thread send for the queue."""
         queue.transfer_to(thread_sender())
 
 
@@ -247,10 +247,10 @@ def _abandon_closed_loops() -> None:
 
 
 class LoopSender:
-    """What sends for every `AsyncProgress` on an event loop, by a task for each request.
+    """Sends for every `AsyncProgress` on an event loop, by a task for each request.
 
     Another task lives as long as one of them is not closed. It ends with the loop at the latest, and then the thread
-    takes over what is left to tell.
+    takes over what is left to send.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -259,7 +259,7 @@ class LoopSender:
         self._schedule: Schedule[ReportQueue] = Schedule(AT_ONCE)
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[Hashable, AsyncTransport] = {}
-        # One that has something to tell is kept by the schedule; of others there may be no end.
+        # The schedule keeps those that have reports; there may be no end of others.
         self._queues: WeakKeyDictionary[ReportQueue, None] = WeakKeyDictionary()
         self._sending: dict[ReportQueue, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -269,7 +269,7 @@ class LoopSender:
         self._life.add_done_callback(self._end)
 
     def wake(self, queue: ReportQueue) -> None:
-        """Look at the line again; called from any thread, and waits for nothing."""
+        """Look at the queue again; called from any thread, and waits for nothing."""
         if not self._loop.is_running() and not isinstance(queue.target, OnLoop):
             self.release(queue)
             return
@@ -290,9 +290,9 @@ class LoopSender:
         return self._loop.is_running()
 
     def release(self, queue: ReportQueue) -> None:
-        """Let the thread have the line, at once where the loop does not run; called from any thread or loop.
+        """Let the thread send for the queue, at once if the loop does not run; called from any thread or loop.
 
-        A running loop that alone knows the way tells what is left.
+        A running loop whose transport no thread can use sends what is left.
         """
         with suppress(RuntimeError):  # The loop is closed.
             self._loop.call_soon_threadsafe(self._begin_to_leave, queue, context=Context())
@@ -350,7 +350,7 @@ class LoopSender:
                 self._look_at(queue)
 
     def _send_what_is_due(self) -> None:
-        """Let lines have their turn, and come back when it is that of the next one."""
+        """Let queues have their turn, and come back when it is that of the next one."""
         if self._timer is not None:
             self._timer.cancel()
         while queue := self._schedule.next(time.monotonic()):
@@ -452,18 +452,18 @@ class LoopSender:
 
 
 def _is_cancelled() -> bool:
-    """Tell whether it is this task that is to end."""
+    """Return whether this task is to end."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 def _do_nothing() -> None:
-    """Only the time has come."""
+    """The time to send has come; nothing else has changed."""
 
 
 _senders: Final[dict[asyncio.AbstractEventLoop, LoopSender]] = {}
 
-# A child that goes on with its parent's loop has lines of its own there, and connections.
+# A child that goes on with its parent's loop has queues of its own there, and connections.
 _inherited: Final[list[LoopSender]] = []
 
 
@@ -491,7 +491,7 @@ def _connect(target: Target) -> AsyncTransport:
 
 
 async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
-    """Wait until the line is settled, or for so long; let what waits for a retry go at once."""
+    """Wait until the queue is settled, or for so long; let what waits for a retry go at once."""
     if isinstance(queue.sender, LoopSender) and not queue.sender.is_running:
         queue.sender.release(queue)  # Its loop was left behind.
     settled = _LoopWaiter()
@@ -507,7 +507,7 @@ async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
 
 
 class _LoopWaiter:
-    """What waits on a loop for a line that a thread may send for."""
+    """Waits on a loop for a queue that a thread may send for."""
 
     def __init__(self) -> None:
         self.event = asyncio.Event()

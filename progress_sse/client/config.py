@@ -14,7 +14,7 @@ _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
 class Options(TypedDict, total=False):
-    """What every way of making a `Progress` or an `AsyncProgress` takes besides the session.
+    """The options of `Progress` and `AsyncProgress` besides the session.
 
     Attributes:
         url: Where the server is; else `PROGRESS_SSE_URL`. Without either nothing is reported.
@@ -42,7 +42,7 @@ class Address(NamedTuple):
 
 
 def is_disabled(disabled: bool | None, environ: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether somebody switched reporting off."""
+    """Return whether reporting is switched off."""
     if disabled is not None:
         return disabled
     return environ.get("PROGRESS_SSE_DISABLED", "").strip().lower() not in _NO

@@ -37,7 +37,7 @@ class AsyncStoreTransport:
         return Answer(200, run=applied.record.session.run)
 
     async def aclose(self) -> None:
-        """Leave the store open: it is somebody else's."""
+        """Leave the store open: the application closes it."""
 
     def _command(self, report: Report, run: str | None) -> state_machine.Command:
         match report:

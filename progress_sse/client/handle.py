@@ -1,6 +1,6 @@
-"""What a job holds: a reporter on a session, and its steps; alike in blocking and in async code.
+"""A job's objects: a reporter on a session, and its steps; alike in blocking and in async code.
 
-Nothing in here waits for anything. A report goes to the outlet, and whatever goes wrong with that is logged, once,
+Nothing in here waits for anything. A report goes to the sink, and what goes wrong with that is logged, once,
 unless the job asked for errors. Blocking and async code differ in how a block ends, how an iterable is gone through
 and how a function is called: ``sync`` and ``aio`` have that.
 """
@@ -36,15 +36,15 @@ _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_repor
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
 
 MakeSink: TypeAlias = Callable[[str, Create | None], ReportSink]
-"""Makes the outlet of a session, which begins afresh by a creation, or goes on."""
+"""Makes the sink of a session, which begins afresh by a creation, or goes on."""
 
 _recorders: Final[list[MakeSink]] = []
-"""What makes outlets for sessions while a test records them; the last one counts."""
+"""Make the sinks of sessions while a test records them; the last one counts."""
 
 
 @contextmanager
 def diverted(make_sink: MakeSink) -> Iterator[None]:
-    """Let what is made in this block report there, whatever it was told."""
+    """Let the reporters that are made in this block use these sinks, whatever server they are given."""
     _recorders.append(make_sink)
     try:
         yield
@@ -53,7 +53,7 @@ def diverted(make_sink: MakeSink) -> Iterator[None]:
 
 
 def is_diverted() -> bool:
-    """Tell whether what is made now reports somewhere else than it was told."""
+    """Return whether reporters that are made now use other sinks than their server's."""
     return bool(_recorders)
 
 
@@ -81,7 +81,7 @@ def inside(step: "BaseStep") -> Iterator[None]:
 
 
 class Reporter(ABC):
-    """Tells how far the job is that does the work of a session.
+    """Reports the progress of a job, as one session.
 
     Attributes:
         session_id: The session; empty where nothing is reported.
@@ -138,17 +138,17 @@ class Reporter(ABC):
         session_id: str | None,
         create: Callable[[], Create] | None,
         options: Options,
-        sender: Callable[[Address], Sender],
+        make_sender: Callable[[Address], Sender],
         transport: tuple[Target, Sender] | None,
     ) -> None:
         """Find out where to report to; `create` says how the session begins, if it is to begin afresh.
 
-        `driver` makes what sends to a server; `transport` is another way, and what sends on that.
+        `make_sender` returns the sender to a server; `transport` is another target, and its sender.
         """
         self._on_error = options.get("on_error", "warn")
         self._unreported = Count()
         try:
-            self._connect(session_id, create() if create else None, options, sender, transport)
+            self._connect(session_id, create() if create else None, options, make_sender, transport)
         except TimeoutError:
             raise
         except OUR_TROUBLES as error:
@@ -161,7 +161,7 @@ class Reporter(ABC):
         session_id: str | None,
         creation: Create | None,
         options: Options,
-        sender: Callable[[Address], Sender],
+        make_sender: Callable[[Address], Sender],
         transport: tuple[Target, Sender] | None,
     ) -> None:
         if _recorders:
@@ -179,8 +179,8 @@ class Reporter(ABC):
         if transport is not None:
             self._sink = ReportQueue(self.session_id, *transport, creation=creation, on_error=self._on_error)
         elif address is not None:
-            sends = sender(address)
-            self._sink = ReportQueue(self.session_id, address, sends, creation=creation, on_error=self._on_error)
+            sender = make_sender(address)
+            self._sink = ReportQueue(self.session_id, address, sender, creation=creation, on_error=self._on_error)
             self.link = link_to(address, self.session_id)
             log(logging.INFO, "progress is shown at %s", self.link)
 
@@ -213,7 +213,7 @@ class Reporter(ABC):
 class BaseStep:
     """A stage of the job, as a block: starts with it, completes with it, and fails where it raises.
 
-    An exception is reported as the step's error and goes on its way.
+    An exception is reported as the step's error and raised on.
     """
 
     def __init__(self, reporter: Reporter, number: int, message: str, timeout_ms: int | None) -> None:
@@ -280,7 +280,7 @@ class BaseStep:
         except ReportError as trouble:  # Asked for, but what the job failed of is what matters now.
             log(logging.WARNING, "cannot report that step %s failed: %s", self.number, trouble)
 
-    # The objects of others are asked beforehand: what follows takes what is ours, and runs wherever the outlet wants.
+    # The job's objects have been read by then: what follows takes our own values, and runs wherever the sink wants.
 
     def _started(self, number: int, timeout_ms: int | None) -> Start:
         self._reached = _Reached(-self._tracked, None)

@@ -1,12 +1,12 @@
-"""One session's outbox in a process of many threads, and what becomes of its troubles.
+"""One session's reports in a process of many threads, and the log of what goes wrong with them.
 
 A job must never wait for reporting, whatever it holds meanwhile: a log handler reports under its lock, and the garbage
 collector runs finalisers, which log, wherever something is allocated. So there is no lock here that a job waits for.
-Reports and requests to wake are handed over by single calls into C; all else of a line belongs to its driver, the one
-thread or task that sends, which alone logs its troubles and calls its transport, while it holds nothing.
+Reports and requests to wake are passed on by single calls into C. All else of a queue belongs to its sender, the one
+thread or task that sends. The sender alone logs and calls the transport, and holds nothing while it does.
 
-A fork may come at any moment: the child forgets what its parent has still to tell (the parent tells it), begins with a
-new outbox, and sends by a thread of its own (``sync``).
+A fork may come at any moment. The child forgets the reports that its parent has not sent yet, since the parent sends
+them. It begins with a new outbox, and sends by a thread of its own (``sync``).
 """
 
 import logging
@@ -36,7 +36,7 @@ from progress_sse.client.reports import Create, Queueable
 _logger: Final = logging.getLogger("progress_sse.client")
 
 MAX_KINDS: Final = 20
-"""Kinds of trouble that a line warns of: it is the server that names them."""
+"""Kinds of trouble that a queue warns of; the server names them, so there must be a bound."""
 
 
 def log(level: int, text: str, *args: object) -> None:
@@ -46,9 +46,9 @@ def log(level: int, text: str, *args: object) -> None:
 
 
 def start_thread(function: Callable[..., object], *args: object) -> bool:
-    """Start a thread, and tell whether there is room for one; does not wait until it runs, as `threading` does.
+    """Start a thread, and return whether there was room for one.
 
-    It may first run a finaliser, which waits for what the job holds.
+    `threading` would wait until it runs. But it may first run a finaliser that waits for what the job holds.
     """
     with TroubleKept():
         start_new_thread(function, args)
@@ -57,11 +57,11 @@ def start_thread(function: Callable[..., object], *args: object) -> bool:
 
 
 Prepare: TypeAlias = Callable[[], Callable[[], Queueable]]
-"""Asks the objects of others what is to be told, and returns what makes a report of that without them."""
+"""Reads the job's objects, and returns a function that makes the report without them."""
 
 
 class Transport(Protocol):
-    """What carries a request to the server and its answer back, however long that takes."""
+    """Carries a request to the server and its answer back, however long that takes."""
 
     def send(self, request: Request) -> Answer:
         """Send a request and return what comes back."""
@@ -69,14 +69,14 @@ class Transport(Protocol):
 
 @runtime_checkable
 class BatchTransport(Transport, Protocol):
-    """One that can carry several at once."""
+    """A transport that can send several requests at once."""
 
     def send_batch(self, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
         """Send requests, none of them a creation; return the answer to each, or the one answer to them all."""
 
 
 class OnLoop(NamedTuple):
-    """A way that only an event loop can go."""
+    """A target that only an event loop can reach."""
 
     transport: object
 
@@ -85,45 +85,45 @@ Target: TypeAlias = Address | Transport | OnLoop
 
 
 class Sender(Protocol):
-    """What sends for a line."""
+    """Sends what is in queues."""
 
     def wake(self, queue: "ReportQueue") -> None:
-        """Look at the line again; called from any thread, and waits for nothing."""
+        """Look at the queue again; called from any thread, and waits for nothing."""
 
     def release(self, queue: "ReportQueue") -> None:
-        """Let the thread of the process have the line; waits for nothing."""
+        """Let the thread of the process send for the queue; waits for nothing."""
 
 
 class Waiter(Protocol):
-    """What waits for a line to be settled."""
+    """Waits until a queue is settled."""
 
     def put(self, queue: "ReportQueue", /) -> None:
-        """Hear that it is; called by its driver."""
+        """Take in that the queue is settled; called by its sender."""
 
 
 class ReportSink(Protocol):
-    """Where the reports of a session go."""
+    """Takes the reports of a session."""
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing waits to be told."""
+        """Whether no report waits."""
 
     @property
     def lost(self) -> int:
-        """How many reports will never be told."""
+        """How many reports will never reach the server."""
 
     def begin(self) -> None:
-        """Let the session be created, if it is to be, before anything else is told of it."""
+        """Let the session be created, if it is to be, before its first report."""
 
     def put(self, prepare: Prepare) -> None:
         """Take in the report that `prepare` makes; waits for nothing."""
 
     def raise_error(self) -> None:
-        """Raise what has gone wrong since the last call, if that was asked for."""
+        """Raise the error since the last call, if the job has asked for errors."""
 
 
 class NullSink:
-    """The outlet where there is no server to report to."""
+    """The sink of a session without a server."""
 
     is_settled = True
     lost = 0
@@ -139,13 +139,13 @@ class NullSink:
 
 
 class ReportQueue:
-    """An outlet that leads to a server.
+    """The sink of a session on a server: an outbox, and the sender that empties it.
 
     Attributes:
-        destination: What is the same for all lines that lead to one server.
-        place: What is the same for all lines that lead to one session there.
-        driver: What sends.
-        is_woken: Whether the driver has been told to look at it; kept by the driver.
+        destination: The same for all queues to one server.
+        place: The same for all queues to one session there.
+        sender: Sends the reports.
+        is_woken: Whether the sender has been told to look at the queue; kept by the sender.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class ReportQueue:
         creation: Create | None = None,
         on_error: OnError = "warn",
     ) -> None:
-        """Begin with nothing to tell but the creation."""
+        """Begin with no report but the creation."""
         self.session_id = session_id
         self.target = target
         self.destination = (
@@ -171,13 +171,13 @@ class ReportQueue:
         self._waiters: dict[Waiter, None] = {}
         self._is_urgent = False
         self._errors: deque[ReportError] = deque()
-        self._told: set[str] = set()
+        self._warned_of: set[str] = set()
         # A method of C, which takes an entry out in one go.
         _queues[weakref.ref(self, _queues.pop)] = None
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing waits to be told."""
+        """Whether no report waits."""
         return self._outbox.is_empty
 
     @property
@@ -187,11 +187,11 @@ class ReportQueue:
 
     @property
     def lost(self) -> int:
-        """How many reports will never be told."""
+        """How many reports will never reach the server."""
         return self._outbox.lost
 
     def begin(self) -> None:
-        """Let the session be created, if it is to be, before anything else is told of it."""
+        """Let the session be created, if it is to be, before its first report."""
         self._outbox.begin()
         self.sender.wake(self)
 
@@ -201,51 +201,51 @@ class ReportQueue:
         self.sender.wake(self)
 
     def raise_error(self) -> None:
-        """Raise what has gone wrong since the last call, if that was asked for."""
+        """Raise the error since the last call, if the job has asked for errors."""
         if self._errors:
             with suppress(IndexError):  # Another thread has taken it.
                 raise self._errors.popleft()
 
     def add_waiter(self, waiter: Waiter) -> None:
-        """Tell a waiter whenever all is told, until it is removed, and try at once what waits for a retry.
+        """Notify a waiter each time the queue is settled, until it is removed, and retry at once.
 
-        It may look too late: something else may have been reported meanwhile, and then it waits for that as well.
+        Another report may come before the waiter looks; then it waits for that as well.
         """
         self._waiters[waiter] = None
         self._is_urgent = True
         self.sender.wake(self)
 
     def remove_waiter(self, waiter: Waiter) -> None:
-        """Let it wait no more."""
+        """Notify a waiter no more."""
         self._waiters.pop(waiter, None)
 
     def transfer_to(self, sender: Sender) -> None:
-        """Let another driver send from now on, which retracts what this one may have sent in vain."""
+        """Let another sender send from now on; it sends again what this one may have sent in vain."""
         self.sender = sender
-        self.is_woken = False  # The driver before may never come to it.
+        self.is_woken = False  # The former sender may never look at it.
         if not self.is_settled:
             sender.wake(self)
 
     def give_up(self) -> None:
-        """Let go of all that is not told: the process ends."""
+        """Drop all that is not sent, at the end of the process."""
         self._outbox.give_up()
 
     def forget(self, sender: Sender) -> None:
-        """Begin anew in a child process: what waits is told by its parent."""
+        """Begin anew in a child process; the parent sends what waits."""
         self._outbox = self._outbox.renewed()
         self._waiters.clear()
         self.is_woken = False
         self.sender = sender
 
-    # What follows is for the driver alone.
+    # What follows is for the sender alone.
 
     @property
     def server(self) -> Availability:
-        """What is known of the server."""
+        """The availability of the server."""
         return self._outbox.server
 
     def adopt(self, server: Availability) -> None:
-        """Share what is known of the server, and let wait again what another driver may have sent in vain."""
+        """Share the availability of the server, and let wait again what another sender may have sent in vain."""
         self._outbox.server = server
         self._outbox.retract()
 
@@ -254,24 +254,24 @@ class ReportQueue:
         return self._outbox.wake_at()
 
     def retry_now(self, now: float) -> bool:
-        """Let what waits for a retry go at once, if that was asked for; tell whether it was."""
+        """Let what waits for a retry go at once, if a waiter has asked for that; return whether one has."""
         was_urgent, self._is_urgent = self._is_urgent, False
         if was_urgent:
             self._outbox.retry_now(now)
         return was_urgent
 
     def stand_by(self, now: float) -> float:
-        """Wait for a server that is away, and give up what has waited too long; return when that is to come."""
+        """Wait for a server that is away, and drop what has waited too long; return when to do that."""
         until = self._outbox.stand_by(now)
         self.handle_events()
         return until
 
     def next(self, *, alone: bool) -> list[Request]:
-        """Return what to send now, one report only if it goes `alone`."""
+        """Return what to send now; at most one request if it goes `alone`."""
         return self._outbox.next(time.monotonic(), alone=alone)
 
     def take(self, requests: Sequence[Request], answer: Sequence[Answer] | Answer) -> None:
-        """Take in what came back, for each or for all."""
+        """Take in the answers, one for each request, or one for all of them."""
         if not _is_answer(requests, answer):
             answer = Answer(500, detail=f"the transport returned {type(answer).__name__}")
         now = time.monotonic()
@@ -283,8 +283,8 @@ class ReportQueue:
             self._outbox.refuse(requests, answer, now)
 
     def handle_events(self) -> None:
-        """Say what has happened, and tell those who wait if all is told."""
-        with suppress(Exception):  # A handler of the job's log has raised: the driver goes on.
+        """Log what has happened, and notify the waiters if the queue is settled."""
+        with suppress(Exception):  # A handler of the job's log has raised: the sender goes on.
             self._handle(self._outbox.events())
         if self.is_settled:
             for waiter in list(self._waiters):
@@ -295,28 +295,28 @@ class ReportQueue:
         for event in events:
             match event:
                 case Disconnected(reason):
-                    self._tell("away", "cannot report on %s and will try again: %s", where, reason)
+                    self._warn("away", "cannot report on %s and will try again: %s", where, reason)
                 case Reconnected(away_s, lost):
                     text = "can report on %s again, after %.1f s in which %d reports were lost"
                     log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
                 case Recreated():
-                    self._tell("recreated", "the server had lost %s: it was created again", where)
+                    self._warn("recreated", "the server had lost %s: it was created again", where)
                 case ReportDropped(error):
                     if self._raises and not self._errors:
                         self._errors.append(error)
                     kind = getattr(error, "problem", "away for long")
-                    self._tell(kind, "lost a report on %s: %s", where, error)
+                    self._warn(kind, "lost a report on %s: %s", where, error)
 
-    def _tell(self, kind: str, text: str, *args: object) -> None:
-        """Warn once of each kind of trouble; its repeats are for the counter."""
-        is_news = kind not in self._told and len(self._told) < MAX_KINDS
+    def _warn(self, kind: str, text: str, *args: object) -> None:
+        """Warn once of each kind of trouble; repeats are only counted."""
+        is_news = kind not in self._warned_of and len(self._warned_of) < MAX_KINDS
         if is_news:
-            self._told.add(kind)
+            self._warned_of.add(kind)
         log(logging.WARNING if is_news else logging.DEBUG, text, *args)
 
 
 def _is_answer(requests: Sequence[Request], returned: object) -> bool:
-    """Whether a transport has returned what it should: it may be somebody's, and others wait for the same thread."""
+    """Whether a transport has returned what it should: a user may have written it, and all queues share the thread."""
     if isinstance(returned, Answer):
         return True
     if not isinstance(returned, list | tuple) or len(returned) != len(requests):
@@ -328,5 +328,5 @@ _queues: Final[dict[weakref.ref[ReportQueue], None]] = {}
 
 
 def report_queues() -> list[ReportQueue]:
-    """Return every line of the process."""
+    """Return every queue of the process."""
     return [queue for queue in (each() for each in list(_queues)) if queue is not None]

@@ -1,4 +1,4 @@
-"""What a worker can tell of a session, as values that compare: what is queued, sent and, in tests, recorded."""
+"""The reports of a worker, as values that compare: queued, sent and, in tests, recorded."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -84,11 +84,11 @@ Queueable: TypeAlias = Report | Latest
 
 
 def fit_text(text: object) -> str:
-    """Return what the server will take of a text: a completion must not be refused for the error that it tells of."""
+    """Return the text as the server accepts it: it must not refuse a completion for the text of its error."""
     if not isinstance(text, str):
         try:
             text = str(text)
-        except Exception as error:  # Somebody's `__str__` is broken.
+        except Exception as error:  # Its `__str__` is broken.
             raise TypeError(f"a {type(text).__qualname__} cannot be told as text") from error
     if len(text) > MAX_TEXT_CHARS:
         text = text[: MAX_TEXT_CHARS - 1] + "…"
@@ -102,5 +102,5 @@ def describe_error(error: BaseException) -> str:
     name = type(error).__qualname__
     try:
         return f"{name}: {error}".removesuffix(": ")
-    except Exception:  # noqa: BLE001  # somebody's __str__ is broken, and that is not what the job failed of
+    except Exception:  # noqa: BLE001  # a broken __str__ is not what the job failed of
         return name

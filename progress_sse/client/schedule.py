@@ -1,8 +1,8 @@
-"""Whose turn it is, of many lines that one thread or event loop sends for: a line that only waits costs nothing.
+"""Decides which of many queues sends next, on one thread or event loop; a queue that only waits costs nothing.
 
-* **Lines that lead to one session** go one after the other: the one that began to report first tells all that it has,
-  and then the next one. Advances, of which there may always be more, do not hold up the next one.
-* **Lines that lead to one server** go so many at once, and while it is away one of them at a time: the one that found
+* **Queues to one session** go one after the other: the one that began to report first sends all that it has, and then
+  the next one. Advances, of which there may always be more, do not hold up the next one.
+* **Queues to one server** go so many at once. While the server is away, one of them goes at a time: the one that found
   it away tries again, and the rest wait until it answers.
 
 What must not go in here: I/O, a clock, locks.
@@ -18,32 +18,32 @@ from progress_sse.client.core import Availability
 
 
 class Scheduled(Protocol):
-    """A line."""
+    """A queue of reports."""
 
     @property
     def place(self) -> Hashable:
-        """What is the same for all lines that lead to one session."""
+        """The same for all queues to one session."""
 
     @property
     def server(self) -> Availability:
-        """What is known of the server, shared by all lines that lead there."""
+        """The availability of the server, shared by all queues to it."""
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing waits to be told."""
+        """Whether no report waits."""
 
     @property
     def has_commands(self) -> bool:
-        """Whether anything waits to be told but advances."""
+        """Whether any report waits but advances."""
 
     def wake_at(self) -> float:
         """Return when there will be something to send; infinity, if that takes another report."""
 
     def retry_now(self, now: float) -> bool:
-        """Let what waits for a retry go at once, if that was asked for; tell whether it was."""
+        """Let what waits for a retry go at once, if a waiter has asked for that; return whether one has."""
 
     def stand_by(self, now: float) -> float:
-        """Wait for a server that is away, and give up what has waited too long; return when that is to come."""
+        """Wait for a server that is away, and drop what has waited too long; return when to do that."""
 
 
 Q = TypeVar("Q", bound=Scheduled)
@@ -52,7 +52,7 @@ _Queues: TypeAlias = dict[Q, Any]
 
 
 class Schedule(Generic[Q]):
-    """The lines that have something to tell."""
+    """The queues that have reports to send."""
 
     def __init__(self, at_once: int = 1) -> None:
         """Begin with none; `at_once` have their turn at one server."""
@@ -66,11 +66,11 @@ class Schedule(Generic[Q]):
         self._trying: dict[Hashable, Q] = {}  # What tries again at a server that is away.
 
     def __contains__(self, queue: Q) -> bool:
-        """Return whether the line had something to tell when it was last looked at."""
+        """Return whether the queue had a report when it was last looked at."""
         return queue in self._by_session.get(queue.place, ())
 
     def look_at(self, queue: Q, now: float) -> None:
-        """Plan when it is the line's turn, which may have something new to tell, or none any more."""
+        """Plan the queue's turn; it may have new reports, or none any more."""
         if queue.retry_now(now) and queue.server in self._trying:
             self._plan(self._trying[queue.server], now)
         same_session = self._by_session.setdefault(queue.place, {})
@@ -85,7 +85,7 @@ class Schedule(Generic[Q]):
         self._by_session.pop(queue.place, None)
 
     def next(self, now: float) -> Q | None:
-        """Return the line whose turn it is; `served` must follow."""
+        """Return the queue whose turn it is; `served` must follow."""
         while self.wake_at() <= now:
             _, _, queue = heapq.heappop(self._turns)
             del self._planned[queue]
@@ -101,7 +101,7 @@ class Schedule(Generic[Q]):
         return None
 
     def served(self, queue: Q, now: float) -> None:
-        """Go on after the line's turn, and let others have theirs that waited for it."""
+        """Go on after the queue's turn, and let the queues that waited for it have theirs."""
         server = queue.server
         was_there = self._under_way.get(server, {}).get(queue)
         _leave(self._under_way, server, queue)
@@ -119,13 +119,10 @@ class Schedule(Generic[Q]):
                 self._stand_by(waiting, now)
 
     def remove(self, queue: Q, now: float) -> None:
-        """Forget a line, whatever it has to tell."""
-        for groups, key in (
-            (self._by_session, queue.place),
-            (self._waiting, queue.server),
-            (self._under_way, queue.server),
-        ):
-            _leave(groups, key, queue)
+        """Forget a queue, whatever waits in it."""
+        _leave(self._by_session, queue.place, queue)
+        _leave(self._waiting, queue.server, queue)
+        _leave(self._under_way, queue.server, queue)
         self._planned.pop(queue, None)
         self._let_another_try(queue, now)
         for first in itertools.islice(list(self._by_session.get(queue.place, ())), 1):
@@ -133,7 +130,7 @@ class Schedule(Generic[Q]):
         self._admit(queue.server, now)
 
     def wake_at(self) -> float:
-        """Return when it is a line's turn; infinity, if that takes a report or an answer."""
+        """Return when it is a queue's turn; infinity, if that takes a report or an answer."""
         while self._turns and self._planned.get(self._turns[0][2]) is not self._turns[0]:
             heapq.heappop(self._turns)  # Another one has been planned instead.
         return self._turns[0][0] if self._turns else math.inf
@@ -164,11 +161,11 @@ class Schedule(Generic[Q]):
             self._push(queue, queue.stand_by(now))
 
     def _does_another_try(self, queue: Q) -> bool:
-        """Return whether another line tries whether the server is back."""
+        """Return whether another queue tries whether the server is back."""
         return self._trying.get(queue.server, queue) is not queue
 
     def _room(self, server: Availability) -> int:
-        """Return how many more lines may have their turn at a server."""
+        """Return how many more queues may have their turn at a server."""
         return max(0, self._at_once - len(self._under_way.get(server, ())))
 
     def _admit(self, server: Availability, now: float) -> None:
@@ -181,7 +178,7 @@ class Schedule(Generic[Q]):
             room -= queue in self._planned and self._planned[queue][0] <= now
 
     def _let_another_try(self, queue: Q, now: float) -> None:
-        """Let another line try whether the server is back, where this one did."""
+        """Let another queue try whether the server is back, if this one did."""
         if self._trying.get(queue.server) is not queue:
             return
         del self._trying[queue.server]

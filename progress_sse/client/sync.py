@@ -1,9 +1,8 @@
 """`Progress`, for blocking code, and the thread that sends for all of them.
 
-There is one thread per process, made with the first report, and anew in a child that a fork made. It is a daemon: it
-keeps no process alive. What it has still to tell when the process exits gets `EXIT_S` more, and so does all that is
-reported still later, by functions that run after ours: each of these reports waits until it is told. What cannot be
-told is counted, and said.
+There is one thread per process, started with the first report, and anew in a child that a fork made. It is a daemon: it
+keeps no process alive. What it has not sent when the process exits gets `EXIT_S` seconds more. So does each report that
+functions make which run after ours: it waits until it is sent. What cannot be sent is counted and logged.
 """
 
 import atexit
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport
 
 FLUSH_S: Final = 10.0
-"""Seconds that the end of a block waits for what is still to be told; the thread goes on with the rest."""
+"""Seconds that the end of a block waits for what is not sent yet; the thread goes on with the rest."""
 
 EXIT_S: Final = 2.0
 """Seconds that the end of the process waits, in all."""
@@ -65,7 +64,7 @@ class SyncOptions(Options, total=False):
     """The options of `Progress`.
 
     Attributes:
-        transport: Another way to the server than HTTP to its URL; called by the reporting thread.
+        transport: Used in place of HTTP to the URL; called by the reporting thread.
     """
 
     transport: Transport | None
@@ -95,7 +94,7 @@ class Step(BaseStep):
 
 
 class Progress(Reporter):
-    """Reports the steps of a job from blocking code, and is never in its way.
+    """Reports the steps of a job from blocking code, and never holds it up.
 
     ::
 
@@ -150,7 +149,7 @@ class Progress(Reporter):
         return Step(self, number, message, timeout_ms)
 
     def flush(self, timeout_s: float | None = None) -> bool:
-        """Wait until all is told, or for `timeout_s` seconds (`None`: `FLUSH_S`), and return whether it is."""
+        """Wait until all is sent, or for `timeout_s` seconds (`None`: `FLUSH_S`), and return whether it is."""
         if isinstance(self._sink, ReportQueue):
             thread_sender().wait([self._sink], FLUSH_S if timeout_s is None else timeout_s)
         return self._sink.is_settled
@@ -197,7 +196,7 @@ class ThreadSender:
         self._ident: int | None = None
         self._only_one = allocate_lock()
         self._has_ended = False
-        self._told: set[str] = set()
+        self._warned_of: set[str] = set()
         self._patience_s = EXIT_S
         self._finishing: set[int] = set()
         # Of the thread alone.
@@ -206,7 +205,7 @@ class ThreadSender:
         self._transports: dict[Address, HttpTransport] = {}
 
     def wake(self, queue: ReportQueue) -> None:
-        """Look at the line again; called from any thread, and waits for nothing before the process ends."""
+        """Look at the queue again; called from any thread, and waits for nothing before the process ends."""
         if not queue.is_woken:
             queue.is_woken = True
             try:
@@ -225,19 +224,19 @@ class ThreadSender:
             _flush_when_multiprocessing_ends()
             self._is_started = start_thread(self._run)
             if not self._is_started:
-                self._tell("no thread can be started to report; that is tried again with each report")
+                self._warn("no thread can be started to report; that is tried again with each report")
         except BaseException:
             self._is_started = False
             raise
 
-    def _tell(self, trouble: str) -> None:
+    def _warn(self, trouble: str) -> None:
         """Warn of trouble with the thread itself, of each kind once."""
-        if trouble not in self._told and len(self._told) < MAX_KINDS:
-            self._told.add(trouble)
+        if trouble not in self._warned_of and len(self._warned_of) < MAX_KINDS:
+            self._warned_of.add(trouble)
             log(logging.WARNING, "%s", trouble)
 
     def wait(self, awaited: Sequence[ReportQueue], timeout_s: float) -> None:
-        """Wait until these lines are settled, or for so long; let what waits for a retry go at once."""
+        """Wait until these queues are settled, or for so long; let what waits for a retry go at once."""
         # It is in vain in the thread itself, by a finaliser or a transport, and where threads run no more.
         if get_ident() == self._ident or sys.is_finalizing():
             return
@@ -256,17 +255,17 @@ class ThreadSender:
                 queue.remove_waiter(settled)
 
     def release(self, queue: ReportQueue) -> None:
-        """Keep the line: there is no other driver for it."""
+        """Keep the queue: there is no other sender for it."""
 
     def end(self) -> None:
-        """Tell what can be told before the process ends; once, though `multiprocessing` may ask for it as well."""
+        """Send what can be sent before the process ends; once, though `multiprocessing` may ask for it as well."""
         if self._has_ended:
             return
         self._has_ended = True
         self._finish(report_queues())
 
     def _finish(self, reporting: Sequence[ReportQueue]) -> None:
-        """Let lines tell what they have, in the time that is left; what they cannot tell is lost."""
+        """Send what queues hold, in the time that is left; what cannot be sent is lost."""
         awaited = [queue for queue in reporting if not queue.is_settled]
         ident = get_ident()
         if not awaited or ident == self._ident or ident in self._finishing:
@@ -295,7 +294,7 @@ class ThreadSender:
         self._patience_s = max(0.0, self._patience_s - (time.monotonic() - began))
 
     def _send_here(self, awaited: Sequence[ReportQueue], timeout_s: float) -> None:
-        """Do the thread's work until these lines are settled, or for so long, and as long as an answer takes."""
+        """Do the thread's work until these queues are settled, or for so long, and as long as an answer takes."""
         until = time.monotonic() + timeout_s
         if not self._only_one.acquire(timeout=timeout_s):
             return
@@ -320,7 +319,7 @@ class ThreadSender:
             # There may be no memory left, but some later; and no SystemExit of a transport may silence all others.
             except BaseException as error:  # noqa: BLE001
                 with suppress(Exception):
-                    self._tell(f"reporting begins afresh after {describe_error(error)}")
+                    self._warn(f"reporting begins afresh after {describe_error(error)}")
                 time.sleep(RECOVERY_S)
 
     def _begin_afresh(self) -> None:
@@ -338,7 +337,7 @@ class ThreadSender:
             self._serve(queue)
 
     def _take_in_woken(self, timeout_s: float) -> None:
-        """Look at the lines that were woken; wait for one, for so long at most, if there is nothing to send."""
+        """Look at the queues that were woken; wait for one, for so long at most, if there is nothing to send."""
         pause_s = min(timeout_s, self._schedule.wake_at() - time.monotonic())
         with suppress(Empty):
             queue = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
@@ -413,7 +412,7 @@ def _http_sender(_address: Address) -> ThreadSender:
 
 
 def _begin_in_child() -> None:
-    """Let each line be sent by this process: the parent's thread is not here, and its connections are the parent's."""
+    """Let this process send for each queue: it has no thread of its parent, and must not use its connections."""
     global _thread_sender
     _inherited.append(_thread_sender)
     _thread_sender = ThreadSender()

@@ -45,7 +45,7 @@ class Recorder:
 def recording() -> Iterator[Recorder]:
     """Record what each `Progress` and `AsyncProgress` that is made in this block reports, in whatever thread.
 
-    It goes to the recorder alone, whatever server they were told of.
+    It goes to the recorder alone, whatever server they are given.
     """
     recorder = Recorder()
     with diverted(lambda session_id, creation: _Recording(recorder, session_id, creation)):
