@@ -17,8 +17,9 @@ import httpx
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse.cli.session_state import SessionState, checked, folded, is_over, parsed
+from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
+from progress_sse.client.codec import retry_after_s
 from progress_sse.client.config import Address
-from progress_sse.client.core import LONGEST_RETRY_AFTER_S, retry_after_s
 from progress_sse.client.http import Content, client_options
 from progress_sse.core.errors import ConfigurationError, ProgressError
 from progress_sse.wire.sse import MAX_EVENT_BYTES, StreamDecoder, StreamEvent

@@ -18,9 +18,11 @@ from types import TracebackType
 from typing import Final, ParamSpec, Protocol, Self, TypeVar, Unpack, cast, runtime_checkable
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from progress_sse.client.availability import Availability
 from progress_sse.client.config import Address, Options
-from progress_sse.client.core import PATIENCE_S, Answer, Availability, Request
+from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.handle import BaseStep, Reporter, define, length
+from progress_sse.client.outbox import PATIENCE_S
 from progress_sse.client.report_queue import OnLoop, ReportQueue, Sender, Target, log
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.schedule import Schedule

@@ -5,7 +5,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from progress_sse.client.core import Answer, Request
+from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start
 from progress_sse.core import state_machine
 from progress_sse.core.errors import ProblemError

@@ -19,8 +19,9 @@ import certifi  # noqa: F401  # see above
 import httpcore  # noqa: F401  # see above
 import httpx
 
+from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
 from progress_sse.client.config import Address
-from progress_sse.client.core import Answer, EncodedRequest, Request, encode, encode_batch, read_answer, read_answers
+from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.loading import loading
 
 A = TypeVar("A")

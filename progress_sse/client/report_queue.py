@@ -18,19 +18,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from progress_sse.client.availability import Availability
 from progress_sse.client.config import Address, OnError
-from progress_sse.client.core import (
-    Answer,
-    Availability,
-    Disconnected,
-    Event,
-    Outbox,
-    Reconnected,
-    Recreated,
-    ReportDropped,
-    Request,
-)
 from progress_sse.client.errors import ReportError, TroubleKept
+from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.outbox import Disconnected, Event, Outbox, Reconnected, Recreated, ReportDropped
 from progress_sse.client.reports import Create, Queueable
 
 _logger: Final = logging.getLogger("progress_sse.client")

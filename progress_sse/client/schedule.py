@@ -14,7 +14,7 @@ import math
 from collections.abc import Hashable
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from progress_sse.client.core import Availability
+from progress_sse.client.availability import Availability
 
 
 class Scheduled(Protocol):

@@ -21,11 +21,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, ParamSpec, Self, TypeVar, Unpack
 from weakref import WeakValueDictionary
 
+from progress_sse.client.availability import Availability
 from progress_sse.client.config import Address, Options
-from progress_sse.client.core import PATIENCE_S, Answer, Availability, Request
 from progress_sse.client.errors import TroubleKept
+from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
 from progress_sse.client.loading import loading
+from progress_sse.client.outbox import PATIENCE_S
 from progress_sse.client.report_queue import (
     MAX_KINDS,
     BatchTransport,

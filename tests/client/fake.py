@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple, Self
 
-from progress_sse.client.core import Answer, Request
+from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.reports import Report
 from tests.harness.http1 import HOST
 

@@ -19,9 +19,10 @@ import pytest
 from progress_sse import AsyncProgress, Progress, ReportError, StepDefinition, current
 from progress_sse.client import aio, sync
 from progress_sse.client.aio import AsyncStep
-from progress_sse.client.core import MAX_WAITING, Answer, Request
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
+from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.handle import Reporter, diverted
+from progress_sse.client.outbox import MAX_WAITING
 from progress_sse.client.report_queue import NullSink, Prepare
 from progress_sse.client.reports import MAX_TEXT_CHARS, Advance, Complete, Create, Start
 from progress_sse.client.sync import Step
@@ -581,7 +582,7 @@ async def test_what_the_job_failed_of_comes_before_trouble_with_reporting(shell:
         await shell.run(work, progress)
 
 
-async def test_whoever_wants_errors_hears_of_a_server_that_stays_away(
+async def test_a_job_that_asks_for_errors_gets_that_of_a_server_that_stays_away(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The end of the block waits for as long as it may be away, and then says so."""
@@ -752,7 +753,7 @@ def public_names(thing: type) -> set[str]:
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_both_have_the_same_names(one: type, other: type) -> None:
-    """Whoever knows the one knows the other."""
+    """A user who knows one of them knows the other."""
     assert {ASYNC_NAMES.get(name, name) for name in public_names(one)} == public_names(other)
 
 

@@ -113,7 +113,7 @@ async def test_without_a_server_nothing_happens(
 
 
 async def test_the_link_is_said(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever starts a job sees where to watch it."""
+    """The user who starts a job sees where to watch it."""
     caplog.set_level(logging.INFO, "progress_sse.client")
     progress = shell.progress("import-42", url=URL)
     assert progress.link == f"{URL}/s/import-42"

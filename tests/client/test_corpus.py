@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from progress_sse.client.core import Outbox, encode, read_answer
+from progress_sse.client.codec import encode, read_answer
+from progress_sse.client.outbox import Outbox
 from progress_sse.client.reports import Advance, Complete, Report, Start
 
 CONVERSATIONS = json.loads((Path(__file__).parents[1] / "corpus" / "exchanges.json").read_text("utf-8"))
@@ -40,7 +41,7 @@ def _report(update: dict[str, Any]) -> Report:
 
 @pytest.mark.parametrize("recorded", APPLIED.values(), ids=APPLIED)
 def test_a_report_is_sent_as_recorded(recorded: dict[str, Any]) -> None:
-    """Whoever reads the protocol and whoever reads our client's requests learn the same."""
+    """The protocol's page and our client's requests say the same."""
     outbox = Outbox(recorded["path"].split("/")[3])
     outbox.put(_report(recorded["json"]))
     [sent] = outbox.next(0)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from progress_sse import AsyncProgress, Progress, ProgressStore, StepDefinition
-from progress_sse.client.core import Answer, Request
 from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
 from progress_sse.client.errors import ReportRefusedError
+from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.handle import Reporter
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError

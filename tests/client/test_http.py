@@ -1,4 +1,4 @@
-"""What the client bears with of whoever answers at its URL."""
+"""What the client accepts of any server at its URL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from progress_sse.client import http, sync
 from progress_sse.client.config import Address
-from progress_sse.client.core import Answer, Request
+from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.reports import Start
 from progress_sse.client.sync import Progress
 from tests.harness.http1 import HOST
@@ -54,7 +54,7 @@ async def sent(address: Address) -> list[Answer]:
 
 
 async def test_an_answer_that_does_not_end_is_none() -> None:
-    """Be it a download or somebody's stream: the job's memory is not filled with it, and the report waits."""
+    """Be it a download or an endless stream: the job's memory is not filled with it, and the report waits."""
     async with answering(b"x" * 2**16, times=10**6) as address:
         assert await sent(address) == [Answer(0, detail="ReadError: the answer does not end")] * 2
 

@@ -23,8 +23,8 @@ import pytest
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import report_loss, step_of
-from progress_sse.client import aio, core, sync
-from progress_sse.client.core import Answer, Request
+from progress_sse.client import aio, availability, outbox, sync
+from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.loading import loading
 from progress_sse.client.report_queue import ReportQueue
@@ -41,7 +41,7 @@ NOWHERE: Final = "http://127.0.0.1:9"
 @pytest.fixture(autouse=True)
 def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no advance wait for its turn, so that a test may have many."""
-    monkeypatch.setattr(core, "ADVANCE_INTERVAL_S", 0)
+    monkeypatch.setattr(outbox, "ADVANCE_INTERVAL_S", 0)
 
 
 def has_ended(thread: threading.Thread) -> Callable[[], bool]:
@@ -208,7 +208,7 @@ def test_a_sender_that_stands_still_holds_up_no_report(monkeypatch: pytest.Monke
     """Wherever it is: it logs, it calls transports, and the garbage collector runs in it as elsewhere."""
     sync.load_http()
     monkeypatch.setattr(sync, "FLUSH_S", 0)
-    monkeypatch.setattr(core, "FIRST_PAUSE_S", 0)
+    monkeypatch.setattr(availability, "FIRST_PAUSE_S", 0)
     for at in itertools.count(1):
         stop = Stop()
         interruption = Interruption(at, stop)
@@ -321,7 +321,7 @@ GARBAGE = """
     import faulthandler, gc, logging, sys, threading, time
     from progress_sse import Progress
     from progress_sse.bridges.logging import StepHandler
-    from progress_sse.client.core import Answer
+    from progress_sse.client.exchange import Answer
 
     faulthandler.dump_traceback_later({deadline_s}, exit=True)
     logging.basicConfig(stream=open("/dev/null", "w"), level=logging.INFO)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from progress_sse.client import core
+from progress_sse.client import availability, outbox
 from progress_sse.client.handle import Reporter
 from progress_sse.client.reports import MAX_TEXT_CHARS
 from tests.client.shells import Shell
@@ -26,7 +26,7 @@ TOKEN = "hush"
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no retry wait for long: how long they wait is shown where time costs nothing."""
-    monkeypatch.setattr(core, "LONGEST_PAUSE_S", 0.05)
+    monkeypatch.setattr(availability, "LONGEST_PAUSE_S", 0.05)
 
 
 def work(progress: Reporter) -> None:
@@ -198,7 +198,7 @@ async def test_a_session_that_the_server_has_lost_is_created_again(
 ) -> None:
     """With its own steps, and what was told of them: whichever report comes first."""
     if alone:
-        monkeypatch.setattr(core, "MAX_BATCH", 1)
+        monkeypatch.setattr(outbox, "MAX_BATCH", 1)
     server = serve()
     progress = shell.progress("nightly", steps=["One", "Two", "Three"], url=server.url)
     progress.step(1).start()

@@ -15,7 +15,7 @@ import pytest
 
 from progress_sse import AsyncProgress
 from progress_sse.client import aio
-from progress_sse.client.core import Answer, Request
+from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.report_queue import ReportQueue, report_queues
 from progress_sse.client.reports import Complete, Start
 from progress_sse.client.sync import thread_sender

@@ -14,7 +14,8 @@ import pytest
 
 from progress_sse import AsyncProgress, StepDefinition
 from progress_sse.client import aio
-from progress_sse.client.core import Answer, Outbox, Request
+from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.outbox import Outbox
 from progress_sse.client.report_queue import report_queues
 from progress_sse.client.reports import Create, Start
 from tests.client.fake import FakeServer, FakeTransport

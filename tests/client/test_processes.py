@@ -139,7 +139,7 @@ def test_parent_and_child_report_after_a_fork(serve: Serve) -> None:
 WHO_TELLS = """
     import os, sys, threading, time
     from progress_sse import Progress
-    from progress_sse.client.core import Answer
+    from progress_sse.client.exchange import Answer
 
     gate, asked = threading.Event(), threading.Event()
 
@@ -276,7 +276,7 @@ FORK_WHILE_CONNECTING = """
 
 
 def test_a_child_connects_though_its_parent_was_about_to(serve: Serve) -> None:
-    """OpenSSL has locks meanwhile, which in the child nobody would release."""
+    """OpenSSL has locks meanwhile, which no thread of the child would release."""
     server = serve()
     run(FORK_WHILE_CONNECTING, server.url)
     assert shown(server)[0][:2] == ["running"] * 2

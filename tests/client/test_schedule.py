@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from progress_sse.client import core
-from progress_sse.client.core import Answer, Availability, Outbox, ReportDropped, Request
+from progress_sse.client import availability, outbox
+from progress_sse.client.availability import Availability
+from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.outbox import Outbox, ReportDropped
 from progress_sse.client.reports import Advance, Complete, Create, Queueable, Start
 from progress_sse.client.schedule import Schedule
 from tests.clock import ManualClock
@@ -151,7 +153,7 @@ def test_one_of_all_sessions_tries_again_while_the_server_is_away(at_once: int) 
     hour_s = 3600.0
     tried = bench.run(lambda _: AWAY, until=hour_s)
     assert set(tried) == {"0"}
-    assert len(tried) == pytest.approx(hour_s / core.LONGEST_PAUSE_S, rel=0.1)
+    assert len(tried) == pytest.approx(hour_s / availability.LONGEST_PAUSE_S, rel=0.1)
     assert sum(queue.looks for queue in report_queues) < 10 * count + 10 * len(tried)
     bench.run(lambda _: OK)
     assert all(queue.is_settled and not queue.outbox.lost for queue in report_queues)
@@ -196,9 +198,9 @@ def test_each_session_gives_up_its_advances_after_its_own_wait() -> None:
     bench.queue("a", Start(1))
     bench.run(lambda _: AWAY, until=30)
     late = bench.queue("b", Start(1), Advance(1, 5))
-    bench.run(lambda _: AWAY, until=30 + core.PATIENCE_S - 1)
+    bench.run(lambda _: AWAY, until=30 + outbox.PATIENCE_S - 1)
     assert late.outbox.lost == 0
-    bench.run(lambda _: AWAY, until=30 + core.PATIENCE_S + 11)
+    bench.run(lambda _: AWAY, until=30 + outbox.PATIENCE_S + 11)
     assert late.outbox.lost == 1
     [lost] = late.outbox.events()
     assert isinstance(lost, ReportDropped)
@@ -212,11 +214,11 @@ def test_another_session_tries_where_the_one_that_did_has_nothing_to_tell_any_mo
     bench.queue("a", Advance(1, 5))
     bench.queue("b", Start(1))
     third = bench.queue("c", Start(1))
-    assert set(bench.run(lambda _: AWAY, until=core.PATIENCE_S + 60)) == {"a", "b"}
-    assert set(bench.run(lambda _: AWAY, until=core.PATIENCE_S + 120)) == {"b"}
+    assert set(bench.run(lambda _: AWAY, until=outbox.PATIENCE_S + 60)) == {"a", "b"}
+    assert set(bench.run(lambda _: AWAY, until=outbox.PATIENCE_S + 120)) == {"b"}
     [second] = [queue for queue in bench.schedule._planned if queue.place == "b"]  # noqa: SLF001 - its only holder
     bench.schedule.remove(second, bench.clock.monotonic())
-    assert set(bench.run(lambda _: AWAY, until=core.PATIENCE_S + 180)) == {"c"}
+    assert set(bench.run(lambda _: AWAY, until=outbox.PATIENCE_S + 180)) == {"c"}
     bench.run(lambda _: OK)
     assert third.is_settled
 
@@ -272,7 +274,7 @@ def test_failures_of_what_was_under_way_together_are_one() -> None:
     for turn in turns:
         assert turn is not None
         bench.end(turn, AWAY)
-    assert bench.schedule.wake_at() == pytest.approx(core.FIRST_PAUSE_S)
+    assert bench.schedule.wake_at() == pytest.approx(availability.FIRST_PAUSE_S)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -306,4 +308,4 @@ def test_whatever_happens_all_is_told_once_the_server_is_back(seed: int) -> None
     begun = bench.clock.monotonic()
     bench.run(lambda _: OK)
     assert all(queue.is_settled for queue in report_queues)
-    assert bench.clock.monotonic() - begun <= 30 + 2 * core.LONGEST_PAUSE_S
+    assert bench.clock.monotonic() - begun <= 30 + 2 * availability.LONGEST_PAUSE_S

@@ -14,7 +14,8 @@ import pytest
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import report_loss
 from progress_sse.client import aio, report_queue, sync
-from progress_sse.client.core import Answer, Outbox, Request
+from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.outbox import Outbox
 from progress_sse.client.reports import Advance, Complete, Start
 from progress_sse.client.schedule import Schedule
 from tests.client.fake import AsyncFakeTransport, FakeTransport

@@ -10,23 +10,12 @@ from unittest import mock
 
 import pytest
 
-from progress_sse.client import core
-from progress_sse.client.core import (
-    FIRST_PAUSE_S,
-    Answer,
-    Disconnected,
-    EncodedRequest,
-    Outbox,
-    Reconnected,
-    Recreated,
-    ReportDropped,
-    Request,
-    encode,
-    encode_batch,
-    read_answer,
-    read_answers,
-)
+from progress_sse.client import outbox
+from progress_sse.client.availability import FIRST_PAUSE_S
+from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
+from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.outbox import Disconnected, Outbox, Reconnected, Recreated, ReportDropped
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Queueable, Report, Start
 from progress_sse.core.model import StepDefinition
 from tests.clock import ManualClock
@@ -128,7 +117,7 @@ WAYS_OUT: dict[str, Callable[[Bench], object]] = {
     "its step ends": lambda bench: bench.put(Complete(1)),
     "its step begins anew": lambda bench: bench.put(Start(1)),
     "another takes its place": lambda bench: bench.put(Advance(1, 6)),
-    "it is the oldest of too many": lambda bench: bench.put(*(Start(2) for _ in range(core.MAX_WAITING))),
+    "it is the oldest of too many": lambda bench: bench.put(*(Start(2) for _ in range(outbox.MAX_WAITING))),
     "the server is away for long": stay_away,
     "another process tells it": lambda bench: bench.outbox.renewed(),
 }
@@ -166,7 +155,7 @@ def test_an_advance_never_overtakes_a_command() -> None:
 
 @pytest.mark.parametrize("command", [Complete(1), Start(1)])
 def test_an_advance_of_what_is_over_is_not_sent(command: Report) -> None:
-    """Nobody could see it, and the server would refuse it."""
+    """No page could show it, and the server would refuse it."""
     bench = Bench()
     bench.put(Advance(1, 5), command)
     assert bench.deliver() == [command]
@@ -346,7 +335,7 @@ def test_a_server_that_fails_of_one_report_does_not_hold_up_the_rest_for_ever() 
     """An answer of 500 may be about the report: after a minute it is given up."""
     bench = Bench()
     bench.put(Start(1), Start(2))
-    fail_for(bench, core.PATIENCE_S, Answer(500, "internal-error"))
+    fail_for(bench, outbox.PATIENCE_S, Answer(500, "internal-error"))
     bench.send(Answer(500, "internal-error"))
     bench.wait()
     assert bench.send() == Start(2)
@@ -356,7 +345,7 @@ def test_a_server_that_fails_of_one_report_does_not_hold_up_the_rest_for_ever() 
 def test_the_queue_has_a_bound_and_advances_go_first() -> None:
     """Of commands the oldest go next; the creation stays, without which the steps would be others."""
     bench = Bench()
-    limit = core.MAX_WAITING
+    limit = outbox.MAX_WAITING
     bench.put(Create(), Start(1), Advance(1, 1), Start(2), Advance(2, 1))
     bench.put(*(Start(step) for step in range(3, limit - 1)))
     assert bench.outbox.lost == 1
@@ -535,11 +524,11 @@ def test_a_creation_that_may_yet_succeed_is_waited_for() -> None:
     """A store that is full may have room within a minute."""
     bench = Bench()
     bench.put(CREATE, Start(1))
-    fail_for(bench, core.PATIENCE_S / 2, Answer(507, "store-full"))
+    fail_for(bench, outbox.PATIENCE_S / 2, Answer(507, "store-full"))
     assert bench.deliver() == [CREATE, Start(1)]
     bench = Bench()
     bench.put(CREATE, Start(1))
-    fail_for(bench, core.PATIENCE_S, Answer(507, "store-full"))
+    fail_for(bench, outbox.PATIENCE_S, Answer(507, "store-full"))
     bench.send(Answer(507, "store-full"))
     assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 2)
 
@@ -569,7 +558,7 @@ def test_a_session_that_never_stays_is_given_up() -> None:
         assert request is not None
         sent.append(type(request.report))
         bench.take(request, Answer(201) if isinstance(request.report, Create) else NOT_FOUND)
-    assert sent.count(Create) == core.MAX_LOSSES
+    assert sent.count(Create) == outbox.MAX_LOSSES
     assert bench.outbox.lost >= 1
 
 
@@ -781,7 +770,7 @@ def test_each_of_several_has_its_answer() -> None:
 
 
 def test_answers_to_what_was_retracted_count_for_nothing() -> None:
-    """Whoever sends them again will have the answers."""
+    """They are sent again, and that brings the answers."""
     wide = Wide()
     wide.put(Start(1), Start(2))
     requests = wide.together()

@@ -1,52 +1,50 @@
-"""What to send next, what an answer means, and when to try again: pure, with the time handed in.
+"""The reports of one session that are still to be sent: which go next, and what an answer means for them. Pure.
 
-An `Outbox` holds what is still to be told of one session. One request of it is under way at a time, so that the server
-hears things in the order in which they happened; but that one may take along what else waits.
+An `Outbox` has one request under way at a time, so that the server gets the reports in the order in which they were
+made. That request may carry several of them.
 
 * **The creation** precedes everything, whichever thread reports first.
 * **Commands** (start, complete) wait in line, and are sent in order; none is merged into another.
-* **Advances** wait one per step: a newer one takes the place of an older one, or what waits is only read when it is
-  sent. They go when no command waits, and at most ten times a second. So an advance never overtakes its start; and one
-  whose step has meanwhile ended or begun anew is not sent at all, since nobody could see it.
-* **Commands go together** where several wait and the way to the server takes that. Each has its answer. A refusal of
-  all of them says nothing of each, so fewer are tried, and at last each by itself.
+* **Advances** wait one per step. A newer one replaces an older one, or what waits is read only when it is sent. They
+  go when no command waits, and at most ten times a second. So an advance never overtakes its start. One whose step has
+  meanwhile ended or begun anew is not sent at all, since no page would show it.
+* **Commands go together** where several wait and the target takes batches. Each has its answer. A refusal of a whole
+  batch says nothing of each command, so fewer go together, and at last each by itself.
 * **Each report has its key**, made when it is first sent, and sent again with it: the server applies it once.
-* **What passes is waited for.** No answer, 5xx, 429, and a key still under way (409) are tried again after a pause: as
-  long as `Retry-After` says, and then a random part of a span that doubles up to `LONGEST_PAUSE_S`. Any other
+* **Passing failures are retried.** No answer, 5xx, 429, and a key still under way (409) are tried again after a pause:
+  as long as `Retry-After` says, and then a random part of a span that doubles up to `LONGEST_PAUSE_S`. Any other
   answer but success is a refusal, and that report is given up.
-* **A server that is away is so for all its sessions.** No answer, 502, 503 and 504 are known to all outboxes that share
-  an `Availability`: one of them tries again, and the rest wait for it. What else passes does so for one session.
-* **A session that was created here is reported on while it is that run.** Each report names the run, as the answer to
-  the creation told it. Where the server has lost the session, it is created again, with its own steps, and what was
-  told of them is told again. Where it never was created, or another run has its id, all that waits and all that comes
-  is given up: it would go to another job's run, or make a session of other steps.
-* **The queue has a bound.** Past `MAX_WAITING` reports the oldest advance goes, and where there is none the oldest
-  start or completion. A server that is away for `PATIENCE_S` costs the advances that wait; starts and completions go on
+* **All sessions share the absence of their server.** All outboxes that share an `Availability` learn of no answer, 502,
+  503 and 504: one of them tries again, and the rest wait for it. Other failures are those of one session.
+* **A session that was created here is reported on as long as it is that run.** Each report names the run, which the
+  answer to the creation has told. If the server has lost the session, it is created again, with its own steps, and
+  their reports are sent again. If it never was created, or another run has its id, all that waits and all that comes is
+  given up: it would go to another job's run, or make a session of other steps.
+* **The queue has a bound.** Past `MAX_WAITING` reports the oldest advance is dropped, and if there is none the oldest
+  start or completion. A server that is away for `PATIENCE_S` costs the advances that wait. Starts and completions go on
   waiting, since without them the session would never be right again.
 
-What happens along the way comes out as events, for the shells to log or raise. What must not go in here: I/O, a clock,
+What happens along the way comes out as events, for the callers to log or raise. What must not go in here: I/O, a clock,
 locks, logging.
 
-Any thread may `put`, and read `is_empty` and `lost`, also a signal handler or a finaliser amid another `put`: each
-touches what is shared by single calls into C only, so that there is no lock for which a job could wait. The rest
+Any thread may `put`, and read `is_empty` and `lost`, also a signal handler or a finaliser amid another `put`. Each of
+these touches shared state by single calls into C only, so that there is no lock for which a job could wait. The rest
 belongs to the one thread or task that sends.
 """
 
-import email.utils
-import json
 import math
 import random
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple, TypeAlias
-from urllib.parse import quote
+from typing import Final, TypeAlias
 
-from progress_sse._internal.backoff import Backoff
+from progress_sse.client.availability import LONGEST_PAUSE_S, Availability
 from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
+from progress_sse.client.exchange import TOO_MANY, Answer, Request
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Queueable, Report, Start
 
 MAX_WAITING: Final = 1000
@@ -58,104 +56,29 @@ ADVANCE_INTERVAL_S: Final = 0.1
 PATIENCE_S: Final = 60.0
 """Seconds of a server's absence after which the advances that wait are dropped, and an answer of 500 is final."""
 
-FIRST_PAUSE_S: Final = 0.5
-LONGEST_PAUSE_S: Final = 10.0
-"""Seconds, at most, before the first retry, and before any."""
-
 MAX_BATCH: Final = 50
-"""Reports that go together, at most; where their texts make that too large for the server, fewer do."""
-
-LONGEST_RETRY_AFTER_S: Final = 300.0
-"""Seconds beyond which no `Retry-After` is believed."""
+"""Reports in one request, at most; fewer if their texts make it too large for the server."""
 
 MAX_LOSSES: Final = 5
-"""Times in a row that a session is created again before anything could be told of it."""
-
-MAX_RUN_CHARS: Final = 255
-"""Characters that a run's name may have."""
-
-MAX_DETAIL_CHARS: Final = 500
-"""Characters that are shown of what the server says."""
+"""Times in a row that a session is created again without a report in between."""
 
 _NO_SUCH_PATH: Final = frozenset({404, 405})
-"""What a server answers that takes one report at a time."""
+"""Statuses of a server that takes no batches."""
 
-_TOO_MANY: Final = 429
-_AWAY: Final = frozenset({0, 502, 503, 504})
-_PASSING: Final = _AWAY | {_TOO_MANY}
-_KEY_IN_USE: Final = "idempotency-key-in-use"
 _NOT_OUR_RUN: Final = frozenset({"session-not-found", "other-run"})
-"""Problems of a report whose session is no more, or is not the one that was created."""
-
-
-class Request(NamedTuple):
-    """A report on its way.
-
-    Attributes:
-        session_id: The session.
-        report: What is told of it.
-        key: What makes sending it twice harmless.
-        run: The run that it is for, where that is known; no other one.
-    """
-
-    session_id: str
-    report: Report
-    key: str
-    run: str = ""
-
-
-class Answer(NamedTuple):
-    """What came back.
-
-    Attributes:
-        status: The HTTP status; 0 where no answer came, or none that the server can have given.
-        problem: Last segment of the problem type.
-        detail: What is wrong, in one sentence.
-        retry_after_s: Seconds to wait at least, where the server said so.
-        run: What tells the run that was created from every other one of its id; empty where the server does not say.
-    """
-
-    status: int
-    problem: str = ""
-    detail: str = ""
-    retry_after_s: float | None = None
-    run: str = ""
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the report was applied."""
-        return 200 <= self.status < 300
-
-    @property
-    def is_passing(self) -> bool:
-        """Whether the same request may fare better later."""
-        return self.status in _PASSING or self.problem == _KEY_IN_USE
-
-    @property
-    def is_absence(self) -> bool:
-        """Whether other sessions would fare the same at the server."""
-        return self.status in _AWAY
-
-    @property
-    def may_pass(self) -> bool:
-        """Whether it is worth trying for some time, but not for ever."""
-        return self.is_passing or self.status >= 500
-
-    def __str__(self) -> str:
-        """Return what to tell people."""
-        return f"{self.status or ''} {self.detail or self.problem or 'no answer'}".strip()
+"""Problems of a report whose session is gone, or is not the one that was created."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The server does not answer as it should; what is reported waits."""
+    """The server does not answer as it should; reports wait."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """The server answers again, after so many seconds, in which so many reports were given up."""
+    """The server answers again, after so many seconds, in which so many reports were dropped."""
 
     away_s: float
     lost: int
@@ -163,7 +86,7 @@ class Reconnected:
 
 @dataclass(frozen=True, slots=True)
 class ReportDropped:
-    """Something was given up for good."""
+    """A report, or several, will never be sent."""
 
     error: ReportError
 
@@ -176,40 +99,6 @@ class Recreated:
 Event: TypeAlias = Disconnected | Reconnected | ReportDropped | Recreated
 
 
-class Availability:
-    """Whether something answers as it should, and when it may be asked again.
-
-    Attributes:
-        reason: What came back last; `None` where that was a success.
-        not_before: When it may be asked again.
-    """
-
-    def __init__(self, chance: Callable[[], float] = random.random) -> None:
-        """Begin without a failure; `chance` gives numbers from 0 to 1."""
-        self.reason: Answer | None = None
-        self.not_before = -math.inf
-        self._asked_until = -math.inf
-        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
-
-    def fail(self, answer: Answer, now: float) -> None:
-        """Begin a pause, unless one has begun since what failed was sent."""
-        if now < self.not_before:
-            return
-        self._asked_until = now + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
-        self.not_before = self._asked_until + self._backoff.next_s()
-        self.reason = answer
-
-    def retry_now(self, now: float) -> None:
-        """End a pause that only we asked for: this may be the last chance."""
-        self.not_before = max(min(self.not_before, now), self._asked_until)
-
-    def succeed(self) -> None:
-        """Begin afresh."""
-        self.reason = None
-        self.not_before = self._asked_until = -math.inf
-        self._backoff.reset()
-
-
 @dataclass(slots=True)
 class _Operation:
     report: Report
@@ -218,7 +107,7 @@ class _Operation:
 
     @property
     def is_of_the_job(self) -> bool:
-        """Whether the job has reported it: to create the session once more is our own idea."""
+        """Whether the job has reported it; a creation after a loss is our own."""
         return not isinstance(self.report, Create) or self.report.replace
 
 
@@ -227,12 +116,12 @@ class _Run:
     """The run that was created here.
 
     Attributes:
-        creation: How.
+        creation: The report that created it.
         key: The key of its creation.
-        name: What the server calls it; empty where it does not say.
-        losses: How often it was created again since something could be told of it.
+        name: The server's name of it; empty if the server does not tell it.
+        losses: How often it was created again since the last report that was applied.
         lost_at: When it was lost last.
-        told: The start and the completion of each step, as far as they were told, in the order of the starts.
+        sent: The start and the completion of each step, as far as they were applied, in the order of the starts.
     """
 
     creation: Create
@@ -240,32 +129,32 @@ class _Run:
     name: str = ""
     losses: int = 0
     lost_at: float = -math.inf
-    told: dict[int, list[Start | Complete]] = field(default_factory=dict)
+    sent: dict[int, list[Start | Complete]] = field(default_factory=dict)
 
     def note(self, report: Start | Complete | Advance) -> None:
-        """Remember what was told."""
+        """Remember a report that was applied."""
         self.losses = 0
         if isinstance(report, Start):
-            self.told.pop(report.step, None)
-            self.told[report.step] = [report]
+            self.sent.pop(report.step, None)
+            self.sent[report.step] = [report]
         else:
             # Another process may have started it.
-            start, *_ = self.told.setdefault(report.step, [Start(report.step)])
-            self.told[report.step] = [start, report] if isinstance(report, Complete) else [start]
+            start, *_ = self.sent.setdefault(report.step, [Start(report.step)])
+            self.sent[report.step] = [start, report] if isinstance(report, Complete) else [start]
 
 
 class Outbox:
-    """What is still to be told of one session; see the module."""
+    """The reports of one session that are still to be sent; see the module."""
 
     def __init__(
         self, session_id: str, creation: Create | None = None, *, chance: Callable[[], float] = random.random
     ) -> None:
         """Begin with nothing but the `creation` that precedes the first report; `chance` gives numbers from 0 to 1."""
         self.session_id = session_id
-        self.server = Availability(chance)  # Others may come to share it.
+        self.server = Availability(chance)  # Other outboxes may come to share it.
         self._own = Availability(chance)
         self._chance = chance
-        # Shared with those who put.
+        # Shared with the threads that put.
         self._creation = _Operation(creation) if creation else None
         self._first_creation = self._creation
         self._has_begun = False
@@ -275,7 +164,7 @@ class Outbox:
         self._events: deque[Event] = deque()
         self._has_warned_of_loss = False
         self._has_given_up = False
-        # Of the one that sends; `_is_sending` is told to the others, from before a report leaves its queue.
+        # Of the sender; the others read `_is_sending`, which is set before a report leaves its queue.
         self._is_sending = False
         self._sending: list[_Operation] = []
         self._run: _Run | None = None
@@ -292,8 +181,8 @@ class Outbox:
 
     @property
     def is_empty(self) -> bool:
-        """Whether all has been told, or given up."""
-        # In this order: what leaves a queue after it was looked at is being sent.
+        """Whether all reports were sent, or given up."""
+        # In this order: a report that leaves its queue after the first look is being sent.
         return self._waiting == 0 and not self._is_sending
 
     @property
@@ -307,7 +196,7 @@ class Outbox:
         return is_to_be_created + len(self._commands) + len(self._advances)
 
     def begin(self) -> None:
-        """Let the session be created, if it is to be, though nothing else is told of it yet."""
+        """Let the session be created, if it is to be, though there is no other report yet."""
         self._has_begun = True
 
     def put(self, report: Queueable) -> None:
@@ -358,7 +247,7 @@ class Outbox:
         return max(self._not_before, min((self._paced.get(step, -math.inf) for step in steps), default=math.inf))
 
     def take(self, requests: Sequence[Request], answers: Sequence[Answer], now: float) -> None:
-        """Take in what came back for each; if they were retracted meanwhile, somebody else will have the answers."""
+        """Take in the answer to each request; ignored if they were retracted meanwhile, since they are sent again."""
         if not self._is_under_way(requests):
             return
         sent = self._sending
@@ -385,13 +274,13 @@ class Outbox:
             self._batch_size = min(2 * self._batch_size, MAX_BATCH)
 
     def refuse(self, requests: Sequence[Request], answer: Answer, now: float) -> None:
-        """Take in what came back for all of several together, of which none was looked at."""
+        """Take in the one answer to a batch of which the server has looked at no report."""
         if not self._is_under_way(requests):
             return
         self.retract()
         if answer.status in _NO_SUCH_PATH:
             self._batch_size = 0
-        elif answer.status == _TOO_MANY or not answer.is_passing:
+        elif answer.status == TOO_MANY or not answer.is_passing:
             self._batch_size = len(requests) // 2
         if answer.is_passing:
             self._pause(answer, now)
@@ -400,11 +289,11 @@ class Outbox:
         return [each.key for each in self._sending] == [each.key for each in requests] != []
 
     def retract(self) -> None:
-        """Let what is under way wait again, under its key: whoever sent it will never know what came back."""
+        """Let what is under way wait again, under its key; its answer will never be known."""
         self._put_back(self._sending)
 
     def give_up(self) -> None:
-        """Let go of all that is not told, and of all that comes: there is no time left; called from any thread."""
+        """Drop all that is not sent, and all that comes: there is no time left; called from any thread."""
         self._has_given_up = True
         unsent = [*self._sending, *([self._creation] if self._creation and self._has_begun else [])]
         self._sending, self._creation, self._is_sending = [], None, False
@@ -416,7 +305,7 @@ class Outbox:
         self.server.retry_now(now)
 
     def stand_by(self, now: float) -> float:
-        """Wait for a server that is away; return when the advances that wait have waited for long enough."""
+        """Wait for a server that is away; return when to drop the advances that wait."""
         if self._away_since is None:
             self._away_since, self._lost_before = now, self.lost
         until = self._away_since + PATIENCE_S
@@ -429,15 +318,15 @@ class Outbox:
         return max(self._own.not_before, self.server.not_before)
 
     def renewed(self) -> "Outbox":
-        """Return one that has nothing to tell of what was put in here: another process tells that, also once more.
+        """Return an outbox without the reports of this one, which another process sends.
 
-        A creation that is not answered yet precedes what comes here, under its key: so the answer is that of the other
-        process, and tells the run.
+        A creation that is not answered yet precedes its reports, under the same key: so both processes get the same
+        answer, which tells the run.
         """
-        self._advances.clear()  # So that what waited here knows that it does not any more.
+        self._advances.clear()  # So that a `Latest` that waited here sees that it does not any more.
         outbox = Outbox(self.session_id, chance=self._chance)
         if self._run is not None:
-            outbox._run = replace(self._run, told={})
+            outbox._run = replace(self._run, sent={})
         elif self._first_creation is not None:
             is_shared = self._has_begun
             outbox._creation = self._first_creation if is_shared else _Operation(self._first_creation.report)
@@ -450,12 +339,12 @@ class Outbox:
         return [self._events.popleft() for _ in range(len(self._events))]
 
     def _next_commands(self, most: int) -> list[_Operation]:
-        """Take the commands out that may go together: a creation, which is a request of another kind, goes alone."""
+        """Take out the commands that may go together; a creation goes alone, since its request is of another kind."""
         if self._creation:
             creation, self._creation = self._creation, None
             return [creation]
         taken: list[_Operation] = []
-        with suppress(IndexError):  # They may become fewer by themselves: see `_drop_oldest`.
+        with suppress(IndexError):  # Another thread may drop some: see `_drop_oldest`.
             while len(taken) < max(1, most):
                 taken.append(self._commands.popleft())
         for operation in taken:
@@ -475,7 +364,7 @@ class Outbox:
         return []
 
     def _put_back(self, unsent: Sequence[_Operation]) -> None:
-        """Let what was taken out wait again, and the rest of what was sent be done with."""
+        """Let unsent reports wait again, and forget the rest of what was under way."""
         for operation in reversed(unsent):
             if isinstance(operation.report, Create):
                 self._creation = operation
@@ -489,7 +378,7 @@ class Outbox:
         self._is_sending = False
 
     def _put_back_advance(self, operation: _Operation) -> None:
-        # Where a newer advance waits, or a command of its step, this one has lost its point.
+        # If a newer advance waits, or a command of its step, this one is of no use.
         step = _step(operation)
         self._advances.setdefault(step, operation)
         if any(_step(each) == step for each in list(self._commands)) and self._advances.get(step) is operation:
@@ -533,7 +422,7 @@ class Outbox:
         return count
 
     def _drain(self) -> int:
-        """Take out all that waits, and return how much that was."""
+        """Take out all that waits, and return how many reports that were."""
         count = self._drain_advances()
         with suppress(IndexError):
             while True:
@@ -549,7 +438,7 @@ class Outbox:
         before, self._run = self._run, _Run(done.report, done.key, answer.run)
         if before is not None and not done.report.replace:
             self._run.losses, self._run.lost_at = before.losses, before.lost_at
-            told = [_Operation(report) for reports in before.told.values() for report in reports]
+            told = [_Operation(report) for reports in before.sent.values() for report in reports]
             self._commands.extendleft(reversed(told))
             self._events.append(Recreated())
 
@@ -579,7 +468,7 @@ class Outbox:
             what = f"{type(operation.report).__name__.lower()} of step {_step(operation)}"
             self._lose(_refusal(what, answer))
             return
-        # All that waits, and all that comes, has no session.
+        # All that waits, and all that comes, is without a session.
         self._has_given_up = True
         what = "its creation" if operation.is_of_the_job else "the session was lost, and its creation"
         count = operation.is_of_the_job + self._drain()
@@ -588,7 +477,7 @@ class Outbox:
     def _drop(self, report: Queueable) -> None:
         self._lost.add(1)
         if isinstance(report, Latest):
-            report.queue = {report.step: report}  # As if it waited, so that a loop does not come here with each row.
+            report.queue = {report.step: report}  # As if it waited, so that a loop does not put each row.
 
     def _drop_oldest(self) -> None:
         # The creation stays: without it a start would create a session of other steps.
@@ -597,7 +486,7 @@ class Outbox:
         except KeyError:
             try:
                 self._commands.popleft()
-            except IndexError:  # What was too much has just been taken out to be sent.
+            except IndexError:  # The sender has just taken one out.
                 return
         if self._has_warned_of_loss:
             self._lost.add(1)
@@ -627,128 +516,3 @@ def _step(operation: _Operation) -> int:
 
 def _refusal(what: str, answer: Answer) -> ReportRefusedError:
     return ReportRefusedError(f"{what} was refused: {answer}", answer.status, answer.problem)
-
-
-_RUN: Final = "Progress-Run"
-
-
-class EncodedRequest(NamedTuple):
-    """A request as HTTP has it; the path follows the server's URL."""
-
-    method: str
-    path: str
-    body: bytes
-    headers: Mapping[str, str]
-
-
-def encode(request: Request) -> EncodedRequest:
-    """Return what to send [docs/protocol.md]."""
-    path = f"/api/progress/{quote(request.session_id, safe='')}"
-    body = json.dumps(_body(request.report), separators=(",", ":")).encode()
-    headers = {"Idempotency-Key": request.key}
-    if isinstance(request.report, Create):
-        return EncodedRequest("PUT", path + ("?replace=true" if request.report.replace else ""), body, headers)
-    return EncodedRequest("POST", f"{path}/update", body, headers | ({_RUN: request.run} if request.run else {}))
-
-
-def _body(report: Report) -> dict[str, Any]:
-    match report:
-        case Create(steps=None, workflow=None):
-            return {}
-        case Create(steps=None, workflow=workflow):
-            return {"workflow": workflow}
-        case Create(steps=steps):
-            assert steps is not None
-            return {
-                "steps": [
-                    {"name": each.name, "timeout_ms": each.timeout_ms, "estimated_ms": each.estimated_ms}
-                    for each in steps
-                ]
-            }
-        case Start(step, timeout_ms):
-            return {"action": "start", "step": step, "timeout_ms": timeout_ms}
-        case Advance(step, current, total, message):
-            return {"action": "progress", "step": step, "current": current, "total": total, "message": message}
-        case Complete(step, success, message, error):
-            return {"action": "complete", "step": step, "success": success, "message": message, "error": error}
-
-
-def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
-    """Return what an HTTP response says; header names are in lower case, or compared without case."""
-    fields = _fields(content)
-    if not 200 <= status < 300:
-        return _problem(status, headers, fields)
-    return Answer(status, run=_run_of(headers)) if "session_id" in fields else _not_ours(status)
-
-
-def _run_of(headers: Mapping[str, str]) -> str:
-    """Return the run that was created, if it is told, and in a text that a header may have."""
-    run = headers.get(_RUN.lower(), "")
-    return run if run.isascii() and run.isprintable() and len(run) <= MAX_RUN_CHARS else ""
-
-
-def encode_batch(requests: Sequence[Request]) -> EncodedRequest:
-    """Return what to send for several; none of them is a creation."""
-    updates = [
-        {"session_id": session_id, "idempotency_key": key, **({"run": run} if run else {}), **_body(report)}
-        for session_id, report, key, run in requests
-    ]
-    return EncodedRequest("POST", "/api/updates", json.dumps({"updates": updates}, separators=(",", ":")).encode(), {})
-
-
-def read_answers(status: int, headers: Mapping[str, str], content: bytes, count: int) -> list[Answer] | Answer:
-    """Return what an HTTP response says of each of so many, or one answer if none of them was looked at."""
-    fields = _fields(content)
-    if not 200 <= status < 300:
-        return _problem(status, headers, fields)
-    results = fields.get("results")
-    if not isinstance(results, list) or len(results) != count:
-        return _not_ours(status)
-    return [_result(each) for each in results]
-
-
-def _result(result: Any) -> Answer:
-    status = result.get("status") if isinstance(result, dict) else None
-    if not isinstance(status, int):
-        return _not_ours(200)
-    return Answer(status) if 200 <= status < 300 else _problem(status, {}, result)
-
-
-def _fields(content: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _not_ours(status: int) -> Answer:
-    return Answer(0, detail=f"the answer, of status {status}, is not that of a progress server")
-
-
-def _problem(status: int, headers: Mapping[str, str], fields: Mapping[str, Any]) -> Answer:
-    return Answer(
-        status,
-        _shown(fields.get("type", "")).rpartition("/")[2],
-        _shown(fields.get("detail") or (f"see {headers['location']}" if "location" in headers else "")),
-        retry_after_s(headers),
-    )
-
-
-def _shown(said: object) -> str:
-    """Return what somebody said as it may get into the log of a job: as a part of a line."""
-    text = str(said)[:MAX_DETAIL_CHARS]
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `Retry-After` asks for, which has a number of them or a date [RFC 9110 §10.2.3]."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        # By the server's own clock: ours may be wrong.
-        until, now = (email.utils.parsedate_to_datetime(text) for text in (value, headers.get("date", "")))
-        return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError, OverflowError):
-        return None

@@ -1,0 +1,140 @@
+"""Requests and answers as HTTP carries them [docs/protocol.md]. Pure."""
+
+import email.utils
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+
+MAX_RUN_CHARS: Final = 255
+"""Characters that a run's name may have."""
+
+MAX_DETAIL_CHARS: Final = 500
+"""Characters of the server's text that are shown."""
+
+_RUN: Final = "Progress-Run"
+
+
+class EncodedRequest(NamedTuple):
+    """The HTTP request of a report; the path follows the server's URL."""
+
+    method: str
+    path: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def encode(request: Request) -> EncodedRequest:
+    """Return the HTTP request of one report [docs/protocol.md]."""
+    path = f"/api/progress/{quote(request.session_id, safe='')}"
+    body = json.dumps(_body(request.report), separators=(",", ":")).encode()
+    headers = {"Idempotency-Key": request.key}
+    if isinstance(request.report, Create):
+        return EncodedRequest("PUT", path + ("?replace=true" if request.report.replace else ""), body, headers)
+    return EncodedRequest("POST", f"{path}/update", body, headers | ({_RUN: request.run} if request.run else {}))
+
+
+def _body(report: Report) -> dict[str, Any]:
+    match report:
+        case Create(steps=None, workflow=None):
+            return {}
+        case Create(steps=None, workflow=workflow):
+            return {"workflow": workflow}
+        case Create(steps=steps):
+            assert steps is not None
+            return {
+                "steps": [
+                    {"name": each.name, "timeout_ms": each.timeout_ms, "estimated_ms": each.estimated_ms}
+                    for each in steps
+                ]
+            }
+        case Start(step, timeout_ms):
+            return {"action": "start", "step": step, "timeout_ms": timeout_ms}
+        case Advance(step, current, total, message):
+            return {"action": "progress", "step": step, "current": current, "total": total, "message": message}
+        case Complete(step, success, message, error):
+            return {"action": "complete", "step": step, "success": success, "message": message, "error": error}
+
+
+def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
+    """Return the answer of an HTTP response; header names are in lower case, or compared without case."""
+    fields = _fields(content)
+    if not 200 <= status < 300:
+        return _problem(status, headers, fields)
+    return Answer(status, run=_run_of(headers)) if "session_id" in fields else _not_ours(status)
+
+
+def _run_of(headers: Mapping[str, str]) -> str:
+    """Return the run that was created; empty if the header is missing, or no request could send it back."""
+    run = headers.get(_RUN.lower(), "")
+    return run if run.isascii() and run.isprintable() and len(run) <= MAX_RUN_CHARS else ""
+
+
+def encode_batch(requests: Sequence[Request]) -> EncodedRequest:
+    """Return the HTTP request of several reports; none of them is a creation."""
+    updates = [
+        {"session_id": session_id, "idempotency_key": key, **({"run": run} if run else {}), **_body(report)}
+        for session_id, report, key, run in requests
+    ]
+    return EncodedRequest("POST", "/api/updates", json.dumps({"updates": updates}, separators=(",", ":")).encode(), {})
+
+
+def read_answers(status: int, headers: Mapping[str, str], content: bytes, count: int) -> list[Answer] | Answer:
+    """Return the answer to each of `count` reports, or one answer if the server has looked at none of them."""
+    fields = _fields(content)
+    if not 200 <= status < 300:
+        return _problem(status, headers, fields)
+    results = fields.get("results")
+    if not isinstance(results, list) or len(results) != count:
+        return _not_ours(status)
+    return [_result(each) for each in results]
+
+
+def _result(result: Any) -> Answer:
+    status = result.get("status") if isinstance(result, dict) else None
+    if not isinstance(status, int):
+        return _not_ours(200)
+    return Answer(status) if 200 <= status < 300 else _problem(status, {}, result)
+
+
+def _fields(content: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _not_ours(status: int) -> Answer:
+    return Answer(0, detail=f"the answer, of status {status}, is not that of a progress server")
+
+
+def _problem(status: int, headers: Mapping[str, str], fields: Mapping[str, Any]) -> Answer:
+    return Answer(
+        status,
+        _shown(fields.get("type", "")).rpartition("/")[2],
+        _shown(fields.get("detail") or (f"see {headers['location']}" if "location" in headers else "")),
+        retry_after_s(headers),
+    )
+
+
+def _shown(said: object) -> str:
+    """Return a server's text as it may get into a line of the job's log."""
+    text = str(said)[:MAX_DETAIL_CHARS]
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that `Retry-After` asks for, which has a number of them or a date [RFC 9110 §10.2.3]."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        # By the server's own clock: ours may be wrong.
+        until, now = (email.utils.parsedate_to_datetime(text) for text in (value, headers.get("date", "")))
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None
