@@ -20,8 +20,8 @@ ENVIRONMENT: Final = "PROGRESS_SSE_"
 
 def _server_options(command: Callable[..., None]) -> Callable[..., None]:
     for name, help_text in {
-        "token": "What the server asks for; safer in the environment, since lists of processes show arguments.",
-        "url": "Where the server is, like http://127.0.0.1:8000.",
+        "token": "A token of the server; safer in the environment, since lists of processes show arguments.",
+        "url": "The URL of the server, such as http://127.0.0.1:8000.",
     }.items():
         command = click.option(f"--{name}", help=f"{help_text} [env: {ENVIRONMENT}{name.upper()}]")(command)
     return command
@@ -38,20 +38,22 @@ def _log_to_stderr(level: int) -> None:
 @click.command(context_settings={"allow_interspersed_args": False}, short_help="Run a command as a step.")
 @click.option("--session", "session_id", metavar="ID", help=f"The session. [env: {ENVIRONMENT}SESSION]")
 @click.option("--step", type=click.IntRange(min=1), help="Which step of the session the command is.")
-@click.option("--name", help="What to call the command, where it is no --step. [default: its own name]")
+@click.option("--name", help="The name of the step, without --step. [default: the name of the command]")
 @_server_options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
 def run(command: tuple[str, ...], step: int | None, name: str | None, **target: Any) -> None:
     """Run a command as a step, and end with its exit status: 0 completes the step, any other fails it.
 
-    Without --step the session begins afresh, and the command is all of it.
+    Without --step the session begins afresh, and the command is its only step.
 
-    A failed step shows the end of what the command wrote to stderr. The command gets the signals that come to us (128
-    and their number is the exit status of a command that ends by one), and finds the session in its environment. It
+    A failed step shows the end of what the command wrote to stderr. Signals to this process go to the command; if one
+    ends it, the exit status is 128 and the number of the signal. The command finds the session in its environment. It
     runs whether or not there is a server to report to.
     """
     if step is not None and name is not None:
-        raise click.UsageError("--name is for a session that begins afresh; with --step it has its names already.")
+        raise click.UsageError(
+            "--name is for a session that begins afresh; with --step the session has its names already."
+        )
     from progress_sse.cli.run_command import Target
     from progress_sse.cli.run_command import run as run_command
 
@@ -73,11 +75,11 @@ _OPTIONS: Final = {
 @click.argument("number", metavar="STEP", type=click.IntRange(min=1))
 @click.argument("action", type=click.Choice(list(_OPTIONS)))
 @click.option("--message", help="A text that is shown with the step.")
-@click.option("--error", help="What it failed of.")
+@click.option("--error", help="The error of a failed step.")
 @click.option("--current", type=click.IntRange(min=0), help="How many units are done: rows, files, per cent.")
-@click.option("--total", type=click.IntRange(min=0), help="Of how many. [default: that is not known]")
+@click.option("--total", type=click.IntRange(min=0), help="How many units there are in all. [default: unknown]")
 @click.option(
-    "--timeout-ms", type=click.IntRange(min=1), help="When pages call it overdue. [default: its definition's]"
+    "--timeout-ms", type=click.IntRange(min=1), help="Milliseconds until it is overdue. [default: its definition's]"
 )
 @_server_options
 def step(session_id: str, number: int, action: "Action", url: str | None, token: str | None, **details: Any) -> None:
@@ -113,7 +115,7 @@ def _check_details(action: str, details: Mapping[str, Any]) -> None:
     "--output",
     type=click.Choice(["auto", "tty", "plain", "json", "quiet"]),
     default="auto",
-    help="Live on a terminal, a line for each change, what polling answers as JSON in a line, or nothing. "
+    help="Drawn live on a terminal, a line for each change, the whole state as a line of JSON, or nothing. "
     "[default: tty on a terminal, else plain]",
 )
 @_server_options
@@ -121,7 +123,7 @@ def watch(session_id: str, output: "Output", url: str | None, token: str | None)
     """Follow a session live until it is completed or a step has failed.
 
     The exit status is 0 for completed, 1 for failed, 2 for a wrong use of this command, and 3 if the server does not
-    let us read.
+    allow to read the session.
     """
     from progress_sse.cli.watch import watch as watch_session
 

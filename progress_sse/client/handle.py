@@ -199,10 +199,10 @@ class Reporter(ABC):
         self._sink.raise_error()
         if is_told:
             return
-        text = f"not all was told of {self.session_id!r} yet"
+        text = f"some reports on {self.session_id!r} are not sent yet"
         if self._on_error == "raise":
             raise ServerAwayError(text)
-        log(logging.WARNING, "%s; as long as the process lives, that will be tried", text)
+        log(logging.WARNING, "%s; they are tried as long as the process lives", text)
 
     def _leave(self) -> None:
         # What was there before is put back by hand: a token is good in the same context only, and blocks that end

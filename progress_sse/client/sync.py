@@ -279,7 +279,7 @@ class ThreadSender:
             for queue in awaited:
                 if not queue.is_settled:
                     queue.give_up()
-                    log(logging.WARNING, "the process ends before all was told of %r", queue.session_id)
+                    log(logging.WARNING, "the process ends before all reports on %r were sent", queue.session_id)
         finally:
             self._finishing.discard(ident)
 

@@ -1,4 +1,4 @@
-"""Starts the demo's server, starts it again whenever it ends, and runs the jobs."""
+"""Starts the demo's server, restarts it each time it ends, and runs the jobs."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ AWAY_S: Final = 4.0
 """Seconds that a restarted server is away: long enough to be seen."""
 
 STOP_TIMEOUT_S: Final = 4.0
-"""Seconds that the server has to end before it is killed: more than it takes unless it is frozen or stuck."""
+"""Seconds that the server has to end before it is killed; only a frozen or stuck one needs more."""
 
 
 async def run(port: int, *, opens_browser: bool) -> None:
@@ -48,7 +48,7 @@ async def run(port: int, *, opens_browser: bool) -> None:
 
 async def _run(port: int, folder: Path, *, opens_browser: bool) -> None:
     url = f"http://{HOST}:{port}"
-    server = ServerProcess(port, folder)
+    server = DemoServer(port, folder)
     try:
         await server.start()
         click.echo(f"The demo is at {url}/ (Ctrl+C ends it).")
@@ -61,7 +61,7 @@ async def _run(port: int, folder: Path, *, opens_browser: bool) -> None:
         await server.stop()
 
 
-async def _run_jobs(client: httpx.AsyncClient, server: "ServerProcess") -> None:
+async def _run_jobs(client: httpx.AsyncClient, server: "DemoServer") -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(server.restart_whenever_it_ends())
@@ -74,8 +74,8 @@ async def _run_jobs(client: httpx.AsyncClient, server: "ServerProcess") -> None:
 def _checked(port: int) -> int:
     """Return a port that can be listened on.
 
-    The server listens by itself: if this process held the socket, connections to a server that is away would wait in
-    it, and no browser would see a restart as it really is.
+    The server opens its own socket. If this process held it, connections would wait there during a restart, and no
+    browser would see the restart as it really is.
     """
     try:
         with socket.create_server((HOST, port)) as listener:
@@ -85,7 +85,7 @@ def _checked(port: int) -> int:
         raise ConfigurationError(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from error
 
 
-class ServerProcess:
+class DemoServer:
     """The server, which keeps its port and its database over restarts."""
 
     def __init__(self, port: int, folder: Path) -> None:

@@ -613,7 +613,7 @@ async def test_a_block_that_could_not_tell_all_says_so(
         await shell.run(lambda progress: progress.step(1).start(), progress)
     finally:
         fake.may_answer.set()
-    assert "not all was told of 'a' yet" in caplog.text
+    assert "some reports on 'a' are not sent yet" in caplog.text
 
 
 async def test_a_transport_that_breaks_does_not_end_the_reporting(shell: Shell) -> None:

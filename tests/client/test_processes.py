@@ -99,7 +99,7 @@ def test_a_process_ends_without_its_server(program: str) -> None:
     """It gives up after a while, without an error, and says what is missing."""
     said = run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
     assert "cannot report on 'nightly'" in said
-    assert said.count("the process ends before all was told of 'nightly'") == 1
+    assert said.count("the process ends before all reports on 'nightly' were sent") == 1
 
 
 FORK = """
@@ -484,7 +484,7 @@ def test_what_is_reported_in_vain_while_the_process_ends_is_counted(program: str
     """The server being away: the process waits for it as long as for all that was reported before, and says so once."""
     *said, lost = run(program, f"http://{HOST}:{free_port()}", timeout_s=30).splitlines()
     assert lost == "lost 4", "the creation, two starts, and a completion"
-    assert len([line for line in said if "the process ends before all was told of 'nightly'" in line]) == 1
+    assert len([line for line in said if "the process ends before all reports on 'nightly' were sent" in line]) == 1
 
 
 BY_A_FINALISER = """
@@ -509,5 +509,5 @@ BY_A_FINALISER = """
 def test_what_a_finaliser_reports_when_all_has_ended_is_counted(serve: Serve) -> None:
     """Python lets no thread run any more by then; the log has a line."""
     server = serve()
-    assert run(BY_A_FINALISER, server.url) == "the process ends before all was told of 'nightly'\nlost 2\n"
+    assert run(BY_A_FINALISER, server.url) == "the process ends before all reports on 'nightly' were sent\nlost 2\n"
     assert shown(server) == (["running", "pending"], 1)

@@ -309,7 +309,7 @@ def test_a_server_that_stays_away_is_given_up() -> None:
     process = start("run", "--session", "lost", "--", "sh", "-c", "exit 5", url=f"http://{HOST}:{free_port()}")
     status, out, err = finish(process)
     assert (status, out) == (5, b"")
-    assert b"the process ends before all was told of 'lost'" in err
+    assert b"the process ends before all reports on 'lost' were sent" in err
 
 
 def step(server: Server, *arguments: str, **more: str) -> tuple[int, str]:
@@ -392,7 +392,7 @@ def test_a_report_that_nobody_takes_fails() -> None:
     """With a sentence on what is missing."""
     status, _, err = finish(start("step", "a", "1", "start", url=f"http://{HOST}:{free_port()}"))
     assert status == 1
-    assert err.endswith(b"progress-sse: the process ends before all was told of 'a'\n")
+    assert err.endswith(b"progress-sse: the process ends before all reports on 'a' were sent\n")
 
 
 def watch(server: Server, *arguments: str, **more: str) -> tuple[int, str, str]:
