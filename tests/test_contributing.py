@@ -1,0 +1,81 @@
+"""The pages for contributors name files and functions that exist: `CONTRIBUTING.md`, `docs/explanation`, `docs/adr`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ARCHITECTURE = ROOT / "docs" / "explanation" / "architecture.md"
+DECISIONS = ROOT / "docs" / "adr"
+PAGES = [ROOT / "CONTRIBUTING.md", *sorted(ARCHITECTURE.parent.glob("*.md")), *sorted(DECISIONS.glob("*.md"))]
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+
+
+def prose(page: Path) -> str:
+    """The text of a page, with single spaces, so that a sentence is found wherever its lines end."""
+    return " ".join(page.read_text("utf-8").split())
+
+
+@each_page
+def test_paths_exist(page: Path) -> None:
+    """Each path of the project that a page names; `NAME` stands for a file to be added."""
+    named = re.findall(r"\b(?:progress_sse|tests|web|docs)/[\w./-]*\w", page.read_text("utf-8"))
+    assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
+
+
+@each_page
+def test_names_stand_in_the_files_that_are_named_with_them(page: Path) -> None:
+    """Wherever a page says: this name, in that file."""
+    text = prose(page)
+    for names, path in re.findall(r"((?:`\w+`(?:, | and | or |, and ))*`\w+`) (?:in|of|from) `([\w/.]+\.py)`", text):
+        source = (ROOT / path).read_text("utf-8")
+        for name in re.findall(r"\w+", re.sub(r"` (and|or) `", "` `", names.replace(", and ", ", "))):
+            assert re.search(rf"\b{name}\b", source), f"{name} in {path}"
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    """To a file of the project, and in a page of Markdown to one of its headings."""
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        found = page.parent / path if path else page
+        assert found.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", found.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, target
+
+
+def test_the_index_lists_every_decision() -> None:
+    """By its number, its file and its title, in order."""
+    index = (DECISIONS / "README.md").read_text("utf-8")
+    pages = sorted(page for page in DECISIONS.glob("*.md") if page.name != "README.md")
+    titles = [re.match(r"# (\d+)\. (.*)", page.read_text("utf-8")) for page in pages]
+    rows = [f"| [{title[1]}]({page.name}) | {title[2]} |" for page, title in zip(pages, titles, strict=True) if title]
+    assert re.findall(r"^\| \[.*$", index, re.MULTILINE) == rows
+    assert len(rows) == len(pages)
+
+
+def test_every_package_has_its_row() -> None:
+    """And no row is left of one that is gone."""
+    rows = re.findall(r"^\| `progress_sse/([\w.]+)/?` \|", ARCHITECTURE.read_text("utf-8"), re.MULTILINE)
+    parts = (ROOT / "progress_sse").iterdir()
+    assert sorted(rows) == sorted(
+        part.name for part in parts if not part.name.startswith("__") and part.suffix != ".typed"
+    )
+
+
+def test_the_functions_of_the_sequence_diagram_exist() -> None:
+    """Each call names a function of the file that it goes to."""
+    [diagram] = re.findall(
+        r"^```mermaid\n(sequenceDiagram\n.*?)^```$", ARCHITECTURE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    files = dict(re.findall(r"^ *participant (\w+) as (progress_sse/\S+\.py)$", diagram, re.MULTILINE))
+    calls = re.findall(r"->>(\w+): (?:\w+\.)?(\w+)\(\)$", diagram, re.MULTILINE)
+    assert len(calls) > 10
+    for receiver, function in calls:
+        source = (ROOT / files[receiver]).read_text("utf-8")
+        assert re.search(rf"^ *(?:async )?def {function}\(", source, re.MULTILINE), f"{function} in {files[receiver]}"
