@@ -21,7 +21,7 @@ from progress_sse.auth.caller_identity import address_of, caller_of
 from progress_sse.auth.grants import Action
 from progress_sse.core.errors import ConfigurationError, ForbiddenError, RateExceededError, UnauthorizedError
 from progress_sse.settings import Settings
-from progress_sse.store.health import Health
+from progress_sse.store.health import HealthLog
 
 MAX_CALLERS: Final = 100_000
 """Callers that are told apart within one window; those beyond count as one."""
@@ -45,7 +45,7 @@ class Rates:
         self._items = items
         self._make_storage = make_storage
         self._fallback = SlidingWindowCounterRateLimiter(WindowStorage())
-        self._health = Health("Counting what callers ask for")
+        self._health = HealthLog("Counting what callers ask for")
         self._begin()
 
     def _begin(self) -> None:
@@ -68,9 +68,9 @@ class Rates:
             try:
                 async with asyncio.timeout(COUNT_TIMEOUT_S), self._at_once:
                     resets_at = await _hit(self._limiter, item, action, caller, count)
-                self._health.note(None)
+                self._health.record(None)
             except (StorageError, TimeoutError) as error:
-                self._health.note(error)
+                self._health.record(error)
                 resets_at = await _hit(self._fallback, item, action, caller, count)
             if resets_at is not None:
                 raise RateExceededError(max(1, math.ceil(resets_at - time.time())))

@@ -21,7 +21,7 @@ class DamageError(Exception):
         super().__init__(f"what is kept of a session is damaged ({type(cause).__name__}: {cause})")
 
 
-class Health:
+class HealthLog:
     """Logs when trouble begins and when it ends, not each time that it shows."""
 
     def __init__(self, subject: str) -> None:
@@ -29,7 +29,7 @@ class Health:
         self._subject = subject
         self._failed_at: float | None = None
 
-    def note(self, error: BaseException | None) -> None:
+    def record(self, error: BaseException | None) -> None:
         """Take notice of an error, or of a success."""
         if error is not None:
             if self._failed_at is None:

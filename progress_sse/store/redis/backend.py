@@ -24,7 +24,7 @@ from progress_sse.core import state_machine
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreUnavailableError
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.backend import commit_all
-from progress_sse.store.health import UNREADABLE, DamageError, Health
+from progress_sse.store.health import UNREADABLE, DamageError, HealthLog
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.redis.cluster import ClusterCalls, ClusterListener
 from progress_sse.store.redis.codec import (
@@ -105,7 +105,7 @@ class RedisBackend:
         self._prefix = prefix
         self._lifetime_ms = int(lifetime_s * 1000)
         self._cache = RecordCache()
-        self._health = Health("What lies in Redis")
+        self._health = HealthLog("What lies in Redis")
         self._begin()
 
     def _begin(self) -> None:
@@ -183,9 +183,9 @@ class RedisBackend:
         try:
             result = decode(*args, **kwargs)
         except UNREADABLE as error:
-            self._health.note(DamageError(error))
+            self._health.record(DamageError(error))
             raise StoreUnavailableError from error
-        self._health.note(None)
+        self._health.record(None)
         return result
 
     def _common(self, keys: SessionKeys, known: Known) -> Sequence[Argument]:

@@ -16,7 +16,7 @@ from redis.exceptions import AskError, ClusterDownError, NoScriptError, RedisErr
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.cancel_tasks import cancel
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
-from progress_sse.store.health import Health
+from progress_sse.store.health import HealthLog
 from progress_sse.store.redis.codec import Argument
 from progress_sse.store.redis.connection import Command, InterruptedCallError, NotConnectedError, RedisLink
 from progress_sse.store.redis.errors import may_have_written, translated
@@ -168,7 +168,7 @@ class RedisCalls(Calls):
         self._is_under_way = False
         self._has_waiting = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
-        self._health = Health("Redis")
+        self._health = HealthLog("Redis")
 
     def open(self) -> None:
         """Begin to send what waits."""
@@ -214,7 +214,7 @@ class RedisCalls(Calls):
                 backoff.reset()
                 pause_s = 0.0
             except (NotConnectedError, InterruptedCallError) as error:
-                self._health.note(error)
+                self._health.record(error)
                 self._waiting.extendleft(reversed(batch))
                 if self._router is not None:
                     self._router.note_failure()
@@ -273,4 +273,4 @@ class RedisCalls(Calls):
             self._router.redirect(call, answer)
         else:
             call.resolve(answer)
-            self._health.note(answer if isinstance(answer, RedisError) else None)
+            self._health.record(answer if isinstance(answer, RedisError) else None)

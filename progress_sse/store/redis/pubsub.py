@@ -18,7 +18,7 @@ from redis.exceptions import MovedError
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.cancel_tasks import cancel
 from progress_sse.core.errors import StoreUnavailableError
-from progress_sse.store.health import Health
+from progress_sse.store.health import HealthLog
 from progress_sse.store.redis.connection import connected
 from progress_sse.store.redis.errors import CONNECTION_ERRORS
 from progress_sse.store.redis.topology import slot_of
@@ -99,7 +99,7 @@ class RedisListener:
         self._has_heard = False
         self._backoff = Backoff(*PAUSES_S)
         self._runner: asyncio.Task[None] | None = None
-        self._health = Health("Redis, where it tells of changes")
+        self._health = HealthLog("Redis, where it tells of changes")
 
     def open(self) -> None:
         """Connect, and stay connected."""
@@ -165,7 +165,7 @@ class RedisListener:
                 finally:
                     await connection.disconnect(nowait=True)
             except CONNECTION_ERRORS as error:
-                self._health.note(error)
+                self._health.record(error)
                 if self._shards is not None:
                     self._shards.note_failure()
             except Exception:
@@ -213,7 +213,7 @@ class RedisListener:
                 continue
             self._has_heard = True
             self._backoff.reset()  # Not before: a user may be let in, and then each of its commands be refused.
-            self._health.note(None)
+            self._health.record(None)
             if isinstance(reply, list):
                 self._take(*reply)
 

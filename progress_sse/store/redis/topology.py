@@ -17,7 +17,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import MovedError
 
 from progress_sse._internal.cancel_tasks import cancel
-from progress_sse.store.health import Health
+from progress_sse.store.health import HealthLog
 from progress_sse.store.redis.connection import connected
 from progress_sse.store.redis.errors import CONNECTION_ERRORS
 from progress_sse.store.redis.url import Address, Seeds
@@ -52,7 +52,7 @@ class Topology:
         self._observers: list[Callable[[], Awaitable[None]]] = []
         self._is_outdated = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
-        self._health = Health("The cluster")
+        self._health = HealthLog("The cluster")
 
     def watch(self, observer: Callable[[], Awaitable[None]]) -> None:
         """Call `observer` whenever the map was asked for, changed or not."""
@@ -92,12 +92,12 @@ class Topology:
             try:
                 self._take(await self._ask())
             except CONNECTION_ERRORS as error:
-                self._health.note(error)
+                self._health.record(error)
                 self._is_outdated.set()
             except Exception:
                 logger.exception("the map of the cluster was not understood")
             else:
-                self._health.note(None)
+                self._health.record(None)
                 for observer in self._observers:
                     await observer()
             await asyncio.sleep(PAUSE_S)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from progress_sse.core.errors import StoreUnavailableError
-from progress_sse.store.health import UNREADABLE, DamageError, Health
+from progress_sse.store.health import UNREADABLE, DamageError, HealthLog
 from progress_sse.store.sqlite.file import DatabaseFile
 
 P = ParamSpec("P")
@@ -24,7 +24,7 @@ class SqliteReader:
         self._file = file
         self._thread = ThreadPoolExecutor(1, "sqlite-reader")
         self._connection: sqlite3.Connection | None = None
-        self._health = Health("Reading the store")
+        self._health = HealthLog("Reading the store")
 
     async def aclose(self) -> None:
         """Close the connection, after the reads that were asked for."""
@@ -53,9 +53,9 @@ class SqliteReader:
             self._connection.execute("COMMIT")
         except (sqlite3.Error, *UNREADABLE) as error:
             self._disconnect()  # Ends the transaction; the next read makes a new connection.
-            self._health.note(error if isinstance(error, sqlite3.Error) else DamageError(error))
+            self._health.record(error if isinstance(error, sqlite3.Error) else DamageError(error))
             raise StoreUnavailableError from error
-        self._health.note(None)
+        self._health.record(None)
         return result
 
     def _disconnect(self) -> None:

@@ -21,7 +21,7 @@ from progress_sse.core.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
-from progress_sse.store.health import UNREADABLE, Health
+from progress_sse.store.health import UNREADABLE, HealthLog
 from progress_sse.store.sqlite import tables
 from progress_sse.store.sqlite.file import WAL_PAGES, DatabaseFile
 from progress_sse.store.types import Notification, StorageLimits
@@ -98,7 +98,7 @@ class SqliteWriter:
         self._in_doubt: set[str] = set()
         self._is_bounded = False
         self._max_group = MAX_GROUP
-        self._health = Health("Writing to the store")
+        self._health = HealthLog("Writing to the store")
 
     async def open(self) -> None:
         """Acquire the file and connect to it.
@@ -228,10 +228,10 @@ class SqliteWriter:
             self._give_up(group, error, translate)
         else:
             self._in_doubt.clear()
-            self._health.note(None)
+            self._health.record(None)
 
     def _give_up(self, group: Sequence[Write], error: Exception, translate: Callable[[Exception], Exception]) -> None:
-        self._health.note(error)
+        self._health.record(error)
         settlement = [(write, translate(error)) for write in group]
         self._in_doubt |= _in_doubt(settlement)
         self._report([], settlement)
