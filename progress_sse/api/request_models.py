@@ -34,7 +34,8 @@ from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition, check_sess
 from progress_sse.core.state_machine import Advance, Complete, StepCommand
 from progress_sse.core.validation import Text, first_fault
 from progress_sse.core.workflows import Milliseconds, StepSpec, Workflows, define_steps
-from progress_sse.store.progress_store import IdempotencyKey, ProgressStore
+from progress_sse.store.idempotency import IdempotencyKey
+from progress_sse.store.progress_store import ProgressStore
 from progress_sse.wire.headers import header_values
 
 MAX_KEY_CHARS: Final = 255

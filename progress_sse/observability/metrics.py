@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from progress_sse._internal.histogram import Histogram
 from progress_sse.core.model import SessionStatus
 from progress_sse.service import PollAnswer, ProgressService
-from progress_sse.store.progress_store import CommandName, CommandOutcome
+from progress_sse.store.command_queue import CommandName, CommandOutcome
 from progress_sse.streaming.event_stream import Ending, Refusal
 from progress_sse.streaming.hub import Resync
 

@@ -33,6 +33,19 @@ class Record:
         return self.session.progress.status
 
 
+class Applied(NamedTuple):
+    """The answer to a command that was applied, or that came with a key used before.
+
+    Attributes:
+        effect: What happened; for a remembered key, what happened the first time.
+        record: The session just after the command; `None` once it is deleted. For a remembered key, the session that
+            was created the first time, and else `None`.
+    """
+
+    effect: Effect
+    record: Record | None
+
+
 class LogEntry(NamedTuple):
     """One transition in a session's log.
 

@@ -9,8 +9,8 @@ import pytest
 from progress_sse.api.endpoints import health
 from progress_sse.core.errors import StoreFullError, StoreUnavailableError
 from progress_sse.service import STUCK_S
+from progress_sse.store.backend_monitor import PING_VALID_S
 from progress_sse.store.memory import MemoryBackend
-from progress_sse.store.progress_store import WELL_S
 from progress_sse.store.types import StorageLimits
 from tests.api.conftest import Connect
 from tests.clock import ManualClock
@@ -101,7 +101,7 @@ async def test_who_asks_again_and_again_costs_a_look_a_second(connect: Connect) 
             for _ in range(50):
                 assert await told(client, "/readyz") == (200, {"status": "ok"})
             assert backend.pings == looks
-            clock.advance(WELL_S)
+            clock.advance(PING_VALID_S)
         assert await told(client, "/readyz") == (200, {"status": "ok"})
         backend.trouble = StoreUnavailableError()
         assert (await client.post("/api/progress/s/update", json=START)).status_code == 503

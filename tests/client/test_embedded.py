@@ -18,9 +18,9 @@ from progress_sse.client.reports import Advance, Complete, Create, Report, Start
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.state_machine import Command
 from progress_sse.core.workflows import Workflows
+from progress_sse.store.idempotency import IdempotencyKey
 from progress_sse.store.memory import MemoryBackend
-from progress_sse.store.progress_store import Applied, IdempotencyKey
-from progress_sse.store.types import StorageLimits
+from progress_sse.store.types import Applied, StorageLimits
 from tests.client.shells import Shell
 
 

@@ -30,11 +30,13 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.model import Position, StepAdvance, StepDefinition
 from progress_sse.core.state_machine import Advance, Command, Complete, Create, Delete, StepCommand
-from progress_sse.store import progress_store as store_module
+from progress_sse.store import batch_committer
 from progress_sse.store.backend import Backend
+from progress_sse.store.batch_committer import MAX_ATTEMPTS
+from progress_sse.store.idempotency import IdempotencyKey
 from progress_sse.store.memory import MemoryBackend
-from progress_sse.store.progress_store import MAX_ATTEMPTS, Applied, IdempotencyKey, ProgressStore
-from progress_sse.store.types import Change, Notification, Record, StorageLimits
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import Applied, Change, Notification, Record, StorageLimits
 from tests.clock import START, ManualClock
 from tests.store.conftest import OpenBackend
 
@@ -566,7 +568,7 @@ class TestLanes:
 
 async def test_a_long_batch_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deciding on many updates of one large session takes time that all others wait for."""
-    monkeypatch.setattr(store_module, "TURN_S", 0)
+    monkeypatch.setattr(batch_committer, "TURN_S", 0)
     store = ProgressStore(MemoryBackend(StorageLimits()))
     await store.create_session("s", total_steps=50)
     asked = [(store.start_command(step, None), None) for step in range(1, 51)]

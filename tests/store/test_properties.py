@@ -21,7 +21,8 @@ from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.state_machine import Advance, Command, Complete, Create, Delete
 from progress_sse.store.backend import Backend
-from progress_sse.store.progress_store import IdempotencyKey, ProgressStore
+from progress_sse.store.idempotency import IdempotencyKey
+from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import KEY_LIFETIME, Notification, Record, StorageLimits
 from progress_sse.wire import session_json
 from tests.clock import ManualClock

@@ -14,7 +14,8 @@ from progress_sse.api.request_models import UPDATE, BatchBody, UpdateBody, idemp
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.core.state_machine import StepCommand
 from progress_sse.service import ProgressService
-from progress_sse.store.progress_store import Applied, IdempotencyKey
+from progress_sse.store.idempotency import IdempotencyKey
+from progress_sse.store.types import Applied
 from progress_sse.wire.headers import header_values
 
 logger: Final = logging.getLogger(__name__)

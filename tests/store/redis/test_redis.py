@@ -24,7 +24,8 @@ from progress_sse.core.errors import (
 from progress_sse.core.model import Position
 from progress_sse.core.state_machine import Advance
 from progress_sse.settings import load_settings
-from progress_sse.store.progress_store import IdempotencyKey, ProgressStore
+from progress_sse.store.idempotency import IdempotencyKey
+from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis import followed_sessions as redis_following
 from progress_sse.store.redis import pipeline as redis_calls
 from progress_sse.store.redis import scripts as redis_scripts

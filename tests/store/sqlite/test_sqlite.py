@@ -35,7 +35,8 @@ from progress_sse.core.errors import (
 from progress_sse.core.model import Position
 from progress_sse.core.state_machine import Command, Complete, Create
 from progress_sse.store import health
-from progress_sse.store.progress_store import IdempotencyKey, ProgressStore
+from progress_sse.store.idempotency import IdempotencyKey
+from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.record_cache import RecordCache, estimated_bytes
 from progress_sse.store.sqlite import backend as sqlite_backend
 from progress_sse.store.sqlite import file as sqlite_file

@@ -1,0 +1,167 @@
+"""Committing a batch of commands on one session, in competition with other processes.
+
+Processes share a backend but no command queue. A commit succeeds only if the session is still where the change expects
+it; after a conflict the commands are applied again, to the session as it is then.
+
+What must not go in here: rules (``state_machine``), and how sessions are stored (the backends).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from progress_sse._internal.backoff import Backoff
+from progress_sse._internal.clock import Clock
+from progress_sse._internal.histogram import Histogram
+from progress_sse.core import state_machine
+from progress_sse.core.errors import ConflictError, KeyReusedError, StoreFullError, StoreUnavailableError
+from progress_sse.core.state_machine import Command
+from progress_sse.store.backend import Backend
+from progress_sse.store.backend_monitor import BackendMonitor
+from progress_sse.store.change_builder import ChangeBuilder
+from progress_sse.store.command_queue import QueuedCommand
+from progress_sse.store.idempotency import IdempotencyKey, first_answer, oldest_counting_use
+from progress_sse.store.types import Applied, Change, Record, RememberedKey, fingerprint
+
+MAX_ATTEMPTS: Final = 20
+"""How many attempts may conflict with other processes before the store counts as unavailable."""
+
+PAUSES_S: Final = (0.001, 0.02)
+"""Seconds, at most, between two attempts: after the first, and after any.
+
+They grow, so that one process does not lose to the others at all attempts.
+"""
+
+TURN_S: Final = 0.01
+"""Seconds after which a batch lets other tasks run: hundreds of updates of one large session may wait together."""
+
+
+class BatchCommitter:
+    """Applies batches of commands and commits the changes.
+
+    Attributes:
+        commit_seconds: How long commits took.
+    """
+
+    def __init__(
+        self, backend: Backend, monitor: BackendMonitor, clock: Clock, on_commit: Callable[[Change], None] | None
+    ) -> None:
+        """Commit to `backend`.
+
+        Args:
+            backend: Where sessions are stored.
+            monitor: Measures the commits.
+            clock: The time of the commands.
+            on_commit: Called with each change once it is committed.
+        """
+        self.commit_seconds = Histogram()
+        self._backend = backend
+        self._monitor = monitor
+        self._clock = clock
+        self._on_commit = on_commit
+
+    async def commit(self, session_id: str, batch: Sequence[QueuedCommand]) -> Sequence[Applied | Exception]:
+        """Apply the commands in their order, commit what they change, and return the answer to each.
+
+        Raises:
+            StoreUnavailableError: The backend failed, or each attempt met a conflict.
+            OutcomeUnknownError: The change may have been applied, or not.
+            StoreFullError: There is no room for the change.
+        """
+        cached = self._backend.cached_record(session_id)
+        if cached is not None:
+            answers = await self._try(session_id, batch, cached, is_current=False, looks_up_keys=False)
+            if answers is not None:
+                return answers
+        backoff = Backoff(*PAUSES_S)
+        for attempt in range(MAX_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(backoff.next_s())
+            stored, looks_up_keys = await self._backend.load(session_id), attempt > 0 or cached is not None
+            answers = await self._try(session_id, batch, stored, is_current=True, looks_up_keys=looks_up_keys)
+            if answers is not None:
+                return answers
+        raise StoreUnavailableError("Other processes change this session without pause.")
+
+    async def _try(
+        self,
+        session_id: str,
+        batch: Sequence[QueuedCommand],
+        stored: Record | None,
+        *,
+        is_current: bool,
+        looks_up_keys: bool,
+    ) -> Sequence[Applied | Exception] | None:
+        """Make one attempt; return `None` if the session is, or may be, in another state than `stored`.
+
+        A commit shows whether the state and the keys were as expected. Nothing shows that of a refusal, which is not
+        committed.
+
+        Args:
+            session_id: The session that the commands are for.
+            batch: The commands.
+            stored: The session, as loaded or cached.
+            is_current: Whether `stored` was loaded after the commands arrived.
+            looks_up_keys: Whether to look up each key before its command is applied. Else the commit finds out
+                whether one was used before, and all work on the change is lost if so.
+        """
+        builder = ChangeBuilder(session_id, stored)
+        answers = await self._apply_all(builder, batch, looks_up_keys=looks_up_keys)
+        if not is_current and builder.transition_count < len(batch):
+            return None
+        try:
+            if builder.has_changes:
+                change = builder.build()
+                self.commit_seconds.add(await self._monitor.timed(self._backend.commit(change)))
+                if self._on_commit is not None:
+                    self._on_commit(change)
+        except ConflictError:
+            return None
+        except StoreFullError:
+            if looks_up_keys or not builder.has_keys:
+                raise
+            return None  # A request that is only sent again needs no room: look up the keys.
+        return answers
+
+    async def _apply_all(
+        self, builder: ChangeBuilder, batch: Sequence[QueuedCommand], *, looks_up_keys: bool
+    ) -> Sequence[Applied | Exception]:
+        now, turn_ends_at = self._clock.now(), time.perf_counter() + TURN_S
+        answers: list[Applied | Exception] = []
+        for queued in batch:
+            if time.perf_counter() > turn_ends_at:
+                await asyncio.sleep(0)
+                turn_ends_at = time.perf_counter() + TURN_S
+            if queued.key is None:
+                answers.append(builder.apply(queued.command, now))
+            else:
+                answers.append(
+                    await self._apply_once(builder, queued.command, queued.key, now, looks_up_key=looks_up_keys)
+                )
+        return answers
+
+    async def _apply_once(
+        self, builder: ChangeBuilder, command: Command, key: IdempotencyKey, now: datetime, *, looks_up_key: bool
+    ) -> Applied | Exception:
+        """Apply a command that came with a key, unless the key was used before.
+
+        Without a look-up the commit finds out whether it was. A refusal is not committed, so its key is looked up.
+        """
+        name = fingerprint(f"{builder.session_id}/{key.key}")
+        digest = fingerprint(f"{key.key} {key.digest}")
+        former = await self._backend.find_idempotency_key(builder.session_id, name) if looks_up_key else None
+        if former is not None and former.used_at >= oldest_counting_use(now):
+            if former.digest != digest:
+                return KeyReusedError()
+            return first_answer(builder.session_id, builder.stored, command, former)
+        answer = builder.apply(command, now)
+        if isinstance(answer, Applied):
+            epoch = answer.record.position.epoch if answer.record is not None else ""
+            former_use = former.used_at if former is not None else ""
+            used_at = state_machine.timestamp(now)
+            builder.remember(RememberedKey(name, digest, answer.effect, epoch, used_at, former_use))
+        elif not looks_up_key:
+            return await self._apply_once(builder, command, key, now, looks_up_key=True)
+        return answer

@@ -1,0 +1,89 @@
+"""The change that a batch of commands makes to a stored session."""
+
+from datetime import datetime
+
+from progress_sse.core import state_machine
+from progress_sse.core.errors import PreconditionFailedError
+from progress_sse.core.model import Position, Session
+from progress_sse.core.state_machine import Command, Create, Delete
+from progress_sse.store.types import Applied, Change, Effect, LogEntry, Record, RememberedKey, new_epoch
+from progress_sse.wire import session_json
+
+
+class ChangeBuilder:
+    """Applies commands one after the other to a stored session, and builds the change to commit.
+
+    Attributes:
+        session_id: The session that the commands are for.
+        stored: The session before the commands; `None` if it does not exist.
+        record: The session after the commands so far; `None` if it does not exist.
+    """
+
+    def __init__(self, session_id: str, stored: Record | None) -> None:
+        """Start from the stored session."""
+        self.session_id = session_id
+        self.stored = stored
+        self.record = stored
+        self._is_fresh = False
+        self._entries: list[LogEntry] = []
+        self._keys: list[RememberedKey] = []
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether there is anything to commit."""
+        return self.record is not self.stored or self.has_keys
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether any key is to be remembered."""
+        return bool(self._keys)
+
+    @property
+    def transition_count(self) -> int:
+        """How many transitions the commands made."""
+        return len(self._entries)
+
+    def build(self) -> Change:
+        """Return the change that all commands make together."""
+        expected = self.stored.position if self.stored else None
+        return Change(self.session_id, expected, self.record, self._is_fresh, tuple(self._entries), tuple(self._keys))
+
+    def apply(self, command: Command, now: datetime) -> Applied | Exception:
+        """Apply a command and return its result, or the error that refuses it."""
+        before = self.record.session if self.record else None
+        try:
+            outcome = state_machine.apply(self.session_id, before, command, now)
+            if not command.only_if(self.record.position if self.record else None):
+                raise PreconditionFailedError  # Only for a request that would have succeeded [RFC 9110 §13.2.1].
+            if outcome.session is None:
+                self.record = None
+            elif outcome.session is not before:
+                self._advance(outcome.session, outcome)
+        except Exception as refusal:  # noqa: BLE001  # an error of one command must not fail the others of its batch
+            return refusal
+        return Applied(_effect(command, existed=before is not None), self.record)
+
+    def remember(self, key: RememberedKey) -> None:
+        """Store a key and its answer with the change."""
+        self._keys.append(key)
+
+    def _advance(self, session: Session, outcome: state_machine.Outcome) -> None:
+        if outcome.is_fresh:
+            self._is_fresh = True
+            position = Position(new_epoch(), 0)
+        else:
+            assert self.record is not None
+            position = self.record.position
+        if outcome.transition is not None:
+            position = Position(position.epoch, position.offset + 1)
+            data = session_json.encode_transition(session, outcome.transition)
+            self._entries.append(LogEntry(position.offset, outcome.transition, data))
+        self.record = Record(session, position)
+
+
+def _effect(command: Command, *, existed: bool) -> Effect:
+    if isinstance(command, Delete):
+        return "deleted"
+    if isinstance(command, Create):
+        return "replaced" if existed else "created"
+    return "updated"

@@ -1,0 +1,140 @@
+"""Per-session command queues.
+
+While a commit of a session is under way, further commands on that session wait in its queue. The next commit takes all
+of them at once. So a session that many workers report on costs one commit at a time instead of many that conflict, each
+update is applied to the state that precedes it, and transitions happen in the order in which commands arrive.
+
+What must not go in here: how a batch is committed.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, Literal, TypeAlias
+
+from progress_sse._internal.eager_task import run_eagerly
+from progress_sse.core.errors import OutcomeUnknownError, ProblemError
+from progress_sse.core.state_machine import Advance, Command, Complete, Create, Delete, Start, StepCommand
+from progress_sse.store.idempotency import IdempotencyKey, KeysInFlight
+from progress_sse.store.types import Applied
+
+CommandName: TypeAlias = Literal["start", "complete", "progress", "create", "delete"]
+COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
+    Start: "start",
+    Complete: "complete",
+    Advance: "progress",
+    Create: "create",
+    Delete: "delete",
+}
+
+CommandOutcome: TypeAlias = Literal["accepted", "refused", "failed"]
+"""Accepted: applied, or a repeat that changes nothing. Refused: it breaks a rule. Failed: the store failed."""
+
+
+@dataclass(slots=True)
+class QueuedCommand:
+    """A command, the key that it came with, and the future that its caller waits for."""
+
+    command: Command
+    key: IdempotencyKey | None
+    done: asyncio.Future[Applied]
+
+    def resolve(self, answer: Applied | Exception) -> None:
+        """Answer the caller, unless it is gone."""
+        if self.done.done():
+            return
+        if isinstance(answer, Exception):
+            self.done.set_exception(answer)
+        else:
+            self.done.set_result(answer)
+
+
+Commit: TypeAlias = Callable[[str, Sequence[QueuedCommand]], Awaitable[Sequence[Applied | Exception]]]
+"""Commits a batch of commands on a session, and returns the answer to each; raises what fails all of them."""
+
+
+class CommandQueues:
+    """One queue for each session that has a commit under way.
+
+    Attributes:
+        keys: The keys of the commands that are queued or being committed.
+        outcomes: How many commands were answered, by name and outcome.
+    """
+
+    def __init__(self, commit: Commit) -> None:
+        """Commit each batch by `commit`."""
+        self.keys = KeysInFlight()
+        self.outcomes: Counter[tuple[CommandName, CommandOutcome]] = Counter()
+        self._commit = commit
+        self._queues: dict[str, deque[QueuedCommand]] = {}
+        self._drains: set[asyncio.Task[None]] = set()
+
+    @property
+    def waiting_count(self) -> int:
+        """How many commands wait for an earlier one of their session."""
+        return sum(map(len, self._queues.values()))
+
+    def enqueue(self, session_id: str, commands: Collection[QueuedCommand]) -> None:
+        """Append commands to the session's queue, and start to commit them if no commit is under way."""
+        queue = self._queues.get(session_id)
+        if queue is not None:
+            queue.extend(commands)
+        elif commands:
+            queue = self._queues[session_id] = deque(commands)
+            # Where it has to wait it gets its own task: the caller may be cancelled, an accepted command is not.
+            drain = run_eagerly(self._drain(session_id, queue))
+            if drain is not None:
+                self._drains.add(drain)
+                drain.add_done_callback(self._drains.discard)
+
+    async def finish(self, timeout_s: float | None) -> None:
+        """Wait until all queues are empty, for `timeout_s` seconds at most (`None`: no limit); then cancel the rest."""
+        if self._drains:
+            _, unfinished = await asyncio.wait(self._drains, timeout=timeout_s)
+            for drain in unfinished:
+                drain.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
+
+    async def _drain(self, session_id: str, queue: deque[QueuedCommand]) -> None:
+        try:
+            while queue:
+                batch = _next_batch(queue)
+                try:
+                    answers = await self._commit(session_id, batch)
+                    for queued, answer in zip(batch, answers, strict=True):
+                        self._answer(queued, answer)
+                except Exception as error:  # noqa: BLE001  # every caller must get an answer
+                    for queued in batch:
+                        self._answer(queued, error)
+                except asyncio.CancelledError:
+                    batch += queue  # These will not be committed any more.
+                    for queued in batch:
+                        self._answer(queued, OutcomeUnknownError())
+                    raise
+                finally:
+                    for queued in batch:
+                        if queued.key is not None:
+                            self.keys.discard(session_id, queued.key)
+        finally:
+            del self._queues[session_id]
+
+    def _answer(self, queued: QueuedCommand, answer: Applied | Exception) -> None:
+        self.outcomes[COMMAND_NAMES[type(queued.command)], _outcome(answer)] += 1
+        queued.resolve(answer)
+
+
+def _next_batch(queue: deque[QueuedCommand]) -> list[QueuedCommand]:
+    """Remove and return what one commit can hold: consecutive step commands, or one command on the whole session."""
+    batch = [queue.popleft()]
+    while queue and isinstance(batch[0].command, StepCommand) and isinstance(queue[0].command, StepCommand):
+        batch.append(queue.popleft())
+    return batch
+
+
+def _outcome(answer: Applied | Exception) -> CommandOutcome:
+    if isinstance(answer, Applied):
+        return "accepted"
+    is_refusal = isinstance(answer, ProblemError) and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return "refused" if is_refusal else "failed"

@@ -1,0 +1,68 @@
+"""Idempotency keys: which ones are in use, how long they count, and how a repeated request is answered.
+
+Backends store the keys that were used; see ``RememberedKey``.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from progress_sse.core import state_machine
+from progress_sse.core.errors import KeyInUseError, KeyReusedError
+from progress_sse.core.model import Position
+from progress_sse.core.state_machine import Command, Create
+from progress_sse.store.types import KEY_LIFETIME, Applied, Record, RememberedKey
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A key that a client chose for one request, and a digest of that request as parsed."""
+
+    key: str
+    digest: str
+
+
+class KeysInFlight:
+    """The keys of the requests that this process has accepted and not yet answered."""
+
+    def __init__(self) -> None:
+        self._digests: dict[tuple[str, str], str] = {}
+
+    def has(self, session_id: str, key: IdempotencyKey | None) -> bool:
+        """Whether the same request is in flight under the same key."""
+        return key is not None and self._digests.get((session_id, key.key)) == key.digest
+
+    def add(self, session_id: str, key: IdempotencyKey | None) -> None:
+        """Reserve a key for a request, until `discard`.
+
+        Raises:
+            KeyInUseError: The same request is in flight.
+            KeyReusedError: Another request with this key is in flight.
+        """
+        if key is None:
+            return
+        if (session_id, key.key) in self._digests:
+            raise KeyInUseError if self.has(session_id, key) else KeyReusedError
+        self._digests[session_id, key.key] = key.digest
+
+    def discard(self, session_id: str, key: IdempotencyKey) -> None:
+        """Release a key, if it is reserved."""
+        self._digests.pop((session_id, key.key), None)
+
+
+def oldest_counting_use(now: datetime) -> str:
+    """Return the time stamp before which the use of a key no longer counts."""
+    return state_machine.timestamp(now - KEY_LIFETIME)
+
+
+def first_answer(session_id: str, stored: Record | None, command: Command, used: RememberedKey) -> Applied:
+    """Return the answer that a command got when its key was used first.
+
+    A creation is answered with the session that it created, even if that was changed or removed since.
+    """
+    if not isinstance(command, Create):
+        return Applied(used.answer, None)
+    definitions = command.definitions
+    if stored is not None and stored.session.run == used.used_at:  # A run is named by the time of its creation.
+        definitions = stored.session.definitions  # The workflow may have been redefined since.
+    session = state_machine.created(session_id, definitions, datetime.fromisoformat(used.used_at))
+    return Applied(used.answer, Record(session, Position(used.epoch, 0)))
