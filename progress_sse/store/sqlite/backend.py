@@ -1,8 +1,8 @@
-"""Sessions in a file of this machine: what was acknowledged outlives the process, and a power failure.
+"""Sessions in a local file: what was acknowledged survives the end of the process and a power failure.
 
-The event loop never waits for the disk. One thread writes (``sqlite_writer``), one reads (``sqlite_reader``), and what
-is in use is answered from memory: this process owns the file alone, so a record that it has committed or read stays
-true until it commits the next one.
+The event loop never waits for the disk. One thread writes (``writer``), one reads (``reader``), and sessions in use are
+answered from memory. Only this process uses the file, so a record that it has committed or read stays true until it
+commits the next one.
 """
 
 import asyncio
@@ -16,10 +16,11 @@ from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.backend import commit_all
 from progress_sse.store.listeners import ListenerRegistry
 from progress_sse.store.record_cache import RecordCache
-from progress_sse.store.sqlite import tables
+from progress_sse.store.sqlite import queries
+from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.file import DatabaseFile
 from progress_sse.store.sqlite.reader import SqliteReader
-from progress_sse.store.sqlite.writer import Settlement, SqliteWriter
+from progress_sse.store.sqlite.writer import SqliteWriter, WriteResults
 from progress_sse.store.types import (
     Change,
     Listener,
@@ -33,23 +34,23 @@ from progress_sse.store.types import (
 )
 
 _PAGE: Final = 100
-"""Sessions, or ids with keys, looked at and removed in one go when old ones are; workers' commits come in between."""
+"""Sessions, or keyrings, that clean-up reads and removes at a time; other commits run in between."""
 
-CLEAR_UP_S: Final = 1.0
-"""Seconds until a commit whose outcome is unknown is looked into, and until that is tried again."""
+RESOLVE_DELAY_S: Final = 1.0
+"""Seconds until the outcome of a commit that is in doubt is read from the file, and between two attempts."""
 
-SCRUB_S: Final = 2.0
-"""Seconds after which nothing of a removed session is left in the file, or in the log beside it."""
+PURGE_DELAY_S: Final = 2.0
+"""Seconds after a removal until the write-ahead log is emptied, which still holds what was removed."""
 
 
 class SqliteBackend:
-    """Keeps sessions in a SQLite database that no other process may use at the same time."""
+    """Keeps sessions in a SQLite database, which only one process may use at a time."""
 
     def __init__(self, path: Path, limits: StorageLimits, *, busy_timeout_s: float = 5.0) -> None:
         """Name the file; it is created by `open` if there is none.
 
         Args:
-            path: The file. Beside it stand `-wal` and `-shm`, which belong to it, and `.lock`, which says how it was
+            path: The file. The files `-wal` and `-shm` beside it belong to it, and `.lock` tells in which state it was
                 left.
             limits: How much is kept.
             busy_timeout_s: Seconds that a commit waits for another process that has locked the file, as a backup
@@ -63,28 +64,28 @@ class SqliteBackend:
         self._cache: RecordCache
         self._loads: dict[str, asyncio.Future[Record | None]]
         self._listeners = ListenerRegistry()
-        self._scrubbing: asyncio.TimerHandle | None
-        self._clearing_up: asyncio.TimerHandle | None
+        self._purge_timer: asyncio.TimerHandle | None
+        self._resolve_timer: asyncio.TimerHandle | None
         self._is_open = False
 
     async def open(self) -> None:
         """Acquire the file, look for damage, and create what is not there; see `Backend.open`."""
-        writer = SqliteWriter(self._file, self._limits, self._busy_timeout_s, self._settle)
+        writer = SqliteWriter(self._file, self._limits, self._busy_timeout_s, self._on_written)
         await writer.open()
         self._writer, self._reader = writer, SqliteReader(self._file)
-        self._cache, self._loads = RecordCache(), {}  # Another process may have had the file since the last time.
-        self._scrubbing = self._clearing_up = None
+        self._cache, self._loads = RecordCache(), {}  # Another process may have changed the file meanwhile.
+        self._purge_timer = self._resolve_timer = None
         self._is_open = True
 
     async def aclose(self) -> None:
         """Finish what was accepted and release the file."""
         if self._is_open:
             self._is_open = False
-            for timer in filter(None, (self._scrubbing, self._clearing_up)):
+            for timer in filter(None, (self._purge_timer, self._resolve_timer)):
                 timer.cancel()
             try:
                 await self._reader.aclose()
-            finally:  # Or the file would stay in use, where this is cancelled.
+            finally:  # Even if this is cancelled; else the file would stay in use.
                 await self._writer.aclose()
                 self._listeners.clear()
 
@@ -98,82 +99,82 @@ class SqliteBackend:
         self._check_open()
         record = self._cache.get(session_id)
         if record is None:
-            # Whoever asks meanwhile shares the answer, so it must not be cancelled with the one who asked first.
+            # Concurrent callers share the load, so cancelling the first of them must not cancel it.
             record = await asyncio.shield(self._loads.get(session_id) or self._begin_load(session_id))
         return record
 
     def _begin_load(self, session_id: str) -> asyncio.Future[Record | None]:
-        load = self._loads[session_id] = self._reader.read(tables.load, session_id)
+        load = self._loads[session_id] = self._reader.read(queries.load, session_id)
         load.add_done_callback(partial(self._end_load, session_id))
         return load
 
     def _end_load(self, session_id: str, load: asyncio.Future[Record | None]) -> None:
         if self._loads.get(session_id) is not load:
-            return  # A commit came in between: what was read may be older than what is cached.
+            return  # A commit came in between, and its record is newer than the one that was read.
         del self._loads[session_id]
         if not load.cancelled() and load.exception() is None and (record := load.result()) is not None:
             self._cache.put(session_id, record)
 
     def cached_record(self, session_id: str) -> None:
-        """Return nothing: what is in use is here, and certain."""
+        """Return `None`: `load` answers from memory, with records that are certain."""
 
     async def commit(self, change: Change) -> None:
         """Apply the change; see `Backend.commit`."""
         self._check_open()
-        await self._writer.submit(tables.Draft.of(change))
+        await self._writer.submit(EncodedChange.of(change))
 
-    def _settle(self, cleared_up: Sequence[Notification], settlement: Settlement) -> None:
+    def _on_written(self, resolved: Sequence[Notification], results: WriteResults) -> None:
         try:
-            for notification in cleared_up:
-                self._keep(notification.session_id, notification.record)
+            for notification in resolved:
+                self._update_cache(notification.session_id, notification.record)
                 self._listeners.notify(notification)
-            for write, failure in settlement:
-                if write.draft is not None:
-                    self._follow(write.draft.change, failure)
+            for write, error in results:
+                if write.encoded is not None:
+                    self._publish(write.encoded.change, error)
         finally:
-            for write, failure in settlement:
-                _resolve(write.done, failure)
-            if any(isinstance(failure, OutcomeUnknownError) for _, failure in settlement):
-                self._clear_up_soon()
+            for write, error in results:
+                _resolve(write.done, error)
+            if any(isinstance(error, OutcomeUnknownError) for _, error in results):
+                self._schedule_resolve()
 
-    def _clear_up_soon(self) -> None:
-        # The next commit finds out how this one came out, and readers wait for that; perhaps nobody commits anything.
-        if self._clearing_up is None and self._is_open:
-            self._clearing_up = asyncio.get_running_loop().call_later(CLEAR_UP_S, self._clear_up)
+    def _schedule_resolve(self) -> None:
+        # The next commit resolves the outcome, for which listeners wait. There may be no other commit, so schedule one.
+        if self._resolve_timer is None and self._is_open:
+            self._resolve_timer = asyncio.get_running_loop().call_later(RESOLVE_DELAY_S, self._resolve_in_doubt)
 
-    def _clear_up(self) -> None:
-        self._clearing_up = None
+    def _resolve_in_doubt(self) -> None:
+        self._resolve_timer = None
         if self._is_open:
-            self._writer.submit(None).add_done_callback(self._end_clear_up)
+            self._writer.submit(None).add_done_callback(self._end_resolve)
 
-    def _end_clear_up(self, committed: asyncio.Future[None]) -> None:
+    def _end_resolve(self, committed: asyncio.Future[None]) -> None:
         if not committed.cancelled() and committed.exception() is not None:
-            self._clear_up_soon()
+            self._schedule_resolve()
 
-    def _follow(self, change: Change, failure: Exception | None) -> None:
-        if failure is not None:
-            self._keep(change.session_id, None)  # Whatever went wrong: the file knows better.
+    def _publish(self, change: Change, error: Exception | None) -> None:
+        if error is not None:
+            self._update_cache(change.session_id, None)  # The cached record may be wrong; read the file next time.
             return
-        self._keep(change.session_id, change.record)
+        self._update_cache(change.session_id, change.record)
         self._listeners.notify(Notification(change.session_id, change.record, change.is_fresh, change.entries))
         if change.expected is not None and (change.record is None or change.is_fresh):
-            self._scrub_soon()
+            self._schedule_purge()
 
-    def _scrub_soon(self) -> None:
-        # The database forgets what was removed (`secure_delete`), but the log beside it does so only when it is cut.
-        if self._scrubbing is None and self._is_open:
-            self._scrubbing = asyncio.get_running_loop().call_later(SCRUB_S, self._scrub)
+    def _schedule_purge(self) -> None:
+        # SQLite overwrites removed rows in the database (`secure_delete`); the log keeps them until it is emptied.
+        if self._purge_timer is None and self._is_open:
+            self._purge_timer = asyncio.get_running_loop().call_later(PURGE_DELAY_S, self._purge_wal)
 
-    def _scrub(self) -> None:
-        self._scrubbing = None
+    def _purge_wal(self) -> None:
+        self._purge_timer = None
         if self._is_open:
-            self._writer.clear_log().add_done_callback(self._end_scrub)
+            self._writer.truncate_wal().add_done_callback(self._end_purge)
 
-    def _end_scrub(self, cleared: asyncio.Future[bool]) -> None:
+    def _end_purge(self, cleared: asyncio.Future[bool]) -> None:
         if not cleared.cancelled() and not cleared.result():
-            self._scrub_soon()
+            self._schedule_purge()
 
-    def _keep(self, session_id: str, record: Record | None) -> None:
+    def _update_cache(self, session_id: str, record: Record | None) -> None:
         self._loads.pop(session_id, None)
         if record is None:
             self._cache.drop(session_id)
@@ -181,31 +182,31 @@ class SqliteBackend:
             self._cache.put(session_id, record)
 
     async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
-        """Return what is remembered of the key."""
+        """Return the last use of the key, or `None`."""
         self._check_open()
-        return await self._reader.read(tables.find_idempotency_key, session_id, name)
+        return await self._reader.read(queries.find_idempotency_key, session_id, name)
 
     async def forget_keys(self, used_before: str) -> None:
-        """Forget old keys, each unless it is used meanwhile; see `Backend.forget_keys`."""
+        """Delete old keys, unless they are used again meanwhile; see `Backend.forget_keys`."""
         page: Sequence[int] = (0,)
         while True:
             self._check_open()
-            page = await self._reader.read(tables.list_stale, used_before, _PAGE, page[-1])
+            page = await self._reader.read(queries.list_stale_keyrings, used_before, _PAGE, page[-1])
             if not page:
                 return
-            await self._writer.submit(tables.Draft.forgetting(page, used_before))
+            await self._writer.submit(EncodedChange.deleting_keys(page, used_before))
 
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
         self._check_open()
-        return await self._reader.read(tables.replay, session_id, after)
+        return await self._reader.read(queries.replay, session_id, after)
 
     async def listen(self, session_id: str, listener: Listener) -> None:
-        """Tell `listener` of the session's changes."""
+        """Notify `listener` of the session's changes."""
         self._listeners.add(session_id, listener)
 
     def unlisten(self, session_id: str, listener: Listener) -> None:
-        """Take `listen` back."""
+        """Undo `listen`."""
         self._listeners.remove(session_id, listener)
 
     async def list_summaries(
@@ -213,23 +214,25 @@ class SqliteBackend:
     ) -> Sequence[SessionSummary]:
         """Return a page of sessions, newest first; see `Backend.list_summaries`."""
         self._check_open()
-        return await self._reader.read(tables.list_summaries, status, limit, after)
+        return await self._reader.read(queries.list_summaries, status, limit, after)
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are."""
         self._check_open()
-        return await self._reader.read(tables.count_by_status)
+        return await self._reader.read(queries.count_by_status)
 
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
-        """Remove old sessions, each unless it has changed meanwhile; see `Backend.expire`."""
+        """Remove old sessions, unless they change meanwhile; see `Backend.expire`."""
         removed, after = 0, None
         while True:
             self._check_open()
-            page = await self._reader.read(tables.list_old, created_before, _PAGE, after)
+            page = await self._reader.read(queries.list_created_before, created_before, _PAGE, after)
             if not page:
                 return removed
-            doomed = [Change(head.session_id, position, None) for head, position in page if should_remove(head)]
-            removed += await commit_all(self, doomed)
+            removals = [
+                Change(summary.session_id, position, None) for summary, position in page if should_remove(summary)
+            ]
+            removed += await commit_all(self, removals)
             after = PageCursor(page[-1][0].created_at, page[-1][0].session_id)
 
     def _check_open(self) -> None:
@@ -237,10 +240,10 @@ class SqliteBackend:
             raise StoreUnavailableError("The store is closed.")
 
 
-def _resolve(done: asyncio.Future[None], failure: Exception | None) -> None:
-    if done.done():  # Whoever asked has gone.
+def _resolve(done: asyncio.Future[None], error: Exception | None) -> None:
+    if done.done():  # The caller was cancelled.
         return
-    if failure is None:
+    if error is None:
         done.set_result(None)
     else:
-        done.set_exception(failure)
+        done.set_exception(error)

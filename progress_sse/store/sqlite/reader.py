@@ -17,17 +17,17 @@ T = TypeVar("T")
 
 
 class SqliteReader:
-    """Runs reads one after the other, each on a snapshot of what is committed, away from the event loop."""
+    """Runs reads one after the other in its thread, each on a snapshot of what is committed."""
 
     def __init__(self, file: DatabaseFile) -> None:
-        """Read from `file`, once its writer has been there."""
+        """Read from `file`, after its writer has opened it."""
         self._file = file
         self._thread = ThreadPoolExecutor(1, "sqlite-reader")
         self._connection: sqlite3.Connection | None = None
         self._health = HealthLog("Reading the store")
 
     async def aclose(self) -> None:
-        """Close the connection, after the reads that were asked for."""
+        """Close the connection, after the reads that are queued."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown()
 
@@ -37,7 +37,7 @@ class SqliteReader:
         """Call `function` with the connection and the arguments.
 
         Raises:
-            StoreUnavailableError: The file cannot be read, or what is looked for in it is damaged.
+            StoreUnavailableError: The file cannot be read, or the rows are damaged.
         """
         call = partial(self._read, function, *args, **kwargs)
         return asyncio.get_running_loop().run_in_executor(self._thread, call)
@@ -48,7 +48,7 @@ class SqliteReader:
                 self._connection = self._file.connect_reader()
             with self._file.publishing:
                 self._connection.execute("BEGIN")
-                self._connection.execute("PRAGMA user_version")  # BEGIN alone looks at nothing yet.
+                self._connection.execute("PRAGMA user_version")  # BEGIN alone takes no snapshot yet.
             result = function(self._connection, *args, **kwargs)
             self._connection.execute("COMMIT")
         except (sqlite3.Error, *UNREADABLE) as error:

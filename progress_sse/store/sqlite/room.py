@@ -1,30 +1,30 @@
 """Room on the disk of a SQLite store: how far the database may grow so that it can always shrink again.
 
-A change goes to the write-ahead log first, also one that deletes. A checkpoint moves the log's pages to the database,
-which needs room for those by which the database has grown, before it gives the log's room back. So on a disk that the
-log has filled neither can go on: what a removal, and the checkpoint after a transaction, need is kept free.
+Every change is written to the write-ahead log first, even a removal. A checkpoint moves the pages of the log to the
+database, and needs space for those by which the database grows, before it frees the log. So on a disk that the log has
+filled, neither can proceed. The space that a removal, and the checkpoint after a transaction, need is kept free.
 """
 
 import os
 from typing import Final, NamedTuple
 
 PLENTY_BYTES: Final = 256 * 1024 * 1024
-"""Free room that no single transaction and no checkpoint can use up."""
+"""Free space that no single transaction and no checkpoint can use up."""
 
 _RESERVED_BYTES: Final = 64 * 1024 * 1024
-"""What is kept free at most for a transaction that changes each page of a large database."""
+"""Bytes that are kept free at most, for a transaction that changes each page of a large database."""
 
 _FRAME_BYTES: Final = 24 + 8
-"""What a page takes besides its content, in the log (`-wal`) and in its index (`-shm`)."""
+"""Bytes that a page takes besides its content, in the log (`-wal`) and in its index (`-shm`)."""
 
 
 class Room(NamedTuple):
-    """What the next transaction may use of a disk that is nearly full.
+    """How much of a nearly full disk the next transaction may use.
 
     Attributes:
         growth: Pages by which the database may grow.
-        usable: Pages that may be filled, those without content counted in; negative where nothing but removals may use
-            what is free.
+        usable: Pages that may be filled, including unused ones of the database; negative if only removals may use the
+            free space.
     """
 
     growth: int
@@ -32,20 +32,20 @@ class Room(NamedTuple):
 
 
 def free_bytes(descriptor: int) -> int:
-    """Return how much a user may still write to the disk of an open file; one that does not tell has plenty."""
+    """Return how many bytes a user may still write to the disk of an open file; plenty if the disk does not say."""
     disk = os.fstatvfs(descriptor)
     return disk.f_bavail * disk.f_frsize if disk.f_blocks else PLENTY_BYTES
 
 
 def room(free: int, page_bytes: int, pages: int, unused: int, moved_bytes: int) -> Room:
-    """Return what the next transaction may use.
+    """Return how much the next transaction may use.
 
     Args:
         free: Bytes that are free on the disk.
         page_bytes: The size of a page.
-        pages: How many the database has, the log counted in.
+        pages: How many pages the database has, including those in the log.
         unused: How many of these have no content.
-        moved_bytes: The size of the database's file, which some of the pages have yet to reach.
+        moved_bytes: The size of the database's file, to which some of the pages have yet to be moved.
     """
     most_reserved = _RESERVED_BYTES // page_bytes
     left = free // (page_bytes + _FRAME_BYTES) - (pages - moved_bytes // page_bytes)

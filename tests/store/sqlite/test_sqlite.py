@@ -39,11 +39,9 @@ from progress_sse.store.idempotency import IdempotencyKey
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.record_cache import RecordCache, estimated_bytes
 from progress_sse.store.sqlite import backend as sqlite_backend
-from progress_sse.store.sqlite import file as sqlite_file
 from progress_sse.store.sqlite import room as sqlite_room
-from progress_sse.store.sqlite import tables as sqlite_tables
+from progress_sse.store.sqlite import schema, store_check
 from progress_sse.store.sqlite.backend import SqliteBackend
-from progress_sse.store.sqlite.file import APPLICATION_ID
 from progress_sse.store.sqlite.writer import MAX_GROUP
 from progress_sse.store.types import Notification, StorageLimits, fingerprint
 from progress_sse.wire import session_json
@@ -336,7 +334,7 @@ class TestRestart:
         self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A moment later it is not in the log either; not much later, where somebody else was reading that."""
-        monkeypatch.setattr(sqlite_backend, "SCRUB_S", 0.01)
+        monkeypatch.setattr(sqlite_backend, "PURGE_DELAY_S", 0.01)
         secret = b"correct horse battery staple"
         async with opened(path) as backend:
             record = await apply(backend, created(), moved(after(created()), 1, message=secret.decode()))
@@ -355,7 +353,7 @@ class TestRestart:
         secret = "correct horse battery staple"
         async with opened(path) as backend:
             await backend.commit(removed(await apply(backend, created())))
-        monkeypatch.setattr(sqlite_backend, "SCRUB_S", 0.01)
+        monkeypatch.setattr(sqlite_backend, "PURGE_DELAY_S", 0.01)
         await backend.open()
         await backend.commit(removed(await apply(backend, created(), moved(after(created()), 1, message=secret))))
         await eventually(lambda: not any(secret.encode() in data for data in files(path).values()), SOON_S)
@@ -553,7 +551,7 @@ class TestUpgrade:
             async with opened(path):
                 pass
         tables = [
-            {name: sqlite_rows(path, f"PRAGMA table_info({name})") for name in sqlite_tables.TABLES[3]}
+            {name: sqlite_rows(path, f"PRAGMA table_info({name})") for name in schema.TABLES[3]}
             for path in (former, new)
         ]
         assert tables[0] == tables[1]
@@ -778,13 +776,13 @@ class TestRefusal:
         execute(path, *statements)
         async with opened(path) as backend:
             await backend.commit(created())
-        assert sqlite_rows(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
+        assert sqlite_rows(path, "PRAGMA application_id") == [(schema.APPLICATION_ID,)]
 
     async def test_does_not_wait_for_a_long_check(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A store that is too large to be looked through in time is opened all the same."""
         await make_store(path)
-        monkeypatch.setattr(sqlite_file, "CHECK_S", -1)
-        monkeypatch.setattr(sqlite_file, "_PROBE_OPERATIONS", 1)
+        monkeypatch.setattr(store_check, "CHECK_S", -1)
+        monkeypatch.setattr(store_check, "_PROBE_OPERATIONS", 1)
         async with opened(path) as backend:
             assert await backend.load("s1") is not None
 
@@ -1025,7 +1023,7 @@ class TestFailure:
         self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Whoever sends the update again is answered by its key, which is no commit, and readers would wait."""
-        monkeypatch.setattr(sqlite_backend, "CLEAR_UP_S", 0.05)
+        monkeypatch.setattr(sqlite_backend, "RESOLVE_DELAY_S", 0.05)
         async with opened(path) as backend:
             record = await apply(backend, created())
             notifications: list[Notification] = []

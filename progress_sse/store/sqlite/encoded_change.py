@@ -1,0 +1,52 @@
+"""Changes with their rows encoded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from progress_sse.store.types import Change
+from progress_sse.wire import session_json
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedChange:
+    """A change with its rows encoded in advance, so that the writer's thread only runs SQL.
+
+    Attributes:
+        change: The change.
+        header: Columns of the session's row: offset, status, current step, time of the update, list entry.
+        definitions: The step definitions of a new epoch.
+        steps: The steps that changed, by number.
+        stale: Keyrings to delete, unless a key of theirs was used again.
+        used_before: The time stamp before which their last use was.
+    """
+
+    change: Change
+    header: tuple[int, str, int, str, bytes] | None = None
+    definitions: bytes = b""
+    steps: tuple[tuple[int, bytes], ...] = ()
+    stale: Sequence[int] = ()
+    used_before: str = ""
+
+    @classmethod
+    def deleting_keys(cls, stale: Sequence[int], used_before: str) -> "EncodedChange":
+        """Return a change that deletes stale keyrings and no session, since no session has the empty id."""
+        return cls(Change("", None, None), stale=stale, used_before=used_before)
+
+    @classmethod
+    def of(cls, change: Change) -> "EncodedChange":
+        """Encode the session of a change, and the steps that its entries name."""
+        record = change.record
+        if record is None:
+            return cls(change)
+        session, progress = record.session, record.session.progress
+        is_new = change.is_fresh or change.expected is None
+        steps, summary = {}, None
+        for entry in change.entries:
+            steps[entry.step], summary = session_json.split_transition(entry.data)
+        listed = session_json.encode_listed(session, summary)
+        return cls(
+            change,
+            (record.position.offset, progress.status, progress.current_step, progress.updated_at, listed),
+            session_json.encode_definitions(session.definitions) if is_new else b"",
+            tuple(steps.items()),
+        )

@@ -1,0 +1,97 @@
+"""The locks that keep other processes from a database file.
+
+A lock on the file itself keeps them out, whatever name they use. A lock on the `.lock` file beside it keeps them from
+the name, by which SQLite finds the write-ahead log.
+
+The descriptor of the first lock is the only one of the file that SQLite does not know of, and is closed last: closing
+*any* descriptor of a file drops the locks that SQLite holds on it in this process
+<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>.
+So a file that this process already holds is refused before it is opened.
+"""
+
+import fcntl
+import os
+import threading
+from typing import Final
+
+from progress_sse.core.errors import StoreRefusedError
+from progress_sse.store.sqlite.store_path import FileId, StorePath, file_id
+
+_held: Final[set[FileId]] = set()
+"""The files that this process holds; changed only under `_holding`."""
+
+_holding: Final = threading.Lock()
+
+
+class FileLocks:
+    """The locks on a database file and on its name."""
+
+    def __init__(self, path: StorePath) -> None:
+        """Name the file; nothing is locked yet."""
+        self._path = path
+        self._name_lock: int | None = None
+        self._file_lock: int | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the file is locked."""
+        return self._file_lock is not None
+
+    @property
+    def name_lock(self) -> int:
+        """The descriptor of the locked `.lock` file."""
+        assert self._name_lock is not None
+        return self._name_lock
+
+    @property
+    def file_lock(self) -> int:
+        """The descriptor of the locked database file."""
+        assert self._file_lock is not None
+        return self._file_lock
+
+    def acquire(self) -> None:
+        """Lock the name, and then the file; both are created where they are missing.
+
+        Raises:
+            StoreRefusedError: The store is in use, or its files cannot be opened or locked.
+        """
+        self._name_lock = self._lock(".lock", os.O_RDWR)
+        with _holding:
+            if self._path.file_id() in _held:
+                raise self._in_use()
+            self._file_lock = self._lock("", os.O_RDONLY)
+            _held.add(file_id(self.status()))
+
+    def release(self) -> None:
+        """Unlock what is locked; all connections to the file must be closed."""
+        if self._file_lock is not None:
+            with _holding:
+                _held.discard(file_id(self.status()))
+                _unlock(self._file_lock)
+            self._file_lock = None
+        if self._name_lock is not None:
+            _unlock(self._name_lock)  # The `.lock` file stays: removing it would race with the next process.
+            self._name_lock = None
+
+    def status(self) -> os.stat_result:
+        """Return the status of the locked file."""
+        return os.fstat(self.file_lock)
+
+    def _lock(self, suffix: str, access: int) -> int:
+        descriptor = self._path.open(suffix, access)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            if isinstance(error, BlockingIOError):
+                raise self._in_use() from error
+            raise self._path.refused(f"cannot be locked: {error.strerror}") from error
+        return descriptor
+
+    def _in_use(self) -> StoreRefusedError:
+        return self._path.refused("is in use by another process, and only one can use it at a time")
+
+
+def _unlock(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # A forked process still has the file open.
+    os.close(descriptor)

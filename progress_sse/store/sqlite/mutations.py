@@ -1,0 +1,163 @@
+"""The statements that apply a change.
+
+They run on a connection in a transaction. None knows of threads, files or the event loop, and none catches an error of
+SQLite.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from progress_sse.core.errors import ConflictError, StoreFullError
+from progress_sse.core.model import Position
+from progress_sse.store.sqlite.encoded_change import EncodedChange
+from progress_sse.store.sqlite.queries import find_idempotency_key
+from progress_sse.store.types import Change, LogEntry, Record, StorageLimits, fingerprint
+
+
+@dataclass(slots=True)
+class _SessionRow:
+    """The columns of a row of `sessions` that say how much its log holds."""
+
+    life: int
+    log_rows: int = 0
+    log_bytes: int = 0
+
+
+def write(connection: sqlite3.Connection, encoded: EncodedChange, limits: StorageLimits, *, has_room: bool) -> int:
+    """Apply a change, and return the difference that it makes to the number of sessions.
+
+    Args:
+        connection: In a transaction that can write.
+        encoded: The change.
+        limits: How much is kept of the session's log, of the keys of its id, and of the keys of removed sessions.
+        has_room: Whether one more session may be created.
+
+    Raises:
+        ConflictError: The session, or one of its keys, is not as the change expects it; nothing was written.
+        StoreFullError: The session is new and there is no room for it; nothing was written.
+    """
+    change = encoded.change
+    stored = connection.execute(
+        "SELECT epoch, n, life, log_rows, log_bytes FROM sessions WHERE session_id = ?",
+        (change.session_id,),
+    ).fetchone()
+    if (Position(*stored[:2]) if stored else None) != change.expected:
+        raise ConflictError
+    for key in change.keys:
+        used = find_idempotency_key(connection, change.session_id, key.name)
+        if (used.used_at if used else "") != key.former_use:
+            raise ConflictError
+    if change.record is not None and stored is None and not has_room:
+        raise StoreFullError
+    row = _SessionRow(*stored[2:]) if stored else None
+    if row is not None and (change.record is None or change.is_fresh):
+        connection.execute("DELETE FROM sessions WHERE life = ?", (row.life,))
+        row = None
+    if change.record is not None:
+        _update_session(connection, encoded, row or _insert_session(connection, encoded, change.record), limits)
+    _store_keys(connection, change, limits)
+    if change.record is None:
+        _orphan_keys(connection, change.session_id, limits)
+    elif stored is None:
+        connection.execute("UPDATE keyrings SET mark = 0 WHERE owner = ?", (fingerprint(change.session_id),))
+    _delete_stale_keys(connection, encoded)
+    return (change.record is not None) - (stored is not None)
+
+
+def _insert_session(connection: sqlite3.Connection, encoded: EncodedChange, record: Record) -> _SessionRow:
+    progress, epoch = record.session.progress, record.position.epoch
+    cursor = connection.execute(
+        "INSERT INTO sessions VALUES (NULL, ?, ?, 0, '', 0, ?, '', x'', 0, 0)",
+        (progress.session_id, epoch, progress.created_at),
+    )
+    assert cursor.lastrowid is not None
+    connection.execute("INSERT INTO definitions VALUES (?, ?)", (cursor.lastrowid, encoded.definitions))
+    return _SessionRow(cursor.lastrowid)
+
+
+def _update_session(
+    connection: sqlite3.Connection, encoded: EncodedChange, row: _SessionRow, limits: StorageLimits
+) -> None:
+    for step in encoded.steps:
+        connection.execute(
+            "INSERT INTO steps VALUES (?, ?, ?) ON CONFLICT (life, step) DO UPDATE SET data = excluded.data",
+            (row.life, *step),
+        )
+    _append_to_log(connection, row, encoded.change.entries, limits)
+    assert encoded.header is not None
+    connection.execute(
+        "UPDATE sessions SET n = ?, status = ?, current_step = ?, updated_at = ?, listed = ?,"
+        " log_rows = ?, log_bytes = ? WHERE life = ?",
+        (*encoded.header, row.log_rows, row.log_bytes, row.life),
+    )
+
+
+def _append_to_log(
+    connection: sqlite3.Connection, row: _SessionRow, entries: Sequence[LogEntry], limits: StorageLimits
+) -> None:
+    for entry in entries:
+        connection.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (row.life, entry.offset, entry.step, entry.data))
+        row.log_rows += 1
+        row.log_bytes += len(entry.data)
+    if row.log_rows > limits.history or row.log_bytes > limits.history_bytes:
+        _trim_log(connection, row, limits)
+
+
+def _trim_log(connection: sqlite3.Connection, row: _SessionRow, limits: StorageLimits) -> None:
+    last = 0
+    oldest = connection.execute("SELECT n, length(data) FROM log WHERE life = ? ORDER BY n", (row.life,))
+    while row.log_rows > limits.history or row.log_bytes > limits.history_bytes:
+        last, size = oldest.fetchone()
+        row.log_rows -= 1
+        row.log_bytes -= size
+    oldest.close()
+    connection.execute("DELETE FROM log WHERE life = ? AND n <= ?", (row.life, last))
+
+
+def _store_keys(connection: sqlite3.Connection, change: Change, limits: StorageLimits) -> None:
+    if not change.keys:
+        return
+    owner, used_at = fingerprint(change.session_id), change.keys[-1].used_at
+    connection.execute("INSERT INTO keyrings VALUES (NULL, ?, 0, 0, ?, 0) ON CONFLICT DO NOTHING", (owner, used_at))
+    keyring, rank, kept = connection.execute(
+        "SELECT keyring, newest_rank, keys_kept FROM keyrings WHERE owner = ?", (owner,)
+    ).fetchone()
+    for key in change.keys:
+        again = connection.execute("DELETE FROM keys WHERE keyring = ? AND name = ?", (keyring, key.name)).rowcount
+        rank += 1
+        kept += 1 - again
+        connection.execute(
+            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (keyring, rank, key.name, key.digest, key.answer, key.epoch, key.used_at),
+        )
+    surplus = kept - limits.history
+    if surplus > 0:
+        connection.execute(
+            "DELETE FROM keys WHERE keyring = ?"
+            " AND rank IN (SELECT rank FROM keys WHERE keyring = ? ORDER BY rank LIMIT ?)",
+            (keyring, keyring, surplus),
+        )
+        kept = limits.history
+    connection.execute(
+        "UPDATE keyrings SET newest_rank = ?, keys_kept = ?, used_at = ? WHERE keyring = ?",
+        (rank, kept, used_at, keyring),
+    )
+
+
+def _orphan_keys(connection: sqlite3.Connection, session_id: str, limits: StorageLimits) -> None:
+    """Mark the keys of an id whose session was removed, and delete the oldest such keys beyond the limit.
+
+    A mark counts up by the number of keys. So the difference of two marks is the number of keys orphaned in between.
+    """
+    (mark,) = connection.execute("SELECT ifnull(max(mark), 0) FROM keyrings WHERE mark > 0").fetchone()
+    marked = connection.execute(
+        "UPDATE keyrings SET mark = ? + keys_kept WHERE owner = ? RETURNING mark", (mark, fingerprint(session_id))
+    ).fetchone()
+    if marked is not None:
+        connection.execute("DELETE FROM keyrings WHERE mark > 0 AND mark <= ?", (marked[0] - limits.orphaned_keys,))
+
+
+def _delete_stale_keys(connection: sqlite3.Connection, encoded: EncodedChange) -> None:
+    for keyring in encoded.stale:
+        connection.execute("DELETE FROM keyrings WHERE keyring = ? AND used_at < ?", (keyring, encoded.used_before))

@@ -1,0 +1,101 @@
+"""The statements that read.
+
+They run on a connection in a transaction. None knows of threads, files or the event loop, and none catches an error of
+SQLite.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
+from progress_sse.store.types import LogEntry, PageCursor, Record, RememberedKey, SessionSummary, fingerprint
+from progress_sse.wire import session_json
+
+
+def count_sessions(connection: sqlite3.Connection) -> int:
+    """Return how many sessions there are."""
+    count: int = connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
+    return count
+
+
+def count_by_status(connection: sqlite3.Connection) -> Mapping[SessionStatus, int]:
+    """Return how many sessions there are of each status."""
+    return dict(connection.execute("SELECT status, count(*) FROM sessions GROUP BY status"))
+
+
+def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
+    """Return the session, or `None`."""
+    row = connection.execute(
+        "SELECT life, epoch, n, status, current_step, created_at, updated_at, data"
+        " FROM sessions JOIN definitions USING (life) WHERE session_id = ?",
+        (session_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    life, epoch, n, status, current_step, created_at, updated_at, definitions = row
+    rows = connection.execute("SELECT data FROM steps WHERE life = ? ORDER BY step", (life,))
+    steps = {step.step: step for step in (session_json.decode_step(data) for (data,) in rows)}
+    defined = session_json.decode_definitions(definitions)
+    progress = SessionProgress(session_id, current_step, len(defined), status, steps, created_at, updated_at)
+    return Record(Session(progress, defined), Position(epoch, n))
+
+
+def find_idempotency_key(connection: sqlite3.Connection, session_id: str, name: str) -> RememberedKey | None:
+    """Return the last use of an idempotency key, or `None`."""
+    row = connection.execute(
+        "SELECT name, digest, answer, epoch, keys.used_at FROM keyrings JOIN keys USING (keyring)"
+        " WHERE owner = ? AND name = ?",
+        (fingerprint(session_id), name),
+    ).fetchone()
+    return RememberedKey(*row) if row else None
+
+
+def list_stale_keyrings(connection: sqlite3.Connection, used_before: str, limit: int, after: int) -> Sequence[int]:
+    """Return a page of the keyrings that were last used before the time stamp, after the keyring `after`."""
+    rows = connection.execute(
+        "SELECT keyring FROM keyrings WHERE keyring > ? AND used_at < ? ORDER BY keyring LIMIT ?",
+        (after, used_before, limit),
+    )
+    return [keyring for (keyring,) in rows]
+
+
+def replay(connection: sqlite3.Connection, session_id: str, after: Position) -> Sequence[LogEntry] | None:
+    """Return the transitions after the position; `None` if it is of another epoch, or some are no longer kept."""
+    stored = connection.execute(
+        "SELECT life, n FROM sessions WHERE session_id = ? AND epoch = ?", (session_id, after.epoch)
+    ).fetchone()
+    if stored is None or after.offset > stored[1]:
+        return None
+    rows = connection.execute(
+        "SELECT n, step, data FROM log WHERE life = ? AND n > ? ORDER BY n", (stored[0], after.offset)
+    )
+    entries = [LogEntry(*row) for row in rows]
+    return entries if len(entries) == stored[1] - after.offset else None
+
+
+def list_summaries(
+    connection: sqlite3.Connection, status: SessionStatus | None, limit: int, after: PageCursor | None
+) -> Sequence[SessionSummary]:
+    """Return a page of sessions, newest first; see `Backend.list_summaries`."""
+    behind = (after.created_at, after.session_id) if after else ("~", "")  # "~" sorts after every time stamp
+    rows = connection.execute(
+        "SELECT session_id, status, created_at, updated_at, listed FROM sessions"
+        " WHERE (created_at, session_id) < (?, ?) AND status = ifnull(?, status)"
+        " ORDER BY created_at DESC, session_id DESC LIMIT ?",
+        (*behind, status, limit),
+    )
+    return [SessionSummary(*row) for row in rows]
+
+
+def list_created_before(
+    connection: sqlite3.Connection, created_before: str, limit: int, after: PageCursor | None
+) -> Sequence[tuple[SessionSummary, Position]]:
+    """Return a page of the sessions created before the time stamp, oldest first, each with its position."""
+    behind = (after.created_at, after.session_id) if after else ("", "")
+    rows: Sequence[tuple[Any, ...]] = connection.execute(
+        "SELECT session_id, status, created_at, updated_at, listed, epoch, n FROM sessions"
+        " WHERE (created_at, session_id) > (?, ?) AND created_at < ? ORDER BY created_at, session_id LIMIT ?",
+        (*behind, created_before, limit),
+    ).fetchall()
+    return [(SessionSummary(*row[:5]), Position(*row[5:])) for row in rows]

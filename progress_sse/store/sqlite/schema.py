@@ -1,0 +1,144 @@
+"""The tables of a store in SQLite: their definitions, and the upgrade from the previous format.
+
+A row of `sessions` is one epoch of a session. All other rows about that epoch refer to it and are deleted with it, so
+that nothing of a session which was removed or replaced can reach the next one of its id. Ids are compared byte by byte
+as UTF-8, which is code point by code point.
+
+A row of `keyrings` is a session id on which idempotency keys were used, and outlives its sessions. So neither it nor
+the rows of `keys` that refer to it hold a text that a client sent.
+"""
+
+import sqlite3
+from typing import Final
+
+from progress_sse.store.types import fingerprint, new_epoch
+
+APPLICATION_ID: Final = 0x50534531
+"""Marks the file as ours in its header ("PSE1"), for us and for ``file(1)``."""
+
+VERSION: Final = 3
+"""The format of the store, which `user_version` in the file says."""
+
+_KEY_TABLES: Final = (
+    # `mark` orders the ids whose session was removed; it is 0 while the session exists. See `mutations`.
+    """
+    CREATE TABLE keyrings (
+        keyring INTEGER PRIMARY KEY,
+        owner TEXT NOT NULL UNIQUE,
+        newest_rank INTEGER NOT NULL,
+        keys_kept INTEGER NOT NULL,
+        used_at TEXT NOT NULL,
+        mark INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX keyrings_by_mark ON keyrings (mark) WHERE mark > 0",
+    """
+    CREATE TABLE keys (
+        keyring INTEGER NOT NULL REFERENCES keyrings ON DELETE CASCADE,
+        rank INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        used_at TEXT NOT NULL,
+        PRIMARY KEY (keyring, rank),
+        UNIQUE (keyring, name)
+    ) WITHOUT ROWID
+    """,
+)
+
+SCHEMA: Final = (
+    # `updated_at` and `status` have no index, since every transition would have to write it.
+    """
+    CREATE TABLE sessions (
+        life INTEGER PRIMARY KEY,
+        session_id TEXT NOT NULL UNIQUE,
+        epoch TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        current_step INTEGER NOT NULL,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        listed BLOB NOT NULL,
+        log_rows INTEGER NOT NULL,
+        log_bytes INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX sessions_by_creation ON sessions (created_at, session_id)",
+    # In their own table, because they can be large and never change.
+    """
+    CREATE TABLE definitions (
+        life INTEGER PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
+        data BLOB NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE steps (
+        life INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+        step INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (life, step)
+    ) WITHOUT ROWID
+    """,
+    # Stored in the order of arrival: concurrent sessions write to the same page, instead of several of their own each.
+    """
+    CREATE TABLE log (
+        life INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+        n INTEGER NOT NULL,
+        step INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (life, n)
+    )
+    """,
+    *_KEY_TABLES,
+)
+
+_UPGRADE: Final = (
+    "ALTER TABLE keys RENAME TO former_keys",
+    *_KEY_TABLES,
+    "INSERT INTO keyrings SELECT life, fingerprint(session_id), max(rank), count(*), max(used_at), 0"
+    " FROM former_keys JOIN sessions USING (life) GROUP BY life",
+    "INSERT INTO keys SELECT life, rank, fingerprint(session_id || '/' || key), fingerprint(key || ' ' || digest),"
+    " answer, epoch, used_at FROM former_keys JOIN sessions USING (life)",
+    "DROP TABLE former_keys",
+    "ALTER TABLE sessions DROP COLUMN keys_kept",
+    "ALTER TABLE sessions DROP COLUMN keys_used",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+_FORMER_TABLES: Final = frozenset({"sessions", "definitions", "steps", "log", "keys"})
+
+TABLES: Final = {VERSION - 1: _FORMER_TABLES, VERSION: _FORMER_TABLES | {"keyrings"}}
+"""The tables of each format that can be used; see `upgrade`."""
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Create the tables in an empty database."""
+    # Still without a write-ahead log, so that the header of the file itself names its owner from the first moment.
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a store of the previous format up to date, completely or not at all."""
+    if connection.execute("PRAGMA user_version").fetchone() == (VERSION,):
+        return
+    connection.create_function("fingerprint", 1, fingerprint)
+    connection.execute("PRAGMA secure_delete = ON")  # That format held keys in plain text.
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _UPGRADE:
+        connection.execute(statement)
+    connection.execute("COMMIT")
+
+
+def renew_epochs(connection: sqlite3.Connection) -> None:
+    """Give each session a new epoch at its present offset, and drop the transitions before that."""
+    connection.create_function("new_epoch", 0, new_epoch)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("DELETE FROM log")
+    connection.execute("UPDATE sessions SET epoch = new_epoch(), log_rows = 0, log_bytes = 0")
+    connection.execute("COMMIT")
