@@ -1,1 +1,1 @@
-"""Sessions that are kept: the operations on them, and the backends that commit."""
+"""Stored sessions: the operations on them, and the backends that commit."""

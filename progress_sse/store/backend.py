@@ -1,7 +1,7 @@
-"""What a backend has to do.
+"""The protocol that every backend implements.
 
-A backend knows no rule: it keeps what it is given, compares positions for equality, and tells whoever listens. One
-suite of tests runs over every backend. What a backend cannot do it must not claim.
+A backend knows no rules: it stores changes, compares positions for equality, and notifies listeners. One suite of tests
+runs over every backend.
 """
 
 import asyncio
@@ -14,32 +14,32 @@ from progress_sse.store.types import Change, Listener, LogEntry, PageCursor, Rec
 
 
 class Backend(Protocol):
-    """A place that keeps sessions and their logs, and the idempotency keys that were used on their ids.
+    """Stores sessions, their logs, and the idempotency keys that were used on their ids.
 
     Every method may raise `StoreUnavailableError`. Reads show only what is committed, as durably as the backend can.
     """
 
     async def open(self) -> None:
-        """Make ready for use; again after each `aclose`, in whichever event loop.
+        """Make the backend ready for use; possible again after `aclose`, in any event loop.
 
         Raises:
-            StoreRefusedError: What is there cannot be used; nothing of it was changed.
+            StoreRefusedError: The stored data cannot be used; nothing was changed.
         """
 
     async def aclose(self) -> None:
-        """Let go of everything, and of whoever listens. What was committed stays, where the backend is durable."""
+        """Release all resources and remove all listeners. A durable backend keeps what was committed."""
 
     async def ping(self) -> None:
-        """Return if a commit now would have a chance to succeed."""
+        """Return if a commit would have a chance to succeed now."""
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session as last committed, or `None`."""
 
     def cached_record(self, session_id: str) -> Record | None:
-        """Return the session as this process knew it last, where `load` would have to ask; it may have moved on."""
+        """Return the session as this process last saw it, if `load` would need a request; it may have changed since."""
 
     async def commit(self, change: Change) -> None:
-        """Apply the change, atomically; return once it is as durable as can be and every listener was told.
+        """Apply the change atomically; return once it is as durable as possible and every listener was notified.
 
         Raises:
             ConflictError: The session is not at `change.expected`, or one of `change.keys` was used meanwhile; nothing
@@ -49,33 +49,33 @@ class Backend(Protocol):
         """
 
     async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
-        """Return what is remembered of an idempotency key: of the newest `history` keys of the id, any age."""
+        """Return the last use of an idempotency key, of any age; the newest `history` keys of an id are stored."""
 
     async def forget_keys(self, used_before: str) -> None:
-        """Forget the keys of each session id whose last use of one was before the time stamp."""
+        """Delete the keys of each session id on which the last use of a key was before the time stamp."""
 
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
-        """Return every transition after the position; `None` if it is of another life, or not all of them are kept."""
+        """Return every transition after the position; `None` if it is of another epoch, or some are no longer kept."""
 
     async def listen(self, session_id: str, listener: Listener) -> None:
-        """Tell `listener` of each change that is committed from now on, in order, whichever process commits it.
+        """Notify `listener` of each change that is committed from now on, in order, by any process.
 
-        Never tells of a former life of the session after `load` has returned a later one.
+        After `load` has returned an epoch of the session, no notification is of an earlier one.
 
-        After a gap in what the backend itself hears, it sends a notice with the session as it is then, and with the
-        transitions that were missed, if it has them all.
+        If the backend itself missed messages, it sends a notification with the session as it is then, and with the
+        transitions that were missed, if it has all of them.
         """
 
     def unlisten(self, session_id: str, listener: Listener) -> None:
-        """Take `listen` back; at once, and without waiting."""
+        """Undo `listen`, at once."""
 
     async def list_summaries(
         self, status: SessionStatus | None, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
-        """Return up to `limit` sessions from behind `after`, newest `created_at` first, then greatest id first."""
+        """Return up to `limit` sessions after `after`, newest `created_at` first, then greatest id first."""
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
-        """Return how many sessions there are; it may take its time, and look at each of them."""
+        """Return how many sessions there are; it may be slow, and read each of them."""
 
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove each session created before the time stamp that `should_remove` confirms; return how many."""
@@ -84,7 +84,7 @@ class Backend(Protocol):
 async def commit_all(
     backend: Backend, changes: Sequence[Change], is_damage: Callable[[Exception], bool] = lambda _: False
 ) -> int:
-    """Commit changes, each unless its session has moved on or is damaged, and return how many were."""
+    """Commit the changes whose session has not changed and is not damaged, and return how many were committed."""
     return sum(await asyncio.gather(*(_is_committed(backend, change, is_damage) for change in changes)))
 
 

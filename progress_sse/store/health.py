@@ -1,4 +1,4 @@
-"""Trouble with a store: a log that says so once, and what tells that something in it is damaged."""
+"""The health of a store: log lines when failures begin and end, and the error of damaged data."""
 
 import logging
 import time
@@ -7,34 +7,34 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 QUIET_S: Final = 1.0
-"""Seconds without an error after which all is well again: trouble that comes and goes is one trouble."""
+"""Seconds without an error after which failures count as over, so that intermittent ones are logged once."""
 
 UNREADABLE: Final = (ValueError, LookupError, TypeError)
-"""What comes of decoding something else than what was written."""
+"""The exceptions that decoding damaged data raises."""
 
 
 class DamageError(Exception):
-    """Raised when what is kept of a session is not what was written."""
+    """Raised when a stored session is not what was written."""
 
     def __init__(self, cause: Exception) -> None:
-        """Say what came of decoding it."""
-        super().__init__(f"what is kept of a session is damaged ({type(cause).__name__}: {cause})")
+        """Name the cause, which decoding raised."""
+        super().__init__(f"a stored session is damaged ({type(cause).__name__}: {cause})")
 
 
 class HealthLog:
-    """Logs when trouble begins and when it ends, not each time that it shows."""
+    """Logs when failures begin and when they end, instead of each failure."""
 
     def __init__(self, subject: str) -> None:
-        """Speak of `subject`, which begins each line."""
+        """Begin each line with `subject`."""
         self._subject = subject
         self._failed_at: float | None = None
 
     def record(self, error: BaseException | None) -> None:
-        """Take notice of an error, or of a success."""
+        """Record an error, or a success (`None`)."""
         if error is not None:
             if self._failed_at is None:
                 logger.warning("%s: %s", self._subject, str(error) or type(error).__name__)
             self._failed_at = time.monotonic()
         elif self._failed_at is not None and time.monotonic() - self._failed_at >= QUIET_S:
-            logger.warning("%s: all is well again.", self._subject)
+            logger.warning("%s: working again.", self._subject)
             self._failed_at = None

@@ -1,4 +1,4 @@
-"""Sessions in the memory of one process: nothing outlives it."""
+"""Sessions in the memory of one process, lost when it ends."""
 
 import heapq
 from collections import Counter, OrderedDict, deque
@@ -24,7 +24,7 @@ from progress_sse.wire import session_json
 
 
 @dataclass(slots=True)
-class _Kept:
+class _StoredSession:
     record: Record
     log: deque[LogEntry] = field(default_factory=deque)
     log_bytes: int = 0
@@ -38,7 +38,7 @@ class _Kept:
 
 
 class _Keyrings:
-    """The idempotency keys of each session id, in the order of their use, and of the ids whose session is gone."""
+    """The idempotency keys of each session id, in the order of their use; they outlive the session."""
 
     def __init__(self, limits: StorageLimits) -> None:
         self._limits = limits
@@ -51,7 +51,7 @@ class _Keyrings:
         return ring.get(name) if ring else None
 
     def add(self, session_id: str, keys: Sequence[RememberedKey]) -> None:
-        if keys and self._limits.history:  # No ring is ever empty.
+        if keys and self._limits.history:  # A ring is never empty.
             ring = self._rings.setdefault(fingerprint(session_id), OrderedDict())
             for key in keys:
                 ring[key.name] = replace(key, former_use="")
@@ -60,11 +60,11 @@ class _Keyrings:
                 ring.popitem(last=False)
 
     def adopt(self, session_id: str) -> None:
-        """Take notice that there is a session of this id."""
+        """Record that a session of this id exists."""
         self._orphaned_keys -= self._orphans.pop(fingerprint(session_id), 0)
 
     def orphan(self, session_id: str) -> None:
-        """Take notice that there is none any more, and let go of those orphaned first where they are too many."""
+        """Record that the session of this id was removed, and delete the oldest orphaned keys beyond the limit."""
         owner = fingerprint(session_id)
         if owner in self._rings:
             self._orphans[owner] = len(self._rings[owner])
@@ -83,117 +83,119 @@ class _Keyrings:
 
 
 class MemoryBackend:
-    """Keeps sessions in a dictionary; no method ever waits."""
+    """Keeps sessions in a dictionary; no method waits."""
 
     def __init__(self, limits: StorageLimits) -> None:
-        """Start empty; `limits` say how much is kept."""
+        """Start empty, and keep as much as `limits` allow."""
         self._limits = limits
-        self._kept: dict[str, _Kept] = {}
+        self._sessions: dict[str, _StoredSession] = {}
         self._keyrings = _Keyrings(limits)
         self._listeners = ListenerRegistry()
 
     async def open(self) -> None:
-        """Do nothing: there is nothing to make ready."""
+        """Do nothing."""
 
     async def aclose(self) -> None:
         """Forget everything."""
-        self._kept.clear()
+        self._sessions.clear()
         self._keyrings = _Keyrings(self._limits)
         self._listeners.clear()
 
     async def ping(self) -> None:
-        """Return: memory is always there."""
+        """Return, since memory always works."""
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""
-        kept = self._kept.get(session_id)
-        return kept.record if kept else None
+        stored = self._sessions.get(session_id)
+        return stored.record if stored else None
 
     def cached_record(self, session_id: str) -> None:
-        """Return nothing: what is in use is here, and certain."""
+        """Return `None`: `load` answers at once, with records that are certain."""
 
     async def commit(self, change: Change) -> None:
         """Apply the change; see `Backend.commit`."""
-        kept = self._kept.get(change.session_id)
-        if (kept.record.position if kept else None) != change.expected:
+        stored = self._sessions.get(change.session_id)
+        if (stored.record.position if stored else None) != change.expected:
             raise ConflictError
         for key in change.keys:
             used = self._keyrings.get(change.session_id, key.name)
             if (used.used_at if used else "") != key.former_use:
                 raise ConflictError
         if change.record is None:
-            self._kept.pop(change.session_id, None)
+            self._sessions.pop(change.session_id, None)
         else:
-            self._keep(kept, change, change.record)
+            self._store(stored, change, change.record)
         self._keyrings.add(change.session_id, change.keys)
         if change.record is None:
             self._keyrings.orphan(change.session_id)
         self._listeners.notify(Notification(change.session_id, change.record, change.is_fresh, change.entries))
 
-    def _keep(self, kept: _Kept | None, change: Change, record: Record) -> None:
-        if kept is None and len(self._kept) >= self._limits.max_sessions:
+    def _store(self, stored: _StoredSession | None, change: Change, record: Record) -> None:
+        if stored is None and len(self._sessions) >= self._limits.max_sessions:
             raise StoreFullError
-        if kept is None or change.is_fresh:
-            kept = self._kept[change.session_id] = _Kept(record)
+        if stored is None or change.is_fresh:
+            stored = self._sessions[change.session_id] = _StoredSession(record)
             self._keyrings.adopt(change.session_id)
-        kept.record = record
-        kept.add(change, self._limits)
+        stored.record = record
+        stored.add(change, self._limits)
 
     async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
-        """Return what is remembered of the key."""
+        """Return the last use of the key, or `None`."""
         return self._keyrings.get(session_id, name)
 
     async def forget_keys(self, used_before: str) -> None:
-        """Forget old keys; see `Backend.forget_keys`."""
+        """Delete old keys; see `Backend.forget_keys`."""
         self._keyrings.forget(used_before)
 
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
-        kept = self._kept.get(session_id)
-        if kept is None or kept.record.position.epoch != after.epoch:
+        stored = self._sessions.get(session_id)
+        if stored is None or stored.record.position.epoch != after.epoch:
             return None
-        missing = kept.record.position.offset - after.offset
-        if not 0 <= missing <= len(kept.log):
+        missing = stored.record.position.offset - after.offset
+        if not 0 <= missing <= len(stored.log):
             return None
-        return [entry for entry in kept.log if entry.offset > after.offset]
+        return [entry for entry in stored.log if entry.offset > after.offset]
 
     async def listen(self, session_id: str, listener: Listener) -> None:
-        """Tell `listener` of the session's changes."""
+        """Notify `listener` of the session's changes."""
         self._listeners.add(session_id, listener)
 
     def unlisten(self, session_id: str, listener: Listener) -> None:
-        """Take `listen` back."""
+        """Undo `listen`."""
         self._listeners.remove(session_id, listener)
 
     async def list_summaries(
         self, status: SessionStatus | None, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
         """Return a page of sessions, newest first; see `Backend.list_summaries`."""
-        wanted = (kept for kept in self._kept.values() if status is None or kept.record.status == status)
-        behind = (kept for kept in wanted if after is None or _creation(kept) < (after.created_at, after.session_id))
-        return [_head(kept.record) for kept in heapq.nlargest(limit, behind, key=_creation)]
+        matching = (stored for stored in self._sessions.values() if status is None or stored.record.status == status)
+        behind = (
+            stored for stored in matching if after is None or _creation(stored) < (after.created_at, after.session_id)
+        )
+        return [_summary(stored.record) for stored in heapq.nlargest(limit, behind, key=_creation)]
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are."""
-        return Counter(kept.record.status for kept in self._kept.values())
+        return Counter(stored.record.status for stored in self._sessions.values())
 
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove old sessions; see `Backend.expire`."""
-        old = [kept.record for kept in self._kept.values() if _creation(kept)[0] < created_before]
-        doomed = [record.session.progress.session_id for record in old if should_remove(_head(record))]
-        for session_id in doomed:
-            del self._kept[session_id]
+        old = [stored.record for stored in self._sessions.values() if _creation(stored)[0] < created_before]
+        removed = [record.session.progress.session_id for record in old if should_remove(_summary(record))]
+        for session_id in removed:
+            del self._sessions[session_id]
             self._keyrings.orphan(session_id)
             self._listeners.notify(Notification(session_id, None))
-        return len(doomed)
+        return len(removed)
 
 
-def _creation(kept: _Kept) -> tuple[str, str]:
-    progress = kept.record.session.progress
+def _creation(stored: _StoredSession) -> tuple[str, str]:
+    progress = stored.record.session.progress
     return progress.created_at, progress.session_id
 
 
-def _head(record: Record) -> SessionSummary:
+def _summary(record: Record) -> SessionSummary:
     progress = record.session.progress
     listed = session_json.encode_listed(record.session)
     return SessionSummary(progress.session_id, progress.status, progress.created_at, progress.updated_at, listed)

@@ -23,16 +23,16 @@ from progress_sse.store.types import Applied, Change, Record
 
 
 class ProgressStore:
-    """Sessions that workers change and everybody reads.
+    """Sessions that workers change and clients read.
 
-    Every operation may raise `StoreUnavailableError`, each on one session `InvalidSessionIdError`, and each that writes
-    also `OutcomeUnknownError` and `StoreFullError`, and `InvalidRequestError` for what no session can hold. An
-    operation that returns has been committed, as durably as the backend can.
+    Every operation may raise `StoreUnavailableError`. Each on one session may also raise `InvalidSessionIdError`. Each
+    that writes may also raise `OutcomeUnknownError`, `StoreFullError`, and `InvalidRequestError` for values that no
+    session can hold. An operation that returns has been committed, as durably as the backend can.
 
     Attributes:
-        backend: Where sessions are kept.
+        backend: Where sessions are stored.
         workflows: Define the steps of sessions that bring none of their own.
-        commands: How many commands there were, by action, and by what became of them.
+        commands: How many commands there were, by name and outcome.
         commit_seconds: How long commits took.
     """
 
@@ -47,9 +47,9 @@ class ProgressStore:
         """Work on `backend`.
 
         Args:
-            backend: Where sessions are kept.
+            backend: Where sessions are stored.
             workflows: Define the steps of sessions that bring none of their own.
-            clock: The time.
+            clock: The clock of all time stamps and measurements.
             on_commit: Called with each change once it is committed; must neither block nor raise.
         """
         self.backend = backend
@@ -96,18 +96,18 @@ class ProgressStore:
         workflow: str | None = None,
         replace: bool = True,
     ) -> SessionProgress:
-        """Make a fresh `pending` session.
+        """Create a `pending` session.
 
         Args:
             session_id: See `model.check_session_id`.
-            total_steps: How many steps it has, named by the workflow `default` as far as that goes. Ignored where
+            total_steps: How many steps it has. The workflow `default` names as many of them as it defines. Ignored if
                 `steps` or `workflow` is given.
             steps: The session's own step definitions.
             workflow: The name of the workflow to take the steps from.
-            replace: Whether one of that id gives way. Its event ids never come back.
+            replace: Whether to replace an existing session of that id, whose event ids are never used again.
 
         Raises:
-            SessionExistsError: There is one, and `replace` is false.
+            SessionExistsError: The session exists, and `replace` is false.
             UnknownWorkflowError: No workflow has that name.
         """
         if steps is not None:
@@ -124,12 +124,12 @@ class ProgressStore:
         return record.session.progress if record else None
 
     async def start_step(self, session_id: str, step: int, timeout_ms: int | None = None) -> SessionProgress:
-        """Begin a step, afresh if it was begun before; creates the session if there is none.
+        """Start a step, also one that was started before; creates the session if it does not exist.
 
         Args:
             session_id: See `model.check_session_id`.
             step: Its number, from 1.
-            timeout_ms: Milliseconds that it may take; `None` and 0 stand for the definition's.
+            timeout_ms: Milliseconds that it may take; `None` and 0 mean the timeout of its definition.
 
         Raises:
             StepOutOfRangeError: The session has no step of that number.
@@ -137,19 +137,19 @@ class ProgressStore:
         return _progress(await self._perform(session_id, self.start_command(step, timeout_ms)))
 
     def start_command(self, step: int, timeout_ms: int | None, run: str | None = None) -> Start:
-        """Return the command that begins a step, and creates a session of the workflow `default` if need be.
+        """Return the command that starts a step, and creates a session of the workflow `default` if needed.
 
-        With a `run` it creates none.
+        With a `run` it creates no session.
         """
         return Start(step, self.workflows.named(), timeout_ms, run)
 
     async def complete_step(
         self, session_id: str, step: int, success: bool = True, message: str = "", error: str = ""
     ) -> SessionProgress:
-        """End a step, well or not; the last word wins.
+        """Complete a step, with success or an error; the last report wins.
 
         Raises:
-            SessionNotFoundError: There is no such session.
+            SessionNotFoundError: The session does not exist.
             StepNotStartedError: The step was never started.
             StepOutOfRangeError: The session has no step of that number.
         """
@@ -158,10 +158,10 @@ class ProgressStore:
     async def report_progress(
         self, session_id: str, step: int, current: int, total: int | None = None, message: str = ""
     ) -> SessionProgress:
-        """Say that a running step has done `current` of `total` units (`None`: of an unknown number).
+        """Report that a running step has done `current` of `total` units (`None`: of an unknown number).
 
         Raises:
-            SessionNotFoundError: There is no such session.
+            SessionNotFoundError: The session does not exist.
             StepNotStartedError: The step was never started.
             StepNotRunningError: The step has ended.
             StepOutOfRangeError: The session has no step of that number.
@@ -170,22 +170,22 @@ class ProgressStore:
         return _progress(await self._perform(session_id, Advance(step, current, total, message)))
 
     async def delete_session(self, session_id: str) -> None:
-        """Remove the session and all that is kept of it.
+        """Remove the session and its log.
 
         Raises:
-            SessionNotFoundError: There is no such session.
+            SessionNotFoundError: The session does not exist.
         """
         await self._perform(session_id, Delete())
 
     async def _perform(self, session_id: str, command: Command) -> Record | None:
         applied = await self.apply(session_id, command)
-        await asyncio.sleep(0)  # Readers see it now, even if whoever reports has nothing else to wait for.
+        await asyncio.sleep(0)  # Lets streams send it now, even if the caller never waits for anything else.
         return applied.record
 
     async def cleanup_old_sessions(self, max_age_hours: float = 24) -> int:
-        """Remove sessions created longer ago than that, sparing one that is running and was updated within it.
+        """Remove sessions created more than `max_age_hours` ago, except running ones that were updated since.
 
-        What is past its time of idempotency keys goes, too.
+        Idempotency keys that no longer count are deleted, too.
 
         Returns:
             How many sessions were removed.
@@ -194,11 +194,14 @@ class ProgressStore:
         await self.backend.forget_keys(oldest_counting_use(now))
         limit = state_machine.age_limit(now, max_age_hours)
         return await self.backend.expire(
-            limit, lambda head: state_machine.is_expired(head.status, head.created_at, head.updated_at, before=limit)
+            limit,
+            lambda summary: state_machine.is_expired(
+                summary.status, summary.created_at, summary.updated_at, before=limit
+            ),
         )
 
     async def load(self, session_id: str) -> Record | None:
-        """Return the session at its position, or `None`."""
+        """Return the session and its position, or `None`."""
         return await self.backend.load(check_session_id(session_id))
 
     async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:

@@ -1,4 +1,4 @@
-"""Records kept in memory in front of a slower place, as many as fit."""
+"""A cache of records in memory, in front of a slower store."""
 
 from collections import OrderedDict
 from typing import Final
@@ -6,23 +6,23 @@ from typing import Final
 from progress_sse.store.types import Record
 
 DEFAULT_BYTES: Final = 64 * 1024 * 1024
-"""Room for some ten thousand sessions of seven steps."""
+"""Enough for some ten thousand sessions of seven steps."""
 
-# What the objects of a record take besides the texts that users send, roughly, with the body once it is rendered.
+# Roughly what the objects of a record take besides the texts that users send, including the encoded body.
 _RECORD_BYTES: Final = 1024
 _DEFINITION_BYTES: Final = 128
 _STEP_BYTES: Final = 512
 
 _CHAR_BYTES: Final = 12
-"""What a character of such a text takes at most: four bytes in the text, four in its UTF-8, which Python keeps beside
+"""The most bytes that a character of such a text takes: four in the text, four in its UTF-8, which Python keeps beside
 it, and four in the body."""
 
 
 class RecordCache:
-    """Maps session ids to records; what was used last stays. Whoever owns it has to keep it true."""
+    """Maps session ids to records, and keeps those used last. Its owner has to keep the records current."""
 
     def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
-        """Start empty; `max_bytes` is the room for all records together, by a rough estimate."""
+        """Start empty; `max_bytes` is the limit for all records together, by a rough estimate."""
         self._max_bytes = max_bytes
         self._bytes = 0
         self._kept: OrderedDict[str, tuple[Record, int, int]] = OrderedDict()
@@ -30,7 +30,7 @@ class RecordCache:
         self._unused: set[str] = set()
 
     def get(self, session_id: str) -> Record | None:
-        """Return the record, if it is here."""
+        """Return the record, or `None` if it is not cached."""
         kept = self._kept.get(session_id)
         if kept is None:
             return None
@@ -39,15 +39,15 @@ class RecordCache:
         return kept[0]
 
     def revision(self, session_id: str) -> int:
-        """Return the revision of the record; 0 if it is not here, or has none."""
+        """Return the revision of the record; 0 if it is not cached, or has none."""
         kept = self._kept.get(session_id)
         return 0 if kept is None else kept[2]
 
     def put(self, session_id: str, record: Record, revision: int = 0) -> None:
-        """Keep `record`, and let go of those that were not used for the longest time where there is no room.
+        """Cache `record`, and evict the least recently used ones if there is no room.
 
-        One that needs more room than there is takes the place of the last such one, and of nobody else: it would be
-        read anew each time, with all those that it had driven out.
+        A record that exceeds the whole limit replaces the previous such record and evicts no others. Without that, it
+        and all the records that it evicts would be read again each time.
         """
         self.drop(session_id)
         size = estimated_bytes(record)
@@ -62,20 +62,20 @@ class RecordCache:
             self._bytes -= self._kept.popitem(last=False)[1][1]
 
     def drop_unused(self) -> None:
-        """Let go of what was not used since this was called the last time."""
+        """Evict the records that were not used since the last call."""
         for session_id in self._unused:
             self.drop(session_id)
         self._unused = set(self._kept)
 
     def drop(self, session_id: str) -> None:
-        """Forget the session; one that is not here is no error."""
+        """Remove the session; one that is not cached is no error."""
         kept = self._kept.pop(session_id, None)
         if kept is not None:
             self._bytes -= kept[1]
 
 
 def estimated_bytes(record: Record) -> int:
-    """Return roughly how much memory a record takes; no text that users send goes uncounted."""
+    """Return roughly how many bytes of memory a record takes; all texts that users send are counted."""
     steps = record.session.progress.steps.values()
     definitions = record.session.definitions
     chars = sum(len(definition.name) for definition in definitions)

@@ -1,4 +1,4 @@
-"""How many sessions there are, for an operator who asks again and again."""
+"""The number of sessions, for an operator whose monitoring asks repeatedly."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import SessionStatus
 from progress_sse.store.backend import Backend
 
-PATIENCE_S: Final = 5
+COUNT_TIMEOUT_S: Final = 5
 """Seconds that a count may take: Prometheus waits for ten."""
 
-REST: Final = 20
-"""How many times as long as a count took its result stands: counting takes a twentieth of the store's time at most."""
+REST_FACTOR: Final = 20
+"""A result stays valid this many times as long as the count took. So counting takes 5 % of the store's time at most."""
 
 
 class SessionCounts:
-    """Counts the sessions of a store, as often as that is cheap."""
+    """Counts the sessions of a store, and reuses the result while counting again would cost too much."""
 
     def __init__(self, backend: Backend, clock: Clock) -> None:
-        """Count what is in `backend`."""
+        """Count the sessions in `backend`."""
         self._backend = backend
         self._clock = clock
         self._counts: Mapping[SessionStatus, int] | None = None
@@ -28,15 +28,15 @@ class SessionCounts:
         self._next_at = clock.monotonic()
 
     async def take(self) -> Mapping[SessionStatus, int] | None:
-        """Return how many sessions there are, or were a moment ago; `None` if the store does not say so in time."""
-        async with self._counting:  # Who comes meanwhile gets the same.
+        """Return how many sessions there are, or were recently; `None` if the store does not answer in time."""
+        async with self._counting:  # Concurrent callers share one result.
             began = self._clock.monotonic()
             if began >= self._next_at:
                 try:
-                    async with asyncio.timeout(PATIENCE_S):
+                    async with asyncio.timeout(COUNT_TIMEOUT_S):
                         self._counts = await self._backend.count_by_status()
                 except (StoreUnavailableError, TimeoutError):
                     self._counts = None
                 ended = self._clock.monotonic()
-                self._next_at = ended + REST * (ended - began)
+                self._next_at = ended + REST_FACTOR * (ended - began)
             return self._counts

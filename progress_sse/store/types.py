@@ -1,4 +1,4 @@
-"""What passes between store, backends and hub: sessions at a position, changes to commit, notices of changes."""
+"""What the store, the backends and the hub exchange: sessions at a position, changes and notifications."""
 
 import secrets
 from collections.abc import Callable
@@ -12,19 +12,19 @@ from progress_sse.core.model import Position, Session, SessionStatus
 from progress_sse.wire import session_json
 
 Effect: TypeAlias = Literal["updated", "created", "replaced", "deleted"]
-"""What a command came to."""
+"""The effect of a command that was applied."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A session at a position, with its bytes, which are made at most once."""
+    """A session at a position, with its JSON, which is encoded at most once."""
 
     session: Session
     position: Position
 
     @cached_property
     def body(self) -> bytes:
-        """What polling answers here, and what a snapshot event carries."""
+        """The session as JSON: the answer to a poll, and the data of a snapshot event."""
         return session_json.encode_session(self.session)
 
     @property
@@ -50,9 +50,9 @@ class LogEntry(NamedTuple):
     """One transition in a session's log.
 
     Attributes:
-        offset: Of its position.
-        step: The number of the step that it changed.
-        data: Of its event, as `wire.encode_transition` writes it; the store takes the step from there.
+        offset: The offset of its position.
+        step: The number of the step that changed.
+        data: The data of its event, as `session_json.encode_transition` writes it; backends take the step from it.
     """
 
     offset: int
@@ -66,15 +66,15 @@ KEY_LIFETIME: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class RememberedKey:
-    """An idempotency key that was used on a session id; it outlives the session, and so holds no text of a client's.
+    """An idempotency key that was used on a session id; it outlives the session, and so holds no text from a client.
 
     Attributes:
         name: Fingerprint of the session id and the key.
-        digest: Fingerprint of the key and the request as parsed; tells whether it is the same request again.
-        answer: What the request came to.
-        epoch: Of the life of the session in which it came to that; empty where that one was removed.
-        used_at: Time stamp, for forgetting it in the end.
-        former_use: In a `Change`, the `used_at` that is remembered under the name so far; empty where none is.
+        digest: Fingerprint of the key and the request as parsed, which shows whether a request is the same again.
+        answer: The effect of the request.
+        epoch: The epoch of the session after the request; empty if the session was removed.
+        used_at: Time stamp of the use, by which the key is deleted in the end.
+        former_use: In a `Change`, the `used_at` that is stored under the name so far; empty if there is none.
     """
 
     name: str
@@ -86,27 +86,27 @@ class RememberedKey:
 
 
 def fingerprint(text: str) -> str:
-    """Return what stands for a text, and does not tell it."""
+    """Return a digest that stands for a text without revealing it."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def new_epoch() -> str:
-    """Return the epoch of a life that begins: enough random bytes that no two lives of a session ever share one."""
+    """Return a new epoch, with enough random bytes that no two epochs of a session are ever equal."""
     return secrets.token_hex(8)
 
 
 class Change(NamedTuple):
-    """What to commit, all of it or nothing.
+    """What to commit, completely or not at all.
 
     Attributes:
-        session_id: Whose change it is.
-        expected: Where the session must be for the change to apply; `None`: there must be no such session.
-        record: The session afterwards; `None` removes it, with all that is kept of it.
-        is_fresh: A new life begins: whatever is kept of the former one is dropped first.
-        entries: The transitions, in order, the last one at `record.position`; the steps that they name are the ones
-            of `record` that differ from what is stored.
-        keys: Idempotency keys to remember of the id, whatever becomes of the session. The change applies only if of
-            each the `former_use` is what is remembered: so no key has two effects, whichever processes it came to.
+        session_id: The session to change.
+        expected: The position at which the session must be; `None`: the session must not exist.
+        record: The session afterwards; `None` removes it, with its log.
+        is_fresh: Whether a new epoch begins, which replaces the log and the steps of the former one.
+        entries: The transitions, in order, the last one at `record.position`. The steps that they name are the steps of
+            `record` that differ from the stored ones.
+        keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use
+            of each is its `former_use`. So no key has two effects, whichever processes get the requests.
     """
 
     session_id: str
@@ -117,20 +117,20 @@ class Change(NamedTuple):
     keys: tuple[RememberedKey, ...] = ()
 
     @property
-    def has_news(self) -> bool:
-        """Whether whoever follows the session has anything to see of it."""
+    def is_visible(self) -> bool:
+        """Whether a subscriber of the session can see the change."""
         return self.record is None or self.is_fresh or bool(self.entries)
 
 
 class Notification(NamedTuple):
-    """What whoever listens to a session is told after a commit.
+    """What a commit changed, for the listeners of its session.
 
     Attributes:
-        session_id: Whose change it was.
-        record: The session afterwards; `None` once it is gone.
-        is_fresh: A new life began; `entries` then count from 1.
-        entries: The transitions up to `record.position`. A listener that misses some before them has met a gap and
-            goes by `record`.
+        session_id: The session that changed.
+        record: The session afterwards; `None` if it was removed.
+        is_fresh: Whether a new epoch began; the offsets of `entries` then start at 1.
+        entries: The transitions up to `record.position`. A listener that misses some before them has met a gap, and
+            uses `record` instead.
     """
 
     session_id: str
@@ -145,7 +145,7 @@ Listener: TypeAlias = Callable[[Notification], None]
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """A session as the list shows it; `listed` is its JSON."""
+    """A session as the list shows it; `listed` is its JSON there."""
 
     session_id: str
     status: SessionStatus
@@ -156,7 +156,7 @@ class SessionSummary:
 
 @dataclass(frozen=True, slots=True)
 class PageCursor:
-    """Where a page of the list ended: the last session shown."""
+    """The end of a page of the list: its last session."""
 
     created_at: str
     session_id: str
@@ -167,11 +167,11 @@ class StorageLimits:
     """How much a backend keeps.
 
     Attributes:
-        history: Transitions per session, and idempotency keys per session id; the newest stay. Default 1000.
-        history_bytes: Bytes of event data per session; the newest transitions stay. Default 262144.
-        max_sessions: Sessions in all; one more is refused with `StoreFullError`. Default 100000.
-        orphaned_keys: Idempotency keys of removed sessions, in all; those of one stay until the ones that were removed
-            after it have left so many. Default 100000.
+        history: Transitions per session, and idempotency keys per session id; the newest are kept. Default 1000.
+        history_bytes: Bytes of event data per session; the newest transitions are kept. Default 262144.
+        max_sessions: Sessions in total; one more is refused with `StoreFullError`. Default 100000.
+        orphaned_keys: Idempotency keys of removed sessions, in total. Those of one session are kept until the sessions
+            removed after it have left so many. Default 100000.
     """
 
     history: int = 1000

@@ -14,7 +14,7 @@ from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import SessionStatus
 from progress_sse.settings import load_settings
 from progress_sse.store.memory import MemoryBackend
-from progress_sse.store.session_counts import REST, SessionCounts
+from progress_sse.store.session_counts import REST_FACTOR, SessionCounts
 from progress_sse.store.types import StorageLimits
 from progress_sse.streaming.event_stream import Refusal
 from tests.api.conftest import Connect
@@ -223,12 +223,12 @@ async def test_counting_sessions_never_becomes_a_burden(monkeypatch: pytest.Monk
     backend = Counted(clock)
     census = SessionCounts(backend, clock)
     assert list(await asyncio.gather(census.take(), census.take())) == [{"running": 1}] * 2
-    clock.advance(2 * REST - 1)
+    clock.advance(2 * REST_FACTOR - 1)
     assert await census.take() == {"running": 1}
     clock.advance(1)
     assert await census.take() == {"running": 2}
-    clock.advance(2 * REST)
-    monkeypatch.setattr("progress_sse.store.session_counts.PATIENCE_S", 0)
+    clock.advance(2 * REST_FACTOR)
+    monkeypatch.setattr("progress_sse.store.session_counts.COUNT_TIMEOUT_S", 0)
     backend.hangs = True
     assert await census.take() is None
 

@@ -362,7 +362,7 @@ async def test_a_session_that_others_spoiled_in_redis_is_trouble_for_nobody_else
                 assert (await there.poll(name))["status"] == "running"
                 assert (await stream.next_event()).json()["status"] == "running"
     assert re.search("Redis: WRONGTYPE", servers[1].log())
-    assert re.search("what is kept of a session is damaged", servers[1].log())
+    assert re.search("a stored session is damaged", servers[1].log())
     assert all("Traceback" not in server.log() for server in servers)
 
 

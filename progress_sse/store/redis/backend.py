@@ -223,7 +223,7 @@ class RedisBackend:
             self._cache.put(change.session_id, change.record, int(revision))
         if former is not None and (change.record is None or (entry is not None and former != entry)):
             await self._strike_out(former)
-        if change.has_news:
+        if change.is_visible:
             await self._following.settle(keys.channel, change, int(revision) if outcome == APPLIED else None)
         if change.record is None and keys_left:
             await self._orphan(change.session_id, keys_left)

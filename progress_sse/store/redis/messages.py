@@ -41,7 +41,7 @@ def bulletin(change: Change) -> bytes:
     record = change.record
     if record is None:
         return b'[null,0,"",false]'
-    if not change.has_news:
+    if not change.is_visible:
         return b""
     position, updated_at = record.position, record.session.progress.updated_at
     header = session_json.encode_json([position.epoch, position.offset, updated_at, change.is_fresh])

@@ -50,8 +50,8 @@ class SqliteBackend:
         """Name the file; it is created by `open` if there is none.
 
         Args:
-            path: The file. The files `-wal` and `-shm` beside it belong to it, and `.lock` tells in which state it was
-                left.
+            path: The file. The files `-wal` and `-shm` beside it belong to it, and `.lock` records in which state it
+                was left.
             limits: How much is kept.
             busy_timeout_s: Seconds that a commit waits for another process that has locked the file, as a backup
                 may, before it fails with `StoreUnavailableError`. Default 5.

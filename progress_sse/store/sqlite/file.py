@@ -38,8 +38,8 @@ class DatabaseFile:
 
     Attributes:
         publishing: Held from a COMMIT until its notification of the event loop is scheduled, and while a reader fixes
-            its snapshot. So no read shows a change before its listeners are told, and no listener is told of a change
-            older than what a read has shown.
+            its snapshot. So no read shows a change before its listeners are notified, and no notification is of a
+            change older than what a read has shown.
     """
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:

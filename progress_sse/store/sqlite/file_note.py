@@ -1,4 +1,4 @@
-"""The note in the `.lock` file that tells whether a database file is as this program left it.
+"""The note in the `.lock` file that shows whether a database file is as this program left it.
 
 A backup that was put back has gone back in time, and so has a file whose log is gone. The note says how both were left.
 A file that does not match it gets new epochs, so that no client is given steps of another history than the one it has

@@ -1,8 +1,8 @@
 """The tables of a store in SQLite: their definitions, and the upgrade from the previous format.
 
-A row of `sessions` is one epoch of a session. All other rows about that epoch refer to it and are deleted with it, so
-that nothing of a session which was removed or replaced can reach the next one of its id. Ids are compared byte by byte
-as UTF-8, which is code point by code point.
+A row of `sessions` is one epoch of a session, numbered by the column `life`. All other rows about that epoch refer to
+it and are deleted with it, so that nothing of a session which was removed or replaced can reach the next one of its id.
+Ids are compared byte by byte as UTF-8, which is code point by code point.
 
 A row of `keyrings` is a session id on which idempotency keys were used, and outlives its sessions. So neither it nor
 the rows of `keys` that refer to it hold a text that a client sent.

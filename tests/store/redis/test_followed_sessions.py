@@ -294,7 +294,7 @@ class TestBulletin:
         )
 
     @pytest.mark.parametrize(
-        ("change", "has_news"),
+        ("change", "is_visible"),
         [
             (created(), True),
             (moved(after(created()), 1), True),
@@ -302,9 +302,9 @@ class TestBulletin:
             (moved(after(created()), keys=[key("k")]), False),
         ],
     )
-    def test_is_empty_where_there_is_no_news(self, change: Change, has_news: bool) -> None:
+    def test_is_empty_where_there_is_no_news(self, change: Change, is_visible: bool) -> None:
         """A key is remembered for its client alone."""
-        assert change.has_news == has_news == bool(bulletin(change))
+        assert change.is_visible == is_visible == bool(bulletin(change))
 
     def test_takes_a_record_on(self) -> None:
         """Also one that has heard of the first part of it."""

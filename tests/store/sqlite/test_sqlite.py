@@ -984,7 +984,7 @@ class TestFailure:
                         await backend.ping()
                 await backend.ping()
                 await backend.ping()
-        assert caplog.messages == ["Writing to the store: made up", "Writing to the store: all is well again."] * 2
+        assert caplog.messages == ["Writing to the store: made up", "Writing to the store: working again."] * 2
 
     async def test_hits_a_whole_group_but_each_with_an_error_of_its_own(self, path: Path, faults: Faults) -> None:
         """An exception that two tasks raise would collect the traces of both."""
