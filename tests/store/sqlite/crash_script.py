@@ -1,4 +1,4 @@
-"""Processes that are killed while they use a store: `python -m tests.store.crash_script open|upgrade|leave|write …`."""
+"""Processes that are killed while they use a store; `python -m` this module with `open|upgrade|leave|write …`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,164 @@
+"""Helpers for tests of database files: open them, hold them, damage them, kill their processes."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from progress_sse.core.errors import (
+    StoreRefusedError,
+)
+from progress_sse.store.sqlite.backend import SqliteBackend
+from progress_sse.store.types import StorageLimits
+from tests.store.changes import after, created, moved
+
+SOON_S = 30
+"""A generous deadline for what should take no time."""
+
+
+HOLDER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+OPENER = """
+import asyncio, os, pathlib, sys
+from progress_sse.store.sqlite.backend import SqliteBackend
+from progress_sse.core.errors import StoreRefusedError
+from progress_sse.store.types import StorageLimits
+if len(sys.argv) > 2:
+    os.seteuid(int(sys.argv[2]))
+async def main():
+    backend = SqliteBackend(pathlib.Path(sys.argv[1]), StorageLimits())
+    try:
+        await backend.open()
+    except StoreRefusedError as refusal:
+        print("refused:", refusal)
+    else:
+        print("opened")
+        await backend.aclose()
+asyncio.run(main())
+"""
+
+
+@asynccontextmanager
+async def opened(path: Path, *, busy_timeout_s: float = SOON_S, **limits: int) -> AsyncIterator[SqliteBackend]:
+    """Open a store for a while."""
+    backend = SqliteBackend(path, StorageLimits(**limits), busy_timeout_s=busy_timeout_s)
+    await backend.open()
+    try:
+        yield backend
+    finally:
+        await backend.aclose()
+
+
+async def make_store(path: Path) -> None:
+    """Leave a closed store with a few sessions, several pages large."""
+    async with opened(path) as backend:
+        for number in range(20):
+            change = created(f"s{number}")
+            await backend.commit(change)
+            await backend.commit(moved(after(change), 1, 2, 3, message="text " * 100))
+
+
+@contextmanager
+def held(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Let another process hold the database under BEGIN EXCLUSIVE; closing its standard input ends that."""
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+        release(holder)
+
+
+def release(holder: subprocess.Popen[str]) -> None:
+    """Let the other process go."""
+    assert holder.stdin is not None
+    holder.stdin.close()
+    holder.wait(SOON_S)
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """Everything that is kept in the folder, apart from what says nothing."""
+    unsaid = (".lock", "-shm")
+    return {each.name: each.read_bytes() for each in path.parent.iterdir() if not each.name.endswith(unsaid)}
+
+
+def read_until_killed(command: list[str], lines: int, acknowledged: dict[str, int]) -> None:
+    """Start a writing process, kill it after so many acknowledgements, and note all that it gave."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for count, line in enumerate(process.stdout, start=1):
+            if count == lines:
+                process.send_signal(signal.SIGKILL)
+            if line.endswith("\n"):
+                session_id, n = line.split()
+                acknowledged[session_id] = int(n)
+    assert process.returncode == -signal.SIGKILL
+    assert count >= lines
+
+
+def leave_a_log(path: Path) -> None:
+    """Let a process die that had a session in the database, and its first two transitions in the log alone."""
+    command = [sys.executable, "-m", "tests.store.sqlite.crash_script", "leave", str(path)]
+    assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL
+
+
+def sqlite_rows(path: Path, sql: str) -> list[tuple[object, ...]]:
+    """Ask a database as any other program would."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def rows_of_the_file_alone(path: Path) -> list[tuple[object, ...]]:
+    """Where its sessions are, by the database without what lies beside it."""
+    alone = path.with_name("alone.db")
+    subprocess.run(["cp", path, alone], check=True)  # To close the file here would drop the locks on it.
+    return sqlite_rows(alone, "SELECT session_id, n FROM sessions")
+
+
+async def assert_refused(path: Path, reason: str) -> None:
+    """Make sure that opening fails with one sentence, and leaves every file and no lock."""
+    before = files(path) if path.parent.exists() else {}
+    with pytest.raises(StoreRefusedError, match=reason) as refusal:
+        await SqliteBackend(path, StorageLimits()).open()
+    assert str(path.name) in str(refusal.value)
+    assert str(refusal.value).endswith(".")
+    assert "\n" not in str(refusal.value)
+    if path.parent.exists():
+        assert files(path) == before
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    """Change some bytes of a file."""
+    content = bytearray(path.read_bytes())
+    content[offset : offset + len(data)] = data
+    path.write_bytes(content)
+
+
+def execute(path: Path, *statements: str) -> None:
+    """Change a database as any other program would."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def assert_opening_says(pattern: str, path: Path, *arguments: str) -> None:
+    """Open the store in another process, and look at what becomes of it."""
+    command = [sys.executable, "-c", OPENER, str(path), *arguments]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True).stdout
+    assert re.match(pattern, said)
+    assert said.count("\n") == 1

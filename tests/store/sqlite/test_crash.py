@@ -1,0 +1,68 @@
+"""The SQLite backend after its process was killed."""
+
+# ruff: noqa: ASYNC221, ASYNC240 - a test may wait for files and processes of its own
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from progress_sse.core.model import Position
+from progress_sse.store.sqlite.backend import SqliteBackend
+from progress_sse.wire import session_json
+from tests.store.changes import created
+from tests.store.sqlite.files import (
+    assert_refused,
+    opened,
+    read_until_killed,
+    sqlite_rows,
+)
+
+
+class TestKill:
+    """`kill -9` at any moment."""
+
+    async def test_loses_nothing_acknowledged(self, path: Path) -> None:
+        """After each death the store opens, and has what was acknowledged, with its log, and nothing by halves."""
+        acknowledged: dict[str, int] = {}
+        for lines in (1, 30, 400, 1000):
+            read_until_killed(
+                [sys.executable, "-m", "tests.store.sqlite.crash_script", "write", str(path), "8"], lines, acknowledged
+            )
+            async with opened(path, history=50) as backend:
+                for session_id, n in acknowledged.items():
+                    await check_whole(backend, session_id, n)
+            assert sqlite_rows(path, "PRAGMA integrity_check") == [("ok",)]
+        assert len(acknowledged) == 8
+
+    async def test_in_the_first_opening_leaves_a_file_that_opens(self, tmp_path: Path) -> None:
+        """Before each single statement of the first opening."""
+        subprocess.run(
+            [sys.executable, "-m", "tests.store.sqlite.crash_script", "open", str(tmp_path)], check=True, timeout=60
+        )
+        killed = sorted(tmp_path.glob("*.lock"))
+        assert len(killed) > 10
+        for lock in killed:
+            async with opened(lock.with_suffix("")) as backend:
+                await backend.commit(created())
+
+    async def test_leaves_damage_visible(self, path: Path) -> None:
+        """Damage is found also where a write-ahead log was left behind, and nothing of either file is touched."""
+        read_until_killed([sys.executable, "-m", "tests.store.sqlite.crash_script", "write", str(path), "8"], 500, {})
+        assert path.with_name("progress.db-wal").stat().st_size > 0
+        path.write_bytes(b"\xff" * 8192)
+        await assert_refused(path, "cannot be used|damaged")
+
+
+async def check_whole(backend: SqliteBackend, session_id: str, n: int) -> None:
+    """Make sure that the session is at `n` or one further, that its log leads there, and that its steps agree."""
+    record = await backend.load(session_id)
+    assert record is not None
+    assert n <= record.position.offset <= n + 1
+    entries = await backend.replay(session_id, Position("first", max(0, record.position.offset - 50)))
+    assert entries is not None
+    assert entries[-1].data == session_json.encode_transition(record.session, entries[-1].step)
+    for step, progress in record.session.progress.steps.items():
+        newest = max(entry.offset for entry in entries if entry.step == step)
+        assert progress.message == f"{session_id} {newest}"

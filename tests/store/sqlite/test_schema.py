@@ -1,0 +1,113 @@
+"""The upgrade of a store of the previous format."""
+
+# ruff: noqa: ASYNC221, ASYNC240 - a test may wait for files and processes of its own
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from progress_sse.core.errors import (
+    KeyReusedError,
+)
+from progress_sse.core.model import Position
+from progress_sse.core.state_machine import Command, Complete, Create
+from progress_sse.store.idempotency import IdempotencyKey
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.sqlite import schema
+from progress_sse.store.types import fingerprint
+from tests.clock import ManualClock
+from tests.store.sqlite.faults import Faults
+from tests.store.sqlite.files import (
+    assert_refused,
+    opened,
+    sqlite_rows,
+)
+
+
+@pytest.fixture
+def former(path: Path) -> Path:
+    """A file of the format before this one."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(Path(__file__).with_name("format2.sql").read_text())
+    return path
+
+
+class TestUpgrade:
+    """A store of the format before this one is brought up to date when it is opened."""
+
+    async def test_keeps_sessions_and_keys(self, former: Path) -> None:
+        """To its workers nothing has happened: also what was under way is applied once."""
+        keys = sqlite_rows(former, "SELECT key, digest, answer FROM keys ORDER BY rank")
+        assert [answer for _, _, answer in keys] == ["created", "updated", "updated"]
+        async with opened(former) as backend:
+            store = ProgressStore(backend, clock=ManualClock(datetime(2026, 11, 28, tzinfo=UTC)))
+            record = await backend.load("orders")
+            assert record is not None
+            assert record.position.offset == 2
+            assert record.session.progress.steps[1].message == "8,000 rows"
+            definitions = record.session.definitions
+            commands: list[Command] = [Create(definitions, replace=False), store.start_command(1, None), Complete(1)]
+            for command, (name, digest, answer) in zip(commands, keys, strict=True):
+                again = await store.apply("orders", command, IdempotencyKey(str(name), str(digest)))
+                assert again.effect == answer
+                if again.record is not None:
+                    assert again.record.position == Position("d21cab82cc0ec802", 0)
+            assert await backend.load("orders") == record
+            await store.apply("orders", store.start_command(2, None), IdempotencyKey("new", "digest"))
+            await store.delete_session("nightly")
+            with pytest.raises(KeyReusedError):
+                await store.apply("orders", store.start_command(2, None), IdempotencyKey("start", "another"))
+        assert b"completion" not in former.read_bytes()
+        async with opened(former) as backend:
+            assert [head.session_id for head in await backend.list_summaries(None, 9, None)] == ["orders"]
+
+    async def test_makes_the_same_file_as_a_new_one(self, former: Path, tmp_path: Path) -> None:
+        """But for the order of things, and for what is in it."""
+        new = tmp_path / "new.db"
+        for path in (former, new):
+            async with opened(path):
+                pass
+        tables = [
+            {name: sqlite_rows(path, f"PRAGMA table_info({name})") for name in schema.TABLES[3]}
+            for path in (former, new)
+        ]
+        assert tables[0] == tables[1]
+        indexes = [
+            sqlite_rows(
+                path, "SELECT name, tbl_name, sql FROM sqlite_master WHERE sql NOT NULL AND type = 'index' ORDER BY 1"
+            )
+            for path in (former, new)
+        ]
+        assert indexes[0] == indexes[1]
+
+    async def test_is_done_wholly_or_not_at_all(self, former: Path, tmp_path: Path) -> None:
+        """Killed before each single statement of the opening, and opened again."""
+        folder = tmp_path / "killed"
+        folder.mkdir()
+        command = [sys.executable, "-m", "tests.store.sqlite.crash_script", "upgrade", str(folder), str(former)]
+        subprocess.run(command, check=True, timeout=60)
+        killed = sorted(folder.glob("*.lock"))
+        assert len(killed) > 20
+        for lock in killed:
+            async with opened(lock.with_suffix("")) as backend:
+                record = await backend.load("orders")
+                assert record is not None
+                assert record.position.offset == 2
+                used = await backend.find_idempotency_key("orders", fingerprint("orders/creation"))
+                assert used is not None
+                assert used.answer == "created"
+
+    async def test_leaves_what_cannot_be_written_as_it_is(self, former: Path, faults: Faults) -> None:
+        """A disk that fails or is full, at any point of it."""
+        for statement in ("ALTER TABLE keys", "INSERT INTO keys", "DROP TABLE", "COMMIT"):
+            faults.fail(statement, sqlite3.SQLITE_FULL)
+            await assert_refused(former, "cannot be used")
+        async with opened(former) as backend:
+            assert await backend.load("orders") is not None

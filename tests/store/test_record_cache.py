@@ -1,0 +1,74 @@
+"""The cache of records."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from progress_sse.store.record_cache import RecordCache, estimated_bytes
+from tests.store.changes import after, created, moved
+
+
+class TestRecordCache:
+    """`RecordCache` by itself."""
+
+    def test_lets_go_of_what_was_not_used(self) -> None:
+        """In the order of use, by weight."""
+        records = {name: after(moved(after(created(name)), 1, message="x" * 10_000)) for name in "abcd"}
+        size = estimated_bytes(records["a"])
+        cache = RecordCache(3 * size)
+        for name in "abc":
+            cache.put(name, records[name])
+        assert cache.get("a") is records["a"]
+        cache.put("d", records["d"])
+        assert [cache.get(name) for name in "abcd"] == [records["a"], None, records["c"], records["d"]]
+
+    @pytest.mark.parametrize("char", ["x", "é", "進", "😀"])
+    def test_counts_text_of_every_kind(self, char: str) -> None:
+        """No text that a user sends takes more than is counted, once it has been shown."""
+        records = [after(moved(after(created()), 1, message=char * length)) for length in (1, 10_000)]
+        sizes = [len(each.body) + sys.getsizeof(each.session.progress.steps[1].message) for each in records]
+        assert estimated_bytes(records[1]) - estimated_bytes(records[0]) >= sizes[1] - sizes[0]
+
+    def test_counts_each_session_once(self) -> None:
+        """A session that is put again takes the place of its former self; one that is dropped gives its room back."""
+        small, large = after(created()), after(moved(after(created()), 1, message="x" * 10_000))
+        cache = RecordCache(estimated_bytes(large) + estimated_bytes(small))
+        for _ in range(10):
+            cache.put("s", large)
+            cache.put("s", small)
+        cache.put("t", large)
+        assert cache.get("s") is small
+        cache.drop("s")
+        cache.drop("nobody")
+        cache.put("u", small)
+        assert cache.get("s") is None
+        assert cache.get("t") is large
+
+    def test_lets_go_of_what_nobody_asks_for(self) -> None:
+        """What was used between two calls stays at the second, and goes at the third."""
+        record = after(created())
+        cache = RecordCache()
+        for name in ("unused", "read", "written"):
+            cache.put(name, record)
+        cache.drop_unused()
+        assert cache.get("read") is record
+        cache.put("written", record)
+        cache.put("new", record)
+        cache.drop_unused()
+        kept = [name for name in ("unused", "read", "written", "new") if cache.get(name) is not None]
+        assert kept == ["read", "written", "new"]
+        for _ in range(2):
+            cache.drop_unused()
+        assert cache.get("read") is None
+
+    def test_keeps_one_of_what_never_fits(self) -> None:
+        """The latest; and it drives out nobody else."""
+        small, large = after(created()), after(moved(after(created()), 1, message="x" * 10_000))
+        cache = RecordCache(2 * estimated_bytes(small))
+        for name, record in (("a", small), ("b", large), ("c", large), ("d", small)):
+            cache.put(name, record)
+        assert [cache.get(name) for name in "abcd"] == [small, None, large, small]
+        cache.put("c", small)
+        assert cache.get("c") is small
