@@ -11,6 +11,8 @@ from progress_sse.wire import session_json
 
 T0 = "2026-01-02T03:04:05.678901+00:00"
 
+HOSTILE_TEXT = "a\nb\r\nc\u2028\u0085\ufeff\x1b\"\\'; DROP TABLE sessions; -- 日本語 👩‍👩‍👧 e\u0301"
+
 
 def created(
     session_id: str = "s",
@@ -65,6 +67,17 @@ async def apply(backend: Backend, *changes: Change) -> Record:
     for change in changes:
         await backend.commit(change)
     return after(changes[-1])
+
+
+async def apply_moves(backend: Backend, count: int, *, message: str = "") -> tuple[Record, list[LogEntry]]:
+    """Make a session of `count` transitions, each a commit of its own."""
+    record = await apply(backend, created())
+    entries: list[LogEntry] = []
+    for number in range(count):
+        change = moved(record, number % 3 + 1, message=message)
+        record = await apply(backend, change)
+        entries += change.entries
+    return record, entries
 
 
 def _with_step(session: Session, number: int, message: str, status: SessionStatus) -> Session:

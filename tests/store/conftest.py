@@ -11,9 +11,10 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.sqlite.backend import SqliteBackend
-from progress_sse.store.types import StorageLimits
+from progress_sse.store.types import Notification, StorageLimits
 from tests.clock import ManualClock
 from tests.harness.redis import KINDS, Kind
+from tests.store.fake_backends import SlowBackend
 
 CLUSTERS: dict[str, Kind] = {f"{kind}-cluster": kind for kind in KINDS}
 
@@ -67,3 +68,17 @@ def clock() -> ManualClock:
 def store(backend: Backend, clock: ManualClock) -> ProgressStore:
     """A store on `backend`, with a clock that stands still."""
     return ProgressStore(backend, clock=clock)
+
+
+@pytest.fixture
+def slow_store(clock: ManualClock) -> ProgressStore:
+    """A store whose first commit stays under way until its backend's gate is opened."""
+    return ProgressStore(SlowBackend(), clock=clock)
+
+
+@pytest.fixture
+async def notifications(backend: Backend) -> list[Notification]:
+    """What a reader of the session `s` is told."""
+    notifications: list[Notification] = []
+    await backend.listen("s", notifications.append)
+    return notifications

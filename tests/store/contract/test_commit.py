@@ -1,0 +1,182 @@
+"""What `Backend.commit` promises, of every backend."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from progress_sse.core.errors import ConflictError, StoreFullError
+from progress_sse.core.model import Position
+from progress_sse.store.backend import Backend
+from progress_sse.store.types import Notification
+from tests.store.changes import T0, after, apply, created, key, moved, removed
+from tests.store.conftest import OpenBackend
+
+
+class TestCommit:
+    """`commit`: all of it or nothing, and only on what is expected."""
+
+    @pytest.mark.parametrize(
+        "expected", [None, Position("first", 0), Position("first", 2), Position("other", 1)], ids=str
+    )
+    async def test_refuses_a_session_that_is_elsewhere(self, backend: Backend, expected: Position | None) -> None:
+        """The session moved on, or lives another life: nothing changes, nobody is told."""
+        record = await apply(backend, created(), moved(after(created()), 1))
+        notifications: list[Notification] = []
+        await backend.listen("s", notifications.append)
+        for change in (moved(record, 2, keys=[key("k")]), created(epoch="second"), removed(record)):
+            with pytest.raises(ConflictError):
+                await backend.commit(change._replace(expected=expected))
+        assert await backend.load("s") == record
+        assert await backend.replay("s", record.position) == []
+        assert await backend.find_idempotency_key("s", "k") is None
+        assert notifications == []
+
+    async def test_refuses_a_session_that_is_gone(self, backend: Backend) -> None:
+        """A change of what was never there, or is there no more, makes nothing."""
+        record = after(created())
+        with pytest.raises(ConflictError):
+            await backend.commit(moved(record, 1))
+        assert await backend.load("s") is None
+        await apply(backend, created())
+        await backend.commit(removed(record))
+        with pytest.raises(ConflictError):
+            await backend.commit(moved(record, 1))
+        assert await backend.load("s") is None
+
+    async def test_refuses_one_without_hurting_others(self, backend: Backend) -> None:
+        """Changes that are committed at the same time succeed or fail each for itself."""
+        ids = [f"s{number}" for number in range(20)]
+        changes = [created(session_id) for session_id in ids]
+        wrong = [created(session_id)._replace(expected=Position("x", 1)) for session_id in ids]
+        mixed = [change for pair in zip(changes, wrong, strict=True) for change in pair]
+        outcomes = await asyncio.gather(*map(backend.commit, mixed), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [type(None), ConflictError] * 20
+        assert [await backend.load(session_id) for session_id in ids] == [after(change) for change in changes]
+
+    async def test_lets_one_of_equals_win(self, backend: Backend) -> None:
+        """Of changes that expect the same position, one is applied."""
+        record = await apply(backend, created())
+        changes = [moved(record, 1, message=str(number)) for number in range(10)]
+        outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
+        winners = [change for change, outcome in zip(changes, outcomes, strict=True) if outcome is None]
+        assert [type(outcome) for outcome in outcomes].count(ConflictError) == 9
+        assert [await backend.load("s")] == [after(change) for change in winners]
+
+    async def test_takes_several_transitions_at_once(self, backend: Backend) -> None:
+        """A batch is one change; the same step may occur in it more than once."""
+        record = await apply(backend, created())
+        change = moved(record, 1, 2, 1, 3)
+        await backend.commit(change)
+        assert await backend.load("s") == after(change)
+        assert await backend.replay("s", Position("first", 0)) == list(change.entries)
+
+    async def test_keeps_a_first_transition_that_comes_with_the_creation(self, backend: Backend) -> None:
+        """A session made by `start` has its first transition, and its key, from the first moment."""
+        change = moved(after(created()), 2, keys=[key("k")])
+        await backend.commit(change._replace(expected=None, is_fresh=True))
+        assert await backend.load("s") == after(change)
+        assert await backend.replay("s", Position("first", 0)) == list(change.entries)
+        assert await backend.find_idempotency_key("s", "k") == key("k")
+
+    async def test_drops_everything_but_keys_with_the_session(self, backend: Backend) -> None:
+        """A removed session leaves neither log nor steps to the next one of its id, and its keys are still used."""
+        record = await apply(backend, created(keys=[key("k")]), moved(after(created()), 1, 2))
+        await backend.commit(removed(record)._replace(keys=(key("removal"),)))
+        assert await backend.replay("s", Position("first", 1)) is None
+        assert await backend.find_idempotency_key("s", "k") == key("k")
+        again = await apply(backend, created(epoch="second"))
+        assert await backend.load("s") == again
+        assert await backend.replay("s", Position("second", 0)) == []
+        assert await backend.find_idempotency_key("s", "k") == key("k")
+        assert await backend.find_idempotency_key("s", "removal") == key("removal")
+
+    async def test_drops_everything_but_keys_before_a_new_life(self, backend: Backend) -> None:
+        """A replacement has nothing of what was, and its keys are those of its id."""
+        record = await apply(backend, created(keys=[key("old")]), moved(after(created()), 1, 2))
+        fresh = created(epoch="second", expected=record.position, keys=[key("new")], total_steps=5)
+        await backend.commit(fresh)
+        assert await backend.load("s") == after(fresh)
+        assert await backend.replay("s", Position("first", 1)) is None
+        assert await backend.replay("s", Position("second", 0)) == []
+        assert await backend.find_idempotency_key("s", "old") == key("old")
+        assert await backend.find_idempotency_key("s", "new") == key("new")
+
+    async def test_refuses_a_key_that_was_used_meanwhile(self, backend: Backend) -> None:
+        """Although the session is where it is expected: gone again, as before, or not moved by what was done."""
+        record = await apply(backend, created(keys=[key("k")]))
+        notifications: list[Notification] = []
+        await backend.listen("s", notifications.append)
+        used = [key("new"), key("k", "again")]
+        for change in (moved(record, 1, keys=used), moved(record, keys=used), created(epoch="x", keys=used)):
+            with pytest.raises(ConflictError):
+                await backend.commit(change._replace(expected=record.position))
+        with pytest.raises(ConflictError):
+            await backend.commit(removed(record)._replace(keys=tuple(used)))
+        assert await backend.load("s") == record
+        await backend.commit(removed(record))
+        with pytest.raises(ConflictError):
+            await backend.commit(created(epoch="second", keys=used))
+        assert await backend.load("s") is None
+        assert await backend.find_idempotency_key("s", "new") is None
+        assert await backend.find_idempotency_key("s", "k") == key("k")
+        assert notifications == [Notification("s", None)]
+
+    async def test_takes_a_key_again_in_place_of_a_use_that_it_knows(self, backend: Backend) -> None:
+        """One that was forgotten, by those who know how long it counts; of two who know of it one wins."""
+        record = await apply(backend, created(keys=[key("k")]))
+        again = [key("k", digest, used_at="later", former_use=T0) for digest in ("one", "two")]
+        changes = [moved(record, 1, keys=[each]) for each in again]
+        outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ConflictError", "NoneType"]
+        winner = again[outcomes.index(None)]
+        assert await backend.find_idempotency_key("s", "k") == key("k", winner.digest, used_at="later")
+        for former_use in ("", T0):
+            with pytest.raises(ConflictError):
+                await backend.commit(moved(after(changes[0]), 2, keys=[key("k", former_use=former_use)]))
+
+    async def test_is_applied_even_if_nobody_waits_for_it(self, backend: Backend) -> None:
+        """A caller that is cancelled leaves a whole commit behind, or none; never half of one."""
+        record = await apply(backend, created())
+        change = moved(record, 1, 2)
+        task = asyncio.ensure_future(backend.commit(change))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await backend.ping()
+        loaded = await backend.load("s")
+        assert loaded in (record, after(change))
+        assert loaded is not None
+        assert await backend.replay("s", record.position) == list(change.entries)[: loaded.position.offset]
+
+
+class TestLimit:
+    """`max_sessions`: one more is refused."""
+
+    async def test_refuses_one_session_too_many(self, open_backend: OpenBackend) -> None:
+        """What is there can still change, be replaced and go; then there is room again."""
+        backend = await open_backend(max_sessions=2)
+        first = await apply(backend, created("a"))
+        second = await apply(backend, created("b"))
+        with pytest.raises(StoreFullError):
+            await backend.commit(created("c"))
+        assert await backend.load("c") is None
+        first = await apply(backend, moved(first, 1))
+        await apply(backend, created("b", epoch="second", expected=second.position))
+        with pytest.raises(StoreFullError):
+            await backend.commit(created("c"))
+        await backend.commit(removed(first))
+        await apply(backend, created("c"))
+        with pytest.raises(StoreFullError):
+            await backend.commit(created("a"))
+        assert await backend.expire("3", lambda _head: True) == 2
+        await apply(backend, created("a"))
+
+    async def test_holds_among_concurrent_creations(self, open_backend: OpenBackend) -> None:
+        """However they are grouped, as many get in as there is room for."""
+        backend = await open_backend(max_sessions=5)
+        changes = [created(f"s{number}") for number in range(20)]
+        outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes].count(StoreFullError) == 15
+        assert len(await backend.list_summaries(None, 100, None)) == 5

@@ -1,0 +1,91 @@
+"""What `Backend.load` promises, of every backend."""
+
+from __future__ import annotations
+
+import asyncio
+
+from progress_sse.core.model import Position, StepAdvance, StepDefinition, StepProgress
+from progress_sse.store.backend import Backend
+from progress_sse.store.types import Change, LogEntry, Record
+from progress_sse.wire import session_json
+from tests.store.changes import HOSTILE_TEXT, T0, after, apply, created, key, moved, removed
+
+TRICKY_IDS = [
+    "\u00e9", "e\u0301", "\u212b", "\u00c5",  # two pairs that normal forms would make equal
+    "a", "A", "\u0130", "i\u0307", "ß", "ss", "\uff5a", "z",  # … that foldings would
+    "a ", " a", "01", "1", "1.0", "NULL", "true",  # … that conversions would
+    "*", "[a-z]*", "?", "%", "_", "\\", "{tag}", "{tag}:x", "a:b", "a.b", "..a",
+    "'", '"', "'; DROP TABLE sessions; --", "?1", ":id", "$1", "日本語", "😀", "x" * 128, "😀" * 128,
+]  # fmt: skip
+
+
+class TestLoad:
+    """`load`: the session as last committed, or `None`."""
+
+    async def test_is_none_for_an_unknown_session(self, backend: Backend) -> None:
+        """Nobody ever committed it."""
+        assert await backend.load("nobody") is None
+
+    async def test_returns_what_was_committed_to_the_letter(self, backend: Backend) -> None:
+        """Every field comes back, in every shape that it can have."""
+        record = await apply(backend, created(total_steps=4))
+        steps = {
+            3: StepProgress(3, HOSTILE_TEXT, "error", T0, T0, 12, 5, HOSTILE_TEXT, HOSTILE_TEXT),
+            1: StepProgress(1, "n", "running", T0, None, 0, None, "m", "", StepAdvance(3, None)),
+            2: StepProgress(2, "", "running", T0, None, 2**53 - 1, 2**53 - 1, "", "", StepAdvance(0, 2**53 - 1)),
+        }
+        definitions = (StepDefinition(HOSTILE_TEXT, 1, 0), *record.session.definitions[1:])
+        progress = record.session.progress._replace(current_step=2, status="error", steps=steps, updated_at="later")
+        session = record.session._replace(progress=progress, definitions=definitions)
+        target = Record(session, Position("second", 3))
+        entries = tuple(
+            LogEntry(n, step, session_json.encode_transition(session, step)) for n, step in enumerate(steps, start=1)
+        )
+        await backend.commit(Change("s", record.position, target, is_fresh=True, entries=entries))
+        loaded = await backend.load("s")
+        assert loaded == target
+        assert loaded.body == target.body
+
+    async def test_shows_each_commit_at_once(self, backend: Backend) -> None:
+        """What was acknowledged is what everybody sees."""
+        record = await apply(backend, created())
+        assert await backend.load("s") == record
+        for step in (1, 2, 1):
+            record = await apply(backend, moved(record, step))
+            assert await backend.load("s") == record
+        await backend.commit(removed(record))
+        assert await backend.load("s") is None
+
+    async def test_never_goes_back_when_it_races_with_commits(self, backend: Backend) -> None:
+        """A read that was under way while a commit came through leaves nothing outdated behind."""
+        record = await apply(backend, created())
+        seen: list[int] = []
+
+        async def look() -> None:
+            loaded = await backend.load("s")
+            seen.append(loaded.position.offset if loaded else -1)
+
+        for _ in range(100):
+            change = moved(record, 1)
+            await asyncio.gather(look(), backend.commit(change), look())
+            record = after(change)
+            assert await backend.load("s") == record
+        assert all(n in (number // 2, number // 2 + 1) for number, n in enumerate(seen))
+
+
+async def test_ids_are_opaque(backend: Backend) -> None:
+    """Ids that normal forms, case, conversions, globs or SQL might confuse are different sessions."""
+    assert len(set(TRICKY_IDS)) == len(TRICKY_IDS)
+    records = {}
+    for number, session_id in enumerate(TRICKY_IDS):
+        record = await apply(backend, created(session_id, f"e{number}", keys=[key(session_id)]))
+        records[session_id] = await apply(backend, moved(record, 1, message=session_id))
+    assert {head.session_id for head in await backend.list_summaries(None, 1000, None)} == set(TRICKY_IDS)
+    for session_id in TRICKY_IDS:
+        for each, record in records.items():
+            assert await backend.load(each) == record
+        position = records.pop(session_id).position
+        assert await backend.replay(session_id, position) == []
+        assert await backend.find_idempotency_key(session_id, session_id) == key(session_id)
+        await backend.commit(Change(session_id, position, None))
+        assert await backend.load(session_id) is None

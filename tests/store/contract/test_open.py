@@ -1,0 +1,74 @@
+"""How every backend opens, closes and opens again."""
+
+from __future__ import annotations
+
+import asyncio
+
+from progress_sse.store.backend import Backend
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.types import Notification, Record
+from tests.store.changes import after, apply, created, key, moved
+
+
+class TestReopening:
+    """`open` after `aclose`: as at first, with what the backend keeps."""
+
+    async def test_goes_on_with_what_was_committed(self, backend: Backend) -> None:
+        """Time and again, each time in any event loop, as where a host is tested; memory begins with nothing."""
+        await backend.aclose()
+        kept: dict[str, Record] = {}
+        for _ in range(2):
+            await use_once(backend, kept)
+            await asyncio.to_thread(asyncio.run, use_once(backend, kept))
+
+    async def test_is_possible_after_one_that_was_given_up(self, backend: Backend) -> None:
+        """A host that does not wait for it any longer is no reason to keep the place from the next one."""
+        await backend.aclose()
+        opening = asyncio.create_task(backend.open())
+        await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        if not opening.cancelled():  # Memory is open at once.
+            await backend.aclose()
+        await use_once(backend, {})
+
+    async def test_tells_only_those_who_listen_anew(self, backend: Backend) -> None:
+        """Who listened before is let go of; to take `listen` back is no error then either."""
+        before: list[Notification] = []
+        await backend.listen("s", before.append)
+        await backend.aclose()
+        backend.unlisten("s", print)
+        await backend.open()
+        notifications: list[Notification] = []
+        await backend.listen("s", notifications.append)
+        await backend.commit(created())
+        backend.unlisten("s", before.append)
+        assert (len(before), len(notifications)) == (0, 1)
+
+
+async def use_once(backend: Backend, kept: dict[str, Record]) -> None:
+    """Open the backend, find the sessions as they were left, change each and hear of that, and close it."""
+    await backend.open()
+    await backend.ping()
+    for session_id in map(str, range(20)):  # At all nodes of a cluster.
+        record = kept.get(session_id)
+        assert await backend.load(session_id) == record
+        assert await backend.find_idempotency_key(session_id, "k") == (key("k") if record else None)
+        change = moved(record, 1) if record else created(session_id, keys=[key("k")])
+        notifications: list[Notification] = []
+        await backend.listen(session_id, notifications.append)
+        await backend.commit(change)
+        assert notifications == [Notification(session_id, change.record, change.is_fresh, change.entries)]
+        kept[session_id] = after(change)
+        assert await backend.replay(session_id, after(change).position._replace(offset=0)) is not None
+    assert {head.session_id for head in await backend.list_summaries(None, 100, None)} == set(kept)
+    await backend.aclose()
+    if isinstance(backend, MemoryBackend):
+        kept.clear()
+
+
+async def test_ping_returns_where_commits_work(backend: Backend) -> None:
+    """On an empty backend as well as on one in use."""
+    await backend.ping()
+    await apply(backend, created())
+    await backend.ping()

@@ -1,0 +1,93 @@
+"""Backends that behave as a test of the store needs it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from progress_sse.core.errors import (
+    ConflictError,
+)
+from progress_sse.store.backend import Backend
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.types import Change, Record, StorageLimits
+
+
+class SlowBackend(MemoryBackend):
+    """Memory whose commits wait for a gate to be opened."""
+
+    def __init__(self) -> None:
+        super().__init__(StorageLimits())
+        self.gate = asyncio.Event()
+
+    async def commit(self, change: Change) -> None:
+        await self.gate.wait()
+        await super().commit(change)
+
+
+class Contested:
+    """A backend on which two changes of a session that are decided at the same time always meet."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.conflicts = 0
+        self.open, self.aclose, self.ping = backend.open, backend.aclose, backend.ping
+        self.cached_record, self.find_idempotency_key, self.replay = (
+            backend.cached_record,
+            backend.find_idempotency_key,
+            backend.replay,
+        )
+        self.expire, self.forget_keys = backend.expire, backend.forget_keys
+        self.listen, self.unlisten, self.list_summaries = backend.listen, backend.unlisten, backend.list_summaries
+        self.count_by_status = backend.count_by_status
+        self._backend = backend
+
+    async def load(self, session_id: str) -> Record | None:
+        record = await self._backend.load(session_id)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return record
+
+    async def commit(self, change: Change) -> None:
+        try:
+            await self._backend.commit(change)
+        except ConflictError:
+            self.conflicts += 1
+            raise
+
+
+class Hopeless(MemoryBackend):
+    """A backend whose sessions have always just moved on."""
+
+    attempts = 0
+
+    async def commit(self, change: Change) -> None:
+        self.attempts += 1
+        raise ConflictError
+
+
+class Guessing(MemoryBackend):
+    """A backend that is slow to ask, and guesses what a test says."""
+
+    def __init__(self) -> None:
+        super().__init__(StorageLimits())
+        self.known: Record | None = None
+        self.loads = 0
+
+    def cached_record(self, session_id: str) -> Record | None:  # type: ignore[override]  # the others have no cached record
+        return self.known
+
+    async def load(self, session_id: str) -> Record | None:
+        self.loads += 1
+        return await super().load(session_id)
+
+
+class Overtaken(Contested):
+    """A backend on which another process does something just before a change is committed."""
+
+    before_commit: Callable[[], Awaitable[object]] | None = None
+
+    async def commit(self, change: Change) -> None:
+        meanwhile, self.before_commit = self.before_commit, None
+        if meanwhile is not None:
+            await meanwhile()
+        await super().commit(change)

@@ -1,0 +1,31 @@
+"""What a test observes of the session `s`."""
+
+from __future__ import annotations
+
+from progress_sse.core.model import Position
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import Notification, Record
+
+
+async def state(store: ProgressStore) -> Record:
+    """The session `s`, which there must be."""
+    record = await store.load("s")
+    assert record is not None
+    return record
+
+
+def told(notification: Notification) -> list[str | int]:
+    """What a notice says: `new`, the steps that changed, `gone`."""
+    return (
+        ["new"] * notification.is_fresh
+        + [entry.step for entry in notification.entries]
+        + ["gone"] * (notification.record is None)
+    )
+
+
+async def transitions(store: ProgressStore, after: Position) -> list[int]:
+    """The steps that changed after the position, in order; checks that the numbers are contiguous."""
+    entries = await store.backend.replay("s", after)
+    assert entries is not None
+    assert [entry.offset for entry in entries] == list(range(after.offset + 1, after.offset + 1 + len(entries)))
+    return [entry.step for entry in entries]

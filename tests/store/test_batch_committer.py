@@ -1,0 +1,163 @@
+"""Commits of batches that compete with other processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from progress_sse.core.errors import (
+    PreconditionFailedError,
+    SessionExistsError,
+    SessionNotFoundError,
+    StepNotStartedError,
+    StoreUnavailableError,
+)
+from progress_sse.core.model import StepDefinition
+from progress_sse.core.state_machine import Command, Complete, Create, Delete
+from progress_sse.store import batch_committer
+from progress_sse.store.backend import Backend
+from progress_sse.store.batch_committer import MAX_ATTEMPTS
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import Applied, Notification, StorageLimits
+from tests.clock import ManualClock
+from tests.store.fake_backends import Contested, Guessing, Hopeless
+from tests.store.observed import state, transitions
+
+
+class TestConcurrency:
+    """Concurrent updates of a session lose nothing, whoever sends them [DG-04]."""
+
+    async def test_of_equal_completions_is_one_transition(
+        self, store: ProgressStore, notifications: list[Notification]
+    ) -> None:
+        """32 workers say the same at once: each is answered, one event comes of it."""
+        await store.start_step("s", 1)
+        answers = await asyncio.gather(*(store.complete_step("s", 1, message="done") for _ in range(32)))
+        assert {answer.steps[1].status for answer in answers} == {"success"}
+        assert (await state(store)).position.offset == 2
+        assert sum(len(notification.entries) for notification in notifications) == 2
+
+    async def test_of_different_steps_loses_none(self, store: ProgressStore) -> None:
+        """32 different steps at once, twenty times."""
+        for _ in range(20):
+            await store.create_session("s", total_steps=32)
+            start = (await state(store)).position
+            await asyncio.gather(*(store.start_step("s", step) for step in range(1, 33)))
+            await asyncio.gather(*(store.complete_step("s", step) for step in range(1, 33)))
+            record = await state(store)
+            assert (record.status, record.session.percentage, record.position.offset) == ("completed", 100, 64)
+            assert await transitions(store, start) == [*range(1, 33)] * 2
+            assert record.session.progress.current_step == 32
+
+    async def test_between_stores_loses_none(self, backend: Backend, clock: ManualClock) -> None:
+        """Two processes that share a backend have no lane in common: whoever loses a commit decides again."""
+        contested = Contested(backend)
+        stores = [ProgressStore(contested, clock=clock) for _ in range(2)]
+        await stores[0].create_session("s", total_steps=32)
+        start = (await state(stores[0])).position
+
+        async def work(store: ProgressStore, steps: Sequence[int]) -> None:
+            for step in steps:
+                await store.start_step("s", step)
+                await store.complete_step("s", step)
+
+        await asyncio.gather(*(work(store, range(number + 1, 33, 2)) for number, store in enumerate(stores)))
+        record = await state(stores[1])
+        assert (record.status, record.position.offset) == ("completed", 64)
+        assert sorted(await transitions(stores[0], start)) == sorted([*range(1, 33)] * 2)
+        assert contested.conflicts > 0
+
+    async def test_between_stores_lets_one_creation_win(self, backend: Backend, clock: ManualClock) -> None:
+        """Two processes create the same session without replacing: one of them is told that there is one."""
+        stores = [ProgressStore(Contested(backend), clock=clock) for _ in range(2)]
+        creations = (store.create_session("s", replace=False) for store in stores)
+        outcomes = await asyncio.gather(*creations, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes].count(SessionExistsError) == 1
+
+    @pytest.mark.parametrize(
+        "command", [Create((StepDefinition("A"),)), Delete(), Complete(1)], ids=lambda each: type(each).__name__
+    )
+    async def test_between_stores_applies_one_change_to_what_all_have_seen(
+        self, backend: Backend, clock: ManualClock, command: Command
+    ) -> None:
+        """Whether the condition holds is decided with the commit: of changes to one position a single one succeeds."""
+        contested = Contested(backend)
+        stores = [ProgressStore(contested, clock=clock) for _ in range(4)]
+        await stores[0].start_step("s", 1)
+        seen = (await state(stores[0])).position
+        conditional = replace(command, only_if=lambda position: position == seen)
+        changes = (store.apply("s", conditional) for store in stores)
+        outcomes = await asyncio.gather(*changes, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes].count(Applied) == 1
+        refusal = SessionNotFoundError if isinstance(command, Delete) else PreconditionFailedError
+        assert [type(outcome) for outcome in outcomes].count(refusal) == 3
+        assert contested.conflicts > 0
+
+    async def test_gives_up_where_conflicts_never_end(self, clock: ManualClock) -> None:
+        """It says so, with an error that asks to try again."""
+        backend = Hopeless(StorageLimits())
+        with pytest.raises(StoreUnavailableError):
+            await ProgressStore(backend, clock=clock).start_step("s", 1)
+        assert backend.attempts == MAX_ATTEMPTS
+
+
+class TestGuesses:
+    """What a process knows of a session is good enough for a change, and not for a refusal."""
+
+    async def test_spare_a_change_the_asking(self, clock: ManualClock) -> None:
+        """As long as they are right."""
+        store = ProgressStore(backend := Guessing(), clock=clock)
+        await store.start_step("s", 1)
+        backend.known = await state(store)
+        backend.loads = 0
+        after = await store.complete_step("s", 1)
+        assert (after.steps[1].status, backend.loads) == ("success", 0)
+
+    async def test_are_not_believed_where_they_are_outdated(self, clock: ManualClock) -> None:
+        """A change goes on from where the session really is, and loses nothing of what others did."""
+        store = ProgressStore(backend := Guessing(), clock=clock)
+        await store.start_step("s", 1)
+        backend.known = await state(store)
+        await ProgressStore(backend, clock=clock).complete_step("s", 1)
+        after = await store.start_step("s", 2)
+        assert [step.status for step in after.steps.values()] == ["success", "running"]
+        assert (await state(store)).position.offset == 3
+
+    async def test_refuse_nothing(self, clock: ManualClock) -> None:
+        """A step that others have started can be completed; one that nobody has started cannot."""
+        store = ProgressStore(backend := Guessing(), clock=clock)
+        await store.create_session("s")
+        guessed = await state(store)
+        await store.start_step("s", 1)
+        backend.known = guessed
+        after = await store.complete_step("s", 1)
+        assert after.steps[1].status == "success"
+        with pytest.raises(StepNotStartedError):
+            await store.complete_step("s", 2)
+
+    async def test_are_no_reason_to_repeat(self, clock: ManualClock) -> None:
+        """What was said already, to the letter, changes nothing, though the cached record did not know of it."""
+        store = ProgressStore(backend := Guessing(), clock=clock)
+        await store.start_step("s", 1)
+        backend.known = await state(store)
+        await store.complete_step("s", 1, message="done")
+        await store.complete_step("s", 1, message="done")
+        assert (await state(store)).position.offset == 2
+
+
+async def test_a_long_batch_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deciding on many updates of one large session takes time that all others wait for."""
+    monkeypatch.setattr(batch_committer, "TURN_S", 0)
+    store = ProgressStore(MemoryBackend(StorageLimits()))
+    await store.create_session("s", total_steps=50)
+    asked = [(store.start_command(step, None), None) for step in range(1, 51)]
+    applied, turns = asyncio.create_task(store.apply_all("s", asked)), 0
+    while not applied.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 50
+    assert (await state(store)).position.offset == 50

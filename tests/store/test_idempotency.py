@@ -1,0 +1,243 @@
+"""Idempotency keys, over every backend [DG-05]."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import cast
+
+import pytest
+
+from progress_sse.core.errors import (
+    KeyInUseError,
+    KeyReusedError,
+    StepNotStartedError,
+    StoreFullError,
+)
+from progress_sse.core.model import Position, StepDefinition
+from progress_sse.core.state_machine import Command, Complete, Create, Delete, StepCommand
+from progress_sse.store.backend import Backend
+from progress_sse.store.idempotency import IdempotencyKey
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import Applied, Change, Notification
+from tests.clock import ManualClock
+from tests.store.conftest import OpenBackend
+from tests.store.fake_backends import Overtaken, SlowBackend
+from tests.store.observed import state
+
+HOUR_S = 3600.0
+
+
+class TestKeys:
+    """Idempotency keys [DG-05]."""
+
+    KEY = IdempotencyKey("k", "digest")
+
+    async def test_apply_once_and_answer_the_same(
+        self, store: ProgressStore, notifications: list[Notification]
+    ) -> None:
+        """A start is never a repeat, yet with its key it is."""
+        start = store.start_command(1, None)
+        first = await store.apply("s", start, self.KEY)
+        for _ in range(9):
+            assert (await store.apply("s", start, self.KEY)).effect == first.effect
+        assert (await state(store)).position.offset == 1
+        assert len(notifications) == 1
+        await store.apply("s", start, IdempotencyKey("another", "digest"))
+        assert (await state(store)).position.offset == 2
+
+    async def test_answer_as_the_first_time(self, store: ProgressStore, clock: ManualClock) -> None:
+        """What is remembered is what the request came to, not what it would come to now."""
+        create = Create((StepDefinition("x"),), replace=False)
+        first = await store.apply("s", create, self.KEY)
+        assert first == Applied("created", await state(store))
+        await store.start_step("s", 1)
+        clock.advance(1)
+        assert await store.apply("s", create, self.KEY) == first
+        second = await store.apply("s", replace(create, replace=True), IdempotencyKey("r", "d"))
+        assert second == Applied("replaced", await state(store))
+        clock.advance(1)
+        assert await store.apply("s", create, self.KEY) == first
+        await store.delete_session("s")
+        assert await store.apply("s", create, self.KEY) == first
+        assert await store.apply("s", create, IdempotencyKey("r", "d")) == second
+        assert await store.load("s") is None
+
+    async def test_answer_a_creation_with_the_steps_that_it_got(self, store: ProgressStore) -> None:
+        """A workflow may have been defined anew since, which the request does not show."""
+        first = await store.apply("s", Create((StepDefinition("then"),)), self.KEY)
+        await store.start_step("s", 1)
+        assert await store.apply("s", Create((StepDefinition("now"),) * 2), self.KEY) == first
+
+    async def test_answer_a_creation_with_its_steps_under_a_later_epoch(self, store: ProgressStore) -> None:
+        """As a store gives that has lost the history, and not the session."""
+        first = await store.apply("s", Create((StepDefinition("then"),)), self.KEY)
+        assert first.record is not None
+        later = replace(first.record, position=Position("later", 0))
+        await store.backend.commit(Change("s", first.record.position, later, is_fresh=True))
+        assert await store.apply("s", Create((StepDefinition("now"),) * 2), self.KEY) == first
+
+    async def test_refuse_another_request(self, store: ProgressStore) -> None:
+        """The same key for another body is a mistake of the client."""
+        await store.apply("s", store.start_command(1, None), self.KEY)
+        with pytest.raises(KeyReusedError):
+            await store.apply("s", store.start_command(2, None), IdempotencyKey("k", "other"))
+        assert (await state(store)).position.offset == 1
+
+    async def test_refuse_while_the_first_is_under_way(self, slow_store: ProgressStore) -> None:
+        """The same request is asked to wait, another one is refused for good."""
+        store, start = slow_store, slow_store.start_command(1, None)
+        answers = asyncio.gather(
+            *(store.apply("s", start, self.KEY) for _ in range(10)),
+            store.apply("s", start, IdempotencyKey("k", "other")),
+            store.apply("t", start, self.KEY),
+            return_exceptions=True,
+        )
+        await asyncio.sleep(0)
+        cast(SlowBackend, store.backend).gate.set()
+        outcomes = await answers
+        kinds = [type(outcome) for outcome in outcomes]
+        assert kinds == [Applied, *[KeyInUseError] * 9, KeyReusedError, Applied]
+        assert (await state(store)).position.offset == 1
+        assert isinstance(await store.apply("s", start, self.KEY), Applied)
+
+    async def test_hold_up_what_comes_behind_them(self, slow_store: ProgressStore) -> None:
+        """Else a step would begin, by a request that is sent again, after the end that was sent with it."""
+        store, gate = slow_store, cast(SlowBackend, slow_store.backend).gate
+        start, complete = store.start_command(1, None), Complete(1)
+        first = asyncio.create_task(store.apply("s", start, self.KEY))
+        await asyncio.sleep(0)
+        asked: list[tuple[StepCommand, IdempotencyKey | None]] = [
+            (start, self.KEY),
+            (complete, IdempotencyKey("c", "d")),
+            (complete, None),
+        ]
+        refused = await store.apply_all("s", asked)
+        assert [type(each) for each in refused] == [KeyInUseError] * 3
+        gate.set()
+        await first
+        assert {type(each) for each in await store.apply_all("s", asked)} == {Applied}
+        step = (await state(store)).session.progress.steps[1]
+        assert step.status == "success"
+
+    async def test_remember_no_failure(self, store: ProgressStore) -> None:
+        """What was refused can be tried again with the same key."""
+        await store.create_session("s")
+        with pytest.raises(StepNotStartedError):
+            await store.apply("s", Complete(1), self.KEY)
+        await store.start_step("s", 1)
+        assert (await store.apply("s", Complete(1), self.KEY)).effect == "updated"
+        assert (await state(store)).position.offset == 2
+
+    async def test_are_remembered_of_repeats(self, store: ProgressStore, notifications: list[Notification]) -> None:
+        """A request that changed nothing has been answered all the same; to remember it is no transition."""
+        await store.start_step("s", 1)
+        await store.complete_step("s", 1)
+        before = await state(store)
+        await store.apply("s", Complete(1), self.KEY)
+        assert await state(store) == before
+        assert [entry.offset for notification in notifications for entry in notification.entries] == [1, 2]
+        with pytest.raises(KeyReusedError):
+            await store.apply("s", Complete(1), IdempotencyKey("k", "other"))
+
+    async def test_last_a_day(self, store: ProgressStore, clock: ManualClock) -> None:
+        """24 hours after its use a key is as good as new."""
+        start = store.start_command(1, None)
+        await store.apply("s", start, self.KEY)
+        clock.jump(timedelta(hours=24).total_seconds())
+        await store.apply("s", start, self.KEY)
+        assert (await state(store)).position.offset == 1
+        clock.jump(1e-6)
+        await store.apply("s", start, IdempotencyKey("k", "other"))
+        assert (await state(store)).position.offset == 2
+        clock.jump(HOUR_S)
+        await store.apply("s", start, IdempotencyKey("k", "other"))
+        assert (await state(store)).position.offset == 2
+
+    async def test_have_one_effect_whatever_becomes_of_the_session(
+        self, store: ProgressStore, clock: ManualClock, notifications: list[Notification]
+    ) -> None:
+        """Replaced, deleted, made anew, cleaned up: for a day each is answered as at first, and nothing is done."""
+        start, create = store.start_command(1, None), Create((StepDefinition("x"),), replace=True)
+        asked: list[tuple[Command, IdempotencyKey]] = [
+            (start, self.KEY),
+            (create, IdempotencyKey("own", "digest")),
+            (Delete(), IdempotencyKey("removal", "digest")),
+        ]
+        verbs = ["updated", "replaced", "deleted"]
+        assert [(await store.apply("s", *each)).effect for each in asked] == verbs
+
+        async def assert_nothing_is_done() -> None:
+            before, heard = await store.load("s"), len(notifications)
+            assert [(await store.apply("s", *each)).effect for each in asked] == verbs
+            assert (await store.load("s"), len(notifications)) == (before, heard)
+
+        await assert_nothing_is_done()
+        await store.create_session("s")
+        await assert_nothing_is_done()
+        await store.start_step("s", 2)
+        await assert_nothing_is_done()
+        clock.advance(23 * HOUR_S)
+        assert await store.cleanup_old_sessions(1) == 1
+        await assert_nothing_is_done()
+        clock.advance(HOUR_S)
+        await store.cleanup_old_sessions()
+        await assert_nothing_is_done()
+        clock.advance(1e-6)
+        await store.cleanup_old_sessions()
+        assert [(await store.apply("s", *each)).effect for each in asked] == verbs
+        assert notifications[-1] == Notification("s", None)
+        assert len(notifications) == 9
+
+    async def test_have_one_effect_where_another_process_is_as_fast(self, backend: Backend, clock: ManualClock) -> None:
+        """Although the session then is just where it was expected: it was made, and is gone again."""
+        overtaken = Overtaken(backend)
+        here, there = ProgressStore(overtaken, clock=clock), ProgressStore(backend, clock=clock)
+        commands: list[Command] = [
+            here.start_command(1, None),
+            Create((StepDefinition("x"),), replace=False),
+            Create((StepDefinition("x"),)),
+        ]
+        for number, command in enumerate(commands):
+            key = IdempotencyKey(f"k{number}", "digest")
+
+            async def be_faster(command: Command = command, key: IdempotencyKey = key) -> None:
+                await there.apply("s", command, key)
+                await there.delete_session("s")
+
+            overtaken.before_commit = be_faster
+            assert (await here.apply("s", command, key)).effect == ("created" if number else "updated")
+            assert await here.load("s") is None
+            assert overtaken.before_commit is None
+
+    async def test_need_no_room_the_second_time(self, open_backend: OpenBackend, clock: ManualClock) -> None:
+        """What is only sent again is answered by a full store, too."""
+        store = ProgressStore(await open_backend(max_sessions=1), clock=clock)
+        create = Create((StepDefinition("x"),), replace=False)
+        first = await store.apply("s", create, self.KEY)
+        await store.delete_session("s")
+        await store.create_session("other")
+        assert await store.apply("s", create, self.KEY) == first
+        with pytest.raises(StoreFullError):
+            await store.apply("s", create, IdempotencyKey("another", "digest"))
+        assert await store.load("s") is None
+
+    async def test_are_remembered_in_a_shared_commit(self, store: ProgressStore) -> None:
+        """Each command of a batch has its own."""
+        await store.create_session("s", total_steps=20)
+        keys = [IdempotencyKey(str(step), f"d{step}") for step in range(1, 21)]
+        for _ in range(2):
+            requests = (store.apply("s", store.start_command(step, None), keys[step - 1]) for step in range(1, 21))
+            assert {applied.effect for applied in await asyncio.gather(*requests)} == {"updated"}
+        assert (await state(store)).position.offset == 20
+
+    async def test_are_kept_up_to_the_history(self, open_backend: OpenBackend, clock: ManualClock) -> None:
+        """Of the newest only."""
+        store = ProgressStore(await open_backend(history=2), clock=clock)
+        for name in ("a", "b", "c"):
+            await store.apply("s", store.start_command(1, None), IdempotencyKey(name, "d"))
+        await store.apply("s", store.start_command(1, None), IdempotencyKey("b", "d"))
+        assert (await state(store)).position.offset == 3
+        await store.apply("s", store.start_command(1, None), IdempotencyKey("a", "d"))
+        assert (await state(store)).position.offset == 4
