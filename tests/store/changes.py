@@ -1,4 +1,4 @@
-"""Changes written by hand, for tests of what backends do with them: no store and no rule is in between."""
+"""Changes written by hand, for tests of backends without the store and its rules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def created(
     created_at: str = T0,
     keys: Sequence[RememberedKey] = (),
 ) -> Change:
-    """Begin a life of the session, in place of the one at `expected` if there is one."""
+    """Begin an epoch of the session, which replaces the one at `expected` if there is one."""
     definitions = tuple(StepDefinition(f"step {number}") for number in range(1, total_steps + 1))
     progress = SessionProgress(session_id, 0, total_steps, "pending", {}, created_at, created_at)
     record = Record(Session(progress, definitions), Position(epoch, 0))
@@ -37,7 +37,7 @@ def moved(
     status: SessionStatus = "running",
     keys: Sequence[RememberedKey] = (),
 ) -> Change:
-    """Change `steps`, one transition each, on top of `before`; without steps, only remember `keys`."""
+    """Change `steps`, one transition each, on top of `before`; without steps, only store `keys`."""
     session, position, entries = before.session, before.position, []
     for number in steps:
         session, position = _with_step(session, number, message, status), position._replace(offset=position.offset + 1)
@@ -57,20 +57,20 @@ def key(name: str, digest: str = "digest", *, used_at: str = T0, former_use: str
 
 
 def after(change: Change) -> Record:
-    """The session as the change leaves it."""
+    """The session after the change."""
     assert change.record is not None
     return change.record
 
 
 async def apply(backend: Backend, *changes: Change) -> Record:
-    """Commit the changes one after the other, and return the session as the last one leaves it."""
+    """Commit the changes one after the other, and return the session after the last one."""
     for change in changes:
         await backend.commit(change)
     return after(changes[-1])
 
 
 async def apply_moves(backend: Backend, count: int, *, message: str = "") -> tuple[Record, list[LogEntry]]:
-    """Make a session of `count` transitions, each a commit of its own."""
+    """Create a session and make `count` transitions, each in its own commit."""
     record = await apply(backend, created())
     entries: list[LogEntry] = []
     for number in range(count):

@@ -37,7 +37,7 @@ def _url_of(kind: str, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.full] if kind in CLUSTERS else []) for kind in BACKENDS])
 async def open_backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenBackend]:
-    """Open empty backends of each kind, with limits of their own where a test names some."""
+    """Open empty backends of each kind, with the limits that a test names."""
     opened: list[Backend] = []
     kind = cast(str, request.param)
     url = _url_of(kind, request)
@@ -72,13 +72,13 @@ def store(backend: Backend, clock: ManualClock) -> ProgressStore:
 
 @pytest.fixture
 def slow_store(clock: ManualClock) -> ProgressStore:
-    """A store whose first commit stays under way until its backend's gate is opened."""
+    """A store whose first commit waits until its backend's gate is opened."""
     return ProgressStore(SlowBackend(), clock=clock)
 
 
 @pytest.fixture
 async def notifications(backend: Backend) -> list[Notification]:
-    """What a reader of the session `s` is told."""
+    """The notifications of the session `s`."""
     notifications: list[Notification] = []
     await backend.listen("s", notifications.append)
     return notifications

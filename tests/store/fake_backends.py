@@ -1,4 +1,4 @@
-"""Backends that behave as a test of the store needs it."""
+"""Backends that behave as a test of the store needs."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class SlowBackend(MemoryBackend):
         await super().commit(change)
 
 
-class Contested:
-    """A backend on which two changes of a session that are decided at the same time always meet."""
+class ContestedBackend:
+    """A backend on which two changes of a session, decided at the same time, always conflict."""
 
     def __init__(self, backend: Backend) -> None:
         self.conflicts = 0
@@ -55,8 +55,8 @@ class Contested:
             raise
 
 
-class Hopeless(MemoryBackend):
-    """A backend whose sessions have always just moved on."""
+class ConflictingBackend(MemoryBackend):
+    """A backend on which every commit conflicts."""
 
     attempts = 0
 
@@ -65,8 +65,8 @@ class Hopeless(MemoryBackend):
         raise ConflictError
 
 
-class Guessing(MemoryBackend):
-    """A backend that is slow to ask, and guesses what a test says."""
+class CachingBackend(MemoryBackend):
+    """A backend with a cached record that the test chooses, and which counts loads."""
 
     def __init__(self) -> None:
         super().__init__(StorageLimits())
@@ -81,8 +81,8 @@ class Guessing(MemoryBackend):
         return await super().load(session_id)
 
 
-class Overtaken(Contested):
-    """A backend on which another process does something just before a change is committed."""
+class OvertakenBackend(ContestedBackend):
+    """A backend on which another process does something just before a commit."""
 
     before_commit: Callable[[], Awaitable[object]] | None = None
 

@@ -8,14 +8,14 @@ from progress_sse.store.types import Notification, Record
 
 
 async def state(store: ProgressStore) -> Record:
-    """The session `s`, which there must be."""
+    """The session `s`, which must exist."""
     record = await store.load("s")
     assert record is not None
     return record
 
 
-def told(notification: Notification) -> list[str | int]:
-    """What a notice says: `new`, the steps that changed, `gone`."""
+def described(notification: Notification) -> list[str | int]:
+    """Describe a notification: `new`, the steps that changed, `gone`."""
     return (
         ["new"] * notification.is_fresh
         + [entry.step for entry in notification.entries]
@@ -24,7 +24,7 @@ def told(notification: Notification) -> list[str | int]:
 
 
 async def transitions(store: ProgressStore, after: Position) -> list[int]:
-    """The steps that changed after the position, in order; checks that the numbers are contiguous."""
+    """The steps that changed after the position, in order; checks that the offsets are contiguous."""
     entries = await store.backend.replay("s", after)
     assert entries is not None
     assert [entry.offset for entry in entries] == list(range(after.offset + 1, after.offset + 1 + len(entries)))

@@ -24,24 +24,24 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Applied, Notification, StorageLimits
 from tests.clock import ManualClock
-from tests.store.fake_backends import Contested, Guessing, Hopeless
+from tests.store.fake_backends import CachingBackend, ConflictingBackend, ContestedBackend
 from tests.store.observed import state, transitions
 
 
 class TestConcurrency:
-    """Concurrent updates of a session lose nothing, whoever sends them [DG-04]."""
+    """Concurrent updates of a session lose nothing, in one process or several [DG-04]."""
 
-    async def test_of_equal_completions_is_one_transition(
+    async def test_equal_completions_make_one_transition(
         self, store: ProgressStore, notifications: list[Notification]
     ) -> None:
-        """32 workers say the same at once: each is answered, one event comes of it."""
+        """32 workers report the same at once: each is answered, and one event is published."""
         await store.start_step("s", 1)
         answers = await asyncio.gather(*(store.complete_step("s", 1, message="done") for _ in range(32)))
         assert {answer.steps[1].status for answer in answers} == {"success"}
         assert (await state(store)).position.offset == 2
         assert sum(len(notification.entries) for notification in notifications) == 2
 
-    async def test_of_different_steps_loses_none(self, store: ProgressStore) -> None:
+    async def test_concurrent_updates_of_different_steps_lose_none(self, store: ProgressStore) -> None:
         """32 different steps at once, twenty times."""
         for _ in range(20):
             await store.create_session("s", total_steps=32)
@@ -53,9 +53,9 @@ class TestConcurrency:
             assert await transitions(store, start) == [*range(1, 33)] * 2
             assert record.session.progress.current_step == 32
 
-    async def test_between_stores_loses_none(self, backend: Backend, clock: ManualClock) -> None:
-        """Two processes that share a backend have no lane in common: whoever loses a commit decides again."""
-        contested = Contested(backend)
+    async def test_competing_processes_lose_no_update(self, backend: Backend, clock: ManualClock) -> None:
+        """Two processes share a backend and no queue: the one whose commit conflicts applies its commands again."""
+        contested = ContestedBackend(backend)
         stores = [ProgressStore(contested, clock=clock) for _ in range(2)]
         await stores[0].create_session("s", total_steps=32)
         start = (await state(stores[0])).position
@@ -71,9 +71,9 @@ class TestConcurrency:
         assert sorted(await transitions(stores[0], start)) == sorted([*range(1, 33)] * 2)
         assert contested.conflicts > 0
 
-    async def test_between_stores_lets_one_creation_win(self, backend: Backend, clock: ManualClock) -> None:
-        """Two processes create the same session without replacing: one of them is told that there is one."""
-        stores = [ProgressStore(Contested(backend), clock=clock) for _ in range(2)]
+    async def test_one_of_two_competing_creations_wins(self, backend: Backend, clock: ManualClock) -> None:
+        """Two processes create the same session without replacing; one of them gets an error."""
+        stores = [ProgressStore(ContestedBackend(backend), clock=clock) for _ in range(2)]
         creations = (store.create_session("s", replace=False) for store in stores)
         outcomes = await asyncio.gather(*creations, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes].count(SessionExistsError) == 1
@@ -81,11 +81,11 @@ class TestConcurrency:
     @pytest.mark.parametrize(
         "command", [Create((StepDefinition("A"),)), Delete(), Complete(1)], ids=lambda each: type(each).__name__
     )
-    async def test_between_stores_applies_one_change_to_what_all_have_seen(
+    async def test_one_of_several_conditional_changes_wins(
         self, backend: Backend, clock: ManualClock, command: Command
     ) -> None:
-        """Whether the condition holds is decided with the commit: of changes to one position a single one succeeds."""
-        contested = Contested(backend)
+        """The condition is checked with the commit: of several changes to one position, one succeeds."""
+        contested = ContestedBackend(backend)
         stores = [ProgressStore(contested, clock=clock) for _ in range(4)]
         await stores[0].start_step("s", 1)
         seen = (await state(stores[0])).position
@@ -97,29 +97,29 @@ class TestConcurrency:
         assert [type(outcome) for outcome in outcomes].count(refusal) == 3
         assert contested.conflicts > 0
 
-    async def test_gives_up_where_conflicts_never_end(self, clock: ManualClock) -> None:
-        """It says so, with an error that asks to try again."""
-        backend = Hopeless(StorageLimits())
+    async def test_endless_conflicts_make_the_store_unavailable(self, clock: ManualClock) -> None:
+        """The error asks the client to try again."""
+        backend = ConflictingBackend(StorageLimits())
         with pytest.raises(StoreUnavailableError):
             await ProgressStore(backend, clock=clock).start_step("s", 1)
         assert backend.attempts == MAX_ATTEMPTS
 
 
-class TestGuesses:
-    """What a process knows of a session is good enough for a change, and not for a refusal."""
+class TestCachedRecord:
+    """A cached record suffices for a change, but not for a refusal."""
 
-    async def test_spare_a_change_the_asking(self, clock: ManualClock) -> None:
-        """As long as they are right."""
-        store = ProgressStore(backend := Guessing(), clock=clock)
+    async def test_a_current_cached_record_spares_the_load(self, clock: ManualClock) -> None:
+        """The change is committed without a request for the session."""
+        store = ProgressStore(backend := CachingBackend(), clock=clock)
         await store.start_step("s", 1)
         backend.known = await state(store)
         backend.loads = 0
         after = await store.complete_step("s", 1)
         assert (after.steps[1].status, backend.loads) == ("success", 0)
 
-    async def test_are_not_believed_where_they_are_outdated(self, clock: ManualClock) -> None:
-        """A change goes on from where the session really is, and loses nothing of what others did."""
-        store = ProgressStore(backend := Guessing(), clock=clock)
+    async def test_an_outdated_cached_record_loses_no_update(self, clock: ManualClock) -> None:
+        """The change is applied to the real state, and keeps the updates of other processes."""
+        store = ProgressStore(backend := CachingBackend(), clock=clock)
         await store.start_step("s", 1)
         backend.known = await state(store)
         await ProgressStore(backend, clock=clock).complete_step("s", 1)
@@ -127,21 +127,21 @@ class TestGuesses:
         assert [step.status for step in after.steps.values()] == ["success", "running"]
         assert (await state(store)).position.offset == 3
 
-    async def test_refuse_nothing(self, clock: ManualClock) -> None:
-        """A step that others have started can be completed; one that nobody has started cannot."""
-        store = ProgressStore(backend := Guessing(), clock=clock)
+    async def test_a_refusal_needs_a_current_record(self, clock: ManualClock) -> None:
+        """A step that another process has started can be completed; one that was never started cannot."""
+        store = ProgressStore(backend := CachingBackend(), clock=clock)
         await store.create_session("s")
-        guessed = await state(store)
+        outdated = await state(store)
         await store.start_step("s", 1)
-        backend.known = guessed
+        backend.known = outdated
         after = await store.complete_step("s", 1)
         assert after.steps[1].status == "success"
         with pytest.raises(StepNotStartedError):
             await store.complete_step("s", 2)
 
-    async def test_are_no_reason_to_repeat(self, clock: ManualClock) -> None:
-        """What was said already, to the letter, changes nothing, though the cached record did not know of it."""
-        store = ProgressStore(backend := Guessing(), clock=clock)
+    async def test_a_repeat_is_found_despite_an_outdated_cached_record(self, clock: ManualClock) -> None:
+        """An exact repeat changes nothing, although the cached record does not show the first report."""
+        store = ProgressStore(backend := CachingBackend(), clock=clock)
         await store.start_step("s", 1)
         backend.known = await state(store)
         await store.complete_step("s", 1, message="done")
@@ -149,8 +149,8 @@ class TestGuesses:
         assert (await state(store)).position.offset == 2
 
 
-async def test_a_long_batch_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deciding on many updates of one large session takes time that all others wait for."""
+async def test_a_long_batch_lets_other_tasks_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Applying many updates of one large session takes a while, and would block the event loop."""
     monkeypatch.setattr(batch_committer, "TURN_S", 0)
     store = ProgressStore(MemoryBackend(StorageLimits()))
     await store.create_session("s", total_steps=50)

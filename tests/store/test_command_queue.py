@@ -19,14 +19,14 @@ from progress_sse.store.types import Notification
 from tests.clock import ManualClock
 from tests.store.conftest import OpenBackend
 from tests.store.fake_backends import SlowBackend
-from tests.store.observed import state, told
+from tests.store.observed import described, state
 
 
-class TestLanes:
-    """The commands of one session stand in line, and share commits where they can."""
+class TestCommandQueue:
+    """Commands on one session wait in its queue, and share commits where possible."""
 
-    async def test_keep_the_order_of_arrival(self, store: ProgressStore, notifications: list[Notification]) -> None:
-        """Step commands and commands about the session as a whole, mixed."""
+    async def test_commands_keep_their_order(self, store: ProgressStore, notifications: list[Notification]) -> None:
+        """Step commands and commands on the whole session are mixed."""
         outcomes = await asyncio.gather(
             store.start_step("s", 1),
             store.start_step("s", 2),
@@ -44,7 +44,7 @@ class TestLanes:
             2,
             [3],
         )
-        assert [event for notification in notifications for event in told(notification)] == [
+        assert [event for notification in notifications for event in described(notification)] == [
             "new",
             1,
             2,
@@ -54,8 +54,8 @@ class TestLanes:
             3,
         ]
 
-    async def test_share_a_commit_where_one_is_under_way(self, slow_store: ProgressStore) -> None:
-        """Step commands in a row; one about the session as a whole stands alone."""
+    async def test_waiting_step_commands_share_a_commit(self, slow_store: ProgressStore) -> None:
+        """Consecutive step commands share one; a command on the whole session gets its own."""
         backend = cast(SlowBackend, slow_store.backend)
         notifications: list[Notification] = []
         await backend.listen("s", notifications.append)
@@ -68,10 +68,10 @@ class TestLanes:
         await asyncio.sleep(0)
         backend.gate.set()
         await applied
-        assert [told(notification) for notification in notifications] == [["new", 1], [2, 3], ["new"], [4, 5]]
+        assert [described(notification) for notification in notifications] == [["new", 1], [2, 3], ["new"], [4, 5]]
 
-    async def test_let_refusals_harm_nobody_else(self, store: ProgressStore) -> None:
-        """In a shared commit each command succeeds or fails for itself."""
+    async def test_a_refusal_does_not_affect_its_batch(self, store: ProgressStore) -> None:
+        """Each command of a shared commit succeeds or fails alone."""
         await store.create_session("s")
         outcomes = await asyncio.gather(
             store.start_step("s", 1),
@@ -85,24 +85,24 @@ class TestLanes:
         assert [type(each) if isinstance(each, Exception) else None for each in outcomes] == expected
         assert (await state(store)).position.offset == 2
 
-    async def test_finish_what_nobody_waits_for(self, store: ProgressStore) -> None:
-        """A worker that hangs up does not take its update back, and does not hold up the next one."""
+    async def test_a_cancelled_caller_does_not_cancel_its_command(self, store: ProgressStore) -> None:
+        """A worker that disconnects does not undo its update, and does not delay the next one."""
         waiting = asyncio.ensure_future(store.start_step("s", 1))
         await asyncio.sleep(0)
         waiting.cancel()
         assert (await store.complete_step("s", 1)).steps[1].status == "success"
         assert waiting.cancelled()
 
-    async def test_finish_before_the_store_closes(self, open_backend: OpenBackend, clock: ManualClock) -> None:
-        """What was accepted is answered."""
+    async def test_closing_answers_accepted_commands(self, open_backend: OpenBackend, clock: ManualClock) -> None:
+        """Commands that were accepted before are committed."""
         store = ProgressStore(await open_backend(), clock=clock)
         updates = [asyncio.ensure_future(store.start_step("s", step)) for step in (1, 2, 3)]
         await asyncio.sleep(0)
         await store.aclose()
         assert [(await update).status for update in updates] == ["running"] * 3
 
-    async def test_are_given_up_in_the_end(self, slow_store: ProgressStore) -> None:
-        """Of what a store was not given the time for nobody knows; opened again, it takes that under the same keys."""
+    async def test_closing_gives_up_after_its_timeout(self, slow_store: ProgressStore) -> None:
+        """The outcome is unknown then. After the store is opened again, it accepts the same keys."""
         start = slow_store.start_command(1, None)
         asked: list[tuple[Command, IdempotencyKey]] = [
             (start, IdempotencyKey("under way", "digest")),

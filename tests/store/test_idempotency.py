@@ -23,21 +23,21 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Applied, Change, Notification
 from tests.clock import ManualClock
 from tests.store.conftest import OpenBackend
-from tests.store.fake_backends import Overtaken, SlowBackend
+from tests.store.fake_backends import OvertakenBackend, SlowBackend
 from tests.store.observed import state
 
 HOUR_S = 3600.0
 
 
 class TestKeys:
-    """Idempotency keys [DG-05]."""
+    """A key makes one effect of many requests."""
 
     KEY = IdempotencyKey("k", "digest")
 
-    async def test_apply_once_and_answer_the_same(
+    async def test_a_key_applies_its_request_once(
         self, store: ProgressStore, notifications: list[Notification]
     ) -> None:
-        """A start is never a repeat, yet with its key it is."""
+        """A start is never a repeat, but with its key it is."""
         start = store.start_command(1, None)
         first = await store.apply("s", start, self.KEY)
         for _ in range(9):
@@ -47,8 +47,8 @@ class TestKeys:
         await store.apply("s", start, IdempotencyKey("another", "digest"))
         assert (await state(store)).position.offset == 2
 
-    async def test_answer_as_the_first_time(self, store: ProgressStore, clock: ManualClock) -> None:
-        """What is remembered is what the request came to, not what it would come to now."""
+    async def test_a_used_key_gets_its_first_answer(self, store: ProgressStore, clock: ManualClock) -> None:
+        """The stored answer counts, not the answer that the request would get now."""
         create = Create((StepDefinition("x"),), replace=False)
         first = await store.apply("s", create, self.KEY)
         assert first == Applied("created", await state(store))
@@ -64,28 +64,28 @@ class TestKeys:
         assert await store.apply("s", create, IdempotencyKey("r", "d")) == second
         assert await store.load("s") is None
 
-    async def test_answer_a_creation_with_the_steps_that_it_got(self, store: ProgressStore) -> None:
-        """A workflow may have been defined anew since, which the request does not show."""
+    async def test_a_repeated_creation_is_answered_with_its_first_steps(self, store: ProgressStore) -> None:
+        """Its workflow may have been redefined since, which the request does not show."""
         first = await store.apply("s", Create((StepDefinition("then"),)), self.KEY)
         await store.start_step("s", 1)
         assert await store.apply("s", Create((StepDefinition("now"),) * 2), self.KEY) == first
 
-    async def test_answer_a_creation_with_its_steps_under_a_later_epoch(self, store: ProgressStore) -> None:
-        """As a store gives that has lost the history, and not the session."""
+    async def test_a_repeated_creation_gets_its_steps_under_a_later_epoch(self, store: ProgressStore) -> None:
+        """A store that lost the history, but not the session, gives it a later epoch."""
         first = await store.apply("s", Create((StepDefinition("then"),)), self.KEY)
         assert first.record is not None
         later = replace(first.record, position=Position("later", 0))
         await store.backend.commit(Change("s", first.record.position, later, is_fresh=True))
         assert await store.apply("s", Create((StepDefinition("now"),) * 2), self.KEY) == first
 
-    async def test_refuse_another_request(self, store: ProgressStore) -> None:
-        """The same key for another body is a mistake of the client."""
+    async def test_a_key_refuses_another_request(self, store: ProgressStore) -> None:
+        """The same key for another body is an error of the client."""
         await store.apply("s", store.start_command(1, None), self.KEY)
         with pytest.raises(KeyReusedError):
             await store.apply("s", store.start_command(2, None), IdempotencyKey("k", "other"))
         assert (await state(store)).position.offset == 1
 
-    async def test_refuse_while_the_first_is_under_way(self, slow_store: ProgressStore) -> None:
+    async def test_a_key_in_flight_refuses_a_second_request(self, slow_store: ProgressStore) -> None:
         """The same request is asked to wait, another one is refused for good."""
         store, start = slow_store, slow_store.start_command(1, None)
         answers = asyncio.gather(
@@ -102,8 +102,8 @@ class TestKeys:
         assert (await state(store)).position.offset == 1
         assert isinstance(await store.apply("s", start, self.KEY), Applied)
 
-    async def test_hold_up_what_comes_behind_them(self, slow_store: ProgressStore) -> None:
-        """Else a step would begin, by a request that is sent again, after the end that was sent with it."""
+    async def test_a_key_in_flight_refuses_all_commands_behind_it(self, slow_store: ProgressStore) -> None:
+        """Otherwise a request that is sent again could start a step after the completion that was sent with it."""
         store, gate = slow_store, cast(SlowBackend, slow_store.backend).gate
         start, complete = store.start_command(1, None), Complete(1)
         first = asyncio.create_task(store.apply("s", start, self.KEY))
@@ -121,8 +121,8 @@ class TestKeys:
         step = (await state(store)).session.progress.steps[1]
         assert step.status == "success"
 
-    async def test_remember_no_failure(self, store: ProgressStore) -> None:
-        """What was refused can be tried again with the same key."""
+    async def test_a_refused_request_does_not_use_its_key(self, store: ProgressStore) -> None:
+        """It can be tried again with the same key."""
         await store.create_session("s")
         with pytest.raises(StepNotStartedError):
             await store.apply("s", Complete(1), self.KEY)
@@ -130,8 +130,8 @@ class TestKeys:
         assert (await store.apply("s", Complete(1), self.KEY)).effect == "updated"
         assert (await state(store)).position.offset == 2
 
-    async def test_are_remembered_of_repeats(self, store: ProgressStore, notifications: list[Notification]) -> None:
-        """A request that changed nothing has been answered all the same; to remember it is no transition."""
+    async def test_a_repeat_uses_its_key(self, store: ProgressStore, notifications: list[Notification]) -> None:
+        """A request that changed nothing was answered; to store its key is no transition."""
         await store.start_step("s", 1)
         await store.complete_step("s", 1)
         before = await state(store)
@@ -141,8 +141,8 @@ class TestKeys:
         with pytest.raises(KeyReusedError):
             await store.apply("s", Complete(1), IdempotencyKey("k", "other"))
 
-    async def test_last_a_day(self, store: ProgressStore, clock: ManualClock) -> None:
-        """24 hours after its use a key is as good as new."""
+    async def test_a_key_counts_for_24_hours(self, store: ProgressStore, clock: ManualClock) -> None:
+        """Later it can be used as a new one."""
         start = store.start_command(1, None)
         await store.apply("s", start, self.KEY)
         clock.jump(timedelta(hours=24).total_seconds())
@@ -155,23 +155,23 @@ class TestKeys:
         await store.apply("s", start, IdempotencyKey("k", "other"))
         assert (await state(store)).position.offset == 2
 
-    async def test_have_one_effect_whatever_becomes_of_the_session(
+    async def test_a_key_has_one_effect_even_if_the_session_is_removed(
         self, store: ProgressStore, clock: ManualClock, notifications: list[Notification]
     ) -> None:
-        """Replaced, deleted, made anew, cleaned up: for a day each is answered as at first, and nothing is done."""
+        """The session is replaced, deleted, created again and cleaned up. For a day each key gets its first answer."""
         start, create = store.start_command(1, None), Create((StepDefinition("x"),), replace=True)
         asked: list[tuple[Command, IdempotencyKey]] = [
             (start, self.KEY),
             (create, IdempotencyKey("own", "digest")),
             (Delete(), IdempotencyKey("removal", "digest")),
         ]
-        verbs = ["updated", "replaced", "deleted"]
-        assert [(await store.apply("s", *each)).effect for each in asked] == verbs
+        effects = ["updated", "replaced", "deleted"]
+        assert [(await store.apply("s", *each)).effect for each in asked] == effects
 
         async def assert_nothing_is_done() -> None:
-            before, heard = await store.load("s"), len(notifications)
-            assert [(await store.apply("s", *each)).effect for each in asked] == verbs
-            assert (await store.load("s"), len(notifications)) == (before, heard)
+            before, count = await store.load("s"), len(notifications)
+            assert [(await store.apply("s", *each)).effect for each in asked] == effects
+            assert (await store.load("s"), len(notifications)) == (before, count)
 
         await assert_nothing_is_done()
         await store.create_session("s")
@@ -186,13 +186,13 @@ class TestKeys:
         await assert_nothing_is_done()
         clock.advance(1e-6)
         await store.cleanup_old_sessions()
-        assert [(await store.apply("s", *each)).effect for each in asked] == verbs
+        assert [(await store.apply("s", *each)).effect for each in asked] == effects
         assert notifications[-1] == Notification("s", None)
         assert len(notifications) == 9
 
-    async def test_have_one_effect_where_another_process_is_as_fast(self, backend: Backend, clock: ManualClock) -> None:
-        """Although the session then is just where it was expected: it was made, and is gone again."""
-        overtaken = Overtaken(backend)
+    async def test_a_key_has_one_effect_in_competing_processes(self, backend: Backend, clock: ManualClock) -> None:
+        """The session is then where it was expected: it was created, and removed again."""
+        overtaken = OvertakenBackend(backend)
         here, there = ProgressStore(overtaken, clock=clock), ProgressStore(backend, clock=clock)
         commands: list[Command] = [
             here.start_command(1, None),
@@ -211,8 +211,8 @@ class TestKeys:
             assert await here.load("s") is None
             assert overtaken.before_commit is None
 
-    async def test_need_no_room_the_second_time(self, open_backend: OpenBackend, clock: ManualClock) -> None:
-        """What is only sent again is answered by a full store, too."""
+    async def test_a_used_key_is_answered_by_a_full_store(self, open_backend: OpenBackend, clock: ManualClock) -> None:
+        """A request that is only sent again needs no room."""
         store = ProgressStore(await open_backend(max_sessions=1), clock=clock)
         create = Create((StepDefinition("x"),), replace=False)
         first = await store.apply("s", create, self.KEY)
@@ -223,7 +223,7 @@ class TestKeys:
             await store.apply("s", create, IdempotencyKey("another", "digest"))
         assert await store.load("s") is None
 
-    async def test_are_remembered_in_a_shared_commit(self, store: ProgressStore) -> None:
+    async def test_a_shared_commit_stores_each_key(self, store: ProgressStore) -> None:
         """Each command of a batch has its own."""
         await store.create_session("s", total_steps=20)
         keys = [IdempotencyKey(str(step), f"d{step}") for step in range(1, 21)]
@@ -232,8 +232,8 @@ class TestKeys:
             assert {applied.effect for applied in await asyncio.gather(*requests)} == {"updated"}
         assert (await state(store)).position.offset == 20
 
-    async def test_are_kept_up_to_the_history(self, open_backend: OpenBackend, clock: ManualClock) -> None:
-        """Of the newest only."""
+    async def test_only_the_newest_keys_are_stored(self, open_backend: OpenBackend, clock: ManualClock) -> None:
+        """As many as `history` allows."""
         store = ProgressStore(await open_backend(history=2), clock=clock)
         for name in ("a", "b", "c"):
             await store.apply("s", store.start_command(1, None), IdempotencyKey(name, "d"))

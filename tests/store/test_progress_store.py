@@ -26,7 +26,7 @@ HOUR_S = 3600.0
 
 
 class TestOperations:
-    """Each operation by itself."""
+    """Each operation alone."""
 
     async def test_create_makes_a_pending_session(self, store: ProgressStore) -> None:
         """With the shipped definitions, nothing started, at position 0."""
@@ -42,8 +42,8 @@ class TestOperations:
             "STEP3",
         ]
 
-    async def test_create_takes_steps_of_its_own(self, store: ProgressStore) -> None:
-        """Own steps, a workflow, or a number."""
+    async def test_create_takes_steps_a_workflow_or_a_number(self, store: ProgressStore) -> None:
+        """An unknown workflow creates nothing."""
         own = [StepDefinition("one", 1, 2), StepDefinition("two")]
         assert (await store.create_session("a", steps=own)).total_steps == 2
         assert (await store.create_session("b", total_steps=9)).total_steps == 9
@@ -54,8 +54,8 @@ class TestOperations:
         started = await store.start_step("a", 1)
         assert (started.steps[1].name, started.steps[1].timeout_ms) == ("one", 1)
 
-    async def test_create_replaces_unless_told_not_to(self, store: ProgressStore) -> None:
-        """The event ids of the former life never come back."""
+    async def test_create_replaces_the_session_by_default(self, store: ProgressStore) -> None:
+        """The new epoch has none of the event ids of the former one."""
         await store.start_step("s", 1)
         first = (await state(store)).position
         with pytest.raises(SessionExistsError):
@@ -68,7 +68,7 @@ class TestOperations:
         assert await store.backend.replay("s", first) is None
 
     async def test_start_creates_the_session(self, store: ProgressStore, notifications: list[Notification]) -> None:
-        """In one commit: a fresh life with its first transition."""
+        """One commit begins the epoch and makes its first transition."""
         progress = await store.start_step("s", 2, timeout_ms=5)
         assert (progress.status, progress.current_step, progress.total_steps) == ("running", 2, 7)
         assert (progress.steps[2].status, progress.steps[2].timeout_ms) == ("running", 5)
@@ -76,8 +76,8 @@ class TestOperations:
         assert notification.is_fresh
         assert [(entry.offset, entry.step) for entry in notification.entries] == [(1, 2)]
 
-    async def test_start_again_starts_afresh(self, store: ProgressStore, clock: ManualClock) -> None:
-        """A retry is a new attempt, even when the step is running; it is never a repeat."""
+    async def test_start_of_a_running_step_starts_it_again(self, store: ProgressStore, clock: ManualClock) -> None:
+        """A retry is a new attempt, even if the step is running; it is never a repeat."""
         await store.start_step("s", 1)
         await store.report_progress("s", 1, 5, 10, "half")
         clock.advance(1)
@@ -87,7 +87,7 @@ class TestOperations:
         assert (await state(store)).position.offset == 4
 
     async def test_complete_ends_a_step(self, store: ProgressStore, clock: ManualClock) -> None:
-        """With its outcome and the time it took."""
+        """The step has its outcome and the time that it took."""
         await store.start_step("s", 1)
         clock.advance(1.5)
         step = (await store.complete_step("s", 1, success=False, message="m", error="e")).steps[1]
@@ -95,30 +95,30 @@ class TestOperations:
         assert step.completed_at == clock.now().isoformat()
         assert (await state(store)).status == "error"
 
-    async def test_complete_takes_no_negative_time(self, store: ProgressStore, clock: ManualClock) -> None:
-        """The wall clock may be set back in between."""
+    async def test_elapsed_time_is_never_negative(self, store: ProgressStore, clock: ManualClock) -> None:
+        """The wall clock may be set back while a step runs."""
         await store.start_step("s", 1)
         clock.jump(-HOUR_S)
         assert (await store.complete_step("s", 1)).steps[1].elapsed_ms == 0
 
-    async def test_all_steps_complete_the_session(self, store: ProgressStore) -> None:
-        """Seven successes, in any order."""
+    async def test_the_session_is_completed_with_its_last_step(self, store: ProgressStore) -> None:
+        """Seven successes complete it, in any order."""
         for step in (3, 1, 2, 7, 6, 5, 4):
             await store.start_step("s", step)
         for step in range(1, 8):
             progress = await store.complete_step("s", step)
             assert progress.status == ("completed" if step == 7 else "running")
 
-    async def test_report_moves_a_running_step(self, store: ProgressStore) -> None:
-        """Its progress goes with its completion."""
+    async def test_report_progress_changes_a_running_step(self, store: ProgressStore) -> None:
+        """The reported progress is removed when the step completes."""
         await store.start_step("s", 1)
         step = (await store.report_progress("s", 1, 3, 4, "m")).steps[1]
         assert (step.advance, step.message, step.status) == (StepAdvance(3, 4), "m", "running")
         assert (await store.report_progress("s", 1, 4)).steps[1].advance == StepAdvance(4, None)
         assert (await store.complete_step("s", 1)).steps[1].advance is None
 
-    async def test_delete_removes_it(self, store: ProgressStore, notifications: list[Notification]) -> None:
-        """Once."""
+    async def test_delete_removes_the_session(self, store: ProgressStore, notifications: list[Notification]) -> None:
+        """A second deletion finds no session."""
         await store.create_session("s")
         await store.delete_session("s")
         assert await store.get_session("s") is None
@@ -127,8 +127,8 @@ class TestOperations:
             await store.delete_session("s")
 
     @pytest.mark.parametrize("session_id", ["", ".", "..", "a/b", "a\nb", "\ud800", "x" * 129])
-    async def test_every_operation_refuses_what_is_no_id(self, store: ProgressStore, session_id: str) -> None:
-        """Before anything is asked of the backend."""
+    async def test_every_operation_refuses_an_invalid_id(self, store: ProgressStore, session_id: str) -> None:
+        """The refusal comes before any request to the backend."""
         for operation in (
             store.create_session(session_id),
             store.get_session(session_id),
@@ -143,7 +143,7 @@ class TestOperations:
 
 
 class TestRefusals:
-    """What cannot be applied is an error, changes nothing and is told to nobody."""
+    """A command that cannot be applied is an error, changes nothing, and notifies no listener."""
 
     @pytest.mark.parametrize(
         ("command", "expected"),
@@ -157,24 +157,24 @@ class TestRefusals:
             (Create((StepDefinition("x"),), replace=False), SessionExistsError),
         ],
     )
-    async def test_change_nothing(
+    async def test_refused_commands_change_nothing(
         self, store: ProgressStore, notifications: list[Notification], command: Complete, expected: type[ProblemError]
     ) -> None:
         """Step 1 is running, step 3 has ended."""
         await store.start_step("s", 3)
         await store.complete_step("s", 3)
         await store.start_step("s", 1)
-        before, told = await state(store), len(notifications)
+        before, count = await state(store), len(notifications)
         with pytest.raises(expected):
             await store.apply("s", command)
         assert await state(store) == before
-        assert len(notifications) == told
+        assert len(notifications) == count
 
     @pytest.mark.parametrize("command", [Complete(1), Advance(1, 1), Delete()])
-    async def test_make_no_session(
+    async def test_refused_commands_create_no_session(
         self, store: ProgressStore, notifications: list[Notification], command: Complete
     ) -> None:
-        """Only a start creates one."""
+        """Only a start creates a session."""
         with pytest.raises(SessionNotFoundError):
             await store.apply("s", command)
         assert await store.load("s") is None
@@ -182,30 +182,30 @@ class TestRefusals:
 
 
 class TestRepeats:
-    """What a step already holds, word for word."""
+    """Commands that repeat the present state of a step exactly."""
 
-    async def test_change_and_publish_nothing(
+    async def test_repeats_change_and_publish_nothing(
         self, store: ProgressStore, clock: ManualClock, notifications: list[Notification]
     ) -> None:
-        """Not even a time stamp, and not the session's status."""
+        """Neither a time stamp nor the session's status changes."""
         await store.start_step("s", 1)
         await store.report_progress("s", 1, 1, 2, "m")
         await store.start_step("s", 2)
         await store.complete_step("s", 2, success=False, error="e")
-        before, told = await state(store), len(notifications)
+        before, count = await state(store), len(notifications)
         clock.advance(5)
         await store.report_progress("s", 1, 1, 2, "m")
         await store.complete_step("s", 2, success=False, error="e")
         assert await state(store) == before
-        assert len(notifications) == told
+        assert len(notifications) == count
         await store.start_step("s", 1)
         running = await state(store)
         assert running.status == "running"
         await store.complete_step("s", 2, success=False, error="e")
         assert await state(store) == running
 
-    async def test_end_where_a_word_differs(self, store: ProgressStore) -> None:
-        """The last word wins: another outcome or text is a new transition."""
+    async def test_any_difference_is_a_new_transition(self, store: ProgressStore) -> None:
+        """The last report wins: another outcome or text is a new transition."""
         await store.start_step("s", 1)
         words = [{}, {"message": "m"}, {"message": "m", "error": "e"}, {"success": False, "message": "m", "error": "e"}]
         for n, word in enumerate(words, start=2):
@@ -215,12 +215,12 @@ class TestRepeats:
 
 
 class TestCleanup:
-    """Sessions that were created long ago go, unless they live."""
+    """Cleaning up removes old sessions, except active ones."""
 
-    async def test_removes_what_is_old_and_still(
+    async def test_cleanup_removes_old_and_inactive_sessions(
         self, store: ProgressStore, clock: ManualClock, notifications: list[Notification]
     ) -> None:
-        """Pending, ended or silent for the whole time; a running one that was heard of within it stays."""
+        """Pending, ended and silent sessions go; a running one that was updated within the time stays."""
         await store.create_session("s")
         for session_id in ("silent", "alive", "failed", "done"):
             await store.create_session(session_id, total_steps=1)
@@ -235,13 +235,13 @@ class TestCleanup:
         clock.advance(1e-6)
         assert await store.cleanup_old_sessions() == 4
         left = await store.backend.list_summaries(None, 100, None)
-        assert [head.session_id for head in left] == ["young", "alive"]
+        assert [summary.session_id for summary in left] == ["young", "alive"]
         assert notifications[-1] == Notification("s", None)
         clock.advance(24 * HOUR_S)
         assert await store.cleanup_old_sessions() == 2
 
-    async def test_takes_any_age(self, store: ProgressStore, clock: ManualClock) -> None:
-        """In hours, also in fractions."""
+    async def test_cleanup_takes_fractions_of_hours(self, store: ProgressStore, clock: ManualClock) -> None:
+        """The age is in hours."""
         await store.create_session("s")
         clock.advance(0.5 * HOUR_S)
         assert await store.cleanup_old_sessions(0.51) == 0

@@ -1,4 +1,4 @@
-"""Whatever is done to a session, in whatever order: the transitions that are published lead where the store is."""
+"""Whatever happens to a session, in any order: its published transitions lead to its stored state."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ texts = st.sampled_from(["", "a", "b\u2028\n", "日本語"])
 
 
 class Use(NamedTuple):
-    """What a key was used for, what that came to, and when."""
+    """What a key was used for, its outcome, and the time."""
 
     digest: str
     outcome: str
     at: datetime
 
 
-class Reader:
+class Subscriber:
     """Follows one session as a browser does: from a snapshot, by folding transitions into it."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Reader:
         self.log_begins_at = 0
         self.published: dict[Position, bytes] = {}
 
-    def hear(self, notification: Notification) -> None:
+    def on_notification(self, notification: Notification) -> None:
         if notification.record is None:
             self.shown = None
             return
@@ -80,17 +80,17 @@ class Reader:
         assert notification.record.position == Position(self.epoch, self.n)
 
     def begin(self, shown: dict[str, Any], position: Position) -> None:
-        """Show a history that is another one than before."""
+        """Show a history that differs from all earlier ones."""
         assert position.epoch not in {each.epoch for each in self.published}
         self.shown, (self.epoch, self.n), self.log_begins_at = shown, position, position.offset
 
     def is_at(self, record: Record | None) -> bool:
-        """Whether that is what it shows."""
+        """Whether the shown session is that record."""
         return self.shown is None if record is None else record.position == Position(self.epoch, self.n)
 
 
 def pending(record: Record) -> dict[str, Any]:
-    """What polling shows of the session before its first step."""
+    """The JSON of the session before its first step."""
     definitions = record.session.definitions
     steps = [
         {"step": n, "name": each.name, "status": "pending", "elapsed_ms": 0, "timeout_ms": each.timeout_ms}
@@ -108,13 +108,13 @@ def pending(record: Record) -> dict[str, Any]:
 
 
 def fold(shown: dict[str, Any], data: dict[str, Any]) -> None:
-    """Bring what is shown up to date: put the step in its place, and take over what is said of the session."""
+    """Apply a transition to the shown session: replace the step, and update the session."""
     shown["steps"][data["step"]["step"] - 1] = data["step"]
     shown.update(data["session"])
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Any commands on three sessions, with and without keys, at once and in turn, while the clock goes as it likes."""
+    """Any commands on three sessions, with and without keys, concurrent or not, while the clock jumps."""
 
     backend_kind = ""
     redis_url = ""
@@ -127,11 +127,11 @@ class StoreMachine(RuleBasedStateMachine):
         path = Path(self.folder.name) / "progress.db"
         self.backend: Backend = BACKENDS[self.backend_kind](path, StorageLimits(history=HISTORY), self.redis_url)
         self.store = ProgressStore(self.backend, clock=self.clock)
-        self.readers = {session_id: Reader() for session_id in IDS}
+        self.subscribers = {session_id: Subscriber() for session_id in IDS}
         self.used: dict[str, dict[str, Use]] = {session_id: {} for session_id in IDS}
         self.run(self.store.open)
-        for session_id, reader in self.readers.items():
-            self.run(self.backend.listen, session_id, reader.hear)
+        for session_id, subscriber in self.subscribers.items():
+            self.run(self.backend.listen, session_id, subscriber.on_notification)
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
@@ -150,23 +150,23 @@ class StoreMachine(RuleBasedStateMachine):
         return self.run(self.backend.load, session_id)
 
     def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> str:
-        """Apply a command, and return what became of it; an error must have changed nothing."""
-        before, heard = self.load(session_id), len(self.readers[session_id].published)
+        """Apply a command, and return its outcome; an error must have changed nothing."""
+        before, published = self.load(session_id), len(self.subscribers[session_id].published)
         try:
             return self.run(self.store.apply, session_id, command, key).effect
         except ProblemError as error:
             assert self.load(session_id) == before
-            assert len(self.readers[session_id].published) == heard
+            assert len(self.subscribers[session_id].published) == published
             return type(error).__name__
 
     def apply_twice(self, session_id: str, command: Command) -> None:
         """A repeat has the same outcome, and changes and publishes nothing."""
         first, record = self.apply(session_id, command), self.load(session_id)
         self.clock.advance(1)
-        heard = len(self.readers[session_id].published)
+        published = len(self.subscribers[session_id].published)
         assert self.apply(session_id, command) == first
         assert self.load(session_id) == record
-        assert len(self.readers[session_id].published) == heard
+        assert len(self.subscribers[session_id].published) == published
 
     @rule(session_id=session_ids, total_steps=st.integers(1, 3), replace=st.booleans())
     def create(self, session_id: str, total_steps: int, replace: bool) -> None:
@@ -236,7 +236,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(session_id=session_ids, steps=st.lists(step_numbers, min_size=2, max_size=12))
     def start_and_complete_at_once(self, session_id: str, steps: list[int]) -> None:
-        """Many workers at the same time."""
+        """Many workers report at the same time."""
         commands: list[Command] = [
             Complete(step) if n % 2 else self.store.start_command(step, None) for n, step in enumerate(steps)
         ]
@@ -254,10 +254,10 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([0.0, 0.5, 24.0]))
     def clean_up(self, hours: float) -> None:
-        """Whoever listens hears of what is gone; the count is right."""
+        """Listeners are notified of removed sessions, and the returned count is right."""
         for used in self.used.values():
             is_over = used and list(used.values())[-1].at < self.clock.now() - KEY_LIFETIME
-            if is_over and self.backend_kind in ("memory", "sqlite"):  # Redis goes by the time that passes.
+            if is_over and self.backend_kind in ("memory", "sqlite"):  # Redis expires keys by its own clock.
                 used.clear()
         before = [session_id for session_id in IDS if self.load(session_id)]
         removed = self.run(self.store.cleanup_old_sessions, hours)
@@ -266,32 +266,37 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def fold_is_the_snapshot(self) -> None:
-        """Each reader shows, byte for byte, what polling answers."""
-        for session_id, reader in self.readers.items():
+        """Each subscriber shows, byte for byte, what polling answers."""
+        for session_id, subscriber in self.subscribers.items():
             record = self.load(session_id)
-            assert (record is None) == (reader.shown is None)
+            assert (record is None) == (subscriber.shown is None)
             if record is not None:
-                assert record.position == Position(reader.epoch, reader.n)
-                assert session_json.encode_json(reader.shown) == record.body
+                assert record.position == Position(subscriber.epoch, subscriber.n)
+                assert session_json.encode_json(subscriber.shown) == record.body
 
     @invariant()
     def replay_is_what_was_published(self) -> None:
-        """From each position that is kept, exactly the rest; from any other, nothing."""
-        for session_id, reader in self.readers.items():
-            for n in range(reader.n + 2):
-                entries = self.run(self.backend.replay, session_id, Position(reader.epoch, n))
-                if reader.shown is None or not max(reader.n - HISTORY, reader.log_begins_at) <= n <= reader.n:
+        """A replay from each stored position is exactly the rest; from any other position there is none."""
+        for session_id, subscriber in self.subscribers.items():
+            for n in range(subscriber.n + 2):
+                entries = self.run(self.backend.replay, session_id, Position(subscriber.epoch, n))
+                if (
+                    subscriber.shown is None
+                    or not max(subscriber.n - HISTORY, subscriber.log_begins_at) <= n <= subscriber.n
+                ):
                     assert entries is None
                     continue
                 assert entries is not None
-                assert [entry.offset for entry in entries] == list(range(n + 1, reader.n + 1))
-                assert all(reader.published[Position(reader.epoch, entry.offset)] == entry.data for entry in entries)
+                assert [entry.offset for entry in entries] == list(range(n + 1, subscriber.n + 1))
+                assert all(
+                    subscriber.published[Position(subscriber.epoch, entry.offset)] == entry.data for entry in entries
+                )
 
     @invariant()
-    def time_never_runs_backwards(self) -> None:
-        """However the clock was set."""
-        for reader in self.readers.values():
-            assert all(step["elapsed_ms"] >= 0 for step in (reader.shown or {}).get("steps", []))
+    def elapsed_time_is_never_negative(self) -> None:
+        """However the clock is set."""
+        for subscriber in self.subscribers.values():
+            assert all(step["elapsed_ms"] >= 0 for step in (subscriber.shown or {}).get("steps", []))
 
 
 class StoreMachineOnMemory(StoreMachine):
@@ -307,7 +312,7 @@ class StoreMachineOnSqlite(StoreMachine):
 
 
 class StoreMachineOnRedis(StoreMachine):
-    """… on Redis, whose memory goes back to an earlier time now and then; another process may use it before we do."""
+    """… on Redis, whose memory sometimes goes back to an earlier time, and which another process uses, too."""
 
     backend_kind = "redis"
     server: RedisServer
@@ -333,7 +338,7 @@ class StoreMachineOnRedis(StoreMachine):
 
     @rule(session_id=session_ids, lost=steps_of_all, others=steps_of_all)
     def put_back(self, session_id: str, lost: list[int], others: list[int]) -> None:
-        """To a time before some updates; whatever follows on these begins anew."""
+        """Restore a time before some updates; what follows on it is a new history."""
         if self.moment is None:
             self.remember()
         assert self.moment is not None
@@ -342,15 +347,15 @@ class StoreMachineOnRedis(StoreMachine):
         self.used = deepcopy(self.used_by_then)
         self.start_together(self.other, session_id, others)
         for each in IDS:
-            self.run(self.until_told, each)
+            self.run(self.until_notified, each)
 
     def start_together(self, store: ProgressStore, session_id: str, steps: list[int]) -> None:
-        """In one commit: message by message, what others do would be found out before they pass us."""
+        """Start steps in one commit: with one message each, a competing change would be found before ours."""
         self.run(store.apply_all, session_id, [(store.start_command(step, None), None) for step in steps])
 
-    async def until_told(self, session_id: str) -> None:
+    async def until_notified(self, session_id: str) -> None:
         record = await self.backend.load(session_id)
-        await eventually(lambda: self.readers[session_id].is_at(record), 10)
+        await eventually(lambda: self.subscribers[session_id].is_at(record), 10)
 
 
 class StoreMachineOnValkey(StoreMachineOnRedis):

@@ -1,4 +1,4 @@
-"""However much happens, a store keeps no more than it is told to."""
+"""A store keeps no more than its limits allow, however much happens."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Size = Callable[[], int]
 async def _sqlite(folder: Path) -> tuple[ProgressStore, Size]:
     store = ProgressStore(SqliteBackend(folder / "progress.db", LIMITS))
     await store.open()
-    # The write-ahead log beside it has a bound of its own, and grows up to that.
+    # The write-ahead log beside it has its own limit.
     return store, lambda: (folder / "progress.db").stat().st_size
 
 
@@ -44,7 +44,7 @@ async def _redis(folder: Path, server: RedisServer) -> tuple[ProgressStore, Size
 async def measured(
     request: pytest.FixtureRequest, tmp_path: Path, redis_servers: dict[str, RedisServer]
 ) -> AsyncIterator[tuple[ProgressStore, Size]]:
-    """A store that keeps little, and what tells how many bytes it takes."""
+    """A store with small limits, and a function that returns how many bytes it takes."""
     is_sqlite = request.param == "sqlite"
     store, size = await (_sqlite(tmp_path) if is_sqlite else _redis(tmp_path, redis_servers["redis"]))
     yield store, size
@@ -52,17 +52,17 @@ async def measured(
 
 
 async def report(store: ProgressStore, session_id: str, first: int, last: int) -> None:
-    """Report each number from the first to before the last."""
+    """Report each number from `first` up to `last`, exclusive."""
     for start in range(first, last, AT_ONCE):
         numbers = range(start, min(start + AT_ONCE, last))
         await asyncio.gather(*(store.report_progress(session_id, 1, number, message="m" * 100) for number in numbers))
 
 
 @pytest.mark.parametrize("events", [40_000, pytest.param(10**6, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
-async def test_a_store_grows_no_more_once_it_keeps_what_it_should(
+async def test_a_store_stops_growing_at_its_limits(
     measured: tuple[ProgressStore, Size], record_property: Callable[[str, object], None], events: int
 ) -> None:
-    """LD-06: a million events take no more room than those of them that are kept."""
+    """LD-06: a million events take no more room than those that are kept."""
     store, size = measured
     sessions, each = [f"s{number}" for number in range(SESSIONS)], events // SESSIONS
     for session_id in sessions:

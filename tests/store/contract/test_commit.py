@@ -15,13 +15,13 @@ from tests.store.conftest import OpenBackend
 
 
 class TestCommit:
-    """`commit`: all of it or nothing, and only on what is expected."""
+    """`commit`: all of a change or nothing, and only at the expected position."""
 
     @pytest.mark.parametrize(
         "expected", [None, Position("first", 0), Position("first", 2), Position("other", 1)], ids=str
     )
-    async def test_refuses_a_session_that_is_elsewhere(self, backend: Backend, expected: Position | None) -> None:
-        """The session moved on, or lives another life: nothing changes, nobody is told."""
+    async def test_commit_refuses_another_position(self, backend: Backend, expected: Position | None) -> None:
+        """The session has changed, or is in another epoch: nothing changes, and no listener is notified."""
         record = await apply(backend, created(), moved(after(created()), 1))
         notifications: list[Notification] = []
         await backend.listen("s", notifications.append)
@@ -33,8 +33,8 @@ class TestCommit:
         assert await backend.find_idempotency_key("s", "k") is None
         assert notifications == []
 
-    async def test_refuses_a_session_that_is_gone(self, backend: Backend) -> None:
-        """A change of what was never there, or is there no more, makes nothing."""
+    async def test_commit_refuses_a_missing_session(self, backend: Backend) -> None:
+        """A change of a session that never existed, or was removed, creates nothing."""
         record = after(created())
         with pytest.raises(ConflictError):
             await backend.commit(moved(record, 1))
@@ -45,8 +45,8 @@ class TestCommit:
             await backend.commit(moved(record, 1))
         assert await backend.load("s") is None
 
-    async def test_refuses_one_without_hurting_others(self, backend: Backend) -> None:
-        """Changes that are committed at the same time succeed or fail each for itself."""
+    async def test_a_refused_change_does_not_affect_others(self, backend: Backend) -> None:
+        """Concurrent changes succeed or fail independently."""
         ids = [f"s{number}" for number in range(20)]
         changes = [created(session_id) for session_id in ids]
         wrong = [created(session_id)._replace(expected=Position("x", 1)) for session_id in ids]
@@ -55,7 +55,7 @@ class TestCommit:
         assert [type(outcome) for outcome in outcomes] == [type(None), ConflictError] * 20
         assert [await backend.load(session_id) for session_id in ids] == [after(change) for change in changes]
 
-    async def test_lets_one_of_equals_win(self, backend: Backend) -> None:
+    async def test_one_of_several_changes_to_a_position_wins(self, backend: Backend) -> None:
         """Of changes that expect the same position, one is applied."""
         record = await apply(backend, created())
         changes = [moved(record, 1, message=str(number)) for number in range(10)]
@@ -64,7 +64,7 @@ class TestCommit:
         assert [type(outcome) for outcome in outcomes].count(ConflictError) == 9
         assert [await backend.load("s")] == [after(change) for change in winners]
 
-    async def test_takes_several_transitions_at_once(self, backend: Backend) -> None:
+    async def test_commit_takes_several_transitions_at_once(self, backend: Backend) -> None:
         """A batch is one change; the same step may occur in it more than once."""
         record = await apply(backend, created())
         change = moved(record, 1, 2, 1, 3)
@@ -72,16 +72,16 @@ class TestCommit:
         assert await backend.load("s") == after(change)
         assert await backend.replay("s", Position("first", 0)) == list(change.entries)
 
-    async def test_keeps_a_first_transition_that_comes_with_the_creation(self, backend: Backend) -> None:
-        """A session made by `start` has its first transition, and its key, from the first moment."""
+    async def test_commit_keeps_a_transition_that_comes_with_the_creation(self, backend: Backend) -> None:
+        """A session created by `start` has its first transition, and its key, from the beginning."""
         change = moved(after(created()), 2, keys=[key("k")])
         await backend.commit(change._replace(expected=None, is_fresh=True))
         assert await backend.load("s") == after(change)
         assert await backend.replay("s", Position("first", 0)) == list(change.entries)
         assert await backend.find_idempotency_key("s", "k") == key("k")
 
-    async def test_drops_everything_but_keys_with_the_session(self, backend: Backend) -> None:
-        """A removed session leaves neither log nor steps to the next one of its id, and its keys are still used."""
+    async def test_removal_deletes_everything_except_keys(self, backend: Backend) -> None:
+        """The next session of the id gets neither log nor steps of a removed one, but its keys stay used."""
         record = await apply(backend, created(keys=[key("k")]), moved(after(created()), 1, 2))
         await backend.commit(removed(record)._replace(keys=(key("removal"),)))
         assert await backend.replay("s", Position("first", 1)) is None
@@ -92,8 +92,8 @@ class TestCommit:
         assert await backend.find_idempotency_key("s", "k") == key("k")
         assert await backend.find_idempotency_key("s", "removal") == key("removal")
 
-    async def test_drops_everything_but_keys_before_a_new_life(self, backend: Backend) -> None:
-        """A replacement has nothing of what was, and its keys are those of its id."""
+    async def test_a_new_epoch_deletes_everything_except_keys(self, backend: Backend) -> None:
+        """A replacement has nothing of the former session, and the keys of its id."""
         record = await apply(backend, created(keys=[key("old")]), moved(after(created()), 1, 2))
         fresh = created(epoch="second", expected=record.position, keys=[key("new")], total_steps=5)
         await backend.commit(fresh)
@@ -103,8 +103,8 @@ class TestCommit:
         assert await backend.find_idempotency_key("s", "old") == key("old")
         assert await backend.find_idempotency_key("s", "new") == key("new")
 
-    async def test_refuses_a_key_that_was_used_meanwhile(self, backend: Backend) -> None:
-        """Although the session is where it is expected: gone again, as before, or not moved by what was done."""
+    async def test_commit_refuses_a_key_that_was_used_meanwhile(self, backend: Backend) -> None:
+        """The session is at the expected position all the same: removed again, or not moved by the other use."""
         record = await apply(backend, created(keys=[key("k")]))
         notifications: list[Notification] = []
         await backend.listen("s", notifications.append)
@@ -123,8 +123,8 @@ class TestCommit:
         assert await backend.find_idempotency_key("s", "k") == key("k")
         assert notifications == [Notification("s", None)]
 
-    async def test_takes_a_key_again_in_place_of_a_use_that_it_knows(self, backend: Backend) -> None:
-        """One that was forgotten, by those who know how long it counts; of two who know of it one wins."""
+    async def test_commit_replaces_a_known_use_of_a_key(self, backend: Backend) -> None:
+        """The former use no longer counts, which the store decides. Of two changes that know it, one wins."""
         record = await apply(backend, created(keys=[key("k")]))
         again = [key("k", digest, used_at="later", former_use=T0) for digest in ("one", "two")]
         changes = [moved(record, 1, keys=[each]) for each in again]
@@ -136,8 +136,8 @@ class TestCommit:
             with pytest.raises(ConflictError):
                 await backend.commit(moved(after(changes[0]), 2, keys=[key("k", former_use=former_use)]))
 
-    async def test_is_applied_even_if_nobody_waits_for_it(self, backend: Backend) -> None:
-        """A caller that is cancelled leaves a whole commit behind, or none; never half of one."""
+    async def test_a_cancelled_commit_is_applied_completely_or_not_at_all(self, backend: Backend) -> None:
+        """A cancelled caller never leaves half a commit behind."""
         record = await apply(backend, created())
         change = moved(record, 1, 2)
         task = asyncio.ensure_future(backend.commit(change))
@@ -152,10 +152,10 @@ class TestCommit:
 
 
 class TestLimit:
-    """`max_sessions`: one more is refused."""
+    """`max_sessions`: one more session is refused."""
 
-    async def test_refuses_one_session_too_many(self, open_backend: OpenBackend) -> None:
-        """What is there can still change, be replaced and go; then there is room again."""
+    async def test_commit_refuses_one_session_too_many(self, open_backend: OpenBackend) -> None:
+        """Existing sessions can still change, be replaced and be removed; then there is room again."""
         backend = await open_backend(max_sessions=2)
         first = await apply(backend, created("a"))
         second = await apply(backend, created("b"))
@@ -170,11 +170,11 @@ class TestLimit:
         await apply(backend, created("c"))
         with pytest.raises(StoreFullError):
             await backend.commit(created("a"))
-        assert await backend.expire("3", lambda _head: True) == 2
+        assert await backend.expire("3", lambda _summary: True) == 2
         await apply(backend, created("a"))
 
-    async def test_holds_among_concurrent_creations(self, open_backend: OpenBackend) -> None:
-        """However they are grouped, as many get in as there is room for."""
+    async def test_the_limit_holds_for_concurrent_creations(self, open_backend: OpenBackend) -> None:
+        """However they are grouped, as many succeed as there is room for."""
         backend = await open_backend(max_sessions=5)
         changes = [created(f"s{number}") for number in range(20)]
         outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)

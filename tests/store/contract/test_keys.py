@@ -8,11 +8,11 @@ from tests.store.changes import T0, after, apply, created, key, moved, removed
 from tests.store.conftest import OpenBackend
 
 
-class TestRecall:
-    """`recall`: of the newest `history` keys of a session id."""
+class TestFindIdempotencyKey:
+    """`find_idempotency_key`: one of the newest `history` keys of a session id."""
 
-    async def test_returns_what_was_remembered(self, backend: Backend) -> None:
-        """Whether the key came with a transition or alone."""
+    async def test_it_returns_stored_keys(self, backend: Backend) -> None:
+        """The keys came with a transition or alone."""
         record = await apply(backend, created(keys=[key("a")]), moved(after(created()), 1, keys=[key("b", "other")]))
         await backend.commit(moved(record, keys=[key("c")]))
         assert await backend.load("s") == record
@@ -20,16 +20,16 @@ class TestRecall:
         assert await backend.find_idempotency_key("s", "b") == key("b", "other")
         assert await backend.find_idempotency_key("s", "c") == key("c")
 
-    async def test_is_none_for_what_was_not(self, backend: Backend) -> None:
-        """Another session's key is no key of this one; keys are compared to the letter."""
+    async def test_it_returns_none_for_unknown_keys(self, backend: Backend) -> None:
+        """Each session has its own keys, and keys are compared exactly."""
         await apply(backend, created(keys=[key("Key *")]), created("other"))
         assert await backend.find_idempotency_key("other", "Key *") is None
-        assert await backend.find_idempotency_key("nobody", "Key *") is None
+        assert await backend.find_idempotency_key("unknown", "Key *") is None
         for name in ("key *", "Key", "Key %", "Key * "):
             assert await backend.find_idempotency_key("s", name) is None
 
-    async def test_keeps_the_newest(self, open_backend: OpenBackend) -> None:
-        """A key used again is a new one, and stays in the place of an older one."""
+    async def test_the_newest_keys_are_stored(self, open_backend: OpenBackend) -> None:
+        """A key that is used again counts as new, and replaces an older one."""
         backend = await open_backend(history=3)
         record = await apply(backend, created(keys=[key("a"), key("b"), key("c")]))
         await backend.commit(moved(record, keys=[key("a", "again", former_use=T0)]))
@@ -45,8 +45,8 @@ class TestRecall:
             key(name) for name in "fgh"
         ]
 
-    async def test_keeps_the_newest_of_all_lives(self, open_backend: OpenBackend) -> None:
-        """Lives come and go, the keys of their id are one row."""
+    async def test_the_newest_keys_of_all_epochs_are_stored(self, open_backend: OpenBackend) -> None:
+        """The keys of an id are counted across its epochs."""
         backend = await open_backend(history=3)
         for number in range(5):
             record = await apply(backend, created(epoch=f"e{number}", keys=[key(f"k{number}")]))
@@ -54,8 +54,8 @@ class TestRecall:
         kept = [await backend.find_idempotency_key("s", f"k{number}") for number in range(5)]
         assert kept == [None, None, key("k2"), key("k3"), key("k4")]
 
-    async def test_keeps_so_many_of_sessions_that_are_gone(self, open_backend: OpenBackend) -> None:
-        """Each until so many are left by others that are removed later; one that is there again keeps its own."""
+    async def test_keys_of_removed_sessions_are_limited(self, open_backend: OpenBackend) -> None:
+        """They stay until sessions removed later have left enough; a session that exists again keeps its own."""
         backend = await open_backend(orphaned_keys=4)
 
         async def kept() -> str:
@@ -72,7 +72,7 @@ class TestRecall:
         assert await kept() == "bcd"
         again = await apply(backend, created("b"))
         await backend.commit(removed(records[3]))
-        assert await kept() in ("bcd", "bd")  # The place that one who came back has left may stay empty for a while.
+        assert await kept() in ("bcd", "bd")  # The place of a session that exists again may stay empty for a while.
         await backend.commit(removed(again))
         assert await kept() == "bd"
         for name, count, of_e in (("e", 9, key("0")), ("f", 3, key("0")), ("g", 1, None)):
@@ -84,10 +84,10 @@ class TestRecall:
 
 
 class TestForgetKeys:
-    """`forget_keys`: those whose time is up go."""
+    """`forget_keys`: keys that no longer count are deleted."""
 
-    async def test_lets_go_of_ids_whose_last_key_is_old(self, backend: Backend) -> None:
-        """Be their session there or not; who used one since keeps all. Redis does so by itself, by its own clock."""
+    async def test_ids_whose_last_use_is_old_lose_their_keys(self, backend: Backend) -> None:
+        """Even if the session exists; an id with a later use keeps all. Redis expires keys by its own clock."""
         old, new = key("k"), key("new", used_at=T0.replace("2026", "2027"))
         for name in ("there", "gone", "used"):
             await apply(backend, created(name, keys=[old]))
@@ -102,8 +102,8 @@ class TestForgetKeys:
         await apply(backend, created("gone"), created("others", keys=[old]))
         assert await backend.load("there") is not None
 
-    async def test_passes_over_ids_of_which_none_was_kept(self, open_backend: OpenBackend) -> None:
-        """A store that keeps no history remembers no keys either."""
+    async def test_ids_without_stored_keys_are_skipped(self, open_backend: OpenBackend) -> None:
+        """A store without history stores no keys either."""
         backend = await open_backend(history=0)
         record = await apply(backend, created(keys=[key("k")]))
         await backend.forget_keys(T0.replace("2026", "2027"))

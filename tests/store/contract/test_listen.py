@@ -12,8 +12,8 @@ from tests.store.changes import after, apply, created, moved, removed
 class TestListen:
     """`listen`: each change, in order, once it is committed and before its worker is answered."""
 
-    async def test_tells_of_each_change_in_order(self, backend: Backend) -> None:
-        """Creation, transitions, keys, replacement and removal, as they were committed."""
+    async def test_listeners_get_each_change_in_order(self, backend: Backend) -> None:
+        """Creation, transitions, replacement and removal, as they were committed."""
         notifications: list[Notification] = []
         await backend.listen("s", notifications.append)
         first = created()
@@ -29,17 +29,17 @@ class TestListen:
             Notification("s", None),
         ]
 
-    async def test_tells_before_the_worker_is_answered(self, backend: Backend) -> None:
-        """Whoever is answered can rely on it that the readers are under way."""
+    async def test_listeners_are_notified_before_the_worker_is_answered(self, backend: Backend) -> None:
+        """A worker with an answer can rely on its event being on the way."""
         events: list[str] = []
-        await backend.listen("s", lambda _notice: events.append("told"))
+        await backend.listen("s", lambda _notification: events.append("notified"))
         for change in (created(), moved(after(created()), 1)):
             await backend.commit(change)
             events.append("answered")
-        assert events == ["told", "answered"] * 2
+        assert events == ["notified", "answered"] * 2
 
-    async def test_keeps_order_among_concurrent_commits(self, backend: Backend) -> None:
-        """A listener of one session hears contiguous positions, however many others commit at the same time."""
+    async def test_notifications_keep_their_order_during_concurrent_commits(self, backend: Backend) -> None:
+        """A listener of one session gets contiguous positions, however many others commit at the same time."""
         notifications: list[Notification] = []
         await backend.listen("s", notifications.append)
 
@@ -54,21 +54,21 @@ class TestListen:
         )
         assert {notification.session_id for notification in notifications} == {"s"}
 
-    async def test_tells_everybody_and_only_those_of_the_session(self, backend: Backend) -> None:
-        """Any number of listeners; ids are opaque, so `*` hears only of `*`."""
-        heard: list[list[Notification]] = [[], [], [], []]
-        for session_id, notifications in zip(("s", "s", "*", "S"), heard, strict=True):
+    async def test_all_listeners_of_the_session_and_no_others_are_notified(self, backend: Backend) -> None:
+        """A session has any number of listeners. Ids are opaque, so `*` matches only `*`."""
+        received: list[list[Notification]] = [[], [], [], []]
+        for session_id, notifications in zip(("s", "s", "*", "S"), received, strict=True):
             await backend.listen(session_id, notifications.append)
         await apply(backend, created("s"), created("*"))
-        assert [[notification.session_id for notification in notifications] for notifications in heard] == [
+        assert [[notification.session_id for notification in notifications] for notifications in received] == [
             ["s"],
             ["s"],
             ["*"],
             [],
         ]
 
-    async def test_tells_no_more_after_unlisten(self, backend: Backend) -> None:
-        """At once; those who stay are still told, also if one goes while being told."""
+    async def test_unlisten_ends_notifications_at_once(self, backend: Backend) -> None:
+        """Other listeners are still notified, even if one leaves during a notification."""
         first: list[Notification] = []
         second: list[Notification] = []
 
@@ -85,8 +85,8 @@ class TestListen:
         await backend.commit(moved(record, 2))
         assert (len(first), len(second)) == (1, 2)
 
-    async def test_lets_go_twice_without_complaint(self, backend: Backend) -> None:
-        """Cleaning up is done in `finally`, where nobody knows how far things got."""
+    async def test_unlisten_of_no_listener_is_no_error(self, backend: Backend) -> None:
+        """It is called in `finally`, where it is unknown how far `listen` came."""
         backend.unlisten("s", print)
         await backend.listen("s", print)
         backend.unlisten("s", print)

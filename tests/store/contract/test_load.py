@@ -11,8 +11,8 @@ from progress_sse.wire import session_json
 from tests.store.changes import HOSTILE_TEXT, T0, after, apply, created, key, moved, removed
 
 TRICKY_IDS = [
-    "\u00e9", "e\u0301", "\u212b", "\u00c5",  # two pairs that normal forms would make equal
-    "a", "A", "\u0130", "i\u0307", "ß", "ss", "\uff5a", "z",  # … that foldings would
+    "\u00e9", "e\u0301", "\u212b", "\u00c5",  # two pairs that normalisation would make equal
+    "a", "A", "\u0130", "i\u0307", "ß", "ss", "\uff5a", "z",  # … that case folding would
     "a ", " a", "01", "1", "1.0", "NULL", "true",  # … that conversions would
     "*", "[a-z]*", "?", "%", "_", "\\", "{tag}", "{tag}:x", "a:b", "a.b", "..a",
     "'", '"', "'; DROP TABLE sessions; --", "?1", ":id", "$1", "日本語", "😀", "x" * 128, "😀" * 128,
@@ -22,12 +22,12 @@ TRICKY_IDS = [
 class TestLoad:
     """`load`: the session as last committed, or `None`."""
 
-    async def test_is_none_for_an_unknown_session(self, backend: Backend) -> None:
-        """Nobody ever committed it."""
-        assert await backend.load("nobody") is None
+    async def test_load_returns_none_for_an_unknown_session(self, backend: Backend) -> None:
+        """It was never committed."""
+        assert await backend.load("unknown") is None
 
-    async def test_returns_what_was_committed_to_the_letter(self, backend: Backend) -> None:
-        """Every field comes back, in every shape that it can have."""
+    async def test_load_returns_exactly_what_was_committed(self, backend: Backend) -> None:
+        """Every field comes back, in every form that it can have."""
         record = await apply(backend, created(total_steps=4))
         steps = {
             3: StepProgress(3, HOSTILE_TEXT, "error", T0, T0, 12, 5, HOSTILE_TEXT, HOSTILE_TEXT),
@@ -46,8 +46,8 @@ class TestLoad:
         assert loaded == target
         assert loaded.body == target.body
 
-    async def test_shows_each_commit_at_once(self, backend: Backend) -> None:
-        """What was acknowledged is what everybody sees."""
+    async def test_load_shows_each_commit_at_once(self, backend: Backend) -> None:
+        """Every client sees what was acknowledged."""
         record = await apply(backend, created())
         assert await backend.load("s") == record
         for step in (1, 2, 1):
@@ -56,8 +56,8 @@ class TestLoad:
         await backend.commit(removed(record))
         assert await backend.load("s") is None
 
-    async def test_never_goes_back_when_it_races_with_commits(self, backend: Backend) -> None:
-        """A read that was under way while a commit came through leaves nothing outdated behind."""
+    async def test_load_never_goes_back_during_commits(self, backend: Backend) -> None:
+        """A read that was under way during a commit leaves no outdated record behind."""
         record = await apply(backend, created())
         seen: list[int] = []
 
@@ -74,13 +74,13 @@ class TestLoad:
 
 
 async def test_ids_are_opaque(backend: Backend) -> None:
-    """Ids that normal forms, case, conversions, globs or SQL might confuse are different sessions."""
+    """Ids that normal forms, case folding, conversions, globs or SQL might confuse are different sessions."""
     assert len(set(TRICKY_IDS)) == len(TRICKY_IDS)
     records = {}
     for number, session_id in enumerate(TRICKY_IDS):
         record = await apply(backend, created(session_id, f"e{number}", keys=[key(session_id)]))
         records[session_id] = await apply(backend, moved(record, 1, message=session_id))
-    assert {head.session_id for head in await backend.list_summaries(None, 1000, None)} == set(TRICKY_IDS)
+    assert {summary.session_id for summary in await backend.list_summaries(None, 1000, None)} == set(TRICKY_IDS)
     for session_id in TRICKY_IDS:
         for each, record in records.items():
             assert await backend.load(each) == record

@@ -11,18 +11,18 @@ from tests.store.changes import after, apply, created, key, moved
 
 
 class TestReopening:
-    """`open` after `aclose`: as at first, with what the backend keeps."""
+    """`open` after `aclose`: works as at first, with what the backend stored."""
 
-    async def test_goes_on_with_what_was_committed(self, backend: Backend) -> None:
-        """Time and again, each time in any event loop, as where a host is tested; memory begins with nothing."""
+    async def test_a_reopened_backend_has_what_was_committed(self, backend: Backend) -> None:
+        """Repeatedly, and in any event loop, as where a host application is tested; memory begins empty."""
         await backend.aclose()
         kept: dict[str, Record] = {}
         for _ in range(2):
             await use_once(backend, kept)
             await asyncio.to_thread(asyncio.run, use_once(backend, kept))
 
-    async def test_is_possible_after_one_that_was_given_up(self, backend: Backend) -> None:
-        """A host that does not wait for it any longer is no reason to keep the place from the next one."""
+    async def test_a_backend_opens_after_a_cancelled_opening(self, backend: Backend) -> None:
+        """A host that stops waiting must not keep the store from the next one."""
         await backend.aclose()
         opening = asyncio.create_task(backend.open())
         await asyncio.sleep(0)
@@ -32,8 +32,8 @@ class TestReopening:
             await backend.aclose()
         await use_once(backend, {})
 
-    async def test_tells_only_those_who_listen_anew(self, backend: Backend) -> None:
-        """Who listened before is let go of; to take `listen` back is no error then either."""
+    async def test_listeners_from_before_closing_are_removed(self, backend: Backend) -> None:
+        """Their `unlisten` is no error then either."""
         before: list[Notification] = []
         await backend.listen("s", before.append)
         await backend.aclose()
@@ -47,7 +47,7 @@ class TestReopening:
 
 
 async def use_once(backend: Backend, kept: dict[str, Record]) -> None:
-    """Open the backend, find the sessions as they were left, change each and hear of that, and close it."""
+    """Open the backend, check the sessions, change each with a listener, and close it."""
     await backend.open()
     await backend.ping()
     for session_id in map(str, range(20)):  # At all nodes of a cluster.
@@ -61,14 +61,14 @@ async def use_once(backend: Backend, kept: dict[str, Record]) -> None:
         assert notifications == [Notification(session_id, change.record, change.is_fresh, change.entries)]
         kept[session_id] = after(change)
         assert await backend.replay(session_id, after(change).position._replace(offset=0)) is not None
-    assert {head.session_id for head in await backend.list_summaries(None, 100, None)} == set(kept)
+    assert {summary.session_id for summary in await backend.list_summaries(None, 100, None)} == set(kept)
     await backend.aclose()
     if isinstance(backend, MemoryBackend):
         kept.clear()
 
 
-async def test_ping_returns_where_commits_work(backend: Backend) -> None:
-    """On an empty backend as well as on one in use."""
+async def test_ping_returns_if_commits_work(backend: Backend) -> None:
+    """On an empty backend and on one in use."""
     await backend.ping()
     await apply(backend, created())
     await backend.ping()

@@ -13,8 +13,8 @@ from tests.store.conftest import OpenBackend
 class TestReplay:
     """`replay`: every transition after a position, or `None`."""
 
-    async def test_gives_what_came_after(self, backend: Backend) -> None:
-        """From any position of this life, exactly the rest of it, byte for byte."""
+    async def test_replay_returns_the_transitions_after_a_position(self, backend: Backend) -> None:
+        """From any position of the epoch it returns exactly the rest of the log, byte for byte."""
         record, entries = await apply_moves(backend, 5, message=HOSTILE_TEXT)
         for n in range(6):
             assert await backend.replay("s", Position("first", n)) == entries[n:]
@@ -23,13 +23,13 @@ class TestReplay:
     @pytest.mark.parametrize(
         "position", [Position("first", 3), Position("first", 10**15), Position("second", 1), Position("", 0)], ids=str
     )
-    async def test_does_not_know_other_positions(self, backend: Backend, position: Position) -> None:
-        """The future of this life, and any other life."""
+    async def test_replay_returns_none_for_other_positions(self, backend: Backend, position: Position) -> None:
+        """Positions in the future, and positions of another epoch."""
         await apply_moves(backend, 2)
         assert await backend.replay("s", position) is None
-        assert await backend.replay("nobody", position) is None
+        assert await backend.replay("unknown", position) is None
 
-    async def test_keeps_the_newest_by_number(self, open_backend: OpenBackend) -> None:
+    async def test_the_log_keeps_the_newest_transitions(self, open_backend: OpenBackend) -> None:
         """`history` transitions stay; from before them there is no replay, not even a partial one."""
         backend = await open_backend(history=4)
         _, entries = await apply_moves(backend, 10)
@@ -37,7 +37,7 @@ class TestReplay:
         assert await backend.replay("s", Position("first", 5)) is None
         assert await backend.replay("s", Position("first", 0)) is None
 
-    async def test_keeps_the_newest_by_bytes(self, open_backend: OpenBackend) -> None:
+    async def test_the_log_keeps_as_many_transitions_as_fit(self, open_backend: OpenBackend) -> None:
         """`history_bytes` of event data stay, counted in UTF-8."""
         entry = moved(after(created()), 1, message="日" * 100).entries[0]
         backend = await open_backend(history_bytes=3 * len(entry.data))
@@ -45,8 +45,8 @@ class TestReplay:
         assert await backend.replay("s", Position("first", 4)) == entries[4:]
         assert await backend.replay("s", Position("first", 3)) is None
 
-    async def test_keeps_nothing_where_one_is_too_large(self, open_backend: OpenBackend) -> None:
-        """A single transition over the limit leaves a log that is empty, and correct."""
+    async def test_a_transition_that_is_too_large_empties_the_log(self, open_backend: OpenBackend) -> None:
+        """A single transition over the limit leaves an empty and correct log."""
         backend = await open_backend(history_bytes=1000)
         record, _ = await apply_moves(backend, 2)
         record = await apply(backend, moved(record, 1, message="x" * 2000))
@@ -56,8 +56,8 @@ class TestReplay:
         await backend.commit(change)
         assert await backend.replay("s", Position("first", 3)) == list(change.entries)
 
-    async def test_trims_within_one_change(self, open_backend: OpenBackend) -> None:
-        """A batch larger than the history leaves its newest transitions."""
+    async def test_a_batch_larger_than_the_log_is_trimmed(self, open_backend: OpenBackend) -> None:
+        """Its newest transitions stay."""
         backend = await open_backend(history=3)
         record = await apply(backend, created())
         change = moved(record, 1, 2, 3, 1, 2)
@@ -65,8 +65,8 @@ class TestReplay:
         assert await backend.replay("s", Position("first", 2)) == list(change.entries[2:])
         assert await backend.replay("s", Position("first", 1)) is None
 
-    async def test_is_trimmed_for_each_session_by_itself(self, open_backend: OpenBackend) -> None:
-        """A busy session does not push out another one's history."""
+    async def test_each_log_is_trimmed_separately(self, open_backend: OpenBackend) -> None:
+        """A busy session does not displace the history of another one."""
         backend = await open_backend(history=3)
         quiet = moved(await apply(backend, created("quiet")), 1)
         await backend.commit(quiet)

@@ -26,7 +26,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
 
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
-    """All connections that are made, open to questions from the test's own thread."""
+    """All connections that are made; the test's own thread may use them."""
     connections: list[sqlite3.Connection] = []
 
     class Watched(sqlite3.Connection):

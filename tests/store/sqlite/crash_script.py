@@ -21,7 +21,7 @@ from tests.store.changes import after, created, moved
 def open_and_die(folder: Path, former: Path | None = None) -> None:
     """Open `folder`/<k>.db and die at its k-th statement, for each k until an opening has no k-th statement.
 
-    Each is a new file, or a copy of a `former` one.
+    Each is a new file, or a copy of `former`.
     """
     for fatal in range(1000):
         if former is not None:
@@ -49,7 +49,7 @@ def _die_at(fatal: int) -> None:
 
 
 async def write_until_killed(path: Path, sessions: int) -> None:
-    """Write to the store, and say on standard output what was acknowledged: a line `<session id> <n>` each."""
+    """Write to the store, and print what was acknowledged: a line `<session id> <n>` each."""
     backend = SqliteBackend(path, StorageLimits(history=50))
     await backend.open()
 
@@ -68,7 +68,7 @@ async def write_until_killed(path: Path, sessions: int) -> None:
 
 
 async def leave_a_log(path: Path) -> None:
-    """Have one state of a session in the database, a later one in the log alone, and die."""
+    """Die with one state of a session in the database, and a later one only in the log."""
     backend = SqliteBackend(path, StorageLimits())
     await backend.open()
     await backend.commit(created())

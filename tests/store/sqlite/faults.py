@@ -15,7 +15,7 @@ Action = Callable[[], object]
 
 
 class Pause:
-    """A statement that waits until a test lets it go on."""
+    """A statement that waits until the test lets it continue."""
 
     def __init__(self) -> None:
         self._reached = threading.Event()
@@ -26,44 +26,44 @@ class Pause:
         assert self._ended.wait(30)
 
     async def reached(self) -> None:
-        """Wait until it is its turn."""
+        """Wait until the statement runs."""
         assert await asyncio.to_thread(self._reached.wait, 30)
 
     def end(self) -> None:
-        """Let it go on."""
+        """Let the statement continue."""
         self._ended.set()
 
 
 class Faults:
-    """What is to happen to statements, and which ones there were."""
+    """The faults to inject into statements, and the statements that ran."""
 
     def __init__(self) -> None:
         self.statements: list[str] = []
         self._armed: list[tuple[str, Action, bool]] = []
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let every connection made from here on obey."""
+        """Apply the faults to every connection made from here on."""
         factory = type("FaultyConnection", (_FaultyConnection,), {"faults": self})
         monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=factory))
 
     def fail(self, statement: str, code: int, *, after: bool = False) -> None:
-        """Let the next statement that begins so fail with an error code of SQLite, instead of or after its work."""
+        """Let the next statement with this beginning fail with an error code of SQLite, instead of or after running."""
         error = sqlite3.OperationalError("made up")
         error.sqlite_errorcode = code
-        self.meet(statement, partial(_raise, error), after=after)
+        self.call_at(statement, partial(_raise, error), after=after)
 
-    def meet(self, statement: str, action: Action, *, after: bool = False) -> None:
-        """Call `action` in the connection's thread, once, before or after the next statement that begins so."""
+    def call_at(self, statement: str, action: Action, *, after: bool = False) -> None:
+        """Call `action` in the connection's thread, once, before or after the next statement with this beginning."""
         self._armed.append((statement, action, after))
 
     def pause(self, statement: str, *, after: bool = False) -> Pause:
-        """Let the next statement that begins so wait before it runs, or after that."""
+        """Let the next statement with this beginning wait, before or after it runs."""
         pause = Pause()
-        self.meet(statement, pause.take, after=after)
+        self.call_at(statement, pause.take, after=after)
         return pause
 
     def count(self, statement: str) -> int:
-        """Return how many statements began so."""
+        """Return how many statements had this beginning."""
         return sum(each.startswith(statement) for each in self.statements)
 
     def strike(self, sql: str, *, after: bool) -> None:

@@ -28,7 +28,7 @@ HOLDER = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("BEGIN EXCLUSIVE")
-print("held", flush=True)
+print("locked_by_another_process", flush=True)
 sys.stdin.read()
 """
 
@@ -74,31 +74,31 @@ async def make_store(path: Path) -> None:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Let another process hold the database under BEGIN EXCLUSIVE; closing its standard input ends that."""
+def locked_by_another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Let another process hold the database under BEGIN EXCLUSIVE until its standard input is closed."""
     command = [sys.executable, "-c", HOLDER, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+        assert holder.stdout.readline() == "locked_by_another_process\n"
         yield holder
         release(holder)
 
 
 def release(holder: subprocess.Popen[str]) -> None:
-    """Let the other process go."""
+    """End the other process."""
     assert holder.stdin is not None
     holder.stdin.close()
     holder.wait(SOON_S)
 
 
 def files(path: Path) -> dict[str, bytes]:
-    """Everything that is kept in the folder, apart from what says nothing."""
-    unsaid = (".lock", "-shm")
-    return {each.name: each.read_bytes() for each in path.parent.iterdir() if not each.name.endswith(unsaid)}
+    """The content of the files in the folder, except `.lock` and `-shm`."""
+    omitted = (".lock", "-shm")
+    return {each.name: each.read_bytes() for each in path.parent.iterdir() if not each.name.endswith(omitted)}
 
 
 def read_until_killed(command: list[str], lines: int, acknowledged: dict[str, int]) -> None:
-    """Start a writing process, kill it after so many acknowledgements, and note all that it gave."""
+    """Start a writing process, kill it after so many acknowledgements, and record all of them."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for count, line in enumerate(process.stdout, start=1):
@@ -112,26 +112,26 @@ def read_until_killed(command: list[str], lines: int, acknowledged: dict[str, in
 
 
 def leave_a_log(path: Path) -> None:
-    """Let a process die that had a session in the database, and its first two transitions in the log alone."""
+    """Let a process die that had a session in the database, and its first two transitions only in the log."""
     command = [sys.executable, "-m", "tests.store.sqlite.crash_script", "leave", str(path)]
     assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL
 
 
 def sqlite_rows(path: Path, sql: str) -> list[tuple[object, ...]]:
-    """Ask a database as any other program would."""
+    """Query a database as any other program would."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(sql).fetchall()
 
 
 def rows_of_the_file_alone(path: Path) -> list[tuple[object, ...]]:
-    """Where its sessions are, by the database without what lies beside it."""
+    """The positions of the sessions in the database without the files beside it."""
     alone = path.with_name("alone.db")
-    subprocess.run(["cp", path, alone], check=True)  # To close the file here would drop the locks on it.
+    subprocess.run(["cp", path, alone], check=True)  # Closing the file in this process would drop the locks on it.
     return sqlite_rows(alone, "SELECT session_id, n FROM sessions")
 
 
 async def assert_refused(path: Path, reason: str) -> None:
-    """Make sure that opening fails with one sentence, and leaves every file and no lock."""
+    """Check that opening fails with one sentence, leaves every file as it is, and leaves no lock."""
     before = files(path) if path.parent.exists() else {}
     with pytest.raises(StoreRefusedError, match=reason) as refusal:
         await SqliteBackend(path, StorageLimits()).open()
@@ -157,7 +157,7 @@ def execute(path: Path, *statements: str) -> None:
 
 
 def assert_opening_says(pattern: str, path: Path, *arguments: str) -> None:
-    """Open the store in another process, and look at what becomes of it."""
+    """Open the store in another process, and compare what that prints."""
     command = [sys.executable, "-c", OPENER, str(path), *arguments]
     said = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True).stdout
     assert re.match(pattern, said)

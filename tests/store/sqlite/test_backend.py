@@ -1,4 +1,4 @@
-"""The SQLite backend after a restart, and its cache."""
+"""The SQLite backend over restarts, and its cache."""
 
 # ruff: noqa: ASYNC221 - a test may wait for files and processes of its own
 
@@ -38,10 +38,10 @@ from tests.store.sqlite.files import (
 
 
 class TestRestart:
-    """Whatever was acknowledged is there the next time."""
+    """What was acknowledged is there after a restart."""
 
-    async def test_keeps_sessions_logs_and_keys(self, path: Path) -> None:
-        """Word for word, with positions that go on where they were."""
+    async def test_sessions_logs_and_keys_survive_a_restart(self, path: Path) -> None:
+        """Everything is exactly as before, and positions continue."""
         async with opened(path, history=5) as backend:
             await backend.commit(created("a", keys=[key("k", "digest")]))
             change = moved(after(created("a")), 1, 2, 1, message="日本語 \U0001f600")
@@ -52,7 +52,7 @@ class TestRestart:
             assert await backend.load("b") == after(created("b"))
             assert await backend.replay("a", Position("first", 0)) == list(change.entries)
             assert await backend.find_idempotency_key("a", "k") == key("k", "digest")
-            assert [head.session_id for head in await backend.list_summaries(None, 10, None)] == ["b", "a"]
+            assert [summary.session_id for summary in await backend.list_summaries(None, 10, None)] == ["b", "a"]
             onward = moved(after(change), 2, 2, 2, 2)
             await backend.commit(onward)
             assert await backend.replay("a", Position("first", 2)) == [*change.entries[2:], *onward.entries]
@@ -60,10 +60,10 @@ class TestRestart:
 
     @pytest.mark.parametrize("put_back", [shutil.copyfile, os.replace], ids=["over it", "in its place"])
     @pytest.mark.parametrize("is_copied_while_used", [False, True], ids=["", "copied while used"])
-    async def test_gives_new_epochs_to_a_backup(
+    async def test_a_restored_backup_gets_new_epochs(
         self, path: Path, put_back: Callable[[Path, Path], object], is_copied_while_used: bool
     ) -> None:
-        """It has gone back in time: what follows on it now is another history than the one that was shown before."""
+        """It has gone back in time: what follows is another history than the one that clients have seen."""
         backup = path.with_name("backup.db")
 
         def back_up() -> None:
@@ -92,8 +92,8 @@ class TestRestart:
             assert await backend.load("s") == after(onward)
             assert await backend.replay("s", found.position) == list(onward.entries)
 
-    async def test_gives_new_epochs_where_the_log_is_gone(self, path: Path) -> None:
-        """Left behind by a kill and removed, it takes back what was in it alone; where it is there, all goes on.
+    async def test_a_file_without_its_log_gets_new_epochs(self, path: Path) -> None:
+        """Removing the log of a killed store undoes what only the log held. With the log, epochs continue.
 
         A log that another program has moved to the database looks like one that was removed with its index.
         """
@@ -111,8 +111,8 @@ class TestRestart:
                 assert record is not None
                 assert record.position.epoch != "first"
 
-    async def test_gives_new_epochs_to_a_backup_where_the_log_of_a_killed_store_is_gone(self, path: Path) -> None:
-        """Copied over the file, it bears the number of that; so may one that takes the place of a removed file."""
+    async def test_a_backup_copied_over_a_killed_store_gets_new_epochs(self, path: Path) -> None:
+        """The file keeps its inode number, and a file in the place of a removed one may get the same number."""
         backup = path.with_name("backup.db")
         leave_a_log(path)
         execute(path, f"VACUUM INTO '{backup}'")
@@ -123,8 +123,8 @@ class TestRestart:
             assert record is not None
             assert record.position.epoch != "first"
 
-    async def test_goes_on_where_the_note_was_removed_while_it_ran(self, path: Path) -> None:
-        """It is written anew when the file is left in order; where it is missing, epochs are new."""
+    async def test_a_note_removed_while_the_store_runs_is_written_again(self, path: Path) -> None:
+        """Closing writes a new note. If the note is missing on opening, sessions get new epochs."""
         note = path.with_name(f"{path.name}.lock")
         async with opened(path) as backend:
             await backend.commit(created())
@@ -137,8 +137,8 @@ class TestRestart:
             assert record is not None
             assert record.position.epoch != "first"
 
-    async def test_counts_sessions_that_were_there(self, path: Path) -> None:
-        """The limit is not forgotten."""
+    async def test_existing_sessions_count_after_a_restart(self, path: Path) -> None:
+        """The limit holds."""
         async with opened(path, max_sessions=2) as backend:
             await backend.commit(created("a"))
             await backend.commit(created("b"))
@@ -148,22 +148,22 @@ class TestRestart:
             await backend.commit(removed(after(created("a"))))
             await backend.commit(created("c"))
 
-    async def test_waits_for_the_disk(self, path: Path, connections: list[sqlite3.Connection]) -> None:
-        """What the power may take cannot be tried here; what SQLite was told about it can be asked."""
+    async def test_commits_wait_for_the_disk(self, path: Path, connections: list[sqlite3.Connection]) -> None:
+        """A loss of power cannot be tested here, but SQLite can be asked for its settings."""
         async with opened(path) as backend:
             await backend.commit(created())
             writer = connections[-1]
             settings = [writer.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
         assert settings == ["wal", 2]
 
-    async def test_leaves_a_single_file_and_no_lock(self, path: Path) -> None:
-        """The write-ahead log moves into the database; others may have it from then on."""
+    async def test_closing_leaves_a_single_file_and_no_lock(self, path: Path) -> None:
+        """The write-ahead log moves into the database, and other programs may use it then."""
         await make_store(path)
         assert set(files(path)) == {"progress.db"}
         assert sqlite_rows(path, "PRAGMA integrity_check") == [("ok",)]
 
-    async def test_finishes_what_was_accepted(self, path: Path) -> None:
-        """Closing waits for it; afterwards nothing is accepted."""
+    async def test_closing_finishes_accepted_commits(self, path: Path) -> None:
+        """Afterwards nothing is accepted."""
         async with opened(path) as backend:
             commits = [asyncio.ensure_future(backend.commit(created(f"s{number}"))) for number in range(300)]
             await asyncio.sleep(0)
@@ -181,8 +181,8 @@ class TestRestart:
         async with opened(path) as backend:
             assert len(await backend.list_summaries(None, 1000, None)) == 300
 
-    async def test_forgets_deleted_text(self, path: Path) -> None:
-        """What was in a session that was removed is nowhere in the file."""
+    async def test_deleted_text_is_removed_from_the_file(self, path: Path) -> None:
+        """No text of a removed session is in the file."""
         secret = "correct horse battery staple"
         async with opened(path) as backend:
             change = moved(after(created()), 1, message=secret)
@@ -192,10 +192,10 @@ class TestRestart:
             await backend.commit(removed(after(change)))
         assert not any(secret.encode() in data for data in files(path).values())
 
-    async def test_forgets_deleted_text_while_it_runs(
+    async def test_deleted_text_is_removed_from_the_log(
         self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A moment later it is not in the log either; not much later, where somebody else was reading that."""
+        """It is gone after a moment, or as soon as no other program reads the log."""
         monkeypatch.setattr(sqlite_backend, "PURGE_DELAY_S", 0.01)
         secret = b"correct horse battery staple"
         async with opened(path) as backend:
@@ -208,10 +208,8 @@ class TestRestart:
                 assert any(secret in data for data in files(path).values())
             await eventually(lambda: not any(secret in data for data in files(path).values()), SOON_S)
 
-    async def test_forgets_deleted_text_after_it_was_opened_again(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Also where it was closed before the moment had passed."""
+    async def test_deleted_text_is_removed_after_a_reopening(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The backend was closed before the moment had passed."""
         secret = "correct horse battery staple"
         async with opened(path) as backend:
             await backend.commit(removed(await apply(backend, created())))
@@ -221,8 +219,8 @@ class TestRestart:
         await eventually(lambda: not any(secret.encode() in data for data in files(path).values()), SOON_S)
         await backend.aclose()
 
-    async def test_forgets_deleted_text_after_a_kill(self, path: Path) -> None:
-        """The log that was left behind is emptied by the next opening."""
+    async def test_deleted_text_is_removed_after_a_kill(self, path: Path) -> None:
+        """The next opening empties the log that was left behind."""
         secret = "correct horse battery staple"
         copy = path.with_name("copy") / path.name
         copy.parent.mkdir()
@@ -234,18 +232,18 @@ class TestRestart:
             assert not any(secret.encode() in data for data in files(copy).values())
 
     @pytest.mark.parametrize("name", ["a b%20c?d=e#f&g'h\"", "日本語", "-wal", "memory", ":memory:"])
-    async def test_takes_any_file_name(self, tmp_path: Path, name: str) -> None:
-        """A name is a name: no escape, no parameter, no special word."""
+    async def test_any_file_name_is_accepted(self, tmp_path: Path, name: str) -> None:
+        """It is used as it is: no escapes, no parameters, no special words."""
         async with opened(tmp_path / name) as backend:
             await backend.commit(created())
         assert (tmp_path / name).read_bytes().startswith(b"SQLite format 3\0")
 
 
 class TestCache:
-    """Sessions in use are answered from memory, and truly."""
+    """Sessions in use are answered from memory, and correctly."""
 
-    async def test_answers_without_reading(self, path: Path, faults: Faults) -> None:
-        """What was committed or read once is not read again; what is asked for together is read once."""
+    async def test_sessions_in_use_are_not_read_again(self, path: Path, faults: Faults) -> None:
+        """A committed or loaded session is not read again, and concurrent loads read once."""
         await make_store(path)
         async with opened(path) as backend:
             assert len({id(each) for each in await asyncio.gather(*(backend.load("s1") for _ in range(20)))}) == 1
@@ -254,8 +252,8 @@ class TestCache:
             assert await backend.load("s1") is await backend.load("s1")
             assert faults.count("SELECT life, epoch") == 1
 
-    async def test_is_given_up_with_the_file(self, path: Path) -> None:
-        """Whoever has it until it is opened again may change what is in it."""
+    async def test_the_cache_is_dropped_on_closing(self, path: Path) -> None:
+        """Another process may change the file before it is opened again."""
         async with opened(path) as backend:
             record = await apply(backend, created())
         async with opened(path) as other:
@@ -264,8 +262,8 @@ class TestCache:
         assert await backend.load("s") == record
         await backend.aclose()
 
-    async def test_is_not_filled_with_what_a_commit_overtook(self, path: Path, faults: Faults) -> None:
-        """A read that was under way when a commit came through must not outlive it."""
+    async def test_a_load_overtaken_by_a_commit_is_not_cached(self, path: Path, faults: Faults) -> None:
+        """A read that was under way during a commit is older than the committed record."""
         await make_store(path)
         async with opened(path) as backend:
             record = await backend.load("s1")
@@ -283,8 +281,8 @@ class TestCache:
             await backend.commit(removed(after(change)))
             assert await backend.load("s1") is None
 
-    async def test_shows_nothing_that_listeners_have_yet_to_hear_of(self, path: Path, faults: Faults) -> None:
-        """A change is visible once it is told of, although it is in the file a moment earlier."""
+    async def test_a_change_is_shown_only_after_its_notification(self, path: Path, faults: Faults) -> None:
+        """The change is in the file a moment earlier."""
         events: list[str] = []
 
         async def load() -> None:
@@ -292,7 +290,7 @@ class TestCache:
             events.append("loaded")
 
         async with opened(path) as backend:
-            await backend.listen("s", lambda _notice: events.append("told"))
+            await backend.listen("s", lambda _notification: events.append("notified"))
             pause = faults.pause("COMMIT", after=True)
             committing = asyncio.ensure_future(backend.commit(created()))
             await pause.reached()
@@ -300,10 +298,10 @@ class TestCache:
             await asyncio.wait([loading], timeout=0.2)
             pause.end()
             await asyncio.gather(committing, loading)
-            assert events == ["told", "loaded"]
+            assert events == ["notified", "loaded"]
 
-    async def test_survives_a_reader_that_is_cancelled(self, path: Path, faults: Faults) -> None:
-        """Others who share its read still get their answer."""
+    async def test_a_cancelled_caller_does_not_cancel_a_shared_load(self, path: Path, faults: Faults) -> None:
+        """The other callers still get their answer."""
         await make_store(path)
         async with opened(path) as backend:
             pause = faults.pause("SELECT data FROM steps")
@@ -314,8 +312,10 @@ class TestCache:
             assert await second is not None
             assert first.cancelled()
 
-    async def test_can_be_too_small(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Sessions that do not fit are read each time, and are the same."""
+    async def test_sessions_that_do_not_fit_into_the_cache_are_read_each_time(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They are equal each time."""
         monkeypatch.setattr(sqlite_backend, "RecordCache", partial(RecordCache, max_bytes=0))
         async with opened(path) as backend:
             record = await apply(backend, created())

@@ -21,10 +21,10 @@ from tests.store.sqlite.files import (
 
 
 class TestKill:
-    """`kill -9` at any moment."""
+    """The process is killed (`kill -9`) at any moment."""
 
-    async def test_loses_nothing_acknowledged(self, path: Path) -> None:
-        """After each death the store opens, and has what was acknowledged, with its log, and nothing by halves."""
+    async def test_kill_loses_nothing_acknowledged(self, path: Path) -> None:
+        """After each kill the store opens, and has what was acknowledged, with its log, and no partial change."""
         acknowledged: dict[str, int] = {}
         for lines in (1, 30, 400, 1000):
             read_until_killed(
@@ -36,8 +36,8 @@ class TestKill:
             assert sqlite_rows(path, "PRAGMA integrity_check") == [("ok",)]
         assert len(acknowledged) == 8
 
-    async def test_in_the_first_opening_leaves_a_file_that_opens(self, tmp_path: Path) -> None:
-        """Before each single statement of the first opening."""
+    async def test_kill_during_the_first_opening_leaves_a_usable_file(self, tmp_path: Path) -> None:
+        """It is killed before each statement of the first opening."""
         subprocess.run(
             [sys.executable, "-m", "tests.store.sqlite.crash_script", "open", str(tmp_path)], check=True, timeout=60
         )
@@ -47,8 +47,8 @@ class TestKill:
             async with opened(lock.with_suffix("")) as backend:
                 await backend.commit(created())
 
-    async def test_leaves_damage_visible(self, path: Path) -> None:
-        """Damage is found also where a write-ahead log was left behind, and nothing of either file is touched."""
+    async def test_damage_is_found_beside_a_log(self, path: Path) -> None:
+        """Damage is found even if a write-ahead log was left behind, and neither file is changed."""
         read_until_killed([sys.executable, "-m", "tests.store.sqlite.crash_script", "write", str(path), "8"], 500, {})
         assert path.with_name("progress.db-wal").stat().st_size > 0
         path.write_bytes(b"\xff" * 8192)
@@ -56,7 +56,7 @@ class TestKill:
 
 
 async def check_whole(backend: SqliteBackend, session_id: str, n: int) -> None:
-    """Make sure that the session is at `n` or one further, that its log leads there, and that its steps agree."""
+    """Check that the session is at `n` or one further, and that its log and its steps agree with that."""
     record = await backend.load(session_id)
     assert record is not None
     assert n <= record.position.offset <= n + 1

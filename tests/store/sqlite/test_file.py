@@ -1,4 +1,4 @@
-"""Files that are refused, and files that disappear."""
+"""Files that are refused, and files that disappear while the store is open."""
 
 # ruff: noqa: ASYNC221, ASYNC240 - a test may wait for files and processes of its own
 
@@ -30,8 +30,8 @@ from tests.store.sqlite.files import (
     assert_refused,
     execute,
     files,
-    held,
     leave_a_log,
+    locked_by_another_process,
     make_store,
     opened,
     overwrite,
@@ -48,7 +48,7 @@ except sqlite3.OperationalError:
 """
 
 
-SPOILED: dict[str, tuple[str, Callable[[Path], object]]] = {
+DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "garbage": ("not a database", lambda path: path.write_bytes(os.urandom(20_000))),
     "text": ("not a database", lambda path: path.write_text("session_id,status\n")),
     "two bytes": ("not a database", lambda path: path.write_bytes(b"S\n")),
@@ -71,7 +71,7 @@ SPOILED: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 @contextmanager
 def inherited(path: Path) -> Iterator[None]:
-    """Let a child have the file open that we have open."""
+    """Let a child process have the file open that this process has open."""
     descriptors = [int(each.name) for each in Path("/proc/self/fd").iterdir() if _leads_to(each, path)]
     with subprocess.Popen(["/bin/sleep", "60"], pass_fds=descriptors) as child:
         assert descriptors
@@ -80,28 +80,30 @@ def inherited(path: Path) -> Iterator[None]:
 
 
 def _leads_to(link: Path, path: Path) -> bool:
-    with suppress(OSError):  # One that was closed meanwhile, as that of the listing is.
+    with suppress(OSError):  # It may be closed meanwhile, as that of the listing is.
         return link.readlink() == path
     return False
 
 
 class TestRefusal:
-    """What cannot be used is refused with one sentence, and left as it is."""
+    """A file that cannot be used is refused with one sentence, and left as it is."""
 
-    @pytest.mark.parametrize(("reason", "spoil"), SPOILED.values(), ids=SPOILED)
-    async def test_of_a_spoiled_store(self, path: Path, reason: str, spoil: Callable[[Path], object]) -> None:
-        """Damaged, newer, or not ours."""
+    @pytest.mark.parametrize(("reason", "damage"), DAMAGES.values(), ids=DAMAGES)
+    async def test_an_unusable_store_is_refused(
+        self, path: Path, reason: str, damage: Callable[[Path], object]
+    ) -> None:
+        """Damaged, of another format, or of another application."""
         await make_store(path)
-        spoil(path)
+        damage(path)
         await assert_refused(path, reason)
 
-    async def test_of_a_foreign_database(self, path: Path) -> None:
-        """Most applications do not set an id."""
+    async def test_a_foreign_database_is_refused(self, path: Path) -> None:
+        """Most applications do not set an application id."""
         execute(path, "CREATE TABLE users (name TEXT)", "INSERT INTO users VALUES ('x')")
         await assert_refused(path, "another application")
 
-    async def test_of_a_foreign_database_with_a_log(self, path: Path) -> None:
-        """Also where all there is lies in its write-ahead log, which must not be moved on this occasion."""
+    async def test_a_foreign_database_with_a_log_is_refused(self, path: Path) -> None:
+        """All its content is in the write-ahead log, which must not be moved by the check."""
         with closing(sqlite3.connect(path, isolation_level=None)) as owner:
             owner.execute("PRAGMA journal_mode = WAL")
             owner.execute("CREATE TABLE users (name TEXT)")
@@ -109,15 +111,15 @@ class TestRefusal:
             await assert_refused(path, "another application")
 
     @pytest.mark.parametrize("is_there", [True, False])
-    async def test_of_a_log_without_its_database(self, path: Path, is_there: bool) -> None:
+    async def test_a_log_without_its_database_is_refused(self, path: Path, is_there: bool) -> None:
         """SQLite would delete the log, and with it the sessions that it still holds."""
         if is_there:
             path.touch()
         path.with_name("progress.db-wal").write_bytes(b"\x37\x7f\x06\x82" + bytes(4096))
         await assert_refused(path, "is missing or empty")
 
-    async def test_of_a_log_of_another_file(self, path: Path) -> None:
-        """What a kill left behind would be read into the backup that has taken the file's place."""
+    async def test_a_log_of_another_file_is_refused(self, path: Path) -> None:
+        """SQLite would read the log of a killed store into the backup that has taken the file's place."""
         backup = path.with_name("backup.db")
         await make_store(backup)
         leave_a_log(path)
@@ -127,18 +129,18 @@ class TestRefusal:
         async with opened(path) as backend:
             assert len(await backend.list_summaries(None, 100, None)) == 20
 
-    async def test_of_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
-        """It is not made, since a typing error is the likelier cause."""
+    async def test_a_missing_folder_is_refused(self, tmp_path: Path) -> None:
+        """It is not created, since a typing error is the likelier cause."""
         await assert_refused(tmp_path / "nowhere" / "progress.db", "no folder")
         assert not (tmp_path / "nowhere").exists()
 
-    async def test_of_a_folder_as_the_file(self, path: Path) -> None:
+    async def test_a_folder_as_the_file_is_refused(self, path: Path) -> None:
         """As in `sqlite:///some/folder`."""
         path.mkdir()
         with pytest.raises(StoreRefusedError):
             await SqliteBackend(path, StorageLimits()).open()
 
-    async def test_of_a_file_as_the_folder(self, path: Path) -> None:
+    async def test_a_file_as_the_folder_is_refused(self, path: Path) -> None:
         """As in `sqlite:///some/file/progress.db`."""
         path.touch()
         with pytest.raises(StoreRefusedError, match="cannot be written"):
@@ -152,19 +154,19 @@ class TestRefusal:
             (0o777, "opened"),
         ],
     )
-    def test_of_a_folder_that_cannot_be_written(self, mode: int, reason: str) -> None:
-        """Or searched. Tried by a user who is bound by permissions, which root is not."""
+    def test_a_folder_without_permissions_is_refused(self, mode: int, reason: str) -> None:
+        """The folder cannot be written or searched. Root is not bound by permissions, so another user opens it."""
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(mode)
             assert_opening_says(reason, Path(folder) / "progress.db", *(["65534"] if os.geteuid() == 0 else []))
             Path(folder).chmod(0o700)
 
-    async def test_of_a_name_that_is_too_long(self, tmp_path: Path) -> None:
-        """It is not known before somebody looks."""
+    async def test_a_file_name_that_is_too_long_is_refused(self, tmp_path: Path) -> None:
+        """The limit of the file system is known only after a try."""
         await assert_refused(tmp_path / ("x" * 300), "cannot be used: File name too long")
 
-    async def test_of_a_link_that_leads_to_itself(self, path: Path) -> None:
-        """By way of another one."""
+    async def test_a_circular_link_is_refused(self, path: Path) -> None:
+        """It leads to itself through another one."""
         other = path.with_name("other.db")
         path.symlink_to(other)
         other.symlink_to(path)
@@ -172,8 +174,10 @@ class TestRefusal:
             await SqliteBackend(path, StorageLimits()).open()
         assert sorted(path.parent.iterdir()) == [other, path]
 
-    async def test_of_a_path_below_a_folder_that_is_gone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As where somebody else has cleaned up."""
+    async def test_a_removed_working_directory_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another program may have removed it."""
         folder = tmp_path / "gone"
         folder.mkdir()
         monkeypatch.chdir(folder)
@@ -181,8 +185,8 @@ class TestRefusal:
         with pytest.raises(StoreRefusedError, match="no folder"):
             await SqliteBackend(Path("progress.db"), StorageLimits()).open()
 
-    async def test_of_a_file_that_cannot_be_written(self) -> None:
-        """SQLite opens such a file without complaint, and fails on the first commit."""
+    async def test_a_read_only_file_is_refused(self) -> None:
+        """SQLite opens such a file without an error, and fails at the first commit."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "progress.db"
             await make_store(path)
@@ -192,8 +196,8 @@ class TestRefusal:
             assert_opening_says("refused: .* readonly", path, *(["65534"] if os.geteuid() == 0 else []))
 
     @pytest.mark.parametrize("is_lock_removed", [False, True], ids=["", "lock removed"])
-    async def test_of_a_second_user(self, path: Path, is_lock_removed: bool) -> None:
-        """Another process, or another part of this one, by this name or by another; until the first one lets go."""
+    async def test_a_file_in_use_is_refused(self, path: Path, is_lock_removed: bool) -> None:
+        """By another process or another part of this one, by this name or another, until the first one releases it."""
         names = [path, path.with_name("link.db"), path.with_name("hard.db")]
         async with opened(path) as backend:
             names[1].symlink_to(path)
@@ -208,8 +212,8 @@ class TestRefusal:
             await backend.commit(moved(after(created()), 1))
         assert_opening_says("opened", path)
 
-    async def test_of_another_file_in_its_place(self, path: Path) -> None:
-        """Its user has a log by that name still, which SQLite would take for one of the other file."""
+    async def test_another_file_in_the_place_of_one_in_use_is_refused(self, path: Path) -> None:
+        """The log by that name is still in use, and SQLite would take it for the log of the other file."""
         other = path.with_name("other.db")
         await make_store(other)
         async with opened(path) as backend:
@@ -218,8 +222,8 @@ class TestRefusal:
             other.rename(path)
             assert_opening_says("refused: .* in use by another process", path)
 
-    async def test_leaves_the_locks_of_the_first_user(self, path: Path) -> None:
-        """Or another program would take itself for the last one that has the file open, and remove the log."""
+    async def test_a_refusal_leaves_the_locks_of_the_first_user(self, path: Path) -> None:
+        """Otherwise another program would believe that only it has the file open, and remove the log."""
         async with opened(path) as backend:
             await backend.commit(created())
             hard = path.with_name("hard.db")
@@ -231,8 +235,8 @@ class TestRefusal:
             await backend.commit(moved(after(created()), 1))
 
     @pytest.mark.parametrize("is_left_in_order", [True, False])
-    async def test_of_a_file_of_several_names(self, path: Path, is_left_in_order: bool) -> None:
-        """Its log lies beside the name that was used last: without that, what it held would be lost."""
+    async def test_a_file_with_several_names_is_refused(self, path: Path, is_left_in_order: bool) -> None:
+        """Its log lies beside the name that was used last: without that, the content of the log would be lost."""
         if is_left_in_order:
             async with opened(path) as backend:
                 await backend.commit(created())
@@ -247,18 +251,18 @@ class TestRefusal:
         async with opened(other) as backend:
             assert await backend.load("s") is not None
 
-    async def test_does_not_outlast_its_user_in_a_child(self, path: Path) -> None:
-        """A process that was forked off, as by multiprocessing, has the file and its lock file open as well."""
+    async def test_a_child_process_does_not_keep_the_file_locked(self, path: Path) -> None:
+        """A forked process, as of multiprocessing, has the file and its lock file open as well."""
         with ExitStack() as children:
             async with opened(path):
                 for locked in (path, Path(f"{path}.lock")):
                     children.enter_context(inherited(locked))
             assert_opening_says("opened", path)
 
-    async def test_of_a_file_that_is_locked(self, path: Path) -> None:
-        """By whatever program, for longer than the busy timeout."""
+    async def test_a_locked_file_is_refused(self, path: Path) -> None:
+        """Another program holds the lock longer than the busy timeout."""
         await make_store(path)
-        with held(path):
+        with locked_by_another_process(path):
             backend = SqliteBackend(path, StorageLimits(), busy_timeout_s=0.2)
             with pytest.raises(StoreRefusedError, match="locked"):
                 await backend.open()
@@ -266,16 +270,16 @@ class TestRefusal:
         await backend.aclose()
 
     @pytest.mark.parametrize("statements", [[], ["PRAGMA journal_mode = WAL"], ["CREATE TABLE t (a)", "DROP TABLE t"]])
-    async def test_does_not_meet_an_empty_file(self, path: Path, statements: list[str]) -> None:
-        """What holds nothing is as good as no file at all."""
+    async def test_an_empty_file_is_used(self, path: Path, statements: list[str]) -> None:
+        """A file without content counts as missing."""
         path.touch()
         execute(path, *statements)
         async with opened(path) as backend:
             await backend.commit(created())
         assert sqlite_rows(path, "PRAGMA application_id") == [(schema.APPLICATION_ID,)]
 
-    async def test_does_not_wait_for_a_long_check(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A store that is too large to be looked through in time is opened all the same."""
+    async def test_a_long_check_does_not_delay_the_opening(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A store that is too large to be checked in time is opened all the same."""
         await make_store(path)
         monkeypatch.setattr(store_check, "CHECK_S", -1)
         monkeypatch.setattr(store_check, "_PROBE_OPERATIONS", 1)
@@ -284,11 +288,11 @@ class TestRefusal:
 
 
 class TestMissingFile:
-    """A file of the store disappears while the store is open."""
+    """A file of the store is moved away or removed while the store is open."""
 
     @pytest.mark.parametrize("other", [None, b"", b"something else"], ids=["nothing", "empty", "other"])
-    async def test_to_find_the_file_makes_no_new_one(self, path: Path, other: bytes | None) -> None:
-        """A database that disappeared is not replaced by an empty one, nor written to where nobody will find it."""
+    async def test_a_missing_database_is_not_created_again(self, path: Path, other: bytes | None) -> None:
+        """No empty one replaces it, and nothing is written to a file without a name."""
         async with opened(path) as backend:
             record = await apply(backend, created())
             path.rename(path.with_suffix(".moved"))
@@ -304,8 +308,8 @@ class TestMissingFile:
             await backend.commit(moved(record, 1))
 
     @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
-    async def test_to_find_the_log_saves_what_it_held(self, path: Path, suffix: str) -> None:
-        """Nothing more is written to it, nothing is read beside it, and the database alone has all there was."""
+    async def test_a_missing_log_saves_its_content(self, path: Path, suffix: str) -> None:
+        """Nothing more is written to it or read from it, and the database alone has all its content."""
         log, away = path.with_name(f"{path.name}{suffix}"), path.with_name("away")
         async with opened(path) as backend:
             record = await apply(backend, created())
@@ -325,8 +329,8 @@ class TestMissingFile:
         assert sqlite_rows(path, "SELECT session_id, n FROM sessions") == [("s", 1)]
         assert sqlite_rows(path, "PRAGMA integrity_check") == [("ok",)]
 
-    async def test_to_find_the_log_loses_nothing_on_closing(self, path: Path) -> None:
-        """Not even while another program has the database open, so that SQLite does not empty the log by itself."""
+    async def test_a_removed_log_loses_nothing_on_closing(self, path: Path) -> None:
+        """Another program has the database open, so that SQLite does not empty the log by itself."""
         async with opened(path) as backend:
             with closing(sqlite3.connect(path)) as other:
                 other.execute("SELECT * FROM sessions").fetchall()
@@ -336,17 +340,17 @@ class TestMissingFile:
                 assert rows_of_the_file_alone(path) == [("s", 0)]
 
     @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
-    async def test_to_find_a_file_after_a_commit_leaves_the_outcome_open(
+    async def test_a_file_missing_after_a_commit_leaves_the_outcome_unknown(
         self, path: Path, faults: Faults, suffix: str
     ) -> None:
-        """It may have gone to a file that was removed just before; back in its place, the file decides."""
+        """The commit may have gone to the removed file. Once the file is back, its content decides."""
         file, away = path.with_name(f"{path.name}{suffix}"), path.with_name("away")
         async with opened(path) as backend:
             record = await apply(backend, created())
             notifications: list[Notification] = []
             await backend.listen("s", notifications.append)
             change = moved(record, 1)
-            faults.meet("COMMIT", lambda: file.rename(away))
+            faults.call_at("COMMIT", lambda: file.rename(away))
             with pytest.raises(OutcomeUnknownError):
                 await backend.commit(change)
             assert notifications == []

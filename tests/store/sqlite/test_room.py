@@ -1,4 +1,4 @@
-"""How a full disk is treated."""
+"""Nearly full disks."""
 
 # ruff: noqa: ASYNC240 - a test may wait for files and processes of its own
 
@@ -27,19 +27,19 @@ from tests.store.sqlite.files import (
 
 
 class TestRoom:
-    """On a disk that is nearly full the database and its log leave room for removals, and for each other."""
+    """On a nearly full disk, space stays reserved for removals, and for the log."""
 
     @pytest.fixture
     def disk(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-        """What is free on the disk, by a test's own word."""
+        """The free space on the disk, as the test says."""
         disk = {"free": sqlite_room.PLENTY_BYTES}
         monkeypatch.setattr(sqlite_room, "free_bytes", lambda _descriptor: disk["free"])
         return disk
 
-    async def test_is_kept_for_removals(
+    async def test_space_is_reserved_for_removals(
         self, path: Path, disk: dict[str, int], caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Where what is free would not do for the log of a change to all there is, they alone are accepted."""
+        """If a change to all pages would not fit into the log, only removals are accepted."""
         async with opened(path) as backend:
             record = await apply(backend, created(), moved(after(created()), 1, message="x" * 50_000))
             disk["free"] = 40_000
@@ -51,8 +51,8 @@ class TestRoom:
             assert "the disk is nearly full" in caplog.text
             await backend.commit(removed(record))
 
-    async def test_is_no_limit_for_ever(self, path: Path, disk: dict[str, int]) -> None:
-        """Once there is plenty again, the database may grow."""
+    async def test_the_limit_ends_once_there_is_space(self, path: Path, disk: dict[str, int]) -> None:
+        """The database may grow again."""
         async with opened(path) as backend:
             disk["free"] = 200_000
             record = await apply(backend, created())
@@ -62,8 +62,8 @@ class TestRoom:
             disk["free"] = sqlite_room.PLENTY_BYTES
             await backend.commit(change)
 
-    async def test_is_enough_for_what_needs_none(self, path: Path, disk: dict[str, int]) -> None:
-        """A session that is there goes on in the pages that it has; the trial says that there is no room for others."""
+    async def test_a_change_that_needs_no_space_is_accepted(self, path: Path, disk: dict[str, int]) -> None:
+        """A session continues in the pages that it has; the ping says that there is no space for others."""
         async with opened(path) as backend:
             record = await apply(backend, created())
         size = path.stat().st_size
@@ -74,8 +74,8 @@ class TestRoom:
                 await backend.ping()
         assert path.stat().st_size == size
 
-    async def test_is_not_needed_to_open(self, path: Path, faults: Faults) -> None:
-        """What is there can be read, and be removed; a file that needs new epochs is refused."""
+    async def test_opening_needs_no_space(self, path: Path, faults: Faults) -> None:
+        """Sessions can be read and removed; a file that needs new epochs is refused."""
         await make_store(path)
         faults.fail("PRAGMA user_version =", sqlite3.SQLITE_FULL)
         async with opened(path) as backend:
@@ -87,8 +87,8 @@ class TestRoom:
         with pytest.raises(StoreRefusedError, match="cannot be used: made up"):
             await SqliteBackend(path, StorageLimits()).open()
 
-    async def test_that_is_unused_in_the_database_is_used(self, path: Path, disk: dict[str, int]) -> None:
-        """The file does not shrink, but what was removed makes room for what comes."""
+    async def test_unused_pages_of_the_database_are_used(self, path: Path, disk: dict[str, int]) -> None:
+        """The file does not shrink, but removed sessions leave space for new ones."""
         async with opened(path) as backend:
             record = await apply(backend, created(), moved(after(created()), 1, message="x" * 50_000))
             await backend.commit(removed(record))
@@ -100,8 +100,8 @@ class TestRoom:
                 await apply(backend, created("t"), moved(after(created("t")), 1, message="x" * 50_000))
             assert path.stat().st_size == size
 
-    async def test_is_given_back_by_the_log(self, path: Path, disk: dict[str, int], faults: Faults) -> None:
-        """The log is emptied before each change then, and after one for which there was no room."""
+    async def test_the_log_frees_its_space(self, path: Path, disk: dict[str, int], faults: Faults) -> None:
+        """It is emptied before each change then, and after a change that found no space."""
         log = path.with_name(f"{path.name}-wal")
         async with opened(path) as backend:
             record = await apply(backend, created(), *[created(f"s{number}") for number in range(20)])
@@ -115,8 +115,8 @@ class TestRoom:
                 await backend.commit(created("t"))
             assert log.stat().st_size == 0
 
-    async def test_is_taken_by_each_change_for_itself(self, path: Path, disk: dict[str, int]) -> None:
-        """None is refused for want of the room that others in its group would take."""
+    async def test_each_change_needs_only_its_own_space(self, path: Path, disk: dict[str, int]) -> None:
+        """None is refused because of the space that others of its group would need."""
         async with opened(path) as backend:
             record = await apply(backend, created())
             disk["free"] = 200_000
@@ -126,10 +126,8 @@ class TestRoom:
             )
             assert [type(outcome) for outcome in outcomes] == [StoreFullError] * 3 + [type(None)] * 2
 
-    async def test_is_not_taken_in_the_company_of_a_removal(
-        self, path: Path, disk: dict[str, int], faults: Faults
-    ) -> None:
-        """A group that a removal leads is bounded as any other."""
+    async def test_a_change_behind_a_removal_is_limited(self, path: Path, disk: dict[str, int], faults: Faults) -> None:
+        """A group that begins with a removal has the same limit."""
         async with opened(path) as backend:
             record = await apply(backend, created())
             disk["free"] = 20_000_000
@@ -141,10 +139,10 @@ class TestRoom:
             assert isinstance((await commits)[1], StoreFullError)
 
     @pytest.mark.parametrize(("blocks", "expected"), [(100, 7 * 512), (0, sqlite_room.PLENTY_BYTES)])
-    def test_is_plenty_where_the_disk_does_not_tell(
+    def test_a_disk_that_reports_no_size_has_plenty(
         self, monkeypatch: pytest.MonkeyPatch, blocks: int, expected: int
     ) -> None:
-        """As some file systems do not, and those in memory without a limit."""
+        """Some file systems do not, and those in memory without a limit."""
         disk = os.statvfs_result((4096, 512, blocks, 9 if blocks else 0, 7 if blocks else 0, 0, 0, 0, 0, 255))
         monkeypatch.setattr(os, "fstatvfs", lambda _descriptor: disk)
         assert sqlite_room.free_bytes(0) == expected
@@ -161,9 +159,9 @@ class TestRoom:
             (20_000, 10**7, 0, 10**7, (1808, 1808)),  # Of a large database 16384 may change at once.
         ],
     )
-    def test_is_counted_in_pages(
+    def test_room_is_counted_in_pages(
         self, free: int, pages: int, unused: int, moved_pages: int, expected: tuple[int, int]
     ) -> None:
-        """What the next transaction, and the checkpoint after it, may use."""
+        """How much the next transaction, and the checkpoint after it, may use."""
         room = sqlite_room.room(free * (4096 + 32), 4096, pages, unused, moved_pages * 4096)
         assert room == expected

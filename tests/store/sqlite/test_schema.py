@@ -33,17 +33,17 @@ from tests.store.sqlite.files import (
 
 @pytest.fixture
 def former(path: Path) -> Path:
-    """A file of the format before this one."""
+    """A file of the previous format."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(Path(__file__).with_name("format2.sql").read_text())
     return path
 
 
 class TestUpgrade:
-    """A store of the format before this one is brought up to date when it is opened."""
+    """A store of the previous format is brought up to date when it is opened."""
 
-    async def test_keeps_sessions_and_keys(self, former: Path) -> None:
-        """To its workers nothing has happened: also what was under way is applied once."""
+    async def test_upgrade_keeps_sessions_and_keys(self, former: Path) -> None:
+        """Workers notice nothing: requests that were under way are applied once."""
         keys = sqlite_rows(former, "SELECT key, digest, answer FROM keys ORDER BY rank")
         assert [answer for _, _, answer in keys] == ["created", "updated", "updated"]
         async with opened(former) as backend:
@@ -66,10 +66,10 @@ class TestUpgrade:
                 await store.apply("orders", store.start_command(2, None), IdempotencyKey("start", "another"))
         assert b"completion" not in former.read_bytes()
         async with opened(former) as backend:
-            assert [head.session_id for head in await backend.list_summaries(None, 9, None)] == ["orders"]
+            assert [summary.session_id for summary in await backend.list_summaries(None, 9, None)] == ["orders"]
 
-    async def test_makes_the_same_file_as_a_new_one(self, former: Path, tmp_path: Path) -> None:
-        """But for the order of things, and for what is in it."""
+    async def test_an_upgraded_file_has_the_tables_of_a_new_one(self, former: Path, tmp_path: Path) -> None:
+        """Only the order of tables, and the content, may differ."""
         new = tmp_path / "new.db"
         for path in (former, new):
             async with opened(path):
@@ -87,8 +87,8 @@ class TestUpgrade:
         ]
         assert indexes[0] == indexes[1]
 
-    async def test_is_done_wholly_or_not_at_all(self, former: Path, tmp_path: Path) -> None:
-        """Killed before each single statement of the opening, and opened again."""
+    async def test_upgrade_is_done_completely_or_not_at_all(self, former: Path, tmp_path: Path) -> None:
+        """It is killed before each statement of the opening, and opened again."""
         folder = tmp_path / "killed"
         folder.mkdir()
         command = [sys.executable, "-m", "tests.store.sqlite.crash_script", "upgrade", str(folder), str(former)]
@@ -104,8 +104,8 @@ class TestUpgrade:
                 assert used is not None
                 assert used.answer == "created"
 
-    async def test_leaves_what_cannot_be_written_as_it_is(self, former: Path, faults: Faults) -> None:
-        """A disk that fails or is full, at any point of it."""
+    async def test_a_failed_upgrade_leaves_the_file_as_it_is(self, former: Path, faults: Faults) -> None:
+        """The disk fails or is full at any point of it."""
         for statement in ("ALTER TABLE keys", "INSERT INTO keys", "DROP TABLE", "COMMIT"):
             faults.fail(statement, sqlite3.SQLITE_FULL)
             await assert_refused(former, "cannot be used")

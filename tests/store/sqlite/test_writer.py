@@ -1,4 +1,4 @@
-"""How commits share transactions, wait for locks and fail."""
+"""How commits wait for locks, share transactions and fail."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.store.changes import after, apply, created, key, moved
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import (
     SOON_S,
-    held,
+    locked_by_another_process,
     make_store,
     opened,
     release,
@@ -36,16 +36,16 @@ from tests.store.sqlite.files import (
 )
 
 
-class TestHeld:
+class TestLockedFile:
     """Another process holds the database, as a backup may."""
 
-    async def test_fails_after_the_busy_timeout_and_heals(self, path: Path) -> None:
-        """Nothing was changed then; reads go on; and the next commit works once the file is free."""
+    async def test_commits_fail_after_the_busy_timeout(self, path: Path) -> None:
+        """Nothing was changed then, reads continue, and the next commit works once the file is free."""
         async with opened(path, busy_timeout_s=0.3) as backend:
             record = await apply(backend, created())
             await backend.commit(created("uncached"))
             change = moved(record, 1)
-            with held(path):
+            with locked_by_another_process(path):
                 with pytest.raises(StoreUnavailableError) as failure:
                     await backend.commit(change)
                 assert isinstance(failure.value.__cause__, sqlite3.OperationalError)
@@ -59,11 +59,11 @@ class TestHeld:
             await backend.commit(change)
             assert await backend.load("s") == after(change)
 
-    async def test_does_not_block_the_loop(self, path: Path) -> None:
-        """While commits wait, the event loop turns as if nothing were the matter."""
+    async def test_waiting_commits_do_not_block_the_event_loop(self, path: Path) -> None:
+        """The loop runs as usual while commits wait."""
         async with opened(path, busy_timeout_s=1) as backend:
             record = await apply(backend, created())
-            with held(path):
+            with locked_by_another_process(path):
                 waiting = asyncio.ensure_future(backend.commit(moved(record, 1)))
                 longest, last = 0.0, time.monotonic()
                 while not waiting.done():
@@ -73,8 +73,8 @@ class TestHeld:
                     await waiting
             assert longest < 0.5
 
-    async def test_loses_nothing_that_waited(self, path: Path, faults: Faults) -> None:
-        """What can be committed before its time is up is, in one transaction and in order."""
+    async def test_waiting_commits_are_applied_in_order(self, path: Path, faults: Faults) -> None:
+        """All that can be committed in time is, in one transaction."""
         async with opened(path) as backend:
             record = await apply(backend, created())
             notifications: list[Notification] = []
@@ -82,7 +82,7 @@ class TestHeld:
             changes = [change := moved(record, 1)]
             changes += [change := moved(after(change), step) for step in (2, 3) * 24]
             before = faults.count("COMMIT")
-            with held(path) as holder:
+            with locked_by_another_process(path) as holder:
                 commits = [asyncio.ensure_future(backend.commit(change)) for change in changes]
                 await asyncio.sleep(0)
                 release(holder)
@@ -90,10 +90,10 @@ class TestHeld:
             assert [notification.entries[0].offset for notification in notifications] == list(range(1, 50))
             assert faults.count("COMMIT") == before + 1
 
-    async def test_gives_each_change_its_own_time(self, path: Path) -> None:
-        """A change that came later is not given up with an earlier one."""
+    async def test_each_change_has_its_own_timeout(self, path: Path) -> None:
+        """A later change does not fail with an earlier one."""
         async with opened(path, busy_timeout_s=2) as backend:
-            with held(path) as holder:
+            with locked_by_another_process(path) as holder:
                 early = asyncio.ensure_future(backend.commit(created("early")))
                 await asyncio.wait([early], timeout=1)
                 late = asyncio.ensure_future(backend.commit(created("late")))
@@ -105,10 +105,10 @@ class TestHeld:
 
 
 class TestGroups:
-    """Commits that wait at the same time share a transaction."""
+    """Changes that wait at the same time share a transaction."""
 
-    async def test_share_a_transaction(self, path: Path, faults: Faults) -> None:
-        """Up to a bound, which keeps the write-ahead log small."""
+    async def test_waiting_changes_share_a_transaction(self, path: Path, faults: Faults) -> None:
+        """A limit keeps the write-ahead log small."""
         async with opened(path) as backend:
             pause = faults.pause("BEGIN IMMEDIATE")
             before = faults.count("COMMIT")
@@ -120,8 +120,8 @@ class TestGroups:
             await asyncio.gather(*commits)
             assert faults.count("COMMIT") == before + 3
 
-    async def test_are_told_of_when_durable(self, path: Path) -> None:
-        """A listener that asks the file itself finds there what it was told."""
+    async def test_listeners_are_notified_after_the_commit(self, path: Path) -> None:
+        """A listener that reads the file finds the change there."""
         found: list[tuple[int, object]] = []
 
         def look(notification: Notification) -> None:
@@ -138,10 +138,10 @@ class TestGroups:
         async with opened(path) as backend:
             await asyncio.gather(*(work(f"s{number}") for number in range(5)))
         assert len(found) == 20
-        assert all(told <= there for told, there in found if isinstance(there, int))
+        assert all(seen <= stored for seen, stored in found if isinstance(stored, int))
 
-    async def test_keep_the_log_small(self, path: Path) -> None:
-        """The write-ahead log is moved into the database as it grows, while somebody reads all the time."""
+    async def test_the_log_stays_small_during_constant_reads(self, path: Path) -> None:
+        """It is moved into the database as it grows."""
         log = path.with_name("progress.db-wal")
         sizes: list[int] = []
         async with opened(path, history_bytes=20_000) as backend:
@@ -176,13 +176,13 @@ FAILURES: dict[str, tuple[str, int, type[ProgressError]]] = {
 
 
 class TestFailure:
-    """What SQLite reports is translated, and passes."""
+    """Errors of SQLite are translated, and the store recovers from them."""
 
     @pytest.mark.parametrize(("statement", "code", "expected"), FAILURES.values(), ids=FAILURES)
-    async def test_is_translated_and_heals(
+    async def test_an_error_is_translated_and_the_change_succeeds_later(
         self, path: Path, faults: Faults, statement: str, code: int, expected: type[ProgressError]
     ) -> None:
-        """Nothing was changed, nobody was told, and the same change is taken the next time."""
+        """Nothing was changed and no listener was notified; the same change is accepted the next time."""
         async with opened(path, max_sessions=2) as backend:
             record = await apply(backend, created())
             notifications: list[Notification] = []
@@ -203,8 +203,8 @@ class TestFailure:
             with pytest.raises(StoreFullError):
                 await backend.commit(created("u"))
 
-    async def test_takes_no_room(self, path: Path, faults: Faults) -> None:
-        """Sessions whose creation failed are not counted."""
+    async def test_a_failed_creation_does_not_count(self, path: Path, faults: Faults) -> None:
+        """Sessions whose creation failed do not count towards the limit."""
         async with opened(path, max_sessions=1) as backend:
             for _ in range(2):
                 faults.fail("COMMIT", sqlite3.SQLITE_FULL)
@@ -212,10 +212,10 @@ class TestFailure:
                     await backend.commit(created())
             await backend.commit(created())
 
-    async def test_is_logged_when_it_begins_and_ends(
+    async def test_failures_are_logged_when_they_begin_and_end(
         self, path: Path, faults: Faults, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A full disk meets every request, and shall not fill the log as well."""
+        """A full disk fails every request, and must not fill the log as well."""
         monkeypatch.setattr(health, "QUIET_S", 0)
         async with opened(path) as backend:
             for _ in range(2):
@@ -227,7 +227,7 @@ class TestFailure:
                 await backend.ping()
         assert caplog.messages == ["Writing to the store: made up", "Writing to the store: working again."] * 2
 
-    async def test_hits_a_whole_group_but_each_with_an_error_of_its_own(self, path: Path, faults: Faults) -> None:
+    async def test_each_change_of_a_failed_group_has_its_own_error(self, path: Path, faults: Faults) -> None:
         """An exception that two tasks raise would collect the traces of both."""
         async with opened(path) as backend:
             faults.fail("COMMIT", sqlite3.SQLITE_FULL)
@@ -237,8 +237,8 @@ class TestFailure:
             assert failures
             assert len({id(failure) for failure in failures}) == len(failures)
 
-    async def test_of_a_commit_that_was_applied_shows_later(self, path: Path, faults: Faults) -> None:
-        """Where the outcome is unknown the file decides, and listeners hear of it with the next commit."""
+    async def test_an_applied_commit_in_doubt_is_shown_by_the_next_commit(self, path: Path, faults: Faults) -> None:
+        """The file decides what the outcome was, and listeners are notified."""
         async with opened(path, max_sessions=2) as backend:
             record = await apply(backend, created())
             notifications: list[Notification] = []
@@ -254,16 +254,16 @@ class TestFailure:
                 await backend.commit(created("one too many"))
             assert Notification("s", after(applied)) in notifications
             assert Notification("new", after(created("new"))) in notifications
-            told = len(notifications)
+            count = len(notifications)
             with pytest.raises(ConflictError):
                 await backend.commit(applied)
             await backend.commit(moved(after(applied), 2))
-            assert len(notifications) == told + 1
+            assert len(notifications) == count + 1
 
-    async def test_of_a_commit_that_was_applied_shows_though_nobody_commits_anything(
+    async def test_an_applied_commit_in_doubt_is_shown_without_another_commit(
         self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Whoever sends the update again is answered by its key, which is no commit, and readers would wait."""
+        """A repeated request is answered by its key, which is no commit, and listeners would wait."""
         monkeypatch.setattr(sqlite_backend, "RESOLVE_DELAY_S", 0.05)
         async with opened(path) as backend:
             record = await apply(backend, created())
@@ -276,8 +276,8 @@ class TestFailure:
             faults.fail("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR_SHMLOCK)
             await eventually(lambda: notifications == [Notification("s", after(applied))], SOON_S)
 
-    async def test_of_a_commit_blocks_nobody_where_its_session_cannot_be_read(self, path: Path, faults: Faults) -> None:
-        """Nor the sessions that nothing is wrong with."""
+    async def test_a_commit_in_doubt_on_a_damaged_session_blocks_no_other(self, path: Path, faults: Faults) -> None:
+        """Commits on intact sessions continue."""
         async with opened(path) as backend:
             record = await apply(backend, created())
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
@@ -294,8 +294,10 @@ class TestFailure:
             faults.fail("SELECT life, epoch", sqlite3.SQLITE_CORRUPT)
             await backend.commit(created("v"))
 
-    async def test_of_the_disk_is_no_failure_for_ever(self, path: Path, connections: list[sqlite3.Connection]) -> None:
-        """With a database that really cannot grow: refused with 507, then accepted once there is room."""
+    async def test_a_full_database_accepts_changes_once_there_is_room(
+        self, path: Path, connections: list[sqlite3.Connection]
+    ) -> None:
+        """The database really cannot grow at first."""
         async with opened(path) as backend:
             record = await apply(backend, created())
             writer = connections[-1]
@@ -310,21 +312,21 @@ class TestFailure:
             await backend.commit(moved(after(moved(record, 2)), 1, message="x" * 100_000))
         assert sqlite_rows(path, "PRAGMA integrity_check") == [("ok",)]
 
-    async def test_of_our_own_leaves_nobody_waiting(self, path: Path, faults: Faults) -> None:
-        """An error that nobody foresaw is an answer, too."""
+    async def test_an_unexpected_error_is_answered(self, path: Path, faults: Faults) -> None:
+        """Any exception fails the waiting changes."""
 
         def fail() -> None:
             raise ZeroDivisionError
 
         async with opened(path) as backend:
-            faults.meet("UPDATE sessions", fail)
+            faults.call_at("UPDATE sessions", fail)
             with pytest.raises(StoreUnavailableError) as failure:
                 await backend.commit(created())
             assert isinstance(failure.value.__cause__, ZeroDivisionError)
             await backend.commit(created())
 
-    async def test_to_read_is_translated_and_heals(self, path: Path, faults: Faults) -> None:
-        """Each kind of read fails for itself, and the next one makes a new connection."""
+    async def test_a_failed_read_is_translated_and_the_next_one_succeeds(self, path: Path, faults: Faults) -> None:
+        """Each kind of read fails alone, and the next one makes a new connection."""
         await make_store(path)
         async with opened(path) as backend:
             reads: dict[str, Callable[[], Awaitable[object]]] = {
