@@ -16,7 +16,8 @@ from progress_sse.store.types import Change, Listener, LogEntry, PageCursor, Rec
 class Backend(Protocol):
     """Stores sessions, their logs, and the idempotency keys that were used on their ids.
 
-    Every method may raise `StoreUnavailableError`. Reads show only what is committed, as durably as the backend can.
+    Every method may raise `StoreUnavailableError`. Reads show only committed changes, as durable as the backend can
+    make them.
     """
 
     async def open(self) -> None:

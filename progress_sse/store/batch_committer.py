@@ -83,7 +83,7 @@ class BatchCommitter:
             answers = await self._try(session_id, batch, stored, is_current=True, looks_up_keys=looks_up_keys)
             if answers is not None:
                 return answers
-        raise StoreUnavailableError("Other processes change this session without pause.")
+        raise StoreUnavailableError("Other processes keep changing this session.")
 
     async def _try(
         self,

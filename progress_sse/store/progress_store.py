@@ -80,7 +80,7 @@ class ProgressStore:
         await self.backend.open()
 
     async def aclose(self, *, timeout_s: float | None = None) -> None:
-        """Finish what was accepted, within `timeout_s` seconds (`None`: no limit), and close the backend."""
+        """Finish the accepted commands, within `timeout_s` seconds (`None`: no limit), and close the backend."""
         try:
             await self._queues.finish(timeout_s)
         finally:

@@ -204,9 +204,9 @@ class StoreMachine(RuleBasedStateMachine):
     def ask_with_key(
         self, session_id: str, name: str, what: str, step: int, is_for_its_run: bool | None, is_as_seen: bool | None
     ) -> None:
-        """What was asked under a key has one effect, whatever has become of the session; another request is refused.
+        """A request with a key has one effect, even if the session is removed; another request with it is refused.
 
-        What is for another run, or for a session that is not as it was seen, has no effect, and uses no key.
+        A request for another run, or for a session that has changed since it was seen, has no effect and uses no key.
         """
         used, now = self.used[session_id], self.clock.now()
         first, before = used.get(name), self.load(session_id)

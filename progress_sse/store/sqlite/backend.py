@@ -1,4 +1,4 @@
-"""Sessions in a local file: what was acknowledged survives the end of the process and a power failure.
+"""Sessions in a local file: acknowledged changes survive the end of the process and a power failure.
 
 The event loop never waits for the disk. One thread writes (``writer``), one reads (``reader``), and sessions in use are
 answered from memory. Only this process uses the file, so a record that it has committed or read stays true until it
@@ -40,7 +40,7 @@ RESOLVE_DELAY_S: Final = 1.0
 """Seconds until the outcome of a commit that is in doubt is read from the file, and between two attempts."""
 
 PURGE_DELAY_S: Final = 2.0
-"""Seconds after a removal until the write-ahead log is emptied, which still holds what was removed."""
+"""Seconds after a removal until the write-ahead log is emptied, which still holds the removed text."""
 
 
 class SqliteBackend:
@@ -69,7 +69,7 @@ class SqliteBackend:
         self._is_open = False
 
     async def open(self) -> None:
-        """Acquire the file, look for damage, and create what is not there; see `Backend.open`."""
+        """Acquire the file, check it for damage, and create a missing one; see `Backend.open`."""
         writer = SqliteWriter(self._file, self._limits, self._busy_timeout_s, self._on_written)
         await writer.open()
         self._writer, self._reader = writer, SqliteReader(self._file)
@@ -78,7 +78,7 @@ class SqliteBackend:
         self._is_open = True
 
     async def aclose(self) -> None:
-        """Finish what was accepted and release the file."""
+        """Finish the accepted commits and release the file."""
         if self._is_open:
             self._is_open = False
             for timer in filter(None, (self._purge_timer, self._resolve_timer)):

@@ -36,7 +36,7 @@ class StorePath:
         """Follow links, so that one file has one log.
 
         Raises:
-            StoreRefusedError: It cannot be looked at, or is no regular file.
+            StoreRefusedError: It cannot be accessed, or is not a regular file.
         """
         resolved = path
         try:
@@ -47,7 +47,7 @@ class StorePath:
         except OSError as error:
             raise cls(resolved).refused(f"cannot be used: {error.strerror}") from error
         if not stat.S_ISREG(mode):
-            raise cls(resolved).refused("cannot be used: it is a folder, or something else that is no file")
+            raise cls(resolved).refused("cannot be used: it is not a regular file")
         return cls(resolved)
 
     def beside(self, suffix: str) -> Path:

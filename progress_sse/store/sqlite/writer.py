@@ -100,7 +100,7 @@ class SqliteWriter:
             raise
 
     async def aclose(self) -> None:
-        """Finish what was accepted, move the write-ahead log into the database, and release the file."""
+        """Finish the accepted changes, move the write-ahead log into the database, and release the file."""
         await self._loop.run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 
@@ -170,7 +170,7 @@ class SqliteWriter:
         """Reserve disk space for removals, and for a checkpoint, unless there is plenty.
 
         Raises:
-            DiskFullError: The change must not use what is left.
+            DiskFullError: The change must not use the remaining space.
         """
         room = self._file.room(connection)
         if room is not None and room.growth < WAL_PAGES:

@@ -45,7 +45,7 @@ def _die_at(fatal: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().execute(*args)
 
-    sqlite3.connect = partial(sqlite3.connect, factory=DyingConnection)  # type: ignore[assignment]  # to get at all
+    sqlite3.connect = partial(sqlite3.connect, factory=DyingConnection)  # type: ignore[assignment]  # to reach all connections
 
 
 async def write_until_killed(path: Path, sessions: int) -> None:
