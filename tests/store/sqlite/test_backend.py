@@ -1,4 +1,4 @@
-"""The SQLite backend over restarts, and its cache."""
+"""The SQLite backend over restarts."""
 
 # ruff: noqa: ASYNC221 - a test may wait for files and processes of its own
 
@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.model import Position
-from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.sqlite import backend as sqlite_backend
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, removed
@@ -237,89 +235,3 @@ class TestRestart:
         async with opened(tmp_path / name) as backend:
             await backend.commit(created())
         assert (tmp_path / name).read_bytes().startswith(b"SQLite format 3\0")
-
-
-class TestCache:
-    """Sessions in use are answered from memory, and correctly."""
-
-    async def test_sessions_in_use_are_not_read_again(self, path: Path, faults: Faults) -> None:
-        """A committed or loaded session is not read again, and concurrent loads read once."""
-        await make_store(path)
-        async with opened(path) as backend:
-            assert len({id(each) for each in await asyncio.gather(*(backend.load("s1") for _ in range(20)))}) == 1
-            record = await apply(backend, created("fresh"))
-            assert await backend.load("fresh") is record
-            assert await backend.load("s1") is await backend.load("s1")
-            assert faults.count("SELECT life, epoch") == 1
-
-    async def test_the_cache_is_dropped_on_closing(self, path: Path) -> None:
-        """Another process may change the file before it is opened again."""
-        async with opened(path) as backend:
-            record = await apply(backend, created())
-        async with opened(path) as other:
-            record = await apply(other, moved(record, 1))
-        await backend.open()
-        assert await backend.load("s") == record
-        await backend.aclose()
-
-    async def test_a_load_overtaken_by_a_commit_is_not_cached(self, path: Path, faults: Faults) -> None:
-        """A read that was under way during a commit is older than the committed record."""
-        await make_store(path)
-        async with opened(path) as backend:
-            record = await backend.load("s1")
-            assert record is not None
-        async with opened(path) as backend:
-            pause = faults.pause("SELECT data FROM steps")
-            outdated = asyncio.ensure_future(backend.load("s1"))
-            await pause.reached()
-            change = moved(record, 1)
-            await backend.commit(change)
-            assert await backend.load("s1") == after(change)
-            pause.end()
-            assert await outdated == record
-            assert await backend.load("s1") == after(change)
-            await backend.commit(removed(after(change)))
-            assert await backend.load("s1") is None
-
-    async def test_a_change_is_shown_only_after_its_notification(self, path: Path, faults: Faults) -> None:
-        """The change is in the file a moment earlier."""
-        events: list[str] = []
-
-        async def load() -> None:
-            assert await backend.load("s") == after(created())
-            events.append("loaded")
-
-        async with opened(path) as backend:
-            await backend.listen("s", lambda _notification: events.append("notified"))
-            pause = faults.pause("COMMIT", after=True)
-            committing = asyncio.ensure_future(backend.commit(created()))
-            await pause.reached()
-            loading = asyncio.ensure_future(load())
-            await asyncio.wait([loading], timeout=0.2)
-            pause.end()
-            await asyncio.gather(committing, loading)
-            assert events == ["notified", "loaded"]
-
-    async def test_a_cancelled_caller_does_not_cancel_a_shared_load(self, path: Path, faults: Faults) -> None:
-        """The other callers still get their answer."""
-        await make_store(path)
-        async with opened(path) as backend:
-            pause = faults.pause("SELECT data FROM steps")
-            first, second = (asyncio.ensure_future(backend.load("s1")) for _ in range(2))
-            await pause.reached()
-            first.cancel()
-            pause.end()
-            assert await second is not None
-            assert first.cancelled()
-
-    async def test_sessions_that_do_not_fit_into_the_cache_are_read_each_time(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """They are equal each time."""
-        monkeypatch.setattr(sqlite_backend, "RecordCache", partial(RecordCache, max_bytes=0))
-        async with opened(path) as backend:
-            record = await apply(backend, created())
-            record = await apply(backend, moved(record, 1, 2))
-            await backend.commit(created("t"))
-            assert await backend.load("s") == record
-            assert await backend.load("s") is not record

@@ -1,0 +1,212 @@
+"""How errors of SQLite are translated, and how the store recovers."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from progress_sse.core.errors import (
+    ConflictError,
+    OutcomeUnknownError,
+    ProgressError,
+    StoreFullError,
+    StoreUnavailableError,
+)
+from progress_sse.core.model import Position
+from progress_sse.store import health
+from progress_sse.store.sqlite import backend as sqlite_backend
+from progress_sse.store.types import Notification
+from tests.harness.serving import eventually
+from tests.store.changes import after, apply, created, key, moved
+from tests.store.sqlite.faults import Faults
+from tests.store.sqlite.files import (
+    SOON_S,
+    make_store,
+    opened,
+    sqlite_rows,
+)
+
+FAILURES: dict[str, tuple[str, int, type[ProgressError]]] = {
+    "no lock": ("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR_SHMLOCK, StoreUnavailableError),
+    "disk full while writing": ("INSERT INTO log", sqlite3.SQLITE_FULL, StoreFullError),
+    "read-only": ("INSERT INTO log", sqlite3.SQLITE_READONLY_DBMOVED, StoreUnavailableError),
+    "i/o error while writing": ("INSERT INTO log", sqlite3.SQLITE_IOERR_WRITE, StoreUnavailableError),
+    "damage": ("SELECT epoch", sqlite3.SQLITE_CORRUPT, StoreUnavailableError),
+    "disk full on commit": ("COMMIT", sqlite3.SQLITE_FULL, StoreFullError),
+    "busy on commit": ("COMMIT", sqlite3.SQLITE_BUSY_SNAPSHOT, StoreUnavailableError),
+    "i/o error on commit": ("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, OutcomeUnknownError),
+}
+
+
+class TestFailure:
+    """Errors of SQLite are translated, and the store recovers from them."""
+
+    @pytest.mark.parametrize(("statement", "code", "expected"), FAILURES.values(), ids=FAILURES)
+    async def test_an_error_is_translated_and_the_change_succeeds_later(
+        self, path: Path, faults: Faults, statement: str, code: int, expected: type[ProgressError]
+    ) -> None:
+        """Nothing was changed and no listener was notified; the same change is accepted the next time."""
+        async with opened(path, max_sessions=2) as backend:
+            record = await apply(backend, created())
+            notifications: list[Notification] = []
+            await backend.listen("s", notifications.append)
+            change = moved(record, 1, keys=[key("k")])
+            faults.fail(statement, code)
+            with pytest.raises(expected) as failure:
+                await backend.commit(change)
+            assert type(failure.value) is expected
+            assert isinstance(failure.value.__cause__, sqlite3.OperationalError)
+            assert await backend.load("s") == record
+            assert await backend.find_idempotency_key("s", "k") is None
+            assert notifications == []
+            await backend.commit(change)
+            assert await backend.load("s") == after(change)
+            assert notifications[-1] == Notification("s", after(change), entries=change.entries)
+            await backend.commit(created("t"))
+            with pytest.raises(StoreFullError):
+                await backend.commit(created("u"))
+
+    async def test_a_failed_creation_does_not_count(self, path: Path, faults: Faults) -> None:
+        """Sessions whose creation failed do not count towards the limit."""
+        async with opened(path, max_sessions=1) as backend:
+            for _ in range(2):
+                faults.fail("COMMIT", sqlite3.SQLITE_FULL)
+                with pytest.raises(StoreFullError):
+                    await backend.commit(created())
+            await backend.commit(created())
+
+    async def test_failures_are_logged_when_they_begin_and_end(
+        self, path: Path, faults: Faults, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A full disk fails every request, and must not fill the log as well."""
+        monkeypatch.setattr(health, "QUIET_S", 0)
+        async with opened(path) as backend:
+            for _ in range(2):
+                for _ in range(3):
+                    faults.fail("COMMIT", sqlite3.SQLITE_FULL)
+                    with pytest.raises(StoreFullError):
+                        await backend.ping()
+                await backend.ping()
+                await backend.ping()
+        assert caplog.messages == ["Writing to the store: made up", "Writing to the store: working again."] * 2
+
+    async def test_each_change_of_a_failed_group_has_its_own_error(self, path: Path, faults: Faults) -> None:
+        """An exception that two tasks raise would collect the traces of both."""
+        async with opened(path) as backend:
+            faults.fail("COMMIT", sqlite3.SQLITE_FULL)
+            commits = (backend.commit(created(f"s{number}")) for number in range(10))
+            outcomes = await asyncio.gather(*commits, return_exceptions=True)
+            failures = [outcome for outcome in outcomes if isinstance(outcome, StoreFullError)]
+            assert failures
+            assert len({id(failure) for failure in failures}) == len(failures)
+
+    async def test_an_applied_commit_in_doubt_is_shown_by_the_next_commit(self, path: Path, faults: Faults) -> None:
+        """The file decides what the outcome was, and listeners are notified."""
+        async with opened(path, max_sessions=2) as backend:
+            record = await apply(backend, created())
+            notifications: list[Notification] = []
+            for session_id in ("s", "new"):
+                await backend.listen(session_id, notifications.append)
+            applied = moved(record, 1)
+            for change in (applied, created("new")):
+                faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
+                with pytest.raises(OutcomeUnknownError):
+                    await backend.commit(change)
+            assert await backend.load("s") == after(applied)
+            with pytest.raises(StoreFullError):
+                await backend.commit(created("one too many"))
+            assert Notification("s", after(applied)) in notifications
+            assert Notification("new", after(created("new"))) in notifications
+            count = len(notifications)
+            with pytest.raises(ConflictError):
+                await backend.commit(applied)
+            await backend.commit(moved(after(applied), 2))
+            assert len(notifications) == count + 1
+
+    async def test_an_applied_commit_in_doubt_is_shown_without_another_commit(
+        self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A repeated request is answered by its key, which is no commit, and listeners would wait."""
+        monkeypatch.setattr(sqlite_backend, "RESOLVE_DELAY_S", 0.05)
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            notifications: list[Notification] = []
+            await backend.listen("s", notifications.append)
+            applied = moved(record, 1)
+            faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
+            with pytest.raises(OutcomeUnknownError):
+                await backend.commit(applied)
+            faults.fail("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR_SHMLOCK)
+            await eventually(lambda: notifications == [Notification("s", after(applied))], SOON_S)
+
+    async def test_a_commit_in_doubt_on_a_damaged_session_blocks_no_other(self, path: Path, faults: Faults) -> None:
+        """Commits on intact sessions continue."""
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
+            with pytest.raises(OutcomeUnknownError):
+                await backend.commit(moved(record, 1))
+            with closing(sqlite3.connect(path)) as other, other:
+                other.execute("UPDATE steps SET data = x'00'")
+            await backend.commit(created("t"))
+            with pytest.raises(StoreUnavailableError):
+                await backend.load("s")
+            faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
+            with pytest.raises(OutcomeUnknownError):
+                await backend.commit(created("u"))
+            faults.fail("SELECT life, epoch", sqlite3.SQLITE_CORRUPT)
+            await backend.commit(created("v"))
+
+    async def test_a_full_database_accepts_changes_once_there_is_room(
+        self, path: Path, connections: list[sqlite3.Connection]
+    ) -> None:
+        """The database really cannot grow at first."""
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            writer = connections[-1]
+            (pages,) = writer.execute("PRAGMA page_count").fetchone()
+            writer.execute(f"PRAGMA max_page_count = {pages + 2}")
+            change = moved(record, 1, message="x" * 100_000)
+            with pytest.raises(StoreFullError):
+                await backend.commit(change)
+            assert await backend.load("s") == record
+            await backend.commit(moved(record, 2))
+            writer.execute("PRAGMA max_page_count = 1000000")
+            await backend.commit(moved(after(moved(record, 2)), 1, message="x" * 100_000))
+        assert sqlite_rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+    async def test_an_unexpected_error_is_answered(self, path: Path, faults: Faults) -> None:
+        """Any exception fails the waiting changes."""
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        async with opened(path) as backend:
+            faults.call_at("UPDATE sessions", fail)
+            with pytest.raises(StoreUnavailableError) as failure:
+                await backend.commit(created())
+            assert isinstance(failure.value.__cause__, ZeroDivisionError)
+            await backend.commit(created())
+
+    async def test_a_failed_read_is_translated_and_the_next_one_succeeds(self, path: Path, faults: Faults) -> None:
+        """Each kind of read fails alone, and the next one makes a new connection."""
+        await make_store(path)
+        async with opened(path) as backend:
+            reads: dict[str, Callable[[], Awaitable[object]]] = {
+                "BEGIN": lambda: backend.load("s1"),
+                "SELECT life, epoch": lambda: backend.load("s2"),
+                "SELECT name": lambda: backend.find_idempotency_key("s1", "k"),
+                "SELECT n, step": lambda: backend.replay("s1", Position("first", 0)),
+                "SELECT session_id": lambda: backend.list_summaries(None, 10, None),
+            }
+            for statement, read in reads.items():
+                faults.fail(statement, sqlite3.SQLITE_IOERR_READ)
+                with pytest.raises(StoreUnavailableError) as failure:
+                    await read()
+                assert isinstance(failure.value.__cause__, sqlite3.OperationalError)
+                await read()
