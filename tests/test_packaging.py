@@ -69,10 +69,14 @@ def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
     assert names - in_package == {name for name in names if re.match(r"progress_sse-[^/]*\.dist-info/", name)}
     assert {name for name in in_package if not name.endswith(".py")} == {
         "progress_sse/py.typed",
+        *files_of_the_package("*.lua"),
         *(f"progress_sse/web/{name}" for name in browser_files),
     }
-    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "progress_sse").rglob("*.py")}
-    assert {name for name in in_package if name.endswith(".py")} == sources
+    assert {name for name in in_package if name.endswith(".py")} == files_of_the_package("*.py")
+
+
+def files_of_the_package(pattern: str) -> set[str]:
+    return {path.relative_to(ROOT).as_posix() for path in (ROOT / "progress_sse").rglob(pattern)}
 
 
 def files_asked_for(url: str) -> set[str]:

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from progress_sse.store.redis import scripts
+from progress_sse.store.redis.scripts import Script
+
+FOLDER = Path(scripts.__file__).parent
+SCRIPTS = [value for value in vars(scripts).values() if isinstance(value, Script)]
+
+
+def lua(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("script", "name"), [(scripts.READ, "read.lua"), (scripts.COMMIT, "commit.lua")])
+def test_a_script_begins_with_the_functions_that_it_shares(script: Script, name: str) -> None:
+    """Lua calls only functions that were defined further up."""
+    assert script.source == lua("session.lua") + lua(name)
+
+
+def test_each_file_belongs_to_a_script() -> None:
+    """A file that no script loads would ship for nothing."""
+    files = [path for path in FOLDER.iterdir() if path.suffix == ".lua"]
+    assert len(SCRIPTS) == 6
+    assert [path.name for path in files if not any(lua(path.name) in script.source for script in SCRIPTS)] == []
