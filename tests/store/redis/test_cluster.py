@@ -78,7 +78,7 @@ async def test_sessions_at_all_nodes_are_served_and_followed(cluster: RedisClust
     await there.aclose()
 
 
-async def test_whoever_is_opened_again_finds_all_nodes_again(cluster: RedisCluster, tmp_path: Path) -> None:
+async def test_a_reopened_backend_finds_all_nodes_again(cluster: RedisCluster, tmp_path: Path) -> None:
     """To ask them, to listen to them, and to count there."""
     backend, other = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
     rates = make_rates(load_settings(store=cluster.url, redis_prefix=str(tmp_path), read_rate="2/hour"))
@@ -104,7 +104,7 @@ async def test_whoever_is_opened_again_finds_all_nodes_again(cluster: RedisClust
     await other.aclose()
 
 
-async def test_its_user_is_what_the_documentation_says(cluster: RedisCluster, tmp_path: Path) -> None:
+async def test_the_documented_rights_suffice_on_each_node(cluster: RedisCluster, tmp_path: Path) -> None:
     """At no node is anything denied; another store's keys are out of reach."""
     page = (Path(__file__).parents[3] / "docs" / "scale.md").read_text(encoding="utf-8")
     rights = page.partition("ACL SETUSER progress ")[2].partition("```")[0].replace("progress_sse:", f"{tmp_path}:")
@@ -136,7 +136,7 @@ async def test_its_user_is_what_the_documentation_says(cluster: RedisCluster, tm
     assert denied == [[]] * len(clients)
 
 
-async def test_a_slot_that_moves_takes_its_readers_along(cluster: RedisCluster, tmp_path: Path) -> None:
+async def test_listeners_follow_a_moved_slot(cluster: RedisCluster, tmp_path: Path) -> None:
     """They hear of what is committed at its new node, by themselves and by others, and back again."""
     here, there = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
     await here.open()
@@ -160,7 +160,7 @@ async def test_a_slot_that_moves_takes_its_readers_along(cluster: RedisCluster, 
     await there.aclose()
 
 
-async def test_calls_wait_while_a_slot_is_on_its_way(cluster: RedisCluster, tmp_path: Path) -> None:
+async def test_commands_wait_while_a_slot_migrates(cluster: RedisCluster, tmp_path: Path) -> None:
     """Nobody can answer for a session of which one node has a part, and another one the rest."""
     backend = backend_at(cluster, tmp_path)
     await backend.open()
@@ -219,7 +219,7 @@ async def test_a_failover_is_followed(fragile: RedisCluster, tmp_path: Path) -> 
     await backend.aclose()
 
 
-async def test_a_slot_that_nobody_serves_is_asked_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slot_without_a_node_refreshes_the_map_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever wants to listen has the map fetched anew, whatever was wanted before."""
     topology, asked = Topology(Seeds([("127.0.0.1", 1)], {})), asyncio.Event()
 
@@ -254,7 +254,7 @@ async def until_loaded(backend: RedisBackend, session_id: str) -> Record:
             return record
 
 
-async def test_while_a_cluster_is_away_callers_are_counted_here(caplog: pytest.LogCaptureFixture) -> None:
+async def test_callers_are_counted_locally_while_a_cluster_is_away(caplog: pytest.LogCaptureFixture) -> None:
     """As while a single server is; and what the cluster's client raises then is no fault of ours."""
     rates = make_rates(load_settings(store=f"redis+cluster://{HOST}:{free_port()}", read_rate="2/hour"))
     for _ in range(2):

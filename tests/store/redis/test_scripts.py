@@ -6,6 +6,7 @@ import pytest
 
 from progress_sse.store.redis import scripts
 from progress_sse.store.redis.scripts import Script
+from tests.harness.redis import RedisServer
 
 FOLDER = Path(scripts.__file__).parent
 SCRIPTS = [value for value in vars(scripts).values() if isinstance(value, Script)]
@@ -26,3 +27,10 @@ def test_each_file_belongs_to_a_script() -> None:
     files = [path for path in FOLDER.iterdir() if path.suffix == ".lua"]
     assert len(SCRIPTS) == 6
     assert [path.name for path in files if not any(lua(path.name) in script.source for script in SCRIPTS)] == []
+
+
+def test_scripts_have_the_digest_that_the_server_computes(server: RedisServer) -> None:
+    """As the server computes it."""
+    with server.client() as client:
+        for script in SCRIPTS:
+            assert client.script_load(script.source) == script.sha

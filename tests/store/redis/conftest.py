@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from progress_sse.store.redis.backend import RedisBackend
+from progress_sse.store.types import StorageLimits
+from tests.harness.redis import Kind, RedisServer
+from tests.store.redis.lost_replies import Losses
+
+Open = Callable[..., Awaitable[RedisBackend]]
+
+
+@pytest.fixture
+def server(kind: Kind, redis_servers: dict[str, RedisServer]) -> RedisServer:
+    """The server that all tests share; not to be harmed."""
+    return redis_servers[kind]
+
+
+@pytest.fixture
+async def connect(tmp_path: Path) -> AsyncIterator[Open]:
+    """Open backends, as processes do, all on the same sessions of a server."""
+    opened: list[RedisBackend] = []
+
+    async def open_one(
+        server: RedisServer, *, user: str = "", database: int = 0, lifetime_s: float = 3600, **limits: int
+    ) -> RedisBackend:
+        url = f"redis://{user}@127.0.0.1:{server.port}/{database}"
+        backend = RedisBackend(url, StorageLimits(**limits), prefix=str(tmp_path), lifetime_s=lifetime_s)
+        opened.append(backend)
+        await backend.open()
+        return backend
+
+    yield open_one
+    for backend in opened:
+        await backend.aclose()
+
+
+@pytest.fixture
+def losses(monkeypatch: pytest.MonkeyPatch) -> Losses:
+    return Losses(monkeypatch)
+
+
+@pytest.fixture
+def rights(tmp_path: Path) -> list[str]:
+    """The command of the documentation that allows it, for this test's prefix."""
+    page = Path(__file__).parents[3] / "docs" / "scale.md"
+    command = page.read_text(encoding="utf-8").partition("ACL SETUSER progress ")[2].partition("```")[0]
+    return command.replace("progress_sse:", f"{tmp_path}:").split()

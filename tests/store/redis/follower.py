@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from progress_sse.core.model import Position
+from progress_sse.store.redis.backend import RedisBackend
+from progress_sse.store.types import LogEntry, Notification, Record
+
+DEADLINE_S = 30
+
+
+class Follower:
+    """What one process hears of a session."""
+
+    def __init__(self) -> None:
+        self.notifications: list[Notification] = []
+        self._has_heard = asyncio.Event()
+
+    @classmethod
+    async def of(cls, backend: RedisBackend, session_id: str = "s") -> Follower:
+        """Listen, then look, as a channel of the hub does."""
+        follower = cls()
+        await backend.listen(session_id, follower.hear)
+        follower.notifications.append(Notification(session_id, await backend.load(session_id)))
+        return follower
+
+    def hear(self, notification: Notification) -> None:
+        self.notifications.append(notification)
+        self._has_heard.set()
+
+    @property
+    def record(self) -> Record | None:
+        return self.notifications[-1].record
+
+    @property
+    def entries(self) -> list[LogEntry]:
+        """All transitions heard of, in order."""
+        return [entry for notification in self.notifications for entry in notification.entries]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until what was heard makes it so."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                self._has_heard.clear()
+                await self._has_heard.wait()
+
+    async def until_at(self, record: Record | None) -> None:
+        """Wait until the session is known to be so."""
+        await self.until(lambda: self.record == record)
+
+
+async def history(backend: RedisBackend, epoch: str = "first") -> list[LogEntry] | None:
+    """All transitions of the session `s` in this life."""
+    entries = await backend.replay("s", Position(epoch, 0))
+    return None if entries is None else list(entries)

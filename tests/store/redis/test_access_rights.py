@@ -1,0 +1,161 @@
+"""What the user must be allowed by whom we connect."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pytest
+
+from progress_sse.core.errors import (
+    OutcomeUnknownError,
+    StoreUnavailableError,
+)
+from progress_sse.core.model import Position
+from tests.conftest import RunRedis, one_kind
+from tests.harness.redis import RedisServer
+from tests.harness.serving import eventually
+from tests.store.changes import after, apply, created, key, moved, removed
+from tests.store.redis.conftest import Open
+from tests.store.redis.follower import Follower
+from tests.store.redis.rates import count_until_windows_turn, rates_at
+
+DEADLINE_S = 30
+
+
+WITHOUT_DATA: Final = {"eval", "evalsha", "select", "client|setinfo", "ping", "subscribe", "unsubscribe"}
+"""Commands that a connection needs; they are met as soon as there is one."""
+
+
+def data_rights(rights: Sequence[str]) -> list[str]:
+    """The commands by which sessions are read and written: all before those for rates and for clusters."""
+    commands = [right.removeprefix("+") for right in rights[: rights.index("+script|load")] if right[0] == "+"]
+    return [command for command in commands if command not in WITHOUT_DATA]
+
+
+async def test_the_documented_rights_suffice(
+    run_redis: RunRedis, connect: Open, rights: list[str], tmp_path: Path
+) -> None:
+    """Every command and every channel; another store's keys are out of reach, and nothing is missed."""
+    server = run_redis("always", maxmemory_policy="noeviction")
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "u", *rights)
+        backend = await connect(server, user="u:PASSWORD", database=1, history=1, orphaned_keys=1)
+        other = await connect(server, user="u:PASSWORD", database=1, history=1)
+        follower = await Follower.of(other)
+        await backend.ping()
+        record = await apply(backend, created(keys=[key("k")]))
+        for change in (moved(record, 1, keys=[key("l")]), moved(after(moved(record, 1)), 2, 3, keys=[key("m")])):
+            record = await apply(backend, change)
+            await follower.until_at(record)
+        assert await backend.find_idempotency_key("s", "k") is None
+        assert await backend.find_idempotency_key("s", "m") == key("m")
+        assert await backend.replay("s", Position("first", 2)) is not None
+        assert len(await backend.list_summaries(None, 9, None)) == 1
+        assert await backend.expire("3", lambda _head: True) == 1
+        assert await backend.find_idempotency_key("s", "m") == key("m")
+        await apply(backend, created("t", keys=[key("k")]))
+        assert await backend.expire("3", lambda _head: True) == 1
+        assert await backend.find_idempotency_key("s", "m") is None
+        await backend.put("slip", b"1", 30)
+        assert await backend.take("slip") == b"1"
+        await follower.until_at(None)
+        other.unlisten("s", follower.hear)
+        await eventually(lambda: client.pubsub_channels() == [], DEADLINE_S)
+        await count_until_windows_turn(rates_at(server, tmp_path, "u:PASSWORD@"), client)
+        denied = [entry[b"object"] for entry in cast(Any, client.execute_command("ACL", "LOG"))]
+    assert denied == []
+
+
+async def test_a_missing_right_to_publish_is_noticed_at_once(
+    server: RedisServer, connect: Open, rights: list[str]
+) -> None:
+    """And is not told that nothing was done: a change is published after it was applied."""
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "mute", *rights, "resetchannels")
+        backend = await connect(server, user="mute:PASSWORD")
+        with pytest.raises(StoreUnavailableError):
+            await backend.ping()
+        with pytest.raises(OutcomeUnknownError):
+            await backend.commit(created())
+        assert await backend.load("s") == after(created())
+        client.execute_command("ACL", "SETUSER", "mute", "-evalsha")
+        with pytest.raises(StoreUnavailableError) as refusal:
+            await backend.commit(moved(after(created()), 1))
+        assert not isinstance(refusal.value, OutcomeUnknownError)
+        client.execute_command("ACL", "DELUSER", "mute")
+
+
+async def test_each_missing_right_is_noticed_before_it_is_needed(
+    server: RedisServer, connect: Open, rights: list[str], tmp_path: Path
+) -> None:
+    """Whatever a session or a ticket may need later."""
+    unnoticed = []
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "part", *rights)
+        backend = await connect(server, user="part:PASSWORD")
+        for right in data_rights(rights):
+            client.execute_command("ACL", "SETUSER", "part", f"-{right}")
+            try:
+                await backend.ping()
+                unnoticed.append(right)
+            except StoreUnavailableError:
+                pass
+            client.execute_command("ACL", "SETUSER", "part", f"+{right}")
+            await backend.ping()
+        client.execute_command("ACL", "DELUSER", "part")
+        assert unnoticed == []
+        assert client.keys(f"{tmp_path}:*") == []  # What was tried leaves nothing.
+
+
+@pytest.mark.parametrize("kind_of_change", ["report", "replacement", "removal"])
+async def test_a_right_missing_for_a_while_leaves_no_partial_change(
+    server: RedisServer, connect: Open, rights: list[str], kind_of_change: str
+) -> None:
+    """A key is remembered of what was applied alone; and the session goes on once the right is there again."""
+    with server.client() as client:
+        for right in data_rights(rights):
+            client.execute_command("ACL", "SETUSER", "part", *rights)
+            backend = await connect(server, user="part:PASSWORD", history=2)
+            stranger = await connect(server, history=2)
+            before = await apply(backend, created(right, keys=[key("a")]))
+            for number, used in enumerate(("b", "c"), 1):
+                before = await apply(backend, moved(before, number, keys=[key(used)]))
+            change = {
+                "report": moved(before, 3, message="lost", keys=[key("d")]),
+                "replacement": created(right, "second", expected=before.position, keys=[key("d")]),
+                "removal": removed(before)._replace(keys=(key("d"),)),
+            }[kind_of_change]
+            client.execute_command("ACL", "SETUSER", "part", f"-{right}")
+            with contextlib.suppress(OutcomeUnknownError, StoreUnavailableError):
+                await backend.commit(change)
+            client.execute_command("ACL", "SETUSER", "part", f"+{right}")
+            found = await stranger.load(right)
+            where = f"{right} is missing"
+            outcomes = [each and each.session for each in (change.record, before)]
+            assert (found and found.session) in outcomes, where
+            if await stranger.find_idempotency_key(right, "d") is not None:
+                assert (found and found.session) == outcomes[0], where
+            if found is None:
+                found = await apply(stranger, created(right, "third"))
+            follower = await Follower.of(stranger, right)
+            await follower.until_at(await apply(backend, moved(found, 1, message="found")))
+            assert await stranger.replay(right, found.position) == [follower.entries[-1]], where
+        client.execute_command("ACL", "DELUSER", "part")
+
+
+@one_kind
+async def test_a_missing_right_to_subscribe_does_not_flood_with_connections(
+    run_redis: RunRedis, connect: Open, rights: list[str]
+) -> None:
+    """A connection that is made and then refused is one that failed."""
+    server = run_redis()
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "deaf", *rights, "resetchannels")
+        backend = await connect(server, user="deaf:PASSWORD")
+        before = client.info("stats")["total_connections_received"]
+        with pytest.raises(StoreUnavailableError):
+            await backend.listen("s", print)
+        assert client.info("stats")["total_connections_received"] - before < 12

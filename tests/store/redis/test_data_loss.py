@@ -1,0 +1,142 @@
+"""A server that comes back with less than it had."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from progress_sse.core.errors import (
+    ConflictError,
+    StoreFullError,
+)
+from progress_sse.store.redis import followed_sessions as redis_following
+from progress_sse.store.types import Notification
+from tests.conftest import RunRedis
+from tests.harness.redis import RedisServer
+from tests.store.changes import after, apply, created, key, moved
+from tests.store.redis.conftest import Open
+from tests.store.redis.follower import Follower, history
+
+
+async def test_an_old_dump_gives_the_session_a_new_epoch(run_redis: RunRedis, connect: Open) -> None:
+    """From an old dump: nobody is given transitions of a history that he knows otherwise."""
+    server = run_redis("rdb")
+    backend = await connect(server)
+    follower = await Follower.of(backend)
+    saved = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
+    with server.client() as client:
+        client.save()
+    lost = await apply(backend, moved(saved, 2))
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    await follower.until(lambda: follower.record not in (lost, saved))
+    record = await backend.load("s")
+    assert record is not None
+    assert follower.notifications[-1] == Notification("s", record)
+    assert (record.session, record.position.offset) == (saved.session, 1)
+    assert record.position.epoch not in ("first", "")
+    assert await history(backend) is None
+    assert await history(backend, record.position.epoch) is None
+    assert await backend.find_idempotency_key("s", "k") == key("k")
+    change = moved(record, 3)
+    await backend.commit(change)
+    assert await backend.replay("s", record.position) == list(change.entries)
+    assert follower.entries[-1:] == list(change.entries)
+
+
+async def test_a_commit_on_lost_history_conflicts(run_redis: RunRedis, connect: Open) -> None:
+    """Even where the numbers would fit."""
+    server = run_redis("rdb")
+    backend = await connect(server)
+    saved = await apply(backend, created(), moved(after(created()), 1))
+    with server.client() as client:
+        client.save()
+    server.kill()
+    server.start()
+    with pytest.raises(ConflictError):
+        await backend.commit(moved(saved, 2))
+
+
+async def test_a_full_restarted_server_still_serves_reads(run_redis: RunRedis, connect: Open) -> None:
+    """A session is read all the same, and gets its new epoch."""
+    server = run_redis("always")
+    backend = await connect(server)
+    record = await apply(backend, created(), moved(after(created()), 1))
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    with server.client() as client:
+        client.config_set("maxmemory", 1)
+        found = await backend.load("s")
+        assert found is not None
+        assert (found.session, found.position.offset) == (record.session, 1)
+        assert found.position.epoch != record.position.epoch
+        with pytest.raises(StoreFullError):
+            await backend.commit(moved(found, 1))
+        client.config_set("maxmemory", 0)
+    await apply(backend, moved(found, 1))
+
+
+async def test_an_empty_restarted_server_ends_the_session(run_redis: RunRedis, connect: Open) -> None:
+    """Then the session does not exist, and can be made anew."""
+    server = run_redis()
+    backend = await connect(server)
+    follower = await Follower.of(backend)
+    await apply(backend, created(), moved(after(created()), 1))
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    await follower.until_at(None)
+    assert await backend.load("s") is None
+    await apply(backend, created(epoch="second"))
+    assert follower.record == after(created(epoch="second"))
+
+
+async def test_sessions_deleted_silently_are_noticed_together(
+    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a lost connection or a word to anybody, all who follow it learn of that, whoever is looked at."""
+    monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 0.2)
+    monkeypatch.setattr(redis_following, "LOOKED_AT_AT_ONCE", 1)
+    backend = await connect(server)
+    names = [f"s{number}" for number in range(20)]
+    for name in names:
+        await apply(backend, created(name))
+    followers = [await Follower.of(backend, name) for name in names]
+    keys = [key for name in names for key in backend._keyspace.of(name)[:-1]]  # noqa: SLF001 - as FLUSHALL would
+    with server.client() as client:
+        client.delete(*keys)
+    began = time.monotonic()
+    for follower in followers:
+        await follower.until_at(None)
+    assert time.monotonic() - began < 0.2 * len(names) / 2, "each was only found in its turn"
+
+
+async def test_a_read_that_finds_no_session_notifies_listeners(
+    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a poll shows to be gone, those who follow are told to be gone."""
+    monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 3600)
+    backend = await connect(server)
+    await apply(backend, created())
+    follower = await Follower.of(backend)
+    with server.client() as client:
+        client.delete(backend._keyspace.of("s").state)  # noqa: SLF001 - as eviction does
+    assert await backend.load("s") is None
+    await follower.until_at(None)
+
+
+async def test_a_single_lost_session_is_noticed_in_turn(
+    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sooner or later each is looked at."""
+    monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 0.01)
+    monkeypatch.setattr(redis_following, "LOOKED_AT_AT_ONCE", 1)
+    backend = await connect(server)
+    for name in ("s0", "s1", "s2"):
+        await apply(backend, created(name))
+    followers = [await Follower.of(backend, name) for name in ("s0", "s1", "s2")]
+    with server.client() as client:
+        client.delete(backend._keyspace.of("s2").state)  # noqa: SLF001 - as eviction does
+    await followers[2].until_at(None)
+    assert [follower.record for follower in followers[:2]] == [after(created("s0")), after(created("s1"))]

@@ -1,0 +1,151 @@
+"""What one process commits, another one hears."""
+
+from __future__ import annotations
+
+import asyncio
+
+from progress_sse.core.errors import ConflictError
+from progress_sse.store.types import Notification
+from tests.harness.redis import RedisServer
+from tests.store.changes import after, apply, created, moved, removed
+from tests.store.redis.conftest import Open
+from tests.store.redis.follower import Follower, history
+
+
+async def test_each_change_arrives_as_it_was_committed(server: RedisServer, connect: Open) -> None:
+    """Creation, transitions, replacement and removal; a listener goes from record to record without asking."""
+    here, there = await connect(server), await connect(server)
+    follower = await Follower.of(there)
+    batch = moved(after(created()), 1, 2, message="日本語\u2028\n")
+    single = moved(after(batch), 1, status="error")
+    fresh = created(epoch="second", expected=after(single).position)
+    for change in (created(), batch, single, fresh):
+        await here.commit(change)
+        await follower.until_at(change.record)
+    await here.commit(removed(after(fresh)))
+    await follower.until_at(None)
+    assert [(notification.is_fresh, notification.entries) for notification in follower.notifications[1:]] == [
+        (True, ()),
+        (False, batch.entries),
+        (False, single.entries),
+        (True, ()),
+        (False, ()),
+    ]
+
+
+async def test_a_reopened_backend_is_notified_again(server: RedisServer, connect: Open) -> None:
+    """By a connection of its own, as the first one was."""
+    here, there = await connect(server), await connect(server)
+    record = await apply(here, created())
+    for step in (1, 2):
+        await there.aclose()
+        await there.open()
+        follower = await Follower.of(there)
+        assert follower.record == record
+        record = await apply(here, moved(record, step))
+        await follower.until_at(record)
+
+
+async def test_a_session_created_by_a_start_arrives_from_its_beginning(server: RedisServer, connect: Open) -> None:
+    """Its readers see the pending state, and then the transition."""
+    here, there = await connect(server), await connect(server)
+    follower = await Follower.of(there)
+    change = moved(after(created()), 2)._replace(expected=None, is_fresh=True)
+    await here.commit(change)
+    await follower.until_at(change.record)
+    assert follower.notifications[1:] == [Notification("s", change.record, is_fresh=True, entries=change.entries)]
+
+
+async def test_a_change_too_large_to_publish_is_read_instead(server: RedisServer, connect: Open) -> None:
+    """It is read instead."""
+    here, there = await connect(server), await connect(server)
+    record = await apply(here, created())
+    follower = await Follower.of(there)
+    change = moved(record, 1, 2, message="x" * 40_000)
+    await here.commit(change)
+    await follower.until_at(change.record)
+    assert follower.notifications[1:] == [Notification("s", change.record, entries=change.entries)]
+
+
+async def test_concurrent_commits_of_processes_arrive_once_and_in_order(server: RedisServer, connect: Open) -> None:
+    """Each process hears of every transition once, in order, whoever made it, and before its own are answered."""
+    backends = [await connect(server) for _ in range(3)]
+    await apply(backends[0], created())
+    followers = [await Follower.of(backend) for backend in backends]
+
+    async def work(number: int) -> None:
+        for step in (1, 2, 3) * 20:
+            await commit_next(number, step)
+
+    async def commit_next(number: int, step: int) -> None:
+        while True:
+            record = await backends[number].load("s")
+            assert record is not None
+            change = moved(record, step, message=f"{number}")
+            try:
+                await backends[number].commit(change)
+            except ConflictError:
+                continue
+            heard = followers[number].record
+            assert heard is not None
+            assert heard.position.offset >= after(change).position.offset
+            return
+
+    await asyncio.gather(*map(work, range(len(backends))))
+    record = await backends[0].load("s")
+    entries = await history(backends[0])
+    assert entries is not None
+    assert [entry.offset for entry in entries] == list(range(1, 181))
+    for follower in followers:
+        await follower.until_at(record)
+        assert follower.entries == entries
+        assert all(notification.entries for notification in follower.notifications[1:])
+
+
+async def test_successive_epochs_are_never_mixed_up(server: RedisServer, connect: Open) -> None:
+    """Created and removed in turn by two processes, heard of by both: whatever is heard last is how it is."""
+    here, there = await connect(server), await connect(server)
+    followers = [await Follower.of(here), await Follower.of(there)]
+    for number in range(60):
+        backend = (here, there)[number % 2]
+        change = moved(after(created(epoch=f"e{number}")), 1)._replace(expected=None, is_fresh=True)
+        await backend.commit(change)
+        await (there, here)[number % 3 % 2].commit(removed(after(change)))
+    last = await apply(here, created(epoch="last"))
+    for follower in followers:
+        await follower.until_at(last)
+        heard = [notification.record.position.epoch for notification in follower.notifications if notification.record]
+        assert heard == sorted(heard, key=lambda epoch: int(epoch[1:]) if epoch != "last" else 60)
+
+
+async def test_a_former_epoch_is_dropped_after_a_later_one_was_read(server: RedisServer, connect: Open) -> None:
+    """A message that was under way when the session was read comes too late."""
+    here, there = await connect(server), await connect(server)
+    follower = await Follower.of(there)
+    for number in range(50):
+        first = await apply(here, created(epoch=f"a{number}"))
+        second = await apply(here, created(epoch=f"b{number}", expected=first.position))
+        read = asyncio.ensure_future(there.load("s"))
+        await read
+        heard_before = len(follower.notifications)
+        await here.commit(removed(second))
+        await follower.until_at(None)
+        later = [
+            notification.record.position.epoch
+            for notification in follower.notifications[heard_before:]
+            if notification.record
+        ]
+        assert f"a{number}" not in later
+
+
+async def test_changes_in_another_database_do_not_arrive(server: RedisServer, connect: Open) -> None:
+    """A session of the same name there is another one, though the server has one set of channels for all."""
+    here, there = await connect(server), await connect(server, database=1)
+    for backend in (here, there):
+        await backend.commit(created())
+    follower = await Follower.of(there)
+    await here.commit(removed(after(created())))
+    change = moved(after(created()), 1)
+    await there.commit(change)
+    await Follower.of(there, "later")  # What was published before has been heard by then.
+    assert follower.notifications[1:] == [Notification("s", change.record, entries=change.entries)]

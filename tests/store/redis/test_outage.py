@@ -1,0 +1,114 @@
+"""No server, or one that says nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from progress_sse.core.errors import (
+    OutcomeUnknownError,
+    StoreUnavailableError,
+)
+from progress_sse.core.model import Position
+from progress_sse.store.redis import pipeline as redis_calls
+from progress_sse.store.redis.connection import RedisLink
+from tests.conftest import RunRedis, one_kind
+from tests.harness.redis import Kind, RedisServer
+from tests.store.changes import after, apply, created, moved
+from tests.store.redis.conftest import Open
+
+
+@one_kind
+async def test_each_call_fails_in_time_and_recovers(run_redis: RunRedis, connect: Open) -> None:
+    """Nothing was changed, and that is what is said."""
+    server = run_redis("always")
+    backend = await connect(server)
+    record = await apply(backend, created())
+    server.terminate()
+    started = time.monotonic()
+    calls: list[Awaitable[Any]] = [
+        backend.commit(moved(record, 1)),
+        backend.load("s"),
+        backend.find_idempotency_key("s", "k"),
+        backend.replay("s", record.position),
+        backend.list_summaries(None, 1, None),
+        backend.listen("s", print),
+        backend.ping(),
+    ]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {StoreUnavailableError}
+    assert time.monotonic() - started < 6
+    server.start()
+    found = await backend.load("s")
+    assert found is not None
+    assert found.session == record.session
+    await backend.commit(moved(found, 1))
+
+
+async def test_an_unexpected_error_fails_only_its_own_commands(
+    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of our own costs the calls that met it, and no others."""
+    backend = await connect(server)
+    with monkeypatch.context() as patch:
+        patch.setattr(RedisLink, "execute", lambda *_: 1 / 0)
+        with pytest.raises(StoreUnavailableError):
+            await backend.load("s")
+    await apply(backend, created())
+
+
+async def test_a_command_that_timed_out_while_connecting_is_never_sent(
+    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is given up while a connection is being made is not sent over it after all."""
+    backend = await connect(server)
+    record = await apply(backend, created())
+    may_connect, connect_link = asyncio.Event(), RedisLink.connect
+
+    async def connect_late(link: RedisLink) -> None:
+        await may_connect.wait()
+        await connect_link(link)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RedisLink, "connect", connect_late)
+        patch.setattr(redis_calls, "WRITE_TIMEOUT_S", 0.1)
+        with pytest.raises(StoreUnavailableError):
+            await backend.commit(moved(record, 1))
+    may_connect.set()
+    assert await backend.load("s") == record
+
+
+@one_kind
+async def test_a_backend_opens_without_a_server(kind: Kind, tmp_path: Path, connect: Open) -> None:
+    """A backend opens without it, and works once it is there."""
+    server = RedisServer(kind, tmp_path / "server")
+    backend = await connect(server)
+    with pytest.raises(StoreUnavailableError):
+        await backend.ping()
+    with server:
+        await apply(backend, created())
+
+
+@one_kind
+async def test_commits_are_in_doubt_when_the_server_freezes(run_redis: RunRedis, connect: Open) -> None:
+    """What was on its way is applied once or not at all, and whoever sent it is told that nobody knows."""
+    server = run_redis()
+    backend = await connect(server)
+    records = [await apply(backend, created(f"s{number}")) for number in range(50)]
+    server.pause()
+    started = time.monotonic()
+    changes = [moved(record, 1) for record in records]
+    outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {OutcomeUnknownError}
+    assert time.monotonic() - started < 6
+    server.resume()
+    await backend.ping()
+    for change in changes:
+        assert await backend.load(change.session_id) in (change.record, after(created(change.session_id)))
+        entries = await backend.replay(change.session_id, Position("first", 0))
+        assert entries in ([], list(change.entries))

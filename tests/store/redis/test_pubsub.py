@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from redis.asyncio.connection import Connection
+from redis.exceptions import AuthenticationError
+
+from progress_sse.store.redis.pubsub import RedisListener
+from progress_sse.store.redis.url import connection_pool
+
+DEADLINE_S = 30
+
+
+async def test_a_connecting_pubsub_can_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where redis-py gives a refusal back in place of the cancellation."""
+    is_connecting = asyncio.Event()
+
+    async def refuse(_: Connection) -> None:
+        is_connecting.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise AuthenticationError from None
+
+    monkeypatch.setattr(Connection, "connect", refuse)
+    listener = RedisListener(connection_pool("redis://"), print, print)
+    listener.open()
+    async with asyncio.timeout(DEADLINE_S):
+        await is_connecting.wait()
+        await listener.aclose()

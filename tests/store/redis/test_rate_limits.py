@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from progress_sse.auth.rate_limits import COUNTS_AT_ONCE
+from progress_sse.core.errors import RateExceededError
+from tests.conftest import RunRedis
+from tests.harness.serving import eventually
+from tests.store.redis.rates import rates_at
+
+DEADLINE_S = 30
+
+
+async def test_a_missing_right_to_count_is_logged_once(
+    run_redis: RunRedis, rights: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Callers are held to their rate by each server alone; that it is not theirs together is told once."""
+    server = run_redis()
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "u", *rights, "-incrby")
+    rates = rates_at(server, tmp_path, "u:PASSWORD@")
+    for _ in range(3):  # Redis counts the first, for which it need not add.
+        await rates.count("read", "caller")
+    with pytest.raises(RateExceededError):
+        await rates.count("read", "caller")
+    await rates.aclose()
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["Counting what callers ask for"]
+
+
+async def test_closed_rates_leave_no_connection(run_redis: RunRedis, tmp_path: Path) -> None:
+    """What is closed with an application may be opened again by it."""
+    server = run_redis()
+    rates = rates_at(server, tmp_path)
+
+    async def count_once() -> None:
+        await asyncio.gather(*(rates.count("read", f"caller {number}") for number in range(2 * COUNTS_AT_ONCE)))
+        assert len(client.client_list()) > 1
+        await rates.aclose()
+
+    with server.client() as client:
+        await count_once()
+        await eventually(lambda: len(client.client_list()) == 1, DEADLINE_S)
+        await asyncio.to_thread(asyncio.run, count_once())
+        with pytest.raises(RateExceededError):
+            await rates.count("read", "caller 0")
+        await rates.aclose()
+        await eventually(lambda: len(client.client_list()) == 1, DEADLINE_S)

@@ -1,0 +1,126 @@
+"""Errors that the server answers with are translated, and none of them leaves half a change behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from progress_sse.core.errors import (
+    ConflictError,
+    StoreFullError,
+    StoreUnavailableError,
+)
+from progress_sse.core.model import Position
+from tests.conftest import RunRedis
+from tests.harness.redis import RedisServer
+from tests.harness.serving import eventually
+from tests.store.changes import after, apply, created, key, moved, removed
+from tests.store.redis.conftest import Open
+from tests.store.redis.follower import history
+
+DEADLINE_S = 30
+
+
+async def test_a_full_server_refuses_changes_but_not_reads_and_removals(run_redis: RunRedis, connect: Open) -> None:
+    """Nothing more is taken; what is there can be read and removed."""
+    server = run_redis()
+    backend = await connect(server)
+    record = await apply(backend, created())
+    with server.client() as client:
+        client.config_set("maxmemory", 1)
+        for change in (moved(record, 1), created("other"), moved(record, keys=[key("k")])):
+            with pytest.raises(StoreFullError):
+                await backend.commit(change)
+        assert await backend.load("s") == record
+        assert await history(backend) == []
+        assert await backend.load("other") is None
+        with pytest.raises(StoreFullError):
+            await backend.ping()
+        assert await (await connect(server)).load("s") == record  # Who comes now is let in.
+        await backend.commit(removed(record))
+        client.config_set("maxmemory", 0)
+    await apply(backend, created())
+
+
+async def test_a_damaged_session_does_not_hinder_listing_and_removing_others(
+    server: RedisServer, connect: Open
+) -> None:
+    """Somebody else's value at the key of one."""
+    backend = await connect(server)
+    for name in ("state", "log", "other"):
+        await apply(backend, created(name))
+    keyspace = backend._keyspace  # noqa: SLF001 - as an operator's slip does
+    with server.client() as client:
+        for key, foreign in ((keyspace.of("state").state, "list"), (keyspace.of("log").log, "text")):
+            client.delete(key)
+            client.rpush(key, foreign)
+        client.zadd(keyspace.index, {b"\xff": 0})
+    assert {head.session_id for head in await backend.list_summaries(None, 10, None)} == {"log", "other"}
+    assert await backend.expire("9999", lambda _: True) == 1
+    assert await backend.load("other") is None
+
+
+@pytest.mark.parametrize("part", ["state", "log", "used", "ranks"])
+async def test_a_foreign_value_at_a_key_leaves_no_partial_change(server: RedisServer, connect: Open, part: str) -> None:
+    """It is no error of the worker's, and nothing is half done."""
+    backend = await connect(server)
+    record = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
+    name = getattr(backend._keyspace.of("s"), part)  # noqa: SLF001 - as a vandal would
+    with server.client() as client:
+        kept = client.dump(name)
+        client.set(name, "foreign")
+        with pytest.raises(StoreUnavailableError):
+            await backend.commit(moved(record, 2, keys=[key("l")]))
+        assert isinstance(kept, bytes)
+        client.restore(name, 0, kept, replace=True)
+    assert await backend.load("s") == record
+    assert len(await history(backend) or []) == 1
+    assert await backend.find_idempotency_key("s", "l") is None
+
+
+async def test_a_replica_refuses_until_it_is_promoted(run_redis: RunRedis, connect: Open) -> None:
+    """Until it is one no more."""
+    server, primary = run_redis(), run_redis()
+    backend = await connect(server)
+    record = await apply(backend, created())
+    with server.client() as client:
+        before = {each["id"] for each in client.client_list()}
+        client.replicaof("127.0.0.1", str(primary.port))
+        with pytest.raises(StoreUnavailableError):
+            await backend.commit(moved(record, 1))
+        # Another server may be the right one by now, so it goes and looks.
+        await eventually(lambda: len(before - {each["id"] for each in client.client_list()}) == 1, DEADLINE_S)
+        with pytest.raises(StoreUnavailableError):
+            await backend.load("s")
+        with pytest.raises(StoreUnavailableError):
+            await backend.ping()
+        client.replicaof("NO", "ONE")
+    await apply(backend, created("other"))
+
+
+async def test_a_forgotten_script_is_sent_again(server: RedisServer, connect: Open) -> None:
+    """It is given it again."""
+    backend = await connect(server)
+    record = await apply(backend, created())
+    with server.client() as client:
+        client.script_flush()
+    record = await apply(backend, moved(record, 1))
+    assert await backend.load("s") == record
+
+
+async def test_evicted_keys_give_a_snapshot_or_no_session(server: RedisServer, connect: Open) -> None:
+    """A log that is gone gives a snapshot; a session that is gone is not found, and starts from nothing."""
+    backend = await connect(server)
+    record = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
+    keys = backend._keyspace.of("s")  # noqa: SLF001 - as the server would
+    with server.client() as client:
+        client.delete(keys.log)
+        assert await history(backend) is None
+        record = await apply(backend, moved(record, 2))
+        assert await backend.replay("s", Position("first", 1)) is not None
+        client.delete(keys.state)
+        assert await backend.load("s") is None
+        await apply(backend, created(epoch="second"))
+        assert await history(backend, "second") == []
+        assert await backend.find_idempotency_key("s", "k") == key("k")
+    with pytest.raises(ConflictError):
+        await backend.commit(moved(record, 1))

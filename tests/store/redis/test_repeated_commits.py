@@ -1,0 +1,154 @@
+"""A commit whose answer got lost is sent again, and applied once."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from progress_sse.core.errors import (
+    ConflictError,
+    OutcomeUnknownError,
+)
+from progress_sse.core.model import Position
+from progress_sse.store.progress_store import ProgressStore
+from tests.conftest import one_kind
+from tests.harness.redis import RedisServer
+from tests.store.changes import T0, after, apply, created, key, moved, removed
+from tests.store.redis.conftest import Open
+from tests.store.redis.follower import Follower, history
+from tests.store.redis.lost_replies import Losses
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_repeated_commit_is_applied_once(
+    server: RedisServer, connect: Open, losses: Losses, times: int
+) -> None:
+    """Creation, transitions, keys alone, replacement, removal."""
+    backend = await connect(server)
+    record = after(created())
+    replacement = created(epoch="second", expected=Position("first", 3), created_at=T0.replace("2026", "2027"))
+    batch = moved(record, 1, 2, 1, keys=[key("k")])
+    only_keys = moved(after(batch), keys=[key("l")])
+    for change in (created(), batch, only_keys, replacement):
+        losses.lose(times)
+        await backend.commit(change)
+        assert await backend.load("s") == change.record
+    assert await history(backend, "second") == []
+    losses.lose(times)
+    await backend.commit(removed(after(replacement)))
+    assert await backend.load("s") is None
+
+
+async def test_a_repeated_commit_is_recognised_after_other_commits(
+    server: RedisServer, connect: Open, losses: Losses
+) -> None:
+    """Other processes may have moved the session on before it is sent again."""
+    backend, other = await connect(server), await connect(server)
+    follower = await Follower.of(backend)
+    first, second = created(), moved(after(created()), 1)
+    losses.lose(meanwhile=lambda: other.commit(second))
+    await backend.commit(first)
+    third, fourth = moved(after(second), 2, 3), moved(after(moved(after(second), 2, 3)), 1)
+    losses.lose(meanwhile=lambda: other.commit(fourth))
+    await backend.commit(third)
+    assert await history(backend) == [*second.entries, *third.entries, *fourth.entries]
+    assert follower.record == after(fourth)
+    assert follower.entries == await history(backend)
+
+
+async def test_a_repeated_removal_leaves_a_later_session_in_the_index(
+    server: RedisServer, connect: Open, losses: Losses, tmp_path: Path
+) -> None:
+    """And takes out what it removed."""
+    backend, other = await connect(server), await connect(server)
+    await backend.commit(created())
+    later = T0.replace("2026", "2027")
+    losses.lose(meanwhile=lambda: other.commit(created(epoch="second", created_at=later)))
+    await backend.commit(removed(after(created())))
+    assert [head.created_at for head in await backend.list_summaries(None, 9, None)] == [later]
+    with server.client() as client:
+        assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{later} s".encode()]
+
+
+async def test_a_repeated_creation_does_not_undo_a_removal(
+    server: RedisServer, connect: Open, losses: Losses, tmp_path: Path
+) -> None:
+    """Somebody else was told that the session is gone, and so it stays; it can be created anew."""
+    backend, other = await connect(server), await connect(server)
+    follower = await Follower.of(backend)
+    change = moved(after(created()), 1)._replace(expected=None, is_fresh=True)
+    losses.lose(2, meanwhile=lambda: other.commit(removed(after(change))))
+    await backend.commit(change)
+    assert await backend.load("s") is None
+    await follower.until_at(None)
+    with server.client() as client:
+        assert client.zcard(f"{tmp_path}:sessions") == 0
+    await apply(backend, created(epoch="second"))
+    assert await other.load("s") == after(created(epoch="second"))
+
+
+async def test_a_repeated_commit_conflicts_when_another_took_its_place(
+    server: RedisServer, connect: Open, losses: Losses
+) -> None:
+    """Where another's transition has its number, it was never applied, and is decided again."""
+    backend, other = await connect(server), await connect(server)
+    record = await apply(backend, created())
+    await other.commit(moved(record, 2))
+    losses.lose()
+    with pytest.raises(ConflictError):
+        await backend.commit(moved(record, 1))
+
+
+async def test_a_repeated_commit_is_in_doubt_after_a_replacement(
+    server: RedisServer, connect: Open, losses: Losses
+) -> None:
+    """A session that was replaced meanwhile has no memory of it."""
+    backend, other = await connect(server), await connect(server)
+    change = moved(await apply(backend, created()), 1)
+    losses.lose(meanwhile=lambda: other.commit(created(epoch="second", expected=Position("first", 1))))
+    with pytest.raises(OutcomeUnknownError):
+        await backend.commit(change)
+
+
+async def test_a_repeated_commit_stays_in_doubt_when_it_is_then_refused(
+    server: RedisServer, connect: Open, losses: Losses
+) -> None:
+    """A refusal says nothing about the first attempt."""
+    backend = await connect(server)
+    change = moved(await apply(backend, created()), 1)
+    name = backend._keyspace.of("s").log  # noqa: SLF001 - as a vandal would
+
+    async def spoil() -> None:
+        with server.client() as client:
+            client.set(name, "foreign")
+
+    losses.lose(meanwhile=spoil)
+    with pytest.raises(OutcomeUnknownError):
+        await backend.commit(change)
+
+
+@one_kind
+async def test_a_commit_without_a_reply_fails_in_time(server: RedisServer, connect: Open, losses: Losses) -> None:
+    """A worker hears within six seconds that nobody knows."""
+    backend = await connect(server)
+    change = moved(await apply(backend, created()), 1)
+    losses.lose(times=1000)
+    started = time.monotonic()
+    with pytest.raises(OutcomeUnknownError):
+        await backend.commit(change)
+    assert time.monotonic() - started < 6
+
+
+async def test_a_repeated_start_counts_once(server: RedisServer, connect: Open, losses: Losses) -> None:
+    """A start is never a repeat for the rules, so only the token can tell."""
+    backend = await connect(server)
+    store = ProgressStore(backend)
+    losses.lose(2)
+    await store.start_step("s", 1)
+    losses.lose(2)
+    await store.start_step("s", 1)
+    record = await backend.load("s")
+    assert record is not None
+    assert record.position.offset == 2

@@ -1,0 +1,200 @@
+"""Its memory goes back to an earlier time while it runs: a virtual machine is rolled back, or keys are restored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from progress_sse.core.errors import ConflictError
+from progress_sse.core.model import Position
+from progress_sse.store.redis import followed_sessions as redis_following
+from progress_sse.store.redis.backend import RedisBackend
+from progress_sse.store.types import Notification
+from tests.harness.redis import Moment, RedisServer
+from tests.store.changes import after, apply, created, moved, removed
+from tests.store.redis.conftest import Open
+from tests.store.redis.follower import Follower, history
+
+
+@pytest.fixture
+async def here(server: RedisServer, connect: Open) -> RedisBackend:
+    """A process that knows what is lost."""
+    return await connect(server)
+
+
+@pytest.fixture
+async def there(server: RedisServer, connect: Open) -> RedisBackend:
+    """A process that knows nothing."""
+    return await connect(server)
+
+
+@pytest.fixture
+def remember(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], Moment]]:
+    """Take down what the server has."""
+    with server.client() as client:
+        yield lambda: Moment(client, str(tmp_path))
+
+
+async def test_a_report_detects_a_rollback(here: RedisBackend, remember: Callable[[], Moment]) -> None:
+    """Its readers are shown what there is, under a new epoch, and go on from there."""
+    record = await apply(here, created(), moved(after(created()), 1))
+    follower, moment = await Follower.of(here), remember()
+    lost = await apply(here, moved(record, 2))
+    moment.put_back()
+    with pytest.raises(ConflictError):
+        await here.commit(moved(lost, 3))
+    await follower.until(lambda: follower.record not in (record, lost))
+    found = await here.load("s")
+    assert found is not None
+    assert follower.notifications[-1] == Notification("s", found)
+    assert (found.session, found.position.offset) == (record.session, 1)
+    assert found.position.epoch != "first"
+    assert [await history(here, epoch) for epoch in ("first", found.position.epoch)] == [None, None]
+    change = moved(found, 3)
+    await here.commit(change)
+    assert follower.notifications[-1] == Notification("s", change.record, entries=change.entries)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+@pytest.mark.parametrize("is_followed", [False, True])
+async def test_a_rollback_is_detected_after_others_moved_on(
+    here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment], count: int, is_followed: bool
+) -> None:
+    """Behind what was lost, as far as it, and past it: the two histories never become one."""
+    record = await apply(here, created(), moved(after(created()), 1))
+    follower, moment = await Follower.of(here) if is_followed else None, remember()
+    lost = await apply(here, moved(record, 2, message="lost"), moved(after(moved(record, 2, message="lost")), 3))
+    moment.put_back()
+    steps = [number % 3 + 1 for number in range(count)]
+    # One by one, a process that follows would find it out in between.
+    for commit in [steps] if is_followed and steps else [[step] for step in steps]:
+        record = await apply(there, moved(record, *commit, message="second"))
+    with pytest.raises(ConflictError):
+        await here.commit(moved(lost, 1))
+    found = await here.load("s")
+    assert found is not None
+    assert (found.session, found.position.offset) == (record.session, record.position.offset)
+    assert found.position.epoch != "first"
+    for backend in (here, there):
+        assert await backend.replay("s", lost.position) is None
+        assert await backend.load("s") == found
+    if follower is not None:
+        await follower.until_at(found)
+        assert [entry.offset for entry in follower.entries] == [2, 3]
+        assert b"second" not in b"".join(entry.data for entry in follower.entries)
+
+
+async def test_a_message_detects_a_rollback(
+    here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment]
+) -> None:
+    """Another process's report is enough; a number that fits is not taken for a transition that does."""
+    record = await apply(here, created(), moved(after(created()), 1))
+    follower, moment = await Follower.of(here), remember()
+    await apply(here, moved(record, 2))
+    moment.put_back()
+    batch = moved(record, 1, 2, message="second")
+    await there.commit(batch)
+    await follower.until(lambda: follower.record is not None and follower.record.session == after(batch).session)
+    assert follower.record is not None
+    assert follower.record.position.epoch != "first"
+    assert [entry.offset for entry in follower.entries] == [2]
+
+
+@pytest.mark.parametrize("is_read_first", [True, False])
+async def test_a_log_ahead_of_the_state_detects_a_rollback(
+    server: RedisServer, here: RedisBackend, there: RedisBackend, is_read_first: bool
+) -> None:
+    """Where the state alone goes back, no process needs to know what was lost; and the session goes on."""
+    record = await apply(here, created(), moved(after(created()), 1))
+    state = here._keyspace.of("s").state  # noqa: SLF001 - as an operator's slip does
+    with server.client() as client:
+        kept = client.dump(state)
+        await apply(here, moved(record, 2), moved(after(moved(record, 2)), 3))
+        assert isinstance(kept, bytes)
+        client.restore(state, 0, kept, replace=True)
+    if is_read_first:
+        assert await there.replay("s", Position("first", 0)) is None
+    else:
+        with pytest.raises(ConflictError):
+            await there.commit(moved(record, 2, message="second"))
+    found = await there.load("s")
+    assert found is not None
+    assert (found.session, found.position.offset) == (record.session, 1)
+    assert found.position.epoch != "first"
+    change = moved(found, 2, message="second")
+    await there.commit(change)
+    assert await there.replay("s", found.position) == list(change.entries)
+
+
+@pytest.mark.parametrize("ending", ["removed", "replaced"])
+async def test_an_ended_epoch_does_not_go_on_after_a_rollback(
+    here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment], ending: str
+) -> None:
+    """An epoch that was seen to end does not go on, though another process moves it on at once."""
+    record = await apply(here, created(), moved(after(created()), 1))
+    follower, moment = await Follower.of(here), remember()
+    last = created(epoch="second", expected=record.position) if ending == "replaced" else removed(record)
+    await here.commit(last)
+    moment.put_back()
+    record = await apply(there, moved(record, 2))
+    assert await here.load("s") != record
+    await follower.until(lambda: follower.record is not None and follower.record.session == record.session)
+    found = follower.record
+    assert found is not None
+    assert found.position.epoch not in ("first", "second")
+    change = moved(found, 3)
+    await there.load("s")
+    await there.commit(change)
+    await follower.until_at(change.record)
+    assert follower.notifications[-1].entries == change.entries
+
+
+async def test_a_replaced_epoch_does_not_go_on_after_a_rollback(
+    here: RedisBackend, remember: Callable[[], Moment]
+) -> None:
+    """A process that knows a later epoch does not go on with an earlier one."""
+    record, moment = await apply(here, created(), moved(after(created()), 1)), remember()
+    await here.commit(created(epoch="second", expected=record.position))
+    moment.put_back()
+    found = await here.load("s")
+    assert found is not None
+    assert found.session == record.session
+    assert found.position.epoch not in ("first", "second")
+
+
+async def test_a_rollback_is_detected_without_traffic(
+    here: RedisBackend, remember: Callable[[], Moment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a report or a poll, those that follow are told all the same."""
+    monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 0.2)
+    monkeypatch.setattr(redis_following, "LOOKED_AT_AT_ONCE", 1)
+    await here.aclose()
+    await here.open()
+    names = [f"s{number}" for number in range(20)]
+    records = {name: await apply(here, created(name)) for name in names}
+    followers = {name: await Follower.of(here, name) for name in names}
+    moment = remember()
+    for name in names:
+        await here.commit(moved(records[name], 1))
+    moment.put_back()
+    for name, follower in followers.items():
+        is_told = lambda name=name, follower=follower: follower.record.session == records[name].session  # noqa: E731
+        await follower.until(is_told)
+        assert follower.record is not None
+        assert follower.record.position.epoch != "first"
+
+
+async def test_a_rollback_that_lost_nothing_changes_nothing(
+    here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment]
+) -> None:
+    """What is there goes on from what every process knows."""
+    record = await apply(here, created(), moved(after(created()), 1))
+    followers = [await Follower.of(here), await Follower.of(there)]
+    remember().put_back()
+    for backend in (here, there):
+        record = await apply(backend, moved(record, 2))
+    for follower in followers:
+        await follower.until_at(record)
+        assert follower.entries == (await history(here) or [])[1:]
