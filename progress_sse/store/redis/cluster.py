@@ -1,10 +1,10 @@
-"""Calls to a cluster and what it tells: one connection for each to every node that serves something of ours.
+"""Commands to a cluster and subscriptions in it: for each, one connection to every node that serves one of our slots.
 
-A call goes to the node that serves its key. Where that one says that another does, or does not answer, the call is sent
-again within its time. While the keys of a slot are on their way from one node to another, a session's keys are partly
-here and partly there, and neither node answers for it; its calls wait, like those to a node that is away.
+A command goes to the node that serves its key. If that node replies that another one does, or does not reply, the
+command is sent again within its time. While the keys of a slot move from one node to another, each of the two nodes has
+a part of a session's keys, and neither serves the session. Its commands wait, as for a node that is away.
 
-A channel is listened to where its session is. When its slot moves, so does the subscription, with a gap.
+A channel is subscribed to at the node of its session. When its slot moves, the subscription moves too, with a gap.
 """
 
 import asyncio
@@ -12,153 +12,155 @@ from collections.abc import Callable, Sequence
 
 from redis.exceptions import AskError, MovedError, RedisError
 
-from progress_sse.store.redis.connection import RedisLink
-from progress_sse.store.redis.pipeline import Answer, Call, Calls, RedisCalls
-from progress_sse.store.redis.pubsub import RedisListener
+from progress_sse.store.redis.connection import RedisConnection
+from progress_sse.store.redis.pending_command import PendingCommand, Reply
+from progress_sse.store.redis.pipeline import CommandExecutor, RedisCommandExecutor
+from progress_sse.store.redis.pubsub import RedisPubSub
 from progress_sse.store.redis.topology import Topology
 from progress_sse.store.redis.url import Address
 
 
-class ClusterCalls(Calls):
-    """Sends each call to its node."""
+class ClusterCommandExecutor(CommandExecutor):
+    """Executes each command at its node."""
 
     def __init__(self, topology: Topology) -> None:
-        """Connect to nodes of `topology` when something is asked of them."""
+        """Connect to nodes of `topology` when they have a command to execute."""
         self._topology = topology
-        self._lanes: dict[Address, RedisCalls] = {}
-        self._parked: list[Call] = []
-        topology.watch(self._send_again)
+        self._executors: dict[Address, RedisCommandExecutor] = {}
+        self._unrouted: list[PendingCommand] = []
+        topology.add_observer(self._on_new_map)
 
     def open(self) -> None:
-        """Ask for the map."""
+        """Fetch the map."""
         self._topology.open()
 
     async def aclose(self) -> None:
-        """Give up what waits, and all connections."""
+        """Give up the queued commands, and close all connections."""
         await self._topology.aclose()
-        for lane in self._lanes.values():
-            await lane.aclose()
-        for call in self._parked:
-            call.give_up()
-            call.expiry.cancel()
+        for executor in self._executors.values():
+            await executor.aclose()
+        for command in self._unrouted:
+            command.give_up()
+            command.expiry.cancel()
 
-    def send(self, call: Call) -> asyncio.Future[Answer]:
-        """Send a call to the node that serves its key, or keep it until that is known."""
-        address = self._topology.owner(str(call.key))
+    def submit(self, command: PendingCommand) -> asyncio.Future[Reply]:
+        """Queue a command for the node that serves its key, or keep it until that node is known."""
+        address = self._topology.owner(str(command.key))
         if address is None:
-            self._send_later(call)
+            self._keep(command)
         else:
-            self._lane(address).send(call)
-        return call.done
+            self._executor(address).submit(command)
+        return command.reply
 
-    def _send_later(self, call: Call) -> None:
-        self._parked.append(call)
+    def _keep(self, command: PendingCommand) -> None:
+        self._unrouted.append(command)
         self._topology.refresh_soon()
 
-    def _lane(self, address: Address) -> RedisCalls:
-        lane = self._lanes.get(address)
-        if lane is None:
-            lane = self._lanes[address] = RedisCalls(RedisLink(self._topology.pool(address)), self)
-            lane.open()
-        return lane
+    def _executor(self, address: Address) -> RedisCommandExecutor:
+        executor = self._executors.get(address)
+        if executor is None:
+            connection = RedisConnection(self._topology.pool(address))
+            executor = self._executors[address] = RedisCommandExecutor(connection, self)
+            executor.open()
+        return executor
 
-    def redirect(self, call: Call, refusal: RedisError) -> None:
-        """Send a call elsewhere, or later, that a node has refused."""
-        call.refuse()
-        if isinstance(refusal, MovedError):
-            self._topology.move(refusal)
-            self.send(call)
-        elif isinstance(refusal, AskError):
-            call.is_asking = True
-            self._lane(refusal.node_addr).send(call)
+    def redirect(self, command: PendingCommand, error: RedisError) -> None:
+        """Send a command that a node has refused to another node, or later."""
+        command.mark_not_run()
+        if isinstance(error, MovedError):
+            self._topology.apply_move(error)
+            self.submit(command)
+        elif isinstance(error, AskError):
+            command.is_asking = True
+            self._executor(error.node_addr).submit(command)
         else:
-            self._send_later(call)
+            self._keep(command)
 
-    def note_failure(self) -> None:
-        """Take notice that a node is not there: perhaps another one has its slots by now."""
+    def on_failure(self) -> None:
+        """Fetch the map again: another node may serve the slots of one that cannot be reached."""
         self._topology.refresh_soon()
 
-    async def _send_again(self) -> None:
-        waiting, self._parked = self._parked, []
-        for lane in self._lanes.values():
-            waiting += lane.take_waiting()
-        for call in waiting:
-            if not call.done.done():
-                self.send(call)
-        for address in self._lanes.keys() - self._topology.nodes:
-            if self._lanes[address].is_idle:
-                await self._lanes.pop(address).aclose()
+    async def _on_new_map(self) -> None:
+        commands, self._unrouted = self._unrouted, []
+        for executor in self._executors.values():
+            commands += executor.take_queued()
+        for command in commands:
+            if not command.reply.done():
+                self.submit(command)
+        for address in self._executors.keys() - self._topology.nodes:
+            if self._executors[address].is_idle:
+                await self._executors.pop(address).aclose()
 
 
-class ClusterListener:
-    """Listens to each channel at its node."""
+class ClusterPubSub:
+    """Subscribes to each channel at its node."""
 
     def __init__(
         self, topology: Topology, on_message: Callable[[str, bytes], None], on_gap: Callable[[str], None]
     ) -> None:
-        """Listen to nothing yet; see `RedisListener`."""
+        """Begin without subscriptions; see `RedisPubSub`."""
         self._topology = topology
         self._on_message = on_message
         self._on_gap = on_gap
-        self._lanes: dict[Address | None, RedisListener] = {}
-        self._at: dict[str, RedisListener] = {}
-        topology.watch(self._follow)
+        self._nodes: dict[Address | None, RedisPubSub] = {}
+        self._node_of_channel: dict[str, RedisPubSub] = {}
+        topology.add_observer(self._on_new_map)
 
     def open(self) -> None:
-        """Connect to nodes when there is something to listen to."""
+        """Connect to nodes when there is something to subscribe to."""
 
     async def aclose(self) -> None:
-        """Let go of all connections."""
-        for lane in self._lanes.values():
-            await lane.aclose()
+        """Close all connections."""
+        for node in self._nodes.values():
+            await node.aclose()
 
     async def subscribe(self, channel: str) -> None:
-        """Return once whatever is published from then on will be heard; see `Subscriptions.subscribe`."""
-        if channel not in self._at:
-            self._at[channel] = self._lane(self._topology.owner(channel))
-        await self._at[channel].subscribe(channel)
+        """Return once all messages that are published from then on will arrive; see `PubSub.subscribe`."""
+        if channel not in self._node_of_channel:
+            self._node_of_channel[channel] = self._node(self._topology.owner(channel))
+        await self._node_of_channel[channel].subscribe(channel)
 
     def unsubscribe(self, channel: str) -> None:
-        """Listen to the channel no more; at once, and without waiting."""
-        lane = self._at.pop(channel, None)
-        if lane is not None:
-            lane.unsubscribe(channel)
+        """End the subscription; at once, and without waiting."""
+        node = self._node_of_channel.pop(channel, None)
+        if node is not None:
+            node.unsubscribe(channel)
 
-    def _lane(self, address: Address | None) -> RedisListener:
-        """Return who listens at a node. At no node, one who is never opened keeps what nobody serves at the time."""
-        lane = self._lanes.get(address)
-        if lane is None:
+    def _node(self, address: Address | None) -> RedisPubSub:
+        """Return the subscriptions at a node; those without an address are never opened, and wait for a node."""
+        node = self._nodes.get(address)
+        if node is None:
             pool = self._topology.pool(address or ("", 0))
-            lane = self._lanes[address] = RedisListener(pool, self._on_message, self._on_gap, self)
+            node = self._nodes[address] = RedisPubSub(pool, self._on_message, self._on_gap, self)
             if address is not None:
-                lane.open()
+                node.open()
         if address is None:
             self._topology.refresh_soon()
-        return lane
+        return node
 
     def _move(self, channel: str, address: Address | None) -> None:
-        former, lane = self._at[channel], self._lane(address)
-        if lane is not former:
-            lane.adopt(channel, former.release(channel))
-            self._at[channel] = lane
+        former, node = self._node_of_channel[channel], self._node(address)
+        if node is not former:
+            node.attach(channel, former.detach(channel))
+            self._node_of_channel[channel] = node
 
-    def note_lost(self, channel: str) -> None:
-        """Listen again where the slot will be found to be."""
+    def on_unsubscribed(self, channel: str) -> None:
+        """Subscribe again once the node of the slot is known."""
         self._move(channel, None)
 
-    def note_moved(self, refusal: MovedError, channels: Sequence[str]) -> None:
-        """Listen where the slot is said to be."""
-        self._topology.move(refusal)
+    def on_moved(self, error: MovedError, channels: Sequence[str]) -> None:
+        """Subscribe at the node to which the slot has moved."""
+        self._topology.apply_move(error)
         for channel in channels:
-            self._move(channel, refusal.node_addr)
+            self._move(channel, error.node_addr)
 
-    def note_failure(self) -> None:
-        """Take notice that a node is not there: perhaps another one has its slots by now."""
+    def on_failure(self) -> None:
+        """Fetch the map again: another node may serve the slots of one that cannot be reached."""
         self._topology.refresh_soon()
 
-    async def _follow(self) -> None:
-        for channel in tuple(self._at):
+    async def _on_new_map(self) -> None:
+        for channel in tuple(self._node_of_channel):
             self._move(channel, self._topology.owner(channel))
-        for address in self._lanes.keys() - self._topology.nodes - {None}:
-            if self._lanes[address].is_idle:
-                await self._lanes.pop(address).aclose()
+        for address in self._nodes.keys() - self._topology.nodes - {None}:
+            if self._nodes[address].is_idle:
+                await self._nodes.pop(address).aclose()

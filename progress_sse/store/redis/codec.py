@@ -1,11 +1,11 @@
-"""Sessions as Redis keeps them: arguments of the scripts, and what their replies say. No I/O."""
+"""Sessions as Redis stores them: the arguments of the scripts, and their replies. No I/O."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
-from progress_sse.store.redis.messages import bulletin
-from progress_sse.store.redis.scripts import GRAVE_MS
+from progress_sse.store.redis.messages import encode_message
+from progress_sse.store.redis.scripts import TOMBSTONE_MS
 from progress_sse.store.types import (
     KEY_LIFETIME,
     Change,
@@ -24,30 +24,30 @@ KEY_LIFETIME_MS: Final = int(KEY_LIFETIME.total_seconds() * 1000)
 
 _STEP: Final = "step:"
 SUMMARY_FIELDS: Final = ("status", "created_at", "updated_at", "listed", "epoch", "n")
-"""What `decode_summary` wants of a session's state, in this order."""
+"""The fields of a session's state that `decode_summary` takes, in this order."""
 
 
-class Known(NamedTuple):
-    """How a session was when this process last learnt of it.
+class KnownState(NamedTuple):
+    """The newest state of a session that this process has seen.
 
     Attributes:
         record: The session; `None` if there was none.
-        revision: Its revision, or that of its removal; 0 where nothing is known.
+        revision: Its revision, or that of its removal; 0 if neither is known.
     """
 
     record: Record | None
     revision: int
 
 
-NOTHING: Final = Known(None, 0)
+UNKNOWN: Final = KnownState(None, 0)
 
 
-class Reading(NamedTuple):
-    """What the script `READ` found.
+class ReadResult(NamedTuple):
+    """The result of the script `READ`.
 
     Attributes:
-        revision: Of the session as it is now, or of its removal; 0 where nothing is known of one.
-        position: Where it is; `None` if there is no such session.
+        revision: Of the session as it is now, or of its removal; 0 if neither is known.
+        position: Of the session; `None` if there is no such session.
         record: The session, if it was asked for; `None` also if there is none.
         entries: Its transitions, as far as they were asked for and are kept.
     """
@@ -58,26 +58,26 @@ class Reading(NamedTuple):
     entries: Sequence[LogEntry]
 
 
-def known_arguments(known: Known, ended_epochs: Iterable[str]) -> list[Argument]:
-    """Return how all scripts of a session are told what the caller knows of it, and which of its epochs are over."""
+def known_arguments(known: KnownState, ended_epochs: Iterable[str]) -> list[Argument]:
+    """Return the arguments that tell each script of a session its known state and its ended epochs."""
     position = known.record.position if known.record is not None else Position("", 0)
     return [*position, known.revision, f" {' '.join(ended_epochs)} "]
 
 
 def commit_arguments(change: Change, token: str, limits: StorageLimits, lifetime_ms: int) -> list[Argument]:
-    """Return what the script `COMMIT` takes after what all scripts of a session take."""
+    """Return the arguments of the script `COMMIT` that follow those of all scripts of a session."""
     expected = change.expected or Position("", 0)
-    life = change.record.position.epoch if change.record is not None and change.is_fresh else ""
+    is_fresh = change.record is not None and change.is_fresh
     return [
         token,
         *expected,
-        life,
+        int(is_fresh),
         limits.history,
         limits.history_bytes,
         lifetime_ms,
         KEY_LIFETIME_MS,
-        GRAVE_MS,
-        bulletin(change),
+        TOMBSTONE_MS,
+        encode_message(change),
         *_counted(_fields(change)),
         *_counted(part for entry in change.entries for part in entry),
         *_counted(part for key in change.keys for part in (key.name, key.former_use, _encode_key(key))),
@@ -90,7 +90,7 @@ def _counted(values: Iterable[Argument]) -> list[Argument]:
 
 
 def _fields(change: Change) -> Iterable[Argument]:
-    """What changes of a session's state; nothing of one that is removed."""
+    """Yield names and values of the state's fields that change; none if the session is removed."""
     record = change.record
     if record is None:
         return
@@ -107,27 +107,27 @@ def _fields(change: Change) -> Iterable[Argument]:
 
 
 def _encode_key(key: RememberedKey) -> str:
-    """Return what is kept of an idempotency key; the script `COMMIT` looks for the time stamp in front."""
+    """Return the stored form of an idempotency key; the script `COMMIT` reads the time stamp in front."""
     return f"{key.used_at} {key.digest} {key.answer} {key.epoch}"
 
 
 def decode_key(name: str, data: bytes) -> RememberedKey:
-    """Return an idempotency key from what is kept of it."""
-    used_at, digest, effect, epoch = data.decode().split(" ")
-    answer: Effect = effect  # type: ignore[assignment]  # as it was written
-    return RememberedKey(name, digest, answer, epoch, used_at)
+    """Return an idempotency key from its stored form."""
+    used_at, digest, answer, epoch = data.decode().split(" ")
+    effect: Effect = answer  # type: ignore[assignment]  # as it was written
+    return RememberedKey(name, digest, effect, epoch, used_at)
 
 
-def decode_reading(session_id: str, reply: Any, known: Record | None = None) -> Reading:
-    """Return what `READ` found; `known` is the record that it was told to leave out."""
+def decode_read(session_id: str, reply: Any, known: Record | None = None) -> ReadResult:
+    """Return the result of `READ`; `known` is the record that the caller knows, which the reply may leave out."""
     epoch, n, revision, fields, entries = reply
     if not epoch:
-        return Reading(int(revision), None, None, ())
+        return ReadResult(int(revision), None, None, ())
     position = Position(epoch.decode(), int(n))
     record = known if known is not None and known.position == position else None
     if fields:
         record = _decode_record(session_id, position, dict(zip(fields[::2], fields[1::2], strict=True)))
-    return Reading(int(revision), position, record, [_decode_entry(entry) for entry in entries or ()])
+    return ReadResult(int(revision), position, record, [_decode_entry(entry) for entry in entries or ()])
 
 
 def _decode_record(session_id: str, position: Position, fields: dict[bytes, bytes]) -> Record:
@@ -150,11 +150,11 @@ def _decode_entry(entry: Any) -> LogEntry:
 
 
 def decode_summary(session_id: str, fields: Sequence[bytes | None]) -> tuple[SessionSummary, Position] | None:
-    """Return a session's head and position from its `SUMMARY_FIELDS`; `None` if it is not there."""
+    """Return a session's summary and position from its `SUMMARY_FIELDS`; `None` if there is no session."""
     texts = [b"" if field is None else field for field in fields]
     if None in fields:
         return None
     status, created_at, updated_at, listed, epoch, n = texts
     known: SessionStatus = status.decode()  # type: ignore[assignment]  # as it was written
-    head = SessionSummary(session_id, known, created_at.decode(), updated_at.decode(), listed)
-    return head, Position(epoch.decode(), int(n))
+    summary = SessionSummary(session_id, known, created_at.decode(), updated_at.decode(), listed)
+    return summary, Position(epoch.decode(), int(n))

@@ -1,7 +1,9 @@
-"""Names of keys: which key of Redis holds what.
+"""Names of keys: what each key of Redis holds.
 
-All that is kept of a session lies under one hash tag, and so in one slot of a cluster. The tag is a digest of its id:
-whatever an id consists of, braces, colons and globs among it, it cannot reach another session's keys.
+All keys of a session have one hash tag, and so lie in one slot of a cluster. The tag is a digest of the session's id.
+Whatever an id contains, for example braces, colons or globs, it cannot reach another session's keys.
+
+Stored names are never changed: servers of two versions may share one Redis.
 """
 
 from typing import NamedTuple
@@ -10,28 +12,28 @@ from progress_sse.store.types import fingerprint
 
 
 class SessionKeys(NamedTuple):
-    """Where one session is.
+    """The keys of one session.
 
     Attributes:
         state: Hash: the session at its position, and one field per step that was started.
         log: Stream: its newest transitions; the id of each is its `n`.
-        used: Hash: the idempotency keys that were used on its id; outlives the session.
-        ranks: Sorted set: these keys in the order of their use.
-        grave: String: of a removed session its last revision, the commits that removed and that created it, and when it
-            had been created; there for a while only.
+        idempotency_keys: Hash: the idempotency keys that were used on its id; outlives the session.
+        idempotency_ranks: Sorted set: these keys in the order of their use.
+        tombstone: String: of a removed session its last revision, the commits that removed and that created it, and its
+            `created_at`; kept for `TOMBSTONE_MS`.
         channel: Where its changes are published; no key, and all databases of a server share them.
     """
 
     state: str
     log: str
-    used: str
-    ranks: str
-    grave: str
+    idempotency_keys: str
+    idempotency_ranks: str
+    tombstone: str
     channel: str
 
 
 class Keyspace:
-    """The keys of all sessions that one store has in a database; another store there has another prefix."""
+    """The keys of all sessions of one store in a database; another store there has another prefix."""
 
     def __init__(self, prefix: str, database: int) -> None:
         """Begin each key with `prefix` and a colon, and tell channels of one `database` from those of another."""
@@ -39,13 +41,13 @@ class Keyspace:
         self._database = database
         self.index = f"{prefix}:sessions"
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
-        self.touchstone = self.of_fingerprint("touchstone")
-        """Where no session is: written, and published on, in order to see whether that works."""
+        self.write_probe = self.of_fingerprint("touchstone")
+        """Keys and a channel of no session, on which `ping` tries out its rights."""
         self.orphans = f"{prefix}:orphans"
-        """Sorted set of the fingerprints of ids whose session was removed and whose idempotency keys are kept."""
+        """Sorted set: the fingerprint of each id whose session was removed and whose idempotency keys are kept."""
 
-    def slip(self, name: str) -> str:
-        """Return the key of what lies there for a moment; see `access.tickets.OneTimeStore`."""
+    def ticket(self, name: str) -> str:
+        """Return the key of a value that is kept for a short time; see `auth.tickets.OneTimeStore`."""
         return f"{self._prefix}:slip:{name}"
 
     def of(self, session_id: str) -> SessionKeys:

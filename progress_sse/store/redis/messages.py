@@ -1,8 +1,8 @@
-"""What a commit tells the other processes, as bytes, and how a listener's last record becomes the next one. No I/O.
+"""The message that a commit publishes to other processes, and how it takes a listener's record on. No I/O.
 
-A bulletin is a few lines, none of which contains a line end: the revision and the one before it (which the script puts
-in front), a header in JSON, and the data of each transition as its `step` event has it. That data says all that is
-needed to go on from the session before it, so a process that follows a session need not ask for it again.
+A message is a few lines, none of which contains a line end: the revision and the one before it (which the script puts
+in front), a header in JSON, and the data of each transition as its `step` event has it. A transition's data is enough
+to derive the next record from the one before, so a process that follows a session need not read it again.
 """
 
 import json
@@ -13,18 +13,18 @@ from progress_sse.store.types import Change, LogEntry, Record
 from progress_sse.wire import session_json
 
 MAX_BYTES: Final = 65_536
-"""Bytes of data that are sent to every listening process; of more than that only the position is told."""
+"""Bytes of event data in one message, which every listening process gets; a longer one contains the position alone."""
 
 
-class Bulletin(NamedTuple):
-    """What another process, or this one, has committed.
+class ChangeMessage(NamedTuple):
+    """A published commit, of another process or of this one.
 
     Attributes:
-        revision: Tells what is newer; see ``redis_scripts``.
-        previous: The revision that it follows on.
-        position: Where the session is now; `None` once it is gone.
+        revision: Tells which of two messages is newer; see ``scripts``.
+        previous: The revision before it.
+        position: The session's new position; `None` once it is removed.
         updated_at: Its time stamp.
-        is_fresh: A new life began.
+        is_fresh: A new epoch began.
         entries: The transitions up to `position`, or none.
     """
 
@@ -36,8 +36,8 @@ class Bulletin(NamedTuple):
     entries: tuple[LogEntry, ...]
 
 
-def bulletin(change: Change) -> bytes:
-    """Return what to publish of a change, without the revisions; nothing where there is nothing to see."""
+def encode_message(change: Change) -> bytes:
+    """Return what to publish of a change, without the revisions; nothing if listeners have nothing to see."""
     record = change.record
     if record is None:
         return b'[null,0,"",false]'
@@ -49,31 +49,31 @@ def bulletin(change: Change) -> bytes:
     return b"\n".join([header, *data] if sum(map(len, data)) <= MAX_BYTES else [header])
 
 
-def decode_bulletin(payload: bytes) -> Bulletin:
-    """Return what was published."""
+def decode_message(payload: bytes) -> ChangeMessage:
+    """Return the message that was published."""
     revisions, header, *data = payload.split(b"\n")
     revision, previous = map(int, revisions.split(b" "))
     epoch, n, updated_at, is_fresh = json.loads(header)
     if epoch is None:
-        return Bulletin(revision, previous, None, updated_at, is_fresh, ())
+        return ChangeMessage(revision, previous, None, updated_at, is_fresh, ())
     first = n - len(data) + 1
     entries = tuple(
         LogEntry(number, session_json.decode_transition(each)[0].step, each) for number, each in enumerate(data, first)
     )
-    return Bulletin(revision, previous, Position(epoch, n), updated_at, is_fresh, entries)
+    return ChangeMessage(revision, previous, Position(epoch, n), updated_at, is_fresh, entries)
 
 
-def folded(record: Record, news: Bulletin) -> Record | None:
-    """Return the session as the bulletin leaves it; `None` if that takes more than is known."""
-    if news.position is None or news.is_fresh or news.position.epoch != record.position.epoch:
+def apply_message(record: Record, message: ChangeMessage) -> Record | None:
+    """Return the session after the message; `None` if record and message do not contain enough for that."""
+    if message.position is None or message.is_fresh or message.position.epoch != record.position.epoch:
         return None
-    missing = news.position.offset - record.position.offset
-    if not 0 < missing <= len(news.entries):
+    missing = message.position.offset - record.position.offset
+    if not 0 < missing <= len(message.entries):
         return None
     progress = record.session.progress
     steps = dict(progress.steps)
-    for entry in news.entries[-missing:]:
+    for entry in message.entries[-missing:]:
         step, current_step, status = session_json.decode_transition(entry.data)
         steps[step.step] = step
-    progress = progress._replace(steps=steps, current_step=current_step, status=status, updated_at=news.updated_at)
-    return Record(record.session._replace(progress=progress), news.position)
+    progress = progress._replace(steps=steps, current_step=current_step, status=status, updated_at=message.updated_at)
+    return Record(record.session._replace(progress=progress), message.position)

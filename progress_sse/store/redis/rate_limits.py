@@ -10,31 +10,31 @@ from redis.exceptions import RedisClusterException
 
 from progress_sse.store.redis.errors import CONNECTION_ERRORS
 from progress_sse.store.redis.url import (
-    ANSWER_TIMEOUT_S,
     CONNECT_TIMEOUT_S,
-    close,
+    REPLY_TIMEOUT_S,
+    close_pool,
     cluster_seeds,
     connection_pool,
 )
 
 
 class ClusterStorage(RedisClusterStorage):
-    """Counts in a cluster, whose client raises what is no `RedisError` where no node answers."""
+    """Counts in a cluster, whose client raises an exception that is no `RedisError` when no node answers."""
 
-    STORAGE_SCHEME = None  # type: ignore[assignment]  # As in the base of all: not to be found by an address.
+    STORAGE_SCHEME = None  # type: ignore[assignment]  # As in the base class: not to be found by a URL.
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """What comes out as the library's own error."""
+        """The exceptions that the library turns into its own error."""
         return (*CONNECTION_ERRORS, RedisClusterException)
 
 
 def storage(url: str, *, prefix: str) -> tuple[RedisStorage, Callable[[], Awaitable[object]]]:
-    """Return where to count, and what lets go of its connections; nothing is connected yet.
+    """Return the counters' storage, and a function that closes its connections; nothing is connected yet.
 
     Args:
-        url: See `redis_address.connection_pool` and `redis_address.cluster_seeds`.
-        prefix: What each key begins with.
+        url: See `url.connection_pool` and `url.cluster_seeds`.
+        prefix: The beginning of each key.
     """
     seeds = cluster_seeds(url)
     if seeds is not None:
@@ -46,7 +46,7 @@ def storage(url: str, *, prefix: str) -> tuple[RedisStorage, Callable[[], Awaita
             implementation="redispy",
             key_prefix=prefix,
             socket_connect_timeout=CONNECT_TIMEOUT_S,
-            socket_timeout=ANSWER_TIMEOUT_S,
+            socket_timeout=REPLY_TIMEOUT_S,
             **credentials,
         )
         client = cast(RedisCluster, cast(RedispyBridge, cluster.bridge).get_connection())
@@ -62,6 +62,6 @@ def storage(url: str, *, prefix: str) -> tuple[RedisStorage, Callable[[], Awaita
 
     async def aclose() -> None:
         await pool.disconnect()
-        await close(pool)
+        await close_pool(pool)
 
     return counters, aclose

@@ -1,8 +1,8 @@
-"""Which node of a cluster serves which slot, as far as we know; and nothing of what is asked there.
+"""The map of a cluster: which node serves which slot, as far as it is known.
 
-The map is asked for when it is first needed, and whenever something shows that it is out of date. Any node may be the
-one that answers, and one that has not heard the latest yet says what was: then the one that is wrongly asked says so,
-and the map is asked for once more.
+The map is fetched when it is first needed, and whenever something shows that it is out of date. Any node may be asked,
+and one that has not learnt of the latest change answers with an old map. A command that goes to a wrong node is then
+refused there, and the map is fetched once more.
 """
 
 import asyncio
@@ -18,22 +18,22 @@ from redis.exceptions import MovedError
 
 from progress_sse._internal.cancel_tasks import cancel
 from progress_sse.store.health import HealthLog
-from progress_sse.store.redis.connection import connected
+from progress_sse.store.redis.connection import connect
 from progress_sse.store.redis.errors import CONNECTION_ERRORS
-from progress_sse.store.redis.url import Address, Seeds
+from progress_sse.store.redis.url import Address, ClusterSeeds
 
 logger = logging.getLogger(__name__)
 
-PAUSE_S: Final = 0.2
-"""Seconds at least between two questions for the map: news of a move takes longer than that to reach all nodes."""
+FETCH_PAUSE_S: Final = 0.2
+"""Seconds at least between two fetches of the map: a change of it takes longer than that to reach all nodes."""
 
-MAP_TIMEOUT_S: Final = 0.5
+FETCH_TIMEOUT_S: Final = 0.5
 """Seconds until another node is asked."""
 
 
 @lru_cache(maxsize=65_536)
 def slot_of(key: str) -> int:
-    """Return the slot in which a key or a channel lies."""
+    """Return the slot of a key or a channel."""
     return key_slot(key.encode())
 
 
@@ -41,11 +41,11 @@ class Topology:
     """The map of a cluster.
 
     Attributes:
-        nodes: All that serve slots.
+        nodes: All nodes that serve slots.
     """
 
-    def __init__(self, seeds: Seeds) -> None:
-        """Know nothing yet."""
+    def __init__(self, seeds: ClusterSeeds) -> None:
+        """Begin with an empty map."""
         self.nodes: frozenset[Address] = frozenset()
         self._seeds = seeds
         self._owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
@@ -54,17 +54,17 @@ class Topology:
         self._runner: asyncio.Task[None] | None = None
         self._health = HealthLog("The cluster")
 
-    def watch(self, observer: Callable[[], Awaitable[None]]) -> None:
-        """Call `observer` whenever the map was asked for, changed or not."""
+    def add_observer(self, observer: Callable[[], Awaitable[None]]) -> None:
+        """Call `observer` after each fetch of the map, changed or not."""
         self._observers.append(observer)
 
     def open(self) -> None:
-        """Ask for the map, and again whenever it is out of date."""
+        """Fetch the map now, and again whenever it is out of date."""
         self._is_outdated.set()
         self._runner = asyncio.get_running_loop().create_task(self._run())
 
     async def aclose(self) -> None:
-        """Ask no more."""
+        """Stop fetching."""
         if self._runner is not None:
             await cancel(self._runner)
 
@@ -73,16 +73,16 @@ class Topology:
         return self._owners[slot_of(key)]
 
     def pool(self, address: Address) -> ConnectionPool:
-        """Return what makes connections to a node."""
+        """Return a pool that connects to a node."""
         return self._seeds.pool(address)
 
-    def move(self, refusal: MovedError) -> None:
-        """Believe a node that says who serves a slot in its place."""
-        self._owners[refusal.slot_id] = refusal.node_addr
+    def apply_move(self, error: MovedError) -> None:
+        """Enter the node that serves a slot according to the node that refused it."""
+        self._owners[error.slot_id] = error.node_addr
         self.refresh_soon()
 
     def refresh_soon(self) -> None:
-        """Ask for the map again."""
+        """Fetch the map again."""
         self._is_outdated.set()
 
     async def _run(self) -> None:
@@ -90,32 +90,32 @@ class Topology:
             await self._is_outdated.wait()
             self._is_outdated.clear()
             try:
-                self._take(await self._ask())
+                self._set_owners(await self._fetch())
             except CONNECTION_ERRORS as error:
                 self._health.record(error)
                 self._is_outdated.set()
             except Exception:
-                logger.exception("the map of the cluster was not understood")
+                logger.exception("The map of the cluster could not be decoded")
             else:
                 self._health.record(None)
                 for observer in self._observers:
                     await observer()
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(FETCH_PAUSE_S)
 
-    async def _ask(self) -> list[tuple[int, int, Address]]:
-        """Return the first and the last of each range of slots, and who serves it."""
+    async def _fetch(self) -> list[tuple[int, int, Address]]:
+        """Return the first and the last slot of each range, and the node that serves it."""
         known = list({*self.nodes, *self._seeds.addresses})
         failure: BaseException = OSError("no node of the cluster answers")
-        for address in random.sample(known, len(known)):  # One of them may be wrong, or say nothing.
+        for address in random.sample(known, len(known)):  # In any order: one of them may be wrong, or not answer.
             try:
-                async with asyncio.timeout(MAP_TIMEOUT_S):
-                    return _decoded(await self._slots(address), address)
+                async with asyncio.timeout(FETCH_TIMEOUT_S):
+                    return _decode(await self._fetch_slots(address), address)
             except CONNECTION_ERRORS as error:
                 failure = error
         raise failure
 
-    async def _slots(self, address: Address) -> Sequence[Any]:
-        connection = await connected(self.pool(address))
+    async def _fetch_slots(self, address: Address) -> Sequence[Any]:
+        connection = await connect(self.pool(address))
         try:
             await connection.send_command("CLUSTER", "SLOTS", check_health=False)
             slots: Sequence[Any] = await connection.read_response()
@@ -123,13 +123,13 @@ class Topology:
         finally:
             await connection.disconnect(nowait=True)
 
-    def _take(self, ranges: Sequence[tuple[int, int, Address]]) -> None:
+    def _set_owners(self, ranges: Sequence[tuple[int, int, Address]]) -> None:
         self._owners = [None] * REDIS_CLUSTER_HASH_SLOTS
         for first, last, address in ranges:
             self._owners[first : last + 1] = [address] * (last + 1 - first)
         self.nodes = frozenset(address for _, _, address in ranges)
 
 
-def _decoded(slots: Sequence[Any], asked: Address) -> list[tuple[int, int, Address]]:
-    """Return the ranges; a node that does not know its own host is where it was asked."""
+def _decode(slots: Sequence[Any], asked: Address) -> list[tuple[int, int, Address]]:
+    """Return the ranges; a node that does not know its own host has that of the node `asked`."""
     return [(first, last, ((host or asked[0].encode()).decode(), port)) for first, last, (host, port, *_), *_ in slots]

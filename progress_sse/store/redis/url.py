@@ -1,4 +1,4 @@
-"""From a store's URL to what makes connections: to one server, to the master that Sentinel names, or to a cluster."""
+"""Connection pools for a store's URL: to one server, to the master that Sentinel names, or to a cluster."""
 
 import re
 from collections.abc import Sequence
@@ -18,32 +18,32 @@ REDIS_PORT: Final = 6379
 Address: TypeAlias = tuple[str, int]
 
 CONNECT_TIMEOUT_S: Final = 1.0
-ANSWER_TIMEOUT_S: Final = 2.0
-"""Seconds until a connection that answers nothing is given up; a longer stall of the server is met by a new one."""
+REPLY_TIMEOUT_S: Final = 2.0
+"""Seconds without a reply after which a connection is closed; if the server stalls for longer, a new one is made."""
 
 SENTINEL_TIMEOUT_S: Final = 0.5
-"""Seconds until the next Sentinel is asked; three may be away within the time that a connection takes at most."""
+"""Seconds until the next Sentinel is asked; three may be away within the longest time that a connection takes."""
 
 
 def connection_pool(url: str) -> ConnectionPool:
-    """Return what makes connections to the server that a URL names at the time; nothing is connected yet.
+    """Return a pool that connects to the server that a URL names at the time; nothing is connected yet.
 
     Args:
         url: `redis://` or `rediss://`, as redis-py takes it, or
             `redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]/MASTER[/DB]`.
 
     Raises:
-        ValueError: It is no such URL.
+        ValueError: The URL is malformed.
     """
     if url.startswith(f"{SENTINEL_SCHEME}://"):
         return _sentinel_pool(url)
-    _database(unquote(urlsplit(url).path).strip("/"))  # redis-py takes 0 for what is no number.
+    _database_number(unquote(urlsplit(url).path).strip("/"))  # redis-py takes text that is no number for 0.
     pool: ConnectionPool = ConnectionPool.from_url(url)
     pool.connection_kwargs |= _options()
     try:
         pool.make_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
     except TypeError as error:
-        raise ValueError("an option that there is not") from error
+        raise ValueError("unknown option") from error
     return pool
 
 
@@ -55,38 +55,38 @@ def _options() -> dict[str, Any]:
         "retry": Retry(NoBackoff(), 0),
         "retry_on_error": [],
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
-        "socket_timeout": ANSWER_TIMEOUT_S,
+        "socket_timeout": REPLY_TIMEOUT_S,
         "socket_keepalive": True,
     }
 
 
-class Seeds(NamedTuple):
-    """Where a cluster is asked for its nodes, and how one shows who one is to all of them."""
+class ClusterSeeds(NamedTuple):
+    """The nodes that are asked for a cluster's map, and the credentials for all of its nodes."""
 
     addresses: Sequence[Address]
     credentials: dict[str, Any]
 
     def pool(self, address: Address) -> ConnectionPool:
-        """Return what makes connections to a node."""
+        """Return a pool that connects to a node."""
         host, port = address
         return ConnectionPool(host=host, port=port, **self.credentials, **_options())
 
 
-def cluster_seeds(url: str) -> Seeds | None:
-    """Return what `redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]` says; `None` for any other scheme.
+def cluster_seeds(url: str) -> ClusterSeeds | None:
+    """Return the seeds in `redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]`; `None` for another scheme.
 
     Raises:
-        ValueError: It is no such URL.
+        ValueError: The URL is malformed.
     """
     if not url.startswith(f"{CLUSTER_SCHEME}://"):
         return None
     if urlsplit(url).path.strip("/") or urlsplit(url).query:
-        raise ValueError("a cluster has no databases, nor options")
-    hosts, credentials = _parts(url)
-    return Seeds([_address(each, REDIS_PORT) for each in hosts], credentials)
+        raise ValueError("a cluster has no databases or options")
+    hosts, credentials = _hosts_and_credentials(url)
+    return ClusterSeeds([_address(each, REDIS_PORT) for each in hosts], credentials)
 
 
-def _parts(url: str) -> tuple[list[str], dict[str, Any]]:
+def _hosts_and_credentials(url: str) -> tuple[list[str], dict[str, Any]]:
     credentials, _, hosts = urlsplit(url).netloc.rpartition("@")
     user, _, password = credentials.partition(":")
     return hosts.split(","), {"username": unquote(user) or None, "password": unquote(password) or None}
@@ -95,10 +95,10 @@ def _parts(url: str) -> tuple[list[str], dict[str, Any]]:
 def _sentinel_pool(url: str) -> ConnectionPool:
     master, _, database = urlsplit(url).path.strip("/").partition("/")
     if not master:
-        raise ValueError("no name of a master")
+        raise ValueError("no master name")
     if urlsplit(url).query:
-        raise ValueError("an option that there is not")
-    hosts, credentials = _parts(url)
+        raise ValueError("unknown option")
+    hosts, credentials = _hosts_and_credentials(url)
     sentinel = Sentinel(  # type: ignore[no-untyped-call]  # as redis-py has it
         [_address(each, SENTINEL_PORT) for each in hosts],
         sentinel_kwargs={
@@ -110,7 +110,7 @@ def _sentinel_pool(url: str) -> ConnectionPool:
     return SentinelConnectionPool(  # type: ignore[no-untyped-call]  # likewise
         master,
         sentinel,
-        db=_database(database),
+        db=_database_number(database),
         **credentials,
         **_options(),
     )
@@ -123,18 +123,18 @@ def _address(text: str, default_port: int) -> Address:
     return host, int(port or default_port)
 
 
-def _database(text: str) -> int:
+def _database_number(text: str) -> int:
     if not re.fullmatch("[0-9]*", text):
-        raise ValueError("a database that is no number")
+        raise ValueError("the database is not a number")
     return int(text or 0)
 
 
 def database(pool: ConnectionPool) -> int:
-    """Return the number of the database that a connection leads to."""
+    """Return the number of the database that a pool's connections use."""
     return int(pool.connection_kwargs.get("db") or 0)
 
 
-async def close(pool: ConnectionPool) -> None:
-    """Let go of what the pool itself has connected to."""
+async def close_pool(pool: ConnectionPool) -> None:
+    """Close the connections that the pool itself has made."""
     if isinstance(pool, SentinelConnectionPool):
         await pool.sentinel_manager.aclose()

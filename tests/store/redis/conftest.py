@@ -8,14 +8,14 @@ import pytest
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import StorageLimits
 from tests.harness.redis import Kind, RedisServer
-from tests.store.redis.lost_replies import Losses
+from tests.store.redis.lost_replies import LostReplies
 
 Open = Callable[..., Awaitable[RedisBackend]]
 
 
 @pytest.fixture
 def server(kind: Kind, redis_servers: dict[str, RedisServer]) -> RedisServer:
-    """The server that all tests share; not to be harmed."""
+    """The server that all tests share; tests must not stop or reconfigure it."""
     return redis_servers[kind]
 
 
@@ -39,13 +39,13 @@ async def connect(tmp_path: Path) -> AsyncIterator[Open]:
 
 
 @pytest.fixture
-def losses(monkeypatch: pytest.MonkeyPatch) -> Losses:
-    return Losses(monkeypatch)
+def lost_replies(monkeypatch: pytest.MonkeyPatch) -> LostReplies:
+    return LostReplies(monkeypatch)
 
 
 @pytest.fixture
 def rights(tmp_path: Path) -> list[str]:
-    """The command of the documentation that allows it, for this test's prefix."""
+    """The documented rights of our Redis user, for this test's prefix."""
     page = Path(__file__).parents[3] / "docs" / "scale.md"
     command = page.read_text(encoding="utf-8").partition("ACL SETUSER progress ")[2].partition("```")[0]
     return command.replace("progress_sse:", f"{tmp_path}:").split()

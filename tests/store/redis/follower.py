@@ -11,23 +11,23 @@ DEADLINE_S = 30
 
 
 class Follower:
-    """What one process hears of a session."""
+    """A listener in one process, with all notifications that it got."""
 
     def __init__(self) -> None:
         self.notifications: list[Notification] = []
-        self._has_heard = asyncio.Event()
+        self._is_notified = asyncio.Event()
 
     @classmethod
     async def of(cls, backend: RedisBackend, session_id: str = "s") -> Follower:
-        """Listen, then look, as a channel of the hub does."""
+        """Listen, then load, as a channel of the hub does."""
         follower = cls()
-        await backend.listen(session_id, follower.hear)
+        await backend.listen(session_id, follower.on_notification)
         follower.notifications.append(Notification(session_id, await backend.load(session_id)))
         return follower
 
-    def hear(self, notification: Notification) -> None:
+    def on_notification(self, notification: Notification) -> None:
         self.notifications.append(notification)
-        self._has_heard.set()
+        self._is_notified.set()
 
     @property
     def record(self) -> Record | None:
@@ -35,22 +35,22 @@ class Follower:
 
     @property
     def entries(self) -> list[LogEntry]:
-        """All transitions heard of, in order."""
+        """All transitions of its notifications, in order."""
         return [entry for notification in self.notifications for entry in notification.entries]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until what was heard makes it so."""
+        """Wait until its notifications fulfil the condition."""
         async with asyncio.timeout(DEADLINE_S):
             while not condition():
-                self._has_heard.clear()
-                await self._has_heard.wait()
+                self._is_notified.clear()
+                await self._is_notified.wait()
 
     async def until_at(self, record: Record | None) -> None:
-        """Wait until the session is known to be so."""
+        """Wait until its last notification has this record."""
         await self.until(lambda: self.record == record)
 
 
 async def history(backend: RedisBackend, epoch: str = "first") -> list[LogEntry] | None:
-    """All transitions of the session `s` in this life."""
+    """All transitions of the session `s` in this epoch."""
     entries = await backend.replay("s", Position(epoch, 0))
     return None if entries is None else list(entries)

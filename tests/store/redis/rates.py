@@ -15,13 +15,13 @@ DEADLINE_S = 30
 
 
 def rates_at(server: RedisServer, prefix: Path, user: str = "") -> Rates:
-    """Two requests an hour; and a thousand a second, so that there are windows that end soon."""
+    """Two requests an hour; and a thousand a second, so that some windows end soon."""
     url = f"redis://{user}127.0.0.1:{server.port}/0"
     return make_rates(load_settings(store=url, redis_prefix=str(prefix), read_rate="1000/second;2/hour"))
 
 
 async def count_until_windows_turn(rates: Rates, client: Any) -> None:
-    """Do all that counting consists of."""
+    """Run every command that counting needs, and close."""
     for _ in range(2):
         await rates.count("read", "caller")
     async with asyncio.timeout(DEADLINE_S):

@@ -1,4 +1,4 @@
-"""What the user must be allowed by whom we connect."""
+"""The rights of the user by whom we connect."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ DEADLINE_S = 30
 
 
 WITHOUT_DATA: Final = {"eval", "evalsha", "select", "client|setinfo", "ping", "subscribe", "unsubscribe"}
-"""Commands that a connection needs; they are met as soon as there is one."""
+"""Commands that each connection needs; a missing right to one of them is noticed at once."""
 
 
 def data_rights(rights: Sequence[str]) -> list[str]:
-    """The commands by which sessions are read and written: all before those for rates and for clusters."""
+    """The commands that read and write sessions: all that precede those for rates and for clusters."""
     commands = [right.removeprefix("+") for right in rights[: rights.index("+script|load")] if right[0] == "+"]
     return [command for command in commands if command not in WITHOUT_DATA]
 
@@ -38,7 +38,7 @@ def data_rights(rights: Sequence[str]) -> list[str]:
 async def test_the_documented_rights_suffice(
     run_redis: RunRedis, connect: Open, rights: list[str], tmp_path: Path
 ) -> None:
-    """Every command and every channel; another store's keys are out of reach, and nothing is missed."""
+    """For every command and every channel. The keys of another store are out of reach."""
     server = run_redis("always", maxmemory_policy="noeviction")
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "u", *rights)
@@ -54,15 +54,15 @@ async def test_the_documented_rights_suffice(
         assert await backend.find_idempotency_key("s", "m") == key("m")
         assert await backend.replay("s", Position("first", 2)) is not None
         assert len(await backend.list_summaries(None, 9, None)) == 1
-        assert await backend.expire("3", lambda _head: True) == 1
+        assert await backend.expire("3", lambda _summary: True) == 1
         assert await backend.find_idempotency_key("s", "m") == key("m")
         await apply(backend, created("t", keys=[key("k")]))
-        assert await backend.expire("3", lambda _head: True) == 1
+        assert await backend.expire("3", lambda _summary: True) == 1
         assert await backend.find_idempotency_key("s", "m") is None
-        await backend.put("slip", b"1", 30)
-        assert await backend.take("slip") == b"1"
+        await backend.put("ticket", b"1", 30)
+        assert await backend.take("ticket") == b"1"
         await follower.until_at(None)
-        other.unlisten("s", follower.hear)
+        other.unlisten("s", follower.on_notification)
         await eventually(lambda: client.pubsub_channels() == [], DEADLINE_S)
         await count_until_windows_turn(rates_at(server, tmp_path, "u:PASSWORD@"), client)
         denied = [entry[b"object"] for entry in cast(Any, client.execute_command("ACL", "LOG"))]
@@ -72,7 +72,7 @@ async def test_the_documented_rights_suffice(
 async def test_a_missing_right_to_publish_is_noticed_at_once(
     server: RedisServer, connect: Open, rights: list[str]
 ) -> None:
-    """And is not told that nothing was done: a change is published after it was applied."""
+    """A change is applied before it is published, so a commit without that right is in doubt."""
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "mute", *rights, "resetchannels")
         backend = await connect(server, user="mute:PASSWORD")
@@ -91,7 +91,7 @@ async def test_a_missing_right_to_publish_is_noticed_at_once(
 async def test_each_missing_right_is_noticed_before_it_is_needed(
     server: RedisServer, connect: Open, rights: list[str], tmp_path: Path
 ) -> None:
-    """Whatever a session or a ticket may need later."""
+    """`ping` tries all commands that a session or a ticket may need later."""
     unnoticed = []
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "part", *rights)
@@ -107,19 +107,19 @@ async def test_each_missing_right_is_noticed_before_it_is_needed(
             await backend.ping()
         client.execute_command("ACL", "DELUSER", "part")
         assert unnoticed == []
-        assert client.keys(f"{tmp_path}:*") == []  # What was tried leaves nothing.
+        assert client.keys(f"{tmp_path}:*") == []  # The probe leaves no key.
 
 
 @pytest.mark.parametrize("kind_of_change", ["report", "replacement", "removal"])
 async def test_a_right_missing_for_a_while_leaves_no_partial_change(
     server: RedisServer, connect: Open, rights: list[str], kind_of_change: str
 ) -> None:
-    """A key is remembered of what was applied alone; and the session goes on once the right is there again."""
+    """A key is remembered of an applied change alone. The session goes on once the right is granted again."""
     with server.client() as client:
         for right in data_rights(rights):
             client.execute_command("ACL", "SETUSER", "part", *rights)
             backend = await connect(server, user="part:PASSWORD", history=2)
-            stranger = await connect(server, history=2)
+            other = await connect(server, history=2)
             before = await apply(backend, created(right, keys=[key("a")]))
             for number, used in enumerate(("b", "c"), 1):
                 before = await apply(backend, moved(before, number, keys=[key(used)]))
@@ -132,17 +132,17 @@ async def test_a_right_missing_for_a_while_leaves_no_partial_change(
             with contextlib.suppress(OutcomeUnknownError, StoreUnavailableError):
                 await backend.commit(change)
             client.execute_command("ACL", "SETUSER", "part", f"+{right}")
-            found = await stranger.load(right)
+            found = await other.load(right)
             where = f"{right} is missing"
             outcomes = [each and each.session for each in (change.record, before)]
             assert (found and found.session) in outcomes, where
-            if await stranger.find_idempotency_key(right, "d") is not None:
+            if await other.find_idempotency_key(right, "d") is not None:
                 assert (found and found.session) == outcomes[0], where
             if found is None:
-                found = await apply(stranger, created(right, "third"))
-            follower = await Follower.of(stranger, right)
+                found = await apply(other, created(right, "third"))
+            follower = await Follower.of(other, right)
             await follower.until_at(await apply(backend, moved(found, 1, message="found")))
-            assert await stranger.replay(right, found.position) == [follower.entries[-1]], where
+            assert await other.replay(right, found.position) == [follower.entries[-1]], where
         client.execute_command("ACL", "DELUSER", "part")
 
 
@@ -150,7 +150,7 @@ async def test_a_right_missing_for_a_while_leaves_no_partial_change(
 async def test_a_missing_right_to_subscribe_does_not_flood_with_connections(
     run_redis: RunRedis, connect: Open, rights: list[str]
 ) -> None:
-    """A connection that is made and then refused is one that failed."""
+    """A connection whose subscriptions are refused counts as failed, so the pauses between attempts grow."""
     server = run_redis()
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "deaf", *rights, "resetchannels")

@@ -1,4 +1,4 @@
-"""A cluster: sessions at several servers, slots that go from one to another, and a master that is replaced."""
+"""A cluster: sessions on several nodes, slots that move between them, and a master that is replaced."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from progress_sse.auth.rate_limits import make_rates
 from progress_sse.core.errors import ConflictError, RateExceededError, StoreUnavailableError
 from progress_sse.settings import load_settings
 from progress_sse.store.redis.backend import RedisBackend
-from progress_sse.store.redis.cluster import ClusterListener
+from progress_sse.store.redis.cluster import ClusterPubSub
 from progress_sse.store.redis.topology import Topology, slot_of
-from progress_sse.store.redis.url import Address, Seeds
+from progress_sse.store.redis.url import Address, ClusterSeeds
 from progress_sse.store.types import Notification, Record, StorageLimits
 from tests.harness.http1 import HOST, free_port
 from tests.harness.redis import Kind, RedisCluster
@@ -29,35 +29,35 @@ SESSIONS = [f"s{number}" for number in range(30)]
 
 @pytest.fixture(params=["redis", pytest.param("valkey", marks=pytest.mark.full)])
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Whose servers."""
+    """The make of the servers."""
     return cast(Kind, request.param)
 
 
 @pytest.fixture
 def cluster(kind: Kind, redis_clusters: Callable[[Kind], RedisCluster]) -> RedisCluster:
-    """Three masters. Slots may be moved about; nothing else."""
+    """Three masters that all tests share; tests may move slots, and change nothing else."""
     return redis_clusters(kind)
 
 
 @pytest.fixture
 def fragile(kind: Kind, tmp_path: Path) -> Iterator[RedisCluster]:
-    """Three masters and a replica of the first, to be harmed."""
+    """Three masters and a replica of the first, which a test may stop."""
     with RedisCluster(kind, tmp_path / "cluster", replicas=1) as cluster:
         yield cluster
 
 
 def backend_at(cluster: RedisCluster, prefix: Path) -> RedisBackend:
-    """A backend, not yet open."""
+    """A backend that is not open yet."""
     return RedisBackend(cluster.url, StorageLimits(), prefix=str(prefix), lifetime_s=3600)
 
 
 def slot(backend: RedisBackend, session_id: str) -> int:
-    """Where a session is."""
+    """The slot of a session."""
     return slot_of(backend._keyspace.of(session_id).channel)  # noqa: SLF001 - as the cluster sees it
 
 
-async def test_sessions_at_all_nodes_are_served_and_followed(cluster: RedisCluster, tmp_path: Path) -> None:
-    """Each lies at one node, as a ticket does; whoever follows it elsewhere hears of it, and the index knows all."""
+async def test_sessions_on_all_nodes_are_served_and_followed(cluster: RedisCluster, tmp_path: Path) -> None:
+    """Each session and each ticket lies on one node. Listeners of other processes are notified; the index has all."""
     here, there = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
     await here.open()
     await here.ping()
@@ -68,8 +68,8 @@ async def test_sessions_at_all_nodes_are_served_and_followed(cluster: RedisClust
     changes = [(created(each), moved(after(created(each)), 1, 2)) for each in SESSIONS]
     await asyncio.gather(*(apply(here, *each) for each in changes))
     expected = [after(change) for _, change in changes]
-    await eventually(lambda: [heard[-1].record for heard in notifications.values() if heard] == expected, DEADLINE_S)
-    assert {head.session_id for head in await there.list_summaries(None, 100, None)} == set(SESSIONS)
+    await eventually(lambda: [got[-1].record for got in notifications.values() if got] == expected, DEADLINE_S)
+    assert {summary.session_id for summary in await there.list_summaries(None, 100, None)} == set(SESSIONS)
     assert len({cluster.owner(slot(here, session_id)).port for session_id in SESSIONS}) == RedisCluster.MASTERS
     for name in SESSIONS:
         await here.put(name, name.encode(), 30)
@@ -79,7 +79,7 @@ async def test_sessions_at_all_nodes_are_served_and_followed(cluster: RedisClust
 
 
 async def test_a_reopened_backend_finds_all_nodes_again(cluster: RedisCluster, tmp_path: Path) -> None:
-    """To ask them, to listen to them, and to count there."""
+    """To execute commands, to receive messages, and to count."""
     backend, other = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
     rates = make_rates(load_settings(store=cluster.url, redis_prefix=str(tmp_path), read_rate="2/hour"))
     await other.open()
@@ -104,15 +104,15 @@ async def test_a_reopened_backend_finds_all_nodes_again(cluster: RedisCluster, t
     await other.aclose()
 
 
-async def test_the_documented_rights_suffice_on_each_node(cluster: RedisCluster, tmp_path: Path) -> None:
-    """At no node is anything denied; another store's keys are out of reach."""
-    page = (Path(__file__).parents[3] / "docs" / "scale.md").read_text(encoding="utf-8")
-    rights = page.partition("ACL SETUSER progress ")[2].partition("```")[0].replace("progress_sse:", f"{tmp_path}:")
+async def test_the_documented_rights_suffice_on_each_node(
+    cluster: RedisCluster, rights: list[str], tmp_path: Path
+) -> None:
+    """No node denies a command. The keys of another store are out of reach."""
     url = cluster.url.replace("://", "://u:PASSWORD@")
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(node.client()) for node in cluster.masters]
         for client in clients:
-            client.execute_command("ACL", "SETUSER", "u", *rights.split())
+            client.execute_command("ACL", "SETUSER", "u", *rights)
             client.execute_command("ACL", "LOG", "RESET")
         here, there = [RedisBackend(url, StorageLimits(), prefix=str(tmp_path), lifetime_s=3600) for _ in range(2)]
         await here.open()
@@ -137,7 +137,7 @@ async def test_the_documented_rights_suffice_on_each_node(cluster: RedisCluster,
 
 
 async def test_listeners_follow_a_moved_slot(cluster: RedisCluster, tmp_path: Path) -> None:
-    """They hear of what is committed at its new node, by themselves and by others, and back again."""
+    """To its new node and back, for commits of their own process and of another one."""
     here, there = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
     await here.open()
     await there.open()
@@ -161,7 +161,7 @@ async def test_listeners_follow_a_moved_slot(cluster: RedisCluster, tmp_path: Pa
 
 
 async def test_commands_wait_while_a_slot_migrates(cluster: RedisCluster, tmp_path: Path) -> None:
-    """Nobody can answer for a session of which one node has a part, and another one the rest."""
+    """Neither node serves a session of which each has a part."""
     backend = backend_at(cluster, tmp_path)
     await backend.open()
     record = await apply(backend, created(), moved(after(created()), 1))
@@ -172,11 +172,11 @@ async def test_commands_wait_while_a_slot_migrates(cluster: RedisCluster, tmp_pa
         at_target.execute_command("CLUSTER", "SETSLOT", number, "IMPORTING", cluster.id_of(source))
         at_source.execute_command("CLUSTER", "SETSLOT", number, "MIGRATING", cluster.id_of(target))
         commit = asyncio.create_task(backend.commit(moved(record, 2)))
-        # A single key that is not there any more is asked for at the other node.
+        # A command of one key that has moved already is sent to the other node.
         assert await backend.find_idempotency_key("s", "unknown") is None
         assert not commit.done()
     await asyncio.to_thread(cluster.move, number, target)
-    with pytest.raises(ConflictError):  # At another node the session has another epoch.
+    with pytest.raises(ConflictError):  # On another node the session has another epoch.
         await commit
     assert (found := await backend.load("s")) is not None
     assert found.session == record.session
@@ -186,7 +186,7 @@ async def test_commands_wait_while_a_slot_migrates(cluster: RedisCluster, tmp_pa
 @pytest.mark.full
 @pytest.mark.timeout(180)
 async def test_a_failover_is_followed(fragile: RedisCluster, tmp_path: Path) -> None:
-    """What the replica knows goes on under new epochs, and readers are told; nobody has to restart us."""
+    """The replica's data goes on under new epochs, and listeners are notified, without a restart of the backend."""
     backend = backend_at(fragile, tmp_path)
     await backend.open()
     master, (replica,) = fragile.nodes[0], fragile.replicas
@@ -220,30 +220,30 @@ async def test_a_failover_is_followed(fragile: RedisCluster, tmp_path: Path) -> 
 
 
 async def test_a_slot_without_a_node_refreshes_the_map_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever wants to listen has the map fetched anew, whatever was wanted before."""
-    topology, asked = Topology(Seeds([("127.0.0.1", 1)], {})), asyncio.Event()
+    """Each subscription makes the map be fetched again, whatever was subscribed to before."""
+    topology, asked = Topology(ClusterSeeds([("127.0.0.1", 1)], {})), asyncio.Event()
 
     async def ask() -> list[tuple[int, int, Address]]:
         asked.set()
         return []
 
-    monkeypatch.setattr(topology, "_ask", ask)
-    listener = ClusterListener(topology, lambda _channel, _content: None, lambda _channel: None)
+    monkeypatch.setattr(topology, "_fetch", ask)
+    listener = ClusterPubSub(topology, lambda _channel, _content: None, lambda _channel: None)
     topology.open()
     for _ in range(3):
         await eventually(lambda: not topology._is_outdated.is_set(), DEADLINE_S)  # noqa: SLF001 - nothing shows it
         asked.clear()
-        wish = asyncio.create_task(listener.subscribe("c"))
+        subscribing = asyncio.create_task(listener.subscribe("c"))
         async with asyncio.timeout(DEADLINE_S):
             await asked.wait()
         listener.unsubscribe("c")
-        await asyncio.gather(wish, return_exceptions=True)
+        await asyncio.gather(subscribing, return_exceptions=True)
     await listener.aclose()
     await topology.aclose()
 
 
 async def until_loaded(backend: RedisBackend, session_id: str) -> Record:
-    """The session, once there is somebody again that has it."""
+    """Return the session, once a node can be reached that has it."""
     async with asyncio.timeout(60):
         while True:
             try:
@@ -255,7 +255,7 @@ async def until_loaded(backend: RedisBackend, session_id: str) -> Record:
 
 
 async def test_callers_are_counted_locally_while_a_cluster_is_away(caplog: pytest.LogCaptureFixture) -> None:
-    """As while a single server is; and what the cluster's client raises then is no fault of ours."""
+    """As while a single server is away. The exception of the cluster's client is logged as a warning."""
     rates = make_rates(load_settings(store=f"redis+cluster://{HOST}:{free_port()}", read_rate="2/hour"))
     for _ in range(2):
         await rates.count("read", "caller")

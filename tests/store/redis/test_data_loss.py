@@ -1,4 +1,4 @@
-"""A server that comes back with less than it had."""
+"""A server that comes back with less data, or loses keys while it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from progress_sse.core.errors import (
     ConflictError,
     StoreFullError,
 )
-from progress_sse.store.redis import followed_sessions as redis_following
+from progress_sse.store.redis import followed_sessions
 from progress_sse.store.types import Notification
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
@@ -21,7 +21,7 @@ from tests.store.redis.follower import Follower, history
 
 
 async def test_an_old_dump_gives_the_session_a_new_epoch(run_redis: RunRedis, connect: Open) -> None:
-    """From an old dump: nobody is given transitions of a history that he knows otherwise."""
+    """Readers get a snapshot, and no transition of a history that differs from the one that they know."""
     server = run_redis("rdb")
     backend = await connect(server)
     follower = await Follower.of(backend)
@@ -47,7 +47,7 @@ async def test_an_old_dump_gives_the_session_a_new_epoch(run_redis: RunRedis, co
 
 
 async def test_a_commit_on_lost_history_conflicts(run_redis: RunRedis, connect: Open) -> None:
-    """Even where the numbers would fit."""
+    """Even if its number fits the stored position."""
     server = run_redis("rdb")
     backend = await connect(server)
     saved = await apply(backend, created(), moved(after(created()), 1))
@@ -60,7 +60,7 @@ async def test_a_commit_on_lost_history_conflicts(run_redis: RunRedis, connect: 
 
 
 async def test_a_full_restarted_server_still_serves_reads(run_redis: RunRedis, connect: Open) -> None:
-    """A session is read all the same, and gets its new epoch."""
+    """A session is read, and gets its new epoch, without room for a change."""
     server = run_redis("always")
     backend = await connect(server)
     record = await apply(backend, created(), moved(after(created()), 1))
@@ -79,7 +79,7 @@ async def test_a_full_restarted_server_still_serves_reads(run_redis: RunRedis, c
 
 
 async def test_an_empty_restarted_server_ends_the_session(run_redis: RunRedis, connect: Open) -> None:
-    """Then the session does not exist, and can be made anew."""
+    """It can be created again."""
     server = run_redis()
     backend = await connect(server)
     follower = await Follower.of(backend)
@@ -95,9 +95,9 @@ async def test_an_empty_restarted_server_ends_the_session(run_redis: RunRedis, c
 async def test_sessions_deleted_silently_are_noticed_together(
     server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a lost connection or a word to anybody, all who follow it learn of that, whoever is looked at."""
-    monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 0.2)
-    monkeypatch.setattr(redis_following, "LOOKED_AT_AT_ONCE", 1)
+    """No connection is lost, and no message sent. One lost session in a sample makes the process read all of them."""
+    monkeypatch.setattr(followed_sessions, "POLL_INTERVAL_S", 0.2)
+    monkeypatch.setattr(followed_sessions, "POLL_SAMPLE", 1)
     backend = await connect(server)
     names = [f"s{number}" for number in range(20)]
     for name in names:
@@ -109,14 +109,14 @@ async def test_sessions_deleted_silently_are_noticed_together(
     began = time.monotonic()
     for follower in followers:
         await follower.until_at(None)
-    assert time.monotonic() - began < 0.2 * len(names) / 2, "each was only found in its turn"
+    assert time.monotonic() - began < 0.2 * len(names) / 2, "each loss was only noticed in its turn"
 
 
 async def test_a_read_that_finds_no_session_notifies_listeners(
     server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a poll shows to be gone, those who follow are told to be gone."""
-    monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 3600)
+    """Readers of the stream learn what a poll shows."""
+    monkeypatch.setattr(followed_sessions, "POLL_INTERVAL_S", 3600)
     backend = await connect(server)
     await apply(backend, created())
     follower = await Follower.of(backend)
@@ -129,9 +129,9 @@ async def test_a_read_that_finds_no_session_notifies_listeners(
 async def test_a_single_lost_session_is_noticed_in_turn(
     server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sooner or later each is looked at."""
-    monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 0.01)
-    monkeypatch.setattr(redis_following, "LOOKED_AT_AT_ONCE", 1)
+    """Each session is in a sample at some time."""
+    monkeypatch.setattr(followed_sessions, "POLL_INTERVAL_S", 0.01)
+    monkeypatch.setattr(followed_sessions, "POLL_SAMPLE", 1)
     backend = await connect(server)
     for name in ("s0", "s1", "s2"):
         await apply(backend, created(name))

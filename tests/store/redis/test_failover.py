@@ -1,4 +1,4 @@
-"""Sentinel: another server takes the place of the one that is gone."""
+"""Sentinel: a replica takes the place of a lost master."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.store.changes import after, apply, created, moved
 FAILOVER_S = 60
 
 
-class Watched:
-    """A master, a replica of it, and who watches both."""
+class SentinelSetup:
+    """A master, a replica of it, and a Sentinel that watches both."""
 
     def __init__(self, kind: Kind, folder: Path, stack: ExitStack) -> None:
-        # Even a master that writes everything to its disk can be replaced by a replica that knows less.
+        # Even a master that syncs every write can be replaced by a replica with less data.
         self.master = stack.enter_context(RedisServer(kind, folder / "master", "always"))
         self.replica = stack.enter_context(
             RedisServer(kind, folder / "replica", "always", replicaof=f"127.0.0.1 {self.master.port}")
@@ -34,27 +34,27 @@ class Watched:
 
 
 @pytest.fixture(params=KINDS)
-def watched(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Watched]:
-    """Such a set of servers."""
+def setup(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SentinelSetup]:
+    """Running servers."""
     with ExitStack() as stack:
-        yield Watched(cast(Kind, request.param), tmp_path, stack)
+        yield SentinelSetup(cast(Kind, request.param), tmp_path, stack)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(180)
-async def test_a_failover_is_followed(watched: Watched) -> None:
-    """What the replica knows goes on under a new epoch, and readers are told; nobody has to restart us."""
-    with watched.sentinel.client() as client:
+async def test_a_failover_is_followed(setup: SentinelSetup) -> None:
+    """The replica's data goes on under a new epoch, and listeners are notified, without a restart of the backend."""
+    with setup.sentinel.client() as client:
         await eventually(lambda: len(client.sentinel_slaves(SentinelServer.MASTER)) == 1, FAILOVER_S)
-    backend = RedisBackend(watched.sentinel.url, StorageLimits(), prefix="p", lifetime_s=3600)
+    backend = RedisBackend(setup.sentinel.url, StorageLimits(), prefix="p", lifetime_s=3600)
     await backend.open()
     notifications: list[Notification] = []
     record = await apply(backend, created(), moved(after(created()), 1))
     await backend.listen("s", notifications.append)
     await backend.load("s")
-    with watched.replica.client() as client:
+    with setup.replica.client() as client:
         await eventually(lambda: client.exists(backend._keyspace.of("s").log) == 1, FAILOVER_S)  # noqa: SLF001
-        watched.master.kill()
+        setup.master.kill()
         found = await until_loaded(backend)
         await eventually(lambda: bool(notifications), FAILOVER_S)
         assert client.role()[0] == b"master"
@@ -69,7 +69,7 @@ async def test_a_failover_is_followed(watched: Watched) -> None:
 
 
 async def until_loaded(backend: RedisBackend) -> Record:
-    """The session `s`, once there is a master again that has it."""
+    """Return the session, once a server can be reached that has it."""
     async with asyncio.timeout(FAILOVER_S):
         while True:
             try:

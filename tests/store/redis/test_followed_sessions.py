@@ -1,4 +1,4 @@
-"""Who is told what, in which order, whatever comes by whichever way first: no Redis, and every order by hand."""
+"""Which notifications listeners get, in every order of messages, reads and commits: without Redis."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
-from progress_sse.store.redis.codec import Reading
-from progress_sse.store.redis.followed_sessions import Following
-from progress_sse.store.redis.messages import MAX_BYTES, bulletin, decode_bulletin, folded
+from progress_sse.store.redis.codec import ReadResult
+from progress_sse.store.redis.followed_sessions import FollowedSessions
+from progress_sse.store.redis.messages import encode_message
 from progress_sse.store.types import Change, LogEntry, Notification, Record
-from tests.store.changes import after, created, key, moved, removed
+from tests.store.changes import after, created, moved, removed
 
 FIRST = created()
 ONE = moved(after(FIRST), 1)
@@ -24,55 +24,55 @@ GONE = removed(after(ONE))
 
 
 class Follower:
-    """A listener of the session `s`, and a store that says what the test tells it to."""
+    """A listener of the session `s`, and a store whose content the test sets."""
 
     def __init__(self) -> None:
         self.notifications: list[Notification] = []
-        self.reading = Reading(0, None, None, ())
+        self.stored = ReadResult(0, None, None, ())
         self.reads = 0
         self.gate = asyncio.Event()
         self.gate.set()
         self.is_away = False
-        self.following = Following(self.read)
-        self.following.add("c", "s", self.notifications.append)
+        self.sessions = FollowedSessions(self.read)
+        self.sessions.add("c", "s", self.notifications.append)
 
-    async def read(self, _session_id: str, _after: Position) -> Reading:
+    async def read(self, _session_id: str, _after: Position) -> ReadResult:
         self.reads += 1
-        reading = self.reading
+        stored = self.stored
         await self.gate.wait()
         if self.is_away:
             raise StoreUnavailableError
-        return reading
+        return stored
 
-    def hear(self, revision: int, change: Change, previous: int | None = None) -> None:
-        """Something was published."""
+    def on_message(self, revision: int, change: Change, previous: int | None = None) -> None:
+        """A change was published."""
         revisions = b"%d %d\n" % (revision, revision - 1 if previous is None else previous)
-        self.following.hear("c", revisions + bulletin(change))
+        self.sessions.on_message("c", revisions + encode_message(change))
 
-    def note_read(self, revision: int, record: Record | None) -> None:
-        """Somebody read the session."""
-        followed = self.following.get("c")
-        assert followed is not None
-        followed.note_read(reading(revision, record))
+    def on_read(self, revision: int, record: Record | None) -> None:
+        """The session was read, for another reason."""
+        session = self.sessions.get("c")
+        assert session is not None
+        session.on_read(read_result(revision, record))
 
-    def knows(self, revision: int, record: Record | None, entries: Sequence[LogEntry] = ()) -> None:
-        """Let the store say so from here on."""
-        self.reading = reading(revision, record, entries)
+    def store(self, revision: int, record: Record | None, entries: Sequence[LogEntry] = ()) -> None:
+        """Let the store contain this from now on."""
+        self.stored = read_result(revision, record, entries)
 
-    async def commit(self, revision: int | None, change: Change) -> None:
-        """A commit of this process has been applied."""
-        await self.following.settle("c", change, revision)
+    async def on_commit(self, revision: int | None, change: Change) -> None:
+        """A commit of this process was applied."""
+        await self.sessions.on_commit("c", change, revision)
 
 
-def reading(revision: int, record: Record | None, entries: Sequence[LogEntry] = ()) -> Reading:
-    return Reading(revision, record.position if record else None, record, entries)
+def read_result(revision: int, record: Record | None, entries: Sequence[LogEntry] = ()) -> ReadResult:
+    return ReadResult(revision, record.position if record else None, record, entries)
 
 
 def notification(change: Change) -> Notification:
     return Notification("s", change.record, change.is_fresh, change.entries)
 
 
-async def settled() -> None:
+async def tasks_ran() -> None:
     """Let every task go as far as it can."""
     for _ in range(10):
         await asyncio.sleep(0)
@@ -80,111 +80,111 @@ async def settled() -> None:
 
 @pytest.fixture
 async def follower() -> Follower:
-    """Who has seen the session at its creation, revision 1."""
+    """A listener that has read the session at its creation, revision 1."""
     follower = Follower()
-    follower.note_read(1, after(FIRST))
+    follower.on_read(1, after(FIRST))
     return follower
 
 
-class TestHear:
-    """News from the server."""
+class TestMessage:
+    """Messages from the server."""
 
-    async def test_are_folded_without_asking(self, follower: Follower) -> None:
+    async def test_is_applied_without_a_read(self, follower: Follower) -> None:
         """One after the other."""
-        follower.hear(2, ONE)
-        follower.hear(3, TWO)
-        follower.hear(4, GONE)
+        follower.on_message(2, ONE)
+        follower.on_message(3, TWO)
+        follower.on_message(4, GONE)
         assert follower.notifications == [notification(ONE), notification(TWO), Notification("s", None)]
         assert follower.reads == 0
 
-    async def test_that_are_no_news_are_dropped(self, follower: Follower) -> None:
-        """What was told already, and what was seen when it was read."""
-        follower.hear(2, ONE)
-        follower.hear(2, ONE)
-        follower.hear(1, FIRST)
-        await settled()
+    async def test_is_dropped_when_it_is_known(self, follower: Follower) -> None:
+        """From an earlier notification, or from the first read."""
+        follower.on_message(2, ONE)
+        follower.on_message(2, ONE)
+        follower.on_message(1, FIRST)
+        await tasks_ran()
         assert follower.notifications == [notification(ONE)]
         assert follower.reads == 0
 
-    async def test_of_what_was_read_meanwhile_are_told(self, follower: Follower) -> None:
-        """Somebody else's reading tells the listeners nothing, so they get each transition still."""
-        follower.note_read(3, after(TWO))
-        follower.hear(2, ONE)
-        follower.hear(3, TWO)
+    async def test_is_passed_on_though_its_state_was_read(self, follower: Follower) -> None:
+        """A read for another reason notifies no listener, so each transition still arrives."""
+        follower.on_read(3, after(TWO))
+        follower.on_message(2, ONE)
+        follower.on_message(3, TWO)
         assert follower.notifications == [notification(ONE), notification(TWO)]
 
-    async def test_of_a_former_life_are_dropped_after_a_later_one_was_read(self, follower: Follower) -> None:
-        """Even if the listeners have not heard of the later one yet."""
-        follower.note_read(5, after(SECOND))
-        follower.hear(2, ONE)
-        follower.hear(3, GONE)
+    async def test_of_a_former_epoch_is_dropped_after_a_later_one_was_read(self, follower: Follower) -> None:
+        """Even if the listeners do not know the later one yet."""
+        follower.on_read(5, after(SECOND))
+        follower.on_message(2, ONE)
+        follower.on_message(3, GONE)
         assert follower.notifications == []
 
-    async def test_of_a_life_that_is_over_are_dropped(self, follower: Follower) -> None:
-        """Our own replacement was told first; what the other process did before it comes late."""
-        await follower.commit(5, SECOND)
-        follower.knows(5, after(SECOND))
-        heard = len(follower.notifications)
-        follower.hear(9, ONE)
-        await settled()
-        assert follower.notifications[heard:] == []
+    async def test_of_an_ended_epoch_is_dropped(self, follower: Follower) -> None:
+        """Our own replacement came first; another process's change before it arrives late."""
+        await follower.on_commit(5, SECOND)
+        follower.store(5, after(SECOND))
+        notified = len(follower.notifications)
+        follower.on_message(9, ONE)
+        await tasks_ran()
+        assert follower.notifications[notified:] == []
 
-    async def test_with_a_gap_before_them_lead_to_the_store(self, follower: Follower) -> None:
-        """Which gives what is missing."""
-        follower.knows(4, after(THREE), [*ONE.entries, *TWO.entries, *THREE.entries])
-        follower.hear(3, TWO)
-        await settled()
+    async def test_after_a_gap_leads_to_a_read(self, follower: Follower) -> None:
+        """The read returns the missing transitions."""
+        follower.store(4, after(THREE), [*ONE.entries, *TWO.entries, *THREE.entries])
+        follower.on_message(3, TWO)
+        await tasks_ran()
         assert follower.notifications == [
             Notification("s", after(THREE), entries=(*ONE.entries, *TWO.entries, *THREE.entries))
         ]
-        follower.hear(4, THREE)
+        follower.on_message(4, THREE)
         assert len(follower.notifications) == 1
         assert follower.reads == 1
 
-    async def test_with_a_gap_that_the_log_does_not_fill_give_the_session_alone(self, follower: Follower) -> None:
-        """A part of the transitions is worth nothing."""
-        follower.knows(4, after(THREE), THREE.entries)
-        follower.hear(4, THREE)
-        await settled()
+    async def test_after_a_gap_that_the_log_does_not_fill_gives_the_session_alone(self, follower: Follower) -> None:
+        """A part of the missing transitions is of no use."""
+        follower.store(4, after(THREE), THREE.entries)
+        follower.on_message(4, THREE)
+        await tasks_ran()
         assert follower.notifications == [Notification("s", after(THREE))]
 
-    async def test_that_follow_on_another_revision_lead_to_the_store(self, follower: Follower) -> None:
-        """The store was put back to an earlier time: a number that fits is no proof that a transition does."""
-        adopted = Record(after(TWO).session, Position("adopted", 2))
-        follower.knows(9, adopted)
-        follower.hear(2, ONE)
-        follower.hear(8, TWO, previous=7)
-        await settled()
-        assert follower.notifications == [notification(ONE), Notification("s", adopted)]
+    async def test_that_follows_on_another_revision_leads_to_a_read(self, follower: Follower) -> None:
+        """The store was rolled back: a number that fits does not prove that the transition does."""
+        rebound = Record(after(TWO).session, Position("rebound", 2))
+        follower.store(9, rebound)
+        follower.on_message(2, ONE)
+        follower.on_message(8, TWO, previous=7)
+        await tasks_ran()
+        assert follower.notifications == [notification(ONE), Notification("s", rebound)]
 
-    async def test_of_a_new_life_are_read(self, follower: Follower) -> None:
-        """They do not say what its steps are called."""
-        follower.knows(3, after(SECOND))
-        follower.hear(3, SECOND)
-        await settled()
+    async def test_of_a_new_epoch_leads_to_a_read(self, follower: Follower) -> None:
+        """It does not contain the names of the steps."""
+        follower.store(3, after(SECOND))
+        follower.on_message(3, SECOND)
+        await tasks_ran()
         assert follower.notifications == [notification(SECOND)]
 
-    async def test_of_an_unknown_life_with_too_small_a_revision_are_looked_into(self, follower: Follower) -> None:
+    async def test_of_an_unknown_epoch_with_too_small_a_revision_leads_to_a_read(self, follower: Follower) -> None:
         """The server's clock was set back while the session did not exist."""
-        follower.hear(1000, GONE)
+        follower.on_message(1000, GONE)
         fresh = created(epoch="third")
-        follower.knows(7, after(fresh))
-        follower.hear(7, fresh)
-        await settled()
+        follower.store(7, after(fresh))
+        follower.on_message(7, fresh)
+        await tasks_ran()
         assert follower.notifications == [Notification("s", None), notification(fresh)]
-        follower.hear(8, moved(after(fresh), 1))
+        follower.on_message(8, moved(after(fresh), 1))
         assert follower.notifications[2:] == [notification(moved(after(fresh), 1))]
 
-    async def test_that_arrive_while_the_store_is_asked_are_not_undone(self, follower: Follower) -> None:
-        """An answer that is older than what was told meanwhile counts for nothing."""
+    async def test_that_arrives_during_a_read_is_not_undone(self, follower: Follower) -> None:
+        """A result that is older than the last notification is dropped."""
         follower.gate.clear()
-        follower.knows(2, after(ONE), ONE.entries)
-        follower.following.catch_up_soon("c")
-        await settled()
-        follower.hear(2, ONE)
-        follower.hear(3, TWO)
+        follower.store(2, after(ONE), ONE.entries)
+        follower.sessions.catch_up_soon("c")
+        await tasks_ran()
+        follower.on_message(2, ONE)
+        follower.on_message(3, TWO)
         follower.gate.set()
-        await settled()
+        await tasks_ran()
         assert follower.notifications == [notification(ONE), notification(TWO)]
 
     @pytest.mark.parametrize(
@@ -196,130 +196,80 @@ class TestHear:
             b'9 1\n["first",0.5,"",false]\n' + ONE.entries[0].data,
         ],
     )
-    async def test_that_nobody_understands_lead_to_the_store(
+    async def test_that_cannot_be_decoded_leads_to_a_read(
         self, follower: Follower, payload: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Anybody may publish anything, and whoever runs the server is told of it."""
-        follower.knows(2, after(ONE), ONE.entries)
-        follower.following.hear("c", payload)
-        await settled()
+        """Other programs may publish anything there; the log says so."""
+        follower.store(2, after(ONE), ONE.entries)
+        follower.sessions.on_message("c", payload)
+        await tasks_ran()
         assert follower.notifications == [notification(ONE)]
-        assert [record.message for record in caplog.records] == ["a message could not be taken in"]
+        assert [record.message for record in caplog.records] == ["A message from Redis could not be decoded"]
 
-    async def test_are_looked_for_again_while_the_store_is_away(
+    async def test_after_a_gap_is_read_again_until_the_store_is_back(
         self, follower: Follower, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Until it answers."""
-        monkeypatch.setattr("progress_sse.store.redis.followed_sessions.CATCHING_UP_PAUSE_S", 0)
+        """Its listeners are then notified."""
+        monkeypatch.setattr("progress_sse.store.redis.followed_sessions.CATCH_UP_RETRY_S", 0)
         follower.is_away = True
-        follower.knows(2, after(ONE), ONE.entries)
-        follower.following.catch_up_soon("c")
-        await settled()
+        follower.store(2, after(ONE), ONE.entries)
+        follower.sessions.catch_up_soon("c")
+        await tasks_ran()
         assert follower.reads > 1
         follower.is_away = False
-        await settled()
+        await tasks_ran()
         assert follower.notifications == [notification(ONE)]
-        await follower.following.aclose()
+        await follower.sessions.aclose()
 
 
-class TestSettle:
-    """Our own commits."""
+class TestCommit:
+    """Commits of this process."""
 
-    async def test_are_told_at_once_and_their_echo_is_not(self, follower: Follower) -> None:
-        """Without asking."""
-        await follower.commit(2, ONE)
-        follower.hear(2, ONE)
+    async def test_notifies_at_once_and_its_echo_does_not(self, follower: Follower) -> None:
+        """Without a read."""
+        await follower.on_commit(2, ONE)
+        follower.on_message(2, ONE)
         assert follower.notifications == [notification(ONE)]
         assert follower.reads == 0
 
-    async def test_may_come_behind_their_echo(self, follower: Follower) -> None:
-        """The two ways know nothing of each other."""
-        follower.hear(2, ONE)
-        follower.hear(3, TWO)
-        await follower.commit(2, ONE)
+    async def test_may_come_after_its_echo(self, follower: Follower) -> None:
+        """Messages and replies arrive by two connections, in any order."""
+        follower.on_message(2, ONE)
+        follower.on_message(3, TWO)
+        await follower.on_commit(2, ONE)
         assert follower.notifications == [notification(ONE), notification(TWO)]
         assert follower.reads == 0
 
-    async def test_bring_along_what_others_did_before_them(self, follower: Follower) -> None:
-        """Another process's transition is still under way; no reader may miss it."""
-        follower.knows(3, after(TWO), [*ONE.entries, *TWO.entries])
-        await follower.commit(3, TWO)
-        follower.hear(2, ONE)
-        follower.hear(3, TWO)
-        await settled()
+    async def test_brings_changes_of_others_before_it(self, follower: Follower) -> None:
+        """Another process's transition is still on its way; no reader may miss it."""
+        follower.store(3, after(TWO), [*ONE.entries, *TWO.entries])
+        await follower.on_commit(3, TWO)
+        follower.on_message(2, ONE)
+        follower.on_message(3, TWO)
+        await tasks_ran()
         assert follower.notifications == [Notification("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
 
-    async def test_of_unknown_revision_are_looked_up(self, follower: Follower) -> None:
-        """Others may have moved the session on since."""
-        follower.knows(3, after(TWO), [*ONE.entries, *TWO.entries])
-        await follower.commit(None, ONE)
+    async def test_of_unknown_revision_leads_to_a_read(self, follower: Follower) -> None:
+        """Other processes may have changed the session since."""
+        follower.store(3, after(TWO), [*ONE.entries, *TWO.entries])
+        await follower.on_commit(None, ONE)
         assert follower.notifications == [Notification("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
 
-    async def test_succeed_even_if_the_store_goes_away_then(
+    async def test_succeeds_even_if_the_store_goes_away_then(
         self, follower: Follower, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """They are applied; the listeners hear of them later."""
-        monkeypatch.setattr("progress_sse.store.redis.followed_sessions.CATCHING_UP_PAUSE_S", 0)
+        """It is applied; the listeners are notified later."""
+        monkeypatch.setattr("progress_sse.store.redis.followed_sessions.CATCH_UP_RETRY_S", 0)
         follower.is_away = True
-        follower.knows(3, after(TWO), [*ONE.entries, *TWO.entries])
-        await follower.commit(3, TWO)
+        follower.store(3, after(TWO), [*ONE.entries, *TWO.entries])
+        await follower.on_commit(3, TWO)
         assert follower.notifications == []
         follower.is_away = False
-        await settled()
+        await tasks_ran()
         assert follower.notifications == [Notification("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
 
-    async def test_are_told_to_whoever_has_not_looked_yet(self) -> None:
-        """From now on, whatever was before."""
+    async def test_notifies_a_listener_that_has_not_read_yet(self) -> None:
+        """From now on, whatever the state was before."""
         follower = Follower()
-        await follower.commit(2, ONE)
+        await follower.on_commit(2, ONE)
         assert follower.notifications == [notification(ONE)]
-
-
-class TestBulletin:
-    """What is published."""
-
-    @pytest.mark.parametrize(
-        "change", [FIRST, ONE, moved(after(ONE), 1, 3, 1, message="\u2028\r\n\u0085"), SECOND, GONE]
-    )
-    def test_says_what_was_changed(self, change: Change) -> None:
-        """To the letter."""
-        news = decode_bulletin(b"17 16\n" + bulletin(change))
-        position = change.record.position if change.record else None
-        assert (news.revision, news.previous, news.position, news.is_fresh, news.entries) == (
-            17,
-            16,
-            position,
-            change.is_fresh,
-            change.entries,
-        )
-
-    @pytest.mark.parametrize(
-        ("change", "is_visible"),
-        [
-            (created(), True),
-            (moved(after(created()), 1), True),
-            (removed(after(created())), True),
-            (moved(after(created()), keys=[key("k")]), False),
-        ],
-    )
-    def test_is_empty_where_there_is_no_news(self, change: Change, is_visible: bool) -> None:
-        """A key is remembered for its client alone."""
-        assert change.is_visible == is_visible == bool(bulletin(change))
-
-    def test_takes_a_record_on(self) -> None:
-        """Also one that has heard of the first part of it."""
-        batch = moved(after(FIRST), 1, 2, 1, status="error")
-        news = decode_bulletin(b"1 0\n" + bulletin(batch))
-        assert folded(after(FIRST), news) == after(batch)
-        assert folded(after(moved(after(FIRST), 1, 2)), news) == after(batch)
-        assert folded(after(batch), news) is None
-        assert folded(after(created(epoch="other")), news) is None
-
-    def test_leaves_out_what_is_too_large(self) -> None:
-        """The position tells whoever listens that there is something to read."""
-        change = moved(after(FIRST), 1, message="x" * MAX_BYTES)
-        payload = bulletin(change)
-        assert len(payload) < 1000
-        news = decode_bulletin(b"1 0\n" + payload)
-        assert (news.position, news.entries) == (after(change).position, ())
-        assert folded(after(FIRST), news) is None

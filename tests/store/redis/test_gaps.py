@@ -1,4 +1,4 @@
-"""What was published while a process was not listening is lost, and made up for."""
+"""Messages that are published while a process is not subscribed are lost; it reads the sessions instead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEADLINE_S = 30
 
 
 async def test_a_gap_is_filled_with_the_missed_transitions(server: RedisServer, connect: Open) -> None:
-    """A connection that is cut again and again costs nobody a transition."""
+    """A connection that is cut repeatedly loses no transition."""
     here, there = await connect(server), await connect(server)
     record = await apply(here, created())
     follower = await Follower.of(there)
@@ -33,7 +33,7 @@ async def test_a_gap_is_filled_with_the_missed_transitions(server: RedisServer, 
 async def test_an_unexpected_error_loses_no_transition(
     server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault of our own while listening costs one connection, and nobody a transition."""
+    """A fault of our own while messages are received costs one connection."""
     here, there = await connect(server), await connect(server)
     record = await apply(here, created())
     follower = await Follower.of(there)
@@ -44,7 +44,7 @@ async def test_an_unexpected_error_loses_no_transition(
         has_failed.set()
         raise ZeroDivisionError
 
-    monkeypatch.setattr(there._listener, "_on_message", fail)  # noqa: SLF001 - nothing that is published does it
+    monkeypatch.setattr(there._pubsub, "_on_message", fail)  # noqa: SLF001 - no message causes it
     changes = [moved(record, 1), moved(after(moved(record, 1)), 2)]
     await here.commit(changes[0])
     async with asyncio.timeout(DEADLINE_S):
@@ -55,7 +55,7 @@ async def test_an_unexpected_error_loses_no_transition(
 
 
 async def test_a_removal_or_replacement_during_a_gap_arrives(server: RedisServer, connect: Open) -> None:
-    """Removed, or replaced; from its beginning, as far as that is kept."""
+    """A replacement arrives from its beginning, if the log still has it."""
     here, there = await connect(server), await connect(server)
     followers = {session_id: await Follower.of(there, session_id) for session_id in ("gone", "new")}
     for session_id in followers:

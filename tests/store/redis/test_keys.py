@@ -1,3 +1,5 @@
+"""The keys of a session, how long they last, and their index."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -17,7 +19,7 @@ DAY_MS = 24 * 3_600_000
 
 
 async def test_a_session_lies_in_one_slot(server: RedisServer) -> None:
-    """Whatever its id, and its prefix has no say in it."""
+    """Whatever its id and its prefix are."""
     backend = RedisBackend(server.url, StorageLimits(), prefix="p", lifetime_s=1)
     for session_id in ("s", "{a}b", "}{", "{}", "日本語"):
         names = backend._keyspace.of(session_id)  # noqa: SLF001 - there is nothing to see from outside
@@ -27,12 +29,14 @@ async def test_a_session_lies_in_one_slot(server: RedisServer) -> None:
 
 
 async def test_an_abandoned_session_expires(server: RedisServer, connect: Open, tmp_path: Path) -> None:
-    """A lifetime after its last change, its keys a day after their use; its entry in the index a clean-up later."""
+    """After its lifetime; its idempotency keys a day after their use, and its index entry at the next clean-up."""
     backend = await connect(server, lifetime_s=1000)
     record = await apply(backend, created(keys=[key("k")]), moved(after(created()), 1))
-    keys = backend._keyspace.of("s")  # noqa: SLF001 - only the server knows when they go
+    keys = backend._keyspace.of("s")  # noqa: SLF001 - only the server knows when they expire
     with server.client() as client:
-        lifetimes_ms = dict.fromkeys((keys.state, keys.log), 10**6) | dict.fromkeys((keys.used, keys.ranks), DAY_MS)
+        lifetimes_ms = dict.fromkeys((keys.state, keys.log), 10**6) | dict.fromkeys(
+            (keys.idempotency_keys, keys.idempotency_ranks), DAY_MS
+        )
         for name, lifetime_ms in lifetimes_ms.items():
             assert lifetime_ms - 10_000 < client.pttl(name) <= lifetime_ms
             client.pexpire(name, 1)
@@ -40,22 +44,22 @@ async def test_an_abandoned_session_expires(server: RedisServer, connect: Open, 
         assert await backend.load("s") is None
         assert await backend.list_summaries(None, 10, None) == []
         assert client.zcard(f"{tmp_path}:sessions") == 1
-        assert await backend.expire("3", lambda _head: True) == 0
+        assert await backend.expire("3", lambda _summary: True) == 0
         assert client.zcard(f"{tmp_path}:sessions") == 0
     assert record.position.offset == 1
 
 
 async def test_a_stray_index_entry_is_not_listed(server: RedisServer, connect: Open, tmp_path: Path) -> None:
-    """A session is listed once, however often a process died between creating it and what comes before or after."""
+    """A session is listed once, however often a process ended between two steps of its creation or removal."""
     backend = await connect(server)
     await apply(backend, created())
     with server.client() as client:
         client.zadd(f"{tmp_path}:sessions", {f"{T0.replace('2026', '2025')} s": 0, f"{T0} other": 0})
-    assert [head.session_id for head in await backend.list_summaries(None, 10, None)] == ["s"]
+    assert [summary.session_id for summary in await backend.list_summaries(None, 10, None)] == ["s"]
 
 
 async def test_the_index_has_one_entry_per_session(server: RedisServer, connect: Open, tmp_path: Path) -> None:
-    """Whatever becomes of them: replaced, removed, contested."""
+    """After a replacement, a conflicting creation and a removal."""
     backend = await connect(server)
     times = [T0.replace("2026", str(year)) for year in range(2026, 2030)]
     record = await apply(backend, created(created_at=times[0]))

@@ -1,4 +1,4 @@
-"""What one process commits, another one hears."""
+"""A commit of one process notifies the listeners in every other process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.store.redis.follower import Follower, history
 
 
 async def test_each_change_arrives_as_it_was_committed(server: RedisServer, connect: Open) -> None:
-    """Creation, transitions, replacement and removal; a listener goes from record to record without asking."""
+    """Creation, transitions, replacement and removal; each record is derived from the one before without a read."""
     here, there = await connect(server), await connect(server)
     follower = await Follower.of(there)
     batch = moved(after(created()), 1, 2, message="日本語\u2028\n")
@@ -34,7 +34,7 @@ async def test_each_change_arrives_as_it_was_committed(server: RedisServer, conn
 
 
 async def test_a_reopened_backend_is_notified_again(server: RedisServer, connect: Open) -> None:
-    """By a connection of its own, as the first one was."""
+    """By a new connection, like the first one."""
     here, there = await connect(server), await connect(server)
     record = await apply(here, created())
     for step in (1, 2):
@@ -47,7 +47,7 @@ async def test_a_reopened_backend_is_notified_again(server: RedisServer, connect
 
 
 async def test_a_session_created_by_a_start_arrives_from_its_beginning(server: RedisServer, connect: Open) -> None:
-    """Its readers see the pending state, and then the transition."""
+    """Its readers get the pending state, and then the transition."""
     here, there = await connect(server), await connect(server)
     follower = await Follower.of(there)
     change = moved(after(created()), 2)._replace(expected=None, is_fresh=True)
@@ -57,7 +57,7 @@ async def test_a_session_created_by_a_start_arrives_from_its_beginning(server: R
 
 
 async def test_a_change_too_large_to_publish_is_read_instead(server: RedisServer, connect: Open) -> None:
-    """It is read instead."""
+    """All of its transitions arrive."""
     here, there = await connect(server), await connect(server)
     record = await apply(here, created())
     follower = await Follower.of(there)
@@ -68,7 +68,7 @@ async def test_a_change_too_large_to_publish_is_read_instead(server: RedisServer
 
 
 async def test_concurrent_commits_of_processes_arrive_once_and_in_order(server: RedisServer, connect: Open) -> None:
-    """Each process hears of every transition once, in order, whoever made it, and before its own are answered."""
+    """Whichever process commits. A process notifies its own listeners before its commit returns."""
     backends = [await connect(server) for _ in range(3)]
     await apply(backends[0], created())
     followers = [await Follower.of(backend) for backend in backends]
@@ -86,9 +86,9 @@ async def test_concurrent_commits_of_processes_arrive_once_and_in_order(server: 
                 await backends[number].commit(change)
             except ConflictError:
                 continue
-            heard = followers[number].record
-            assert heard is not None
-            assert heard.position.offset >= after(change).position.offset
+            notified = followers[number].record
+            assert notified is not None
+            assert notified.position.offset >= after(change).position.offset
             return
 
     await asyncio.gather(*map(work, range(len(backends))))
@@ -103,7 +103,7 @@ async def test_concurrent_commits_of_processes_arrive_once_and_in_order(server: 
 
 
 async def test_successive_epochs_are_never_mixed_up(server: RedisServer, connect: Open) -> None:
-    """Created and removed in turn by two processes, heard of by both: whatever is heard last is how it is."""
+    """Two processes create and remove the session in turn; the last notification of each shows the true state."""
     here, there = await connect(server), await connect(server)
     followers = [await Follower.of(here), await Follower.of(there)]
     for number in range(60):
@@ -114,12 +114,12 @@ async def test_successive_epochs_are_never_mixed_up(server: RedisServer, connect
     last = await apply(here, created(epoch="last"))
     for follower in followers:
         await follower.until_at(last)
-        heard = [notification.record.position.epoch for notification in follower.notifications if notification.record]
-        assert heard == sorted(heard, key=lambda epoch: int(epoch[1:]) if epoch != "last" else 60)
+        epochs = [notification.record.position.epoch for notification in follower.notifications if notification.record]
+        assert epochs == sorted(epochs, key=lambda epoch: int(epoch[1:]) if epoch != "last" else 60)
 
 
 async def test_a_former_epoch_is_dropped_after_a_later_one_was_read(server: RedisServer, connect: Open) -> None:
-    """A message that was under way when the session was read comes too late."""
+    """A message that was on its way when the session was read is too late."""
     here, there = await connect(server), await connect(server)
     follower = await Follower.of(there)
     for number in range(50):
@@ -127,19 +127,19 @@ async def test_a_former_epoch_is_dropped_after_a_later_one_was_read(server: Redi
         second = await apply(here, created(epoch=f"b{number}", expected=first.position))
         read = asyncio.ensure_future(there.load("s"))
         await read
-        heard_before = len(follower.notifications)
+        notified_before = len(follower.notifications)
         await here.commit(removed(second))
         await follower.until_at(None)
         later = [
             notification.record.position.epoch
-            for notification in follower.notifications[heard_before:]
+            for notification in follower.notifications[notified_before:]
             if notification.record
         ]
         assert f"a{number}" not in later
 
 
 async def test_changes_in_another_database_do_not_arrive(server: RedisServer, connect: Open) -> None:
-    """A session of the same name there is another one, though the server has one set of channels for all."""
+    """A session of the same id there is another one, though all databases of a server share its channels."""
     here, there = await connect(server), await connect(server, database=1)
     for backend in (here, there):
         await backend.commit(created())
@@ -147,5 +147,5 @@ async def test_changes_in_another_database_do_not_arrive(server: RedisServer, co
     await here.commit(removed(after(created())))
     change = moved(after(created()), 1)
     await there.commit(change)
-    await Follower.of(there, "later")  # What was published before has been heard by then.
+    await Follower.of(there, "later")  # All earlier messages have arrived by then.
     assert follower.notifications[1:] == [Notification("s", change.record, entries=change.entries)]

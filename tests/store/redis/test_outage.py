@@ -1,4 +1,4 @@
-"""No server, or one that says nothing."""
+"""No server, or one that does not reply."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.model import Position
-from progress_sse.store.redis import pipeline as redis_calls
-from progress_sse.store.redis.connection import RedisLink
+from progress_sse.store.redis import pending_command
+from progress_sse.store.redis.connection import RedisConnection
 from tests.conftest import RunRedis, one_kind
 from tests.harness.redis import Kind, RedisServer
 from tests.store.changes import after, apply, created, moved
@@ -25,7 +25,7 @@ from tests.store.redis.conftest import Open
 
 @one_kind
 async def test_each_call_fails_in_time_and_recovers(run_redis: RunRedis, connect: Open) -> None:
-    """Nothing was changed, and that is what is said."""
+    """Each fails with the error that says that nothing was changed."""
     server = run_redis("always")
     backend = await connect(server)
     record = await apply(backend, created())
@@ -53,10 +53,10 @@ async def test_each_call_fails_in_time_and_recovers(run_redis: RunRedis, connect
 async def test_an_unexpected_error_fails_only_its_own_commands(
     server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault of our own costs the calls that met it, and no others."""
+    """An error in our own code does not end the executor."""
     backend = await connect(server)
     with monkeypatch.context() as patch:
-        patch.setattr(RedisLink, "execute", lambda *_: 1 / 0)
+        patch.setattr(RedisConnection, "execute_batch", lambda *_: 1 / 0)
         with pytest.raises(StoreUnavailableError):
             await backend.load("s")
     await apply(backend, created())
@@ -65,18 +65,18 @@ async def test_an_unexpected_error_fails_only_its_own_commands(
 async def test_a_command_that_timed_out_while_connecting_is_never_sent(
     server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is given up while a connection is being made is not sent over it after all."""
+    """Its caller was told that nothing was done."""
     backend = await connect(server)
     record = await apply(backend, created())
-    may_connect, connect_link = asyncio.Event(), RedisLink.connect
+    may_connect, connect_now = asyncio.Event(), RedisConnection.connect
 
-    async def connect_late(link: RedisLink) -> None:
+    async def connect_late(connection: RedisConnection) -> None:
         await may_connect.wait()
-        await connect_link(link)
+        await connect_now(connection)
 
     with monkeypatch.context() as patch:
-        patch.setattr(RedisLink, "connect", connect_late)
-        patch.setattr(redis_calls, "WRITE_TIMEOUT_S", 0.1)
+        patch.setattr(RedisConnection, "connect", connect_late)
+        patch.setattr(pending_command, "WRITE_TIMEOUT_S", 0.1)
         with pytest.raises(StoreUnavailableError):
             await backend.commit(moved(record, 1))
     may_connect.set()
@@ -85,7 +85,7 @@ async def test_a_command_that_timed_out_while_connecting_is_never_sent(
 
 @one_kind
 async def test_a_backend_opens_without_a_server(kind: Kind, tmp_path: Path, connect: Open) -> None:
-    """A backend opens without it, and works once it is there."""
+    """It works once the server is there."""
     server = RedisServer(kind, tmp_path / "server")
     backend = await connect(server)
     with pytest.raises(StoreUnavailableError):
@@ -96,7 +96,7 @@ async def test_a_backend_opens_without_a_server(kind: Kind, tmp_path: Path, conn
 
 @one_kind
 async def test_commits_are_in_doubt_when_the_server_freezes(run_redis: RunRedis, connect: Open) -> None:
-    """What was on its way is applied once or not at all, and whoever sent it is told that nobody knows."""
+    """Each is applied once or not at all, and its caller gets `OutcomeUnknownError`."""
     server = run_redis()
     backend = await connect(server)
     records = [await apply(backend, created(f"s{number}")) for number in range(50)]

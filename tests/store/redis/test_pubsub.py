@@ -6,14 +6,14 @@ import pytest
 from redis.asyncio.connection import Connection
 from redis.exceptions import AuthenticationError
 
-from progress_sse.store.redis.pubsub import RedisListener
+from progress_sse.store.redis.pubsub import RedisPubSub
 from progress_sse.store.redis.url import connection_pool
 
 DEADLINE_S = 30
 
 
 async def test_a_connecting_pubsub_can_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even where redis-py gives a refusal back in place of the cancellation."""
+    """Even if redis-py raises an error reply in place of the cancellation."""
     is_connecting = asyncio.Event()
 
     async def refuse(_: Connection) -> None:
@@ -24,7 +24,7 @@ async def test_a_connecting_pubsub_can_be_closed(monkeypatch: pytest.MonkeyPatch
             raise AuthenticationError from None
 
     monkeypatch.setattr(Connection, "connect", refuse)
-    listener = RedisListener(connection_pool("redis://"), print, print)
+    listener = RedisPubSub(connection_pool("redis://"), print, print)
     listener.open()
     async with asyncio.timeout(DEADLINE_S):
         await is_connecting.wait()

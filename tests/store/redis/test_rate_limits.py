@@ -1,3 +1,5 @@
+"""Rates that are counted in Redis."""
+
 from __future__ import annotations
 
 import asyncio
@@ -17,12 +19,12 @@ DEADLINE_S = 30
 async def test_a_missing_right_to_count_is_logged_once(
     run_redis: RunRedis, rights: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Callers are held to their rate by each server alone; that it is not theirs together is told once."""
+    """Each server then limits its callers alone, and logs once that the servers do not share their counts."""
     server = run_redis()
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "u", *rights, "-incrby")
     rates = rates_at(server, tmp_path, "u:PASSWORD@")
-    for _ in range(3):  # Redis counts the first, for which it need not add.
+    for _ in range(3):  # Redis counts the first one, for which it does not need INCRBY.
         await rates.count("read", "caller")
     with pytest.raises(RateExceededError):
         await rates.count("read", "caller")
@@ -31,7 +33,7 @@ async def test_a_missing_right_to_count_is_logged_once(
 
 
 async def test_closed_rates_leave_no_connection(run_redis: RunRedis, tmp_path: Path) -> None:
-    """What is closed with an application may be opened again by it."""
+    """After they are closed, they can be used again, in another event loop too."""
     server = run_redis()
     rates = rates_at(server, tmp_path)
 

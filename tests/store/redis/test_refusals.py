@@ -1,4 +1,4 @@
-"""Errors that the server answers with are translated, and none of them leaves half a change behind."""
+"""Error replies of the server are translated, and none of them leaves a partial change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEADLINE_S = 30
 
 
 async def test_a_full_server_refuses_changes_but_not_reads_and_removals(run_redis: RunRedis, connect: Open) -> None:
-    """Nothing more is taken; what is there can be read and removed."""
+    """Nothing is added; stored sessions can be read and removed."""
     server = run_redis()
     backend = await connect(server)
     record = await apply(backend, created())
@@ -35,7 +35,7 @@ async def test_a_full_server_refuses_changes_but_not_reads_and_removals(run_redi
         assert await backend.load("other") is None
         with pytest.raises(StoreFullError):
             await backend.ping()
-        assert await (await connect(server)).load("s") == record  # Who comes now is let in.
+        assert await (await connect(server)).load("s") == record  # A new process may connect.
         await backend.commit(removed(record))
         client.config_set("maxmemory", 0)
     await apply(backend, created())
@@ -44,27 +44,27 @@ async def test_a_full_server_refuses_changes_but_not_reads_and_removals(run_redi
 async def test_a_damaged_session_does_not_hinder_listing_and_removing_others(
     server: RedisServer, connect: Open
 ) -> None:
-    """Somebody else's value at the key of one."""
+    """Another program has written to two of its keys, and to the index."""
     backend = await connect(server)
     for name in ("state", "log", "other"):
         await apply(backend, created(name))
-    keyspace = backend._keyspace  # noqa: SLF001 - as an operator's slip does
+    keyspace = backend._keyspace  # noqa: SLF001 - another program may write there
     with server.client() as client:
         for key, foreign in ((keyspace.of("state").state, "list"), (keyspace.of("log").log, "text")):
             client.delete(key)
             client.rpush(key, foreign)
         client.zadd(keyspace.index, {b"\xff": 0})
-    assert {head.session_id for head in await backend.list_summaries(None, 10, None)} == {"log", "other"}
+    assert {summary.session_id for summary in await backend.list_summaries(None, 10, None)} == {"log", "other"}
     assert await backend.expire("9999", lambda _: True) == 1
     assert await backend.load("other") is None
 
 
-@pytest.mark.parametrize("part", ["state", "log", "used", "ranks"])
+@pytest.mark.parametrize("part", ["state", "log", "idempotency_keys", "idempotency_ranks"])
 async def test_a_foreign_value_at_a_key_leaves_no_partial_change(server: RedisServer, connect: Open, part: str) -> None:
-    """It is no error of the worker's, and nothing is half done."""
+    """That is no error of the worker, and no key is changed."""
     backend = await connect(server)
     record = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
-    name = getattr(backend._keyspace.of("s"), part)  # noqa: SLF001 - as a vandal would
+    name = getattr(backend._keyspace.of("s"), part)  # noqa: SLF001 - another program may write there
     with server.client() as client:
         kept = client.dump(name)
         client.set(name, "foreign")
@@ -78,7 +78,7 @@ async def test_a_foreign_value_at_a_key_leaves_no_partial_change(server: RedisSe
 
 
 async def test_a_replica_refuses_until_it_is_promoted(run_redis: RunRedis, connect: Open) -> None:
-    """Until it is one no more."""
+    """A connection to it is closed after a refusal, since another server may be the master by now."""
     server, primary = run_redis(), run_redis()
     backend = await connect(server)
     record = await apply(backend, created())
@@ -87,7 +87,6 @@ async def test_a_replica_refuses_until_it_is_promoted(run_redis: RunRedis, conne
         client.replicaof("127.0.0.1", str(primary.port))
         with pytest.raises(StoreUnavailableError):
             await backend.commit(moved(record, 1))
-        # Another server may be the right one by now, so it goes and looks.
         await eventually(lambda: len(before - {each["id"] for each in client.client_list()}) == 1, DEADLINE_S)
         with pytest.raises(StoreUnavailableError):
             await backend.load("s")
@@ -98,7 +97,7 @@ async def test_a_replica_refuses_until_it_is_promoted(run_redis: RunRedis, conne
 
 
 async def test_a_forgotten_script_is_sent_again(server: RedisServer, connect: Open) -> None:
-    """It is given it again."""
+    """The server no longer knows its digest."""
     backend = await connect(server)
     record = await apply(backend, created())
     with server.client() as client:
@@ -108,10 +107,10 @@ async def test_a_forgotten_script_is_sent_again(server: RedisServer, connect: Op
 
 
 async def test_evicted_keys_give_a_snapshot_or_no_session(server: RedisServer, connect: Open) -> None:
-    """A log that is gone gives a snapshot; a session that is gone is not found, and starts from nothing."""
+    """Without its log, readers get a snapshot. Without its state, the session does not exist, and can be created."""
     backend = await connect(server)
     record = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
-    keys = backend._keyspace.of("s")  # noqa: SLF001 - as the server would
+    keys = backend._keyspace.of("s")  # noqa: SLF001 - as eviction does
     with server.client() as client:
         client.delete(keys.log)
         assert await history(backend) is None

@@ -1,4 +1,4 @@
-"""A commit whose answer got lost is sent again, and applied once."""
+"""A commit whose reply was lost is sent again, and applied once."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.harness.redis import RedisServer
 from tests.store.changes import T0, after, apply, created, key, moved, removed
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower, history
-from tests.store.redis.lost_replies import Losses
+from tests.store.redis.lost_replies import LostReplies
 
 
 @pytest.mark.parametrize("times", [1, 3])
 async def test_a_repeated_commit_is_applied_once(
-    server: RedisServer, connect: Open, losses: Losses, times: int
+    server: RedisServer, connect: Open, lost_replies: LostReplies, times: int
 ) -> None:
     """Creation, transitions, keys alone, replacement, removal."""
     backend = await connect(server)
@@ -32,26 +32,26 @@ async def test_a_repeated_commit_is_applied_once(
     batch = moved(record, 1, 2, 1, keys=[key("k")])
     only_keys = moved(after(batch), keys=[key("l")])
     for change in (created(), batch, only_keys, replacement):
-        losses.lose(times)
+        lost_replies.lose(times)
         await backend.commit(change)
         assert await backend.load("s") == change.record
     assert await history(backend, "second") == []
-    losses.lose(times)
+    lost_replies.lose(times)
     await backend.commit(removed(after(replacement)))
     assert await backend.load("s") is None
 
 
 async def test_a_repeated_commit_is_recognised_after_other_commits(
-    server: RedisServer, connect: Open, losses: Losses
+    server: RedisServer, connect: Open, lost_replies: LostReplies
 ) -> None:
-    """Other processes may have moved the session on before it is sent again."""
+    """Other processes may have changed the session before it is sent again."""
     backend, other = await connect(server), await connect(server)
     follower = await Follower.of(backend)
     first, second = created(), moved(after(created()), 1)
-    losses.lose(meanwhile=lambda: other.commit(second))
+    lost_replies.lose(meanwhile=lambda: other.commit(second))
     await backend.commit(first)
     third, fourth = moved(after(second), 2, 3), moved(after(moved(after(second), 2, 3)), 1)
-    losses.lose(meanwhile=lambda: other.commit(fourth))
+    lost_replies.lose(meanwhile=lambda: other.commit(fourth))
     await backend.commit(third)
     assert await history(backend) == [*second.entries, *third.entries, *fourth.entries]
     assert follower.record == after(fourth)
@@ -59,27 +59,27 @@ async def test_a_repeated_commit_is_recognised_after_other_commits(
 
 
 async def test_a_repeated_removal_leaves_a_later_session_in_the_index(
-    server: RedisServer, connect: Open, losses: Losses, tmp_path: Path
+    server: RedisServer, connect: Open, lost_replies: LostReplies, tmp_path: Path
 ) -> None:
-    """And takes out what it removed."""
+    """And removes the entry of its own session."""
     backend, other = await connect(server), await connect(server)
     await backend.commit(created())
     later = T0.replace("2026", "2027")
-    losses.lose(meanwhile=lambda: other.commit(created(epoch="second", created_at=later)))
+    lost_replies.lose(meanwhile=lambda: other.commit(created(epoch="second", created_at=later)))
     await backend.commit(removed(after(created())))
-    assert [head.created_at for head in await backend.list_summaries(None, 9, None)] == [later]
+    assert [summary.created_at for summary in await backend.list_summaries(None, 9, None)] == [later]
     with server.client() as client:
         assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{later} s".encode()]
 
 
 async def test_a_repeated_creation_does_not_undo_a_removal(
-    server: RedisServer, connect: Open, losses: Losses, tmp_path: Path
+    server: RedisServer, connect: Open, lost_replies: LostReplies, tmp_path: Path
 ) -> None:
-    """Somebody else was told that the session is gone, and so it stays; it can be created anew."""
+    """Another client was told that the session is gone, so it stays removed; it can be created anew."""
     backend, other = await connect(server), await connect(server)
     follower = await Follower.of(backend)
     change = moved(after(created()), 1)._replace(expected=None, is_fresh=True)
-    losses.lose(2, meanwhile=lambda: other.commit(removed(after(change))))
+    lost_replies.lose(2, meanwhile=lambda: other.commit(removed(after(change))))
     await backend.commit(change)
     assert await backend.load("s") is None
     await follower.until_at(None)
@@ -90,64 +90,66 @@ async def test_a_repeated_creation_does_not_undo_a_removal(
 
 
 async def test_a_repeated_commit_conflicts_when_another_took_its_place(
-    server: RedisServer, connect: Open, losses: Losses
+    server: RedisServer, connect: Open, lost_replies: LostReplies
 ) -> None:
-    """Where another's transition has its number, it was never applied, and is decided again."""
+    """If another transition has its number, it was never applied, and is decided again."""
     backend, other = await connect(server), await connect(server)
     record = await apply(backend, created())
     await other.commit(moved(record, 2))
-    losses.lose()
+    lost_replies.lose()
     with pytest.raises(ConflictError):
         await backend.commit(moved(record, 1))
 
 
 async def test_a_repeated_commit_is_in_doubt_after_a_replacement(
-    server: RedisServer, connect: Open, losses: Losses
+    server: RedisServer, connect: Open, lost_replies: LostReplies
 ) -> None:
-    """A session that was replaced meanwhile has no memory of it."""
+    """A session that was replaced meanwhile does not store its token."""
     backend, other = await connect(server), await connect(server)
     change = moved(await apply(backend, created()), 1)
-    losses.lose(meanwhile=lambda: other.commit(created(epoch="second", expected=Position("first", 1))))
+    lost_replies.lose(meanwhile=lambda: other.commit(created(epoch="second", expected=Position("first", 1))))
     with pytest.raises(OutcomeUnknownError):
         await backend.commit(change)
 
 
 async def test_a_repeated_commit_stays_in_doubt_when_it_is_then_refused(
-    server: RedisServer, connect: Open, losses: Losses
+    server: RedisServer, connect: Open, lost_replies: LostReplies
 ) -> None:
     """A refusal says nothing about the first attempt."""
     backend = await connect(server)
     change = moved(await apply(backend, created()), 1)
-    name = backend._keyspace.of("s").log  # noqa: SLF001 - as a vandal would
+    name = backend._keyspace.of("s").log  # noqa: SLF001 - another program may write there
 
-    async def spoil() -> None:
+    async def damage() -> None:
         with server.client() as client:
             client.set(name, "foreign")
 
-    losses.lose(meanwhile=spoil)
+    lost_replies.lose(meanwhile=damage)
     with pytest.raises(OutcomeUnknownError):
         await backend.commit(change)
 
 
 @one_kind
-async def test_a_commit_without_a_reply_fails_in_time(server: RedisServer, connect: Open, losses: Losses) -> None:
-    """A worker hears within six seconds that nobody knows."""
+async def test_a_commit_without_a_reply_fails_in_time(
+    server: RedisServer, connect: Open, lost_replies: LostReplies
+) -> None:
+    """A worker learns within six seconds that its outcome is unknown."""
     backend = await connect(server)
     change = moved(await apply(backend, created()), 1)
-    losses.lose(times=1000)
+    lost_replies.lose(times=1000)
     started = time.monotonic()
     with pytest.raises(OutcomeUnknownError):
         await backend.commit(change)
     assert time.monotonic() - started < 6
 
 
-async def test_a_repeated_start_counts_once(server: RedisServer, connect: Open, losses: Losses) -> None:
-    """A start is never a repeat for the rules, so only the token can tell."""
+async def test_a_repeated_start_counts_once(server: RedisServer, connect: Open, lost_replies: LostReplies) -> None:
+    """The rules take no start for a repetition, so only the token shows it."""
     backend = await connect(server)
     store = ProgressStore(backend)
-    losses.lose(2)
+    lost_replies.lose(2)
     await store.start_step("s", 1)
-    losses.lose(2)
+    lost_replies.lose(2)
     await store.start_step("s", 1)
     record = await backend.load("s")
     assert record is not None

@@ -1,4 +1,7 @@
-"""Its memory goes back to an earlier time while it runs: a virtual machine is rolled back, or keys are restored."""
+"""A server whose data goes back to an earlier time while it runs.
+
+A virtual machine is rolled back with its memory, or an operator restores keys.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 
 from progress_sse.core.errors import ConflictError
 from progress_sse.core.model import Position
-from progress_sse.store.redis import followed_sessions as redis_following
+from progress_sse.store.redis import followed_sessions
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import Notification
 from tests.harness.redis import Moment, RedisServer
@@ -20,13 +23,13 @@ from tests.store.redis.follower import Follower, history
 
 @pytest.fixture
 async def here(server: RedisServer, connect: Open) -> RedisBackend:
-    """A process that knows what is lost."""
+    """A process that knows the lost history."""
     return await connect(server)
 
 
 @pytest.fixture
 async def there(server: RedisServer, connect: Open) -> RedisBackend:
-    """A process that knows nothing."""
+    """A process that knows no session."""
     return await connect(server)
 
 
@@ -38,7 +41,7 @@ def remember(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], Momen
 
 
 async def test_a_report_detects_a_rollback(here: RedisBackend, remember: Callable[[], Moment]) -> None:
-    """Its readers are shown what there is, under a new epoch, and go on from there."""
+    """Readers get a snapshot under a new epoch, and go on from there."""
     record = await apply(here, created(), moved(after(created()), 1))
     follower, moment = await Follower.of(here), remember()
     lost = await apply(here, moved(record, 2))
@@ -62,13 +65,13 @@ async def test_a_report_detects_a_rollback(here: RedisBackend, remember: Callabl
 async def test_a_rollback_is_detected_after_others_moved_on(
     here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment], count: int, is_followed: bool
 ) -> None:
-    """Behind what was lost, as far as it, and past it: the two histories never become one."""
+    """The new history is shorter than the lost one, as long, or longer; the two are never joined."""
     record = await apply(here, created(), moved(after(created()), 1))
     follower, moment = await Follower.of(here) if is_followed else None, remember()
     lost = await apply(here, moved(record, 2, message="lost"), moved(after(moved(record, 2, message="lost")), 3))
     moment.put_back()
     steps = [number % 3 + 1 for number in range(count)]
-    # One by one, a process that follows would find it out in between.
+    # If they were committed one by one, a listening process would detect it in between.
     for commit in [steps] if is_followed and steps else [[step] for step in steps]:
         record = await apply(there, moved(record, *commit, message="second"))
     with pytest.raises(ConflictError):
@@ -89,7 +92,7 @@ async def test_a_rollback_is_detected_after_others_moved_on(
 async def test_a_message_detects_a_rollback(
     here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment]
 ) -> None:
-    """Another process's report is enough; a number that fits is not taken for a transition that does."""
+    """Of a commit by another process: a number that fits does not prove that the transition does."""
     record = await apply(here, created(), moved(after(created()), 1))
     follower, moment = await Follower.of(here), remember()
     await apply(here, moved(record, 2))
@@ -106,9 +109,9 @@ async def test_a_message_detects_a_rollback(
 async def test_a_log_ahead_of_the_state_detects_a_rollback(
     server: RedisServer, here: RedisBackend, there: RedisBackend, is_read_first: bool
 ) -> None:
-    """Where the state alone goes back, no process needs to know what was lost; and the session goes on."""
+    """If the state alone goes back, no process needs to know the lost history; and the session goes on."""
     record = await apply(here, created(), moved(after(created()), 1))
-    state = here._keyspace.of("s").state  # noqa: SLF001 - as an operator's slip does
+    state = here._keyspace.of("s").state  # noqa: SLF001 - an operator may restore it
     with server.client() as client:
         kept = client.dump(state)
         await apply(here, moved(record, 2), moved(after(moved(record, 2)), 3))
@@ -132,7 +135,7 @@ async def test_a_log_ahead_of_the_state_detects_a_rollback(
 async def test_an_ended_epoch_does_not_go_on_after_a_rollback(
     here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment], ending: str
 ) -> None:
-    """An epoch that was seen to end does not go on, though another process moves it on at once."""
+    """Even if another process, which did not see its end, commits to it at once."""
     record = await apply(here, created(), moved(after(created()), 1))
     follower, moment = await Follower.of(here), remember()
     last = created(epoch="second", expected=record.position) if ending == "replaced" else removed(record)
@@ -154,7 +157,7 @@ async def test_an_ended_epoch_does_not_go_on_after_a_rollback(
 async def test_a_replaced_epoch_does_not_go_on_after_a_rollback(
     here: RedisBackend, remember: Callable[[], Moment]
 ) -> None:
-    """A process that knows a later epoch does not go on with an earlier one."""
+    """Without listeners, a process still knows the later epoch."""
     record, moment = await apply(here, created(), moved(after(created()), 1)), remember()
     await here.commit(created(epoch="second", expected=record.position))
     moment.put_back()
@@ -167,9 +170,9 @@ async def test_a_replaced_epoch_does_not_go_on_after_a_rollback(
 async def test_a_rollback_is_detected_without_traffic(
     here: RedisBackend, remember: Callable[[], Moment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a report or a poll, those that follow are told all the same."""
-    monkeypatch.setattr(redis_following, "ROUND_INTERVAL_S", 0.2)
-    monkeypatch.setattr(redis_following, "LOOKED_AT_AT_ONCE", 1)
+    """Without a report or a poll, listeners are notified all the same."""
+    monkeypatch.setattr(followed_sessions, "POLL_INTERVAL_S", 0.2)
+    monkeypatch.setattr(followed_sessions, "POLL_SAMPLE", 1)
     await here.aclose()
     await here.open()
     names = [f"s{number}" for number in range(20)]
@@ -180,8 +183,8 @@ async def test_a_rollback_is_detected_without_traffic(
         await here.commit(moved(records[name], 1))
     moment.put_back()
     for name, follower in followers.items():
-        is_told = lambda name=name, follower=follower: follower.record.session == records[name].session  # noqa: E731
-        await follower.until(is_told)
+        has_old_state = lambda name=name, follower=follower: follower.record.session == records[name].session  # noqa: E731
+        await follower.until(has_old_state)
         assert follower.record is not None
         assert follower.record.position.epoch != "first"
 
@@ -189,7 +192,7 @@ async def test_a_rollback_is_detected_without_traffic(
 async def test_a_rollback_that_lost_nothing_changes_nothing(
     here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment]
 ) -> None:
-    """What is there goes on from what every process knows."""
+    """The stored state continues what every process knows."""
     record = await apply(here, created(), moved(after(created()), 1))
     followers = [await Follower.of(here), await Follower.of(there)]
     remember().put_back()

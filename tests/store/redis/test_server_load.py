@@ -1,4 +1,4 @@
-"""What the server has to bear."""
+"""The load on Redis: commands, connections and scans."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from progress_sse.core.state_machine import Advance
 from progress_sse.store.idempotency import IdempotencyKey
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.redis.pipeline import Answer, Call
+from progress_sse.store.redis.pending_command import PendingCommand, Reply
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
@@ -22,28 +22,28 @@ DEADLINE_S = 30
 async def test_an_update_with_a_key_is_one_command(
     server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As one without, where the session is known here; only one that is sent again, or refused, needs more."""
+    """As one without a key, if the session is known here. Only a repeated or refused update needs more commands."""
     backend = await connect(server)
-    store, calls = ProgressStore(backend), list[Call]()
+    store, commands = ProgressStore(backend), list[PendingCommand]()
     await store.start_step("s", 1)
-    send = backend._calls.send  # noqa: SLF001 - there is nothing to see from outside
+    submit = backend._executor.submit  # noqa: SLF001 - there is nothing to see from outside
 
-    def count(call: Call) -> asyncio.Future[Answer]:
-        calls.append(call)
-        return send(call)
+    def count(command: PendingCommand) -> asyncio.Future[Reply]:
+        commands.append(command)
+        return submit(command)
 
-    monkeypatch.setattr(backend._calls, "send", count)  # noqa: SLF001 - as above
+    monkeypatch.setattr(backend._executor, "submit", count)  # noqa: SLF001 - as above
     for number in range(10):
         await store.apply("s", Advance(1, number), IdempotencyKey(f"k{number}", "digest"))
-    assert len(calls) == 10
+    assert len(commands) == 10
     await store.apply("s", Advance(1, 3), IdempotencyKey("k3", "digest"))
-    assert len(calls) == 13
+    assert len(commands) == 13
     await store.apply("new", store.start_command(1, None), IdempotencyKey("k", "digest"))
-    assert len(calls) == 16
+    assert len(commands) == 16
 
 
 async def test_a_process_has_two_connections(run_redis: RunRedis, connect: Open) -> None:
-    """However many sessions and readers; and it lets go of what nobody follows."""
+    """However many sessions and readers it has. It unsubscribes from sessions without listeners."""
     server = run_redis()
     backend = await connect(server)
     await asyncio.gather(*(backend.listen(f"s{number}", print) for number in range(1000)))
@@ -59,13 +59,13 @@ async def test_a_process_has_two_connections(run_redis: RunRedis, connect: Open)
 
 
 async def test_no_command_scans_all_keys(run_redis: RunRedis, connect: Open) -> None:
-    """Listing and clean-up go by an index."""
+    """Listing and clean-up read the index."""
     server = run_redis()
     backend = await connect(server)
     record = await apply(backend, created(), moved(after(created()), 1))
     await backend.list_summaries(None, 10, None)
     await backend.commit(moved(record, 2))
-    assert await backend.expire("3", lambda _head: True) == 1
+    assert await backend.expire("3", lambda _summary: True) == 1
     with server.client() as client:
         used = {name.removeprefix("cmdstat_") for name in client.info("commandstats")}
     assert {"evalsha", "zrange"} <= used

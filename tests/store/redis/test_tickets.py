@@ -7,7 +7,7 @@ from tests.store.redis.conftest import Open
 
 
 async def test_a_ticket_is_taken_once(server: RedisServer, connect: Open) -> None:
-    """By whichever process comes first, and it goes by itself if nobody does."""
+    """By the first process that asks. It expires if none does."""
     backends = [await connect(server) for _ in range(3)]
     await backends[0].put("name", b"value", 30)
     with server.client() as client:

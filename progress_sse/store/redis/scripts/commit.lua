@@ -1,3 +1,9 @@
+
+-- Applies a change, if the session is at the expected position and no idempotency key was used meanwhile.
+-- Returns outcome, revision, a `created_at`, and the number of idempotency keys that a removed session leaves.
+
+local CONFLICT, APPLIED, APPLIED_BEFORE, IN_DOUBT = 0, 1, 2, -1
+
 local at = 7
 local function take()
     at = at + 1
@@ -10,54 +16,57 @@ local function take_list()
     end
     return list
 end
-local token, expected_epoch, expected_n, life = take(), take(), take(), take()
+local token, expected_epoch, expected_n, is_fresh = take(), take(), take(), take() == '1'
 local history, history_bytes = tonumber(take()), tonumber(take())
-local lifetime_ms, key_lifetime_ms, grave_ms = take(), take(), take()
+local lifetime_ms, key_lifetime_ms, tombstone_ms = take(), take(), take()
 local message = take()
 local fields, entries, keys = take_list(), take_list(), take_list()
-local removes = #fields == 0
+local is_removal = #fields == 0
 
-local epoch, n, revision = current()
-local kept = redis.call('HMGET', state, 'token', 'created_at', 'log_bytes', 'born_by')
-local created_at, log_bytes = kept[2] or '', tonumber(kept[3] or 0)
+local epoch, n, revision = load_current()
+local stored = redis.call('HMGET', state, 'token', 'created_at', 'log_bytes', 'born_by')
+local last_token, created_by = stored[1], stored[4]
+local created_at, log_bytes = stored[2] or '', tonumber(stored[3] or 0)
 local log_length = redis.call('XLEN', log)
-local keys_left = redis.call('HLEN', used)
-redis.call('ZCARD', ranks)
+local keys_left = redis.call('HLEN', idempotency_keys)
+redis.call('ZCARD', idempotency_ranks)  -- As with XLEN, a foreign value there fails the script before its first write.
 
+-- Of the session that was removed last: the commits that removed and that created it, and its `created_at`.
 local is_elsewhere = epoch ~= expected_epoch or n ~= expected_n
-local removed_by, buried, buried_at
+local removed_by, removed_created_by, removed_created_at
 if is_elsewhere or epoch == '' then
-    removed_by, buried, buried_at = string.match(redis.call('GET', grave) or '', '^%d+ (%S*) (%S*) (%S*)$')
+    local removal = redis.call('GET', tombstone) or ''
+    removed_by, removed_created_by, removed_created_at = string.match(removal, '^%d+ (%S*) (%S*) (%S*)$')
 end
 
--- What became of an earlier attempt.
-local function outcome()
-    if kept[1] == token or kept[4] == token or removed_by == token or buried == token then
-        return 2
+-- The outcome of an earlier attempt.
+local function earlier_outcome()
+    if last_token == token or created_by == token or removed_by == token or removed_created_by == token then
+        return APPLIED_BEFORE
     end
     if epoch == expected_epoch then
         local next_n = integer(tonumber(expected_n) + 1)
-        local following = redis.call('XRANGE', log, next_n, next_n)[1]
-        if following then
-            return following[2][6] == token and 2 or 0
+        local next_entry = redis.call('XRANGE', log, next_n, next_n)[1]
+        if next_entry then
+            return next_entry[2][6] == token and APPLIED_BEFORE or CONFLICT
         end
     end
-    return -1
+    return IN_DOUBT
 end
 
-if is_elsewhere or buried == token or kept[1] == token then
-    local found = outcome()
-    if found == 2 then
-        created_at = removed_by == token and buried_at or ''
+if is_elsewhere or removed_created_by == token or last_token == token then
+    local outcome = earlier_outcome()
+    if outcome == APPLIED_BEFORE then
+        created_at = removed_by == token and removed_created_at or ''
     end
-    return {found, revision, created_at, keys_left}
+    return {outcome, revision, created_at, keys_left}
 end
 for i = 1, #keys, 3 do
-    if string.match(redis.call('HGET', used, keys[i]) or '', '^%S*') ~= keys[i + 1] then
-        return {0, revision, created_at, keys_left}
+    if string.match(redis.call('HGET', idempotency_keys, keys[i]) or '', '^%S*') ~= keys[i + 1] then
+        return {CONFLICT, revision, created_at, keys_left}
     end
 end
-local now = life ~= '' and incarnation()
+local replid = is_fresh and replication_id()
 local previous = revision
 if message ~= '' then
     revision = revision_after(previous)
@@ -65,37 +74,36 @@ end
 
 local function remember_keys()
     for i = 1, #keys, 3 do
-        redis.call('HSET', used, keys[i], keys[i + 2])
+        redis.call('HSET', idempotency_keys, keys[i], keys[i + 2])
     end
-    local rank = tonumber(redis.call('ZRANGE', ranks, -1, -1, 'WITHSCORES')[2] or 0)
+    local rank = tonumber(redis.call('ZRANGE', idempotency_ranks, -1, -1, 'WITHSCORES')[2] or 0)
     for i = 1, #keys, 3 do
         rank = rank + 1
-        redis.call('ZADD', ranks, rank, keys[i])
+        redis.call('ZADD', idempotency_ranks, rank, keys[i])
     end
-    local surplus = redis.call('ZCARD', ranks) - history
-    local forgotten = surplus > 0 and redis.call('ZPOPMIN', ranks, surplus) or {}
+    local surplus = redis.call('ZCARD', idempotency_ranks) - history
+    local forgotten = surplus > 0 and redis.call('ZPOPMIN', idempotency_ranks, surplus) or {}
     for i = 1, #forgotten, 2 do
-        redis.call('HDEL', used, forgotten[i])
+        redis.call('HDEL', idempotency_keys, forgotten[i])
     end
-    redis.call('PEXPIRE', used, key_lifetime_ms)
-    redis.call('PEXPIRE', ranks, key_lifetime_ms)
+    redis.call('PEXPIRE', idempotency_keys, key_lifetime_ms)
+    redis.call('PEXPIRE', idempotency_ranks, key_lifetime_ms)
 end
 
-if life ~= '' then
-    redis.call('HSET', state, 'n', n)  -- Refused here, it leaves the session that it would replace.
+if is_fresh then
+    redis.call('HSET', state, 'n', n)  -- If this is refused, the session that would be replaced is still whole.
 end
-if removes or life ~= '' then
+if is_removal or is_fresh then
     redis.call('DEL', state, log)
     log_bytes, log_length = 0, 0
 end
-if removes then
-    local born_by = kept[4] or ''
-    redis.call('SET', grave, table.concat({revision, token, born_by, created_at}, ' '), 'PX', grave_ms)
+if is_removal then
+    redis.call('SET', tombstone, table.concat({revision, token, created_by or '', created_at}, ' '), 'PX', tombstone_ms)
     if #keys > 0 then
         remember_keys()
     end
-    tell(revision, previous, message)
-    return {1, revision, created_at, redis.call('HLEN', used)}
+    publish(revision, previous, message)
+    return {APPLIED, revision, created_at, redis.call('HLEN', idempotency_keys)}
 end
 
 for i = 1, #entries, 3 do
@@ -128,8 +136,8 @@ redis.call('HSET', state, 'token', token, 'revision', revision, 'log_bytes', log
 for i = 1, #fields, 2 do
     redis.call('HSET', state, fields[i], fields[i + 1])
 end
-if life ~= '' then
-    redis.call('HSET', state, 'incarnation', now, 'born_by', token)
+if is_fresh then
+    redis.call('HSET', state, 'incarnation', replid, 'born_by', token)
 end
 if #keys > 0 then
     remember_keys()
@@ -137,6 +145,6 @@ end
 redis.call('PEXPIRE', state, lifetime_ms)
 redis.call('PEXPIRE', log, lifetime_ms)
 if message ~= '' then
-    tell(revision, previous, message)
+    publish(revision, previous, message)
 end
-return {1, revision, created_at, keys_left}
+return {APPLIED, revision, created_at, keys_left}

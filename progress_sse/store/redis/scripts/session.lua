@@ -1,12 +1,14 @@
-local state, log, used, ranks, grave = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local new_epoch, publish, channel = ARGV[1], ARGV[2], ARGV[3]
+-- What every script of one session shares; it is concatenated before each of them.
+
+local state, log, idempotency_keys, idempotency_ranks, tombstone = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local candidate_epoch, publish_command, channel = ARGV[1], ARGV[2], ARGV[3]
 local known_epoch, known_n, known_revision, ended_epochs = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
 local function integer(number)
     return string.format('%.0f', number)
 end
 
-local function incarnation()
+local function replication_id()
     local info = redis.call('INFO', 'replication')
     if not string.find(info, 'role:master', 1, true) then
         error({err = 'READONLY This is a replica.'})
@@ -19,12 +21,12 @@ local function revision_after(previous)
     return integer(math.max(time[1] * 1000000 + time[2], tonumber(previous) + 1))
 end
 
-local function tell(revision, previous, message)
-    redis.call(publish, channel, revision .. ' ' .. previous .. '\n' .. message)
+local function publish(revision, previous, message)
+    redis.call(publish_command, channel, revision .. ' ' .. previous .. '\n' .. message)
 end
 
--- Whether what is stored follows on what the caller knows.
-local function is_continued(epoch, n, revision)
+-- Whether the stored state follows on the state that the caller knows.
+local function follows_known_state(epoch, n, revision)
     local has_ended = string.find(ended_epochs, ' ' .. epoch .. ' ', 1, true)
     if has_ended or (tonumber(revision) or 0) < tonumber(known_revision) then
         return false
@@ -36,31 +38,36 @@ local function is_continued(epoch, n, revision)
         return false
     end
     local next_n = integer(tonumber(known_n) + 1)
-    local following = redis.call('XRANGE', log, next_n, next_n)[1]
-    return not following or string.match(following[1], '%d+$') == known_revision
+    local next_entry = redis.call('XRANGE', log, next_n, next_n)[1]
+    return not next_entry or string.match(next_entry[1], '%d+$') == known_revision
 end
 
--- Whether the log holds what the state never got to: one of them was put back, or a commit was refused in its middle.
-local function is_overtaken(n)
+-- Whether the log is ahead of the state: one of them was rolled back, or a commit was refused between the two.
+local function is_log_ahead(n)
     return tonumber(n) and #redis.call('XRANGE', log, integer(tonumber(n) + 1), '+', 'COUNT', 1) > 0
 end
 
--- Returns epoch, n and revision; where there is no session '', '0', and the revision as far as it is known.
-local function current()
-    local kept = redis.call('HMGET', state, 'epoch', 'n', 'revision', 'incarnation')
-    local epoch, n, revision = kept[1], kept[2], kept[3]
+local function rebind_epoch(n, revision, replid)
+    redis.call('XLEN', log)  -- A foreign value there fails the script before its first write.
+    redis.call('DEL', log)
+    local rebound_at = revision_after(math.max(tonumber(revision) or 0, tonumber(known_revision)))
+    redis.call('HSET', state, 'epoch', candidate_epoch, 'revision', rebound_at, 'log_bytes', 0, 'incarnation', replid)
+    publish(rebound_at, revision, '["' .. candidate_epoch .. '",' .. n .. ',"",false]')
+    return candidate_epoch, n, rebound_at
+end
+
+-- Returns epoch, n and revision, after a rebind where one is due.
+-- Without a session: '', '0', and the revision of its removal, or '0'.
+local function load_current()
+    local stored = redis.call('HMGET', state, 'epoch', 'n', 'revision', 'incarnation')
+    local epoch, n, revision = stored[1], stored[2], stored[3]
     if not epoch then
-        local buried = redis.call('GET', grave)
-        return '', '0', buried and string.match(buried, '^%d+') or '0'
+        local removal = redis.call('GET', tombstone)
+        return '', '0', removal and string.match(removal, '^%d+') or '0'
     end
-    local now = incarnation()
-    if kept[4] == now and is_continued(epoch, n, revision) and not is_overtaken(n) then
+    local replid = replication_id()
+    if stored[4] == replid and follows_known_state(epoch, n, revision) and not is_log_ahead(n) then
         return epoch, n, revision
     end
-    redis.call('XLEN', log)
-    redis.call('DEL', log)
-    local adopted_at = revision_after(math.max(tonumber(revision) or 0, tonumber(known_revision)))
-    redis.call('HSET', state, 'epoch', new_epoch, 'revision', adopted_at, 'log_bytes', 0, 'incarnation', now)
-    tell(adopted_at, revision, '["' .. new_epoch .. '",' .. n .. ',"",false]')
-    return new_epoch, n, adopted_at
+    return rebind_epoch(n, revision, replid)
 end

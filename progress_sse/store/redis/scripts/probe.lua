@@ -1,3 +1,7 @@
+-- Runs each command that a session or a ticket may need, on keys that hold no session, and publishes to no listener.
+-- A user without one of these rights would otherwise be refused in the middle of a commit.
+-- The first write is one that a full server refuses.
+
 local hash, stream, ranks, text = KEYS[1], KEYS[2], KEYS[4], KEYS[5]
 local call = redis.call
 if not string.find(call('INFO', 'replication'), 'role:master', 1, true) then
