@@ -23,30 +23,30 @@ Kind: TypeAlias = Literal["redis", "valkey"]
 KINDS: Final[tuple[Kind, ...]] = ("redis", "valkey")
 
 Persistence: TypeAlias = Literal["none", "always", "everysec", "rdb"]
-"""What survives: nothing; each acknowledged write; all but the last second; what `save` was called for."""
+"""What survives a kill: nothing; each acknowledged write; all but the last second; the last `SAVE`."""
 
 START_S: Final = 30
-"""Within this the server must have loaded its data and answer, on a busy machine too."""
+"""Seconds within which a server must have loaded its data and reply, on a busy machine too."""
 
 _OPTIONS: Final[dict[Persistence, dict[str, str]]] = {
     "none": {"save": "", "appendonly": "no"},
     "always": {"save": "", "appendonly": "yes", "appendfsync": "always"},
     "everysec": {"save": "", "appendonly": "yes", "appendfsync": "everysec"},
-    # Loaded at a start, and written only when a test says so.
+    # The dump is loaded at a start, and written only when a test calls `save`.
     "rdb": {"save": "", "appendonly": "no"},
 }
 
 
 class RedisServer:
-    """One server on a free port, which it keeps over restarts, as it does its folder. The methods block."""
+    """One server on a free port. It keeps port and folder over restarts. The methods block."""
 
     def __init__(self, kind: Kind, folder: Path, persistence: Persistence = "none", **options: Any) -> None:
         """Prepare a server.
 
         Args:
-            kind: Whose server.
-            folder: Made if it is not there; holds the log, and what persists.
-            persistence: What survives its end.
+            kind: The make of the server.
+            folder: For the log and the persistent data; made if it does not exist.
+            persistence: What survives a kill.
             options: Further directives of its configuration: `maxmemory="5mb"`, an underscore for each hyphen.
         """
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,22 +59,22 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where its database 0 is."""
+        """The URL of its database 0."""
         return self.url_through(self.port)
 
     def url_through(self, port: int) -> str:
-        """The same by way of another port, a proxy's."""
+        """The same URL with the port of a proxy."""
         return f"redis://{HOST}:{port}/0"
 
     def client(self, timeout_s: float = START_S) -> redis.Redis:
-        """A client of the test's own, to be used as a context manager; its answers are bytes."""
+        """A client for the test, to be used as a context manager; its replies are bytes."""
         return redis.Redis(host=HOST, port=self.port, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 1))
 
     def start(self) -> None:
-        """Start it, and wait until it has loaded what there is and answers.
+        """Start it, and wait until it has loaded its data and replies.
 
         Raises:
-            RuntimeError: It ended, or did not answer in time; with its log.
+            RuntimeError: It ended, or did not reply in time; the message contains its log.
         """
         self.launch()
         deadline = time.monotonic() + START_S
@@ -85,7 +85,7 @@ class RedisServer:
             time.sleep(0.02)
 
     def launch(self) -> None:
-        """Start it, and wait for nothing."""
+        """Start it, and return at once."""
         assert not self.is_running(), "it runs already"
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -112,11 +112,11 @@ class RedisServer:
         return self._process is not None and self._process.poll() is None
 
     def log(self) -> str:
-        """All that it wrote, over all its starts."""
+        """Its output, over all its starts."""
         return (self.folder / "log").read_text(errors="backslashreplace")
 
     def terminate(self) -> None:
-        """Ask it to end (SIGTERM), and wait for that."""
+        """Ask it to end (SIGTERM), and wait until it has."""
         self._running().send_signal(signal.SIGTERM)
         self._running().wait(START_S)
 
@@ -126,7 +126,7 @@ class RedisServer:
         self._running().wait(START_S)
 
     def pause(self) -> None:
-        """Freeze it (SIGSTOP): its connections stay, and nothing is answered."""
+        """Freeze it (SIGSTOP): its connections stay open, without replies."""
         self._running().send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -134,7 +134,7 @@ class RedisServer:
         self._running().send_signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """Make sure that it does not run any more, and remove what it kept."""
+        """Kill it if it runs, and remove its data."""
         if self.is_running():
             self.kill()
         for path in self.folder.iterdir():
@@ -149,37 +149,37 @@ class RedisServer:
         self.end()
 
 
-class Moment:
-    """What a server's keys held at one time, to be put back later: the server runs on, and keeps its replication id.
+class KeyDump:
+    """The values of a server's keys at one time, to be restored while it runs on and keeps its replication id.
 
-    So `RESTORE` does it, and so a virtual machine that is rolled back with its memory looks from outside.
+    A virtual machine that is rolled back with its memory looks the same from outside.
     """
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
-        """Take down all keys that begin with `prefix`."""
+        """Dump all keys that begin with `prefix`."""
         self._client = client
         self._pattern = f"{prefix}*"
-        self._kept = {key: client.dump(key) for key in client.scan_iter(self._pattern)}
+        self._dumped = {key: client.dump(key) for key in client.scan_iter(self._pattern)}
 
-    def put_back(self) -> None:
-        """Let the keys hold what they held, all at once."""
+    def restore(self) -> None:
+        """Give all keys the dumped values, in one transaction."""
         with self._client.pipeline(transaction=True) as pipeline:
             for key in self._client.scan_iter(self._pattern):
                 pipeline.delete(key)
-            for key, content in self._kept.items():
+            for key, content in self._dumped.items():
                 assert isinstance(content, bytes)
                 pipeline.restore(key, 0, content)
             pipeline.execute()
 
 
 class RedisCluster:
-    """Masters that share all slots, and on request a replica of the first; each is a server of its own. It blocks."""
+    """Masters that share all slots, and on request replicas of the first one. The methods block."""
 
     MASTERS: Final = 3
 
     def __init__(self, kind: Kind, folder: Path, *, replicas: int = 0) -> None:
-        """Prepare it."""
-        # The nodes talk to each other on ports of their own: those of the servers, by default, are too high for that.
+        """Prepare the servers."""
+        # Nodes talk to each other on further ports. The default, 10000 above a server's port, may be too high.
         self.nodes = [
             RedisServer(
                 kind,
@@ -195,17 +195,17 @@ class RedisCluster:
 
     @property
     def masters(self) -> list[RedisServer]:
-        """Those who serve slots at first."""
+        """The nodes that serve slots at first."""
         return self.nodes[: self.MASTERS]
 
     @property
     def replicas(self) -> list[RedisServer]:
-        """Those who are replicas of the first master at first."""
+        """The nodes that are replicas of the first master at first."""
         return self.nodes[self.MASTERS :]
 
     @property
     def url(self) -> str:
-        """Where our server finds them: one is enough."""
+        """The URL for our server, which needs the address of one node."""
         return f"redis+cluster://{HOST}:{self.nodes[1].port}"
 
     def __enter__(self) -> Self:
@@ -246,19 +246,19 @@ class RedisCluster:
 
     @staticmethod
     def id_of(node: RedisServer) -> str:
-        """How the others call a node."""
+        """The id of a node in the cluster."""
         with node.client() as client:
             return str(client.execute_command("CLUSTER", "MYID").decode())
 
     def owner(self, slot: int) -> RedisServer:
-        """Who serves a slot, as the second node has it."""
+        """The node that serves a slot, according to the second node."""
         with self.nodes[1].client() as client:
             ranges = client.execute_command("CLUSTER", "SLOTS")
         ports = [port for first, last, (_, port, *_), *_ in ranges if first <= slot <= last]
         return next(node for node in self.nodes if node.port in ports)
 
     def move(self, slot: int, target: RedisServer) -> None:
-        """Move a slot with all that is in it, key by key."""
+        """Move a slot with all its keys, one by one."""
         source = self.owner(slot)
         source_id, target_id = self.id_of(source), self.id_of(target)
         with source.client() as at_source, target.client() as at_target:
@@ -273,7 +273,7 @@ class RedisCluster:
         self.end()
 
     def end(self) -> None:
-        """Make sure that none of them runs any more."""
+        """Kill all nodes that run."""
         for node in self.nodes:
             if node.is_running():
                 node.end()
@@ -282,27 +282,27 @@ class RedisCluster:
 def _until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + START_S
     while not condition():
-        assert time.monotonic() < deadline, "the cluster does not come together"
+        assert time.monotonic() < deadline, "the cluster did not form in time"
         time.sleep(0.02)
 
 
 class SentinelServer(RedisServer):
-    """A Sentinel that watches one server and its replicas, and decides alone."""
+    """A Sentinel that watches one server and its replicas, with a quorum of one."""
 
     MASTER: Final = "progress"
 
     def __init__(self, kind: Kind, folder: Path, watched: RedisServer) -> None:
-        """Watch a server that runs; it is given up after a second."""
+        """Watch a running server, which counts as down after a second without reply."""
         super().__init__(kind, folder)
         self._watched = watched
 
     @property
     def url(self) -> str:
-        """Where our server finds the master."""
+        """The URL by which our server finds the master."""
         return f"redis+sentinel://{HOST}:{self.port}/{self.MASTER}/0"
 
     def command(self) -> list[str]:
-        """The command line; the configuration is rewritten by the Sentinel itself."""
+        """The command line; the Sentinel itself rewrites its configuration."""
         configuration = self.folder / "sentinel.conf"
         configuration.write_text(
             f"bind {HOST}\nport {self.port}\ndir {self.folder}\n"

@@ -1,4 +1,4 @@
-"""Two servers on a cluster, whose slots move and whose masters are replaced while everybody works."""
+"""Two servers that share a cluster, whose slots move and whose masters are replaced during updates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [serve_only, pytest.mark.full, pytest.mark.timeout(300)]
 async def test_moving_slots_cost_nothing(
     kind: Kind, serve: Serve, tmp_path: Path, redis_clusters: Callable[[Kind], RedisCluster]
 ) -> None:
-    """DG-01 while the slots of all sessions go from node to node: nothing is lost, applied twice or out of order."""
+    """DG-01 while the slots of all sessions move between nodes: nothing is lost, applied twice or out of order."""
     cluster, keys = redis_clusters(kind), Keyspace(str(tmp_path), 0)
     servers = [serve(store=cluster.url, redis_prefix=str(tmp_path), heartbeat_s=0.3, retry_ms=100) for _ in range(2)]
     experiment = Experiment(servers, sessions=6, followers=9, can_stay=False)
@@ -42,7 +42,7 @@ async def test_moving_slots_cost_nothing(
 
 
 async def test_a_failover_under_load_is_survived(kind: Kind, serve: Serve, tmp_path: Path) -> None:
-    """A master is frozen until its replica has taken its place: everybody goes on, and all end in the true state."""
+    """A master is frozen until its replica takes its place; workers and followers go on, and end in the true state."""
     with RedisCluster(kind, tmp_path / "cluster", replicas=1) as cluster:
         servers = [serve(store=cluster.url, heartbeat_s=0.3, retry_ms=100) for _ in range(2)]
         experiment = Experiment(servers, sessions=6, followers=9, can_stay=False)

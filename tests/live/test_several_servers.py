@@ -22,7 +22,7 @@ from tests.harness.chaos import Blackhole, ChaosProxy, Pass
 from tests.harness.load_clients import Crowd
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Position, RawStream
-from tests.harness.redis import Kind, Moment, Persistence, RedisServer
+from tests.harness.redis import KeyDump, Kind, Persistence, RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import Experiment, workers_at
@@ -337,11 +337,11 @@ async def test_a_redis_that_is_put_back_while_no_server_runs_is_another_history(
 def put_back(server: RedisServer, copy: Path, way: str) -> Iterator[None]:
     """Put a server back to how it is now, after the block: in its memory, or by its folder, with a restart."""
     with server.client() as client:
-        moment = Moment(client, "")
+        moment = KeyDump(client, "")
         shutil.copytree(server.folder, copy)
         yield
         if way == "memory":
-            moment.put_back()
+            moment.restore()
             return
     server.end()
     shutil.copytree(copy, server.folder, dirs_exist_ok=True)

@@ -26,7 +26,7 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import KEY_LIFETIME, Notification, Record, StorageLimits
 from progress_sse.wire import session_json
 from tests.clock import ManualClock
-from tests.harness.redis import Moment, RedisServer
+from tests.harness.redis import KeyDump, RedisServer
 from tests.harness.serving import eventually
 from tests.store.conftest import BACKENDS
 
@@ -316,7 +316,7 @@ class StoreMachineOnRedis(StoreMachine):
 
     backend_kind = "redis"
     server: RedisServer
-    moment: Moment | None = None
+    moment: KeyDump | None = None
 
     @initialize()
     def open(self) -> None:
@@ -334,7 +334,7 @@ class StoreMachineOnRedis(StoreMachine):
 
     @rule()
     def remember(self) -> None:
-        self.moment, self.used_by_then = Moment(self.client, self.folder.name), deepcopy(self.used)
+        self.moment, self.used_by_then = KeyDump(self.client, self.folder.name), deepcopy(self.used)
 
     @rule(session_id=session_ids, lost=steps_of_all, others=steps_of_all)
     def put_back(self, session_id: str, lost: list[int], others: list[int]) -> None:
@@ -343,7 +343,7 @@ class StoreMachineOnRedis(StoreMachine):
             self.remember()
         assert self.moment is not None
         self.start_together(self.store, session_id, lost)
-        self.moment.put_back()
+        self.moment.restore()
         self.used = deepcopy(self.used_by_then)
         self.start_together(self.other, session_id, others)
         for each in IDS:

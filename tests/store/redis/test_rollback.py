@@ -15,7 +15,7 @@ from progress_sse.core.model import Position
 from progress_sse.store.redis import followed_sessions
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import Notification
-from tests.harness.redis import Moment, RedisServer
+from tests.harness.redis import KeyDump, RedisServer
 from tests.store.changes import after, apply, created, moved, removed
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower, history
@@ -34,18 +34,18 @@ async def there(server: RedisServer, connect: Open) -> RedisBackend:
 
 
 @pytest.fixture
-def remember(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], Moment]]:
-    """Take down what the server has."""
+def take_dump(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], KeyDump]]:
+    """Dump the keys of this test."""
     with server.client() as client:
-        yield lambda: Moment(client, str(tmp_path))
+        yield lambda: KeyDump(client, str(tmp_path))
 
 
-async def test_a_report_detects_a_rollback(here: RedisBackend, remember: Callable[[], Moment]) -> None:
+async def test_a_report_detects_a_rollback(here: RedisBackend, take_dump: Callable[[], KeyDump]) -> None:
     """Readers get a snapshot under a new epoch, and go on from there."""
     record = await apply(here, created(), moved(after(created()), 1))
-    follower, moment = await Follower.of(here), remember()
+    follower, dump = await Follower.of(here), take_dump()
     lost = await apply(here, moved(record, 2))
-    moment.put_back()
+    dump.restore()
     with pytest.raises(ConflictError):
         await here.commit(moved(lost, 3))
     await follower.until(lambda: follower.record not in (record, lost))
@@ -63,13 +63,13 @@ async def test_a_report_detects_a_rollback(here: RedisBackend, remember: Callabl
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 @pytest.mark.parametrize("is_followed", [False, True])
 async def test_a_rollback_is_detected_after_others_moved_on(
-    here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment], count: int, is_followed: bool
+    here: RedisBackend, there: RedisBackend, take_dump: Callable[[], KeyDump], count: int, is_followed: bool
 ) -> None:
     """The new history is shorter than the lost one, as long, or longer; the two are never joined."""
     record = await apply(here, created(), moved(after(created()), 1))
-    follower, moment = await Follower.of(here) if is_followed else None, remember()
+    follower, dump = await Follower.of(here) if is_followed else None, take_dump()
     lost = await apply(here, moved(record, 2, message="lost"), moved(after(moved(record, 2, message="lost")), 3))
-    moment.put_back()
+    dump.restore()
     steps = [number % 3 + 1 for number in range(count)]
     # If they were committed one by one, a listening process would detect it in between.
     for commit in [steps] if is_followed and steps else [[step] for step in steps]:
@@ -90,13 +90,13 @@ async def test_a_rollback_is_detected_after_others_moved_on(
 
 
 async def test_a_message_detects_a_rollback(
-    here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment]
+    here: RedisBackend, there: RedisBackend, take_dump: Callable[[], KeyDump]
 ) -> None:
     """Of a commit by another process: a number that fits does not prove that the transition does."""
     record = await apply(here, created(), moved(after(created()), 1))
-    follower, moment = await Follower.of(here), remember()
+    follower, dump = await Follower.of(here), take_dump()
     await apply(here, moved(record, 2))
-    moment.put_back()
+    dump.restore()
     batch = moved(record, 1, 2, message="second")
     await there.commit(batch)
     await follower.until(lambda: follower.record is not None and follower.record.session == after(batch).session)
@@ -133,14 +133,14 @@ async def test_a_log_ahead_of_the_state_detects_a_rollback(
 
 @pytest.mark.parametrize("ending", ["removed", "replaced"])
 async def test_an_ended_epoch_does_not_go_on_after_a_rollback(
-    here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment], ending: str
+    here: RedisBackend, there: RedisBackend, take_dump: Callable[[], KeyDump], ending: str
 ) -> None:
     """Even if another process, which did not see its end, commits to it at once."""
     record = await apply(here, created(), moved(after(created()), 1))
-    follower, moment = await Follower.of(here), remember()
+    follower, dump = await Follower.of(here), take_dump()
     last = created(epoch="second", expected=record.position) if ending == "replaced" else removed(record)
     await here.commit(last)
-    moment.put_back()
+    dump.restore()
     record = await apply(there, moved(record, 2))
     assert await here.load("s") != record
     await follower.until(lambda: follower.record is not None and follower.record.session == record.session)
@@ -155,12 +155,12 @@ async def test_an_ended_epoch_does_not_go_on_after_a_rollback(
 
 
 async def test_a_replaced_epoch_does_not_go_on_after_a_rollback(
-    here: RedisBackend, remember: Callable[[], Moment]
+    here: RedisBackend, take_dump: Callable[[], KeyDump]
 ) -> None:
     """Without listeners, a process still knows the later epoch."""
-    record, moment = await apply(here, created(), moved(after(created()), 1)), remember()
+    record, dump = await apply(here, created(), moved(after(created()), 1)), take_dump()
     await here.commit(created(epoch="second", expected=record.position))
-    moment.put_back()
+    dump.restore()
     found = await here.load("s")
     assert found is not None
     assert found.session == record.session
@@ -168,7 +168,7 @@ async def test_a_replaced_epoch_does_not_go_on_after_a_rollback(
 
 
 async def test_a_rollback_is_detected_without_traffic(
-    here: RedisBackend, remember: Callable[[], Moment], monkeypatch: pytest.MonkeyPatch
+    here: RedisBackend, take_dump: Callable[[], KeyDump], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a report or a poll, listeners are notified all the same."""
     monkeypatch.setattr(followed_sessions, "POLL_INTERVAL_S", 0.2)
@@ -178,10 +178,10 @@ async def test_a_rollback_is_detected_without_traffic(
     names = [f"s{number}" for number in range(20)]
     records = {name: await apply(here, created(name)) for name in names}
     followers = {name: await Follower.of(here, name) for name in names}
-    moment = remember()
+    dump = take_dump()
     for name in names:
         await here.commit(moved(records[name], 1))
-    moment.put_back()
+    dump.restore()
     for name, follower in followers.items():
         has_old_state = lambda name=name, follower=follower: follower.record.session == records[name].session  # noqa: E731
         await follower.until(has_old_state)
@@ -190,12 +190,12 @@ async def test_a_rollback_is_detected_without_traffic(
 
 
 async def test_a_rollback_that_lost_nothing_changes_nothing(
-    here: RedisBackend, there: RedisBackend, remember: Callable[[], Moment]
+    here: RedisBackend, there: RedisBackend, take_dump: Callable[[], KeyDump]
 ) -> None:
     """The stored state continues what every process knows."""
     record = await apply(here, created(), moved(after(created()), 1))
     followers = [await Follower.of(here), await Follower.of(there)]
-    remember().put_back()
+    take_dump().restore()
     for backend in (here, there):
         record = await apply(backend, moved(record, 2))
     for follower in followers:
