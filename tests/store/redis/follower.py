@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import LogEntry, Notification, Record
 
 DEADLINE_S = 30
+FAILOVER_S = 60
 
 
 class Follower:
@@ -54,3 +56,15 @@ async def history(backend: RedisBackend, epoch: str = "first") -> list[LogEntry]
     """All transitions of the session `s` in this epoch."""
     entries = await backend.replay("s", Position(epoch, 0))
     return None if entries is None else list(entries)
+
+
+async def load_when_back(backend: RedisBackend, session_id: str) -> Record:
+    """The session, once a server can be reached that has it."""
+    async with asyncio.timeout(FAILOVER_S):
+        while True:
+            try:
+                record = await backend.load(session_id)
+            except StoreUnavailableError:
+                continue
+            assert record is not None
+            return record

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from progress_sse.auth.rate_limits import make_rates
-from progress_sse.core.errors import ConflictError, RateExceededError, StoreUnavailableError
+from progress_sse.core.errors import ConflictError, RateExceededError
 from progress_sse.settings import load_settings
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.cluster import ClusterPubSub
@@ -22,6 +22,7 @@ from tests.harness.http1 import HOST, free_port
 from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved
+from tests.store.redis.follower import load_when_back
 
 DEADLINE_S = 30
 SESSIONS = [f"s{number}" for number in range(30)]
@@ -209,7 +210,7 @@ async def test_a_failover_is_followed(fragile: RedisCluster, tmp_path: Path) -> 
     master.kill()
     await eventually(lambda: fragile.owner(slot(backend, min(lost))) is replica, 60)
     for session_id, record in records.items():
-        found = await until_loaded(backend, session_id)
+        found = await load_when_back(backend, session_id)
         assert (found.session, found.position.offset) == (record.session, 1)
         assert (found.position.epoch != record.position.epoch) == (session_id in lost)
         await eventually(lambda: not lost & {session_id} or bool(notifications[session_id]), DEADLINE_S)  # noqa: B023
@@ -240,18 +241,6 @@ async def test_a_slot_without_a_node_refreshes_the_map_each_time(monkeypatch: py
         await asyncio.gather(subscribing, return_exceptions=True)
     await listener.aclose()
     await topology.aclose()
-
-
-async def until_loaded(backend: RedisBackend, session_id: str) -> Record:
-    """Return the session, once a node can be reached that has it."""
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                record = await backend.load(session_id)
-            except StoreUnavailableError:
-                continue
-            assert record is not None
-            return record
 
 
 async def test_callers_are_counted_locally_while_a_cluster_is_away(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,13 +9,13 @@ from typing import cast
 
 import pytest
 
-from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.redis.backend import RedisBackend
-from progress_sse.store.types import Notification, Record, StorageLimits
+from progress_sse.store.types import Notification, StorageLimits
 from tests.harness.redis import KINDS, Kind, RedisServer, SentinelServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved
+from tests.store.redis.follower import load_when_back
 
 FAILOVER_S = 60
 
@@ -55,7 +54,7 @@ async def test_a_failover_is_followed(setup: SentinelSetup) -> None:
     with setup.replica.client() as client:
         await eventually(lambda: client.exists(backend._keyspace.of("s").log) == 1, FAILOVER_S)  # noqa: SLF001
         setup.master.kill()
-        found = await until_loaded(backend)
+        found = await load_when_back(backend, "s")
         await eventually(lambda: bool(notifications), FAILOVER_S)
         assert client.role()[0] == b"master"
     assert (found.session, found.position.offset) == (record.session, 1)
@@ -66,15 +65,3 @@ async def test_a_failover_is_followed(setup: SentinelSetup) -> None:
     await backend.commit(change)
     assert notifications[-1] == Notification("s", change.record, entries=change.entries)
     await backend.aclose()
-
-
-async def until_loaded(backend: RedisBackend) -> Record:
-    """Return the session, once a server can be reached that has it."""
-    async with asyncio.timeout(FAILOVER_S):
-        while True:
-            try:
-                record = await backend.load("s")
-            except StoreUnavailableError:
-                continue
-            assert record is not None
-            return record
