@@ -17,12 +17,7 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.cancel_tasks import cancel
 from progress_sse.store.health import HealthLog
 from progress_sse.store.redis.codec import Argument
-from progress_sse.store.redis.connection import (
-    Command,
-    ConnectionInterruptedError,
-    NotConnectedError,
-    RedisConnection,
-)
+from progress_sse.store.redis.connection import Command, ConnectionInterruptedError, NotConnectedError, RedisConnection
 from progress_sse.store.redis.pending_command import PendingCommand, Reply
 from progress_sse.store.redis.scripts import Script
 

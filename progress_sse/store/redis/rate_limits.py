@@ -9,13 +9,7 @@ from redis.asyncio import RedisCluster
 from redis.exceptions import RedisClusterException
 
 from progress_sse.store.redis.errors import CONNECTION_ERRORS
-from progress_sse.store.redis.url import (
-    CONNECT_TIMEOUT_S,
-    REPLY_TIMEOUT_S,
-    close_pool,
-    cluster_seeds,
-    connection_pool,
-)
+from progress_sse.store.redis.url import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, close_pool, cluster_seeds, connection_pool
 
 
 class ClusterStorage(RedisClusterStorage):

@@ -9,10 +9,7 @@ from typing import Any, Final, cast
 
 import pytest
 
-from progress_sse.core.errors import (
-    OutcomeUnknownError,
-    StoreUnavailableError,
-)
+from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
 from tests.conftest import RunRedis, one_kind
 from tests.harness.redis import RedisServer

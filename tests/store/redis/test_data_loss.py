@@ -7,10 +7,7 @@ import time
 
 import pytest
 
-from progress_sse.core.errors import (
-    ConflictError,
-    StoreFullError,
-)
+from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.store.redis import followed_sessions
 from progress_sse.store.types import Notification
 from tests.conftest import RunRedis

@@ -10,10 +10,7 @@ from typing import Any
 
 import pytest
 
-from progress_sse.core.errors import (
-    OutcomeUnknownError,
-    StoreUnavailableError,
-)
+from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.redis import pending_command
 from progress_sse.store.redis.connection import RedisConnection

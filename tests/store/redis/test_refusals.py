@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.core.errors import (
-    ConflictError,
-    StoreFullError,
-    StoreUnavailableError,
-)
+from progress_sse.core.errors import ConflictError, StoreFullError, StoreUnavailableError
 from progress_sse.core.model import Position
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer

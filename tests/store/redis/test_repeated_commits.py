@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.core.errors import (
-    ConflictError,
-    OutcomeUnknownError,
-)
+from progress_sse.core.errors import ConflictError, OutcomeUnknownError
 from progress_sse.core.model import Position
 from progress_sse.store.progress_store import ProgressStore
 from tests.conftest import one_kind
