@@ -1,6 +1,6 @@
 """Uvicorn's HTTP/1.1, as thousands of streams and impatient servers need it.
 
-A stream's response is taken over from the application: its publisher writes to the connection (see ``transport``).
+A stream's response is detached from the application: the stream writes to the connection itself (see ``transport``).
 """
 
 import asyncio
@@ -31,13 +31,13 @@ from progress_sse.server.connection_limits import (
 )
 from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_bytes, head_size
 from progress_sse.server.write_coalescing import JoiningTransport, Outbox
-from progress_sse.streaming.transport import Outlet, Reader, extensions
+from progress_sse.streaming.transport import BodyWriter, extensions
 from progress_sse.wire.frames import Burst
 from progress_sse.wire.headers import WHITE_SPACE
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Offers the application the short way (see ``transport``), and spares HTTP/1.0 the chunks it does not know.
+    """Offers the application direct writing (see ``transport``), and spares HTTP/1.0 the chunks it does not know.
 
     It is stricter with heads than uvicorn is (see ``request_head``), and loses its patience (see there) with clients
     that send too slowly, or too much.
@@ -52,7 +52,7 @@ class HttpProtocol(HttpToolsProtocol):
         "_received_bytes",
         "_refusal",
         "_running",
-        "reader",
+        "detached",
     )
 
     def __init__(
@@ -61,7 +61,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Send answers by `outbox`, and where it is for us to refuse, a `refusal`; the rest is uvicorn's."""
         super().__init__(*args, **kwargs)
         self.url = b""
-        self.reader: Reader | None = None
+        self.detached: asyncio.BaseProtocol | None = None
         self._outbox = outbox
         self.parser = RequestParser(self)
         self._patience = patience
@@ -129,7 +129,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Keep what has come of a body; not of one that came with the request of a stream, as nobody reads that."""
-        if self.reader is None or self.cycle is not self._running:
+        if self.detached is None or self.cycle is not self._running:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -143,7 +143,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Return the head that was read last, without its offer of another protocol."""
         return head_bytes(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
 
-    def take_over(self, scope: Scope, reader: Reader) -> Outlet | None:
+    def detach(self, scope: Scope, protocol: asyncio.BaseProtocol) -> BodyWriter | None:
         """Take a response from the application; not if its head is still on its way, or the client has gone."""
         cycle = self._running
         if cycle is None or cycle.scope is not scope or cycle.disconnected or not cycle.response_started:
@@ -152,8 +152,8 @@ class HttpProtocol(HttpToolsProtocol):
         cycle.body.clear()
         if not self.pipeline:
             self.flow.resume_reading()  # Which a large body has paused; and the client's end is seen by reading alone.
-        self.reader = reader
-        return ConnectionOutlet(self, cycle)
+        self.detached = protocol
+        return ConnectionWriter(self, cycle)
 
     def on_response_complete(self) -> None:
         """Go on to the next request."""
@@ -169,8 +169,8 @@ class HttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Note that the client does not keep up."""
         super().pause_writing()
-        if self.reader is not None:
-            self.reader.on_full()
+        if self.detached is not None:
+            self.detached.pause_writing()
         else:
             self._patience.takers.enter(self, self.transport.get_write_buffer_size())
 
@@ -179,16 +179,16 @@ class HttpProtocol(HttpToolsProtocol):
         super().resume_writing()
         if not self.transport.is_closing():
             self._patience.takers.leave(self)
-        if self.reader is not None:
-            self.reader.on_ready()
+        if self.detached is not None:
+            self.detached.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the connection."""
         super().connection_lost(exc)
         self._wait_for_nothing()
-        if self.reader is not None:
-            self.reader.on_lost(is_overdue=isinstance(exc, TimeoutError))
-            self.reader = None
+        if self.detached is not None:
+            self.detached.connection_lost(exc)
+            self.detached = None
         running = self._running
         if running is not None and not running.response_complete:
             running.disconnected = True  # uvicorn tells it to the last request alone.
@@ -202,7 +202,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _settle(self) -> None:
         """Wait for what the client has to do next, which may be nothing."""
         queue, running = None, self._running
-        if self.reader is not None or self.parser is None:
+        if self.detached is not None or self.parser is None:
             pass  # What comes during a stream has time; and from one that is lost nothing comes.
         elif not self._is_in_head:
             queue = self._patience.bodies if running is self.cycle else None
@@ -285,8 +285,8 @@ def _encoded(response: Response, default_headers: Sequence[tuple[bytes, bytes]])
     return b"".join([STATUS_LINE[response.status_code], *fields, b"\r\n", response.body])
 
 
-class ConnectionOutlet:
-    """The short way: a response's body written to its connection, with no task and no ASGI message in between."""
+class ConnectionWriter:
+    """Writes a response's body to its connection, with no task and no ASGI message in between."""
 
     __slots__ = ("_cycle", "_protocol")
 
@@ -306,14 +306,14 @@ class ConnectionOutlet:
 
     @property
     def write_chunk(self) -> Callable[[bytes], None]:
-        """Sends a chunk at once; see `Outlet.write_chunk`."""
+        """Sends a chunk at once; see `BodyWriter.write_chunk`."""
         write: Callable[[bytes], None] = self._protocol.transport.write_through  # type: ignore[attr-defined]
         return write
 
     def finish(self, last: Burst) -> None:
         """Send this, and then the last chunk; the connection is free for the next request."""
         protocol, cycle = self._protocol, self._cycle
-        protocol.reader = None
+        protocol.detached = None
         protocol.transport.write(last.chunk + b"0\r\n\r\n")
         cycle.response_complete = True
         if not cycle.keep_alive:

@@ -1,29 +1,31 @@
-"""A live stream: a subscription written to a client, and all the ways in which that ends.
+"""A live stream: one subscriber's frames on their way to its client, and all the ways in which that ends.
 
-Nothing here waits. `EventStream.pump` moves what the subscription has to the outlet, as far as there is room, and is
-called whenever either has changed. Who can end a stream, and how:
+There are two ways for the frames. Under our own server the stream *writes directly*: `_pump` moves what waits to the
+connection, as far as there is room, and is called whenever either has changed. Under any other server the stream is the
+*body* of sse-starlette's `EventSourceResponse`, which awaits one `send` after the other.
+
+The first of these to happen closes the stream, and closing releases everything that it holds:
 
 * the *hub*: all sessions are completed and everything has been written: an `end` event;
-* the *client*, by going: the outlet tells (`on_lost`);
-* the *outlet*, when the client takes nothing for the send timeout: by public ASGI the send is cut off, and under our
-  own server the kernel drops the connection (see ``serving.listener``);
+* the *client* goes: the connection says so, or `EventSourceResponse`;
+* the *client* takes nothing for the send timeout: the kernel drops the connection under our own server (see
+  ``server.sockets``), and `EventSourceResponse` cuts off the `send` under any other;
 * `Streams.drain`, when the server goes down: a hint when to come back;
-* the *expiry*, when what the client was let in by has ended: it comes back, and is told so;
-* the *joiner*, a task for seats at sessions that the store has to be asked for, if that fails for good.
-
-Whichever is first closes the stream, and closing does everything that there is to do.
+* the *expiry*, when the client's right to read has ended: it comes back, and is told so;
+* the *joiner*, a task that subscribes to sessions which the store has to be asked for, if that fails for good.
 """
 
 import asyncio
 import logging
+import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from sse_starlette import EventSourceResponse
+from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
@@ -32,7 +34,7 @@ from progress_sse.core.model import Position
 from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import COMMENT, Heartbeat
 from progress_sse.streaming.hub import Delivery, Hub, Member, Resume, Subscription
-from progress_sse.streaming.transport import AsgiOutlet, Outlet, direct_outlet
+from progress_sse.streaming.transport import BodyWriter, DirectWriteExtension, direct_write_extension
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.cursor import StreamCursor, end_id
 from progress_sse.wire.frames import Burst
@@ -124,9 +126,9 @@ class Streams:
         self._max_streams = max_streams
         self._max_per_caller = max_streams_per_caller or max_streams
         self._open_by_caller: Counter[str] = Counter()
-        self._greeting = Burst((), sse.encode_retry_field(retry_ms))
+        self._first = Burst((), sse.encode_retry_field(retry_ms))
         self._is_draining = False
-        self._open: dict[EventStream, Callable[[], None]] = {}
+        self._open: set[EventStream] = set()
 
     def __len__(self) -> int:
         """Return how many streams are open."""
@@ -142,7 +144,7 @@ class Streams:
         """Whether the server is going down."""
         return self._is_draining
 
-    def respond(self, request: StreamRequest) -> Response:
+    def respond(self, request: StreamRequest) -> ASGIApp:
         """Return the stream, or the soft refusal that an EventSource takes as "later"."""
         if self._is_draining:
             return self._refusal("draining", self._spread_retry_ms(random.random()))  # noqa: S311  # spreads load
@@ -162,7 +164,7 @@ class Streams:
         streams = list(self._open)
         for index, stream in enumerate(streams):
             try:
-                stream.dismiss("drained", self._spread_retry_ms(index / max(1, len(streams) - 1)))
+                stream.end("drained", self._spread_retry_ms(index / max(1, len(streams) - 1)))
             except Exception:
                 logger.exception("a stream could not be ended")  # The others still can.
 
@@ -177,31 +179,31 @@ class Streams:
         self.refusals[reason] += 1
         return Response(sse.encode_final_retry(retry_ms), headers=HEADERS, media_type=MEDIA_TYPE)
 
-    def greeting(self, *, heartbeat_events: bool) -> Burst:
+    def first_batch(self, *, heartbeat_events: bool) -> Burst:
         """Return what every stream begins with: `retry`, in one block with the first event, whichever that is."""
         if not heartbeat_events:
-            return self._greeting
-        return Burst((), self._greeting.data + self.heartbeat.event().data)
+            return self._first
+        return Burst((), self._first.data + self.heartbeat.event().data)
 
     def admit(self, stream: "EventStream") -> None:
-        """Count a stream, and let it beat with the others."""
-        self._open[stream] = self.heartbeat.add(stream.beat)
+        """Count a stream."""
+        self._open.add(stream)
         if stream.caller is not None:
             self._open_by_caller[stream.caller] += 1
         if stream.expires_at is not None:
             self.expiry.add(stream.expires_at, stream.expire)
 
     def forget(self, stream: "EventStream", ending: Ending) -> None:
-        """Take a stream off the books, and tell of its end. Doing so twice is no error."""
-        leave = self._open.pop(stream, None)
-        if leave is not None:
-            leave()
-            self.endings[ending] += 1
-            stream.log_end(ending)
-            if stream.caller is not None:
-                self._release(stream.caller)
-            if stream.expires_at is not None:
-                self.expiry.remove(stream.expires_at, stream.expire)
+        """Take a stream off the books, and log its end. Doing so twice is no error."""
+        if stream not in self._open:
+            return
+        self._open.remove(stream)
+        self.endings[ending] += 1
+        stream.log_end(ending)
+        if stream.caller is not None:
+            self._release(stream.caller)
+        if stream.expires_at is not None:
+            self.expiry.remove(stream.expires_at, stream.expire)
 
     def _release(self, caller: str) -> None:
         self._open_by_caller[caller] -= 1
@@ -213,12 +215,21 @@ def _head() -> Message:
     return {"type": "http.response.start", "status": 200, "headers": list(_RAW_HEADERS)}
 
 
-class EventStream(EventSourceResponse):
-    """The response of a stream: sse-starlette's, written to by its publisher instead of by tasks of its own.
+class EncodedEvent(ServerSentEvent):
+    """Bytes that sse-starlette writes as they are: its own encoding ends every heartbeat in an empty line."""
 
-    Of the class above it has the meaning and not the parts: a lock, a generator and a ping for each of ten thousand
-    streams are what that class's own initialiser is about, so it is not called.
-    """
+    def __init__(self, data: bytes) -> None:
+        """Be these bytes."""
+        super().__init__()
+        self._encoded = data
+
+    def encode(self) -> bytes:
+        """Return them."""
+        return self._encoded
+
+
+class EventStream(asyncio.BaseProtocol):
+    """The response of a stream, and under our own server what asyncio's protocols are: the one that writes."""
 
     def __init__(self, streams: Streams, request: StreamRequest) -> None:
         """Prepare to stream; nothing is taken or counted until the response is sent."""
@@ -230,44 +241,88 @@ class EventStream(EventSourceResponse):
         self._heartbeat_events = request.heartbeat_events
         self._cursor = StreamCursor() if request.is_combined else None
         self._session_count = len(request.resumes)
-        self._subscription = Subscription(streams.hub, self._session_count, self.pump)
-        self._outlet: Outlet | None = None
-        self._farewell = b""
+        self._subscription = Subscription(streams.hub, self._session_count, self._wake)
+        self._writer: BodyWriter | None = None
+        self._has_more: asyncio.Event | None = None
+        self._stop_heartbeat: Callable[[], None] | None = None
+        self._final_frame = b""
         self._joiner: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the head and set the stream going; by public ASGI, also see it to its end."""
+        """Set the stream going under our own server, and see it to its end under any other."""
         if scope["method"] == "HEAD":
-            await send(_head())
-            await send({"type": "http.response.body", "body": b""})
+            await self._response()(scope, receive, send)
             return
-        is_taken_over = False
+        is_detached = False
         self._streams.admit(self)
         try:
-            await send(_head())
-            direct = direct_outlet(scope, self)
-            if direct is not None:
-                self._open(direct)
-                is_taken_over = True
+            extension = direct_write_extension(scope)
+            if extension is None:
+                await self._send_by(self._response(), scope, receive, send)
             else:
-                outlet = AsgiOutlet(receive, send, self._streams.send_timeout_s)
-                self._open(outlet)
-                await outlet.run(self)
+                await send(_head())
+                is_detached = self._detach(extension, scope)
         finally:
-            if not is_taken_over:
+            if not is_detached:
                 self._close("gone")
 
-    def _open(self, outlet: Outlet) -> None:
-        """Begin, in one piece: whoever comes in time gets greeting and snapshot in one write."""
-        if self._subscription.is_closed:  # Dismissed while the head was under way.
-            outlet.finish(Burst((), self._farewell))
-            return
-        self._subscription.greet(self._streams.greeting(heartbeat_events=self._heartbeat_events))
+    def _response(self) -> EventSourceResponse:
+        response = EventSourceResponse(
+            self._body(),
+            headers=HEADERS,
+            ping=self._streams.heartbeat.interval_s,
+            ping_message_factory=lambda: EncodedEvent(self._heartbeat().data),
+            send_timeout=self._streams.send_timeout_s,
+            # It takes the end of any uvicorn in this process for the end of this server; `Streams.drain` knows better.
+            shutdown_grace_period=math.inf,
+        )
+        del response.headers["Connection"]  # It is for the server to send, and HTTP/2 has none [RFC 9113 §8.2.2].
+        return response
+
+    async def _send_by(self, response: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await response(scope, receive, send)
+        except* TimeoutError:
+            self._close("stuck")
+        except* OSError as errors:  # Some servers say in this way that the client has gone.
+            logger.debug("a stream ended: %r", errors.exceptions)
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        """Yield the frames that wait, until the stream ends."""
+        subscription = self._subscription
+        self._has_more = asyncio.Event()
+        if not subscription.is_closed:  # It is, if the stream was ended while the head was under way.
+            self._start()
+        while not subscription.is_closed:
+            if subscription.has_waiting:
+                yield b"".join([batch.data for batch in self._bursts(subscription.take(MAX_CHUNK_BYTES))])
+            elif subscription.is_finished:
+                self._finish("completed", self._end_event())
+            else:
+                await self._has_more.wait()
+                self._has_more.clear()
+        yield self._final_frame
+
+    def _detach(self, extension: DirectWriteExtension, scope: Scope) -> bool:
+        """Take the connection over from the application, if the client is still there."""
+        writer = extension.detach(scope, self)
+        if writer is None:
+            return False
+        if self._subscription.is_closed:  # Ended while the head was under way.
+            writer.finish(Burst((), self._final_frame))
+            return True
+        self._stop_heartbeat = self._streams.heartbeat.add(self.send_heartbeat)
+        self._start()
+        self._writer = writer
+        self._pump(writer)
+        return True
+
+    def _start(self) -> None:
+        """Subscribe, in one piece: the first bytes and a snapshot that is at hand go out in one write."""
+        self._subscription.send_first(self._streams.first_batch(heartbeat_events=self._heartbeat_events))
         rest = self._join_at_hand()
         if rest:
             self._joiner = asyncio.create_task(self._join(rest))
-        self._outlet = outlet
-        self.pump()
 
     def _join_at_hand(self) -> Mapping[str, Resume | None]:
         """Take the seats that can be had without asking the store; return the others."""
@@ -299,7 +354,7 @@ class EventStream(EventSourceResponse):
             return False
         except Exception:
             logger.exception("a stream could not be joined to its session")
-            self.dismiss("failed", REFUSED_RETRY_MS)
+            self.end("failed", REFUSED_RETRY_MS)
         return True
 
     @property
@@ -317,21 +372,25 @@ class EventStream(EventSourceResponse):
         }
         logger.info("a stream ended: sessions=%d seconds=%.3f events=%d reason=%s", *facts.values(), extra=facts)
 
-    def pump(self) -> None:
+    def _wake(self) -> None:
+        """Let what waits be written, whichever way it goes."""
+        if self._subscription.is_closed:
+            self.end("failed", REFUSED_RETRY_MS)
+        elif self._writer is not None:
+            self._pump(self._writer)
+        elif self._has_more is not None:
+            self._has_more.set()
+
+    def _pump(self, writer: BodyWriter) -> None:
         """Write what waits, as far as there is room, and end the stream if that was all there will ever be."""
-        outlet, subscription = self._outlet, self._subscription
-        if outlet is None:
-            return
-        if subscription.is_closed:
-            self.dismiss("failed", REFUSED_RETRY_MS)
-            return
-        while outlet.is_ready and subscription.has_waiting:
+        subscription = self._subscription
+        while writer.is_ready and subscription.has_waiting:
             for burst in self._bursts(subscription.take(MAX_CHUNK_BYTES)):
-                outlet.write(burst)
+                writer.write(burst)
         if subscription.is_finished:
-            self._finish("completed", self._end())
-        elif outlet.is_ready:
-            subscription.direct = outlet.write_chunk if self._cursor is None else None
+            self._finish("completed", self._end_event())
+        elif writer.is_ready:
+            subscription.direct = writer.write_chunk if self._cursor is None else None
 
     def _bursts(self, deliveries: Sequence[Delivery]) -> Iterator[Burst]:
         """Yield what goes out, joined; the very burst that others get where it is only one, and what is large."""
@@ -356,46 +415,55 @@ class EventStream(EventSourceResponse):
         assert self._cursor is not None
         return sse.encode_id_field(self._cursor.advance(member.channel.session_id, position))
 
-    def _end(self) -> bytes:
+    def _end_event(self) -> bytes:
         positions = self._subscription.positions
         event_id = end_id(positions) if self._cursor else str(next(iter(positions.values())))
         return sse.encode_event("end", session_json.encode_json({"session_ids": list(positions)}), event_id=event_id)
 
-    def beat(self) -> None:
+    def _heartbeat(self) -> Burst:
+        return self._streams.heartbeat.event() if self._heartbeat_events else COMMENT
+
+    def send_heartbeat(self) -> None:
         """Show a sign of life."""
-        self._subscription.beat(self._streams.heartbeat.event() if self._heartbeat_events else COMMENT)
+        self._subscription.send_heartbeat(self._heartbeat())
 
     def expire(self) -> None:
         """End the stream, as the right to it has ended; the client is not told of that before it comes back."""
-        self.dismiss("expired", self._streams.retry_ms)
+        self.end("expired", self._streams.retry_ms)
 
-    def dismiss(self, ending: Ending, retry_ms: int) -> None:
+    def end(self, ending: Ending, retry_ms: int) -> None:
         """End the stream; the client is to come back after `retry_ms`."""
-        self._farewell = sse.encode_final_retry(retry_ms)
-        self._finish(ending, self._farewell)
+        self._finish(ending, sse.encode_final_retry(retry_ms))
 
-    def on_ready(self) -> None:
-        """Go on writing."""
-        self.pump()
+    def resume_writing(self) -> None:
+        """Go on writing, as there is room again."""
+        if self._writer is not None:
+            self._pump(self._writer)
 
-    def on_full(self) -> None:
+    def pause_writing(self) -> None:
         """Let what comes wait."""
         self._subscription.direct = None
 
-    def on_lost(self, *, is_overdue: bool) -> None:
-        """Give everything up."""
-        self._close("stuck" if is_overdue else "gone")
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give everything up: the client has gone, or was there and took nothing for too long."""
+        self._close("stuck" if isinstance(exc, TimeoutError) else "gone")
 
-    def _finish(self, ending: Ending, last: bytes) -> None:
-        outlet = self._outlet
+    def _finish(self, ending: Ending, final_frame: bytes) -> None:
+        """Close the stream, and let these be its last bytes."""
+        self._final_frame = final_frame
+        writer = self._writer
         self._close(ending)
-        if outlet is not None:
-            outlet.finish(Burst((), last))
+        if writer is not None:
+            writer.finish(Burst((), final_frame))
+        elif self._has_more is not None:
+            self._has_more.set()
 
     def _close(self, ending: Ending) -> None:
-        self._outlet = None
+        self._writer = None
         self._subscription.close()
         self._streams.forget(self, ending)
+        if self._stop_heartbeat is not None:
+            self._stop_heartbeat()
         if self._joiner is not None:
             self._joiner.cancel()
             self._joiner = None  # How it ends has this stream in it, and would be kept with it.

@@ -409,7 +409,7 @@ class Subscription:
         self._hub.resyncs["behind"] += 1
         logger.debug("a reader fell behind by %d bursts and gets a snapshot", len(dropped) + 1)
 
-    def beat(self, burst: Burst) -> None:
+    def send_heartbeat(self, burst: Burst) -> None:
         """Show a sign of life, unless something is waiting: that says as much."""
         if self.direct is not None:
             self.direct(burst.chunk)
@@ -417,7 +417,7 @@ class Subscription:
             self._enqueue(None, burst)
             self.wake()
 
-    def greet(self, burst: Burst) -> None:
+    def send_first(self, burst: Burst) -> None:
         """Let this come first; wakes nobody."""
         self._backlog.append((None, burst))
 

@@ -25,7 +25,7 @@ from progress_sse.streaming.event_stream import StreamRequest, Streams
 from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub, Resume
-from progress_sse.streaming.transport import Outlet, Reader, extensions
+from progress_sse.streaming.transport import BodyWriter, extensions
 from progress_sse.wire.frames import Burst
 from tests.harness.serving import eventually
 
@@ -33,13 +33,13 @@ DEADLINE_S = 5
 
 
 class Client:
-    """What a client got, as the server's own outlet or as an ASGI server; takes nothing while it is not `is_ready`."""
+    """What a client got, as our own server or as an ASGI server; takes nothing while it is not `is_ready`."""
 
     def __init__(self) -> None:
         self.body = b""
         self.is_finished = False
         self.fails = False
-        self.reader: Reader | None = None
+        self.stream: asyncio.BaseProtocol | None = None
         self._room = asyncio.Event()
         self._room.set()
         self._is_gone = asyncio.Event()
@@ -48,8 +48,8 @@ class Client:
     def is_ready(self) -> bool:
         return self._room.is_set()
 
-    def take_over(self, _scope: Any, reader: Reader) -> Outlet:
-        self.reader = reader
+    def detach(self, _scope: Any, protocol: asyncio.BaseProtocol) -> BodyWriter:
+        self.stream = protocol
         return self
 
     def write(self, burst: Burst) -> None:
@@ -82,13 +82,13 @@ class Client:
 
     def stall(self) -> None:
         self._room.clear()
-        if self.reader is not None:
-            self.reader.on_full()
+        if self.stream is not None:
+            self.stream.pause_writing()
 
     def go_on(self) -> None:
         self._room.set()
-        if self.reader is not None:
-            self.reader.on_ready()
+        if self.stream is not None:
+            self.stream.resume_writing()
 
     @property
     def events(self) -> list[str]:

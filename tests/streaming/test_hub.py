@@ -485,11 +485,11 @@ async def test_a_heartbeat_is_left_out_while_something_waits(store: ProgressStor
     reader = Reader(hub, "a")
     await reader.join("a")
     await reader.read()
-    reader.subscription.beat(beat)
-    reader.subscription.beat(beat)
+    reader.subscription.send_heartbeat(beat)
+    reader.subscription.send_heartbeat(beat)
     assert await reader.read() == ["heartbeat"]
     await store.create_session("a")
-    reader.subscription.beat(beat)
+    reader.subscription.send_heartbeat(beat)
     assert await reader.read() == ["snapshot@0"]
 
 

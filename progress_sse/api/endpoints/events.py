@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from progress_sse.api.replies import check_query, query_of, session_id_of
 from progress_sse.auth.authorizer import Authorization
@@ -20,7 +21,7 @@ from progress_sse.streaming.hub import Resume, standing_at
 from progress_sse.wire.cursor import end_id, is_end_id, parse_cursor, position_told
 from progress_sse.wire.headers import header_values
 
-Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[Response]]
+Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 
 LOOK_AHEAD_S: Final = 0.25
 """Seconds that a returning client may wait to hear whether its session is over, before it simply gets the stream."""
@@ -30,7 +31,7 @@ def _refused_softly(endpoint: Endpoint) -> Endpoint:
     """Let whoever comes too often come later, which an EventSource would not after a 429."""
 
     @wraps(endpoint)
-    async def refusing(service: ProgressService, request: Request) -> Response:
+    async def refusing(service: ProgressService, request: Request) -> ASGIApp:
         try:
             return await endpoint(service, request)
         except RateExceededError:
@@ -40,7 +41,7 @@ def _refused_softly(endpoint: Endpoint) -> Endpoint:
 
 
 @_refused_softly
-async def events(service: ProgressService, request: Request) -> Response:
+async def events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/progress/{session_id}/events`: one session."""
     session_id = session_id_of(request)
     authorization = await service.authorizer.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
@@ -51,7 +52,7 @@ async def events(service: ProgressService, request: Request) -> Response:
 
 
 @_refused_softly
-async def combined_events(service: ProgressService, request: Request) -> Response:
+async def combined_events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream."""
     session_ids = _session_ids(request, service.settings.max_sessions_per_stream)
     authorization = await service.authorizer.check(request, "read", *session_ids, ticket=_parameter(request, "ticket"))
@@ -71,7 +72,7 @@ def _stream(
     authorization: Authorization,
     *,
     is_combined: bool,
-) -> Response:
+) -> ASGIApp:
     is_counted = service.settings.max_streams_per_caller is not None
     caller = caller_of(request, authorization.token) if is_counted else None
     wanted = StreamRequest(resumes, is_combined, _wants_events(request), authorization.expires_at, caller)
