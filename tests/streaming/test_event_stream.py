@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from sse_starlette.sse import AppStatus
 
 from progress_sse import create_app
 from progress_sse._internal.clock import SystemClock
@@ -21,7 +22,7 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import LogEntry, Record, StorageLimits
 from progress_sse.streaming import hub as hub_module
-from progress_sse.streaming.event_stream import StreamRequest, Streams
+from progress_sse.streaming.event_stream import HEADERS, StreamRequest, Streams
 from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub, Resume
@@ -37,6 +38,7 @@ class Client:
 
     def __init__(self) -> None:
         self.body = b""
+        self.headers: dict[str, str] = {}
         self.is_finished = False
         self.fails = False
         self.stream: asyncio.BaseProtocol | None = None
@@ -45,10 +47,16 @@ class Client:
         self._is_gone = asyncio.Event()
 
     @property
+    def is_gone(self) -> bool:
+        return self._is_gone.is_set()
+
+    @property
     def is_ready(self) -> bool:
         return self._room.is_set()
 
-    def detach(self, _scope: Any, protocol: asyncio.BaseProtocol) -> BodyWriter:
+    def detach(self, _scope: Any, protocol: asyncio.BaseProtocol) -> BodyWriter | None:
+        if self.is_gone:
+            return None
         self.stream = protocol
         return self
 
@@ -70,6 +78,9 @@ class Client:
 
     async def send(self, message: Any) -> None:
         await self._room.wait()
+        if self.is_gone:
+            return  # As uvicorn does.
+        self.headers |= {name.decode(): value.decode() for name, value in message.get("headers", [])}
         self._take(message.get("body", b""))
         self.is_finished = message["type"] == "http.response.body" and not message.get("more_body", False)
 
@@ -141,21 +152,27 @@ class SpoiledBackend(MemoryBackend):
 class Service:
     """A store and its streams, with room for three of them."""
 
-    def __init__(self, backend: Backend | None = None) -> None:
+    def __init__(self, backend: Backend | None = None, *, heartbeat_s: float = 15, send_timeout_s: float = 30) -> None:
         backend = backend or MemoryBackend(StorageLimits())
         clock = SystemClock()
         self.store = ProgressStore(backend)
         self.hub = Hub(backend, retry_ms=2000)
         self.streams = Streams(
-            self.hub, Heartbeat(15, clock), Expiry(clock), clock, retry_ms=2000, send_timeout_s=30, max_streams=3
+            self.hub,
+            Heartbeat(heartbeat_s, clock),
+            Expiry(clock),
+            clock,
+            retry_ms=2000,
+            send_timeout_s=send_timeout_s,
+            max_streams=3,
         )
         self.tasks: list[asyncio.Task[None]] = []
 
-    def connect(self, client: Client, *session_ids: str, directly: bool) -> asyncio.Task[None]:
+    def connect(self, client: Client, *session_ids: str, directly: bool, method: str = "GET") -> asyncio.Task[None]:
         """Begin to answer a client, past public ASGI or by it."""
         resumes: dict[str, Resume | None] = dict.fromkeys(session_ids)
         response = self.streams.respond(StreamRequest(resumes, len(resumes) > 1, False, None))
-        scope = {"type": "http", "method": "GET", "extensions": extensions(client) if directly else {}}
+        scope = {"type": "http", "method": method, "extensions": extensions(client) if directly else {}}
         self.tasks.append(asyncio.create_task(_answer(response, scope, client)))
         return self.tasks[-1]
 
@@ -291,17 +308,93 @@ async def test_a_stream_whose_head_is_still_on_its_way_is_counted_and_drained(se
         await asyncio.gather(*service.tasks)
 
 
-async def test_a_server_whose_receive_fails_is_one_whose_client_has_gone(service: Service) -> None:
-    """Nothing is kept for it."""
+async def test_a_client_that_goes_while_its_head_is_on_its_way_leaves_nothing_behind(
+    service: Service, directly: bool
+) -> None:
+    """Our own server lets the stream detach no more; others tell it by `receive`."""
+    client = Client()
+    client.stall()
+    task = service.connect(client, "s", directly=directly)
+    await client.wait_until(lambda: len(service.streams) == 1)
+    client.leave()
+    client.go_on()
+    async with asyncio.timeout(DEADLINE_S):
+        await task
+    assert service.streams.endings == {"gone": 1}
+    assert len(service.streams) == service.hub.channel_count == 0
+
+
+async def test_a_client_that_takes_nothing_for_the_send_timeout_is_cut_off() -> None:
+    """Its place is free again, though it stays connected."""
+    service = Service(send_timeout_s=0.05)
+    client = Client()
+    task = service.connect(client, "s", directly=False)
+    await client.wait_until(lambda: bool(client.events))
+    client.stall()
+    await service.store.start_step("s", 1)
+    async with asyncio.timeout(DEADLINE_S):
+        await task
+    assert service.streams.endings == {"stuck": 1}
+    assert len(service.streams) == service.hub.channel_count == 0
+
+
+async def test_a_client_that_takes_no_heartbeat_for_the_send_timeout_is_cut_off() -> None:
+    """Nothing else need happen in its session."""
+    service = Service(heartbeat_s=0.01, send_timeout_s=0.05)
+    client = Client()
+    task = service.connect(client, "s", directly=False)
+    await client.wait_until(lambda: b"\n\n: heartbeat\n: heartbeat\n" in client.body)
+    client.stall()
+    async with asyncio.timeout(DEADLINE_S):
+        await task
+    assert service.streams.endings == {"stuck": 1}
+    assert len(service.streams) == service.hub.channel_count == 0
+
+
+async def test_the_end_of_another_server_in_the_process_ends_no_stream(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sse-starlette keeps for the whole process that some uvicorn was told to end, and never takes it back."""
+    monkeypatch.setattr(AppStatus, "should_exit", True)
+    await service.store.create_session("s", 1)
+    client = await service.follow("s", directly=False)
+    await service.store.start_step("s", 1)
+    await service.store.complete_step("s", 1)
+    await client.end()
+    assert client.events == ["snapshot@0", "step@1", "step@2", "end@2"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_headers_are_the_same_on_both_ways(service: Service, directly: bool, method: str) -> None:
+    """None of them is about the connection: that is for the server to say, and HTTP/2 forbids it [RFC 9113 §8.2.2]."""
+    client = Client()
+    task = service.connect(client, "s", directly=directly, method=method)
+    await client.wait_until(lambda: client.is_finished or bool(client.events))
+    assert client.headers == {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-store",
+        "vary": HEADERS["Vary"],
+        "x-accel-buffering": "no",
+    }
+    assert (client.is_finished, len(service.streams)) == ((method == "HEAD"), (method == "GET"))
+    service.streams.drain()
+    async with asyncio.timeout(DEADLINE_S):
+        await task
+
+
+@pytest.mark.parametrize("failing", ["receive", "send"])
+async def test_a_server_that_fails_is_one_whose_client_has_gone(service: Service, failing: str) -> None:
+    """Nothing is kept for it. ASGI lets a server raise `OSError` for that."""
     client = Client()
 
-    async def receive() -> Any:
+    async def fail(*_: Any) -> Any:
         raise OSError
 
-    client.receive = receive  # type: ignore[method-assign]
+    setattr(client, failing, fail)
     task = service.connect(client, "s", directly=False)
     async with asyncio.timeout(DEADLINE_S):
         await task
+    assert service.streams.endings == {"gone": 1}
     assert len(service.streams) == service.hub.channel_count == 0
 
 
