@@ -124,8 +124,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._running = self.cycle
         if self.scope["http_version"] == "1.0":
             _end_with_connection(self.cycle)
-        else:
-            self.scope["extensions"] = extensions(self)
+        self.scope["extensions"] = extensions(self)
 
     def on_body(self, body: bytes) -> None:
         """Keep what has come of a body; not of one that came with the request of a stream, as nobody reads that."""
@@ -153,7 +152,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.pipeline:
             self.flow.resume_reading()  # Which a large body has paused; and the client's end is seen by reading alone.
         self.detached = protocol
-        return ConnectionWriter(self, cycle)
+        return (ConnectionWriter if cycle.chunked_encoding else UnchunkedWriter)(self, cycle)
 
     def on_response_complete(self) -> None:
         """Go on to the next request."""
@@ -290,6 +289,8 @@ class ConnectionWriter:
 
     __slots__ = ("_cycle", "_protocol")
 
+    _END = b"0\r\n\r\n"
+
     def __init__(self, protocol: HttpProtocol, cycle: RequestResponseCycle) -> None:
         """Write the body of the response of `cycle`."""
         self._protocol = protocol
@@ -301,24 +302,39 @@ class ConnectionWriter:
         return not self._protocol.flow.write_paused
 
     def write(self, burst: Burst) -> None:
-        """Send this next."""
-        self._protocol.transport.write_now(burst.chunk)  # type: ignore[attr-defined]
+        """Write this next."""
+        self._protocol.transport.write_now(self._framed(burst))  # type: ignore[attr-defined]
 
     @property
-    def write_chunk(self) -> Callable[[bytes], None]:
-        """Sends a chunk at once; see `BodyWriter.write_chunk`."""
+    def write_chunk(self) -> Callable[[bytes], None] | None:
+        """Writes a chunk at once; see `BodyWriter.write_chunk`."""
         write: Callable[[bytes], None] = self._protocol.transport.write_through  # type: ignore[attr-defined]
         return write
 
     def finish(self, last: Burst) -> None:
-        """Send this, and then the last chunk; the connection is free for the next request."""
+        """Write this, and then the end of the body; a connection that is kept is free for the next request."""
         protocol, cycle = self._protocol, self._cycle
         protocol.detached = None
-        protocol.transport.write(last.chunk + b"0\r\n\r\n")
+        protocol.transport.write(self._framed(last) + self._END)
         cycle.response_complete = True
         if not cycle.keep_alive:
             protocol.transport.close()
         protocol.on_response_complete()
+
+    def _framed(self, burst: Burst) -> bytes:
+        return burst.chunk
+
+
+class UnchunkedWriter(ConnectionWriter):
+    """Writes for HTTP/1.0, where the end of the connection ends the body."""
+
+    __slots__ = ()
+
+    _END = b""
+    write_chunk = None
+
+    def _framed(self, burst: Burst) -> bytes:
+        return burst.data
 
 
 def _end_with_connection(cycle: RequestResponseCycle) -> None:

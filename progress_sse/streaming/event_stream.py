@@ -462,8 +462,10 @@ class EventStream(asyncio.BaseProtocol):
         self._writer = None
         self._subscription.close()
         self._streams.forget(self, ending)
+        # Both have this stream in them, and would be kept with it.
         if self._stop_heartbeat is not None:
             self._stop_heartbeat()
+            self._stop_heartbeat = None
         if self._joiner is not None:
             self._joiner.cancel()
-            self._joiner = None  # How it ends has this stream in it, and would be kept with it.
+            self._joiner = None

@@ -23,8 +23,8 @@ class BodyWriter(Protocol):
         """Whether there is room for more."""
 
     @property
-    def write_chunk(self) -> Callable[[bytes], None]:
-        """Writes a burst's `chunk`, which many subscribers share, at once.
+    def write_chunk(self) -> Callable[[bytes], None] | None:
+        """Writes a burst's `chunk`, which many subscribers share, at once; `None` where the body has no chunks.
 
         To be used once something has been written, so that no head can be waiting, and while there is room.
         """
