@@ -7,26 +7,27 @@ end. Here the drain comes first, and what has not ended by the graceful timeout 
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import resource
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.server import HANDLED_SIGNALS
 
 from progress_sse.api.middleware.host_check import HostCheckMiddleware
 from progress_sse.api.problems import problem_response
 from progress_sse.server.connection_limits import Patience
-from progress_sse.server.http_protocol import HttpProtocol
 from progress_sse.server.sockets import BACKLOG
 from progress_sse.server.write_coalescing import Outbox
 from progress_sse.service import ProgressService
+
+logger: Final = logging.getLogger(__name__)
 
 RESERVED_DESCRIPTORS: Final = 64
 """Descriptors that are kept for polls, workers and files when streams take all others."""
@@ -65,7 +66,7 @@ async def serve(
     _tune_collector()
     try:
         server = Server(
-            make_config(app, service),
+            make_config(app, service, await choose_protocol(service)),
             drain=service.streams.drain,
             on_started=on_started,
             graceful_timeout_s=service.settings.graceful_timeout_s,
@@ -100,9 +101,7 @@ class Server(uvicorn.Server):
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, end the streams, wait for the rest, drop what is left."""
-        for server in self.servers:
-            server.close()
+        """End the streams, stop accepting, wait for the rest, drop what is left."""
         self._drain()
         dropping = asyncio.get_running_loop().call_later(self._graceful_timeout_s, self._drop_all)
         try:
@@ -114,18 +113,11 @@ class Server(uvicorn.Server):
         for connection in tuple(self.server_state.connections):
             connection.transport.abort()
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Handle signals ourselves; uvicorn would raise them again at the end, and the exit code would not be 0."""
-        before = {each: signal.signal(each, self.handle_exit) for each in HANDLED_SIGNALS}
-        try:
-            yield
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
-
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Go down; at once, if told a second time. What was acknowledged is durable by then."""
+        """Go down; at once, if told a second time. What was acknowledged is durable by then.
+
+        uvicorn's own would note the signal, to raise it again at the end, and the exit code would not be 0.
+        """
         if self.should_exit:
             signal.signal(sig, signal.SIG_DFL)
             os.kill(os.getpid(), sig)
@@ -136,21 +128,46 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def make_config(app: ASGIApp, service: ProgressService) -> uvicorn.Config:
-    """Return how we run uvicorn: quiet, without an access log (it shows query strings) and without its name."""
+async def choose_protocol(service: ProgressService) -> Any:
+    """Return our HTTP protocol, as uvicorn's setting `http`; its own if ours does not fit the version installed."""
+    try:
+        # Imported here, as it fails where uvicorn has no longer what it imports.
+        from progress_sse.server.protocol_probe import fits
+
+        if await fits():
+            return own_protocol(service)
+    except ImportError:
+        pass
+    logger.warning(
+        "uvicorn %s has changed inner parts that this server builds on, so uvicorn's own HTTP protocol serves: streams "
+        "take more CPU, and head_timeout_s, body_timeout_s and the limits on heads do not apply",
+        uvicorn.__version__,
+    )
+    return "auto"
+
+
+def own_protocol(service: ProgressService) -> Any:
+    """Return what makes our HTTP protocol for each connection, as uvicorn's setting `http`."""
+    from progress_sse.server.http_protocol import HttpProtocol  # as above
+
     settings = service.settings
-    if settings.is_loopback and not settings.insecure and service.authorizer.is_open_to("publish"):
-        app = HostCheckMiddleware(app, service)
     patience = Patience(
         head_timeout_s=settings.head_timeout_s,
         body_timeout_s=settings.body_timeout_s,
         max_body_bytes=settings.max_body_bytes,
         max_connections=max(1, descriptor_limit() - DESCRIPTORS_FOR_FILES),
     )
-    protocol = partial(HttpProtocol, outbox=Outbox(), patience=patience, refusal=partial(problem_response, service))
+    return partial(HttpProtocol, outbox=Outbox(), patience=patience, refusal=partial(problem_response, service))
+
+
+def make_config(app: ASGIApp, service: ProgressService, http: Any) -> uvicorn.Config:
+    """Return how we run uvicorn: quiet, without an access log (it shows query strings) and without its name."""
+    settings = service.settings
+    if settings.is_loopback and not settings.insecure and service.authorizer.is_open_to("publish"):
+        app = HostCheckMiddleware(app, service)
     return uvicorn.Config(
         app,
-        http=protocol,  # type: ignore[arg-type]  # makes one per connection
+        http=http,
         loop="uvloop",
         ws="none",
         lifespan="off",

@@ -64,4 +64,4 @@ def test_it_matters_where_anybody_on_the_machine_may_do_everything(given: dict[s
     """Where there are tokens, a page of others has none."""
     service = ProgressService(load_settings(store="memory://", **given))
     app = create_app(service.settings, service=service)
-    assert (make_config(app, service).app is not app) == is_looked_at
+    assert (make_config(app, service, "auto").app is not app) == is_looked_at

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from progress_sse.api.app import create_app
-from progress_sse.server.uvicorn_server import Server, make_config
+from progress_sse.server.uvicorn_server import Server, make_config, own_protocol
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
 from tests.harness.http1 import HOST, request_bytes
@@ -54,7 +54,7 @@ async def server() -> AsyncIterator[Server]:
     await service.store.complete_step("done", 1)
     has_started = asyncio.Event()
     server = Server(
-        make_config(create_app(service.settings, service=service), service),
+        make_config(create_app(service.settings, service=service), service, own_protocol(service)),
         drain=service.streams.drain,
         on_started=has_started.set,
         graceful_timeout_s=1,
