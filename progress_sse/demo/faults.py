@@ -55,7 +55,7 @@ class Faults:
                 await self._is_open.wait()
             await send(message)
 
-        # Without extensions there is no way past `send` (see ``transport``).
+        # Without extensions there is no way past `send` (see ``body_writer``).
         stream = asyncio.ensure_future(self._app({**scope, "extensions": {}}, receive, send_unless_buffering))
         self._streams.add(stream)
         try:

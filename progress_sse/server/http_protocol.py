@@ -1,6 +1,6 @@
 """Uvicorn's HTTP/1.1, as thousands of streams and impatient servers need it.
 
-A stream's response is detached from the application: the stream writes to the connection itself (see ``transport``).
+A stream's response is detached from the application: the stream writes to the connection itself (see ``body_writer``).
 """
 
 import asyncio
@@ -31,13 +31,13 @@ from progress_sse.server.connection_limits import (
 )
 from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_bytes, head_size
 from progress_sse.server.write_coalescing import JoiningTransport, Outbox
-from progress_sse.streaming.transport import BodyWriter, extensions
+from progress_sse.streaming.body_writer import BodyWriter, extensions
 from progress_sse.wire.frames import Burst
 from progress_sse.wire.headers import WHITE_SPACE
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Offers the application direct writing (see ``transport``), and spares HTTP/1.0 the chunks it does not know.
+    """Offers the application direct writing (see ``body_writer``), and spares HTTP/1.0 the chunks it does not know.
 
     It is stricter with heads than uvicorn is (see ``request_head``), and loses its patience (see there) with clients
     that send too slowly, or too much.

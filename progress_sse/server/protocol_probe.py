@@ -20,7 +20,7 @@ from progress_sse.core.errors import ProblemError
 from progress_sse.server.connection_limits import MAX_URL_BYTES, Patience
 from progress_sse.server.http_protocol import HttpProtocol
 from progress_sse.server.write_coalescing import Outbox
-from progress_sse.streaming.transport import direct_write_extension
+from progress_sse.streaming.body_writer import direct_write_extension
 from progress_sse.wire.frames import Burst
 
 TIMEOUT_S: Final = 5.0

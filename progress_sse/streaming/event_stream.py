@@ -31,10 +31,10 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
+from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
 from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import COMMENT, Heartbeat
 from progress_sse.streaming.hub import Delivery, Hub, Member, Resume, Subscription
-from progress_sse.streaming.transport import BodyWriter, DirectWriteExtension, direct_write_extension
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.cursor import StreamCursor, end_id
 from progress_sse.wire.frames import Burst

@@ -13,7 +13,7 @@ reader is a `Subscription`: a bounded queue over one session or several. The rul
 * **A channel without readers is gone**, with everything it held.
 * **No reader is another one's trouble.** One that cannot be written to is let go, and the others hear nothing of it.
 
-What must not go in here: how bytes get to a client (``transport``), rules (``machine``), storage (``backends``).
+What must not go in here: how bytes get to a client (``body_writer``), rules (``machine``), storage (``backends``).
 """
 
 import asyncio
