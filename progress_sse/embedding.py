@@ -100,10 +100,10 @@ class ProgressHub:
         try:
             await hub.join(subscription, session_id, standing_at(Position.parse(last_event_id)))
             while not subscription.is_closed:
-                for _, burst in subscription.take(MAX_TAKEN_BYTES):
-                    for message in burst.messages:
-                        name, data = sse.decode_event(message.frame)
-                        yield Event(name, str(message.position), json.loads(data))
+                for _, batch in subscription.take(MAX_TAKEN_BYTES):
+                    for frame in batch.frames:
+                        name, data = sse.decode_event(frame.data)
+                        yield Event(name, str(frame.position), json.loads(data))
                 if subscription.is_finished:
                     return
                 await is_woken.wait()

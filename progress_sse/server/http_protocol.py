@@ -32,7 +32,7 @@ from progress_sse.server.connection_limits import (
 from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_bytes, head_size
 from progress_sse.server.write_coalescing import JoiningTransport, Outbox
 from progress_sse.streaming.body_writer import BodyWriter, extensions
-from progress_sse.wire.frames import Burst
+from progress_sse.wire.frames import FrameBatch
 from progress_sse.wire.headers import WHITE_SPACE
 
 
@@ -301,9 +301,9 @@ class ConnectionWriter:
         """Whether the connection has sent most of what it was given."""
         return not self._protocol.flow.write_paused
 
-    def write(self, burst: Burst) -> None:
+    def write(self, batch: FrameBatch) -> None:
         """Write this next."""
-        self._protocol.transport.write_now(self._framed(burst))  # type: ignore[attr-defined]
+        self._protocol.transport.write_now(self._framed(batch))  # type: ignore[attr-defined]
 
     @property
     def write_chunk(self) -> Callable[[bytes], None] | None:
@@ -311,7 +311,7 @@ class ConnectionWriter:
         write: Callable[[bytes], None] = self._protocol.transport.write_through  # type: ignore[attr-defined]
         return write
 
-    def finish(self, last: Burst) -> None:
+    def finish(self, last: FrameBatch) -> None:
         """Write this, and then the end of the body; a connection that is kept is free for the next request."""
         protocol, cycle = self._protocol, self._cycle
         protocol.detached = None
@@ -321,8 +321,8 @@ class ConnectionWriter:
             protocol.transport.close()
         protocol.on_response_complete()
 
-    def _framed(self, burst: Burst) -> bytes:
-        return burst.chunk
+    def _framed(self, batch: FrameBatch) -> bytes:
+        return batch.chunk
 
 
 class UnchunkedWriter(ConnectionWriter):
@@ -333,8 +333,8 @@ class UnchunkedWriter(ConnectionWriter):
     _END = b""
     write_chunk = None
 
-    def _framed(self, burst: Burst) -> bytes:
-        return burst.data
+    def _framed(self, batch: FrameBatch) -> bytes:
+        return batch.data
 
 
 def _end_with_connection(cycle: RequestResponseCycle) -> None:

@@ -21,7 +21,7 @@ from progress_sse.server.connection_limits import MAX_URL_BYTES, Patience
 from progress_sse.server.http_protocol import HttpProtocol
 from progress_sse.server.write_coalescing import Outbox
 from progress_sse.streaming.body_writer import direct_write_extension
-from progress_sse.wire.frames import Burst
+from progress_sse.wire.frames import FrameBatch
 
 TIMEOUT_S: Final = 5.0
 """Seconds after which a protocol that does not answer does not fit; one that fits takes milliseconds."""
@@ -124,7 +124,7 @@ async def _app(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
     elif extension is not None and (writer := extension.detach(scope, asyncio.BaseProtocol())) and writer.is_ready:
-        writer.write(Burst((), b"direct"))
+        writer.write(FrameBatch((), b"direct"))
         if writer.write_chunk is not None:
-            writer.write_chunk(Burst((), b"chunk").chunk)
-        writer.finish(Burst((), b"end"))
+            writer.write_chunk(FrameBatch((), b"chunk").chunk)
+        writer.finish(FrameBatch((), b"end"))

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from starlette.types import Scope
 
-from progress_sse.wire.frames import Burst
+from progress_sse.wire.frames import FrameBatch
 
 _EXTENSION: Final = "progress_sse.direct_write"
 
@@ -24,15 +24,15 @@ class BodyWriter(Protocol):
 
     @property
     def write_chunk(self) -> Callable[[bytes], None] | None:
-        """Writes a burst's `chunk`, which many subscribers share, at once; `None` where the body has no chunks.
+        """Writes a batch's `chunk`, which many subscribers share, at once; `None` where the body has no chunks.
 
         To be used once something has been written, so that no head can be waiting, and while there is room.
         """
 
-    def write(self, burst: Burst) -> None:
+    def write(self, batch: FrameBatch) -> None:
         """Write this next; never blocks, and keeps what cannot be sent yet."""
 
-    def finish(self, last: Burst) -> None:
+    def finish(self, last: FrameBatch) -> None:
         """Write this, and then the end of the body."""
 
 

@@ -37,7 +37,7 @@ from progress_sse.streaming.heartbeat import COMMENT, Heartbeat
 from progress_sse.streaming.hub import Delivery, Hub, Member, Resume, Subscription
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.cursor import StreamCursor, end_id
-from progress_sse.wire.frames import Burst
+from progress_sse.wire.frames import FrameBatch
 from progress_sse.wire.headers import VARY
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ class Streams:
         self._max_streams = max_streams
         self._max_per_caller = max_streams_per_caller or max_streams
         self._open_by_caller: Counter[str] = Counter()
-        self._first = Burst((), sse.encode_retry_field(retry_ms))
+        self._first = FrameBatch((), sse.encode_retry_field(retry_ms))
         self._is_draining = False
         self._open: set[EventStream] = set()
 
@@ -179,11 +179,11 @@ class Streams:
         self.refusals[reason] += 1
         return Response(sse.encode_final_retry(retry_ms), headers=HEADERS, media_type=MEDIA_TYPE)
 
-    def first_batch(self, *, heartbeat_events: bool) -> Burst:
+    def first_batch(self, *, heartbeat_events: bool) -> FrameBatch:
         """Return what every stream begins with: `retry`, in one block with the first event, whichever that is."""
         if not heartbeat_events:
             return self._first
-        return Burst((), self._first.data + self.heartbeat.event().data)
+        return FrameBatch((), self._first.data + self.heartbeat.event().data)
 
     def admit(self, stream: "EventStream") -> None:
         """Count a stream."""
@@ -295,7 +295,7 @@ class EventStream(asyncio.BaseProtocol):
             self._start()
         while not subscription.is_closed:
             if subscription.has_waiting:
-                yield b"".join([batch.data for batch in self._bursts(subscription.take(MAX_CHUNK_BYTES))])
+                yield b"".join([batch.data for batch in self._batches(subscription.take(MAX_CHUNK_BYTES))])
             elif subscription.is_finished:
                 self._finish("completed", self._end_event())
             else:
@@ -309,7 +309,7 @@ class EventStream(asyncio.BaseProtocol):
         if writer is None:
             return False
         if self._subscription.is_closed:  # Ended while the head was under way.
-            writer.finish(Burst((), self._final_frame))
+            writer.finish(FrameBatch((), self._final_frame))
             return True
         self._stop_heartbeat = self._streams.heartbeat.add(self.send_heartbeat)
         self._start()
@@ -385,31 +385,31 @@ class EventStream(asyncio.BaseProtocol):
         """Write what waits, as far as there is room, and end the stream if that was all there will ever be."""
         subscription = self._subscription
         while writer.is_ready and subscription.has_waiting:
-            for burst in self._bursts(subscription.take(MAX_CHUNK_BYTES)):
-                writer.write(burst)
+            for batch in self._batches(subscription.take(MAX_CHUNK_BYTES)):
+                writer.write(batch)
         if subscription.is_finished:
             self._finish("completed", self._end_event())
         elif writer.is_ready:
             subscription.direct = writer.write_chunk if self._cursor is None else None
 
-    def _bursts(self, deliveries: Sequence[Delivery]) -> Iterator[Burst]:
-        """Yield what goes out, joined; the very burst that others get where it is only one, and what is large."""
+    def _batches(self, deliveries: Sequence[Delivery]) -> Iterator[FrameBatch]:
+        """Yield what goes out, joined; the very batch that others get where it is only one, and what is large."""
         if len(deliveries) == 1 and self._cursor is None:
             yield deliveries[0][1]
             return
         joined: list[bytes] = []
-        for member, burst in deliveries:
+        for member, batch in deliveries:
             if self._cursor is None or member is None:
-                joined.append(burst.data)
-            elif len(burst.messages) == 1 and len(burst.data) > MAX_COPIED_BYTES:
-                joined.append(self._id_field(member, burst.messages[0].position))
-                yield Burst((), b"".join(joined))
-                yield burst.unnumbered
+                joined.append(batch.data)
+            elif len(batch.frames) == 1 and len(batch.data) > MAX_COPIED_BYTES:
+                joined.append(self._id_field(member, batch.frames[0].position))
+                yield FrameBatch((), b"".join(joined))
+                yield batch.without_id
                 joined = []
             else:
-                joined += (self._id_field(member, message.position) + message.unnumbered for message in burst.messages)
+                joined += (self._id_field(member, frame.position) + frame.without_id for frame in batch.frames)
         if joined:
-            yield Burst((), b"".join(joined))
+            yield FrameBatch((), b"".join(joined))
 
     def _id_field(self, member: Member, position: Position) -> bytes:
         assert self._cursor is not None
@@ -420,7 +420,7 @@ class EventStream(asyncio.BaseProtocol):
         event_id = end_id(positions) if self._cursor else str(next(iter(positions.values())))
         return sse.encode_event("end", session_json.encode_json({"session_ids": list(positions)}), event_id=event_id)
 
-    def _heartbeat(self) -> Burst:
+    def _heartbeat(self) -> FrameBatch:
         return self._streams.heartbeat.event() if self._heartbeat_events else COMMENT
 
     def send_heartbeat(self) -> None:
@@ -454,7 +454,7 @@ class EventStream(asyncio.BaseProtocol):
         writer = self._writer
         self._close(ending)
         if writer is not None:
-            writer.finish(Burst((), final_frame))
+            writer.finish(FrameBatch((), final_frame))
         elif self._has_more is not None:
             self._has_more.set()
 

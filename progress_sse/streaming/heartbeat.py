@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from progress_sse._internal.clock import Clock
 from progress_sse.core.state_machine import timestamp
 from progress_sse.wire import session_json, sse
-from progress_sse.wire.frames import Burst
+from progress_sse.wire.frames import FrameBatch
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ MIN_TICK_S: Final = 0.05
 
 Beat: TypeAlias = Callable[[], None]
 
-COMMENT: Final = Burst((), sse.encode_comment("heartbeat"))
+COMMENT: Final = FrameBatch((), sse.encode_comment("heartbeat"))
 """The heartbeat that no EventSource shows."""
 
 
@@ -43,10 +43,10 @@ class Heartbeat:
         bucket[beat] = None
         return lambda: bucket.pop(beat, None)
 
-    def event(self) -> Burst:
+    def event(self) -> FrameBatch:
         """Return the heartbeat that an EventSource does show; it has no id, so it moves nobody."""
         data = {"now": timestamp(self._clock.now()), "interval_ms": round(self.interval_s * 1000)}
-        return Burst((), sse.encode_event("heartbeat", session_json.encode_json(data)))
+        return FrameBatch((), sse.encode_event("heartbeat", session_json.encode_json(data)))
 
     async def run(self) -> None:
         """Beat until cancelled."""

@@ -33,7 +33,7 @@ from progress_sse.core.model import Position
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import LogEntry, Notification, Record
 from progress_sse.wire import session_json, sse
-from progress_sse.wire.frames import Burst, Message
+from progress_sse.wire.frames import Frame, FrameBatch
 
 logger = logging.getLogger(__name__)
 
@@ -74,12 +74,12 @@ class Channel:
         self.users = 0
         self._backend = backend
         self._retry_ms = retry_ms
-        self._tail: deque[Message] = deque()
+        self._tail: deque[Frame] = deque()
         self._tail_bytes = 0
-        self._unsent: list[Message] = []
+        self._unsent: list[Frame] = []
         self._published_at = 0.0
         self.published = 0
-        self._snapshot: Burst | None = None
+        self._snapshot: FrameBatch | None = None
         self._notices = 0
         self._opening: asyncio.Task[None] | None = None
         self._recalling = asyncio.Lock()
@@ -149,27 +149,27 @@ class Channel:
             return
         self.record, self.position, self._snapshot = record, record.position, None
         for entry in entries[-missing:]:
-            message = self._step(entry)
-            self._keep(message)
-            self._publish(message)
+            frame = self._step(entry)
+            self._keep(frame)
+            self._publish(frame)
 
-    def _publish(self, message: Message) -> None:
+    def _publish(self, frame: Frame) -> None:
         if self.members:
             if not self._unsent:
                 self._published_at = time.monotonic()
                 self._hub.flush_soon(self)
-            self._unsent.append(message)
+            self._unsent.append(frame)
 
     def flush(self) -> None:
-        """Hand what was published since the last flush to every reader, as one burst."""
+        """Hand what was published since the last flush to every reader, as one batch."""
         if self._unsent:
-            burst, self._unsent = Burst(self._unsent), []
+            batch, self._unsent = FrameBatch(self._unsent), []
             is_completed = self.is_completed
-            self.published += len(burst.messages)
-            self._hub.deliveries += len(burst.messages) * len(self.members)
+            self.published += len(batch.frames)
+            self._hub.deliveries += len(batch.frames) * len(self.members)
             for member in tuple(self.members):  # Whoever is finished with it gives up its seat.
                 try:
-                    member.subscription.offer(member, burst)
+                    member.subscription.offer(member, batch)
                     if is_completed:
                         member.subscription.wake()
                 except Exception:  # noqa: BLE001  # whatever it is, it is this reader's and not its neighbours'
@@ -181,11 +181,11 @@ class Channel:
         self.flush()
         self.members[member] = None
 
-    def _keep(self, message: Message) -> None:
-        self._tail.append(message)
-        self._tail_bytes += len(message.frame)
+    def _keep(self, frame: Frame) -> None:
+        self._tail.append(frame)
+        self._tail_bytes += len(frame.data)
         while self._tail_bytes > MAX_TAIL_BYTES:
-            self._tail_bytes -= len(self._tail.popleft().frame)
+            self._tail_bytes -= len(self._tail.popleft().data)
 
     def _new_absence(self) -> Position:
         return Position.absent(self.session_id, secrets.token_hex(4))
@@ -195,22 +195,22 @@ class Channel:
         self.position = record.position if record else self._new_absence()
         self._forget_tail()
         if self.members:
-            self._publish(*self.snapshot().messages)
+            self._publish(*self.snapshot().frames)
 
     def _forget_tail(self) -> None:
         self._tail.clear()
         self._tail_bytes = 0
 
-    def snapshot(self) -> Burst:
+    def snapshot(self) -> FrameBatch:
         """Return the session as it is, as an event: the same bytes for all, as it may be large and they may be slow."""
         if self._snapshot is None:
             body = self.record.body if self.record else session_json.encode_absent(self.session_id)
             event = sse.encode_event("snapshot", body, retry_ms=self._retry_ms)
-            self._snapshot = Burst([Message.of(self.position, event)])
+            self._snapshot = FrameBatch([Frame.of(self.position, event)])
         return self._snapshot
 
-    def _step(self, entry: LogEntry) -> Message:
-        return Message.of(Position(self.position.epoch, entry.offset), sse.encode_event("step", entry.data))
+    def _step(self, entry: LogEntry) -> Frame:
+        return Frame.of(Position(self.position.epoch, entry.offset), sse.encode_event("step", entry.data))
 
     @property
     def is_open(self) -> bool:
@@ -221,15 +221,15 @@ class Channel:
         """Whether the position lies in this life of the session, and not ahead of what is known."""
         return position.epoch == self.position.epoch and position.offset <= self.position.offset
 
-    def missed(self, resume: Resume | None) -> Burst | None:
+    def missed(self, resume: Resume | None) -> FrameBatch | None:
         """Return what a reader gets first, as far as it is at hand; `None` if the store has to be asked."""
         if resume is None:
             return self.snapshot()
         position = resume(self.position)
         missed = None if position is None else self.since(position)
-        return None if missed is None else Burst(missed)
+        return None if missed is None else FrameBatch(missed)
 
-    def since(self, position: Position) -> list[Message] | None:
+    def since(self, position: Position) -> list[Frame] | None:
         """Return what came after the position, as far as it is at hand; `None` if it is not."""
         if self.record is None and position.is_absence_of(self.session_id):
             return []
@@ -240,7 +240,7 @@ class Channel:
             return None
         return list(islice(self._tail, len(self._tail) - missing, None))
 
-    async def recall(self, position: Position) -> list[Message] | None:
+    async def recall(self, position: Position) -> list[Frame] | None:
         """Return what came after the position, from the store if need be; `None` if it has that no more.
 
         The tail reaches back as far afterwards, if it can: readers that were cut off together come back together, and
@@ -254,11 +254,11 @@ class Channel:
             missed = None if entries is None else self._stitched(position, entries)
             if missed is not None:
                 self._forget_tail()
-                for message in missed:
-                    self._keep(message)
+                for frame in missed:
+                    self._keep(frame)
             return missed
 
-    def _stitched(self, position: Position, entries: Sequence[LogEntry]) -> list[Message] | None:
+    def _stitched(self, position: Position, entries: Sequence[LogEntry]) -> list[Frame] | None:
         """Join what the store had at some moment and what came in since."""
         if not self.has_passed(position):
             return None
@@ -275,7 +275,7 @@ class Member:
     channel: Channel
 
 
-Delivery: TypeAlias = tuple[Member | None, Burst]
+Delivery: TypeAlias = tuple[Member | None, FrameBatch]
 """Something for a reader, and the seat that it came through (`None` for what belongs to no session)."""
 
 
@@ -358,7 +358,7 @@ class Subscription:
     @property
     def queued_bytes(self) -> int:
         """How many bytes wait because the reader does not keep up."""
-        return self._queued_bytes + sum(len(burst.data) for _, burst in self._backlog)
+        return self._queued_bytes + sum(len(batch.data) for _, batch in self._backlog)
 
     def take(self, max_bytes: int) -> list[Delivery]:
         """Return what waits, in order: no more than `max_bytes` of it, unless a single piece is larger."""
@@ -366,8 +366,8 @@ class Subscription:
             caught_up = self._caught_up() if self._lagging else []
             self._backlog, self._queue, self._queued_bytes = caught_up + self._queue, [], 0
         count, size = 0, 0
-        for _, burst in self._backlog:
-            size += len(burst.data)
+        for _, batch in self._backlog:
+            size += len(batch.data)
             if count and size > max_bytes:
                 break
             count += 1
@@ -384,49 +384,49 @@ class Subscription:
         self._lagging.clear()
         return caught_up
 
-    def offer(self, member: Member, burst: Burst) -> None:
+    def offer(self, member: Member, batch: FrameBatch) -> None:
         """Hand over what was published: at once to a reader that keeps up, else by its queue, if there is room."""
         if self.direct is not None:
-            self.direct(burst.chunk)
+            self.direct(batch.chunk)
         elif not self._is_closed and member not in self._lagging:
-            if self._queue and self._queued_bytes + len(burst.data) > MAX_QUEUED_BYTES:
-                self._fall_behind(member, burst)
+            if self._queue and self._queued_bytes + len(batch.data) > MAX_QUEUED_BYTES:
+                self._fall_behind(member, batch)
             else:
-                self._enqueue(member, burst)
+                self._enqueue(member, batch)
             self.wake()
         else:
-            self._unseen += len(burst.messages)
+            self._unseen += len(batch.frames)
 
-    def _enqueue(self, member: Member | None, burst: Burst) -> None:
-        self._queue.append((member, burst))
-        self._queued_bytes += len(burst.data)
+    def _enqueue(self, member: Member | None, batch: FrameBatch) -> None:
+        self._queue.append((member, batch))
+        self._queued_bytes += len(batch.data)
 
-    def _fall_behind(self, member: Member, burst: Burst) -> None:
+    def _fall_behind(self, member: Member, batch: FrameBatch) -> None:
         dropped, self._queue, self._queued_bytes = self._queue, [], 0
         self._lagging.update(dict.fromkeys(seat for seat, _ in dropped if seat is not None))
         self._lagging[member] = None
-        self._unseen += len(burst.messages) + _event_count(dropped)
+        self._unseen += len(batch.frames) + _event_count(dropped)
         self._hub.resyncs["behind"] += 1
-        logger.debug("a reader fell behind by %d bursts and gets a snapshot", len(dropped) + 1)
+        logger.debug("a reader fell behind by %d batches and gets a snapshot", len(dropped) + 1)
 
-    def send_heartbeat(self, burst: Burst) -> None:
+    def send_heartbeat(self, batch: FrameBatch) -> None:
         """Show a sign of life, unless something is waiting: that says as much."""
         if self.direct is not None:
-            self.direct(burst.chunk)
+            self.direct(batch.chunk)
         elif not (self._is_closed or self.has_waiting):
-            self._enqueue(None, burst)
+            self._enqueue(None, batch)
             self.wake()
 
-    def send_first(self, burst: Burst) -> None:
+    def send_first(self, batch: FrameBatch) -> None:
         """Let this come first; wakes nobody."""
-        self._backlog.append((None, burst))
+        self._backlog.append((None, batch))
 
-    def attach(self, member: Member, missed: Burst) -> None:
+    def attach(self, member: Member, missed: FrameBatch) -> None:
         """Take a seat, with what was missed as the first to be taken."""
         member.channel.seat(member)
-        self._unseen += member.channel.published - len(missed.messages)
+        self._unseen += member.channel.published - len(missed.frames)
         self._members.append(member)
-        if missed.messages:
+        if missed.frames:
             self._backlog.append((member, missed))
         self.wake()
 
@@ -466,7 +466,7 @@ def _wake_nobody() -> None:
 
 
 def _event_count(deliveries: Sequence[Delivery]) -> int:
-    return sum(len(burst.messages) for _, burst in deliveries)
+    return sum(len(batch.frames) for _, batch in deliveries)
 
 
 class Hub:
@@ -550,7 +550,7 @@ class Hub:
         else:
             subscription.attach(Member(subscription, channel), missed)
 
-    async def _looked_up(self, channel: Channel, resume: Resume) -> Burst:
+    async def _looked_up(self, channel: Channel, resume: Resume) -> FrameBatch:
         position = resume(channel.position)
         if position is None or not channel.has_passed(position):
             # The id is news to this process: the store may know more.
@@ -561,7 +561,7 @@ class Hub:
             self.resyncs["forgotten"] += 1
             return channel.snapshot()
         self.replays += 1
-        return Burst(missed)
+        return FrameBatch(missed)
 
     def _acquire(self, session_id: str) -> Channel:
         channel = self._channels.get(session_id)

@@ -1,4 +1,4 @@
-"""What readers are sent: events encoded once, joined once, whoever reads them."""
+"""What subscribers are sent: events encoded once, joined once, whichever subscriber they go to."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -8,17 +8,17 @@ from progress_sse.core.model import Position
 from progress_sse.wire import sse
 
 
-class Message(NamedTuple):
+class Frame(NamedTuple):
     """An event of one session, with its id.
 
     Attributes:
-        position: Where a reader is once it has this.
-        frame: The bytes for a reader of this one session.
-        id_bytes: How many bytes of the frame, at its beginning, are its `id` field.
+        position: Where a subscriber is once it has this.
+        data: The bytes for a subscriber of this one session.
+        id_bytes: How many of the bytes, at their beginning, are the `id` field.
     """
 
     position: Position
-    frame: bytes
+    data: bytes
     id_bytes: int
 
     @classmethod
@@ -28,29 +28,29 @@ class Message(NamedTuple):
         return cls(position, id_field + event, len(id_field))
 
     @property
-    def unnumbered(self) -> bytes:
-        """The frame without its `id` field, for a stream with ids of its own."""
-        return self.frame[self.id_bytes :]
+    def without_id(self) -> bytes:
+        """The bytes without the `id` field, for a stream with ids of its own."""
+        return self.data[self.id_bytes :]
 
 
-class Burst:
-    """What goes out in one write: events of one session that were published within one turn of the event loop.
+class FrameBatch:
+    """What goes out in one write: frames of one session that were published within one turn of the event loop.
 
     Attributes:
-        messages: The events; none in what moves nobody (a heartbeat, a greeting) or is made for one reader alone.
-        data: Their bytes for a reader of this one session.
+        frames: The frames; none in what has no id (a heartbeat, the first bytes) or is made for one subscriber alone.
+        data: Their bytes for a subscriber of this one session.
     """
 
-    def __init__(self, messages: Sequence[Message], data: bytes | None = None) -> None:
-        """Join `messages`, or take `data` for what has none."""
-        self.messages = messages
-        self.data = data if data is not None else b"".join([message.frame for message in messages])
+    def __init__(self, frames: Sequence[Frame], data: bytes | None = None) -> None:
+        """Join `frames`, or take `data` for what has none."""
+        self.frames = frames
+        self.data = data if data is not None else b"".join([frame.data for frame in frames])
 
     @cached_property
-    def unnumbered(self) -> "Burst":
-        """The data of a single event without its `id` field: one copy for all streams with ids of their own."""
-        [message] = self.messages
-        return Burst((), message.unnumbered)
+    def without_id(self) -> "FrameBatch":
+        """The data of a single frame without its `id` field: one copy for all streams with ids of their own."""
+        [frame] = self.frames
+        return FrameBatch((), frame.without_id)
 
     @cached_property
     def chunk(self) -> bytes:

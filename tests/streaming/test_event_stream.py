@@ -27,7 +27,7 @@ from progress_sse.streaming.event_stream import HEADERS, StreamRequest, Streams
 from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub, Resume
-from progress_sse.wire.frames import Burst
+from progress_sse.wire.frames import FrameBatch
 from tests.harness.serving import eventually
 
 DEADLINE_S = 5
@@ -60,14 +60,14 @@ class Client:
         self.stream = protocol
         return self
 
-    def write(self, burst: Burst) -> None:
-        self._take(burst.data)
+    def write(self, batch: FrameBatch) -> None:
+        self._take(batch.data)
 
     def write_chunk(self, chunk: bytes) -> None:
         size, _, rest = chunk.partition(b"\r\n")
         self._take(rest[: int(size, 16)])
 
-    def finish(self, last: Burst) -> None:
+    def finish(self, last: FrameBatch) -> None:
         self._take(last.data)
         self.is_finished = True
 

@@ -15,7 +15,7 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Listener, LogEntry, Notification, Record, StorageLimits
 from progress_sse.streaming import hub as hub_module
 from progress_sse.streaming.hub import Delivery, Hub, Resume, Subscription
-from progress_sse.wire.frames import Burst, Message
+from progress_sse.wire.frames import Frame, FrameBatch
 
 DEADLINE_S = 5
 ROOM_BYTES = 2**20
@@ -66,7 +66,7 @@ class Reader:
         self.hub = hub
         self.woken = asyncio.Event()
         self.subscription = Subscription(hub, len(session_ids), self.woken.set)
-        self.seen: list[Message] = []
+        self.seen: list[Frame] = []
 
     async def join(self, session_id: str, resume: Resume | None = None) -> None:
         await self.hub.join(self.subscription, session_id, resume)
@@ -83,21 +83,21 @@ class Reader:
         received: list[Delivery] = []
         while self.subscription.has_waiting:
             received += self.subscription.take(ROOM_BYTES)
-        messages = [message for _, burst in received for message in burst.messages]
-        self.seen += messages
-        heartbeats = ["heartbeat" for _, burst in received if not burst.messages]
-        return [label(message) for message in messages] + heartbeats
+        frames = [frame for _, batch in received for frame in batch.frames]
+        self.seen += frames
+        heartbeats = ["heartbeat" for _, batch in received if not batch.frames]
+        return [label(frame) for frame in frames] + heartbeats
 
 
-def label(message: Message) -> str:
+def label(frame: Frame) -> str:
     """`snapshot@0`, `step@3`: the event's name and its number."""
-    match = re.search(rb"^event: (.*)$", message.frame, re.MULTILINE)
+    match = re.search(rb"^event: (.*)$", frame.data, re.MULTILINE)
     assert match is not None
-    return f"{match[1].decode()}@{message.position.offset}"
+    return f"{match[1].decode()}@{frame.position.offset}"
 
 
-def data_of(message: Message) -> Any:
-    match = re.search(rb"^data: (.*)$", message.frame, re.MULTILINE)
+def data_of(frame: Frame) -> Any:
+    match = re.search(rb"^data: (.*)$", frame.data, re.MULTILINE)
     assert match is not None
     return json.loads(match[1])
 
@@ -151,7 +151,7 @@ async def test_a_reader_of_an_absent_session_sees_it_come_pending_first_and_go(s
     assert await reader.read() == ["snapshot@0", "step@1"]
     await store.delete_session("a")
     await reader.read()
-    states = [data_of(message)["status"] for message in reader.seen if b"event: snapshot" in message.frame]
+    states = [data_of(frame)["status"] for frame in reader.seen if b"event: snapshot" in frame.data]
     assert states == ["not_found", "pending", "not_found"]
     first, last = reader.seen[0].position, reader.seen[-1].position
     assert first is not None
@@ -199,7 +199,7 @@ async def test_transitions_during_a_replay_come_once_and_in_order(
     await joining
     while not reader.seen or reader.seen[-1].position != Position(here.epoch, 207):
         await reader.read()
-    assert [label(message) for message in reader.seen] == labels("step", range(11, 208))
+    assert [label(frame) for frame in reader.seen] == labels("step", range(11, 208))
 
 
 async def test_what_is_heard_while_a_channel_opens_is_newer_than_what_is_found(
@@ -219,7 +219,7 @@ async def test_what_is_heard_while_a_channel_opens_is_newer_than_what_is_found(
     backend.gate.set()
     await joining
     await reader.read()
-    assert [message.position for message in reader.seen] == [replaced.position]
+    assert [frame.position for frame in reader.seen] == [replaced.position]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ async def test_each_snapshot_says_when_to_come_back(store: ProgressStore, hub: H
     await store.start_step("a", 1)
     await store.create_session("a")
     assert await reader.read() == ["snapshot@0", "step@1", "snapshot@0"]
-    assert [message.frame.count(b"\nretry: 2000\n") for message in reader.seen] == [1, 1, 0, 1]
+    assert [frame.data.count(b"\nretry: 2000\n") for frame in reader.seen] == [1, 1, 0, 1]
 
 
 async def test_a_reader_back_from_absence_hears_nothing_while_the_session_is_absent(
@@ -310,7 +310,7 @@ async def test_a_reader_that_falls_behind_gets_one_snapshot_and_then_goes_on(
         await quick.read()
     assert hub.resyncs == {"behind": 1}
     assert await slow.read() == ["snapshot@50"]
-    assert [label(message) for message in quick.seen[1:]] == ["snapshot@0", *labels("step", range(1, 51))]
+    assert [label(frame) for frame in quick.seen[1:]] == ["snapshot@0", *labels("step", range(1, 51))]
     await store.complete_step("a", 1)
     assert await slow.read() == ["step@51"]
 
@@ -318,7 +318,7 @@ async def test_a_reader_that_falls_behind_gets_one_snapshot_and_then_goes_on(
 async def test_falling_behind_in_one_session_spares_the_others_their_steps(
     store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each session that lost messages gets its snapshot; one that lost none gets none."""
+    """Each session that lost frames gets its snapshot; one that lost none gets none."""
     reader = Reader(hub, "a", "b", "c")
     for session_id in ("a", "b", "c"):
         await store.create_session(session_id)
@@ -367,7 +367,7 @@ async def test_what_is_left_of_what_waits_is_known(store: ProgressStore, hub: Hu
         await asyncio.sleep(0)  # Each is flushed by itself.
     waiting = [reader.subscription.queued_bytes]
     while taken := reader.subscription.take(1):
-        waiting.append(waiting[-1] - sum(len(burst.data) for _, burst in taken))
+        waiting.append(waiting[-1] - sum(len(batch.data) for _, batch in taken))
         assert reader.subscription.queued_bytes == waiting[-1]
     assert len(waiting) > 3
     assert waiting[-1] == 0
@@ -376,7 +376,7 @@ async def test_what_is_left_of_what_waits_is_known(store: ProgressStore, hub: Hu
 async def test_a_message_larger_than_the_bound_still_passes(
     store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bound that no message fits under would end in snapshots for ever."""
+    """A bound that no frame fits under would end in snapshots for ever."""
     monkeypatch.setattr(hub_module, "MAX_QUEUED_BYTES", 10)
     reader = Reader(hub, "a")
     await reader.join("a")
@@ -481,7 +481,7 @@ async def test_a_gap_in_what_is_heard_is_bridged_by_a_snapshot(
 
 async def test_a_heartbeat_is_left_out_while_something_waits(store: ProgressStore, hub: Hub) -> None:
     """What waits says as much, and a reader that takes nothing must not fill up with heartbeats."""
-    beat = Burst((), b": \n")
+    beat = FrameBatch((), b": \n")
     reader = Reader(hub, "a")
     await reader.join("a")
     await reader.read()
@@ -501,7 +501,7 @@ async def test_replacing_a_session_reaches_its_readers_as_a_snapshot(store: Prog
     await reader.read()
     await store.create_session("a", 3)
     assert await reader.read() == ["snapshot@0"]
-    first, second = (message.position for message in reader.seen)
+    first, second = (frame.position for frame in reader.seen)
     assert first is not None
     assert second is not None
     assert first.epoch != second.epoch
