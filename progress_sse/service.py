@@ -26,10 +26,10 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.session_counts import SessionCounts
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import Change, StorageLimits
-from progress_sse.streaming.event_stream import Streams
 from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
+from progress_sse.streaming.registry import Streams
 from progress_sse.wire import session_json
 
 if TYPE_CHECKING:

@@ -18,13 +18,10 @@ The first of these to happen closes the stream, and closing releases everything 
 import asyncio
 import logging
 import math
-import random
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from progress_sse._internal.backoff import Backoff
@@ -32,7 +29,6 @@ from progress_sse._internal.clock import Clock
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
-from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import COMMENT, Heartbeat
 from progress_sse.streaming.hub import Delivery, Hub, Member, Resume, Subscription
 from progress_sse.wire import session_json, sse
@@ -51,9 +47,6 @@ MAX_COPIED_BYTES: Final = 16_384
 REFUSED_RETRY_MS: Final = 30_000
 """Milliseconds after which a client that found no room is to come back."""
 
-DRAIN_SPREAD_MS: Final = 6_000
-"""Milliseconds over which clients come back after a shutdown, so that they don't come all at once."""
-
 JOIN_DELAY_S: Final = (0.1, 2.0)
 """Seconds, at most, between attempts to join while the store is away: after the first failure, and after any."""
 
@@ -68,9 +61,6 @@ _RAW_HEADERS: Final = [
 Ending: TypeAlias = Literal["completed", "gone", "stuck", "drained", "expired", "failed"]
 """Why a stream ended: its sessions are completed; its client has gone, or took nothing for the send timeout; the server
 goes down; what the client was let in by has ended; or something went wrong here."""
-
-Refusal: TypeAlias = Literal["streams-full", "streams-of-caller-full", "streams-rate-exceeded", "draining"]
-"""Why a client was asked to come later, in place of a stream."""
 
 
 class StreamRequest(NamedTuple):
@@ -91,124 +81,37 @@ class StreamRequest(NamedTuple):
     caller: str | None = None
 
 
-class Streams:
-    """All open streams of this process: how many, their heartbeat, and their end when the server goes down.
-
-    Attributes:
-        endings: How many have ended, by the reason.
-        refusals: How many were refused, by the reason.
-    """
-
-    def __init__(
-        self,
-        hub: Hub,
-        heartbeat: Heartbeat,
-        expiry: Expiry,
-        clock: Clock,
-        *,
-        retry_ms: int,
-        send_timeout_s: float,
-        max_streams: int,
-        max_streams_per_caller: int | None = None,
-    ) -> None:
-        """Keep at most `max_streams`; cut off those that take nothing for `send_timeout_s` seconds.
-
-        `max_streams_per_caller` counts for those whose `StreamRequest.caller` is known.
-        """
-        self.hub = hub
-        self.heartbeat = heartbeat
-        self.expiry = expiry
-        self.clock = clock
-        self.retry_ms = retry_ms
-        self.send_timeout_s = send_timeout_s
-        self.endings: Counter[Ending] = Counter()
-        self.refusals: Counter[Refusal] = Counter()
-        self._max_streams = max_streams
-        self._max_per_caller = max_streams_per_caller or max_streams
-        self._open_by_caller: Counter[str] = Counter()
-        self._first = FrameBatch((), sse.encode_retry_field(retry_ms))
-        self._is_draining = False
-        self._open: set[EventStream] = set()
-
-    def __len__(self) -> int:
-        """Return how many streams are open."""
-        return len(self._open)
+class StreamRegistry(Protocol):
+    """What a stream needs of the registry that holds it (see ``registry``)."""
 
     @property
-    def queued_bytes(self) -> int:
-        """How many bytes wait for readers that do not keep up."""
-        return sum(stream.queued_bytes for stream in self._open)
+    def hub(self) -> Hub:
+        """Where the sessions are."""
 
     @property
-    def is_draining(self) -> bool:
-        """Whether the server is going down."""
-        return self._is_draining
+    def heartbeat(self) -> Heartbeat:
+        """What writes the heartbeats of streams that write directly, and says how often all others have one."""
 
-    def respond(self, request: StreamRequest) -> ASGIApp:
-        """Return the stream, or the soft refusal that an EventSource takes as "later"."""
-        if self._is_draining:
-            return self._refusal("draining", self._spread_retry_ms(random.random()))  # noqa: S311  # spreads load
-        if len(self._open) >= self._max_streams:
-            return self._refusal("streams-full", REFUSED_RETRY_MS)
-        if request.caller is not None and self._open_by_caller[request.caller] >= self._max_per_caller:
-            return self._refusal("streams-of-caller-full", REFUSED_RETRY_MS)
-        return EventStream(self, request)
+    @property
+    def clock(self) -> Clock:
+        """The time."""
 
-    def refuse_by_rate(self) -> Response:
-        """Return the soft refusal for a caller who comes too often."""
-        return self._refusal("streams-rate-exceeded", REFUSED_RETRY_MS)
+    @property
+    def retry_ms(self) -> int:
+        """Milliseconds after which a client comes back to a stream that has expired."""
 
-    def drain(self) -> None:
-        """End every stream, each with its own time to come back."""
-        self._is_draining = True
-        streams = list(self._open)
-        for index, stream in enumerate(streams):
-            try:
-                stream.end("drained", self._spread_retry_ms(index / max(1, len(streams) - 1)))
-            except Exception:
-                logger.exception("a stream could not be ended")  # The others still can.
-
-    def reopen(self) -> None:
-        """Let clients in again: whoever was told to go down did not end with that."""
-        self._is_draining = False
-
-    def _spread_retry_ms(self, share: float) -> int:
-        return self.retry_ms + round(DRAIN_SPREAD_MS * share)
-
-    def _refusal(self, reason: Refusal, retry_ms: int) -> Response:
-        self.refusals[reason] += 1
-        return Response(sse.encode_final_retry(retry_ms), headers=HEADERS, media_type=MEDIA_TYPE)
+    @property
+    def send_timeout_s(self) -> float:
+        """Seconds after which a client that takes nothing is cut off."""
 
     def first_batch(self, *, heartbeat_events: bool) -> FrameBatch:
-        """Return what every stream begins with: `retry`, in one block with the first event, whichever that is."""
-        if not heartbeat_events:
-            return self._first
-        return FrameBatch((), self._first.data + self.heartbeat.event().data)
+        """Return what every stream begins with."""
 
     def admit(self, stream: "EventStream") -> None:
         """Count a stream."""
-        self._open.add(stream)
-        if stream.caller is not None:
-            self._open_by_caller[stream.caller] += 1
-        if stream.expires_at is not None:
-            self.expiry.add(stream.expires_at, stream.expire)
 
     def forget(self, stream: "EventStream", ending: Ending) -> None:
-        """Take a stream off the books, and log its end. Doing so twice is no error."""
-        if stream not in self._open:
-            return
-        self._open.remove(stream)
-        self.endings[ending] += 1
-        stream.log_end(ending)
-        if stream.caller is not None:
-            self._release(stream.caller)
-        if stream.expires_at is not None:
-            self.expiry.remove(stream.expires_at, stream.expire)
-
-    def _release(self, caller: str) -> None:
-        self._open_by_caller[caller] -= 1
-        if not self._open_by_caller[caller]:
-            del self._open_by_caller[caller]
+        """Count a stream no more; doing so twice is no error."""
 
 
 def _head() -> Message:
@@ -231,17 +134,17 @@ class EncodedEvent(ServerSentEvent):
 class EventStream(asyncio.BaseProtocol):
     """The response of a stream, and under our own server what asyncio's protocols are: the one that writes."""
 
-    def __init__(self, streams: Streams, request: StreamRequest) -> None:
+    def __init__(self, registry: StreamRegistry, request: StreamRequest) -> None:
         """Prepare to stream; nothing is taken or counted until the response is sent."""
         self.expires_at = request.expires_at
         self.caller = request.caller
-        self._opened_at = streams.clock.monotonic()
-        self._streams = streams
+        self._opened_at = registry.clock.monotonic()
+        self._registry = registry
         self._resumes = request.resumes
         self._heartbeat_events = request.heartbeat_events
         self._cursor = StreamCursor() if request.is_combined else None
         self._session_count = len(request.resumes)
-        self._subscription = Subscription(streams.hub, self._session_count, self._wake)
+        self._subscription = Subscription(registry.hub, self._session_count, self._wake)
         self._writer: BodyWriter | None = None
         self._has_more: asyncio.Event | None = None
         self._stop_heartbeat: Callable[[], None] | None = None
@@ -254,7 +157,7 @@ class EventStream(asyncio.BaseProtocol):
             await self._response()(scope, receive, send)
             return
         is_detached = False
-        self._streams.admit(self)
+        self._registry.admit(self)
         try:
             extension = direct_write_extension(scope)
             if extension is None:
@@ -270,9 +173,9 @@ class EventStream(asyncio.BaseProtocol):
         response = EventSourceResponse(
             self._body(),
             headers=HEADERS,
-            ping=self._streams.heartbeat.interval_s,
+            ping=self._registry.heartbeat.interval_s,
             ping_message_factory=lambda: EncodedEvent(self._heartbeat().data),
-            send_timeout=self._streams.send_timeout_s,
+            send_timeout=self._registry.send_timeout_s,
             # It takes the end of any uvicorn in this process for the end of this server; `Streams.drain` knows better.
             shutdown_grace_period=math.inf,
         )
@@ -311,7 +214,7 @@ class EventStream(asyncio.BaseProtocol):
         if self._subscription.is_closed:  # Ended while the head was under way.
             writer.finish(FrameBatch((), self._final_frame))
             return True
-        self._stop_heartbeat = self._streams.heartbeat.add(self.send_heartbeat)
+        self._stop_heartbeat = self._registry.heartbeat.add(self.send_heartbeat)
         self._start()
         self._writer = writer
         self._pump(writer)
@@ -319,14 +222,14 @@ class EventStream(asyncio.BaseProtocol):
 
     def _start(self) -> None:
         """Subscribe, in one piece: the first bytes and a snapshot that is at hand go out in one write."""
-        self._subscription.send_first(self._streams.first_batch(heartbeat_events=self._heartbeat_events))
+        self._subscription.send_first(self._registry.first_batch(heartbeat_events=self._heartbeat_events))
         rest = self._join_at_hand()
         if rest:
             self._joiner = asyncio.create_task(self._join(rest))
 
     def _join_at_hand(self) -> Mapping[str, Resume | None]:
         """Take the seats that can be had without asking the store; return the others."""
-        join_nowait, subscription = self._streams.hub.join_nowait, self._subscription
+        join_nowait, subscription = self._registry.hub.join_nowait, self._subscription
         resumes, self._resumes = self._resumes, {}
         return {
             session_id: resume
@@ -345,11 +248,11 @@ class EventStream(asyncio.BaseProtocol):
     async def _take_seat(self, session_id: str, resume: Resume | None) -> None:
         backoff = Backoff(*JOIN_DELAY_S)
         while not await self._is_joined(session_id, resume):
-            await self._streams.clock.sleep(backoff.next_s())
+            await self._registry.clock.sleep(backoff.next_s())
 
     async def _is_joined(self, session_id: str, resume: Resume | None) -> bool:
         try:
-            await self._streams.hub.join(self._subscription, session_id, resume)
+            await self._registry.hub.join(self._subscription, session_id, resume)
         except StoreUnavailableError:
             return False
         except Exception:
@@ -366,7 +269,7 @@ class EventStream(asyncio.BaseProtocol):
         """Tell the operator what the stream was, now that it has ended; nothing of whose it was."""
         facts = {
             "sessions": self._session_count,
-            "seconds": round(self._streams.clock.monotonic() - self._opened_at, 3),
+            "seconds": round(self._registry.clock.monotonic() - self._opened_at, 3),
             "events": self._subscription.event_count,
             "reason": ending,
         }
@@ -421,7 +324,7 @@ class EventStream(asyncio.BaseProtocol):
         return sse.encode_event("end", session_json.encode_json({"session_ids": list(positions)}), event_id=event_id)
 
     def _heartbeat(self) -> FrameBatch:
-        return self._streams.heartbeat.event() if self._heartbeat_events else COMMENT
+        return self._registry.heartbeat.event() if self._heartbeat_events else COMMENT
 
     def send_heartbeat(self) -> None:
         """Show a sign of life."""
@@ -429,7 +332,7 @@ class EventStream(asyncio.BaseProtocol):
 
     def expire(self) -> None:
         """End the stream, as the right to it has ended; the client is not told of that before it comes back."""
-        self.end("expired", self._streams.retry_ms)
+        self.end("expired", self._registry.retry_ms)
 
     def end(self, ending: Ending, retry_ms: int) -> None:
         """End the stream; the client is to come back after `retry_ms`."""
@@ -461,7 +364,7 @@ class EventStream(asyncio.BaseProtocol):
     def _close(self, ending: Ending) -> None:
         self._writer = None
         self._subscription.close()
-        self._streams.forget(self, ending)
+        self._registry.forget(self, ending)
         # Both have this stream in them, and would be kept with it.
         if self._stop_heartbeat is not None:
             self._stop_heartbeat()

@@ -16,7 +16,7 @@ from progress_sse.settings import load_settings
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.session_counts import REST_FACTOR, SessionCounts
 from progress_sse.store.types import StorageLimits
-from progress_sse.streaming.event_stream import Refusal
+from progress_sse.streaming.registry import Refusal
 from tests.api.conftest import Connect
 from tests.api.test_refusals import assert_problem
 from tests.clock import ManualClock

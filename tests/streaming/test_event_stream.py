@@ -23,10 +23,11 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import LogEntry, Record, StorageLimits
 from progress_sse.streaming import hub as hub_module
 from progress_sse.streaming.body_writer import BodyWriter, extensions
-from progress_sse.streaming.event_stream import HEADERS, StreamRequest, Streams
+from progress_sse.streaming.event_stream import HEADERS, StreamRequest
 from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub, Resume
+from progress_sse.streaming.registry import Streams
 from progress_sse.wire.frames import FrameBatch
 from tests.harness.serving import eventually
 

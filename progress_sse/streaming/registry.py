@@ -1,0 +1,152 @@
+"""All open streams of this process: how many there may be, and their end when the server goes down."""
+
+import logging
+import random
+from collections import Counter
+from typing import Final, Literal, TypeAlias
+
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from progress_sse._internal.clock import Clock
+from progress_sse.streaming.event_stream import (
+    HEADERS,
+    MEDIA_TYPE,
+    REFUSED_RETRY_MS,
+    Ending,
+    EventStream,
+    StreamRequest,
+)
+from progress_sse.streaming.expiry import Expiry
+from progress_sse.streaming.heartbeat import Heartbeat
+from progress_sse.streaming.hub import Hub
+from progress_sse.wire import sse
+from progress_sse.wire.frames import FrameBatch
+
+logger = logging.getLogger(__name__)
+
+DRAIN_SPREAD_MS: Final = 6_000
+"""Milliseconds over which clients come back after a shutdown, so that they don't come all at once."""
+
+Refusal: TypeAlias = Literal["streams-full", "streams-of-caller-full", "streams-rate-exceeded", "draining"]
+"""Why a client was asked to come later, in place of a stream."""
+
+
+class Streams:
+    """All open streams of this process: how many, their heartbeat, and their end when the server goes down.
+
+    Attributes:
+        endings: How many have ended, by the reason.
+        refusals: How many were refused, by the reason.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        heartbeat: Heartbeat,
+        expiry: Expiry,
+        clock: Clock,
+        *,
+        retry_ms: int,
+        send_timeout_s: float,
+        max_streams: int,
+        max_streams_per_caller: int | None = None,
+    ) -> None:
+        """Keep at most `max_streams`; cut off those that take nothing for `send_timeout_s` seconds.
+
+        `max_streams_per_caller` counts for those whose `StreamRequest.caller` is known.
+        """
+        self.hub = hub
+        self.heartbeat = heartbeat
+        self.expiry = expiry
+        self.clock = clock
+        self.retry_ms = retry_ms
+        self.send_timeout_s = send_timeout_s
+        self.endings: Counter[Ending] = Counter()
+        self.refusals: Counter[Refusal] = Counter()
+        self._max_streams = max_streams
+        self._max_per_caller = max_streams_per_caller or max_streams
+        self._open_by_caller: Counter[str] = Counter()
+        self._first = FrameBatch((), sse.encode_retry_field(retry_ms))
+        self._is_draining = False
+        self._open: set[EventStream] = set()
+
+    def __len__(self) -> int:
+        """Return how many streams are open."""
+        return len(self._open)
+
+    @property
+    def queued_bytes(self) -> int:
+        """How many bytes wait for readers that do not keep up."""
+        return sum(stream.queued_bytes for stream in self._open)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server is going down."""
+        return self._is_draining
+
+    def respond(self, request: StreamRequest) -> ASGIApp:
+        """Return the stream, or the soft refusal that an EventSource takes as "later"."""
+        if self._is_draining:
+            return self._refusal("draining", self._spread_retry_ms(random.random()))  # noqa: S311  # spreads load
+        if len(self._open) >= self._max_streams:
+            return self._refusal("streams-full", REFUSED_RETRY_MS)
+        if request.caller is not None and self._open_by_caller[request.caller] >= self._max_per_caller:
+            return self._refusal("streams-of-caller-full", REFUSED_RETRY_MS)
+        return EventStream(self, request)
+
+    def refuse_by_rate(self) -> Response:
+        """Return the soft refusal for a caller who comes too often."""
+        return self._refusal("streams-rate-exceeded", REFUSED_RETRY_MS)
+
+    def drain(self) -> None:
+        """End every stream, each with its own time to come back."""
+        self._is_draining = True
+        streams = list(self._open)
+        for index, stream in enumerate(streams):
+            try:
+                stream.end("drained", self._spread_retry_ms(index / max(1, len(streams) - 1)))
+            except Exception:
+                logger.exception("a stream could not be ended")  # The others still can.
+
+    def reopen(self) -> None:
+        """Let clients in again: whoever was told to go down did not end with that."""
+        self._is_draining = False
+
+    def _spread_retry_ms(self, share: float) -> int:
+        return self.retry_ms + round(DRAIN_SPREAD_MS * share)
+
+    def _refusal(self, reason: Refusal, retry_ms: int) -> Response:
+        self.refusals[reason] += 1
+        return Response(sse.encode_final_retry(retry_ms), headers=HEADERS, media_type=MEDIA_TYPE)
+
+    def first_batch(self, *, heartbeat_events: bool) -> FrameBatch:
+        """Return what every stream begins with: `retry`, in one block with the first event, whichever that is."""
+        if not heartbeat_events:
+            return self._first
+        return FrameBatch((), self._first.data + self.heartbeat.event().data)
+
+    def admit(self, stream: EventStream) -> None:
+        """Count a stream."""
+        self._open.add(stream)
+        if stream.caller is not None:
+            self._open_by_caller[stream.caller] += 1
+        if stream.expires_at is not None:
+            self.expiry.add(stream.expires_at, stream.expire)
+
+    def forget(self, stream: EventStream, ending: Ending) -> None:
+        """Take a stream off the books, and log its end. Doing so twice is no error."""
+        if stream not in self._open:
+            return
+        self._open.remove(stream)
+        self.endings[ending] += 1
+        stream.log_end(ending)
+        if stream.caller is not None:
+            self._release(stream.caller)
+        if stream.expires_at is not None:
+            self.expiry.remove(stream.expires_at, stream.expire)
+
+    def _release(self, caller: str) -> None:
+        self._open_by_caller[caller] -= 1
+        if not self._open_by_caller[caller]:
+            del self._open_by_caller[caller]
