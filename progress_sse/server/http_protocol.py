@@ -73,7 +73,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._received_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Take on a connection, in place of one that nobody misses if there are as many as there may be."""
+        """Accept a connection. At the limit of connections, end an idle one for it, or refuse it."""
         super().connection_made(JoiningTransport(transport, self._outbox))  # type: ignore[arg-type]  # as good as one
         if len(self.connections) > self._patience.max_connections and not self._patience.make_room():
             self.app = self._refusal(OverloadedError())
@@ -127,7 +127,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.scope["extensions"] = extensions(self)
 
     def on_body(self, body: bytes) -> None:
-        """Keep what has come of a body; not of one that came with the request of a stream, as nobody reads that."""
+        """Keep a part of a body, unless it belongs to the request of a stream, which reads none."""
         if self.detached is None or self.cycle is not self._running:
             super().on_body(body)
 
@@ -143,7 +143,7 @@ class HttpProtocol(HttpToolsProtocol):
         return head_bytes(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
 
     def detach(self, scope: Scope, protocol: asyncio.BaseProtocol) -> BodyWriter | None:
-        """Take a response from the application; not if its head is still on its way, or the client has gone."""
+        """Detach a response from the application, unless the client has gone or a middleware holds the head back."""
         cycle = self._running
         if cycle is None or cycle.scope is not scope or cycle.disconnected or not cycle.response_started:
             return None

@@ -39,13 +39,13 @@ from progress_sse.wire.headers import VARY
 logger = logging.getLogger(__name__)
 
 MAX_CHUNK_BYTES: Final = 65_536
-"""Bytes handed to the server at a time; it keeps about as much again for a client that does not read."""
+"""Bytes that go to the server at a time. The server keeps about as much again for a client that does not read."""
 
 MAX_COPIED_BYTES: Final = 16_384
-"""Bytes of an event that are copied for each stream with ids of its own; of a larger one they share the one copy."""
+"""Bytes of an event that are copied for each stream with ids of its own; these share one copy of a larger event."""
 
 REFUSED_RETRY_MS: Final = 30_000
-"""Milliseconds after which a client that found no room is to come back."""
+"""Milliseconds after which a refused client comes back."""
 
 JOIN_DELAY_S: Final = (0.1, 2.0)
 """Seconds, at most, between attempts to join while the store is away: after the first failure, and after any."""
@@ -60,18 +60,18 @@ _RAW_HEADERS: Final = [
 
 Ending: TypeAlias = Literal["completed", "gone", "stuck", "drained", "expired", "failed"]
 """Why a stream ended: its sessions are completed; its client has gone, or took nothing for the send timeout; the server
-goes down; what the client was let in by has ended; or something went wrong here."""
+shuts down; the client's authorization has expired; or an error occurred in the server."""
 
 
 class StreamRequest(NamedTuple):
     """What a client asked for.
 
     Attributes:
-        resumes: Per session, where the client was; `None` for one that comes afresh.
+        resumes: For each session, from where the client resumes; `None` if it is new.
         is_combined: Whether the ids are those of a stream of several sessions.
         heartbeat_events: Whether heartbeats are events rather than comments.
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
-        caller: Who asks (see ``access.callers``); `None` if that makes no difference.
+        caller: The identity of the client (see ``auth.caller_identity``); `None` if streams are not limited by it.
     """
 
     resumes: Mapping[str, Resume | None]
@@ -90,7 +90,7 @@ class StreamRegistry(Protocol):
 
     @property
     def heartbeat(self) -> Heartbeat:
-        """What writes the heartbeats of streams that write directly, and says how often all others have one."""
+        """Writes the heartbeats of streams that write directly, and holds the interval for all others."""
 
     @property
     def clock(self) -> Clock:
@@ -108,10 +108,10 @@ class StreamRegistry(Protocol):
         """Return what every stream begins with."""
 
     def admit(self, stream: "EventStream") -> None:
-        """Count a stream."""
+        """Count a stream as open."""
 
     def forget(self, stream: "EventStream", ending: Ending) -> None:
-        """Count a stream no more; doing so twice is no error."""
+        """Count a stream as ended. A second call does nothing."""
 
 
 def _head() -> Message:
@@ -122,7 +122,7 @@ class EncodedEvent(ServerSentEvent):
     """Bytes that sse-starlette writes as they are: its own encoding ends every heartbeat in an empty line."""
 
     def __init__(self, data: bytes) -> None:
-        """Be these bytes."""
+        """Hold these bytes."""
         super().__init__()
         self._encoded = data
 
@@ -132,10 +132,10 @@ class EncodedEvent(ServerSentEvent):
 
 
 class EventStream(asyncio.BaseProtocol):
-    """The response of a stream, and under our own server what asyncio's protocols are: the one that writes."""
+    """The response of one stream. Under our own server it is also the asyncio protocol that writes it."""
 
     def __init__(self, registry: StreamRegistry, request: StreamRequest) -> None:
-        """Prepare to stream; nothing is taken or counted until the response is sent."""
+        """Prepare a stream, which counts as open only once the response is called."""
         self.expires_at = request.expires_at
         self.caller = request.caller
         self._opened_at = registry.clock.monotonic()
@@ -152,7 +152,7 @@ class EventStream(asyncio.BaseProtocol):
         self._joiner: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Set the stream going under our own server, and see it to its end under any other."""
+        """Start the stream under our own server; run it to its end under any other."""
         if scope["method"] == "HEAD":
             await self._response()(scope, receive, send)
             return
@@ -176,7 +176,7 @@ class EventStream(asyncio.BaseProtocol):
             ping=self._registry.heartbeat.interval_s,
             ping_message_factory=lambda: EncodedEvent(self._heartbeat().data),
             send_timeout=self._registry.send_timeout_s,
-            # It takes the end of any uvicorn in this process for the end of this server; `Streams.drain` knows better.
+            # `Streams.drain` ends it. sse-starlette would do so when any uvicorn of the process is told to end.
             shutdown_grace_period=math.inf,
         )
         del response.headers["Connection"]  # It is for the server to send, and HTTP/2 has none [RFC 9113 §8.2.2].
@@ -187,14 +187,14 @@ class EventStream(asyncio.BaseProtocol):
             await response(scope, receive, send)
         except* TimeoutError:
             self._close("stuck")
-        except* OSError as errors:  # Some servers say in this way that the client has gone.
+        except* OSError as errors:  # Some servers report a lost client in this way.
             logger.debug("a stream ended: %r", errors.exceptions)
 
     async def _body(self) -> AsyncIterator[bytes]:
         """Yield the frames that wait, until the stream ends."""
         subscription = self._subscription
         self._has_more = asyncio.Event()
-        if not subscription.is_closed:  # It is, if the stream was ended while the head was under way.
+        if not subscription.is_closed:  # The stream may have ended while the head was under way.
             self._start()
         while not subscription.is_closed:
             if subscription.has_waiting:
@@ -207,7 +207,7 @@ class EventStream(asyncio.BaseProtocol):
         yield self._final_frame
 
     def _detach(self, extension: DirectWriteExtension, scope: Scope) -> bool:
-        """Take the connection over from the application, if the client is still there."""
+        """Detach the response from the application and write it directly; return `False` if the client has gone."""
         writer = extension.detach(scope, self)
         if writer is None:
             return False
@@ -221,7 +221,7 @@ class EventStream(asyncio.BaseProtocol):
         return True
 
     def _start(self) -> None:
-        """Subscribe, in one piece: the first bytes and a snapshot that is at hand go out in one write."""
+        """Subscribe to the sessions. The first bytes and a snapshot in memory go out in one write."""
         self._subscription.send_first(self._registry.first_batch(heartbeat_events=self._heartbeat_events))
         rest = self._join_at_hand()
         if rest:
@@ -266,7 +266,7 @@ class EventStream(asyncio.BaseProtocol):
         return self._subscription.queued_bytes
 
     def log_end(self, ending: Ending) -> None:
-        """Tell the operator what the stream was, now that it has ended; nothing of whose it was."""
+        """Log what the stream was, now that it has ended, without its sessions and its client."""
         facts = {
             "sessions": self._session_count,
             "seconds": round(self._registry.clock.monotonic() - self._opened_at, 3),
@@ -276,7 +276,7 @@ class EventStream(asyncio.BaseProtocol):
         logger.info("a stream ended: sessions=%d seconds=%.3f events=%d reason=%s", *facts.values(), extra=facts)
 
     def _wake(self) -> None:
-        """Let what waits be written, whichever way it goes."""
+        """Write what waits, or let the body yield it."""
         if self._subscription.is_closed:
             self.end("failed", REFUSED_RETRY_MS)
         elif self._writer is not None:
@@ -285,7 +285,7 @@ class EventStream(asyncio.BaseProtocol):
             self._has_more.set()
 
     def _pump(self, writer: BodyWriter) -> None:
-        """Write what waits, as far as there is room, and end the stream if that was all there will ever be."""
+        """Write what waits, as far as there is room; end the stream if its sessions are completed and all is out."""
         subscription = self._subscription
         while writer.is_ready and subscription.has_waiting:
             for batch in self._batches(subscription.take(MAX_CHUNK_BYTES)):
@@ -296,7 +296,7 @@ class EventStream(asyncio.BaseProtocol):
             subscription.direct = writer.write_chunk if self._cursor is None else None
 
     def _batches(self, deliveries: Sequence[Delivery]) -> Iterator[FrameBatch]:
-        """Yield what goes out, joined; the very batch that others get where it is only one, and what is large."""
+        """Join what goes out. A single batch is not copied, as others get it too, nor is a large one."""
         if len(deliveries) == 1 and self._cursor is None:
             yield deliveries[0][1]
             return
@@ -327,32 +327,32 @@ class EventStream(asyncio.BaseProtocol):
         return self._registry.heartbeat.event() if self._heartbeat_events else COMMENT
 
     def send_heartbeat(self) -> None:
-        """Show a sign of life."""
+        """Write a heartbeat, unless frames wait."""
         self._subscription.send_heartbeat(self._heartbeat())
 
     def expire(self) -> None:
-        """End the stream, as the right to it has ended; the client is not told of that before it comes back."""
+        """End the stream, as its authorization has expired. The client learns of that when it comes back."""
         self.end("expired", self._registry.retry_ms)
 
     def end(self, ending: Ending, retry_ms: int) -> None:
-        """End the stream; the client is to come back after `retry_ms`."""
+        """End the stream, and tell the client to come back after `retry_ms`."""
         self._finish(ending, sse.encode_final_retry(retry_ms))
 
     def resume_writing(self) -> None:
-        """Go on writing, as there is room again."""
+        """Write on: the connection has room again."""
         if self._writer is not None:
             self._pump(self._writer)
 
     def pause_writing(self) -> None:
-        """Let what comes wait."""
+        """Let new frames wait: the connection has no room."""
         self._subscription.direct = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give everything up: the client has gone, or was there and took nothing for too long."""
+        """Close the stream: the client has gone, or took nothing for the send timeout (`TimeoutError`)."""
         self._close("stuck" if isinstance(exc, TimeoutError) else "gone")
 
     def _finish(self, ending: Ending, final_frame: bytes) -> None:
-        """Close the stream, and let these be its last bytes."""
+        """Close the stream, and send these last bytes."""
         self._final_frame = final_frame
         writer = self._writer
         self._close(ending)
@@ -365,7 +365,7 @@ class EventStream(asyncio.BaseProtocol):
         self._writer = None
         self._subscription.close()
         self._registry.forget(self, ending)
-        # Both have this stream in them, and would be kept with it.
+        # Both refer to this stream: only the garbage collector would find such a circle.
         if self._stop_heartbeat is not None:
             self._stop_heartbeat()
             self._stop_heartbeat = None

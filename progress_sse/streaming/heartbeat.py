@@ -1,4 +1,4 @@
-"""One timer for the heartbeats of all streams.
+"""One timer for the heartbeats of all streams that write directly. Other streams have one each, in sse-starlette.
 
 Each stream sits in one of a few buckets, and one bucket beats per tick: every stream beats once per interval, and never
 all of them in the same turn of the loop.
@@ -22,7 +22,7 @@ MIN_TICK_S: Final = 0.05
 Beat: TypeAlias = Callable[[], None]
 
 COMMENT: Final = FrameBatch((), sse.encode_comment("heartbeat"))
-"""The heartbeat that no EventSource shows."""
+"""The heartbeat that no EventSource dispatches."""
 
 
 class Heartbeat:
@@ -44,7 +44,7 @@ class Heartbeat:
         return lambda: bucket.pop(beat, None)
 
     def event(self) -> FrameBatch:
-        """Return the heartbeat that an EventSource does show; it has no id, so it moves nobody."""
+        """Return the heartbeat that an EventSource dispatches. It has no id: the last event id stays as it is."""
         data = {"now": timestamp(self._clock.now()), "interval_ms": round(self.interval_s * 1000)}
         return FrameBatch((), sse.encode_event("heartbeat", session_json.encode_json(data)))
 
@@ -64,4 +64,4 @@ def _call(beat: Beat) -> None:
     try:
         beat()
     except Exception:
-        logger.exception("a heartbeat failed")  # One stream's trouble; the others' hearts go on.
+        logger.exception("a heartbeat failed")  # The other streams still get theirs.

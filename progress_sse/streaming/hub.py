@@ -418,7 +418,7 @@ class Subscription:
             self.wake()
 
     def send_first(self, batch: FrameBatch) -> None:
-        """Let this come first; wakes nobody."""
+        """Put this before everything else, without waking the reader."""
         self._backlog.append((None, batch))
 
     def attach(self, member: Member, missed: FrameBatch) -> None:

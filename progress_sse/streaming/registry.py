@@ -1,4 +1,4 @@
-"""All open streams of this process: how many there may be, and their end when the server goes down."""
+"""All open streams of this process: how many there may be, and their end when the server shuts down."""
 
 import logging
 import random
@@ -26,18 +26,18 @@ from progress_sse.wire.frames import FrameBatch
 logger = logging.getLogger(__name__)
 
 DRAIN_SPREAD_MS: Final = 6_000
-"""Milliseconds over which clients come back after a shutdown, so that they don't come all at once."""
+"""Milliseconds over which clients come back after a shutdown, to spread their load."""
 
 Refusal: TypeAlias = Literal["streams-full", "streams-of-caller-full", "streams-rate-exceeded", "draining"]
-"""Why a client was asked to come later, in place of a stream."""
+"""Why a client got no stream, and was told to come back later."""
 
 
 class Streams:
-    """All open streams of this process: how many, their heartbeat, and their end when the server goes down.
+    """The open streams of this process.
 
     Attributes:
-        endings: How many have ended, by the reason.
-        refusals: How many were refused, by the reason.
+        endings: How many streams have ended, by reason.
+        refusals: How many streams were refused, by reason.
     """
 
     def __init__(
@@ -77,16 +77,16 @@ class Streams:
 
     @property
     def queued_bytes(self) -> int:
-        """How many bytes wait for readers that do not keep up."""
+        """How many bytes wait for clients that do not keep up."""
         return sum(stream.queued_bytes for stream in self._open)
 
     @property
     def is_draining(self) -> bool:
-        """Whether the server is going down."""
+        """Whether the server is shutting down."""
         return self._is_draining
 
     def respond(self, request: StreamRequest) -> ASGIApp:
-        """Return the stream, or the soft refusal that an EventSource takes as "later"."""
+        """Return the stream, or a refusal: a stream that only tells the client when to come back."""
         if self._is_draining:
             return self._refusal("draining", self._spread_retry_ms(random.random()))  # noqa: S311  # spreads load
         if len(self._open) >= self._max_streams:
@@ -96,11 +96,11 @@ class Streams:
         return EventStream(self, request)
 
     def refuse_by_rate(self) -> Response:
-        """Return the soft refusal for a caller who comes too often."""
+        """Return the refusal for a client that opens streams too often."""
         return self._refusal("streams-rate-exceeded", REFUSED_RETRY_MS)
 
     def drain(self) -> None:
-        """End every stream, each with its own time to come back."""
+        """End every stream. Each client gets its own time to come back."""
         self._is_draining = True
         streams = list(self._open)
         for index, stream in enumerate(streams):
@@ -110,7 +110,7 @@ class Streams:
                 logger.exception("a stream could not be ended")  # The others still can.
 
     def reopen(self) -> None:
-        """Let clients in again: whoever was told to go down did not end with that."""
+        """Accept streams again, in a process that goes on after a drain."""
         self._is_draining = False
 
     def _spread_retry_ms(self, share: float) -> int:
@@ -121,13 +121,13 @@ class Streams:
         return Response(sse.encode_final_retry(retry_ms), headers=HEADERS, media_type=MEDIA_TYPE)
 
     def first_batch(self, *, heartbeat_events: bool) -> FrameBatch:
-        """Return what every stream begins with: `retry`, in one block with the first event, whichever that is."""
+        """Return the first bytes of a stream: a `retry` field, which the first event completes to a block."""
         if not heartbeat_events:
             return self._first
         return FrameBatch((), self._first.data + self.heartbeat.event().data)
 
     def admit(self, stream: EventStream) -> None:
-        """Count a stream."""
+        """Count a stream as open."""
         self._open.add(stream)
         if stream.caller is not None:
             self._open_by_caller[stream.caller] += 1
@@ -135,7 +135,7 @@ class Streams:
             self.expiry.add(stream.expires_at, stream.expire)
 
     def forget(self, stream: EventStream, ending: Ending) -> None:
-        """Take a stream off the books, and log its end. Doing so twice is no error."""
+        """Count a stream as ended, and log its end. A second call does nothing."""
         if stream not in self._open:
             return
         self._open.remove(stream)

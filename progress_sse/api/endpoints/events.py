@@ -1,4 +1,4 @@
-"""Live streams: what a client asks for, where it was, and whether there is anything left to say."""
+"""The endpoints of live streams: which sessions, from which position, and 204 where a stream has ended for good."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -24,11 +24,11 @@ from progress_sse.wire.headers import header_values
 Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 
 LOOK_AHEAD_S: Final = 0.25
-"""Seconds that a returning client may wait to hear whether its session is over, before it simply gets the stream."""
+"""Seconds that a returning client waits for the answer whether its session is completed; then it gets the stream."""
 
 
 def _refused_softly(endpoint: Endpoint) -> Endpoint:
-    """Let whoever comes too often come later, which an EventSource would not after a 429."""
+    """Tell a client that comes too often to come back later: an EventSource gives up after a 429."""
 
     @wraps(endpoint)
     async def refusing(service: ProgressService, request: Request) -> ASGIApp:
@@ -80,12 +80,12 @@ def _stream(
 
 
 def _no_more() -> Response:
-    """Return what makes an EventSource stop; cached, it would stop those who come afresh."""
+    """Return the answer that makes an EventSource stop. Caches must not store it, or new clients would stop too."""
     return Response(status_code=204, headers=HEADERS)
 
 
 def _last_event_id(request: Request) -> str:
-    """Return what the browser sends by itself; failing that, what a client puts in the query as it sets no headers."""
+    """Return the id in the header, which a browser sends by itself; else the one in the query."""
     headers = [value for value in header_values(request, b"last-event-id") if value]
     return headers[0].decode("latin-1") if headers else _parameter(request, "last_event_id")
 
