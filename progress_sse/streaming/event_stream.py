@@ -21,7 +21,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import EventSourceResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from progress_sse._internal.backoff import Backoff
@@ -90,7 +90,7 @@ class StreamRegistry(Protocol):
 
     @property
     def heartbeat(self) -> Heartbeat:
-        """Writes the heartbeats of streams that write directly, and holds the interval for all others."""
+        """Calls each stream when its heartbeat is due."""
 
     @property
     def clock(self) -> Clock:
@@ -116,19 +116,6 @@ class StreamRegistry(Protocol):
 
 def _head() -> Message:
     return {"type": "http.response.start", "status": 200, "headers": list(_RAW_HEADERS)}
-
-
-class EncodedEvent(ServerSentEvent):
-    """Bytes that sse-starlette writes as they are: its own encoding ends every heartbeat in an empty line."""
-
-    def __init__(self, data: bytes) -> None:
-        """Hold these bytes."""
-        super().__init__()
-        self._encoded = data
-
-    def encode(self) -> bytes:
-        """Return them."""
-        return self._encoded
 
 
 class EventStream(asyncio.BaseProtocol):
@@ -173,8 +160,7 @@ class EventStream(asyncio.BaseProtocol):
         response = EventSourceResponse(
             self._body(),
             headers=HEADERS,
-            ping=self._registry.heartbeat.interval_s,
-            ping_message_factory=lambda: EncodedEvent(self._heartbeat().data),
+            ping=0,  # One timer writes the heartbeats of all streams, as frames.
             send_timeout=self._registry.send_timeout_s,
             # `Streams.drain` ends it. sse-starlette would do so when any uvicorn of the process is told to end.
             shutdown_grace_period=math.inf,
@@ -214,7 +200,6 @@ class EventStream(asyncio.BaseProtocol):
         if self._subscription.is_closed:  # Ended while the head was under way.
             writer.finish(FrameBatch((), self._final_frame))
             return True
-        self._stop_heartbeat = self._registry.heartbeat.add(self.send_heartbeat)
         self._start()
         self._writer = writer
         self._pump(writer)
@@ -222,6 +207,7 @@ class EventStream(asyncio.BaseProtocol):
 
     def _start(self) -> None:
         """Subscribe to the sessions. The first bytes and a snapshot in memory go out in one write."""
+        self._stop_heartbeat = self._registry.heartbeat.add(self.send_heartbeat)
         self._subscription.send_first(self._registry.first_batch(heartbeat_events=self._heartbeat_events))
         rest = self._join_at_hand()
         if rest:
@@ -323,12 +309,9 @@ class EventStream(asyncio.BaseProtocol):
         event_id = end_id(positions) if self._cursor else str(next(iter(positions.values())))
         return sse.encode_event("end", session_json.encode_json({"session_ids": list(positions)}), event_id=event_id)
 
-    def _heartbeat(self) -> FrameBatch:
-        return self._registry.heartbeat.event() if self._heartbeat_events else COMMENT
-
     def send_heartbeat(self) -> None:
         """Write a heartbeat, unless frames wait."""
-        self._subscription.send_heartbeat(self._heartbeat())
+        self._subscription.send_heartbeat(self._registry.heartbeat.event() if self._heartbeat_events else COMMENT)
 
     def expire(self) -> None:
         """End the stream, as its authorization has expired. The client learns of that when it comes back."""

@@ -1,4 +1,4 @@
-"""One timer for the heartbeats of all streams that write directly. Other streams have one each, in sse-starlette.
+"""One timer for the heartbeats of all streams.
 
 Each stream sits in one of a few buckets, and one bucket beats per tick: every stream beats once per interval, and never
 all of them in the same turn of the loop.

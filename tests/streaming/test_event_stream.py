@@ -158,9 +158,10 @@ class Service:
         clock = SystemClock()
         self.store = ProgressStore(backend)
         self.hub = Hub(backend, retry_ms=2000)
+        self.heartbeat = Heartbeat(heartbeat_s, clock)
         self.streams = Streams(
             self.hub,
-            Heartbeat(heartbeat_s, clock),
+            self.heartbeat,
             Expiry(clock),
             clock,
             retry_ms=2000,
@@ -342,12 +343,14 @@ async def test_a_client_that_takes_nothing_for_the_send_timeout_is_cut_off() -> 
 async def test_a_client_that_takes_no_heartbeat_for_the_send_timeout_is_cut_off() -> None:
     """Nothing else need happen in its session."""
     service = Service(heartbeat_s=0.01, send_timeout_s=0.05)
+    beating = asyncio.create_task(service.heartbeat.run())
     client = Client()
     task = service.connect(client, "s", directly=False)
     await client.wait_until(lambda: b"\n\n: heartbeat\n: heartbeat\n" in client.body)
     client.stall()
     async with asyncio.timeout(DEADLINE_S):
         await task
+    beating.cancel()
     assert service.streams.endings == {"stuck": 1}
     assert len(service.streams) == service.hub.channel_count == 0
 
