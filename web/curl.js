@@ -7,7 +7,10 @@
  */
 export function updateUrl(base, sessionId) {
   // encodeURIComponent lets !'()* pass, which mean something to shells.
-  const encoded = encodeURIComponent(sessionId).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  const encoded = encodeURIComponent(sessionId).replace(
+    /[!'()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   return new URL(`api/progress/${encoded}/update`, base).href;
 }
 

@@ -134,7 +134,11 @@ class Tab {
     this.#language = language;
     this.#texts = texts;
     // Put there anew each time: what stays the same is not said again.
-    this.#copyButton = copyButton(texts, () => this.#code.textContent, (answer) => status.replaceChildren(answer));
+    this.#copyButton = copyButton(
+      texts,
+      () => this.#code.textContent,
+      (answer) => status.replaceChildren(answer),
+    );
     this.tab = makeButton("tab", name);
     this.tab.id = `drive-${name.toLowerCase()}`;
     this.tab.setAttribute("role", "tab");
@@ -194,7 +198,12 @@ function tabList(tabs, label) {
   list.addEventListener("keydown", (event) => {
     const index = tabs.findIndex(({ tab }) => tab === event.target);
     const last = tabs.length - 1;
-    const targets = { ArrowLeft: index ? index - 1 : last, ArrowRight: index < last ? index + 1 : 0, Home: 0, End: last };
+    const targets = {
+      ArrowLeft: index ? index - 1 : last,
+      ArrowRight: index < last ? index + 1 : 0,
+      Home: 0,
+      End: last,
+    };
     const target = targets[/** @type {keyof typeof targets} */ (event.key)];
     if (target === undefined) return;
     event.preventDefault();

@@ -63,6 +63,13 @@ export class Entrance {
 async function exchanged(token) {
   // What no header can hold is no token.
   if (!/^[!-~]+$/.test(token)) return 401;
-  const init = { method: "POST", headers: { Authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(DEADLINE_MS) };
-  return fetch("api/cookie", init).then(({ status }) => status, () => 0);
+  const init = {
+    method: "POST",
+    headers: { Authorization: `Bearer ${token}` },
+    signal: AbortSignal.timeout(DEADLINE_MS),
+  };
+  return fetch("api/cookie", init).then(
+    ({ status }) => status,
+    () => 0,
+  );
 }

@@ -3,8 +3,20 @@
 /** @typedef {import("./wire.js").Progress} Progress */
 
 const TRACK = "%23a5a8f0";
-const RING = { completed: "%2316a34a", error: "%23dc2626", running: "%234f46e5", pending: "%234f46e5", not_found: "%234f46e5" };
-const MARKS = { completed: "M10 16.5l4.2 4.2 8-9", error: "M11 11l10 10M21 11l-10 10", running: "", pending: "", not_found: "" };
+const RING = {
+  completed: "%2316a34a",
+  error: "%23dc2626",
+  running: "%234f46e5",
+  pending: "%234f46e5",
+  not_found: "%234f46e5",
+};
+const MARKS = {
+  completed: "M10 16.5l4.2 4.2 8-9",
+  error: "M11 11l10 10M21 11l-10 10",
+  running: "",
+  pending: "",
+  not_found: "",
+};
 const RADIUS = 12;
 const ROUND = 2 * Math.PI * RADIUS;
 

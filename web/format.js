@@ -130,7 +130,8 @@ function durationByUnits(tag) {
     ["seconds", unit(tag, "second")],
   ]);
   const list = new Intl.ListFormat(tag, { type: "unit", style: "short" });
-  return (parts) => list.format(units.filter(([name]) => parts[name]).map(([name, format]) => format.format(parts[name])));
+  return (parts) =>
+    list.format(units.filter(([name]) => parts[name]).map(([name, format]) => format.format(parts[name])));
 }
 
 /** @param {string} tag @param {string} name */

@@ -80,7 +80,10 @@ export class Timeline {
     const { spans, axis_ms } = spansOf(steps, now_ms);
     this.element.hidden = spans.length === 0;
     if (!spans.length) return;
-    fill(this.#names, spans.map(({ step }) => make("li", "", isolated(step.name))));
+    fill(
+      this.#names,
+      spans.map(({ step }) => make("li", "", isolated(step.name))),
+    );
     this.#draw(spans, axis_ms);
     this.#tell(spans);
   }

@@ -220,7 +220,11 @@
     try {
       const [, payload = ""] = text.split(".");
       const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
-      return JSON.stringify(Object.entries(claims).filter(([name]) => !TIMES.includes(name)).sort());
+      return JSON.stringify(
+        Object.entries(claims)
+          .filter(([name]) => !TIMES.includes(name))
+          .sort(),
+      );
     } catch {
       return null;
     }
@@ -1190,7 +1194,11 @@
     #obey(response) {
       const wait_ms = retryAfter(response);
       if (!wait_ms) return;
-      this.#alarms.arm("held off", wait_ms, () => void (this.#running && this.#isOverdue && this.#turn(this.#running.signal)));
+      this.#alarms.arm(
+        "held off",
+        wait_ms,
+        () => void (this.#running && this.#isOverdue && this.#turn(this.#running.signal)),
+      );
     }
 
     /**
@@ -1402,7 +1410,13 @@
       // Where tabs cannot share, six streams would leave no connection to the seventh tab, nor to its polls.
       this.#mayStreamAlone = Boolean(options.EventSource) || transport === "sse";
       if (EventSource && transport !== "poll" && (isShared || this.#mayStreamAlone)) {
-        const means = { EventSource, withCredentials, timers, token, fetch: token === undefined ? browserFetch : fetch };
+        const means = {
+          EventSource,
+          withCredentials,
+          timers,
+          token,
+          fetch: token === undefined ? browserFetch : fetch,
+        };
         this.#server = { baseUrl, isShared, rights: "", ...means };
       }
     }

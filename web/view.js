@@ -166,7 +166,9 @@ export class SessionView {
   #barName() {
     const { label } = this.#options;
     if (label !== undefined) return label;
-    return this.#isAlone ? this.#language.text("progress") : this.#language.text("progress_of", { name: this.#sessionId });
+    return this.#isAlone
+      ? this.#language.text("progress")
+      : this.#language.text("progress_of", { name: this.#sessionId });
   }
 
   /** The page is about nothing else. */
@@ -316,7 +318,10 @@ export class SessionView {
     const failed = failedSteps(data);
     this.#actions.hidden = failed.length === 0;
     this.#retry.hidden = !this.#options.retry;
-    fill(this.#alert, failed.flatMap((step) => this.#failureNodes(step)));
+    fill(
+      this.#alert,
+      failed.flatMap((step) => this.#failureNodes(step)),
+    );
   }
 
   /** @param {import("./wire.js").StartedStep} step */
@@ -331,7 +336,9 @@ export class SessionView {
 
   #failureText() {
     return failedSteps(this.#memory?.data ?? { steps: [] })
-      .map(({ step, name, error }) => [this.#language.text("failure", { step, name }), error].filter(Boolean).join("\n"))
+      .map(({ step, name, error }) =>
+        [this.#language.text("failure", { step, name }), error].filter(Boolean).join("\n"),
+      )
       .join("\n\n");
   }
 

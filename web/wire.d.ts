@@ -73,14 +73,7 @@ export interface Heartbeat {
  * - `finished`: the session is `completed`, or in `error` where that stops the tracker;
  * - `denied`: the server answered a poll with 401 or 403 (a refused stream does not say why, and so is followed by a poll).
  */
-export type TrackerState =
-  | "stopped"
-  | "connecting"
-  | "live"
-  | "reconnecting"
-  | "polling"
-  | "finished"
-  | "denied";
+export type TrackerState = "stopped" | "connecting" | "live" | "reconnecting" | "polling" | "finished" | "denied";
 
 /** The part of an EventSource that the tracker uses. */
 export interface EventSourceLike {

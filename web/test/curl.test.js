@@ -28,7 +28,7 @@ test("where workers need a token the command takes it from the environment", () 
   assert.match(line, /^curl -X POST http:\/\/h\/ -H "Authorization: Bearer \$PROGRESS_SSE_TOKEN" -H /);
 });
 
-for (const word of ["", "a b", "it's", "$HOME `id` \\ \"", "http://[::1]:8000/", "~/x", "--x", '{"a":1}', "a\nb"]) {
+for (const word of ["", "a b", "it's", '$HOME `id` \\ "', "http://[::1]:8000/", "~/x", "--x", '{"a":1}', "a\nb"]) {
   test(`${JSON.stringify(word)} reaches a command as it is`, () => {
     assert.equal(execFileSync("sh", ["-c", `printf %s ${quoted(word)}`], { encoding: "utf8" }), word);
   });

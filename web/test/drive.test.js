@@ -43,7 +43,7 @@ for (const [name, language] of Object.entries(LANGUAGES)) {
     for (const needsToken of [false, true]) {
       test(`${name} by ${program} ${options} sends the update${needsToken ? ", with the token" : ""}`, async () => {
         const { printed, requests } = await received(async (base) => {
-          const parts = language.parts(updateUrl(base, "it's \"1\" 原"), { action: "complete", step: 3 }, needsToken);
+          const parts = language.parts(updateUrl(base, 'it\'s "1" 原'), { action: "complete", step: 3 }, needsToken);
           const env = { ...process.env, PROGRESS_SSE_TOKEN: "hush" };
           const { stdout } = await run(program, [...options.split(" "), parts.join(language.joint)], { env });
           return stdout.trim();
@@ -72,7 +72,10 @@ for (const [statuses, action, step] of /** @type {[string, string, number][]} */
   ["success running", "complete", 2],
 ])) {
   test(`after ${statuses || "nothing"} a worker would ${action} step ${step}`, () => {
-    const steps = statuses.split(" ").filter(Boolean).map((status, index) => ({ status, step: index + 1 }));
+    const steps = statuses
+      .split(" ")
+      .filter(Boolean)
+      .map((status, index) => ({ status, step: index + 1 }));
     const data = /** @type {import("../wire.js").Progress} */ (/** @type {unknown} */ ({ steps }));
     assert.deepEqual(nextUpdate(data), { action, step });
   });

@@ -72,7 +72,10 @@ export class FakeEventSource extends EventTarget {
     this.readyState = 1;
     this.lastEventId = id ?? this.lastEventId;
     this.dispatchEvent(
-      new MessageEvent(type, { data: typeof data === "string" ? data : JSON.stringify(data), lastEventId: this.lastEventId }),
+      new MessageEvent(type, {
+        data: typeof data === "string" ? data : JSON.stringify(data),
+        lastEventId: this.lastEventId,
+      }),
     );
   }
 

@@ -88,7 +88,10 @@ test("when nothing answers then, the page polls until the stream is heard again"
   const { browser, tab, tracker } = await liveTab();
   await tab.happen("online");
   await browser.clock.advance(5000);
-  assert.deepEqual(browser.requests.map(({ isOpen }) => isOpen), [false, true]);
+  assert.deepEqual(
+    browser.requests.map(({ isOpen }) => isOpen),
+    [false, true],
+  );
   browser.requests[1]?.answer(ok(progress(1)));
   await settled();
   assert.equal(tracker.state, "polling");

@@ -51,7 +51,12 @@ test("what is said of one job is not lost for what is said of another", (t) => {
   const region = { textContent: /** @type {string | null} */ ("") };
   const announcer = new Announcer(region);
   announcer.say("first", "a");
-  for (const [text, subject] of /** @type {const} */ ([["a: 1", "a"], ["b: 1", "b"], ["a: 2", "a"]])) announcer.say(text, subject);
+  for (const [text, subject] of /** @type {const} */ ([
+    ["a: 1", "a"],
+    ["b: 1", "b"],
+    ["a: 2", "a"],
+  ]))
+    announcer.say(text, subject);
   t.mock.timers.tick(10_000);
   assert.equal(region.textContent, "b: 1. a: 2");
 });

@@ -14,7 +14,13 @@ const scriptAt = (src) => Object.assign(new HTMLScriptElement(), { src });
 
 /** Runs tracker.js as a page does that loads it plainly. @param {object | null} [currentScript] */
 function load(currentScript = null) {
-  const page = vm.createContext({ EventTarget, AbortController, Event, HTMLScriptElement, document: { currentScript } });
+  const page = vm.createContext({
+    EventTarget,
+    AbortController,
+    Event,
+    HTMLScriptElement,
+    document: { currentScript },
+  });
   const before = Object.keys(page);
   vm.runInContext(source, page);
   return { page, added: Object.keys(page).filter((name) => !before.includes(name)) };

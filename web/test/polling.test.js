@@ -44,7 +44,11 @@ for (const [what, options] of /** @type {[string, object][]} */ ([
   });
 }
 
-for (const [random, delay_ms] of /** @type {const} */ ([[0, 1800], [0.5, 2000], [0.999999, 2200]])) {
+for (const [random, delay_ms] of /** @type {const} */ ([
+  [0, 1800],
+  [0.5, 2000],
+  [0.999999, 2200],
+])) {
   test(`polls are spread by a tenth of the interval (${delay_ms})`, async () => {
     const page = await pollingPage();
     jitter(random);
@@ -187,7 +191,10 @@ test("a poll answer that an event has overtaken is dropped", async () => {
   page.stream.send("step", stepEvent(2), "e-2");
   await page.answer(ok(progress(1), { ETag: '"1"' }));
   await polled;
-  assert.deepEqual(page.updates.map((data) => data.current_step), [0, 1, 2, 2]);
+  assert.deepEqual(
+    page.updates.map((data) => data.current_step),
+    [0, 1, 2, 2],
+  );
 });
 
 test("of two polls, the answer to the later one stands", async () => {
@@ -207,7 +214,10 @@ test("when a poll was ahead of the stream, the stream goes on where it was and n
   page.stream.send("step", stepEvent(1), "e-2");
   page.stream.send("step", stepEvent(2), "e-3");
   page.stream.send("step", stepEvent(3), "e-4");
-  assert.deepEqual(page.updates.map((data) => data.current_step), [1, 2, 3]);
+  assert.deepEqual(
+    page.updates.map((data) => data.current_step),
+    [1, 2, 3],
+  );
   assert.equal(page.streams.length, 1);
 });
 
@@ -222,7 +232,10 @@ for (const [what, reconnect] of /** @type {[string, (page: Page) => any][]} */ (
     await page.clock.advance(1000);
     await reconnect(page);
     page.stream.send("snapshot", progress(0), "f-0");
-    assert.deepEqual(page.updates.map((data) => data.current_step), [1, 2, 0]);
+    assert.deepEqual(
+      page.updates.map((data) => data.current_step),
+      [1, 2, 0],
+    );
   });
 }
 
@@ -236,7 +249,10 @@ test("what a proxy has held back since before a poll was answered does not set t
   page.stream.send("heartbeat", heartbeat);
   page.stream.send("snapshot", progress(0), "e-0");
   for (const done of [1, 2, 3]) page.stream.send("step", stepEvent(done), `e-${done}`);
-  assert.deepEqual(page.updates.map((data) => data.current_step), [2, 3]);
+  assert.deepEqual(
+    page.updates.map((data) => data.current_step),
+    [2, 3],
+  );
   assert.equal(page.streams.length, 1);
 });
 
@@ -332,7 +348,10 @@ test("a stream that a heartbeat shows to be on time is followed at once, althoug
   page.stream.send("snapshot", progress(0), "f-0");
   page.stream.send("step", stepEvent(1, { estimated_remaining_ms: 1 }), "f-1");
   page.stream.send("step", stepEvent(2), "f-2");
-  assert.deepEqual(page.updates.slice(-3).map((data) => data.current_step), [0, 1, 2]);
+  assert.deepEqual(
+    page.updates.slice(-3).map((data) => data.current_step),
+    [0, 1, 2],
+  );
 });
 
 test("a poll answered by a process that is a moment behind does not set a live page back", async () => {
@@ -344,7 +363,10 @@ test("a poll answered by a process that is a moment behind does not set a live p
   await page.answer(ok(progress(1)));
   await polled;
   page.stream.send("step", stepEvent(3), "e-3");
-  assert.deepEqual(page.updates.map((data) => data.current_step), [1, 2, 2, 3]);
+  assert.deepEqual(
+    page.updates.map((data) => data.current_step),
+    [1, 2, 2, 3],
+  );
   assert.equal(page.completions.length, 1);
 });
 
@@ -357,7 +379,10 @@ test("where polls carry, a session may go back to a state that its stream had le
 });
 
 test("credentials go to another origin only when asked for", async () => {
-  for (const [withCredentials, credentials] of /** @type {const} */ ([[false, "same-origin"], [true, "include"]])) {
+  for (const [withCredentials, credentials] of /** @type {const} */ ([
+    [false, "same-origin"],
+    [true, "include"],
+  ])) {
     const page = await pollingPage({ withCredentials });
     assert.equal(page.requests[0]?.init.credentials, credentials);
     const streaming = new Page({ withCredentials });
@@ -376,7 +401,10 @@ test("a poll by hand that is ahead of a live stream does not let it set the page
   page.stream.send("step", stepEvent(1), "e-1");
   page.stream.send("step", stepEvent(2), "e-2");
   page.stream.send("step", stepEvent(3), "e-3");
-  assert.deepEqual(page.updates.map((data) => data.current_step), [0, 2, 3]);
+  assert.deepEqual(
+    page.updates.map((data) => data.current_step),
+    [0, 2, 3],
+  );
   assert.equal(page.streams.length, 1);
 });
 

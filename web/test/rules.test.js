@@ -40,7 +40,15 @@ function session(started, changes = {}) {
     const step = { step: index + 1, name: `STEP${index + 1}`, elapsed_ms: 0, timeout_ms: 120_000 };
     const given = started[index];
     if (!given) return { ...step, status: /** @type {const} */ ("pending"), elapsed_ms: /** @type {const} */ (0) };
-    return { ...step, status: /** @type {const} */ ("running"), started_at: iso(0), completed_at: null, message: "", error: "", ...given };
+    return {
+      ...step,
+      status: /** @type {const} */ ("running"),
+      started_at: iso(0),
+      completed_at: null,
+      message: "",
+      error: "",
+      ...given,
+    };
   });
   const current_step = changes.current_step ?? started.length;
   return {
@@ -66,7 +74,12 @@ function after(...updates) {
   return /** @type {Memory} */ (/** @type {unknown} */ (memory));
 }
 
-const done = (/** @type {number} */ ms) => ({ status: /** @type {const} */ ("success"), started_at: iso(0), completed_at: iso(ms), elapsed_ms: ms });
+const done = (/** @type {number} */ ms) => ({
+  status: /** @type {const} */ ("success"),
+  started_at: iso(0),
+  completed_at: iso(ms),
+  elapsed_ms: ms,
+});
 
 test("time left is the running step's rest and what is estimated for the steps after it", () => {
   const memory = after([0, session([])], [0, session([{}])]);
@@ -157,7 +170,10 @@ test("a retry that is over at the first look is none that is going on", () => {
   const before = after([2000, failed]);
   for (const ended of [
     session([done(1000), { ...done(5000), started_at: iso(3000) }, {}], { percentage: 66, current_step: 3 }),
-    session([done(1000), { ...done(5000), started_at: iso(3000), status: "error" }], { status: "error", percentage: 66 }),
+    session([done(1000), { ...done(5000), started_at: iso(3000), status: "error" }], {
+      status: "error",
+      percentage: 66,
+    }),
   ]) {
     const memory = remember(before, ended, T0 + 5000);
     assert.deepEqual([memory.retried, memory.isSetBack], [0, false]);
@@ -223,7 +239,10 @@ test("the headline names the step that runs, or the first that failed", () => {
   });
   const failed = session([{ status: "error" }, { status: "error" }], { status: "error" });
   assert.equal(headlineOf(failed).values["step"], 1);
-  assert.deepEqual(failedSteps(failed).map(({ step }) => step), [1, 2]);
+  assert.deepEqual(
+    failedSteps(failed).map(({ step }) => step),
+    [1, 2],
+  );
   assert.equal(headlineOf(absent).key, "not_found");
 });
 

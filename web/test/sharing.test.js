@@ -36,11 +36,13 @@ class SharedPage {
       interval: Infinity,
       onUpdate: (data) => void steps.push(data.current_step),
       EventSource: this.EventSource,
-      fetch: /** @type {any} */ (async (/** @type {string} */ url) => {
-        const id = url.split("/").at(-1) ?? "";
-        this.polls.push(id);
-        return this.answers.get(id)?.() ?? ok(progress(1, { session_id: id }));
-      }),
+      fetch: /** @type {any} */ (
+        async (/** @type {string} */ url) => {
+          const id = url.split("/").at(-1) ?? "";
+          this.polls.push(id);
+          return this.answers.get(id)?.() ?? ok(progress(1, { session_id: id }));
+        }
+      ),
       timers: this.clock,
       ...options,
     });
@@ -155,7 +157,10 @@ test("more sessions than a stream carries are polled, and join it when there is 
   assert.equal(page.stream.url.split("session_id=").length - 1, 20);
   assert.deepEqual(new Set(page.polls), new Set(["s20", "s21"]));
   page.stream.send("heartbeat", heartbeat());
-  assert.deepEqual([0, 19, 20].map((index) => trackers[index]?.tracker.state), ["live", "live", "polling"]);
+  assert.deepEqual(
+    [0, 19, 20].map((index) => trackers[index]?.tracker.state),
+    ["live", "live", "polling"],
+  );
   trackers[5]?.tracker.stop();
   await page.clock.advance(50);
   const ids = new URL(page.stream.url, "http://test").searchParams.getAll("session_id");
@@ -197,7 +202,10 @@ test("a session whose id fits into no address does not cost the others their str
   assert.deepEqual([a.steps, a.tracker.state], [[1, 2], "live"]);
 });
 
-for (const [what, code, state] of /** @type {const} */ ([["forbidden", 403, "denied"], ["malformed", 422, "reconnecting"]])) {
+for (const [what, code, state] of /** @type {const} */ ([
+  ["forbidden", 403, "denied"],
+  ["malformed", 422, "reconnecting"],
+])) {
   test(`a session that is ${what} does not cost the others their stream`, async () => {
     jitter(0);
     const { page, a } = await pageOfTwo();

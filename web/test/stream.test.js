@@ -2,7 +2,18 @@
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
 
-import { FakeEventSource, jitter, notFound, ok, Page, progress, settled, status, stepEvent, timeOfDay } from "./fakes.js";
+import {
+  FakeEventSource,
+  jitter,
+  notFound,
+  ok,
+  Page,
+  progress,
+  settled,
+  status,
+  stepEvent,
+  timeOfDay,
+} from "./fakes.js";
 
 afterEach(() => mock.restoreAll());
 

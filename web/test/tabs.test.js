@@ -15,7 +15,10 @@ const snapshot = (session_id, done) => progress(done, { session_id });
 /** @param {string} session_id @param {number} done */
 const step = (session_id, done) => stepEvent(done, { session_id });
 
-const kinds = /** @type {const} */ ([["secure", { isSecure: true }], ["insecure", { isSecure: false }]]);
+const kinds = /** @type {const} */ ([
+  ["secure", { isSecure: true }],
+  ["insecure", { isSecure: false }],
+]);
 
 /** A browser of several tabs, all live at the first step of one job. @param {{isSecure: boolean}} kind @param {number} count */
 async function liveTabs(kind, count) {
@@ -43,7 +46,14 @@ for (const [name, kind] of kinds) {
     assert.equal(browser.streams.length, 1);
     assert.equal(browser.stream.url, "/api/progress/job/events?heartbeat=event");
     await send(browser, "step", stepEvent(2), "e-2");
-    for (const { steps, states } of tabs) assert.deepEqual([steps, states], [[1, 2], ["connecting", "live"]]);
+    for (const { steps, states } of tabs)
+      assert.deepEqual(
+        [steps, states],
+        [
+          [1, 2],
+          ["connecting", "live"],
+        ],
+      );
     assert.equal(browser.requests.length, 0);
   });
 
@@ -267,7 +277,13 @@ for (const [name, kind] of kinds) {
     await send(browser, "step", stepEvent(2), "e-2");
     await send(browser, "step", stepEvent(3), "e-3");
     for (const { steps, states } of tabs) {
-      assert.deepEqual([steps, states], [[1, 2, 3], ["connecting", "live", "reconnecting", "polling", "live", "finished"]]);
+      assert.deepEqual(
+        [steps, states],
+        [
+          [1, 2, 3],
+          ["connecting", "live", "reconnecting", "polling", "live", "finished"],
+        ],
+      );
     }
   });
 
@@ -452,7 +468,10 @@ test("a server is one however a page writes its address, and however pages in ot
   await inFolder.track("d", { baseUrl: "../jobs" });
   await browser.clock.advance(500);
   const sessions = new URL(browser.stream.url).searchParams.getAll("session_id");
-  assert.deepEqual([browser.stream.url.split("?")[0], sessions.sort()], ["https://h/jobs/api/events", ["a", "b", "c", "d"]]);
+  assert.deepEqual(
+    [browser.stream.url.split("?")[0], sessions.sort()],
+    ["https://h/jobs/api/events", ["a", "b", "c", "d"]],
+  );
 });
 
 test("a page at the root of its origin may leave the address out", async () => {

@@ -16,7 +16,13 @@ const step = (step, from_ms, elapsed_ms) => ({
   message: "",
   error: "",
 });
-const pending = { step: 9, name: "n", status: /** @type {const} */ ("pending"), elapsed_ms: /** @type {const} */ (0), timeout_ms: 1 };
+const pending = {
+  step: 9,
+  name: "n",
+  status: /** @type {const} */ ("pending"),
+  elapsed_ms: /** @type {const} */ (0),
+  timeout_ms: 1,
+};
 
 /** @param {ReturnType<typeof spansOf>} result */
 const shape = ({ spans }) => spans.map(({ step, start, length }) => [step.step, start, length]);

@@ -46,7 +46,10 @@ async function livePage(options) {
 
 test("a stream has a ticket in its address, and the token is where addresses are not", async () => {
   const page = await livePage({ token: "secret", baseUrl: "/jobs" });
-  assert.deepEqual(page.requests.map(({ url, init }) => [init.method, url]), [["POST", "/jobs/api/tickets"]]);
+  assert.deepEqual(
+    page.requests.map(({ url, init }) => [init.method, url]),
+    [["POST", "/jobs/api/tickets"]],
+  );
   assert.deepEqual(page.requests.map(bearer), ["Bearer secret"]);
   assert.equal(page.stream.url, "/jobs/api/progress/job/events?heartbeat=event&ticket=first");
   assert.deepEqual(page.states, ["connecting", "live"]);
@@ -71,7 +74,10 @@ test("a browser that comes back with a ticket it has used is given another, at o
   assert.match(page.stream.url, /&last_event_id=e-1&ticket=second$/);
   page.stream.send("step", stepEvent(2), "e-2");
   assert.deepEqual(page.updates, [progress(1), progress(2)]);
-  assert.deepEqual(page.requests.map(({ url }) => url), ["/api/tickets", "/api/tickets"]);
+  assert.deepEqual(
+    page.requests.map(({ url }) => url),
+    ["/api/tickets", "/api/tickets"],
+  );
   assert.deepEqual(page.states, ["connecting", "live", "reconnecting", "live"]);
 });
 
@@ -81,9 +87,15 @@ test("a ticket that is spent within a second is not replaced at once", async () 
   page.stream.interrupt();
   page.stream.refuse();
   await page.clock.advance(999);
-  assert.deepEqual(page.requests.map(({ url }) => url), ["/api/tickets"]);
+  assert.deepEqual(
+    page.requests.map(({ url }) => url),
+    ["/api/tickets"],
+  );
   await page.clock.advance(1);
-  assert.deepEqual(page.requests.map(({ url }) => url), ["/api/tickets", "/api/tickets"]);
+  assert.deepEqual(
+    page.requests.map(({ url }) => url),
+    ["/api/tickets", "/api/tickets"],
+  );
 });
 
 test("a new ticket that is refused as well is not replaced at once", async () => {
@@ -237,7 +249,8 @@ test("stopped while it asks for a ticket, it leaves nothing behind", async () =>
 /** @param {Browser} browser Answers every request for a ticket that waits. */
 async function sell(browser) {
   for (const request of browser.requests) {
-    if (request.isOpen && request.url.endsWith("/api/tickets")) request.answer(sold(`ticket-${browser.requests.length}`));
+    if (request.isOpen && request.url.endsWith("/api/tickets"))
+      request.answer(sold(`ticket-${browser.requests.length}`));
   }
   await settled();
 }
@@ -261,7 +274,10 @@ for (const isSecure of [true, false]) {
     const tabs = await tabsWith(browser, [ALICE, ALICE_LATER]);
     browser.stream.send("snapshot", progress(1), "e-1");
     await settled();
-    assert.deepEqual(tabs.map(({ steps }) => steps), [[1], [1]]);
+    assert.deepEqual(
+      tabs.map(({ steps }) => steps),
+      [[1], [1]],
+    );
   });
 }
 
@@ -272,7 +288,10 @@ test("nobody hears what was asked for with another token, nor without one", asyn
   for (const [index, stream] of browser.open.entries()) {
     stream.send("snapshot", progress(index), `e-${index}`);
     await settled();
-    assert.deepEqual(tabs.map(({ steps }) => steps), [0, 1, 2].map((tab) => (tab <= index ? [tab] : [])));
+    assert.deepEqual(
+      tabs.map(({ steps }) => steps),
+      [0, 1, 2].map((tab) => (tab <= index ? [tab] : [])),
+    );
   }
 });
 
@@ -304,7 +323,10 @@ test("a page that was put away comes back with another ticket, where it was", as
   await tab.happen("pageshow", { persisted: true });
   await browser.clock.advance(500);
   await sell(browser);
-  assert.deepEqual(browser.requests.map(({ url }) => url), ["/api/tickets", "/api/progress/job", "/api/tickets"]);
+  assert.deepEqual(
+    browser.requests.map(({ url }) => url),
+    ["/api/tickets", "/api/progress/job", "/api/tickets"],
+  );
   assert.match(browser.stream.url, /&last_event_id=e-1&ticket=ticket-3$/);
   browser.stream.send("step", stepEvent(2), "e-2");
   assert.deepEqual(steps, [1, 2]);
@@ -313,7 +335,10 @@ test("a page that was put away comes back with another ticket, where it was", as
 test("a token that nobody can read but the server is not compared: its tab polls", async () => {
   const browser = new Browser();
   await tabsWith(browser, ["opaque"]);
-  assert.deepEqual(browser.requests.map(({ url }) => url), ["/api/progress/job"]);
+  assert.deepEqual(
+    browser.requests.map(({ url }) => url),
+    ["/api/progress/job"],
+  );
   assert.equal(browser.streams.length, 0);
 });
 

@@ -158,7 +158,12 @@ test("the end comes with the step that completes the session", async () => {
 });
 
 for (const [what, callback] of /** @type {[string, () => any][]} */ ([
-  ["throws", () => { throw new Error("the page's own fault"); }],
+  [
+    "throws",
+    () => {
+      throw new Error("the page's own fault");
+    },
+  ],
   ["rejects", () => Promise.reject(new Error("the page's own fault"))],
 ])) {
   test(`a callback that ${what} is logged and harms nothing`, async () => {
