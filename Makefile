@@ -47,9 +47,10 @@ check: $(VENV)/.dev web/node_modules/.ready  ## Look for faults without running 
 	$(BIN)/mypy
 	npm --prefix web run --silent check
 
-format: $(VENV)/.dev  ## Format the Python files, and repair what can be repaired
+format: $(VENV)/.dev web/node_modules/.ready  ## Format the Python and browser files, and repair what can be repaired
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	npm --prefix web run --silent format
 
 build: $(VENV)/.dev  ## Build the source archive and the wheel into dist/
 	$(BIN)/python -m build --no-isolation

@@ -20,7 +20,7 @@ export class Badge {
   constructor(language, root) {
     this.#language = language;
     this.#root = root;
-    this.#root.dataset["connection"] = "connecting";
+    this.#root.dataset.connection = "connecting";
     this.element.hidden = true;
   }
 
@@ -43,6 +43,6 @@ export class Badge {
   #show(connection, interval_ms) {
     setText(this.element, this.#language.text(`connection_${connection}`, { seconds: interval_ms / 1000 }));
     this.element.hidden = false;
-    this.#root.dataset["connection"] = connection;
+    this.#root.dataset.connection = connection;
   }
 }

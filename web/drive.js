@@ -45,6 +45,7 @@ function javascriptLines(url, update, needsToken) {
     '  method: "POST",',
     "  headers: {",
     '    "Content-Type": "application/json",',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is part of the program that is shown.
     ...(needsToken ? ["    Authorization: `Bearer ${process.env.PROGRESS_SSE_TOKEN}`,"] : []),
     "  },",
     `  body: JSON.stringify(${literal(update)}),`,
@@ -189,7 +190,9 @@ function tabList(tabs, label) {
   list.append(...tabs.map(({ tab }) => tab));
 
   /** @param {number} index */
-  const select = (index) => tabs.forEach((tab, each) => tab.select(each === index));
+  const select = (index) => {
+    for (const [each, tab] of tabs.entries()) tab.select(each === index);
+  };
 
   list.addEventListener("click", ({ target }) => {
     const index = tabs.findIndex(({ tab }) => tab === target);

@@ -246,7 +246,7 @@ const MARKS = { completed: "✓", error: "✗", not_found: "…", pending: "0%",
  */
 export function titleOf({ data, percentage }, title) {
   const mark = MARKS[data.status] || `${percentage}%`;
-  const name = data.status === "running" ? headlineOf(data).values["name"] : "";
+  const name = data.status === "running" ? headlineOf(data).values.name : "";
   return withoutDirections(`${[mark, name].filter(Boolean).join(" ")} – ${title}`);
 }
 

@@ -24,11 +24,15 @@ export class StepList {
   /** @param {Step[]} steps @param {number} now_ms */
   show(steps, now_ms) {
     for (const item of this.#items.splice(steps.length)) item.element.remove();
-    steps.forEach((step, index) => (this.#items[index] ??= this.#append()).show(step, now_ms));
+    for (const [index, step] of steps.entries()) {
+      const item = this.#items[index] ?? this.#append();
+      item.show(step, now_ms);
+    }
   }
 
   #append() {
     const item = new StepItem(this.#language);
+    this.#items.push(item);
     this.element.append(item.element);
     return item;
   }
@@ -68,7 +72,7 @@ class StepItem {
 
   /** @param {Step} step */
   #showState(step) {
-    this.element.dataset["status"] = step.status;
+    this.element.dataset.status = step.status;
     this.element.part.value = `step step-${step.status}`;
     if (step.status === "running") this.element.setAttribute("aria-current", "step");
     else this.element.removeAttribute("aria-current");

@@ -1,6 +1,7 @@
 /* When each step ran: bars on one axis of time for the eye, and a table for the ear. */
-import { clock } from "./format.js";
+
 import { fill, isolated, make, makeSvg, setText } from "./dom.js";
+import { clock } from "./format.js";
 import { elapsed_ms } from "./rules.js";
 
 /** @typedef {import("./wire.js").Step} Step */

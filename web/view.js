@@ -89,7 +89,7 @@ export class SessionView {
     this.#prepareBar();
     this.element.lang = language.tag;
     this.element.dir = "ltr";
-    this.element.dataset["status"] = "connecting";
+    this.element.dataset.status = "connecting";
     this.element.append(this.#head(), this.#card());
   }
 
@@ -245,7 +245,7 @@ export class SessionView {
     const now_ms = this.#tracker.now();
     const { data } = memory;
     this.#showMotion(isConnected(this.#tracker), memory !== this.#drawn);
-    this.element.dataset["status"] = data.status;
+    this.element.dataset.status = data.status;
     const { key, values } = headlineOf(data);
     fill(this.#headline, nodesOf(this.#language, key, values));
     this.#showFacts(memory, now_ms);

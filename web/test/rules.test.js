@@ -238,7 +238,7 @@ test("the headline names the step that runs, or the first that failed", () => {
     values: { step: 2, total: 3, name: "STEP2" },
   });
   const failed = session([{ status: "error" }, { status: "error" }], { status: "error" });
-  assert.equal(headlineOf(failed).values["step"], 1);
+  assert.equal(headlineOf(failed).values.step, 1);
   assert.deepEqual(
     failedSteps(failed).map(({ step }) => step),
     [1, 2],
@@ -250,7 +250,7 @@ test("the headline names the step that runs, or the first that failed", () => {
 const said = (before, data) => {
   const memory = after([0, before]);
   const milestone = milestoneOf(memory, remember(memory, data, T0 + 1));
-  return milestone && [milestone.key, milestone.values["step"] ?? milestone.values["percentage"]];
+  return milestone && [milestone.key, milestone.values.step ?? milestone.values.percentage];
 };
 
 test("milestones are steps, quarters, a retry and the end", () => {

@@ -270,7 +270,7 @@ test("a tracker started while the stream reconnects is not ended by an error tha
   const { page } = await pageOfTwo();
   page.stream.interrupt();
   let errors = 0;
-  const late = page.track("b", { onError: () => void (errors += 1) });
+  const late = page.track("b", { onError: () => void errors++ });
   await page.clock.advance(1000);
   page.stream.open();
   page.stream.send("heartbeat", heartbeat());

@@ -111,7 +111,7 @@ for (const [name, kind] of kinds) {
     await tabs[0]?.tab.happen("pagehide");
     await browser.clock.advance(500);
     let errors = 0;
-    const late = await tabs[1]?.tab.track("retried", { onError: () => void (errors += 1) });
+    const late = await tabs[1]?.tab.track("retried", { onError: () => void errors++ });
     await browser.clock.advance(100);
     assert.doesNotMatch(browser.stream.url, /last_event_id/);
     browser.stream.open();
@@ -125,7 +125,7 @@ for (const [name, kind] of kinds) {
     const { browser } = await liveTabs(kind, 1);
     const tab = browser.tab();
     let errors = 0;
-    const retried = await tab.track("retried", { onError: () => void (errors += 1) });
+    const retried = await tab.track("retried", { onError: () => void errors++ });
     await tab.track("job");
     await browser.clock.advance(500);
     await send(browser, "snapshot", progress(1), "m.1");
@@ -152,7 +152,7 @@ for (const [name, kind] of kinds) {
     await browser.clock.advance(1000);
     await send(browser, "snapshot", snapshot("retried", 2), "m.3");
     let errors = 0;
-    tab.window.addEventListener("pageshow", () => void tab.track("retried", { onError: () => void (errors += 1) }));
+    tab.window.addEventListener("pageshow", () => void tab.track("retried", { onError: () => void errors++ }));
     await tab.happen("pageshow", { persisted: true });
     await browser.clock.advance(0);
     assert.equal(errors, 0);

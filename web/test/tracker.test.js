@@ -297,11 +297,17 @@ test("data is what the last update said, and the tracker's own", async () => {
   assert.deepEqual([page.tracker.data], [null]);
 });
 
+/** @param {Page} page */
+function deny(page) {
+  page.stream.refuse();
+  return page.answer(status(403));
+}
+
 for (const [what, end, expected] of /** @type {[string, (page: Page) => any, unknown][]} */ ([
   ["completed", (page) => page.stream.send("snapshot", completed, "e-3"), completed],
   ["failed", (page) => page.stream.send("snapshot", failed, "e-3"), failed],
   ["stopped", (page) => page.tracker.stop(), null],
-  ["denied", (page) => (page.stream.refuse(), page.answer(status(403))), null],
+  ["denied", deny, null],
 ])) {
   test(`finished tells how it ended: ${what}`, async () => {
     const page = new Page();
@@ -361,7 +367,10 @@ test("start() from a listener to the stop gives a promise that waits for the fir
   void page.tracker.start();
   let isUpdated = false;
   page.tracker.addEventListener("statechange", () => {
-    if (page.tracker.state === "stopped") void page.tracker.start().then(() => void (isUpdated = true));
+    const restarted = page.tracker.state === "stopped" ? page.tracker.start() : new Promise(() => {});
+    void restarted.then(() => {
+      isUpdated = true;
+    });
   });
   page.tracker.stop();
   await settled();
