@@ -1,0 +1,146 @@
+import { onPutAway } from "./page-events.js";
+import { serverClock } from "./server-clock.js";
+import { SharedStream } from "./shared-stream.js";
+import { changedSession, StreamState } from "./stream-state.js";
+import { TabCoordinator } from "./tab-coordinator.js";
+
+/** @typedef {import("../wire.js").Progress} Progress */
+/** @typedef {import("./types.js").Failure} Failure */
+/** @typedef {import("./types.js").SessionListener} SessionListener */
+/** @typedef {import("./types.js").SharedEvent} SharedEvent */
+/** @typedef {import("./types.js").StreamSettings} StreamSettings */
+
+/**
+ * @typedef {object} Notification
+ * @property {Progress | undefined} data
+ * @property {number} [since_ms]
+ * @property {boolean} [isStep]
+ * @property {Failure | undefined} [failure]
+ */
+
+/** Hands the events of one stream to all trackers of the page that have the same settings. */
+export class Hub {
+  /** @type {Set<Hub>} */
+  static #all = new Set();
+
+  /** @param {StreamSettings} settings */
+  static of(settings) {
+    return [...Hub.#all].find((hub) => hub.hasSettings(settings)) ?? new Hub(settings);
+  }
+
+  #settings;
+  #state = new StreamState();
+  #source;
+  /** @type {Map<string, Set<SessionListener>>} */
+  #listeners = new Map();
+  /** The browser has put the page away. */
+  #isAway = false;
+  #ending = new AbortController();
+
+  /** @param {StreamSettings} settings */
+  constructor(settings) {
+    this.#settings = settings;
+    const onEvent = (/** @type {SharedEvent} */ event) => this.#receive(event);
+    const onState = () => {
+      for (const [id, listeners] of this.#listeners) this.#catchUp(id, [...listeners]);
+    };
+    this.#source = settings.isShared
+      ? new TabCoordinator(settings, this.#state, { onEvent, onState })
+      : new SharedStream(settings, this.#state, onEvent);
+  }
+
+  /** @param {StreamSettings} settings */
+  hasSettings(settings) {
+    const keys = /** @type {(keyof StreamSettings)[]} */ (Object.keys(settings));
+    return keys.every((key) => this.#settings[key] === settings[key]);
+  }
+
+  /** @param {string} id @param {SessionListener} listener */
+  follow(id, listener) {
+    if (!this.#listeners.size) this.#begin();
+    this.#listeners.set(id, (this.#listeners.get(id) ?? new Set()).add(listener));
+    queueMicrotask(() => this.#catchUp(id, [listener]));
+    this.#request();
+  }
+
+  /** @param {string} id @param {SessionListener} listener */
+  unfollow(id, listener) {
+    const listeners = this.#listeners.get(id);
+    listeners?.delete(listener);
+    if (!listeners?.size) this.#listeners.delete(id);
+    if (this.#listeners.size) this.#request();
+    else this.#end();
+  }
+
+  restart() {
+    this.#source.restart();
+  }
+
+  #begin() {
+    Hub.#all.add(this);
+    onPutAway({ leave: () => this.#leave(), comeBack: () => this.#comeBack() }, this.#ending.signal);
+  }
+
+  #end() {
+    Hub.#all.delete(this);
+    this.#ending.abort();
+    this.#source.close();
+  }
+
+  #leave() {
+    this.#isAway = true;
+    this.#source.close();
+  }
+
+  #comeBack() {
+    const wasAway = this.#isAway;
+    this.#isAway = false;
+    if (wasAway) this.#request();
+    else this.#source.retryNow();
+  }
+
+  #request() {
+    if (!this.#isAway) this.#source.follow([...this.#listeners.keys()]);
+  }
+
+  /**
+   * Hands over the data that is known already, if it is kept up to date.
+   * @param {string} id
+   * @param {SessionListener[]} listeners
+   */
+  #catchUp(id, listeners) {
+    if (!this.#state.live.has(id)) return;
+    for (const listener of listeners) this.#notify(id, listener, { data: this.#state.data.get(id) });
+  }
+
+  /**
+   * The listener may be gone, or go after the first of the two calls.
+   * @param {string} id
+   * @param {SessionListener} listener
+   * @param {Notification} notification
+   */
+  #notify(id, listener, { data, since_ms = 0, isStep = false, failure }) {
+    if (!this.#isListening(id, listener)) return;
+    if (failure) listener.onFailure(failure);
+    else listener.onAlive();
+    if (data && this.#isListening(id, listener)) listener.onData(data, since_ms, isStep);
+  }
+
+  /** @param {string} id @param {SessionListener} listener */
+  #isListening(id, listener) {
+    return this.#listeners.get(id)?.has(listener) ?? false;
+  }
+
+  /** @param {SharedEvent} event */
+  #receive(event) {
+    if (event.type === "heartbeat") serverClock.add(Date.parse(event.data.now) - Date.now());
+    const changed = changedSession(event);
+    const isCaughtUp = event.type === "heartbeat" && !event.isFirst;
+    const since_ms = (event.type === "snapshot" && event.since_ms) || 0;
+    for (const id of event.sessions) {
+      const data = id === changed || isCaughtUp ? this.#state.data.get(id) : undefined;
+      const notification = { data, since_ms, isStep: event.type === "step", failure: event.failure };
+      for (const listener of [...(this.#listeners.get(id) ?? [])]) this.#notify(id, listener, notification);
+    }
+  }
+}

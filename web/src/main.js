@@ -1,0 +1,19 @@
+/*
+ * Puts ProgressTracker and checkTimeout on the page. esbuild writes tracker.js from this module.
+ *
+ * ProgressTracker follows one session of a progress server: by a stream where that works, by polling elsewhere.
+ * It draws nothing and needs neither a window nor a document. From the wire to the page, each uses only those above it:
+ *   tokens           sends requests with a token;
+ *   Stream           keeps one EventSource connected;
+ *   StreamState      holds what a stream has brought of its sessions;
+ *   SharedStream     follows all wanted sessions by one stream;
+ *   TabCoordinator   does the same once for all tabs: one of them holds the SharedStream, the others listen to it;
+ *   Hub              is shared by the trackers of a page: a TabCoordinator, or a SharedStream alone;
+ *   Poller           polls once or at intervals, and knows nothing of streams;
+ *   ProgressTracker  chooses between the two, never lets the page go back, and calls its callbacks.
+ */
+import { checkTimeout } from "./check-timeout.js";
+import { ProgressTracker } from "./progress-tracker.js";
+
+globalThis.ProgressTracker = ProgressTracker;
+globalThis.checkTimeout = checkTimeout;

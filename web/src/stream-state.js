@@ -1,0 +1,39 @@
+import { fold } from "./fold.js";
+
+/** @typedef {import("../wire.js").Progress} Progress */
+/** @typedef {import("./types.js").SharedEvent} SharedEvent */
+
+/** The session that an event changes, if it changes one. @param {SharedEvent} event @returns {string | undefined} */
+export function changedSession({ type, data }) {
+  if (type === "snapshot") return data.session_id;
+  return type === "step" ? data.session.session_id : undefined;
+}
+
+/** What a stream has brought of its sessions. A tab that has it can resume the stream from there. */
+export class StreamState {
+  /** @type {Map<string, Progress>} */
+  data = new Map();
+  /** The event id to resume from. */
+  position = "";
+  /** The sessions whose stream works. @type {Set<string>} */
+  live = new Set();
+
+  /** @param {SharedEvent} event */
+  apply(event) {
+    for (const id of event.sessions) {
+      if (event.failure) this.live.delete(id);
+      else this.live.add(id);
+    }
+    this.position = event.position ?? this.position;
+    const changed = changedSession(event);
+    const before = changed && this.data.get(changed);
+    if (changed && event.type === "snapshot") this.data.set(changed, event.data);
+    if (changed && event.type === "step" && before) this.data.set(changed, fold(before, event.data));
+  }
+
+  /** @param {string} id */
+  forget(id) {
+    this.data.delete(id);
+    this.live.delete(id);
+  }
+}

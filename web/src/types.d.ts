@@ -1,0 +1,58 @@
+// Shapes that the tracker's modules share. Declarations only.
+
+import type { Progress, Timers, TrackerOptions } from "../wire.js";
+
+export type Token = NonNullable<TrackerOptions["token"]>;
+
+/** Where streams are opened, and how. Trackers with equal settings share a hub. */
+export interface StreamSettings {
+  baseUrl: string;
+  EventSource: NonNullable<TrackerOptions["EventSource"]>;
+  withCredentials: boolean;
+  timers: Timers;
+  /**
+   * All tabs of the browser may use the stream together. With a token only those do whose tokens have the same
+   * `rights`: then no tab is sent what its own token does not allow. No token and no ticket ever leaves its tab.
+   */
+  isShared: boolean;
+  token: Token | undefined;
+  /** As `rightsOf` reads them from the token; "" without a token. */
+  rights: string;
+  /** Gets tickets for a token; unused without one. */
+  fetch: typeof globalThis.fetch;
+}
+
+export interface Failure {
+  /** The stream may come back, but pages should poll in the meantime. */
+  isHopeless: boolean;
+  /** The server answered with another status than 200. */
+  isRefused: boolean;
+}
+
+/** What a stream brought: an event, a failure, or both (an event that was held back). */
+export interface StreamEvent {
+  type: "snapshot" | "step" | "heartbeat" | "end" | "failure";
+  /** Of the event. */
+  data?: any;
+  failure?: Failure | undefined;
+  /** The event id to resume from. */
+  position?: string;
+  /** The first event of its connection; what was missed may follow. */
+  isFirst?: boolean;
+  /** The event shows the server as it was at this time or later, by the clock that all tabs share. */
+  since_ms?: number;
+}
+
+/** A stream event, with all sessions that share the stream. It is posted to other tabs, so it is plain data. */
+export interface SharedEvent extends StreamEvent {
+  sessions: string[];
+}
+
+/** What a tracker wants to be told of its session. */
+export interface SessionListener {
+  /** `since_ms`: a snapshot shows the session as it was at this time or later; 0 if that is not known. */
+  onData: (data: Progress, since_ms: number, isStep: boolean) => void;
+  /** The stream works. */
+  onAlive: () => void;
+  onFailure: (failure: Failure) => void;
+}
