@@ -1,33 +1,81 @@
-/* Writes the committed files that esbuild makes. With --check it compares them instead, and fails on a difference. */
-import { readFile, writeFile } from "node:fs/promises";
+/*
+ * Writes the committed files that browsers load: tracker.js, and the pages in assets/ with their bundles. With --check it
+ * writes nothing, and fails if a file is not what its modules make.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
-/** Runs everywhere that private fields do, and so leaves the modules' syntax as it is. */
+/** Every browser that has private fields has all of it, so esbuild leaves the modules' syntax as it is. */
 const TARGET = "es2022";
+const ASSETS = "assets";
+/** The pages, by the name that their files in assets/ have. */
+const PAGES = { index: "page", demo: "demo" };
 
-/** The plain script, which has no exports and puts its two names on the page. */
-async function tracker() {
-  const options = /** @type {const} */ ({ bundle: true, charset: "utf8", target: TARGET, write: false });
-  // The modules are type-checked, not what esbuild makes of them.
-  const banner = "/* Written by build.mjs from the modules in src/. */\n// @ts-nocheck";
+/** The bundle of a module or a style sheet. @param {string} entry @param {import("esbuild").BuildOptions} options */
+async function bundle(entry, options) {
   const { outputFiles } = await build({
     ...options,
-    entryPoints: ["src/main.js"],
-    format: "iife",
-    banner: { js: banner },
+    entryPoints: [entry],
+    bundle: true,
+    charset: "utf8",
+    target: TARGET,
+    write: false,
   });
-  return outputFiles[0]?.text ?? "";
+  return outputFiles?.[0]?.text ?? "";
 }
 
-/** @type {Map<string, string>} */
-const files = new Map([["tracker.js", await tracker()]]);
+/** The plain script: it has no exports, and puts two names on the page. */
+function tracker() {
+  // The modules are type-checked, not what esbuild makes of them.
+  const banner = { js: "/* Written by build.mjs from the modules in src/. */\n// @ts-nocheck" };
+  return bundle("src/main.js", { format: "iife", banner });
+}
 
-if (process.argv.includes("--check")) {
-  for (const [name, content] of files) {
-    if ((await readFile(name, "utf8").catch(() => "")) === content) continue;
-    console.error(`web/${name} is not what its modules make: run npm --prefix web run build`);
-    process.exitCode = 1;
+/**
+ * A page and its two bundles. A bundle's name has a hash of its content, so that browsers may keep it for ever.
+ * @param {string} page
+ * @param {string} name
+ * @returns {Promise<[string, string][]>}
+ */
+async function pageFiles(page, name) {
+  let html = await readFile(`${page}.html`, "utf8");
+  /** @type {[string, string][]} */
+  const bundles = [];
+  for (const type of ["js", "css"]) {
+    const content = await bundle(`${name}.${type}`, { format: "esm" });
+    const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
+    html = html.replace(`web/${name}.${type}`, `web/${name}-${hash}.${type}`);
+    bundles.push([`${ASSETS}/${name}-${hash}.${type}`, content]);
   }
-} else {
+  return [[`${ASSETS}/${page}.html`, html], ...bundles];
+}
+
+/** @param {Map<string, string>} files */
+async function write(files) {
+  await rm(ASSETS, { recursive: true, force: true });
+  await mkdir(ASSETS);
   for (const [name, content] of files) await writeFile(name, content);
 }
+
+/** @param {Map<string, string>} files */
+async function check(files) {
+  for (const [name, content] of files) {
+    if ((await readFile(name, "utf8").catch(() => "")) !== content) fail(name);
+  }
+  for (const name of await readdir(ASSETS)) if (!files.has(`${ASSETS}/${name}`)) fail(`${ASSETS}/${name}`);
+}
+
+/** @param {string} name */
+function fail(name) {
+  console.error(`web/${name} is not what its modules make: run npm --prefix web run build`);
+  process.exitCode = 1;
+}
+
+const isCheck = process.argv.includes("--check");
+const script = await tracker();
+// The pages' bundles contain the file that is there, which --check compares first.
+if (!isCheck) await writeFile("tracker.js", script);
+const pages = await Promise.all(Object.entries(PAGES).map(([page, name]) => pageFiles(page, name)));
+const files = new Map([["tracker.js", script], ...pages.flat()]);
+await (isCheck ? check(files) : write(files));

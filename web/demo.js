@@ -1,7 +1,9 @@
 /* The demo's page: three jobs that begin again and again, one of the visitor's own, and ways to break the connection. */
+import "./define.js";
 import { DEMO_TEXTS } from "./demo-texts.js";
 import { element, translatePage } from "./dom.js";
 import { Drive } from "./drive.js";
+import { ProgressTracker } from "./index.js";
 import { languageFor, TEXTS } from "./texts.js";
 
 /** @typedef {import("./progress-steps.js").ProgressSteps} ProgressSteps */
@@ -77,6 +79,9 @@ async function showBuffering(response) {
   element("buffer").ariaPressed = String(buffering_ms > 0);
   if (buffering_ms) mending = setTimeout(() => (element("buffer").ariaPressed = "false"), buffering_ms);
 }
+
+// A bundle has no address from which index.js could derive the server's.
+ProgressTracker.baseUrl = document.baseURI.replace(/\/$/, "");
 
 translatePage(language, texts);
 follow("steady");

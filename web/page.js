@@ -10,6 +10,7 @@ import { Drive } from "./drive.js";
 import { Entrance } from "./entrance.js";
 import { faviconOf } from "./favicon.js";
 import { Language } from "./format.js";
+import { ProgressTracker } from "./index.js";
 import { RecentSessions } from "./recent.js";
 import { headlineOf, titleOf, titleOfMany, together } from "./rules.js";
 import { languageFor } from "./texts.js";
@@ -149,6 +150,9 @@ function startAgain() {
     view.start();
   }
 }
+
+// A bundle has no address from which index.js could derive the server's.
+ProgressTracker.baseUrl = document.baseURI.replace(/\/$/, "");
 
 translatePage(language.tag, language.texts);
 let ids = sessionsIn(location, document.baseURI);

@@ -4,6 +4,7 @@
  */
 import { Badge } from "./badge.js";
 import { copyButton, fill, isolated, make, makeButton, nodesOf, setText, show } from "./dom.js";
+import { ProgressTracker } from "./index.js";
 import {
   failedSteps,
   headlineOf,

@@ -1,6 +1,7 @@
 """The page and its files, and how the service says that it is well."""
 
 import gzip
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from progress_sse import create_app
 from progress_sse.api.endpoints import pages
-from progress_sse.api.endpoints.pages import WEB
+from progress_sse.api.endpoints.pages import ASSETS, WEB
 from progress_sse.settings import load_settings
 from tests.api.conftest import Connect
 from tests.harness.tokens import CLOSED
@@ -33,23 +34,34 @@ async def test_the_page_is_served_under_a_strict_policy(client: httpx.AsyncClien
     assert not re.search(r"<script(?![^>]*\bsrc=)", response.text)
 
 
-async def test_every_file_that_the_page_names_is_there(client: httpx.AsyncClient) -> None:
-    """With the type that `nosniff` holds it to."""
-    html = (await client.get("/")).text
-    named = set(re.findall(r'(?:src|href)="(web/[^"]+)"', html))
-    assert "web/tracker.js" in named
-    for name in named:
+@pytest.mark.parametrize("page", ["index", "demo"])
+async def test_a_page_names_two_bundles_that_browsers_keep(client: httpx.AsyncClient, page: str) -> None:
+    """Each has the type that `nosniff` holds it to, and its content's hash in its name; the page is revalidated."""
+    html = (ASSETS / f"{page}.html").read_text("utf-8")
+    named = re.findall(r'(?:src|href)="(web/[^"]+)"', html)
+    assert [Path(name).suffix for name in named] == [".css", ".js"]
+    for name, media_type in zip(named, ("text/css", "text/javascript"), strict=True):
         response = await client.get(f"/{name}")
         assert response.status_code == 200
-        expected = "text/css" if name.endswith(".css") else "text/javascript"
-        assert response.headers["content-type"].startswith(expected)
+        assert response.headers["content-type"].startswith(media_type)
         assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        [stated] = re.findall(r"-([0-9a-f]{16})\.", name)
+        assert hashlib.sha256(response.content).hexdigest().startswith(stated)
+
+
+async def test_files_of_the_same_name_are_revalidated(client: httpx.AsyncClient) -> None:
+    """An upgrade reaches the pages of users at their next load."""
+    for path in ("/", "/s/any", "/web/tracker.js", "/web/define.js", "/web/progress.css"):
+        response = await client.get(path)
+        assert (response.status_code, response.headers["cache-control"]) == (200, "no-cache"), path
 
 
 async def test_only_browser_files_are_served(client: httpx.AsyncClient) -> None:
     """A checkout has tests and tools beside them."""
     inside = [path.relative_to(WEB) for path in WEB.rglob("*") if path.is_file() and "node_modules" not in path.parts]
-    hidden = [path for path in inside if len(path.parts) > 1 or path.suffix in {".json", ".html"}]
+    hidden = [path for path in inside if len(path.parts) > 1 or path.suffix in {".json", ".html", ".mjs"}]
+    assert hidden
     for path in [*hidden, Path("../pyproject.toml"), Path("nothing.js"), Path()]:
         assert (await client.get(f"/web/{path.as_posix()}")).status_code == 404, path
 

@@ -123,8 +123,8 @@ async def test_page_is_the_demo_s_own_and_loads_what_it_needs(demo: Server) -> N
     async with Worker.at(demo) as worker:
         page = await worker.client.get("/")
         product = await worker.client.get("/s/steady-1")
-        assert "demo.js" in page.text
-        assert "demo.js" not in product.text
+        assert '<script src="web/demo-' in page.text
+        assert '<script src="web/page-' in product.text
         assert page.headers["content-security-policy"] == product.headers["content-security-policy"]
 
 

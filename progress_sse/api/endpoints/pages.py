@@ -16,11 +16,14 @@ from starlette.types import Receive, Scope, Send
 from progress_sse.api.replies import session_id_of
 from progress_sse.service import ProgressService
 
-_PACKAGE: Final = Path(__file__).parents[2]
+_PACKAGE: Final = Path(__file__).resolve().parents[2]
 WEB: Final = next(folder for folder in (_PACKAGE / "web", _PACKAGE.parent / "web") if folder.is_dir())
+"""The files that users load by name; in a checkout, tests and tools lie beside and below."""
+
+ASSETS: Final = WEB / "assets"
+"""The pages, and their bundles, each of which has a hash of its content in its name."""
 
 PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts")
-"""What is served from the folder itself; in a checkout, tests and tools lie beside and below."""
 
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; "
@@ -30,13 +33,14 @@ PAGE_HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 
-
 FILE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
     "Accept-Ranges": "none",
     "Vary": "Accept-Encoding",
 }
+
+REVALIDATED: Final = "no-cache"
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 GZIP: Final = {"content-encoding": "gzip"}
 
@@ -54,7 +58,7 @@ async def page(service: ProgressService, request: Request) -> Response:
     publish = "open" if authorizer.is_open_to("publish") else "token"
     read = "token" if authorizer.takes_tokens and not authorizer.is_open_to("read") else "open"
     html = (
-        (WEB / "index.html")
+        (ASSETS / "index.html")
         .read_text("utf-8")
         .replace('<base href="/">', f'<base href="{prefix}/">')
         .replace('name="progress-publish" content="open"', f'name="progress-publish" content="{publish}"')
@@ -64,11 +68,11 @@ async def page(service: ProgressService, request: Request) -> Response:
 
 
 class BrowserFiles(StaticFiles):
-    """Serves the public files of the folder and nothing else of it, compressed where the browser takes that."""
+    """Serves the public files of two folders and nothing else of them, compressed where the browser takes that."""
 
-    def __init__(self) -> None:
-        """Serve from `WEB`."""
-        super().__init__(directory=WEB)
+    def get_directories(self, *_args: object) -> list[str | os.PathLike[str]]:
+        """Return where the files are."""
+        return [WEB, ASSETS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for a file, always with all of it: `Range` may be ignored [RFC 9110 §14.2]."""
@@ -83,9 +87,13 @@ class BrowserFiles(StaticFiles):
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """Return a file that browsers take for what it says it is, and ask for again each time (304 as a rule)."""
+        """Return a file that browsers take for what it says it is.
+
+        They keep a bundle for ever, and revalidate every other file at each use (304 as a rule).
+        """
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(FILE_HEADERS)
+        response.headers["Cache-Control"] = IMMUTABLE if Path(full_path).parent == ASSETS else REVALIDATED
         if not isinstance(response, FileResponse):
             return response
         content, compressed = _contents(str(full_path), stat_result.st_mtime_ns)
