@@ -64,8 +64,9 @@ def server(python: Path, tmp_path: Path) -> Iterator[Server]:
 def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
     """Nothing of the tests or of the development tools ships."""
     web = ROOT / "web"
-    public = [path for path in web.iterdir() if path.name.endswith(PUBLIC_SUFFIXES)]
-    browser_files = {path.relative_to(web).as_posix() for path in [*public, *(web / "assets").iterdir()]}
+    folders = (web / "assets", web / "lib")
+    browser_files = {path.relative_to(web).as_posix() for folder in folders for path in folder.iterdir()}
+    assert all(name.endswith((".html", *PUBLIC_SUFFIXES)) for name in browser_files)
     names = set(zipfile.ZipFile(wheel).namelist())
     in_package = {name for name in names if name.startswith("progress_sse/")}
     assert names - in_package == {name for name in names if re.match(r"progress_sse-[^/]*\.dist-info/", name)}
@@ -126,7 +127,7 @@ def test_server_runs_from_the_wheel(server: Server, python: Path) -> None:
         tracker = client.get("/web/tracker.js").content
         update = client.post("/api/progress/first/update", json={"action": "start", "step": 1})
         assert update.json() == {"success": True, "session_id": "first"}
-    assert tracker == (ROOT / "web" / "tracker.js").read_bytes()
+    assert tracker == (ROOT / "web" / "lib" / "tracker.js").read_bytes()
     assert (server.folder / "progress.db").is_file()
     assert server.terminate() == 0
 
@@ -161,7 +162,7 @@ def test_npm_package_has_files_that_the_wheel_serves(tarball: Path, server: Serv
     assert files.pop("LICENSE") == (ROOT / "LICENSE").read_bytes()
     assert files.pop("README.md")
     with httpx.Client(base_url=server.url) as client:
-        assert files == {name: client.get(f"/web/{name}").content for name in files}
+        assert files == {name: client.get(f"/web/{Path(name).name}").content for name in files}
     assert manifest["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert "dependencies" not in manifest
 
@@ -188,7 +189,8 @@ def test_bundler_takes_the_element(project: Path) -> None:
     assert re.search(r"""customElements\.define\(["']progress-steps["']""", made)
     assert not re.search(r"^import ", made, re.MULTILINE)
     inputs = {Path(path).name for path in json.loads((project / "meta.json").read_text())["inputs"]}
-    assert inputs - {"main.js"} == {path.name for path in (project / "node_modules" / "progress-sse").glob("*.js")}
+    package = project / "node_modules" / "progress-sse"
+    assert inputs - {"main.js"} == {path.name for path in package.rglob("*.js")}
 
 
 @pytest.mark.parametrize(("module", "resolution"), [("esnext", "bundler"), ("nodenext", "nodenext")])

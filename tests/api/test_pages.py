@@ -12,7 +12,7 @@ import pytest
 
 from progress_sse import create_app
 from progress_sse.api.endpoints import pages
-from progress_sse.api.endpoints.pages import ASSETS, WEB
+from progress_sse.api.endpoints.pages import ASSETS, LIB
 from progress_sse.settings import load_settings
 from tests.api.conftest import Connect
 from tests.harness.tokens import CLOSED
@@ -34,7 +34,7 @@ async def test_the_page_is_served_under_a_strict_policy(client: httpx.AsyncClien
     assert not re.search(r"<script(?![^>]*\bsrc=)", response.text)
 
 
-@pytest.mark.parametrize("page", ["index", "demo"])
+@pytest.mark.parametrize("page", ["page", "demo"])
 async def test_a_page_names_two_bundles_that_browsers_keep(client: httpx.AsyncClient, page: str) -> None:
     """Each has the type that `nosniff` holds it to, and its content's hash in its name; the page is revalidated."""
     html = (ASSETS / f"{page}.html").read_text("utf-8")
@@ -59,10 +59,12 @@ async def test_files_of_the_same_name_are_revalidated(client: httpx.AsyncClient)
 
 async def test_only_browser_files_are_served(client: httpx.AsyncClient) -> None:
     """A checkout has tests and tools beside them."""
-    inside = [path.relative_to(WEB) for path in WEB.rglob("*") if path.is_file() and "node_modules" not in path.parts]
-    hidden = [path for path in inside if len(path.parts) > 1 or path.suffix in {".json", ".html", ".mjs"}]
-    assert hidden
-    for path in [*hidden, Path("../pyproject.toml"), Path("nothing.js"), Path()]:
+    web = LIB.parent
+    inside = [path for path in web.rglob("*") if path.is_file() and "node_modules" not in path.parts]
+    hidden = [path.relative_to(web) for path in inside if path.parent != LIB]
+    assert Path("package.json") in hidden
+    pages = [Path(page.name) for page in ASSETS.glob("*.html")]
+    for path in [*hidden, *pages, Path("../pyproject.toml"), Path("nothing.js"), Path()]:
         assert (await client.get(f"/web/{path.as_posix()}")).status_code == 404, path
 
 
@@ -113,7 +115,7 @@ async def test_a_file_is_compressed_once(tmp_path: Path, monkeypatch: pytest.Mon
         compressions.append(data)
         return gzip.compress(data, mtime=mtime)
 
-    monkeypatch.setattr(pages, "WEB", tmp_path)
+    monkeypatch.setattr(pages, "LIB", tmp_path)
     monkeypatch.setattr(pages, "gzip", SimpleNamespace(compress=compress))
     transport = httpx.ASGITransport(create_app(load_settings(store="memory://")))
     async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:

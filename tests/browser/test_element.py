@@ -165,7 +165,7 @@ async def test_attributes_and_properties_are_one(embed: Any, sid: str) -> None:
 async def test_properties_may_come_before_the_definition(server: Server, visit: Open, sid: str) -> None:
     """A page's own script may run before ours has come."""
     html = PAGE.format(lang="en", content="<progress-steps></progress-steps>").replace(
-        "/web/define.js", "/web/rules.js"
+        "/web/define.js", "/web/session-state.js"
     )
     shown = await visit(f"{server.url}/embedding", html=html)
     await shown.evaluate(

@@ -34,7 +34,7 @@ def bundled(folder: Path, name: str, source: str, main: str) -> str:
     (folder / name).write_text(source, "utf-8")
     (folder / "main.jsx").write_text(main, "utf-8")
     modules = {"progress-sse": "index.js", "progress-sse/progress-steps": "define.js"}
-    aliases = [f"--alias:{name}={WEB / file}" for name, file in modules.items()]
+    aliases = [f"--alias:{name}={WEB / 'lib' / file}" for name, file in modules.items()]
     options = ["--bundle", "--format=esm", "--jsx=automatic", *aliases]
     command: list[str | Path] = [
         MODULES / ".bin" / "esbuild",
@@ -96,7 +96,7 @@ async def test_react(
 ) -> None:
     """The component follows another session when it is given one, and no session once it is gone."""
     # The copy that esbuild needs beside the bundle.
-    await context.route("**/progress.css", lambda route: route.fulfill(path=WEB / "progress.css"))
+    await context.route("**/progress.css", lambda route: route.fulfill(path=WEB / "lib" / "progress.css"))
     main = """
         import "progress-sse/progress-steps";
         import { createRoot } from "react-dom/client";

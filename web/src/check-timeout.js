@@ -2,7 +2,7 @@ import { serverClock } from "./server-clock.js";
 
 /**
  * Takes one argument only, since pages write `steps.filter(checkTimeout)`.
- * @param {import("../wire.js").Step} step
+ * @param {import("../lib/wire.js").Step} step
  */
 export function checkTimeout(step) {
   if (step.status !== "running" || !step.started_at || !step.timeout_ms) return false;

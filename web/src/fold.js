@@ -1,9 +1,9 @@
-/** @typedef {import("../wire.js").Progress} Progress */
+/** @typedef {import("../lib/wire.js").Progress} Progress */
 
 /**
  * The session's data after a transition.
  * @param {Progress} data
- * @param {import("../wire.js").StepEvent} event
+ * @param {import("../lib/wire.js").StepEvent} event
  * @returns {Progress}
  */
 export function fold(data, { step, session }) {

@@ -4,7 +4,7 @@ import { SharedStream } from "./shared-stream.js";
 import { changedSession, StreamState } from "./stream-state.js";
 import { TabCoordinator } from "./tab-coordinator.js";
 
-/** @typedef {import("../wire.js").Progress} Progress */
+/** @typedef {import("../lib/wire.js").Progress} Progress */
 /** @typedef {import("./types.js").Failure} Failure */
 /** @typedef {import("./types.js").SessionListener} SessionListener */
 /** @typedef {import("./types.js").SharedEvent} SharedEvent */

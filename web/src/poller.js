@@ -2,7 +2,7 @@ import { serverClock } from "./server-clock.js";
 import { Timers } from "./timers.js";
 import { fetchWithToken } from "./tokens.js";
 
-/** @typedef {import("../wire.js").Progress} Progress */
+/** @typedef {import("../lib/wire.js").Progress} Progress */
 /** @typedef {import("./types.js").Token} Token */
 
 /** A browser keeps several connections and tries one dead one after another; a slow network needs more time. */
@@ -39,7 +39,7 @@ export class Poller {
    * @param {() => string} setup.url
    * @param {typeof globalThis.fetch} setup.fetch
    * @param {boolean} setup.withCredentials
-   * @param {import("../wire.js").Timers} setup.timers
+   * @param {import("../lib/wire.js").Timers} setup.timers
    * @param {Token | undefined} setup.token
    * @param {object} schedule
    * @param {(signal: AbortSignal) => Promise<unknown>} schedule.poll Called for each poll.

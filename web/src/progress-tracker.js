@@ -10,9 +10,9 @@ import { hasChannels } from "./tab-coordinator.js";
 import { Timers } from "./timers.js";
 import { rightsOf, tokenText } from "./tokens.js";
 
-/** @typedef {import("../wire.js").Progress} Progress */
-/** @typedef {import("../wire.js").TrackerOptions} TrackerOptions */
-/** @typedef {import("../wire.js").TrackerState} TrackerState */
+/** @typedef {import("../lib/wire.js").Progress} Progress */
+/** @typedef {import("../lib/wire.js").TrackerOptions} TrackerOptions */
+/** @typedef {import("../lib/wire.js").TrackerState} TrackerState */
 /** @typedef {import("./poller.js").NoData} NoData */
 /** @typedef {import("./types.js").Failure} Failure */
 /** @typedef {import("./types.js").SessionListener} SessionListener */

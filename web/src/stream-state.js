@@ -1,6 +1,6 @@
 import { fold } from "./fold.js";
 
-/** @typedef {import("../wire.js").Progress} Progress */
+/** @typedef {import("../lib/wire.js").Progress} Progress */
 /** @typedef {import("./types.js").SharedEvent} SharedEvent */
 
 /** The session that an event changes, if it changes one. @param {SharedEvent} event @returns {string | undefined} */

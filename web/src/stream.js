@@ -2,7 +2,7 @@ import { LATE_MS, ServerClock, serverClock } from "./server-clock.js";
 import { Timers } from "./timers.js";
 import { fetchWithToken, rightsOf, tokenText } from "./tokens.js";
 
-/** @typedef {import("../wire.js").EventSourceLike} EventSourceLike */
+/** @typedef {import("../lib/wire.js").EventSourceLike} EventSourceLike */
 /** @typedef {import("./types.js").Failure} Failure */
 /** @typedef {import("./types.js").StreamEvent} StreamEvent */
 /** @typedef {import("./types.js").StreamSettings} StreamSettings */
@@ -206,7 +206,7 @@ export class Stream {
     this.#fail();
   }
 
-  /** @param {import("../wire.js").Heartbeat} data */
+  /** @param {import("../lib/wire.js").Heartbeat} data */
   #takeHeartbeat({ now, interval_ms }) {
     if (interval_ms > 0) this.#interval_ms = interval_ms;
     const sample_ms = Date.parse(now) - Date.now();

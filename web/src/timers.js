@@ -7,7 +7,7 @@ export class Timers {
   #handles = new Map();
   #timers;
 
-  /** @param {import("../wire.js").Timers} timers */
+  /** @param {import("../lib/wire.js").Timers} timers */
   constructor(timers) {
     this.#timers = timers;
   }

@@ -1,6 +1,6 @@
 // Shapes that the tracker's modules share. Declarations only.
 
-import type { Progress, Timers, TrackerOptions } from "../wire.js";
+import type { Progress, Timers, TrackerOptions } from "../lib/wire.js";
 
 export type Token = NonNullable<TrackerOptions["token"]>;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-const CSS = readFileSync(new URL("../progress.css", import.meta.url), "utf8");
+const CSS = readFileSync(new URL("../lib/progress.css", import.meta.url), "utf8");
 /** The least contrast that a graphic needs to be told from what is around it [WCAG 1.4.11]; axe looks at text alone. */
 const LEAST = 3;
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { ProgressTracker } from "../index.js";
+import { ProgressTracker } from "../lib/index.js";
 import { FakeEventSource, settled } from "./fakes.js";
 
 const FOLDS = JSON.parse(readFileSync(new URL("../../tests/corpus/folds.json", import.meta.url), "utf8"));

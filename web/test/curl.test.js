@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import test from "node:test";
 
-import { curlParts, quoted, updateUrl } from "../curl.js";
+import { curlParts, quoted, updateUrl } from "../page/curl.js";
 
 for (const [id, path] of /** @type {const} */ ([
   ["k7mq-3xwz", "k7mq-3xwz"],

@@ -6,7 +6,7 @@ import test from "node:test";
 
 import { EventSource } from "eventsource";
 
-import { ProgressTracker } from "../index.js";
+import { ProgressTracker } from "../lib/index.js";
 import { progress, stepEvent } from "./fakes.js";
 
 /** @param {string} type @param {unknown} data @param {string} id */

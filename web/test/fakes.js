@@ -3,10 +3,10 @@ import { readFile } from "node:fs/promises";
 import { mock } from "node:test";
 import vm from "node:vm";
 
-import { ProgressTracker } from "../index.js";
+import { ProgressTracker } from "../lib/index.js";
 
-/** @typedef {import("../wire.js").Progress} Progress */
-/** @typedef {import("../wire.js").TrackerOptions} TrackerOptions */
+/** @typedef {import("../lib/wire.js").Progress} Progress */
+/** @typedef {import("../lib/wire.js").TrackerOptions} TrackerOptions */
 
 /** Lets everything run that waits for nothing but its turn. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -184,7 +184,7 @@ export class Page {
   }
 }
 
-const script = new vm.Script(await readFile(new URL("../tracker.js", import.meta.url), "utf8"));
+const script = new vm.Script(await readFile(new URL("../lib/tracker.js", import.meta.url), "utf8"));
 
 /** What tabs of one browser have in common: connections to the server, locks, and channels. */
 export class Browser {
@@ -323,7 +323,7 @@ export class Tab {
     const steps = [];
     /** @type {string[]} */
     const states = [];
-    /** @type {import("../wire.js").ProgressTracker} */
+    /** @type {import("../lib/wire.js").ProgressTracker} */
     const tracker = new this.scope.ProgressTracker(sessionId, {
       interval: Infinity,
       onUpdate: (/** @type {Progress} */ data) => void steps.push(data.current_step),
@@ -425,10 +425,10 @@ export function progress(done, changes = {}) {
   };
 }
 
-/** @param {number} step @returns {import("../wire.js").PendingStep} */
+/** @param {number} step @returns {import("../lib/wire.js").PendingStep} */
 const pendingStep = (step) => ({ step, name: `STEP${step}`, status: "pending", elapsed_ms: 0, timeout_ms: 120_000 });
 
-/** @param {number} step @returns {import("../wire.js").StartedStep} */
+/** @param {number} step @returns {import("../lib/wire.js").StartedStep} */
 const doneStep = (step) => ({
   step,
   name: `STEP${step}`,
@@ -444,8 +444,8 @@ const doneStep = (step) => ({
 /**
  * The `step` event that leads to `progress(done)`.
  * @param {number} done
- * @param {Partial<import("../wire.js").SessionSummary>} [changes]
- * @returns {import("../wire.js").StepEvent}
+ * @param {Partial<import("../lib/wire.js").SessionSummary>} [changes]
+ * @returns {import("../lib/wire.js").StepEvent}
  */
 export function stepEvent(done, changes = {}) {
   const { steps: _, ...session } = progress(done);

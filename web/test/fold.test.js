@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { ProgressTracker } from "../index.js";
+import { ProgressTracker } from "../lib/index.js";
 import { progress, stepEvent } from "./fakes.js";
 
 test("folding the steps into a snapshot gives the poll, byte for byte", () => {

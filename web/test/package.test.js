@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import * as index from "../index.js";
+import * as index from "../lib/index.js";
 
 test("what the package promises by its types is what index.js exports", () => {
-  /** @type {typeof import("../types.js")} */
+  /** @type {typeof import("../lib/types.js")} */
   const promised = index; // checked by tsc
   assert.deepEqual(Object.keys(promised).sort(), ["ProgressTracker", "checkTimeout"]);
 });

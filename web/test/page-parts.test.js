@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-
-import { freshSessionId, sessionsIn } from "../address.js";
-import { Announcer } from "../announcer.js";
-import { faviconOf } from "../favicon.js";
-import { RecentSessions } from "../recent.js";
+import { Announcer } from "../lib/announcer.js";
+import { faviconOf } from "../page/favicon.js";
+import { RecentSessions } from "../page/recent-sessions.js";
+import { freshSessionId, sessionsIn } from "../page/session-url.js";
 
 test("the element's module can be imported where there is no document", async () => {
-  assert.equal(typeof (await import("../element.js")).ProgressSteps, "function");
+  assert.equal(typeof (await import("../lib/element.js")).ProgressSteps, "function");
 });
 
 for (const [pathname, search, base, ids] of /** @type {[string, string, string, string[]][]} */ ([

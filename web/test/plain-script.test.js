@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import test from "node:test";
 import vm from "node:vm";
 
-const source = await readFile(new URL("../tracker.js", import.meta.url), "utf8");
+const source = await readFile(new URL("../lib/tracker.js", import.meta.url), "utf8");
 
 class HTMLScriptElement {
   src = "";

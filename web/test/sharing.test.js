@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
 
-import { ProgressTracker } from "../index.js";
+import { ProgressTracker } from "../lib/index.js";
 import { FakeEventSource, jitter, ManualClock, ok, progress, settled, status, stepEvent } from "./fakes.js";
 
 afterEach(() => mock.restoreAll());

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { languageFor, partsOf, TEXTS } from "../texts.js";
+import { languageFor, partsOf, TEXTS } from "../lib/texts.js";
 
 /** @param {string} text */
 const placeholders = (text) => [...text.matchAll(/\{\w+\}/g)].map(([name]) => name).sort();
 
 test("every text is there in both languages, with the same placeholders", () => {
   assert.deepEqual(Object.keys(TEXTS.ja), Object.keys(TEXTS.en));
-  for (const key of /** @type {import("../texts.js").TextKey[]} */ (Object.keys(TEXTS.en))) {
+  for (const key of /** @type {import("../lib/texts.js").TextKey[]} */ (Object.keys(TEXTS.en))) {
     assert.deepEqual(placeholders(TEXTS.ja[key]), placeholders(TEXTS.en[key]), key);
   }
 });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { spansOf } from "../timeline.js";
+import { spansOf } from "../lib/timeline.js";
 
 const T0 = Date.parse("2026-01-01T00:00:00+00:00");
-/** @param {number} step @param {number} from_ms @param {number} elapsed_ms @returns {import("../wire.js").StartedStep} */
+/** @param {number} step @param {number} from_ms @param {number} elapsed_ms @returns {import("../lib/wire.js").StartedStep} */
 const step = (step, from_ms, elapsed_ms) => ({
   step,
   name: "n",

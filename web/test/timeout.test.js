@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { checkTimeout } from "../index.js";
+import { checkTimeout } from "../lib/index.js";
 import { Page, progress } from "./fakes.js";
 
 const [done, pending] = progress(1).steps;

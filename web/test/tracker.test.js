@@ -7,7 +7,7 @@ import { jitter, ok, Page, progress, settled, status, stepEvent } from "./fakes.
 
 afterEach(() => mock.restoreAll());
 
-/** @type {[string, "auto" | "poll", (page: Page, data: import("../wire.js").Progress) => any][]} */
+/** @type {[string, "auto" | "poll", (page: Page, data: import("../lib/wire.js").Progress) => any][]} */
 const bothWays = [
   ["stream", "auto", (page, data) => page.stream.send("snapshot", data, "e-1")],
   ["poll", "poll", (page, data) => page.answer(ok(data, { ETag: '"1"' }))],

@@ -17,10 +17,12 @@ from progress_sse.api.replies import session_id_of
 from progress_sse.service import ProgressService
 
 _PACKAGE: Final = Path(__file__).resolve().parents[2]
-WEB: Final = next(folder for folder in (_PACKAGE / "web", _PACKAGE.parent / "web") if folder.is_dir())
-"""The files that users load by name; in a checkout, tests and tools lie beside and below."""
+_WEB: Final = next(folder for folder in (_PACKAGE / "web", _PACKAGE.parent / "web") if folder.is_dir())
 
-ASSETS: Final = WEB / "assets"
+LIB: Final = _WEB / "lib"
+"""The files that users load by name."""
+
+ASSETS: Final = _WEB / "assets"
 """The pages, and their bundles, each of which has a hash of its content in its name."""
 
 PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts")
@@ -58,7 +60,7 @@ async def page(service: ProgressService, request: Request) -> Response:
     publish = "open" if authorizer.is_open_to("publish") else "token"
     read = "token" if authorizer.takes_tokens and not authorizer.is_open_to("read") else "open"
     html = (
-        (ASSETS / "index.html")
+        (ASSETS / "page.html")
         .read_text("utf-8")
         .replace('<base href="/">', f'<base href="{prefix}/">')
         .replace('name="progress-publish" content="open"', f'name="progress-publish" content="{publish}"')
@@ -72,7 +74,7 @@ class BrowserFiles(StaticFiles):
 
     def get_directories(self, *_args: object) -> list[str | os.PathLike[str]]:
         """Return where the files are."""
-        return [WEB, ASSETS]
+        return [LIB, ASSETS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for a file, always with all of it: `Range` may be ignored [RFC 9110 §14.2]."""

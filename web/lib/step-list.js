@@ -1,9 +1,9 @@
 /* The list of a session's steps. Each item stays the same element from one update to the next. */
 import { isolated, make, setText } from "./dom.js";
-import { clock } from "./format.js";
-import { elapsed_ms } from "./rules.js";
+import { clock } from "./language.js";
+import { elapsed_ms } from "./session-state.js";
 
-/** @typedef {import("./format.js").Language} Language */
+/** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").Step} Step */
 
 const ICONS = { pending: "⏳", running: "🔄", success: "✅", error: "❌" };

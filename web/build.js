@@ -1,6 +1,6 @@
 /*
- * Writes the committed files that browsers load: tracker.js, and the pages in assets/ with their bundles. With --check it
- * writes nothing, and fails if a file is not what its modules make.
+ * Writes the committed files that browsers load: lib/tracker.js, and the pages in assets/ with their bundles. With
+ * --check it writes nothing, and fails if a file is not what its modules make.
  */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -8,9 +8,8 @@ import { build } from "esbuild";
 
 /** Every browser that has private fields has all of it, so esbuild leaves the modules' syntax as it is. */
 const TARGET = "es2022";
+const TRACKER = "lib/tracker.js";
 const ASSETS = "assets";
-/** The pages, by the name that their files in assets/ have. */
-const PAGES = { index: "page", demo: "demo" };
 
 /** The bundle of a module or a style sheet. @param {string} entry @param {import("esbuild").BuildOptions} options */
 async function bundle(entry, options) {
@@ -28,27 +27,26 @@ async function bundle(entry, options) {
 /** The plain script: it has no exports, and puts two names on the page. */
 function tracker() {
   // The modules are type-checked, not what esbuild makes of them.
-  const banner = { js: "/* Written by build.mjs from the modules in src/. */\n// @ts-nocheck" };
+  const banner = { js: "/* Written by build.js from the modules in src/. */\n// @ts-nocheck" };
   return bundle("src/main.js", { format: "iife", banner });
 }
 
 /**
  * A page and its two bundles. A bundle's name has a hash of its content, so that browsers may keep it for ever.
- * @param {string} page
  * @param {string} name
  * @returns {Promise<[string, string][]>}
  */
-async function pageFiles(page, name) {
-  let html = await readFile(`${page}.html`, "utf8");
+async function pageFiles(name) {
+  let html = await readFile(`${name}/index.html`, "utf8");
   /** @type {[string, string][]} */
   const bundles = [];
   for (const type of ["js", "css"]) {
-    const content = await bundle(`${name}.${type}`, { format: "esm" });
+    const content = await bundle(`${name}/${name}.${type}`, { format: "esm" });
     const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
     html = html.replace(`web/${name}.${type}`, `web/${name}-${hash}.${type}`);
     bundles.push([`${ASSETS}/${name}-${hash}.${type}`, content]);
   }
-  return [[`${ASSETS}/${page}.html`, html], ...bundles];
+  return [[`${ASSETS}/${name}.html`, html], ...bundles];
 }
 
 /** @param {Map<string, string>} files */
@@ -75,7 +73,7 @@ function fail(name) {
 const isCheck = process.argv.includes("--check");
 const script = await tracker();
 // The pages' bundles contain the file that is there, which --check compares first.
-if (!isCheck) await writeFile("tracker.js", script);
-const pages = await Promise.all(Object.entries(PAGES).map(([page, name]) => pageFiles(page, name)));
-const files = new Map([["tracker.js", script], ...pages.flat()]);
+if (!isCheck) await writeFile(TRACKER, script);
+const pages = await Promise.all([pageFiles("page"), pageFiles("demo")]);
+const files = new Map([[TRACKER, script], ...pages.flat()]);
 await (isCheck ? check(files) : write(files));

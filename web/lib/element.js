@@ -13,13 +13,13 @@
  */
 import { Announcer } from "./announcer.js";
 import { make } from "./dom.js";
-import { Language } from "./format.js";
 import { ProgressTracker } from "./index.js";
-import { together } from "./rules.js";
+import { Language } from "./language.js";
+import { together } from "./session-state.js";
+import { SessionView } from "./session-view.js";
 import { languageFor } from "./texts.js";
-import { SessionView } from "./view.js";
 
-/** @typedef {import("./view.js").ViewOptions} ViewOptions */
+/** @typedef {import("./session-view.js").ViewOptions} ViewOptions */
 
 const STYLES = new URL("progress.css", import.meta.url).href;
 const PROPERTIES = ["session", "sessions", "baseUrl", "interval", "transport", "label", "timeline", "token", "onretry"];

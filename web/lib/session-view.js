@@ -2,7 +2,7 @@
  * One session as people see it, in whatever root its element is put: the page, or the shadow root of <progress-steps>.
  * It follows the session by a tracker of its own, and writes the document once a frame however fast updates come.
  */
-import { Badge } from "./badge.js";
+import { Badge } from "./connection-badge.js";
 import { copyButton, fill, isolated, make, makeButton, nodesOf, setText, show } from "./dom.js";
 import { ProgressTracker } from "./index.js";
 import {
@@ -16,12 +16,12 @@ import {
   timeLeft,
   took_ms,
   withDefinitions,
-} from "./rules.js";
-import { StepList } from "./steps.js";
+} from "./session-state.js";
+import { StepList } from "./step-list.js";
 import { Timeline } from "./timeline.js";
 
-/** @typedef {import("./format.js").Language} Language */
-/** @typedef {import("./rules.js").Memory} Memory */
+/** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./session-state.js").Memory} Memory */
 /** @typedef {import("./wire.js").Progress} Progress */
 /** @typedef {import("./wire.js").TrackerState} TrackerState */
 

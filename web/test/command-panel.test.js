@@ -3,9 +3,8 @@ import { execFile } from "node:child_process";
 import http from "node:http";
 import test from "node:test";
 import { promisify } from "node:util";
-
-import { updateUrl } from "../curl.js";
-import { LANGUAGES, nextUpdate } from "../drive.js";
+import { LANGUAGES, nextUpdate } from "../page/command-panel.js";
+import { updateUrl } from "../page/curl.js";
 
 const run = promisify(execFile);
 
@@ -76,7 +75,7 @@ for (const [statuses, action, step] of /** @type {[string, string, number][]} */
       .split(" ")
       .filter(Boolean)
       .map((status, index) => ({ status, step: index + 1 }));
-    const data = /** @type {import("../wire.js").Progress} */ (/** @type {unknown} */ ({ steps }));
+    const data = /** @type {import("../lib/wire.js").Progress} */ (/** @type {unknown} */ ({ steps }));
     assert.deepEqual(nextUpdate(data), { action, step });
   });
 }

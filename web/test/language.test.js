@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { clock, Language } from "../format.js";
+import { clock, Language } from "../lib/language.js";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -6,7 +6,7 @@
 /** @typedef {import("./wire.js").Progress} Progress */
 /** @typedef {import("./wire.js").Step} Step */
 /** @typedef {import("./texts.js").TextKey} TextKey */
-/** @typedef {import("./format.js").Values} Values */
+/** @typedef {import("./language.js").Values} Values */
 /** @typedef {{total_steps: number, steps: {step: number, name: string, estimated_ms: number}[]}} Definitions */
 
 /**

@@ -2,8 +2,8 @@
  * its own; never markup. */
 import { copyText } from "./clipboard.js";
 
-/** @typedef {import("./format.js").Language} Language */
-/** @typedef {import("./format.js").Values} Values */
+/** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./language.js").Values} Values */
 /** @typedef {import("./texts.js").TextKey} TextKey */
 
 const COPIED_SHOWN_MS = 2000;

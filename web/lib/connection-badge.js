@@ -14,7 +14,7 @@ export class Badge {
   #delay;
 
   /**
-   * @param {import("./format.js").Language} language
+   * @param {import("./language.js").Language} language
    * @param {HTMLElement} root Bears the state for the style sheet, as `data-connection`.
    */
   constructor(language, root) {

@@ -1,6 +1,6 @@
 /* The page's icon: a ring that fills, and a mark at the end. */
 
-/** @typedef {import("./wire.js").Progress} Progress */
+/** @typedef {import("../lib/wire.js").Progress} Progress */
 
 const TRACK = "%23a5a8f0";
 const RING = {

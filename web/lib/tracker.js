@@ -1,4 +1,4 @@
-/* Written by build.mjs from the modules in src/. */
+/* Written by build.js from the modules in src/. */
 // @ts-nocheck
 "use strict";
 (() => {
@@ -80,7 +80,7 @@
     /** @type {Map<unknown, any>} */
     #handles = /* @__PURE__ */ new Map();
     #timers;
-    /** @param {import("../wire.js").Timers} timers */
+    /** @param {import("../lib/wire.js").Timers} timers */
     constructor(timers) {
       this.#timers = timers;
     }
@@ -336,7 +336,7 @@
       this.#position = "";
       this.#fail();
     }
-    /** @param {import("../wire.js").Heartbeat} data */
+    /** @param {import("../lib/wire.js").Heartbeat} data */
     #takeHeartbeat({ now, interval_ms }) {
       if (interval_ms > 0) this.#interval_ms = interval_ms;
       const sample_ms = Date.parse(now) - Date.now();
@@ -922,7 +922,7 @@
      * @param {() => string} setup.url
      * @param {typeof globalThis.fetch} setup.fetch
      * @param {boolean} setup.withCredentials
-     * @param {import("../wire.js").Timers} setup.timers
+     * @param {import("../lib/wire.js").Timers} setup.timers
      * @param {Token | undefined} setup.token
      * @param {object} schedule
      * @param {(signal: AbortSignal) => Promise<unknown>} schedule.poll Called for each poll.

@@ -1,12 +1,12 @@
 /* The demo's page: three jobs that begin again and again, one of the visitor's own, and ways to break the connection. */
-import "./define.js";
+import "../lib/define.js";
+import { element, translatePage } from "../lib/dom.js";
+import { ProgressTracker } from "../lib/index.js";
+import { languageFor, TEXTS } from "../lib/texts.js";
+import { Drive } from "../page/command-panel.js";
 import { DEMO_TEXTS } from "./demo-texts.js";
-import { element, translatePage } from "./dom.js";
-import { Drive } from "./drive.js";
-import { ProgressTracker } from "./index.js";
-import { languageFor, TEXTS } from "./texts.js";
 
-/** @typedef {import("./progress-steps.js").ProgressSteps} ProgressSteps */
+/** @typedef {import("../lib/progress-steps.js").ProgressSteps} ProgressSteps */
 
 /** The end of a job is worth looking at for a while. */
 const END_SHOWN_MS = 4000;

@@ -2,11 +2,12 @@
  * The commands for what a session's worker would do next, in the reader's language of choice.
  * A token never appears in them: each reads it from the environment of whoever runs it.
  */
+
+import { copyButton, make, makeButton } from "../lib/dom.js";
 import { curlParts, updateUrl } from "./curl.js";
-import { copyButton, make, makeButton } from "./dom.js";
 
 /**
- * @typedef {import("./wire.js").Progress} Progress
+ * @typedef {import("../lib/wire.js").Progress} Progress
  * @typedef {Record<"drive" | "token" | "start" | "complete" | "copy" | "copied" | "copy_failed", string>} Texts Of texts.js.
  * @typedef {{action: "start" | "complete", step: number}} Update
  * @typedef {{parts: (url: string, update: Update, needsToken: boolean) => string[], joint: string}} Language

@@ -3,20 +3,21 @@
  * its worker. Each of them is a SessionView; here is what a document has beside: title, icon, notification, recent
  * sessions, and a way in for those who need a token.
  */
-import { freshSessionId, sessionsIn } from "./address.js";
-import { Announcer } from "./announcer.js";
-import { element, make, translatePage } from "./dom.js";
-import { Drive } from "./drive.js";
-import { Entrance } from "./entrance.js";
-import { faviconOf } from "./favicon.js";
-import { Language } from "./format.js";
-import { ProgressTracker } from "./index.js";
-import { RecentSessions } from "./recent.js";
-import { headlineOf, titleOf, titleOfMany, together } from "./rules.js";
-import { languageFor } from "./texts.js";
-import { SessionView } from "./view.js";
 
-/** @typedef {import("./wire.js").Progress} Progress */
+import { Announcer } from "../lib/announcer.js";
+import { element, make, translatePage } from "../lib/dom.js";
+import { ProgressTracker } from "../lib/index.js";
+import { Language } from "../lib/language.js";
+import { headlineOf, titleOf, titleOfMany, together } from "../lib/session-state.js";
+import { SessionView } from "../lib/session-view.js";
+import { languageFor } from "../lib/texts.js";
+import { Drive } from "./command-panel.js";
+import { faviconOf } from "./favicon.js";
+import { RecentSessions } from "./recent-sessions.js";
+import { freshSessionId, sessionsIn } from "./session-url.js";
+import { Entrance } from "./token-form.js";
+
+/** @typedef {import("../lib/wire.js").Progress} Progress */
 
 /** Where scripts of users find the parts of a single session. */
 const IDS = {
@@ -83,7 +84,7 @@ class Head {
   #icon = /** @type {HTMLLinkElement} */ (element("favicon"));
   #shown = "";
 
-  /** @param {import("./rules.js").Memory[]} memories @param {string} title */
+  /** @param {import("../lib/session-state.js").Memory[]} memories @param {string} title */
   show(memories, title) {
     const [first] = memories;
     if (!first) return;

@@ -15,11 +15,11 @@ import {
   together,
   took_ms,
   withDefinitions,
-} from "../rules.js";
+} from "../lib/session-state.js";
 
-/** @typedef {import("../wire.js").Progress} Progress */
-/** @typedef {import("../wire.js").StartedStep} StartedStep */
-/** @typedef {import("../rules.js").Memory} Memory */
+/** @typedef {import("../lib/wire.js").Progress} Progress */
+/** @typedef {import("../lib/wire.js").StartedStep} StartedStep */
+/** @typedef {import("../lib/session-state.js").Memory} Memory */
 
 const T0 = Date.parse("2026-01-01T00:00:00+00:00");
 const SECOND = 1000;

@@ -2,7 +2,7 @@
  * The way into a page whose readers need a token. It is pasted into a form, never part of an address: browsers keep those.
  * The server puts it into a cookie that no script sees, and nothing is kept here.
  */
-import { element } from "./dom.js";
+import { element } from "../lib/dom.js";
 
 const DEADLINE_MS = 10_000;
 

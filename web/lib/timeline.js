@@ -1,8 +1,8 @@
 /* When each step ran: bars on one axis of time for the eye, and a table for the ear. */
 
 import { fill, isolated, make, makeSvg, setText } from "./dom.js";
-import { clock } from "./format.js";
-import { elapsed_ms } from "./rules.js";
+import { clock } from "./language.js";
+import { elapsed_ms } from "./session-state.js";
 
 /** @typedef {import("./wire.js").Step} Step */
 /** @typedef {import("./wire.js").StartedStep} StartedStep */
@@ -49,7 +49,7 @@ export class Timeline {
   /** What the table was made of. */
   #told = "";
 
-  /** @param {import("./format.js").Language} language */
+  /** @param {import("./language.js").Language} language */
   constructor(language) {
     this.#language = language;
     this.#names.ariaHidden = "true";
