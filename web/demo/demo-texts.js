@@ -1,4 +1,4 @@
-/* What the demo's page says beside the texts of texts.js, in the same form. */
+/* The texts of the demo's page besides those of texts.js, in the same form. */
 
 export const DEMO_TEXTS = {
   en: {

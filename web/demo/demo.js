@@ -1,14 +1,14 @@
-/* The demo's page: three jobs that begin again and again, one of the visitor's own, and ways to break the connection. */
+/* The demo's page: three jobs that repeat, one that the visitor reports, and buttons that break the connection. */
 import "../lib/define.js";
 import { element, translatePage } from "../lib/dom.js";
 import { ProgressTracker } from "../lib/index.js";
 import { languageFor, TEXTS } from "../lib/texts.js";
-import { Drive } from "../page/command-panel.js";
+import { CommandPanel } from "../page/command-panel.js";
 import { DEMO_TEXTS } from "./demo-texts.js";
 
 /** @typedef {import("../lib/progress-steps.js").ProgressSteps} ProgressSteps */
 
-/** The end of a job is worth looking at for a while. */
+/** How long the end of a job is shown. */
 const END_SHOWN_MS = 4000;
 const LOOK_AGAIN_MS = 500;
 
@@ -30,7 +30,7 @@ async function newestSession(job) {
   return sessions.find(({ session_id }) => session_id.startsWith(`${job}-`))?.session_id;
 }
 
-/** Shows the next session of a job as soon as there is one. @param {ProgressSteps} steps */
+/** Shows the next session of a job as soon as it exists. @param {ProgressSteps} steps */
 async function showNext(steps) {
   const newest = await newestSession(steps.id).catch(() => undefined); // the server may be away
   if (newest && newest !== steps.session) steps.session = newest;
@@ -44,18 +44,18 @@ function follow(job) {
   void showNext(steps);
 }
 
-/** A session that nobody else uses; in the address, so that it outlives a reload. */
+/** A session of this visitor alone. The URL keeps its id over a reload. */
 function ownSession() {
   if (!/^#yours-\w+$/.test(location.hash)) history.replaceState(null, "", `#yours-${crypto.randomUUID().slice(0, 8)}`);
   return location.hash.slice(1);
 }
 
-function offerDriving() {
+function offerCommands() {
   const steps = labelled("yours");
   const sessionId = ownSession();
-  const drive = new Drive(/** @type {HTMLDetailsElement} */ (element("drive")), { sessionId, texts });
+  const panel = new CommandPanel(/** @type {HTMLDetailsElement} */ (element("drive")), { sessionId, texts });
   steps.addEventListener("progress-update", (event) => {
-    drive.show(event.detail.data);
+    panel.show(event.detail.data);
   });
   steps.session = sessionId;
 }
@@ -71,7 +71,7 @@ function breakBy(fault, onDone) {
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let mending;
 
-/** The button stays pressed as long as the proxy is bad. @param {Response} response */
+/** The button stays pressed while the proxy buffers. @param {Response} response */
 async function showBuffering(response) {
   /** @type {{buffering_ms: number}} */
   const { buffering_ms } = await response.json();
@@ -80,14 +80,14 @@ async function showBuffering(response) {
   if (buffering_ms) mending = setTimeout(() => (element("buffer").ariaPressed = "false"), buffering_ms);
 }
 
-// A bundle has no address from which index.js could derive the server's.
+// index.js cannot derive the server's address from a bundle's.
 ProgressTracker.baseUrl = document.baseURI.replace(/\/$/, "");
 
 translatePage(language, texts);
 follow("steady");
 follow("retried");
 follow("unknown");
-offerDriving();
+offerCommands();
 breakBy("cut");
 breakBy("buffer", showBuffering);
 breakBy("restart");

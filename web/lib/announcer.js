@@ -1,13 +1,13 @@
-/* Speaks to a screen reader, and not too often: of several things about one subject only the last is still true. */
+/* Announces changes to a screen reader, at intervals. Of several texts on one subject it announces only the last. */
 
-const GAP_MS = 10_000;
+const INTERVAL_MS = 10_000;
 
 export class Announcer {
   #region;
-  /** What is to be said, by subject. @type {Map<string, string>} */
+  /** The texts to announce, by subject. @type {Map<string, string>} */
   #waiting = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #rest;
+  #pause;
 
   /** @param {{textContent: string | null}} region A polite live region. */
   constructor(region) {
@@ -18,21 +18,21 @@ export class Announcer {
   say(text, subject = "") {
     this.#waiting.delete(subject);
     this.#waiting.set(subject, text);
-    if (!this.#rest) this.#speak();
+    if (!this.#pause) this.#announce();
   }
 
-  /** Forgets what was not said yet. */
+  /** Drops what was not announced yet. */
   stop() {
-    clearTimeout(this.#rest);
-    this.#rest = undefined;
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
     this.#waiting.clear();
   }
 
-  #speak() {
-    this.#rest = undefined;
+  #announce() {
+    this.#pause = undefined;
     if (!this.#waiting.size) return;
     this.#region.textContent = [...this.#waiting.values()].join(". ");
     this.#waiting.clear();
-    this.#rest = setTimeout(() => this.#speak(), GAP_MS);
+    this.#pause = setTimeout(() => this.#announce(), INTERVAL_MS);
   }
 }

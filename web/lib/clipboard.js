@@ -1,12 +1,12 @@
-/* Copying, also where there is no clipboard API. */
+/* Copies text, also without the clipboard API. */
 
 /**
- * Whether the text is in the clipboard now.
+ * Returns whether the text is in the clipboard now.
  * @param {string} text
  */
 export async function copyText(text) {
   try {
-    // Missing where the page is no secure context, as over plain HTTP on a LAN.
+    // It is missing outside secure contexts, such as plain HTTP on a LAN.
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
@@ -26,7 +26,7 @@ function copiedBySelection(text) {
   return isCopied;
 }
 
-/** Also one in a shadow root, of which the document knows but the host. */
+/** The focused element, also inside a shadow root: the document itself names only the host. */
 function focusedElement() {
   let focused = document.activeElement;
   while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;

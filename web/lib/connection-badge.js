@@ -1,12 +1,12 @@
-/* How a session's tracker is connected, in a colour, a shape and a word. */
+/* Shows a tracker's connection by a colour, a shape and a word. */
 import { make, setText } from "./dom.js";
 
-/** A connection that is back within this time was never worth a word. */
-const TROUBLE_SHOWN_AFTER_MS = 2000;
+/** A shorter interruption is not shown. */
+const SHOWN_AFTER_MS = 2000;
 
 /** @typedef {import("./wire.js").TrackerState | "offline"} Connection */
 
-export class Badge {
+export class ConnectionBadge {
   element = make("p", "connection");
   #language;
   #root;
@@ -15,7 +15,7 @@ export class Badge {
 
   /**
    * @param {import("./language.js").Language} language
-   * @param {HTMLElement} root Bears the state for the style sheet, as `data-connection`.
+   * @param {HTMLElement} root Gets the state as `data-connection`, for the style sheet.
    */
   constructor(language, root) {
     this.#language = language;
@@ -25,17 +25,17 @@ export class Badge {
   }
 
   /** @param {import("./wire.js").TrackerState} state @param {number} interval_ms */
-  follow(state, interval_ms) {
+  update(state, interval_ms) {
     clearTimeout(this.#delay);
-    const isTrouble = state === "connecting" || state === "reconnecting";
-    if (isTrouble && navigator.onLine) {
-      this.#delay = setTimeout(() => this.#show(state, interval_ms), TROUBLE_SHOWN_AFTER_MS);
+    const isInterrupted = state === "connecting" || state === "reconnecting";
+    if (isInterrupted && navigator.onLine) {
+      this.#delay = setTimeout(() => this.#show(state, interval_ms), SHOWN_AFTER_MS);
     } else {
-      this.#show(isTrouble ? "offline" : state, interval_ms);
+      this.#show(isInterrupted ? "offline" : state, interval_ms);
     }
   }
 
-  rest() {
+  stop() {
     clearTimeout(this.#delay);
   }
 

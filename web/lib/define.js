@@ -1,4 +1,4 @@
-/* Registers <progress-steps>: <script type="module" src="/web/define.js"></script>. */
+/* Registers <progress-steps>. Load it by <script type="module" src="/web/define.js"></script>. */
 import { ProgressSteps } from "./element.js";
 
 if (!customElements.get("progress-steps")) customElements.define("progress-steps", ProgressSteps);

@@ -1,5 +1,7 @@
-/* Making and changing parts of a document. Whatever a worker wrote becomes text, in a <bdi> so that its direction stays
- * its own; never markup. */
+/*
+ * Makes and changes parts of a document. A worker's text is always inserted as text, never as markup, and in a <bdi> so
+ * that its direction does not affect its surroundings.
+ */
 import { copyText } from "./clipboard.js";
 
 /** @typedef {import("./language.js").Language} Language */
@@ -17,8 +19,8 @@ export function element(id) {
 }
 
 /**
- * Puts texts where the document says which.
- * @param {string} tag Of their language.
+ * Fills every element that names a text in `data-text`.
+ * @param {string} tag The texts' language.
  * @param {Readonly<Record<string, string>>} texts
  */
 export function translatePage(tag, texts) {
@@ -31,7 +33,7 @@ export function translatePage(tag, texts) {
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
- * @param {string} [name] Its class, and its part: what pages around an element style it by.
+ * @param {string} [name] Its class, and its part, by which an embedding page styles it.
  * @param {(Node | string)[]} children
  * @returns {HTMLElementTagNameMap[Tag]}
  */
@@ -57,7 +59,7 @@ export function makeSvg(tag, attributes, ...children) {
   return made;
 }
 
-/** @param {string} text A worker's. @param {string} [name] */
+/** @param {string} text From a worker. @param {string} [name] */
 export function isolated(text, name) {
   return make("bdi", name, text);
 }
@@ -80,7 +82,7 @@ export function setText(target, text) {
 }
 
 /**
- * Touches the document only where it changes, so that a selection survives; what is empty is hidden.
+ * Changes the document only where it differs, so that a selection survives. An empty target is hidden.
  * @param {HTMLElement} target
  * @param {Node[]} nodes
  */
@@ -105,7 +107,7 @@ export function makeButton(name, text) {
 
 /**
  * @param {Record<"copy" | "copied" | "copy_failed", string>} texts
- * @param {() => string} text What it copies.
+ * @param {() => string} text The text to copy.
  * @param {(answer: string) => void} announce
  */
 export function copyButton(texts, text, announce) {

@@ -1,14 +1,17 @@
 /*
- * <progress-steps session="…">: one session, or several, in a shadow root. Importing this file does nothing;
- * define.js registers the element.
+ * <progress-steps session="…"> shows one session, or several, in a shadow root. Importing this file registers nothing;
+ * define.js does.
  *
- * Attributes, each with a property of its name in camel case: `session`, or `sessions` (ids, with blanks between);
- * `base-url` (default: where this file came from), `interval`, `transport` (as ProgressTracker has them), `label` (in
- * place of the id of a `session`), `lang` (en, ja; default: what is around it, else the browser's), `timeline` (on).
- * `token`, as ProgressTracker has it, is a property alone: an attribute would be there for every script and style to see.
+ * Attributes, each with a property of its name in camel case: `session`, or `sessions` (ids, separated by blanks);
+ * `base-url` (default: where this file came from); `interval` and `transport` (as for ProgressTracker); `label` (shown
+ * in place of the id of a `session`); `lang` (en, ja; default: the surrounding language, or else the browser's);
+ * `timeline` (shows it). `token`, as for ProgressTracker, is only a property: every script and style could read an
+ * attribute.
+ *
  * Events, which bubble out of shadow roots: `progress-update`, `progress-complete` and `progress-error` (`detail`:
- * `session`, `data`), `progress-statechange` (`detail`: `session`, `state`). Children are shown until there is something
- * else to show. `onretry`, a function of the session's id and its data, puts a button into the report of a failure.
+ * `session`, `data`), `progress-statechange` (`detail`: `session`, `state`). The element shows its children until it has
+ * data. `onretry`, a function of the session's id and its data, adds a button to the failure report.
+ *
  * Style it by its parts, by custom properties (`--accent`, `--card`, …), and by `:state(running)` and the like.
  */
 import { Announcer } from "./announcer.js";
@@ -18,6 +21,7 @@ import { Language } from "./language.js";
 import { together } from "./session-state.js";
 import { SessionView } from "./session-view.js";
 import { languageFor } from "./texts.js";
+import { relayOf } from "./token-relay.js";
 
 /** @typedef {import("./session-view.js").ViewOptions} ViewOptions */
 
@@ -25,26 +29,7 @@ const STYLES = new URL("progress.css", import.meta.url).href;
 const PROPERTIES = ["session", "sessions", "baseUrl", "interval", "transport", "label", "timeline", "token", "onretry"];
 const STATES = ["connecting", "not_found", "pending", "running", "completed", "error"];
 
-/**
- * What asks for a token, by each function that a page has set: frameworks set a new one each time that they render, and it
- * is asked from then on in place of the last one.
- * @typedef {() => string | Promise<string>} TokenFunction
- * @typedef {{current: TokenFunction, ask: TokenFunction}} Asker
- * @type {WeakMap<TokenFunction, Asker>}
- */
-const askers = new WeakMap();
-
-/** @param {TokenFunction} token @returns {Asker} */
-function askerOf(token) {
-  const known = askers.get(token);
-  if (known) return known;
-  /** @type {Asker} */
-  const asker = { current: token, ask: () => asker.current() };
-  askers.set(token, asker);
-  return asker;
-}
-
-// Where there are no documents, as on a server that renders pages, the file can be imported all the same.
+// A server that renders pages can import this file too: it has no HTMLElement.
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
 export class ProgressSteps extends Base {
@@ -72,7 +57,7 @@ export class ProgressSteps extends Base {
     const styles = make("link");
     styles.rel = "stylesheet";
     styles.href = STYLES;
-    // Nothing is shown without its styles, unless there are none to come.
+    // The content is hidden until its styles are loaded, or cannot be.
     styles.onload = styles.onerror = () => {
       this.#isStyled = true;
       this.#reveal();
@@ -102,7 +87,7 @@ export class ProgressSteps extends Base {
   #restartSoon() {
     if (this.#isChanging || !this.#isStarted) return;
     this.#isChanging = true;
-    // Once for all that is set in one go.
+    // Attributes that are set together cause one restart.
     queueMicrotask(() => {
       this.#isChanging = false;
       if (!this.#isStarted) return;
@@ -174,7 +159,7 @@ export class ProgressSteps extends Base {
   }
 
   set token(value) {
-    const token = value ?? null; // Frameworks set what is undefined.
+    const token = value ?? null; // Frameworks set undefined.
     const before = this.#token;
     if (token === before) return;
     this.#token = token;
@@ -182,9 +167,7 @@ export class ProgressSteps extends Base {
       this.#restartSoon();
       return;
     }
-    const asker = askerOf(before);
-    asker.current = token;
-    askers.set(token, asker);
+    relayOf(before).replaceBy(token);
   }
 
   get onretry() {
@@ -196,13 +179,13 @@ export class ProgressSteps extends Base {
     for (const view of this.#views.values()) view.retry = this.#onretry;
   }
 
-  /** The data of each session that is known, by its id. */
+  /** The data of the sessions that have been loaded, by id. */
   get data() {
     const known = [...this.#views].flatMap(([id, { data }]) => (data ? [/** @type {const} */ ([id, data])] : []));
     return Object.fromEntries(known);
   }
 
-  /** What a page has set before the element was defined hides the accessors. */
+  /** Properties that a page set before the element was defined hide the accessors. */
   #takeProperties() {
     for (const name of PROPERTIES) {
       if (!Object.hasOwn(this, name)) continue;
@@ -249,37 +232,37 @@ export class ProgressSteps extends Base {
         transport: this.transport,
         baseUrl: this.baseUrl,
         ...(this.#token !== null && {
-          token: typeof this.#token === "function" ? askerOf(this.#token).ask : this.#token,
+          token: typeof this.#token === "function" ? relayOf(this.#token).call : this.#token,
         }),
       },
       onchange: ({ data }) => {
         const before = status;
         status = data.status;
         this.#showState();
-        this.#tell("update", { session, data });
+        this.#dispatch("update", { session, data });
         if (status === before) return;
-        if (status === "completed") this.#tell("complete", { session, data });
-        if (status === "error") this.#tell("error", { session, data });
+        if (status === "completed") this.#dispatch("complete", { session, data });
+        if (status === "error") this.#dispatch("error", { session, data });
       },
       onstatechange: (state) => {
-        if (state === "denied") this.#haveContent();
-        this.#tell("statechange", { session, state });
+        if (state === "denied") this.#showContent();
+        this.#dispatch("statechange", { session, state });
       },
     });
   }
 
   #showState() {
-    const memories = [...this.#views.values()].flatMap(({ memory }) => memory ?? []);
-    const status = memories.length ? together(memories, this.#views.size).status : "connecting";
+    const states = [...this.#views.values()].flatMap(({ sessionState }) => sessionState ?? []);
+    const status = states.length ? together(states, this.#views.size).status : "connecting";
     for (const state of STATES) {
       if (state === status) this.#internals.states.add(state);
       else this.#internals.states.delete(state);
     }
-    if (memories.length) this.#haveContent();
+    if (states.length) this.#showContent();
   }
 
-  /** From now on there is something better to show than the children. */
-  #haveContent() {
+  /** From now on the content is shown in place of the children. */
+  #showContent() {
     this.#hasContent = true;
     this.#reveal();
   }
@@ -291,7 +274,7 @@ export class ProgressSteps extends Base {
   }
 
   /** @param {"update" | "complete" | "error" | "statechange"} what @param {object} detail */
-  #tell(what, detail) {
+  #dispatch(what, detail) {
     this.dispatchEvent(new CustomEvent(`progress-${what}`, { detail, bubbles: true, composed: true }));
   }
 }

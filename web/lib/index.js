@@ -1,7 +1,7 @@
-/* The module face of tracker.js, which has to run as a plain script as well and so exports nothing itself. */
+/* tracker.js as a module. It also runs as a plain script and so exports nothing itself. */
 import "./tracker.js";
 
 export const { ProgressTracker, checkTimeout } = globalThis;
 
-// tracker.js cannot know where it was imported from.
+// tracker.js does not know its own address when it is imported.
 ProgressTracker.baseUrl ||= import.meta.url.match(/^(https?:.*)\/web\/index\.js(?:[?#]|$)/)?.[1] ?? "";

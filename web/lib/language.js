@@ -1,4 +1,5 @@
 /* One language: its texts with values filled in, and its numbers, plurals and durations. No DOM. */
+import { durationFormat } from "./durations.js";
 import { partsOf, TEXTS } from "./texts.js";
 
 /** @typedef {import("./texts.js").TextKey} TextKey */
@@ -12,7 +13,6 @@ export class Language {
   #numbers;
   #plurals;
   #times;
-  #join;
 
   /** @param {keyof typeof TEXTS} tag */
   constructor(tag) {
@@ -21,11 +21,12 @@ export class Language {
     this.#numbers = new Intl.NumberFormat(tag);
     this.#plurals = new Intl.PluralRules(tag);
     this.#times = new Intl.DateTimeFormat(tag, { timeStyle: "medium" });
-    this.#join = durationJoiner(tag);
+    /** In whole seconds, in words: "2 min, 13 sec". */
+    this.duration = durationFormat(tag);
   }
 
   /**
-   * A text cut into what is ours and what is filled in.
+   * A text, split into its fixed parts and its values.
    * @param {TextKey} key
    * @param {Values} [values]
    * @returns {(string | {value: string})[]}
@@ -65,13 +66,8 @@ export class Language {
     return this.#times.format(time_ms);
   }
 
-  /** In whole seconds, in words: "2 min, 13 sec". @param {number} ms */
-  duration(ms) {
-    return this.#join(partsOfDuration(ms));
-  }
-
   /**
-   * Rounded to what an estimate can promise. It never grows while `ms` falls.
+   * A duration, rounded to the precision of an estimate. It never grows while `ms` falls.
    * @param {number} ms
    */
   roughly(ms) {
@@ -85,56 +81,4 @@ export class Language {
   #about(ms, grain_ms) {
     return this.text("about", { duration: this.duration(Math.round(ms / grain_ms) * grain_ms) });
   }
-}
-
-/** As a clock shows it: 5:00, 1:02:03. @param {number} ms */
-export function clock(ms) {
-  const { hours, minutes, seconds } = partsOfDuration(ms);
-  const padded = (/** @type {number} */ value) => String(value).padStart(2, "0");
-  return hours ? `${hours}:${padded(minutes)}:${padded(seconds)}` : `${minutes}:${padded(seconds)}`;
-}
-
-/** @typedef {{hours: number, minutes: number, seconds: number}} DurationParts */
-
-/** @param {number} ms @returns {DurationParts} */
-function partsOfDuration(ms) {
-  const seconds = Math.max(0, Math.floor(ms / SECOND_MS));
-  return { hours: Math.floor(seconds / 3600), minutes: Math.floor(seconds / 60) % 60, seconds: seconds % 60 };
-}
-
-/**
- * @param {string} tag
- * @returns {(parts: DurationParts) => string}
- */
-function durationJoiner(tag) {
-  const style = { style: "short", secondsDisplay: "auto" };
-  // Newer than many a browser that is in use, and than the type library.
-  const DurationFormat = /** @type {any} */ (Intl).DurationFormat;
-  const joined = DurationFormat ? durationByIntl(new DurationFormat(tag, style)) : durationByUnits(tag);
-  const zero = unit(tag, "second").format(0);
-  return (parts) => joined(parts) || zero;
-}
-
-/** @param {{format: (parts: DurationParts) => string}} format @returns {(parts: DurationParts) => string} */
-const durationByIntl = (format) => (parts) => format.format(parts);
-
-/**
- * What Intl.DurationFormat would say, near enough.
- * @param {string} tag
- * @returns {(parts: DurationParts) => string}
- */
-function durationByUnits(tag) {
-  const units = /** @type {const} */ ([
-    ["hours", unit(tag, "hour")],
-    ["minutes", unit(tag, "minute")],
-    ["seconds", unit(tag, "second")],
-  ]);
-  const list = new Intl.ListFormat(tag, { type: "unit", style: "short" });
-  return (parts) =>
-    list.format(units.filter(([name]) => parts[name]).map(([name, format]) => format.format(parts[name])));
-}
-
-/** @param {string} tag @param {string} name */
-function unit(tag, name) {
-  return new Intl.NumberFormat(tag, { style: "unit", unit: name, unitDisplay: "short" });
 }

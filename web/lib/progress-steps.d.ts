@@ -1,21 +1,21 @@
-// What `import "progress-sse/progress-steps"` adds to a page: <progress-steps>. Declarations only.
+// `import "progress-sse/progress-steps"` adds <progress-steps> to a page. Declarations only.
 
 import type { Progress, TrackerOptions, TrackerState } from "./wire.js";
 
-/** One session, or several; see element.js for what attributes and events mean. */
+/** Shows one session, or several. element.js documents the attributes and events. */
 export interface ProgressSteps extends HTMLElement {
   session: string;
-  /** Ids, with blanks between. */
+  /** Ids, separated by blanks. */
   sessions: string;
   baseUrl: string;
   interval: number;
   transport: "auto" | "sse" | "poll";
   label: string;
   timeline: boolean;
-  /** As a tracker's; null if none is needed. No attribute goes with it. */
+  /** As for a tracker; null if none is needed. It has no attribute. */
   token: NonNullable<TrackerOptions["token"]> | null;
   onretry: ((sessionId: string, data: Progress) => void) | null;
-  /** The data of each session that is known, by its id. */
+  /** The data of the sessions that have been loaded, by id. */
   readonly data: Record<string, Progress>;
 }
 

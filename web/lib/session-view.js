@@ -1,8 +1,8 @@
 /*
- * One session as people see it, in whatever root its element is put: the page, or the shadow root of <progress-steps>.
- * It follows the session by a tracker of its own, and writes the document once a frame however fast updates come.
+ * Shows one session, in the page or in the shadow root of <progress-steps>. It follows the session by its own tracker,
+ * and writes to the document once a frame, however fast updates arrive.
  */
-import { Badge } from "./connection-badge.js";
+import { ConnectionBadge } from "./connection-badge.js";
 import { copyButton, fill, isolated, make, makeButton, nodesOf, setText, show } from "./dom.js";
 import { ProgressTracker } from "./index.js";
 import {
@@ -10,7 +10,7 @@ import {
   headlineOf,
   milestoneOf,
   needsDefinitions,
-  remember,
+  nextState,
   retryOf,
   silence_ms,
   timeLeft,
@@ -21,7 +21,7 @@ import { StepList } from "./step-list.js";
 import { Timeline } from "./timeline.js";
 
 /** @typedef {import("./language.js").Language} Language */
-/** @typedef {import("./session-state.js").Memory} Memory */
+/** @typedef {import("./session-state.js").SessionState} SessionState */
 /** @typedef {import("./wire.js").Progress} Progress */
 /** @typedef {import("./wire.js").TrackerState} TrackerState */
 
@@ -31,16 +31,16 @@ import { Timeline } from "./timeline.js";
  * @property {"h1" | "h2" | "p"} heading The tag of the headline; `h1`: the page is about this session alone.
  * @property {string} [label] Shown in place of the session's id, and the name of its bar.
  * @property {boolean} timeline
- * @property {(text: string) => void} announce Tells a milestone to who cannot see.
- * @property {((sessionId: string, data: Progress) => void) | null} [retry] Tries a failed session again. Default: null,
- *   and no button for it.
+ * @property {(text: string) => void} announce Announces a milestone to a screen reader.
+ * @property {((sessionId: string, data: Progress) => void) | null} [retry] Retries a failed session. Default: null, and
+ *   no button.
  * @property {import("./wire.js").TrackerOptions} [tracker]
- * @property {(memory: Memory) => void} [onchange] Something has changed; not yet drawn.
+ * @property {(state: SessionState) => void} [onchange] The state has changed, and is not drawn yet.
  * @property {(data: Progress) => void} [ondraw]
  * @property {(state: TrackerState) => void} [onstatechange]
  */
 
-/** Below this the bar is too short for the number in it. */
+/** A shorter bar has no room for its number. */
 const NARROW_PERCENT = 16;
 const TICK_MS = 1000;
 
@@ -62,18 +62,18 @@ export class SessionView {
   #alert = make("div", "alert");
   #retry;
   #actions;
-  /** Aborted when it stops. */
+  /** Aborted when the view stops. */
   #running = new AbortController();
   /** @type {import("./wire.js").ProgressTracker | null} */
   #tracker = null;
-  /** @type {Memory | null} */
-  #memory = null;
-  /** As it was drawn last. @type {Memory | null} */
+  /** @type {SessionState | null} */
+  #sessionState = null;
+  /** The state that was drawn last. @type {SessionState | null} */
   #drawn = null;
   #frame = 0;
-  /** What a connection brings that was away is no movement. */
+  /** After an interruption, the updates that were missed are drawn without animation. */
   #isCatchingUp = true;
-  #hasAsked = false;
+  #hasRequestedDefinitions = false;
 
   /** @param {string} sessionId @param {ViewOptions} options */
   constructor(sessionId, options) {
@@ -81,7 +81,7 @@ export class SessionView {
     this.#sessionId = sessionId;
     this.#options = options;
     this.#language = language;
-    this.#badge = new Badge(language, this.element);
+    this.#badge = new ConnectionBadge(language, this.element);
     this.#list = new StepList(language);
     this.#timeline = new Timeline(language);
     this.#headline = make(options.heading, "headline", language.text("connecting"));
@@ -95,11 +95,11 @@ export class SessionView {
   }
 
   get data() {
-    return this.#memory?.data ?? null;
+    return this.#sessionState?.data ?? null;
   }
 
-  get memory() {
-    return this.#memory;
+  get sessionState() {
+    return this.#sessionState;
   }
 
   /** @param {ViewOptions["retry"]} retry */
@@ -118,24 +118,24 @@ export class SessionView {
       signal,
     });
     this.#tracker = tracker;
-    tracker.addEventListener("statechange", () => this.#follow(tracker), { signal });
+    tracker.addEventListener("statechange", () => this.#onStateChange(tracker), { signal });
     for (const type of ["online", "offline"]) {
-      addEventListener(type, () => this.#badge.follow(tracker.state, tracker.interval), { signal });
+      addEventListener(type, () => this.#badge.update(tracker.state, tracker.interval), { signal });
     }
     const ticker = setInterval(() => this.#tick(), TICK_MS);
     signal.addEventListener("abort", () => clearInterval(ticker));
     void tracker.start();
   }
 
-  /** Leaves nothing behind but the element. */
+  /** Leaves only the element behind. */
   stop() {
     this.#running.abort();
-    this.#badge.rest();
+    this.#badge.stop();
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
   }
 
-  // Making it.
+  // Building the element
 
   #head() {
     const { label } = this.#options;
@@ -146,7 +146,7 @@ export class SessionView {
 
   #card() {
     const facts = make("p", "facts", this.#counted, " ", this.#timeLeft);
-    // An alert has to be there before it says something.
+    // A screen reader announces only an alert that was there before its text.
     const failure = make("div", "failure", this.#alert, this.#actions);
     const card = make("section", "card", this.#headline, facts, this.#bar, this.#note, failure, this.#list.element);
     if (this.#options.timeline) card.append(this.#timeline.element);
@@ -172,7 +172,7 @@ export class SessionView {
       : this.#language.text("progress_of", { name: this.#sessionId });
   }
 
-  /** The page is about nothing else. */
+  /** The page shows no other session. */
   get #isAlone() {
     return this.#options.heading === "h1";
   }
@@ -180,30 +180,30 @@ export class SessionView {
   #failureActions() {
     const copy = copyButton(this.#language.texts, () => this.#failureText(), this.#options.announce);
     this.#retry.addEventListener("click", () => {
-      if (this.#memory) this.#options.retry?.(this.#sessionId, this.#memory.data);
+      if (this.#sessionState) this.#options.retry?.(this.#sessionId, this.#sessionState.data);
     });
     const actions = make("p", "actions", copy, this.#retry);
     actions.hidden = true;
     return actions;
   }
 
-  // Following the session.
+  // Following the session
 
   /** @param {Progress} data */
   #update(data) {
     const tracker = this.#tracker;
     if (!tracker) return;
-    const before = this.#memory;
+    const before = this.#sessionState;
     if (before && !isConnected(tracker) && before.json === JSON.stringify(data)) return;
-    this.#memory = remember(before, data, tracker.now());
-    if (!this.#hasAsked && needsDefinitions(this.#memory)) void this.#askForDefinitions();
-    if (this.#memory.json !== before?.json) this.#options.onchange?.(this.#memory);
+    this.#sessionState = nextState(before, data, tracker.now());
+    if (!this.#hasRequestedDefinitions && needsDefinitions(this.#sessionState)) void this.#requestDefinitions();
+    if (this.#sessionState.json !== before?.json) this.#options.onchange?.(this.#sessionState);
     this.#drawSoon();
   }
 
-  /** For a page that was opened midway: how long the running step may take is seen only where it begins. */
-  async #askForDefinitions() {
-    this.#hasAsked = true;
+  /** Only a step's start shows its estimate, so a page that was opened midway asks for the definitions. */
+  async #requestDefinitions() {
+    this.#hasRequestedDefinitions = true;
     const { baseUrl = ProgressTracker.baseUrl, withCredentials } = this.#options.tracker ?? {};
     try {
       const answer = await fetch(`${baseUrl}/api/steps`, {
@@ -211,99 +211,101 @@ export class SessionView {
         signal: this.#running.signal,
       });
       const definitions = await answer.json();
-      if (this.#memory && Array.isArray(definitions.steps)) this.#memory = withDefinitions(this.#memory, definitions);
+      if (this.#sessionState && Array.isArray(definitions.steps)) {
+        this.#sessionState = withDefinitions(this.#sessionState, definitions);
+      }
       this.#drawSoon();
     } catch {
-      // Then there is no estimate.
+      // The page has no estimate then.
     }
   }
 
   /** @param {import("./wire.js").ProgressTracker} tracker */
-  #follow(tracker) {
+  #onStateChange(tracker) {
     const { state } = tracker;
-    this.#badge.follow(state, tracker.interval);
+    this.#badge.update(state, tracker.interval);
     if (state === "connecting" || state === "reconnecting") this.#isCatchingUp = true;
-    if (state === "denied" && !this.#memory) fill(this.#headline, nodesOf(this.#language, "denied"));
+    if (state === "denied" && !this.#sessionState) fill(this.#headline, nodesOf(this.#language, "denied"));
     this.#options.onstatechange?.(state);
     this.#drawSoon();
   }
 
   #tick() {
-    // What somebody may not see any more may be long over, and must not look alive.
-    if (this.#memory?.data.status === "running" && this.#tracker?.polling) this.#drawSoon();
+    // After a denial the session may have ended, and must not look alive.
+    if (this.#sessionState?.data.status === "running" && this.#tracker?.polling) this.#drawSoon();
   }
 
   #drawSoon() {
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
-  // Drawing.
+  // Drawing
 
   #draw() {
     this.#frame = 0;
-    const memory = this.#memory;
-    if (!memory || !this.#tracker) return;
+    const state = this.#sessionState;
+    if (!state || !this.#tracker) return;
     const now_ms = this.#tracker.now();
-    const { data } = memory;
-    this.#showMotion(isConnected(this.#tracker), memory !== this.#drawn);
+    const { data } = state;
+    this.#showMotion(isConnected(this.#tracker), state !== this.#drawn);
     this.element.dataset.status = data.status;
     const { key, values } = headlineOf(data);
     fill(this.#headline, nodesOf(this.#language, key, values));
-    this.#showFacts(memory, now_ms);
-    this.#showNote(memory, now_ms);
-    this.#showBar(memory);
+    this.#showFacts(state, now_ms);
+    this.#showNote(state, now_ms);
+    this.#showBar(state);
     this.#showFailure(data);
     this.#list.show(data.steps, now_ms);
     if (this.#options.timeline) this.#timeline.show(data.steps, now_ms);
-    this.#announce(memory);
-    this.#drawn = memory;
+    this.#announce(state);
+    this.#drawn = state;
     this.#options.ondraw?.(data);
   }
 
-  /** @param {boolean} isSettled @param {boolean} isUpdate What was missed may come after the first heartbeat. */
+  /** @param {boolean} isSettled @param {boolean} isUpdate Missed updates may follow the first heartbeat. */
   #showMotion(isSettled, isUpdate) {
     this.element.toggleAttribute("data-moving", isSettled && !this.#isCatchingUp);
     if (isSettled && isUpdate) this.#isCatchingUp = false;
   }
 
-  /** @param {Memory} memory @param {number} now_ms */
-  #showFacts(memory, now_ms) {
-    const { data } = memory;
+  /** @param {SessionState} state @param {number} now_ms */
+  #showFacts(state, now_ms) {
+    const { data } = state;
     const done = data.steps.filter(({ status }) => status === "success").length;
     const counted = this.#language.plural("counted", data.total_steps);
     if (data.status === "not_found") fill(this.#counted, nodesOf(this.#language, "soon"));
     else fill(this.#counted, nodesOf(this.#language, counted, { done, total: data.total_steps }));
-    setText(this.#timeLeft, this.#timeText(memory, now_ms));
+    setText(this.#timeLeft, this.#timeText(state, now_ms));
   }
 
-  /** @param {Memory} memory @param {number} now_ms */
-  #timeText(memory, now_ms) {
-    if (memory.data.status === "completed") {
-      return this.#language.text("took", { duration: this.#language.duration(took_ms(memory.data)) });
+  /** @param {SessionState} state @param {number} now_ms */
+  #timeText(state, now_ms) {
+    if (state.data.status === "completed") {
+      return this.#language.text("took", { duration: this.#language.duration(took_ms(state.data)) });
     }
-    const left = timeLeft(memory, now_ms);
+    const left = timeLeft(state, now_ms);
     if (left === null) return "";
     return left === "longer"
       ? this.#language.text("longer")
       : this.#language.text("time_left", { time: this.#language.roughly(left) });
   }
 
-  /** What makes the bar less than it seems. @param {Memory} memory @param {number} now_ms */
-  #showNote(memory, now_ms) {
-    const silent_ms = this.#tracker && isConnected(this.#tracker) ? silence_ms(memory, now_ms) : null;
+  /** A silent worker, or a retry. @param {SessionState} state @param {number} now_ms */
+  #showNote(state, now_ms) {
+    const silent_ms = this.#tracker && isConnected(this.#tracker) ? silence_ms(state, now_ms) : null;
     this.element.toggleAttribute("data-silent", silent_ms !== null);
     if (silent_ms !== null) {
       show(this.#note, nodesOf(this.#language, "silence", { duration: this.#language.duration(silent_ms) }));
     } else {
-      const retry = retryOf(memory);
+      const retry = retryOf(state);
       show(this.#note, retry ? nodesOf(this.#language, retry.key, retry.values) : []);
     }
   }
 
-  /** @param {Memory} memory */
+  /** @param {SessionState} state */
   #showBar({ data, percentage }) {
     this.#fillBar(percentage);
-    // A progressbar without a value is one whose end is not known.
+    // A progressbar without a value is indeterminate.
     this.#bar.ariaValueNow = data.status === "not_found" ? null : String(percentage);
   }
 
@@ -330,22 +332,22 @@ export class SessionView {
     const title = make("p", "failed-step", ...nodesOf(this.#language, "failure", { step, name }));
     if (!error) return [title];
     const text = make("pre", "error-text", isolated(error));
-    // It may scroll, and then the keyboard has to get there.
+    // A long text scrolls, and the keyboard needs to reach it.
     text.tabIndex = 0;
     return [title, text];
   }
 
   #failureText() {
-    return failedSteps(this.#memory?.data ?? { steps: [] })
+    return failedSteps(this.#sessionState?.data ?? { steps: [] })
       .map(({ step, name, error }) =>
         [this.#language.text("failure", { step, name }), error].filter(Boolean).join("\n"),
       )
       .join("\n\n");
   }
 
-  /** @param {Memory} memory */
-  #announce(memory) {
-    const milestone = this.#drawn && milestoneOf(this.#drawn, memory);
+  /** @param {SessionState} state */
+  #announce(state) {
+    const milestone = this.#drawn && milestoneOf(this.#drawn, state);
     if (!milestone) return;
     const text = this.#language.text(milestone.key, milestone.values);
     const name = this.#options.label ?? this.#sessionId;

@@ -1,4 +1,4 @@
-/* What the page says, in each of its languages: one flat table. `{…}` is filled in by the page. */
+/* The page's texts in each of its languages: one flat table. The page fills in each `{…}`. */
 
 export const TEXTS = {
   en: {
@@ -57,7 +57,7 @@ export const TEXTS = {
     connection_finished: "finished",
     connection_denied: "no access",
     connection_stopped: "stopped",
-    drive: "Move this bar from your terminal",
+    commands: "Move this bar from your terminal",
     token: "Workers need a token here: set PROGRESS_SSE_TOKEN first.",
     start: "Start step {step}",
     complete: "Complete step {step}",
@@ -121,7 +121,7 @@ export const TEXTS = {
     connection_finished: "終了",
     connection_denied: "権限なし",
     connection_stopped: "停止",
-    drive: "ターミナルからこのバーを動かす",
+    commands: "ターミナルからこのバーを動かす",
     token: "送信にはトークンが必要です。先に PROGRESS_SSE_TOKEN を設定してください。",
     start: "ステップ {step} を開始",
     complete: "ステップ {step} を完了",
@@ -134,7 +134,7 @@ export const TEXTS = {
 /** @typedef {keyof typeof TEXTS.en} TextKey */
 
 /**
- * The language for a visitor, from what their browser prefers.
+ * The language for a visitor, by the browser's preferences.
  * @param {readonly string[]} preferred BCP 47 tags, best first.
  * @returns {keyof typeof TEXTS}
  */
@@ -144,7 +144,7 @@ export function languageFor(preferred) {
 }
 
 /**
- * A text cut at its placeholders: `["Step ", {name: "step"}, …]`, so that each value can become a node of its own.
+ * A text split at its placeholders: `["Step ", {name: "step"}, …]`, so that each value can become a node of its own.
  * @param {string} text
  * @returns {(string | {name: string})[]}
  */

@@ -1,19 +1,19 @@
-/* When each step ran: bars on one axis of time for the eye, and a table for the ear. */
+/* When each step ran: bars on one time axis, and a table for screen readers. */
 
 import { fill, isolated, make, makeSvg, setText } from "./dom.js";
-import { clock } from "./language.js";
+import { clock } from "./durations.js";
 import { elapsed_ms } from "./session-state.js";
 
 /** @typedef {import("./wire.js").Step} Step */
 /** @typedef {import("./wire.js").StartedStep} StartedStep */
-/** @typedef {{step: StartedStep, start: number, length: number}} Span `start` and `length` are parts of the whole. */
+/** @typedef {{step: StartedStep, start: number, length: number}} Span `start` and `length`: fractions of the axis. */
 
 const ROW_PX = 24;
 const BAR_PX = 10;
 const AXIS_PX = 20;
-/** A shorter axis would make a step of a moment look long. */
+/** On a shorter axis a brief step would look long. */
 const MIN_AXIS_MS = 4000;
-/** What an instant is as wide as. */
+/** The width of an instant. */
 const MIN_LENGTH = 0.01;
 const TICKS = /** @type {const} */ ([
   [0, "start"],
@@ -46,8 +46,8 @@ export class Timeline {
   #names = make("ol", "timeline-names");
   #chart = makeSvg("svg", { width: "100%" });
   #rows = make("tbody");
-  /** What the table was made of. */
-  #told = "";
+  /** The table's rows, as JSON. */
+  #shownRows = "";
 
   /** @param {import("./language.js").Language} language */
   constructor(language) {
@@ -86,7 +86,7 @@ export class Timeline {
       spans.map(({ step }) => make("li", "", isolated(step.name))),
     );
     this.#draw(spans, axis_ms);
-    this.#tell(spans);
+    this.#showRows(spans);
   }
 
   /** @param {Span[]} spans @param {number} axis_ms */
@@ -111,7 +111,7 @@ export class Timeline {
     this.#update([...grid, ...bars]);
   }
 
-  /** Changes attributes in place, where it can. @param {SVGElement[]} nodes */
+  /** Changes attributes in place where it can. @param {SVGElement[]} nodes */
   #update(nodes) {
     const shown = [...this.#chart.children];
     if (shown.length !== nodes.length) {
@@ -128,17 +128,17 @@ export class Timeline {
     });
   }
 
-  /** A running step's clock is not told: that would be another table each second. @param {Span[]} spans */
-  #tell(spans) {
+  /** Without a running step's duration, which would change the table each second. @param {Span[]} spans */
+  #showRows(spans) {
     const rows = spans.map(({ step }) => [
       step.name,
       this.#language.text(`step_${step.status}`),
       this.#language.time(Date.parse(step.started_at ?? "")),
       step.status === "running" ? "" : this.#language.duration(step.elapsed_ms),
     ]);
-    const told = JSON.stringify(rows);
-    if (told === this.#told) return;
-    this.#told = told;
+    const json = JSON.stringify(rows);
+    if (json === this.#shownRows) return;
+    this.#shownRows = json;
     this.#rows.replaceChildren(
       ...rows.map((cells) => make("tr", "", ...cells.map((cell) => make("td", "", isolated(cell))))),
     );

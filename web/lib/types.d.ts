@@ -1,4 +1,4 @@
-// What `import … from "progress-sse"` gives: the names of index.js, which has them from tracker.js, and the wire's types.
+// The types of `import … from "progress-sse"`: the exports of index.js, and the shapes of the wire.
 
 import type { ProgressTrackerConstructor, Step, ProgressTracker as Tracker } from "./wire.js";
 

@@ -66,12 +66,12 @@ export interface Heartbeat {
 /**
  * How a tracker is connected, in one word:
  * - `stopped`: not started, or stopped by `stop()`;
- * - `connecting`: started, nothing heard yet;
+ * - `connecting`: started, and nothing has arrived yet;
  * - `live`: events arrive;
- * - `reconnecting`: neither the stream nor polls get through at present;
- * - `polling`: polls are answered, the stream does not work (or is not wanted);
- * - `finished`: the session is `completed`, or in `error` where that stops the tracker;
- * - `denied`: the server answered a poll with 401 or 403 (a refused stream does not say why, and so is followed by a poll).
+ * - `reconnecting`: neither the stream nor polls work at present;
+ * - `polling`: polls are answered; the stream does not work, or is not wanted;
+ * - `finished`: the session is `completed`, or in `error` if that stops the tracker;
+ * - `denied`: the server answered a poll with 401 or 403. A refused stream hides its status, so a poll follows it.
  */
 export type TrackerState = "stopped" | "connecting" | "live" | "reconnecting" | "polling" | "finished" | "denied";
 
@@ -88,18 +88,18 @@ export interface Timers {
 }
 
 export interface TrackerOptions {
-  /** Milliseconds between polls, and the longest that `onUpdate` is silent once there is data. Default 2000. */
+  /** Milliseconds between polls, and between calls of `onUpdate` while nothing changes. Default 2000. */
   interval?: number;
   /** Called at once on a change, and at least every `interval` ms. */
   onUpdate?: (data: Progress) => void;
   /** Called once, when the session is `completed`; the tracker has stopped by then. */
   onComplete?: (data: Progress) => void;
-  /** Called once, when the session is in `error`; the tracker has stopped by then. Network trouble never gets here. */
+  /** Called once, when the session is in `error`; the tracker has stopped by then. Not for network errors. */
   onError?: (data: Progress) => void;
-  /** `false`: go on after `error`, since a retry may follow, and never call `onError`. Default true. */
+  /** `false`: follow on after `error`, since a retry may come, and never call `onError`. Default true. */
   stopOnError?: boolean;
   /**
-   * `auto`: stream, and poll while that does not work; `sse`: stream only, save one poll to learn why it was refused;
+   * `auto`: stream, and poll while that does not work. `sse`: stream only, but poll once to learn why it was refused.
    * `poll`: poll only. Default `auto`.
    */
   transport?: "auto" | "sse" | "poll";
@@ -108,17 +108,18 @@ export interface TrackerOptions {
   /** Send cookies to another origin. Default false. */
   withCredentials?: boolean;
   /**
-   * For a server whose readers need one: a token, or a function that gets one, which is asked when one is needed, and once
-   * more where it is refused. Polls send it in a header, streams a ticket in its place; it is in no address. Refused again:
-   * `denied`. Trackers share a stream only where what their tokens grant is the same; with a token that is no JSON Web Token
-   * no tabs do, and `auto` polls.
+   * For a server whose readers need a token: the token, or a function that returns it. The function is called when a
+   * token is needed, and once more if the server refuses it; after a second refusal the tracker is `denied`. Polls send
+   * the token in a header, streams send a ticket in its place: it is never part of a URL. Trackers share a stream only
+   * if their tokens grant the same. With a token that is not a JSON Web Token tabs share none, and `auto` polls.
    */
   token?: string | (() => string | Promise<string>);
   /** Stops the tracker when aborted. */
   signal?: AbortSignal;
   /**
-   * One that can send headers fits here; null polls. Trackers of a page that are given the same one share its stream.
-   * Default: the browser's, whose stream all tabs share (where they cannot, `auto` polls: see `ProgressTracker`).
+   * A class in place of the browser's, for example one that can send headers; null polls. Trackers of a page with the
+   * same class share its stream. Default: the browser's, whose stream all tabs share. If they cannot, `auto` polls: see
+   * `ProgressTracker`.
    */
   EventSource?: (new (url: string, init: { withCredentials: boolean }) => EventSourceLike) | null;
   fetch?: typeof globalThis.fetch;
@@ -128,9 +129,9 @@ export interface TrackerOptions {
 /**
  * Follows one session. Dispatches `statechange` when `state` changes.
  *
- * A browser has six connections to a server over HTTP/1.1, for all its tabs together. So all trackers of all tabs share
- * one stream (of 20 sessions; those beyond are polled), and the tab that holds it posts what it brings. By
- * BroadcastChannel, so also without TLS; a browser that has none (before 2022) polls.
+ * Over HTTP/1.1 a browser has six connections to a server, for all its tabs together. So all trackers of all tabs share
+ * one stream of up to 20 sessions; further sessions are polled. The tab that holds the stream posts its events by
+ * BroadcastChannel, so this works without TLS too. A browser without BroadcastChannel (before 2022) polls.
  */
 export interface ProgressTracker extends EventTarget {
   sessionId: string;
@@ -139,22 +140,22 @@ export interface ProgressTracker extends EventTarget {
   onComplete: ((data: Progress) => void) | undefined;
   onError: ((data: Progress) => void) | undefined;
   readonly state: TrackerState;
-  /** What the last update said, a copy; null before the first one since `start()`. */
+  /** A copy of the last update; null before the first one since `start()`. */
   readonly data: Progress | null;
   /**
-   * Resolves when this run ends, and never rejects: with the data that ended it where `state` is `finished`, with null
-   * where it is `stopped` or `denied`. `start()` after an end makes a new one.
+   * Resolves when this run ends, and never rejects: to the data that ended it if `state` is `finished`, to null if it
+   * is `stopped` or `denied`. `start()` after an end makes a new promise.
    */
   readonly finished: Promise<Progress | null>;
-  /** Whether the tracker is at work, be it by stream or by polls: from `start()` until it stops. `false` stops it. */
+  /** Whether the tracker runs, by stream or by polls: from `start()` until it stops. Setting `false` stops it. */
   polling: boolean;
-  /** The server's clock as far as heartbeats told it, else this machine's: milliseconds since 1970. */
+  /** The server's time in milliseconds since 1970, as heartbeats and polls show it; before those, this machine's. */
   now(): number;
   /** Starts following. Resolves after the first `onUpdate`, or when stopped before it; never rejects. */
   start(): Promise<void>;
-  /** Leaves no timer, request or stream behind. `start()` begins anew. */
+  /** Leaves no timer, request or stream behind. `start()` begins again. */
   stop(): void;
-  /** Asks once, now, also on a tracker that is not started. Resolves after `onUpdate`, or when there was no answer. */
+  /** Polls once, now, even if not started. Resolves after `onUpdate`, or when there was no answer. */
   poll(): Promise<void>;
 }
 
@@ -169,6 +170,6 @@ export interface ProgressTrackerConstructor {
 
 declare global {
   var ProgressTracker: ProgressTrackerConstructor;
-  /** Is this a `running` step older than its `timeout_ms`, by the server's clock as far as heartbeats told it? */
+  /** Whether a step has been `running` for longer than its `timeout_ms`, by the server's time as `now()` has it. */
   function checkTimeout(step: Step): boolean;
 }

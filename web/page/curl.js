@@ -1,12 +1,12 @@
-/* The commands that the page offers: what a worker would send, as a line for the shell. */
+/* An update of a worker as a curl command. */
 
 /**
- * The address that a session's worker POSTs to.
+ * The URL to which a session's worker POSTs.
  * @param {string} base Of the page, with a slash at its end.
  * @param {string} sessionId
  */
 export function updateUrl(base, sessionId) {
-  // encodeURIComponent lets !'()* pass, which mean something to shells.
+  // encodeURIComponent leaves !'()* as they are, which are special to shells.
   const encoded = encodeURIComponent(sessionId).replace(
     /[!'()*]/g,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
@@ -15,10 +15,10 @@ export function updateUrl(base, sessionId) {
 }
 
 /**
- * The parts of one command, which blanks join; a narrow page may wrap between them.
+ * The parts of one command, to be joined by blanks. A narrow page wraps between them.
  * @param {string} url
  * @param {object} update
- * @param {boolean} needsToken The token itself stays in the reader's environment.
+ * @param {boolean} needsToken The token is read from the environment.
  * @returns {string[]}
  */
 export function curlParts(url, update, needsToken) {
@@ -31,7 +31,7 @@ export function curlParts(url, update, needsToken) {
 }
 
 /**
- * One word for a POSIX shell, whatever it contains.
+ * One word for a POSIX shell, quoted if necessary.
  * @param {string} word
  */
 export function quoted(word) {

@@ -1,4 +1,4 @@
-/* The page's icon: a ring that fills, and a mark at the end. */
+/* The page's icon: a ring that fills, with a mark at the end. */
 
 /** @typedef {import("../lib/wire.js").Progress} Progress */
 

@@ -1,25 +1,26 @@
 /*
- * The page: `/s/{session_id}` shows one session, `/?session_id=a&session_id=b` several, `/` a fresh one that waits for
- * its worker. Each of them is a SessionView; here is what a document has beside: title, icon, notification, recent
- * sessions, and a way in for those who need a token.
+ * The page: `/s/{session_id}` shows one session, `/?session_id=a&session_id=b` several, and `/` a new one that waits for
+ * its worker. A SessionView shows each session; this module adds the title, the icon, the notification, the recent
+ * sessions, and the form for a token.
  */
 
 import { Announcer } from "../lib/announcer.js";
 import { element, make, translatePage } from "../lib/dom.js";
 import { ProgressTracker } from "../lib/index.js";
 import { Language } from "../lib/language.js";
-import { headlineOf, titleOf, titleOfMany, together } from "../lib/session-state.js";
+import { together } from "../lib/session-state.js";
 import { SessionView } from "../lib/session-view.js";
 import { languageFor } from "../lib/texts.js";
-import { Drive } from "./command-panel.js";
-import { faviconOf } from "./favicon.js";
+import { CommandPanel } from "./command-panel.js";
+import { DocumentHead } from "./document-head.js";
+import { Notifier } from "./notifier.js";
 import { RecentSessions } from "./recent-sessions.js";
 import { freshSessionId, sessionsIn } from "./session-url.js";
-import { Entrance } from "./token-form.js";
+import { TokenForm } from "./token-form.js";
 
 /** @typedef {import("../lib/wire.js").Progress} Progress */
 
-/** Where scripts of users find the parts of a single session. */
+/** The ids by which users' scripts find the parts of a single session. */
 const IDS = {
   "session-id": "session-id",
   connection: "connection",
@@ -32,71 +33,6 @@ const IDS = {
 const language = new Language(languageFor(navigator.languages));
 const announcer = new Announcer(element("milestone"));
 const recent = new RecentSessions(() => localStorage);
-
-/** Asks only when asked to; and tells the end only to who looks at something else. */
-class Notifier {
-  #button = element("notify");
-  #isWanted = false;
-
-  constructor() {
-    this.#button.hidden = !canNotify();
-    this.#button.textContent = language.text("notify");
-    this.#button.addEventListener("click", () => void this.#ask());
-  }
-
-  async #ask() {
-    this.#isWanted = (await Notification.requestPermission()) === "granted";
-    this.#button.textContent = language.text(this.#isWanted ? "notify_on" : "notify_denied");
-    announcer.say(this.#button.textContent);
-    this.#button.toggleAttribute("disabled", true);
-  }
-
-  /** @param {Progress} data */
-  tellEnd(data) {
-    if (!this.#isWanted || document.hasFocus()) return;
-    const { key, values } = headlineOf(data);
-    try {
-      new Notification(language.text(key, values), { body: data.session_id, tag: data.session_id });
-    } catch (error) {
-      console.error(error); // As in `canNotify`, where it could not be tried.
-    }
-  }
-
-  hide() {
-    this.#button.hidden = true;
-  }
-}
-
-/** Browsers of phones have the class, and throw where it is made: they would have a service worker do that. */
-function canNotify() {
-  if (!("Notification" in globalThis && isSecureContext)) return false;
-  if (Notification.permission === "granted") return true;
-  try {
-    new Notification("").close(); // It is not shown without permission.
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** What a document shows of all its sessions, in its title and its icon. */
-class Head {
-  #icon = /** @type {HTMLLinkElement} */ (element("favicon"));
-  #shown = "";
-
-  /** @param {import("../lib/session-state.js").Memory[]} memories @param {string} title */
-  show(memories, title) {
-    const [first] = memories;
-    if (!first) return;
-    const text = views.length === 1 ? titleOf(first, title) : titleOfMany(memories, views.length, title);
-    if (document.title !== text) document.title = text;
-    const { status, percentage } = together(memories, views.length);
-    const icon = faviconOf(status, percentage);
-    if (icon === this.#shown) return;
-    this.#shown = icon;
-    this.#icon.href = icon;
-  }
-}
 
 /** @param {string} id */
 function sessionLink(id) {
@@ -124,19 +60,19 @@ function viewOf(id) {
       refresh();
       if (data.status === status) return;
       if (data.status !== "not_found") recent.add(id);
-      if (status && (data.status === "completed" || data.status === "error")) notifier.tellEnd(data);
+      if (status && (data.status === "completed" || data.status === "error")) notifier.notifyEnd(data);
       status = data.status;
     },
-    ondraw: (data) => drive?.show(data),
-    onstatechange: (state) => state === "denied" && entrance.ask(),
+    ondraw: (data) => commandPanel?.show(data),
+    onstatechange: (state) => state === "denied" && tokenForm.ask(),
   });
 }
 
-/** At once, and not in a frame: a tab in the background has none. */
+/** Runs at once, since a tab in the background has no animation frames. */
 function refresh() {
-  const memories = views.flatMap((view) => view.memory ?? []);
-  head.show(memories, ids.length === 1 ? (ids[0] ?? "") : jobs());
-  if (together(memories, views.length).status === "completed") notifier.hide();
+  const states = views.flatMap((view) => view.sessionState ?? []);
+  head.show(states, views.length, ids.length === 1 ? (ids[0] ?? "") : jobs());
+  if (together(states, views.length).status === "completed") notifier.hide();
 }
 
 function jobs() {
@@ -144,7 +80,7 @@ function jobs() {
 }
 
 function startAgain() {
-  // Whoever cannot see that the form has gone.
+  // A screen reader does not announce that the form has gone.
   announcer.say(language.text("connecting"));
   for (const view of views) {
     view.stop();
@@ -152,20 +88,20 @@ function startAgain() {
   }
 }
 
-// A bundle has no address from which index.js could derive the server's.
+// index.js cannot derive the server's address from a bundle's.
 ProgressTracker.baseUrl = document.baseURI.replace(/\/$/, "");
 
 translatePage(language.tag, language.texts);
 let ids = sessionsIn(location, document.baseURI);
 if (!ids.length) {
   ids = [freshSessionId()];
-  // Into the address, so that it outlives a reload.
+  // The URL keeps the id over a reload.
   history.replaceState(null, "", `s/${ids[0]}`);
   showRecent();
 }
 
-const notifier = new Notifier();
-const head = new Head();
+const notifier = new Notifier(language, announcer);
+const head = new DocumentHead();
 const views = ids.map(viewOf);
 if (views.length > 1) element("sessions").append(make("h1", "jobs", jobs()));
 element("sessions").append(...views.map((view) => view.element));
@@ -174,6 +110,7 @@ if (views.length === 1) {
 }
 
 const panel = /** @type {HTMLDetailsElement} */ (element("drive"));
-const drive = ids[0] && views.length === 1 ? new Drive(panel, { sessionId: ids[0], texts: language.texts }) : null;
-const entrance = new Entrance(language.texts, startAgain);
+const commandPanel =
+  ids[0] && views.length === 1 ? new CommandPanel(panel, { sessionId: ids[0], texts: language.texts }) : null;
+const tokenForm = new TokenForm(language.texts, startAgain);
 for (const view of views) view.start();

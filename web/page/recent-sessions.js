@@ -1,12 +1,11 @@
-/* The sessions that somebody has looked at with this browser, newest first. A browser that keeps nothing has none. */
-
 const KEY = "progress-sse:recent";
 const KEPT = 8;
 
+/** The sessions that were shown in this browser, newest first. Without storage there are none. */
 export class RecentSessions {
   #storage;
 
-  /** @param {() => Pick<Storage, "getItem" | "setItem">} storage Asked for each time: where it is denied, that throws. */
+  /** @param {() => Pick<Storage, "getItem" | "setItem">} storage Called each time: it throws if storage is denied. */
   constructor(storage) {
     this.#storage = storage;
   }
@@ -27,7 +26,7 @@ export class RecentSessions {
     try {
       this.#storage().setItem(KEY, JSON.stringify(kept));
     } catch {
-      // Denied, or full.
+      // Storage is denied, or full.
     }
   }
 }

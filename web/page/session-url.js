@@ -1,20 +1,20 @@
-/* Which sessions an address is about. */
+/* The sessions in a page's URL. */
 
 /**
  * @param {Pick<Location, "pathname" | "search">} location
- * @param {string} base Where the server is mounted: the page's base address.
- * @returns {string[]} None: a page without a session.
+ * @param {string} base The page's base URL, where the server is mounted.
+ * @returns {string[]} Empty on a page without a session.
  */
 export function sessionsIn({ pathname, search }, base) {
   const folder = new URL("s/", base).pathname;
   if (pathname.startsWith(folder)) {
-    // A bare % stands for itself, in the address bar as on the server, which has refused what is not UTF-8.
+    // A bare % stands for itself, as on the server, which has refused escapes that are not UTF-8.
     return [decodeURIComponent(pathname.slice(folder.length).replace(/%(?![0-9a-f]{2})/gi, "%25"))];
   }
   return [...new Set(new URLSearchParams(search).getAll("session_id"))].filter(Boolean);
 }
 
-/** 60 random bits, in letters that are not taken for one another: whoever knows the id may follow, and post. */
+/** 60 random bits, since the id alone lets a client follow and post; in letters that are hard to confuse. */
 export function freshSessionId() {
   const letters = "0123456789abcdefghjkmnpqrstvwxyz";
   const random = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => letters[byte % letters.length]);

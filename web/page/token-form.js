@@ -1,55 +1,55 @@
-/*
- * The way into a page whose readers need a token. It is pasted into a form, never part of an address: browsers keep those.
- * The server puts it into a cookie that no script sees, and nothing is kept here.
- */
 import { element } from "../lib/dom.js";
 
 const DEADLINE_MS = 10_000;
 
-export class Entrance {
-  /** Whether a token could help somebody who is denied something: the server says so. */
-  #isThere = document.querySelector('meta[name="progress-read"]')?.getAttribute("content") === "token";
+/**
+ * Asks for a token where readers need one. It is pasted into a form and never part of a URL, which browsers keep.
+ * The server puts it into a cookie that no script can read, and the page does not keep it.
+ */
+export class TokenForm {
+  /** The server says in the page whether a token helps after a denial. */
+  #isUsed = document.querySelector('meta[name="progress-read"]')?.getAttribute("content") === "token";
   #form = element("entrance");
   #field = /** @type {HTMLInputElement} */ (element("entrance-token"));
   #note = element("entrance-note");
   #texts;
-  #onEnter;
-  #hasEntered = false;
+  #onAccepted;
+  #wasAccepted = false;
 
   /**
    * @param {Record<"token_refused" | "token_not_sent" | "token_insecure", string>} texts
-   * @param {() => void} onEnter Somebody has come in, perhaps as somebody else than before.
+   * @param {() => void} onAccepted The server has set the cookie, perhaps for another user than before.
    */
-  constructor(texts, onEnter) {
+  constructor(texts, onAccepted) {
     this.#texts = texts;
-    this.#onEnter = onEnter;
+    this.#onAccepted = onAccepted;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.#enter(this.#field.value.trim());
+      void this.#submit(this.#field.value.trim());
     });
   }
 
-  /** Asks for a token, unless it does: something was denied. */
+  /** Shows the form after a denial, unless it is shown already. */
   ask() {
-    if (this.#isThere && this.#form.hidden) this.#show(this.#hasEntered ? this.#texts.token_refused : "");
+    if (this.#isUsed && this.#form.hidden) this.#show(this.#wasAccepted ? this.#texts.token_refused : "");
   }
 
   /** @param {string} token */
-  async #enter(token) {
-    // There the browser would not keep the cookie, and everybody on the way would see the token.
+  async #submit(token) {
+    // Without a secure context the browser would not keep the cookie, and the network could read the token.
     if (!isSecureContext) {
       this.#show(this.#texts.token_insecure);
       return;
     }
-    const status = await exchanged(token);
-    this.#hasEntered = status === 204;
-    if (!this.#hasEntered) {
+    const status = await postToken(token);
+    this.#wasAccepted = status === 204;
+    if (!this.#wasAccepted) {
       this.#show([401, 403].includes(status) ? this.#texts.token_refused : this.#texts.token_not_sent);
       return;
     }
     this.#field.value = "";
     this.#form.hidden = true;
-    this.#onEnter();
+    this.#onAccepted();
   }
 
   /** @param {string} note */
@@ -59,9 +59,9 @@ export class Entrance {
   }
 }
 
-/** The status of the answer; 0 if there was none. @param {string} token */
-async function exchanged(token) {
-  // What no header can hold is no token.
+/** Returns the response's status; 0 if there was none. @param {string} token */
+async function postToken(token) {
+  // A token consists of characters that a header can contain.
   if (!/^[!-~]+$/.test(token)) return 401;
   const init = {
     method: "POST",

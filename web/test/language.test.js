@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { clock, Language } from "../lib/language.js";
+import { clock } from "../lib/durations.js";
+import { Language } from "../lib/language.js";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

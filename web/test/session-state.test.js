@@ -7,7 +7,7 @@ import {
   headlineOf,
   milestoneOf,
   needsDefinitions,
-  remember,
+  nextState,
   silence_ms,
   timeLeft,
   titleOf,
@@ -19,7 +19,7 @@ import {
 
 /** @typedef {import("../lib/wire.js").Progress} Progress */
 /** @typedef {import("../lib/wire.js").StartedStep} StartedStep */
-/** @typedef {import("../lib/session-state.js").Memory} Memory */
+/** @typedef {import("../lib/session-state.js").SessionState} SessionState */
 
 const T0 = Date.parse("2026-01-01T00:00:00+00:00");
 const SECOND = 1000;
@@ -68,10 +68,10 @@ const absent = { ...session([]), status: "not_found", total_steps: 0, steps: [],
 
 /** What is remembered after each of some updates. @param {...[number, Progress]} updates Milliseconds, and data. */
 function after(...updates) {
-  /** @type {Memory | null} */
-  let memory = null;
-  for (const [ms, data] of updates) memory = remember(memory, data, T0 + ms);
-  return /** @type {Memory} */ (/** @type {unknown} */ (memory));
+  /** @type {SessionState | null} */
+  let state = null;
+  for (const [ms, data] of updates) state = nextState(state, data, T0 + ms);
+  return /** @type {SessionState} */ (/** @type {unknown} */ (state));
 }
 
 const done = (/** @type {number} */ ms) => ({
@@ -82,20 +82,20 @@ const done = (/** @type {number} */ ms) => ({
 });
 
 test("time left is the running step's rest and what is estimated for the steps after it", () => {
-  const memory = after([0, session([])], [0, session([{}])]);
-  assert.equal(timeLeft(memory, T0), 120_000);
-  assert.equal(timeLeft(memory, T0 + 20_000), 100_000);
+  const state = after([0, session([])], [0, session([{}])]);
+  assert.equal(timeLeft(state, T0), 120_000);
+  assert.equal(timeLeft(state, T0 + 20_000), 100_000);
 });
 
 test("past the estimate there is no number", () => {
-  const memory = after([0, session([])], [0, session([{}])]);
-  assert.equal(timeLeft(memory, T0 + 60_000), 60_000);
-  assert.equal(timeLeft(memory, T0 + 60_001), "longer");
+  const state = after([0, session([])], [0, session([{}])]);
+  assert.equal(timeLeft(state, T0 + 60_000), 60_000);
+  assert.equal(timeLeft(state, T0 + 60_001), "longer");
 });
 
 test("between two steps it is what is estimated for those to come", () => {
-  const memory = after([0, session([])], [0, session([{}])], [10_000, session([done(10_000)])]);
-  assert.equal(timeLeft(memory, T0 + 15_000), 60_000);
+  const state = after([0, session([])], [0, session([{}])], [10_000, session([done(10_000)])]);
+  assert.equal(timeLeft(state, T0 + 15_000), 60_000);
 });
 
 test("nothing is said of the time that is left before the start, and after the end", () => {
@@ -109,22 +109,22 @@ test("time left never grows while nothing is retried", () => {
   const earlier = session([{ started_at: iso(0) }, { started_at: iso(6000) }], { current_step: 2 });
   // Step 1 ran beside step 2 and is the current one again, without a start of its own.
   const back = session([{ message: "x" }, { started_at: iso(6000) }], { current_step: 1 });
-  const memory = after([0, session([])], [0, session([{}])], [6000, earlier], [7000, back]);
+  const state = after([0, session([])], [0, session([{}])], [6000, earlier], [7000, back]);
   assert.equal(timeLeft(after([0, session([])], [0, session([{}])], [6000, started]), T0 + 6000), 54_000);
-  assert.equal(timeLeft(memory, T0 + 7000), 59_000);
+  assert.equal(timeLeft(state, T0 + 7000), 59_000);
 });
 
 test("a retry may make the time left grow", () => {
   const first = after([0, session([])], [0, session([{}])], [50_000, session([{}])]);
   assert.equal(timeLeft(first, T0 + 50_000), 70_000);
-  const again = remember(first, session([{ started_at: iso(50_000) }]), T0 + 50_000);
+  const again = nextState(first, session([{ started_at: iso(50_000) }]), T0 + 50_000);
   assert.equal(timeLeft(again, T0 + 50_000), 120_000);
 });
 
 test("a page that was opened midway knows no estimate, and says none", () => {
-  const memory = after([0, session([done(1000), {}])]);
-  assert.equal(timeLeft(memory, T0), null);
-  assert.ok(needsDefinitions(memory));
+  const state = after([0, session([done(1000), {}])]);
+  assert.equal(timeLeft(state, T0), null);
+  assert.ok(needsDefinitions(state));
   assert.ok(!needsDefinitions(after([0, session([])], [0, session([{}])])));
 });
 
@@ -134,14 +134,14 @@ const definitions = {
 };
 
 test("the server's definitions tell it, where they are this session's", () => {
-  const memory = after([0, session([done(1000), {}])]);
-  assert.equal(timeLeft(withDefinitions(memory, definitions), T0 + 10_000), 50_000);
+  const state = after([0, session([done(1000), {}])]);
+  assert.equal(timeLeft(withDefinitions(state, definitions), T0 + 10_000), 50_000);
   for (const other of [
     { ...definitions, total_steps: 4 },
     { ...definitions, steps: definitions.steps.map((step) => ({ ...step, name: "other" })) },
     { ...definitions, steps: definitions.steps.map((step) => ({ ...step, estimated_ms: 1 })) },
   ]) {
-    assert.equal(withDefinitions(memory, other), memory);
+    assert.equal(withDefinitions(state, other), state);
   }
 });
 
@@ -156,13 +156,13 @@ test("the bar falls at a retry only, and it is known which step is retried until
   const failed = session([done(1000), { ...done(2000), status: "error" }], { status: "error", percentage: 66 });
   const before = after([2000, failed]);
   const again = session([done(1000), { started_at: iso(3000) }], { percentage: 33 });
-  const memory = remember(before, again, T0 + 3000);
-  assert.deepEqual([memory.percentage, memory.retried, memory.isSetBack], [33, 2, true]);
-  const slower = remember(memory, { ...again, percentage: 30 }, T0 + 4000);
+  const state = nextState(before, again, T0 + 3000);
+  assert.deepEqual([state.percentage, state.retried, state.isSetBack], [33, 2, true]);
+  const slower = nextState(state, { ...again, percentage: 30 }, T0 + 4000);
   assert.deepEqual([slower.percentage, slower.retried, slower.isSetBack], [33, 2, true]);
   const next = session([done(1000), { ...done(5000), started_at: iso(3000) }], { percentage: 66 });
-  assert.deepEqual([remember(slower, next, T0 + 5000).retried], [0]);
-  assert.equal(milestoneOf(before, memory)?.key, "set_back");
+  assert.deepEqual([nextState(slower, next, T0 + 5000).retried], [0]);
+  assert.equal(milestoneOf(before, state)?.key, "set_back");
 });
 
 test("a retry that is over at the first look is none that is going on", () => {
@@ -175,22 +175,22 @@ test("a retry that is over at the first look is none that is going on", () => {
       percentage: 66,
     }),
   ]) {
-    const memory = remember(before, ended, T0 + 5000);
-    assert.deepEqual([memory.retried, memory.isSetBack], [0, false]);
-    assert.notEqual(milestoneOf(before, memory)?.key, "retried");
+    const state = nextState(before, ended, T0 + 5000);
+    assert.deepEqual([state.retried, state.isSetBack], [0, false]);
+    assert.notEqual(milestoneOf(before, state)?.key, "retried");
   }
 });
 
 test("a session that was replaced begins afresh, and that is no retry", () => {
   const before = after([0, session([done(1000), done(2000)])]);
-  const memory = remember(before, session([]), T0 + 5000);
-  assert.deepEqual([memory.percentage, memory.retried], [0, 0]);
+  const state = nextState(before, session([]), T0 + 5000);
+  assert.deepEqual([state.percentage, state.retried], [0, 0]);
 });
 
 test("silence is told after 30 seconds, and while the session runs", () => {
-  const memory = after([0, session([{}])]);
-  assert.equal(silence_ms(memory, T0 + 29_999), null);
-  assert.equal(silence_ms(memory, T0 + 34_000), 34_000);
+  const state = after([0, session([{}])]);
+  assert.equal(silence_ms(state, T0 + 29_999), null);
+  assert.equal(silence_ms(state, T0 + 34_000), 34_000);
   assert.equal(silence_ms(after([0, session([])]), T0 + MINUTE), null);
   assert.equal(silence_ms(after([0, session([done(1)], { status: "completed" })]), T0 + MINUTE), null);
 });
@@ -201,21 +201,21 @@ test("silence goes back to the last transition, also for a page that was opened 
 
 test("a report of progress ends the silence, and it bears no time of its own", () => {
   const reported = session([{ progress: { current: 1, total: 2 } }]);
-  const memory = after([0, session([{}])], [40_000, session([{}])], [41_000, reported]);
-  assert.equal(silence_ms(memory, T0 + 70_000), null);
-  assert.equal(silence_ms(memory, T0 + 71_000), 30_000);
+  const state = after([0, session([{}])], [40_000, session([{}])], [41_000, reported]);
+  assert.equal(silence_ms(state, T0 + 70_000), null);
+  assert.equal(silence_ms(state, T0 + 71_000), 30_000);
   assert.equal(silence_ms(after([MINUTE, reported]), T0 + MINUTE), null);
 });
 
 test("an update that repeats what is known is none", () => {
-  const memory = after([0, session([{}])], [20_000, session([{}])], [34_000, session([{}])]);
-  assert.equal(silence_ms(memory, T0 + 34_000), 34_000);
+  const state = after([0, session([{}])], [20_000, session([{}])], [34_000, session([{}])]);
+  assert.equal(silence_ms(state, T0 + 34_000), 34_000);
 });
 
 test("a clock that goes wrong makes no silence", () => {
   const hour = 60 * MINUTE;
-  const memory = after([hour, session([{}])], [hour + SECOND, session([done(1000), { started_at: iso(1000) }])]);
-  assert.equal(silence_ms(memory, T0 + hour + SECOND), null);
+  const state = after([hour, session([{}])], [hour + SECOND, session([done(1000), { started_at: iso(1000) }])]);
+  assert.equal(silence_ms(state, T0 + hour + SECOND), null);
 });
 
 test("a running step's time is the server's, any other's is as it was measured", () => {
@@ -248,8 +248,8 @@ test("the headline names the step that runs, or the first that failed", () => {
 
 /** @param {Progress} before @param {Progress} data */
 const said = (before, data) => {
-  const memory = after([0, before]);
-  const milestone = milestoneOf(memory, remember(memory, data, T0 + 1));
+  const state = after([0, before]);
+  const milestone = milestoneOf(state, nextState(state, data, T0 + 1));
   return milestone && [milestone.key, milestone.values.step ?? milestone.values.percentage];
 };
 

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import http from "node:http";
 import test from "node:test";
 import { promisify } from "node:util";
-import { LANGUAGES, nextUpdate } from "../page/command-panel.js";
+import { LANGUAGES, nextUpdate } from "../page/commands.js";
 import { updateUrl } from "../page/curl.js";
 
 const run = promisify(execFile);

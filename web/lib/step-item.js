@@ -1,0 +1,89 @@
+import { isolated, make, setText } from "./dom.js";
+import { clock } from "./durations.js";
+import { checkTimeout } from "./index.js";
+import { elapsed_ms } from "./session-state.js";
+
+/** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./wire.js").Step} Step */
+
+const ICONS = { pending: "⏳", running: "🔄", success: "✅", error: "❌" };
+
+/** One step of the list. */
+export class StepItem {
+  element = make("li");
+  #language;
+  #icon = make("span", "icon");
+  #name = isolated("", "name");
+  #elapsed = make("span", "elapsed");
+  #limit = make("span", "limit");
+  #message = isolated("", "message");
+  #gauge = make("span", "gauge", make("span", "gauge-fill"));
+  #count = make("span", "count");
+  #inside = make("p", "inside", this.#gauge, this.#count);
+  /** The step that is shown, as JSON. */
+  #shown = "";
+
+  /** @param {Language} language */
+  constructor(language) {
+    this.#language = language;
+    this.#icon.setAttribute("role", "img");
+    this.#gauge.ariaHidden = "true";
+    const line = make("p", "line", this.#name, " ", this.#elapsed, this.#limit);
+    this.element.append(this.#icon, " ", make("div", "about", line, this.#message, this.#inside));
+  }
+
+  /** @param {Step} step @param {number} now_ms */
+  show(step, now_ms) {
+    const json = JSON.stringify(step);
+    const isChanged = json !== this.#shown;
+    this.#shown = json;
+    if (isChanged) this.#showState(step);
+    if (isChanged || step.status === "running") this.#showTimes(step, now_ms);
+  }
+
+  /** @param {Step} step */
+  #showState(step) {
+    this.element.dataset.status = step.status;
+    this.element.part.value = `step step-${step.status}`;
+    if (step.status === "running") this.element.setAttribute("aria-current", "step");
+    else this.element.removeAttribute("aria-current");
+    setText(this.#icon, ICONS[step.status]);
+    this.#icon.setAttribute("aria-label", this.#language.text(`step_${step.status}`));
+    setText(this.#name, step.name);
+    setText(this.#message, step.status === "pending" ? "" : step.message);
+    this.#showInside(step.status === "running" ? step.progress : undefined);
+  }
+
+  /** The progress inside the step. @param {{current: number, total: number | null} | undefined} progress */
+  #showInside(progress) {
+    // A worker that reports only messages has counted nothing.
+    const isCounted = progress !== undefined && (progress.current > 0 || progress.total !== null);
+    this.#inside.hidden = !isCounted;
+    if (!isCounted) {
+      setText(this.#count, "");
+      return;
+    }
+    const { current, total } = progress;
+    const of = total === null ? "" : ` / ${this.#language.number(total)}`;
+    setText(this.#count, this.#language.number(current) + of);
+    this.#gauge.toggleAttribute("data-endless", total === null);
+    const filled = /** @type {HTMLElement} */ (this.#gauge.firstElementChild);
+    filled.style.width = total === null ? "" : `${total && (100 * current) / total}%`;
+  }
+
+  /** @param {Step} step @param {number} now_ms */
+  #showTimes(step, now_ms) {
+    const isOver = checkTimeout(step);
+    setText(this.#elapsed, this.#elapsedText(step, now_ms));
+    setText(this.#limit, isOver ? ` ${this.#language.text("over_limit", { limit: clock(step.timeout_ms ?? 0) })}` : "");
+    this.element.toggleAttribute("data-over-limit", isOver);
+  }
+
+  /** @param {Step} step @param {number} now_ms */
+  #elapsedText(step, now_ms) {
+    if (step.status === "pending") return "";
+    const seconds = elapsed_ms(step, now_ms) / 1000;
+    const digits = step.status === "running" ? String(Math.floor(seconds)) : seconds.toFixed(1);
+    return this.#language.text("elapsed", { seconds: digits });
+  }
+}

@@ -1,0 +1,58 @@
+import { element } from "../lib/dom.js";
+import { headlineOf } from "../lib/session-state.js";
+
+/**
+ * Notifies of a session's end. It asks for permission only on a click, and notifies only while the page is not looked at.
+ */
+export class Notifier {
+  #button = element("notify");
+  #isWanted = false;
+  #language;
+  #announcer;
+
+  /**
+   * @param {import("../lib/language.js").Language} language
+   * @param {import("../lib/announcer.js").Announcer} announcer
+   */
+  constructor(language, announcer) {
+    this.#language = language;
+    this.#announcer = announcer;
+    this.#button.hidden = !canNotify();
+    this.#button.textContent = this.#language.text("notify");
+    this.#button.addEventListener("click", () => void this.#ask());
+  }
+
+  async #ask() {
+    this.#isWanted = (await Notification.requestPermission()) === "granted";
+    this.#button.textContent = this.#language.text(this.#isWanted ? "notify_on" : "notify_denied");
+    this.#announcer.say(this.#button.textContent);
+    this.#button.toggleAttribute("disabled", true);
+  }
+
+  /** @param {import("../lib/wire.js").Progress} data */
+  notifyEnd(data) {
+    if (!this.#isWanted || document.hasFocus()) return;
+    const { key, values } = headlineOf(data);
+    try {
+      new Notification(this.#language.text(key, values), { body: data.session_id, tag: data.session_id });
+    } catch (error) {
+      console.error(error); // As in `canNotify`, which cannot test it once permission is granted.
+    }
+  }
+
+  hide() {
+    this.#button.hidden = true;
+  }
+}
+
+/** Browsers on phones have the class, but its constructor throws: they notify only from a service worker. */
+function canNotify() {
+  if (!("Notification" in globalThis && isSecureContext)) return false;
+  if (Notification.permission === "granted") return true;
+  try {
+    new Notification("").close(); // It is not shown without permission.
+    return true;
+  } catch {
+    return false;
+  }
+}
