@@ -1,4 +1,4 @@
-"""What users install: the wheel, from which the server runs, and the package for front ends, which bundlers take."""
+"""What users install: the wheel, from which the server runs, and the npm package, which bundlers use."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from tests.harness.serving import Server
 ROOT = Path(__file__).parents[1]
 NODE_BIN = ROOT / "web" / "node_modules" / ".bin"
 REFERENCE = re.compile(r'''(?:src=|href=|from |import )"(?:\./)?((?:web/)?[\w-]+\.(?:js|css))"''')
-"""A file that a page or a module asks for, as both write it in double quotes."""
+"""A file that a page or a module loads; both write its name in double quotes."""
 
 # Building and installing from the registry takes its time on a busy machine.
 pytestmark = pytest.mark.timeout(300)
 
 
 def run(*command: str | Path) -> None:
-    """Run a command, and show all that it said if it fails."""
+    """Run a command, and show its output if it fails."""
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240, check=False)
     assert result.returncode == 0, f"{command}:\n{result.stdout}{result.stderr}"
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the source archive, so that this one is complete too."""
+    """The wheel, built from the source archive, which shows that the archive is complete too."""
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
     [path] = folder.glob("*.whl")
@@ -45,7 +45,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of a fresh environment that has the wheel, and of its dependencies the versions that are tested."""
+    """The Python of a new environment with the wheel, and with the tested versions of its dependencies."""
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, symlinks=True)
     path = folder / "bin" / "python"
@@ -55,7 +55,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(python: Path, tmp_path: Path) -> Iterator[Server]:
-    """The installed command, in an empty folder, with no option but the port."""
+    """The installed command, in an empty folder, with only the port as an option."""
     command = [str(python.with_name("progress-sse")), "serve", "--port", "{port}"]
     with Server(tmp_path / "empty", command=command) as server:
         yield server
@@ -83,7 +83,7 @@ def files_of_the_package(pattern: str) -> set[str]:
 
 
 def files_asked_for(url: str) -> set[str]:
-    """The scripts and styles of a page, and the modules that these import, each of which the server must have."""
+    """Load the scripts and styles of a page, and the modules that these import; return their names."""
     with httpx.Client(base_url=url) as client:
         asked = set(REFERENCE.findall(client.get("/").text))
         got: set[str] = set()
@@ -97,12 +97,12 @@ def files_asked_for(url: str) -> set[str]:
 
 
 def test_page_gets_every_file_that_it_asks_for(server: Server) -> None:
-    """A file left out would be missing for users alone."""
+    """A file missing in the wheel would be missing for users only."""
     assert {re.sub("-[0-9a-f]+", "", name) for name in files_asked_for(server.url)} == {"web/page.css", "web/page.js"}
 
 
 def test_demo_runs_from_the_wheel(python: Path, tmp_path: Path) -> None:
-    """Its server too is found, and its page gets every file that it asks for."""
+    """Its server is found, and its page gets every file that it loads."""
     command = [str(python.with_name("progress-sse")), "demo", "--no-open", "--port", "{port}"]
     with Server(tmp_path / "empty", command=command) as demo:
         assert {re.sub("-[0-9a-f]+", "", name) for name in files_asked_for(demo.url)} == {"web/demo.css", "web/demo.js"}
@@ -110,7 +110,7 @@ def test_demo_runs_from_the_wheel(python: Path, tmp_path: Path) -> None:
 
 
 def test_server_runs_from_the_wheel(server: Server, python: Path) -> None:
-    """It serves the page, the browser files and the API, keeps its store where it was started, and ends well."""
+    """It serves the page, the browser files and the API, stores in its working directory, and stops cleanly."""
     where = subprocess.run(
         [python, "-c", "import progress_sse; print(progress_sse.__file__)"],
         capture_output=True,
@@ -134,7 +134,7 @@ def test_server_runs_from_the_wheel(server: Server, python: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `npm publish` would send."""
+    """The archive that `npm publish` would send."""
     folder = tmp_path_factory.mktemp("npm")
     run("npm", "pack", "--silent", "--pack-destination", folder, ROOT / "web")
     [path] = folder.glob("*.tgz")
@@ -143,7 +143,7 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def project(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Somebody's project that has the package and nothing else: nothing is fetched, so it depends on nothing."""
+    """A user's project with the package alone: npm is offline, so the package has no dependencies."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "package.json").write_text('{"private": true, "type": "module"}')
     run("npm", "--prefix", folder, "install", "--offline", tarball)
@@ -151,7 +151,7 @@ def project(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_npm_package_has_files_that_the_wheel_serves(tarball: Path, server: Server) -> None:
-    """Byte by byte: whichever way a page gets them, they are the same; and the version is the wheel's."""
+    """Byte by byte, with the version of the wheel."""
     with tarfile.open(tarball) as archive:
         files = {
             member.name.removeprefix("package/"): stream.read()
@@ -168,7 +168,7 @@ def test_npm_package_has_files_that_the_wheel_serves(tarball: Path, server: Serv
 
 
 def bundle(project: Path, source: str) -> Path:
-    """What esbuild makes of a module of the project; `meta.json` beside it tells what that consists of."""
+    """Bundle a module of the project by esbuild; `meta.json` beside it lists the inputs."""
     (project / "main.js").write_text(source)
     outputs = f"--outfile={project / 'bundle.js'}", f"--metafile={project / 'meta.json'}"
     run(NODE_BIN / "esbuild", project / "main.js", "--bundle", "--format=esm", *outputs)
@@ -176,7 +176,7 @@ def bundle(project: Path, source: str) -> Path:
 
 
 def test_bundler_takes_the_tracker(project: Path) -> None:
-    """And what it makes runs, also where there is no document."""
+    """The bundle runs, also without a document."""
     source = 'import { ProgressTracker, checkTimeout } from "progress-sse";\n'
     source += 'console.log(new ProgressTracker("a").state, checkTimeout({ status: "pending" }));'
     ran = subprocess.run(["node", bundle(project, source)], capture_output=True, text=True, check=True, timeout=60)
@@ -184,7 +184,7 @@ def test_bundler_takes_the_tracker(project: Path) -> None:
 
 
 def test_bundler_takes_the_element(project: Path) -> None:
-    """It registers itself, with all that it needs in the bundle; and the package has no module besides."""
+    """It registers itself, with all its modules in the bundle; the package has no other module."""
     made = bundle(project, 'import "progress-sse/progress-steps";').read_text()
     assert re.search(r"""customElements\.define\(["']progress-steps["']""", made)
     assert not re.search(r"^import ", made, re.MULTILINE)
@@ -195,7 +195,7 @@ def test_bundler_takes_the_element(project: Path) -> None:
 
 @pytest.mark.parametrize(("module", "resolution"), [("esnext", "bundler"), ("nodenext", "nodenext")])
 def test_types_reach_users(project: Path, module: str, resolution: str) -> None:
-    """Of the tracker, of the element and of its events; and what is wrong is found."""
+    """Those of the tracker, of the element and of its events; and they reject wrong uses."""
     (project / "main.ts").write_text(
         """
         import { checkTimeout, ProgressTracker, type Progress } from "progress-sse";

@@ -1,4 +1,4 @@
-"""The page and its files, and how the service says that it is well."""
+"""The page and its files, and the health endpoints."""
 
 import gzip
 import hashlib
@@ -20,7 +20,7 @@ from tests.harness.tokens import CLOSED
 
 @pytest.mark.parametrize("path", ["/", "/s/any", "/s/日本語"])
 async def test_the_page_is_served_under_a_strict_policy(client: httpx.AsyncClient, path: str) -> None:
-    """SE-10: nothing inline, nothing from elsewhere, and no word to others of where somebody has been."""
+    """SE-10: nothing inline, nothing from elsewhere, and no referrer for other sites."""
     response = await client.get(path)
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"
@@ -58,7 +58,7 @@ async def test_files_of_the_same_name_are_revalidated(client: httpx.AsyncClient)
 
 
 async def test_only_browser_files_are_served(client: httpx.AsyncClient) -> None:
-    """A checkout has tests and tools beside them."""
+    """A checkout has tests, tools and sources beside them."""
     web = LIB.parent
     inside = [path for path in web.rglob("*") if path.is_file() and "node_modules" not in path.parts]
     hidden = [path.relative_to(web) for path in inside if path.parent != LIB]
@@ -69,7 +69,7 @@ async def test_only_browser_files_are_served(client: httpx.AsyncClient) -> None:
 
 
 async def test_the_page_knows_its_prefix_and_who_needs_a_token(connect: Connect) -> None:
-    """All is put in by the server, escaped."""
+    """The server inserts both, escaped."""
     async with connect(publish_token="t") as client:
         html = (await client.get("/")).text
         assert '<meta name="progress-publish" content="token">' in html
@@ -85,21 +85,21 @@ async def test_the_page_knows_its_prefix_and_who_needs_a_token(connect: Connect)
 
 
 async def test_the_page_asks_for_no_token_where_a_function_decides() -> None:
-    """Nobody could do anything with it."""
+    """The server would not accept one."""
     transport = httpx.ASGITransport(create_app(load_settings(store="memory://"), authorize=lambda *_: False))
     async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
         assert '<meta name="progress-read" content="open">' in (await client.get("/s/x")).text
 
 
-async def test_health_is_told(client: httpx.AsyncClient) -> None:
-    """Alive and ready."""
+async def test_a_healthy_server_is_alive_and_ready(client: httpx.AsyncClient) -> None:
+    """Both endpoints say so."""
     for path in ("/livez", "/readyz"):
         response = await client.get(path)
         assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
-async def test_a_server_that_goes_down_is_not_ready() -> None:
-    """So that a load balancer sends its work elsewhere."""
+async def test_a_stopping_server_is_not_ready() -> None:
+    """A load balancer then sends requests elsewhere."""
     app = create_app(load_settings(store="memory://"))
     app.state.service.streams.drain()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client:
@@ -108,7 +108,7 @@ async def test_a_server_that_goes_down_is_not_ready() -> None:
 
 
 async def test_a_file_is_compressed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For those who take that, and until it changes; everybody else gets it as it is."""
+    """For clients that accept gzip, and until it changes; other clients get it uncompressed."""
     compressions: list[bytes] = []
 
     def compress(data: bytes, *, mtime: int) -> bytes:
@@ -138,7 +138,7 @@ async def test_a_file_is_compressed_once(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("value", ["bytes=0-4", "bytes=9-1", "bytes=0-1,5-6", "lines=1", "x"])
 async def test_a_file_is_served_as_a_whole(client: httpx.AsyncClient, value: str) -> None:
-    """Whatever part of it is asked for, or was meant to be."""
+    """A `Range`, valid or not, is ignored."""
     whole = await client.get("/web/tracker.js")
     assert whole.headers["accept-ranges"] == "none"
     response = await client.get("/web/tracker.js", headers={"range": value})

@@ -8,7 +8,7 @@ import { updateUrl } from "../page/curl.js";
 
 const run = promisify(execFile);
 
-/** How somebody runs what they copied. @type {Record<keyof typeof LANGUAGES, [string, string][]>} */
+/** The ways to run a copied command. @type {Record<keyof typeof LANGUAGES, [string, string][]>} */
 const RUNNERS = {
   curl: [["sh", "-c"]],
   Python: [["python3", "-c"]],
@@ -18,7 +18,7 @@ const RUNNERS = {
   ],
 };
 
-/** A server that keeps what one client sends. @param {(url: string) => Promise<string>} visit */
+/** Records the requests of one client. @param {(url: string) => Promise<string>} visit */
 async function received(visit) {
   /** @type {Record<string, unknown>[]} */
   const requests = [];
@@ -70,7 +70,7 @@ for (const [statuses, action, step] of /** @type {[string, string, number][]} */
   ["success error", "start", 2],
   ["success running", "complete", 2],
 ])) {
-  test(`after ${statuses || "nothing"} a worker would ${action} step ${step}`, () => {
+  test(`after ${statuses || "nothing"} the next update is to ${action} step ${step}`, () => {
     const steps = statuses
       .split(" ")
       .filter(Boolean)

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 const CSS = readFileSync(new URL("../lib/progress.css", import.meta.url), "utf8");
-/** The least contrast that a graphic needs to be told from what is around it [WCAG 1.4.11]; axe looks at text alone. */
+/** The least contrast between a graphic and its surroundings [WCAG 1.4.11]; axe checks only text. */
 const LEAST = 3;
 
 /** @param {string} name @param {0 | 1} scheme Light or dark. */
@@ -40,7 +40,7 @@ for (const scheme of /** @type {const} */ ([0, 1])) {
     ["good", "card"],
     ["bad", "card"],
   ])) {
-    test(`--${part} is seen on --${ground} where it is ${scheme ? "dark" : "light"}`, () => {
+    test(`--${part} is visible on --${ground} in the ${scheme ? "dark" : "light"} scheme`, () => {
       const found = contrast(colour(part, scheme), colour(ground, scheme));
       assert.ok(found >= LEAST, `${found.toFixed(2)} : 1`);
     });

@@ -1,4 +1,4 @@
-/* What authors of clients are told of the wire holds for this one. */
+/* Runs the vectors for authors of clients on this client. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
@@ -13,7 +13,7 @@ for (const { name, snapshot, steps, folded } of FOLDS) {
     assert.equal(JSON.stringify(steps.reduce(ProgressTracker.fold, snapshot)), JSON.stringify(folded));
   });
 
-  test(`a tracker that follows it by a stream: ${name}`, async () => {
+  test(`a streaming tracker applies it: ${name}`, async () => {
     /** @type {FakeEventSource[]} */
     const sources = [];
     class Source extends FakeEventSource {

@@ -10,7 +10,7 @@ for (const [id, path] of /** @type {const} */ ([
   ["it's (!) *", "it%27s%20%28%21%29%20%2A"],
   ["原稿", "%E5%8E%9F%E7%A8%BF"],
 ])) {
-  test(`the address of session ${id} is plain for every shell`, () => {
+  test(`the URL of session ${id} needs no quoting in a shell`, () => {
     assert.equal(updateUrl("http://h:1/jobs/", id), `http://h:1/jobs/api/progress/${path}/update`);
   });
 }
@@ -23,13 +23,13 @@ test("the command is the documented one", () => {
   );
 });
 
-test("where workers need a token the command takes it from the environment", () => {
+test("the command reads the token from the environment if workers need one", () => {
   const line = curlParts("http://h/", {}, true).join(" ");
   assert.match(line, /^curl -X POST http:\/\/h\/ -H "Authorization: Bearer \$PROGRESS_SSE_TOKEN" -H /);
 });
 
 for (const word of ["", "a b", "it's", '$HOME `id` \\ "', "http://[::1]:8000/", "~/x", "--x", '{"a":1}', "a\nb"]) {
-  test(`${JSON.stringify(word)} reaches a command as it is`, () => {
+  test(`the shell passes ${JSON.stringify(word)} on unchanged`, () => {
     assert.equal(execFileSync("sh", ["-c", `printf %s ${quoted(word)}`], { encoding: "utf8" }), word);
   });
 }

@@ -1,4 +1,4 @@
-/* The tracker over a real EventSource and a real server: what fakes may have got wrong. */
+/* The tracker with a real EventSource and a real server, to check the fakes. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -12,7 +12,7 @@ import { progress, stepEvent } from "./fakes.js";
 /** @param {string} type @param {unknown} data @param {string} id */
 const frame = (type, data, id) => `event: ${type}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
 
-test("cut off and then refused, it takes up its stream where it was, and lets go of it at the end", async (t) => {
+test("a tracker resumes after an interruption and a refusal, and closes its stream at the end", async (t) => {
   /** Per connection: what it says it has seen. @type {(string | undefined)[]} */
   const positions = [];
   const server = createServer((request, response) => {
@@ -43,7 +43,7 @@ test("cut off and then refused, it takes up its stream where it was, and lets go
   assert.deepEqual(await completed, progress(3));
   assert.deepEqual(positions, [undefined, "e-1", "e-1"]);
   assert.deepEqual([...new Set(updates)], [1, 2, 3]);
-  // A stream that was still open would keep its connection, and the server from closing.
+  // A stream left open would keep the server from closing.
   server.close();
   await once(server, "close");
 });

@@ -1,4 +1,4 @@
-/* A clock, an EventSource, a fetch and a whole browser that do what the test says, and only then. */
+/* A clock, an EventSource, a fetch and a browser, all controlled by the test. */
 import { readFile } from "node:fs/promises";
 import { mock } from "node:test";
 import vm from "node:vm";
@@ -8,7 +8,7 @@ import { ProgressTracker } from "../lib/index.js";
 /** @typedef {import("../lib/wire.js").Progress} Progress */
 /** @typedef {import("../lib/wire.js").TrackerOptions} TrackerOptions */
 
-/** Lets everything run that waits for nothing but its turn. */
+/** Runs all queued microtasks and immediates. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 export class ManualClock {
@@ -29,7 +29,7 @@ export class ManualClock {
     this.timers.delete(timer);
   }
 
-  /** Lets time pass; each timer rings in its turn. @param {number} ms */
+  /** Lets time pass; each timer fires at its time. @param {number} ms */
   async advance(ms) {
     const until_ms = this.now_ms + ms;
     await settled();
@@ -45,7 +45,7 @@ export class ManualClock {
   }
 }
 
-/** Makes the time of day go by a clock from now on. @param {ManualClock} clock */
+/** Makes Date.now() follow a clock from now on. @param {ManualClock} clock */
 export function timeOfDay(clock) {
   const ahead_ms = Date.now() - clock.now_ms;
   mock.method(Date, "now", () => ahead_ms + clock.now_ms);
@@ -79,13 +79,13 @@ export class FakeEventSource extends EventTarget {
     );
   }
 
-  /** As after a lost connection: the browser will try again by itself. */
+  /** A lost connection: the browser reconnects by itself. */
   interrupt() {
     this.readyState = 0;
     this.dispatchEvent(new Event("error"));
   }
 
-  /** As after any answer but 200. */
+  /** Any status but 200: the browser gives up. */
   refuse() {
     this.readyState = 2;
     this.dispatchEvent(new Event("error"));
@@ -98,7 +98,7 @@ export class FakeEventSource extends EventTarget {
 
 /** @typedef {{url: string, init: any, isOpen: boolean, answer: (response: Response | Error) => void}} Request */
 
-/** A fetch that notes its requests. @param {Request[]} requests */
+/** A fetch that records its requests. @param {Request[]} requests */
 function fetchInto(requests) {
   /** @param {unknown} url @param {any} init @returns {Promise<Response>} */
   return (url, init) =>
@@ -119,7 +119,7 @@ function fetchInto(requests) {
     });
 }
 
-/** One page: a tracker with everything around it replaced. */
+/** A page with one tracker, whose surroundings are fakes. */
 export class Page {
   clock = new ManualClock();
   /** @type {FakeEventSource[]} */
@@ -159,14 +159,14 @@ export class Page {
     this.tracker.addEventListener("statechange", () => void this.states.push(this.tracker.state));
   }
 
-  /** The stream opened last. */
+  /** The newest stream. */
   get stream() {
     const stream = this.streams.at(-1);
     if (!stream) throw new Error("no stream was opened");
     return stream;
   }
 
-  /** Answers the request made last. @param {Response | Error} response */
+  /** Answers the newest request. @param {Response | Error} response */
   async answer(response) {
     const request = this.requests.at(-1);
     if (!request) throw new Error("nothing was asked");
@@ -174,7 +174,7 @@ export class Page {
     await settled();
   }
 
-  /** What is left when nothing should be. */
+  /** Counts what is still open; all are 0 after a clean stop. */
   get leftovers() {
     return {
       timers: this.clock.timers.size,
@@ -186,7 +186,7 @@ export class Page {
 
 const script = new vm.Script(await readFile(new URL("../lib/tracker.js", import.meta.url), "utf8"));
 
-/** What tabs of one browser have in common: connections to the server, locks, and channels. */
+/** What the tabs of a browser share: connections to the server, locks, and channels. */
 export class Browser {
   clock = new ManualClock();
   /** @type {(FakeEventSource & {tab: Tab})[]} */
@@ -227,7 +227,7 @@ export class Browser {
     return this.streams.filter((stream) => stream.readyState !== 2);
   }
 
-  /** The only one. */
+  /** The only open stream. */
   get stream() {
     const [stream, ...others] = this.open;
     if (!stream || others.length) throw new Error(`there are ${this.open.length} streams`);
@@ -303,7 +303,7 @@ export class Tab {
       navigator: browser.isSecure ? { locks: { request: this.#requestLock.bind(this) } } : {},
       queueMicrotask,
       setTimeout: (/** @type {() => void} */ action, /** @type {number} */ delay_ms) => {
-        // One that rang while the tab was frozen may be cleared by another before its turn.
+        // A timer that fired while the tab was frozen may be cleared before the tab runs it.
         const ring = () => this.when(() => void (timer.isCleared || action()));
         const timer = browser.clock.setTimeout(ring, delay_ms);
         return timer;
@@ -341,7 +341,7 @@ export class Tab {
     else action();
   }
 
-  /** Without a word to the page, as a debugger or an endless loop does it. */
+  /** Stops the tab without an event, as a debugger or an endless loop does. */
   freeze() {
     this.isFrozen = true;
   }
@@ -364,7 +364,7 @@ export class Tab {
     await settled();
   }
 
-  /** The process is gone. */
+  /** Ends the tab's process. */
   async kill() {
     this.isFrozen = true;
     for (const stream of this.browser.open) if (stream.tab === this) stream.close();
@@ -406,7 +406,7 @@ export class Tab {
 }
 
 /**
- * A polling answer of three steps of which the first ones are done.
+ * A poll's answer with three steps, of which the first `done` are done.
  * @param {number} done
  * @param {Partial<Progress>} [changes]
  * @returns {Progress}
@@ -463,7 +463,7 @@ export const status = (status, headers = {}) => new Response(null, { status, hea
 /** Makes jitter predictable: 0 is the shortest delay, just under 1 the longest. @param {number} value */
 export const jitter = (value) => mock.method(Math, "random", () => value);
 
-/** What a tracker gives up waiting for its stream at: no more than one failure a second. @param {Page | Browser} page */
+/** Fails the stream three times, a second apart, after which trackers poll. @param {Page | Browser} page */
 export async function interruptThrice(page) {
   page.stream.interrupt();
   for (const wait_ms of [1000, 1000]) {

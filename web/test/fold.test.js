@@ -4,7 +4,7 @@ import test from "node:test";
 import { ProgressTracker } from "../lib/index.js";
 import { progress, stepEvent } from "./fakes.js";
 
-test("folding the steps into a snapshot gives the poll, byte for byte", () => {
+test("folding the steps into a snapshot equals the poll, byte for byte", () => {
   let data = progress(0);
   for (const done of [1, 2, 3]) {
     data = ProgressTracker.fold(data, stepEvent(done));
@@ -12,14 +12,14 @@ test("folding the steps into a snapshot gives the poll, byte for byte", () => {
   }
 });
 
-test("folding leaves its arguments as they were", () => {
+test("folding does not change its arguments", () => {
   const before = progress(1);
   const event = stepEvent(2);
   ProgressTracker.fold(before, event);
   assert.deepEqual([before, event], [progress(1), stepEvent(2)]);
 });
 
-test("folding keeps the optional keys of a step, and drops them with the step that had them", () => {
+test("folding keeps a step's optional keys, and drops them when the step is replaced", () => {
   const reported = stepEvent(1);
   reported.step = { ...reported.step, status: "running", progress: { current: 5, total: 10 } };
   const during = ProgressTracker.fold(progress(0), reported);

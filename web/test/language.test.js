@@ -23,12 +23,12 @@ function withoutDurationFormat(tag) {
   }
 }
 
-test("numbers are written as the language writes them", () => {
+test("numbers are formatted for the language", () => {
   assert.equal(en.number(8000), "8,000");
   assert.equal(en.text("counted_other", { done: 1234, total: 8000 }), "1,234 of 8,000 steps done");
 });
 
-test("what a worker wrote stays apart from the text around it", () => {
+test("values stay apart from the fixed text", () => {
   assert.deepEqual(en.parts("failure", { step: 2, name: "{step} x" }), [
     "Step ",
     { value: "2" },
@@ -38,7 +38,7 @@ test("what a worker wrote stays apart from the text around it", () => {
   ]);
 });
 
-test("a count decides the form of its text", () => {
+test("a count selects the plural form of its text", () => {
   assert.equal(en.text(en.plural("counted", 1), { done: 0, total: 1 }), "0 of 1 step done");
   assert.equal(en.plural("jobs", 2), "jobs_other");
   assert.equal(ja.plural("jobs", 1), "jobs_other");
@@ -79,7 +79,7 @@ for (const [ms, text] of /** @type {[number, string][]} */ ([
   test(`${ms} ms are ${text}`, () => assert.equal(en.roughly(ms), text));
 }
 
-test("what is rounded never grows while the time runs down", () => {
+test("the rounded time never grows while the time falls", () => {
   const spoken = new Map();
   for (let ms = 3 * HOUR; ms > 0; ms -= SECOND) {
     const text = en.roughly(ms);

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import * as index from "../lib/index.js";
 
-test("what the package promises by its types is what index.js exports", () => {
+test("index.js exports what the package's types declare", () => {
   /** @type {typeof import("../lib/types.js")} */
   const promised = index; // checked by tsc
   assert.deepEqual(Object.keys(promised).sort(), ["ProgressTracker", "checkTimeout"]);

@@ -1,4 +1,4 @@
-/* What a page that was left alone does when somebody looks at it again. */
+/* A page that was left alone, when the visitor returns. */
 import assert from "node:assert/strict";
 import test from "node:test";
 
@@ -20,7 +20,7 @@ const returns = [
 ];
 
 for (const [what, happens] of returns) {
-  test(`when ${what} it polls at once, and its stream waits no longer`, async () => {
+  test(`when ${what}, the page polls at once, and its stream connects at once`, async () => {
     const { browser, tab, steps } = await liveTab();
     browser.stream.refuse();
     browser.requests[0]?.answer(new TypeError("Failed to fetch"));
@@ -33,7 +33,7 @@ for (const [what, happens] of returns) {
     assert.deepEqual(steps, [1, 2]);
   });
 
-  test(`when ${what} a page that polls does so at once, and then at its intervals`, async () => {
+  test(`when ${what}, a polling page polls at once, and then at its intervals`, async () => {
     const browser = new Browser();
     const tab = browser.tab();
     await tab.track("job", { transport: "poll", interval: 2000 });
@@ -49,7 +49,7 @@ for (const [what, happens] of returns) {
   });
 }
 
-test("a server that asked to be left alone is left alone", async () => {
+test("a returning visitor does not shorten Retry-After", async () => {
   const browser = new Browser();
   const tab = browser.tab();
   await tab.track("job", { transport: "poll" });
@@ -59,7 +59,7 @@ test("a server that asked to be left alone is left alone", async () => {
   assert.equal(browser.requests.length, 1);
 });
 
-test("a server that asked to be left alone is left alone also by a page whose stream works, or is refused", async () => {
+test("Retry-After also holds for a page whose stream works, or is refused", async () => {
   const { browser, tab, tracker } = await liveTab();
   await tab.happen("online");
   browser.requests[0]?.answer(status(429, { "Retry-After": "60" }));
@@ -75,7 +75,7 @@ test("a server that asked to be left alone is left alone also by a page whose st
   assert.equal(browser.requests.length, 2);
 });
 
-test("a tracker that was asked to wait leaves no timer when it stops", async () => {
+test("a tracker that waits for Retry-After leaves no timer when it stops", async () => {
   const { browser, tab, tracker } = await liveTab();
   await tab.happen("online");
   browser.requests[0]?.answer(status(429, { "Retry-After": "60" }));
@@ -84,7 +84,7 @@ test("a tracker that was asked to wait leaves no timer when it stops", async () 
   assert.equal(browser.clock.timers.size, 0);
 });
 
-test("when nothing answers then, the page polls until the stream is heard again", async () => {
+test("if that poll fails, the page polls until the stream brings an event", async () => {
   const { browser, tab, tracker } = await liveTab();
   await tab.happen("online");
   await browser.clock.advance(5000);
@@ -99,19 +99,19 @@ test("when nothing answers then, the page polls until the stream is heard again"
   assert.equal(tracker.state, "live");
 });
 
-test("a page that is hidden keeps its stream", async () => {
+test("a hidden page keeps its stream", async () => {
   const { browser, tab } = await liveTab();
   await tab.show("hidden");
   assert.deepEqual([browser.open.length, browser.requests.length], [1, 0]);
 });
 
-test("a page that has just been loaded does not poll beside its stream", async () => {
+test("a page that has just loaded does not poll beside its stream", async () => {
   const { browser, tab } = await liveTab();
   await tab.happen("pageshow", { persisted: false });
   assert.equal(browser.requests.length, 0);
 });
 
-test("a page put away has no stream, whatever happens to it, until it comes back", async () => {
+test("a page in the back/forward cache has no stream until it returns", async () => {
   const { browser, tab, steps } = await liveTab();
   await tab.happen("pagehide");
   assert.equal(browser.open.length, 0);
@@ -124,7 +124,7 @@ test("a page put away has no stream, whatever happens to it, until it comes back
   assert.deepEqual(steps, [1, 2]);
 });
 
-test("a page that the browser freezes lets go of its stream, and takes it up when it thaws", async () => {
+test("a frozen page closes its stream, and reopens it when it resumes", async () => {
   const { browser, tab } = await liveTab();
   tab.document.dispatchEvent(new Event("freeze"));
   assert.equal(browser.open.length, 0);
@@ -133,7 +133,7 @@ test("a page that the browser freezes lets go of its stream, and takes it up whe
   assert.equal(browser.open.length, 1);
 });
 
-test("a tracker that has stopped does not care any more", async () => {
+test("a stopped tracker ignores the visitor's return", async () => {
   const { browser, tab, tracker } = await liveTab();
   tracker.stop();
   for (const [, happens] of returns) await happens(tab);
@@ -141,7 +141,7 @@ test("a tracker that has stopped does not care any more", async () => {
   assert.deepEqual([browser.open.length, browser.requests.length], [0, 0]);
 });
 
-test("with transport sse the stream alone is checked", async () => {
+test("with transport sse, a returning visitor causes no poll", async () => {
   const { browser, tab } = await liveTab({ transport: "sse" });
   await tab.show("visible");
   assert.equal(browser.requests.length, 0);

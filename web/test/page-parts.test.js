@@ -5,7 +5,7 @@ import { faviconOf } from "../page/favicon.js";
 import { RecentSessions } from "../page/recent-sessions.js";
 import { freshSessionId, sessionsIn } from "../page/session-url.js";
 
-test("the element's module can be imported where there is no document", async () => {
+test("the element's module can be imported without a document", async () => {
   assert.equal(typeof (await import("../lib/element.js")).ProgressSteps, "function");
 });
 
@@ -17,17 +17,17 @@ for (const [pathname, search, base, ids] of /** @type {[string, string, string, 
   ["/jobs/s/a", "", "http://h/jobs/", ["a"]],
   ["/", "?session_id=a&session_id=b&session_id=a&session_id=", "http://h/", ["a", "b"]],
 ])) {
-  test(`${pathname}${search} is about ${ids.join(", ") || "nothing"}`, () => {
+  test(`${pathname}${search} shows ${ids.join(", ") || "no session"}`, () => {
     assert.deepEqual(sessionsIn({ pathname, search }, base), ids);
   });
 }
 
-test("a fresh session has an id of its own", () => {
+test("a new session gets a unique id", () => {
   assert.match(freshSessionId(), /^[0-9a-hjkmnp-tv-z]{4}(-[0-9a-hjkmnp-tv-z]{4}){2}$/);
   assert.notEqual(freshSessionId(), freshSessionId());
 });
 
-test("of several things said at once only the first and the last are heard, ten seconds apart", (t) => {
+test("of several texts at once, the first and the last are announced, ten seconds apart", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const region = { textContent: /** @type {string | null} */ ("") };
   const announcer = new Announcer(region);
@@ -45,7 +45,7 @@ test("of several things said at once only the first and the last are heard, ten 
   assert.equal(region.textContent, "five");
 });
 
-test("what is said of one job is not lost for what is said of another", (t) => {
+test("a text about one job does not displace a text about another", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const region = { textContent: /** @type {string | null} */ ("") };
   const announcer = new Announcer(region);
@@ -60,7 +60,7 @@ test("what is said of one job is not lost for what is said of another", (t) => {
   assert.equal(region.textContent, "b: 1. a: 2");
 });
 
-test("the icon fills as the job goes on, and ends in a mark", () => {
+test("the icon fills with the job, and ends with a mark", () => {
   assert.ok(!faviconOf("not_found", 0).includes("dasharray"));
   assert.match(faviconOf("running", 50), /dasharray='37\.7 100'/);
   assert.ok(!faviconOf("running", 50).includes("path"));
@@ -79,7 +79,7 @@ function storage(kept) {
   };
 }
 
-test("the sessions that were looked at last come first, each once, and not for ever", () => {
+test("recent sessions are listed newest first, each once, up to a limit", () => {
   const store = storage(null);
   const recent = new RecentSessions(() => store);
   for (let n = 1; n <= 9; n += 1) recent.add(`s${n}`);
@@ -87,7 +87,7 @@ test("the sessions that were looked at last come first, each once, and not for e
   assert.deepEqual(recent.list(), ["s5", "s9", "s8", "s7", "s6", "s4", "s3", "s2"]);
 });
 
-test("a browser that keeps nothing, or kept nonsense, has looked at nothing", () => {
+test("without storage, or with invalid content, there are no recent sessions", () => {
   const denied = new RecentSessions(() => {
     throw new Error("denied");
   });

@@ -12,7 +12,7 @@ class HTMLScriptElement {
 /** @param {string} src */
 const scriptAt = (src) => Object.assign(new HTMLScriptElement(), { src });
 
-/** Runs tracker.js as a page does that loads it plainly. @param {object | null} [currentScript] */
+/** Runs tracker.js as a plain script. @param {object | null} [currentScript] */
 function load(currentScript = null) {
   const page = vm.createContext({
     EventTarget,
@@ -26,11 +26,11 @@ function load(currentScript = null) {
   return { page, added: Object.keys(page).filter((name) => !before.includes(name)) };
 }
 
-test("a plain script adds two names to the page and no other", () => {
+test("the plain script adds only two names to the page", () => {
   assert.deepEqual(load().added, ["ProgressTracker", "checkTimeout"]);
 });
 
-test("loading the script twice does no harm", () => {
+test("the script can be loaded twice", () => {
   const { page } = load();
   assert.doesNotThrow(() => vm.runInContext(source, page));
 });
@@ -40,12 +40,12 @@ for (const [address, baseUrl] of /** @type {const} */ ([
   ["https://h/jobs/web/tracker.js?v=2", "https://h/jobs"],
   ["https://h/static/tracker.js", ""],
 ])) {
-  test(`loaded from ${address}, it looks for the server at "${baseUrl}"`, () => {
+  test(`loaded from ${address}, the script finds the server at "${baseUrl}"`, () => {
     assert.equal(load(scriptAt(address)).page.ProgressTracker.baseUrl, baseUrl);
   });
 }
 
-test("loaded as a module, or beside an image that calls itself the script, it looks at the page's own origin", () => {
+test("as a module, or beside an image named currentScript, the script uses the page's origin", () => {
   for (const currentScript of [null, { src: "https://elsewhere/web/tracker.js" }]) {
     assert.equal(load(currentScript).page.ProgressTracker.baseUrl, "");
   }

@@ -1,4 +1,4 @@
-/* How the tracker polls, and how polls and stream take turns. */
+/* Polls, and how they alternate with the stream. */
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
 
@@ -17,7 +17,7 @@ async function pollingPage(options) {
   return page;
 }
 
-/** A page whose stream failed at `progress(1)`, with a poll under way. */
+/** A page whose stream failed at `progress(1)`, with a poll in progress. */
 async function fallenPage() {
   jitter(0);
   const page = new Page({ interval: 3000 });
@@ -32,7 +32,7 @@ for (const [what, options] of /** @type {[string, object][]} */ ([
   ["transport poll", { transport: "poll" }],
   ["no EventSource", { EventSource: null }],
 ])) {
-  test(`with ${what} it polls at once and then each interval`, async () => {
+  test(`with ${what}, a tracker polls at once, and then at each interval`, async () => {
     const page = await pollingPage({ interval: 500, ...options });
     assert.deepEqual([page.streams.length, page.requests.length], [0, 1]);
     assert.equal(page.requests[0]?.url, "/api/progress/job");
@@ -49,7 +49,7 @@ for (const [random, delay_ms] of /** @type {const} */ ([
   [0.5, 2000],
   [0.999999, 2200],
 ])) {
-  test(`polls are spread by a tenth of the interval (${delay_ms})`, async () => {
+  test(`polls have a jitter of a tenth of the interval (${delay_ms})`, async () => {
     const page = await pollingPage();
     jitter(random);
     await page.clock.advance(2000);
@@ -61,11 +61,11 @@ for (const [random, delay_ms] of /** @type {const} */ ([
   });
 }
 
-test("where there is no EventSource, asking for nothing but a stream is refused", () => {
+test("transport sse without an EventSource throws", () => {
   assert.throws(() => new Page({ transport: "sse", EventSource: null }), TypeError);
 });
 
-test("with transport sse it never polls", async () => {
+test("with transport sse, a tracker never polls", async () => {
   const page = new Page({ transport: "sse" });
   void page.tracker.start();
   await interruptThrice(page);
@@ -73,7 +73,7 @@ test("with transport sse it never polls", async () => {
   assert.equal(page.requests.length, 0);
 });
 
-test("polls name the state that is known, and an unchanged one is no update", async () => {
+test("polls send the known ETag, and a 304 is no update", async () => {
   const page = await pollingPage({ interval: 1000 });
   assert.equal(page.requests[0]?.init.headers["If-None-Match"], undefined);
   await page.clock.advance(1000);
@@ -84,7 +84,7 @@ test("polls name the state that is known, and an unchanged one is no update", as
   assert.equal(page.tracker.state, "polling");
 });
 
-test("after an event the state is asked for whole: the old ETag would say nothing about it", async () => {
+test("after an event, a poll sends no ETag, which would be of an older state", async () => {
   const page = await fallenPage();
   await page.answer(ok(progress(1), { ETag: '"1"' }));
   page.stream.send("step", stepEvent(2), "e-2");
@@ -100,7 +100,7 @@ for (const [what, header, delay_ms] of /** @type {[string, () => string, number]
   ["for five minutes at most", () => "99999999", 300_000],
   ["nonsense", () => "soon", 2000],
 ])) {
-  test(`Retry-After is obeyed: ${what}`, async () => {
+  test(`polls obey Retry-After: ${what}`, async () => {
     const page = await pollingPage();
     await page.clock.advance(2000);
     await page.answer(status(503, { "Retry-After": header() }));
@@ -120,7 +120,7 @@ for (const [what, answer] of /** @type {[string, () => Response | Error][]} */ (
   ["some other JSON", () => Response.json({ detail: "sign in" })],
   ["null", () => Response.json(null)],
 ])) {
-  test(`a poll that meets ${what} is tried again, and is no error of the session`, async () => {
+  test(`a poll that gets ${what} is repeated, and does not call onError`, async () => {
     const page = await pollingPage();
     await page.clock.advance(2000);
     await page.answer(answer());
@@ -133,7 +133,7 @@ for (const [what, answer] of /** @type {[string, () => Response | Error][]} */ (
   });
 }
 
-test("a poll that hangs is given up after five seconds, and later ones after up to thirty", async () => {
+test("a hanging poll is aborted after five seconds, and later ones after up to thirty", async () => {
   const page = await pollingPage();
   for (const [index, deadline_ms] of [5000, 10_000, 20_000, 30_000, 30_000].entries()) {
     await page.clock.advance(2200);
@@ -146,7 +146,7 @@ test("a poll that hangs is given up after five seconds, and later ones after up 
   }
 });
 
-test("a poll that an event made needless has not hung", async () => {
+test("a poll aborted by an event does not count as hanging", async () => {
   const page = await fallenPage();
   for (let outage = 0; outage < 3; outage += 1) {
     page.stream.send("heartbeat", heartbeat);
@@ -158,7 +158,7 @@ test("a poll that an event made needless has not hung", async () => {
   assert.equal(page.requests[3]?.isOpen, false);
 });
 
-test("polls are added to the stream, which goes on trying", async () => {
+test("the stream keeps trying to connect while the tracker polls", async () => {
   const page = await fallenPage();
   await page.answer(ok(progress(1)));
   assert.equal(page.tracker.state, "polling");
@@ -168,7 +168,7 @@ test("polls are added to the stream, which goes on trying", async () => {
   assert.notEqual(page.stream.readyState, 2);
 });
 
-test("the first event retires the poller, a heartbeat too", async () => {
+test("the first event ends the polling, even a heartbeat", async () => {
   const page = await fallenPage();
   const [request] = page.requests;
   page.stream.send("heartbeat", heartbeat);
@@ -182,7 +182,7 @@ test("the first event retires the poller, a heartbeat too", async () => {
   assert.equal(page.tracker.state, "live");
 });
 
-test("a poll answer that an event has overtaken is dropped", async () => {
+test("a poll's answer that an event has overtaken is dropped", async () => {
   const page = new Page();
   void page.tracker.start();
   page.stream.send("snapshot", progress(0), "e-0");
@@ -197,7 +197,7 @@ test("a poll answer that an event has overtaken is dropped", async () => {
   );
 });
 
-test("of two polls, the answer to the later one stands", async () => {
+test("of two polls, the later one's answer counts", async () => {
   const page = await pollingPage();
   const first = page.tracker.poll();
   const second = page.tracker.poll();
@@ -208,7 +208,7 @@ test("of two polls, the answer to the later one stands", async () => {
   assert.deepEqual(page.updates.at(-1), progress(2));
 });
 
-test("when a poll was ahead of the stream, the stream goes on where it was and never sets the page back", async () => {
+test("a stream that is behind a poll does not set the page back", async () => {
   const page = await fallenPage();
   await page.answer(ok(progress(2)));
   page.stream.send("step", stepEvent(1), "e-2");
@@ -231,7 +231,7 @@ for (const [what, reconnect] of /** @type {[string, (page: Page) => any][]} */ (
   ["the browser", (page) => page.stream.interrupt()],
   ["the tracker", refuseAndWait],
 ])) {
-  test(`a snapshot stands, even if it skips what a poll was ahead by: ${what} connected after that`, async () => {
+  test(`a snapshot from after a poll is shown, even if it skips the polled state (${what} reconnected)`, async () => {
     const page = await fallenPage();
     timeOfDay(page.clock);
     await page.answer(ok(progress(2)));
@@ -245,7 +245,7 @@ for (const [what, reconnect] of /** @type {[string, (page: Page) => any][]} */ (
   });
 }
 
-test("what a proxy has held back since before a poll was answered does not set the page back", async () => {
+test("events that a proxy held back since before a poll do not set the page back", async () => {
   const page = new Page({ interval: Infinity });
   timeOfDay(page.clock);
   void page.tracker.start();
@@ -262,7 +262,7 @@ test("what a proxy has held back since before a poll was answered does not set t
   assert.equal(page.streams.length, 1);
 });
 
-test("a session that was replaced behind a poll's back is shown as soon as its stream has begun anew", async () => {
+test("a session replaced after a poll is shown as soon as the stream restarts", async () => {
   const page = await fallenPage();
   timeOfDay(page.clock);
   await page.answer(ok(progress(2)));
@@ -273,7 +273,7 @@ test("a session that was replaced behind a poll's back is shown as soon as its s
   assert.equal(page.updates.at(-1)?.current_step, 0);
 });
 
-test("somebody who sets the clock back does not keep the page from going on", async () => {
+test("a clock that is set back does not stop the page", async () => {
   const page = await fallenPage();
   timeOfDay(page.clock);
   await page.answer(ok(progress(2)));
@@ -284,7 +284,7 @@ test("somebody who sets the clock back does not keep the page from going on", as
   assert.equal(page.updates.at(-1)?.current_step, 0);
 });
 
-test("a live stream that does not catch up with a poll begins anew", async () => {
+test("a live stream that does not catch up with a poll restarts", async () => {
   const page = await fallenPage();
   await page.answer(ok(progress(2)));
   page.stream.send("heartbeat", heartbeat);
@@ -298,12 +298,12 @@ test("a live stream that does not catch up with a poll begins anew", async () =>
   assert.deepEqual([...new Set(page.updates.map((data) => data.current_step))], [1, 2, 3]);
 });
 
-test("a stream that has gone past what a poll brought, unseen, begins anew", async () => {
+test("a stream that has passed a poll's state unseen restarts", async () => {
   const page = await fallenPage();
   timeOfDay(page.clock);
   await page.answer(ok(progress(2)));
   await page.clock.advance(6000);
-  assert.equal(page.streams.length, 1, "while it is away it is not to blame");
+  assert.equal(page.streams.length, 1, "a disconnected stream is not restarted");
   page.stream.send("step", stepEvent(3), "e-4");
   await page.clock.advance(6000);
   assert.equal(page.streams.length, 2);
@@ -311,7 +311,7 @@ test("a stream that has gone past what a poll brought, unseen, begins anew", asy
   assert.equal(page.tracker.state, "finished");
 });
 
-test("when a poll brought nothing new, the stream may go on where it was", async () => {
+test("after a poll without news, the stream continues", async () => {
   const page = await fallenPage();
   await page.answer(ok(progress(1), { ETag: '"1"' }));
   assert.equal(page.streams.length, 1);
@@ -319,7 +319,7 @@ test("when a poll brought nothing new, the stream may go on where it was", async
 });
 
 /**
- * A page whose first connection failed, bridged by a poll that told of `progress(1)`; now the stream is back.
+ * A page whose first connection failed, that polled `progress(1)` meanwhile, and whose stream is back now.
  * @param {object} greeting
  */
 async function bridgedPage(greeting) {
@@ -337,7 +337,7 @@ async function bridgedPage(greeting) {
   return page;
 }
 
-test("where nothing tells how old a stream's news is, the end of its session is shown by the next stream", async () => {
+test("if the age of a stream's events is unknown, the session's end is shown by the next stream", async () => {
   const page = await bridgedPage({});
   page.stream.send("snapshot", progress(3), "e-3");
   page.stream.send("end", { session_ids: ["job"] }, "e-3");
@@ -348,7 +348,7 @@ test("where nothing tells how old a stream's news is, the end of its session is 
   assert.deepEqual([page.tracker.state, page.completions.length], ["finished", 1]);
 });
 
-test("a stream that a heartbeat shows to be on time is followed at once, although a poll came before", async () => {
+test("a stream that a heartbeat shows to be on time is applied at once, even after a poll", async () => {
   const now = Date.now() + 2050;
   const page = await bridgedPage({ now: new Date(now).toISOString() });
   page.stream.send("snapshot", progress(0), "f-0");
@@ -360,7 +360,7 @@ test("a stream that a heartbeat shows to be on time is followed at once, althoug
   );
 });
 
-test("a poll answered by a process that is a moment behind does not set a live page back", async () => {
+test("a poll answered by a process that is behind does not set a live page back", async () => {
   const page = new Page();
   void page.tracker.start();
   page.stream.send("snapshot", progress(1), "e-1");
@@ -376,7 +376,7 @@ test("a poll answered by a process that is a moment behind does not set a live p
   assert.equal(page.completions.length, 1);
 });
 
-test("where polls carry, a session may go back to a state that its stream had led through", async () => {
+test("while polling, a session may return to a state that the stream had before", async () => {
   const page = await fallenPage();
   page.stream.send("step", stepEvent(2), "e-2");
   await interruptThrice(page);
@@ -384,7 +384,7 @@ test("where polls carry, a session may go back to a state that its stream had le
   assert.equal(page.updates.at(-1)?.current_step, 1);
 });
 
-test("credentials go to another origin only when asked for", async () => {
+test("credentials are sent to another origin only with the option", async () => {
   for (const [withCredentials, credentials] of /** @type {const} */ ([
     [false, "same-origin"],
     [true, "include"],
@@ -397,7 +397,7 @@ test("credentials go to another origin only when asked for", async () => {
   }
 });
 
-test("a poll by hand that is ahead of a live stream does not let it set the page back", async () => {
+test("poll() ahead of a live stream does not let the stream set the page back", async () => {
   const page = new Page();
   void page.tracker.start();
   page.stream.send("snapshot", progress(0), "e-0");
@@ -414,7 +414,7 @@ test("a poll by hand that is ahead of a live stream does not let it set the page
   assert.equal(page.streams.length, 1);
 });
 
-test("where the stream is silent, the server's clock is taken from polls", async () => {
+test("without a stream, the server's clock is estimated from polls", async () => {
   const page = await pollingPage();
   const ahead_ms = 2 * 3_600_000;
   await page.clock.advance(2000);
@@ -422,7 +422,7 @@ test("where the stream is silent, the server's clock is taken from polls", async
   assert.ok(Math.abs(page.tracker.now() - Date.now() - ahead_ms) < 60_000);
 });
 
-test("polls that fail at once after one that hung keep to their interval", async () => {
+test("polls that fail at once after a hanging one keep their interval", async () => {
   const page = await pollingPage();
   await page.clock.advance(2200);
   await page.clock.advance(5000);

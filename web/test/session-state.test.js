@@ -66,7 +66,7 @@ function session(started, changes = {}) {
 /** @type {Progress} */
 const absent = { ...session([]), status: "not_found", total_steps: 0, steps: [], estimated_remaining_ms: 0 };
 
-/** What is remembered after each of some updates. @param {...[number, Progress]} updates Milliseconds, and data. */
+/** The state after some updates. @param {...[number, Progress]} updates Milliseconds, and data. */
 function after(...updates) {
   /** @type {SessionState | null} */
   let state = null;
@@ -81,30 +81,30 @@ const done = (/** @type {number} */ ms) => ({
   elapsed_ms: ms,
 });
 
-test("time left is the running step's rest and what is estimated for the steps after it", () => {
+test("the time left is the rest of the running step and the estimates of the later ones", () => {
   const state = after([0, session([])], [0, session([{}])]);
   assert.equal(timeLeft(state, T0), 120_000);
   assert.equal(timeLeft(state, T0 + 20_000), 100_000);
 });
 
-test("past the estimate there is no number", () => {
+test("past its estimate, a step has no number", () => {
   const state = after([0, session([])], [0, session([{}])]);
   assert.equal(timeLeft(state, T0 + 60_000), 60_000);
   assert.equal(timeLeft(state, T0 + 60_001), "longer");
 });
 
-test("between two steps it is what is estimated for those to come", () => {
+test("between two steps, the time left is the estimate of the later ones", () => {
   const state = after([0, session([])], [0, session([{}])], [10_000, session([done(10_000)])]);
   assert.equal(timeLeft(state, T0 + 15_000), 60_000);
 });
 
-test("nothing is said of the time that is left before the start, and after the end", () => {
+test("there is no time left before the start and after the end", () => {
   for (const status of /** @type {const} */ (["not_found", "pending", "error", "completed"])) {
     assert.equal(timeLeft(after([0, session([], { status })]), T0), null);
   }
 });
 
-test("time left never grows while nothing is retried", () => {
+test("the time left never grows without a retry", () => {
   const started = session([done(5000), {}]);
   const earlier = session([{ started_at: iso(0) }, { started_at: iso(6000) }], { current_step: 2 });
   // Step 1 ran beside step 2 and is the current one again, without a start of its own.
@@ -121,7 +121,7 @@ test("a retry may make the time left grow", () => {
   assert.equal(timeLeft(again, T0 + 50_000), 120_000);
 });
 
-test("a page that was opened midway knows no estimate, and says none", () => {
+test("a page that was opened midway shows no estimate", () => {
   const state = after([0, session([done(1000), {}])]);
   assert.equal(timeLeft(state, T0), null);
   assert.ok(needsDefinitions(state));
@@ -133,7 +133,7 @@ const definitions = {
   steps: ESTIMATES.map((estimated_ms, index) => ({ step: index + 1, name: `STEP${index + 1}`, estimated_ms })),
 };
 
-test("the server's definitions tell it, where they are this session's", () => {
+test("the server's definitions give the estimate if they are this session's", () => {
   const state = after([0, session([done(1000), {}])]);
   assert.equal(timeLeft(withDefinitions(state, definitions), T0 + 10_000), 50_000);
   for (const other of [
@@ -145,14 +145,14 @@ test("the server's definitions tell it, where they are this session's", () => {
   }
 });
 
-test("a bar that is full is not done: only `completed` is", () => {
+test("a running session shows at most 99 percent", () => {
   const full = { status: /** @type {const} */ ("running"), percentage: 100 };
   assert.equal(after([0, session([{}], full)]).percentage, 99);
   assert.equal(after([0, session([{}], { ...full, status: "completed" })]).percentage, 100);
   assert.equal(after([0, session([{}], { ...full, status: "error" })]).percentage, 100);
 });
 
-test("the bar falls at a retry only, and it is known which step is retried until that ends", () => {
+test("the bar falls only at a retry, and the retried step is known until it ends", () => {
   const failed = session([done(1000), { ...done(2000), status: "error" }], { status: "error", percentage: 66 });
   const before = after([2000, failed]);
   const again = session([done(1000), { started_at: iso(3000) }], { percentage: 33 });
@@ -165,7 +165,7 @@ test("the bar falls at a retry only, and it is known which step is retried until
   assert.equal(milestoneOf(before, state)?.key, "set_back");
 });
 
-test("a retry that is over at the first look is none that is going on", () => {
+test("a retry that has ended before the first update is not shown", () => {
   const failed = session([done(1000), { ...done(2000), status: "error" }], { status: "error", percentage: 66 });
   const before = after([2000, failed]);
   for (const ended of [
@@ -181,13 +181,13 @@ test("a retry that is over at the first look is none that is going on", () => {
   }
 });
 
-test("a session that was replaced begins afresh, and that is no retry", () => {
+test("a replaced session starts at zero, and is not a retry", () => {
   const before = after([0, session([done(1000), done(2000)])]);
   const state = nextState(before, session([]), T0 + 5000);
   assert.deepEqual([state.percentage, state.retried], [0, 0]);
 });
 
-test("silence is told after 30 seconds, and while the session runs", () => {
+test("silence is shown after 30 seconds, while the session runs", () => {
   const state = after([0, session([{}])]);
   assert.equal(silence_ms(state, T0 + 29_999), null);
   assert.equal(silence_ms(state, T0 + 34_000), 34_000);
@@ -195,11 +195,11 @@ test("silence is told after 30 seconds, and while the session runs", () => {
   assert.equal(silence_ms(after([0, session([done(1)], { status: "completed" })]), T0 + MINUTE), null);
 });
 
-test("silence goes back to the last transition, also for a page that was opened later", () => {
+test("silence counts from the last transition, also on a page that was opened later", () => {
   assert.equal(silence_ms(after([MINUTE, session([done(1000)])]), T0 + MINUTE), MINUTE - 1000);
 });
 
-test("a report of progress ends the silence, and it bears no time of its own", () => {
+test("a report of progress, which has no time, ends the silence", () => {
   const reported = session([{ progress: { current: 1, total: 2 } }]);
   const state = after([0, session([{}])], [40_000, session([{}])], [41_000, reported]);
   assert.equal(silence_ms(state, T0 + 70_000), null);
@@ -207,18 +207,18 @@ test("a report of progress ends the silence, and it bears no time of its own", (
   assert.equal(silence_ms(after([MINUTE, reported]), T0 + MINUTE), null);
 });
 
-test("an update that repeats what is known is none", () => {
+test("a repeated update does not end the silence", () => {
   const state = after([0, session([{}])], [20_000, session([{}])], [34_000, session([{}])]);
   assert.equal(silence_ms(state, T0 + 34_000), 34_000);
 });
 
-test("a clock that goes wrong makes no silence", () => {
+test("a wrong clock does not cause silence", () => {
   const hour = 60 * MINUTE;
   const state = after([hour, session([{}])], [hour + SECOND, session([done(1000), { started_at: iso(1000) }])]);
   assert.equal(silence_ms(state, T0 + hour + SECOND), null);
 });
 
-test("a running step's time is the server's, any other's is as it was measured", () => {
+test("a running step's time follows the server's clock, another's is as measured", () => {
   const [running, finished, pending] = session([{}, done(1234)]).steps;
   assert.ok(running && finished && pending);
   assert.equal(elapsed_ms(running, T0 + 5000), 5000);
@@ -227,12 +227,12 @@ test("a running step's time is the server's, any other's is as it was measured",
   assert.equal(elapsed_ms(pending, T0 + 5000), 0);
 });
 
-test("a session took the time from its first start to its last end", () => {
+test("a session's duration is from its first start to its last end", () => {
   assert.equal(took_ms(session([done(1000), { ...done(4000), started_at: iso(1000) }])), 4000);
   assert.equal(took_ms(session([])), 0);
 });
 
-test("the headline names the step that runs, or the first that failed", () => {
+test("the headline names the running step, or the first failed one", () => {
   assert.deepEqual(headlineOf(session([done(1), {}])), {
     key: "running",
     values: { step: 2, total: 3, name: "STEP2" },
@@ -253,7 +253,7 @@ const said = (before, data) => {
   return milestone && [milestone.key, milestone.values.step ?? milestone.values.percentage];
 };
 
-test("milestones are steps, quarters, a retry and the end", () => {
+test("steps, quarters, a retry and the end are milestones", () => {
   const half = session([{ progress: { current: 1, total: 2 } }], { percentage: 50 });
   assert.deepEqual(said(session([]), session([{}])), ["running", 1]);
   assert.deepEqual(said(session([{}]), session([done(1), {}])), ["running", 2]);
@@ -266,7 +266,7 @@ test("milestones are steps, quarters, a retry and the end", () => {
   assert.equal(said(session([{}]), session([{ message: "news" }])), null);
 });
 
-test("the title begins with what the job stands at", () => {
+test("the title begins with the percentage or a mark", () => {
   const name = "原稿\u202e生\u2069成";
   const running = session([{ name }], { percentage: 43 });
   assert.equal(titleOf(after([0, running]), "job"), "43% 原稿生成 – job");
@@ -276,12 +276,12 @@ test("the title begins with what the job stands at", () => {
   assert.equal(titleOf(after([0, session([{}], { status: "error" })]), "job"), "✗ – job");
 });
 
-test("several jobs have one title: that one failed, or how far they are together", () => {
+test("the title of several jobs shows a failure, or their common percentage", () => {
   const running = after([0, session([{}], { percentage: 41 })]);
   const completed = after([0, session([{}], { status: "completed", percentage: 100 })]);
   const failed = after([0, session([{}], { status: "error", percentage: 100 })]);
   assert.equal(titleOfMany([running, completed], 2, "2 jobs"), "70% – 2 jobs");
   assert.equal(titleOfMany([running, failed], 2, "2 jobs"), "✗ – 2 jobs");
   assert.deepEqual(together([completed, completed], 2), { status: "completed", percentage: 100 });
-  assert.deepEqual(together([completed], 2), { status: "running", percentage: 50 }, "of the other nothing is known");
+  assert.deepEqual(together([completed], 2), { status: "running", percentage: 50 }, "the other job has no data");
 });

@@ -1,4 +1,4 @@
-/* How the trackers of a page share their streams. */
+/* Trackers of a page that share streams. */
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
 
@@ -7,12 +7,12 @@ import { FakeEventSource, jitter, ManualClock, ok, progress, settled, status, st
 
 afterEach(() => mock.restoreAll());
 
-/** A page with an EventSource of its own for all its trackers. */
+/** A page whose trackers share an EventSource class. */
 class SharedPage {
   clock = new ManualClock();
   /** @type {FakeEventSource[]} */
   streams = [];
-  /** Per session the answer to the next polls. @type {Map<string, () => Response>} */
+  /** The answer to the next polls of each session. @type {Map<string, () => Response>} */
   answers = new Map();
   /** @type {string[]} */
   polls = [];
@@ -55,7 +55,7 @@ class SharedPage {
     return this.streams.filter((stream) => stream.readyState !== 2);
   }
 
-  /** The only one. */
+  /** The only open stream. */
   get stream() {
     const [stream, ...others] = this.open;
     if (!stream || others.length) throw new Error(`there are ${this.open.length} streams`);
@@ -80,7 +80,7 @@ async function pageOfTwo() {
   return { page, a, b };
 }
 
-test("two trackers have one stream together, and each hears of its own session", async () => {
+test("two trackers share one stream, and each gets the events of its session", async () => {
   const { page, a, b } = await pageOfTwo();
   assert.equal(page.stream.url, "/api/events?session_id=a&session_id=b&heartbeat=event");
   page.stream.send("step", step("b", 2), "m.3");
@@ -89,22 +89,22 @@ test("two trackers have one stream together, and each hears of its own session",
   assert.equal(page.polls.length, 0);
 });
 
-test("a tracker that joins a stream has it opened anew, with snapshots of all", async () => {
+test("when a tracker joins, the stream is reopened with snapshots of all sessions", async () => {
   const page = new SharedPage();
   const a = page.track("a");
   page.stream.send("snapshot", snapshot("a", 1), "e-1");
   const [b, c] = [page.track("b"), page.track("c/?")];
   await page.clock.advance(50);
-  assert.equal(page.streams.length, 2, "those who come together cost one opening");
+  assert.equal(page.streams.length, 2, "trackers that start together cause one reopening");
   assert.equal(page.stream.url, "/api/events?session_id=a&session_id=b&session_id=c%2F%3F&heartbeat=event");
   page.stream.send("snapshot", snapshot("a", 1), "m.1");
   page.stream.send("snapshot", snapshot("b", 2), "m.2");
   page.stream.send("snapshot", snapshot("c/?", 0), "m.3");
-  assert.deepEqual([a.steps, b.steps, c.steps], [[1], [2], [0]], "and what is the same is not said again");
+  assert.deepEqual([a.steps, b.steps, c.steps], [[1], [2], [0]], "unchanged data is no update");
   assert.equal(a.tracker.state, "live");
 });
 
-test("a second tracker of a session that is followed gets at once what is known", async () => {
+test("a second tracker of a followed session gets its data at once", async () => {
   const { page, a } = await pageOfTwo();
   const again = page.track("a");
   await page.clock.advance(1000);
@@ -113,7 +113,7 @@ test("a second tracker of a session that is followed gets at once what is known"
   assert.deepEqual([a.steps, again.steps, page.streams.length], [[1, 2], [1, 2], 2]);
 });
 
-test("a tracker that stops leaves the others their stream, and the last one closes it", async () => {
+test("a stopping tracker leaves the stream to the others, and the last one closes it", async () => {
   const { page, a, b } = await pageOfTwo();
   a.tracker.stop();
   await page.clock.advance(1000);
@@ -127,14 +127,14 @@ test("a tracker that stops leaves the others their stream, and the last one clos
   await page.clock.advance(0);
 });
 
-test("nothing is left when the last one stops", async () => {
+test("nothing is left when the last tracker stops", async () => {
   const { page, a, b } = await pageOfTwo();
   a.tracker.stop();
   b.tracker.stop();
   assert.deepEqual([page.open.length, page.clock.timers.size], [0, 0]);
 });
 
-test("a session that comes back to a stream gets its snapshot", async () => {
+test("a session that returns to a stream gets a snapshot", async () => {
   jitter(0);
   const { page, a } = await pageOfTwo();
   a.tracker.stop();
@@ -142,7 +142,7 @@ test("a session that comes back to a stream gets its snapshot", async () => {
   await page.clock.advance(50);
   void a.tracker.start();
   await page.clock.advance(50);
-  // The id still told where `a` was; what it was there is forgotten.
+  // The id still covers `a`, whose data is forgotten.
   page.stream.send("step", step("a", 2), "m.5");
   await page.clock.advance(1000);
   assert.doesNotMatch(page.stream.url, /last_event_id/);
@@ -150,7 +150,7 @@ test("a session that comes back to a stream gets its snapshot", async () => {
   assert.deepEqual(a.steps, [1, 2]);
 });
 
-test("more sessions than a stream carries are polled, and join it when there is room", async () => {
+test("sessions beyond a stream's limit are polled, and join it when there is room", async () => {
   const page = new SharedPage();
   const trackers = Array.from({ length: 22 }, (_, index) => page.track(`s${index}`));
   await page.clock.advance(50);
@@ -170,7 +170,7 @@ test("more sessions than a stream carries are polled, and join it when there is 
   assert.equal(trackers[20]?.tracker.state, "live");
 });
 
-test("what fails, fails for all who share it, and what comes back, too", async () => {
+test("a failure reaches all trackers of a stream, and so does its recovery", async () => {
   const { page, a, b } = await pageOfTwo();
   page.stream.interrupt();
   assert.deepEqual([a.tracker.state, b.tracker.state], ["reconnecting", "reconnecting"]);
@@ -178,7 +178,7 @@ test("what fails, fails for all who share it, and what comes back, too", async (
   assert.deepEqual([a.tracker.state, b.tracker.state], ["live", "live"]);
 });
 
-test("a tracker that joins a stream in trouble polls at once", async () => {
+test("a tracker that joins a failing stream polls at once", async () => {
   const { page } = await pageOfTwo();
   page.stream.refuse();
   await settled();
@@ -188,7 +188,7 @@ test("a tracker that joins a stream in trouble polls at once", async () => {
   assert.deepEqual([page.polls, c.tracker.state], [["c"], "polling"]);
 });
 
-test("a session whose id fits into no address does not cost the others their stream", async () => {
+test("a session whose id fits into no URL leaves the stream to the others", async () => {
   jitter(0);
   mock.method(console, "error", () => {});
   const { page, a } = await pageOfTwo();
@@ -206,7 +206,7 @@ for (const [what, code, state] of /** @type {const} */ ([
   ["forbidden", 403, "denied"],
   ["malformed", 422, "reconnecting"],
 ])) {
-  test(`a session that is ${what} does not cost the others their stream`, async () => {
+  test(`a session that is ${what} leaves the stream to the others`, async () => {
     jitter(0);
     const { page, a } = await pageOfTwo();
     page.answers.set("c", () => status(code));
@@ -222,7 +222,7 @@ for (const [what, code, state] of /** @type {const} */ ([
   });
 }
 
-test("the end of all sessions of a stream is its end", async () => {
+test("a stream closes when all its sessions are completed", async () => {
   const { page, a, b } = await pageOfTwo();
   page.stream.send("snapshot", snapshot("a", 3), "m.3");
   assert.equal(page.open.length, 1);
@@ -231,7 +231,7 @@ test("the end of all sessions of a stream is its end", async () => {
   assert.deepEqual([page.open.length, page.clock.timers.size], [0, 0]);
 });
 
-test("trackers of another server, or with credentials, have streams of their own", () => {
+test("trackers of another server, or with credentials, have separate streams", () => {
   const page = new SharedPage();
   page.track("a");
   page.track("b", { baseUrl: "/other" });
@@ -239,7 +239,7 @@ test("trackers of another server, or with credentials, have streams of their own
   assert.equal(page.open.length, 3);
 });
 
-test("a tracker that joins while the stream reconnects is shown what is known once nothing can have been missed any more", async () => {
+test("a tracker that joins while the stream reconnects gets the data once nothing can be missing", async () => {
   const page = new SharedPage();
   page.track("a");
   page.stream.send("snapshot", snapshot("a", 1), "e-1");
@@ -253,7 +253,7 @@ test("a tracker that joins while the stream reconnects is shown what is known on
   assert.deepEqual(late.steps, [1]);
 });
 
-test("a tracker started again while the stream reconnects is not ended by the old error when it is back", async () => {
+test("a tracker restarted while the stream reconnects is not ended by the old error", async () => {
   const { page, b } = await pageOfTwo();
   page.stream.send("snapshot", progress(1, { session_id: "b", status: "error" }), "m.3");
   assert.equal(b.tracker.state, "finished");
@@ -266,7 +266,7 @@ test("a tracker started again while the stream reconnects is not ended by the ol
   assert.equal(b.tracker.state, "live");
 });
 
-test("a tracker started while the stream reconnects is not ended by an error that it brings from before", async () => {
+test("a tracker started while the stream reconnects is not ended by an earlier error", async () => {
   const { page } = await pageOfTwo();
   page.stream.interrupt();
   let errors = 0;
@@ -281,7 +281,7 @@ test("a tracker started while the stream reconnects is not ended by an error tha
   assert.deepEqual([errors, late.steps], [0, [2]]);
 });
 
-test("a second tracker of a session whose stream waits to be opened again polls soon", async () => {
+test("a second tracker of a session whose stream waits to reconnect polls soon", async () => {
   jitter(0.999);
   const { page } = await pageOfTwo();
   page.stream.refuse();
@@ -294,7 +294,7 @@ test("a second tracker of a session whose stream waits to be opened again polls 
   assert.deepEqual([page.open.length, again.steps], [0, [1]]);
 });
 
-test("a session that a reconnect has left out comes back with a snapshot", async () => {
+test("a session that a reconnect left out returns with a snapshot", async () => {
   jitter(0);
   const { page, b } = await pageOfTwo();
   b.tracker.stop();

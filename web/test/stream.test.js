@@ -1,4 +1,4 @@
-/* How the tracker keeps its stream, and when it gives up on it. */
+/* How the tracker keeps its stream connected, and when it polls instead. */
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
 
@@ -29,7 +29,7 @@ async function livePage(options) {
   return page;
 }
 
-test("a tracker streams, and asks for heartbeats that it can see", async () => {
+test("a tracker streams, and requests heartbeats as events", async () => {
   const page = await livePage({ baseUrl: "/jobs" });
   assert.equal(page.stream.url, "/jobs/api/progress/job/events?heartbeat=event");
   assert.equal(page.stream.withCredentials, false);
@@ -37,20 +37,20 @@ test("a tracker streams, and asks for heartbeats that it can see", async () => {
   assert.equal(page.requests.length, 0);
 });
 
-test("a session id is percent-encoded, whatever it contains", () => {
+test("a session id is percent-encoded", () => {
   const page = new Page();
   page.tracker.sessionId = "a?b#c%20/ü";
   void page.tracker.start();
   assert.equal(page.stream.url, "/api/progress/a%3Fb%23c%2520%2F%C3%BC/events?heartbeat=event");
 });
 
-test("each event is an update in the polling shape, at once", async () => {
+test("each event is at once an update in the shape of a poll", async () => {
   const page = await livePage();
   page.stream.send("step", stepEvent(2), "e-2");
   assert.equal(JSON.stringify(page.updates), JSON.stringify([progress(1), progress(2)]));
 });
 
-test("a snapshot replaces whatever was there", async () => {
+test("a snapshot replaces the data", async () => {
   const page = await livePage();
   page.stream.send("snapshot", notFound, "f-0");
   page.stream.send("snapshot", progress(0), "g-0");
@@ -58,7 +58,7 @@ test("a snapshot replaces whatever was there", async () => {
   assert.deepEqual(page.updates.slice(1), [notFound, progress(0), progress(1)]);
 });
 
-test("a page may change what it was given", async () => {
+test("a page may change the data that it was given", async () => {
   const page = await livePage();
   const [first] = page.updates;
   first?.steps.reverse();
@@ -67,7 +67,7 @@ test("a page may change what it was given", async () => {
   assert.deepEqual(page.updates[1], progress(2));
 });
 
-test("while the browser reconnects by itself, nothing replaces its stream", async () => {
+test("while the browser reconnects by itself, the stream is not replaced", async () => {
   const page = await livePage();
   page.stream.interrupt();
   await page.clock.advance(1000);
@@ -79,7 +79,7 @@ test("while the browser reconnects by itself, nothing replaces its stream", asyn
   assert.equal(page.requests.length, 0);
 });
 
-test("a stream that was closed is opened anew where it left off", async () => {
+test("a closed stream is reopened, and resumes", async () => {
   jitter(0);
   const page = await livePage();
   page.stream.send("heartbeat", heartbeat);
@@ -93,7 +93,7 @@ test("a stream that was closed is opened anew where it left off", async () => {
   assert.equal(page.stream.url, "/api/progress/job/events?heartbeat=event&last_event_id=e~2");
 });
 
-test("events of a stream that was given up are ignored", async () => {
+test("events of a replaced stream are ignored", async () => {
   jitter(0);
   const page = await livePage();
   const old = page.stream;
@@ -103,7 +103,7 @@ test("events of a stream that was given up are ignored", async () => {
   assert.deepEqual(page.updates, [progress(1)]);
 });
 
-test("the back-off doubles from one second to thirty, with full jitter, and an opened stream does not reset it", async () => {
+test("the backoff doubles from one second to thirty, with full jitter, and opening does not reset it", async () => {
   const random = jitter(0.999999);
   const page = new Page({ transport: "sse" });
   void page.tracker.start();
@@ -125,7 +125,7 @@ test("the back-off doubles from one second to thirty, with full jitter, and an o
   assert.equal(page.streams.length, streams + 1, "the shortest delay is one second");
 });
 
-test("the first event resets the back-off", async () => {
+test("the first event resets the backoff", async () => {
   jitter(0.999999);
   const page = new Page();
   void page.tracker.start();
@@ -140,7 +140,7 @@ test("the first event resets the back-off", async () => {
   assert.equal(page.streams.length, streams + 1);
 });
 
-test("after three interruptions in a row it polls", async () => {
+test("after three interruptions in a row, the tracker polls", async () => {
   const page = await livePage();
   page.stream.interrupt();
   await page.clock.advance(1000);
@@ -150,13 +150,13 @@ test("after three interruptions in a row it polls", async () => {
   page.stream.interrupt();
   await page.clock.advance(1000);
   page.stream.interrupt();
-  assert.equal(page.requests.length, 0, "an event in between starts the count anew");
+  assert.equal(page.requests.length, 0, "an event in between resets the count");
   await page.clock.advance(1000);
   page.stream.interrupt();
   assert.equal(page.requests.length, 1);
 });
 
-test("after each refusal it polls once to learn why, and after three in a row at intervals", async () => {
+test("after each refusal the tracker polls once to learn why, and after three in a row at intervals", async () => {
   jitter(0);
   const page = await livePage();
   for (const requests of [1, 2, 3]) {
@@ -171,7 +171,7 @@ test("after each refusal it polls once to learn why, and after three in a row at
   assert.equal(page.requests.length, 4);
 });
 
-test("a stream that opens and ends without a word comes from a full server: polls bridge its time", async () => {
+test("a stream that ends without an event is a full server's, and the tracker polls meanwhile", async () => {
   const page = await livePage();
   page.stream.send("heartbeat", { ...heartbeat, interval_ms: 1000 });
   page.stream.interrupt();
@@ -183,12 +183,12 @@ test("a stream that opens and ends without a word comes from a full server: poll
   await page.answer(ok(progress(2)));
   assert.equal(page.tracker.state, "polling");
   await page.clock.advance(30_000);
-  assert.equal(page.streams.length, 1, "the browser comes back when the server said");
+  assert.equal(page.streams.length, 1, "the browser reconnects when the server asked it to");
   page.stream.send("snapshot", progress(2), "e-2");
   assert.equal(page.tracker.state, "live");
 });
 
-test("where streams break and the browser comes back within a second, the back-off takes over", async () => {
+test("if streams break and the browser reconnects within a second, the backoff applies", async () => {
   jitter(0);
   const page = await livePage();
   page.stream.interrupt();
@@ -201,7 +201,7 @@ test("where streams break and the browser comes back within a second, the back-o
   assert.match(page.stream.url, /last_event_id=e-2$/);
 });
 
-test("so it does where they end without a word, and polls bridge its time", async () => {
+test("if streams end without an event within a second, the backoff applies and the tracker polls", async () => {
   jitter(0);
   const page = await livePage();
   page.stream.interrupt();
@@ -217,14 +217,14 @@ test("so it does where they end without a word, and polls bridge its time", asyn
   assert.match(page.stream.url, /last_event_id=e-1$/);
 });
 
-test("a page that has nothing to show yet polls at the first failure", () => {
+test("a page without data polls at the first failure", () => {
   const page = new Page();
   void page.tracker.start();
   page.stream.interrupt();
   assert.equal(page.requests.length, 1);
 });
 
-test("a stream that says nothing for five seconds is not waited for: a proxy holds it back", async () => {
+test("a stream without an event for five seconds is held back by a proxy, and the tracker polls", async () => {
   const page = new Page();
   void page.tracker.start();
   await page.clock.advance(1000);
@@ -237,7 +237,7 @@ test("a stream that says nothing for five seconds is not waited for: a proxy hol
   assert.equal(page.tracker.state, "polling");
 });
 
-test("a stream that never said anything is tried again after fifteen seconds", async () => {
+test("a stream that never brought an event is replaced after fifteen seconds", async () => {
   jitter(0);
   const page = new Page();
   void page.tracker.start();
@@ -247,7 +247,7 @@ test("a stream that never said anything is tried again after fifteen seconds", a
   assert.equal(page.streams.length, 2);
 });
 
-test("a reconnect that takes the browser longer than five seconds is bridged by polls, and left to the browser", async () => {
+test("while a reconnect takes longer than five seconds, the tracker polls and leaves it to the browser", async () => {
   const page = await livePage();
   page.stream.interrupt();
   await page.clock.advance(5000);
@@ -257,7 +257,7 @@ test("a reconnect that takes the browser longer than five seconds is bridged by 
   assert.equal(page.streams.length, 1);
 });
 
-test("three heartbeats missed mean that the stream is dead", async () => {
+test("after three missed heartbeats the stream is replaced", async () => {
   jitter(0);
   const page = await livePage();
   page.stream.send("heartbeat", { ...heartbeat, interval_ms: 1000 });
@@ -275,7 +275,7 @@ test("three heartbeats missed mean that the stream is dead", async () => {
 /** A heartbeat that the server sent some time ago. @param {number} [age_ms] */
 const beat = (age_ms = 0) => ({ now: new Date(Date.now() - age_ms).toISOString(), interval_ms: 15_000 });
 
-/** A live page whose stream has beaten once, by a clock that goes with it. */
+/** A live page that has had one heartbeat, with a time of day that follows its clock. */
 async function beatenPage() {
   jitter(0.5);
   const page = await livePage();
@@ -284,7 +284,7 @@ async function beatenPage() {
   return page;
 }
 
-test("a heartbeat that is five seconds overdue may be held back with all the rest: polls are added", async () => {
+test("when a heartbeat is five seconds overdue, the tracker polls too", async () => {
   const page = await beatenPage();
   await page.clock.advance(19_999);
   assert.equal(page.requests.length, 0);
@@ -293,10 +293,10 @@ test("a heartbeat that is five seconds overdue may be held back with all the res
   await page.answer(ok(progress(2)));
   assert.deepEqual([page.tracker.state, page.updates.at(-1)], ["polling", progress(2)]);
   await page.clock.advance(20_000);
-  assert.equal(page.streams.length, 1, "the stream is left to itself");
+  assert.equal(page.streams.length, 1, "the stream is not replaced");
 });
 
-test("what is let go late is shown, and does not retire the polls; a heartbeat on time does", async () => {
+test("late events are shown and do not end the polling; a punctual heartbeat does", async () => {
   const page = await beatenPage();
   await page.clock.advance(22_000);
   page.stream.send("step", stepEvent(2), "e-2");
@@ -311,7 +311,7 @@ test("what is let go late is shown, and does not retire the polls; a heartbeat o
   assert.equal(page.requests.length, 2);
 });
 
-test("a greeting that was held back, as the clock of polls tells, does not retire them", async () => {
+test("a first heartbeat that is late by the clock of polls does not end the polling", async () => {
   jitter(0.5);
   const page = new Page();
   timeOfDay(page.clock);
@@ -327,7 +327,7 @@ test("a greeting that was held back, as the clock of polls tells, does not retir
   assert.equal(page.tracker.state, "live");
 });
 
-test("a heartbeat that comes late tells that the stream is", async () => {
+test("a late heartbeat shows that the stream is late", async () => {
   const page = await beatenPage();
   await page.clock.advance(15_000);
   page.stream.send("heartbeat", beat(4000));
@@ -336,7 +336,7 @@ test("a heartbeat that comes late tells that the stream is", async () => {
   assert.equal(page.requests.length, 1);
 });
 
-test("while a stream is late and polls are ahead of it, it is not opened anew for that", async () => {
+test("a late stream is not restarted for being behind the polls", async () => {
   const page = await beatenPage();
   await page.clock.advance(20_000);
   await page.answer(ok(progress(2)));
@@ -348,10 +348,10 @@ test("while a stream is late and polls are ahead of it, it is not opened anew fo
   assert.deepEqual([page.streams.length, page.tracker.state], [1, "polling"]);
   page.stream.send("heartbeat", beat());
   await page.clock.advance(7000);
-  assert.equal(page.streams.length, 2, "once it is on time, it is");
+  assert.equal(page.streams.length, 2, "a punctual stream that is behind is restarted");
 });
 
-test("a new connection is not late because the one before was", async () => {
+test("a new connection is not late because the last one was", async () => {
   const page = await beatenPage();
   await page.clock.advance(20_000);
   page.stream.interrupt();
@@ -359,7 +359,7 @@ test("a new connection is not late because the one before was", async () => {
   assert.equal(page.tracker.state, "live");
 });
 
-test("beside a stream whose heartbeats are as late as a network may be, nobody polls, nor where a clock is set", async () => {
+test("network delay of heartbeats, or a clock that is set, causes no polls", async () => {
   const page = await beatenPage();
   for (let minute = 0; minute < 10; minute += 1) {
     for (const age_ms of [0, 4000, 1000, 4000]) {
@@ -371,7 +371,7 @@ test("beside a stream whose heartbeats are as late as a network may be, nobody p
   assert.deepEqual([page.requests.length, page.streams.length], [0, 1]);
 });
 
-test("a stream that brings heartbeats alone is checked by a poll: a proxy may have let the first bytes through", async () => {
+test("a stream that brings only one heartbeat is checked by a poll", async () => {
   const page = new Page({ interval: 2000 });
   void page.tracker.start();
   page.stream.send("heartbeat", heartbeat);
@@ -385,7 +385,7 @@ test("a stream that brings heartbeats alone is checked by a poll: a proxy may ha
   assert.equal(page.requests.length, 1);
 });
 
-test("a stream that brings nothing but one heartbeat after the other is checked by a poll as well", async () => {
+test("a stream that brings heartbeat after heartbeat and no data is checked by a poll", async () => {
   const page = new Page();
   void page.tracker.start();
   for (let beats = 0; beats < 3; beats += 1) {
@@ -395,7 +395,7 @@ test("a stream that brings nothing but one heartbeat after the other is checked 
   assert.equal(page.requests.length, 1);
 });
 
-test("an event that cannot be read starts the stream afresh", async () => {
+test("an unreadable event restarts the stream", async () => {
   const logged = mock.method(console, "error", () => {});
   jitter(0);
   const page = await livePage();
@@ -406,7 +406,7 @@ test("an event that cannot be read starts the stream afresh", async () => {
   assert.doesNotMatch(page.stream.url, /last_event_id/);
 });
 
-test("the end closes a stream whose session was not followed to its end, and asks afresh", async () => {
+test("an `end` before the session's end was seen restarts the stream with a snapshot", async () => {
   jitter(0);
   const page = await livePage();
   page.stream.send("end", { session_ids: ["job"] }, "e-1");
@@ -433,7 +433,7 @@ test("an EventSource that cannot be constructed counts as a failure", async () =
   assert.equal(page.tracker.state, "polling");
 });
 
-test("where the server's clock differs, now() follows the server", async () => {
+test("now() follows the server's clock", async () => {
   const page = await livePage();
   const ahead_ms = Date.now() + 3_600_000;
   assert.ok(page.tracker.now() < ahead_ms - 1_800_000);
@@ -441,7 +441,7 @@ test("where the server's clock differs, now() follows the server", async () => {
   assert.ok(Math.abs(page.tracker.now() - ahead_ms) < 60_000);
 });
 
-test("of several heartbeats the least delayed one counts, until a clock is set", async () => {
+test("the least delayed of several heartbeats counts, until a clock is set", async () => {
   const page = await livePage();
   const ahead_ms = 10 * 3_600_000;
   const beat = (/** @type {number} */ sample_ms) =>
@@ -461,7 +461,7 @@ test("of several heartbeats the least delayed one counts, until a clock is set",
   isAhead(0);
 });
 
-test("refused for want of permission, it stops and says so", async () => {
+test("a tracker that is refused permission is denied", async () => {
   for (const code of [401, 403]) {
     const page = new Page();
     const started = page.tracker.start();
@@ -475,7 +475,7 @@ test("refused for want of permission, it stops and says so", async () => {
 });
 
 for (const transport of /** @type {const} */ (["auto", "sse"])) {
-  test(`refused amid its work, it stops and says so, too (${transport})`, async () => {
+  test(`a live tracker that is refused permission is denied (${transport})`, async () => {
     const page = await livePage({ transport });
     page.stream.refuse();
     await page.answer(status(401));

@@ -1,4 +1,4 @@
-/* How the tabs of a browser share their streams, with Web Locks and without. */
+/* Tabs of a browser that share a stream, with Web Locks and without. */
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
 import v8 from "node:v8";
@@ -20,7 +20,11 @@ const kinds = /** @type {const} */ ([
   ["insecure", { isSecure: false }],
 ]);
 
-/** A browser of several tabs, all live at the first step of one job. @param {{isSecure: boolean}} kind @param {number} count */
+/**
+ * A browser with several tabs, all live at the first step of one job.
+ * @param {{isSecure: boolean}} kind
+ * @param {number} count
+ */
 async function liveTabs(kind, count) {
   const browser = new Browser(kind);
   const tabs = [];
@@ -41,7 +45,7 @@ async function send(browser, type, data, id) {
 }
 
 for (const [name, kind] of kinds) {
-  test(`seven tabs have one stream, and nobody polls (${name})`, async () => {
+  test(`seven tabs share one stream, and none polls (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 7);
     assert.equal(browser.streams.length, 1);
     assert.equal(browser.stream.url, "/api/progress/job/events?heartbeat=event");
@@ -57,7 +61,7 @@ for (const [name, kind] of kinds) {
     assert.equal(browser.requests.length, 0);
   });
 
-  test(`tabs that are opened at the same time agree on one stream (${name})`, async () => {
+  test(`tabs opened at the same time agree on one stream (${name})`, async () => {
     const browser = new Browser(kind);
     const tabs = await Promise.all([1, 2, 3].map(() => browser.tab().track("job")));
     await browser.clock.advance(1000);
@@ -77,7 +81,7 @@ for (const [name, kind] of kinds) {
     assert.deepEqual([tabs[0]?.steps, other.steps], [[1], [0, 1]]);
   });
 
-  test(`a tab opened while the stream reconnects is shown what is known, by the second heartbeat at the latest (${name})`, async () => {
+  test(`a tab opened while the stream reconnects gets the data by the second heartbeat (${name})`, async () => {
     const { browser } = await liveTabs(kind, 1);
     browser.stream.interrupt();
     const late = await browser.tab().track("job");
@@ -89,7 +93,7 @@ for (const [name, kind] of kinds) {
     }
   });
 
-  test(`a tab opened between a handover and the first word of the stream is shown what is known, too (${name})`, async () => {
+  test(`a tab opened between a handover and the stream's first event gets the data too (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 2);
     await tabs[0]?.tab.happen("pagehide");
     await browser.clock.advance(500);
@@ -102,7 +106,7 @@ for (const [name, kind] of kinds) {
     }
   });
 
-  test(`a new tracker is not ended by what the last holder knew of a session that nobody followed since (${name})`, async () => {
+  test(`a new tracker is not ended by the last holder's data of a session without trackers (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 2);
     await tabs[0]?.tab.track("retried", { stopOnError: false });
     await browser.clock.advance(500);
@@ -121,7 +125,7 @@ for (const [name, kind] of kinds) {
     assert.deepEqual([errors, late?.tracker.state, late?.steps], [0, "live", [2]]);
   });
 
-  test(`a tracker started again after an error is not ended by that old error (${name})`, async () => {
+  test(`a tracker restarted after an error is not ended by that error (${name})`, async () => {
     const { browser } = await liveTabs(kind, 1);
     const tab = browser.tab();
     let errors = 0;
@@ -140,7 +144,7 @@ for (const [name, kind] of kinds) {
     assert.deepEqual([errors, retried.tracker.state, retried.tracker.data?.current_step], [1, "live", 2]);
   });
 
-  test(`a tab that comes back does not end a new tracker by what was known before (${name})`, async () => {
+  test(`a tab that returns does not end a new tracker by its old data (${name})`, async () => {
     const { browser } = await liveTabs(kind, 1);
     const tab = browser.tab();
     await tab.track("job");
@@ -163,11 +167,11 @@ for (const [name, kind] of kinds) {
     ["is left for another page", ({ tab }) => tab.happen("pagehide")],
     ["is killed", ({ tab }) => tab.kill()],
   ])) {
-    test(`when the tab that holds the stream ${how}, another goes on where it was (${name})`, async () => {
+    test(`when the tab that holds the stream ${how}, another tab resumes it (${name})`, async () => {
       const { browser, tabs } = await liveTabs(kind, 3);
       await send(browser, "step", stepEvent(2), "e-2");
       await go(tabs[0]);
-      // Without locks nobody hears of a death; the others have to ask.
+      // Without locks a death goes unnoticed until the others ask.
       await browser.clock.advance(how === "is killed" && !kind.isSecure ? 10_000 : 500);
       assert.match(browser.stream.url, /last_event_id=e-2$/);
       assert.notEqual(browser.stream.tab, tabs[0]?.tab);
@@ -179,7 +183,7 @@ for (const [name, kind] of kinds) {
     });
   }
 
-  test(`a frozen holder is replaced, and listens when it wakes up (${name})`, async () => {
+  test(`a frozen holder is replaced, and listens when it resumes (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 3);
     const [frozen] = tabs;
     frozen?.tab.freeze();
@@ -190,7 +194,7 @@ for (const [name, kind] of kinds) {
     stream?.send("step", stepEvent(2), "e-2");
     old?.send("snapshot", progress(0), "e-0");
     await settled();
-    for (const { steps } of tabs.slice(1)) assert.deepEqual(steps, [1, 2], "what it says now is out of date");
+    for (const { steps } of tabs.slice(1)) assert.deepEqual(steps, [1, 2], "its events are out of date");
     frozen?.tab.wake();
     await browser.clock.advance(500);
     assert.equal(old?.readyState, 2);
@@ -199,7 +203,7 @@ for (const [name, kind] of kinds) {
     for (const { tracker } of tabs) assert.equal(tracker.state, "finished");
   });
 
-  test(`a frozen holder that wakes up does not set back a tab that was put away and has come back since (${name})`, async () => {
+  test(`a frozen holder that resumes does not set back a tab that returned meanwhile (${name})`, async () => {
     const browser = new Browser(kind);
     const withChance = (/** @type {number} */ value) =>
       browser.tab({ Math: Object.assign(Object.create(Math), { random: () => value }) });
@@ -222,7 +226,7 @@ for (const [name, kind] of kinds) {
     assert.deepEqual([steps, browser.stream.tab], [[0, 1], next]);
   });
 
-  test(`a tab that dies while it listens is forgotten in time (${name})`, async () => {
+  test(`a listening tab that dies is forgotten after a while (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 1);
     const other = browser.tab();
     await other.track("other");
@@ -238,7 +242,7 @@ for (const [name, kind] of kinds) {
     assert.equal(tabs[0]?.tracker.state, "live");
   });
 
-  test(`the room on the stream that a dead tab had is for others in time (${name})`, async () => {
+  test(`a dead tab's place on the stream becomes free after a while (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 1);
     const other = browser.tab();
     for (let number = 1; number < 20; number += 1) await other.track(`s${number}`);
@@ -254,7 +258,7 @@ for (const [name, kind] of kinds) {
     assert.match(browser.stream.url, /session_id=job&session_id=late&heartbeat/);
   });
 
-  test(`a tab that listens for long is not forgotten (${name})`, async () => {
+  test(`a tab that listens for long is kept (${name})`, async () => {
     const { browser } = await liveTabs(kind, 1);
     await browser.tab().track("other");
     await browser.clock.advance(500);
@@ -267,7 +271,7 @@ for (const [name, kind] of kinds) {
     assert.match(browser.stream.url, /session_id=job&session_id=other&session_id=third/);
   });
 
-  test(`trouble with the stream is trouble for all tabs, and each polls (${name})`, async () => {
+  test(`when the stream fails, every tab polls (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 3);
     await interruptThrice(browser);
     await settled();
@@ -287,7 +291,7 @@ for (const [name, kind] of kinds) {
     }
   });
 
-  test(`a stream that is late is late for all tabs, and on time again for all (${name})`, async () => {
+  test(`a late stream is late for all tabs, and punctual again for all (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 3);
     timeOfDay(browser.clock);
     await send(browser, "heartbeat", heartbeat());
@@ -303,7 +307,7 @@ for (const [name, kind] of kinds) {
     for (const { tracker, steps } of tabs) assert.deepEqual([tracker.state, steps], ["live", [1, 2]]);
   });
 
-  test(`what the stream's connection brings from before the polls sets no tab back, what a newer one brings does (${name})`, async () => {
+  test(`an older snapshot than the polls sets no tab back, a newer one is shown (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 3);
     timeOfDay(browser.clock);
     await interruptThrice(browser);
@@ -318,7 +322,7 @@ for (const [name, kind] of kinds) {
     for (const { steps } of tabs) assert.deepEqual(steps, [1, 2, 0]);
   });
 
-  test(`a tab that is opened while the stream is in trouble polls (${name})`, async () => {
+  test(`a tab opened while the stream fails polls (${name})`, async () => {
     const { browser } = await liveTabs(kind, 1);
     browser.stream.interrupt();
     await browser.clock.advance(6000);
@@ -337,7 +341,7 @@ for (const [name, kind] of kinds) {
     assert.ok(tracker.now() > Date.now() + 3_000_000);
   });
 
-  test(`a page that comes back listens to whoever has the stream by then (${name})`, async () => {
+  test(`a page that returns listens to the holder of that time (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 2);
     await tabs[0]?.tab.kill();
     await browser.clock.advance(10_000);
@@ -352,7 +356,7 @@ for (const [name, kind] of kinds) {
     assert.deepEqual(tabs[1]?.steps, [1, 2]);
   });
 
-  test(`a page that is online again asks the other tabs once, however many trackers it has (${name})`, async () => {
+  test(`a page that is online again asks the other tabs once for all its trackers (${name})`, async () => {
     const { browser } = await liveTabs(kind, 1);
     const tab = browser.tab();
     for (const id of ["job", "a", "b", "c", "d"]) await tab.track(id);
@@ -363,7 +367,7 @@ for (const [name, kind] of kinds) {
     assert.equal(browser.requests.length, 5);
   });
 
-  test(`nothing is left when all have stopped (${name})`, async () => {
+  test(`nothing is left when all trackers have stopped (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 3);
     for (const { tracker } of tabs) tracker.stop();
     await settled();
@@ -371,7 +375,7 @@ for (const [name, kind] of kinds) {
     assert.deepEqual([clock.timers.size, channels.size, locks.length, open.length], [0, 0, 0, 0]);
   });
 
-  test(`a page that comes back from the browser's cache goes on where it was (${name})`, async () => {
+  test(`a page from the back/forward cache resumes (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 1);
     const [page] = tabs;
     await page?.tab.happen("pagehide");
@@ -379,13 +383,13 @@ for (const [name, kind] of kinds) {
     await page?.tab.happen("pageshow", { persisted: true });
     await browser.clock.advance(500);
     assert.match(browser.stream.url, /last_event_id=e-1$/);
-    assert.equal(browser.requests.length, 1, "and checks at once");
+    assert.equal(browser.requests.length, 1, "it polls at once");
     await send(browser, "step", stepEvent(2), "e-2");
     assert.deepEqual(page?.steps, [1, 2]);
   });
 }
 
-test("what a holder said last is heard, even if another is the holder by then", async () => {
+test("a holder's last event is applied even after a handover", async () => {
   const { browser, tabs } = await liveTabs({ isSecure: true }, 2);
   browser.mail = [];
   browser.stream.send("step", stepEvent(2), "e-2");
@@ -397,7 +401,7 @@ test("what a holder said last is heard, even if another is the holder by then", 
   assert.deepEqual(tabs[1]?.steps, [1, 2]);
 });
 
-test("of what the last holder said late nothing keeps the next one from taking over", async () => {
+test("a late message of the last holder does not stop the next one from taking the stream", async () => {
   const { browser, tabs } = await liveTabs({ isSecure: true }, 2);
   browser.mail = [];
   void browser.tab().track("job");
@@ -412,7 +416,7 @@ test("of what the last holder said late nothing keeps the next one from taking o
   assert.match(browser.stream.url, /last_event_id=e-1$/);
 });
 
-test("a page that is shown asks at once whether the holder is still there", async () => {
+test("a page that is shown asks at once whether the holder is there", async () => {
   const { browser, tabs } = await liveTabs({ isSecure: false }, 2);
   await tabs[0]?.tab.kill();
   await tabs[1]?.tab.show("visible");
@@ -420,7 +424,7 @@ test("a page that is shown asks at once whether the holder is still there", asyn
   assert.equal(browser.open.length, 1);
 });
 
-test("a holder that knew nobody is told who is there", async () => {
+test("a new holder learns which sessions the other tabs follow", async () => {
   const browser = new Browser({ isSecure: false });
   const withChance = (/** @type {number} */ value) =>
     browser.tab({ Math: Object.assign(Object.create(Math), { random: () => value }) });
@@ -434,7 +438,7 @@ test("a holder that knew nobody is told who is there", async () => {
   assert.match(browser.stream.url, /session_id=third&session_id=other&heartbeat/);
 });
 
-test("locks that may not be used are done without", async () => {
+test("tabs work without locks where locks are forbidden", async () => {
   const browser = new Browser();
   const locks = { request: () => Promise.reject(new DOMException("not here", "SecurityError")) };
   const tabs = await Promise.all([1, 2].map(() => browser.tab({ navigator: { locks } }).track("job")));
@@ -443,7 +447,7 @@ test("locks that may not be used are done without", async () => {
   for (const { steps } of tabs) assert.deepEqual(steps, [1]);
 });
 
-test("where tabs cannot talk to one another they poll: six streams would leave no connection to the seventh", async () => {
+test("tabs without BroadcastChannel poll, since six streams would leave no connection to the seventh", async () => {
   const browser = new Browser();
   const { tracker } = await browser.tab({ BroadcastChannel: undefined }).track("job");
   browser.requests[0]?.answer(ok(progress(1)));
@@ -451,14 +455,14 @@ test("where tabs cannot talk to one another they poll: six streams would leave n
   assert.deepEqual([tracker.state, browser.open.length], ["polling", 0]);
 });
 
-test("a tracker with an EventSource of its own keeps it to itself", async () => {
+test("a tracker with an injected EventSource does not share it with other tabs", async () => {
   const { browser } = await liveTabs({ isSecure: true }, 1);
   const tab = browser.tab();
   await tab.track("job", { EventSource: class extends tab.scope.EventSource {} });
   assert.equal(browser.open.length, 2);
 });
 
-test("a server is one however a page writes its address, and however pages in other folders do", async () => {
+test("pages that write a server's URL differently share one stream", async () => {
   const browser = new Browser();
   const top = browser.tab({ location: { href: "https://h/list.html" } });
   const inFolder = browser.tab({ location: { href: "https://h/a/page.html" } });
@@ -474,7 +478,7 @@ test("a server is one however a page writes its address, and however pages in ot
   );
 });
 
-test("a page at the root of its origin may leave the address out", async () => {
+test("a page at the root of its origin may omit the base URL", async () => {
   const browser = new Browser();
   const tab = browser.tab({ location: { href: "https://h/a/page.html" } });
   await tab.track("a");
@@ -482,7 +486,7 @@ test("a page at the root of its origin may leave the address out", async () => {
   assert.match(browser.stream.url, /^https:\/\/h\/api\//);
 });
 
-test("a session that the server will not have takes the stream from nobody else, though it will not be polled", async () => {
+test("a rejected session with transport sse leaves the stream to other tabs", async () => {
   const browser = new Browser();
   const { tracker } = await browser.tab().track("job");
   await browser.clock.advance(500);
@@ -502,7 +506,7 @@ test("a session that the server will not have takes the stream from nobody else,
   assert.deepEqual([tracker.state, refused.tracker.state], ["live", "reconnecting"]);
 });
 
-test("a tab that listens keeps nothing of the sessions that others have done with", async () => {
+test("a listening tab keeps no data of sessions that other tabs have left", async () => {
   v8.setFlagsFromString("--expose-gc");
   const collect = vm.runInNewContext("gc");
   const browser = new Browser();

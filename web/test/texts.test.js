@@ -6,7 +6,7 @@ import { languageFor, partsOf, TEXTS } from "../lib/texts.js";
 /** @param {string} text */
 const placeholders = (text) => [...text.matchAll(/\{\w+\}/g)].map(([name]) => name).sort();
 
-test("every text is there in both languages, with the same placeholders", () => {
+test("every text exists in both languages, with the same placeholders", () => {
   assert.deepEqual(Object.keys(TEXTS.ja), Object.keys(TEXTS.en));
   for (const key of /** @type {import("../lib/texts.js").TextKey[]} */ (Object.keys(TEXTS.en))) {
     assert.deepEqual(placeholders(TEXTS.ja[key]), placeholders(TEXTS.en[key]), key);
@@ -27,7 +27,7 @@ for (const [preferred, language] of /** @type {[string[], string][]} */ ([
   });
 }
 
-test("a text is cut at its placeholders, and nowhere else", () => {
+test("a text is split only at its placeholders", () => {
   assert.deepEqual(partsOf("Step {step}: {name}"), ["Step ", { name: "step" }, ": ", { name: "name" }]);
   assert.deepEqual(partsOf("{ } {a b} {}"), ["{ } {a b} {}"]);
 });

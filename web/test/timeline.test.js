@@ -4,7 +4,12 @@ import test from "node:test";
 import { spansOf } from "../lib/timeline.js";
 
 const T0 = Date.parse("2026-01-01T00:00:00+00:00");
-/** @param {number} step @param {number} from_ms @param {number} elapsed_ms @returns {import("../lib/wire.js").StartedStep} */
+/**
+ * @param {number} step
+ * @param {number} from_ms
+ * @param {number} elapsed_ms
+ * @returns {import("../lib/wire.js").StartedStep}
+ */
 const step = (step, from_ms, elapsed_ms) => ({
   step,
   name: "n",
@@ -27,7 +32,7 @@ const pending = {
 /** @param {ReturnType<typeof spansOf>} result */
 const shape = ({ spans }) => spans.map(({ step, start, length }) => [step.step, start, length]);
 
-test("steps share one axis, from the first start to the last end, and the running one grows", () => {
+test("steps share one axis from the first start to the last end, and the running one grows", () => {
   const steps = [step(1, 0, 20_000), step(2, 20_000, 0), pending];
   assert.deepEqual(shape(spansOf(steps, T0 + 40_000)), [
     [1, 0, 0.5],
@@ -40,12 +45,12 @@ test("steps share one axis, from the first start to the last end, and the runnin
   ]);
 });
 
-test("an instant is seen, and stays inside", () => {
+test("an instant is visible, and inside the axis", () => {
   const [, [, start = NaN, length = NaN] = []] = shape(spansOf([step(1, 0, 20_000), step(2, 20_000, 1)], T0));
   assert.ok(length > 0.001);
   assert.ok(start + length <= 1);
 });
 
-test("nothing has started: there is nothing to see", () => {
+test("without a started step there are no spans", () => {
   assert.deepEqual(spansOf([pending], T0).spans, []);
 });

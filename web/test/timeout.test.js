@@ -8,7 +8,7 @@ const [done, pending] = progress(1).steps;
 
 /** @param {number} age_ms @param {object} [changes] @returns {any} */
 function running(age_ms, changes) {
-  // As a server in Tokyo writes it.
+  // With the offset of Tokyo.
   const started_at = new Date(Date.now() - age_ms + 9 * 3_600_000).toISOString().replace("Z", "000+09:00");
   return { ...done, status: "running", started_at, timeout_ms: 60_000, ...changes };
 }
@@ -25,11 +25,11 @@ for (const [what, step, expected] of /** @type {[string, any, boolean][]} */ ([
   });
 }
 
-test("it can be handed to an array's filter", () => {
+test("checkTimeout can be passed to filter", () => {
   assert.equal([running(50_000), running(61_000), running(50_000)].filter(checkTimeout).length, 1);
 });
 
-test("where this machine's clock is wrong, the server's counts", () => {
+test("checkTimeout uses the server's clock", () => {
   const page = new Page();
   void page.tracker.start();
   const now = new Date(Date.now() + 3_600_000).toISOString();

@@ -1,4 +1,4 @@
-/* How a tracker brings its token: in a header with polls, as a ticket with streams, and nowhere else. */
+/* A tracker's token: polls send it in a header, streams as a ticket, and it goes nowhere else. */
 import assert from "node:assert/strict";
 import test, { afterEach, mock } from "node:test";
 
@@ -21,7 +21,7 @@ const bearer = ({ init }) => init.headers.Authorization;
 /** @param {string} ticket */
 const sold = (ticket) => Response.json({ ticket, expires_in: 30 }, { status: 201 });
 
-/** Tokens numbered from 1, as a function gives them. */
+/** A token function that numbers its tokens from 1. */
 function giver() {
   let number = 0;
   return mock.fn(() => `token-${++number}`);
@@ -44,7 +44,7 @@ async function livePage(options) {
   return page;
 }
 
-test("a stream has a ticket in its address, and the token is where addresses are not", async () => {
+test("a stream's URL has a ticket, and not the token", async () => {
   const page = await livePage({ token: "secret", baseUrl: "/jobs" });
   assert.deepEqual(
     page.requests.map(({ url, init }) => [init.method, url]),
@@ -55,7 +55,7 @@ test("a stream has a ticket in its address, and the token is where addresses are
   assert.deepEqual(page.states, ["connecting", "live"]);
 });
 
-test("polls send the token in their header", async () => {
+test("polls send the token in a header", async () => {
   const page = await startedPage({ token: "secret", transport: "poll" });
   await page.answer(ok(progress(1), { ETag: '"1"' }));
   await page.clock.advance(3000);
@@ -63,7 +63,7 @@ test("polls send the token in their header", async () => {
   assert.equal(page.requests[1]?.init.headers["If-None-Match"], '"1"');
 });
 
-test("a browser that comes back with a ticket it has used is given another, at once", async () => {
+test("a stream that reconnects with its used ticket gets another at once", async () => {
   const page = await livePage({ token: "secret", interval: Infinity });
   page.stream.interrupt();
   await page.clock.advance(3000);
@@ -81,7 +81,7 @@ test("a browser that comes back with a ticket it has used is given another, at o
   assert.deepEqual(page.states, ["connecting", "live", "reconnecting", "live"]);
 });
 
-test("a ticket that is spent within a second is not replaced at once", async () => {
+test("a ticket that is used up within a second is not replaced at once", async () => {
   jitter(0);
   const page = await livePage({ token: "secret", interval: Infinity });
   page.stream.interrupt();
@@ -98,7 +98,7 @@ test("a ticket that is spent within a second is not replaced at once", async () 
   );
 });
 
-test("a new ticket that is refused as well is not replaced at once", async () => {
+test("a new ticket that is refused too is not replaced at once", async () => {
   jitter(0);
   const page = await livePage({ token: "secret" });
   page.stream.interrupt();
@@ -112,7 +112,7 @@ test("a new ticket that is refused as well is not replaced at once", async () =>
   assert.equal(page.requests.filter(({ url }) => url === "/api/tickets").length, 2);
 });
 
-test("a token from a function is used until it is refused, and then another is asked for, once", async () => {
+test("a function's token is used until it is refused, and then the function is called once", async () => {
   const token = giver();
   const page = await startedPage({ token, transport: "poll" });
   await page.answer(ok(progress(1)));
@@ -129,14 +129,14 @@ test("a token from a function is used until it is refused, and then another is a
   assert.deepEqual(page.leftovers, { timers: 0, streams: 0, requests: 0 });
 });
 
-test("who may not see the session is not asked for another token", async () => {
+test("a 403 does not call the token function again", async () => {
   const token = giver();
   const page = await startedPage({ token, transport: "poll" });
   await page.answer(status(403));
   assert.deepEqual([page.tracker.state, token.mock.callCount()], ["denied", 1]);
 });
 
-test("a token that ends is followed by the next, and the stream by another", async () => {
+test("an expired token is followed by the next, and the stream reopened", async () => {
   const token = giver();
   const page = await livePage({ token });
   page.stream.interrupt();
@@ -150,7 +150,7 @@ test("a token that ends is followed by the next, and the stream by another", asy
   assert.deepEqual([page.tracker.state, page.updates.length], ["live", 2]);
 });
 
-test("a token that has ended for good stops the tracker, which says so", async () => {
+test("a token that has expired for good denies the tracker", async () => {
   const page = await livePage({ token: "secret" });
   page.stream.interrupt();
   await page.clock.advance(1000);
@@ -163,7 +163,7 @@ test("a token that has ended for good stops the tracker, which says so", async (
   assert.deepEqual(page.leftovers, { timers: 0, streams: 0, requests: 0 });
 });
 
-test("trackers of a page with one token have one stream, and ask for it once", async () => {
+test("trackers of a page with one token share a stream, and call the token function once", async () => {
   const token = giver();
   const page = new Page({ token });
   const other = new Page({ token, EventSource: page.EventSource, fetch: page.fetch, timers: page.clock });
@@ -174,10 +174,10 @@ test("trackers of a page with one token have one stream, and ask for it once", a
   await page.answer(sold("first"));
   assert.match(page.stream.url, /session_id=job&session_id=other&.*ticket=first$/);
   assert.equal(token.mock.callCount(), 1);
-  assert.deepEqual([page.states, other.states], [["connecting"], ["connecting"]], "neither was told to wait no longer");
+  assert.deepEqual([page.states, other.states], [["connecting"], ["connecting"]], "neither was told to poll");
 });
 
-test("a function that fails is asked again with the next poll", async () => {
+test("a token function that fails is called again with the next poll", async () => {
   jitter(0.5);
   const answers = [Promise.reject(new Error("no network")), Promise.resolve("late")];
   const page = await startedPage({ token: () => answers.shift() ?? "", transport: "poll" });
@@ -185,14 +185,14 @@ test("a function that fails is asked again with the next poll", async () => {
   assert.deepEqual(page.requests.map(bearer), ["Bearer late"]);
 });
 
-test("a function that fails before there is a stream is asked again at once", async () => {
+test("a token function that fails before the stream is called again at once", async () => {
   const answers = [Promise.reject(new Error("no network")), Promise.resolve(ALICE)];
   const browser = new Browser();
   await browser.tab().track("job", { token: () => answers.shift() ?? "" });
   assert.deepEqual(browser.requests.map(bearer), [`Bearer ${ALICE}`]);
 });
 
-test("a function that never answers is given up, and asked again", async () => {
+test("a token function that never resolves is given up, and called again", async () => {
   jitter(0.5);
   const token = mock.fn(() => new Promise(() => {}));
   const page = await startedPage({ token, transport: "poll" });
@@ -204,17 +204,17 @@ test("a function that never answers is given up, and asked again", async () => {
 });
 
 for (const code of [403, 404, 405]) {
-  test(`a server that has no tickets is asked for the stream without one (${code})`, async () => {
+  test(`the stream opens without a ticket if the server has none (${code})`, async () => {
     const page = await startedPage({ token: "secret" });
     await page.answer(status(code));
     assert.equal(page.stream.url, "/api/progress/job/events?heartbeat=event");
     page.stream.refuse();
     await settled();
-    assert.equal(page.requests.at(-1)?.url, "/api/progress/job", "and says by a poll why it is refused");
+    assert.equal(page.requests.at(-1)?.url, "/api/progress/job", "a poll shows why it is refused");
   });
 }
 
-test("while no ticket is to be had the page polls, and goes on trying", async () => {
+test("while there is no ticket, the page polls and keeps trying", async () => {
   jitter(0);
   const page = await startedPage({ token: "secret" });
   await page.answer(Response.json({ success: false }, { status: 503 }));
@@ -228,7 +228,7 @@ test("while no ticket is to be had the page polls, and goes on trying", async ()
   assert.equal(page.tracker.state, "live");
 });
 
-test("stopped while it waits for its token, it asks for nothing", async () => {
+test("a tracker stopped while it waits for its token sends no request", async () => {
   const page = new Page({ token: "secret" });
   void page.tracker.start();
   page.tracker.stop();
@@ -236,7 +236,7 @@ test("stopped while it waits for its token, it asks for nothing", async () => {
   assert.deepEqual([page.requests, page.streams], [[], []]);
 });
 
-test("stopped while it asks for a ticket, it leaves nothing behind", async () => {
+test("a tracker stopped while it requests a ticket leaves nothing behind", async () => {
   const page = await startedPage({ token: "secret" });
   page.tracker.stop();
   await settled();
@@ -246,7 +246,7 @@ test("stopped while it asks for a ticket, it leaves nothing behind", async () =>
 
 // Tabs
 
-/** @param {Browser} browser Answers every request for a ticket that waits. */
+/** Answers every pending request for a ticket. @param {Browser} browser */
 async function sell(browser) {
   for (const request of browser.requests) {
     if (request.isOpen && request.url.endsWith("/api/tickets"))
@@ -255,7 +255,11 @@ async function sell(browser) {
   await settled();
 }
 
-/** Tabs, each with a token, that have had time to agree. @param {Browser} browser @param {(string | undefined)[]} tokens */
+/**
+ * Tabs with a token each, after they have agreed on a holder.
+ * @param {Browser} browser
+ * @param {(string | undefined)[]} tokens
+ */
 async function tabsWith(browser, tokens) {
   const tabs = [];
   for (const token of tokens) {
@@ -269,7 +273,7 @@ async function tabsWith(browser, tokens) {
 for (const isSecure of [true, false]) {
   const name = isSecure ? "secure" : "insecure";
 
-  test(`tabs whose tokens grant the same share one stream, whenever those were made (${name})`, async () => {
+  test(`tabs whose tokens grant the same share one stream, even if the tokens differ in time (${name})`, async () => {
     const browser = new Browser({ isSecure });
     const tabs = await tabsWith(browser, [ALICE, ALICE_LATER]);
     browser.stream.send("snapshot", progress(1), "e-1");
@@ -281,7 +285,7 @@ for (const isSecure of [true, false]) {
   });
 }
 
-test("nobody hears what was asked for with another token, nor without one", async () => {
+test("tabs with another token, or without one, do not get the events", async () => {
   const browser = new Browser({ isSecure: false });
   const tabs = await tabsWith(browser, [ALICE, BOB, undefined]);
   assert.equal(browser.open.length, 3);
@@ -312,7 +316,7 @@ test("no token and no ticket leaves its tab", async () => {
   assert.doesNotMatch([...heard, ...names].join(), /signature|ticket|e30/);
 });
 
-test("a page that was put away comes back with another ticket, where it was", async () => {
+test("a page from the back/forward cache resumes with a new ticket", async () => {
   const browser = new Browser();
   const tab = browser.tab();
   const { steps } = await tab.track("job", { token: ALICE });
@@ -332,7 +336,7 @@ test("a page that was put away comes back with another ticket, where it was", as
   assert.deepEqual(steps, [1, 2]);
 });
 
-test("a token that nobody can read but the server is not compared: its tab polls", async () => {
+test("a tab whose token is not a JSON Web Token polls", async () => {
   const browser = new Browser();
   await tabsWith(browser, ["opaque"]);
   assert.deepEqual(
@@ -342,14 +346,14 @@ test("a token that nobody can read but the server is not compared: its tab polls
   assert.equal(browser.streams.length, 0);
 });
 
-test("asked to stream all the same, its tab has a stream of its own", async () => {
+test("with transport sse, a tab whose token is not a JSON Web Token has its own stream", async () => {
   const browser = new Browser();
   for (const tab of [browser.tab(), browser.tab()]) await tab.track("job", { token: "opaque", transport: "sse" });
   await sell(browser);
   assert.equal(browser.open.length, 2);
 });
 
-test("a function whose tokens can be read no more leaves the stream of the others, and polls", async () => {
+test("a tab whose tokens stop being JSON Web Tokens leaves the shared stream, and polls", async () => {
   const browser = new Browser();
   const tokens = [ALICE, "opaque"];
   const { tracker } = await browser.tab().track("job", { token: () => tokens.shift() ?? "opaque" });
@@ -368,7 +372,7 @@ test("a function whose tokens can be read no more leaves the stream of the other
   assert.equal(tracker.state, "polling");
 });
 
-test("a function whose tokens come to grant something else goes to those whose do", async () => {
+test("a tab whose tokens change their rights joins the tabs with those rights", async () => {
   const browser = new Browser();
   const tokens = [ALICE, BOB];
   const { steps } = await browser.tab().track("job", { token: () => tokens.shift() ?? BOB });
@@ -382,7 +386,7 @@ test("a function whose tokens come to grant something else goes to those whose d
   await settled();
   browser.requests.at(-1)?.answer(sold("of another"));
   await settled();
-  assert.equal(browser.open.length, 0, "nobody follows as somebody else");
+  assert.equal(browser.open.length, 0, "no stream with the rights of another token");
   browser.requests.at(-1)?.answer(ok(progress(2)));
   await browser.clock.advance(500);
   await sell(browser);

@@ -1,4 +1,4 @@
-/* What pages rely on: the methods, the callbacks, and how it ends. */
+/* The tracker's methods, callbacks and endings. */
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import test, { afterEach, mock } from "node:test";
@@ -18,7 +18,7 @@ const completed = progress(3);
 const nothing = { timers: 0, streams: 0, requests: 0 };
 
 for (const [way, transport, send] of bothWays) {
-  test(`start resolves after the first update (${way})`, async () => {
+  test(`start() resolves after the first update (${way})`, async () => {
     const page = new Page({ transport });
     let updatesThen = -1;
     const started = page.tracker.start().then(() => (updatesThen = page.updates.length));
@@ -30,7 +30,7 @@ for (const [way, transport, send] of bothWays) {
     assert.deepEqual(page.updates[0], progress(1));
   });
 
-  test(`the page is told at least each interval, changed or not (${way})`, async () => {
+  test(`onUpdate is called at least each interval, changed or not (${way})`, async () => {
     jitter(0.5);
     const page = new Page({ transport, interval: 700 });
     void page.tracker.start();
@@ -40,7 +40,7 @@ for (const [way, transport, send] of bothWays) {
     assert.deepEqual(new Set(page.updates.map((data) => JSON.stringify(data))), new Set([JSON.stringify(progress(1))]));
   });
 
-  test(`a completed session ends it, with one onComplete (${way})`, async () => {
+  test(`a completed session stops the tracker, with one onComplete (${way})`, async () => {
     const page = new Page({ transport });
     /** @type {unknown[]} */
     const order = [];
@@ -55,7 +55,7 @@ for (const [way, transport, send] of bothWays) {
     assert.equal(page.errors.length, 0);
   });
 
-  test(`a failed session ends it, with one onError (${way})`, async () => {
+  test(`a failed session stops the tracker, with one onError (${way})`, async () => {
     const page = new Page({ transport });
     void page.tracker.start();
     await send(page, failed);
@@ -64,7 +64,7 @@ for (const [way, transport, send] of bothWays) {
     assert.equal(page.tracker.state, "finished");
   });
 
-  test(`a failed session may be retried where stopOnError is false (${way})`, async () => {
+  test(`with stopOnError false, the tracker follows a retry of a failed session (${way})`, async () => {
     jitter(0.5);
     const page = new Page({ transport, stopOnError: false });
     void page.tracker.start();
@@ -76,7 +76,7 @@ for (const [way, transport, send] of bothWays) {
     assert.equal(page.errors.length, 0);
   });
 
-  test(`stop leaves nothing behind (${way})`, async () => {
+  test(`stop() leaves nothing behind (${way})`, async () => {
     const page = new Page({ transport });
     void page.tracker.start();
     await send(page, progress(1));
@@ -90,7 +90,7 @@ for (const [way, transport, send] of bothWays) {
     assert.equal(page.updates.length, updates);
   });
 
-  test(`it can be started again, and begins anew (${way})`, async () => {
+  test(`a stopped tracker can be started again (${way})`, async () => {
     const page = new Page({ transport });
     void page.tracker.start();
     await send(page, completed);
@@ -104,14 +104,14 @@ for (const [way, transport, send] of bothWays) {
   });
 }
 
-test("starting twice is starting once", async () => {
+test("a second start() changes nothing", async () => {
   const page = new Page();
   const started = page.tracker.start();
   assert.equal(page.tracker.start(), started);
   assert.equal(page.streams.length, 1);
 });
 
-test("stopping before the first update lets go of whoever waits for it", async () => {
+test("stop() before the first update resolves start()", async () => {
   const page = new Page();
   const started = page.tracker.start();
   page.tracker.stop();
@@ -119,7 +119,7 @@ test("stopping before the first update lets go of whoever waits for it", async (
   assert.equal(page.updates.length, 0);
 });
 
-test("poll works without start, once, and resolves after its update", async () => {
+test("poll() works without start(), once, and resolves after its update", async () => {
   const page = new Page();
   const polled = page.tracker.poll();
   await page.answer(ok(progress(1)));
@@ -130,7 +130,7 @@ test("poll works without start, once, and resolves after its update", async () =
   assert.equal(page.tracker.state, "stopped");
 });
 
-test("polls by hand tell of an end once, of another end after that, and of the state each time", async () => {
+test("poll() calls onUpdate each time, and onComplete or onError once for each end", async () => {
   const page = new Page();
   for (const data of [failed, failed, progress(2, { status: "error" }), completed, completed]) {
     const polled = page.tracker.poll();
@@ -140,7 +140,7 @@ test("polls by hand tell of an end once, of another end after that, and of the s
   assert.deepEqual([page.updates.length, page.errors, page.completions], [5, [failed], [completed]]);
 });
 
-test("a poll by hand that gets no answer resolves all the same", async () => {
+test("poll() resolves without an answer too", async () => {
   const page = new Page();
   const polled = page.tracker.poll();
   await page.answer(new TypeError("Failed to fetch"));
@@ -148,7 +148,7 @@ test("a poll by hand that gets no answer resolves all the same", async () => {
   assert.deepEqual([page.updates, page.errors], [[], []]);
 });
 
-test("the end comes with the step that completes the session", async () => {
+test("the step that completes the session calls onComplete", async () => {
   const page = new Page();
   void page.tracker.start();
   page.stream.send("snapshot", progress(2), "e-2");
@@ -166,7 +166,7 @@ for (const [what, callback] of /** @type {[string, () => any][]} */ ([
   ],
   ["rejects", () => Promise.reject(new Error("the page's own fault"))],
 ])) {
-  test(`a callback that ${what} is logged and harms nothing`, async () => {
+  test(`a callback that ${what} is logged, and the tracker goes on`, async () => {
     const logged = mock.method(console, "error", () => {});
     const page = new Page();
     page.tracker.onUpdate = callback;
@@ -181,7 +181,7 @@ for (const [what, callback] of /** @type {[string, () => any][]} */ ([
   });
 }
 
-test("a page that stops in onUpdate hears no more, the end neither", async () => {
+test("stop() in onUpdate prevents further callbacks", async () => {
   const page = new Page();
   page.tracker.onUpdate = () => page.tracker.stop();
   void page.tracker.start();
@@ -190,7 +190,7 @@ test("a page that stops in onUpdate hears no more, the end neither", async () =>
   assert.equal(page.tracker.state, "stopped");
 });
 
-test("callbacks may be left out, and put in later", async () => {
+test("callbacks may be omitted, and set later", async () => {
   const page = new Page();
   page.tracker.onUpdate = page.tracker.onComplete = undefined;
   void page.tracker.start();
@@ -202,7 +202,7 @@ test("callbacks may be left out, and put in later", async () => {
   assert.deepEqual(heard, [completed]);
 });
 
-test("an interval that is none falls back to two seconds", async () => {
+test("an invalid interval falls back to two seconds", async () => {
   for (const interval of [0, -1, NaN, /** @type {any} */ (null)]) {
     const page = new Page({ interval });
     void page.tracker.start();
@@ -212,14 +212,14 @@ test("an interval that is none falls back to two seconds", async () => {
   }
 });
 
-test("an endless interval does not overflow the timer", async () => {
+test("an infinite interval does not overflow the timer", async () => {
   const page = new Page({ interval: Infinity });
   void page.tracker.start();
   page.stream.send("snapshot", progress(1), "e-1");
   assert.ok([...page.clock.timers].every((timer) => timer.due_ms < 2 ** 31));
 });
 
-test("a signal stops it, and keeps it from starting", async () => {
+test("an aborted signal stops a tracker, and keeps it from starting", async () => {
   const controller = new AbortController();
   const page = new Page({ signal: controller.signal });
   void page.tracker.start();
@@ -230,7 +230,7 @@ test("a signal stops it, and keeps it from starting", async () => {
   assert.equal(page.streams.length, 1);
 });
 
-test("two trackers on a page do not meddle", async () => {
+test("two trackers of a page are independent", async () => {
   const [one, other] = [new Page(), new Page()];
   void one.tracker.start();
   void other.tracker.start();
@@ -239,7 +239,7 @@ test("two trackers on a page do not meddle", async () => {
   assert.deepEqual([one.tracker.state, other.tracker.state], ["finished", "live"]);
 });
 
-test("a listener to the state can stop it at once", async () => {
+test("a statechange listener can stop the tracker at once", async () => {
   const page = new Page();
   page.tracker.addEventListener("statechange", () => page.tracker.stop(), { once: true });
   await page.tracker.start();
@@ -248,7 +248,7 @@ test("a listener to the state can stop it at once", async () => {
   assert.deepEqual(page.leftovers, nothing);
 });
 
-test("a session named by a number, as pages of old may do it, is followed all the same", () => {
+test("a number is accepted as a session's id, as in older pages", () => {
   const page = new Page();
   page.tracker.sessionId = /** @type {any} */ (42);
   void page.tracker.start();
@@ -257,7 +257,7 @@ test("a session named by a number, as pages of old may do it, is followed all th
   assert.deepEqual([page.tracker.state, page.updates.length], ["live", 1]);
 });
 
-test("a page that sets the session anew while it is followed has its stream closed all the same", async () => {
+test("a page that changes sessionId while it is followed has its stream closed", async () => {
   const page = new Page();
   void page.tracker.start();
   page.tracker.sessionId = "other";
@@ -267,7 +267,7 @@ test("a page that sets the session anew while it is followed has its stream clos
   assert.match(page.stream.url, /other/);
 });
 
-test("stopping what has finished leaves it finished", () => {
+test("stop() leaves a finished tracker finished", () => {
   const page = new Page();
   void page.tracker.start();
   page.stream.send("snapshot", completed, "e-3");
@@ -275,7 +275,7 @@ test("stopping what has finished leaves it finished", () => {
   assert.equal(page.tracker.state, "finished");
 });
 
-test("polling may be set to false, as pages of old do", () => {
+test("polling can be set to false, as in older pages", () => {
   const page = new Page();
   void page.tracker.start();
   page.tracker.polling = false;
@@ -283,7 +283,7 @@ test("polling may be set to false, as pages of old do", () => {
   assert.deepEqual(page.leftovers, nothing);
 });
 
-test("data is what the last update said, and the tracker's own", async () => {
+test("data is a copy of the last update", async () => {
   const page = new Page();
   assert.deepEqual([page.tracker.data], [null]);
   void page.tracker.start();
@@ -309,7 +309,7 @@ for (const [what, end, expected] of /** @type {[string, (page: Page) => any, unk
   ["stopped", (page) => page.tracker.stop(), null],
   ["denied", deny, null],
 ])) {
-  test(`finished tells how it ended: ${what}`, async () => {
+  test(`finished resolves to how the run ended: ${what}`, async () => {
     const page = new Page();
     const { finished } = page.tracker;
     void page.tracker.start();
@@ -324,7 +324,7 @@ for (const [what, end, expected] of /** @type {[string, (page: Page) => any, unk
   });
 }
 
-test("a signal that outlives it keeps nothing of it", async () => {
+test("a signal that outlives the tracker keeps no listener of it", async () => {
   const { signal } = new AbortController();
   const page = new Page({ signal });
   void page.tracker.start();
@@ -333,13 +333,13 @@ test("a signal that outlives it keeps nothing of it", async () => {
   assert.equal(getEventListeners(signal, "abort").length, 0);
 });
 
-test("finished does not keep those waiting whose signal was aborted before the start", async () => {
+test("finished resolves if the signal was aborted before the start", async () => {
   const page = new Page({ signal: AbortSignal.abort() });
   await page.tracker.start();
   assert.equal(await page.tracker.finished, null);
 });
 
-test("a session that the server will not have is not asked for twice at once", async () => {
+test("a rejected session is not requested twice at once", async () => {
   const page = new Page();
   void page.tracker.start();
   page.stream.send("snapshot", progress(1), "e-1");
@@ -350,7 +350,7 @@ test("a session that the server will not have is not asked for twice at once", a
   assert.equal(page.requests.length, 2);
 });
 
-test("a session that the server will not have is asked for by polls alone, and has its stream back with an answer", async () => {
+test("a rejected session is only polled, and gets its stream back with an answer", async () => {
   jitter(0.5);
   const page = new Page();
   void page.tracker.start();
@@ -362,7 +362,7 @@ test("a session that the server will not have is asked for by polls alone, and h
   assert.equal(page.streams.length, 2);
 });
 
-test("start() from a listener to the stop gives a promise that waits for the first update", async () => {
+test("start() in a statechange listener at the stop returns a promise of the first update", async () => {
   const page = new Page();
   void page.tracker.start();
   let isUpdated = false;
@@ -392,7 +392,7 @@ for (const [state, what, happens] of /** @type {[string, string, (page: Page) =>
     },
   ],
 ])) {
-  test(`a tracker that a listener stops when it is ${state} (${what}) stays so, and leaves nothing`, async () => {
+  test(`a tracker that a listener stops when it is ${state} (${what}) stays stopped, and leaves nothing`, async () => {
     const page = new Page();
     page.tracker.addEventListener("statechange", () => void (page.tracker.state === state && page.tracker.stop()));
     void page.tracker.start();
