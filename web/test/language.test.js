@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { clock } from "../lib/durations.js";
 import { Language } from "../lib/language.js";
 
 const SECOND = 1000;
@@ -43,16 +42,6 @@ test("a count selects the plural form of its text", () => {
   assert.equal(en.plural("jobs", 2), "jobs_other");
   assert.equal(ja.plural("jobs", 1), "jobs_other");
 });
-
-for (const [ms, text] of /** @type {[number, string][]} */ ([
-  [0, "0:00"],
-  [-5, "0:00"],
-  [5 * MINUTE, "5:00"],
-  [61 * SECOND, "1:01"],
-  [HOUR + 2 * MINUTE + 3 * SECOND, "1:02:03"],
-])) {
-  test(`a clock shows ${ms} ms as ${text}`, () => assert.equal(clock(ms), text));
-}
 
 test("durations are whole seconds in words, with and without Intl.DurationFormat", () => {
   for (const language of [en, withoutDurationFormat("en")]) {
