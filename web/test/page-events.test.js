@@ -4,7 +4,7 @@ import test from "node:test";
 
 import { Browser, ok, progress, settled, status, stepEvent } from "./fakes.js";
 
-/** A tab that is live at the first step. @param {import("./fakes.js").TrackerOptions} [options] */
+/** A tab that is live at the first step. @param {import("../lib/wire.js").TrackerOptions} [options] */
 async function liveTab(options) {
   const browser = new Browser();
   const tab = browser.tab();
@@ -13,7 +13,7 @@ async function liveTab(options) {
   return { browser, tab, ...tracked };
 }
 
-/** @type {[string, (tab: import("./fakes.js").Tab) => Promise<void>][]} */
+/** @type {[string, (tab: import("./fakes/tab.js").Tab) => Promise<void>][]} */
 const returns = [
   ["it is shown", (tab) => tab.show("visible")],
   ["the network is back", (tab) => tab.happen("online")],

@@ -8,7 +8,7 @@ afterEach(() => mock.restoreAll());
 
 const heartbeat = { now: "2026-01-01T00:00:00.000000+00:00", interval_ms: 15_000 };
 
-/** A page that polls and has `progress(1)`. @param {import("./fakes.js").TrackerOptions} [options] */
+/** A page that polls and has `progress(1)`. @param {import("../lib/wire.js").TrackerOptions} [options] */
 async function pollingPage(options) {
   jitter(0.5);
   const page = new Page({ transport: "poll", ...options });

@@ -28,7 +28,7 @@ class SharedPage {
     };
   }
 
-  /** @param {string} sessionId @param {import("./fakes.js").TrackerOptions} [options] */
+  /** @param {string} sessionId @param {import("../lib/wire.js").TrackerOptions} [options] */
   track(sessionId, options) {
     /** @type {number[]} */
     const steps = [];

@@ -19,7 +19,7 @@ afterEach(() => mock.restoreAll());
 
 const heartbeat = { now: "2026-01-01T00:00:00.000000+00:00", interval_ms: 15_000 };
 
-/** A page whose stream is live at `progress(1)`. @param {import("./fakes.js").TrackerOptions} [options] */
+/** A page whose stream is live at `progress(1)`. @param {import("../lib/wire.js").TrackerOptions} [options] */
 async function livePage(options) {
   const page = new Page(options);
   void page.tracker.start();

@@ -6,7 +6,7 @@ import { Browser, jitter, ok, Page, progress, settled, status, stepEvent } from 
 
 afterEach(() => mock.restoreAll());
 
-/** @typedef {import("./fakes.js").Request} Request */
+/** @typedef {import("./fakes/fetch.js").Request} Request */
 
 /** @param {object} claims */
 const tokenOf = (claims) => `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.signature`;
@@ -27,7 +27,7 @@ function giver() {
   return mock.fn(() => `token-${++number}`);
 }
 
-/** A started page. @param {import("./fakes.js").TrackerOptions} options */
+/** A started page. @param {import("../lib/wire.js").TrackerOptions} options */
 async function startedPage(options) {
   const page = new Page(options);
   void page.tracker.start();
@@ -35,7 +35,7 @@ async function startedPage(options) {
   return page;
 }
 
-/** A page whose stream is live. @param {import("./fakes.js").TrackerOptions} options */
+/** A page whose stream is live. @param {import("../lib/wire.js").TrackerOptions} options */
 async function livePage(options) {
   const page = await startedPage(options);
   await page.answer(sold("first"));

@@ -1,0 +1,61 @@
+import { ManualClock, settled } from "./manual-clock.js";
+import { Tab } from "./tab.js";
+
+/** @typedef {import("./event-source.js").FakeEventSource} FakeEventSource */
+/** @typedef {import("./fetch.js").Request} Request */
+
+/** What the tabs of a browser share: connections to the server, locks, and channels. */
+export class Browser {
+  clock = new ManualClock();
+  /** @type {(FakeEventSource & {tab: Tab})[]} */
+  streams = [];
+  /** @type {Request[]} */
+  requests = [];
+  /** @type {Set<{name: string, tab: Tab, hear: (data: unknown) => void}>} */
+  channels = new Set();
+  /** If set, it keeps the tabs' messages until they are delivered. @type {(() => void)[] | null} */
+  mail = null;
+  /** The lock's holder first. @type {{tab: Tab, run: () => void, rob: () => void}[]} */
+  locks = [];
+
+  /** Without a secure context there are no locks. */
+  constructor({ isSecure = true } = {}) {
+    this.isSecure = isSecure;
+  }
+
+  /** @param {object} [globals] @returns {Tab} */
+  tab(globals) {
+    return new Tab(this, globals);
+  }
+
+  /** @param {() => void} letter */
+  send(letter) {
+    if (this.mail) this.mail.push(letter);
+    else queueMicrotask(letter);
+  }
+
+  async deliver() {
+    for (const letter of this.mail ?? []) queueMicrotask(letter);
+    this.mail = null;
+    await settled();
+  }
+
+  /** Streams that are not closed. */
+  get open() {
+    return this.streams.filter((stream) => stream.readyState !== 2);
+  }
+
+  /** The only open stream. */
+  get stream() {
+    const [stream, ...others] = this.open;
+    if (!stream || others.length) throw new Error(`there are ${this.open.length} streams`);
+    return stream;
+  }
+
+  /** @param {Tab} tab */
+  release(tab) {
+    const [holder] = this.locks;
+    this.locks = this.locks.filter((request) => request.tab !== tab);
+    if (this.locks[0] !== holder) this.locks[0]?.run();
+  }
+}
