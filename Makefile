@@ -47,10 +47,11 @@ check: $(VENV)/.dev web/node_modules/.ready  ## Look for faults without running 
 	$(BIN)/mypy
 	npm --prefix web run --silent check
 
-format: $(VENV)/.dev web/node_modules/.ready  ## Format the Python and browser files, and repair what can be repaired
+format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, repair what can be repaired, and bundle the browser files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	npm --prefix web run --silent format
+	npm --prefix web run --silent build
 
 build: $(VENV)/.dev  ## Build the source archive and the wheel into dist/
 	$(BIN)/python -m build --no-isolation
