@@ -1,4 +1,4 @@
-"""The page and the browser files, from the wheel as well as from a checkout."""
+"""Serves the page and the browser files, from the wheel as well as from a checkout."""
 
 import gzip
 import os
@@ -20,19 +20,22 @@ _PACKAGE: Final = Path(__file__).resolve().parents[2]
 _WEB: Final = next(folder for folder in (_PACKAGE / "web", _PACKAGE.parent / "web") if folder.is_dir())
 
 LIB: Final = _WEB / "lib"
-"""The files that users load by name."""
+"""The files that pages of users load."""
 
 ASSETS: Final = _WEB / "assets"
-"""The pages, and their bundles, each of which has a hash of its content in its name."""
+"""The HTML of our pages, and their bundles. Each bundle's name has a hash of its content."""
 
 PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts")
+
+REVALIDATED: Final = "no-cache"
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; "
     "form-action 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'; trusted-types 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
+    "Cache-Control": REVALIDATED,
 }
 
 FILE_HEADERS: Final = {
@@ -41,20 +44,17 @@ FILE_HEADERS: Final = {
     "Vary": "Accept-Encoding",
 }
 
-REVALIDATED: Final = "no-cache"
-IMMUTABLE: Final = "public, max-age=31536000, immutable"
-
 GZIP: Final = {"content-encoding": "gzip"}
 
 
 async def session_page(service: ProgressService, request: Request) -> Response:
-    """`GET /s/{session_id}`: the page of a session, which need not exist but must be able to."""
+    """`GET /s/{session_id}`: the page of a session, which need not exist yet. Its id must be valid."""
     session_id_of(request)
     return await page(service, request)
 
 
 async def page(service: ProgressService, request: Request) -> Response:
-    """`GET /`: the page; its script finds the session in the address, or makes one up."""
+    """`GET /`: the page. Its script takes the session from the URL, or generates an id."""
     prefix = escape(request.scope.get("root_path", ""), quote=True)
     authorizer = service.authorizer
     publish = "open" if authorizer.is_open_to("publish") else "token"
@@ -70,14 +70,14 @@ async def page(service: ProgressService, request: Request) -> Response:
 
 
 class BrowserFiles(StaticFiles):
-    """Serves the public files of two folders and nothing else of them, compressed where the browser takes that."""
+    """Serves the public files of `lib` and `assets`, compressed if the browser accepts that."""
 
     def get_directories(self, *_args: object) -> list[str | os.PathLike[str]]:
-        """Return where the files are."""
+        """Return both folders."""
         return [LIB, ASSETS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request for a file, always with all of it: `Range` may be ignored [RFC 9110 §14.2]."""
+        """Send the whole file: `Range` may be ignored [RFC 9110 §14.2]."""
         headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
         await super().__call__({**scope, "headers": headers}, receive, send)
 
@@ -89,9 +89,9 @@ class BrowserFiles(StaticFiles):
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """Return a file that browsers take for what it says it is.
+        """Return a file with its headers.
 
-        They keep a bundle for ever, and revalidate every other file at each use (304 as a rule).
+        Browsers keep a bundle for a year, and revalidate every other file at each use (304 as a rule).
         """
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(FILE_HEADERS)
@@ -107,6 +107,6 @@ class BrowserFiles(StaticFiles):
 
 @lru_cache(maxsize=64)
 def _contents(path: str, _changed_ns: int) -> tuple[bytes, bytes]:
-    """Return a file's content, and the same compressed: once, and one copy for all who ask, however often."""
+    """Return a file's content, plain and compressed. Each file is read and compressed once."""
     content = Path(path).read_bytes()
     return content, gzip.compress(content, mtime=0)
