@@ -1,4 +1,4 @@
-"""An EventSource in a real browser, and what it fired."""
+"""An EventSource in a real browser, and the events that it fired."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OPEN = """url => {
 
 
 class BrowserStream:
-    """One page with one EventSource, on the origin of a server (or of the proxy before it)."""
+    """One page with one EventSource, on the origin of a server (or of the proxy in front of it)."""
 
     def __init__(self, page: Page) -> None:
         """Take over a page."""
@@ -44,12 +44,12 @@ class BrowserStream:
         return [tuple(event) for event in await self.page.evaluate("fired")]
 
     async def states(self) -> list[str]:
-        """Each `open` and `error` so far, an error by the state in which it left the EventSource."""
+        """Each `open` and `error` so far; an error is recorded as the state in which it left the EventSource."""
         states: list[str] = await self.page.evaluate("states")
         return states
 
     async def wait_for(self, count: int, timeout_s: float = 20) -> list[tuple[str, str, str]]:
-        """Wait until so many events were fired, and give them."""
+        """Wait until `count` events were fired, and return them."""
         await self.page.wait_for_function("count => fired.length >= count", arg=count, timeout=timeout_s * 1000)
         return await self.fired()
 
@@ -69,21 +69,21 @@ async def _fulfill_blank(route: Route) -> None:
 
 
 def as_fired(blocks: list[Block]) -> list[tuple[str, str, str]]:
-    """What an EventSource fires for these blocks: type, data, last event id."""
+    """The events that an EventSource fires for these blocks: type, data, last event id."""
     return [(block.event, block.data, block.last_event_id) for block in blocks if block.data is not None]
 
 
 class Playback:
-    """A server that sends recorded bytes to whoever asks, and then keeps the connection open."""
+    """A server that sends recorded bytes to each client, and then keeps the connection open."""
 
     def __init__(self, recording: bytes) -> None:
-        """Play these bytes, head included."""
+        """Send these bytes, which include the head."""
         self._recording = recording
         self._server: asyncio.Server | None = None
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which it listens."""
         assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port
@@ -94,7 +94,7 @@ class Playback:
             writer.write(self._recording)
             await reader.read()
         except (OSError, asyncio.IncompleteReadError):
-            pass  # The reader has what it wanted.
+            pass  # The reader has disconnected.
         finally:
             writer.close()
 

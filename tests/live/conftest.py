@@ -7,14 +7,14 @@ from tests.live.asgi_hosts import HOSTS
 
 @pytest.fixture(scope="module", params=HOSTS)
 def factory(request: pytest.FixtureRequest) -> str | None:
-    """Each host in turn (see `hosts`): `serve` and a module's `server` start the one whose turn it is."""
+    """Each host in turn (see `asgi_hosts`): `serve` and a module's `server` start the current one."""
     factory: str | None = request.param
     return factory
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to the full run, on further hosts, what takes long and each further store: these are two questions."""
+    """On further hosts, leave long tests and each further store to the full run: these are separate questions."""
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         is_long = parameters.get("server") == "sqlite" or item.get_closest_marker("first_host") is not None

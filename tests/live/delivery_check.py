@@ -1,4 +1,4 @@
-"""The oracle's experiment: workers, followers, and trouble in the meantime."""
+"""Checks delivery with the oracle: workers report and followers read, while a test causes faults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.harness.oracle import Oracle, fold_all
 from tests.harness.serving import Server, Worker
 
 TRY_AGAIN = (None, 409, 502, 503, 504)
-"""Cut off, still under way, or met by a server that cannot at the moment. More would mean that something is gone."""
+"""Cut off, still under way, or refused for the moment. Any other status means that acknowledged data is lost."""
 
 
 @contextlib.asynccontextmanager
@@ -24,12 +24,12 @@ async def workers_at(servers: Sequence[Server | int]) -> AsyncIterator[list[Work
 
 
 class Experiment:
-    """Workers at several servers, and followers who drop their streams at random and go on at another server."""
+    """Workers at several servers, and followers that drop their streams at random and resume at another server."""
 
     def __init__(
         self, servers: Sequence[Server | int], *, sessions: int, followers: int, can_stay: bool = True
     ) -> None:
-        """Prepare it; `can_stay` tells whether a stream that nobody drops lasts to the end. A port is a proxy's."""
+        """Prepare it; `can_stay` says whether a stream lasts to the end if no client drops it. A port is a proxy's."""
         self.oracle = Oracle()
         self._ports = [server if isinstance(server, int) else server.port for server in servers]
         self.sessions = [f"dg-{n}" for n in range(sessions)]
@@ -37,12 +37,12 @@ class Experiment:
             Follower(self.oracle, f"follower-{n}", self._ports[0], [self.sessions[n % sessions]])
             for n in range(followers)
         ]
-        # Who never leaves sees each transition by itself: the oracle knows by him which one is at which position.
+        # A follower that never leaves sees every transition: from it the oracle learns which one is at which position.
         self._stayers = [
             Follower(self.oracle, "stayer", self._ports[n % len(self._ports)], [session_id])
             for n, session_id in enumerate(self.sessions if can_stay else [])
         ]
-        # Each of these follows all, as far as one stream takes them.
+        # Each of these follows all sessions, up to the limit of one stream.
         self._several = [
             Follower(self.oracle, f"several-{n}", port, self.sessions[:20], several=True)
             for n, port in enumerate(self._ports)
@@ -51,22 +51,22 @@ class Experiment:
         self._is_over = asyncio.Event()
 
     async def run(self, transitions: int, trouble: Callable[[], Awaitable[object]] | None = None) -> None:
-        """Let everybody do his part, and check; meanwhile make trouble."""
-        async with self._everybody_at_work(transitions) as work:
+        """Run all workers and followers, cause faults meanwhile, and check."""
+        async with self._clients_at_work(transitions) as work:
             while trouble is not None and not work.done():
                 await trouble()
             await work
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Let everybody do his part for as long as the block takes, and check."""
-        async with self._everybody_at_work(None) as work:
+        """Run all workers and followers during the block, and check."""
+        async with self._clients_at_work(None) as work:
             yield
             self._is_reported.set()
             await work
 
     @contextlib.asynccontextmanager
-    async def _everybody_at_work(self, transitions: int | None) -> AsyncIterator[asyncio.Future[list[None]]]:
+    async def _clients_at_work(self, transitions: int | None) -> AsyncIterator[asyncio.Future[list[None]]]:
         async with asyncio.TaskGroup() as group, workers_at(self._ports) as workers:
             for session_id in self.sessions:
                 await workers[0].create(session_id)
@@ -79,7 +79,7 @@ class Experiment:
         await self._check()
 
     async def _work(self, workers: Sequence[Worker], session_id: str, transitions: int | None) -> None:
-        """Report as much, each thing to one server or another; without a number until all is over."""
+        """Report so many transitions, each to a random server; without a number, until the end."""
         rng = random.Random(session_id)
         step = 0
         for made in itertools.count() if transitions is None else range(transitions):
@@ -94,7 +94,7 @@ class Experiment:
                 await self._report(rng.choice(workers), session_id, "complete", step, success=rng.random() < 0.8)
 
     async def _report(self, worker: Worker, session_id: str, action: str, step: int, **more: int | bool) -> None:
-        """Send it, and again under its key until it is taken."""
+        """Send an update, again under its key until it is accepted."""
         post = await self.oracle.post(worker, session_id, action, step, **more)
         while post.outcome != "ok":
             assert post.status in TRY_AGAIN, post

@@ -1,4 +1,4 @@
-"""Applications that somebody embeds: ours, inside a middleware of theirs, with settings from the environment."""
+"""Applications that embed ours, inside a middleware of their own, with settings from the environment."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def create_behind_gzip() -> ASGIApp:
 
 
 def create_behind_dispatch() -> ASGIApp:
-    """The application inside a middleware of the kind that hides from it when its client has gone."""
+    """The application inside a middleware of the kind that hides its client's disconnect."""
     return BaseHTTPMiddleware(create_app(), dispatch=_dispatch)
 
 
 def create_with_memory_probe() -> ASGIApp:
-    """The application, and a path that counts what it still holds of a text, which is sent backwards."""
+    """The application, and a path that counts the objects which still hold a text; the text is sent reversed."""
     app = create_app()
     app.router.routes.append(Route("/held/{backwards}", _count_held))
     return app
@@ -39,7 +39,7 @@ async def _count_held(request: Request) -> Response:
     while objects:
         objects = gc.get_referents(*objects)
         held += sum(_has(each, text, data) for each in objects if each is not text and each is not data)
-        # Tuples and dictionaries of texts alone are of no interest to the collector, but to us.
+        # The collector does not track tuples and dictionaries of texts alone; this search has to follow them.
         objects = [each for each in objects if isinstance(each, tuple | dict) and not gc.is_tracked(each)]
     return JSONResponse(held)
 

@@ -1,4 +1,4 @@
-"""What schemathesis cannot read off the description, for the process in which it runs (see `test_schemathesis`)."""
+"""What schemathesis cannot read from the description, for the process in which it runs (see `test_schemathesis`)."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import schemathesis
 from schemathesis import Case, CheckContext, HookContext, Response
 
 STEPS = 7
-"""Steps that a session may have, so that whatever step is reported there often is one of that number."""
+"""The number of steps of a session, so that a reported step often has a number in that range."""
 
 REFUSED_BY_STATE = {
     "/problems/idempotency-key-reused",
     "/problems/step-out-of-range",
     "/problems/unknown-workflow",
 }
-"""Why a valid request may be refused: for what there is, or is not, at that moment."""
+"""Problems of a valid request that depend on the state at that moment."""
 
 REFUSED_BY_RULE = {
     "after must be the next of an earlier page.",
     "current: must not be more than total.",
     "steps must be numbered 1, 2, 3 … in order, where they are numbered at all.",
 }
-"""Why else: by rules that compare one value with another, which no schema can do."""
+"""Problems by rules that compare one value with another, which no schema can express."""
 
 
 @schemathesis.hook
 def map_query(_context: HookContext, query: Any) -> Any:
-    """Ask for each session once: the limit is of different ones, and to a schema there is no such thing."""
+    """Request each session once: the limit counts different ones, which a schema cannot express."""
     session_ids = query.get("session_id") if isinstance(query, dict) else None
     if not isinstance(session_ids, list):
         return query
@@ -36,7 +36,7 @@ def map_query(_context: HookContext, query: Any) -> Any:
 
 @schemathesis.hook
 def map_body(_context: HookContext, body: Any) -> Any:
-    """Ask for steps that sessions have, and write integers as such: to a schema `1.0` is one."""
+    """Request steps that sessions have, and write integers as such: to a schema `1.0` is one."""
     return _reasonable(body)
 
 
@@ -54,7 +54,7 @@ def _reasonable(value: Any) -> Any:
 
 @schemathesis.check
 def valid_data_is_accepted(_context: CheckContext, response: Response, case: Case[Any]) -> None:
-    """What the description allows is refused only for what it cannot say."""
+    """Valid requests are refused only for reasons that the description cannot express."""
     if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code not in (400, 415, 422):
         return
     problem = response.json()

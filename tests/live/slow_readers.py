@@ -1,4 +1,4 @@
-"""A server's readers when it is told to go: many good ones, and some that do not read."""
+"""The readers of a server that is told to stop: many that read, and some that do not."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ STALLED = 10
 
 
 def big_reports(count: int) -> Iterator[Body]:
-    """So many transitions of 24 KiB each."""
+    """`count` transitions of 24 KiB each."""
     return ({"action": "progress", "step": 1, "current": n, "message": "大" * 8192} for n in range(count))
 
 
 async def open_stalled(server: Server, count: int) -> list[RawStream]:
-    """So many readers of `big` that have got their snapshot and read no more."""
+    """`count` readers of `big` that have read their snapshot and then stop reading."""
     stalled = [await RawStream.open(server.port, session_path("big", "events"), rcvbuf=4096) for _ in range(count)]
     for stream in stalled:
         await stream.next_event()
@@ -30,7 +30,7 @@ async def open_stalled(server: Server, count: int) -> list[RawStream]:
 
 @contextlib.asynccontextmanager
 async def audience(server: Server, worker: Worker) -> AsyncIterator[tuple[list[RawStream], list[RawStream]]]:
-    """Readers of a server: many good ones, and some whose buffers are full because they do not read."""
+    """Readers of a server: many that read, and some whose buffers are full because they do not."""
     await worker.start("good", 1)
     await worker.start("big", 1)
     stalled = await open_stalled(server, STALLED)
@@ -47,7 +47,7 @@ async def audience(server: Server, worker: Worker) -> AsyncIterator[tuple[list[R
 
 
 def full_send_queues(port: int) -> int:
-    """How many connections of a server hold bytes that their reader does not take."""
+    """The number of connections of a server that hold bytes their reader does not take."""
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     rows = [line.split() for line in lines]
     return sum(row[1].endswith(f":{port:04X}") and row[4].split(":")[0] != "00000000" for row in rows)
@@ -60,7 +60,7 @@ async def closed(stream: RawStream) -> RawStream:
 
 
 def assert_said_goodbye(streams: list[RawStream]) -> None:
-    """Each ended with a last chunk and a `retry` of its own, and these are spread."""
+    """Check that each ended with a last chunk and a `retry` of its own, and that these are spread."""
     assert {stream.ending for stream in streams} == {"end"}
     assert {len(stream.pending) for stream in streams} == {0}
     hints = [stream.log[-1].block.retry_ms for stream in streams]

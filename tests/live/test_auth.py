@@ -1,4 +1,4 @@
-"""Who may do what, at a real server: while a stream is open, from others' pages, in logs, over several processes."""
+"""Permissions at a real server: during open streams, from foreign pages, in logs, over several processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.harness.tokens import CLOSED, KEY, PUBLISH_TOKEN, bearer, make_token
 from tests.live.asgi_hosts import first_host, serve_only
 
 SPARE_S = 5
-"""Seconds after the end of a right within which an open stream has to end [SE-02]."""
+"""Seconds after the end of a permission within which an open stream has to end [SE-02]."""
 
 
 async def buy_ticket(server: Server, token: str) -> str:
@@ -32,7 +32,7 @@ async def buy_ticket(server: Server, token: str) -> str:
 
 @first_host
 async def test_an_open_stream_ends_with_the_right_to_it(serve: Serve) -> None:
-    """SE-02: however it was let in: cleanly, with a time to come back, and then with a 401; others go on."""
+    """SE-02: by header, cookie or ticket, a stream ends cleanly with a retry delay, then gets 401; others continue."""
     server = serve(retry_ms=100, **CLOSED)
     expires_at = int(time.time()) + 4
     token = make_token(sessions=["a", "b"], exp=expires_at)
@@ -68,9 +68,9 @@ async def test_an_open_stream_ends_with_the_right_to_it(serve: Serve) -> None:
             assert (await back.received_head()).status == 401
 
 
-@serve_only  # a question of what is looked up first, wherever it runs
+@serve_only  # the order of the checks is the same on every host
 async def test_a_refusal_takes_as_long_for_a_session_that_exists(serve: Serve) -> None:
-    """SE-01: of 500 pairs, in either order, neither is the slower one clearly more often than the other."""
+    """SE-01: of 500 pairs, in either order, neither request is clearly slower more often than the other."""
     server = serve(store="sqlite", **CLOSED)
     async with Worker.at(server, PUBLISH_TOKEN) as worker:
         await worker.create("here", total_steps=500)
@@ -85,10 +85,10 @@ async def test_a_refusal_takes_as_long_for_a_session_that_exists(serve: Serve) -
                 took[session_id] = time.perf_counter() - started
                 assert response.status == 403
             slower += took["here"] > took["gone"]
-    assert 175 < slower < 325, "of a fair coin so far off once in 10^11 times"
+    assert 175 < slower < 325, "a fair coin deviates so far once in 10^11 times"
 
 
-# In a browser.
+# In a browser
 
 
 async def blank(context: BrowserContext, origin: str) -> Page:
@@ -113,9 +113,9 @@ LOG_IN = """async token => {
 }"""
 
 
-@serve_only  # the test above has what differs between the two
+@serve_only  # the test above covers the differences between the hosts
 async def test_an_event_source_follows_by_its_cookie_until_that_ends(serve: Serve, context: BrowserContext) -> None:
-    """SE-02: the browser comes back by itself, and hears that it may not."""
+    """SE-02: the browser reconnects by itself, and is refused."""
     server = serve(retry_ms=100, **CLOSED)
     page = await blank(context, server.url)
     assert await page.evaluate(LOG_IN, make_token(sessions=["a"], exp=int(time.time()) + 4)) == 204
@@ -159,24 +159,24 @@ FOREIGN_REQUESTS = """async ({ server, bodies }) => {
 }"""
 
 FOREIGN_ANSWERS = 4 * 3 + 2 + 3 * 3
-"""So many of these requests get past the browser: simple ones, beacons, forms."""
+"""The number of these requests that the browser sends: simple ones, beacons, forms."""
 
 BODIES = ['{"action":"start","step":1}', ['{"action":"start","step":1,"x":"', '"}']]
-"""What an update would be, and a form's field that comes to the same in text/plain."""
+"""The body of an update, and a form field that makes the same body in text/plain."""
 
 
-@serve_only  # what a browser sends, and what is answered to it, is the application's in every case
+@serve_only  # the requests are the browser's, and the responses the application's, on every host
 @pytest.mark.parametrize(
     "host",
     [
-        pytest.param(HOST, id="another port"),  # for which the browser sends the cookie along
+        pytest.param(HOST, id="another port"),  # to which the browser sends the cookie too
         pytest.param("localhost", id="another site", marks=pytest.mark.full),
     ],
 )
 async def test_pages_of_others_can_do_nothing_with_a_visitors_cookie(
     serve: Serve, context: BrowserContext, host: str
 ) -> None:
-    """SE-08: by no form, no simple request and no beacon; from our own page the very same update goes through."""
+    """SE-08: neither a form, a simple request nor a beacon works; the same update from our own page does."""
     server = serve(**CLOSED)
     token = make_token(prefixes=[""], actions=["read", "publish", "list"])
     own = await blank(context, server.url)
@@ -184,7 +184,7 @@ async def test_pages_of_others_can_do_nothing_with_a_visitors_cookie(
     [cookie] = await context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["value"]) == (True, "Strict", token)
 
-    # A page with an address of its own: one that is made up counts as public, and Chromium keeps it off this machine.
+    # A page with a loopback address: Chromium keeps pages of made-up public addresses off this machine.
     foreign = await context.new_page()
     await foreign.goto(f"http://{host}:{serve().port}/livez")
     answers: list[tuple[str, str, int]] = []
@@ -198,7 +198,7 @@ async def test_pages_of_others_can_do_nothing_with_a_visitors_cookie(
     await eventually(lambda: len(answers) >= FOREIGN_ANSWERS, 30)
     assert {status for _, _, status in answers} <= {401, 403, 415}
     if host == HOST:
-        assert ("POST", f"{server.url}/api/tickets", 403) in answers  # The cookie was sent, and the page not trusted.
+        assert ("POST", f"{server.url}/api/tickets", 403) in answers  # With the cookie, but the page is not trusted.
 
     async with Worker.at(server, PUBLISH_TOKEN) as worker:
         assert (await worker.client.get("/api/progress")).json()["sessions"] == []
@@ -209,11 +209,11 @@ async def test_pages_of_others_can_do_nothing_with_a_visitors_cookie(
         assert (await worker.poll("victim"))["status"] == "running"
 
 
-# What is left behind.
+# Traces of tokens
 
 
 async def test_no_token_is_ever_written_down(serve: Serve, context: BrowserContext) -> None:
-    """PR-01: not in a log, nor in an answer to anybody, nor in an address that a browser remembers or passes on."""
+    """PR-01: no log, response or address that a browser remembers or passes on contains one."""
     server = serve(graceful_timeout_s=1, **CLOSED)
     good, expired = make_token(prefixes=[""]), make_token(prefixes=[""], exp=int(time.time()) - 60)
     wrong = make_token("another-secret-that-is-longer-than-32-bytes", prefixes=[""])
@@ -253,9 +253,9 @@ async def test_no_token_is_ever_written_down(serve: Serve, context: BrowserConte
     assert "ticket" not in server.log()
 
 
-@serve_only  # how many processes share a store has nothing to do with who serves in each
+@serve_only  # the number of processes that share a store does not depend on the host
 async def test_a_ticket_counts_once_over_all_servers(serve: Serve, redis_servers: dict[str, RedisServer]) -> None:
-    """Bought at one, and used at another, by one of twenty who come at once."""
+    """A ticket bought at one server works at another, for one of twenty simultaneous requests."""
     store: dict[str, Any] = {"store": redis_servers["redis"].url, "redis_prefix": f"tickets-{time.monotonic_ns()}"}
     servers = [serve(**store, **CLOSED) for _ in range(2)]
     ticket = await buy_ticket(servers[0], make_token(sessions=["a"]))

@@ -1,4 +1,4 @@
-"""All that nobody should send, sent to a real server: it is refused, and nobody else notices."""
+"""Invalid requests at a real server: each is refused, and other clients do not notice."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.live.asgi_hosts import first_host, serve_only
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, factory: str | None) -> Iterator[Server]:
-    """A server which the tests of this module share, each with sessions of its own."""
+    """A server shared by the tests of this module; each test has sessions of its own."""
     with Server(tmp_path_factory.mktemp("server"), store="sqlite", factory=factory, heartbeat_s=1) as running:
         yield running
 
 
 @asynccontextmanager
 async def witness(server: Server, session_id: str) -> AsyncIterator[None]:
-    """Somebody follows the session all the while, and sees nothing but what a worker does before and after."""
+    """Follow the session during the block, and check that only a worker's updates before and after it show."""
     async with (
         Worker.at(server) as worker,
         await RawStream.open(server.port, session_path(session_id, "events")) as stream,
@@ -53,12 +53,12 @@ async def witness(server: Server, session_id: str) -> AsyncIterator[None]:
 # The table
 
 
-@first_host  # On each host it takes a second for what the application refuses by itself.
+@first_host  # The application refuses these; each further host would take a second for them.
 @pytest.mark.parametrize("part", REFUSALS)
 async def test_each_row_is_refused_as_what_it_is(
     server: Server, record_property: Callable[[str, object], None], part: str
 ) -> None:
-    """SE-05: by a server, whose log has no traceback, and while somebody follows the session, who sees no event."""
+    """SE-05: the server refuses each row without a traceback, and a reader of the session sees no event."""
     took: dict[str, float] = {}
     async with witness(server, "s"), Worker.at(server) as worker:
         sessions = (await worker.client.get("/api/progress")).content
@@ -75,18 +75,18 @@ async def test_each_row_is_refused_as_what_it_is(
 
 
 FILES = {"progress.db", "progress.db.lock", "server.log"}
-"""All that a server writes, whatever ids it is told."""
+"""Every file that a server writes, whatever ids it gets."""
 
 
 def bytes_of(row: Refusal) -> bytes:
-    """The request of a row; values of headers may have bytes that are not ASCII."""
+    """The request of a row; header values may contain bytes that are not ASCII."""
     headers = [*row.headers, *([("Content-Length", str(len(row.body)))] if row.body is not None else [])]
     lines = [f"{row.method} {row.target} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers)]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (row.body or b"")
 
 
 def assert_refused(name: str, row: Refusal, response: Response) -> None:
-    """The one form of all errors, and nothing in it of what was sent."""
+    """Check the common form of all errors, and that the response contains nothing of what was sent."""
     assert response.status == row.status, (name, response)
     assert response.head.get("content-type") == "application/problem+json", (name, response)
     problem = response.json()
@@ -100,19 +100,19 @@ def assert_refused(name: str, row: Refusal, response: Response) -> None:
 # Size
 
 LIMIT = 262_144
-"""`max_body_bytes`, as it is by default."""
+"""The default of `max_body_bytes`."""
 
 BOMB = gzip.compress(bytes(10 * 2**20))
 UPDATE_HEADERS = [("Content-Type", "application/json")]
 
 
 def padded(size: int) -> bytes:
-    """An update that would succeed, of so many bytes."""
+    """A valid update of `size` bytes."""
     return b'{"action":"complete","step":1}'.ljust(size)
 
 
 def in_chunks(size: int) -> bytes:
-    """The same in chunks of 4 KB."""
+    """The same update in chunks of 4 KB."""
     body = padded(size)
     parts = [body[at : at + 4096] for at in range(0, size, 4096)]
     return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
@@ -127,20 +127,20 @@ TOO_LARGE: dict[str, tuple[list[tuple[str, str]], bytes, int]] = {
     "a bomb": ([("Content-Encoding", "gzip"), ("Content-Length", str(len(BOMB)))], BOMB, 415),
     "a bomb in chunks": ([("Transfer-Encoding", "gzip, chunked")], b"%x\r\n%b\r\n0\r\n\r\n" % (len(BOMB), BOMB), 400),
 }
-"""What is too large, with the headers that say so, or do not, and the status of the refusal."""
+"""Bodies that are too large, with headers that say so or not, and the status of the refusal."""
 
 
-@serve_only  # Other servers have their own ways to say that something is too large.
+@serve_only  # Other servers refuse large bodies in ways of their own.
 @pytest.mark.parametrize("name", TOO_LARGE)
 async def test_what_is_too_large_is_refused_and_not_kept(server: Server, sid: str, name: str) -> None:
-    """SE-03: 30 at once leave no memory behind; each is answered, or closed where it goes on all the same."""
+    """SE-03: 30 at once leave no memory behind; each gets an answer, and is closed if it keeps sending."""
     headers, body, status = TOO_LARGE[name]
     request = request_bytes("POST", session_path(sid, "update"), [*UPDATE_HEADERS, *headers]) + body
 
     async def send() -> bytes:
         async with await Connection.open(server.port) as connection, asyncio.timeout(10):
             connection.writer.write(request)
-            if status == 415:  # The connection serves on.
+            if status == 415:  # The connection stays usable.
                 return await connection.reader.readuntil(b"\r\n\r\n")
             return await all_that_comes(connection)
 
@@ -148,7 +148,7 @@ async def test_what_is_too_large_is_refused_and_not_kept(server: Server, sid: st
         return await asyncio.gather(*(send() for _ in range(30)))
 
     async with witness(server, sid):
-        await send_many()  # The allocator keeps room for as many; whatever comes next fits there, unless it is kept.
+        await send_many()  # The allocator keeps room for as many; later requests fit into it unless something is kept.
         memory_bytes = server.pss_bytes()
         answers = await send_many()
         assert server.pss_bytes() - memory_bytes <= 5 * 2**20
@@ -160,7 +160,7 @@ async def test_what_is_too_large_is_refused_and_not_kept(server: Server, sid: st
 @serve_only  # The server reads them.
 @pytest.mark.parametrize("method", ["POST", "GET"], ids=["update", "stream"])
 async def test_fields_behind_a_body_take_no_memory(server: Server, sid: str, method: str) -> None:
-    """SE-03: neither on a connection that goes on, nor during the stream that came of their request."""
+    """SE-03: trailers take no memory on a reused connection, nor during the stream that their request opened."""
     path = session_path(sid, "update" if method == "POST" else "events")
     body = b'{"action":"start","step":1}' if method == "POST" else b"{}"
     headers = [("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")]
@@ -173,13 +173,13 @@ async def test_fields_behind_a_body_take_no_memory(server: Server, sid: str, met
             await connection.writer.drain()
         for connection in opened:
             assert (await connection.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
-            for _ in range(2 if method == "GET" else 0):  # By the second heartbeat all of it has long been read.
+            for _ in range(2 if method == "GET" else 0):  # By the second heartbeat all of it has been read.
                 await connection.reader.readuntil(b"\n:")
         assert server.anonymous_bytes() - memory_bytes <= 5 * 2**20
 
 
 async def test_the_largest_body_fits(server: Server, sid: str) -> None:
-    """SE-03: at once or in chunks."""
+    """SE-03: a body of exactly the maximum size is accepted, as one piece and in chunks."""
     async with Worker.at(server) as worker:
         await worker.start(sid, 1)
     lengths = ([("Content-Length", str(LIMIT))], padded(LIMIT)), ([("Transfer-Encoding", "chunked")], in_chunks(LIMIT))
@@ -190,7 +190,7 @@ async def test_the_largest_body_fits(server: Server, sid: str) -> None:
 
 
 async def test_a_query_may_have_more_than_anybody_reads(server: Server, sid: str) -> None:
-    """SE-03: 200 parameters that mean nothing change nothing; nor does one that comes 200 times."""
+    """SE-03: 200 unknown parameters change nothing, nor does one that is repeated 200 times."""
     query = "&".join(f"p{n}={n}" for n in range(200)) + "&last_event_id=x" * 200 + "&limit=1" * 200
     async with witness(server, sid), Worker.at(server) as worker:
         plain = (await worker.client.get(session_path(sid))).content
@@ -213,24 +213,24 @@ IN_CHUNKS = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
 
 
 def post(headers: str, body: bytes = BODY) -> bytes:
-    """An update that would succeed, but for its framing."""
+    """An update that is valid but for its framing."""
     return (POST + headers + "\r\n").encode("latin-1") + body
 
 
 def chunks(size: str, end: str = "\r\n", last: str = "0\r\n\r\n") -> bytes:
-    """An update in one chunk, with a size as given."""
+    """An update in one chunk, with the given size line."""
     return post(CHUNKED, size.encode() + b"\r\n" + BODY + end.encode() + last.encode())
 
 
 def get(line: str = "") -> bytes:
-    """A poll, with one header line more, or what should be one."""
+    """A poll with one more header line, valid or not."""
     return (GET + (f"{line}\r\n" if line else "") + "\r\n").encode("latin-1")
 
 
 SIZE = f"{len(BODY):x}"
 
 MALFORMED = {
-    # Where one body ends and the next request begins: what two servers read differently, smuggles a request past one.
+    # Where two servers disagree on the end of a body, a request can be smuggled past one of them.
     "Content-Length and Transfer-Encoding": post(LENGTH + CHUNKED, IN_CHUNKS),
     "Transfer-Encoding and Content-Length": post(CHUNKED + LENGTH, IN_CHUNKS),
     "a smuggled request": post(
@@ -307,10 +307,10 @@ MALFORMED = {
 }
 
 
-@serve_only  # The server takes the bytes apart, before there is a request.
+@serve_only  # The server parses the bytes before there is a request.
 @pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED.keys())
 async def test_what_is_no_http_is_a_400_and_the_end(server: Server, sid: str, sent: bytes) -> None:
-    """SE-05: answered at once, closed, and nothing behind it is taken for another request."""
+    """SE-05: it is answered and closed at once, and nothing behind it counts as another request."""
     async with witness(server, sid), await Connection.open(server.port) as connection:
         connection.writer.write(sent.replace(b"SID", sid.encode()) + request_bytes("DELETE", session_path(sid)))
         async with asyncio.timeout(5):
@@ -324,7 +324,7 @@ async def test_what_is_no_http_is_a_400_and_the_end(server: Server, sid: str, se
 
 @serve_only  # As above.
 async def test_a_request_is_answered_though_what_follows_is_none(server: Server, sid: str) -> None:
-    """It has been applied, and its client would not know: as with a body without a length, the commonest mistake."""
+    """The request was applied, and its client must learn that. A body without a length is the usual mistake."""
     update = session_path(sid, "update")
     applied = request_bytes("POST", update, UPDATE_HEADERS, b'{"action":"start","step":1}')
     unmeasured = request_bytes("POST", update, UPDATE_HEADERS) + BODY
@@ -340,7 +340,7 @@ async def test_a_request_is_answered_though_what_follows_is_none(server: Server,
 
 @serve_only  # As above.
 async def test_a_stream_is_not_spoilt_by_what_follows_its_request(server: Server, sid: str) -> None:
-    """It ends, rather than to have a refusal among its events."""
+    """The stream ends, without a refusal among its events."""
     async with await RawStream.open(server.port, session_path(sid, "events")) as stream:
         await stream.next_event()
         stream.send(b"?\r\n\r\n")
@@ -349,7 +349,7 @@ async def test_a_stream_is_not_spoilt_by_what_follows_its_request(server: Server
 
 
 async def all_that_comes(connection: Connection) -> bytes:
-    """What the server sends until it closes; a reset, for bytes that it has not read any more, is an end as well."""
+    """What the server sends until it closes; a reset, which follows bytes that it has not read, is an end too."""
     received = b""
     try:
         while data := await connection.reader.read(65536):
@@ -398,7 +398,7 @@ SPLINTERS = [
 
 
 def spoilt(rng: random.Random) -> bytes:
-    """One or two requests, each with a few bytes gone, doubled or replaced."""
+    """One or two requests, each with a few bytes removed, doubled or replaced."""
     requests = bytearray(b"".join(rng.choices(SEEDS, k=rng.choice([1, 1, 2]))))
     for _ in range(rng.randint(1, 3)):
         start = rng.randrange(len(requests))
@@ -410,7 +410,7 @@ def spoilt(rng: random.Random) -> bytes:
 @serve_only  # As above.
 @pytest.mark.parametrize("count", [1000, pytest.param(20_000, marks=pytest.mark.full)])
 async def test_whatever_comes_is_answered_or_closed(server: Server, sid: str, count: int) -> None:
-    """SE-05: requests with a few bytes changed: never an error of ours, nobody waits, and others go on."""
+    """SE-05: with a few bytes changed, requests cause no server error, none waits, and other clients are served."""
     rng = random.Random(count)
 
     async def send(sent: bytes) -> None:
@@ -442,7 +442,7 @@ OFFERS: dict[str, list[tuple[str, str]]] = {
 async def test_the_offer_of_another_protocol_is_overlooked(
     server: Server, sid: str, offer: list[tuple[str, str]]
 ) -> None:
-    """Java's HttpClient makes one with its first request; its body counts, and so does what comes behind it."""
+    """Java's HttpClient sends an offer with its first request; that body counts, and so does the request behind it."""
     update = session_path(sid, "update")
     headers = [("Content-Type", "application/json"), *offer]
     async with await Connection.open(server.port) as connection:
@@ -463,7 +463,7 @@ async def test_the_offer_of_another_protocol_is_overlooked(
 async def test_an_offer_is_overlooked_on_a_connection_that_ends(
     server: Server, sid: str, version: str, connection: str
 ) -> None:
-    """As curl's offer of HTTP/2 is passed on by nginx that is set up for WebSocket."""
+    """An nginx that is set up for WebSocket forwards curl's offer of HTTP/2 like this."""
     headers = [*UPDATE_HEADERS, ("Connection", connection), ("Upgrade", "h2c")]
     body = b'{"action":"start","step":1}'
     sent = request_bytes("POST", session_path(sid, "update"), headers, body, version=version)
@@ -479,9 +479,9 @@ async def test_an_offer_is_overlooked_on_a_connection_that_ends(
             assert (await worker.poll_raw(sid)).headers["etag"].endswith(f'-{step}"')
 
 
-@serve_only  # The server hands headers and trailers over.
+@serve_only  # The server delivers headers and trailers.
 async def test_what_comes_behind_a_body_is_no_header(server: Server, sid: str) -> None:
-    """A proxy that takes headers out does not see it there [RFC 9110 §6.5.1]."""
+    """A proxy that removes headers does not see trailers [RFC 9110 §6.5.1]."""
     trailers = b"0\r\nIdempotency-Key: \x80\r\nAuthorization: x\r\n\r\n"
     head = request_bytes(
         "POST",
@@ -496,14 +496,14 @@ async def test_what_comes_behind_a_body_is_no_header(server: Server, sid: str) -
 
 
 def spaced(request: bytes) -> bytes:
-    """The same request, with white space on both sides of each field's value."""
+    """The same request, with white space on both sides of each field value."""
     head, end, body = request.partition(b"\r\n\r\n")
     first, *fields = head.split(b"\r\n")
     return b"\r\n".join([first, *(field.replace(b": ", b":\t ", 1) + b" \t" for field in fields)]) + end + body
 
 
 async def test_white_space_around_a_value_is_no_part_of_it(server: Server, sid: str) -> None:
-    """It names the same key, the same tag and the same event, and frames the same body [RFC 9112 §5.1]."""
+    """A padded header names the same key, tag and event, and frames the same body [RFC 9112 §5.1]."""
     headers = [*UPDATE_HEADERS, ("Content-Encoding", "identity"), ("Idempotency-Key", "k")]
     start = request_bytes("POST", session_path(sid, "update"), headers, b'{"action":"start","step":1}')
     poll = request_bytes("GET", session_path(sid))

@@ -1,4 +1,4 @@
-"""Readers who come and vanish by the thousand, each at another moment."""
+"""Readers that connect and vanish by the thousand, each at another moment."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ EVENTS = session_path("s", "events")
 LARGE_EVENTS = session_path("large", "events")
 
 VISITORS = 16
-"""So many come at the same time."""
+"""The number of concurrent clients."""
 
 MAX_STREAMS = 100
-"""More than are open at any one time, and few enough for places that are not given back to show."""
+"""More streams than are open at any time, and few enough to show places that are not freed."""
 
 WARM_UP_ROUNDS = 80
-"""After so many the garbage collector has run, and the server has grown as far as it should."""
+"""After so many rounds the garbage collector has run, and the server has reached its full size."""
 
 MAX_GROWTH_BYTES = 6_000_000
-"""What may come and go between two runs of the collector; whoever kept all streams would need more."""
+"""The fluctuation between two runs of the collector; if all streams were kept, they would need more."""
 
 
 @contextlib.asynccontextmanager
@@ -71,14 +71,14 @@ async def visit(server: Server, name: str, rounds: int) -> None:
 
 
 async def visit_all_at_once(server: Server, rounds: int) -> None:
-    """Let every visitor vanish, so many times in each way."""
+    """Run all clients at once, `rounds` times each."""
     async with asyncio.timeout(240), asyncio.TaskGroup() as group:
         for visitor in range(VISITORS):
             group.create_task(visit(server, f"visitor-{visitor}", rounds))
 
 
 async def traces_of(server: Server, redis: RedisServer | None = None) -> dict[str, float]:
-    """How much of all that readers cause there is in the server, and in its Redis."""
+    """The traces of readers in the server and in its Redis."""
     metrics = await metrics_of(server.port)
     traces = {
         name: metrics[f"progress_sse_{name}"] for name in ("streams", "subscribers", "followed_sessions", "tasks")
@@ -92,10 +92,10 @@ async def traces_of(server: Server, redis: RedisServer | None = None) -> dict[st
 async def visited(
     server: Server, rounds: int, redis: RedisServer | None, record_property: Callable[[str, object], None]
 ) -> None:
-    """Let visitors vanish, look for what they leave behind, and see that a reader who stays gets everything."""
+    """Let clients vanish, check what they leave behind, and check that a reader that stays gets everything."""
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
-        # Its snapshot does not fit into what lies between the server and a reader with a small window.
+        # Its snapshot does not fit into the buffers between the server and a reader with a small window.
         for step in range(1, 5):
             await worker.start("large", step)
             await worker.complete("large", step, success=False, message="大" * 8192, error="大" * 8192)
@@ -137,16 +137,16 @@ async def visited(
 async def test_readers_who_vanish_leave_nothing_behind(
     serve: Serve, record_property: Callable[[str, object], None], rounds: int
 ) -> None:
-    """FT-12: whenever they vanish: no descriptor, no task, no place among the streams and no memory is lost."""
+    """FT-12: whenever they vanish, no descriptor, task, place among the streams or memory is lost."""
     await visited(serve(max_streams=MAX_STREAMS), rounds, None, record_property)
 
 
-@serve_only  # What lies between the server and its Redis is the same everywhere.
+@serve_only  # The connections between the server and its Redis are the same on every host.
 @pytest.mark.full
 @pytest.mark.timeout(300)
 async def test_readers_who_vanish_leave_nothing_behind_in_redis(
     serve: Serve, run_redis: RunRedis, record_property: Callable[[str, object], None]
 ) -> None:
-    """FT-12: nor a connection to Redis, nor a channel there that nobody listens to."""
+    """FT-12: no connection to Redis and no channel without subscribers is left."""
     redis = run_redis()
     await visited(serve(store=redis.url, max_streams=MAX_STREAMS), 235, redis, record_property)

@@ -1,4 +1,4 @@
-"""Wall clocks that jump, that differ, and that come to moments which are hard on programs."""
+"""Wall clocks that jump, that differ, and that reach dates which are hard on programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.harness.tokens import KEY, bearer, make_token
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import Experiment
 
-pytestmark = serve_only  # The clock is read by what is the same, whoever serves.
+pytestmark = serve_only  # The code that reads the clock is the same on every host.
 
 HEARTBEAT_S = 0.1
 HOUR = timedelta(hours=1)
@@ -35,7 +35,7 @@ ServeBy = Callable[..., Server]
 
 @pytest.fixture
 def serve_by(serve: Serve) -> ServeBy:
-    """Start `progress-sse serve` by a wall clock: `serve_by(clock, store="memory://")`."""
+    """Start `progress-sse serve` with a wall clock: `serve_by(clock, store="memory://")`."""
 
     def start(clock: WallClock, **settings: Any) -> Server:
         settings = {"heartbeat_s": HEARTBEAT_S, **settings}
@@ -47,12 +47,12 @@ def serve_by(serve: Serve) -> ServeBy:
 
 @pytest.fixture
 def clock(tmp_path: Path) -> WallClock:
-    """A clock that is right, at first."""
+    """A clock that is right at first."""
     return WallClock(tmp_path)
 
 
 def assert_sane(state: Body) -> None:
-    """Each time stamp of a session is in UTC, with microseconds, and no duration is negative."""
+    """Check that each time stamp of a session is in UTC with microseconds, and no duration is negative."""
     for step in state["steps"]:
         assert step["elapsed_ms"] >= 0
         for stamp in (step.get("started_at"), step.get("completed_at")):
@@ -60,7 +60,7 @@ def assert_sane(state: Body) -> None:
 
 
 def assert_beats_on(stream: RawStream, since: float) -> None:
-    """The heartbeats of a stream came one after the other, whatever the wall clock said."""
+    """Check that the heartbeats of a stream came regularly, whatever the wall clock showed."""
     times = [received.t for received in stream.comments if received.t >= since]
     assert len(times) > 2
     assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= HEARTBEAT_S + 1
@@ -81,7 +81,7 @@ JUMPS = {
 async def test_jumps_of_the_clock_cost_nothing(
     serve_by: ServeBy, clock: WallClock, redis_servers: dict[str, RedisServer], tmp_path: Path, store: str
 ) -> None:
-    """FT-15: hours ahead and minutes back during a step: ids grow, nothing is lost or comes twice, all is in UTC."""
+    """FT-15: jumps of hours ahead and minutes back in a step: ids grow, nothing is lost or repeated, all is in UTC."""
     stores = {"sqlite": f"sqlite:///{tmp_path}/progress.db", "memory": "memory://", "redis": redis_servers["redis"].url}
     server = serve_by(clock, store=stores[store], cleanup_interval_s=0.2, redis_prefix=f"clocks-{tmp_path.name}")
     oracle, loop = Oracle(), asyncio.get_running_loop()
@@ -97,7 +97,7 @@ async def test_jumps_of_the_clock_cost_nothing(
             await oracle.post(worker, "s", "progress", step, current=step)
             await oracle.post(worker, "s", "complete", step)
             assert_sane(await worker.poll("s"))
-            # Whoever comes back after the jump gets what is missing, and nothing twice.
+            # A reader that returns after the jump gets what it missed, once.
             seen = stream.events[-1].id
             await oracle.post(worker, "s", "start", 6)
             async with await RawStream.open(server.port, session_path("s", "events"), last_event_id=seen) as late:
@@ -129,7 +129,7 @@ async def test_jumps_of_the_clock_cost_nothing(
 async def test_clean_up_spares_what_runs_and_goes_by_the_clock(
     serve_by: ServeBy, clock: WallClock, tmp_path: Path
 ) -> None:
-    """FT-15: what was created 30 h ago goes at a jump; not what is running and was heard of since."""
+    """FT-15: at a jump, a session created 30 h ago is removed, unless it is running and was updated since."""
     server = serve_by(clock, store="memory://", cleanup_interval_s=0.1)
     async with Worker.at(server) as worker:
         clock.shift(-30 * HOUR)
@@ -144,7 +144,7 @@ async def test_clean_up_spares_what_runs_and_goes_by_the_clock(
 
 
 async def test_a_token_ends_by_the_clock_and_a_ticket_by_what_has_passed(serve_by: ServeBy, clock: WallClock) -> None:
-    """FT-15: a jump past a token's end ends its stream; one back revives it; tickets are not touched by either."""
+    """FT-15: a jump past a token's end ends its stream, one back revives the token; tickets are not affected."""
     server = serve_by(clock, store="memory://", read="token", token_key=KEY)
     token = make_token(sessions=["s"], exp=int((clock.now() + HOUR).timestamp()))
     async with Worker.at(server) as worker:
@@ -188,7 +188,7 @@ MOMENTS = {
 @pytest.mark.full
 @pytest.mark.parametrize(("zone", "moment"), MOMENTS.values(), ids=MOMENTS)
 async def test_hard_moments_pass_unnoticed(serve_by: ServeBy, tmp_path: Path, zone: str, moment: datetime) -> None:
-    """FT-15: a change to and from daylight saving time, a leap day and 2³¹ s since 1970 fall into a running step."""
+    """FT-15: a step runs through a daylight saving change, a leap day or 2³¹ s since 1970 without effect."""
     clock = WallClock(tmp_path, zone=zone)
     clock.set(moment - HOUR)
     server = serve_by(clock, store=f"sqlite:///{tmp_path}/progress.db", cleanup_interval_s=0.2)
@@ -220,7 +220,7 @@ async def test_hard_moments_pass_unnoticed(serve_by: ServeBy, tmp_path: Path, zo
 async def test_servers_whose_clocks_differ_lose_nothing(
     serve_by: ServeBy, tmp_path: Path, kind: Kind, redis_servers: dict[str, RedisServer]
 ) -> None:
-    """FT-15: one an hour ahead of their Redis, one an hour behind it, and followers of both in turn."""
+    """FT-15: one server is an hour ahead of their Redis, one an hour behind; followers use both in turn."""
     servers = []
     for name, offset in (("ahead", HOUR), ("behind", -HOUR)):
         (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""Stores that are damaged, foreign, of another version or in use: said clearly, and never taken for an empty one."""
+"""Stores that are damaged, foreign, of another version or in use: the server says so, and never starts a new one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.harness.redis import Kind, RedisServer
 from tests.harness.serving import Server, Worker, session_path
 from tests.live.asgi_hosts import serve_only
 
-pytestmark = serve_only  # It is the store that is spoiled, whoever serves.
+pytestmark = serve_only  # The store is damaged, whichever host serves.
 
 PAGE_BYTES = 4096
 SECRET = "what the victim says "
@@ -30,39 +30,39 @@ HARMED = [f"harmed-{n}" for n in range(40)]
 
 
 def execute(database: Path, statement: str) -> None:
-    """Change a database as any other program would."""
+    """Change a database as another program would."""
     with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute(statement)
 
 
 def truncate(database: Path) -> None:
-    """Cut its end off."""
+    """Cut off its end."""
     os.truncate(database, PAGE_BYTES * 3)
 
 
 def make_garbage(database: Path) -> None:
-    """Put noise in its place."""
+    """Replace it with noise."""
     database.write_bytes(os.urandom(40_000))
 
 
 def make_older(database: Path) -> None:
-    """Make it one of an earlier version of ours."""
+    """Turn it into one of an earlier version of ours."""
     execute(database, "PRAGMA user_version = 1")
 
 
 def make_newer(database: Path) -> None:
-    """Make it one of a later version of ours."""
+    """Turn it into one of a later version of ours."""
     execute(database, "PRAGMA user_version = 77")
 
 
 def make_foreign(database: Path) -> None:
-    """Put the database of another application in its place."""
+    """Replace it with the database of another application."""
     database.unlink()
     execute(database, "CREATE TABLE customers (name TEXT)")
 
 
 def make_folder(database: Path) -> None:
-    """Put a folder in its place."""
+    """Replace it with a folder."""
     database.unlink()
     database.mkdir()
 
@@ -82,7 +82,7 @@ SPOILED = {
 async def test_a_store_that_cannot_be_used_is_refused(
     serve: Serve, spoil: Callable[[Path], object], sentence: str
 ) -> None:
-    """FT-16: one sentence, exit code 1, and the file is left as it is: never an empty store in its place."""
+    """FT-16: one sentence, exit code 1, and the file stays as it is; an empty store never takes its place."""
     server = serve(store="sqlite")
     async with Worker.at(server) as worker:
         for session_id in HARMED:
@@ -98,25 +98,25 @@ async def test_a_store_that_cannot_be_used_is_refused(
 
 
 def take_the_same_name(database: Path) -> Path:
-    """Come by the name that the first one uses."""
+    """Use the name that the first process uses."""
     return database
 
 
 def take_a_hard_link(database: Path) -> Path:
-    """Come by a second name of the same file."""
+    """Use a second name of the same file."""
     link = database.with_name("link.db")
     link.hardlink_to(database)
     return link
 
 
 def remove_the_lock(database: Path) -> Path:
-    """Come by the same name, once what lies beside the file is removed."""
+    """Use the same name, after the lock beside the file is removed."""
     Path(f"{database}.lock").unlink()
     return database
 
 
 async def test_a_second_process_is_refused_and_the_first_goes_on(serve: Serve) -> None:
-    """FT-16: the second process is told so, by whatever name it comes, and does the first one no harm."""
+    """FT-16: by whatever name, the second process is refused with a reason, and the first is not affected."""
     first = serve(store="sqlite")
     for come in (take_the_same_name, take_a_hard_link, remove_the_lock):
         with pytest.raises(RuntimeError, match=r"exit code 1\):\nError: The store .* is in use by another process"):
@@ -131,12 +131,12 @@ async def test_a_second_process_is_refused_and_the_first_goes_on(serve: Serve) -
 
 
 def pages_with(content: bytes, text: bytes) -> list[int]:
-    """Where in a database the pages begin that hold a text."""
+    """The offsets in a database of the pages that hold a text."""
     return [at for at in range(0, len(content), PAGE_BYTES) if text in content[at : at + PAGE_BYTES]]
 
 
 def overwrite(database: Path, text: bytes, spared: int) -> None:
-    """Put noise on all pages that hold a text, but for their first bytes, which lead to the next page."""
+    """Overwrite all pages that hold a text with noise, except their first bytes, which lead to the next page."""
     noise = b"\xff\xfe" * (PAGE_BYTES // 2)
     pages = pages_with(database.read_bytes(), text)
     assert pages
@@ -148,7 +148,7 @@ def overwrite(database: Path, text: bytes, spared: int) -> None:
 
 @pytest.mark.parametrize("spared", [pytest.param(0, marks=pytest.mark.full, id="pages"), pytest.param(4, id="texts")])
 async def test_damage_that_is_met_while_running_is_said_to_be_damage(serve: Serve, spared: int) -> None:
-    """FT-16: garbage in the middle of the database: 503 for what is hit and one line in the log; all else goes on."""
+    """FT-16: with garbage amid the database, hit sessions get 503 and a line in the log; the others continue."""
     server = serve(store="sqlite", heartbeat_s=0.3)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
@@ -156,16 +156,16 @@ async def test_damage_that_is_met_while_running_is_said_to_be_damage(serve: Serv
             await worker.start(session_id, 1)
             await worker.complete(session_id, 1, message=SECRET * 390)
     await asyncio.to_thread(server.terminate)
-    await asyncio.to_thread(server.start)  # With nothing in its memory.
+    await asyncio.to_thread(server.start)  # With empty caches.
     async with Worker.at(server) as worker, await RawStream.open(server.port, session_path("s", "events")) as stream:
         await stream.next_event()
-        overwrite(server.database, SECRET.encode() * 150, spared)  # Pages of theirs alone.
+        overwrite(server.database, SECRET.encode() * 150, spared)  # Pages of these sessions alone.
         polls = [await worker.poll_raw(session_id) for session_id in HARMED]
         assert {poll.status_code for poll in polls} == {503}
         assert {poll.json()["type"] for poll in polls} == {"/problems/store-unavailable"}
         updates = [await worker.update(session_id, action="start", step=2) for session_id in HARMED]
         assert {update.status_code for update in updates} == {503}
-        # Who follows such a session is not thrown out: it may be repaired, or made anew.
+        # A reader of such a session stays connected: the session may be repaired, or recreated.
         async with await RawStream.open(server.port, session_path(HARMED[0], "events")) as reader:
             assert (await reader.received_head()).status == 200
             assert (await worker.poll("s"))["status"] == "running"
@@ -183,7 +183,7 @@ async def test_damage_that_is_met_while_running_is_said_to_be_damage(serve: Serv
     "is_replaced", [pytest.param(False, marks=pytest.mark.full, id="removed"), pytest.param(True, id="replaced")]
 )
 async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, is_replaced: bool) -> None:
-    """FT-16: what SQLite would write into a file without a name is refused; when it is back all goes on."""
+    """FT-16: what SQLite would write into an unlinked file is refused; when the file is back, all continues."""
     server = serve(store="sqlite")
     away = server.folder / "away"
     async with Worker.at(server) as worker:
@@ -208,7 +208,7 @@ async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, 
     "is_removed", [pytest.param(False, id="moved"), pytest.param(True, marks=pytest.mark.full, id="removed")]
 )
 async def test_a_log_that_is_taken_away_acknowledges_nothing(serve: Serve, suffix: str, is_removed: bool) -> None:
-    """FT-16: what SQLite would write into a log without a name is refused, and what the log held is saved."""
+    """FT-16: what SQLite would write into an unlinked log is refused, and the log's content is saved."""
     server = serve(store="sqlite")
     log, away = (server.folder / f"{name}{suffix}" for name in (server.database.name, "away"))
     async with Worker.at(server) as worker:
@@ -239,7 +239,7 @@ async def test_a_log_that_is_taken_away_acknowledges_nothing(serve: Serve, suffi
 async def test_a_backup_that_is_put_back_is_another_history(
     serve: Serve, put_back: Callable[[Path, Path], object]
 ) -> None:
-    """FT-16: who had seen more than it has gets a snapshot, even when its session has moved on past his place."""
+    """FT-16: a reader that had seen more gets a snapshot, even when the session has moved on past its position."""
     server = serve(store="sqlite")
     backup = server.folder / "backup"
     async with Worker.at(server) as worker:
@@ -265,12 +265,12 @@ async def test_a_backup_that_is_put_back_is_another_history(
 
 
 def put_over(source: Path, target: Path) -> None:
-    """Copy a store and all that lies beside it over what is there, as it was: times, owners and rights included."""
+    """Copy a store with all its files over the present one: times, owners and permissions included."""
     subprocess.run(["cp", "--archive", *source.glob("progress.db*"), target], timeout=60, check=True)
 
 
 def put_in_its_place(source: Path, target: Path) -> None:
-    """Remove what is there first, whose numbers the file system then may give out again."""
+    """Remove the present one first, whose inode numbers the file system may then reuse."""
     for file in target.glob("progress.db*"):
         file.unlink()
     put_over(source, target)
@@ -281,7 +281,7 @@ def put_in_its_place(source: Path, target: Path) -> None:
 async def test_a_folder_that_is_put_back_is_another_history(
     serve: Serve, tmp_path: Path, end: Callable[[Server], object], put_back: Callable[[Path, Path], None]
 ) -> None:
-    """FT-16: a copy of all that lies there tells the server nothing of what came after it."""
+    """FT-16: a server cannot tell from a copy of the whole folder what came after it, and gives new epochs."""
     server = serve(store="sqlite")
     folder, backup = server.database.parent, tmp_path / "backup"
     async with Worker.at(server) as worker:
@@ -324,13 +324,13 @@ SPOILS: dict[str, Spoil] = {
 
 @pytest.fixture
 def servers(serve: Serve, kind: Kind, redis_servers: dict[str, RedisServer], tmp_path: Path) -> list[Server]:
-    """Two servers whose keys begin with the test's folder: one to write, and one that has read nothing yet."""
+    """Two servers whose keys begin with the test's folder: one that writes, and one that has read nothing yet."""
     return [serve(store=redis_servers[kind].url, redis_prefix=str(tmp_path)) for _ in range(2)]
 
 
 @pytest.fixture
 def client(kind: Kind, redis_servers: dict[str, RedisServer]) -> Iterator[Redis]:
-    """A client of Redis, as others have it."""
+    """A client of Redis, like any other program's."""
     with redis_servers[kind].client() as client:
         yield client
 
@@ -339,7 +339,7 @@ def client(kind: Kind, redis_servers: dict[str, RedisServer]) -> Iterator[Redis]
 async def test_a_session_that_others_spoiled_in_redis_is_trouble_for_nobody_else(
     servers: list[Server], client: Redis, tmp_path: Path
 ) -> None:
-    """FT-16: at our key another type, or what we never wrote: 503 and a line in the log; restored, all goes on."""
+    """FT-16: a key of another type or with foreign content: 503 and a log line; restored, the session continues."""
     async with Worker.at(servers[0]) as here, Worker.at(servers[1]) as there:
         await here.start("other", 1)
         for name, spoil in SPOILS.items():
@@ -371,7 +371,7 @@ async def test_a_session_that_others_spoiled_in_redis_is_trouble_for_nobody_else
 async def test_an_index_that_others_spoiled_in_redis_is_not_taken_for_an_empty_one(
     servers: list[Server], client: Redis, tmp_path: Path
 ) -> None:
-    """FT-16: no session is made, and none listed, where they would not be found; those that are there go on."""
+    """FT-16: no session is created or listed while the index cannot be read; existing ones continue."""
     async with Worker.at(servers[0]) as worker:
         await worker.start("s", 1)
         index = f"{tmp_path}:sessions"

@@ -1,4 +1,4 @@
-"""What `progress-sse serve` is without any configuration, and what it believes of a request: as little as it can."""
+"""`progress-sse serve` without configuration, and its trust in claims of a request: as little as possible."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ANSWERS = {
     "a preflight": ("OPTIONS", "/api/progress/s", None),
     "a stream's head": ("HEAD", "/api/progress/s/events", None),
 }
-"""One of each kind of answer: method, target, body."""
+"""One of each kind of response: method, target, body."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 async def ask(server: Server, name: str, headers: list[tuple[str, str]], host: str = HOST) -> Response:
-    """The answer of that kind to a request with more headers."""
+    """The response of that kind to a request with further headers."""
     method, target, body = ANSWERS[name]
     typed = [("Content-Type", "application/json")] if body is not None else []
     async with await Connection.open(server.port) as connection:
@@ -57,7 +57,7 @@ async def ask(server: Server, name: str, headers: list[tuple[str, str]], host: s
 
 
 def test_it_listens_on_loopback_alone(server: Server) -> None:
-    """SE-10: nobody else can reach it."""
+    """SE-10: other machines cannot reach it."""
     rows = [line.split() for family in ("tcp", "tcp6") for line in Path(f"/proc/net/{family}").read_text().splitlines()]
     listening = [row[1] for row in rows if row[3] == "0A" and row[1].endswith(f":{server.port:04X}")]
     assert listening == [f"0100007F:{server.port:04X}"]
@@ -66,7 +66,7 @@ def test_it_listens_on_loopback_alone(server: Server) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "progress.example"])  # noqa: S104  # to be refused
 def test_it_is_not_reached_by_others_without_a_token(host: str, tmp_path: Path) -> None:
-    """SE-10: one line on how to make one, and it does not start."""
+    """SE-10: it prints one line on how to make a secret, and does not start."""
     command = [sys.executable, "-m", "progress_sse", "serve", "--port", "0", "--host", host]
     refused = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30, check=False)
     assert refused.returncode == 1
@@ -76,7 +76,7 @@ def test_it_is_not_reached_by_others_without_a_token(host: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_pages_of_others_are_told_nothing(server: Server, name: str) -> None:
-    """SE-10: no origin is let in, whatever it asks."""
+    """SE-10: no origin is allowed, whatever its page requests."""
     preflight = [("Access-Control-Request-Method", "PUT"), ("Access-Control-Request-Headers", "content-type")]
     for origin in ("https://evil.example", "null", f"http://{HOST}"):
         response = await ask(server, name, [("Origin", origin), *preflight])
@@ -85,7 +85,7 @@ async def test_pages_of_others_are_told_nothing(server: Server, name: str) -> No
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_no_answer_says_what_it_is_made_of(server: Server, name: str) -> None:
-    """SE-10: no name of a server, no version, and no debugger's page."""
+    """SE-10: no response contains a server's name, a version, or a debugger's page."""
     response = await ask(server, name, [])
     assert {"server", "x-powered-by", "via"}.isdisjoint(header for header, _ in response.head.headers)
     everything = repr(response).lower()
@@ -94,7 +94,7 @@ async def test_no_answer_says_what_it_is_made_of(server: Server, name: str) -> N
 
 
 async def test_no_refusal_below_http_says_what_it_is_made_of(server: Server) -> None:
-    """SE-10: neither does what is answered before the application is asked."""
+    """SE-10: the same holds for responses that the application does not make."""
     async with await Connection.open(server.port) as connection:
         response = await connection.exchange(b"\0\r\n\r\n")
     assert response.status == 400
@@ -103,14 +103,14 @@ async def test_no_refusal_below_http_says_what_it_is_made_of(server: Server) -> 
 
 @pytest.mark.parametrize("target", ["/docs", "/redoc", "/debug", "/console", "/__debug__/", "/admin", "/.env", "/web/"])
 async def test_there_is_nothing_but_what_the_documentation_names(server: Server, target: str) -> None:
-    """SE-10: no page of a framework's, and no list of files."""
+    """SE-10: there is no page of a framework's, and no list of files."""
     async with await Connection.open(server.port) as connection:
         assert (await connection.request("GET", target)).status == 404
 
 
 @pytest.mark.parametrize("target", ["/", "/s/s"])
 async def test_a_page_comes_with_all_that_a_browser_can_be_told(server: Server, target: str) -> None:
-    """SE-10: which scripts run, who may frame it, and that its type is its type; as it leaves the server."""
+    """SE-10: the headers say which scripts run and who may frame it, and forbid type sniffing."""
     async with await Connection.open(server.port) as connection:
         head = (await connection.request("GET", target)).head
     policy = (head.get("content-security-policy") or "").split("; ")
@@ -146,7 +146,7 @@ TRACES = r"evil|192\.0\.2\.66"
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_nothing_is_believed_of_where_a_request_says_it_comes_from(server: Server, name: str) -> None:
-    """SE-09: our own hosts are one as good as the other, and what only a proxy may say is heard from nobody."""
+    """SE-09: each of our own hosts gets the same response, and headers of proxies are ignored."""
     plain = await ask(server, name, [])
     forwarded = await ask(server, name, FORWARDED)
     assert forwarded.head.get("set-cookie") == plain.head.get("set-cookie")  # It may be sent without TLS.
@@ -161,7 +161,7 @@ async def test_nothing_is_believed_of_where_a_request_says_it_comes_from(server:
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_nobody_may_ask_by_a_name_that_leads_here(server: Server, name: str) -> None:
-    """SE-09: a page whose host's name its owner lets lead to this machine could do everything; it is told nothing."""
+    """SE-09: a foreign host name may be made to resolve to this machine; its pages get no access."""
     for host in (EVIL, f"{EVIL}:666"):
         response = await ask(server, name, [("Origin", f"http://{host}")], host)
         assert response.status == 421
@@ -170,7 +170,7 @@ async def test_nobody_may_ask_by_a_name_that_leads_here(server: Server, name: st
 
 
 async def test_a_stream_believes_nothing_of_it_either(server: Server) -> None:
-    """SE-09: its first bytes are those of any other."""
+    """SE-09: its first bytes are those of any other stream."""
     async with (
         await RawStream.open(server.port, "/api/progress/s/events") as plain,
         await RawStream.open(server.port, f"http://{EVIL}/api/progress/s/events", FORWARDED) as stream,
@@ -183,7 +183,7 @@ async def test_a_stream_believes_nothing_of_it_either(server: Server) -> None:
     "host", ["a/b?c", f"{EVIL}/", f"user@{EVIL}", f"{EVIL}\t{EVIL}", f"{EVIL}#", "[evil", f'"{EVIL}"']
 )
 async def test_a_host_that_is_none_is_refused(server: Server, host: str) -> None:
-    """SE-09: and so are two; nothing of it is said again."""
+    """SE-09: so are two hosts, and the response repeats none of them."""
     for request in (
         request_bytes("POST", "/api/progress", [("Content-Type", "application/json")], b"{}", host=host),
         request_bytes("GET", "/", [("Host", EVIL)]),

@@ -1,4 +1,4 @@
-"""What a reader is promised: each transition once, in order, and the same truth wherever one asks."""
+"""Delivery: a reader gets each transition once and in order, and every way to read a session agrees."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STORES = ["memory://", "sqlite", *(pytest.param(kind, marks=pytest.mark.full) fo
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, factory: str | None
 ) -> Iterator[Server]:
-    """A server of each kind and store, shared by this module's tests, each with sessions of its own."""
+    """A server of each kind and store, shared by this module's tests; each test has sessions of its own."""
     folder = tmp_path_factory.mktemp("server")
     store: str = request.param
     settings: dict[str, Any] = {"heartbeat_s": HEARTBEAT_S, "retry_ms": 100}
@@ -48,7 +48,7 @@ def server(
 
 @pytest.fixture
 async def worker(server: Server) -> AsyncIterator[Worker]:
-    """A worker at the shared server."""
+    """A worker connected to the shared server."""
     async with Worker.at(server) as at_server:
         yield at_server
 
@@ -59,12 +59,12 @@ def events_path(session_id: str, query: str = "") -> str:
 
 
 def progress(count: int, first: int = 0) -> list[Body]:
-    """So many reports of progress on step 1, each one a transition."""
+    """`count` reports of progress on step 1, each of which is one transition."""
     return [{"action": "progress", "step": 1, "current": n} for n in range(first, first + count)]
 
 
 async def snapshot_of(server: Server, session_id: str) -> Block:
-    """The snapshot that somebody gets who comes afresh."""
+    """The snapshot that a new reader gets."""
     async with await RawStream.open(server.port, events_path(session_id)) as stream:
         block = await stream.next_event()
         assert block.event == "snapshot"
@@ -72,7 +72,7 @@ async def snapshot_of(server: Server, session_id: str) -> Block:
 
 
 async def assert_nothing_more(stream: RawStream, worker: Worker, session_id: str) -> None:
-    """Nothing was on its way: the next event is that of the transition made now, one position further."""
+    """Check that no event was on its way: the next one is the transition made now, one position further."""
     n = stream.events[-1].position.offset
     await worker.start(session_id, 1)
     event = await stream.next_event()
@@ -84,7 +84,7 @@ async def assert_nothing_more(stream: RawStream, worker: Worker, session_id: str
 
 @first_host
 async def test_a_snapshot_meets_the_first_step(server: Server, worker: Worker, sid: str) -> None:
-    """DG-02: whoever subscribes while somebody publishes flat out: the first step follows the snapshot's position."""
+    """DG-02: a reader subscribes while a worker reports flat out: the first step follows the snapshot's position."""
     await worker.create(sid, total_steps=1)
     await worker.start(sid, 1)
     count = 2000
@@ -121,7 +121,7 @@ async def test_a_snapshot_meets_the_first_step(server: Server, worker: Worker, s
 
 
 async def test_you_read_what_you_wrote(server: Server, worker: Worker, sid: str) -> None:
-    """DG-03: after each 200, a poll and a new stream include the change at once."""
+    """DG-03: after each 200, a poll and a new stream show the change at once."""
     for step in range(1, 8):
         await worker.start(sid, step)
         await assert_read(server, worker, sid, step, "running", "")
@@ -132,7 +132,7 @@ async def test_you_read_what_you_wrote(server: Server, worker: Worker, sid: str)
 
 
 async def assert_read(server: Server, worker: Worker, sid: str, step: int, status: str, message: str) -> None:
-    """The poll and a fresh snapshot both show this step so."""
+    """Check that the poll and a fresh snapshot both show the step with this status and message."""
     poll, snapshot = await asyncio.gather(worker.poll(sid), snapshot_of(server, sid))
     for body in (poll, snapshot.json()):
         entry = body["steps"][step - 1]
@@ -143,7 +143,7 @@ async def assert_read(server: Server, worker: Worker, sid: str, step: int, statu
 
 
 async def test_the_same_completion_from_everybody_is_one_transition(server: Server, worker: Worker, sid: str) -> None:
-    """DG-04: 32 workers report the same completion at once: all succeed, and one event shows."""
+    """DG-04: 32 workers report the same completion at once: all of them succeed, and one event is sent."""
     await worker.start(sid, 1)
     async with await RawStream.open(server.port, events_path(sid)) as stream:
         snapshot = await stream.next_event()
@@ -155,7 +155,7 @@ async def test_the_same_completion_from_everybody_is_one_transition(server: Serv
 
 @first_host
 async def test_different_steps_at_once_lose_no_update(server: Server, sid: str) -> None:
-    """DG-04: 32 workers start, then complete, a step each at once: 32 events, right counts, again and again."""
+    """DG-04: 32 workers start, then complete, one step each at once: 32 events, right counts, in each round."""
     async with contextlib.AsyncExitStack() as stack:
         connections = [await stack.enter_async_context(await Connection.open(server.port)) for _ in range(32)]
         for index in range(200):
@@ -163,7 +163,7 @@ async def test_different_steps_at_once_lose_no_update(server: Server, sid: str) 
 
 
 async def run_all_at_once(server: Server, connections: list[Connection], session_id: str) -> None:
-    """One session with a step per connection, from creation to its end."""
+    """Run one session with one step per connection, from its creation to its end."""
     total = len(connections)
     target = session_path(session_id, "update")
     await connections[0].request(
@@ -194,7 +194,7 @@ async def run_all_at_once(server: Server, connections: list[Connection], session
 
 
 async def test_a_key_makes_one_effect_of_many_requests(server: Server, worker: Worker, sid: str) -> None:
-    """DG-05: ten concurrent requests with one key and one body are applied once, and answered alike, or with 409."""
+    """DG-05: ten concurrent requests with one key and body have one effect; each answer is the same one, or 409."""
     await worker.create(sid)
     async with await RawStream.open(server.port, events_path(sid)) as stream:
         await stream.next_event()
@@ -213,7 +213,7 @@ async def test_a_key_makes_one_effect_of_many_requests(server: Server, worker: W
 
 
 async def test_a_key_is_for_one_body(server: Server, worker: Worker, sid: str) -> None:
-    """DG-05: the same key with another body is 422 and changes nothing; the same body written otherwise is the same."""
+    """DG-05: a key with another body gets 422 and changes nothing; other JSON for the same body counts as the same."""
     assert (await worker.update(sid, key="k", action="start", step=1)).status_code == 200
     before = await worker.poll_raw(sid)
     conflict = await worker.update(sid, key="k", action="start", step=2)
@@ -227,7 +227,7 @@ async def test_a_key_is_for_one_body(server: Server, worker: Worker, sid: str) -
 
 
 async def test_a_repeated_completion_without_a_key_changes_nothing(server: Server, worker: Worker, sid: str) -> None:
-    """DG-05: the same completion again is 200, no event, and the ETag stays."""
+    """DG-05: a repeated completion gets 200, sends no event, and leaves the ETag as it was."""
     await worker.start(sid, 1)
     await worker.complete(sid, 1, message="done")
     async with await RawStream.open(server.port, events_path(sid)) as stream:
@@ -239,7 +239,7 @@ async def test_a_repeated_completion_without_a_key_changes_nothing(server: Serve
 
 
 async def test_a_key_is_remembered_over_a_restart(serve: Serve) -> None:
-    """DG-05: after a kill and a start, the same key is answered as before, and is applied no second time."""
+    """DG-05: after a kill and a start, the same key gets the same answer and is not applied a second time."""
     server = serve(store="sqlite")
     async with Worker.at(server) as worker:
         first = await worker.update("s", key="k", action="start", step=1)
@@ -257,7 +257,7 @@ async def test_a_key_is_remembered_over_a_restart(serve: Serve) -> None:
 
 
 async def test_a_replay_is_exact_and_moves_the_cursor(server: Server, worker: Worker, sid: str) -> None:
-    """DG-06: who missed 500 events gets these 500, each with its id; who comes back then gets none, twice."""
+    """DG-06: a reader that missed 500 events gets these 500, each with its id; when it returns again, it gets none."""
     await worker.start(sid, 1)
     last = (await snapshot_of(server, sid)).id or ""
     await publish(server.port, sid, progress(500))
@@ -269,7 +269,7 @@ async def test_a_replay_is_exact_and_moves_the_cursor(server: Server, worker: Wo
         last = stream.last_event_id
     for _ in range(2):
         async with await RawStream.open(server.port, events_path(sid), last_event_id=last) as stream:
-            # Two heartbeats show that it is live, and that nothing was replayed.
+            # Two heartbeats show that the stream is live and that nothing was replayed.
             await stream.wait_until(lambda s: len(s.comments) >= 2)
             assert stream.events == []
     async with await RawStream.open(server.port, events_path(sid), last_event_id=last) as stream:
@@ -286,7 +286,7 @@ async def test_a_replay_is_exact_and_moves_the_cursor(server: Server, worker: Wo
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 @pytest.mark.parametrize("limit", [{"history": 100}, {"history_bytes": 16384}], ids=["count", "bytes"])
 async def test_who_was_away_for_too_long_gets_one_snapshot(serve: Serve, store: str, limit: dict[str, int]) -> None:
-    """DG-07: past the retention one snapshot comes, then live; within it, exactly what was missed; never a hole."""
+    """DG-07: past the retention a reader gets one snapshot, within it exactly what it missed, and never a hole."""
     server = serve(store=store, heartbeat_s=HEARTBEAT_S, **limit)
     async with Worker.at(server) as worker:
         await worker.create("s", total_steps=2)
@@ -310,14 +310,14 @@ async def test_who_was_away_for_too_long_gets_one_snapshot(serve: Serve, store: 
 
 
 async def test_rows_deleted_behind_the_servers_back_leave_no_hole(serve: Serve) -> None:
-    """DG-07: a log with missing rows is answered with a snapshot, never with what happens to be left of it."""
+    """DG-07: a reader gets a snapshot where rows are missing from the log, never the rows that are left."""
     server = serve(store="sqlite", heartbeat_s=HEARTBEAT_S)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
         start = (await snapshot_of(server, "s")).id or ""
         await publish(server.port, "s", progress(20))
         for condition in ("n = 10", "n >= 15"):
-            # Changed while no server has it, the file would be taken for another one, with ids of its own.
+            # Changed while no server has it open, the file would count as another one, and get new epochs.
             delete_transitions(server, condition)
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.start)
@@ -342,7 +342,7 @@ def delete_transitions(server: Server, condition: str) -> None:
 # DG-08
 
 HOSTILE: dict[str, Callable[[str, str, str], str]] = {
-    # Each from an id of this session (`<epoch>-<n>`), one of another session, and one of an earlier life of this one.
+    # Each is made from an id of this session (`<epoch>-<n>`), one of another session, and one of an earlier epoch.
     "from the future": lambda own, *_: f"{own.rpartition('-')[0]}-9999",
     "of another session": lambda _, other, __: other,
     "of an earlier life": lambda _, __, earlier: earlier,
@@ -381,7 +381,7 @@ HOSTILE: dict[str, Callable[[str, str, str], str]] = {
 
 @pytest.fixture
 async def past(server: Server, worker: Worker) -> tuple[str, list[str]]:
-    """A session that was deleted and made again, and ids: its own, another session's, one of its earlier life."""
+    """A session that was deleted and recreated, and ids: its own, another session's, and one of its earlier epoch."""
     sid, other = "dg-08", "dg-08-secret"
     ids = []
     for session_id in (sid, other):
@@ -399,7 +399,7 @@ async def past(server: Server, worker: Worker) -> tuple[str, list[str]]:
 async def test_a_hostile_position_gets_a_snapshot(
     server: Server, worker: Worker, past: tuple[str, list[str]], name: str
 ) -> None:
-    """DG-08: any id that is none of this session's: 200 and a snapshot within 300 ms, by header and by query."""
+    """DG-08: an id that is not of this session gets 200 and a snapshot within 300 ms, by header and by query."""
     sid, ids = past
     position = HOSTILE[name](*ids)
     poll = (await worker.poll_raw(sid)).content
@@ -424,7 +424,7 @@ async def test_a_hostile_position_gets_a_snapshot(
 async def test_a_hostile_position_among_several_gets_a_snapshot(
     server: Server, worker: Worker, past: tuple[str, list[str]], sid: str
 ) -> None:
-    """DG-08: an id that another list of sessions, or an earlier life, got on a stream of several tells nothing here."""
+    """DG-08: an id that a stream of several got for another list, or in an earlier epoch, gets snapshots."""
     target_of = "/api/events?session_id={}&session_id={}".format
     other, life = f"{sid}-other", f"{sid}-life"
     await worker.create(other)
@@ -454,7 +454,7 @@ async def test_a_hostile_position_among_several_gets_a_snapshot(
 
 
 async def last_id_of(server: Server, target: str, count: int) -> str:
-    """The id that somebody holds who read so many events of a stream."""
+    """The id of a reader that has read `count` events of a stream."""
     async with await RawStream.open(server.port, target) as stream:
         await stream.next_events(count)
         return stream.last_event_id
@@ -464,7 +464,7 @@ async def last_id_of(server: Server, target: str, count: int) -> str:
 
 
 async def test_there_is_one_truth_at_each_id(server: Server, worker: Worker, sid: str) -> None:
-    """DG-09: at each id the snapshot is the poll byte for byte, so is the fold; ETag, formulas and keys hold."""
+    """DG-09: at each id, snapshot, poll and fold are equal byte for byte; ETag, formulas and keys are right."""
     estimates = [random.Random(sid).randint(0, 90_000) for _ in range(6)]
     steps = [{"name": f"段階 {n}", "timeout_ms": 1000 + n, "estimated_ms": ms} for n, ms in enumerate(estimates)]
     await worker.create(sid, steps=steps)
@@ -489,7 +489,7 @@ async def test_there_is_one_truth_at_each_id(server: Server, worker: Worker, sid
 
 
 def script(rng: random.Random, total: int) -> Iterator[Body]:
-    """A run with every kind of update in it, retries and repeats included; it ends before it is completed."""
+    """A run with every kind of update, retries and repeats included; it stops before the session is completed."""
     for step in [*range(1, total), *(rng.randint(1, total - 1) for _ in range(8))]:
         yield {"action": "start", "step": step, "timeout_ms": rng.choice([None, 0, 5000])}
         for current in range(rng.randint(0, 3)):
@@ -510,7 +510,7 @@ def script(rng: random.Random, total: int) -> Iterator[Body]:
 
 
 def assert_shape(poll: Body, estimates: list[int]) -> None:
-    """Keys in the documented order, and the two formulas of the protocol, computed anew."""
+    """Check the documented order of the keys, and compute the two formulas of the protocol anew."""
     assert tuple(poll) == POLL_KEYS
     total = poll["total_steps"]
     assert (total, [entry["step"] for entry in poll["steps"]]) == (len(estimates), list(range(1, total + 1)))
@@ -531,7 +531,7 @@ def assert_shape(poll: Body, estimates: list[int]) -> None:
 
 
 async def assert_not_modified(worker: Worker, sid: str, etag: str) -> None:
-    """Whoever has it is told so, without a body; a list of ETags and `*` work, another one does not."""
+    """A client that has the ETag gets 304 without a body; lists of ETags and `*` work, another ETag gets 200."""
     for value in (etag, f'"other", {etag}', "*", f"W/{etag}" if not etag.startswith("W/") else etag):
         answer = await worker.poll_raw(sid, **{"If-None-Match": value})
         assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", etag), value
@@ -539,7 +539,7 @@ async def assert_not_modified(worker: Worker, sid: str, etag: str) -> None:
 
 
 async def test_the_percentage_is_the_exact_floor(worker: Worker, sid: str) -> None:
-    """DG-09: 29 of 50 is 58, where floating point says 57."""
+    """DG-09: 29 of 50 is 58 percent, where floating point gives 57."""
     await worker.create(sid, total_steps=50)
     for step in range(1, 30):
         await worker.start(sid, step)
@@ -551,7 +551,7 @@ async def test_the_percentage_is_the_exact_floor(worker: Worker, sid: str) -> No
 
 
 async def test_a_reader_may_come_before_the_session(server: Server, worker: Worker, sid: str) -> None:
-    """DG-10: `not_found` first, then the session as its first start makes it, then the step."""
+    """DG-10: the reader gets `not_found`, then the session as its first start creates it, then the step."""
     async with await RawStream.open(server.port, events_path(sid)) as stream:
         absent = await stream.next_event()
         poll = await worker.poll_raw(sid)
@@ -567,7 +567,7 @@ async def test_a_reader_may_come_before_the_session(server: Server, worker: Work
 
 
 async def test_who_knows_of_the_absence_hears_nothing(server: Server, worker: Worker, sid: str) -> None:
-    """DG-10: coming back with the id of `not_found`: nothing while the session is absent, else a snapshot."""
+    """DG-10: a reader with the id of `not_found` gets nothing while the session is absent, and else a snapshot."""
     absent = (await snapshot_of(server, sid)).id or ""
     async with await RawStream.open(server.port, events_path(sid), last_event_id=absent) as stream:
         await stream.wait_until(lambda s: len(s.comments) >= 2)
@@ -579,7 +579,7 @@ async def test_who_knows_of_the_absence_hears_nothing(server: Server, worker: Wo
 
 
 async def test_deletion_and_recreation_reach_open_streams(server: Server, worker: Worker, sid: str) -> None:
-    """DG-10: created, deleted, made anew, replaced: each reaches open streams as a snapshot; old ids are void then."""
+    """DG-10: each creation, deletion and replacement reaches open streams as a snapshot, and old ids become invalid."""
     async with (
         await RawStream.open(server.port, events_path(sid)) as one,
         await RawStream.open(server.port, f"/api/events?session_id={sid}&session_id={sid}-other") as several,
@@ -614,7 +614,7 @@ async def test_deletion_and_recreation_reach_open_streams(server: Server, worker
 @first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 async def test_cleanup_reaches_open_streams(serve: Serve, store: str) -> None:
-    """DG-10: a session that was cleaned up is `not_found` on its open streams; one at work is spared."""
+    """DG-10: open streams of a session that is cleaned up get `not_found`; a running session is spared."""
     server = serve(store=store, max_age_hours=2 / 3600, cleanup_interval_s=0.2)
     async with Worker.at(server) as worker:
         await worker.create("idle")
@@ -644,7 +644,7 @@ async def test_cleanup_reaches_open_streams(serve: Serve, store: str) -> None:
 @first_host
 @pytest.mark.timeout(180)
 async def test_several_sessions_on_one_stream_keep_every_promise(server: Server, worker: Worker) -> None:
-    """DG-12: 20 sessions on one stream, cut at random, the list changed between: none lost, twice or out of order."""
+    """DG-12: 20 sessions on one stream, cut at random, with changing lists: none lost, twice or out of order."""
     oracle, rng = Oracle(), random.Random(12)
     sessions = [f"dg-12-{server.store[:6].strip(':/')}-{n}" for n in range(20)]
     controls = [Follower(oracle, "control", server.port, [session_id]) for session_id in sessions]
@@ -676,7 +676,7 @@ async def test_several_sessions_on_one_stream_keep_every_promise(server: Server,
 
 
 async def run_session(oracle: Oracle, worker: Worker, session_id: str, rng: random.Random) -> None:
-    """One worker's job, with retries, up to the last step but one."""
+    """Report one worker's job, with retries, up to the last step but one."""
     for step in range(1, 7):
         for is_success in (False, True) if rng.random() < 0.3 else (True,):
             await oracle.post(worker, session_id, "start", step)
@@ -686,7 +686,7 @@ async def run_session(oracle: Oracle, worker: Worker, session_id: str, rng: rand
 
 
 async def test_a_stream_of_several_resumes_each_session_it_can(server: Server, worker: Worker, sid: str) -> None:
-    """DG-12: after a changed list, who stayed gets the missed steps alone, who is new a snapshot, who left nothing."""
+    """DG-12: after a changed list, kept sessions get the missed steps, new ones a snapshot, removed ones nothing."""
     stay, leave, new = (f"{sid}-{n}" for n in ("stay", "leave", "new"))
     for session_id in (stay, leave, new):
         await worker.create(session_id)
@@ -708,7 +708,7 @@ async def test_a_stream_of_several_resumes_each_session_it_can(server: Server, w
 
 
 async def test_a_stream_of_several_ends_with_the_last_of_them(server: Server, worker: Worker, sid: str) -> None:
-    """DG-12: `end` comes when all are completed and delivered; whoever comes back with its id gets 204."""
+    """DG-12: `end` comes when all sessions are completed and delivered; a reader with its id then gets 204."""
     sessions = [f"{sid}-{n}" for n in range(2)]
     target = "/api/events?" + "&".join(f"session_id={session_id}" for session_id in sessions)
     for session_id in sessions:

@@ -1,4 +1,4 @@
-"""The command `progress-sse demo`, started as its users start it."""
+"""The command `progress-sse demo`, started as a user starts it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from tests.live.asgi_hosts import serve_only
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 COMMAND = [sys.executable, "-m", "progress_sse", "demo"]
 AGES_S = 60
-"""Enough for a job from its start to its end, on a busy machine."""
+"""Enough for a whole job on a busy machine."""
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Server]:
-    """A running demo; `terminate()` and the like go to the command, not to the server below it."""
-    # What is killed leaves its files behind.
+    """A running demo; `terminate()` and similar calls reach the command, not the server below it."""
+    # A killed command leaves its files behind.
     command_line = ["env", f"TMPDIR={tmp_path}", *COMMAND, "--no-open", "--port", "{port}"]
     with Server(tmp_path / "demo", command=command_line) as command:
         yield command
@@ -39,18 +39,18 @@ def demo(tmp_path: Path) -> Iterator[Server]:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
+    """The child processes of a process."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def is_listening(port: int) -> bool:
-    """Whether anybody accepts connections there."""
+    """Whether a process accepts connections on the port."""
     with socket.socket() as sock:
         return sock.connect_ex((HOST, port)) == 0
 
 
 async def until(worker: Worker, session_id: str, condition: str, timeout_s: float = AGES_S) -> Any:
-    """Poll a session until an expression over its `status`, `percentage` and `steps` is true; give the answer."""
+    """Poll a session until an expression over its `status`, `percentage` and `steps` is true; return the response."""
     async with asyncio.timeout(timeout_s):
         while True:
             answer = await worker.poll(session_id)
@@ -60,7 +60,7 @@ async def until(worker: Worker, session_id: str, condition: str, timeout_s: floa
 
 
 async def post(worker: Worker, path: str) -> Any:
-    """POST nothing, as the demo's page does, and give the answer."""
+    """POST an empty body, as the demo's page does, and return the response."""
     response = await worker.client.post(path, headers=OWN_PAGE)
     assert response.is_success, response.text
     return response.json() if response.content else None
@@ -68,9 +68,9 @@ async def post(worker: Worker, path: str) -> Any:
 
 @pytest.mark.full  # A browser sees the same in every run.
 async def test_sessions_move_each_in_its_way(demo: Server) -> None:
-    """One steadily to its end and then again, one through a failure, one without an end in sight."""
+    """One job runs steadily and repeats, one fails and is retried, one has no total."""
     async with Worker.at(demo) as worker:
-        await worker.start("steady-2", 1)  # A visitor was there first, which changes nothing.
+        await worker.start("steady-2", 1)  # An earlier visitor's start changes nothing.
         moving = await until(worker, "unknown-1", "status == 'running' and 'progress' in steps[0]")
         assert moving["steps"][0]["progress"]["total"] is None
         assert moving["percentage"] == 0
@@ -82,7 +82,7 @@ async def test_sessions_move_each_in_its_way(demo: Server) -> None:
 
 
 async def test_visitors_may_move_and_delete_what_the_jobs_report_on(demo: Server) -> None:
-    """The pages of the jobs' sessions offer it; what is refused to a job then is no reason to end everything."""
+    """The pages of the jobs' sessions offer it, and the refusals that jobs then get do not end the demo."""
     async with Worker.at(demo) as worker:
         for session_id in ("steady-1", "unknown-1"):
             await until(worker, session_id, "status == 'running' and 'progress' in steps[0]")
@@ -96,7 +96,7 @@ async def test_visitors_may_move_and_delete_what_the_jobs_report_on(demo: Server
 
 @pytest.mark.full
 async def test_jobs_go_on_after_what_visitors_did(demo: Server) -> None:
-    """With the next step of what was moved, and afresh with what was deleted."""
+    """A moved session continues with its next step, and a deleted one starts afresh."""
     async with Worker.at(demo) as worker:
         await until(worker, "steady-1", "status == 'running'")
         await until(worker, "unknown-1", "status == 'running'")
@@ -108,7 +108,7 @@ async def test_jobs_go_on_after_what_visitors_did(demo: Server) -> None:
 
 @pytest.mark.full
 async def test_port_that_is_taken_during_a_restart_is_refused_in_one_sentence(demo: Server) -> None:
-    """As one that was taken before."""
+    """The message is the same as for a port that was taken before the start."""
     [child] = children(demo.pid)
     os.kill(child, signal.SIGKILL)
     await eventually(lambda: not is_listening(demo.port), AGES_S)
@@ -119,7 +119,7 @@ async def test_port_that_is_taken_during_a_restart_is_refused_in_one_sentence(de
 
 
 async def test_page_is_the_demo_s_own_and_loads_what_it_needs(demo: Server) -> None:
-    """Under the same policy as the product's; pages of single sessions are there too."""
+    """The page has the same policy as the product's, and pages of single sessions exist too."""
     async with Worker.at(demo) as worker:
         page = await worker.client.get("/")
         product = await worker.client.get("/s/steady-1")
@@ -130,7 +130,7 @@ async def test_page_is_the_demo_s_own_and_loads_what_it_needs(demo: Server) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_everything(demo: Server, number: signal.Signals) -> None:
-    """The command, its server and its files, with a friendly exit code and no traceback."""
+    """The command, its server and its files are gone, with a friendly exit code and no traceback."""
     [child] = children(demo.pid)
     opened = {fd.readlink() for fd in Path(f"/proc/{child}/fd").iterdir()}
     [database] = {path for path in opened if path.name == "demo.db"}
@@ -143,7 +143,7 @@ def test_signal_ends_everything(demo: Server, number: signal.Signals) -> None:
 
 @pytest.mark.full
 def test_frozen_server_does_not_keep_the_command_from_ending(demo: Server) -> None:
-    """It is killed once its time is over."""
+    """The command kills the server when its time is over."""
     [child] = children(demo.pid)
     os.kill(child, signal.SIGSTOP)
     assert demo.terminate(AGES_S) == 0
@@ -151,13 +151,13 @@ def test_frozen_server_does_not_keep_the_command_from_ending(demo: Server) -> No
 
 
 async def test_server_does_not_outlive_a_command_that_was_killed(demo: Server) -> None:
-    """Nothing is left that would hold the port."""
+    """No process is left that would hold the port."""
     await asyncio.to_thread(demo.kill)
     await eventually(lambda: not is_listening(demo.port), AGES_S)
 
 
 async def test_second_demo_runs_beside_the_first(demo: Server, tmp_path: Path) -> None:
-    """Each takes a free port, and its own files."""
+    """Each takes a free port and has files of its own."""
     with Server(tmp_path / "second", command=[*COMMAND, "--no-open", "--port", "{port}"]) as second:
         async with Worker.at(second) as worker:
             await until(worker, "steady-1", "percentage > 0")
@@ -167,7 +167,7 @@ async def test_second_demo_runs_beside_the_first(demo: Server, tmp_path: Path) -
 
 
 def test_port_that_is_taken_is_refused_in_one_sentence() -> None:
-    """Exit code 1, and nothing is left running."""
+    """The exit code is 1, and no process is left."""
     with socket.create_server((HOST, free_port())) as taken:
         port = taken.getsockname()[1]
         command = [*COMMAND, "--no-open", "--port", str(port)]
@@ -177,7 +177,7 @@ def test_port_that_is_taken_is_refused_in_one_sentence() -> None:
 
 
 async def test_browser_is_opened_at_a_free_port(tmp_path: Path) -> None:
-    """At the address that is printed as well; whatever the environment says of other servers."""
+    """The browser gets the printed address, whatever the environment says of other servers."""
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
@@ -198,7 +198,7 @@ async def test_browser_is_opened_at_a_free_port(tmp_path: Path) -> None:
 
 @pytest.mark.full
 async def test_restart_loses_nothing(demo: Server) -> None:
-    """Another process answers, the sessions are where they were, and the jobs go on."""
+    """Another process answers, the sessions are as they were, and the jobs continue."""
     [before] = children(demo.pid)
     async with Worker.at(demo) as worker:
         reached = (await until(worker, "steady-1", "percentage > 5"))["percentage"]
@@ -213,7 +213,7 @@ async def test_restart_loses_nothing(demo: Server) -> None:
 
 
 async def test_cut_breaks_streams_off(demo: Server) -> None:
-    """Without a last chunk; who comes again with the last id gets what is missing."""
+    """The stream lacks its last chunk, and a reader that returns with its last id gets the rest."""
     path = "/api/events?session_id=steady-1"
     async with Worker.at(demo) as worker:
         await until(worker, "steady-1", "status == 'running'")
@@ -227,7 +227,7 @@ async def test_cut_breaks_streams_off(demo: Server) -> None:
 
 
 async def test_buffering_holds_streams_back_until_it_is_mended(demo: Server) -> None:
-    """Those that were open break off; a new one gets its head and no event, while polls are answered."""
+    """Open streams break off; a new one gets its head and no event, while polls are answered."""
     path = "/api/progress/steady-1/events"
     async with Worker.at(demo) as worker, await RawStream.open(demo.port, path) as stream:
         await stream.next_event()
@@ -243,7 +243,7 @@ async def test_buffering_holds_streams_back_until_it_is_mended(demo: Server) -> 
 
 
 async def test_no_page_from_elsewhere_breaks_anything(demo: Server) -> None:
-    """Neither one that a visitor has open beside it, nor one by whose name the browser has come here."""
+    """Neither a foreign page in the same browser nor one under a foreign name of this host can do so."""
     async with Worker.at(demo) as worker:
         for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere.example"}):
             assert (await worker.client.post("/demo/restart", headers=headers)).status_code == 403
@@ -256,7 +256,7 @@ async def test_no_page_from_elsewhere_breaks_anything(demo: Server) -> None:
 
 @serve_only
 async def test_serve_cannot_be_broken(serve: Serve) -> None:
-    """The demo's ways are the demo's alone."""
+    """Only the demo has these endpoints."""
     async with Worker.at(serve()) as worker:
         for fault in ("cut", "buffer", "restart"):
             assert (await worker.client.post(f"/demo/{fault}")).status_code == 404

@@ -1,4 +1,4 @@
-"""The disk of the store: full, read-only, and how much of it the write-ahead log takes."""
+"""The store's disk: full, read-only, and the share of the write-ahead log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, eventually, publish, session_path
 from tests.live.asgi_hosts import serve_only
 
-pytestmark = serve_only  # It is the store that has trouble, whoever serves.
+pytestmark = serve_only  # The store has trouble, whichever host serves.
 
 SOON_S = 20
 MEGABYTE = 1024 * 1024
@@ -39,13 +39,13 @@ def serving_on(disk: SmallDisk) -> list[str]:
 
 
 def assert_sound(disk: SmallDisk) -> None:
-    """SQLite finds nothing wrong in the database that a server left behind."""
+    """Check that SQLite finds nothing wrong in the database that a server left behind."""
     with contextlib.closing(sqlite3.connect(disk.seen_from_here / "progress.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 class Onlooker:
-    """Reports on a session through some trouble, and has a stream of it open all the time."""
+    """Reports on a session during a fault, with one stream of it open throughout."""
 
     def __init__(self, server: Server, worker: Worker, stream: RawStream) -> None:
         """Follow `s` at a server by `stream`, which was just opened."""
@@ -58,7 +58,7 @@ class Onlooker:
     @classmethod
     @contextlib.asynccontextmanager
     async def at(cls, server: Server) -> AsyncIterator[Onlooker]:
-        """Begin a session, and check at the end that nothing was lost of it."""
+        """Create a session, and check at the end that nothing of it was lost."""
         path = session_path("s", "events")
         async with Worker.at(server) as worker, await RawStream.open(server.port, path) as stream:
             await stream.next_event()
@@ -70,12 +70,12 @@ class Onlooker:
         assert "Traceback" not in server.log()
 
     async def report(self) -> int | None:
-        """Report once, and give the status of the answer."""
+        """Report once, and return the status of the response."""
         self._current += 1
         return (await self.oracle.post(self.worker, "s", "progress", 1, current=self._current)).status
 
     async def report_until_refused(self) -> Body:
-        """Report so much that it fills what room there may be left, and give the problem."""
+        """Report large texts until the remaining room is full, and return the problem."""
         for _ in range(2000):
             await self.report()
             answer = await self.worker.update("big", action="start", step=1)
@@ -88,7 +88,7 @@ class Onlooker:
         raise AssertionError("nothing was refused")
 
     async def assert_readers_are_served(self) -> None:
-        """Polls answer, a new stream begins, and the old one beats on."""
+        """Check that polls answer, a new stream begins, and the old one gets heartbeats."""
         state = await self.worker.poll("s")
         async with await RawStream.open(self._server.port, session_path("s", "events")) as late:
             assert (await late.next_event()).json() == state
@@ -96,12 +96,12 @@ class Onlooker:
         await self._stream.wait_until(lambda stream: len(stream.comments) > beats + 2)
 
     async def readiness(self) -> tuple[int, str]:
-        """What `/readyz` says."""
+        """The response of `/readyz`."""
         answer = await self.worker.client.get("/readyz")
         return answer.status_code, answer.json()["status"]
 
     async def check(self) -> None:
-        """Nothing acknowledged is lost, and nothing refused was shown."""
+        """Check that nothing acknowledged is lost, and nothing refused was shown."""
         final = await self.worker.poll("s")
         await self._stream.wait_until(lambda stream: fold_all(stream.events) == final)
         view = self.oracle.view("s", "stream")
@@ -112,7 +112,7 @@ class Onlooker:
 
 
 async def test_a_full_disk_refuses_updates_and_nothing_else(serve: Serve, disk: SmallDisk) -> None:
-    """FT-09: 507, and 503 of `/readyz`; polls and streams live on; it works again once there is room, integrity ok."""
+    """FT-09: 507, and 503 from `/readyz`; polls and streams continue; updates work again with room; integrity is ok."""
     server = serve(command=serving_on(disk))
     async with Onlooker.at(server) as onlooker:
         disk.fill()
@@ -133,7 +133,7 @@ async def test_a_full_disk_refuses_updates_and_nothing_else(serve: Serve, disk: 
     ("size", "updates"), [("512k", 100), pytest.param("4m", 400, marks=pytest.mark.full)], ids=["512k", "4m"]
 )
 async def test_a_small_disk_is_enough_for_a_small_store(serve: Serve, tmp_path: Path, size: str, updates: int) -> None:
-    """FT-09: the write-ahead log leaves room: updates go on, and what sessions filled is emptied by deleting them."""
+    """FT-09: the write-ahead log leaves room: updates continue, and deleting sessions frees the room that they took."""
     with SmallDisk(tmp_path / "disk", size) as disk:
         server = serve(command=serving_on(disk))
         async with Worker.at(server) as worker:
@@ -153,7 +153,7 @@ async def test_a_small_disk_is_enough_for_a_small_store(serve: Serve, tmp_path: 
 
 
 async def fill_with_sessions(worker: Worker) -> dict[str, Body]:
-    """Create sessions with long texts until there is no room for one more, and give their states."""
+    """Create sessions with long texts until there is no room for another one, and return their states."""
     states: dict[str, Body] = {}
     while True:
         session_id = f"filling-{len(states)}"
@@ -169,7 +169,7 @@ async def fill_with_sessions(worker: Worker) -> dict[str, Body]:
 
 @pytest.mark.full
 async def test_a_full_disk_keeps_what_was_acknowledged(serve: Serve, disk: SmallDisk) -> None:
-    """FT-09: a server killed on its full disk starts on it and loses nothing; a new store is refused."""
+    """FT-09: a server killed on its full disk starts there and loses nothing; a new store is refused."""
     disk.fill()
     with pytest.raises(
         RuntimeError, match=r"exit code 1\):(.|\n)*Error: The store .*progress.db cannot be used: .*full"
@@ -194,7 +194,7 @@ async def test_a_full_disk_keeps_what_was_acknowledged(serve: Serve, disk: Small
 
 @pytest.mark.full
 async def test_a_disk_that_is_read_only_on_start_is_refused(serve: Serve, disk: SmallDisk) -> None:
-    """FT-09: in one sentence, with an exit code; nothing is lost once it can be written again."""
+    """FT-09: one sentence and an exit code; nothing is lost once the disk is writable again."""
     server = serve(command=serving_on(disk))
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
@@ -212,9 +212,9 @@ async def test_a_disk_that_is_read_only_on_start_is_refused(serve: Serve, disk: 
 
 @contextlib.asynccontextmanager
 async def read_only_to(server: Server) -> AsyncIterator[None]:
-    """Whatever a server writes to files by position, as SQLite does, fails as on a disk that went read-only.
+    """Let all positional writes of a server, as SQLite makes them, fail as on a disk that became read-only.
 
-    A kernel does that by itself after an error of the disk; whoever has a file open for writing keeps a remount away.
+    A kernel remounts by itself after an error of the disk; a test cannot, while a file is open for writing.
     """
     log = server.folder / "strace.log"
     failing = "inject=pwrite64,fdatasync,ftruncate:error=EROFS"
@@ -230,7 +230,7 @@ async def read_only_to(server: Server) -> AsyncIterator[None]:
 
 
 async def test_a_disk_that_goes_read_only_refuses_updates_and_nothing_else(serve: Serve) -> None:
-    """FT-09: 503, also of `/readyz`; polls and streams live on; it works again once the disk does."""
+    """FT-09: 503, also from `/readyz`; polls and streams continue; updates work again once the disk does."""
     server = serve(store="sqlite", heartbeat_s=0.5)
     async with Onlooker.at(server) as onlooker:
         async with read_only_to(server):
@@ -274,7 +274,7 @@ async def test_the_write_ahead_log_stays_small(serve: Serve, events: int, reader
 
 @pytest.mark.full
 async def test_a_redis_that_cannot_save_refuses_updates_and_nothing_else(run_redis: RunRedis, serve: Serve) -> None:
-    """FT-09, MISCONF: Redis takes no writes while it cannot save: 503, of `/readyz` too; polls and streams live on."""
+    """FT-09, MISCONF: while Redis cannot save, updates and `/readyz` get 503; polls and streams continue."""
     redis = run_redis("rdb", stop_writes_on_bgsave_error="yes")
     server = serve(store=redis.url, heartbeat_s=0.5)
     async with Onlooker.at(server) as onlooker:

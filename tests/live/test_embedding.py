@@ -1,4 +1,4 @@
-"""The server inside applications of others: the examples of `docs/embedding.md`, and what hosts do besides."""
+"""The server inside other applications: the examples of `docs/embedding.md`, and what other hosts do."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     ],
 )
 async def test_a_mounted_server_is_whole(host: Host, chromium: Browser, source: str) -> None:
-    """Page, stream, poll and update below a prefix, whether the host runs our lifespan or not; and a tidy end."""
+    """Page, stream, poll and update work below a prefix, with our lifespan or without, and the end is clean."""
     server = host(source)
     async with Worker.at(server) as worker, await chromium.new_page() as page:
         await page.goto(f"{server.url}/s/nightly")
@@ -92,7 +92,7 @@ async def test_a_mounted_server_is_whole(host: Host, chromium: Browser, source: 
 
 
 async def test_a_host_lets_in_whom_it_knows(host: Host) -> None:
-    """Its function decides on every way to a session, and a refusal is the same whether there is one or not."""
+    """Its function decides on every access to a session, and a refusal does not reveal whether the session exists."""
     server = host(EXAMPLES["fastapi_app"])
     async with httpx.AsyncClient(base_url=server.url) as client:
         for method, path in [
@@ -111,7 +111,7 @@ async def test_a_host_lets_in_whom_it_knows(host: Host) -> None:
 
 
 async def test_a_job_in_the_same_process_is_followed_by_browsers_and_by_code(host: Host) -> None:
-    """What it reports comes by the stream, by `hub.subscribe` and by `on_transition`, each once."""
+    """Its reports come by the stream, by `hub.subscribe` and by `on_transition`, each once."""
     server = host(EXAMPLES["fastapi_app"])
     async with httpx.AsyncClient(base_url=server.url.removesuffix("/jobs"), timeout=WAIT_S) as client:
         path = "/jobs" + session_path("photos", "events")
@@ -127,7 +127,7 @@ async def test_a_job_in_the_same_process_is_followed_by_browsers_and_by_code(hos
 
 
 async def test_hubs_know_nothing_of_each_other(host: Host) -> None:
-    """Two in one process, behind a middleware that hides who is connected, with sessions of the same name."""
+    """Two hubs in one process, behind a middleware that hides disconnects, have sessions of the same name."""
     server = host(TWO, "/one")
     async with httpx.AsyncClient(base_url=server.url.removesuffix("/one")) as client:
         assert (await client.put("/one" + session_path("s"), json={"total_steps": 2})).status_code == 201

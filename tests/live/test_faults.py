@@ -1,4 +1,4 @@
-"""What goes wrong around the server: it is killed, its database is held, it is told to go."""
+"""Faults around the server: it is killed, its database is locked, it is told to stop."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Crash:
     """Workers and followers at a server that is killed again and again."""
 
     def __init__(self, server: Server, sessions: int) -> None:
-        """Prepare so many sessions, each with a worker and a follower of its own."""
+        """Prepare `sessions` sessions, each with a worker and a follower of its own."""
         self.oracle = Oracle()
         self.server = server
         self.sessions = [f"crash-{n}" for n in range(sessions)]
@@ -46,7 +46,7 @@ class Crash:
         self.is_over = False
 
     async def work(self, worker: Worker, session_id: str) -> None:
-        """Report steps, failures and retries until it is over; repeat under its key what was not answered."""
+        """Report steps, failures and retries until the test ends; send again under its key what got no answer."""
         rng = random.Random(session_id)
         while not self.is_over:
             step = rng.randint(1, 7)
@@ -56,17 +56,17 @@ class Crash:
             await self.post(worker, session_id, "complete", step, success=step < 7 and rng.random() < 0.8)
 
     async def post(self, worker: Worker, session_id: str, action: str, step: int, **more: int | bool) -> None:
-        """Report one thing, however often that takes."""
+        """Report one update, as often as that takes."""
         await self.is_up.wait()
         post = await self.oracle.post(worker, session_id, action, step, **more)
         while post.outcome != "ok":
-            # Killed, or just about to be. Any other refusal means that something acknowledged is gone.
+            # The server was killed, or is about to be. Any other refusal means that acknowledged data is lost.
             assert post.status in (None, 503), post
             await self.is_up.wait()
             await self.oracle.send(worker, post)
 
     async def follow(self, follower: Follower) -> None:
-        """Read, drop, come back, until it is over."""
+        """Read, drop and reconnect until the test ends."""
         while not self.is_over:
             await self.is_up.wait()
             with contextlib.suppress(OSError):
@@ -74,7 +74,7 @@ class Crash:
 
     @contextlib.asynccontextmanager
     async def running(self, worker: Worker) -> AsyncIterator[None]:
-        """Let everybody work inside the block."""
+        """Run all workers and followers during the block."""
         self.is_up.set()
         async with asyncio.TaskGroup() as group:
             for session_id, follower in zip(self.sessions, self.followers, strict=True):
@@ -84,7 +84,7 @@ class Crash:
             self.is_over = True
 
     async def kill_and_start(self) -> float:
-        """Kill the server, look at what it left, start it; give the seconds that the start took."""
+        """Kill the server, check the files that it left, and start it; return the seconds that the start took."""
         self.is_up.clear()
         await asyncio.to_thread(self.server.kill)
         await asyncio.to_thread(assert_integrity, self.server)
@@ -94,7 +94,7 @@ class Crash:
 
 
 def assert_integrity(server: Server) -> None:
-    """SQLite finds nothing wrong; done on a copy, so that the recovery is left to the server."""
+    """Check that SQLite finds nothing wrong, on a copy, so that recovery is left to the server."""
     copy = server.folder / "copy"
     copy.mkdir(exist_ok=True)
     for path in server.folder.glob(server.database.name + "*"):
@@ -107,7 +107,7 @@ def assert_integrity(server: Server) -> None:
 @first_host
 @pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_a_killed_server_keeps_what_it_acknowledged(serve: Serve, rounds: int) -> None:
-    """FT-01: killed at random moments under load: every 200 is there, nothing is half applied, clients resume."""
+    """FT-01: killed at random moments under load: each 200 is kept, nothing is half applied, clients resume."""
     server = serve(store="sqlite", history=1_000_000, history_bytes=1 << 30, retry_ms=100)
     crash = Crash(server, sessions=6)
     async with Worker.at(server) as worker:
@@ -137,13 +137,13 @@ async def test_a_killed_server_keeps_what_it_acknowledged(serve: Serve, rounds: 
 
 
 async def first_events(server: Server, session_id: str, last_event_id: str | None, count: int) -> list[Block]:
-    """The first events that somebody gets who comes with that id."""
+    """The first events that a reader with that id gets."""
     async with await RawStream.open(server.port, events_path(session_id), last_event_id=last_event_id) as stream:
         return await stream.next_events(count, timeout_s=20)
 
 
 async def test_a_memory_that_is_gone_is_said_to_be_gone(serve: Serve) -> None:
-    """FT-01: after a kill a session in memory is `not_found`, under a new epoch; made again, it is another one."""
+    """FT-01: after a kill a session in memory is `not_found` under a new epoch; recreated, it is another one."""
     server = serve(store="memory://")
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
@@ -177,7 +177,7 @@ database.execute("ROLLBACK")
 
 @contextlib.asynccontextmanager
 async def held(database: Path) -> AsyncIterator[None]:
-    """Another process holds an exclusive transaction on the database inside the block."""
+    """Let another process hold an exclusive transaction on the database during the block."""
     pipe = asyncio.subprocess.PIPE
     holder = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLD, database, stdin=pipe, stdout=pipe)
     assert holder.stdin is not None
@@ -190,9 +190,9 @@ async def held(database: Path) -> AsyncIterator[None]:
         await holder.wait()
 
 
-@serve_only  # It is the store that waits, whoever serves.
+@serve_only  # The store waits, whichever host serves.
 async def test_a_held_database_stops_writers_and_nobody_else(serve: Serve) -> None:
-    """FT-08: while another process holds the database for 10 s: POSTs wait, then 503; heartbeats and polls go on."""
+    """FT-08: another process holds the database for 10 s: POSTs wait, then get 503; heartbeats and polls continue."""
     server = serve(store="sqlite", heartbeat_s=0.5)
     oracle = Oracle()
     loop = asyncio.get_running_loop()
@@ -236,7 +236,7 @@ async def test_a_held_database_stops_writers_and_nobody_else(serve: Serve) -> No
 
 
 async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) -> None:
-    """Report one thing after the other, until the server does not take it any more."""
+    """Report one update after the other, until the server refuses one."""
     post = await oracle.post(worker, session_id, "start", 1)
     current = 0
     while post.outcome == "ok":
@@ -249,7 +249,7 @@ async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) ->
 async def test_a_server_that_is_told_to_go_says_goodbye(
     serve: Serve, factory: str | None, number: signal.Signals
 ) -> None:
-    """FT-13: 500 streams, 10 stalled, POSTs in flight: clean ends, code 0, in time, nothing acknowledged is lost."""
+    """FT-13: with 500 streams, 10 stalled, and POSTs in flight: clean ends, code 0, in time, nothing lost."""
     server = serve(store="sqlite", graceful_timeout_s=5, retry_ms=2000, history=100_000, history_bytes=1 << 28)
     oracle = Oracle()
     sessions = [f"posts-{n}" for n in range(8)]
@@ -259,7 +259,7 @@ async def test_a_server_that_is_told_to_go_says_goodbye(
         first = {s: (await first_events(server, s, None, 1))[0] for s in sessions}
         async with audience(server, worker) as (good, stalled):
             posting = [asyncio.create_task(post_until_refused(oracle, worker, session_id)) for session_id in sessions]
-            await first_events(server, sessions[-1], first[sessions[-1]].id, 20)  # Everybody is in full swing.
+            await first_events(server, sessions[-1], first[sessions[-1]].id, 20)  # All streams are under load.
             loop = asyncio.get_running_loop()
             told = loop.time()
             server.signal(number)
@@ -269,7 +269,7 @@ async def test_a_server_that_is_told_to_go_says_goodbye(
             assert_said_goodbye([await closed(stream) for stream in good])
             assert len(stalled) == STALLED
     assert code in (0, -number)
-    if factory is None:  # A plain uvicorn raises the signal again at its end, and complains of what it dropped.
+    if factory is None:  # A plain uvicorn raises the signal again at its end, and logs what it dropped.
         assert code == 0
         assert "Traceback" not in server.log()
         assert "ERROR" not in server.log()
@@ -282,13 +282,13 @@ async def test_a_server_that_is_told_to_go_says_goodbye(
         assert [tag_of(event.json()) for event in log] == acknowledged
 
 
-@serve_only  # What a second signal does is the server's choice.
+@serve_only  # The server decides what a second signal does.
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_ends_it_at_once(serve: Serve, number: signal.Signals) -> None:
-    """FT-13: whoever does not want to wait for stalled readers says so a second time."""
+    """FT-13: a second signal ends the wait for stalled readers."""
     server = serve(graceful_timeout_s=60, send_timeout_s=60)
     async with Worker.at(server) as worker, audience(server, worker) as (good, _):
-        # A request whose body is not all there yet is another thing to wait for.
+        # A request with an unfinished body is another thing to wait for.
         slow = await Connection.open(server.port)
         head = [("Content-Type", "application/json"), ("Content-Length", "100")]
         slow.writer.write(request_bytes("POST", session_path("good", "update"), head) + b"{")
@@ -307,7 +307,7 @@ async def test_a_second_signal_ends_it_at_once(serve: Serve, number: signal.Sign
 
 
 async def test_a_server_that_goes_takes_no_new_readers(serve: Serve) -> None:
-    """FT-13: while it drains, `/readyz` says so or the port is closed; nobody is let in to be thrown out again."""
+    """FT-13: while it drains, `/readyz` says so or the port is closed; no new stream is opened and then ended."""
     server = serve(graceful_timeout_s=60, send_timeout_s=60)
     async with Worker.at(server) as worker, audience(server, worker) as (good, _):
         server.signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""How `progress-sse watch` follows a session: over restarts, proxies and whatever else comes between."""
+"""`progress-sse watch` follows a session across restarts, proxies and other obstacles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.harness.serving import Server, Worker, eventually
 from tests.harness.tokens import CLOSED, make_token
 from tests.live.asgi_hosts import serve_only
 
-pytestmark = serve_only  # It is the follower that is tested here.
+pytestmark = serve_only  # These are tests of the follower.
 
 WAIT_S = 30
 NEVER_S = 1000
@@ -40,13 +40,13 @@ ODD = [PORTAL, BAD_GATEWAY, NONSENSE]
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing wait for long; what has to come in time has its time all the same."""
+    """Shorten every wait; deadlines stay as they are."""
     for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "POLL_S"):
         monkeypatch.setattr(following, name, 0.05)
 
 
 class Recorder:
-    """Keeps what it is shown."""
+    """Records the states that it is shown."""
 
     def __init__(self) -> None:
         self.states: list[SessionState] = []
@@ -69,7 +69,7 @@ class Recorder:
 
 @contextlib.asynccontextmanager
 async def followed(port: int, token: str | None = None) -> AsyncIterator[tuple[Recorder, asyncio.Task[SessionState]]]:
-    """Follow the session `s` at a port; what is shown, and the task that ends with it."""
+    """Follow the session `s` at a port; return the record, and the task that ends with it."""
     recorder = Recorder()
     task = asyncio.create_task(follow(Address(f"http://{HOST}:{port}", token), "s", recorder))
     try:
@@ -84,7 +84,7 @@ async def until(condition: Any) -> None:
 
 
 async def test_a_session_is_followed_from_before_its_beginning_to_its_end(serve: Serve) -> None:
-    """Each of its changes is shown, over a deletion too, and each as a poll would have answered."""
+    """Each change is shown as a poll would have answered, also across a deletion."""
     server = serve()
     async with Worker.at(server) as worker, followed(server.port) as (recorder, task):
         await until(lambda: recorder.is_at(status="not_found"))
@@ -104,7 +104,7 @@ async def test_a_session_is_followed_from_before_its_beginning_to_its_end(serve:
 
 
 async def test_every_transition_is_shown_once_over_restarts(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed: the stream goes on from where it was, nothing is missing or comes twice. A poll may be ahead of it."""
+    """After a kill the stream resumes: nothing is missing or repeated. A poll may be ahead of it."""
     monkeypatch.setattr(following, "FAILURES_BEFORE_POLLS", 1_000_000)
     server = serve(store="sqlite", retry_ms=10)
     count = 12
@@ -126,7 +126,7 @@ async def test_every_transition_is_shown_once_over_restarts(serve: Serve, monkey
 async def test_polls_carry_on_where_the_stream_brings_nothing(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, response: bytes
 ) -> None:
-    """Silence, as behind a proxy that buffers; a server that is full; answers of others. When it works, it is used."""
+    """The cases: a buffering proxy, a full server, foreign responses. Once the stream works, it is used again."""
     monkeypatch.setattr(following, "HEAD_S", NEVER_S)
     monkeypatch.setattr(following, "FIRST_EVENT_S", NEVER_S if response else 0.1)
     if response not in ODD:
@@ -151,12 +151,12 @@ async def test_polls_carry_on_where_the_stream_brings_nothing(
 
 
 def polled(proxy: ChaosProxy) -> int:
-    """How many polls there have been."""
+    """The number of polls so far."""
     return len(proxy.asked("/s")) - len(proxy.asked("/events"))
 
 
 async def test_a_stream_that_polls_have_overtaken_is_made_anew(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It goes on from where it was, which is not where we are: nothing is shown again."""
+    """The stream would resume behind the polled state, so a new one is opened, and nothing is shown again."""
     server = serve(retry_ms=50)
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy, followed(proxy.port) as (recorder, task):
         await worker.create("s", total_steps=3)
@@ -180,7 +180,7 @@ async def test_a_stream_that_polls_have_overtaken_is_made_anew(serve: Serve, mon
 
 @pytest.mark.parametrize("trouble", [Blackhole(), Reset(), pytest.param(Cut(), marks=pytest.mark.full)])
 async def test_a_connection_that_dies_is_made_anew(serve: Serve, trouble: Mode) -> None:
-    """Also where nobody says so: heartbeats are missed."""
+    """Missed heartbeats reveal a dead connection that reports no error."""
     server = serve(heartbeat_s=0.2, retry_ms=100)
     async with (
         Worker.at(server) as worker,
@@ -207,7 +207,7 @@ async def test_a_connection_that_dies_is_made_anew(serve: Serve, trouble: Mode) 
 async def test_a_server_that_does_not_let_us_ends_it(
     serve: Serve, mode: Mode, claims: dict[str, Any] | None, sentence: str
 ) -> None:
-    """Whichever way it says so: to ask again would change nothing."""
+    """Neither a refused stream nor a refused poll is retried, as a retry would change nothing."""
     server = serve(**CLOSED)
     token = make_token(**claims) if claims is not None else None
     async with ChaosProxy(server.port, [mode]) as proxy, followed(proxy.port, token) as (_, task):
@@ -216,7 +216,7 @@ async def test_a_server_that_does_not_let_us_ends_it(
 
 
 async def test_a_server_that_comes_late_is_waited_for(serve: Serve) -> None:
-    """As a session is that comes late."""
+    """A session that is created late is waited for in the same way."""
     server: Server = serve()
     server.kill()
     async with followed(server.port) as (recorder, task):

@@ -1,4 +1,4 @@
-"""What a connection leaves behind in the server: nothing that only the collector of garbage would find."""
+"""Connections leave nothing in the server that only the garbage collector would free."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REQUESTS = {
     "stream": (request_bytes("GET", EVENTS), b"snapshot"),
     "stream by HTTP/1.0": (request_bytes("GET", EVENTS).replace(b"HTTP/1.1", b"HTTP/1.0"), b"snapshot"),
     "stream of several": (request_bytes("GET", "/api/events?session_id=s&session_id=t"), b"snapshot"),
-    "stream of one who comes back": (request_bytes("GET", EVENTS, [("Last-Event-ID", "unknown-1")]), b"snapshot"),
+    "stream of a returning reader": (request_bytes("GET", EVENTS, [("Last-Event-ID", "unknown-1")]), b"snapshot"),
     "stream that was hardly begun": (request_bytes("GET", EVENTS), b"200"),
     "completed": (request_bytes("GET", session_path("done", "events")), b"event: end"),
     "half a request": (request_bytes("GET", EVENTS)[:-10], b""),
@@ -45,7 +45,7 @@ CONNECTIONS = 10
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    """Our server, in this process, with a session that goes on and one that is completed."""
+    """Our server in this process, with a running session and a completed one."""
     service = ProgressService(load_settings(store="memory://"))
     await service.start()
     await service.store.start_step("s", 1)
@@ -70,7 +70,7 @@ async def server() -> AsyncIterator[Server]:
 
 @contextmanager
 def garbage() -> Iterator[Counter[str]]:
-    """Count what is of the server, by its kind, that the block leaves to the collector."""
+    """Count the server's objects, by kind, that the block leaves to the collector."""
     found = Counter[str]()
     gc.collect()
     gc.disable()
@@ -88,7 +88,7 @@ def garbage() -> Iterator[Counter[str]]:
 
 @pytest.mark.parametrize(("request_", "mark"), REQUESTS.values(), ids=REQUESTS)
 async def test_a_connection_leaves_nothing_to_the_collector(server: Server, request_: bytes, mark: bytes) -> None:
-    """LD-06: it hardly looks at what has lived for seconds, so that readers who come and go would pile up."""
+    """LD-06: the collector seldom looks at older objects, so what readers leave behind would accumulate."""
     state = server.server_state
     port = server.servers[0].sockets[0].getsockname()[1]
 

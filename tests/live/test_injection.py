@@ -1,4 +1,4 @@
-"""Texts that would be events, fields or headers if anybody took them for that: Chromium and a strict parser do not."""
+"""Texts that look like events, fields or headers: Chromium and a strict parser read them as texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.harness.serving import Server, Worker, session_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.browsing import BrowserStream, as_fired
 
-pytestmark = serve_only  # what is written into a stream is the same wherever it runs
+pytestmark = serve_only  # what is written into a stream is the same on every host
 
 FORGED = "\n\nevent: x\nid: 9\ndata: y\n\n"
 TEXTS = [
@@ -40,7 +40,7 @@ WITNESS = """() => {
 
 
 class Watched:
-    """A stream that Chromium and the strict parser follow side by side."""
+    """A stream that Chromium and the strict parser read side by side."""
 
     def __init__(self, raw: RawStream, browser: BrowserStream) -> None:
         self.raw = raw
@@ -48,11 +48,11 @@ class Watched:
         self._seen = 0
 
     async def next_event(self) -> Block:
-        """The one event that both have got since."""
+        """The one event that both have received since."""
         return (await self.next_events(1))[0]
 
     async def next_events(self, count: int) -> list[Block]:
-        """The events that both have got since, which are so many."""
+        """The `count` events that both have received since."""
         events = await self.raw.next_events(count)
         self._seen += count
         await self._browser.wait_for(self._seen)
@@ -64,7 +64,7 @@ class Watched:
 
 @pytest.fixture
 async def watch(chromium: Browser) -> AsyncIterator[Any]:
-    """Follow a stream of a server by both, which are closed at the end."""
+    """Open a stream in both parsers, and close both at the end."""
     opened: list[Any] = []
 
     async def open_both(server: Server, target: str) -> Watched:
@@ -81,12 +81,12 @@ async def watch(chromium: Browser) -> AsyncIterator[Any]:
 
 
 def without_date(raw: RawStream) -> list[tuple[str, str]]:
-    """The headers of a stream's answer."""
+    """The headers of a stream's response."""
     return [(name, value) for name, value in raw.head.headers if name != "date"]
 
 
 async def test_no_text_of_a_worker_becomes_an_event(serve: Serve, watch: Any) -> None:
-    """SE-04: names, messages and errors are the very texts, in one event each; with NUL they are refused."""
+    """SE-04: names, messages and errors arrive as they are, in one event each; texts with NUL are refused."""
     server = serve()
     plain = await RawStream.open(server.port, "/api/progress/plain/events")
     both = await watch(server, "/api/progress/s/events")
@@ -114,7 +114,7 @@ async def test_no_text_of_a_worker_becomes_an_event(serve: Serve, watch: Any) ->
 
 
 async def test_no_name_in_a_steps_file_becomes_an_event(serve: Serve, watch: Any, tmp_path: Path) -> None:
-    """SE-04: whoever writes that file may name workflows and steps as he likes."""
+    """SE-04: the author of a steps file may name workflows and steps freely."""
     workflows = {text: {"steps": [{"name": text}, {"name": "last"}]} for text in [*TEXTS, NUL]}
     for workflow in workflows.values():
         workflow["steps"][0]["name"] = workflow["steps"][0]["name"].replace("\0", "")
@@ -132,7 +132,7 @@ async def test_no_name_in_a_steps_file_becomes_an_event(serve: Serve, watch: Any
 
 
 async def test_no_session_id_becomes_an_event(serve: Serve, watch: Any) -> None:
-    """SE-04: what may stand in one arrives as it is, and all else is refused, with the headers of any refusal."""
+    """SE-04: allowed characters arrive as they are; any other id is refused with the usual headers of a refusal."""
     server = serve()
     ids = ["event: x\u2028id: 9\u2029data: y\\n\\n", ": a "]
     async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
@@ -152,7 +152,7 @@ async def test_no_session_id_becomes_an_event(serve: Serve, watch: Any) -> None:
 
 
 async def test_no_position_becomes_an_event(serve: Serve, watch: Any) -> None:
-    """SE-04: it is answered as any that nobody knows, and nothing of it comes back; DG-08 has one session's stream."""
+    """SE-04: it counts as an unknown id, and the response contains none of it; DG-08 tests streams of one session."""
     server = serve()
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
@@ -166,14 +166,14 @@ async def test_no_position_becomes_an_event(serve: Serve, watch: Any) -> None:
 
 
 async def test_no_key_becomes_a_header_or_an_event(serve: Serve) -> None:
-    """SE-04: a key that is no plain text is refused, below HTTP or by it, and nothing of it comes back."""
+    """SE-04: a key that is not plain text is refused, below HTTP or by it, and the response contains none of it."""
     server = serve()
     body = b'{"action":"start","step":1}'
     head = "POST /api/progress/s/update HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     async with await RawStream.open(server.port, "/api/progress/s/events") as stream, Worker.at(server) as worker:
         await stream.next_event()
         for text in [*TEXTS, NUL]:
-            if text.isprintable() or "\r\n" in text:  # A line end makes a header of its own, which nobody reads.
+            if text.isprintable() or "\r\n" in text:  # A line end makes a header of its own, which the server ignores.
                 continue
             async with await Connection.open(server.port) as connection:
                 key = f"Idempotency-Key: canary{text.rstrip()}\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -1,4 +1,4 @@
-"""What somebody brings along of another's session shows nothing of it."""
+"""An id or position of another user's session gives no access to it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tests.harness.serving import Worker, session_path
 from tests.harness.tokens import KEY, bearer, make_token
 
 PUBLISH_TOKEN = "for-workers"
-SECRET = "what-nobody-else-may-read"
+SECRET = "only-for-the-other-user"
 
 
 async def test_a_position_in_the_session_of_another_shows_nothing_of_it(serve: Serve) -> None:
-    """SE-01: neither its own ids nor those of a stream that had both, in one's own stream, poll or update."""
+    """SE-01: neither its own ids nor those of a stream of both show it in one's own stream, poll or update."""
     server = serve(read="token", token_key=KEY, publish_token=PUBLISH_TOKEN)
     both = "/api/events?session_id=mine&session_id=theirs"
     operator = list(bearer(PUBLISH_TOKEN).items())

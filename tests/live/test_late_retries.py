@@ -1,4 +1,4 @@
-"""Requests that are sent again late: their sessions have been replaced or deleted since, and connections break."""
+"""Requests repeated late: their sessions have been replaced or deleted since, and connections break."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.http1 import HOST
 from tests.harness.serving import Server, session_path
 from tests.live.asgi_hosts import serve_only
 
-# It is the store that remembers, on every host alike.
+# The store keeps the keys, alike on every host.
 pytestmark = serve_only
 
 Trouble = Callable[[], Awaitable[object]]
@@ -27,7 +27,7 @@ runs = pytest.mark.parametrize("runs", [6, LONG])
 
 
 class Asked(NamedTuple):
-    """A request under a key, and what it was answered with; the tag is that of a creation only."""
+    """A request under a key, and its answer; only a creation has a tag."""
 
     method: str
     path: str
@@ -39,10 +39,10 @@ class Asked(NamedTuple):
 
 
 class Job:
-    """Run after run under one id; whatever was asked in any of them is sent again at any time."""
+    """Runs in succession under one id; each request of any run may be repeated at any time."""
 
     def __init__(self, ports: Sequence[int], servers: Sequence[Server]) -> None:
-        """Ask at one of the ports, and find out at one of the servers what has come of it."""
+        """Send requests to one of the ports, and read the results from one of the servers."""
         self._ports = ports
         self._servers = servers
         self._rng = random.Random(11)
@@ -51,7 +51,7 @@ class Job:
         self.again = 0
 
     async def run(self, runs: int) -> None:
-        """Let each run take the place of the one before, in one way or another."""
+        """Let each run replace the one before, in various ways."""
         async with httpx.AsyncClient(timeout=10) as self._client:
             for number in range(runs):
                 may_replace = number % 3 == 1
@@ -73,7 +73,7 @@ class Job:
         assert polled.headers["etag"] == f'"{self._epoch}-{self._n}"'
 
     async def _look(self, method: str) -> httpx.Response:
-        """Go past the proxies: what is on its way there may be carried out late, and this has no key."""
+        """Read past the proxies: a request under way there may be carried out late, and this one has no key."""
         while True:
             url = f"http://{HOST}:{self._rng.choice(self._servers).port}{session_path('job')}"
             with contextlib.suppress(httpx.TransportError):
@@ -83,7 +83,7 @@ class Job:
             await asyncio.sleep(0.01)
 
     async def _ask(self, method: str, path: str, body: dict[str, Any]) -> Asked:
-        """Ask for something new, and at the same time again for some of what was answered before."""
+        """Send a new request, and at the same time repeat some that were answered before."""
         self._number += 1
         asked = Asked(method, path, body, f"k{self._number}")
         late = self._rng.sample(self._answered, min(4, len(self._answered)))
@@ -117,7 +117,7 @@ async def proxies_of(servers: Sequence[Server]) -> AsyncIterator[list[ChaosProxy
 
 
 async def check(servers: Sequence[Server], runs: int, trouble: Trouble | None = None) -> None:
-    """Let a job do its runs while connections are cut, and other trouble is made; see that each key had one effect."""
+    """Run a job while connections are cut and other faults occur; check that each key had one effect."""
     async with proxies_of(servers) as proxies:
         job = Job([proxy.port for proxy in proxies], servers)
         work = asyncio.ensure_future(job.run(runs))
@@ -133,13 +133,13 @@ async def check(servers: Sequence[Server], runs: int, trouble: Trouble | None = 
 
 @runs
 async def test_reach_no_later_run(serve: Serve, runs: int) -> None:
-    """DG-05: each request is applied once, to the run it was meant for, and answered alike whenever it comes again."""
+    """DG-05: each request is applied once, to its own run, and each repetition gets the same answer."""
     await check([serve(store="memory://")], runs)
 
 
 @runs
 async def test_reach_no_later_run_over_kills(serve: Serve, runs: int) -> None:
-    """DG-05: … also where the server is killed and comes back in between."""
+    """DG-05: … also if the server is killed and restarted meanwhile."""
     server = serve(store="sqlite")
 
     async def kill_sometimes() -> None:
@@ -153,7 +153,7 @@ async def test_reach_no_later_run_over_kills(serve: Serve, runs: int) -> None:
 @one_kind
 @runs
 async def test_reach_no_later_run_at_another_server(serve: Serve, run_redis: RunRedis, runs: int) -> None:
-    """DG-05: … also at another server, while both are cut off from their Redis now and then, and it forgets scripts."""
+    """DG-05: … also at another server, while Redis cuts off both at times and loses its scripts."""
     redis = run_redis("always")
     servers = [serve(store=redis.url) for _ in range(2)]
 

@@ -1,4 +1,4 @@
-"""Numbers that are at their limits: the answer is the documented one, memory is bounded, and others are served."""
+"""Quantities at their limits: the response is the documented one, memory is bounded, other clients are served."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ FULL = [pytest.mark.full, pytest.mark.timeout(600)]
 START = {"action": "start", "step": 1}
 
 SLACK_BYTES = 16 * 2**20
-"""What the others' sessions take, and garbage before it is collected; however long it all goes on."""
+"""For the other clients' sessions, and garbage that is not yet collected; independent of the duration."""
 
 
 @contextlib.asynccontextmanager
 async def others_are_served(server: Server) -> AsyncIterator[None]:
-    """Workers who report, and readers who miss nothing, all through the block."""
+    """Run other workers and readers through the block, and check that they miss nothing."""
     async with Experiment([server], sessions=2, followers=2).running():
         yield
     assert "Traceback" not in server.log()
 
 
 async def start_all(server: Server, session_ids: Iterable[str]) -> Counter[int]:
-    """Start a step of each, on eight connections; gives how often each status was answered."""
+    """Start a step of each session on eight connections; return how often each status came."""
     statuses: Counter[int] = Counter()
     waiting = iter(session_ids)
 
@@ -55,11 +55,11 @@ async def start_all(server: Server, session_ids: Iterable[str]) -> Counter[int]:
 @pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 @pytest.mark.parametrize(("cap", "ids"), [(100, 1000), pytest.param(1000, 100_000, marks=FULL)])
 async def test_sessions_without_end_meet_their_cap(serve: Serve, store: str, cap: int, ids: int) -> None:
-    """SE-07: by `start`, which makes them; those that are there go on, and one that is deleted leaves a place."""
+    """SE-07: `start` creates them; existing sessions continue, and a deleted one frees a place."""
     server = serve(store=store, max_sessions=cap)
     async with others_are_served(server):
         statuses = await start_all(server, (f"new-{n}" for n in range(cap)))
-        assert statuses[200] == cap - 2  # The others have two.
+        assert statuses[200] == cap - 2  # The other clients have two.
         memory_bytes = server.pss_bytes()
         assert await start_all(server, (f"newer-{n}" for n in range(ids - cap))) == {507: ids - cap}
         assert server.pss_bytes() - memory_bytes <= SLACK_BYTES
@@ -72,7 +72,7 @@ async def test_sessions_without_end_meet_their_cap(serve: Serve, store: str, cap
 @serve_only  # A plain uvicorn takes four times the memory and the time.
 @pytest.mark.parametrize(("waves", "readers"), [(2, 300), pytest.param(20, 5000, marks=FULL)])
 async def test_streams_of_sessions_that_do_not_exist_leave_nothing(serve: Serve, waves: int, readers: int) -> None:
-    """SE-07: each of an id of its own; memory is bounded by how many are open at a time, and is used again."""
+    """SE-07: each stream has an id of its own; memory is bounded by the streams open at a time, and is reused."""
     server = serve()
     async with others_are_served(server):
         memory_bytes = []
@@ -86,9 +86,9 @@ async def test_streams_of_sessions_that_do_not_exist_leave_nothing(serve: Serve,
         assert memory_bytes[-1] - memory_bytes[0] <= SLACK_BYTES
 
 
-@serve_only  # Which is found out before anything is sent.
+@serve_only  # The check comes before anything is sent.
 async def test_a_stream_of_too_many_sessions_is_refused(serve: Serve) -> None:
-    """SE-07: whole, whether there is one too many or a thousand."""
+    """SE-07: the whole request is refused, for one session too many or a thousand."""
     server = serve()
     async with await Connection.open(server.port) as connection:
         for count in (21, 1000):
@@ -100,7 +100,7 @@ async def test_a_stream_of_too_many_sessions_is_refused(serve: Serve) -> None:
 @first_host
 @pytest.mark.parametrize("seconds", [1, pytest.param(20, marks=FULL)])
 async def test_the_longest_session_may_be_polled_all_the_time(serve: Serve, seconds: int) -> None:
-    """SE-07: one of as many steps as may be, each with a name and a message, polled a hundred times a second."""
+    """SE-07: a session of the most steps, each with name and message, is polled a hundred times a second."""
     server = serve()
     async with others_are_served(server), Worker.at(server) as worker:
         await worker.create("long", steps=[{"name": "x" * 200}] * 1000)
@@ -119,7 +119,7 @@ async def test_the_longest_session_may_be_polled_all_the_time(serve: Serve, seco
 
 @first_host
 async def test_more_readers_than_places_take_turns(serve: Serve) -> None:
-    """LD-05: one and a half times as many as there may be; those inside miss nothing, and each one gets in."""
+    """LD-05: of 1.5 times as many readers as places, each gets in in the end; those inside miss nothing."""
     server = serve(max_streams=20)
     turns: Counter[int] = Counter()
 
@@ -133,7 +133,7 @@ async def test_more_readers_than_places_take_turns(serve: Serve) -> None:
                     assert [event.event for event in stream.events[:6]] == ["snapshot", *["step"] * 5]
                     return
                 assert (stream.status, stream.retries, stream.ending) == (200, [30_000], "end")
-            await asyncio.sleep(0.1)  # Rather than half a minute.
+            await asyncio.sleep(0.1)  # In place of half a minute.
 
     async with Worker.at(server) as worker:
         await worker.create("s", total_steps=1)

@@ -1,7 +1,7 @@
-"""Many readers, many reports, and all of them coming back at once.
+"""Many readers, many reports, and the simultaneous return of all readers.
 
-How fast it goes is recorded as properties of the tests, and asserted nowhere: what counts here is that everything
-arrives. Short forms run always, full ones under `make test-full`.
+The tests record speeds as properties and assert none: they assert that everything arrives. The short forms run
+always, the full ones under `make test-full`.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def events_path(session_id: str) -> str:
 
 
 def now() -> float:
-    """The time by which readers say when an event came."""
+    """The time on the clock that readers use for their events."""
     return asyncio.get_running_loop().time()
 
 
 async def report(connection: Connection, session_id: str, tag: str) -> None:
-    """POST one transition that bears a tag."""
+    """POST one transition that carries a tag."""
     body = {"action": "progress", "step": 1, "current": 1, "message": tag}
     response = await connection.post_json(session_path(session_id, "update"), body)
     assert response.status == 200, response.body
 
 
 def assert_in_order(events: Sequence[Block], tags: Sequence[str]) -> None:
-    """One snapshot, then these transitions, each once, in this order."""
+    """Check that there is one snapshot, then these transitions, each once and in this order."""
     assert [event.event for event in events] == ["snapshot", *["step"] * len(tags)]
     first = events[0].position
     assert [event.position for event in events] == [(first.epoch, first.offset + n) for n in range(len(tags) + 1)]
@@ -56,9 +56,9 @@ def assert_in_order(events: Sequence[Block], tags: Sequence[str]) -> None:
 
 @contextlib.asynccontextmanager
 async def polled(server: Server, session_id: str) -> AsyncIterator[list[float]]:
-    """Poll a session again and again inside the block; gives how long each answer took.
+    """Poll a session again and again during the block; the list holds the duration of each request.
 
-    In a thread, since what thousands of readers do in the event loop would count as waiting for the server.
+    A thread does it: in the event loop, the work of thousands of readers would count as waiting for the server.
     """
     took: list[float] = []
     is_over = threading.Event()
@@ -87,7 +87,7 @@ async def polled(server: Server, session_id: str) -> AsyncIterator[list[float]]:
 @first_host
 @pytest.mark.parametrize(("streams", "beats"), [(1000, 1), pytest.param(10_000, 3, marks=FULL)])
 async def test_idle_streams_stay_open(serve: Serve, record_property: Record, streams: int, beats: int) -> None:
-    """LD-01: all of them are open, beat, and get what comes at last; polls are answered all the while."""
+    """LD-01: all streams stay open, get heartbeats, and get the final event; polls are answered throughout."""
     server = serve(heartbeat_s=3, max_streams=streams)
     sessions = [f"idle-{n}" for n in range(100)]
     async with Worker.at(server) as worker:
@@ -121,11 +121,11 @@ async def test_idle_streams_stay_open(serve: Serve, record_property: Record, str
 
 
 async def report_steadily(server: Server, session_id: str, tags: Iterable[str]) -> list[float]:
-    """Report ten things a second; gives when each was sent."""
+    """Report ten transitions a second; return the time of each."""
     began, sent = now(), list[float]()
     async with await Connection.open(server.port) as connection:
         for tag in tags:
-            await asyncio.sleep(began + len(sent) / 10 - now())  # The pace of this worker; nothing is waited for.
+            await asyncio.sleep(began + len(sent) / 10 - now())  # The pace of this worker; it waits for nothing.
             sent.append(now())
             await report(connection, session_id, tag)
     return sent
@@ -134,7 +134,7 @@ async def report_steadily(server: Server, session_id: str, tags: Iterable[str]) 
 @first_host
 @pytest.mark.parametrize(("readers", "seconds"), [(300, 3), pytest.param(1000, 60, marks=FULL)])
 async def test_everybody_gets_every_event(serve: Serve, record_property: Record, readers: int, seconds: int) -> None:
-    """LD-02: many readers of one session, ten events a second: none is lost to anybody."""
+    """LD-02: with many readers of one session and ten events a second, no reader misses an event."""
     server = serve()
     tags = [f"event-{n}" for n in range(10 * seconds)]
     async with Worker.at(server) as worker:
@@ -160,7 +160,7 @@ async def test_everybody_gets_every_event(serve: Serve, record_property: Record,
 async def test_every_report_that_is_accepted_reaches_everybody(
     serve: Serve, record_property: Record, store: str, seconds: int
 ) -> None:
-    """LD-03: eight workers report one thing after the other: each once, in the worker's order, to 100 readers."""
+    """LD-03: eight workers report one after the other; each report reaches 100 readers once, in the worker's order."""
     server = serve(store=store)
     sent: dict[str, float] = {}
 
@@ -196,7 +196,7 @@ async def test_every_report_that_is_accepted_reaches_everybody(
 
 
 class Reporter:
-    """A worker with several sessions, who remembers what was reported to each."""
+    """A worker with several sessions that remembers its reports to each."""
 
     def __init__(self, connection: Connection, sessions: Iterable[str]) -> None:
         """Report by this connection."""
@@ -205,23 +205,23 @@ class Reporter:
         self._connection = connection
 
     async def report(self, session_id: str) -> None:
-        """Report one thing to one session."""
+        """Report one transition to one session."""
         tags = self.tags[session_id]
         tags.append(f"{session_id}, number {len(tags)}")
         await report(self._connection, session_id, tags[-1])
 
     async def report_to_all(self) -> None:
-        """Report one thing to each session."""
+        """Report one transition to each session."""
         for session_id in self.tags:
             await self.report(session_id)
 
     async def go_on(self) -> None:
-        """Report something every now and then, until it is over."""
+        """Report from time to time, until the test ends."""
         for session_id in itertools.cycle(self.tags):
             if self.is_over:
                 return
             await self.report(session_id)
-            await asyncio.sleep(0.02)  # The pace of this worker; nothing is waited for.
+            await asyncio.sleep(0.02)  # The pace of this worker; it waits for nothing.
 
 
 @first_host
@@ -229,7 +229,7 @@ class Reporter:
 async def test_all_who_are_cut_off_at_once_come_back_to_where_they_were(
     serve: Serve, record_property: Record, streams: int, sessions: int
 ) -> None:
-    """LD-04: every stream is cut, and every reader returns at once, while workers go on: nothing is lost or refused."""
+    """LD-04: all streams are cut and all readers return at once while workers report: nothing is lost or refused."""
     server = serve()
     paths = {f"storm-{n}": events_path(f"storm-{n}") for n in range(sessions)}
     async with Worker.at(server) as worker:

@@ -1,4 +1,4 @@
-"""What an operator sees: metrics, health, logs."""
+"""The operator's view: metrics, health, logs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ EVENTS = session_path("s", "events")
 SMALL_WINDOW = 4096
 
 RECORD = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) [\w.]+: ."
-"""How each line of the log begins."""
+"""The beginning of each line of the log."""
 
 
 async def shown(server: Server, **expected: float) -> dict[str, float]:
-    """The server's metrics without their prefix, once these are as expected; for what becomes true by itself."""
+    """The metrics without their prefix, once they have the expected values."""
     async with asyncio.timeout(15):
         while True:
             metrics = {
@@ -38,7 +38,7 @@ async def shown(server: Server, **expected: float) -> dict[str, float]:
 
 
 async def test_readers_are_counted_while_they_are_there(serve: Serve) -> None:
-    """Streams and subscribers come and go; each event is counted for each reader; a burst is timed once."""
+    """Streams and subscribers come and go; each event counts once per reader; a batch is timed once."""
     server = serve()
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
@@ -62,7 +62,7 @@ async def test_readers_are_counted_while_they_are_there(serve: Serve) -> None:
 
 
 async def test_whoever_comes_back_is_counted_by_what_it_gets(serve: Serve) -> None:
-    """Exactly what it missed, or a snapshot in its place."""
+    """The metrics tell an exact replay from a snapshot."""
     server = serve(history=3)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
@@ -84,7 +84,7 @@ async def test_whoever_comes_back_is_counted_by_what_it_gets(serve: Serve) -> No
 
 @first_host
 async def test_each_end_of_a_stream_has_its_reason(serve: Serve) -> None:
-    """Completed, gone, stuck; and what was refused a place."""
+    """Completed, disconnected and stalled streams have a reason each, and refused ones are counted."""
     server = serve(send_timeout_s=1, max_streams=2, heartbeat_s=0.2)
     async with Worker.at(server) as worker:
         await worker.create("s", total_steps=1)
@@ -114,7 +114,7 @@ async def test_each_end_of_a_stream_has_its_reason(serve: Serve) -> None:
 
 
 HOSTILE = "\x1b[2J\u202e\u2028forged\x07"
-"""What no log must show as it is, and what can be sent in a body."""
+"""Text that no log may show unescaped, and that a body can carry."""
 
 HOSTILE_REQUESTS = [
     b"GET /\x1b[2Jforged HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -135,7 +135,7 @@ HOSTILE_REQUESTS = [
 
 
 async def send_and_leave(port: int, request: bytes) -> None:
-    """Send a request on a connection of its own, and read the beginning of an answer, if there is one."""
+    """Send a request on a connection of its own, and read the beginning of a response, if there is one."""
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
         writer.write(request)
@@ -149,7 +149,7 @@ async def send_and_leave(port: int, request: bytes) -> None:
 
 
 async def send_all(port: int, rounds: int) -> None:
-    """Send every hostile request so many times, a few at once."""
+    """Send each hostile request `rounds` times, a few at once."""
     for _ in range(rounds):
         await asyncio.gather(*(send_and_leave(port, request) for request in HOSTILE_REQUESTS))
 
@@ -158,7 +158,7 @@ async def send_all(port: int, rounds: int) -> None:
 @pytest.mark.parametrize("log_format", ["text", "json"])
 @pytest.mark.parametrize("rounds", [60, pytest.param(1112, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
 async def test_bad_requests_are_few_harmless_lines(serve: Serve, log_format: str, rounds: int) -> None:
-    """SE-13: 10⁴ of them leave one record a line, escaped, rate-limited, without a secret or what was asked for."""
+    """SE-13: 10⁴ of them leave one record a line, escaped, rate-limited, without a secret or any requested text."""
     server = serve(log_format=log_format, read="token", token_key=KEY, publish_token="hush-hush")
     await eventually(lambda: "curl" in server.log(), 10)
     greeting = len(server.log())
@@ -185,7 +185,7 @@ async def test_bad_requests_are_few_harmless_lines(serve: Serve, log_format: str
 
 @serve_only  # Elsewhere the log is the host's.
 async def test_the_end_of_each_stream_is_a_line(serve: Serve) -> None:
-    """How long it was open, what it got and why it ended; many at once are a few lines and a number."""
+    """The line gives duration, events and reason; many ends at once are a few lines and a count."""
     server = serve(log_format="json")
     async with Worker.at(server) as worker:
         await worker.create("s", total_steps=1)

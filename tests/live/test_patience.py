@@ -1,6 +1,6 @@
-"""Clients that send too slowly, too much, or nothing at all: they are gone in time, and the others are served.
+"""Clients that send too slowly, too much or nothing: they are cut off in time, and other clients are served.
 
-All of it is about our own server: under somebody else's these limits are that server's.
+All limits here are our own server's; other servers have limits of their own.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ FULL = [pytest.mark.full, pytest.mark.timeout(180)]
 
 
 class Plain(NamedTuple):
-    """A connection as it is."""
+    """A plain connection, without an HTTP client."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
     @classmethod
     async def open(cls, port: int, sent: bytes = b"", rcvbuf: int | None = None) -> Plain:
-        """Connect, and send something."""
+        """Connect, and send some bytes."""
         sock = unconnected_socket(rcvbuf)
         await asyncio.get_running_loop().sock_connect(sock, (HOST, port))
-        # With as little kept on this side, too, as there is room for on the way.
+        # The receive buffer is as small as those on the way.
         plain = cls(*await asyncio.open_connection(sock=sock, limit=256 if rcvbuf else 65_536))
         plain.writer.write(sent)
         return plain
 
     @property
     def port(self) -> int:
-        """The port from which it is connected."""
+        """The local port of the connection."""
         port: int = self.writer.get_extra_info("sockname")[1]
         return port
 
     async def rest(self, timeout_s: float = 20) -> bytes:
-        """Everything until the server closes; a reset, which a client that still sends may get, ends it too."""
+        """Everything until the server closes; a reset, which a client that still sends may get, is an end too."""
         received = b""
         with contextlib.suppress(ConnectionError):
             async with asyncio.timeout(timeout_s):
@@ -65,7 +65,7 @@ class Plain(NamedTuple):
         return received
 
     def trickle(self, parts: Iterable[bytes]) -> asyncio.Task[None]:
-        """Send one part after the other, slowly, until the server has had enough."""
+        """Send one part after the other, slowly, until the server closes."""
 
         async def send() -> None:
             with contextlib.suppress(ConnectionError):
@@ -88,7 +88,7 @@ async def plain(port: int, sent: bytes = b"", rcvbuf: int | None = None) -> Asyn
 
 
 def assert_refused(received: bytes, *statuses: int) -> None:
-    """One problem, after which the connection is closed."""
+    """Check that there is one problem, after which the connection is closed."""
     decoder = ResponseDecoder()
     problem = json.loads(decoder.feed(received))
     assert decoder.head is not None
@@ -108,7 +108,7 @@ POST = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" % UP
 
 
 async def test_a_head_that_does_not_end_is_given_up(serve: Serve) -> None:
-    """SE-06: whether it comes bit by bit or not on, and the time is not counted afresh with each bit."""
+    """SE-06: a head has one deadline as a whole, whether it stalls or arrives bit by bit."""
     server = serve(head_timeout_s=0.5)
     async with plain(server.port, HEAD) as stuck, plain(server.port, HEAD) as slow:
         sending = slow.trickle([b"X-A: b\r\n"] * 100)
@@ -126,7 +126,7 @@ async def test_a_head_that_does_not_end_is_given_up(serve: Serve) -> None:
     ],
 )
 async def test_a_body_that_does_not_end_is_given_up(serve: Serve, framing: bytes) -> None:
-    """SE-06: likewise; nothing of it is applied."""
+    """SE-06: a body has one deadline too, and none of it is applied."""
     server = serve(body_timeout_s=0.5, head_timeout_s=60)
     part = b"1\r\n \r\n" if b"chunked" in framing else b" "
     async with plain(server.port, POST + framing) as stuck, plain(server.port, POST + framing) as slow:
@@ -139,7 +139,7 @@ async def test_a_body_that_does_not_end_is_given_up(serve: Serve, framing: bytes
 
 
 async def test_a_body_that_nobody_reads_is_given_up_too(serve: Serve) -> None:
-    """SE-06: the answer came long before its end, so there is none to say so."""
+    """SE-06: the refusal was sent long before, so the connection just closes."""
     server = serve(body_timeout_s=0.5, publish_token="t")
     async with plain(server.port, POST + b"Content-Length: 1000\r\n\r\n") as refused:
         sending = refused.trickle([b" "] * 100)
@@ -156,7 +156,7 @@ async def test_a_body_that_nobody_reads_is_given_up_too(serve: Serve) -> None:
 async def test_silent_connections_are_closed_and_polls_answered_meanwhile(
     serve: Serve, connections: int, settings: dict[str, float], within_s: float
 ) -> None:
-    """SE-06: without a word, as a browser may open one in advance; descriptors are back to where they were."""
+    """SE-06: connections on which nothing is sent, as browsers open them in advance, free their descriptors."""
     server = serve(**settings)
     allow_descriptors(connections)
     base = server.descriptors()
@@ -171,7 +171,7 @@ async def test_silent_connections_are_closed_and_polls_answered_meanwhile(
 
 @contextlib.asynccontextmanager
 async def asking_for_much(server: Server, count: int) -> AsyncIterator[list[Plain]]:
-    """So many connections that asked for an answer of 240 KB, and have taken nothing of it yet."""
+    """`count` connections that have requested a response of 240 KB and read none of it."""
     async with Worker.at(server) as worker:
         await worker.create("s", steps=[{"name": "大" * 8000}] * 10)
     async with contextlib.AsyncExitStack() as stack:
@@ -180,7 +180,7 @@ async def asking_for_much(server: Server, count: int) -> AsyncIterator[list[Plai
 
 
 async def test_an_answer_that_is_not_taken_is_given_up(serve: Serve) -> None:
-    """SE-06: neither who takes nothing of it nor who takes a byte now and then holds it for ever."""
+    """SE-06: neither reading nothing nor reading a byte now and then keeps a response for ever."""
     server = serve(send_timeout_s=1)
     async with asking_for_much(server, 20) as slow, Worker.at(server) as worker:
         ports = {each.port for each in slow}
@@ -195,7 +195,7 @@ async def test_an_answer_that_is_not_taken_is_given_up(serve: Serve) -> None:
 
 
 async def test_streams_of_several_sessions_share_what_is_large(serve: Serve) -> None:
-    """SE-07: though each has ids of its own, there is one copy of it for all who do not take it."""
+    """SE-07: though each stream has ids of its own, one copy serves all readers that do not read it."""
     server = serve()
     ask = request_bytes("GET", "/api/events?session_id=s")
     async with asking_for_much(server, 0), contextlib.AsyncExitStack() as stack:
@@ -208,7 +208,7 @@ async def test_streams_of_several_sessions_share_what_is_large(serve: Serve) -> 
 
 
 async def test_an_answer_that_is_taken_slowly_and_steadily_arrives(serve: Serve) -> None:
-    """SE-06, the other side: it takes longer than any timeout, and is whole."""
+    """SE-06, the other side: the response takes longer than any timeout, and is complete."""
     server = serve(send_timeout_s=0.5, head_timeout_s=0.5)
     async with asking_for_much(server, 1) as (steady,):
         decoder = ResponseDecoder()
@@ -218,7 +218,7 @@ async def test_an_answer_that_is_taken_slowly_and_steadily_arrives(serve: Serve)
 
 
 PROBES = 5
-"""Connections by which we, and the tool, see whether the server answers."""
+"""Connections by which this test and the tool see whether the server answers."""
 
 SLOW_READ = "-X -w 512 -y 1024 -n 5 -z 32 -k 3"
 
@@ -233,7 +233,7 @@ SLOW_READ = "-X -w 512 -y 1024 -n 5 -z 32 -k 3"
     ],
 )
 async def test_slowhttptest_finds_the_service_available(serve: Serve, attack: str, target: str, granted_s: int) -> None:
-    """SE-06: by a tool that others use: a thousand connections are gone in the time that they are granted."""
+    """SE-06: a thousand connections of an independent tool are closed within the time they are granted."""
     server, connections = serve(), 1000
     async with asking_for_much(server, 0), polled(server, "other") as polls:
         arguments = [*attack.split(), "-c", str(connections), "-r", "500", "-l", str(granted_s + 20)]
@@ -274,7 +274,7 @@ HUGE_HEADS: dict[str, tuple[Sequence[int], bytes]] = {
 
 
 async def test_heads_that_are_too_large_are_refused_and_harm_nobody(serve: Serve) -> None:
-    """SE-03: each is refused, or the connection is closed; none is kept, and a reader notices nothing."""
+    """SE-03: each is refused or its connection closed; none is kept, and a reader's stream is not affected."""
     server = serve()
     async with Worker.at(server) as worker, await RawStream.open(server.port, session_path("s", "events")) as control:
         await control.next_event()
@@ -284,7 +284,7 @@ async def test_heads_that_are_too_large_are_refused_and_harm_nobody(serve: Serve
         for name, (statuses, sent) in HUGE_HEADS.items():
             async with plain(server.port, sent) as opened:
                 received = await opened.rest()
-            if received:  # A client that still sends may lose the answer to a reset [RFC 9112 §9.6].
+            if received:  # A client that still sends may lose the response to a reset [RFC 9112 §9.6].
                 assert_refused(received, *statuses)
             assert len(sent) > 70_000 or received, name
         assert server.pss_bytes() - memory_bytes <= 5 * 2**20
@@ -294,14 +294,14 @@ async def test_heads_that_are_too_large_are_refused_and_harm_nobody(serve: Serve
 
 
 def head_of(size: int, fields: int = 2) -> bytes:
-    """The head of a request, of so many bytes, in lines without white space."""
+    """The head of a request of `size` bytes, in lines without white space."""
     start, share = b"GET /livez HTTP/1.1\r\nHost:x\r\n", size // fields
     padding = b"X:%b\r\n" % (b"x" * (share - 4)) * (fields - 1)
     return start + padding + b"X:%b\r\n\r\n" % (b"x" * (size - len(start + padding) - 6))
 
 
 async def test_a_head_is_refused_from_one_byte_too_many(serve: Serve) -> None:
-    """SE-03: however the head is cut into pieces, and whatever requests came before it."""
+    """SE-03: the limit is exact, however the head is cut into pieces, and whatever requests came before it."""
     server = serve()
     sizes, cuts = (MAX_HEAD_BYTES, MAX_HEAD_BYTES + 1, 2 * MAX_HEAD_BYTES - 1), (0, 1000, MAX_HEAD_BYTES // 2)
     for size, fields, cut, before in itertools.product(sizes, (1, 90), cuts, (b"", 3 * head_of(60_000))):
@@ -312,13 +312,13 @@ async def test_a_head_is_refused_from_one_byte_too_many(serve: Serve) -> None:
             opened.writer.write(head[cut:] + HEAD + b"Connection: close\r\n\r\n")
             statuses = re.findall(rb"HTTP/1.1 (\d+) ", await opened.rest())
         assert statuses[:answered] == [b"200"] * answered, (size, fields, cut, answered)
-        # A refusal gets lost where it is not its turn, and where the client still sends.
+        # A refusal is lost where other responses have to come first, and where the client still sends.
         ends = [[b"200", b"200"]] if size <= MAX_HEAD_BYTES else [[b"431"], []]
         assert statuses[answered:] in ends, (size, fields, cut, answered)
 
 
 async def test_a_request_of_a_hundred_fields_is_answered(serve: Serve) -> None:
-    """SE-03, the other side: what is refused begins just beyond what is let through."""
+    """SE-03, the other side: a head just below the limit is accepted."""
     server = serve()
     async with plain(server.port, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"X: 1\r\n" * 99 + b"\r\n") as full:
         assert (await full.reader.readline()).startswith(b"HTTP/1.1 200")
@@ -327,7 +327,7 @@ async def test_a_request_of_a_hundred_fields_is_answered(serve: Serve) -> None:
 
 
 async def test_what_is_no_http_does_not_come_between(serve: Serve) -> None:
-    """A stream that is open on the connection breaks off, rather than having a refusal inside."""
+    """An open stream on the connection breaks off, without a refusal inside."""
     server = serve()
     async with plain(server.port, request_bytes("GET", session_path("s", "events"))) as opened:
         await opened.reader.readuntil(b"event: snapshot")
@@ -341,7 +341,7 @@ DESCRIPTORS = 256
 
 
 def serve_with(serve: Serve, descriptors: int, store: str = "memory://", head_timeout_s: float = 10) -> Server:
-    """A server that may have so many descriptors."""
+    """A server that may have `descriptors` descriptors."""
     start = ["prlimit", f"--nofile={descriptors}:{descriptors}", sys.executable, "-m", "progress_sse", "serve"]
     return serve(
         command=[*start, "--store", store, "--head-timeout-s", str(head_timeout_s), "--port", "{port}"],
@@ -350,7 +350,7 @@ def serve_with(serve: Serve, descriptors: int, store: str = "memory://", head_ti
 
 @contextlib.asynccontextmanager
 async def intruders(server: Server, streams: int, silent: int) -> AsyncIterator[list[Plain]]:
-    """So many who want a stream, and so many who want nothing."""
+    """`streams` clients that request a stream, and `silent` ones that send nothing."""
     ask = request_bytes("GET", session_path("s", "events"))
     async with contextlib.AsyncExitStack() as stack:
         asked = [ask if n < streams else b"" for n in range(streams + silent)]
@@ -366,7 +366,7 @@ async def intruders(server: Server, streams: int, silent: int) -> AsyncIterator[
     ],
 )
 async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, streams: int, silent: int) -> None:
-    """FT-14: who is there is served, who polls is answered; nothing spins, and all is as before once they are gone."""
+    """FT-14: open streams and polls are served; nothing spins; all is as before once the clients are gone."""
     server = serve_with(serve, DESCRIPTORS)
     async with contextlib.AsyncExitStack() as stack:
         worker = await stack.enter_async_context(Worker.at(server))
@@ -402,7 +402,7 @@ async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, stream
     ],
 )
 async def test_who_keeps_the_server_waiting_keeps_nobody_out(serve: Serve, sent: bytes) -> None:
-    """FT-14: neither by bodies that do not come nor by answers that are not taken, on as many connections as can be."""
+    """FT-14: unfinished bodies and unread responses, on as many connections as possible, keep no newcomer out."""
     server = serve_with(serve, 96)
     async with asking_for_much(server, 0), contextlib.AsyncExitStack() as stack:
         for _ in range(100):
@@ -416,13 +416,13 @@ async def test_who_keeps_the_server_waiting_keeps_nobody_out(serve: Serve, sent:
 
 
 async def test_who_leaves_the_end_of_an_answer_keeps_nobody_out(serve: Serve) -> None:
-    """FT-14: its connection is to close once all has been taken, and so it is waited for, too."""
+    """FT-14: a connection that closes after its response does not keep a newcomer out while the end is unread."""
     server = serve_with(serve, 96, head_timeout_s=0.2)
     ask = request_bytes("GET", "/web/tracker.js")
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(100):
             await stack.enter_async_context(plain(server.port, ask, SMALL_WINDOW))
-        await asyncio.sleep(1)  # Nothing tells that the time in which they might have asked for more is over.
+        await asyncio.sleep(1)  # No signal says that the time for further requests is over.
         for _ in range(30):
             newcomer = await stack.enter_async_context(await Connection.open(server.port))
             assert (await newcomer.request("GET", "/livez")).status == 200
@@ -430,7 +430,7 @@ async def test_who_leaves_the_end_of_an_answer_keeps_nobody_out(serve: Serve) ->
 
 
 async def test_who_comes_when_nobody_can_go_is_told_to_come_later(serve: Serve) -> None:
-    """FT-14: requests that wait for the store are not ended for a newcomer, and the server lives on."""
+    """FT-14: requests that wait for the store are not ended for a newcomer, and the server keeps running."""
     server = serve_with(serve, 96, "sqlite:///held.db")
     head = [("Content-Type", "application/json"), ("Connection", "close")]
     whole = request_bytes("POST", UPDATE, head, json.dumps(START).encode())
@@ -442,7 +442,7 @@ async def test_who_comes_when_nobody_can_go_is_told_to_come_later(serve: Serve) 
             refused: list[bytes] = []
             while len(refused) < 20:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                # One that was accepted, and not yet read from, may have made room: of it nothing was known.
+                # A connection that was accepted but not yet read from may have been closed: no request of it was known.
                 refused += filter(None, (each.result() for each in done))
         others = list(filter(None, await asyncio.gather(*waiting)))
     served = [received for received in others if received.startswith(b"HTTP/1.1 200 ")]
@@ -458,7 +458,7 @@ async def test_who_comes_when_nobody_can_go_is_told_to_come_later(serve: Serve) 
 
 
 async def test_of_requests_sent_ahead_a_bounded_number_waits(serve: Serve) -> None:
-    """SE-07: those that may wait are answered, in order, and the connection closes; the others take no memory."""
+    """SE-07: requests within the limit are answered in order, then the connection closes; the rest take no memory."""
     server = serve()
     ahead = b"".join(request_bytes("GET", session_path(str(n))) for n in range(5000))
     async with plain(server.port, ahead) as hasty:
@@ -469,7 +469,7 @@ async def test_of_requests_sent_ahead_a_bounded_number_waits(serve: Serve) -> No
 
 
 async def test_requests_sent_ahead_as_fast_as_they_are_answered_all_are(serve: Serve) -> None:
-    """SE-07, the other side: there is no limit to how many a connection brings in its life."""
+    """SE-07, the other side: a connection may carry any number of requests."""
     server = serve()
     async with plain(server.port) as steady, asyncio.timeout(20):
         for _ in range(5):
@@ -486,7 +486,7 @@ async def test_requests_sent_ahead_as_fast_as_they_are_answered_all_are(serve: S
     ],
 )
 async def test_what_came_whole_is_answered_before_a_body_that_does_not(serve: Serve, spoilt: bytes) -> None:
-    """An update that was applied is not left without its answer because of what the same client sent behind it."""
+    """An update that was applied gets its answer, whatever the same client sent behind it."""
     server = serve()
     update = json.dumps(START).encode()
     whole = POST + b"Content-Length: %d\r\n\r\n%b" % (len(update), update)
@@ -510,12 +510,12 @@ FOLLOW_WITH_BODY = request_bytes("GET", session_path("s", "events"), body=b"x" *
     [
         pytest.param(request_bytes("GET", session_path("s")), 60_000, id="an answer"),
         pytest.param(FOLLOW, 60_000, id="a snapshot"),
-        pytest.param(FOLLOW_WITH_BODY, 60_000, id="a body that nobody reads"),
+        pytest.param(FOLLOW_WITH_BODY, 60_000, id="an unread body"),
         pytest.param(FOLLOW + 99 * MANY_FIELDS, 300_000, id="requests behind a stream"),
     ],
 )
 async def test_what_is_held_for_a_connection_is_little(serve: Serve, sent: bytes, most_bytes: int) -> None:
-    """SE-07: however large an answer is, or what was sent along; the session's 240 KB are there once for all."""
+    """SE-07: large responses and request bodies are bounded; the session's 240 KB exist once for all connections."""
     server, connections = serve(), 100
     async with asking_for_much(server, 0), Worker.at(server) as worker, contextlib.AsyncExitStack() as stack:
         await worker.poll("s")
@@ -528,7 +528,7 @@ async def test_what_is_held_for_a_connection_is_little(serve: Serve, sent: bytes
 
 
 async def test_a_reader_whose_request_had_a_body_is_seen_to_go(serve: Serve) -> None:
-    """FT-11: at once, and not with the next heartbeat but one: the rest of a body is read, and thrown away."""
+    """FT-11: at once, not at the second heartbeat: the server reads the rest of a body and discards it."""
     server = serve(heartbeat_s=600)
     async with plain(server.port, FOLLOW_WITH_BODY) as gone:
         await gone.reader.readuntil(b"event: snapshot")
@@ -537,7 +537,7 @@ async def test_a_reader_whose_request_had_a_body_is_seen_to_go(serve: Serve) -> 
 
 
 async def test_who_goes_with_answers_outstanding_leaves_nothing(serve: Serve) -> None:
-    """Of several requests that were sent ahead, it is the one being answered that has to learn of it."""
+    """The request being answered learns of the disconnect, with several sent ahead."""
     server = serve()
     async with asking_for_much(server, 0):
         ask = request_bytes("GET", session_path("s"))

@@ -1,4 +1,4 @@
-"""The power goes, at whatever moment."""
+"""The power fails at any moment."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.harness.power import Operation, after_power_loss, has_ended, operatio
 from tests.harness.serving import Worker, eventually
 from tests.live.asgi_hosts import serve_only
 
-pytestmark = serve_only  # It is the store that waits for the disk, whoever serves.
+pytestmark = serve_only  # The store waits for the disk, whichever host serves.
 
 
 @pytest.mark.parametrize(("updates", "moments"), [(60, 30), pytest.param(1000, 300, marks=pytest.mark.full)])
 async def test_what_was_answered_outlives_a_loss_of_power(
     serve: Serve, tmp_path: Path, updates: int, moments: int
 ) -> None:
-    """FT-01, power: whatever the disk kept of what it had not confirmed, each 200 is there, and the file is whole."""
+    """FT-01, power: whatever the disk kept of unconfirmed writes, each 200 is there, and the file is sound."""
     log, database = tmp_path / "strace.log", tmp_path / "progress.db"
     start = [sys.executable, "-m", "progress_sse", "serve", "--store", f"sqlite:///{database}", "--port", "{port}"]
     server = serve(command=recording(log, start))
@@ -46,7 +46,7 @@ async def test_what_was_answered_outlives_a_loss_of_power(
 
 
 def found_after(done: Sequence[Operation], database: Path, folder: Path, rng: random.Random) -> int:
-    """How many updates the database has of all that was done to it before the power went."""
+    """The number of updates in the database after the operations up to the power failure."""
     folder.mkdir(exist_ok=True)
     left = folder / database.name
     for suffix in ("", "-wal"):

@@ -1,4 +1,4 @@
-"""What is deleted is gone, and what is cached is nobody else's."""
+"""Deleted data is gone, and a cache never gives one user's data to another."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from tests.live.asgi_hosts import serve_only
 SECRET = "correct-horse-battery-staple"
 SESSION = f"{SECRET}-id"
 GONE_S = 20
-"""A generous deadline for what is promised after two seconds, or two clean-ups."""
+"""A generous deadline for a promise of two seconds, or of two clean-ups."""
 
 probing = pytest.mark.parametrize(
     "factory", [pytest.param("tests.live.embedded:create_with_memory_probe", id="probe")], indirect=True
 )
-"""For a test that looks into the memory of the server."""
+"""For a test that searches the memory of the server."""
 
 
 # PR-03
 
 
 async def tell_everything(worker: Worker) -> None:
-    """Make a session that has the secret in each text that there is, in many sizes."""
+    """Create a session with the secret in each kind of text, in many sizes."""
     await worker.create(SESSION, steps=[{"name": f"{SECRET}-name"}, {"name": "second"}])
     for size in (1, 20, 100, 280):
         await worker.start(SESSION, 1)
@@ -45,25 +45,25 @@ async def tell_everything(worker: Worker) -> None:
 
 
 async def send_again(worker: Worker) -> None:
-    """Send an update again whose session is gone: that it was applied is still known."""
+    """Repeat an update whose session is gone: its key still gets the first answer."""
     answer = await worker.update(SESSION, f"{SECRET}-key-1", action="complete", step=1, message=SECRET)
     assert answer.status_code == 200, answer.text
     assert (await worker.poll(SESSION))["status"] == "not_found"
 
 
 async def delete(worker: Worker) -> None:
-    """Remove the session by a request."""
+    """Delete the session."""
     await worker.delete(SESSION)
 
 
 async def replace(worker: Worker) -> None:
-    """Put a fresh session in its place, and remove that: what is asked for is whether anything of the first is left."""
+    """Replace the session and delete the new one: nothing of the first one may be left."""
     await worker.create(SESSION, replace=True)
     await worker.delete(SESSION)
 
 
 async def wait_for_clean_up(worker: Worker) -> None:
-    """Wait until the session is cleaned up by itself."""
+    """Wait until the server's clean-up has removed the session."""
     while (await worker.poll(SESSION))["status"] != "not_found":  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0.1)
 
@@ -74,16 +74,16 @@ removals = pytest.mark.parametrize(
 
 
 def holding_files(server: Server) -> set[str]:
-    """The files of a server that have the secret in them."""
+    """The files of a server that contain the secret."""
     return {path.name for path in server.folder.iterdir() if SECRET.encode() in path.read_bytes()}
 
 
-@serve_only  # It is the store that forgets, whoever serves.
+@serve_only  # The store deletes, whichever host serves.
 @removals
 async def test_what_is_deleted_is_gone_from_the_database_and_its_log(
     serve: Serve, remove: Callable[[Worker], Awaitable[None]]
 ) -> None:
-    """PR-03: texts, names, keys and the id are in no file any more some seconds later, while the server runs on."""
+    """PR-03: some seconds later no file contains texts, names, keys or the id, while the server runs on."""
     ages = {"max_age_hours": 1 / 3600, "cleanup_interval_s": 0.5} if remove is wait_for_clean_up else {}
     server = serve(store="sqlite", **ages)
     async with Worker.at(server) as worker:
@@ -109,7 +109,7 @@ async def test_what_is_deleted_is_gone_from_the_database_and_its_log(
 async def test_what_is_deleted_is_gone_from_redis(
     serve: Serve, redis_servers: dict[str, RedisServer], kind: str, remove: Callable[[Worker], Awaitable[None]]
 ) -> None:
-    """PR-03: no key and no value of Redis has a text, a name, a key or the id in it any more."""
+    """PR-03: no key or value of Redis contains a text, a name, a key or the id."""
     ages = {"max_age_hours": 1 / 3600, "cleanup_interval_s": 0.5} if remove is wait_for_clean_up else {}
     server = serve(store=redis_servers[kind].url, redis_prefix=f"privacy-{remove.__name__}", **ages)
     async with Worker.at(server) as worker:
@@ -135,7 +135,7 @@ async def test_what_is_deleted_is_gone_from_redis(
 async def test_what_is_deleted_is_gone_from_the_memory_of_every_server(
     serve: Serve, redis_servers: dict[str, RedisServer], store: str
 ) -> None:
-    """PR-03: no object of a process has a text, a name, a key or the id in it any more: no cache, no queue."""
+    """PR-03: no object of a process, in a cache or a queue, contains a text, a name, a key or the id."""
     url = redis_servers["redis"].url if store == "redis" else store
     servers = [
         serve(store=url, redis_prefix="privacy-memory", cleanup_interval_s=0.5) for _ in range(1 + (store == "redis"))
@@ -157,7 +157,7 @@ async def test_what_is_deleted_is_gone_from_the_memory_of_every_server(
 
 
 async def held(worker: Worker) -> int:
-    """How many objects of a server have the secret in them."""
+    """The number of objects in a server that contain the secret."""
     count: int = (await worker.client.get(f"/held/{SECRET[::-1]}")).json()
     return count
 
@@ -179,12 +179,12 @@ CACHING = """
 """
 CAREFUL = ""
 CARELESS = "proxy_ignore_headers Cache-Control Expires Set-Cookie;"
-"""As it stands in many a recipe: nginx then stores whatever it is not told by `Vary` to tell apart."""
+"""As in many a recipe: nginx then stores every response, and tells requests apart only by `Vary`."""
 
 READERS = {"mine": "alice", "yours": "bob"}
 
 
-@serve_only  # The headers are the application's, whoever serves.
+@serve_only  # The headers are the application's, whichever host serves.
 @pytest.mark.parametrize(
     ("directives", "by"),
     [
@@ -197,7 +197,7 @@ READERS = {"mine": "alice", "yours": "bob"}
 async def test_a_cache_between_shows_nobody_what_is_anothers(
     serve: Serve, tmp_path: Path, directives: str, by: str
 ) -> None:
-    """PR-04: behind nginx with its cache on, no poll, 304, list or stream of one user is ever given to another."""
+    """PR-04: nginx with a cache never gives one user's poll, 304, list or stream to another."""
     server = serve(store="memory://", read="token", token_key=KEY, publish_token="operator")
     tokens = {user: make_token(sub=user, sessions=[session]) for session, user in READERS.items()}
 
@@ -217,7 +217,7 @@ async def test_a_cache_between_shows_nobody_what_is_anothers(
                     assert (own.status_code, SECRET in own.text) == (200, True)
                     tag = own.headers["etag"]
                     again = await client.get(session_path(mine), headers=asking(tokens[user], **{"if-none-match": tag}))
-                    assert again.status_code in (200, 304)  # A cache may ask for the whole.
+                    assert again.status_code in (200, 304)  # A cache may request the whole response.
                     listed = await client.get("/api/progress", headers=asking("operator"))
                     assert [each["session_id"] for each in listed.json()["sessions"]] == list(reversed(READERS))
                     for other in set(READERS.values()) - {user}:
@@ -233,7 +233,7 @@ async def test_a_cache_between_shows_nobody_what_is_anothers(
 
 @serve_only  # As above.
 async def test_every_answer_says_who_may_keep_it(serve: Serve) -> None:
-    """PR-04: nothing of a session may be stored by a cache that others use, and all depends on who asks."""
+    """PR-04: shared caches may store no response about a session, and each response varies with the user."""
     server = serve(store="memory://")
     async with Worker.at(server) as worker:
         answers = [await worker.client.put(session_path("s"), json={"total_steps": 1})]

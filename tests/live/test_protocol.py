@@ -22,7 +22,7 @@ CONVERSATIONS = json.loads((Path(__file__).parents[1] / "corpus" / "exchanges.js
 
 
 class Conversation:
-    """One client with one server, and what the client has learned so far."""
+    """One client with one server, and the values that the client has learned so far."""
 
     def __init__(self, server: Server, client: httpx.AsyncClient, streams: AsyncExitStack) -> None:
         self._server = server
@@ -33,7 +33,7 @@ class Conversation:
         self._known = Known()
 
     async def replay(self, exchange: dict[str, Any]) -> None:
-        """Ask, and compare the answer."""
+        """Send the request, and compare the response."""
         answer = exchange["answer"]
         if "stream" in exchange:
             await self._read(self._kept[exchange["stream"]], answer)
@@ -79,7 +79,7 @@ class Conversation:
         if answer["then"] == "end":
             assert await stream.closed() == "end"
         else:
-            await self._client.get("/livez")  # What else was written along with these has come before its answer.
+            await self._client.get("/livez")  # Events written along with these have arrived before this response.
             assert stream.ending is None
         self._taken[stream] += len(expected)
         assert len(stream.events) == self._taken[stream], stream.summary()
@@ -93,7 +93,7 @@ class Conversation:
 
 
 def _shown(block: Block) -> dict[str, Any]:
-    """An event as the vectors write it."""
+    """An event in the form of the vectors."""
     identified = {} if block.id is None else {"id": block.id}
     return {"event": block.event, **identified, "data": block.json()}
 
@@ -104,7 +104,7 @@ def _subject(event: dict[str, Any]) -> str:
 
 @pytest.fixture
 async def conversation(serve: Serve) -> AsyncIterator[Conversation]:
-    """With a server that knows nothing yet."""
+    """A conversation with a new server."""
     server = serve(store="memory://")
     async with httpx.AsyncClient(base_url=server.url) as client, AsyncExitStack() as streams:
         yield Conversation(server, client, streams)
@@ -113,6 +113,6 @@ async def conversation(serve: Serve) -> AsyncIterator[Conversation]:
 @first_host
 @pytest.mark.parametrize("recorded", CONVERSATIONS, ids=lambda each: each["name"])
 async def test_the_server_answers_as_recorded(conversation: Conversation, recorded: dict[str, Any]) -> None:
-    """Each request of a conversation gets the answer that authors of clients are told of."""
+    """Each request of a conversation gets the response that the vectors record."""
     for exchange in recorded["exchanges"]:
         await conversation.replay(exchange)

@@ -1,4 +1,4 @@
-"""Callers who want too much: they are told so, nobody else notices, and none of them waits for ever."""
+"""Rate limits: a caller over its rate is told when to come back, waits for a bounded time, and delays no other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.harness.serving import Server, Worker, session_path
 from tests.harness.tokens import CLOSED, bearer, make_token
 from tests.live.asgi_hosts import serve_only
 
-pytestmark = serve_only  # Who a caller is, the server tells; what becomes of that is the same on all of them.
+pytestmark = serve_only  # The server determines the caller; the limits themselves are the same on every host.
 
 START = {"action": "start", "step": 1}
 EVENTS = session_path("s", "events")
@@ -27,14 +27,14 @@ PROXIES = "127.0.0.0/8"
 
 
 def assert_too_often(status: int, retry_after: str | None, problem: dict[str, object]) -> int:
-    """It is a 429; returns after how many seconds to come back."""
+    """Check that this is a 429, and return the seconds after which the caller may come back."""
     assert (status, problem["type"], problem["success"]) == (429, "/problems/rate-exceeded", False)
     assert retry_after is not None
     return int(retry_after)
 
 
 async def report_often(worker: Worker, session_id: str, count: int) -> list[int]:
-    """Report so many things at once, each again as soon as the server says; gives how long each refusal asked for."""
+    """Report `count` times at once, each again after its refusal; return the wait that each refusal asked for."""
     asked: list[int] = []
 
     async def report(n: int) -> None:
@@ -48,7 +48,7 @@ async def report_often(worker: Worker, session_id: str, count: int) -> list[int]
 
 
 async def test_who_reports_too_often_is_told_when_to_come_back(serve: Serve) -> None:
-    """LD-05: one and a half times the rate; another worker is not held up, and in the end everything is reported."""
+    """LD-05: at 1.5 times its rate a worker gets everything reported in the end, and another worker is not delayed."""
     server = serve(publish_rate="20/second", publish_token="eager,other")
     async with Worker.at(server, "eager") as eager, Worker.at(server, "other") as other:
         await eager.start("s", 1)
@@ -61,7 +61,7 @@ async def test_who_reports_too_often_is_told_when_to_come_back(serve: Serve) -> 
 
 
 async def test_many_updates_are_not_counted_as_reading(serve: Serve) -> None:
-    """Who may report often, and read seldom, may report many things at once."""
+    """A batch counts as reporting: a caller with a high publish rate may send many, whatever its read rate."""
     server = serve(read_rate="1/hour", publish_rate="1000/second", publish_token="hush")
     async with Worker.at(server, "hush") as worker:
         for _ in range(4):
@@ -70,7 +70,7 @@ async def test_many_updates_are_not_counted_as_reading(serve: Serve) -> None:
 
 
 async def test_strangers_are_counted_however_many_updates_they_bring(serve: Serve) -> None:
-    """Whoever tries tokens is held to the rate, although nothing of what he brings is read."""
+    """Requests with a wrong token count against the rate, although the server reads none of their updates."""
     server = serve(publish_rate="3/hour", publish_token="hush")
     async with Worker.at(server, "wrong") as stranger:
         answers = [await stranger.client.post("/api/updates", json={"updates": []}) for _ in range(6)]
@@ -79,7 +79,7 @@ async def test_strangers_are_counted_however_many_updates_they_bring(serve: Serv
 
 
 async def test_polls_are_counted_apart_from_reports(serve: Serve) -> None:
-    """LD-05: a poll too many is a 429 as well, and a stream too many ends as if there were no room."""
+    """LD-05: a poll over the rate gets 429; a stream over it ends as if all places were taken."""
     server = serve(read_rate="10/minute")
     async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
         answers = [await connection.request("GET", session_path("s")) for _ in range(15)]
@@ -94,12 +94,12 @@ async def test_polls_are_counted_apart_from_reports(serve: Serve) -> None:
 
 
 async def poll_from(connection: Connection, forwarded_for: str) -> int:
-    """The status of a poll that a proxy has passed on."""
+    """The status of a poll that a proxy forwards."""
     return (await connection.request("GET", session_path("s"), [("X-Forwarded-For", forwarded_for)])).status
 
 
 async def test_behind_a_trusted_proxy_each_client_is_a_caller(serve: Serve) -> None:
-    """By what the proxy has added: what a client has written there itself makes no difference."""
+    """The address that the proxy added counts; addresses that the client wrote into the header do not."""
     server = serve(read_rate="2/hour", trusted_proxies=PROXIES)
     async with await Connection.open(server.port) as proxy:
         assert [await poll_from(proxy, "192.0.2.1") for _ in range(3)] == [200, 200, 429]
@@ -110,7 +110,7 @@ async def test_behind_a_trusted_proxy_each_client_is_a_caller(serve: Serve) -> N
 
 
 async def test_without_a_trusted_proxy_nobody_is_believed(serve: Serve) -> None:
-    """Else each request would be somebody else's."""
+    """A caller cannot pretend to be another one with each request."""
     server = serve(read_rate="2/hour")
     async with await Connection.open(server.port) as connection:
         assert [await poll_from(connection, f"192.0.2.{n}") for n in range(3)] == [200, 200, 429]
@@ -118,7 +118,7 @@ async def test_without_a_trusted_proxy_nobody_is_believed(serve: Serve) -> None:
 
 @pytest.mark.parametrize(("path", "success"), [("/api/tickets", 201), ("/api/cookie", 204)])
 async def test_an_exchange_of_a_token_is_counted_as_reading(serve: Serve, path: str, success: int) -> None:
-    """SE-07: a ticket is kept for half a minute, and any answer but 401 tells that a token was guessed."""
+    """SE-07: a ticket occupies memory for half a minute, and any answer but 401 confirms a guessed token."""
     server = serve(**CLOSED, read_rate="3/hour")
     good, bad = list(bearer(make_token(sessions=["s"])).items()), list(bearer("guessed").items())
     async with await Connection.open(server.port) as connection:
@@ -131,7 +131,7 @@ async def test_an_exchange_of_a_token_is_counted_as_reading(serve: Serve, path: 
 
 
 async def test_a_wrong_token_counts_for_the_address(serve: Serve) -> None:
-    """SE-07: whoever guesses at tokens has one rate for all guesses, and whoever has one is not held up by that."""
+    """SE-07: all wrong tokens of an address share one rate, and do not slow down callers with a valid one."""
     server = serve(publish_rate="5/minute", publish_token="right")
     async with await Connection.open(server.port) as connection:
 
@@ -144,7 +144,7 @@ async def test_a_wrong_token_counts_for_the_address(serve: Serve) -> None:
 
 
 async def test_a_token_is_one_caller_in_a_header_and_in_a_cookie(serve: Serve) -> None:
-    """SE-07: visitors of one address have a rate each, however their browsers bring what lets them in."""
+    """SE-07: users behind one address have a rate each, whether the token comes by header or by cookie."""
     server = serve(**CLOSED, read_rate="2/hour")
     async with await Connection.open(server.port) as connection:
 
@@ -162,7 +162,7 @@ async def test_a_token_is_one_caller_in_a_header_and_in_a_cookie(serve: Serve) -
 async def test_servers_on_one_redis_count_together(
     serve: Serve, redis_servers: dict[str, RedisServer], kind: Kind, tmp_path: Path
 ) -> None:
-    """Wherever a worker reports, its rate is one."""
+    """A worker has one rate over all servers that share a Redis."""
     settings = {"store": redis_servers[kind].url, "redis_prefix": str(tmp_path), "publish_rate": "20/hour"}
     async with Worker.at(serve(**settings)) as here, Worker.at(serve(**settings)) as there:
         answers = [await worker.update("s", action="start", step=1) for worker in [here, there] * 15]
@@ -172,7 +172,7 @@ async def test_servers_on_one_redis_count_together(
 async def test_a_crowd_does_not_get_past_the_count(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
-    """SE-07: one who asks on so many connections that they wait for each other to be counted is held to his rate."""
+    """SE-07: many connections that wait at the same time to be counted do not get a caller past its rate."""
     callers, rate = 3000, 10
     server = serve(store=redis_servers["redis"].url, redis_prefix=str(tmp_path), read_rate=f"{rate}/hour")
     allow_descriptors(callers)
@@ -182,12 +182,12 @@ async def test_a_crowd_does_not_get_past_the_count(
         await each.aclose()
     statuses = Counter(answer.status for answer in answers)
     assert set(statuses) == {200, 429}
-    assert statuses[200] <= 2 * rate  # Those that were counted together, and those that were counted here.
+    assert statuses[200] <= 2 * rate  # The requests counted in Redis together, and those counted in this process.
 
 
 @pytest.mark.full
 async def test_while_redis_is_away_the_store_says_so(serve: Serve, run_redis: RunRedis) -> None:
-    """It is not for the count to refuse what the store cannot take; and the count goes on by itself."""
+    """The rate limiter does not refuse in place of the store, and resumes counting by itself."""
     redis = run_redis()
     server = serve(store=redis.url, publish_rate="3/hour")
     async with Worker.at(server) as worker:
@@ -202,7 +202,7 @@ async def test_while_redis_is_away_the_store_says_so(serve: Serve, run_redis: Ru
 
 
 async def opened(server: Server, count: int, headers: Sequence[tuple[str, str]] = ()) -> list[RawStream]:
-    """So many attempts at a stream, each with its snapshot or at its end."""
+    """Try to open `count` streams; return each with its snapshot read, or at its end."""
     streams = [await RawStream.open(server.port, EVENTS, headers) for _ in range(count)]
     for stream in streams:
         await stream.wait_until(lambda s: bool(s.events) or s.ending is not None)
@@ -211,7 +211,7 @@ async def opened(server: Server, count: int, headers: Sequence[tuple[str, str]] 
 
 @pytest.fixture
 async def streams() -> AsyncIterator[list[RawStream]]:
-    """What a test has opened; closed at its end."""
+    """The streams that a test has opened; all are closed at its end."""
     opened: list[RawStream] = []
     yield opened
     for stream in opened:
@@ -219,7 +219,7 @@ async def streams() -> AsyncIterator[list[RawStream]]:
 
 
 async def test_one_caller_cannot_take_all_streams(serve: Serve, streams: list[RawStream]) -> None:
-    """SE-07: he is refused softly beyond his share, and gets a place again that he gives back; others have theirs."""
+    """SE-07: past its share a caller is refused softly, and a place it frees is reused; other callers have theirs."""
     server = serve(max_streams_per_caller=5, trusted_proxies=PROXIES)
     mine, theirs = [("X-Forwarded-For", "192.0.2.1")], [("X-Forwarded-For", "192.0.2.2")]
     streams += await opened(server, 50, mine)
@@ -240,7 +240,7 @@ async def test_one_caller_cannot_take_all_streams(serve: Serve, streams: list[Ra
 async def test_servers_on_a_cluster_count_together(
     serve: Serve, redis_clusters: Callable[[Kind], RedisCluster], kind: Kind, tmp_path: Path
 ) -> None:
-    """On whichever node a caller is counted."""
+    """The count is shared whichever node holds it."""
     settings = {"store": redis_clusters(kind).url, "redis_prefix": tmp_path.name, "read_rate": "2/hour"}
     async with Worker.at(serve(**settings, trusted_proxies=PROXIES)) as worker:
         for n in range(20):
@@ -250,7 +250,7 @@ async def test_servers_on_a_cluster_count_together(
 
 
 async def test_who_brings_a_ticket_is_known_by_the_token_that_bought_it(serve: Serve) -> None:
-    """SE-07: two tickets make nobody two callers, whatever cookie is beside them; and of two tokens, two."""
+    """SE-07: two tickets of one token are one caller, whatever cookie comes along; tickets of two tokens are two."""
     server = serve(**CLOSED, max_streams_per_caller=1)
     mine, yours = (list(bearer(make_token(sessions=["s"], sub=name)).items()) for name in ("me", "you"))
     async with await Connection.open(server.port) as connection:

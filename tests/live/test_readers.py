@@ -1,4 +1,4 @@
-"""Readers that are slow, stalled or one too many, and streams under a server that is not ours."""
+"""Readers that are slow, stalled or one too many, and streams on other servers than ours."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from tests.live.asgi_hosts import GZIP, HOSTS, first_host, serve_only
 EVENTS = "/api/progress/s/events"
 SMALL_WINDOW = 4096
 QUEUE_BYTES = 262_144
-"""What the server lets wait for one reader."""
+"""The most bytes that the server queues for one reader."""
 LARGE_MESSAGE = "x" * 8000
 
 
 async def publish_large(worker: Worker, count: int) -> None:
-    """Transitions of about 8 KB each, numbered on from what is there."""
+    """Report transitions of about 8 KB each, numbered on from the present one."""
     for number in range(count):
         await worker.complete("s", 1, message=f"{number} {LARGE_MESSAGE}")
 
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """How many of each kind; how many transitions of about 24 KB they are sent, and within which send timeout."""
+    """The number of readers of each kind, and how many transitions of about 24 KB with which send timeout they get."""
 
     stalled: int
     trickling: int
@@ -46,7 +46,7 @@ FEW = Readers(stalled=5, trickling=1, good=10, transitions=300, send_timeout_s=5
 MANY = Readers(stalled=50, trickling=10, good=50, transitions=900, send_timeout_s=15)
 
 
-@serve_only  # A plain uvicorn closes a connection only once all is sent that it holds for it.
+@serve_only  # A plain uvicorn closes a connection only after all bytes held for it are sent.
 @pytest.mark.parametrize(
     "readers",
     [
@@ -57,9 +57,9 @@ MANY = Readers(stalled=50, trickling=10, good=50, transitions=900, send_timeout_
 async def test_readers_that_take_nothing_are_cut_off_and_harm_nobody(
     serve: Serve, record_property: Callable[[str, object], None], readers: Readers
 ) -> None:
-    """FT-10: what they hold is bounded, and freed past the send timeout, though they stay; good ones get everything.
+    """FT-10: stalled readers hold bounded memory, freed past the send timeout; the others get everything.
 
-    One that takes a byte a second opens no window through which the server could send: it is one that takes nothing.
+    A reader that takes a byte a second opens no window through which the server could send: it counts as stalled.
     """
     server = serve(send_timeout_s=readers.send_timeout_s, heartbeat_s=0.5)
     bad, warmed_up = readers.stalled + readers.trickling, 50
@@ -93,7 +93,7 @@ async def test_readers_that_take_nothing_are_cut_off_and_harm_nobody(
 
 
 async def report_large(server: Server, first: int, after: int) -> tuple[list[float], int]:
-    """POST transitions of about 24 KB; gives when each was sent, and the most memory that the server had meanwhile."""
+    """POST transitions of about 24 KB; return when each was sent, and the server's peak memory meanwhile."""
     sent: list[float] = []
     most_bytes = server.pss_bytes()
     async with await Connection.open(server.port) as connection:
@@ -109,7 +109,7 @@ async def report_large(server: Server, first: int, after: int) -> tuple[list[flo
 
 @contextlib.asynccontextmanager
 async def stalled_readers(server: Server, count: int) -> AsyncIterator[list[RawStream]]:
-    """Readers with a small window who have got their snapshot, and then read no more."""
+    """Readers with a small window that have read their snapshot and then stop reading."""
     streams = [await RawStream.open(server.port, EVENTS, rcvbuf=SMALL_WINDOW) for _ in range(count)]
     try:
         for stream in streams:
@@ -123,16 +123,16 @@ async def stalled_readers(server: Server, count: int) -> AsyncIterator[list[RawS
 
 @contextlib.asynccontextmanager
 async def trickle(server: Server, count: int) -> AsyncIterator[None]:
-    """Readers with a small window who take one byte a second inside the block."""
+    """Readers with a small window that read one byte a second during the block."""
     loop = asyncio.get_running_loop()
     sockets = [unconnected_socket(SMALL_WINDOW) for _ in range(count)]
 
     async def read() -> None:
         while True:
             for sock in sockets:
-                with contextlib.suppress(OSError):  # Cut off: that is what has to come.
+                with contextlib.suppress(OSError):  # The expected cut.
                     await loop.sock_recv(sock, 1)
-            await asyncio.sleep(1)  # The pace of these readers; nothing is waited for.
+            await asyncio.sleep(1)  # The pace of these readers; it waits for nothing.
 
     for sock in sockets:
         await loop.sock_connect(sock, (HOST, server.port))
@@ -147,12 +147,12 @@ async def trickle(server: Server, count: int) -> AsyncIterator[None]:
             sock.close()
 
 
-@serve_only  # The kernel tells it, to a server that has asked.
+@serve_only  # Only our server reads the kernel's counts.
 @pytest.mark.parametrize(("count", "heartbeat_s"), [(1, 0.2), (3, 60), (7, 60)])
 async def test_a_reader_that_takes_nothing_is_cut_off_however_little_waits(
     serve: Serve, count: int, heartbeat_s: float
 ) -> None:
-    """A few KB fit into buffers between here and there, and heartbeats into any; nobody takes them all the same."""
+    """A few KB fit into the buffers on the way, and heartbeats fit into any; the reader is cut off all the same."""
     server = serve(send_timeout_s=1, heartbeat_s=heartbeat_s)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
@@ -166,9 +166,9 @@ async def test_a_reader_that_takes_nothing_is_cut_off_however_little_waits(
 
 
 @pytest.mark.full
-@serve_only  # Elsewhere a send that does not end within the send timeout is cut off, slow or stuck.
+@serve_only  # Other servers cut off every send that does not end within the send timeout.
 async def test_a_reader_that_is_slow_but_steady_is_not_cut_off(serve: Serve) -> None:
-    """Only one that takes nothing at all is; a slow one gets snapshots, and ends in the true state."""
+    """Only a stalled reader is; a slow one gets snapshots, and ends in the true state."""
     server = serve(heartbeat_s=0.2, send_timeout_s=2)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
@@ -181,7 +181,7 @@ async def test_a_reader_that_is_slow_but_steady_is_not_cut_off(serve: Serve) -> 
 
 
 async def read_slowly(port: int, until: int) -> tuple[list[Block], float]:
-    """Read 20 KB a second through a small window, until the transition of that number has come."""
+    """Read 20 KB a second through a small window, until the transition with that number has arrived."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     decoder, parser, seen = ResponseDecoder("GET"), EventStreamParser(), list[Block]()
@@ -192,13 +192,13 @@ async def read_slowly(port: int, until: int) -> tuple[list[Block], float]:
             received = await loop.sock_recv(sock, 1024)
             assert received, f"cut off after {loop.time() - started:.1f} s"
             seen += [block for block in parser.feed(decoder.feed(received)) if block.data is not None]
-            await asyncio.sleep(0.05)  # The pace of this reader; nothing is waited for.
+            await asyncio.sleep(0.05)  # The pace of this reader; it waits for nothing.
     return seen, loop.time() - started
 
 
 @first_host
 async def test_a_reader_that_fell_behind_gets_a_snapshot_in_place_of_what_it_missed(serve: Serve) -> None:
-    """FT-10, in part: far fewer transitions reach it than happened; it ends in the true state, and goes on live."""
+    """FT-10, in part: it gets far fewer transitions than happened, ends in the true state, and stays live."""
     server = serve(send_timeout_s=60)
     async with Worker.at(server) as worker, await RawStream.open(server.port, EVENTS, rcvbuf=SMALL_WINDOW) as slow:
         await slow.next_event()
@@ -211,7 +211,7 @@ async def test_a_reader_that_fell_behind_gets_a_snapshot_in_place_of_what_it_mis
         await slow.wait_until(lambda stream: fold_all(stream.events) == final, 20)
         names = [block.event for block in slow.events]
         assert names.count("snapshot") == 3, "absent, created, and in place of what was missed"
-        assert len(names) < 600  # Some megabytes of what it missed may wait in the kernel.
+        assert len(names) < 600  # Some megabytes of the missed transitions may wait in the kernel.
         await worker.start("s", 2)
         await slow.wait_until(lambda stream: len(stream.events) > len(names))
         assert slow.events[-1].event == "step"
@@ -219,7 +219,7 @@ async def test_a_reader_that_fell_behind_gets_a_snapshot_in_place_of_what_it_mis
 
 
 async def test_one_stream_too_many_is_refused_softly(serve: Serve) -> None:
-    """An EventSource takes it as "later"; a place that becomes free is given again, and polls go on."""
+    """An EventSource takes the refusal as "later"; a freed place is reused, and polls continue."""
     server = serve(max_streams=2)
     async with (
         Worker.at(server) as worker,
@@ -243,7 +243,7 @@ async def test_one_stream_too_many_is_refused_softly(serve: Serve) -> None:
 
 @contextlib.asynccontextmanager
 async def asking_for_more(server: Server) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A reader that has its snapshot, and whose next request came with the one for the stream."""
+    """A reader that has its snapshot, and whose next request came along with the one for the stream."""
     reader, writer = await asyncio.open_connection(HOST, server.port)
     writer.write(request_bytes("GET", EVENTS) + request_bytes("GET", session_path("s")))
     await reader.readuntil(b"event: snapshot")
@@ -254,7 +254,7 @@ async def asking_for_more(server: Server) -> AsyncIterator[tuple[asyncio.StreamR
 
 
 async def test_a_request_behind_a_stream_is_answered_after_its_end(serve: Serve) -> None:
-    """On the same connection, which the stream leaves as any other response does."""
+    """The response comes on the same connection, which the stream leaves as any other response does."""
     server = serve()
     async with Worker.at(server) as worker:
         await worker.create("s", total_steps=1)
@@ -266,9 +266,9 @@ async def test_a_request_behind_a_stream_is_answered_after_its_end(serve: Serve)
             await reader.readuntil(b'"percentage":100')
 
 
-@serve_only  # A plain uvicorn tells the newest request alone that the client has gone.
+@serve_only  # A plain uvicorn tells only the newest request of the disconnect.
 async def test_a_reader_that_asked_for_more_and_went_leaves_its_place(serve: Serve) -> None:
-    """FT-11: its going is seen with the next heartbeat, as the server does not read on before the stream has ended."""
+    """FT-11: the next heartbeat finds the disconnect, as the server reads nothing more until the stream has ended."""
     server = serve(max_streams=1, heartbeat_s=0.2)
     async with asking_for_more(server) as (_, writer):
         writer.transport.abort()
@@ -281,7 +281,7 @@ async def test_a_reader_that_asked_for_more_and_went_leaves_its_place(serve: Ser
 
 @first_host
 async def test_a_reader_that_takes_nothing_gives_up_its_place(serve: Serve) -> None:
-    """FT-10, in part: past the send timeout it counts no more, and holds little even where its connection stays."""
+    """FT-10, in part: past the send timeout it no longer counts and holds little, even if its connection stays."""
     server = serve(send_timeout_s=1, heartbeat_s=0.2, max_streams=50)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
@@ -309,7 +309,7 @@ async def is_let_in(port: int) -> bool:
 
 @pytest.mark.parametrize("factory", [*HOSTS, GZIP], indirect=True)
 async def test_every_reader_gets_everything_then_the_end_whoever_serves(serve: Serve) -> None:
-    """DG-04, in part: transitions that come all at once reach each reader once, in order, and before the end."""
+    """DG-04, in part: transitions reported all at once reach each reader once, in order, and before the end."""
     steps = range(1, 65)
     server = serve()
     async with Worker.at(server) as worker:
@@ -330,7 +330,7 @@ async def test_every_reader_gets_everything_then_the_end_whoever_serves(serve: S
 
 @pytest.mark.parametrize("factory", [*HOSTS, GZIP], indirect=True)
 async def test_streams_end_when_their_server_does(serve: Serve) -> None:
-    """FT-13, in part: uvicorn waits for streams before it tells the application to go down; the signal tells both."""
+    """FT-13, in part: uvicorn waits for streams before it shuts the application down; the signal reaches both."""
     server = serve()
     async with await RawStream.open(server.port, EVENTS) as stream:
         await stream.next_event()

@@ -1,4 +1,4 @@
-"""FT-02: two servers behind one nginx, as `docs/deploy` has it, restarted in turn."""
+"""FT-02: two servers behind one nginx, as in `docs/deploy`, restarted in turn."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONFIGURATION = (ROOT / "docs" / "deploy" / "nginx.conf").read_text("utf-8")
 def servers(
     request: pytest.FixtureRequest, serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> list[Server]:
-    """Two of them on one store."""
+    """Two servers on one store."""
     settings = {"redis_prefix": tmp_path.name, "retry_ms": 100, "graceful_timeout_s": 3}
     return [serve(store=redis_servers[request.param].url, **settings) for _ in range(2)]
 
@@ -42,7 +42,7 @@ def behind_nginx(folder: Path, servers: list[Server]) -> NginxServer:
 
 @pytest.mark.full
 async def test_servers_restarted_in_turn_lose_nothing(servers: list[Server], tmp_path: Path) -> None:
-    """Every update is applied, and every transition seen once, in order, while both servers go and come back."""
+    """While both servers stop and start again, each update is applied, and each transition seen once, in order."""
     with behind_nginx(tmp_path / "nginx", servers) as nginx:
         experiment = Experiment([nginx.port], sessions=6, followers=6, can_stay=False)
         async with experiment.running():
@@ -55,7 +55,7 @@ async def test_servers_restarted_in_turn_lose_nothing(servers: list[Server], tmp
 async def test_readers_of_a_server_that_goes_are_told_different_times_to_come_back(
     servers: list[Server], tmp_path: Path
 ) -> None:
-    """So that they do not come back all at once: no third of them within one second of the six or so."""
+    """At most a third of the readers return within any one second of the six or so."""
     readers = 60
     with behind_nginx(tmp_path / "nginx", servers) as nginx:
         target = session_path("s", "events")
@@ -71,7 +71,7 @@ async def test_readers_of_a_server_that_goes_are_told_different_times_to_come_ba
 
 
 async def test_an_update_finds_the_server_that_is_there(servers: list[Server], tmp_path: Path) -> None:
-    """One that cannot be reached is passed over, without the worker's noticing."""
+    """An nginx passes over a server that it cannot reach, and the worker does not notice."""
     with behind_nginx(tmp_path / "nginx", servers) as nginx:
         await asyncio.to_thread(servers[0].kill)
         async with Worker.at(nginx.port) as worker:

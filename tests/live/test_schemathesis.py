@@ -1,4 +1,4 @@
-"""A machine reads the description, and tries whatever it can think of: on a server that must be as it says."""
+"""Schemathesis reads the API description and sends generated requests: the server behaves as described."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ request-timeout = 10
 bearer = "{TOKEN}"
 
 [checks]
-# `valid_data_is_accepted` is what we have instead: it knows why.
+# Our own check `valid_data_is_accepted` replaces this one: it knows the reasons for refusals.
 positive_data_acceptance.enabled = false
-# Polling answers 200 for a session that is not, or no longer, there.
+# Polling answers 200 for a session that does not exist, or no longer.
 use_after_free.enabled = false
 ensure_resource_availability.enabled = false
 
 [generation]
-# Tokens that it makes up it takes for wrong ones; but a ticket that it has bought is none.
+# It takes every token that it makes up for a wrong one, but a ticket that it has bought is valid.
 with-security-parameters = false
 
 [output.sanitization]
 enabled = false
 """
 
-# What is tried is what the application answers, whoever serves it.
+# The application makes the responses, whichever host serves it.
 pytestmark = serve_only
 
 
 def explore(server: Server, folder: Path, *options: str) -> None:
-    """Let schemathesis loose on the server, and show what it found."""
+    """Run schemathesis against the server, and show its findings."""
     config = folder / "schemathesis.toml"
     config.write_text(CONFIG)
     program: list[str | Path] = [sys.executable, "-m", "schemathesis.cli", "--config-file", config]
@@ -58,7 +58,7 @@ def explore(server: Server, folder: Path, *options: str) -> None:
         [*program, "run", f"{server.url}/openapi.json", "--url", server.url, "--no-color", *options],
         capture_output=True,
         text=True,
-        cwd=folder,  # it leaves what it has learned there
+        cwd=folder,  # where it stores what it has learned
         env={**os.environ, "PYTHONPATH": str(ROOT)},  # where the hooks are
         check=False,
     )
@@ -79,14 +79,14 @@ def test_a_machine_finds_no_answer_that_is_not_described(serve: Serve, tmp_path:
 def test_a_machine_finds_none_in_a_long_time(
     serve: Serve, tmp_path: Path, store: str, settings: dict[str, str]
 ) -> None:
-    """SE-05: other requests each time; what was found can be had again by the seed that is shown."""
+    """SE-05: each run sends other requests; the seed shown repeats a finding."""
     server = serve(store=store, max_total_steps=STEPS, **settings)
     explore(server, tmp_path, "--max-examples", "300")
 
 
 @pytest.mark.parametrize("path", ["/api/progress/{session_id}/events", "/api/events"])
 async def test_every_event_of_a_stream_is_as_described(serve: Serve, path: str) -> None:
-    """Where a machine has read the first one only: each kind, and what is in its data."""
+    """Schemathesis reads the first event only; this checks each kind, and its data."""
     server = serve(heartbeat_s=0.1)
     async with Worker.at(server) as worker:
         described = (await worker.client.get("/openapi.json")).json()
@@ -108,6 +108,6 @@ async def test_every_event_of_a_stream_is_as_described(serve: Serve, path: str) 
 
 
 def as_parsed(block: Block) -> dict[str, object]:
-    """An event as a client has it: one without an id of its own bears the last one."""
+    """An event as a client has it: one without an id of its own carries the last one."""
     fields = {"event": block.event, "data": block.data, "id": block.last_event_id or None, "retry": block.retry_ms}
     return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What `progress-sse serve` says and does on start."""
+"""The output and actions of `progress-sse serve` on start."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOKEN = "hush-hush"
 
 
 SIGNED = make_token(sessions=["demo"], actions=["read", "publish"])
-"""A token that allows what the command that is printed does."""
+"""A token that allows what the printed command does."""
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ SIGNED = make_token(sessions=["demo"], actions=["read", "publish"])
 async def test_the_command_that_it_prints_works(
     serve: Serve, settings: dict[str, str], token: str, publishers: str, readers: str
 ) -> None:
-    """It says address, store and who may do what; tokens are read from the environment, and never printed."""
+    """The greeting names address, store and permissions; tokens come from the environment and are never printed."""
     server = serve(store="sqlite", **settings)
     await eventually(lambda: "curl" in server.log(), 10)
     greeting = server.log()
@@ -67,7 +67,7 @@ async def test_the_command_that_it_prints_works(
 
 
 async def test_the_token_that_its_command_makes_shows_something(serve: Serve) -> None:
-    """Where readers need a token, the page alone would not."""
+    """Where readers need a token, the page alone would show nothing."""
     server = serve(**CLOSED)
     await eventually(lambda: "curl" in server.log(), 10)
     assert f"Open {server.url}/s/demo, paste" in server.log()
@@ -77,7 +77,7 @@ async def test_the_token_that_its_command_makes_shows_something(serve: Serve) ->
 
 
 async def output_of(program: str, greeting: str, **variables: str) -> str:
-    """What the line of the greeting with this program prints, in a shell with these variables."""
+    """The output of the line of the greeting with this program, in a shell with these variables."""
     command = re.search(rf"^ *({program} .*)$", greeting, re.MULTILINE)
     assert command is not None
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -92,7 +92,7 @@ async def output_of(program: str, greeting: str, **variables: str) -> str:
 
 
 async def test_the_descriptor_limit_is_raised_as_far_as_it_goes(serve: Serve) -> None:
-    """As many streams as the machine allows, whatever the soft limit of the shell."""
+    """The server allows as many streams as the machine does, whatever the soft limit of the shell."""
     start = f"ulimit -Sn 256; exec {sys.executable} -m progress_sse serve --store memory:// --port {{port}}"
     server = serve(command=["sh", "-c", start])
     limits = await asyncio.to_thread(Path(f"/proc/{server.pid}/limits").read_text)

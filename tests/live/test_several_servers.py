@@ -1,4 +1,4 @@
-"""Several servers on one Redis or Valkey: what is reported to one of them, readers of all others see."""
+"""Several servers on one Redis or Valkey: readers at each of them see what another one accepts."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import Experiment, workers_at
 from tests.live.slow_readers import STALLED, assert_said_goodbye, audience, closed
 
-# How many processes share a store has nothing to do with who serves the application in each.
+# The number of processes that share a store does not depend on the host that serves in each.
 pytestmark = serve_only
 
 HEARTBEAT_S: Final = 0.3
 
 AWAY_S: Final = 60
-"""Seconds for which there is no Redis."""
+"""Seconds for which Redis is away."""
 
 FULL: Final = pytest.mark.full
 
@@ -43,7 +43,7 @@ Join = Callable[..., list[Server]]
 
 @pytest.fixture
 def join(serve: Serve, tmp_path: Path) -> Iterator[Join]:
-    """Start several servers on one Redis; none of them is to meet what it did not foresee."""
+    """Start several servers on one Redis, and check at the end that none logged an unexpected error."""
     started: list[Server] = []
 
     def start(url: str, count: int = 2, **settings: Any) -> list[Server]:
@@ -59,7 +59,7 @@ def join(serve: Serve, tmp_path: Path) -> Iterator[Join]:
 
 @pytest.fixture
 def pair(join: Join, kind: Kind, redis_servers: dict[str, RedisServer]) -> list[Server]:
-    """Two servers on a Redis that is not to be harmed."""
+    """Two servers on a shared Redis, which the test must not harm."""
     return join(redis_servers[kind].url)
 
 
@@ -69,12 +69,12 @@ def events_path(session_id: str) -> str:
 
 
 def has_step(stream: RawStream) -> bool:
-    """Whether a transition has come."""
+    """Whether a transition has arrived."""
     return any(event.event == "step" for event in stream.events)
 
 
 def last_n(stream: RawStream) -> int:
-    """Where its session is, as far as it says so."""
+    """The offset of the newest event that has one."""
     return stream.events[-1].position.offset if stream.events else -1
 
 
@@ -82,13 +82,13 @@ def last_n(stream: RawStream) -> int:
 
 
 async def test_what_is_reported_here_is_read_there(pair: list[Server], record_property: Callable[..., None]) -> None:
-    """DG-11: published at one, read at the other: 99 of 100 within 250 ms, all of them in order."""
+    """DG-11: what one server accepts, a reader at the other gets in order, 99 of 100 within 250 ms."""
     count = 500
     here, there = pair
     async with Worker.at(here) as worker, await RawStream.open(there.port, events_path("s")) as stream:
         await stream.next_event()
         await worker.start("s", 1)
-        await stream.wait_until(lambda s: len(s.events) == 3)  # Not there yet, pending, started.
+        await stream.wait_until(lambda s: len(s.events) == 3)  # Absent, pending, started.
         sent: list[float] = []
         for current in range(count):
             sent.append(asyncio.get_running_loop().time())
@@ -103,7 +103,7 @@ async def test_what_is_reported_here_is_read_there(pair: list[Server], record_pr
 
 
 async def test_you_read_there_what_you_wrote_here(pair: list[Server]) -> None:
-    """DG-03: after each 200, the other server's poll and its new stream include the change."""
+    """DG-03: after each 200, the poll and a new stream of the other server include the change."""
     async with workers_at(pair) as (here, there):
         for step in range(1, 8):
             await here.start("s", step)
@@ -117,7 +117,7 @@ async def test_you_read_there_what_you_wrote_here(pair: list[Server]) -> None:
 @one_kind
 @pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_no_update_is_lost_among_two(pair: list[Server], rounds: int) -> None:
-    """DG-04: one completion by everybody is one transition; 32 different steps at once are 32, whoever takes them."""
+    """DG-04: one completion sent by all is one transition; 32 different steps sent at once are 32."""
     async with workers_at(pair) as workers:
         for number in range(rounds):
             session_id = f"s{number}"
@@ -143,7 +143,7 @@ async def test_no_update_is_lost_among_two(pair: list[Server], rounds: int) -> N
     [(6, 60, 12), pytest.param(50, 200, 40, marks=[pytest.mark.full, pytest.mark.timeout(900)])],
 )
 async def test_nothing_is_lost_among_two(pair: list[Server], sessions: int, transitions: int, followers: int) -> None:
-    """DG-01, DG-12: followers drop and go on at the other server: nothing lost, twice, out of order, or diverged."""
+    """DG-01, DG-12: followers drop and resume at the other server: nothing lost, twice, out of order or diverged."""
     await Experiment(pair, sessions=sessions, followers=followers).run(transitions)
 
 
@@ -155,7 +155,7 @@ async def test_nothing_is_lost_among_two(pair: list[Server], sessions: int, tran
 async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
     run_redis: RunRedis, join: Join, sessions: int, transitions: int, followers: int
 ) -> None:
-    """DG-01, FT-03, FT-05: Redis, which keeps what it acknowledges, is killed and frozen again and again meanwhile."""
+    """DG-01, FT-03, FT-05: meanwhile a Redis that keeps what it acknowledges is killed and frozen again and again."""
     server = run_redis("always")
     harm = itertools.cycle([(server.kill, server.start), (server.pause, server.resume)])
     times = 0
@@ -178,7 +178,7 @@ async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
 
 @one_kind
 async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: RunRedis, join: Join) -> None:
-    """FT-06: all connections are cut again and again, scripts flushed: nothing is lost or applied twice."""
+    """FT-06: all connections are cut and all scripts flushed, again and again: nothing is lost or applied twice."""
     server = run_redis()
     with server.client() as client:
         kinds = itertools.cycle(["pubsub", "normal"])
@@ -194,7 +194,7 @@ async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: Run
 @FULL
 @pytest.mark.timeout(300)
 async def test_cut_subscriptions_cost_no_snapshot(run_redis: RunRedis, join: Join) -> None:
-    """FT-06: no server listens for longer than 10 ms, and each reader gets one snapshot, its first, and every step."""
+    """FT-06: subscriptions are cut every 10 ms, and each reader gets one snapshot, its first, and every step."""
     server = run_redis()
     experiment = Experiment(join(server.url), sessions=4, followers=8)
     async with experiment.running():
@@ -205,12 +205,12 @@ async def test_cut_subscriptions_cost_no_snapshot(run_redis: RunRedis, join: Joi
                 cuts += int(client.client_kill_filter(_type="pubsub"))
     for session_id in experiment.sessions:
         counts = experiment.oracle.snapshots(session_id)
-        # The id of a stream of several sessions need not tell where each of them was.
+        # The id of a stream of several sessions may leave out where each of them was.
         assert {count for name, count in counts.items() if not name.startswith("several")} == {1}
 
 
 async def test_a_full_redis_refuses_and_recovers(run_redis: RunRedis, join: Join) -> None:
-    """FT-06: no room is 507, and no error of the server's; polls and streams live on."""
+    """FT-06: without room an update gets 507, which is no server error; polls and streams continue."""
     server = run_redis()
     [ours] = join(server.url, 1)
     async with Worker.at(ours) as worker, await RawStream.open(ours.port, events_path("s")) as stream:
@@ -232,7 +232,7 @@ async def test_a_full_redis_refuses_and_recovers(run_redis: RunRedis, join: Join
 
 
 async def streams_at(servers: Sequence[Server]) -> list[RawStream]:
-    """Follow the session at each server, from how it is now."""
+    """Open a stream of the session at each server, from its present state."""
     streams = [await RawStream.open(each.port, events_path("s")) for each in servers]
     for stream in streams:
         await stream.next_event()
@@ -242,7 +242,7 @@ async def streams_at(servers: Sequence[Server]) -> list[RawStream]:
 @one_kind
 @pytest.mark.parametrize("persistence", ["always", *(pytest.param(each, marks=FULL) for each in ("everysec", "rdb"))])
 async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistence: Persistence) -> None:
-    """FT-03: back in 5 s by itself; what was kept goes on, and each reader is told by a snapshot what that is."""
+    """FT-03: servers reconnect within 5 s, continue with what Redis kept, and send each reader a snapshot of it."""
     server = run_redis(persistence)
     servers = join(server.url)
     async with workers_at(servers) as (here, there):
@@ -258,7 +258,7 @@ async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistenc
         await asyncio.to_thread(server.terminate if persistence == "always" else server.kill)
         await asyncio.to_thread(server.start)
         back = time.monotonic()
-        # No request comes, and still each stream is told.
+        # No request comes, and each stream gets its snapshot all the same.
         for stream in streams:
             snapshot = await stream.next_event()
             assert snapshot.event == "snapshot"
@@ -276,7 +276,7 @@ async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistenc
 
 
 async def until_taken(worker: Worker, session_id: str, current: int) -> None:
-    """Report until the store is back."""
+    """Report until the store is available again."""
     while (response := await worker.update(session_id, action="progress", step=1, current=current)).status_code != 200:
         assert response.status_code == 503
 
@@ -286,7 +286,7 @@ async def until_taken(worker: Worker, session_id: str, current: int) -> None:
 async def test_a_redis_that_is_put_back_is_another_history(
     run_redis: RunRedis, join: Join, tmp_path: Path, way: str
 ) -> None:
-    """FT-03: to an earlier time, though it keeps what it acknowledges: all show what it has."""
+    """FT-03: Redis goes back to an earlier state, though it persists every write: all clients then see that state."""
     server = run_redis("always")
     servers = join(server.url)
     async with workers_at(servers) as (here, there):
@@ -317,7 +317,7 @@ async def test_a_redis_that_is_put_back_is_another_history(
 async def test_a_redis_that_is_put_back_while_no_server_runs_is_another_history(
     run_redis: RunRedis, join: Join, tmp_path: Path
 ) -> None:
-    """FT-03: only the readers know more than it has."""
+    """FT-03: servers give a new epoch, though only the readers have seen more than Redis has."""
     server = run_redis("always")
     servers = join(server.url)
     async with workers_at(servers) as (here, _), await RawStream.open(servers[1].port, events_path("s")) as stream:
@@ -335,7 +335,7 @@ async def test_a_redis_that_is_put_back_while_no_server_runs_is_another_history(
 
 @contextlib.contextmanager
 def put_back(server: RedisServer, copy: Path, way: str) -> Iterator[None]:
-    """Put a server back to how it is now, after the block: in its memory, or by its folder, with a restart."""
+    """At the end of the block, put a Redis back to its present state: in memory, or by its folder with a restart."""
     with server.client() as client:
         moment = KeyDump(client, "")
         shutil.copytree(server.folder, copy)
@@ -349,7 +349,7 @@ def put_back(server: RedisServer, copy: Path, way: str) -> Iterator[None]:
 
 
 async def move_past(servers: list[Server], n: int) -> dict[str, Any]:
-    """Report at all servers until the session is past a number, and return what polls show then."""
+    """Report at all servers until the session is past offset `n`, and return what polls show then."""
     async with workers_at(servers) as workers:
         for current in range(10, 11 + n):
             await until_taken(workers[current % len(workers)], "s", current)
@@ -358,7 +358,7 @@ async def move_past(servers: list[Server], n: int) -> dict[str, Any]:
 
 
 async def assert_is_another_history(servers: list[Server], seen: Position, final: dict[str, Any]) -> None:
-    """A reader that comes back to where it was gets a snapshot under another epoch, though its number is passed."""
+    """A reader that returns with its old id gets a snapshot under another epoch, though its offset was passed."""
     for each in servers:
         last_event_id = f"{seen.epoch}-{seen.offset}"
         async with await RawStream.open(each.port, events_path("s"), last_event_id=last_event_id) as stream:
@@ -375,7 +375,7 @@ async def assert_is_another_history(servers: list[Server], seen: Position, final
 @pytest.mark.timeout(300)
 @one_kind
 async def test_streams_outlive_a_redis_that_is_away(run_redis: RunRedis, join: Join) -> None:
-    """FT-04: updates and polls are refused in time, streams beat on, little is used and logged; then all goes on."""
+    """FT-04: updates and polls are refused in time, heartbeats continue, load and log stay small; then all recovers."""
     server = run_redis("always")
     [ours] = join(server.url, 1)
     async with Worker.at(ours) as worker, await RawStream.open(ours.port, events_path("s")) as stream:
@@ -412,7 +412,7 @@ async def test_streams_outlive_a_redis_that_is_away(run_redis: RunRedis, join: J
 
 @FULL
 async def test_a_redis_that_evicts_leaves_no_session_half_there(run_redis: RunRedis, join: Join) -> None:
-    """FT-06, allkeys-lru: what it drops is not found and can be made anew; no error, and whoever reads is told."""
+    """FT-06, allkeys-lru: an evicted session is not found and can be recreated; its readers are notified, no errors."""
     server = run_redis(maxmemory="3mb", maxmemory_policy="allkeys-lru")
     [ours] = join(server.url, 1)
     names = [f"s{number}" for number in range(400)]
@@ -439,7 +439,7 @@ async def test_a_redis_that_evicts_leaves_no_session_half_there(run_redis: RunRe
 
 @pytest.mark.full
 async def test_a_redis_that_loads_its_data_is_waited_for(run_redis: RunRedis, join: Join) -> None:
-    """FT-06, LOADING: it refuses everything for a while; so do we, in time, and go on when it is done."""
+    """FT-06, LOADING: while Redis refuses every command, servers answer 503 in time; then they recover."""
     server = run_redis("always", key_load_delay=100, loading_process_events_interval_bytes=1024)
     [ours] = join(server.url, 1)
     async with Worker.at(ours) as worker, await RawStream.open(ours.port, events_path("s")) as stream:
@@ -460,7 +460,7 @@ async def test_a_redis_that_loads_its_data_is_waited_for(run_redis: RunRedis, jo
 
 
 def is_loading(client: Redis) -> bool:
-    """Whether the server is there, and not yet of any use."""
+    """Whether Redis runs, and still loads its data."""
     try:
         client.ping()
     except BusyLoadingError:
@@ -473,7 +473,7 @@ def is_loading(client: Redis) -> bool:
 @pytest.mark.full
 @one_kind
 async def test_idle_streams_learn_that_redis_forgot_everything(run_redis: RunRedis, join: Join) -> None:
-    """FT-06, FLUSHALL: nobody reports or polls, and each open stream gets the `not_found` snapshot all the same."""
+    """FT-06, FLUSHALL: each open stream gets the `not_found` snapshot, though no client reports or polls."""
     server = run_redis()
     ours = join(server.url)
     async with contextlib.AsyncExitStack() as stack:
@@ -498,7 +498,7 @@ async def test_idle_streams_learn_that_redis_forgot_everything(run_redis: RunRed
 
 @FULL
 async def test_a_server_may_start_before_its_redis(kind: Kind, tmp_path: Path, join: Join) -> None:
-    """FT-04: it says that it is not ready, and is once Redis is there."""
+    """FT-04: `/readyz` reports the server as not ready until Redis is available."""
     server = RedisServer(kind, tmp_path / "later")
     [ours] = join(server.url, 1)
     async with Worker.at(ours) as worker:
@@ -511,7 +511,7 @@ async def test_a_server_may_start_before_its_redis(kind: Kind, tmp_path: Path, j
 @pytest.mark.full
 @one_kind
 async def test_a_frozen_redis_applies_nothing_twice(run_redis: RunRedis, join: Join) -> None:
-    """FT-05: 8 s of silence with 50 updates under way: each is applied once or not at all, and heartbeats go on."""
+    """FT-05: 8 s of silence with 50 updates under way: each is applied once or not at all, and heartbeats continue."""
     server = run_redis()
     servers = join(server.url)
     sessions = [f"s{n}" for n in range(50)]
@@ -536,7 +536,7 @@ async def test_a_frozen_redis_applies_nothing_twice(run_redis: RunRedis, join: J
 
 
 async def until_polled(worker: Worker, session_id: str) -> None:
-    """Poll until the store is back."""
+    """Poll until the store is available again."""
     while (response := await worker.poll_raw(session_id)).status_code != 200:
         assert response.status_code == 503
 
@@ -544,7 +544,7 @@ async def until_polled(worker: Worker, session_id: str) -> None:
 @pytest.mark.full
 @pytest.mark.timeout(300)
 async def test_a_half_open_connection_is_noticed(run_redis: RunRedis, join: Join) -> None:
-    """FT-07: nothing moves between one server and Redis for 60 s, and nobody says so; afterwards nothing is missing."""
+    """FT-07: a connection to Redis moves nothing for 60 s, without an error; the server notices and misses nothing."""
     server = run_redis()
     async with ChaosProxy(server.port) as proxy:
         [near] = join(server.url, 1)
@@ -569,7 +569,7 @@ async def test_a_half_open_connection_is_noticed(run_redis: RunRedis, join: Join
 @pytest.mark.full
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_a_server_goes_in_time_behind_a_blackhole(run_redis: RunRedis, join: Join, workers: int) -> None:
-    """FT-13: 500 streams, 10 of them stalled, updates under way, and nothing reaches Redis any more."""
+    """FT-13: 500 streams, 10 of them stalled, updates under way, and Redis is out of reach."""
     server = run_redis()
     async with ChaosProxy(server.port) as proxy:
         settings = {"workers": workers, "graceful_timeout_s": 2}
@@ -586,7 +586,7 @@ async def test_a_server_goes_in_time_behind_a_blackhole(run_redis: RunRedis, joi
 
 @one_kind
 async def test_a_server_goes_in_time_whether_redis_is_there_or_not(run_redis: RunRedis, join: Join) -> None:
-    """FT-13: with Redis frozen and updates under way it still ends within the graceful timeout and 2 s, by code 0."""
+    """FT-13: with Redis frozen and updates under way it still exits with code 0 within the graceful timeout and 2 s."""
     server = run_redis()
     servers = join(server.url, graceful_timeout_s=2)
     async with workers_at(servers) as (here, there):
@@ -605,7 +605,7 @@ async def test_a_server_goes_in_time_whether_redis_is_there_or_not(run_redis: Ru
 @pytest.mark.full
 @pytest.mark.timeout(180)
 async def test_ten_thousand_readers_cost_redis_two_connections(run_redis: RunRedis, join: Join) -> None:
-    """FT-12: however many readers of however many sessions; and all are told of what is reported."""
+    """FT-12: two connections suffice for any number of readers and sessions, and all readers get what is reported."""
     server = run_redis()
     [ours] = join(server.url, 1, max_streams=20_000, heartbeat_s=15)
     names = [f"s{number}" for number in range(5000)]
@@ -626,7 +626,7 @@ async def test_ten_thousand_readers_cost_redis_two_connections(run_redis: RunRed
 @one_kind
 @pytest.mark.parametrize("rounds", [20, pytest.param(400, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_readers_who_come_and_go_leave_nothing_in_redis(run_redis: RunRedis, join: Join, rounds: int) -> None:
-    """FT-12: connections and subscriptions are as before, whenever the readers vanished."""
+    """FT-12: whenever readers disconnect, connections and subscriptions are afterwards as they were before."""
     server = run_redis()
     [ours] = join(server.url, 1)
 
@@ -637,7 +637,7 @@ async def test_readers_who_come_and_go_leave_nothing_in_redis(run_redis: RunRedi
         await stream.abort()
 
     with server.client() as client:
-        await eventually(lambda: clients(client) == 2 + 1, 30)  # Its two, and our own.
+        await eventually(lambda: clients(client) == 2 + 1, 30)  # The server's two, and the test's own.
         async with Worker.at(ours) as worker:
             await worker.start("s0", 1)
         descriptors = ours.descriptors()
@@ -648,7 +648,7 @@ async def test_readers_who_come_and_go_leave_nothing_in_redis(run_redis: RunRedi
 
 
 def clients(client: Redis) -> int:
-    """How many connections the Redis has."""
+    """The number of connections that the Redis has."""
     info = client.info("clients")
     assert isinstance(info, dict)
     return int(info["connected_clients"])
@@ -661,7 +661,7 @@ def clients(client: Redis) -> int:
     ("readers", "rounds"), [(16, 30), pytest.param(200, 500, marks=[pytest.mark.full, pytest.mark.timeout(1200)])]
 )
 async def test_nobody_gets_what_another_asked_for(pair: list[Server], readers: int, rounds: int) -> None:
-    """SE-12: while as many abort at random, each answer is that of the session that was asked for."""
+    """SE-12: while other clients abort at random, each answer is that of the session that was asked for."""
     is_over = asyncio.Event()
     sessions = [f"s{n}" for n in range(20)]
 
@@ -697,12 +697,12 @@ async def test_nobody_gets_what_another_asked_for(pair: list[Server], readers: i
         assert "Traceback" not in server.log()
 
 
-# What is shown
+# Secrets
 
 
 @FULL
 async def test_the_password_is_shown_nowhere(run_redis: RunRedis, join: Join) -> None:
-    """Neither when it greets nor when Redis refuses it."""
+    """Neither the greeting nor the log of a refused connection shows the password."""
     server = run_redis()
     with server.client() as client:
         client.config_set("requirepass", "hush-hush")

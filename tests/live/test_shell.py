@@ -1,4 +1,4 @@
-"""`progress-sse run`, `step` and `watch`: real processes, as a shell starts them, against a real server."""
+"""`progress-sse run`, `step` and `watch`: real processes, started as a shell starts them, against a real server."""
 
 from __future__ import annotations
 
@@ -33,41 +33,41 @@ WAIT_S = 60
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all that do it no harm; each test has a session of its own."""
+    """One server for all tests that leave it intact; each test has a session of its own."""
     with Server(tmp_path_factory.mktemp("shell"), publish_token=TOKEN) as server:
         yield server
 
 
 def environment(url: str | None, **more: str) -> dict[str, str]:
-    """The environment with the server in it."""
+    """The environment with the server's address in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESS_SSE_")}
     return {**kept, "PROGRESS_SSE_TOKEN": TOKEN, **({"PROGRESS_SSE_URL": url} if url else {}), **more}
 
 
 def start(*arguments: str, url: str | None, **more: str) -> subprocess.Popen[bytes]:
-    """Start a command of ours, with pipes to all ends of it."""
+    """Start a `progress-sse` command with pipes for its standard streams."""
     pipe = subprocess.PIPE
     return subprocess.Popen([*COMMAND, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env=environment(url, **more))
 
 
 def finish(process: subprocess.Popen[bytes], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-    """Its exit status, and what more it writes."""
+    """The exit status and the rest of the output."""
     out, err = process.communicate(stdin, timeout=WAIT_S)
     return process.returncode, out, err
 
 
 def run(session_id: str, script: str, server: Server, *options: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-    """Run a shell script as a step, and give its exit status and what it wrote."""
+    """Run a shell script as a step, and return its exit status and output."""
     return finish(start("run", "--session", session_id, *options, "--", "sh", "-c", script, url=server.url), stdin)
 
 
 def poll(server: Server, session_id: str) -> Any:
-    """What polling answers."""
+    """The polling response of a session."""
     return httpx.get(server.url + session_path(session_id)).json()
 
 
 def test_a_command_that_succeeds_completes_its_step(server: Server) -> None:
-    """Its session is all of it, named like it; and what it reads and writes passes us byte for byte."""
+    """The step is the whole session and carries its name; stdin, stdout and stderr pass through byte for byte."""
     script = r"cat; printf '\377out'; printf '\000\377err' >&2"
     assert run("well", script, server, stdin=b"in\0\xff") == (0, b"in\0\xff\xffout", b"\0\xfferr")
     session = poll(server, "well")
@@ -76,7 +76,7 @@ def test_a_command_that_succeeds_completes_its_step(server: Server) -> None:
 
 
 def test_a_command_that_fails_fails_its_step(server: Server) -> None:
-    """With its exit status, which is ours too, and the end of what it wrote to stderr, in plain text."""
+    """The step's error is the exit status, which is also ours, and the end of stderr in plain text."""
     script = r"seq 2000 >&2; printf ' 1%%\r99%%\n\033[31mdisk full\033[0m\n' >&2; exit 3"
     status, out, err = run("ill", script, server, "--step", "2")
     assert (status, out) == (3, b"")
@@ -90,7 +90,7 @@ def test_a_command_that_fails_fails_its_step(server: Server) -> None:
 
 
 def test_steps_of_one_session_follow_each_other(server: Server) -> None:
-    """The first run names the session's only step; with --step a session goes on as it is."""
+    """The first run names the session's only step; with `--step` an existing session is kept as it is."""
     assert run("again", "false", server, "--name", "Dump")[0] == 1
     assert run("again", "true", server, "--step", "1")[0] == 0
     assert [(step["name"], step["status"], step["error"]) for step in poll(server, "again")["steps"]] == [
@@ -110,7 +110,7 @@ def test_steps_of_one_session_follow_each_other(server: Server) -> None:
 def test_what_cannot_be_run_fails_as_in_a_shell(
     server: Server, session_id: str, command: str, shown: str, name: str, status: int, reason: str
 ) -> None:
-    """With the exit status that shells have for it, and the reason in the step and on stderr."""
+    """The exit status is the one that shells use, and the reason is in the step and on stderr."""
     text = f"cannot run {shown}: {reason}"
     ran = finish(start("run", "--session", session_id, "--", command, url=server.url))
     assert ran == (status, b"", f"progress-sse: {text}\n".encode())
@@ -119,13 +119,13 @@ def test_what_cannot_be_run_fails_as_in_a_shell(
 
 
 def test_a_command_that_a_signal_ends_counts_as_in_a_shell(server: Server) -> None:
-    """128 and the signal's number."""
+    """The exit status is 128 plus the signal's number."""
     assert run("killed", "echo last >&2; kill -KILL $$", server) == (137, b"", b"last\n")
     assert poll(server, "killed")["steps"][0]["error"] == "exit status 137 (Killed)\nlast"
 
 
 def test_an_exit_status_that_no_signal_has_is_one_like_others(server: Server) -> None:
-    """As 255, by which ssh, PHP and Perl fail; and whatever the command is called."""
+    """255, with which ssh, PHP and Perl fail, is such a status. A command name may hold any bytes."""
     assert run("high", "exit 255", server) == (255, b"", b"")
     assert poll(server, "high")["steps"][0]["error"] == "exit status 255"
     status, _, err = finish(start("run", "--session", "odd", "--", os.fsdecode(b"no-\xff"), url=server.url))
@@ -133,7 +133,7 @@ def test_an_exit_status_that_no_signal_has_is_one_like_others(server: Server) ->
 
 
 def test_closed_streams_stay_closed(server: Server) -> None:
-    """Nothing of ours takes their numbers, where we would write to it what the command writes to stderr."""
+    """None of our files takes their numbers; else we would write the command's stderr into such a file."""
     script = '"$@" <&- >&- 2>&-; echo $?'
     inside = "test -e /proc/self/fd/0 -o -e /proc/self/fd/1 && exit 6; seq 50000 >&2; exit 5"
     shell = ["sh", "-c", script, "sh", *COMMAND, "run", "--session", "closed", "--", "bash", "-c", inside]
@@ -146,7 +146,7 @@ def test_closed_streams_stay_closed(server: Server) -> None:
 
 @pytest.mark.parametrize("name", ["INT", "TERM", *(pytest.param(each, marks=pytest.mark.full) for each in RARE)])
 def test_signals_reach_the_command(server: Server, name: str) -> None:
-    """It decides what becomes of them: here it cleans up, and ends in its own way."""
+    """The command handles the signal: here it cleans up and exits in its own way."""
     script = f"trap 'echo cleaned up; exit 7' {name}; echo ready; while :; do sleep 0.05; done"
     process = start("run", "--session", name, "--", "bash", "-c", script, url=server.url)
     assert process.stdout is not None
@@ -169,7 +169,7 @@ print("interrupts:", len(os.read(reads, 100)), flush=True)
 
 
 def test_a_key_at_the_terminal_reaches_the_command_once(server: Server) -> None:
-    """The terminal sends the signal to it, so that we don't pass it on."""
+    """The terminal signals the whole process group, so `run` does not pass the signal on."""
     arguments = ["run", "--session", "terminal", "--", sys.executable, "-c", COUNT_INTERRUPTS]
     terminal, slave = os.openpty()
     process = subprocess.Popen(
@@ -191,7 +191,7 @@ def test_a_key_at_the_terminal_reaches_the_command_once(server: Server) -> None:
 
 
 def test_stderr_is_passed_on_while_the_command_runs(server: Server) -> None:
-    """Nothing waits for the end: the command goes on once its words have been read."""
+    """`run` forwards stderr at once: the command continues as soon as its message has been read."""
     process = start("run", "--session", "live", "--", "sh", "-c", "echo now >&2; read x; exit $x", url=server.url)
     assert process.stderr is not None
     assert process.stderr.readline() == b"now\n"
@@ -200,7 +200,7 @@ def test_stderr_is_passed_on_while_the_command_runs(server: Server) -> None:
 
 
 def test_the_end_of_the_terminal_reaches_the_command(server: Server) -> None:
-    """The leader of a session alone hears of it, as under `ssh -t`, so that we pass it on."""
+    """The kernel signals only the session leader, as under `ssh -t`, so `run` passes the signal on."""
     terminal, slave = os.openpty()
     arguments = ["run", "--session", "gone", "--", "sh", "-c", "echo ready; exec sleep 60"]
     process = subprocess.Popen(
@@ -216,7 +216,7 @@ def test_the_end_of_the_terminal_reaches_the_command(server: Server) -> None:
 
 
 def test_stderr_that_takes_no_more_is_waited_for(server: Server) -> None:
-    """Also where somebody who shares it has made it non-blocking: nothing is left out."""
+    """This holds too where another process has made the shared stderr non-blocking: no output is lost."""
     reads, writes = os.pipe()
     os.set_blocking(writes, False)
     command = [*COMMAND, "run", "--session", "full", "--", "sh", "-c", "seq 50000 >&2"]
@@ -238,7 +238,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 def test_a_process_of_many_descriptors_passes_stderr_on(server: Server) -> None:
-    """Inherited ones may have all numbers below 1024, beyond which `select` takes none."""
+    """Inherited descriptors may take all numbers below 1024, above which `select` does not work."""
     command = [*COMMAND, "run", "--session", "many", "--", "sh", "-c", "seq 50000 >&2; exit 3"]
     crowded = [sys.executable, "-c", CROWDED, *command]
     ran = subprocess.run(crowded, env=environment(server.url), stderr=subprocess.PIPE, timeout=WAIT_S)
@@ -246,7 +246,7 @@ def test_a_process_of_many_descriptors_passes_stderr_on(server: Server) -> None:
 
 
 def test_a_command_runs_where_no_thread_can_be_started() -> None:
-    """It writes to our stderr itself, and its exit status is ours."""
+    """The command then writes to our stderr itself, and its exit status is ours."""
     without = "import threading; threading.stack_size(2**50); from progress_sse.cli.main import main; main()"
     command = [sys.executable, "-c", without, "run", "--session", "bare", "--", "sh", "-c", "seq 50000 >&2; exit 3"]
     ran = subprocess.run(command, env=environment(None), stderr=subprocess.PIPE, timeout=WAIT_S)
@@ -254,7 +254,7 @@ def test_a_command_runs_where_no_thread_can_be_started() -> None:
 
 
 def test_what_the_command_leaves_behind_is_not_waited_for(server: Server) -> None:
-    """A process in the background that holds on to its stderr; what was written before the end is all there."""
+    """A background process keeps stderr open; all output from before the command's end arrives."""
     process = start("run", "--session", "left", "--", "sh", "-c", "sleep 600 & echo $! last >&2", url=server.url)
     assert process.stderr is not None
     left, _, last = process.stderr.readline().partition(b" ")
@@ -266,7 +266,7 @@ def test_what_the_command_leaves_behind_is_not_waited_for(server: Server) -> Non
 
 
 def test_what_runs_inside_finds_the_session(server: Server) -> None:
-    """By the environment; so it can report steps of its own, or progress of this one."""
+    """With the session in its environment, a command can report steps of its own, or progress of this one."""
     script = 'echo "$PROGRESS_SSE_SESSION $PROGRESS_SSE_STEP $PROGRESS_SSE_URL $PROGRESS_SSE_TOKEN"; "$@"'
     inner = [*COMMAND, "run", "--step", "3", "--", "true"]
     options = ["--session", "outer", "--step", "2", "--url", server.url, "--token", TOKEN]
@@ -284,14 +284,14 @@ def test_what_runs_inside_finds_the_session(server: Server) -> None:
     ],
 )
 def test_a_command_runs_wherever_nothing_can_be_reported(options: list[str]) -> None:
-    """No server, no valid one, no valid session: at most that is said, and the rest is the command's."""
+    """Without a server, a valid server or a valid session, `run` prints at most a warning and runs the command."""
     status, out, err = finish(start("run", *options, "--", "sh", "-c", "cat; exit 5", url=None), b"in")
     assert (status, out) == (5, b"in")
     assert err.count(b"\n") == ("ftp://h" in options)
 
 
 def test_a_command_does_not_notice_that_the_server_is_away(tmp_path: Path) -> None:
-    """It runs and ends all the same, and what became of it is told once the server is there."""
+    """It runs and ends as usual; its outcome is reported once the server is available."""
     server = Server(tmp_path)
     process = start("run", "--session", "late", "--", "sh", "-c", "echo done >&2; exit 5", url=server.url)
     assert process.stderr is not None
@@ -305,7 +305,7 @@ def test_a_command_does_not_notice_that_the_server_is_away(tmp_path: Path) -> No
 
 @pytest.mark.full
 def test_a_server_that_stays_away_is_given_up() -> None:
-    """The exit status is the command's, and the loss is said."""
+    """The exit status is the command's, and a message names the loss."""
     process = start("run", "--session", "lost", "--", "sh", "-c", "exit 5", url=f"http://{HOST}:{free_port()}")
     status, out, err = finish(process)
     assert (status, out) == (5, b"")
@@ -313,14 +313,14 @@ def test_a_server_that_stays_away_is_given_up() -> None:
 
 
 def step(server: Server, *arguments: str, **more: str) -> tuple[int, str]:
-    """Report a step, and give the exit status and what was said."""
+    """Report a step, and return the exit status and the message."""
     status, out, err = finish(start("step", *arguments, url=server.url, **more))
     assert out == b""
     return status, err.decode()
 
 
 def test_a_step_is_reported_piece_by_piece(server: Server) -> None:
-    """Each report is taken by the time that its command ends, and says nothing."""
+    """Each report is accepted by the time its command ends, and the command prints nothing."""
     assert step(server, "pieces", "2", "start", "--timeout-ms", "5000") == (0, "")
     assert poll(server, "pieces")["steps"][1]["timeout_ms"] == 5000
     assert step(server, "pieces", "2", "progress", "--current", "3", "--total", "8", "--message", "rows") == (0, "")
@@ -337,13 +337,13 @@ def test_a_step_is_reported_piece_by_piece(server: Server) -> None:
 @pytest.mark.parametrize(
     ("arguments", "token", "reason"),
     [
-        (("nobody", "1", "complete"), TOKEN, "complete of step 1 was refused: 404 There is no such session."),
+        (("absent", "1", "complete"), TOKEN, "complete of step 1 was refused: 404 There is no such session."),
         (("refused", "8", "start"), TOKEN, "start of step 8 was refused: 422 "),
         (("refused", "1", "start"), "wrong", "start of step 1 was refused: 403 "),
     ],
 )
 def test_a_refused_report_says_why(server: Server, arguments: tuple[str, ...], token: str, reason: str) -> None:
-    """In one sentence, with an exit status that a script notices."""
+    """One sentence gives the reason, and the exit status tells scripts of the failure."""
     status, said = step(server, *arguments, PROGRESS_SSE_TOKEN=token)
     assert status == 1
     assert said.startswith(f"progress-sse: lost a report on '{arguments[0]}' at {server.url}: {reason}")
@@ -351,7 +351,7 @@ def test_a_refused_report_says_why(server: Server, arguments: tuple[str, ...], t
 
 
 def test_a_server_cannot_write_to_the_terminal() -> None:
-    """What it says of a refusal is shown, and does nothing: no colour, no title, no line of its own."""
+    """The reason of a refusal is shown without effect on the terminal: no colour, no title, no line of its own."""
 
     class Hostile(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -371,13 +371,13 @@ def test_a_server_cannot_write_to_the_terminal() -> None:
 
 
 def test_reporting_that_is_switched_off_does_no_harm() -> None:
-    """To a script with `set -e`, for one, where there is no server."""
+    """A script with `set -e` continues where there is no server."""
     process = start("step", "off", "1", "start", url=None, PROGRESS_SSE_DISABLED="1")
     assert finish(process) == (0, b"", b"")
 
 
 def test_a_report_waits_for_a_server_that_restarts(tmp_path: Path) -> None:
-    """For ten seconds, as a restart takes less."""
+    """A report is retried for ten seconds, which is longer than a restart takes."""
     server = Server(tmp_path)
     process = start("step", "late", "1", "start", url=server.url)
     assert process.stderr is not None
@@ -389,20 +389,20 @@ def test_a_report_waits_for_a_server_that_restarts(tmp_path: Path) -> None:
 
 @pytest.mark.full
 def test_a_report_that_nobody_takes_fails() -> None:
-    """With a sentence on what is missing."""
+    """One sentence says what is missing."""
     status, _, err = finish(start("step", "a", "1", "start", url=f"http://{HOST}:{free_port()}"))
     assert status == 1
     assert err.endswith(b"progress-sse: the process ends before all reports on 'a' were sent\n")
 
 
 def watch(server: Server, *arguments: str, **more: str) -> tuple[int, str, str]:
-    """Watch a session until the end, and give the exit status and what was written."""
+    """Watch a session until its end, and return the exit status and the output."""
     status, out, err = finish(start("watch", *arguments, url=server.url, **more))
     return status, out.decode(), err.decode()
 
 
 def report(server: Server, session_id: str, *updates: dict[str, Any]) -> None:
-    """Report to a session of two steps, begun afresh."""
+    """Report to a new session of two steps."""
     with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {TOKEN}"}) as client:
         steps = [{"name": "Dump\x1b[2J"}, {"name": "原稿生成"}]
         assert client.put(session_path(session_id), json={"steps": steps}).status_code == 201
@@ -420,7 +420,7 @@ SUCCESS = [*FAILURE, {"action": "start", "step": 2}, {"action": "complete", "ste
 
 
 def test_the_exit_status_of_watching_tells_the_outcome(server: Server) -> None:
-    """0 for completed, 1 for failed; nothing else, where that is enough."""
+    """The exit status is 0 for completed and 1 for failed; with `--quiet` there is no output."""
     report(server, "good", *SUCCESS)
     report(server, "bad", *FAILURE)
     assert watch(server, "good", "--output", "quiet") == (0, "", "")
@@ -428,7 +428,7 @@ def test_the_exit_status_of_watching_tells_the_outcome(server: Server) -> None:
 
 
 def test_watching_does_not_end_for_a_character(server: Server) -> None:
-    """That stdout has not, or because there is none; nor does one get to a terminal that this would obey."""
+    """Characters that stdout cannot encode, and a missing stdout, are tolerated; control characters are removed."""
     report(server, "rare", {"action": "start", "step": 1}, {**FAILURE[3], "step": 1, "error": "\u009b31m原"})
     said = watch(server, "rare", "--output", "plain", PYTHONIOENCODING="latin-1")[1]
     assert said.startswith(" 50%")
@@ -441,7 +441,7 @@ def test_watching_does_not_end_for_a_character(server: Server) -> None:
 
 
 def test_watching_prints_a_line_for_each_change(server: Server) -> None:
-    """Where there is no terminal; from its beginning, and over a failure that was seen in time."""
+    """Without a terminal, changes are lines, from the session's beginning and past a failure that was retried."""
     process = start("watch", "lines", url=server.url)
     assert process.stdout is not None
     assert process.stdout.readline() == b"waiting for the job to start\n"
@@ -459,7 +459,7 @@ def test_watching_prints_a_line_for_each_change(server: Server) -> None:
 
 
 def test_watching_prints_json_for_programs(server: Server) -> None:
-    """One object in a line, each as polling answers."""
+    """Each line is one object, equal to a polling response."""
     process = start("watch", "json", "--output", "json", url=server.url)
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["status"] == "not_found"
@@ -470,9 +470,9 @@ def test_watching_prints_json_for_programs(server: Server) -> None:
 
 
 def test_watching_stays_out_of_the_way_when_it_is_ended(server: Server) -> None:
-    """By Ctrl-C, as by those who ask it to end: no traceback, and the exit status that shells expect."""
+    """On Ctrl-C and SIGTERM there is no traceback, and the exit status is the one that shells expect."""
     for number, expected in [(signal.SIGINT, 130), (signal.SIGTERM, 143)]:
-        process = start("watch", "nobody", url=server.url)
+        process = start("watch", "absent", url=server.url)
         assert process.stdout is not None
         assert process.stdout.readline() == b"waiting for the job to start\n"
         process.send_signal(number)
@@ -480,7 +480,7 @@ def test_watching_stays_out_of_the_way_when_it_is_ended(server: Server) -> None:
 
 
 def test_watching_what_one_may_not_read_has_an_exit_status_of_its_own(tmp_path: Path) -> None:
-    """And a sentence on what is missing."""
+    """One sentence says what is missing."""
     with Server(tmp_path, **CLOSED) as closed:
         status, out, err = watch(closed, "s", PROGRESS_SSE_TOKEN="")
         assert (status, out) == (3, "")
@@ -488,7 +488,7 @@ def test_watching_what_one_may_not_read_has_an_exit_status_of_its_own(tmp_path: 
 
 
 def test_watching_says_when_the_server_is_away(tmp_path: Path) -> None:
-    """On stderr, once, and when it is back."""
+    """A message on stderr, once, and another when the server is back."""
     server = Server(tmp_path)
     process = start("watch", "s", "--output", "plain", url=server.url)
     assert process.stderr is not None
@@ -502,7 +502,7 @@ def test_watching_says_when_the_server_is_away(tmp_path: Path) -> None:
 
 
 def watch_on_a_terminal(server: Server, session_id: str, kind: str, *updates: dict[str, Any]) -> str:
-    """Watch a session on a terminal of a kind from before its beginning, and give what is left there."""
+    """Watch a session on a terminal of some kind from before its beginning; return the final screen."""
     terminal, slave = os.openpty()
     process = subprocess.Popen(
         [*COMMAND, "watch", session_id],
@@ -516,7 +516,7 @@ def watch_on_a_terminal(server: Server, session_id: str, kind: str, *updates: di
     while b"waiting for the job to start" not in seen:
         seen += os.read(terminal, 4096)
     report(server, session_id, *updates)
-    with contextlib.suppress(OSError):  # It has closed its side.
+    with contextlib.suppress(OSError):  # The other side has closed it.
         while piece := os.read(terminal, 4096):
             seen += piece
     os.close(terminal)
@@ -525,7 +525,7 @@ def watch_on_a_terminal(server: Server, session_id: str, kind: str, *updates: di
 
 
 def test_watching_on_a_terminal_is_live(server: Server) -> None:
-    """The bar, the steps and the failure are drawn, and the cursor is there again afterwards."""
+    """The bar, the steps and the failure are drawn, and the cursor is visible again afterwards."""
     seen = watch_on_a_terminal(server, "drawn", "xterm-256color", *FAILURE)
     last = plain(seen[seen.rindex("drawn") :])
     assert re.search(r"✅ 1 Dump +\d\.\ds", last)
@@ -535,7 +535,7 @@ def test_watching_on_a_terminal_is_live(server: Server) -> None:
 
 
 def test_watching_on_a_terminal_that_cannot_be_drawn_on_prints_lines(server: Server) -> None:
-    """As in an editor's shell."""
+    """A shell inside an editor is such a terminal."""
     seen = watch_on_a_terminal(server, "dumb", "dumb", *FAILURE)
     assert "\x1b" not in seen
     assert " 50%  2/2 原稿生成: started\r\n" in seen

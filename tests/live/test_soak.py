@@ -1,4 +1,4 @@
-"""A server that has been at work for a long time is as it was: nothing piles up, and nobody is told anything wrong."""
+"""After a long time of work a server is as it was: nothing accumulates, and every delivery is right."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ from tests.harness.serving import Server, Worker
 from tests.live.asgi_hosts import serve_only
 
 SOAK_S = int(os.environ.get("SOAK_S", "1200"))
-"""How long it takes: twenty minutes, or what the environment says; four hours are 14400."""
+"""Duration: twenty minutes, or the value in the environment; four hours are 14400."""
 
 SAMPLES = 240
 
 SESSIONS = 25
 READERS = 20
-"""So many sessions are worked on at a time, each with so many readers: 500 in all."""
+"""The number of sessions at a time, and of readers of each: 500 readers in all."""
 
 STEPS, REPORTS_PER_STEP, PAUSE_S = 5, 8, 0.5
-"""What becomes of a session within twenty seconds; of all sessions together, 50 publishes a second."""
+"""A session takes twenty seconds; all sessions together, 50 reports a second."""
 
 IDLE_SESSIONS_PER_S = 5
-"""Sessions that are created, and that nobody works on; they go with the clean-up like all others."""
+"""Sessions that are created and never updated; the clean-up removes them like all others."""
 
 MAX_AGE_HOURS, CLEANUP_S = 0.025, 5
-"""A minute and a half: after two, as many sessions go as come."""
+"""A minute and a half: after two minutes, as many sessions are removed as are created."""
 
 
 CLIENT_IDLE_S = 2
-"""Workers close idle connections before the server does, so that no report meets one that is being closed."""
+"""Workers close idle connections before the server does, so that no report meets a closing connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the server holds at a moment."""
+    """Resources of the server at one moment."""
 
     memory_bytes: int
     descriptors: int
@@ -71,11 +71,11 @@ class Sample:
 
 
 MAY_GROW = Sample(memory_bytes=1_000_000, descriptors=25, tasks=25, sessions=50, rows=2500, wal_bytes=1_000_000)
-"""From the third quarter to the last one, medians compared: how far each goes up and down by itself."""
+"""Limits of growth from the third quarter to the last one, by medians: the usual fluctuation of each."""
 
 
 def _rows(database: Path) -> int:
-    """How much is kept of sessions. Their idempotency keys stay for a day, and have a bound of their own."""
+    """The number of rows about sessions. Idempotency keys stay for a day, and have a limit of their own."""
     tables = ("sessions", "definitions", "steps", "log")
     with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
         return sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)  # noqa: S608
@@ -86,10 +86,10 @@ def _size(path: Path) -> int:
 
 
 class Soak:
-    """Workers and readers of many short sessions, one after the other, until it is over."""
+    """Workers and readers of many short sessions in succession, until the test ends."""
 
     def __init__(self, server: Server, worker: Worker) -> None:
-        """Let everybody use this server, and publish through this worker."""
+        """Use this server for all, and report by this worker."""
         self._server = server
         self._worker = worker
         self._numbers = itertools.count()
@@ -98,7 +98,7 @@ class Soak:
         self.metrics: list[dict[str, float]] = []
 
     async def run(self, seconds: float) -> list[Sample]:
-        """Let everybody do his part for so long, check each session, and return what the server held meanwhile."""
+        """Run for so long, check each session, and return samples of the server's resources."""
         samples = []
         async with asyncio.TaskGroup() as group:
             for _ in range(SESSIONS):
@@ -112,12 +112,12 @@ class Soak:
         return samples
 
     async def _work_on_sessions(self) -> None:
-        await asyncio.sleep(random.random() * STEPS * REPORTS_PER_STEP * PAUSE_S)  # Not all of them begin at once.
+        await asyncio.sleep(random.random() * STEPS * REPORTS_PER_STEP * PAUSE_S)  # Spread the beginnings.
         while not self._is_over.is_set():
             await self._see_through(f"soak-{next(self._numbers)}")
 
     async def _see_through(self, session_id: str) -> None:
-        """Work on a session from its beginning to its end, while it is followed; then see whether all was told."""
+        """Work on a session from its beginning to its end while readers follow it; then check their events."""
         oracle, is_done = Oracle(), asyncio.Event()
         await self._worker.create(session_id, total_steps=STEPS)
         followers = [
@@ -148,11 +148,11 @@ class Soak:
                 reported = await post("progress", step, current=number)
             else:
                 reported = await post("complete", step)
-            while reported.outcome != "ok":  # Its connection was closed for being idle just when it was used again.
+            while reported.outcome != "ok":  # Its idle connection was closed just when it was used again.
                 assert reported.status is None, reported
                 await oracle.send(self._worker, reported)
             due += PAUSE_S
-            await asyncio.sleep(max(0, due - loop.time()))  # The pace of the worker; nothing is waited for.
+            await asyncio.sleep(max(0, due - loop.time()))  # The pace of the worker; it waits for nothing.
 
     async def _leave_sessions_idle(self) -> None:
         while not self._is_over.is_set():
@@ -167,7 +167,7 @@ async def _come_and_go(follower: Follower, is_done: asyncio.Event) -> None:
 
 
 def growth(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
-    """The medians of the third quarter and of the last one, of each thing that is held."""
+    """The medians of the third and the last quarter, for each resource."""
     half, quarter = samples[len(samples) // 2 :], len(samples) // 4
     return {
         field.name: (
@@ -179,16 +179,16 @@ def growth(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
 
 
 def delivered_within_s(before: dict[str, float], after: dict[str, float]) -> str:
-    """The bound of the class in which 99 of 100 deliveries between two moments were."""
+    """The upper bound of the histogram bucket that includes 99 of 100 deliveries between two moments."""
     grown = {name: after[name] - before[name] for name in after if "delivery_seconds_bucket" in name}
     return next(name.split('"')[1] for name, count in grown.items() if count >= 0.99 * max(grown.values()))
 
 
-@serve_only  # What an application holds is the same everywhere, and this takes long.
+@serve_only  # An application's resources are the same on every host, and this takes long.
 @pytest.mark.full
 @pytest.mark.timeout(SOAK_S + 300)
 async def test_a_long_time_leaves_no_trace(serve: Serve, record_property: Callable[[str, object], None]) -> None:
-    """LD-06: memory, descriptors, tasks and store are flat in the second half; every session was told rightly."""
+    """LD-06: memory, descriptors, tasks and rows are flat in the second half; each session was delivered exactly."""
     server = serve(store="sqlite", max_age_hours=MAX_AGE_HOURS, cleanup_interval_s=CLEANUP_S)
     limits = httpx.Limits(keepalive_expiry=CLIENT_IDLE_S)
     async with Worker(httpx.AsyncClient(base_url=server.url, limits=limits, timeout=30)) as worker:

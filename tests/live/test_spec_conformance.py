@@ -1,4 +1,4 @@
-"""The event stream and HTTP as the standards have them, seen from outside."""
+"""Event streams and HTTP checked against the standards, from outside."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ORIGIN = "https://app.example"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, factory: str | None) -> Iterator[Server]:
-    """A server in memory which the tests of this module share, each with sessions of its own."""
+    """A server in memory that the tests of this module share; each test has sessions of its own."""
     settings: dict[str, Any] = {"heartbeat_s": HEARTBEAT_S, "retry_ms": 100, "allow_origins": ORIGIN}
     with Server(tmp_path_factory.mktemp("server"), factory=factory, **settings) as running:
         yield running
@@ -52,10 +52,10 @@ def events_path(session_id: str, query: str = "") -> str:
 async def test_headers_come_at_once(
     server: Server, sid: str, accept_encoding: list[tuple[str, str]], origin: list[Any]
 ) -> None:
-    """SC-01: the stream's headers are right, and they and its first bytes come at once on a session without events."""
+    """SC-01: on a session without events the stream's headers are right, and come at once with its first bytes."""
     async with Worker.at(server) as worker:
         await worker.create(sid)
-        # The first connection may find the process cold; what users wait for is the second.
+        # The first connection may find the process cold; the second shows what users wait for.
         await worker.poll(sid)
     for target in (events_path(sid), f"/api/events?session_id={sid}&session_id=other"):
         async with await RawStream.open(server.port, target, [*accept_encoding, *origin]) as stream:
@@ -77,7 +77,7 @@ async def test_headers_come_at_once(
 
 
 async def record(serve: Serve, count: int) -> RawStream:
-    """A recorded stream of so many steps, published flat out between heartbeats of 10 ms; closed."""
+    """A recorded and closed stream of `count` steps, reported flat out between heartbeats of 10 ms."""
     server = serve(heartbeat_s=0.01, history=count)
     async with Worker.at(server) as worker:
         await worker.create("s", total_steps=1)
@@ -106,9 +106,9 @@ def feed(body: bytes, sizes: Iterator[int]) -> list[Block]:
 
 @first_host
 async def test_a_long_stream_reads_the_same_however_it_is_cut(serve: Serve) -> None:
-    """SC-02: 10 000 events between heartbeats obey the grammar, and parse the same in pieces of every size."""
+    """SC-02: 10 000 events between heartbeats follow the grammar, and parse the same in pieces of every size."""
     stream = await record(serve, 10_000)
-    assert len(stream.events) > 9_000  # A snapshot may stand for a few that the reader fell behind by.
+    assert len(stream.events) > 9_000  # A snapshot may replace a few that the reader fell behind by.
     assert len(stream.comments) > 10
     blocks = [received.block for received in stream.log]
     body = bytes(stream.body)
@@ -177,7 +177,7 @@ TEXTS = {
 
 
 async def test_texts_arrive_code_point_for_code_point(server: Server, chromium: Browser, sid: str) -> None:
-    """SC-03: whatever a message holds, Chromium, the poll and the POST agree on every code point."""
+    """SC-03: for every text, Chromium, the poll and the POST agree on each code point."""
     async with Worker.at(server) as worker:
         await worker.create(sid, total_steps=1)
         await worker.start(sid, 1)
@@ -206,7 +206,7 @@ async def test_texts_arrive_code_point_for_code_point(server: Server, chromium: 
 
 
 async def test_a_snapshot_is_the_poll_whatever_it_says(server: Server, sid: str) -> None:
-    """SC-03: escaped in one as in the other, in a stream of one session and of several."""
+    """SC-03: both escape texts alike, in streams of one session and of several."""
     async with Worker.at(server) as worker:
         await worker.create(sid, steps=[{"name": text} for text in TEXTS.values()])
         await worker.start(sid, 1)
@@ -223,7 +223,7 @@ async def test_a_snapshot_is_the_poll_whatever_it_says(server: Server, sid: str)
 @first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 async def test_ids_grow_and_never_come_back(serve: Serve, store: str) -> None:
-    """SC-04: ids have the documented form, grow by one within a session's life, and are never used in a second one."""
+    """SC-04: ids have the documented form, grow by one within an epoch, and are never reused in a later one."""
     server = serve(store=store)
     lives: list[dict[str, list[str]]] = []
     sessions = [f"session-{n}" for n in range(10)]
@@ -249,7 +249,7 @@ async def test_ids_grow_and_never_come_back(serve: Serve, store: str) -> None:
 
 
 async def live_once(server: Server, worker: Worker, sessions: list[str], count: int) -> dict[str, list[str]]:
-    """Create the sessions, publish in all of them at once, and give the ids that each stream bore."""
+    """Create the sessions, report to all of them at once, and return the ids that each stream carried."""
     for session_id in sessions:
         await worker.create(session_id)
     streams = {s: await RawStream.open(server.port, events_path(s, "?heartbeat=event")) for s in sessions}
@@ -272,7 +272,7 @@ async def live_once(server: Server, worker: Worker, sessions: list[str], count: 
 async def resume_once(
     server: Server, worker: Worker, sessions: list[str], life: dict[str, list[str]], *, survives: bool
 ) -> dict[str, list[str]]:
-    """Come back after a restart with the last id, see one more step, and give the ids."""
+    """Resume with the last id after a restart, read one more step, and return the ids."""
     ids = {}
     for session_id in sessions:
         async with await RawStream.open(
@@ -290,7 +290,7 @@ async def resume_once(
 
 
 def assert_ids_grow(ids: list[str]) -> None:
-    """The documented form, one epoch, and n growing by one."""
+    """Check the documented form, one epoch, and offsets that grow by one."""
     for event_id in ids:
         assert re.fullmatch(r"[A-Za-z0-9._~-]{1,128}", event_id)
     epochs, numbers = zip(*(event_id.rpartition("-")[::2] for event_id in ids), strict=True)
@@ -304,7 +304,7 @@ def assert_ids_grow(ids: list[str]) -> None:
 @first_host
 @pytest.mark.parametrize("target", ["/api/progress/{}/events?", "/api/events?session_id={}&session_id=absent&"])
 async def test_nothing_but_events_ends_in_an_empty_line(server: Server, sid: str, target: str) -> None:
-    """SC-05: `retry:` comes first and in the first event's block: several clients take each block for an event."""
+    """SC-05: `retry:` comes first and inside the first event's block, as some clients take each block for an event."""
     async with Worker.at(server) as worker:
         await worker.create(sid)
         async with await RawStream.open(server.port, target.format(sid)) as fresh:
@@ -328,7 +328,7 @@ async def test_nothing_but_events_ends_in_an_empty_line(server: Server, sid: str
 async def test_an_idle_stream_beats(
     serve: Serve, server: Server, chromium: Browser, sid: str, heartbeat_s: float, duration_s: float
 ) -> None:
-    """SC-06: comments keep an idle stream alive, on time; no EventSource notices, and its last id stays."""
+    """SC-06: comments keep an idle stream alive, on time; no EventSource fires for them, and its last id stays."""
     beating = server if heartbeat_s == HEARTBEAT_S else serve(heartbeat_s=heartbeat_s)
     count = round(duration_s / heartbeat_s)
     async with Worker.at(beating) as worker:
@@ -352,7 +352,7 @@ async def test_an_idle_stream_beats(
 
 
 def assert_heartbeat_events(stream: RawStream, heartbeat_s: float, snapshot_id: str) -> None:
-    """The first at once, none with an id, each with the time and the interval."""
+    """Check that the first comes at once, none has an id, and each has the time and the interval."""
     beats = [received for received in stream.log if received.block.event == "heartbeat"]
     assert beats[0].t - stream.opened_t <= 0.3
     gaps = [later.t - earlier.t for earlier, later in itertools.pairwise(beats)]
@@ -371,7 +371,7 @@ def assert_heartbeat_events(stream: RawStream, heartbeat_s: float, snapshot_id: 
 @first_host
 @pytest.mark.timeout(180)
 async def test_a_stream_cut_at_any_byte_resumes_without_loss_or_repeat(serve: Serve) -> None:
-    """SC-07: a stream of a snapshot and five steps, cut after k bytes for every k, goes on exactly where it was."""
+    """SC-07: a stream of a snapshot and five steps, cut after each number of bytes, resumes exactly where it was."""
     server = serve(heartbeat_s=30)
     length = await cut_each(server, "cuts-measure", [])
     for start in range(0, length + 1, 400):
@@ -379,16 +379,16 @@ async def test_a_stream_cut_at_any_byte_resumes_without_loss_or_repeat(serve: Se
 
 
 async def cut_each(server: Server, session_id: str, offsets: Sequence[int]) -> int:
-    """Cut one stream of the same session at each offset, resume each; give the length of an uncut one in bytes."""
+    """Cut one stream of the same session at each offset, and resume each; return the length of an uncut stream."""
     async with Worker.at(server) as worker, ChaosProxy(server.port, map(Cut, offsets)) as proxy:
         await worker.create(session_id, total_steps=6)
-        # The first reader's snapshot may take longer and come in a chunk of its own; all after it get the same bytes.
+        # The first reader's snapshot may take longer and come in a chunk of its own; later readers get the same bytes.
         first = await RawStream.open(server.port, events_path(session_id))
         await first.next_event()
         control = await RawStream.open(server.port, events_path(session_id))
         await control.next_event()
         cut = [await RawStream.open(proxy.port, events_path(session_id)) for _ in offsets]
-        # Everybody is on board before the first step: those cut inside the head never come that far.
+        # All readers are connected before the first step, but for those that are cut inside the head.
         for stream in cut:
             await stream.wait_until(lambda s: bool(s.events) or s.ending is not None)
         for step in range(1, 6):
@@ -413,12 +413,12 @@ async def cut_each(server: Server, session_id: str, offsets: Sequence[int]) -> i
 
 
 def assert_whole(before: RawStream, after: RawStream, control: RawStream) -> None:
-    """The union is each event exactly once, in order."""
+    """Check that both parts together are each event exactly once, in order."""
     union = [(event.id, event.event, event.data) for event in before.events + after.events]
     uncut = [(event.id, event.event, event.data) for event in control.events]
     if before.events:
         assert union == uncut
-    else:  # Cut before the first event: its reader knows no place, and begins with a snapshot of all five steps.
+    else:  # Cut before the first event: the reader has no id yet, and starts with a snapshot of all five steps.
         assert [event.event for event in after.events] == ["snapshot", "step"]
         assert (after.events[0].id, after.events[1].id) == (control.events[-2].id, control.events[-1].id)
         assert fold_all(after.events) == fold_all(control.events)
@@ -428,7 +428,7 @@ def assert_whole(before: RawStream, after: RawStream, control: RawStream) -> Non
 
 LastEventId = Callable[[str, str], tuple[list[tuple[str, str]], str]]
 
-# Each gives headers and query from the id to resume at, and another one. What arrives: numbers of steps, or
+# Each returns headers and query for the id to resume at and another id, and lists what arrives: numbers of steps, or
 # `None` for a snapshot.
 TRANSPORTS: dict[str, tuple[LastEventId, list[int] | None]] = {
     "header": (lambda at, _: ([("Last-Event-ID", at)], ""), [2, 3, 4]),
@@ -449,7 +449,7 @@ TRANSPORTS: dict[str, tuple[LastEventId, list[int] | None]] = {
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_the_last_event_id_is_taken_where_the_protocol_says(server: Server, sid: str, transport: str) -> None:
-    """SC-08: header, query, both, empty, twice: the protocol says which counts."""
+    """SC-08: header, query, both, empty, twice: the id counts that the protocol names."""
     transported, expected = TRANSPORTS[transport]
     async with Worker.at(server) as worker:
         await worker.create(sid)
@@ -472,7 +472,7 @@ async def test_the_last_event_id_is_taken_where_the_protocol_says(server: Server
 
 
 async def test_two_different_last_event_ids_do_no_harm(server: Server, sid: str) -> None:
-    """SC-08: a header sent twice with different ids is answered with 200 and the true state."""
+    """SC-08: a header sent twice with different ids gets 200 and the true state."""
     async with Worker.at(server) as worker:
         await worker.create(sid)
         async with await RawStream.open(server.port, events_path(sid)) as first:
@@ -489,7 +489,7 @@ async def test_two_different_last_event_ids_do_no_harm(server: Server, sid: str)
 
 
 async def test_a_browser_comes_back_by_itself_to_where_it_was(server: Server, chromium: Browser, sid: str) -> None:
-    """SC-08: Chromium's own reconnect carries the last id, and the page misses nothing and sees nothing twice."""
+    """SC-08: Chromium's own reconnect sends the last id, and the page gets every event exactly once."""
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
         await worker.create(sid)
         async with (
@@ -518,7 +518,7 @@ async def test_a_browser_comes_back_by_itself_to_where_it_was(server: Server, ch
 
 
 async def test_a_completed_session_ends_its_stream(server: Server, sid: str) -> None:
-    """SC-09: an error ends nothing; completion: last step, `end`, a clean end; then 204, or first what was missed."""
+    """SC-09: an error ends nothing; completion sends the last step and `end`; a return gets the rest or 204."""
     async with Worker.at(server) as worker:
         await worker.create(sid, total_steps=1)
         async with await RawStream.open(server.port, events_path(sid)) as stream:
@@ -550,7 +550,7 @@ async def test_a_completed_session_ends_its_stream(server: Server, sid: str) -> 
 @pytest.mark.full
 @pytest.mark.timeout(180)
 async def test_three_tabs_stop_asking_after_the_end(server: Server, chromium: Browser, sid: str) -> None:
-    """SC-09: three tabs see the last step and `end`, come back once, get 204, and ask no more for a minute."""
+    """SC-09: three tabs see the last step and `end`, return once, get 204, and make no request for a minute."""
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy, contextlib.AsyncExitStack() as stack:
         await worker.create(sid, total_steps=1)
         tabs = [
@@ -576,7 +576,7 @@ async def test_three_tabs_stop_asking_after_the_end(server: Server, chromium: Br
 
 
 async def test_head_answers_at_once_and_leaves_the_connection_usable(server: Server, sid: str) -> None:
-    """SC-12: HEAD on a stream gives its headers and ends; the same connection then serves a poll."""
+    """SC-12: HEAD on a stream gets its headers and ends; the same connection then serves a poll."""
     async with await Connection.open(server.port) as connection:
         for target in (events_path(sid), f"/api/events?session_id={sid}", session_path(sid), "/livez", "/"):
             response = await connection.exchange(request_bytes("HEAD", target), "HEAD", timeout_s=1)
@@ -602,7 +602,7 @@ async def test_head_answers_at_once_and_leaves_the_connection_usable(server: Ser
     ],
 )
 async def test_a_wrong_method_learns_the_right(server: Server, method: str, target: str, allowed: set[str]) -> None:
-    """SC-12: 405 with `Allow`, as a problem."""
+    """SC-12: the response is a 405 problem with `Allow`."""
     async with await Connection.open(server.port) as connection:
         response = await connection.request(method, target)
     assert response.status == 405
@@ -613,7 +613,7 @@ async def test_a_wrong_method_learns_the_right(server: Server, method: str, targ
 
 @pytest.mark.parametrize("target", ["/api/progress/s", "/api/progress/s/events", "/api/events", "/api/steps", "*"])
 async def test_options_neither_hangs_nor_breaks(server: Server, target: str) -> None:
-    """SC-12: OPTIONS is answered at once, also on a stream, and for a browser's preflight with what it asks."""
+    """SC-12: OPTIONS is answered at once, also on a stream; a browser's preflight gets the headers that it needs."""
     preflight = [("Origin", ORIGIN), ("Access-Control-Request-Method", "POST")]
     async with await Connection.open(server.port) as connection:
         for headers in ([], preflight):
@@ -625,7 +625,7 @@ async def test_options_neither_hangs_nor_breaks(server: Server, target: str) -> 
 
 @serve_only  # A plain uvicorn answers HTTP/1.0 in chunks.
 async def test_an_old_client_gets_its_stream(server: Server, sid: str) -> None:
-    """SC-12: HTTP/1.0 knows no chunks: the body runs until the connection is closed."""
+    """SC-12: HTTP/1.0 has no chunks, so the body runs until the connection is closed."""
     request = request_bytes("GET", events_path(sid), version="HTTP/1.0")
     async with await RawStream.open(server.port, "", request=request) as stream:
         assert (await stream.next_event()).event == "snapshot"
@@ -642,10 +642,10 @@ async def test_an_old_client_gets_its_stream(server: Server, sid: str) -> None:
         assert response.status == 200
 
 
-@serve_only  # Like all that is said about connections, it is for the server to understand.
+@serve_only  # The server handles connections.
 @pytest.mark.parametrize("target", ["/api/progress/{}", "/api/progress/{}/events"])
 async def test_a_client_that_wants_the_connection_closed_gets_that(server: Server, sid: str, target: str) -> None:
-    """SC-12: `Connection: close` is honoured, and a stream lives on under it."""
+    """SC-12: `Connection: close` is honoured, and a stream stays open under it."""
     path = target.format(sid)
     request = request_bytes("GET", path, [("Connection", "close")])
     if path.endswith("events"):
@@ -662,7 +662,7 @@ async def test_a_client_that_wants_the_connection_closed_gets_that(server: Serve
 
 @serve_only  # The server answers it.
 async def test_a_client_that_asks_first_may_go_on(server: Server, sid: str) -> None:
-    """SC-12: `Expect: 100-continue` is answered before the body comes."""
+    """SC-12: `Expect: 100-continue` is answered before the body arrives."""
     body = json.dumps({"action": "start", "step": 1}).encode()
     headers = [("Content-Type", "application/json"), ("Expect", "100-continue")]
     head = request_bytes("POST", session_path(sid, "update"), [*headers, ("Content-Length", str(len(body)))])
@@ -676,7 +676,7 @@ async def test_a_client_that_asks_first_may_go_on(server: Server, sid: str) -> N
 
 @serve_only  # The server answers it.
 async def test_a_client_of_http_1_0_gets_one_answer(server: Server, sid: str) -> None:
-    """SC-12: it knows no interim answers, and would take one for the answer [RFC 9110 §10.1.1]."""
+    """SC-12: HTTP/1.0 has no interim responses; its client would take one for the final one [RFC 9110 §10.1.1]."""
     body = json.dumps({"action": "start", "step": 1}).encode()
     headers = [("Content-Type", "application/json"), ("Expect", "100-continue")]
     request = request_bytes("POST", session_path(sid, "update"), headers, body, version="HTTP/1.0")
@@ -685,9 +685,9 @@ async def test_a_client_of_http_1_0_gets_one_answer(server: Server, sid: str) ->
     assert (response.status, response.interim) == (200, ())
 
 
-@serve_only  # The server takes it apart.
+@serve_only  # The server parses it.
 async def test_a_proxy_style_target_is_understood(server: Server, sid: str) -> None:
-    """SC-12: an absolute-form target [RFC 9112 §3.2.2] is the same resource."""
+    """SC-12: an absolute-form target [RFC 9112 §3.2.2] names the same resource."""
     async with await Connection.open(server.port) as connection:
         response = await connection.request("GET", f"http://somewhere.example{session_path(sid)}")
         assert response.json()["session_id"] == sid
@@ -697,7 +697,7 @@ async def test_a_proxy_style_target_is_understood(server: Server, sid: str) -> N
 
 @pytest.mark.parametrize("target", ["/api/progress/s/", "/api/progress/s/events/", "/api/events/", "/livez/", "/s/x/"])
 async def test_a_trailing_slash_is_no_redirect(server: Server, target: str) -> None:
-    """SC-12: an unknown path is 404, and never a redirect to wherever the request says it was sent."""
+    """SC-12: an unknown path is 404, and never a redirect to a host that the request names."""
     async with await Connection.open(server.port) as connection:
         response = await connection.exchange(request_bytes("GET", target, host="evil"), timeout_s=2)
     assert response.status == 404
@@ -706,7 +706,7 @@ async def test_a_trailing_slash_is_no_redirect(server: Server, target: str) -> N
 
 
 async def test_a_get_with_a_body_is_just_a_get(server: Server, sid: str) -> None:
-    """SC-12: the body is ignored, and does not become the next request."""
+    """SC-12: the body is ignored, and does not count as the next request."""
     async with await Connection.open(server.port) as connection:
         for _ in range(2):
             response = await connection.request("GET", session_path(sid), body=b"GET /x HTTP/1.1\r\n\r\n")
@@ -717,5 +717,5 @@ async def test_a_get_with_a_body_is_just_a_get(server: Server, sid: str) -> None
 
 
 def test_nothing_went_wrong_unseen(server: Server) -> None:
-    """SC-12: after all of the above the log has no traceback."""
+    """SC-12: after all tests of this module the log has no traceback."""
     assert "Traceback" not in server.log()

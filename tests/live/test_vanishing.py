@@ -1,4 +1,4 @@
-"""Readers who go in every way in which a reader can go, also in those that tell nobody."""
+"""Readers that disconnect in every possible way, including those that send no packet."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ EVENTS = session_path("s", "events")
 HEARTBEAT_S = 1
 SEND_TIMEOUT_S = 2
 SPARE_S = 5
-"""What a busy machine may add to a bound."""
+"""The most that a busy machine adds to a bound."""
 
 GONE_S = 2 * HEARTBEAT_S + SEND_TIMEOUT_S + SPARE_S
-"""Within this nothing may be left of a reader who has gone."""
+"""Within this time no trace of a disconnected reader may be left."""
 
 Traces = tuple[float, float, float]
 
 
 async def traces(server: Server) -> Traces:
-    """How many streams, subscribers and tasks there are in a server."""
+    """The numbers of streams, subscribers and tasks in a server."""
     metrics = await metrics_of(server.port)
     return (
         metrics["progress_sse_streams"],
@@ -39,9 +39,9 @@ async def traces(server: Server) -> Traces:
 
 
 async def traces_at_rest(server: Server) -> Traces:
-    """The same without readers, once nothing of the server's start is left.
+    """The same without readers, once the start of the server is complete.
 
-    One reader has come and gone by then: with the first stream of a process sse-starlette starts one task for all.
+    One reader has connected and left by then: sse-starlette starts one task for all with a process's first stream.
     """
     async with await RawStream.open(server.port, EVENTS) as stream:
         await stream.next_event()
@@ -52,7 +52,7 @@ async def traces_at_rest(server: Server) -> Traces:
 
 
 async def assert_gone(server: Server, client_port: int, before: Traces) -> None:
-    """In time there is no descriptor for the client any more, no stream, no subscriber and no task."""
+    """Check that in time no descriptor, stream, subscriber or task of the client is left."""
     async with asyncio.timeout(GONE_S):
         await eventually(lambda: client_port not in server.client_ports(), GONE_S)
         while await traces(server) > before:  # noqa: ASYNC110 - asks the server
@@ -61,7 +61,7 @@ async def assert_gone(server: Server, client_port: int, before: Traces) -> None:
 
 
 async def half_close(stream: RawStream) -> None:
-    """Say that no more will be asked for, and go on listening."""
+    """Announce the end of requests, and keep reading."""
     stream.half_close()
     await stream.closed(GONE_S)
 
@@ -73,7 +73,7 @@ async def half_close(stream: RawStream) -> None:
 async def test_nothing_is_left_of_a_reader_who_went(
     serve: Serve, leave: Callable[[RawStream], Awaitable[None]]
 ) -> None:
-    """FT-11: be it in good order, with a reset, or by half; also where a middleware hides it from the application."""
+    """FT-11: by a clean close, a reset or a half-close, also behind a middleware that hides the disconnect."""
     server = serve(heartbeat_s=HEARTBEAT_S, send_timeout_s=SEND_TIMEOUT_S)
     before = await traces_at_rest(server)
     async with await RawStream.open(server.port, EVENTS) as stream:
@@ -85,9 +85,9 @@ async def test_nothing_is_left_of_a_reader_who_went(
 
 
 @pytest.mark.full
-@serve_only  # A plain uvicorn holds a connection until the kernel gives it up: after a quarter of an hour.
+@serve_only  # A plain uvicorn holds a connection until the kernel gives it up, after a quarter of an hour.
 async def test_nothing_is_left_of_a_reader_whose_network_went(serve: Serve) -> None:
-    """FT-11: the cable is pulled; no packet comes any more, and none is answered."""
+    """FT-11: the cable is pulled; no packet arrives any more, and none is answered."""
     server = serve(host="0.0.0.0", insecure=True, heartbeat_s=HEARTBEAT_S, send_timeout_s=SEND_TIMEOUT_S)  # noqa: S104
     loop = asyncio.get_running_loop()
     before = await traces_at_rest(server)

@@ -1,4 +1,4 @@
-"""`serve --workers N`: several processes behind one socket, on one store."""
+"""`serve --workers N`: several server processes behind one socket, on one store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAIT_S = 20
 
 @pytest.fixture
 async def server(serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path) -> Server:
-    """Workers on one Redis."""
+    """A server of several processes on one Redis."""
     settings = {"redis_prefix": tmp_path.name, "retry_ms": 100, "graceful_timeout_s": 2}
     server = serve(store=redis_servers["redis"].url, workers=COUNT, **settings)
     await eventually(lambda: "address" in server.log(), WAIT_S)
@@ -39,7 +39,7 @@ async def server(serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: 
 
 @contextlib.asynccontextmanager
 async def streams_at_all(server: Server, session_id: str) -> AsyncIterator[list[RawStream]]:
-    """Streams of a session, so many that each worker has some."""
+    """Streams of a session, enough for each process to have some."""
     before = {pid: _descriptors(pid) for pid in children(server.pid)}
     async with contextlib.AsyncExitStack() as stack:
         streams: list[RawStream] = []
@@ -60,7 +60,7 @@ def _is_alive(pid: int) -> bool:
 
 
 async def test_each_of_them_counts_for_itself(server: Server) -> None:
-    """One of them answers a request for metrics, and each sample says which."""
+    """One process answers a request for metrics, and each sample names its process."""
     workers, seen = {f'pid="{pid}"' for pid in children(server.pid)}, set[str]()
     async with streams_at_all(server, "s") as streams, asyncio.timeout(WAIT_S):
         counts: dict[str, float] = {}
@@ -74,7 +74,7 @@ async def test_each_of_them_counts_for_itself(server: Server) -> None:
 
 
 async def test_all_of_them_serve_the_same_sessions(server: Server) -> None:
-    """DG-11: whichever worker takes an update, the readers at all of them see it."""
+    """DG-11: whichever process accepts an update, readers at all of them see it."""
     assert len(children(server.pid)) == COUNT
     async with Worker.at(server) as worker, streams_at_all(server, "s") as streams:
         await worker.create("s", total_steps=1)
@@ -89,7 +89,7 @@ async def test_all_of_them_serve_the_same_sessions(server: Server) -> None:
 
 
 async def test_one_that_is_killed_is_replaced(server: Server) -> None:
-    """The others go on meanwhile, and its readers come back to the same session."""
+    """The other processes keep serving, and its readers resume the same session."""
     first, second = children(server.pid)
     async with Worker.at(server) as worker:
         await worker.create("s")
@@ -106,7 +106,7 @@ async def test_one_that_is_killed_is_replaced(server: Server) -> None:
 
 
 async def test_sighup_replaces_all_and_loses_nothing(server: Server) -> None:
-    """While workers report and readers follow: every update is applied, and every transition seen once, in order."""
+    """With reports and streams under way, each update is applied, and each transition seen once, in order."""
     before = set(children(server.pid))
     async with Experiment([server], sessions=4, followers=4, can_stay=False).running():
         server.signal(signal.SIGHUP)
@@ -117,20 +117,20 @@ async def test_sighup_replaces_all_and_loses_nothing(server: Server) -> None:
 
 
 async def renewed(server: Server, times: int) -> set[int]:
-    """All workers, once they have been renewed so many times."""
+    """The ids of all processes, once they have been renewed `times` times."""
     await eventually(lambda: server.log().count("all server processes have been renewed") == times, WAIT_S)
     return set(children(server.pid))
 
 
 @pytest.mark.full
 async def test_sighup_after_a_crash_spawns_no_process_without_a_slot(server: Server) -> None:
-    """The replacement after a pause and the renewal at once may each spawn a process for the same slot."""
+    """The replacement after a pause and the immediate renewal may each spawn a process for the same slot."""
     before = children(server.pid)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     server.signal(signal.SIGHUP)
     between = await renewed(server, 1)
-    server.signal(signal.SIGHUP)  # This one takes longer than the pause, and does not reach a process without a slot.
+    server.signal(signal.SIGHUP)  # Takes longer than the pause, and reaches no process without a slot.
     after = await renewed(server, 2)
     assert len(after) == COUNT
     assert not after & (between | set(before))
@@ -142,7 +142,7 @@ async def test_sighup_after_a_crash_spawns_no_process_without_a_slot(server: Ser
 async def test_sighup_before_all_serve_is_obeyed_when_they_do(
     redis_servers: dict[str, RedisServer], tmp_path: Path, factory: str | None
 ) -> None:
-    """Those who are just starting may have loaded what has been replaced meanwhile."""
+    """Processes that are still starting may have loaded code or files that were replaced meanwhile."""
     store = redis_servers["redis"].url
     server = Server(tmp_path, factory=factory, store=store, redis_prefix=tmp_path.name, workers=COUNT)
     with contextlib.ExitStack() as stack:
@@ -162,7 +162,7 @@ async def test_sighup_before_all_serve_is_obeyed_when_they_do(
 async def test_one_that_cannot_be_replaced_stays(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
-    """A new process that does not start says why, and replaces no other."""
+    """A new process that fails to start logs the reason and replaces no other."""
     steps_file = tmp_path / "steps.toml"
     steps_file.write_text('[[workflows.default.steps]]\nname = "Only"\n')
     server = serve(store=redis_servers["redis"].url, redis_prefix=tmp_path.name, workers=COUNT, steps_file=steps_file)
@@ -191,7 +191,7 @@ async def test_they_end_together_and_cleanly(server: Server) -> None:
 
 
 def environment_like_ours(folder: Path) -> Path:
-    """A virtual environment with the packages of the one that runs this; gives its interpreter."""
+    """Copy the present virtual environment, and return the interpreter of the copy."""
     (folder / "bin").mkdir(parents=True)
     (folder / "lib").symlink_to(Path(sys.prefix) / "lib")
     shutil.copy(Path(sys.prefix) / "pyvenv.cfg", folder)
@@ -203,7 +203,7 @@ def environment_like_ours(folder: Path) -> Path:
 async def test_it_goes_on_after_a_worker_that_could_not_even_be_started(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
-    """As while a new version is installed: the interpreter is missing for a moment, and then it is back."""
+    """The interpreter is missing for a moment, as during an installation, and then it is back."""
     python = environment_like_ours(tmp_path / "environment")
     command = [str(python), "-m", "progress_sse", "serve", "--port", "{port}", "--workers", str(COUNT)]
     server = serve(command=[*command, "--store", redis_servers["redis"].url, "--redis-prefix", tmp_path.name])
@@ -219,11 +219,11 @@ async def test_it_goes_on_after_a_worker_that_could_not_even_be_started(
 
 
 async def test_one_that_is_on_its_way_out_is_told_to_hurry_too(server: Server) -> None:
-    """The second signal reaches a worker that has been replaced, and still waits for a request to end."""
+    """The second signal reaches a process that has been replaced and still waits for a request to end."""
     former = children(server.pid)
     writers = []
     head = f"POST {session_path('s', 'update')} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-    for _ in range(20):  # so that each has some
+    for _ in range(20):  # enough for each process to have some
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(f"{head}Content-Length: 100\r\n\r\n".encode())
         await writer.drain()
@@ -239,7 +239,7 @@ async def test_one_that_is_on_its_way_out_is_told_to_hurry_too(server: Server) -
 
 
 async def test_a_second_signal_ends_them_at_once(server: Server) -> None:
-    """Whatever is under way: here a request whose body never comes, for which they would wait."""
+    """The signal ends the wait for requests under way, here one whose body never comes."""
     workers = children(server.pid)
     _, writer = await asyncio.open_connection("127.0.0.1", server.port)
     head = f"POST {session_path('s', 'update')} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
@@ -255,7 +255,7 @@ async def test_a_second_signal_ends_them_at_once(server: Server) -> None:
 async def test_one_that_is_frozen_does_not_keep_the_server_from_ending(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
-    """A process that takes no signal is killed once its time is over, and the others end in order."""
+    """A process that handles no signal is killed when its time is over, and the others end in order."""
     settings = {"redis_prefix": tmp_path.name, "graceful_timeout_s": 0}
     server = serve(store=redis_servers["redis"].url, workers=COUNT, **settings)
     await eventually(lambda: "address" in server.log(), WAIT_S)
@@ -268,7 +268,7 @@ async def test_one_that_is_frozen_does_not_keep_the_server_from_ending(
 
 
 async def test_they_do_not_outlive_their_supervisor(server: Server) -> None:
-    """Nothing would stop them, and they would hold the port."""
+    """Otherwise they would run on unsupervised, and hold the port."""
     workers = children(server.pid)
     await asyncio.to_thread(server.kill)
     await eventually(lambda: not any(map(_is_alive, workers)), WAIT_S)
