@@ -1,7 +1,7 @@
 """Measure this project's server and its peers on this machine: `python -m tests.bench [--quick]`.
 
-The server under test has one core for itself, and the load generator another. Every measurement starts its server
-afresh, and rounds are interleaved, so that a machine that drifts drifts for all alike.
+The server under test has one core, and the load generator another. Each measurement starts its server anew, and rounds
+are interleaved, so that a drift of the machine affects all servers alike.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Run:
     """One run of the benchmark."""
 
     def __init__(self, workloads: Sequence[Workload], peers: Sequence[str], *, is_quick: bool) -> None:
-        """Choose what is measured; no peers named means all of them."""
+        """Choose the measurements; no peers named means all of them."""
         self.results = Results()
         self._is_quick = is_quick
         self._server_core, self._load_core = two_cores()
@@ -44,7 +44,7 @@ class Run:
         self._rounds = 0
 
     def install(self) -> None:
-        """Get the peers, and note which are missing."""
+        """Install the peers, and note which are missing."""
         for peer in {peer.name: peer for workload, _ in self._tasks for peer in self._chosen(workload)}.values():
             try:
                 peer.install(FOLDER)
@@ -62,15 +62,15 @@ class Run:
                         self._measure_one(workload, task, peer)
 
     def preface(self) -> list[str]:
-        """What a reader must know of the run."""
-        kind = "The quick form: read no small difference into it. " if self._is_quick else ""
+        """Facts that a reader of the results has to know."""
+        kind = "The quick form: small differences mean nothing. " if self._is_quick else ""
         lines = [
             f"{machine()}, Python {sys.version.split()[0]}. progress_sse {version('progress_sse')}, sse-starlette "
             f"{version('sse-starlette')}, uvicorn {version('uvicorn')}, uvloop {version('uvloop')}.",
-            f"{kind}Medians of {self._rounds} interleaved rounds; of what was lost, the worst round. Server on core "
-            f"{self._server_core}, load generator on core {self._load_core}. CPU is what the server's process used in "
-            "all, for the publishing requests too, over the deliveries. Best Python: the better of the two "
-            "sse-starlette servers. The floor is no server, but the least that Python can do. A server not busy "
+            f"{kind}Medians of {self._rounds} interleaved rounds; for losses, the worst round. Server on core "
+            f"{self._server_core}, load generator on core {self._load_core}. CPU is that of the server's process in "
+            "total, with the publishing requests, per delivery. Best Python: the better of the two "
+            "sse-starlette servers. The floor is no server, but the minimum that Python needs. A server not busy "
             "all the time waited for the load generator, and could have done more in a second.",
         ]
         if self._server_core == self._load_core:

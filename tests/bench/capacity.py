@@ -1,9 +1,9 @@
-"""What so many viewers need: `python -m tests.bench.capacity --viewers 1000000`.
+"""The machines that a number of viewers needs: `python -m tests.bench.capacity --viewers 1000000`.
 
-Arithmetic over measured costs, each an option, so that anybody can put in the figures of another machine. The model:
-every viewer holds one stream; every session that is watched makes so many transitions a second; a node runs one
-server process per core; viewers of one session are spread over all nodes, as a load balancer does it, so that a node
-hears of a session if at least one of its viewers is there.
+Arithmetic over measured costs; each is an option, so that figures of another machine can be used. The model: every
+viewer holds one stream; every watched session makes a fixed number of transitions a second; a node runs one server
+process per core; a load balancer spreads the viewers of a session over all nodes, so that a node is notified of a
+session if at least one of its viewers is there.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import click
 
 VIEWERS = (100_000, 1_000_000, 10_000_000)
 COMMENT_BYTES = 20
-"""What a heartbeat is on the wire, at most."""
+"""The most bytes of a heartbeat on the wire."""
 
 HEADROOM = 0.6
-"""The share of a resource that may be used on an ordinary day: a node's viewers must fit elsewhere when it goes."""
+"""The share of a resource that may be used on an ordinary day: other nodes must take a failed node's viewers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is asked for. The defaults: a job that is watched by two people, and moves every two seconds."""
+    """The load. The defaults: two people watch each job, and it moves every two seconds."""
 
     viewers_per_session: float = 2
     transitions_per_s: float = 0.5
@@ -35,7 +35,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What it costs, as `make bench` measures it, and what a node has."""
+    """Costs as `make bench` measures them, and the resources of a node."""
 
     delivery_us: float = 14
     heartbeat_us: float = 7
@@ -51,7 +51,7 @@ class Costs:
 
 
 class Need(NamedTuple):
-    """How many nodes a resource calls for."""
+    """The number of nodes that a resource needs."""
 
     resource: str
     nodes: int
@@ -59,7 +59,7 @@ class Need(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What so many viewers need."""
+    """The machines for a number of viewers."""
 
     viewers: int
     deliveries_per_s: float
@@ -72,14 +72,14 @@ class Plan:
 
 
 def plan(viewers: int, load: Load, costs: Costs) -> Plan:
-    """Work out nodes and shards: as many as the scarcest resource calls for."""
+    """Compute nodes and shards: as many as the scarcest resource needs."""
     sessions = viewers / load.viewers_per_session
     updates = sessions * load.transitions_per_s
     deliveries = viewers * load.transitions_per_s
     gbit = 8e-9 * (deliveries * load.event_bytes + viewers / load.heartbeat_s * COMMENT_BYTES)
 
     def needs(nodes: int) -> list[Need]:
-        # A session's viewers are on this many of the processes, each of which hears of every transition.
+        # A session's viewers are on this many of the processes, each of which is notified of every transition.
         processes = nodes * costs.node_cores
         listening = processes * (1 - (1 - 1 / processes) ** load.viewers_per_session)
         cpu_s = 1e-6 * (
@@ -110,7 +110,7 @@ def plan(viewers: int, load: Load, costs: Costs) -> Plan:
 
 
 def _settled(needed: Callable[[int], int]) -> int:
-    """The smallest number of nodes that is enough for the load that so many nodes themselves make."""
+    """The smallest number of nodes that suffices for the load, part of which depends on that number."""
     nodes = 1
     while (more := needed(nodes)) > nodes:
         nodes = more
@@ -154,7 +154,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--viewers", type=int, multiple=True, default=VIEWERS, show_default=True)
 @_options
 def main(viewers: tuple[int, ...], **given: Any) -> None:
-    """Show how many nodes and Redis shards so many viewers need."""
+    """Print the nodes and Redis shards for a number of viewers."""
     load = Load(**{field.name: given[field.name] for field in fields(Load)})
     costs = Costs(**{field.name: given[field.name] for field in fields(Costs)})
     click.echo(table([plan(each, load, costs) for each in viewers]))

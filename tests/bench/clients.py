@@ -1,6 +1,6 @@
 """Streams and keep-alive connections on raw sockets, read by one epoll.
 
-What is done for each read is kept to a few operations, since a generator slower than the server would measure itself.
+Each read costs only a few operations, since a generator slower than the server would measure itself.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from tests.bench.plan import STAMP_BYTES, STAMP_MARK, Account, Tally
 MARK = STAMP_MARK.encode()
 READ_BYTES = 65_536
 PATIENCE_S = 30.0
-"""What has not come after this is lost."""
+"""An event that has not arrived after this is lost."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class RefusedError(Exception):
-    """Raised when a server answers something else than what it was asked for."""
+    """Raised when a server answers with something else than was requested."""
 
 
 class Loop:
-    """One epoll, and who reads which descriptor."""
+    """One epoll, and the reader of each descriptor."""
 
     def __init__(self, port: int) -> None:
         """Make a loop that connects to one server on the loopback interface."""
@@ -36,7 +36,7 @@ class Loop:
         self._takers: dict[int, Callable[[], None]] = {}
 
     def connect(self, port: int | None = None) -> socket.socket:
-        """A connected socket that neither blocks nor, when closed, keeps its port."""
+        """A connected socket that does not block, and does not keep its port when closed."""
         sock = socket.create_connection(("127.0.0.1", port or self._port), timeout=PATIENCE_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -44,7 +44,7 @@ class Loop:
         return sock
 
     def watch(self, sock: socket.socket, take: Callable[[], None]) -> None:
-        """Call `take` whenever there is something to read."""
+        """Call `take` whenever there are bytes to read."""
         if sock.fileno() not in self._takers:
             self._epoll.register(sock.fileno(), select.EPOLLIN)
         self._takers[sock.fileno()] = take
@@ -55,14 +55,14 @@ class Loop:
         sock.close()
 
     def turn(self, at_most_s: float) -> None:
-        """Read what there is, waiting for it if need be."""
+        """Read the bytes there are, and wait for some if there are none."""
         takers = self._takers
         for fd, _ in self._epoll.poll(max(0, at_most_s), 4096):
             if (take := takers.get(fd)) is not None:
                 take()
 
     def run_until(self, is_done: Callable[[], bool], patience_s: float = PATIENCE_S) -> bool:
-        """Read until something is so, and tell whether it became so."""
+        """Read until a condition holds, and return whether it does."""
         deadline = monotonic() + patience_s
         while not is_done():
             left_s = deadline - monotonic()
@@ -72,7 +72,7 @@ class Loop:
         return True
 
     def run_for(self, seconds: float) -> None:
-        """Read for so long."""
+        """Read for some time."""
         self.run_until(lambda: False, seconds)
 
 
@@ -82,7 +82,7 @@ class Reader:
     __slots__ = ("_loop", "_recv", "_tail", "got", "is_ready", "last_read", "session", "sock", "tally")
 
     def __init__(self, loop: Loop, port: int, session: int, request: bytes, ready_mark: bytes, tally: Tally) -> None:
-        """Open a stream of a session, known by its number."""
+        """Open a stream of a session, given by its number."""
         self.session = session
         self.tally = tally
         self.got = Account()
@@ -112,7 +112,7 @@ class Reader:
         except ConnectionResetError:
             data = b""
         if not data:
-            self._loop.close(self.sock)  # What it does not get from now on counts as lost.
+            self._loop.close(self.sock)  # From now on, events that it does not get count as lost.
         return data
 
     def _take(self) -> None:
@@ -139,7 +139,7 @@ class Caller:
     """One keep-alive connection for requests, one at a time."""
 
     def __init__(self, loop: Loop, port: int | None = None) -> None:
-        """Connect, to the loop's port unless another one is named."""
+        """Connect, to the loop's port by default."""
         self.is_busy = False
         self.answers = 0
         self.status = 0
@@ -154,20 +154,20 @@ class Caller:
         self._loop.watch(self._sock, self._take)
 
     def send(self, request: bytes) -> None:
-        """Send a request; the one before must have been answered."""
+        """Send a request; the previous one must have been answered."""
         self.is_busy = True
         self.answer = b""
         self._sock.send(request)
 
     def call(self, request: bytes) -> bytes:
-        """Send a request, and return the answer."""
+        """Send a request, and return the response."""
         self.send(request)
         if not self._loop.run_until(lambda: not self.is_busy):
             raise RefusedError(f"no answer to {request[:200]!r}")
         return self.answer
 
     def on_answer(self) -> None:
-        """Called after each answer; may send the next request."""
+        """Called after each response; may send the next request."""
 
     def _take(self) -> None:
         data = self._recv(READ_BYTES)
@@ -185,7 +185,7 @@ class Caller:
         self.on_answer()
 
     def _replace(self) -> None:
-        """Connect again: a server may close what was idle for long, but not what it owes an answer to."""
+        """Reconnect: a server may close an idle connection, but not one on which a response is due."""
         if self.is_busy:
             raise RefusedError("the server closed a connection instead of answering")
         self._loop.close(self._sock)

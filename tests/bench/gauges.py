@@ -1,4 +1,4 @@
-"""What a process has used, as /proc tells it; and which cores and descriptors there are."""
+"""Resources used by a process, from /proc; the cores and descriptors of the machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pss_kib(pid: int) -> int:
 
 
 def raise_descriptor_limit() -> int:
-    """Let this process and its children open as many descriptors as the system lets them, and tell how many."""
+    """Raise the descriptor limit of this process and its children to the maximum, and return it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
@@ -37,7 +37,7 @@ def two_cores() -> tuple[int, int]:
 
 
 def machine() -> str:
-    """The machine in words."""
+    """A description of the machine."""
     models = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""A job, with reports and without: what they cost it, whatever becomes of the server."""
+"""The cost of reporting to a job, whatever happens to the server."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.bench.gauges import pss_kib
 from tests.bench.plan import Figures, Job
 
 TURNS = 5
-"""Times that the job is done with reports, and as often without, in turn; the shortest of each count."""
+"""The number of runs with reports and of runs without, in turn; the shortest of each counts."""
 
 DATA = b"x" * 65_536
 
 
 def measure_job(job: Job, url: str, pid: int) -> Figures:
-    """Do the job again and again, in turn with reports and without."""
+    """Run the job repeatedly, in turn with reports and without."""
     logging.getLogger("progress_sse").setLevel(logging.CRITICAL)
     progress = Progress("job", steps=["first", "rows", "last"], url=url)
     plain, reported = [], []

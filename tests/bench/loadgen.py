@@ -39,12 +39,12 @@ from tests.bench.plan import (
 )
 
 NEWCOMERS = 256
-"""Readers whose connection may be in the making at once; fewer than any server's backlog."""
+"""The number of readers that may be connecting at once; fewer than any server's backlog."""
 STORM_NEWCOMERS = 1000
 SETTLE_S = 0.3
 SETTLE_IDLE_S = 3.0
 WARM_UP_S = 0.3
-"""Events are published for so long before they are measured: the first ones pay for what came with the connections."""
+"""Seconds of publishing before the measurement: the first events pay for effects of the new connections."""
 MISSED_IN_STORM = 10
 DURING_STORM = 5
 OPEN_LOOP_CALLERS = 16
@@ -87,7 +87,7 @@ class Bench:
         return figures
 
     def idle(self, task: Idle) -> Figures:
-        """Open the readers, and see what they cost while nothing is published."""
+        """Open the readers, and measure their cost while nothing is published."""
         self._prepare(1)
         figures = self._open_measured([0] * task.readers)
         self._loop.run_for(SETTLE_IDLE_S)
@@ -100,7 +100,7 @@ class Bench:
         }
 
     def storm(self, task: Storm) -> Figures:
-        """Cut all readers off, publish meanwhile, and let all come back at once to where they were."""
+        """Cut off all readers, publish meanwhile, and reconnect all at once where they were."""
         self._prepare(1)
         self._open([0] * task.readers)
         self._begin_phase(callers=1)
@@ -126,7 +126,7 @@ class Bench:
         }
 
     def calls(self, task: Calls) -> Figures:
-        """Send requests on every connection as soon as the one before is answered."""
+        """Send a request on every connection as soon as the previous one is answered."""
         self._prepare(task.connections)
         callers = [_Repeating(self, self._loop, task.kind, session) for session in range(task.connections)]
         self._loop.run_for(SETTLE_S)
@@ -179,13 +179,13 @@ class Bench:
     def _open(
         self, sessions: list[int], *, at_once: int = NEWCOMERS, last_id: bytes | None = None, during: int = 0
     ) -> float:
-        """Open a reader for each of the numbers, and return the seconds that it took.
+        """Open a reader for each of the numbers, and return the duration in seconds.
 
         Args:
-            sessions: Which session each is to read.
-            at_once: How many connections may be in the making.
-            last_id: Sent as `Last-Event-ID`; such readers are ready with the head of the answer.
-            during: How many events are published to session 0 meanwhile.
+            sessions: The session of each reader.
+            at_once: The number of readers that may be connecting at once.
+            last_id: Sent as `Last-Event-ID`; such readers are ready with the head of the response.
+            during: The number of events published to session 0 meanwhile.
         """
         started = monotonic()
         ready_mark = self._dialect.ready_mark.encode() if last_id is None else b"\r\n\r\n"
@@ -237,7 +237,7 @@ class Bench:
         return {"publish_cpu_us": used_s * 1e6 / publishes, "lost": self._lost()} | self._deliveries(took_s, used_s)
 
     def _run_closed(self, phase: Phase, turns: Iterator[int]) -> int:
-        """Publish burst after burst, each when all of the one before has come, and return how many events it were."""
+        """Publish burst after burst, each when the previous one has arrived, and return the number of events."""
         publishes = 0
         end = monotonic() + phase.seconds
         while monotonic() < end:
@@ -248,7 +248,7 @@ class Bench:
         return publishes
 
     def _run_open(self, rate: float, seconds: float, turns: Iterator[int]) -> int:
-        """Publish at a fixed rate, whatever has come; the stamp says when an event was due, so that waiting counts."""
+        """Publish at a fixed rate, whatever has arrived; a stamp holds the time an event was due, so waiting counts."""
         count = int(rate * seconds)
         started_ns = monotonic_ns()
         for number in range(count):
@@ -266,7 +266,7 @@ class Bench:
                 raise RefusedError("what was published did not come")
 
     def _publish(self, sessions: Iterable[int], sent_ns: int | None = None) -> None:
-        """Publish one event to each session, at once, each on a free connection; there must be enough of them."""
+        """Publish one event to each session at once, each on a free connection; there must be enough of them."""
         free = iter([caller for caller in self._callers if not caller.is_busy])
         for session in sessions:
             caller = next(free)
@@ -293,13 +293,13 @@ class Bench:
         }
 
     def _lost(self) -> int:
-        """How many deliveries failed, over all readers."""
+        """The number of failed deliveries over all readers."""
         none = Account()
         return sum(lost(self._published.get(reader.session, none), reader.got) for reader in self._readers)
 
 
 class _Repeating(Caller):
-    """A connection that sends its next request as soon as the last is answered."""
+    """A connection that sends its next request as soon as the last one is answered."""
 
     def __init__(self, bench: Bench, loop: Loop, kind: str, session: int) -> None:
         super().__init__(loop)
@@ -333,7 +333,7 @@ def measure(order: Order) -> Figures:
 
 
 def main() -> None:
-    """Do what the only argument orders."""
+    """Carry out the order in the only argument."""
     order = ORDER.validate_json(sys.argv[1])
     os.sched_setaffinity(0, {order.core})
     gc.freeze()

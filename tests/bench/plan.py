@@ -1,4 +1,4 @@
-"""What the load generator is asked to do, and what it answers. Data only: it crosses a process boundary as JSON."""
+"""Orders to the load generator and its answers. Data only: it crosses a process boundary as JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 STAMP_MARK = "~#"
-"""Begins every stamp. No server under test sends it of itself, and JSON leaves it as it is."""
+"""Begins every stamp. No server under test sends it of its own accord, and JSON leaves it as it is."""
 
 
 def stamp(seq: int, sent_ns: int) -> str:
-    """The text that a publisher puts into an event: which one it is, and when it was sent on CLOCK_MONOTONIC."""
+    """The text that a publisher puts into an event: its number, and when it was sent by CLOCK_MONOTONIC."""
     return f"{STAMP_MARK}{seq:08d}.{sent_ns:020d}"
 
 
@@ -22,14 +22,14 @@ STAMP_BYTES = len(stamp(0, 0))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as a template: `{session}` is put into the target, `{text}` and `{seq}` into the body."""
+    """One request as a template: `{session}` stands in the target, `{text}` and `{seq}` in the body."""
 
     method: str
     target: str
     body: str = ""
 
     def to_bytes(self, session: str, *, text: str = "", seq: int = 0, headers: tuple[str, ...] = ()) -> bytes:
-        """The request with everything put in; `headers` are whole lines."""
+        """The request with all values in it; `headers` are whole lines."""
         body = self.body.replace("{text}", text).replace("{seq}", str(seq)).encode()
         return _head(self, session, headers, len(body)) + body
 
@@ -44,17 +44,17 @@ def _head(request: Request, session: str, headers: tuple[str, ...], body_bytes: 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one server under test is spoken to.
+    """The requests of one server under test.
 
     Attributes:
         subscribe: Opens a stream of one session.
         publish: Publishes one event to one session.
-        ready_mark: From this text on in the answer, a reader gets whatever is published.
-        prepare: What a session needs before it can be read.
-        text_bytes: Length of the text put into an event, so that events are about equally long on every wire.
+        ready_mark: The text in a stream from which on a reader gets every published event.
+        prepare: Requests that a session needs before it can be read.
+        text_bytes: Length of the text in an event, chosen so that events have about the same length with every server.
         poll: Reads a session once.
-        reader_ports: How many ports, one after the other, the readers spread over.
-        publish_port: How many ports after the readers' first one publishers connect to.
+        reader_ports: The number of consecutive ports that the readers spread over.
+        publish_port: The offset of the publishers' port from the readers' first one.
     """
 
     subscribe: Request
@@ -69,14 +69,14 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One way of publishing to readers that are there.
+    """One way of publishing to connected readers.
 
     Attributes:
-        name: Begins the names of its figures.
-        seconds: How long events are published, at least.
-        burst: How many are sent at once, each on a connection of its own. The next burst waits until all have come.
-        rate: Events per second, sent whether or not the earlier ones have come; `None` waits for them.
-        is_heard: False publishes to as many sessions without readers, which is what a publish costs alone.
+        name: Prefix of the names of its figures.
+        seconds: The least duration of publishing.
+        burst: Events sent at once, each on a connection of its own. The next burst waits until all have arrived.
+        rate: Events per second, sent whether or not earlier ones have arrived; `None` waits for them.
+        is_heard: False publishes to as many sessions without readers: the cost of publishing alone.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """Readers stay, events come."""
+    """Connected readers get events."""
 
     sessions: int
     readers_per_session: int
@@ -98,7 +98,7 @@ class FanOut:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Readers stay, and nothing comes but heartbeats."""
+    """Connected readers get heartbeats only."""
 
     readers: int
     seconds: float
@@ -107,7 +107,7 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """All readers are cut off and come back at once, while events go on."""
+    """All readers are cut off and reconnect at once, while events continue."""
 
     readers: int
     task: Literal["storm"] = "storm"
@@ -115,7 +115,7 @@ class Storm:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Requests as fast as they are answered, on so many connections.
+    """Requests on a number of connections, each sent as soon as the previous one is answered.
 
     Attributes:
         kind: `update`, `poll`, or `unchanged`: a poll with `If-None-Match`.
@@ -131,7 +131,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A worker's job of so many rows, with reports and without."""
+    """A worker's job with a number of rows, with reports and without."""
 
     rows: int
     task: Literal["job"] = "job"
@@ -152,7 +152,7 @@ class Order:
 
 
 Figures = dict[str, float]
-"""Measured values by name, the unit being the name's last part; a phase's begin with its name and a dot."""
+"""Measured values by name; the last part of a name is the unit. A phase's names begin with its name and a dot."""
 
 ORDER: TypeAdapter[Order] = TypeAdapter(Order)
 FIGURES: TypeAdapter[Figures] = TypeAdapter(Figures)
@@ -160,27 +160,27 @@ FIGURES: TypeAdapter[Figures] = TypeAdapter(Figures)
 
 @dataclass(slots=True)
 class Account:
-    """How many events, and which: two accounts are equal if neither lost, repeated nor swapped one for another."""
+    """A count and checksum of events: two are equal if no event was lost, repeated or swapped for another."""
 
     count: int = 0
     seq_sum: int = 0
 
     def add(self, seq: int) -> None:
-        """Count one event in."""
+        """Add one event."""
         self.count += 1
         self.seq_sum += seq
 
 
 @dataclass(slots=True)
 class Tally:
-    """What all readers of one phase got together."""
+    """The sum over all readers of one phase."""
 
     latencies_ns: list[int] = field(default_factory=list)
     received_bytes: int = 0
 
 
 def lost(published: Account, got: Account) -> int:
-    """How many events one reader failed to get exactly once."""
+    """The number of events that one reader did not get exactly once."""
     return abs(published.count - got.count) or int(published.seq_sum != got.seq_sum)
 
 

@@ -1,4 +1,4 @@
-"""Figures into tables and a plot. Nothing here measures, starts or reads anything."""
+"""Turns figures into tables and a plot. Nothing here measures, starts or reads anything."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Row = list[str]
 
 @dataclass(slots=True)
 class Results:
-    """What was measured, and what could not be.
+    """The results and the failures of all measurements.
 
     Attributes:
-        figures: By workload and peer, one for each round.
+        figures: By workload and peer, one per round.
         missing: By peer, why it was not measured at all.
-        failures: By workload and peer, why a measurement came to nothing.
+        failures: By workload and peer, why a measurement failed.
     """
 
     figures: dict[tuple[str, str], list[Figures]] = field(default_factory=dict)
@@ -34,11 +34,11 @@ class Results:
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add(self, workload: str, peer: str, figures: Figures) -> None:
-        """Keep the figures of one round."""
+        """Add the figures of one round."""
         self.figures.setdefault((workload, peer), []).append(figures)
 
     def of(self, workload: Workload, phase: str) -> dict[str, Figures]:
-        """The figures of one phase, summed up over the rounds, by peer; without those that have none."""
+        """The figures of one phase by peer, summarised over the rounds, without peers that have none."""
         prefix = f"{phase}." if phase else ""
         found = {}
         for peer in workload.peers:
@@ -50,7 +50,7 @@ class Results:
 
 
 def summed_up(rounds: Sequence[Figures]) -> Figures:
-    """The median of each figure over the rounds; of what was lost, the worst."""
+    """The median of each figure over the rounds; for losses, the worst."""
     names = dict.fromkeys(name for figures in rounds for name in figures)
     values = {name: [figures[name] for figures in rounds if name in figures] for name in names}
     return {
@@ -59,13 +59,13 @@ def summed_up(rounds: Sequence[Figures]) -> Figures:
 
 
 def ratio(value: float, references: Iterable[float]) -> float | None:
-    """A value over the least of its references; `None` where there is nothing to compare with."""
+    """A value over the least of its references; `None` where there is no reference."""
     least = min((each for each in references if each > 0), default=None)
     return None if least is None else value / least
 
 
 def markdown(workloads: Sequence[Workload], results: Results, preface: Sequence[str]) -> str:
-    """All tables for which there are figures."""
+    """All tables that have figures."""
     tables = (
         f"## {table.title}\n\n{_grid(_rows(workload, table, results))}"
         for workload in workloads
@@ -123,7 +123,7 @@ def _grid(rows: Iterable[Row]) -> str:
 
 
 def svg(workloads: Sequence[Workload], results: Results) -> str:
-    """Bars of CPU per delivery, a panel for each of the plotted tables."""
+    """Bars of CPU per delivery, with a panel for each plotted table."""
     parts: list[str] = []
     top = 0
     for workload in workloads:

@@ -1,4 +1,4 @@
-"""The arithmetic of what so many viewers need."""
+"""The arithmetic of capacity."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from tests.bench.peers.base import ROOT
 
 
 def test_the_documentation_shows_what_comes_out() -> None:
-    """By the defaults, which are the costs that it names."""
+    """With the defaults, which are the costs that the page names."""
     shown = table([plan(viewers, Load(), Costs()) for viewers in VIEWERS])
     assert shown in (ROOT / "docs" / "scale.md").read_text("utf-8")
 
 
 def test_one_node_is_enough_for_few() -> None:
-    """And one Redis."""
+    """One node and one Redis suffice for a hundred viewers."""
     small = plan(100, Load(), Costs())
     assert (small.nodes, small.shards) == (1, 1)
     assert small.deliveries_per_s == 100 * Load().transitions_per_s
 
 
 def test_what_is_scarcest_sets_the_number_of_nodes() -> None:
-    """Streams that say nothing take memory, jobs that talk take processors, long events take the network."""
+    """Silent streams need memory, busy jobs need processors, long events need the network."""
     assert plan(10**7, Load(transitions_per_s=0.001), Costs()).node_limit == "memory"
     assert plan(10**7, Load(), Costs()).node_limit == "CPU"
     assert plan(10**7, Load(event_bytes=100_000), Costs()).node_limit == "network"
 
 
 def test_a_session_with_many_viewers_costs_each_process_one_notice() -> None:
-    """However many viewers it has: a crowd that watches one job needs less than as many people with a job each."""
+    """A million viewers of one job need fewer nodes than a million viewers with a job each."""
     crowd = plan(10**6, Load(viewers_per_session=10**6), Costs())
     people = plan(10**6, Load(viewers_per_session=1), Costs())
     assert crowd.nodes < people.nodes

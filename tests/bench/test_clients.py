@@ -1,4 +1,4 @@
-"""The load generator's own arithmetic: no event may be overlooked, however the bytes were split."""
+"""The load generator's own arithmetic: it counts every event, however the bytes were split."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def connected() -> Iterator[tuple[Loop, Reader, socket.socket]]:
 
 @pytest.mark.parametrize("size", [1, 7, 30, 31, 64, 10_000])
 def test_reader_counts_every_event_when_bytes_come_in_pieces(size: int) -> None:
-    """Head, mark and stamp may be cut anywhere; each event counts once, and has its latency."""
+    """Head, mark and stamp may be split anywhere; each event counts once, and has its latency."""
     seqs = range(1, 21)
     sent = HEAD + b"".join(f"id: {seq}\ndata: {stamp(seq, seq)} ~~\n\n".encode() for seq in seqs)
     with connected() as (loop, reader, peer):
@@ -44,7 +44,7 @@ def test_reader_counts_every_event_when_bytes_come_in_pieces(size: int) -> None:
 
 
 def test_reader_refuses_what_is_no_stream() -> None:
-    """A server that answers readers with errors has no figures."""
+    """A server that answers readers with errors gets no figures."""
     with connected() as (loop, _, peer):
         peer.sendall(HEAD.replace(b"200 OK", b"503 Service Unavailable"))
         with pytest.raises(RefusedError, match="503"):

@@ -1,4 +1,4 @@
-"""The arithmetic between what was measured and what is shown."""
+"""The arithmetic from measurements to tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PEERS = {"progress_sse": 6.0, "nchan": 4.0, "sse-starlette, bytes": 15.0, "sse-s
 
 
 def measured() -> Results:
-    """Results as a run of one round would leave them."""
+    """Results after a run of one round."""
     results = Results()
     for name, cpu_us in PEERS.items():
         figures = {"one.cpu_us": cpu_us, "one.own_cpu_us": cpu_us, "one.lost": 0, "one.deliveries": 1000}
@@ -43,12 +43,12 @@ def account(*seqs: int) -> Account:
     ],
 )
 def test_lost_counts_what_did_not_come_exactly_once(got: Account, expected: int) -> None:
-    """An event that is missing, repeated, or there in place of another is seen; order is not asked for."""
+    """It counts an event that is missing, repeated, or swapped for another; it does not check the order."""
     assert lost(account(1, 2, 3), got) == expected
 
 
 def test_percentile_is_a_value_that_was_measured() -> None:
-    """The nearest rank, of however few values."""
+    """It is the nearest rank, for any number of values."""
     values = list(range(1, 1001))
     assert [percentile(values, per_mille) for per_mille in (0, 500, 990, 1000)] == [1, 500, 990, 1000]
     assert percentile([7], 500) == percentile([7], 990) == 7
@@ -60,21 +60,21 @@ def test_stamp_is_as_long_whatever_it_says() -> None:
 
 
 def test_rounds_sum_up_to_medians_and_the_worst_loss() -> None:
-    """One bad round shows in what was lost, and in nothing else."""
+    """One bad round affects the losses only."""
     rounds = [{"one.cpu_us": 9.0, "one.lost": 3.0}, {"one.cpu_us": 2.0, "one.lost": 0}, {"one.cpu_us": 3.0, "x": 1.0}]
     random.shuffle(rounds)
     assert summed_up(rounds) == {"one.cpu_us": 3.0, "one.lost": 3.0, "x": 1.0}
 
 
 def test_ratio_is_to_the_best_reference_that_there_is() -> None:
-    """A figure of nought, from a measurement too short for the clock's ticks, is no reference."""
+    """A figure of zero, from a measurement shorter than the clock's ticks, is no reference."""
     assert ratio(6, [4, 3]) == 2
     assert ratio(6, [0, 3]) == 2
     assert ratio(6, []) is None
 
 
 def test_table_compares_with_nchan_and_with_the_best_python_peer() -> None:
-    """The two ratios stand beside the figure, and what was lost in the same row."""
+    """The two ratios stand beside the figure, and the losses in the same row."""
     lines = markdown([READERS_100], measured(), []).splitlines()
     head = next(line for line in lines if line.startswith("|  |"))
     ours = next(line for line in lines if line.startswith("| progress_sse"))
@@ -86,7 +86,7 @@ def test_table_compares_with_nchan_and_with_the_best_python_peer() -> None:
 
 
 def test_table_names_what_is_missing_and_what_failed() -> None:
-    """A peer without figures is in the table all the same, and a failure is told even beside figures."""
+    """A peer without figures is in the table too, and a failure is reported even beside figures."""
     results = measured()
     results.missing["better-sse"] = "no npm"
     results.failures["readers-100", "raw uvloop (floor)"] = "it | fell\nover"
@@ -99,7 +99,7 @@ def test_table_names_what_is_missing_and_what_failed() -> None:
 
 
 def test_plot_has_a_bar_for_each_server() -> None:
-    """The longest bar belongs to the dearest server, and its length to its figure."""
+    """The longest bar belongs to the most expensive server, and its length matches its figure."""
     root = ElementTree.fromstring(svg([READERS_100], measured()))  # noqa: S314  # written here
     bars = [each for each in root if each.tag.endswith("rect")][1:]
     lengths = [float(each.attrib["width"]) for each in bars]
@@ -108,7 +108,7 @@ def test_plot_has_a_bar_for_each_server() -> None:
 
 
 def test_tasks_shrink_to_the_descriptors_there_are() -> None:
-    """A task takes as many readers as may be opened, and a session keeps what makes it one of many."""
+    """A task takes as many readers as can be opened, and the readers of a session stay many."""
     many = FanOut(1000, 2, (Phase("many", 1),))
     assert fitted(many, 1501) == FanOut(750, 2, many.phases)
     assert readers_of(fitted(FanOut(1, 1000, many.phases), 800)) == 800

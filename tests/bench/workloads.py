@@ -1,4 +1,4 @@
-"""What is measured, of whom, and which figures of it are shown."""
+"""The measurements, their peers, and the figures that are shown."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tests.bench.peers.roster import BARE, CALLED, IDLING, POLLED, REPLAYING, RE
 from tests.bench.plan import Calls, FanOut, Idle, Job, Phase, Storm, Task
 
 CONNECTIONS = 32
-"""Workers, or pollers, at once."""
+"""Concurrent workers or pollers."""
 
 FEWEST_TO_WEIGH = 1000
-"""Readers below which what one of them holds is lost in what the process holds anyway."""
+"""Below this number, the memory of the readers is lost in that of the process."""
 
 Ratio = Literal["cpu_us", "own_cpu_us", "calls_per_s"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A figure in a table, by the name it has after its phase's."""
+    """A figure in a table; its name follows that of its phase."""
 
     title: str
     figure: str
@@ -30,11 +30,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is shown of one phase of a workload (or of all of it, where the phase is empty).
+    """The presentation of one phase of a workload, or of the whole workload where the phase is empty.
 
     Attributes:
-        ratio: The figure that is compared; `None` compares nothing.
-        reference: The peer with which it is compared, besides the best Python peer.
+        ratio: The figure to compare; `None` compares nothing.
+        reference: The peer to compare with, besides the best Python peer.
     """
 
     title: str
@@ -47,7 +47,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One task for several peers, in the full form and in the quick one, which leaves it out where it is `None`."""
+    """One task for several peers, in the full form and in the quick one; `None` leaves out the quick one."""
 
     name: str
     peers: tuple[Peer, ...]
@@ -58,7 +58,7 @@ class Workload:
 
 NCHAN = Nchan.name
 _LOST = Column("lost", "lost")
-# A server that was not busy all the time waited for the load, and could have done more.
+# A server that was not always busy waited for the load, and could have done more.
 _BUSY = Column("busy %", "busy_percent")
 _CONNECTIONS = (Column("connects/s", "connects_per_s"), Column("KiB per connection", "pss_kib", 1))
 _DELIVERIES = (
@@ -238,7 +238,7 @@ WORKLOADS: tuple[Workload, ...] = (
 
 
 def readers_of(task: Task) -> int:
-    """How many streams a task opens."""
+    """The number of streams that a task opens."""
     match task:
         case FanOut():
             return task.sessions * task.readers_per_session
@@ -249,7 +249,7 @@ def readers_of(task: Task) -> int:
 
 
 def fitted(task: Task, max_readers: int) -> Task:
-    """The task with no more readers than that."""
+    """The task with at most that many readers."""
     if readers_of(task) <= max_readers:
         return task
     match task:

@@ -14,7 +14,7 @@ from tests.harness.redis import RedisServer
 
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
-    """Everything that is reported in this process."""
+    """All reports of this process."""
     with recording() as recorder:
         yield recorder
 
@@ -24,7 +24,7 @@ Sites = Callable[[str], Site]
 
 @pytest.fixture(scope="session")
 def sites(redis_servers: dict[str, RedisServer], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    """What runs jobs with a library, each started when it is first asked for."""
+    """Start the workers of a library on first use, one set for the whole run."""
     with ExitStack() as stack:
 
         @cache
@@ -39,6 +39,6 @@ Build = Callable[..., Site]
 
 @pytest.fixture
 def build(tmp_path: Path) -> Iterator[Build]:
-    """Prepare a site with a broker of its own, and options of the test's for the worker; `with` starts it."""
+    """Prepare workers with a broker of their own and further options; `with` starts them."""
     with RedisServer("redis", tmp_path / "redis") as broker:
         yield lambda name, *options: Site(name, tmp_path / "site", broker, *options)

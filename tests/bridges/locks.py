@@ -1,4 +1,4 @@
-"""Locks that must not be held where something is logged: log handlers have locks of their own."""
+"""Locks that must not be held during logging: log handlers have locks of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def free_while_logged(locks: list[Any]) -> Iterator[list[bool]]:
-    """Note, for each record of the worker's client, whether other threads can have the first of these locks."""
+    """Record for each log record of the worker's client whether another thread can take the first of these locks."""
     seen: list[bool] = []
     logger, noting = logging.getLogger("progress_sse.client"), logging.Handler()
 

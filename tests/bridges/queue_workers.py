@@ -1,4 +1,4 @@
-"""Queues as users run them: a broker, workers of a library, a caller, and the server that all of them report to."""
+"""Queues as users run them: a broker, workers of a library, a caller, and the server that they all report to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BIN = Path(sys.executable).parent
 
 
 class Library(NamedTuple):
-    """How the workers of a library are started, which database of the broker is its own, and how its program begins."""
+    """The command of a library's workers, its database of the broker, and the code that starts its program."""
 
     worker: list[str]
     database: int
@@ -58,10 +58,10 @@ LIBRARIES = {
 
 
 class Site:
-    """Jobs of a library: the program of `docs/bridges.md`, and those of `more_…`, which do harm, beside it."""
+    """Workers of a library with the jobs of `docs/bridges.md`, and the failing jobs of `more_…` beside them."""
 
     def __init__(self, name: str, folder: Path, broker: RedisServer, *options: str) -> None:
-        """Prepare it in a folder that it makes; `options` are more of the worker's."""
+        """Prepare them in a new folder; `options` are added to the worker's command."""
         library = LIBRARIES[name]
         folder.mkdir()
         self.folder = folder
@@ -88,16 +88,16 @@ class Site:
         return self
 
     def environment(self) -> dict[str, str]:
-        """What workers and callers have."""
+        """The environment of workers and callers."""
         ours = {"PROGRESS_SSE_URL": self.server.url, "BROKER_URL": self._broker_url}
         return {**os.environ, **ours, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def log(self) -> str:
-        """All that the workers wrote."""
+        """All output of the workers."""
         return (self.folder / "worker.log").read_text(errors="backslashreplace")
 
     async def call(self, code: str) -> Any:
-        """Run code in a process that has the jobs, and give what it printed, as JSON."""
+        """Run code in a process that has the jobs, and return its output, parsed as JSON."""
         source = f"from {self.module} import *\nfrom more_{self.module} import *\n{code}"
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", source, cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE
@@ -111,7 +111,7 @@ class Site:
         return await RawStream.open(self.server.port, session_path(session_id, "events"))
 
     async def until(self, stream: RawStream, step: int, status: str, timeout_s: float = 60) -> list[Any]:
-        """Wait until a step has a status, and give each step as each transition left it."""
+        """Wait until a step has a status, and return the step as each transition left it."""
 
         def told() -> list[Any]:
             return [event.json()["step"] for event in stream.events if event.event == "step"]
@@ -127,7 +127,7 @@ class Site:
 
     def __exit__(self, *_: object) -> None:
         if self._worker is not None:
-            for pid in [self._worker.pid, *descendants(self._worker.pid)]:  # Some are in groups of their own.
+            for pid in [self._worker.pid, *descendants(self._worker.pid)]:  # Some are in process groups of their own.
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._worker.wait()
@@ -135,8 +135,8 @@ class Site:
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes that came of one and live."""
+    """All living descendants of a process."""
     try:
         return [each for child in children(pid) for each in (child, *descendants(child))]
-    except FileNotFoundError:  # It has just ended.
+    except FileNotFoundError:  # The process has just ended.
         return []

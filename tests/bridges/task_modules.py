@@ -1,4 +1,4 @@
-"""Jobs beside those of `docs/bridges.md`, by library: what goes wrong otherwise, and what is no step."""
+"""Jobs of each library beside those of `docs/bridges.md`: further failures, and jobs that are no steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bridges to queues have in common."""
+"""Behaviour that the bridges to queues share."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from progress_sse.client.testing import Complete, Start, recording
 
 @pytest.fixture(autouse=True)
 def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is reported but to a recorder."""
+    """Send reports to a recorder only."""
     monkeypatch.setenv("PROGRESS_SSE_DISABLED", "1")
 
 
 def test_attempts_of_a_session_keep_their_order() -> None:
-    """One line tells of all, so that no attempt's last word comes after the next one's first; the latest are kept."""
+    """One queue serves all attempts, so each one's last report precedes the next one's first; the latest are kept."""
     first = step_of("0", 1).reporter
     assert step_of("0", 2).reporter is first
     for number in range(1, MAX_KEPT):
@@ -29,7 +29,7 @@ def test_attempts_of_a_session_keep_their_order() -> None:
 
 
 def test_tests_of_tasks_record_what_they_report() -> None:
-    """Each recording is for itself, though the session may be one that was reported before."""
+    """Each recording is separate, even for a session that was reported before."""
     app = Celery("tests", set_as_current=False)
     report_tasks()
 
@@ -46,7 +46,7 @@ def test_tests_of_tasks_record_what_they_report() -> None:
 
 @pytest.mark.parametrize("session_id", [42, ["42"], {}])
 def test_whatever_a_message_names_as_its_session_the_task_runs(session_id: object) -> None:
-    """A number is what orders have as their id; of anything else the server may say that it is none."""
+    """A number, the usual id of an order, is accepted; any other value is left for the server to refuse."""
     with recording() as recorder:
         attempt = Attempt(session_id, 1)
         attempt.begin(0)

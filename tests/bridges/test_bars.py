@@ -1,4 +1,4 @@
-"""Bars and log records, of the real libraries, as what the step reports that they run in."""
+"""Bars and log records of the real libraries become reports of the running step."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from tests.client.fake import FakeServer
 
 
 def advances(recorder: Recorder) -> list[tuple[int, int | None, str]]:
-    """What was said of steps inside, in its order."""
+    """All reports inside steps, in order."""
     return [(each.current, each.total, each.message) for _, each in recorder.reports if isinstance(each, Advance)]
 
 
 def bars() -> ReportingProgress:
-    """Bars that are drawn where nobody looks."""
+    """Bars that draw into a buffer."""
     return ReportingProgress(BarColumn(), console=Console(file=io.StringIO()))
 
 
 @pytest.mark.parametrize("is_drawn", [True, False])
 def test_a_bar_of_tqdm_tells_how_far_it_is(recorder: Recorder, is_drawn: bool) -> None:
-    """From its beginning to its end, with its description; also where nothing is drawn, as in workers."""
+    """Each move is reported with the description, also where the bar is not drawn, as in workers."""
     with Progress("a") as progress, progress.step(1):
         for _ in tqdm("abc", desc="Letters", disable=not is_drawn, mininterval=0, miniters=1):
             pass
@@ -47,7 +47,7 @@ def test_a_bar_of_tqdm_tells_how_far_it_is(recorder: Recorder, is_drawn: bool) -
 
 @pytest.mark.parametrize("is_drawn", [True, False])
 def test_a_bar_of_tqdm_is_moved_by_hand(recorder: Recorder, is_drawn: bool) -> None:
-    """By whole units, as steps have them, and to a total that may be learnt later or never."""
+    """Steps count in whole units, and the total may become known later or never."""
     with Progress("a") as progress, progress.step(1):
         with tqdm(disable=not is_drawn, mininterval=0, miniters=0) as bar:
             bar.update(2.5)
@@ -60,7 +60,7 @@ def test_a_bar_of_tqdm_is_moved_by_hand(recorder: Recorder, is_drawn: bool) -> N
 
 
 def test_of_nested_bars_of_tqdm_the_outermost_one_reports(recorder: Recorder) -> None:
-    """The others would let the step go forth and back."""
+    """Inner bars would move the step back and forth."""
     with Progress("a") as progress, progress.step(1):
         for _ in trange(2, mininterval=0, miniters=1):
             list(trange(5, leave=False))
@@ -69,7 +69,7 @@ def test_of_nested_bars_of_tqdm_the_outermost_one_reports(recorder: Recorder) ->
 
 
 def test_a_bar_of_tqdm_that_is_left_makes_room(recorder: Recorder) -> None:
-    """Whoever breaks out of it, with or without an exception."""
+    """After a `break` out of its loop, drawn or not, the next bar reports."""
     with Progress("a") as progress, progress.step(1):
         for disable in (False, True):
             for _ in trange(9, disable=disable):
@@ -79,7 +79,7 @@ def test_a_bar_of_tqdm_that_is_left_makes_room(recorder: Recorder) -> None:
 
 
 async def test_a_bar_of_tqdm_goes_through_what_comes_asynchronously(recorder: Recorder) -> None:
-    """As tqdm itself does."""
+    """The bar accepts asynchronous iterables, as tqdm does."""
 
     async def letters() -> AsyncIterator[str]:
         for letter in "ab":
@@ -91,7 +91,7 @@ async def test_a_bar_of_tqdm_goes_through_what_comes_asynchronously(recorder: Re
 
 
 async def test_bars_in_a_thread_report_to_the_step_that_they_are_given(recorder: Recorder) -> None:
-    """Threads of one's own do not know the running step."""
+    """The user's own threads do not know the running step."""
 
     def work() -> None:
         for _ in trange(2, step=step):
@@ -106,7 +106,7 @@ async def test_bars_in_a_thread_report_to_the_step_that_they_are_given(recorder:
 
 
 def test_tasks_of_rich_are_added_up(recorder: Recorder) -> None:
-    """Those of a step, as the bytes of several files; their markup stays with the terminal."""
+    """The tasks of a step are added up, as for the bytes of several files; markup stays in the terminal."""
     with Progress("a") as progress, progress.step(1), bars() as shown:
         one = shown.add_task("[red]One", total=10)
         two = shown.add_task("[/two]", total=None)
@@ -131,7 +131,7 @@ def test_tasks_of_rich_are_added_up(recorder: Recorder) -> None:
 
 
 def test_what_libraries_bear_with_we_bear_with(recorder: Recorder) -> None:
-    """Numbers that are none, and descriptions that are no strings: the job is not what has to end for them."""
+    """Odd numbers and descriptions that are not strings do not end the job."""
     with Progress("a") as progress, progress.step(1), bars() as shown:
         task = shown.add_task(Text("One"), total=3)  # type: ignore[arg-type]  # it takes that, too
         shown.update(task, completed=math.nan)
@@ -147,7 +147,7 @@ def test_what_libraries_bear_with_we_bear_with(recorder: Recorder) -> None:
     [pytest.param(10**400, id="no float"), 2**53, "100", b"5", complex(3), object(), math.nan, Decimal("sNaN")],
 )
 def test_a_total_that_is_no_number_of_units_is_unknown(recorder: Recorder, total: Any) -> None:
-    """The libraries take it where nothing is drawn; what is done is counted all the same."""
+    """The libraries accept such a total where nothing is drawn; the completed units are counted all the same."""
     with Progress("a") as progress, progress.step(1):
         bar = tqdm(disable=True, mininterval=0)
         bar.total = total
@@ -160,7 +160,7 @@ def test_a_total_that_is_no_number_of_units_is_unknown(recorder: Recorder, total
 
 
 def test_a_bar_of_tqdm_that_cannot_be_made_leaves_the_step_to_others(recorder: Recorder) -> None:
-    """As with an argument that tqdm does not know."""
+    """An argument that tqdm does not know is such a case."""
     with Progress("a") as progress, progress.step(1):
         with pytest.raises(TqdmKeyError):
             tqdm("abc", disable=False, unknown=1)
@@ -169,7 +169,7 @@ def test_a_bar_of_tqdm_that_cannot_be_made_leaves_the_step_to_others(recorder: R
 
 
 def test_rich_tracks(recorder: Recorder) -> None:
-    """Its thread counts, and the step hears of it."""
+    """The step gets the count of its thread."""
     with Progress("a") as progress, progress.step(1), bars() as shown:
         assert list(shown.track("abc", description="Letters")) == ["a", "b", "c"]
     assert advances(recorder)[-1] == (3, 3, "Letters")
@@ -177,7 +177,7 @@ def test_rich_tracks(recorder: Recorder) -> None:
 
 @pytest.fixture
 def handler() -> Iterator[StepHandler]:
-    """Makes all records of `INFO` and above messages of steps."""
+    """Turn all records of `INFO` and above into messages of steps."""
     logger, handler = logging.getLogger(), StepHandler(logging.INFO)
     level = logger.level
     logger.setLevel(logging.DEBUG)
@@ -190,7 +190,7 @@ def handler() -> Iterator[StepHandler]:
 def test_records_are_messages_of_the_running_step(
     recorder: Recorder, handler: StepHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """How far the step is stays as it was; one that cannot be formatted is logging's own trouble."""
+    """The step's count stays as it was; a record that cannot be formatted is handled by logging."""
     logger = logging.getLogger("job")
     logger.info("before any step")
     with Progress("a") as progress, progress.step(1) as step:
@@ -205,7 +205,7 @@ def test_records_are_messages_of_the_running_step(
 
 
 async def test_sending_is_no_message_of_the_step(handler: StepHandler) -> None:
-    """What the HTTP libraries log would else be reported, and logged, and reported."""
+    """Otherwise log records of the HTTP libraries would be reported, logged and reported again."""
     handler.setLevel(logging.DEBUG)
     async with FakeServer() as server:
         server.may_answer.set()
@@ -221,13 +221,13 @@ async def test_sending_is_no_message_of_the_step(handler: StepHandler) -> None:
 
 
 def move_tqdm(step: BaseStep, locks: list[Any]) -> None:
-    """Report by a bar of tqdm, and give the lock that it is drawn under."""
+    """Report by a bar of tqdm, and return the lock that it draws under."""
     locks.append(tqdm.get_lock().th_lock)  # type: ignore[no-untyped-call]  # in its stubs
     list(trange(3, step=step))
 
 
 def move_rich(step: BaseStep, locks: list[Any]) -> None:
-    """The same by one of rich."""
+    """The same by a bar of rich."""
     with bars() as shown:
         locks.append(shown._lock)  # noqa: SLF001  # which has no name for others
         shown.add_task("", step=step)
@@ -237,7 +237,7 @@ def move_rich(step: BaseStep, locks: list[Any]) -> None:
 def test_trouble_with_a_report_is_logged_without_the_lock_of_the_bars(
     recorder: Recorder, move: Callable[[BaseStep, list[Any]], None]
 ) -> None:
-    """Whoever shows records beside bars needs that lock, in a thread that already has the one of its handler."""
+    """A handler that shows records beside bars needs that lock, in a thread that holds the handler's own lock."""
     locks: list[Any] = []
     with free_while_logged(locks) as seen:
         move(Progress.attach("a").step("one"), locks)  # type: ignore[arg-type]  # to have something to log
@@ -247,7 +247,7 @@ def test_trouble_with_a_report_is_logged_without_the_lock_of_the_bars(
 
 @pytest.mark.usefixtures("handler")
 def test_bars_and_records_outside_of_steps_are_nobodys(recorder: Recorder) -> None:
-    """They do what their libraries do, and report nothing."""
+    """Bars and records do what their libraries do, and report nothing."""
     assert list(trange(2)) == [0, 1]
     with bars() as shown:
         assert list(shown.track("ab")) == ["a", "b"]

@@ -1,4 +1,4 @@
-"""What is particular to Celery: processes that are lost, canvases, and tasks that call tasks."""
+"""Celery's particulars: lost processes, canvases, and tasks that call tasks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.bridges.queue_workers import Site
 
 @pytest.fixture
 def site(sites: Sites) -> Site:
-    """A worker with a child, and what it needs."""
+    """A worker with one child."""
     return sites("celery")
 
 
 async def test_a_task_that_never_runs_fails(site: Site) -> None:
-    """As an expired or revoked one: nobody waits for it in vain. The session is that of its id."""
+    """An expired or revoked task fails, so that no reader waits in vain; its session has the task's id."""
     stream = await site.follow("late")
     await site.call('outer.apply_async(task_id="late", expires=-1)')
     *_, last = await site.until(stream, 1, "error")
@@ -23,7 +23,7 @@ async def test_a_task_that_never_runs_fails(site: Site) -> None:
 
 
 async def test_what_a_task_sends_belongs_to_its_session(site: Site) -> None:
-    """A header says which step it is; a task that is none passes it on, and leaves the step around it alone."""
+    """A header names the step; a task without a step passes the session on, and does not touch the outer step."""
     stream = await site.follow("nested")
     await site.call('outer.apply_async(headers={"progress_session": "nested"})')
     told = await site.until(stream, 3, "success")
@@ -32,7 +32,7 @@ async def test_what_a_task_sends_belongs_to_its_session(site: Site) -> None:
 
 
 async def test_a_step_that_is_none_costs_its_task_nothing(site: Site) -> None:
-    """It runs to its end, and the log says why it is not shown."""
+    """The task runs to its end, and the log gives the reason for the missing reports."""
     stream = await site.follow("after")
     await site.call('miscounted.delay(); outer.apply_async(task_id="after")')
     await site.until(stream, 3, "success")
@@ -46,7 +46,7 @@ LOSSES = [pytest.param("hang", "TimeLimitExceeded"), pytest.param("die", "Worker
 
 @pytest.mark.parametrize(("task", "error"), LOSSES)
 async def test_a_task_whose_process_is_lost_fails(site: Site, task: str, error: str) -> None:
-    """The main process says so: of a kill, as the kernel does it when memory runs out, and of a hard time limit."""
+    """The main process reports the loss: a kill, as by the kernel without memory, or a hard time limit."""
     stream = await site.follow(task)
     await site.call(f'{task}.apply_async(headers={{"progress_session": "{task}"}})')
     *_, last = await site.until(stream, 1, "error")
@@ -55,7 +55,7 @@ async def test_a_task_whose_process_is_lost_fails(site: Site, task: str, error: 
 
 @pytest.mark.full
 async def test_a_task_that_is_terminated_fails(site: Site) -> None:
-    """Somebody revoked it while it ran."""
+    """A task that is revoked while it runs fails."""
     stream = await site.follow("gone")
     await site.call('linger.apply_async(task_id="gone")')
     await stream.wait_until(lambda s: "begun" in (s.events[-1].data or ""), 20)
@@ -66,7 +66,7 @@ async def test_a_task_that_is_terminated_fails(site: Site) -> None:
 
 @pytest.mark.full
 async def test_a_child_tells_all_before_it_ends(build: Build) -> None:
-    """One child a task: each would be gone before the thread has connected."""
+    """With one task per child, each child would end before the reporting thread has connected."""
     with build("celery", "--max-tasks-per-child", "1") as site:
         stream = await site.follow("nested")
         await site.call('outer.apply_async(headers={"progress_session": "nested"})')

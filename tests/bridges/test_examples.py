@@ -1,4 +1,4 @@
-"""The programs of `docs/bridges.md` that need no queue, as they stand there."""
+"""The programs of `docs/bridges.md` that need no queue, unchanged."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ PROGRAMS = programs_of("bridges.md")
 
 
 def session(server: Server, session_id: str) -> Any:
-    """What polling answers."""
+    """The polling response of a session."""
     return httpx.get(server.url + session_path(session_id)).json()
 
 
 def test_bars_and_records_are_shown(serve: Serve, tmp_path: Path) -> None:
-    """Each as the message of its step, which ends as a step does."""
+    """Each appears as the message of its step, which ends as a step does."""
     server = serve()
     (tmp_path / "photos.py").write_text(PROGRAMS["photos"], "utf-8")
     environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
@@ -36,7 +36,7 @@ def test_bars_and_records_are_shown(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_a_queue_without_a_bridge_needs_a_block_only(recorder: Recorder) -> None:
-    """The recipe goes on with the session that a message names."""
+    """The recipe continues the session that a message names."""
     names: dict[str, Any] = {}
     exec(PROGRAMS["other_jobs"], names)  # noqa: S102  # our own
     names["handle"]({"session": "import-42", "text": "parsing"})
@@ -44,5 +44,5 @@ def test_a_queue_without_a_bridge_needs_a_block_only(recorder: Recorder) -> None
 
 
 def test_every_program_is_tried() -> None:
-    """By the tests of this folder."""
+    """The tests of this folder run all of them."""
     assert set(PROGRAMS) == {"photos", "other_jobs", *(f"{name}_jobs" for name in LIBRARIES)}

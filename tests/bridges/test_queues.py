@@ -1,4 +1,4 @@
-"""Tasks of real queues as steps: what holds for each library, shown by its program in `docs/bridges.md`."""
+"""Tasks of real queues as steps: what all libraries have in common, with the programs of `docs/bridges.md`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.harness.serving import eventually
 
 
 async def expect_steps(site: Site, name: str) -> None:
-    """Begin what the program does, and look at all that is told of it."""
+    """Start the program's job, and check all of its transitions."""
     stream = await site.follow("import-42")
     await site.call(LIBRARIES[name].begin.format("import-42"))
     told = await site.until(stream, 3, "error")
@@ -24,14 +24,14 @@ async def expect_steps(site: Site, name: str) -> None:
         (3, "Save", "running", "", ""),
         (3, "Save", "error", "", "OSError: disk full"),
     ]
-    if name != "taskiq":  # It tries again at once: by the time that the reason could be sent it is old news.
+    if name != "taskiq":  # taskiq retries at once: the reason is outdated before it could be sent.
         messages = [each["message"] for each in told if "progress" in each]
         assert messages[0] == "will be tried again: ConnectionError: the first time it never works"
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
 async def test_tasks_are_steps(sites: Sites, name: str) -> None:
-    """Each starts, is tried again, completes or fails, and tells how far it is inside; those that follow, too."""
+    """Each task starts, is retried, completes or fails, and reports its progress; so do those that follow it."""
     await expect_steps(sites(name), name)
 
 
@@ -46,7 +46,7 @@ KINDS = [
 @pytest.mark.full
 @pytest.mark.parametrize(("name", "options"), KINDS)
 async def test_workers_of_another_kind_report_alike(build: Build, name: str, options: list[str]) -> None:
-    """In threads, in the worker's own process, or in one that was not forked."""
+    """Threads, the worker's own process, and processes that are not forked report alike."""
     with build(name, *options) as site:
         await expect_steps(site, name)
 
@@ -54,7 +54,7 @@ async def test_workers_of_another_kind_report_alike(build: Build, name: str, opt
 @pytest.mark.full
 @pytest.mark.parametrize("name", LIBRARIES)
 async def test_tasks_run_to_their_end_without_a_server(build: Build, name: str) -> None:
-    """They take what comes, are tried again as ever, and the log says once what is missing."""
+    """They do their work and their retries, and the log names the missing server once."""
     with build(name) as site:
         site.server.kill()
         await site.call(LIBRARIES[name].begin.format("import-42"))

@@ -1,4 +1,4 @@
-"""What is particular to RQ: work horses that are lost, and jobs that ask for another attempt."""
+"""RQ's particulars: lost work horses, and jobs that request another attempt."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tests.bridges.queue_workers import Site
 
 @pytest.fixture
 def site(sites: Sites) -> Site:
-    """A worker, and what it needs."""
+    """A worker of RQ."""
     return sites("rq")
 
 
 def enqueue(function: str, options: str = "") -> str:
-    """Code that makes a job the first step of a session of its name."""
+    """Code that makes a job the first step of a session named like it."""
     return f'queue.enqueue({function}, meta={{"progress_session": "{function}", "progress_step": 1}}, {options})'
 
 
 async def test_a_job_whose_process_is_lost_fails(site: Site) -> None:
-    """The worker says so, though the work horse may have been gone before it could say that it had begun."""
+    """The worker reports it, though the work horse may have ended before it could report its start."""
     stream = await site.follow("die")
     await site.call(enqueue("die"))
     *_, last = await site.until(stream, 1, "error")
@@ -28,7 +28,7 @@ async def test_a_job_whose_process_is_lost_fails(site: Site) -> None:
 
 
 async def test_a_job_that_is_stopped_fails(site: Site) -> None:
-    """Retries or not, it will not come back."""
+    """It fails for good, with retries left or not."""
     stream = await site.follow("hang")
     await site.call(enqueue("hang", "job_id='stopped', retry=Retry(max=3)"))
     await stream.wait_until(lambda s: "begun" in (s.events[-1].data or ""), 20)
@@ -38,7 +38,7 @@ async def test_a_job_that_is_stopped_fails(site: Site) -> None:
 
 
 async def test_a_job_may_ask_for_another_attempt(site: Site) -> None:
-    """As often as it may; the last time it fails."""
+    """It may do so as often as its retries allow; the last attempt fails."""
     stream = await site.follow("ask")
     await site.call(enqueue("ask"))
     told = await site.until(stream, 1, "error")
@@ -51,7 +51,7 @@ async def test_a_job_may_ask_for_another_attempt(site: Site) -> None:
 
 
 async def test_a_job_that_is_no_step_is_not_reported(site: Site) -> None:
-    """Nor is it in anybody's step; and without a session's name the job's id is one."""
+    """It is not part of another step either; without a session's name, the job's id is the name."""
     stream = await site.follow("mine")
     job = "queue.enqueue(plain, job_id='plain'); queue.enqueue(plain, job_id='mine', meta={'progress_step': 1})"
     await site.call(job)

@@ -1,4 +1,4 @@
-"""What is particular to taskiq: tasks that send tasks, and ways to end."""
+"""Taskiq's particulars: tasks that send tasks, and ways to end."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.bridges.queue_workers import Site
 
 @pytest.fixture
 def site(sites: Sites) -> Site:
-    """A worker, and what it needs."""
+    """A worker of taskiq."""
     return sites("taskiq")
 
 
 async def test_what_a_task_sends_belongs_to_its_session(site: Site) -> None:
-    """Also by way of a task that is no step, and where it runs in a thread."""
+    """This holds by way of a task without a step, and for a task that runs in a thread."""
     stream = await site.follow("nested")
     await site.call('asyncio.run(send(outer, "nested"))')
     told = await site.until(stream, 3, "success")
@@ -33,7 +33,7 @@ async def test_what_a_task_sends_belongs_to_its_session(site: Site) -> None:
     ("task", "status", "error"), [("hang", "error", "TimeoutError"), ("silent", "success", "")], ids=["hang", "silent"]
 )
 async def test_a_task_ends_as_it_means_to(site: Site, task: str, status: str, error: str) -> None:
-    """Late is failed; and a task that wants no result has not failed for that."""
+    """A task that is too late fails; one without a result does not."""
     stream = await site.follow(task)
     await site.call(f'asyncio.run(send({task}, "{task}"))')
     *_, last = await site.until(stream, 1, status)
@@ -41,7 +41,7 @@ async def test_a_task_ends_as_it_means_to(site: Site, task: str, status: str, er
 
 
 async def test_a_task_that_will_be_tried_again_says_why(recorder: Recorder) -> None:
-    """Here with the broker that users' tests have; and when no attempt is left, it fails."""
+    """Users' tests have the broker used here. With no attempt left, the task fails."""
     broker = InMemoryBroker().with_middlewares(SimpleRetryMiddleware(2), ReportingMiddleware())
 
     @broker.task(progress_step=1, retry_on_error=True)

@@ -1,9 +1,9 @@
-// Follows one stream with a client library of Go, as its documentation says, and prints what it hands to its user.
+// Follows one stream with a client library of Go, as its documentation says, and prints the events that it yields.
 //
 // usage: drive <library> <url> <token> [<id of the last event>]
 //
-// Each event is a line of JSON, {event, data, id}. A last line, {over}, comes when the library is at an end by itself:
-// "stops" without an error, or "raises".
+// Each event is a line of JSON, {event, data, id}. A last line, {over}, comes when the library ends by itself: "stops"
+// without an error, or "raises".
 package main
 
 import (

@@ -1,8 +1,8 @@
-// Follows one stream with a client library of npm, as its documentation says, and prints what it hands to its user.
+// Follows one stream with a client library of npm, as its documentation says, and prints the events that it yields.
 // usage: node drive.mjs <library> <url> <token> [<id of the last event>]
-// A library whose name ends in " alone" goes without the option that docs/protocol.md tells to give it. Each event is a
-// line of JSON, {event, data, id}. A last line, {over}, comes when the library is at an end by itself: "stops" without
-// an error, or "raises".
+// A library whose name ends in " alone" runs without the option that docs/protocol.md names for it. Each event is a line
+// of JSON, {event, data, id}. A last line, {over}, comes when the library ends by itself: "stops" without an error, or
+// "raises".
 const [name, url, token, lastEventId] = process.argv.slice(2);
 const library = name.replace(" alone", "");
 const isAlone = name !== library;
@@ -20,7 +20,7 @@ function tellMessage({ event, data, id }) {
   tell({ event: event || "message", data, id: id ?? null });
 }
 
-/** Print what an object that behaves as a browser's EventSource fires. */
+/** Print the events of an object that behaves as a browser's EventSource. */
 function listen(source) {
   for (const type of NAMES)
     source.addEventListener(type, (event) => {
@@ -86,7 +86,7 @@ const LIBRARIES = {
 
   async "@microsoft/fetch-event-source"() {
     const { fetchEventSource } = (await import("@microsoft/fetch-event-source")).default;
-    // It is made for browsers.
+    // The library is made for browsers.
     const document = { hidden: false, addEventListener() {}, removeEventListener() {} };
     Object.assign(globalThis, { window: globalThis, document });
     const onclose = () => {
@@ -103,6 +103,6 @@ process.on("uncaughtException", (error) => {
   process.exit(0);
 });
 
-// An application goes on meanwhile; some libraries alone do not keep a process alive.
+// Some libraries do not keep a process alive, as an application would.
 setInterval(() => {}, 60_000);
 await LIBRARIES[library]();

@@ -1,10 +1,10 @@
-"""Follows one stream with a client library of Python, as its documentation says, and prints what it hands to its user.
+"""Follows one stream with a client library of Python, as its documentation says, and prints the events that it yields.
 
 usage: python drive.py <library> <url> <token> [<id of the last event>]
 
-A library whose name ends in ` alone` goes without the option that docs/protocol.md tells to give it. Each event is a
-line of JSON, `{"event", "data", "id"}`. A last line, `{"over"}`, comes when the library is at an end by itself: `stops`
-without an error, or `raises`.
+A library whose name ends in ` alone` runs without the option that docs/protocol.md names for it. Each event is a line
+of JSON, `{"event", "data", "id"}`. A last line, `{"over"}`, comes when the library ends by itself: `stops` without an
+error, or `raises`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def follow_sseclient_py(url: str, headers: dict[str, str]) -> Iterator[Event]:
 
 
 def follow_requests_sse(url: str, headers: dict[str, str]) -> Iterator[Event]:
-    """Follow by `EventSource`, which comes back by itself."""
+    """Follow by `EventSource`, which reconnects by itself."""
     from requests_sse import EventSource
 
     with EventSource(url, headers=headers, latest_event_id=headers.pop("Last-Event-ID", None)) as source:
@@ -50,14 +50,14 @@ def follow_requests_sse(url: str, headers: dict[str, str]) -> Iterator[Event]:
 
 
 def follow_launchdarkly_eventsource(url: str, headers: dict[str, str], *, is_alone: bool = False) -> Iterator[Event]:
-    """Follow by `SSEClient`, which comes back by itself if its error strategy says so."""
+    """Follow by `SSEClient`, which reconnects by itself if its error strategy says so."""
     from ld_eventsource import SSEClient
     from ld_eventsource.config import ConnectStrategy, ErrorStrategy
 
     last_event_id = headers.pop("Last-Event-ID", None)
     connect = ConnectStrategy.http(url, headers=headers)
     strategy = None if is_alone else ErrorStrategy.always_continue()
-    # Each cut doubles its delay, unless the stream lasted a minute before.
+    # Each cut doubles its delay, unless the stream lasted for a minute.
     with SSEClient(connect, 0.1, error_strategy=strategy, last_event_id=last_event_id) as client:
         for event in client.events:
             yield event.event, event.data, event.last_event_id
@@ -72,7 +72,7 @@ async def follow_aiosseclient(url: str, headers: dict[str, str]) -> AsyncIterato
 
 
 async def follow_aiohttp_sse_client(url: str, headers: dict[str, str]) -> AsyncIterator[Event]:
-    """Follow by `EventSource`, which comes back by itself."""
+    """Follow by `EventSource`, which reconnects by itself."""
     from aiohttp import ClientTimeout
     from aiohttp_sse_client.client import EventSource
 
@@ -111,7 +111,7 @@ async def tell_all(events: AsyncIterator[Event]) -> None:
 
 
 def main(library: str, url: str, token: str, last_event_id: str = "") -> None:
-    """Follow until the library is at an end."""
+    """Follow until the library ends."""
     headers = {"Authorization": f"Bearer {token}"} | ({"Last-Event-ID": last_event_id} if last_event_id else {})
     try:
         events = LIBRARIES[library](url, headers)

@@ -1,6 +1,6 @@
-"""Client libraries of others follow a session through the death and the restarts of its server.
+"""Third-party client libraries follow a session through kills and restarts of its server.
 
-What is seen of each has to be what its row in docs/protocol.md says. `make clients` installs them.
+Each has to behave as its row in docs/protocol.md says. `make clients` installs them.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ SETTINGS = {**CLOSED, "heartbeat_s": 0.2, "retry_ms": 100, "graceful_timeout_s":
 TOKEN = make_token(sessions=["s"], actions=["read"])
 
 WAIT_S = 120
-"""Some double their wait with each attempt."""
+"""Some double their delay with each attempt."""
 
 OWN_WAIT_S = 15
-"""Longer than any of them waits, by its own default, for a server that has ended its stream."""
+"""Longer than any of them waits by its own default after the server has ended its stream."""
 
 LIBRARIES = {
     "Python": (
@@ -54,7 +54,7 @@ CLIENTS = [(language, library) for language, libraries in LIBRARIES.items() for 
 
 
 class Behaviour(NamedTuple):
-    """What a client does by itself: the columns of the table, from the third one on."""
+    """The behaviour of a client by itself: the columns of the table from the third one on."""
 
     after_a_cut: str
     after_an_end: str
@@ -64,7 +64,7 @@ class Behaviour(NamedTuple):
 
 
 def documented() -> dict[tuple[str, str], list[str]]:
-    """The rows of the table in docs/protocol.md: by language and library, the other cells."""
+    """The rows of the table in docs/protocol.md: the other cells by language and library."""
     section = PROTOCOL.read_text("utf-8").partition("\n## Clients of others\n")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:3] == "| `"]
     return {(language, library.strip("`")): cells for library, language, *cells in rows}
@@ -72,7 +72,7 @@ def documented() -> dict[tuple[str, str], list[str]]:
 
 @pytest.fixture(scope="module")
 def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program that drives the libraries of Go, built from what Debian has put into its own folder."""
+    """The program for the libraries of Go, built with Debian's packages in a folder of its own."""
     program = tmp_path_factory.mktemp("go") / "drive"
     environment = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode"}
     subprocess.run(["go", "build", "-o", program, FOLDER / "drive.go"], env=environment, check=True)
@@ -81,7 +81,7 @@ def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def command(request: pytest.FixtureRequest) -> Callable[[str], Sequence[str | Path]]:
-    """Gives what starts a client of a language."""
+    """Return the command that starts a client of a language."""
 
     def of(language: str) -> Sequence[str | Path]:
         match language:
@@ -96,12 +96,12 @@ def command(request: pytest.FixtureRequest) -> Callable[[str], Sequence[str | Pa
 
 
 class Client:
-    """A client library in a process of its own, and what it has handed to its user.
+    """A client library in a process of its own, and the events that it has yielded.
 
     Attributes:
-        events: The events, in order, over all its processes; none without data.
-        empty_count: How many events without data there were.
-        over: How the library came to an end by itself; `None` while it follows.
+        events: The events of all its processes in order; none without data.
+        empty_count: The number of events without data.
+        over: How the library ended by itself; `None` while it follows.
     """
 
     def __init__(self, command: Sequence[str | Path], library: str, url: str, token: str = TOKEN) -> None:
@@ -121,11 +121,11 @@ class Client:
 
     @property
     def n(self) -> int:
-        """How many transitions of the session it has seen, or a snapshot of."""
+        """The offset of the newest transition that it has seen, alone or in a snapshot."""
         return split_id(self.last_event_id).offset if self.last_event_id else -1
 
     async def open(self) -> None:
-        """Follow; from where it was, as its documentation says, if it had begun before."""
+        """Start it, as its documentation says; from the last event on if it ran before."""
         if self._reading is not None:
             await self._reading
         self.over = None
@@ -153,7 +153,7 @@ class Client:
         self.events.append(Block(event, data, event_id, event_id or self.last_event_id, None, None, b""))
 
     async def until(self, condition: Callable[[], bool]) -> bool:
-        """Wait until something is so, or the library is at an end, and tell whether it is so."""
+        """Wait until a condition holds or the library has ended, and return whether the condition holds."""
         async with asyncio.timeout(WAIT_S):
             while not condition() and self.over is None:
                 self._news.clear()
@@ -161,7 +161,7 @@ class Client:
         return condition()
 
     async def sees(self, n: int) -> str:
-        """Wait until it has seen so many transitions, and tell whether it came so far by itself; else help it."""
+        """Wait until it has seen transition `n`, and return whether it did so by itself; otherwise restart it."""
         if await self.until(lambda: self.n >= n):
             return "yes"
         await self.open()
@@ -177,7 +177,7 @@ class Client:
 
 
 def assert_nothing_is_missing(events: Sequence[Block]) -> None:
-    """Each transition came exactly once and in order, or within a snapshot, up to the end."""
+    """Check that each transition came exactly once and in order, or in a snapshot, up to the end."""
     n = -1
     for event in events:
         if event.event == "snapshot":
@@ -191,13 +191,13 @@ def assert_nothing_is_missing(events: Sequence[Block]) -> None:
 
 
 async def heartbeats(server: Server) -> None:
-    """Wait until each stream has had a heartbeat: each has one between two of another's."""
+    """Wait until each stream has had a heartbeat: every stream gets one between two heartbeats of another."""
     async with await RawStream.open(server.port, session_path("s", "events"), list(bearer(TOKEN).items())) as stream:
         await stream.wait_until(lambda s: len(s.comments) > 2)
 
 
 async def after(stop: Callable[[], object], server: Server, proxy: ChaosProxy, worker: Worker, step: int) -> None:
-    """Let the server go and come back, with an update that its readers have missed when they can reach it again."""
+    """Stop and restart the server, with an update that its readers miss until they can reach it again."""
     proxy.refuse()
     await asyncio.to_thread(stop)
     await asyncio.to_thread(server.start)
@@ -207,17 +207,17 @@ async def after(stop: Callable[[], object], server: Server, proxy: ChaosProxy, w
 
 
 async def at_204(client: Client, proxy: ChaosProxy) -> str:
-    """What it does once its session is completed and it has got all of it."""
+    """The client's behaviour after it has received a completed session."""
     asked = len(proxy.asked())
     await eventually(lambda: client.over is not None or len(proxy.asked()) >= asked + 2, WAIT_S)
-    if client.over is not None and len(proxy.asked()) == asked:  # It has not come back at all.
+    if client.over is not None and len(proxy.asked()) == asked:  # It has not reconnected.
         await client.open()
         await eventually(lambda: client.over is not None or len(proxy.asked()) >= asked + 2, WAIT_S)
     return client.over or "asks again"
 
 
 async def observed(serve: Serve, command: Sequence[str | Path], library: str) -> Behaviour:
-    """What a client does while its server is killed, restarted, and its session completed; it has to miss nothing."""
+    """A client's behaviour while its server is killed and restarted and the session completes, without a loss."""
     server = serve(store="sqlite", **SETTINGS)
     async with Worker.at(server, PUBLISH_TOKEN) as worker, ChaosProxy(server.port) as proxy:
         await worker.create("s", total_steps=4)
@@ -256,7 +256,7 @@ async def observed(serve: Serve, command: Sequence[str | Path], library: str) ->
 async def test_a_client_follows_through_kill_and_restart(
     serve: Serve, command: Callable[[str], Sequence[str | Path]], language: str, library: str
 ) -> None:
-    """FT-01: it sees each transition once, or a snapshot in their place, and does what docs/protocol.md says of it."""
+    """FT-01: it sees each transition once, or a snapshot in place of some, and behaves as docs/protocol.md says."""
     assert await observed(serve, command(language), library) == Behaviour(*documented()[language, library][1:6])
 
 
@@ -272,7 +272,7 @@ async def test_a_client_follows_through_kill_and_restart(
 async def test_a_client_needs_what_it_is_to_be_given(
     serve: Serve, command: Callable[[str], Sequence[str | Path]], language: str, library: str, column: str, value: str
 ) -> None:
-    """FT-01: without its option it falls short of its row."""
+    """FT-01: without the option that docs/protocol.md names, it does not behave as its row says."""
     alone = await observed(serve, command(language), f"{library} alone")
     documented_row = Behaviour(*documented()[language, library][1:6])
     assert getattr(alone, column) == value
@@ -283,7 +283,7 @@ async def test_a_client_needs_what_it_is_to_be_given(
 async def test_clients_come_back_to_a_full_server_when_it_says(
     serve: Serve, command: Callable[[str], Sequence[str | Path]]
 ) -> None:
-    """LD-05: what it ends a stream with has the time to come back in it, which those take in that come back at all."""
+    """LD-05: the end of a stream carries the retry delay, and clients that reconnect at all respect it."""
     server = serve(**SETTINGS, max_streams=1)
     sessions = [f"s{n}" for n in range(len(CLIENTS))]
     token = make_token(sessions=["s", *sessions], actions=["read"])
@@ -313,5 +313,5 @@ async def test_clients_come_back_to_a_full_server_when_it_says(
 
 
 def test_the_table_has_each_client() -> None:
-    """Those that the tests follow with, and no other."""
+    """The table has the clients of these tests, and no other."""
     assert list(documented()) == CLIENTS

@@ -1,4 +1,4 @@
-"""How the bridges look to type checkers: checked, never run."""
+"""The bridges as type checkers see them; never run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from progress_sse.bridges.tqdm import tqdm, trange
 
 
 def bars() -> None:
-    """What is gone through keeps its type."""
+    """Iteration keeps the type of the items."""
     with Progress("a") as progress, progress.step(1) as step:
         assert_type(iter(tqdm(["row"], "Rows", leave=False)), Iterator[str])
         assert_type(iter(trange(3, step=step)), Iterator[int])
@@ -30,11 +30,11 @@ def bars() -> None:
 
 
 class Worker(ReportingMixin, SimpleWorker):
-    """A worker of the user's own kind."""
+    """A user's own kind of worker."""
 
 
 def queues(broker: Broker, other: AsyncBroker) -> None:
-    """What makes workers report."""
+    """Calls that make workers report."""
     report_tasks()
     broker.add_middleware(dramatiq.ReportingMiddleware())
     other.with_middlewares(taskiq.ReportingMiddleware())

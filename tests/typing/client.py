@@ -1,4 +1,4 @@
-"""How a worker's client looks to type checkers: checked, never run."""
+"""The worker's client as type checkers see it; never run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from progress_sse.client.testing import recording
 
 
 def blocking() -> None:
-    """Everything that a job in blocking code uses."""
+    """All that a blocking job uses."""
     with Progress("a", steps=["One", StepDefinition("Two")], url="http://h", on_error="raise") as progress:
         assert_type(progress, Progress)
         with progress.step(1, message="m", timeout_ms=5) as step:
@@ -29,7 +29,7 @@ def blocking() -> None:
 
 
 async def on_a_loop() -> None:
-    """Everything that one on an event loop uses."""
+    """All that a job on an event loop uses."""
 
     async def save(name: str) -> int:
         return len(name)
@@ -44,6 +44,6 @@ async def on_a_loop() -> None:
 
 
 def testing() -> None:
-    """What the tests of a job use."""
+    """All that the tests of a job use."""
     with recording() as recorder:
         assert_type(recorder.of("a"), list[Report])

@@ -1,4 +1,4 @@
-"""What HTTP alone costs: Starlette routes that parse an update and do nothing with it, and answer polls with constants.
+"""The cost of HTTP alone: Starlette routes that parse an update and discard it, and answer polls with constants.
 
 `python -m tests.bench.peers.bare PORT`, on the same event loop and HTTP parser as the server of this project.
 """
@@ -22,7 +22,7 @@ POLLED = (
 
 
 async def update(request: Request) -> Response:
-    """Parse, and answer."""
+    """Parse the body, and answer."""
     await request.json()
     return Response(ACCEPTED, media_type="application/json")
 

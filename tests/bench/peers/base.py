@@ -1,4 +1,4 @@
-"""A server under test: how it is installed, started, spoken to and stopped."""
+"""A server under test: its installation, start, requests and stop."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Peer(Protocol):
     """One server under test.
 
     Attributes:
-        name: What tables call it.
-        dialect: How it is spoken to.
-        is_python: Whether it counts for "the best Python peer".
+        name: Its name in tables.
+        dialect: Its requests.
+        is_python: Whether it is a candidate for "the best Python peer".
     """
 
     @property
@@ -45,22 +45,22 @@ class Peer(Protocol):
     def is_python(self) -> bool: ...
 
     def install(self, folder: Path) -> None:
-        """Make it ready to be started, keeping files in a folder that lasts.
+        """Install it, keeping files in a permanent folder.
 
         Raises:
-            MissingError: It cannot be had here; the text says why.
+            MissingError: It is not available here; the text says why.
         """
 
     def command(self, port: int, folder: Path) -> list[str]:
         """The command that serves on a port, with an empty folder for its files."""
 
     def serving_pid(self, pid: int) -> int:
-        """The process that does the work, given the one that was started."""
+        """The process that does the work, given the process that was started."""
 
 
 @dataclass(frozen=True, slots=True)
 class PythonPeer:
-    """A module that serves on the port in its first argument, run by the interpreter that runs this."""
+    """A module that serves on the port in its first argument, run by the present interpreter."""
 
     name: str
     dialect: Dialect
@@ -68,10 +68,10 @@ class PythonPeer:
     is_python: bool = True
 
     def install(self, folder: Path) -> None:
-        """Nothing to do: what it needs is installed with the project."""
+        """Do nothing: it was installed with the project."""
 
     def command(self, port: int, folder: Path) -> list[str]:
-        """Run the module; `{port}` and `{folder}` are put into the arguments."""
+        """Run the module; `{port}` and `{folder}` in the arguments are replaced."""
         put_in = {"{port}": str(port), "{folder}": str(folder)}
         return [sys.executable, "-m", *(_replaced(argument, put_in) for argument in self.arguments)]
 
@@ -88,7 +88,7 @@ def _replaced(text: str, put_in: dict[str, str]) -> str:
 
 @contextmanager
 def running(peer: Peer, folder: Path, core: int) -> Iterator[tuple[int, int]]:
-    """Run a server on one core, and give its port and the process that does the work."""
+    """Run a server on one core; the block gets its port and the process that does the work."""
     port = free_port()
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
@@ -97,7 +97,7 @@ def running(peer: Peer, folder: Path, core: int) -> Iterator[tuple[int, int]]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # there are no threads here that it could harm
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # this program has no threads that it could harm
         )
     try:
         if not is_listening(port, lambda: process.poll() is None):
@@ -113,7 +113,7 @@ def running(peer: Peer, folder: Path, core: int) -> Iterator[tuple[int, int]]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on; the one after it is nobody's either, as a rule."""
+    """A port on which no process listens; as a rule, the next one is free too."""
     with socket.socket() as sock:
         sock.bind((HOST, 0))
         port: int = sock.getsockname()[1]
@@ -121,7 +121,7 @@ def free_port() -> int:
 
 
 def is_listening(port: int, is_alive: Callable[[], bool] = lambda: True) -> bool:
-    """Wait until somebody listens on a port, and tell whether it came to that."""
+    """Wait until a process listens on a port, and return whether one does."""
     deadline = time.monotonic() + START_S
     while is_alive() and time.monotonic() < deadline:
         try:

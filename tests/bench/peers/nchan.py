@@ -17,7 +17,7 @@ MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 START_S = 10.0
 
-# It keeps as many messages, and sends heartbeats as often, as this project's server does by default.
+# The number of kept messages and the interval of heartbeats are this project's defaults.
 CONFIGURATION = """
 load_module {module};
 {user}
@@ -65,7 +65,7 @@ class Nchan:
     )
 
     def install(self, folder: Path) -> None:
-        """Take nginx and the module from Debian if they are not here."""
+        """Install nginx and the module from Debian if they are missing."""
         if MODULE.exists() and shutil.which("nginx", path=PATH):
             return
         need = [str(ROOT / ".ci" / "need"), "package:nginx", "package:libnginx-mod-nchan"]
@@ -74,7 +74,7 @@ class Nchan:
             raise MissingError(f"libnginx-mod-nchan: {result.stderr.strip()[-200:]}")
 
     def command(self, port: int, folder: Path) -> list[str]:
-        """Write a configuration, and start nginx on it."""
+        """Write a configuration, and return the command that starts nginx with it."""
         user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
         path = folder / "nginx.conf"
         path.write_text(
@@ -85,7 +85,7 @@ class Nchan:
         return [shutil.which("nginx", path=PATH) or "nginx", "-p", str(folder), "-c", str(path)]
 
     def serving_pid(self, pid: int) -> int:
-        """The worker."""
+        """The worker process of nginx."""
         children = Path(f"/proc/{pid}/task/{pid}/children")
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:

@@ -20,17 +20,17 @@ class BetterSse:
     dialect = Dialect(
         subscribe=Request("GET", "/{session}"),
         publish=Request("POST", "/{session}", '{"message":"{text}"}'),
-        # Its first event; the session is registered with its channel in the same turn.
+        # Its first event; the session joins its channel in the same turn.
         ready_mark="\n\n",
         text_bytes=379,
     )
 
     def __init__(self) -> None:
-        """Know no place yet: `install` gives it one."""
+        """Have no folder yet: `install` sets it."""
         self._folder = SOURCE
 
     def install(self, folder: Path) -> None:
-        """Copy what is in `better_sse/` to the folder, and let npm install what the lock names."""
+        """Copy `better_sse/` to the folder, and let npm install the locked versions."""
         node, npm = shutil.which("node"), shutil.which("npm")
         if node is None or npm is None:
             raise MissingError("it needs Node 20 or newer, with npm")

@@ -13,7 +13,7 @@ SESSION = "/api/progress/{session}"
 
 DIALECT = Dialect(
     subscribe=Request("GET", f"{SESSION}/events"),
-    # The stamp stands in a message, and `current` grows: each update is a transition, and none a repeat.
+    # The stamp stands in a message, and `current` grows, so each update is a transition and none a repeat.
     publish=Request(
         "POST", f"{SESSION}/update", '{"action":"progress","step":1,"current":{seq},"total":null,"message":"{text}"}'
     ),
@@ -35,15 +35,15 @@ OURS_SQLITE = PythonPeer(f"{NAME}, SQLite", DIALECT, (*_SERVE, "sqlite:///{folde
 
 @dataclass(frozen=True, slots=True)
 class RedisFleet(PythonPeer):
-    """Servers on one Redis, all on the server's core: the first ones for the readers, and the last for the updates."""
+    """Servers on one Redis, all on the server's core: the first ones for readers, the last one for updates."""
 
     def install(self, folder: Path) -> None:
-        """Look for Redis."""
+        """Check that Redis is installed."""
         if not shutil.which("redis-server"):
             raise MissingError("redis-server is not installed")
 
     def serving_pid(self, pid: int) -> int:
-        """The first of them, which was started last; where readers spread over several, it has as many as each."""
+        """The first server, which was started last; where readers spread over several, its share equals the others'."""
         return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[-1])
 
 
@@ -54,6 +54,6 @@ OURS_TWICE = RedisFleet(f"{NAME}, two on one Redis", replace(DIALECT, publish_po
 
 
 def spread_over(count: int) -> RedisFleet:
-    """Readers at so many servers, and one more for the updates."""
+    """Readers at `count` servers, and one more server for the updates."""
     dialect = replace(DIALECT, reader_ports=count, publish_port=count)
     return RedisFleet(f"{NAME}, readers at {count}", dialect, (*_FLEET, str(count + 1)), is_python=False)

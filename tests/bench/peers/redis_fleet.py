@@ -18,7 +18,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
         _expect(redis_port)
-        # The first one comes last: whoever waits for its port finds the others ready.
+        # The first server starts last, so that the others are ready when its port is.
         for number in reversed(range(count)):
             serve = [sys.executable, "-m", "progress_sse", "serve", "--port", str(port + number)]
             processes.append(

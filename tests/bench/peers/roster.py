@@ -1,4 +1,4 @@
-"""Who is measured, in the order of the tables."""
+"""The measured servers, in the order of the tables."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ STREAMING: tuple[Peer, ...] = (
     BetterSse(),
     PythonPeer("sse-starlette, bytes", _PLAIN, (f"{_PEERS}.sse_starlette_app", "{port}", "bytes")),
     PythonPeer("sse-starlette, naive", _PLAIN, (f"{_PEERS}.sse_starlette_app", "{port}", "naive")),
-    # Nobody's server: where Python ends. So it is no peer to be compared with.
+    # It is no server, but the limit of Python, and so not a peer to compare with.
     PythonPeer("raw uvloop (floor)", _PLAIN, (f"{_PEERS}.uvloop_floor", "{port}"), is_python=False),
 )
 IDLING: tuple[Peer, ...] = STREAMING[:4]
-"""Those that differ while nothing is published."""
+"""The servers that differ while nothing is published."""
 
 REPLAYING: tuple[Peer, ...] = STREAMING[:2]
-"""Those that give a reader what it missed."""
+"""The servers that replay what a reader missed."""
 
 SHARING: tuple[Peer, ...] = (OURS_TWICE, OURS_REDIS, OURS)
-"""This project's server, by how far an event has to go from the worker to the reader."""
+"""This project's server, by the distance of an event from the worker to the reader."""
 
 SPREADING: tuple[Peer, ...] = tuple(map(spread_over, (1, 2, 4)))
-"""This project's server, as often as its readers need it."""
+"""This project's server, in as many processes as its readers need."""
 
 CALLED: tuple[Peer, ...] = (OURS, OURS_SQLITE, OURS_REDIS, BARE)
 POLLED: tuple[Peer, ...] = (OURS, BARE)
@@ -51,4 +51,4 @@ REPORTED: tuple[Peer, ...] = (
         for kind in ("slow", "flapping")
     ),
 )
-"""What a worker may meet: a server, nobody, one that answers after a second, and one that is killed all the time."""
+"""A worker's server: present, absent, answering after a second, or killed again and again."""

@@ -1,7 +1,7 @@
-"""sse-starlette as it comes, and as its documentation shows it: a queue per reader, a generator that empties it.
+"""A plain use of sse-starlette, as its documentation shows it: one queue per reader, and a generator that empties it.
 
-`python -m tests.bench.peers.sse_starlette_app PORT naive|bytes`: `naive` hands each reader a dict to encode, `bytes`
-encodes once for all of them.
+`python -m tests.bench.peers.sse_starlette_app PORT naive|bytes`: `naive` gives each reader a dict to encode, `bytes`
+encodes once for all readers.
 """
 
 from __future__ import annotations

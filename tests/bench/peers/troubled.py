@@ -1,4 +1,4 @@
-"""Servers that are hard to report to: `python -m tests.bench.peers.troubled PORT slow|flapping FOLDER`."""
+"""Servers with faults, for reporting to: `python -m tests.bench.peers.troubled PORT slow|flapping FOLDER`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def _serve_slowly(port: int) -> None:
 
 
 def _serve_now_and_then(port: int, folder: Path) -> None:
-    """Serve, be killed, and come back: what was answered is kept in a database."""
+    """Serve, be killed and restart repeatedly; a database keeps what was answered."""
     serve = [sys.executable, "-m", "progress_sse", "serve", "--port", str(port)]
     command = [*serve, "--store", f"sqlite:///{folder / 'progress.db'}"]
     while True:

@@ -1,4 +1,4 @@
-"""The least that Python can do: one uvloop protocol per connection, and one `transport.write` per delivery.
+"""The minimum that Python needs: one uvloop protocol per connection, and one `transport.write` per delivery.
 
 It understands only what the load generator sends. `python -m tests.bench.peers.uvloop_floor PORT`
 """
@@ -29,12 +29,12 @@ class Floor(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take on a connection."""
-        self._transport = cast("asyncio.WriteTransport", transport)  # by its methods; uvloop's has no such base
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's class has the methods, but not this base
         self._request = b""
         self._session: set[asyncio.WriteTransport] = set()
 
     def data_received(self, data: bytes) -> None:
-        """Do what a whole request says."""
+        """Carry out a complete request."""
         self._request += data
         head, end, body = self._request.partition(b"\r\n\r\n")
         length = int(head.rpartition(b"Content-Length: ")[2]) if b"Content-Length: " in head else 0
@@ -51,7 +51,7 @@ class Floor(asyncio.Protocol):
             self._transport.write(NO_CONTENT)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the reader."""
+        """Remove the reader."""
         self._session.discard(self._transport)
 
 
