@@ -1,5 +1,5 @@
-# `make` alone lists the targets. Everything that is missing is installed on the way: Python packages into .venv, node
-# packages into web/node_modules, and what the tests need of the system by apt-get.
+# `make` alone lists the targets. Targets install what they need: Python packages into .venv, node packages into
+# web/node_modules, and system packages for the tests by apt-get.
 
 PYTHON ?= python3
 VENV := .venv
@@ -25,7 +25,7 @@ help:  ## List the targets
 run: $(VENV)/.run  ## Start the server on its embedded store (ARGS="--port 9000" adds options)
 	@$(BIN)/progress-sse serve $(ARGS)
 
-demo: $(VENV)/.run  ## Show it in the browser: sessions that move, and ways to break their connection
+demo: $(VENV)/.run  ## Show sessions in the browser, with buttons that break their connection
 	@$(BIN)/progress-sse demo $(ARGS)
 
 test: check test-web system  ## Run everything that CI checks
@@ -34,20 +34,20 @@ test: check test-web system  ## Run everything that CI checks
 test-full: check test-web test-lowest clients  ## Run everything, the long tests too, and on the lowest versions
 	@$(BIN)/python -m pytest -m "full or not full"
 
-test-lowest: $(VENV)/.lowest system  ## Run what tests the server on the lowest versions of its dependencies
+test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions of its dependencies
 	@$(LOWEST)/python -m pytest tests/core tests/wire tests/_internal tests/store tests/streaming tests/auth tests/client tests/observability tests/api tests/server tests/cli tests/live tests/test_settings.py tests/test_embedding.py
 
-bench: $(VENV)/.dev  ## Measure the server beside its peers (QUICK=1: in two minutes)
+bench: $(VENV)/.dev  ## Measure the server and its peers (QUICK=1: in two minutes)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
-check: $(VENV)/.dev web/node_modules/.ready  ## Look for faults without running anything; never writes
+check: $(VENV)/.dev web/node_modules/.ready  ## Lint and type-check; writes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/mypy
 	npm --prefix web run --silent check
 
-format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, repair what can be repaired, and bundle the browser files
+format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, fix what the linters can fix, bundle the browser files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	npm --prefix web run --silent format
@@ -56,7 +56,7 @@ format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, repair what ca
 build: $(VENV)/.dev  ## Build the source archive and the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 
-clean:  ## Remove all that make has made
+clean:  ## Remove everything that make has created
 	rm -rf $(VENV) build dist web/node_modules tests/clients/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find progress_sse tests -name __pycache__ -prune -exec rm -rf {} +
 

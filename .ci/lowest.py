@@ -1,6 +1,6 @@
-"""Print the lowest versions that pyproject.toml lets users have, as requirements for pip.
+"""Print the lowest versions that pyproject.toml allows, as requirements for pip.
 
-Where the tests themselves need a higher one, it is theirs.
+Where the tests need a higher version, that one is printed.
 """
 
 import re
@@ -14,7 +14,7 @@ REQUIREMENT = re.compile(r"([a-z0-9-]+)(?:\[[a-z0-9,]+\])?>=([0-9.]+)(?:,<[0-9]+
 
 
 def lowest(requirements: Iterable[Any]) -> dict[str, str]:
-    """Return the lower bound of each package by its name; what is no requirement of a package is left out."""
+    """Return the lower bound of each package by its name; entries that are not such requirements are left out."""
     found = (REQUIREMENT.fullmatch(each) for each in requirements if isinstance(each, str))
     return {match[1]: match[2] for match in found if match}
 
