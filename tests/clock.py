@@ -9,7 +9,7 @@ START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
 class ManualClock:
-    """A clock that moves when a test says so; its wall time can jump by itself, as real ones do."""
+    """A clock that a test advances; its wall time can jump by itself, as real ones do."""
 
     def __init__(self, now: datetime = START) -> None:
         self._wall = now

@@ -14,12 +14,12 @@ from playwright.async_api import Browser, async_playwright
 from tests.harness.redis import KINDS, Kind, Persistence, RedisCluster, RedisServer
 from tests.harness.serving import Server
 
-# Whoever starts the tests in the background lets them ignore some signals, and so would all programs that they start.
+# A shell that starts the tests in the background makes them, and all their child processes, ignore some signals.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Speed is never an assertion.
+# Tests never assert speed.
 hypothesis.settings.register_profile(
     "busy", parent=hypothesis.settings(), deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -49,13 +49,13 @@ Serve = Callable[..., Server]
 
 @pytest.fixture(scope="module")
 def factory() -> str | None:
-    """What makes the application that a plain uvicorn serves in a test; `None` is our own command line."""
+    """The factory of the application that a plain uvicorn serves in a test; `None` is our own command line."""
     return None
 
 
 @pytest.fixture
 def serve(tmp_path: Path, factory: str | None) -> Iterator[Serve]:
-    """Start servers as users do: `serve(store="memory://", heartbeat_s=1)`; what was started is stopped at the end."""
+    """Start servers as users do, `serve(store="memory://", heartbeat_s=1)`; all are stopped at the end."""
     servers: list[Server] = []
 
     def start(**settings: Any) -> Server:
@@ -70,25 +70,25 @@ def serve(tmp_path: Path, factory: str | None) -> Iterator[Serve]:
 
 @pytest.fixture
 def sid(request: pytest.FixtureRequest) -> str:
-    """A session id of this test alone."""
+    """A session id for this test alone."""
     return "".join(c if c.isalnum() else "-" for c in request.node.name)[:100]
 
 
 RunRedis = Callable[..., RedisServer]
 
 one_kind = pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=pytest.mark.full)], indirect=True)
-"""For what takes long: both are told apart by nothing that we use."""
+"""For tests that take long: nothing that the server uses differs between the two."""
 
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Whose server keeps the sessions."""
+    """The kind of server that stores the sessions."""
     return cast(Kind, request.param)
 
 
 @pytest.fixture
 def run_redis(kind: Kind, tmp_path: Path) -> Iterator[RunRedis]:
-    """Start a Redis of the test's own, to be harmed."""
+    """Start a Redis of the test's own, which it may harm."""
     started: list[RedisServer] = []
 
     def start(persistence: Persistence = "none", **options: Any) -> RedisServer:
@@ -103,7 +103,7 @@ def run_redis(kind: Kind, tmp_path: Path) -> Iterator[RunRedis]:
 
 @pytest.fixture(scope="session")
 def redis_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, RedisServer]]:
-    """A Redis and a Valkey for all tests that do them no harm; each test has a key prefix of its own."""
+    """A Redis and a Valkey for all tests that do not harm them; each test has a key prefix of its own."""
     servers: dict[str, RedisServer] = {kind: RedisServer(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
     try:
         for server in servers.values():
@@ -116,7 +116,7 @@ def redis_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str
 
 @pytest.fixture(scope="session")
 def redis_clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Kind], RedisCluster]]:
-    """Clusters for all tests that do them no harm, each started when it is first asked for."""
+    """Clusters for all tests that do not harm them, each started on first use."""
     with ExitStack() as stack:
 
         @cache

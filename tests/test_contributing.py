@@ -16,20 +16,20 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relativ
 
 
 def prose(page: Path) -> str:
-    """The text of a page, with single spaces, so that a sentence is found wherever its lines end."""
+    """The text of a page with single spaces, so that a sentence is found across line ends."""
     return " ".join(page.read_text("utf-8").split())
 
 
 @each_page
 def test_paths_exist(page: Path) -> None:
-    """Each path of the project that a page names; `NAME` stands for a file to be added."""
+    """Each path of the project that a page names exists; `NAME` stands for a file to be added."""
     named = re.findall(r"\b(?:progress_sse|tests|web|docs)/[\w./-]*\w", page.read_text("utf-8"))
     assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
 
 
 @each_page
 def test_names_stand_in_the_files_that_are_named_with_them(page: Path) -> None:
-    """Wherever a page says: this name, in that file."""
+    """This covers every place where a page names a name and its file."""
     text = prose(page)
     for names, path in re.findall(r"((?:`\w+`(?:, | and | or |, and ))*`\w+`) (?:in|of|from) `([\w/.]+\.py)`", text):
         source = (ROOT / path).read_text("utf-8")
@@ -39,7 +39,7 @@ def test_names_stand_in_the_files_that_are_named_with_them(page: Path) -> None:
 
 @each_page
 def test_links_lead_somewhere(page: Path) -> None:
-    """To a file of the project, and in a page of Markdown to one of its headings."""
+    """Each link leads to a file of the project, and in a Markdown page to one of its headings."""
     for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
         path, _, anchor = target.partition("#")
         found = page.parent / path if path else page
@@ -50,7 +50,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_index_lists_every_decision() -> None:
-    """By its number, its file and its title, in order."""
+    """Each row has the number, the file and the title, in order."""
     index = (DECISIONS / "README.md").read_text("utf-8")
     pages = sorted(page for page in DECISIONS.glob("*.md") if page.name != "README.md")
     titles = [re.match(r"# (\d+)\. (.*)", page.read_text("utf-8")) for page in pages]
@@ -60,7 +60,7 @@ def test_the_index_lists_every_decision() -> None:
 
 
 def test_every_package_has_its_row() -> None:
-    """And no row is left of one that is gone."""
+    """No row is left of a package that is gone."""
     rows = re.findall(r"^\| `progress_sse/([\w.]+)/?` \|", ARCHITECTURE.read_text("utf-8"), re.MULTILINE)
     parts = (ROOT / "progress_sse").iterdir()
     assert sorted(rows) == sorted(

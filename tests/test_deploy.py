@@ -1,4 +1,4 @@
-"""What `docs/deploy` has is what the programs that it is for would read; nginx's part runs in `tests/live`."""
+"""The programs that `docs/deploy` is for can read its files; `tests/live` tests the part of nginx."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def compose() -> Any:
 
 
 def test_compose_starts_two_servers_on_one_redis(compose: Any) -> None:
-    """With settings that exist, and each service that one of them names."""
+    """The settings exist, and so does each service that a setting names."""
     services = compose["services"]
     assert {"nginx", "server-1", "server-2", "redis"} <= set(services)
     for name in ("server-1", "server-2"):
@@ -40,7 +40,7 @@ def test_compose_starts_two_servers_on_one_redis(compose: Any) -> None:
 
 
 async def test_prometheus_is_let_in_by_the_token_that_it_is_told_to_bring(serve: Serve) -> None:
-    """Its configuration names the command that makes it."""
+    """The configuration names the command that makes the token."""
     text = (FOLDER / "prometheus.yml").read_text("utf-8")
     [job] = yaml.safe_load(text)["scrape_configs"]
     assert list(job["authorization"]) == ["credentials_file"]
@@ -54,7 +54,7 @@ async def test_prometheus_is_let_in_by_the_token_that_it_is_told_to_bring(serve:
 
 
 def test_compose_mounts_the_configuration_of_nginx(compose: Any) -> None:
-    """It names the servers as compose does."""
+    """It names the same servers as the compose file."""
     [mount] = compose["services"]["nginx"]["volumes"]
     configuration = (FOLDER / mount.partition(":")[0]).read_text("utf-8")
     named = set(re.findall(r"server (server-\d+):8000;", configuration))
@@ -75,7 +75,7 @@ def test_the_unit_starts_a_command_that_exists() -> None:
 
 
 def test_the_image_runs_the_server_itself() -> None:
-    """In the form that starts no shell, which would keep SIGTERM to itself; on a Python that the package supports."""
+    """The command starts without a shell, which would swallow SIGTERM, on a Python that the package supports."""
     text = (FOLDER / "Dockerfile").read_text("utf-8")
     assert re.search(r'^CMD \["progress-sse", "serve"\]$', text, re.MULTILINE)
     assert re.search(r"^FROM python:3\.1[1-9]", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands and programs run here as they stand there, but for the port."""
+"""The README is right: its commands and programs run here unchanged, but for the port."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def blocks(language: str) -> list[str]:
 
 
 def the_block(language: str, mark: str = "") -> str:
-    """The text of the only block of a language that has the mark in it."""
+    """The text of the only block of a language that contains the mark."""
     [text] = [text for text in blocks(language) if mark in text]
     return text
 
@@ -59,17 +59,17 @@ def table(header: str) -> list[list[str]]:
 
 
 WORKERS_VARIABLES = {"session", "url", "token", "disabled"}
-"""What `Progress` reads from the environment besides the settings; the shell of whoever runs a curl command, too."""
+"""Variables that `Progress` reads besides the settings; the shell of the curl commands uses them too."""
 
 COMMANDS_VARIABLES = {"session", "step", "url", "token"}
-"""What the commands of `progress-sse run` find in theirs."""
+"""Variables in the environment of the commands of `progress-sse run`."""
 
 CURL = [
     (block.text, answer.text)
     for block, answer in itertools.pairwise(BLOCKS)
     if block.language == "sh" and "curl" in block.text
 ]
-"""Each block of curl commands, and the block after it: what they print."""
+"""Each block of curl commands, and the block after it, which is their output."""
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_every_block_is_of_a_kind_that_is_tested_here() -> None:
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """The environment with our command in it, and the secrets that the README makes by it."""
+    """The environment with our command in it, and the secrets that the README makes with it."""
     path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     exports, _, _ = the_block("sh", "--read token").partition("progress-sse serve")
     printed = subprocess.check_output(["sh", "-eu", "-c", f"{exports} env"], env={**os.environ, **path}, text=True)
@@ -119,7 +119,7 @@ def closed_server(environment: dict[str, str], tmp_path_factory: pytest.TempPath
 def test_curl_commands_print_what_the_readme_says(
     request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path, commands: str, printed: str
 ) -> None:
-    """To the letter, where no … stands for the rest, and each answer on a line of its own."""
+    """The output is equal to the letter, except where … stands for the rest; each response is on a line of its own."""
     server: Server = request.getfixturevalue("closed_server" if "$token" in commands else "server")
     assert commands.count(ADDRESS) == 1, "the test would talk to somebody else's server"
     script = commands.replace(ADDRESS, server.url).replace("curl ", "curl --silent --show-error -w '\\n' ")
@@ -139,20 +139,20 @@ def test_curl_commands_print_what_the_readme_says(
 
 
 def test_make_targets_exist() -> None:
-    """What the README tells to make can be made."""
+    """Each target of make that the README names exists."""
     named = set(re.findall(r"^make ([\w-]+)|`make ([\w-]+)", README, re.MULTILINE))
     targets = set(re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert {"run", "test", "test-full"} <= {one or other for one, other in named} <= targets
 
 
 def test_extras_exist() -> None:
-    """Each that can be installed is in the table, and none besides."""
+    """The table has exactly the extras that can be installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert {row[0] for row in table("extra")} == set(project["optional-dependencies"])
 
 
 def test_options_of_serve_exist() -> None:
-    """An option or variable that the README names is one of a setting."""
+    """Each option or variable that the README names belongs to a setting."""
     options = set(re.findall(r"--([a-z][a-z-]*)", " ".join(re.findall(r"progress-sse serve[^\n`]*", README))))
     variables = set(re.findall(r"PROGRESS_SSE_(\w+)", README))
     assert options
@@ -162,21 +162,21 @@ def test_options_of_serve_exist() -> None:
 
 
 def as_written(default: Any) -> str:
-    """A default as the README's table writes it."""
+    """A default in the form of the README's table."""
     if default is None or default == ():
         return "none"
     return "off" if default is False else str(default)
 
 
 def test_settings_table_has_every_setting_with_its_default() -> None:
-    """And no other, in the order in which the command line lists them."""
+    """The table has no other setting, and the order of the command line."""
     documented = [(name, default) for name, default, _ in table("setting")]
     assert dict(documented) == {name: as_written(field.default) for name, field in Settings.model_fields.items()}
     assert len(documented) == len(Settings.model_fields)
 
 
 async def test_every_metric_is_explained(server: Server) -> None:
-    """The table of metrics has all of ours, and none besides."""
+    """The table of metrics has all of ours, and no other."""
     cells = [row[0] for row in table("metric, `progress_sse_…`")]
     shown = {name.removeprefix("progress_sse_") for name in await metrics_of(server.port) if "progress_sse_" in name}
     families = {re.sub(r"(_seconds)_(bucket|count|sum)$", r"\1", name.partition("{")[0]) for name in shown}
@@ -184,7 +184,7 @@ async def test_every_metric_is_explained(server: Server) -> None:
 
 
 async def go_to_block(page: Page, server: Server, html: str) -> None:
-    """Go to a page of the server's origin that is a block of the README."""
+    """Open a page of the server's origin that consists of a block of the README."""
     address = f"{server.url}/page-of-the-readme"
     await page.route(address, lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=html))
     await page.goto(address)
@@ -241,7 +241,7 @@ async def test_event_source_of_the_readme_moves(serve: Serve, chromium: Browser)
 async def test_page_of_the_readme_brings_its_token(
     closed_server: Server, environment: dict[str, str], chromium: Browser
 ) -> None:
-    """It asks for one, and follows with that."""
+    """It asks for a token, and follows with it."""
     token = make_token(environment["PROGRESS_SSE_TOKEN_KEY"], sessions=["nightly"])
     async with await chromium.new_page() as page:
         await page.route("**/token-for-this-user", lambda route: route.fulfill(body=token))
@@ -250,7 +250,7 @@ async def test_page_of_the_readme_brings_its_token(
 
 
 def test_python_worker_reports(server: Server, tmp_path: Path) -> None:
-    """It runs as it stands, and the session shows what it did."""
+    """It runs unchanged, and the session shows its reports."""
     source = the_block("python", "Idempotency-Key")
     assert ADDRESS in source
     program = tmp_path / "worker.py"
@@ -263,7 +263,7 @@ def test_python_worker_reports(server: Server, tmp_path: Path) -> None:
 def test_tokens_of_an_application_are_let_in(
     closed_server: Server, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """What the program prints is one for the sessions that it names."""
+    """The program prints a token for the sessions that it names."""
     program = tmp_path / "tokens.py"
     program.write_text(the_block("python", "jwt.encode"), "utf-8")
     token = subprocess.check_output([sys.executable, program], env=environment, text=True, timeout=60).strip()
@@ -273,7 +273,7 @@ def test_tokens_of_an_application_are_let_in(
 
 
 async def test_function_of_an_application_decides() -> None:
-    """It lets a user read what is named after the user, and nothing else; nobody is named nothing."""
+    """It lets a user read the sessions named after the user, and no others; an empty name owns nothing."""
     names: dict[str, Any] = {}
     exec(the_block("python", "create_app(authorize"), names)  # noqa: S102  # the README's own
     transport = httpx.ASGITransport(names["app"])
@@ -292,7 +292,7 @@ async def test_function_of_an_application_decides() -> None:
 
 
 def test_python_job_reports_its_steps(server: Server, tmp_path: Path) -> None:
-    """It runs as it stands, and the session shows what it did."""
+    """It runs unchanged, and the session shows its reports."""
     program = tmp_path / "job.py"
     program.write_text(the_block("python", "from progress_sse import Progress\n"), "utf-8")
     environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
@@ -307,7 +307,7 @@ def test_python_job_reports_its_steps(server: Server, tmp_path: Path) -> None:
 
 
 def test_arguments_of_workers_are_all_there() -> None:
-    """Each with its variable, and none that there is not."""
+    """Each argument has its variable, and none is invented."""
     arguments = {argument: variable.removeprefix("PROGRESS_SSE_") for argument, variable, _ in table("argument")}
     assert {variable.lower() for variable in arguments.values()} == WORKERS_VARIABLES
     known = {"session_id", *typing.get_type_hints(SyncOptions)}
@@ -315,7 +315,7 @@ def test_arguments_of_workers_are_all_there() -> None:
 
 
 def test_steps_file_defines_what_it_says(serve: Serve, tmp_path: Path) -> None:
-    """Both of its workflows, with the defaults where it names no numbers."""
+    """The server has both of its workflows, with the defaults where the file names no numbers."""
     path = tmp_path / "workflows.toml"
     path.write_text(the_block("toml"), "utf-8")
     url = serve(steps_file=path).url
@@ -333,9 +333,9 @@ def test_steps_file_defines_what_it_says(serve: Serve, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 async def test_nginx_of_the_readme_lets_events_through_at_once(serve: Serve, tmp_path: Path, version: str) -> None:
-    """Each transition comes while the stream stays open: nothing waits in a buffer for more.
+    """Each transition comes while the stream stays open: no buffer holds it back.
 
-    HTTP/1.0, which many an nginx speaks unless told otherwise, has no chunks: there X-Accel-Buffering alone does it.
+    HTTP/1.0, the default of many nginx versions, has no chunks: there X-Accel-Buffering alone works.
     """
     server = serve()
     block = the_block("nginx").replace(ADDRESS, server.url)
@@ -351,7 +351,7 @@ async def test_nginx_of_the_readme_lets_events_through_at_once(serve: Serve, tmp
 
 @pytest.mark.parametrize("target", dict.fromkeys(re.findall(r"\]\(([^)]+)\)", README)))
 def test_links_lead_somewhere(target: str) -> None:
-    """To a file of the project, or to a heading of the README."""
+    """Each link leads to a file of the project, or to a heading of the README."""
     path, _, anchor = target.partition("#")
     headings = {
         re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
@@ -361,9 +361,9 @@ def test_links_lead_somewhere(target: str) -> None:
 
 
 def test_codes_of_checks_are_explained() -> None:
-    """The table of `tests/README.md` has each code that a test bears, and none that no test does."""
+    """The table of `tests/README.md` has exactly the codes of the tests."""
     page = (ROOT / "tests" / "README.md").read_text("utf-8")
     explained = re.findall(r"^\| ([A-Z]{2}-\d{2}) \|", page, re.MULTILINE)
     sources = [path.read_text("utf-8") for path in ROOT.glob("tests/**/test_*.py")]
     borne = {code for source in sources for code in re.findall(r"\b(?:SC|DG|FT|LD|SE|PR|CL)-\d{2}\b", source)}
-    assert sorted(borne | {"SE-14"}) == sorted(explained)  # That one is not a test, but a way to run them.
+    assert sorted(borne | {"SE-14"}) == sorted(explained)  # That one is no test, but a way to run tests.

@@ -1,4 +1,4 @@
-"""What an application gets from a hub of its own, in its own process."""
+"""A hub inside an application's own process."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ WAIT_S = 10
 
 
 async def taken(events: AsyncIterator[Event], count: int) -> list[Event]:
-    """The next so many events."""
+    """The next `count` events."""
     async with asyncio.timeout(WAIT_S):
         return [await anext(events) for _ in range(count)]
 
 
 @pytest.fixture
 def told() -> list[Event]:
-    """What `on_transition` was called with."""
+    """The arguments of the calls of `on_transition`."""
     return []
 
 
 @pytest.fixture
 async def hub(told: list[Event]) -> AsyncIterator[ProgressHub]:
-    """A hub that runs."""
+    """A running hub."""
     hub = ProgressHub(Settings(store="memory://"), on_transition=told.append)
     async with hub.lifespan():
         yield hub
 
 
 async def test_a_follower_gets_what_a_browser_gets(hub: ProgressHub, told: list[Event]) -> None:
-    """The session that is not there yet, then its snapshot, then each step, until it is completed."""
+    """It gets the absent session, then its snapshot, then each step, until the session is completed."""
     events = hub.subscribe("s")
     assert (await taken(events, 1))[0].data["status"] == "not_found"
     await hub.store.create_session("s", 1)
@@ -56,7 +56,7 @@ async def test_a_follower_gets_what_a_browser_gets(hub: ProgressHub, told: list[
 
 
 async def test_a_follower_goes_on_where_it_was(hub: ProgressHub) -> None:
-    """Only what it missed comes, and nothing if that was nothing."""
+    """It gets exactly what it missed, even if that is nothing."""
     await hub.store.start_step("s", 1)
     async with aclosing(hub.subscribe("s")) as events:
         [seen] = await taken(events, 1)
@@ -69,7 +69,7 @@ async def test_a_follower_goes_on_where_it_was(hub: ProgressHub) -> None:
 
 
 async def test_a_slow_follower_gets_a_snapshot(hub: ProgressHub) -> None:
-    """What waits for it is bounded, and it ends in the true state."""
+    """Its queue is bounded, and it ends in the true state."""
     await hub.store.start_step("s", 1)
     async with aclosing(hub.subscribe("s")) as events:
         await taken(events, 1)
@@ -82,7 +82,7 @@ async def test_a_slow_follower_gets_a_snapshot(hub: ProgressHub) -> None:
 
 
 async def test_whoever_goes_leaves_nothing_behind(hub: ProgressHub) -> None:
-    """A follower that is closed, or refused, holds no session."""
+    """A follower that is closed or refused holds no session."""
     async with aclosing(hub.subscribe("s")) as events:
         await taken(events, 1)
         assert hub._service.streams.hub.channel_count == 1  # noqa: SLF001 - seen nowhere else
@@ -92,7 +92,7 @@ async def test_whoever_goes_leaves_nothing_behind(hub: ProgressHub) -> None:
 
 
 async def test_a_hub_that_closes_ends_its_followers() -> None:
-    """Those who wait, and those who are about to."""
+    """This holds for followers that wait, and for those that are about to."""
     hub = ProgressHub(Settings(store="memory://"))
     for is_waiting in (True, False):
         async with hub.lifespan():
@@ -107,7 +107,7 @@ async def test_a_hub_that_closes_ends_its_followers() -> None:
 
 @pytest.mark.parametrize("store", ["memory://", "sqlite:///{}/jobs.db"])
 def test_a_hub_can_be_opened_again(tmp_path: Path, store: str) -> None:
-    """As where a host is tested: one hub for all tests, an event loop for each, with a lifespan or without."""
+    """A test suite uses one hub in many event loops, with a lifespan or without."""
     hub = ProgressHub(Settings(store=store.format(tmp_path)))
 
     async def report() -> str:
@@ -135,7 +135,7 @@ def test_a_hub_can_be_opened_again(tmp_path: Path, store: str) -> None:
 
 
 async def test_a_hub_that_closes_ends_its_streams() -> None:
-    """Else they would go on beating, and those that join them see nothing new, once it is opened again."""
+    """Otherwise they would continue to send heartbeats, and hide new events from later streams of a reopened hub."""
     hub = ProgressHub(Settings(store="memory://"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
         async with hub.lifespan():
@@ -149,7 +149,7 @@ async def test_a_hub_that_closes_ends_its_streams() -> None:
 
 
 async def test_a_hub_whose_close_is_cancelled_lets_go_of_its_store(tmp_path: Path) -> None:
-    """As where a host gives its lifespan so much time and no more."""
+    """A host may limit the time of its lifespan."""
     hub, is_open = ProgressHub(Settings(store=f"sqlite:///{tmp_path}/progress.db")), asyncio.Event()
 
     async def live() -> None:
@@ -166,7 +166,7 @@ async def test_a_hub_whose_close_is_cancelled_lets_go_of_its_store(tmp_path: Pat
 
 
 async def test_a_hub_that_was_stopped_by_a_signal_can_be_opened_again() -> None:
-    """The process goes on where it is no server's own, as that of a notebook."""
+    """The process may run on after the signal, as that of a notebook does."""
     hub, handler = ProgressHub(Settings(store="memory://")), signal.signal(signal.SIGTERM, lambda *_: None)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
         try:
@@ -181,7 +181,7 @@ async def test_a_hub_that_was_stopped_by_a_signal_can_be_opened_again() -> None:
 
 
 async def test_a_callback_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    """The update is applied, and the log has the error."""
+    """The update is applied, and the error is logged."""
 
     def fail(_transition: Event) -> None:
         raise ValueError("no webhook today")
@@ -193,7 +193,7 @@ async def test_a_callback_that_fails_harms_nobody(caplog: pytest.LogCaptureFixtu
 
 
 async def test_a_store_that_cannot_be_used_is_503(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Where nobody runs the lifespan the first request opens the store; the log says why it cannot."""
+    """Without a lifespan the first request opens the store; the log has the reason of the failure."""
     path = tmp_path / "jobs.db"
     path.write_text("this is no database, " * 100)
     hub = ProgressHub(Settings(store=f"sqlite:///{path}"))
@@ -204,4 +204,4 @@ async def test_a_store_that_cannot_be_used_is_503(tmp_path: Path, caplog: pytest
         path.unlink()
         assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
     async with hub.lifespan():
-        """What the request has opened is closed at the end."""
+        """Resources that a request opened are closed at the end."""

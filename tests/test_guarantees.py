@@ -1,4 +1,4 @@
-"""What `docs/guarantees.md` says can be checked: each claim has a command, and each command finds its tests."""
+"""The claims of `docs/guarantees.md` can be checked: each has a command, and each command finds its tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMANDS = re.findall(r"^(\.venv/.*?)  # (\w+)$", PAGE, re.MULTILINE)
 
 
 def test_each_claim_has_its_command() -> None:
-    """Promises bear letters, faults numbers, without a gap, and each stands beside one command."""
+    """Promises have letters and faults have numbers, without gaps, and each has one command."""
     promises = re.findall(r"^- \*\*([A-Z])\. ", PAGE, re.MULTILINE)
     faults = re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)
     assert promises == list(string.ascii_uppercase[: len(promises)])
@@ -39,14 +39,14 @@ class Lister:
 
 sys.exit(pytest.main(sys.argv[1:], plugins=[Lister()]))
 """
-"""Lists the tests that pytest finds, and which of them are for the full run."""
+"""Lists the tests that pytest finds, and whether each is for the full run."""
 
 CHOSEN = {"not full": {False}, "full": {True}, '"full or not full"': {False, True}}
-"""Whether what an expression of marks lets through is for the full run."""
+"""The values of "is for the full run" that an expression of marks selects."""
 
 
 def test_each_command_finds_its_tests() -> None:
-    """A test that is renamed, or moved to the full run, does not leave a command behind that does nothing."""
+    """No command is left without tests when a test is renamed or moved to the full run."""
     named: list[tuple[str, set[bool]]] = []
     for command, _ in COMMANDS:
         match = COMMAND.fullmatch(command)

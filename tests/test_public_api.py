@@ -1,4 +1,4 @@
-"""What `import progress_sse` gives, and what it costs."""
+"""The names that `import progress_sse` gives, and its cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPTIONAL = {"cryptography", "limits", "prometheus_client", "pythonjsonlogger", "
 
 
 def imported_by(module: str, *names: str) -> set[str]:
-    """The top-level modules that a fresh interpreter holds after importing one, and asking it for some names."""
+    """The top-level modules that a fresh interpreter holds after importing one, and using some of its names."""
     asked = "".join(f"; {module}.{name}" for name in names)
     code = f"import sys, {module}{asked}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
@@ -26,7 +26,7 @@ def imported_by(module: str, *names: str) -> set[str]:
 
 
 def imports_for_type_checkers() -> dict[str, str]:
-    """Each name that the package promises to type checkers, and the module that it says it is from."""
+    """Each name that type checkers see in the package, and the module that it comes from."""
     tree = ast.parse(inspect.getsource(progress_sse))
     [block] = [node for node in tree.body if isinstance(node, ast.If)]
     imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
@@ -34,7 +34,7 @@ def imports_for_type_checkers() -> dict[str, str]:
 
 
 def test_all_names_exactly_what_is_public() -> None:
-    """Every public name is listed, in order and only once, and is there for users and for type checkers alike."""
+    """Each public name is listed once, in order, and exists for users and for type checkers."""
     assert list(progress_sse.__all__) == sorted(imports_for_type_checkers())
     assert set(progress_sse.__all__) <= set(dir(progress_sse))
     for name, module in imports_for_type_checkers().items():
@@ -45,7 +45,7 @@ def test_all_names_exactly_what_is_public() -> None:
 
 @pytest.mark.parametrize("name", progress_sse.__all__)
 def test_every_public_thing_says_what_it_is_for(name: str) -> None:
-    """Classes and functions carry a docstring of their own."""
+    """Classes and functions have a docstring of their own."""
     thing = getattr(progress_sse, name)
     if inspect.isclass(thing) or inspect.isroutine(thing):
         assert (thing.__doc__ or "").strip()
@@ -54,26 +54,26 @@ def test_every_public_thing_says_what_it_is_for(name: str) -> None:
 
 @pytest.mark.parametrize("module", ["progress_sse", "progress_sse.api.app", "progress_sse.cli.serve_command"])
 def test_importing_leaves_the_extras_alone(module: str) -> None:
-    """The package works where its extras are not installed; here they are, so that importing one would show."""
+    """The package works without its extras; they are installed here, so that importing one would show."""
     assert all(importlib.util.find_spec(name) for name in OPTIONAL)
     assert not imported_by(module) & OPTIONAL
 
 
 @pytest.mark.parametrize("module", ["progress_sse", "progress_sse.cli.serve_command"])
 def test_a_server_does_without_the_clients_libraries(module: str) -> None:
-    """Only clients talk HTTP to others, or draw on a terminal: a server need not spend its start and memory on that."""
+    """Only clients use HTTP libraries or a terminal: a server need not spend its start and memory on them."""
     assert not imported_by(module) & {"httpx", "rich"}
 
 
 def test_a_worker_does_without_the_server() -> None:
-    """Its import is cheap, and no server, terminal or HTTP library comes with it."""
+    """Its import is cheap, and brings no server, terminal or HTTP library."""
     imported = imported_by("progress_sse", "Progress", "AsyncProgress", "current", "StepDefinition", "ReportError")
     assert "progress_sse" in imported
     assert imported <= {*sys.stdlib_module_names, "progress_sse", *imported_by("sys")}
 
 
 def test_a_bridge_brings_no_library_but_its_own() -> None:
-    """Whoever has one of the libraries need not have the others."""
+    """A user of one of the libraries need not have the others."""
     others = {"celery", "dramatiq", "rq", "taskiq", "tqdm"}
     bridges = ["progress_sse.bridges.logging", "progress_sse.bridges.attempts"]
     assert all(not imported_by(module) & others for module in bridges)

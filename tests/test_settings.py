@@ -1,4 +1,4 @@
-"""Settings: flags over environment over defaults, and what is refused."""
+"""Settings: flags over environment over defaults, and refused values."""
 
 import ast
 import re
@@ -42,13 +42,13 @@ CONTRACT_DEFAULTS: Mapping[str, Any] = {
 
 
 def test_the_defaults_are_those_that_users_were_told() -> None:
-    """Users rely on them without naming them."""
+    """Users rely on the defaults without naming them."""
     settings = load_settings()
     assert {name: getattr(settings, name) for name in CONTRACT_DEFAULTS} == CONTRACT_DEFAULTS
 
 
 def test_the_environment_is_read_and_a_flag_wins_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every setting by the same rule."""
+    """The same rule holds for every setting."""
     monkeypatch.setenv("PROGRESS_SSE_HEARTBEAT_S", "3")
     monkeypatch.setenv("PROGRESS_SSE_RETRY_MS", "100")
     settings = load_settings(retry_ms="200")
@@ -56,7 +56,7 @@ def test_the_environment_is_read_and_a_flag_wins_over_it(monkeypatch: pytest.Mon
 
 
 def test_lists_come_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the environment as from a flag; spaces and empty parts do not count."""
+    """This holds for the environment and for a flag; spaces and empty parts are ignored."""
     monkeypatch.setenv("PROGRESS_SSE_PUBLISH_TOKEN", "one, two,")
     settings = load_settings(allow_origins="https://a.example,https://b.example")
     assert [token.get_secret_value() for token in settings.publish_token] == ["one", "two"]
@@ -64,7 +64,7 @@ def test_lists_come_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_token_is_never_shown() -> None:
-    """Not in the settings' text, and not in what is said of a wrong setting beside it."""
+    """Neither the text of the settings nor an error about another setting contains it."""
     settings = load_settings(publish_token="hush-hush")
     assert "hush" not in repr(settings) + str(settings) + settings.model_dump_json()
     with pytest.raises(ConfigurationError) as caught:
@@ -93,7 +93,7 @@ def test_a_token_is_never_shown() -> None:
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused_by_name(given: dict[str, str], named: str) -> None:
-    """One sentence that says which it is."""
+    """One sentence names the setting."""
     with pytest.raises(ConfigurationError, match=f"^{named}"):
         load_settings(**given)
 
@@ -113,7 +113,7 @@ def test_a_setting_that_does_not_fit_is_refused_by_name(given: dict[str, str], n
     ],
 )
 def test_an_origin_is_as_browsers_send_it(origin: str) -> None:
-    """Or it stands for all."""
+    """A value may also stand for all origins."""
     assert load_settings(allow_origins=origin).allow_origins == (origin,)
 
 
@@ -144,14 +144,14 @@ def test_an_origin_is_as_browsers_send_it(origin: str) -> None:
     ],
 )
 def test_what_no_browser_sends_or_all_may_is_no_origin(origin: str) -> None:
-    """It would let in no page, or, as `null`, every page that hides where it comes from."""
+    """It would admit no page, or, as `null`, every page that hides its origin."""
     with pytest.raises(ConfigurationError, match=r"^allow_origins: "):
         load_settings(allow_origins=origin)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])  # noqa: S104  # to be refused
 def test_a_public_address_needs_a_token(host: str) -> None:
-    """Refused with a way to make one, unless a token is set or the user insists."""
+    """The refusal says how to make one, unless a token is set or the user insists."""
     with pytest.raises(ConfigurationError, match="PROGRESS_SSE_PUBLISH_TOKEN") as caught:
         load_settings(host=host)
     assert "`progress-sse token secret`" in str(caught.value)
@@ -161,7 +161,7 @@ def test_a_public_address_needs_a_token(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_loopback_needs_none(host: str) -> None:
-    """Only this machine reaches it."""
+    """Only this machine can reach it."""
     assert load_settings(host=host).is_loopback
 
 
@@ -177,14 +177,14 @@ def test_loopback_needs_none(host: str) -> None:
     ],
 )
 def test_a_store_that_there_is_not_is_refused(store: str) -> None:
-    """Never silently another one."""
+    """The server never uses another store silently."""
     with pytest.raises(ConfigurationError):
         make_backend(Settings(store=store))
 
 
 @pytest.mark.parametrize("store", ["memory://", "sqlite:///progress.db"])
 def test_a_store_of_one_process_refuses_more_workers(store: str) -> None:
-    """One clear sentence."""
+    """One clear sentence gives the reason."""
     with pytest.raises(ConfigurationError, match="one process"):
         make_backend(Settings(store=store, workers=2))
 
@@ -201,13 +201,13 @@ def test_a_store_of_one_process_refuses_more_workers(store: str) -> None:
     ],
 )
 def test_a_store_in_redis_is_connected_to_later(store: str) -> None:
-    """Whether anybody is there is seen when it is used; any number of workers may share it."""
+    """The first use shows whether Redis is there; any number of processes may share it."""
     assert isinstance(make_backend(Settings(store=store, workers=4)), RedisBackend)
 
 
 @pytest.mark.parametrize("store", ["", "postgres://x", "redisx://h", "redis://localhost:x", "redis+sentinel://h"])
 def test_what_a_store_in_redis_may_be_is_said(store: str) -> None:
-    """All of it, to whoever asks for what there is not."""
+    """The error for an unknown option lists all options."""
     with pytest.raises(ConfigurationError) as refusal:
         make_backend(Settings(store=store))
     said = re.findall(r"[a-z+]+(?=://)", str(refusal.value))
@@ -222,12 +222,12 @@ def test_what_a_store_in_redis_may_be_is_said(store: str) -> None:
     ],
 )
 def test_a_store_in_redis_is_known_by_its_scheme(store: str, has_redis: bool) -> None:
-    """By its whole name."""
+    """Only the whole scheme counts."""
     assert Settings(store=store).has_redis == has_redis
 
 
 def test_other_stores_do_not_load_it() -> None:
-    """Nobody who does not use it waits for it."""
+    """Users of other stores do not pay for its import."""
     code = "import sys, progress_sse, progress_sse.cli.serve_command; sys.exit('redis' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -247,7 +247,7 @@ def test_other_stores_do_not_load_it() -> None:
     ],
 )
 def test_the_password_of_a_store_is_never_printed(store: str, shown: str) -> None:
-    """Neither by the greeting nor with the settings, which still have it."""
+    """The greeting and the text of the settings hide it; the settings keep it."""
     settings = load_settings(store=store)
     assert without_secrets(store) == shown
     for text in (repr(settings), str(settings), settings.model_dump_json()):
@@ -257,9 +257,9 @@ def test_the_password_of_a_store_is_never_printed(store: str, shown: str) -> Non
 
 
 def test_every_field_has_a_description_and_nothing_else_reads_the_environment() -> None:
-    """The help is made from the fields; a setting that is read elsewhere would not be in it.
+    """The help is made from the fields; a setting that is read elsewhere would be missing there.
 
-    What a worker reads is for another process, and has its own place.
+    A worker's variables are for another process, and are defined in one place of their own.
     """
     assert all(field.description for field in Settings.model_fields.values())
     package = Path(__file__).parents[1] / "progress_sse"
@@ -269,5 +269,5 @@ def test_every_field_has_a_description_and_nothing_else_reads_the_environment() 
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    # What `serve` and `run` hand down to the processes that they start are no settings either.
+    # The variables that `serve` and `run` pass to their child processes are no settings either.
     assert readers == {"client/config.py", "cli/run_command.py", "server/inherited_sockets.py"}

@@ -1,10 +1,10 @@
 """A TCP proxy that misbehaves on purpose, one connection at a time.
 
-A mode says what happens to the bytes on their way from server to client; the other way they pass (save under
-`Blackhole`, where nothing moves, and under `Answer`). Each new connection takes the next of `modes`, and the last one
-for ever after.
+A mode determines what happens to the bytes from server to client; the other direction passes (except under `Blackhole`,
+where nothing moves, and under `Answer`). Each new connection takes the next of `modes`, and all further connections
+the last one.
 
-Of HTTP it knows one thing: a browser sends each request in one piece, and none before the last one was answered.
+Of HTTP it knows one thing: a browser sends each request in one piece, and only after the previous one was answered.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.harness.rawsse import linger_zero
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Everything goes through unchanged."""
+    """All bytes pass unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Everything leaves `delay_s` after it came; what is still under way when the mode changes arrives at once."""
+    """Each byte leaves `delay_s` after its arrival; bytes still held when the mode changes leave at once."""
 
     delay_s: float
 
@@ -70,16 +70,16 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class HalfClose:
-    """After `after` bytes the client is told that no more comes, and may go on sending."""
+    """After `after` bytes the client gets a FIN, and may continue to send."""
 
     after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A request whose target has `part` in it never reaches the server: it gets `response`, and then the end.
+    """A request whose target contains `part` never reaches the server: it gets `response`, and then the end.
 
-    Without a response it gets silence, for as long as the client bears that.
+    Without a response it gets silence, until the client gives up.
     """
 
     part: str
@@ -93,14 +93,14 @@ _REQUEST = re.compile(rb"[A-Z]+ (\S+) HTTP/1\.[01]\r\n")
 
 
 class Request(NamedTuple):
-    """A request that a client sent, by the event loop's clock."""
+    """A request of a client, with its time on the event loop's clock."""
 
     t: float
     target: str
 
 
 class Link:
-    """One connection through the proxy: what it carried, and what happens to it."""
+    """One connection through the proxy: the bytes that it carried, and its mode."""
 
     def __init__(self, mode: Mode, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         """Join two open connections."""
@@ -120,7 +120,7 @@ class Link:
 
     @property
     def mode(self) -> Mode:
-        """What happens to the bytes; may be changed while the connection is open."""
+        """The present mode; may be changed while the connection is open."""
         return self._mode
 
     @mode.setter
@@ -140,12 +140,12 @@ class Link:
             writer.transport.abort()
 
     def half_close(self) -> None:
-        """Tell the client that no more comes."""
+        """Send the client a FIN."""
         if self._client.can_write_eof():
             self._client.write_eof()
 
     async def carry_down(self, source: asyncio.StreamReader) -> None:
-        """Carry what the server sends, until it ends or the mode says so."""
+        """Forward bytes from the server, until it ends or the mode ends the connection."""
         while self.is_open:
             await self._leave_blackhole()
             data = await source.read(65536)
@@ -158,7 +158,7 @@ class Link:
         self._late.put_nowait(None)
 
     async def carry_late(self) -> None:
-        """Carry what was delayed, in its order."""
+        """Forward delayed bytes, in order."""
         while (entry := await self._late.get()) is not None:
             due, data = entry
             await self._be_late(due)
@@ -166,7 +166,7 @@ class Link:
             self._late.task_done()
 
     async def carry_up(self, source: asyncio.StreamReader) -> None:
-        """Carry what the client sends, until it ends."""
+        """Forward bytes from the client, until it ends."""
         data = b"-"
         while data:
             data = await source.read(65536)
@@ -180,7 +180,7 @@ class Link:
             self._server.write_eof()
 
     def _is_for_the_server(self, data: bytes) -> bool:
-        """Note a request, and answer it here if the mode says so."""
+        """Record a request, and answer it here if the mode says so."""
         if (request := _REQUEST.match(data)) is None:
             return True
         self.asked.append(Request(asyncio.get_running_loop().time(), request[1].decode("latin-1")))
@@ -193,7 +193,7 @@ class Link:
         return True
 
     async def _forward(self, data: bytes) -> bool:
-        """Send bytes as the mode says; true if that was the last of them."""
+        """Forward bytes as the mode says; return true if those were the last ones."""
         while data:
             if isinstance(self._mode, Delay):
                 self._late.put_nowait((asyncio.get_running_loop().time() + self._mode.delay_s, data))
@@ -229,7 +229,7 @@ class Link:
                 self.close()
 
     async def _send_sliced(self, data: bytes, size: int, delay_s: float) -> bytes:
-        """Send a few pieces, and give what is left: the mode may have changed meanwhile."""
+        """Send a few pieces, and return the rest: the mode may have changed meanwhile."""
         pieces = 1 if delay_s else _PIECES_PER_TURN
         for start in range(0, min(len(data), pieces * size), size):
             await self._send(data[start : start + size])
@@ -273,11 +273,11 @@ class ChaosProxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def use(self, *modes: Mode) -> None:
-        """Let the next connections take these modes, and the last one for ever after."""
+        """Set the modes of the next connections; all further ones take the last mode."""
         self._modes = iter(modes)
 
     def switch(self, mode: Mode) -> None:
-        """Let every connection take this mode from now on, those that are open too."""
+        """Set the mode of every connection from now on, open ones included."""
         self.use(mode)
         for link in self.links:
             link.mode = mode
@@ -288,11 +288,11 @@ class ChaosProxy:
             link.close()
 
     def asked(self, part: str = "") -> list[Request]:
-        """Each request so far whose target has this in it, oldest first."""
+        """Each request so far whose target contains `part`, oldest first."""
         return sorted(request for link in self.links for request in link.asked if part in request.target)
 
     def busy_with(self, part: str) -> int:
-        """How many open connections were last asked for a target that has this in it."""
+        """The number of open connections whose last request had a target that contains `part`."""
         return sum(link.is_open and bool(link.asked) and part in link.asked[-1].target for link in self.links)
 
     async def listen(self) -> None:
@@ -301,7 +301,7 @@ class ChaosProxy:
         self.port = self._listener.sockets[0].getsockname()[1]
 
     def refuse(self) -> None:
-        """Refuse new connections until `listen` is called; open ones go on."""
+        """Refuse new connections until `listen` is called; open ones continue."""
         if self._listener is not None:
             self._listener.close()
         self._listener = None
@@ -327,7 +327,7 @@ class ChaosProxy:
                 group.create_task(link.carry_late())
                 group.create_task(link.carry_up(reader))
         except* OSError:
-            pass  # One side went away: so does the link.
+            pass  # One side has closed, so the link closes.
         finally:
             link.close()
 

@@ -1,4 +1,4 @@
-"""Answers against the description that the server gives of itself."""
+"""Checks responses against the server's own API description."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from progress_sse.api.openapi.document import document
 from progress_sse.api.request_models import BodyLimits
 
 DOCUMENT = document(BodyLimits(262_144, 8192, 1000), 20, frozenset({"read", "publish", "list"}))
-"""The description of a server that asks for tokens; what it says of answers is the same of any."""
+"""The description of a server that requires tokens; its responses are the same as any other server's."""
 
 
 def check_answer(method: str, path: str, response: httpx.Response) -> None:
-    """Raise an `AssertionError` if an answer is none of those that are described for such a request.
+    """Raise an `AssertionError` if a response is not described for such a request.
 
-    Its body must have been read; that of a stream is not looked at.
+    Its body must have been read; the body of a stream is not checked.
     """
     template = _template(path)
     method = "get" if method == "HEAD" else method.lower()
@@ -40,7 +40,7 @@ def check_answer(method: str, path: str, response: httpx.Response) -> None:
 
 
 def _template(path: str) -> str | None:
-    """The path of the description that is meant; `None` if there is none."""
+    """The path template of the description that matches; `None` if there is none."""
     for template in DOCUMENT["paths"]:
         if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path):
             return str(template)

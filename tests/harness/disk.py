@@ -1,4 +1,4 @@
-"""A disk of a test's own: small, to be filled up and made read-only."""
+"""A disk of a test's own, small, that can be filled and made read-only."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _HOLDER: Final = 'mount -t tmpfs -o "size=$2" none "$1" && echo mounted && read 
 
 
 class SmallDisk:
-    """A file system in memory, which only those see whom `command` starts; it goes with the block."""
+    """A file system in memory, visible only to processes started by `command`; it ends with the block."""
 
     def __init__(self, folder: Path, size: str) -> None:
-        """Mount it on a folder, which is made; `size` as in `mount -o size=8m`."""
+        """Mount it on a new folder; `size` as in `mount -o size=8m`."""
         folder.mkdir(parents=True)
         self.folder = folder
         command = ["unshare", "--mount", *_AS_ROOT, "sh", "-c", _HOLDER, "sh", str(folder), size]
@@ -29,7 +29,7 @@ class SmallDisk:
 
     @property
     def seen_from_here(self) -> Path:
-        """Where the test finds what lies in `folder`."""
+        """The path by which the test finds the content of `folder`."""
         return Path(f"/proc/{self._holder.pid}/root{self.folder}")
 
     def command(self, *arguments: str) -> list[str]:
@@ -37,20 +37,20 @@ class SmallDisk:
         return ["nsenter", "--target", str(self._holder.pid), "--mount", *_ENTERING, "--", *arguments]
 
     def remount(self, option: str) -> None:
-        """Mount it again, `ro` or `rw`; nobody may have a file open for writing then."""
+        """Remount it, `ro` or `rw`; no process may then have a file open for writing."""
         subprocess.run(self.command("mount", "-o", f"remount,{option}", str(self.folder)), check=True)
 
     def fill(self) -> None:
-        """Leave room for nothing."""
+        """Fill the disk completely."""
         with (
             (self.seen_from_here / "filling").open("wb", buffering=0) as filling,
-            contextlib.suppress(OSError),  # … of which the test will see enough.
+            contextlib.suppress(OSError),  # The test will see the error itself.
         ):
             while True:
                 filling.write(bytes(4096))
 
     def free(self) -> None:
-        """Give the room back."""
+        """Free the room again."""
         (self.seen_from_here / "filling").unlink()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The programs in our documents, to be run as they stand there."""
+"""The programs in our documents, to be run unchanged."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from tests.harness.serving import ROOT
 
 
 def programs_of(document: str) -> dict[str, str]:
-    """Each Python block of a document in `docs` that begins with its file's name: the name without `.py`, the rest."""
+    """Each Python block of a document in `docs` that begins with its file's name, by that name without `.py`."""
     text = (ROOT / "docs" / document).read_text("utf-8")
     return dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))

@@ -1,4 +1,4 @@
-"""A wall clock that a test sets, for programs that it starts; their monotonic clock goes on as it is."""
+"""A wall clock that a test sets for the programs that it starts; their monotonic clock is not changed."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from pathlib import Path
 
 
 class WallClock:
-    """The time as others are to see it. They ask at each look, so it can be set while they run."""
+    """The time that those programs see. They read it at each call, so it can be set while they run."""
 
     def __init__(self, folder: Path, *, zone: str = "UTC") -> None:
-        """Begin with the true time; it is told by a file in `folder`."""
+        """Begin with the true time; a file in `folder` holds it."""
         self._file = folder / "wall-clock"
         self._zone = zone
         self._offset = timedelta()
         self.shift(timedelta())
 
     def shift(self, offset: timedelta) -> None:
-        """Be so far ahead of the true time, or behind it."""
+        """Set the clock so far ahead of the true time, or behind it."""
         self._offset = offset
         fresh = self._file.with_suffix(".fresh")
         fresh.write_text(f"{offset.total_seconds():+.6f}\n")
         fresh.replace(self._file)
 
     def set(self, moment: datetime) -> None:
-        """Be at a moment, and go on from there."""
+        """Set the clock to a moment, from which it runs on."""
         self.shift(moment - datetime.now(UTC))
 
     def now(self) -> datetime:
-        """The time as others see it."""
+        """The time that the programs see."""
         return datetime.now(UTC) + self._offset
 
     def command(self, *arguments: str) -> list[str]:
-        """A command whose process, the one that is started, goes by this clock."""
+        """A command whose process, the one that is started, uses this clock."""
         library = subprocess.check_output(["faketime", "-m", "-f", "+0", "printenv", "LD_PRELOAD"], text=True).strip()
         return [
             "env",
@@ -41,7 +41,7 @@ class WallClock:
             f"FAKETIME_TIMESTAMP_FILE={self._file}",
             "FAKETIME_NO_CACHE=1",
             "FAKETIME_DONT_FAKE_MONOTONIC=1",
-            # Python's threads wait by the monotonic clock, which is so taken for the other one.
+            # Python's threads wait on the monotonic clock, which faketime would else take for the wall clock.
             "FAKETIME_FORCE_MONOTONIC_FIX=0",
             f"TZ={self._zone}",
             *arguments,

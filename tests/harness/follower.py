@@ -1,4 +1,4 @@
-"""A subscriber that drops its connection again and again, and comes back where it left off."""
+"""A subscriber that drops its connection again and again, and resumes where it left off."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.harness.serving import session_path
 class Follower:
     """One reader of one session, or of several on one stream, over any number of connections.
 
-    What it sees goes to the oracle under its name. It keeps the last event id as an EventSource does, for ever, and
-    goes to whatever `port` is when it connects.
+    The oracle gets its events under its name. It keeps the last event id for ever, as an EventSource does, and
+    connects to the current value of `port`.
     """
 
     def __init__(
         self, oracle: Oracle, name: str, port: int, session_ids: Sequence[str], *, several: bool = False
     ) -> None:
-        """Make a reader that has seen nothing; `several` asks for the stream of several sessions even for one."""
+        """Make a reader without events; `several` requests the stream of several sessions even for one."""
         self.session_ids = list(session_ids)
         self.last_event_id: str | None = None
         self.connections = 0
@@ -32,29 +32,29 @@ class Follower:
 
     @property
     def target(self) -> str:
-        """What it asks for."""
+        """The target of its request."""
         if not self._several:
             return session_path(self.session_ids[0], "events")
         query = "&".join(f"session_id={quote(session_id, safe='')}" for session_id in self.session_ids)
         return f"/api/events?{query}"
 
     def state(self, session_id: str) -> Body | None:
-        """The polling body of a session as this reader has it."""
+        """The polling body of a session as this reader knows it."""
         return self._oracle.view(session_id, self._name).state
 
     async def read(self, count: int, at_most_s: float) -> None:
-        """Connect, wait for so many events or so long, and drop the connection in one way or another."""
+        """Connect, wait for `count` events or the time limit, and drop the connection in one of several ways."""
         stream = await self.connect()
         try:
             await stream.wait_until(lambda s: len(s.events) >= count, at_most_s)
         except (StreamEndedError, TimeoutError):
-            pass  # What came counts.
+            pass  # The events that came count.
         finally:
             await (stream.abort() if random.random() < 0.5 else stream.aclose())
             self.take(stream)
 
     async def read_until(self, states: dict[str, Body], timeout_s: float = 15) -> None:
-        """Connect, and stay until every session is in its state."""
+        """Connect, and read until every session is in its given state."""
         stream = await self.connect()
         seen = 0
 
@@ -72,12 +72,12 @@ class Follower:
             self.last_event_id = stream.last_event_id or self.last_event_id
 
     async def connect(self) -> RawStream:
-        """Open a stream at the place where the last one was left."""
+        """Open a stream at the last event of the previous one."""
         self.connections += 1
         return await RawStream.open(self.port, self.target, last_event_id=self.last_event_id)
 
     def take(self, stream: RawStream) -> None:
-        """Log what a closed stream brought, and remember its last id."""
+        """Log the events of a closed stream, and keep its last id."""
         self._log(stream.events)
         self.last_event_id = stream.last_event_id or self.last_event_id
 

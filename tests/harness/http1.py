@@ -1,6 +1,6 @@
 """HTTP/1.1 by hand: requests as bytes, responses decoded by pure state machines.
 
-Nothing here follows a redirect, retries, pools or guesses. What a server really put on the wire is what a test sees.
+Nothing here follows a redirect, retries, pools or guesses: a test sees exactly the server's bytes on the wire.
 The decoders do no I/O, and give the same result however the bytes were split.
 """
 
@@ -35,7 +35,7 @@ def request_bytes(
 ) -> bytes:
     """One request, exactly as it will be sent; a `Host` is added, and a `Content-Length` where there is a body.
 
-    Header values are encoded as UTF-8, which for ASCII is what the standard asks for, and otherwise what browsers send.
+    Header values are encoded as UTF-8, which for ASCII is what the standard requires, and otherwise what browsers send.
     """
     lines = [f"{method} {target} {version}", f"Host: {host}"]
     lines += [f"{name}: {value}" for name, value in headers]
@@ -72,7 +72,7 @@ def parse_head(raw: bytes) -> Head:
     """Read a status line and headers, without the empty line that ends them.
 
     Raises:
-        WireError: It is no HTTP/1.x head: a bare CR or LF, a folded header, a line without a colon.
+        WireError: It is not an HTTP/1.x head: a bare CR or LF, a folded header, a line without a colon.
     """
     status_line, *lines = raw.split(b"\r\n")
     if not re.fullmatch(rb"HTTP/1\.[01] [1-5][0-9]{2}( [^\r\n]*)?", status_line):
@@ -98,7 +98,7 @@ class ChunkedDecoder:
         self._left: int | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes from the wire, and give the bytes of the body that they complete.
+        """Take bytes from the wire, and return the bytes of the body that they complete.
 
         Raises:
             WireError: The framing is broken, or something follows the last chunk.
@@ -165,7 +165,7 @@ class ResponseDecoder:
     """Read one response: `interim` heads (1xx), `head`, then the body as it comes."""
 
     def __init__(self, method: str = "GET") -> None:
-        """Begin before the status line of the answer to a request of that method."""
+        """Begin before the status line of the response to a request of that method."""
         self.interim: list[Head] = []
         self.head: Head | None = None
         self.complete = False
@@ -175,10 +175,10 @@ class ResponseDecoder:
         self._left: int | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes from the wire, and give the bytes of the body that they complete.
+        """Take bytes from the wire, and return the bytes of the body that they complete.
 
         Raises:
-            WireError: It is not HTTP/1.1, or goes on after its end.
+            WireError: It is not HTTP/1.1, or continues after its end.
         """
         if self.head is not None:
             return self._feed_body(data)
@@ -192,7 +192,7 @@ class ResponseDecoder:
         return self._feed_body(rest)
 
     def feed_eof(self) -> None:
-        """Say that the peer closed: that ends a body which had no length, and cuts any other short."""
+        """Record that the peer closed: that ends a body without a length, and cuts any other short."""
         if self.head is not None and self._chunks is None and self._left is None:
             self.complete = True
 
@@ -226,7 +226,7 @@ class ResponseDecoder:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole response; `interim` holds the 1xx answers that came before it."""
+    """A whole response; `interim` holds the 1xx responses before it."""
 
     head: Head
     body: bytes
@@ -243,7 +243,7 @@ class Response:
 
 
 class Connection:
-    """One TCP connection which carries requests one after the other; reopened by nobody."""
+    """One TCP connection that carries one request after the other; it is never reopened."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take over an open connection."""
@@ -291,11 +291,11 @@ class Connection:
     async def aclose(self) -> None:
         """Close the connection, and wait until it is closed."""
         self.writer.close()
-        with contextlib.suppress(OSError):  # The peer was faster, or is gone.
+        with contextlib.suppress(OSError):  # The peer has closed already.
             await self.writer.wait_closed()
 
     async def __aenter__(self) -> Self:
-        """Give the connection, to be closed at the end of the block."""
+        """Return the connection; it is closed at the end of the block."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -304,7 +304,7 @@ class Connection:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface on which nobody listens at this moment."""
+    """A TCP port of the loopback interface on which no process listens at this moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

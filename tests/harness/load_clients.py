@@ -1,9 +1,9 @@
 """Thousands of readers in one process.
 
-A thousand `RawStream`s would keep a machine busier than the server that it is to try. A `Crowd` reads all its streams
-through one buffer; and since the readers of a session are sent the same bytes, each block is parsed only once, by
-`rawsse`'s strict parser, and all readers hold the same `Block`. What a crowd takes for granted is chunked coding, and
-lines that end in LF; a stream without them is called broken.
+A thousand `RawStream`s would keep a machine busier than the server under test. `LoadClients` read all their streams
+through one buffer; and since the readers of a session get the same bytes, each block is parsed only once, by
+`rawsse`'s strict parser, and all readers hold the same `Block`. They rely on chunked coding, and on lines that end in
+LF; a stream without these counts as broken.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tests.harness.http1 import HOST, WireError, parse_head, request_bytes
 from tests.harness.rawsse import Block, EventStreamParser, StreamEndedError, linger_zero
 
 AT_ONCE = 200
-"""So many connect at the same time, unless a test wants a storm."""
+"""The number of readers that connect at the same time, unless a test wants a storm."""
 
 SPARE_DESCRIPTORS = 200
-"""What the rest of a test, and the server beside its streams, may need."""
+"""Descriptors for the rest of a test, and for the server besides its streams."""
 
 _BUFFER_BYTES = 65_536
 
 
 def allow_descriptors(count: int) -> None:
-    """Raise the soft limit of this process, and of what it starts, to so many descriptors.
+    """Raise the soft limit of this process and its children to so many descriptors.
 
     Raises:
         RuntimeError: The machine does not allow as many.
@@ -53,7 +53,7 @@ def _parsed(raw: bytes) -> Sequence[Block]:
 
 
 class Reader(asyncio.BufferedProtocol):
-    """One of many: reads a stream over any number of connections, and keeps its events and when each came.
+    """One of many readers: reads a stream over any number of connections, and keeps its events and their times.
 
     `times` has one entry per event, in seconds of the event loop's clock; `statuses` one per connection. `ending` is
     `None` while the stream is open, then what ended it: `"cut"` (by ourselves), `"end"` (a proper last chunk),
@@ -61,7 +61,7 @@ class Reader(asyncio.BufferedProtocol):
     """
 
     def __init__(self, target: str, buffer: memoryview) -> None:
-        """Make a reader that is not connected; it shares its buffer with others."""
+        """Make an unconnected reader; it shares its buffer with others."""
         self.target = target
         self.events: list[Block] = []
         self.times = array("d")
@@ -74,7 +74,7 @@ class Reader(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
 
     async def connect(self, port: int) -> None:
-        """Connect, where it left off if it was connected before, and wait for status and headers.
+        """Connect, after the last event if there was one, and wait for status and headers.
 
         Raises:
             StreamEndedError: The connection was lost first.
@@ -91,7 +91,7 @@ class Reader(asyncio.BufferedProtocol):
         await self._answered
 
     async def cut(self) -> None:
-        """Reset the connection, if there is one, and wait until it is gone."""
+        """Reset the connection, if there is one, and wait until it is closed."""
         if self._transport is None:
             return
         self._end("cut")
@@ -178,16 +178,16 @@ class Reader(asyncio.BufferedProtocol):
 
 
 class Crowd:
-    """Readers who come together, are waited for together, and are cut off together."""
+    """Readers that connect, are awaited and are cut off together."""
 
     def __init__(self, port: int, targets: Iterable[str]) -> None:
-        """Make one reader per target; they connect when the crowd is entered as a context manager."""
+        """Make one reader per target; they connect when this is entered as a context manager."""
         buffer = memoryview(bytearray(_BUFFER_BYTES))
         self.readers = [Reader(target, buffer) for target in targets]
         self._port = port
 
     async def connect(self, at_once: int = AT_ONCE) -> None:
-        """Connect all, so many at the same time, each where it left off; wait for the head of each stream.
+        """Connect all readers, `at_once` at the same time, each after its last event; wait for the head of each stream.
 
         Raises:
             RuntimeError: The machine does not allow as many descriptors.
@@ -212,7 +212,7 @@ class Crowd:
 
         Raises:
             StreamEndedError: A stream ended first.
-            TimeoutError: Not all came to it in time.
+            TimeoutError: It did not hold for all in time.
         """
         deadline = asyncio.get_running_loop().time() + timeout_s
         missing = self.readers
@@ -221,18 +221,18 @@ class Crowd:
                 raise StreamEndedError(f"{len(ended)} of {len(self.readers)} ended, as {ended[0]}")
             if asyncio.get_running_loop().time() > deadline:
                 raise TimeoutError(f"{len(missing)} of {len(self.readers)} are not there, as {missing[0]}")
-            await asyncio.sleep(0.02)  # Not woken by each: there are thousands, and they would wake us all the time.
+            await asyncio.sleep(0.02)  # Polling: thousands of readers would wake this task all the time.
 
     async def wait_for_events(self, count: int, timeout_s: float) -> None:
-        """Wait until each reader has had so many events."""
+        """Wait until each reader has had `count` events."""
         await self.wait_until(lambda reader: len(reader.events) >= count, timeout_s)
 
     def differing(self, events: Sequence[Block]) -> list[str]:
-        """The readers that saw anything else than these events, in words."""
+        """Descriptions of the readers that saw anything else than these events."""
         return [str(reader) for reader in self.readers if reader.events != events]
 
     def delays(self, sent: Sequence[float], first: int = 1) -> Iterator[float]:
-        """How many seconds each event took to each reader, from the `first` on, given when they were sent."""
+        """The seconds that each event took to each reader, from the `first` on, given when they were sent."""
         for reader in self.readers:
             times = reader.times[first : first + len(sent)]
             yield from (came - went for came, went in zip(times, sent, strict=True))

@@ -1,4 +1,4 @@
-"""What a server tells its operator."""
+"""Metrics of a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _shown(labels: dict[str, str]) -> str:
 
 
 async def metrics_of(port: int) -> dict[str, float]:
-    """The metrics of a server that shows them to everybody."""
+    """The metrics of a server that shows them to all clients."""
     async with await Connection.open(port) as connection:
         response = await connection.request("GET", "/metrics")
     assert response.status == 200, response.body

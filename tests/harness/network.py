@@ -1,6 +1,6 @@
-"""A network of its own, at the other end of a cable that can be pulled: for clients that are gone without a word.
+"""A network namespace behind a cable that can be pulled, for clients that vanish without a packet.
 
-A proxy that falls silent does not show that: the kernel still answers for it.
+A proxy that falls silent does not show that: the kernel still acknowledges for it.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ class FarNetwork:
     """A network namespace with one interface, and its cable to this machine; needs root.
 
     Attributes:
-        address: This machine's, as it is reached from there.
+        address: The address of this machine in that network.
     """
 
     def __init__(self) -> None:
-        """Prepare one; it is there once entered as a context manager."""
+        """Prepare one; it exists once entered as a context manager."""
         number = next(_numbers) % (1 << 14)
         self._name = f"far-{os.getpid()}-{number}"
         self._here, self._there = f"here{number}", f"there{number}"
-        # Addresses that no real network has: for benchmarks [RFC 2544].
+        # Addresses that no real network has: they are reserved for benchmarks [RFC 2544].
         third, fourth = divmod(4 * number, 256)
         self.address = f"198.18.{third}.{fourth + 1}"
         self._far_address = f"198.18.{third}.{fourth + 2}"
 
     def pull(self) -> None:
-        """Let nothing pass any more, in either direction; nobody is told."""
+        """Drop all packets in both directions; neither side is notified."""
         _ip("link", "set", self._here, "down")
 
     def plug(self) -> None:
-        """Let everything pass again."""
+        """Forward all packets again."""
         _ip("link", "set", self._here, "up")
 
     def socket(self) -> socket.socket:
-        """A TCP socket over there, not connected and not blocking."""
+        """A TCP socket inside the namespace, not connected and not blocking."""
 
         def make() -> socket.socket:
             with Path(f"/run/netns/{self._name}").open() as namespace:
@@ -56,12 +56,12 @@ class FarNetwork:
             sock.setblocking(False)
             return sock
 
-        # What was entered is left with its thread.
+        # The namespace is entered by a thread, and left with it.
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(make).result()
 
     def program(self, path: Path, program: str) -> Path:
-        """Write a script that runs a program over there, and gives its process in a file beside it, `….pid`."""
+        """Write a script that runs a program in the namespace, and writes its process id to `….pid` beside it."""
         path.write_text(
             f'#!/bin/sh\necho $$ >"{path.with_suffix(".pid")}"\nexec ip netns exec {self._name} {program} "$@"\n'
         )

@@ -17,19 +17,19 @@ from tests.harness.http1 import HOST, free_port
 from tests.harness.serving import children
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-"""Debian keeps nginx where only root looks."""
+"""Debian installs nginx outside the path of ordinary users."""
 
 START_S = 15
-"""Within this it must answer by the configuration that it was given, on a busy machine too."""
+"""Seconds within which it must answer by its new configuration, on a busy machine too."""
 
 HONOURING = ""
-"""As nginx is by default: it buffers what it passes on, except where the server asks it not to."""
+"""The default of nginx: it buffers responses, except where the server asks it not to."""
 
 BUFFERING = "proxy_ignore_headers X-Accel-Buffering; proxy_buffer_size 256k; proxy_buffers 8 256k;"
-"""It passes a response on once 256 KB of it are there, or its end, whatever the server asks for."""
+"""It forwards a response once it has 256 KB of it, or its end, whatever the server asks for."""
 
 PIECEMEAL = "proxy_ignore_headers X-Accel-Buffering;"
-"""It passes the beginning on, then a few kilobytes at a time once they are full, whatever the server asks for."""
+"""It forwards the beginning, then a few kilobytes at a time once they are full, whatever the server asks for."""
 
 _CONFIGURATION = """
 daemon off;
@@ -49,7 +49,7 @@ http {{
     {servers}
 }}
 """
-"""Connections by an older configuration end a second after the newer one came."""
+"""Connections under an older configuration end a second after the newer one is loaded."""
 
 
 class NginxServer:
@@ -69,11 +69,11 @@ class NginxServer:
 
     @property
     def url(self) -> str:
-        """Where it listens, without a slash at the end."""
+        """Its address, without a slash at the end."""
         return f"http://{HOST}:{self.port}"
 
     def reload(self, servers: str) -> None:
-        """Rewrite its configuration, let it read that, and wait until it answers accordingly."""
+        """Rewrite its configuration, load it, and wait until it answers accordingly."""
         assert self._process is not None, "it was not started"
         self._servers = servers
         former = children(self._process.pid)
@@ -86,7 +86,7 @@ class NginxServer:
         assert self._servers.count("listen 80;") == 1
         generation = f'location = /generation {{ return 200 "generation {self._generation}."; }}'
         text = _CONFIGURATION.format(
-            # Started by root it would change to a user who may not enter the folder.
+            # Started by root, it would change to a user without access to the folder.
             user=f"user {getpass.getuser()};" if os.geteuid() == 0 else "",
             servers=self._servers.replace("listen 80;", f"listen {HOST}:{self.port};\n{generation}"),
         )
@@ -131,7 +131,7 @@ class NginxServer:
 
 
 def _accepts(worker: int) -> bool:
-    """Whether a worker of nginx still takes connections, as it does until it has been told to go."""
+    """Whether a worker of nginx accepts connections, as it does until it is told to stop."""
     try:
         return b"shutting down" not in Path(f"/proc/{worker}/cmdline").read_bytes()
     except FileNotFoundError:
@@ -142,16 +142,16 @@ class Nginx(NginxServer):
     """An nginx in front of one server."""
 
     def __init__(self, folder: Path, target_port: int, directives: str = HONOURING) -> None:
-        """Prepare it; `directives` say how it treats what it passes on."""
+        """Prepare it; `directives` determine how it forwards responses."""
         self._target_port = target_port
         super().__init__(folder, self._passing_on(directives))
 
     def use(self, directives: str) -> None:
-        """Treat what it passes on in another way from now on."""
+        """Forward responses in another way from now on."""
         self.reload(self._passing_on(directives))
 
     def _passing_on(self, directives: str) -> str:
-        # By HTTP/1.0, as most are set up: with 1.1 it passes each chunk on at once, buffering or not.
+        # By HTTP/1.0, its usual setting: with 1.1 it forwards each chunk at once, buffering or not.
         return f"""server {{
             listen 80;
             location / {{

@@ -1,11 +1,11 @@
-"""What workers did against what subscribers saw.
+"""Compares the POSTs of workers with the events that subscribers saw.
 
-Workers log each POST: it was invoked, and then `ok`, `fail`, or `indeterminate` (no answer, or one that leaves it
-open). Subscribers log each event. `Oracle.check` then says what was *lost* (ok, but neither seen nor inside a
-snapshot), *phantom* (seen, but never invoked), *duplicate*, *reordered*, and where a view *diverged* (fold of snapshot
+Workers log each POST when it is sent, and then as `ok`, `fail`, or `indeterminate` (no response, or one that leaves the
+outcome open). Subscribers log each event. `Oracle.check` then reports what was *lost* (ok, but neither seen nor inside
+a snapshot), *phantom* (seen, but never sent), *duplicate*, *reordered*, and where a view *diverged* (fold of snapshot
 and steps ≠ final poll). An indeterminate POST may show once or not at all.
 
-Each transition bears a tag of its own: a start in its `timeout_ms`, the others in their `message`. `fold` is written
+Each transition carries a tag of its own: a start in its `timeout_ms`, the others in their `message`. `fold` is written
 from docs/protocol.md alone, and shares nothing with the package.
 """
 
@@ -31,7 +31,7 @@ PENDING_KEYS = ("step", "name", "status", "elapsed_ms", "timeout_ms")
 
 
 def fold(snapshot: Body, event: Body) -> Body:
-    """The polling body after a `step` event: its step is replaced, its session's summary is taken over.
+    """The polling body after a `step` event: the event's step and session summary replace those of the snapshot.
 
     Raises:
         ValueError: The event is of another session, or of a session of another length: a snapshot is missing between.
@@ -60,14 +60,14 @@ def fold_all(blocks: Iterable[Block]) -> Body:
 
 
 def tag_of(event: Body) -> str:
-    """The tag of the transition that a `step` event tells of."""
+    """The tag of the transition in a `step` event."""
     step = event["step"]
     return step["message"] or f"start-{step['timeout_ms']}"
 
 
 @dataclass(slots=True)
 class Post:
-    """One POST, and what became of it: `ok`, `fail` or `indeterminate`; `status` is that of the last answer."""
+    """One POST and its outcome: `ok`, `fail` or `indeterminate`; `status` is that of the last response."""
 
     session_id: str
     tag: str
@@ -78,7 +78,7 @@ class Post:
 
 @dataclass(slots=True)
 class Sighting:
-    """One event as a subscriber saw it, and the state it held after it."""
+    """One event as a subscriber saw it, and the state after it."""
 
     kind: str
     tag: str
@@ -88,17 +88,17 @@ class Sighting:
 
 @dataclass(slots=True)
 class View:
-    """What one subscriber saw of one session, over all its connections."""
+    """All that one subscriber saw of one session, over all its connections."""
 
     sightings: list[Sighting] = field(default_factory=list)
 
     @property
     def state(self) -> Body | None:
-        """The polling body as this subscriber has it; `None` before its first snapshot."""
+        """The polling body as this subscriber knows it; `None` before its first snapshot."""
         return self.sightings[-1].state if self.sightings else None
 
     def saw(self, block: Block, *, has_position: bool = True) -> None:
-        """Log an event; `has_position` is false on a stream of several sessions, whose ids are of another kind."""
+        """Log an event; `has_position` is false on a stream of several sessions, whose ids have another form."""
         position = block.position if has_position else None
         event = block.json()
         if block.event == "snapshot":
@@ -110,7 +110,7 @@ class View:
 
 @dataclass(slots=True)
 class Verdict:
-    """What is wrong, each as a list of sentences or tags; all empty where nothing is."""
+    """The faults, each as a list of sentences or tags; all lists are empty if there are none."""
 
     lost: list[str] = field(default_factory=list)
     phantom: list[str] = field(default_factory=list)
@@ -119,27 +119,27 @@ class Verdict:
     diverged: list[str] = field(default_factory=list)
 
     def is_clean(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no faults."""
         return not any((self.lost, self.phantom, self.duplicate, self.reordered, self.diverged))
 
 
 class Oracle:
-    """The log of one experiment."""
+    """The log of one delivery check."""
 
     def __init__(self) -> None:
-        """Begin with nothing invoked and nothing seen."""
+        """Begin without POSTs and events."""
         self.posts: list[Post] = []
         self._numbers = itertools.count(1000)
         self._views: dict[str, dict[str, View]] = defaultdict(dict)
 
-    # Logging.
+    # Logging
 
     def view(self, session_id: str, subscriber: str) -> View:
         """The log of a subscriber of a session; made on first use."""
         return self._views[session_id].setdefault(subscriber, View())
 
     async def post(self, worker: Worker, session_id: str, action: str, step: int, **more: Any) -> Post:
-        """POST an update under a tag and an idempotency key of its own, and log what became of it."""
+        """POST an update with a tag and an idempotency key of its own, and log the outcome."""
         number = next(self._numbers)
         tag = f"{action}-{number}"
         mark = {"timeout_ms": number} if action == "start" else {"message": tag}
@@ -149,7 +149,7 @@ class Oracle:
         return post
 
     async def send(self, worker: Worker, post: Post) -> None:
-        """Send a POST, perhaps once more, and log what became of it."""
+        """Send a POST, perhaps again, and log the outcome."""
         try:
             response = await worker.update(post.session_id, key=f"key-{post.tag}", **post.body)
         except httpx.TransportError:
@@ -157,10 +157,10 @@ class Oracle:
         else:
             post.outcome, post.status = _outcome(response), response.status_code
 
-    # Checking.
+    # Checking
 
     def check(self, session_id: str, final: Body) -> Verdict:
-        """Compare what was done and seen of a session that is at rest now, and polls as `final`."""
+        """Compare the POSTs and events of a session that no longer changes, and polls as `final`."""
         verdict = Verdict()
         views = self._views[session_id]
         known = self._known(views.values(), verdict)
@@ -174,13 +174,13 @@ class Oracle:
         return verdict
 
     def snapshots(self, session_id: str) -> dict[str, int]:
-        """How many snapshots of a session each subscriber got, over all its connections."""
+        """The number of snapshots of a session that each subscriber got, over all its connections."""
         views = self._views[session_id]
         return {name: sum(each.kind == "snapshot" for each in view.sightings) for name, view in views.items()}
 
     @staticmethod
     def _known(views: Iterable[View], verdict: Verdict) -> dict[Position, str]:
-        """The transition at each position that anybody saw, in order."""
+        """The transition at each position that any subscriber saw, in order."""
         known: dict[Position, str] = {}
         for sighting in itertools.chain.from_iterable(view.sightings for view in views):
             if sighting.kind != "step" or sighting.position is None:
@@ -197,7 +197,7 @@ class Oracle:
         verdict.duplicate += [f"{tag} at {count} positions" for tag, count in tags.items() if count > 1]
         verdict.phantom += sorted(set(tags) - {post.tag for post in posts if post.outcome != "fail"})
         missing = [post.tag for post in posts if post.outcome == "ok" and post.tag not in tags]
-        # A snapshot may stand for transitions that nobody saw one by one: as many as positions without a known one.
+        # A snapshot may stand for transitions that no subscriber saw alone: as many as positions without a known one.
         last = max((s.position.offset for view in views for s in view.sightings if s.position is not None), default=0)
         verdict.lost += missing[last - len(known) :] if last > len(known) else missing
 
@@ -209,7 +209,7 @@ def _outcome(response: httpx.Response) -> str:
 
 
 def _walk(view: View, order: dict[str, int]) -> Iterator[tuple[str, str]]:
-    """Follow a view event by event; give each departure from "in order, none missing, none twice"."""
+    """Check a view event by event; yield each departure from "in order, none missing, none twice"."""
     index: int | None = None
     position: Position | None = None
     for sighting in view.sightings:

@@ -1,4 +1,4 @@
-"""Compares JSON values with patterns that leave open what is not known beforehand: see `tests/corpus/README.md`."""
+"""Compares JSON values with patterns that leave unknown values open: see `tests/corpus/README.md`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _NAMELESS = "_"
 
 
 class Known:
-    """What the names in patterns have come to stand for."""
+    """The values of the names in patterns."""
 
     def __init__(self) -> None:
-        """Begin with nothing known."""
+        """Begin without values."""
         self._values: dict[str, Any] = {}
 
     def fill(self, text: str) -> str:
-        """The text with what its names stand for."""
+        """The text with the values in place of the names."""
         return _PLACE.sub(lambda place: str(self._values[place[1]]), text)
 
     def filled(self, value: Any) -> Any:
-        """The JSON value with what the names in its texts stand for."""
+        """The JSON value with the values in place of the names in its texts."""
         if isinstance(value, dict):
             return {key: self.filled(each) for key, each in value.items()}
         if isinstance(value, list):
@@ -35,7 +35,7 @@ class Known:
         return self.fill(value) if isinstance(value, str) else value
 
     def match(self, pattern: Any, value: Any, where: str = "") -> None:
-        """Learn what is new in a value.
+        """Learn the values of new names.
 
         Raises:
             AssertionError: The value does not fit the pattern.

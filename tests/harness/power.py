@@ -1,7 +1,7 @@
-"""What a disk holds after a loss of power, worked out from what a program asked of it.
+"""Computes the content of a disk after a loss of power from the system calls of a program.
 
-A disk keeps what was written to a file before the last `fsync` of that file that returned. Of what was written since,
-it keeps any part: each write wholly, not at all, or up to one of its sectors.
+A disk keeps what was written to a file before the last `fsync` of that file that returned. Of later writes it keeps any
+part: each write completely, not at all, or up to one of its sectors.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ANSWER: Final = "".join(rf"\x{byte:02x}" for byte in b"HTTP/1.1 200 ")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Something that a server did: to a file, or to answer a request with 200."""
+    """One operation of a server: on a file, or a response with status 200."""
 
     kind: Literal["write", "truncate", "sync", "remove", "answer"]
     file: str = ""
@@ -35,18 +35,18 @@ class Operation:
 
 
 def recording(log: Path, command: Sequence[str]) -> list[str]:
-    """A command whose process, the one that is started, has all that it asks of disks and readers written to a log."""
+    """A command whose process, the one that is started, has its disk and network operations written to a log."""
     calls = "trace=pwrite64,fdatasync,fsync,ftruncate,unlink,write,writev,sendmsg,sendto"
     return ["strace", "-D", "-f", "--seccomp-bpf", "-y", "-xx", "-s", "70000", "-o", str(log), "-e", calls, *command]
 
 
 def has_ended(pid: int, log: Path) -> bool:
-    """Whether a log has all that a process did."""
+    """Whether a log is complete for a process."""
     return re.search(rf"^{pid} +\+\+\+ exited", log.read_text("ascii")[-1000:], re.MULTILINE) is not None
 
 
 def operations(log: Path) -> list[Operation]:
-    """What a log says, in order; a sync counts once it has returned."""
+    """The operations in a log, in order; a sync counts once it has returned."""
     found: list[Operation] = []
     under_way: dict[str, str] = {}
     for line in log.read_text("ascii").splitlines():
@@ -86,7 +86,7 @@ def _decoded(escaped: str) -> bytes:
 
 
 def after_power_loss(done: Sequence[Operation], file: str, rng: random.Random) -> bytes:
-    """What a file, new at the beginning, may hold when the power goes after these operations."""
+    """One possible content of a file, new at the beginning, if the power fails after these operations."""
     mine = [operation for operation in done if operation.file == file]
     last_sync = max((n for n, operation in enumerate(mine) if operation.kind == "sync"), default=-1)
     content = bytearray()

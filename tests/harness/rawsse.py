@@ -1,9 +1,9 @@
 """A strict event-stream client over a raw socket.
 
-Libraries are too forgiving to prove anything about a stream: some split lines at U+2028 or form feed, some collect the
-whole body first, all of them skip what they do not know. `EventStreamParser` accepts exactly the grammar of the
-standard [HTML §9.2.5] and raises at anything else. It does no I/O and gives the same blocks however the bytes were
-split. `RawStream` feeds it from a socket and keeps a log.
+Libraries are too lenient to prove anything about a stream: some split lines at U+2028 or form feed, some collect the
+whole body first, and all of them skip unknown fields. `EventStreamParser` accepts exactly the grammar of the standard
+[HTML §9.2.5] and raises at anything else. It does no I/O and gives the same blocks however the bytes were split.
+`RawStream` feeds it from a socket and keeps a log.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _FIELDS = frozenset({"event", "data", "id", "retry"})
 
 
 class GrammarError(Exception):
-    """Raised when a stream departs from the event-stream grammar, or uses a field that nobody knows."""
+    """Raised when a stream departs from the event-stream grammar, or uses an unknown field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What stands between two empty lines of a stream, or a comment, which is a block by itself wherever it stands.
+    """The lines between two empty lines of a stream, or a comment, which is a block by itself wherever it stands.
 
     `data` is `None` where the block has none: then an EventSource fires no event. `id` is the block's own id, `None`
-    where it has none; `last_event_id` is what a client holds after it. `raw` has every byte but the empty line.
+    where it has none; `last_event_id` is a client's id after it. `raw` has every byte but the empty line.
     """
 
     event: str
@@ -49,20 +49,20 @@ class Block:
 
     @property
     def position(self) -> Position:
-        """The block's own id, taken apart."""
+        """The block's own id, parsed."""
         assert self.id is not None, f"a block without an id: {self.raw!r}"
         return split_id(self.id)
 
 
 class Position(NamedTuple):
-    """An id `<epoch>-<n>`, taken apart."""
+    """An id `<epoch>-<n>`, parsed."""
 
     epoch: str
     offset: int
 
 
 def split_id(event_id: str) -> Position:
-    """Take an id of a single-session stream apart."""
+    """Parse an id of a single-session stream."""
     match = re.fullmatch(r"([A-Za-z0-9._~-]+)-(0|[1-9][0-9]*)", event_id)
     assert match, f"no <epoch>-<n>: {event_id!r}"
     return Position(match[1], int(match[2]))
@@ -71,7 +71,7 @@ def split_id(event_id: str) -> Position:
 class EventStreamParser:
     """Bytes in, blocks out; raises at the first byte that the grammar does not allow.
 
-    `retries` has each `retry` in milliseconds, in order: it counts from its line on, wherever its block ends.
+    `retries` has each `retry` in milliseconds, in order: it takes effect at its line, wherever its block ends.
     """
 
     def __init__(self) -> None:
@@ -86,14 +86,14 @@ class EventStreamParser:
 
     @property
     def pending(self) -> bytes:
-        """The bytes of a block that has begun and not ended; a client drops them when the stream ends here."""
+        """The bytes of an unfinished block; a client drops them when the stream ends here."""
         return bytes(self._raw + self._line)
 
     def feed(self, data: bytes) -> list[Block]:
-        """Take the next bytes, and give the blocks that they complete.
+        """Take the next bytes, and return the blocks that they complete.
 
         Raises:
-            GrammarError: Not UTF-8, an unknown field, a `retry` that is no number, an id with NUL.
+            GrammarError: Not UTF-8, an unknown field, a `retry` that is not a number, an id with NUL.
         """
         blocks: list[Block] = []
         start = 0
@@ -109,7 +109,7 @@ class EventStreamParser:
 
     def _end_line(self, end: bytes) -> Block | None:
         if end == b"\n" and self._after_cr and not self._line:
-            # The LF of a CRLF. Behind the empty line that ended a block it belongs to no block.
+            # The LF of a CRLF. After the empty line that ended a block it belongs to no block.
             self._after_cr = False
             if self._raw:
                 self._raw += end
@@ -188,11 +188,11 @@ class Received(NamedTuple):
 
 
 class StreamEndedError(Exception):
-    """Raised when a stream ended before what was waited for."""
+    """Raised when a stream ended before the awaited condition held."""
 
 
 class RawStream(asyncio.Protocol):
-    """One open stream: reads by itself, keeps a log, and lets a test wait for what it wants to see.
+    """One open stream: it reads by itself and keeps a log, and a test can wait for conditions on it.
 
     `events` are the blocks for which an EventSource fires an event; `log` has all blocks, each with its time. `wire`
     holds every byte received, head and chunk sizes included, `body` those of the body. `ending` is `None` while it is
@@ -201,7 +201,7 @@ class RawStream(asyncio.Protocol):
     """
 
     def __init__(self, method: str = "GET") -> None:
-        """Make a stream that is not connected yet; `open` is the way in."""
+        """Make an unconnected stream; use `open` instead."""
         self.log: list[Received] = []
         self.events: list[Block] = []
         self.wire = bytearray()
@@ -230,7 +230,7 @@ class RawStream(asyncio.Protocol):
         request: bytes | None = None,
         method: str = "GET",
     ) -> Self:
-        """Connect, send the request, and return at once; `request` replaces the bytes that would be sent."""
+        """Connect, send the request, and return at once; `request` replaces the bytes to send."""
         loop = asyncio.get_running_loop()
         sock = unconnected_socket(rcvbuf)
         opened = loop.time()
@@ -242,17 +242,17 @@ class RawStream(asyncio.Protocol):
         transport.write(request or request_bytes(method, target, [*accept, *headers, *extra]))
         return stream
 
-    # What came.
+    # The log
 
     @property
     def head(self) -> Head:
-        """Status and headers; only once they came (`await received_head()`)."""
+        """Status and headers; available once they have arrived (`await received_head()`)."""
         assert self._decoder.head is not None, "no head yet"
         return self._decoder.head
 
     @property
     def status(self) -> int:
-        """The status code; only once the head came."""
+        """The status code; available once the head has arrived."""
         return self.head.status
 
     @property
@@ -267,29 +267,29 @@ class RawStream(asyncio.Protocol):
 
     @property
     def last_event_id(self) -> str:
-        """The id that an EventSource would send when it comes back."""
+        """The id that an EventSource would send on a reconnect."""
         return self._parser.last_event_id
 
     @property
     def pending(self) -> bytes:
-        """The bytes of a block that has begun and not ended."""
+        """The bytes of an unfinished block."""
         return self._parser.pending
 
     @property
     def local_port(self) -> int:
-        """The port from which it is connected."""
+        """The local port of the connection."""
         assert self._transport is not None
         port: int = self._transport.get_extra_info("sockname")[1]
         return port
 
-    # Waiting.
+    # Waiting
 
     async def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 10) -> None:
         """Wait until a condition on the stream holds.
 
         Raises:
             StreamEndedError: The stream ended first.
-            TimeoutError: Neither came to pass in time.
+            TimeoutError: Neither happened in time.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
@@ -311,11 +311,11 @@ class RawStream(asyncio.Protocol):
         return self.head
 
     async def next_event(self, timeout_s: float = 10) -> Block:
-        """The next event that this method has not given yet; waits for it."""
+        """Wait for the next event, and return it; each call returns another one."""
         return (await self.next_events(1, timeout_s))[0]
 
     async def next_events(self, count: int, timeout_s: float = 10) -> list[Block]:
-        """The next events that were not given yet; waits until there are that many."""
+        """Wait for the next `count` events, and return them."""
         wanted = self._cursor + count
         await self.wait_until(lambda stream: len(stream.events) >= wanted, timeout_s)
         taken = self.events[self._cursor : wanted]
@@ -323,25 +323,25 @@ class RawStream(asyncio.Protocol):
         return taken
 
     async def closed(self, timeout_s: float = 10) -> str:
-        """Wait for the end of the stream, and say how it ended; the connection may outlive it."""
+        """Wait for the end of the stream, and return its kind; the connection may outlive it."""
         await self.wait_until(lambda stream: stream.ending is not None, timeout_s)
         assert self.ending is not None
         return self.ending
 
-    # Acting.
+    # Acting
 
     def send(self, data: bytes) -> None:
-        """Send what follows the request."""
+        """Send more bytes after the request."""
         assert self._transport is not None
         self._transport.write(data)
 
     def pause(self) -> None:
-        """Stop reading: what comes now fills the kernel's buffer, then the server's."""
+        """Stop reading: further bytes fill the kernel's buffer, then the server's."""
         assert self._transport is not None
         self._transport.pause_reading()
 
     def resume(self) -> None:
-        """Read again."""
+        """Resume reading."""
         assert self._transport is not None
         self._transport.resume_reading()
 
@@ -353,7 +353,7 @@ class RawStream(asyncio.Protocol):
         await self._lost
 
     def half_close(self) -> None:
-        """Say that nothing more will be sent (FIN), and go on reading."""
+        """Send a FIN, and continue to read."""
         assert self._transport is not None
         self._transport.write_eof()
 
@@ -367,7 +367,7 @@ class RawStream(asyncio.Protocol):
         await self._lost
 
     async def __aenter__(self) -> Self:
-        """Give the stream, to be closed at the end of the block."""
+        """Return the stream; it is closed at the end of the block."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -426,7 +426,7 @@ class RawStream(asyncio.Protocol):
                 waiter.set_result(None)
 
     def summary(self) -> str:
-        """What came so far, in a few words."""
+        """A short description of what has arrived so far."""
         last = [f"{block.event}#{block.id}" for block in self.events[-5:]]
         head = self._decoder.head
         return f"status {head and head.status}, {len(self.events)} events, the last ones {last}"
@@ -438,7 +438,7 @@ def _time_out(waiter: asyncio.Future[None], stream: RawStream) -> None:
 
 
 def unconnected_socket(rcvbuf: int | None = None) -> socket.socket:
-    """A non-blocking socket, not yet connected; its receive buffer must be set before it is, to bound the window."""
+    """A non-blocking socket, not yet connected: its receive buffer must be set first, to limit the window."""
     sock = socket.socket()
     sock.setblocking(False)
     if rcvbuf is not None:
@@ -447,7 +447,7 @@ def unconnected_socket(rcvbuf: int | None = None) -> socket.socket:
 
 
 async def received_through(sock: socket.socket, mark: bytes) -> bytes:
-    """What a connection brings, up to a mark and hardly further."""
+    """The bytes of a connection up to a mark, and few after it."""
     received = b""
     while mark not in received:
         more = await asyncio.get_running_loop().sock_recv(sock, 256)
@@ -457,6 +457,6 @@ async def received_through(sock: socket.socket, mark: bytes) -> bytes:
 
 
 def linger_zero(transport: asyncio.BaseTransport) -> None:
-    """Make the close of a connection a reset."""
+    """Make closing the connection a reset."""
     sock = transport.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")

@@ -1,4 +1,4 @@
-"""The real server as a subprocess, and workers that POST to it."""
+"""The real server as a child process, and workers that POST to it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tests.harness.http1 import HOST, Connection, free_port
 ROOT = Path(__file__).parents[2]
 
 START_S = 15
-"""Within this the server must answer, on a busy machine too."""
+"""Seconds within which the server must answer, on a busy machine too."""
 
 ENV_PREFIX = "PROGRESS_SSE_"
 
 
 class Server:
-    """One `progress-sse serve`, or a plain uvicorn with an application, on a free port which it keeps over restarts.
+    """One `progress-sse serve`, or a plain uvicorn with an application, on a free port that it keeps over restarts.
 
     The methods block; in an async test call those that wait through `asyncio.to_thread`.
     """
@@ -52,8 +52,8 @@ class Server:
             folder: Made if it is not there; holds the log, and the database of `store="sqlite"`.
             store: A store's URL, or `sqlite` for a database in the folder.
             factory: `module:function` that makes an application of ours, for a plain uvicorn to serve instead.
-            command: What to start instead of either; `{port}` is put in, and settings do not count.
-            prefix: Where the application is mounted.
+            command: A command to start instead of either; `{port}` is replaced, and settings are ignored.
+            prefix: The path at which the application is mounted.
             settings: Each becomes a flag: `heartbeat_s=1` is `--heartbeat-s 1`, `True` is a flag without a value. With
                 a `factory` each becomes a variable of the environment, and `graceful_timeout_s` uvicorn's option too.
         """
@@ -71,12 +71,12 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where the application is, without a slash at the end."""
+        """The address of the application, without a slash at the end."""
         return f"http://{HOST}:{self.port}{self._prefix}"
 
     @property
     def pid(self) -> int:
-        """The process that was started last."""
+        """The id of the process that was started last."""
         return self._running().pid
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -97,14 +97,14 @@ class Server:
         return [sys.executable, "-m", "progress_sse", *serve, *flags]
 
     def environment(self) -> dict[str, str]:
-        """The environment, with no settings of ours but those of an application under a plain uvicorn."""
+        """The environment, without our settings except those of an application under a plain uvicorn."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
         settings = {"store": self.store, **self.settings} if self._factory is not None else {}
         given = {ENV_PREFIX + name.upper(): str(value) for name, value in settings.items()}
         return {**kept, **given, "PYTHONUNBUFFERED": "1"}
 
     def start(self) -> float:
-        """Start it, wait until it answers `/livez`, and tell how many seconds that took.
+        """Start it, wait until it answers `/livez`, and return the seconds that took.
 
         Raises:
             RuntimeError: It ended, or did not answer in time; with its log.
@@ -144,7 +144,7 @@ class Server:
         self._running().send_signal(number)
 
     def wait(self, timeout_s: float = 15) -> int:
-        """Wait for its end, and give the exit code."""
+        """Wait for its end, and return the exit code."""
         return self._running().wait(timeout_s)
 
     def kill(self) -> None:
@@ -153,37 +153,37 @@ class Server:
         self.wait()
 
     def terminate(self, timeout_s: float = 15) -> int:
-        """Ask it to end (SIGTERM), wait for that, and give the exit code."""
+        """Ask it to end (SIGTERM), wait for that, and return the exit code."""
         self.signal(signal.SIGTERM)
         return self.wait(timeout_s)
 
     def end(self) -> None:
-        """Make sure that it does not run any more."""
+        """Make sure that it no longer runs."""
         if self.is_running():
             self.kill()
 
-    # Probes.
+    # Probes
 
     def log(self) -> str:
-        """All that it wrote, over all its starts."""
+        """All its output, over all its starts."""
         return self.log_path.read_text(errors="backslashreplace") if self.log_path.exists() else ""
 
     def descriptors(self) -> int:
-        """How many file descriptors it holds."""
+        """The number of file descriptors that it holds."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def client_ports(self) -> set[int]:
-        """The port of each client whose connection it holds: one that it has closed may live on in the kernel alone."""
+        """The port of each client whose connection it holds; a connection that it closed may remain in the kernel."""
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         held = [row for row in rows if row[1].endswith(f":{self.port:04X}") and row[9] != "0"]
         return {int(row[2].rpartition(":")[2], 16) for row in held}
 
     def pss_bytes(self) -> int:
-        """Its proportional set size: its own memory, and its share of what it shares."""
+        """Its proportional set size: its own memory, and its part of shared memory."""
         return self._memory_bytes("Pss")
 
     def anonymous_bytes(self) -> int:
-        """The part of that which is no file's: it does not grow because others end who had the same libraries."""
+        """The anonymous part of that, which does not grow when other users of the same libraries end."""
         return self._memory_bytes("Pss_Anon")
 
     def _memory_bytes(self, kind: str) -> int:
@@ -193,12 +193,12 @@ class Server:
         return int(match[1]) * 1024
 
     def cpu_s(self) -> float:
-        """How much processor time it has used, in user and system mode."""
+        """The processor time that it has used, in user and system mode."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def remove_data(self) -> None:
-        """Delete the database and all that belongs to it; only while the server does not run."""
+        """Delete the database and its files; only while the server does not run."""
         for path in self.folder.glob(self.database.name + "*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -216,7 +216,7 @@ def _flag(name: str, value: object) -> list[str]:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started, and that have not ended."""
+    """The living child processes of a process."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
@@ -226,10 +226,10 @@ def session_path(session_id: str, *rest: str) -> str:
 
 
 async def eventually(condition: Callable[[], bool], timeout_s: float) -> None:
-    """Look from outside again and again until something is so: nobody would tell.
+    """Check a condition again and again until it holds; for conditions that send no notification.
 
     Raises:
-        TimeoutError: It was not so in time.
+        TimeoutError: It did not hold in time.
     """
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for
@@ -246,22 +246,22 @@ async def publish(port: int, session_id: str, updates: Iterable[dict[str, Any]])
 
 
 class Worker:
-    """One who POSTs updates, and looks at the result by polling."""
+    """A client that POSTs updates, and polls the result."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
-        """Work through a client whose `base_url` is the server."""
+        """Use a client whose `base_url` is the server."""
         self.client = client
 
     @classmethod
     def at(cls, server: Server | int, token: str | None = None) -> Self:
-        """A worker with a client of its own, to be used as a context manager; a port stands for a proxy's."""
+        """A worker with a client of its own, to be used as a context manager; a port is that of a proxy."""
         url = f"http://{HOST}:{server}" if isinstance(server, int) else server.url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
         return cls(httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=30))
 
     async def update(self, session_id: str, key: str | None = None, **body: Any) -> httpx.Response:
-        """POST an update, whatever its answer."""
+        """POST an update, whatever the response."""
         headers = {"Idempotency-Key": key} if key is not None else {}
         return await self.client.post(session_path(session_id, "update"), json=body, headers=headers)
 
@@ -274,11 +274,11 @@ class Worker:
         _expect(await self.update(session_id, action="complete", step=step, **more), session_id)
 
     async def progress(self, session_id: str, step: int, current: int, **more: Any) -> None:
-        """Report how far a running step is."""
+        """Report the progress of a running step."""
         _expect(await self.update(session_id, action="progress", step=step, current=current, **more), session_id)
 
     async def create(self, session_id: str, *, replace: bool = False, **body: Any) -> Any:
-        """PUT a session, and give the polling body of the answer."""
+        """PUT a session, and return the polling body of the response."""
         path = session_path(session_id) + ("?replace=true" if replace else "")
         response = await self.client.put(path, json=body)
         assert response.status_code in (200, 201), response.text
@@ -290,11 +290,11 @@ class Worker:
         assert response.status_code == 204, response.text
 
     async def poll_raw(self, session_id: str, **headers: str) -> httpx.Response:
-        """Poll, and give the whole response."""
+        """Poll, and return the whole response."""
         return await self.client.get(session_path(session_id), headers=headers)
 
     async def poll(self, session_id: str) -> Any:
-        """Poll, and give the body."""
+        """Poll, and return the body."""
         response = await self.poll_raw(session_id)
         assert response.status_code == 200, response.text
         return json.loads(response.content)

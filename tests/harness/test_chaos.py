@@ -12,13 +12,13 @@ PAYLOAD = bytes(range(256)) * 8
 
 @pytest.fixture
 def received() -> asyncio.Event:
-    """Set once the source got something after the first line."""
+    """Set once the source has received bytes after the first line."""
     return asyncio.Event()
 
 
 @pytest.fixture
 async def source_port(received: asyncio.Event) -> AsyncIterator[int]:
-    """A server that sends the payload to whoever sends it a line, then repeats what it gets."""
+    """A server that sends the payload to each client that sends a line, then echoes its input."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionResetError):
@@ -35,7 +35,7 @@ async def source_port(received: asyncio.Event) -> AsyncIterator[int]:
 
 
 class Client:
-    """A plain connection, which notes how it ended."""
+    """A plain connection that records how it ended."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -43,13 +43,13 @@ class Client:
 
     @classmethod
     async def through(cls, proxy: ChaosProxy) -> "Client":
-        """Connect, and ask for the payload."""
+        """Connect, and request the payload."""
         client = cls(*await asyncio.open_connection(HOST, proxy.port))
         client.writer.write(b"go\n")
         return client
 
     async def read_to_end(self) -> tuple[bytes, str]:
-        """All that comes, and whether a FIN or a reset ended it."""
+        """All received bytes, and whether a FIN or a reset ended the connection."""
         got = bytearray()
         try:
             async with asyncio.timeout(5):
@@ -60,21 +60,21 @@ class Client:
         return bytes(got), "fin"
 
     async def aclose(self) -> None:
-        """Close it, whatever became of it."""
+        """Close it, in whatever state it is."""
         self.writer.close()
         with contextlib.suppress(OSError):
             await self.writer.wait_closed()
 
 
 async def expect_exactly(client: Client, expected: bytes) -> None:
-    """Wait for these bytes, and no others."""
+    """Wait for exactly these bytes."""
     async with asyncio.timeout(5):
         assert await client.reader.readexactly(len(expected)) == expected
 
 
 @pytest.mark.parametrize("mode", [Pass(), Slice(1), Slice(7), Slice(512, 0.001), Throttle(100_000), Delay(0.02)])
 async def test_the_gentle_modes_change_nothing_but_time(source_port: int, mode: Mode) -> None:
-    """Whatever the pieces, the same bytes arrive, and the other direction works."""
+    """The same bytes arrive in whatever pieces, and the other direction works."""
     async with ChaosProxy(source_port, [mode]) as proxy:
         client = await Client.through(proxy)
         await expect_exactly(client, PAYLOAD)
@@ -87,19 +87,19 @@ async def test_the_gentle_modes_change_nothing_but_time(source_port: int, mode: 
     ("mode", "ending"), [(Cut(100), "fin"), (Cut(0), "fin"), (Reset(100), "reset"), (HalfClose(100), "fin")]
 )
 async def test_a_link_ends_after_the_bytes_it_was_allowed(source_port: int, mode: Mode, ending: str) -> None:
-    """Exactly so many bytes arrive, then the end of the kind that was asked for."""
+    """Exactly so many bytes arrive, then the requested kind of end."""
     async with ChaosProxy(source_port, [mode]) as proxy:
         client = await Client.through(proxy)
         got, how = await client.read_to_end()
         assert how == ending
-        if ending == "fin":  # A reset may throw away what the receiver has not read yet.
+        if ending == "fin":  # A reset may discard what the receiver has not read yet.
             assert got == PAYLOAD[: proxy.links[0].sent]
             assert proxy.links[0].sent == mode.after  # type: ignore[union-attr]
         await client.aclose()
 
 
 async def test_a_half_closed_link_still_carries_requests(source_port: int, received: asyncio.Event) -> None:
-    """After the client was told that no more comes, what it sends still reaches the server."""
+    """After the client got a FIN, the bytes that it sends still reach the server."""
     async with ChaosProxy(source_port, [HalfClose(10)]) as proxy:
         client = await Client.through(proxy)
         await client.read_to_end()
@@ -110,7 +110,7 @@ async def test_a_half_closed_link_still_carries_requests(source_port: int, recei
 
 
 async def test_a_blackhole_holds_everything_until_it_is_healed(source_port: int) -> None:
-    """Nothing arrives beyond the allowance, nobody is told, and healing delivers every byte."""
+    """No byte beyond the limit arrives, neither side is notified, and healing delivers every byte."""
     async with ChaosProxy(source_port, [Blackhole(100)]) as proxy:
         client = await Client.through(proxy)
         await expect_exactly(client, PAYLOAD[:100])
@@ -123,7 +123,7 @@ async def test_a_blackhole_holds_everything_until_it_is_healed(source_port: int)
 
 
 async def test_a_refusing_proxy_takes_connections_again_on_the_same_port(source_port: int) -> None:
-    """Refusing is a closed port; listening again opens the same one."""
+    """Refusing closes the port; listening opens the same port again."""
     async with ChaosProxy(source_port) as proxy:
         port = proxy.port
         proxy.refuse()
@@ -137,7 +137,7 @@ async def test_a_refusing_proxy_takes_connections_again_on_the_same_port(source_
 
 
 async def test_each_connection_takes_the_next_mode_and_the_last_one_stays(source_port: int) -> None:
-    """Modes are dealt out in the order of connecting."""
+    """Connections take the modes in the order in which they connect."""
     async with ChaosProxy(source_port, [Cut(5), Cut(9)]) as proxy:
         lengths = []
         for _ in range(3):
@@ -149,7 +149,7 @@ async def test_each_connection_takes_the_next_mode_and_the_last_one_stays(source
 
 
 async def test_delayed_bytes_arrive_in_order_and_at_once_when_healed(source_port: int) -> None:
-    """Nothing comes before its time, nothing overtakes, and whoever heals the link need not wait."""
+    """No byte comes before its time or overtakes another; after healing, none is held back."""
     async with ChaosProxy(source_port, [Delay(60)]) as proxy:
         client = await Client.through(proxy)
         with pytest.raises(TimeoutError):
@@ -162,7 +162,7 @@ async def test_delayed_bytes_arrive_in_order_and_at_once_when_healed(source_port
 
 
 async def test_a_request_may_be_answered_on_the_way(source_port: int) -> None:
-    """Only those whose target says so, on an open connection too; all of them are noted, with their time."""
+    """It holds for targets that match, on an open connection too; all requests are recorded with their time."""
     refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     async with ChaosProxy(source_port) as proxy:
         client = await Client.through(proxy)
@@ -182,7 +182,7 @@ async def test_a_request_may_be_answered_on_the_way(source_port: int) -> None:
 
 
 async def test_a_request_may_get_no_answer_at_all(source_port: int, received: asyncio.Event) -> None:
-    """The connection stays open, and the server never hears of it."""
+    """The connection stays open, and the server never gets the request."""
     async with ChaosProxy(source_port, [Answer("/")]) as proxy:
         client = await Client.through(proxy)
         await expect_exactly(client, PAYLOAD)
@@ -196,7 +196,7 @@ async def test_a_request_may_get_no_answer_at_all(source_port: int, received: as
 
 
 async def test_all_open_links_are_cut_at_once(source_port: int) -> None:
-    """And whoever comes back is let in."""
+    """New connections are accepted afterwards."""
     async with ChaosProxy(source_port) as proxy:
         clients = [await Client.through(proxy) for _ in range(3)]
         for client in clients:

@@ -4,14 +4,14 @@ from tests.harness.http1 import ChunkedDecoder, ResponseDecoder, WireError, pars
 
 
 def test_a_request_is_written_as_it_was_meant() -> None:
-    """Nothing is added but Host and Content-Length."""
+    """Only Host and Content-Length are added."""
     assert request_bytes("POST", "/x?y", [("A", "é")], b"{}", host="h:1") == (
         "POST /x?y HTTP/1.1\r\nHost: h:1\r\nA: é\r\nContent-Length: 2\r\n\r\n{}".encode()
     )
 
 
 def test_a_head_keeps_repeated_headers_apart() -> None:
-    """Names are lowered, values are trimmed, and asking for the one value of a repeated header is an error."""
+    """Names are in lower case, values are stripped, and reading the one value of a repeated header is an error."""
     head = parse_head(b"HTTP/1.1 200 OK\r\nVary:  a \r\nvary: b\r\nX: y")
     assert (head.version, head.status, head.all("Vary"), head.get("x")) == ("HTTP/1.1", 200, ["a", "b"], "y")
     with pytest.raises(WireError):
@@ -26,7 +26,7 @@ def test_a_head_keeps_repeated_headers_apart() -> None:
     ],
 )
 def test_a_head_that_bends_the_rules_is_refused(raw: bytes) -> None:
-    """Forgiveness would hide a header injection."""
+    """A lenient parser would hide a header injection."""
     with pytest.raises(WireError):
         parse_head(raw)
 
@@ -36,7 +36,7 @@ CHUNKED = b"4\r\nWiki\r\n7;a=b\r\npedia i\r\nB\r\nn \r\nchunks.\r\n0\r\nTrailer:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, len(CHUNKED)])
 def test_chunks_decode_the_same_however_they_are_cut(size: int) -> None:
-    """Sizes, extensions, trailers, CRLF inside data: all independent of the packets."""
+    """Sizes, extensions, trailers and CRLF inside data do not depend on the packets."""
     decoder = ChunkedDecoder()
     body = b"".join(decoder.feed(CHUNKED[start : start + size]) for start in range(0, len(CHUNKED), size))
     assert body == b"Wikipedia in \r\nchunks."
@@ -44,7 +44,7 @@ def test_chunks_decode_the_same_however_they_are_cut(size: int) -> None:
 
 
 def test_chunks_are_not_finished_before_the_last_empty_line() -> None:
-    """A stream cut just before its end did not end."""
+    """A stream cut just before its end is unfinished."""
     decoder = ChunkedDecoder()
     decoder.feed(CHUNKED[:-2])
     assert not decoder.finished
@@ -52,7 +52,7 @@ def test_chunks_are_not_finished_before_the_last_empty_line() -> None:
 
 @pytest.mark.parametrize("raw", [b"x\r\n", b"\r\n", b"-1\r\n", b"1\r\nab\r\n", CHUNKED + b"x", b"1" * 101])
 def test_broken_chunks_are_refused(raw: bytes) -> None:
-    """No size, a wrong size, bytes after the end."""
+    """The cases: no size, a wrong size, bytes after the end."""
     with pytest.raises(WireError):
         ChunkedDecoder().feed(raw)
 
@@ -71,7 +71,7 @@ def test_broken_chunks_are_refused(raw: bytes) -> None:
     ],
 )
 def test_a_response_ends_where_its_framing_says(method: str, raw: bytes, body: bytes, complete: bool) -> None:
-    """By length, by last chunk, by the end of the connection, or with its head."""
+    """It ends by length, by last chunk, by the end of the connection, or with its head."""
     for size in (1, len(raw)):
         decoder = ResponseDecoder(method)
         got = b"".join(decoder.feed(raw[start : start + size]) for start in range(0, len(raw), size))
@@ -80,6 +80,6 @@ def test_a_response_ends_where_its_framing_says(method: str, raw: bytes, body: b
 
 
 def test_bytes_behind_a_body_are_refused() -> None:
-    """A second response that nobody asked for is smuggling."""
+    """A second response without a request is smuggled."""
     with pytest.raises(WireError):
         ResponseDecoder().feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\r\n")

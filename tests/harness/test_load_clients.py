@@ -20,10 +20,10 @@ def chunk(body: bytes) -> bytes:
 
 
 class Streams:
-    """A server that answers each connection with the next of these bytes, and keeps it open for as long as its peer."""
+    """A server that answers each connection with the next of these texts, and then leaves it open."""
 
     def __init__(self, *answers: bytes, size: int = 65_536) -> None:
-        """Send so many bytes at a time."""
+        """Send `size` bytes at a time."""
         self.requests: list[bytes] = []
         self.port = 0
         self._answers = iter(answers)
@@ -34,7 +34,7 @@ class Streams:
         self.requests.append(await reader.readuntil(b"\r\n\r\n"))
         for start in range(0, len(answer), self._size):
             writer.write(answer[start : start + self._size])
-            await asyncio.sleep(0)  # So that each piece goes out by itself.
+            await asyncio.sleep(0)  # Send each piece by itself.
         if answer.endswith(LAST) or not answer:
             writer.close()
         with contextlib.suppress(OSError):
@@ -43,7 +43,7 @@ class Streams:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Listen inside the block."""
+        """Listen during the block."""
         async with await asyncio.start_server(self._serve, HOST, 0) as server:
             self.port = server.sockets[0].getsockname()[1]
             yield
@@ -51,7 +51,7 @@ class Streams:
 
 @pytest.mark.parametrize("size", [1, 2, 7, 65_536])
 async def test_each_reader_gets_every_event(size: int) -> None:
-    """However the bytes were split: what `rawsse`'s parser makes of them, the same objects for all, with times."""
+    """However the bytes were split, all readers hold the same blocks of `rawsse`'s parser, with times."""
     streams = Streams(*[HEAD + chunk(ONE[:30]) + chunk(ONE[30:] + TWO)] * 5, size=size)
     events = [block for block in EventStreamParser().feed(ONE + TWO) if block.data is not None]
     async with streams.running(), Crowd(streams.port, ["/"] * 5) as crowd:
@@ -65,7 +65,7 @@ async def test_each_reader_gets_every_event(size: int) -> None:
 
 
 async def test_a_reader_that_was_cut_goes_on_where_it_was() -> None:
-    """It sends the id of the last event that came whole, and adds to what it has."""
+    """It sends the id of its last complete event, and adds to its events."""
     streams = Streams(HEAD + chunk(ONE + TWO[:-1]), HEAD + chunk(TWO))
     async with streams.running(), Crowd(streams.port, ["/x"]) as crowd:
         await crowd.wait_for_events(1, timeout_s=10)
@@ -93,7 +93,7 @@ REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
     ],
 )
 async def test_a_stream_that_ended_is_not_waited_for(answer: bytes, ending: str, status: int) -> None:
-    """A test that waits for what cannot come any more hears why."""
+    """A test that waits for events of an ended stream gets the reason."""
     streams = Streams(HEAD + chunk(ONE + TWO), answer)
     async with streams.running(), Crowd(streams.port, ["/a", "/b"]) as crowd:
         with pytest.raises(StreamEndedError, match=f"1 of 2 ended.*{ending}"):
@@ -111,7 +111,7 @@ async def test_an_answer_that_never_comes_is_an_error() -> None:
 
 
 async def test_waiting_in_vain_says_for_whom() -> None:
-    """A test that fails for want of an event shows one of the readers."""
+    """A test that fails for lack of an event shows one of the readers."""
     streams = Streams(HEAD + chunk(ONE))
     async with streams.running(), Crowd(streams.port, ["/one"]) as crowd:
         with pytest.raises(TimeoutError, match="1 of 1 are not there, as /one: 1 events up to e-1"):
@@ -119,7 +119,7 @@ async def test_waiting_in_vain_says_for_whom() -> None:
 
 
 async def test_delays_are_those_of_every_event_to_every_reader() -> None:
-    """Each from when it was sent, of all readers; and of them the percentile."""
+    """Each counts from its sending, over all readers; the percentile is taken of all."""
     streams = Streams(*[HEAD + chunk(ONE + TWO)] * 2)
     async with streams.running(), Crowd(streams.port, ["/"] * 2) as crowd:
         await crowd.wait_for_events(2, timeout_s=10)
@@ -132,6 +132,6 @@ async def test_delays_are_those_of_every_event_to_every_reader() -> None:
 
 
 def test_too_few_descriptors_are_said_to_be_too_few() -> None:
-    """A machine that cannot run a test of thousands says so, instead of failing in the middle."""
+    """A machine that cannot run a test of thousands says so at once."""
     with pytest.raises(RuntimeError, match="needs 1099511627776 file descriptors, and the hard limit is"):
         allow_descriptors(1 << 40)

@@ -12,7 +12,7 @@ EVENTS = session_path("s", "events")
 
 
 async def test_it_holds_a_stream_back_until_it_is_mended(serve: Serve, tmp_path: Path) -> None:
-    """Buffering it passes polls and nothing of a stream; by another configuration the same port passes both at once."""
+    """With buffering it forwards polls and no stream; after a new configuration the same port forwards both at once."""
     server = serve(heartbeat_s=0.5)
     with Nginx(tmp_path / "nginx", server.port, BUFFERING) as nginx:
         async with Worker.at(nginx.port) as worker:
@@ -27,7 +27,7 @@ async def test_it_holds_a_stream_back_until_it_is_mended(serve: Serve, tmp_path:
 
 
 async def test_what_was_held_back_comes_with_the_end(serve: Serve, tmp_path: Path) -> None:
-    """Every event, in one go."""
+    """All events arrive together."""
     server = serve()
     with Nginx(tmp_path / "nginx", server.port, BUFFERING) as nginx:
         async with Worker.at(server) as worker, await RawStream.open(nginx.port, EVENTS) as stream:
@@ -39,7 +39,7 @@ async def test_what_was_held_back_comes_with_the_end(serve: Serve, tmp_path: Pat
 
 
 def test_one_that_cannot_start_says_why(tmp_path: Path) -> None:
-    """Whoever reads the failure sees what nginx said."""
+    """The error contains the output of nginx."""
     with (
         pytest.raises(RuntimeError, match='unknown directive "no_such_thing"'),
         Nginx(tmp_path, 9, "no_such_thing on;"),

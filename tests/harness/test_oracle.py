@@ -37,7 +37,7 @@ def snapshot(n: int, state: Body = EMPTY, epoch: str = "e") -> Block:
 
 
 def step_data(tag: str, step: int = 1) -> Body:
-    """The data of a `step` event that bears a tag."""
+    """The data of a `step` event that carries a tag."""
     is_start = tag.startswith("start-")
     entry: dict[str, Any] = {"step": step, "name": f"STEP{step}", "status": "running" if is_start else "success"}
     entry["timeout_ms"] = int(tag.removeprefix("start-")) if is_start else 5
@@ -53,7 +53,7 @@ def step(tag: str, n: int, epoch: str = "e") -> Block:
 
 
 def judge(seen: list[Block], ok: list[str], final: Body | None = None, *, maybe: tuple[str, ...] = ()) -> Verdict:
-    """Let one subscriber see these events, after these POSTs."""
+    """Show these events to one subscriber, after these POSTs."""
     oracle = Oracle()
     oracle.posts = [Post("s", tag, "ok") for tag in ok] + [Post("s", tag) for tag in maybe]
     view = oracle.view("s", "one")
@@ -73,7 +73,7 @@ def test_folding_replaces_the_step_and_takes_the_summary() -> None:
 
 @pytest.mark.parametrize("change", [{"session_id": "t"}, {"total_steps": 3}, {"extra": 1}])
 def test_folding_refuses_what_does_not_belong(change: Body) -> None:
-    """An event of another session, of another length, or with a summary of another shape."""
+    """The cases: an event of another session, of another length, or with a summary of another shape."""
     event = step_data("start-5")
     event["session"] |= change
     with pytest.raises(ValueError, match=r"in the event|no step event"):
@@ -81,18 +81,18 @@ def test_folding_refuses_what_does_not_belong(change: Body) -> None:
 
 
 def test_a_perfect_run_is_clean() -> None:
-    """Each transition once, in order."""
+    """Each transition shows once, in order."""
     assert judge([snapshot(0), step("start-1", 1), step("a", 2)], ["start-1", "a"]).is_clean()
 
 
 def test_an_indeterminate_post_may_show_or_not() -> None:
-    """A worker that got no answer knows nothing, and either is right."""
+    """A worker without a response cannot know the outcome, and either is right."""
     assert judge([snapshot(0), step("start-1", 1)], ["start-1"], maybe=("a",)).is_clean()
     assert judge([snapshot(0), step("start-1", 1), step("a", 2)], ["start-1"], maybe=("a",)).is_clean()
 
 
 def test_a_snapshot_may_stand_for_transitions_that_nobody_saw() -> None:
-    """A reader who was away for too long gets one, and loses nothing by it."""
+    """A reader that was away for too long gets one, and loses nothing by it."""
     later = fold(EMPTY, step_data("start-1"))
     assert judge([snapshot(0), snapshot(1, later), step("a", 2)], ["start-1", "a"]).is_clean()
 
@@ -113,17 +113,17 @@ def test_a_snapshot_may_stand_for_transitions_that_nobody_saw() -> None:
     ],
 )
 def test_each_fault_is_called_by_its_name(problem: str, seen: list[Block], ok: list[str]) -> None:
-    """A hole, an invention, a repeat, a swap, a mixed-up epoch."""
+    """The cases: a gap, an invention, a repeat, a swap, a mixed-up epoch."""
     assert getattr(judge(seen, ok), problem), problem
 
 
 def test_a_view_that_ends_elsewhere_than_the_poll_diverged() -> None:
-    """The last word has the final poll."""
+    """The final poll decides."""
     assert judge([snapshot(0), step("start-1", 1)], ["start-1"], EMPTY).diverged
 
 
 def test_a_failed_post_that_shows_is_a_phantom() -> None:
-    """A worker was told that it was not applied."""
+    """The worker was told that it was not applied."""
     oracle = Oracle()
     oracle.posts = [Post("s", "start-1", "fail")]
     view = oracle.view("s", "one")

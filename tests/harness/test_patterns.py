@@ -24,13 +24,13 @@ from tests.harness.patterns import Known
     ],
 )
 def test_what_does_not_fit_is_told(pattern: Any, value: Any) -> None:
-    """A pattern that fits everything would show nothing."""
+    """A pattern that fits every value would check nothing."""
     with pytest.raises(AssertionError):
         Known().match(pattern, value)
 
 
 def test_a_name_stands_for_the_same_wherever_it_comes() -> None:
-    """What was found where it came first is asked for where it comes again, and put into texts."""
+    """A name takes its value at its first occurrence, has it at all later ones, and is replaced by it in texts."""
     known = Known()
     known.match({"id": "${epoch}-1", "n": "${n}"}, {"id": "a-b-1", "n": None})
     known.match(["${epoch}-2", "${_}", "${_:rest}"], ["a-b-2", 7, ""])

@@ -49,7 +49,7 @@ def feed(raw: bytes, sizes: Callable[[], int]) -> list[Block]:
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_reads_the_same_however_it_is_cut(name: str) -> None:
-    """Whole, byte by byte, in twos and at random: the same blocks, and those of the standard."""
+    """Whole, byte by byte, in twos and at random: the blocks are the same, and those of the standard."""
     raw, expected = STREAMS[name]
     whole = feed(raw, lambda: len(raw))
     assert [(b.event, b.data, b.id, b.last_event_id, b.retry_ms, b.comment) for b in whole] == expected
@@ -65,13 +65,13 @@ def test_a_stream_reads_the_same_however_it_is_cut(name: str) -> None:
     ],
 )
 def test_what_the_grammar_does_not_allow_is_refused(raw: bytes) -> None:
-    """A browser would shrug at these; a server that sends them is broken."""
+    """A browser ignores these faults, but a server that sends them is broken."""
     with pytest.raises(GrammarError):
         EventStreamParser().feed(raw)
 
 
 def test_the_bytes_of_an_unfinished_block_are_known() -> None:
-    """A stream that ends in the middle of a block shows it."""
+    """A stream that ends in the middle of a block shows its bytes."""
     parser = EventStreamParser()
     parser.feed(b"data: x\n\nid: 7\ndata: y")
     assert parser.pending == b"id: 7\ndata: y"
@@ -79,7 +79,7 @@ def test_the_bytes_of_an_unfinished_block_are_known() -> None:
 
 
 def test_a_retry_counts_from_its_line_on() -> None:
-    """Before the block that it stands in has ended."""
+    """It takes effect before the end of its block."""
     parser = EventStreamParser()
     assert parser.feed(b"retry: 5\n") == []
     assert parser.retries == [5]
@@ -89,13 +89,13 @@ def test_a_retry_counts_from_its_line_on() -> None:
 
 @pytest.mark.parametrize(("text", "parts"), [("a-1", ("a", 1)), ("x-y-0", ("x-y", 0))])
 def test_an_id_comes_apart_at_its_last_dash(text: str, parts: tuple[str, int]) -> None:
-    """The epoch may hold dashes of its own."""
+    """The epoch may contain dashes."""
     assert split_id(text) == parts
 
 
 @pytest.mark.parametrize("text", ["", "a", "a-", "-1", "a-01", "a-+1", "a-1x"])
 def test_an_id_of_another_form_is_refused(text: str) -> None:
-    """An id without epoch or number breaks the protocol."""
+    """An id without epoch or number violates the protocol."""
     with pytest.raises(AssertionError):
         split_id(text)
 
@@ -110,7 +110,7 @@ def chunk(body: bytes) -> bytes:
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[Callable[[Script], Awaitable[int]]]:
-    """Start a server that reads a request's head and then acts a script; gives its port."""
+    """Start a server that reads a request's head and then runs a script; returns its port."""
     servers: list[asyncio.Server] = []
 
     async def start(script: Script) -> int:
@@ -129,7 +129,7 @@ async def scripted() -> AsyncIterator[Callable[[Script], Awaitable[int]]]:
 
 
 async def test_a_stream_is_logged_as_it_comes(scripted: Callable[[Script], Awaitable[int]]) -> None:
-    """Head, retry, comment, events and the proper end, each when its last byte came."""
+    """The log has head, retry, comment, events and the proper end, each with the time of its last byte."""
     go_on = asyncio.Event()
 
     async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -154,7 +154,7 @@ async def test_a_stream_is_logged_as_it_comes(scripted: Callable[[Script], Await
 async def test_each_way_to_end_has_a_name(
     scripted: Callable[[Script], Awaitable[int]], tail: bytes, ending: str
 ) -> None:
-    """A last chunk, none, a broken frame, a broken stream."""
+    """The cases: a last chunk, none, a broken frame, a broken stream."""
 
     async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(HEAD + tail)
@@ -166,7 +166,7 @@ async def test_each_way_to_end_has_a_name(
 
 
 async def test_waiting_in_vain_says_what_came(scripted: Callable[[Script], Awaitable[int]]) -> None:
-    """A test that fails for want of an event shows the last ones."""
+    """A test that fails for lack of an event shows the last ones."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(HEAD + chunk(b"id: e-5\nevent: step\ndata: x\n\n"))
@@ -179,7 +179,7 @@ async def test_waiting_in_vain_says_what_came(scripted: Callable[[Script], Await
 
 
 async def test_a_paused_stream_stalls_its_sender(scripted: Callable[[Script], Awaitable[int]]) -> None:
-    """With a small window set before connecting, the sender cannot get rid of its bytes; resuming delivers all."""
+    """With a small window set before connecting, the sender is blocked; resuming delivers all bytes."""
     stalled, proved = asyncio.Event(), asyncio.Event()
     total = 8 << 20
 

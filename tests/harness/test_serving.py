@@ -25,7 +25,7 @@ def tiny(folder: Path) -> Server:
 
 
 def test_a_server_comes_back_on_its_port_after_a_kill(tmp_path: Path) -> None:
-    """Start, kill, start again: same address, another process, one log."""
+    """Start, kill and start again: same address, another process, one log."""
     with tiny(tmp_path) as server:
         first_pid = server.pid
         server.kill()
@@ -44,7 +44,7 @@ def test_the_probes_look_at_the_process(tmp_path: Path) -> None:
 
 
 async def test_a_server_holds_the_connections_that_it_has_not_closed(tmp_path: Path) -> None:
-    """They are known by the client's port, and no more held once closed, though their client is still there."""
+    """They are known by the client's port, and no longer held once closed, though the client remains open."""
     with tiny(tmp_path) as server, socket.create_connection((HOST, server.port)) as client:
         port = client.getsockname()[1]
         await eventually(lambda: port in server.client_ports(), 10)
@@ -53,14 +53,14 @@ async def test_a_server_holds_the_connections_that_it_has_not_closed(tmp_path: P
 
 
 def test_a_server_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
-    """Whoever reads the failure sees what the server said."""
+    """The error contains the server's output."""
     server = Server(tmp_path, command=[sys.executable, "-c", "raise SystemExit('no luck')"])
     with pytest.raises(RuntimeError, match=r"(?s)exit code 1.*no luck"):
         server.start()
 
 
 def test_settings_become_flags(tmp_path: Path) -> None:
-    """Names as in Python, values as text, `True` alone."""
+    """Names are as in Python, values are texts, and `True` is a bare flag."""
     arguments = Server(tmp_path, store="sqlite", heartbeat_s=0.5, insecure=True).arguments()
     assert arguments[-3:] == ["--heartbeat-s", "0.5", "--insecure"]
     assert f"sqlite:///{tmp_path}/progress.db" in arguments
@@ -69,7 +69,7 @@ def test_settings_become_flags(tmp_path: Path) -> None:
 def test_settings_of_an_embedded_application_go_by_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None of those around the test run count, with either server."""
+    """Variables of the test run's own environment are ignored, with either server."""
     monkeypatch.setenv("PROGRESS_SSE_RETRY_MS", "7")
     server = Server(tmp_path, factory="a:b", heartbeat_s=0.5, insecure=True, graceful_timeout_s=3)
     ours = {name: value for name, value in server.environment().items() if name.startswith("PROGRESS_SSE_")}
@@ -89,5 +89,5 @@ def test_settings_of_an_embedded_application_go_by_the_environment(
     ("session_id", "path"), [("a b", "/api/progress/a%20b/events"), ("日", "/api/progress/%E6%97%A5/events")]
 )
 def test_a_session_path_is_encoded(session_id: str, path: str) -> None:
-    """Whatever an id holds, it stays one segment."""
+    """The id stays one segment, whatever its characters."""
     assert session_path(session_id, "events") == path
