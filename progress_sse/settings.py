@@ -17,10 +17,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from progress_sse._internal.log_options import LogFormat, LogLevel
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.model import is_text
-from progress_sse.core.validation import first_fault, without_secrets
-from progress_sse.observability.logs import Format, Level
+from progress_sse.wire.text import first_fault
 
 ENV_PREFIX = "PROGRESS_SSE_"
 _REDIS_PREFIXES = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
@@ -120,8 +120,8 @@ class Settings(BaseSettings):
         "or the path of one, of which reading needs the public half only.",
     )
     token_algorithm: Literal["HS256", "RS256"] = Field("HS256", description="How tokens are signed.")
-    log_level: Level = Field("info", description="What the log has, and worse.")
-    log_format: Format = Field("text", description="How each line of the log is written.")
+    log_level: LogLevel = Field("info", description="What the log has, and worse.")
+    log_format: LogFormat = Field("text", description="How each line of the log is written.")
     publish_rate: str | None = Field(
         None, description="How often one caller may change sessions, like 100/second or 10/second;1000/hour."
     )
@@ -190,6 +190,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def without_secrets(url: str) -> str:
+    """Return a store's URL as it may be shown: what stands before a host's `@`, or behind a `?`, may be secret."""
+    scheme, _, rest = url.partition("://")
+    if not rest or rest.startswith("/"):  # No host, so no password.
+        return url
+    place, question, query = rest.partition("?")
+    if "@" in query:  # It may be part of a password that holds a question mark.
+        return f"{scheme}://***"
+    _, at, place = place.rpartition("@")
+    return f"{scheme}://{'***@' if at else ''}{place}{'?***' if question else ''}"
 
 
 def load_settings(**given: Any) -> Settings:

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from progress_sse.core.errors import ConfigurationError
-from progress_sse.core.validation import without_secrets
 from progress_sse.service import make_backend
-from progress_sse.settings import Settings, load_settings
+from progress_sse.settings import Settings, load_settings, without_secrets
 from progress_sse.store.redis.backend import RedisBackend
 
 CONTRACT_DEFAULTS: Mapping[str, Any] = {

@@ -32,11 +32,11 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition, check_session_id
 from progress_sse.core.state_machine import Advance, Complete, StepCommand
-from progress_sse.core.validation import Text, first_fault
 from progress_sse.core.workflows import Milliseconds, StepSpec, Workflows, define_steps
 from progress_sse.store.idempotency import IdempotencyKey
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.wire.headers import header_values
+from progress_sse.wire.text import Text, first_fault
 
 MAX_KEY_CHARS: Final = 255
 _KEY_RULE: Final = f"An Idempotency-Key has 1 to {MAX_KEY_CHARS} printable ASCII characters."

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from progress_sse.core.validation import Text
+from progress_sse.wire.text import Text
 
 Action: TypeAlias = Literal["read", "publish", "list"]
 """To follow a session; to create, change and delete it; to see which sessions there are."""

@@ -13,8 +13,8 @@ from progress_sse.auth.tokens import SignedTokens
 from progress_sse.cli.setting_options import setting_option
 from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
 from progress_sse.core.model import check_session_id
-from progress_sse.core.validation import first_fault
 from progress_sse.settings import ENV_PREFIX, load_settings
+from progress_sse.wire.text import first_fault
 
 SECRET_BYTES: Final = 32
 """Random bytes of a secret: as many as HS256 asks for, once they are written as text and more."""

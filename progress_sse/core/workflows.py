@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from progress_sse._internal.files import read_file
 from progress_sse.core.errors import ConfigurationError, InvalidRequestError, UnknownWorkflowError
 from progress_sse.core.model import DEFAULT_ESTIMATED_MS, DEFAULT_TIMEOUT_MS, MAX_SAFE_INTEGER, StepDefinition
-from progress_sse.core.validation import Text, first_fault
+from progress_sse.wire.text import Text, first_fault
 
 DEFAULT: Final = "default"
 """The workflow of sessions that name none."""

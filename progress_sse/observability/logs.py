@@ -11,12 +11,10 @@ import logging
 import threading
 import time
 from copy import copy
-from typing import Any, Final, Literal, NamedTuple, TextIO, TypeAlias
+from typing import Any, Final, NamedTuple, TextIO
 
+from progress_sse._internal.log_options import LogFormat, LogLevel
 from progress_sse._internal.optional_imports import from_extra
-
-Level: TypeAlias = Literal["debug", "info", "warning", "error"]
-Format: TypeAlias = Literal["text", "json"]
 
 MAX_VALUE_CHARS: Final = 500
 MAX_TEXT_CHARS: Final = 4000
@@ -31,7 +29,7 @@ _JSON: Final = "%(levelname)s %(name)s %(message)s"
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def configure(level: Level, log_format: Format, stream: TextIO) -> None:
+def configure(level: LogLevel, log_format: LogFormat, stream: TextIO) -> None:
     """Log to `stream`: of our own code from `level` on, of everybody else's only what is wrong.
 
     Raises:

@@ -12,13 +12,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from progress_sse._internal.log_options import LogFormat, LogLevel
 from progress_sse.observability import logs
 from progress_sse.observability.logs import (
     MAX_RECORDS,
     MAX_TEXT_CHARS,
     MAX_VALUE_CHARS,
-    Format,
-    Level,
     RateLimitedHandler,
 )
 
@@ -46,9 +45,9 @@ LONGEST_LINE = 2 * 6 * MAX_TEXT_CHARS + 1000
 
 
 @pytest.fixture(params=["text", "json"])
-def log_format(request: pytest.FixtureRequest) -> Format:
+def log_format(request: pytest.FixtureRequest) -> LogFormat:
     """Each form in turn."""
-    log_format: Format = request.param
+    log_format: LogFormat = request.param
     return log_format
 
 
@@ -65,13 +64,13 @@ def written() -> Iterator[io.StringIO]:
     own.setLevel(levels[1])
 
 
-def configure(level: Level, log_format: Format, stream: io.StringIO) -> None:
+def configure(level: LogLevel, log_format: LogFormat, stream: io.StringIO) -> None:
     """As in a process in which pytest has not configured it already."""
     logging.getLogger().handlers.clear()
     logs.configure(level, log_format, stream)
 
 
-def assert_harmless(line: str, log_format: Format) -> None:
+def assert_harmless(line: str, log_format: LogFormat) -> None:
     """It is one line, of a length that can be borne, and begins as a record does."""
     assert line.isprintable()
     assert len(line) <= LONGEST_LINE
@@ -86,7 +85,7 @@ def raise_with(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
-def test_every_field_of_a_record_is_harmless(written: io.StringIO, log_format: Format, value: str) -> None:
+def test_every_field_of_a_record_is_harmless(written: io.StringIO, log_format: LogFormat, value: str) -> None:
     """SE-13: as an argument, a name, an object's text, a field of its own, in a traceback, in the message itself."""
     configure("debug", log_format, written)
     logger = logging.getLogger("progress_sse.test")
@@ -107,7 +106,7 @@ def test_every_field_of_a_record_is_harmless(written: io.StringIO, log_format: F
     assert "raise_with" in lines[-1]
 
 
-def test_what_is_long_keeps_both_ends(written: io.StringIO, log_format: Format) -> None:
+def test_what_is_long_keeps_both_ends(written: io.StringIO, log_format: LogFormat) -> None:
     """And says how much is missing."""
     configure("info", log_format, written)
     logging.getLogger("progress_sse").info("%s, told of %s", "a" * 10**6 + "z", "you")
@@ -246,7 +245,12 @@ def test_what_was_counted_is_told_though_nothing_comes_after_it(written: io.Stri
     ],
 )
 def test_what_was_counted_is_told_with_its_values(
-    written: io.StringIO, log_format: Format, ticks: Ticks, message: object, arguments: tuple[object, ...], shown: str
+    written: io.StringIO,
+    log_format: LogFormat,
+    ticks: Ticks,
+    message: object,
+    arguments: tuple[object, ...],
+    shown: str,
 ) -> None:
     """Those of the last record, in place of the template that they stand in."""
     configure("info", log_format, written)

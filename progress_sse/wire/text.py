@@ -1,4 +1,4 @@
-"""What counts as text in what users send: names, messages, errors; and what is shown of what they keep secret."""
+"""What counts as text in what users send: names, messages, errors; and how a fault in it is described."""
 
 from typing import Annotated
 
@@ -32,15 +32,3 @@ def first_fault(error: ValidationError) -> str:
     fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
     field = ".".join(str(part) for part in fault["loc"])
     return f"{field or 'body'}: {fault['msg'].removeprefix('Value error, ')}."
-
-
-def without_secrets(url: str) -> str:
-    """Return a store's URL as it may be shown: what stands before a host's `@`, or behind a `?`, may be secret."""
-    scheme, _, rest = url.partition("://")
-    if not rest or rest.startswith("/"):  # No host, so no password.
-        return url
-    place, question, query = rest.partition("?")
-    if "@" in query:  # It may be part of a password that holds a question mark.
-        return f"{scheme}://***"
-    _, at, place = place.rpartition("@")
-    return f"{scheme}://{'***@' if at else ''}{place}{'?***' if question else ''}"
