@@ -35,7 +35,7 @@ test-full: check test-web test-lowest clients  ## Run everything, the long tests
 	@$(BIN)/python -m pytest -m "full or not full"
 
 test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions of its dependencies
-	@$(LOWEST)/python -m pytest tests/core tests/wire tests/_internal tests/store tests/streaming tests/auth tests/client tests/observability tests/api tests/server tests/cli tests/live tests/test_settings.py tests/test_embedding.py
+	@$(LOWEST)/python -m pytest tests/core tests/wire tests/_internal tests/store tests/streaming tests/auth tests/client tests/observability tests/api tests/server tests/cli tests/live tests/test_settings.py tests/test_wiring.py tests/test_embedding.py
 
 bench: $(VENV)/.dev  ## Measure the server and its peers (QUICK=1: in two minutes)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)

@@ -1,4 +1,4 @@
-"""Everything that a running server consists of, put together from its settings."""
+"""What a running server consists of: a store, its streams, who may do what, and the tasks that run beside them."""
 
 import asyncio
 import json
@@ -6,48 +6,29 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse._internal.exit_signals import called_on_exit
-from progress_sse._internal.optional_imports import from_extra
-from progress_sse.api.request_models import BodyLimits
 from progress_sse.auth.authorizer import Authorize, Authorizer, CallbackAuthorizer, make_authorizer
 from progress_sse.auth.tickets import MemoryOneTimeStore, OneTimeStore, Tickets
-from progress_sse.core.errors import ConfigurationError, ProblemError
+from progress_sse.core.errors import ProblemError
 from progress_sse.core.events import Event
+from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import Position
-from progress_sse.core.workflows import Workflows, load_workflows
 from progress_sse.settings import Settings
 from progress_sse.store.backend import Backend
-from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.session_counts import SessionCounts
-from progress_sse.store.sqlite.backend import SqliteBackend
-from progress_sse.store.types import Change, StorageLimits
+from progress_sse.store.types import Change
 from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.registry import Streams
 from progress_sse.wire import session_json
-
-if TYPE_CHECKING:
-    from progress_sse.auth.rate_limits import Rates
+from progress_sse.wiring import make_backend, make_rates, make_workflows
 
 logger = logging.getLogger(__name__)
-
-MEMORY_URL: Final = "memory://"
-SQLITE_PREFIX: Final = "sqlite:///"
-REDIS_URLS: Final = (
-    "redis://HOST:PORT/DB, rediss://HOST:PORT/DB, redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DB"
-    " or redis+cluster://HOST:PORT,HOST:PORT"
-)
-"""How a store in Redis may be named, for whoever has named it otherwise."""
-
-EXPIRY_MARGIN_S: Final = 3600
-"""Seconds for which Redis keeps a session beyond the clean-up that should have removed it."""
-
 
 STUCK_S: Final = 60
 """Seconds after which a commit is not slow but stuck: every backend gives up by itself long before."""
@@ -99,10 +80,10 @@ class ProgressService:
         backend = backend or make_backend(settings)
         self.tickets = Tickets(backend if isinstance(backend, OneTimeStore) else MemoryOneTimeStore(clock))
         authorizer = CallbackAuthorizer(authorize) if authorize else make_authorizer(settings, self.tickets, clock)
-        self._rates = _rates(settings)
+        self._rates = make_rates(settings) if settings.has_rates else None
         self.authorizer: Authorizer = authorizer if self._rates is None else self._rates.limited(authorizer)
-        on_commit = _teller(on_transition) if on_transition else None
-        self.store = ProgressStore(backend, workflows=_workflows(settings), clock=clock, on_commit=on_commit)
+        on_commit = _transition_notifier(on_transition) if on_transition else None
+        self.store = ProgressStore(backend, workflows=make_workflows(settings), clock=clock, on_commit=on_commit)
         self.census = SessionCounts(backend, clock)
         self.polls: Counter[PollAnswer] = Counter()
         self.refusals: Counter[str] = Counter()
@@ -205,8 +186,8 @@ async def running(service: ProgressService) -> AsyncIterator[None]:
         await service.aclose()
 
 
-def _teller(on_transition: Callable[[Event], object]) -> Callable[[Change], None]:
-    def tell(change: Change) -> None:
+def _transition_notifier(on_transition: Callable[[Event], object]) -> Callable[[Change], None]:
+    def notify(change: Change) -> None:
         for entry in change.entries:
             assert change.record is not None
             position = Position(change.record.position.epoch, entry.offset)
@@ -215,50 +196,4 @@ def _teller(on_transition: Callable[[Event], object]) -> Callable[[Change], None
             except Exception:
                 logger.exception("on_transition failed")
 
-    return tell
-
-
-def make_backend(settings: Settings) -> Backend:
-    """Return the backend that the setting `store` names, not yet opened.
-
-    Raises:
-        ConfigurationError: There is none for it, or it does not fit the other settings.
-    """
-    limits = StorageLimits(settings.history, settings.history_bytes, settings.max_sessions)
-    url = settings.store
-    if settings.has_redis:
-        return _redis_backend(settings, limits)
-    if settings.workers > 1:
-        raise ConfigurationError(f"{url.partition('://')[0]} is a store of one process, so --workers must be 1.")
-    if url == MEMORY_URL:
-        return MemoryBackend(limits)
-    if url.startswith(SQLITE_PREFIX) and len(url) > len(SQLITE_PREFIX):
-        return SqliteBackend(Path(url.removeprefix(SQLITE_PREFIX)), limits)
-    raise ConfigurationError(f"store must be memory://, sqlite:///PATH, {REDIS_URLS}.")
-
-
-def _rates(settings: Settings) -> "Rates | None":
-    if settings.publish_rate is None and settings.read_rate is None:
-        return None
-    with from_extra("rates", "limits", need="Rates need"):
-        from progress_sse.auth.rate_limits import make_rates
-    return make_rates(settings)
-
-
-def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
-    with from_extra("redis", "redis", "hiredis", need="A store in Redis needs"):
-        from progress_sse.store.redis.backend import RedisBackend
-    # A session that is still cleaned up is told to its readers, so the server lets go of it well after that.
-    lifetime_s = settings.max_age_hours * 3600 + 2 * settings.cleanup_interval_s + EXPIRY_MARGIN_S
-    try:
-        return RedisBackend(settings.store, limits, prefix=settings.redis_prefix, lifetime_s=lifetime_s)
-    except (ValueError, TypeError) as error:  # redis-py's text may repeat the URL.
-        raise ConfigurationError(f"store is no URL of a Redis: {REDIS_URLS}.") from error
-
-
-def _workflows(settings: Settings) -> Workflows:
-    if settings.steps_file is None:
-        return Workflows()
-    return load_workflows(
-        settings.steps_file, max_total_steps=settings.max_total_steps, max_text_chars=settings.max_text_chars
-    )
+    return notify

@@ -172,6 +172,11 @@ class Settings(BaseSettings):
         return self.store.startswith(_REDIS_PREFIXES)
 
     @property
+    def has_rates(self) -> bool:
+        """Whether requests are counted per caller."""
+        return self.publish_rate is not None or self.read_rate is not None
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         return is_loopback(self.host)

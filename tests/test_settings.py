@@ -1,7 +1,6 @@
 """Settings: flags over environment over defaults, and refused values."""
 
 import ast
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,9 +10,7 @@ from typing import Any
 import pytest
 
 from progress_sse.core.errors import ConfigurationError
-from progress_sse.service import make_backend
 from progress_sse.settings import Settings, load_settings, without_secrets
-from progress_sse.store.redis.backend import RedisBackend
 
 CONTRACT_DEFAULTS: Mapping[str, Any] = {
     "host": "127.0.0.1",
@@ -162,55 +159,6 @@ def test_a_public_address_needs_a_token(host: str) -> None:
 def test_loopback_needs_none(host: str) -> None:
     """Only this machine can reach it."""
     assert load_settings(host=host).is_loopback
-
-
-@pytest.mark.parametrize(
-    "store",
-    [
-        *("", "memory", "sqlite://", "sqlite:///", "postgres://x", "/a/b", "redis://localhost:x"),
-        *("redis://h/0?foo=1", "redis://h/0?db=x", "redis://h/foo", "redis://h/0/1", "redis://h/1x", "redis://h/-1"),
-        *("redis+sentinel://h/name/-1", "redis+sentinel://h/name/0?foo=1"),
-        *("redis+sentinel://host", "redis+sentinel://host/", "redis+sentinel:///name/0"),
-        *("redis+cluster://", "redis+cluster://a:1,", "redis+cluster://a:x", "redis+cluster://a:1/3"),
-        *("redis+sentinel://a:1,/name", "redis+sentinel://a:x/name", "redis+sentinel://a/name/x"),
-    ],
-)
-def test_a_store_that_there_is_not_is_refused(store: str) -> None:
-    """The server never uses another store silently."""
-    with pytest.raises(ConfigurationError):
-        make_backend(Settings(store=store))
-
-
-@pytest.mark.parametrize("store", ["memory://", "sqlite:///progress.db"])
-def test_a_store_of_one_process_refuses_more_workers(store: str) -> None:
-    """One clear sentence gives the reason."""
-    with pytest.raises(ConfigurationError, match="one process"):
-        make_backend(Settings(store=store, workers=2))
-
-
-@pytest.mark.parametrize(
-    "store",
-    [
-        "redis://localhost:6379/0",
-        "redis://",
-        "redis://localhost/?db=1&health_check_interval=1",
-        "rediss://user:password@example.com",
-        "redis+sentinel://user:password@a:1,b/name/2",
-        "redis+cluster://user:password@a:1,b",
-    ],
-)
-def test_a_store_in_redis_is_connected_to_later(store: str) -> None:
-    """The first use shows whether Redis is there; any number of processes may share it."""
-    assert isinstance(make_backend(Settings(store=store, workers=4)), RedisBackend)
-
-
-@pytest.mark.parametrize("store", ["", "postgres://x", "redisx://h", "redis://localhost:x", "redis+sentinel://h"])
-def test_what_a_store_in_redis_may_be_is_said(store: str) -> None:
-    """The error for an unknown option lists all options."""
-    with pytest.raises(ConfigurationError) as refusal:
-        make_backend(Settings(store=store))
-    said = re.findall(r"[a-z+]+(?=://)", str(refusal.value))
-    assert [each for each in said if each.startswith("redis")] == ["redis", "rediss", "redis+sentinel", "redis+cluster"]
 
 
 @pytest.mark.parametrize(

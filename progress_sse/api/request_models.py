@@ -7,7 +7,6 @@ with the JSON is a 400, what is wrong with what it says a 422; neither repeats w
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
 
@@ -30,12 +29,13 @@ from progress_sse.core.errors import (
     MalformedBodyError,
     UnsupportedMediaError,
 )
+from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition, check_session_id
-from progress_sse.core.state_machine import Advance, Complete, StepCommand
-from progress_sse.core.workflows import Milliseconds, StepSpec, Workflows, define_steps
-from progress_sse.store.idempotency import IdempotencyKey
-from progress_sse.store.progress_store import ProgressStore
+from progress_sse.core.state_machine import Advance, Complete, Start, StepCommand
+from progress_sse.core.workflows import Workflows
 from progress_sse.wire.headers import header_values
+from progress_sse.wire.step_specs import Milliseconds, StepSpec, define_steps
 from progress_sse.wire.text import Text, first_fault
 
 MAX_KEY_CHARS: Final = 255
@@ -45,20 +45,6 @@ _KEY_SCHEMA: Final[dict[str, Any]] = {"pattern": "^ *[!-~][ -~]*$", "maxLength":
 
 MAX_UPDATES: Final = 100
 """Updates that one request may bring."""
-
-
-@dataclass(frozen=True, slots=True)
-class BodyLimits:
-    """How large a body, and what it asks for, may be; see the settings of these names."""
-
-    max_body_bytes: int
-    max_text_chars: int
-    max_total_steps: int
-
-    @property
-    def context(self) -> dict[str, int]:
-        """What validators need to know."""
-        return {"max_text_chars": self.max_text_chars, "max_total_steps": self.max_total_steps}
 
 
 def _check_total(total: int, info: ValidationInfo) -> int:
@@ -125,14 +111,16 @@ class UpdateBody(BaseModel):
     current: Count | None = Field(None, description="For `progress`, which needs it: at most `total`.")
     total: Count | None = Field(None, description="For `progress`; `null` where nobody knows.")
 
-    def command(self, store: ProgressStore, run: str | None = None) -> StepCommand:
+    def command(self, workflows: Workflows, run: str | None = None) -> StepCommand:
         """Return the command that this asks for, about one run or (`None`) about whichever there is.
+
+        A `start` of a session that does not exist yet creates one of the workflow `default`.
 
         Raises:
             InvalidRequestError: `progress` without `current`, or past its `total`.
         """
         if self.action == "start":
-            return store.start_command(self.step, self.timeout_ms, run)
+            return Start(self.step, workflows.named(), self.timeout_ms, run)
         if self.action == "complete":
             return Complete(self.step, self.success, self.message, self.error, run)
         if self.current is None:

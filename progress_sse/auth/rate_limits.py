@@ -7,7 +7,6 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from typing import Final, TypeAlias
 
 from limits import RateLimitItem, parse_many
@@ -20,7 +19,6 @@ from progress_sse.auth.authorizer import Authorization, Authorizer
 from progress_sse.auth.caller_identity import address_of, caller_of
 from progress_sse.auth.grants import Action
 from progress_sse.core.errors import ConfigurationError, ForbiddenError, RateExceededError, UnauthorizedError
-from progress_sse.settings import Settings
 from progress_sse.store.health import HealthLog
 
 MAX_CALLERS: Final = 100_000
@@ -204,17 +202,12 @@ class _Windows:
         return key if key in self._current or len(self._current) < MAX_CALLERS else ""
 
 
-def make_rates(settings: Settings) -> Rates:
-    """Return the rates that the settings name.
+def parse_rate(name: str, rate: str | None) -> list[RateLimitItem]:
+    """Return the limits of the setting `name`; none where it is `None`.
 
     Raises:
-        ConfigurationError: One of them is none.
+        ConfigurationError: It is not a rate.
     """
-    publish, read = (_parsed(name, getattr(settings, name)) for name in ("publish_rate", "read_rate"))
-    return Rates({"publish": publish, "read": read, "list": read}, partial(_storage, settings))
-
-
-def _parsed(name: str, rate: str | None) -> list[RateLimitItem]:
     try:
         items = [] if rate is None else parse_many(rate)
         if any(item.amount == 0 for item in items):
@@ -222,15 +215,3 @@ def _parsed(name: str, rate: str | None) -> list[RateLimitItem]:
     except ValueError:
         raise ConfigurationError(f"{name} must be like 100/second, or 100/second;1000/hour.") from None
     return items
-
-
-async def _nothing() -> None:
-    pass
-
-
-def _storage(settings: Settings) -> tuple[Storage, Callable[[], Awaitable[object]]]:
-    if not settings.has_redis:
-        return WindowStorage(), _nothing
-    from progress_sse.store.redis import rate_limits as redis_rates  # nobody else needs the package
-
-    return redis_rates.storage(settings.store, prefix=f"{settings.redis_prefix}:rate")

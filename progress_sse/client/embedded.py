@@ -9,7 +9,7 @@ from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start
 from progress_sse.core import state_machine
 from progress_sse.core.errors import ProblemError
-from progress_sse.store.idempotency import IdempotencyKey
+from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.store.progress_store import ProgressStore
 
 ANSWER_S: Final = 10.0

@@ -17,12 +17,13 @@ from progress_sse._internal.clock import Clock
 from progress_sse._internal.histogram import Histogram
 from progress_sse.core import state_machine
 from progress_sse.core.errors import ConflictError, KeyReusedError, StoreFullError, StoreUnavailableError
+from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.state_machine import Command
 from progress_sse.store.backend import Backend
 from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.change_builder import ChangeBuilder
 from progress_sse.store.command_queue import QueuedCommand
-from progress_sse.store.idempotency import IdempotencyKey, first_answer, oldest_counting_use
+from progress_sse.store.idempotency import first_answer, oldest_counting_use
 from progress_sse.store.types import Applied, Change, Record, RememberedKey, fingerprint
 
 MAX_ATTEMPTS: Final = 20

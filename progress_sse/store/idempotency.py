@@ -3,22 +3,14 @@
 Backends store the keys that were used; see ``RememberedKey``.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from progress_sse.core import state_machine
 from progress_sse.core.errors import KeyInUseError, KeyReusedError
+from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position
 from progress_sse.core.state_machine import Command, Create
 from progress_sse.store.types import KEY_LIFETIME, Applied, Record, RememberedKey
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """A key that a client chose for one request, and a digest of that request as parsed."""
-
-    key: str
-    digest: str
 
 
 class KeysInFlight:

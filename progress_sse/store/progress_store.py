@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse.core import state_machine
 from progress_sse.core.errors import KeyInUseError, ProblemError
+from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition, check_session_id
 from progress_sse.core.state_machine import Advance, Command, Complete, Create, Delete, Start, StepCommand
 from progress_sse.core.workflows import Workflows
@@ -18,7 +19,7 @@ from progress_sse.store.backend import Backend
 from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.batch_committer import BatchCommitter
 from progress_sse.store.command_queue import CommandQueues, QueuedCommand
-from progress_sse.store.idempotency import IdempotencyKey, oldest_counting_use
+from progress_sse.store.idempotency import oldest_counting_use
 from progress_sse.store.types import Applied, Change, Record
 
 

@@ -10,7 +10,8 @@ import pytest
 from progress_sse._internal.files import MAX_FILE_BYTES, read_file
 from progress_sse.auth.tokens import SignedTokens
 from progress_sse.core.errors import ConfigurationError
-from progress_sse.core.workflows import load_workflows
+from progress_sse.settings import Settings
+from progress_sse.wiring import make_workflows
 
 
 @pytest.fixture(params=["/dev/zero", "pipe", "folder", "large", "nothing"])
@@ -38,6 +39,6 @@ def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
 def test_whatever_names_no_such_file_is_refused(unreadable: Path) -> None:
     """In a sentence, and at once: the server would never start, or take all memory first."""
     with pytest.raises(ConfigurationError, match=f"The steps file {unreadable} cannot be used: (It |.*No such file)"):
-        load_workflows(unreadable, max_total_steps=1, max_text_chars=1)
+        make_workflows(Settings(steps_file=unreadable))
     with pytest.raises(ConfigurationError, match="token_key is neither an RSA key"):
         SignedTokens(str(unreadable), "RS256")

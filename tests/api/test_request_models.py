@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from starlette.requests import Request
 
-from progress_sse._internal.clock import SystemClock
 from progress_sse.api.openapi.document import document
 from progress_sse.api.request_models import (
-    BodyLimits,
     CreateBody,
     UpdateBody,
     idempotency_key,
@@ -27,14 +25,11 @@ from progress_sse.api.request_models import (
     read_update,
 )
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
+from progress_sse.core.limits import BodyLimits
 from progress_sse.core.workflows import Workflows
-from progress_sse.store.memory import MemoryBackend
-from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.types import StorageLimits
 
 LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=7, max_total_steps=4)
 COMPONENTS = document(LIMITS, 20, frozenset())["components"]
-STORE = ProgressStore(MemoryBackend(StorageLimits(1, 1, 1)), workflows=Workflows(), clock=SystemClock())
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -100,7 +95,7 @@ creations = st.fixed_dictionaries(
 def test_an_update_is_taken_if_and_only_if_the_description_allows_it(body: Any) -> None:
     """SE-05: but for the one rule that compares two numbers, which is for people to read."""
     is_described = schema("UpdateBody").is_valid(body) and not _is_past_its_total(body)
-    assert is_accepted(lambda: read(UpdateBody, json.dumps(body).encode()).command(STORE)) is is_described
+    assert is_accepted(lambda: read(UpdateBody, json.dumps(body).encode()).command(Workflows())) is is_described
 
 
 def _is_past_its_total(body: Any) -> bool:
@@ -138,7 +133,7 @@ def test_one_of_many_updates_is_taken_if_and_only_if_the_description_allows_it(b
 
     def ask() -> object:
         update = read_update(body, LIMITS)
-        return update.key, update.command(STORE)
+        return update.key, update.command(Workflows())
 
     assert is_accepted(ask) is is_described
 

@@ -11,9 +11,10 @@ from limits import parse, parse_many
 from limits.errors import StorageError
 
 from progress_sse.auth import rate_limits
-from progress_sse.auth.rate_limits import Rates, WindowStorage, make_rates
+from progress_sse.auth.rate_limits import Rates, WindowStorage
 from progress_sse.core.errors import ConfigurationError, RateExceededError
 from progress_sse.settings import load_settings
+from progress_sse.wiring import make_rates
 
 
 class Clock:

@@ -12,8 +12,8 @@ from progress_sse.core.errors import (
     StepNotStartedError,
     StepOutOfRangeError,
 )
+from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.state_machine import Command, Create, Delete
-from progress_sse.store.idempotency import IdempotencyKey
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification
 from tests.clock import ManualClock

@@ -15,10 +15,10 @@ from progress_sse.core.errors import (
     StepNotStartedError,
     StoreFullError,
 )
+from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.state_machine import Command, Complete, Create, Delete, StepCommand
 from progress_sse.store.backend import Backend
-from progress_sse.store.idempotency import IdempotencyKey
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Applied, Change, Notification
 from tests.clock import ManualClock

@@ -12,9 +12,9 @@ from progress_sse.api.problems import counted
 from progress_sse.api.replies import RUN, Reply, json_reply, preconditions_of, session_id_of
 from progress_sse.api.request_models import UPDATE, BatchBody, UpdateBody, idempotency_key, read_body, read_update
 from progress_sse.core.errors import InternalError, ProblemError
+from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.state_machine import StepCommand
 from progress_sse.service import ProgressService
-from progress_sse.store.idempotency import IdempotencyKey
 from progress_sse.store.types import Applied
 from progress_sse.wire.headers import header_values
 
@@ -33,7 +33,7 @@ async def update(service: ProgressService, request: Request) -> Reply:
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
     key = idempotency_key(request, UPDATE, body)
-    asked = body.command(service.store, _run_of(request))
+    asked = body.command(service.store.workflows, _run_of(request))
     command = replace(asked, only_if=preconditions_of(request).allow_change)
     await service.store.apply(session_id, command, key)
     return json_reply({"success": True, "session_id": session_id})
@@ -75,7 +75,7 @@ async def update_many(service: ProgressService, request: Request) -> Reply:
 def _read(service: ProgressService, value: object) -> _Update | ProblemError:
     try:
         update = read_update(value, service.body_limits)
-        return _Update(update.session_id, update.command(service.store, update.run), update.key)
+        return _Update(update.session_id, update.command(service.store.workflows, update.run), update.key)
     except ProblemError as refusal:
         return refusal
 

@@ -31,7 +31,7 @@ from progress_sse.api.endpoints import pages
 from progress_sse.api.endpoints.sessions import DEFAULT_LIMIT, MAX_LIMIT
 from progress_sse.api.openapi import response_models
 from progress_sse.api.openapi.operations import LINKS, OPERATIONS, STREAM, UNCACHED, Answer, Operation
-from progress_sse.api.request_models import MAX_KEY_CHARS, AddressedUpdate, BodyLimits
+from progress_sse.api.request_models import MAX_KEY_CHARS, AddressedUpdate
 from progress_sse.api.routes import PATHS, SESSION_PATHS, SESSION_PREFIX
 from progress_sse.auth.authorizer import COOKIE
 from progress_sse.auth.grants import Action
@@ -51,6 +51,7 @@ from progress_sse.core.errors import (
     UnauthorizedError,
     UnsupportedMediaError,
 )
+from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import MAX_SESSION_ID_CHARS, UNFIT_CATEGORIES, SessionStatus
 from progress_sse.core.workflows import DEFAULT
 from progress_sse.streaming.event_stream import MEDIA_TYPE as EVENT_STREAM

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from progress_sse.auth.rate_limits import Rates, make_rates
+from progress_sse.auth.rate_limits import Rates
 from progress_sse.core.errors import RateExceededError
 from progress_sse.settings import load_settings
+from progress_sse.wiring import make_rates
 from tests.harness.redis import RedisServer
 
 DEADLINE_S = 30

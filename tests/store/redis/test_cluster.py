@@ -10,7 +10,6 @@ from typing import cast
 
 import pytest
 
-from progress_sse.auth.rate_limits import make_rates
 from progress_sse.core.errors import ConflictError, RateExceededError
 from progress_sse.settings import load_settings
 from progress_sse.store.redis.backend import RedisBackend
@@ -18,6 +17,7 @@ from progress_sse.store.redis.cluster import ClusterPubSub
 from progress_sse.store.redis.topology import Topology, slot_of
 from progress_sse.store.redis.url import Address, ClusterSeeds
 from progress_sse.store.types import Notification, Record, StorageLimits
+from progress_sse.wiring import make_rates
 from tests.harness.http1 import HOST, free_port
 from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import eventually

@@ -1,0 +1,17 @@
+"""How large requests may be."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How large a body, and what it asks for, may be; see the settings of these names."""
+
+    max_body_bytes: int
+    max_text_chars: int
+    max_total_steps: int
+
+    @property
+    def context(self) -> dict[str, int]:
+        """What validators need to know."""
+        return {"max_text_chars": self.max_text_chars, "max_total_steps": self.max_total_steps}

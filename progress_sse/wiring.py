@@ -1,0 +1,114 @@
+"""From settings to the parts that they name: the backend, the rates, the workflows."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from progress_sse._internal.files import read_file
+from progress_sse._internal.optional_imports import from_extra
+from progress_sse.core.errors import ConfigurationError, InvalidRequestError
+from progress_sse.core.workflows import Workflows
+from progress_sse.settings import Settings
+from progress_sse.store.backend import Backend
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.sqlite.backend import SqliteBackend
+from progress_sse.store.types import StorageLimits
+from progress_sse.wire.steps_file import decode_steps_file
+from progress_sse.wire.text import first_fault
+
+if TYPE_CHECKING:
+    from limits.aio.storage import Storage
+
+    from progress_sse.auth.rate_limits import Rates
+
+MEMORY_URL: Final = "memory://"
+SQLITE_PREFIX: Final = "sqlite:///"
+REDIS_URLS: Final = (
+    "redis://HOST:PORT/DB, rediss://HOST:PORT/DB, redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DB"
+    " or redis+cluster://HOST:PORT,HOST:PORT"
+)
+"""How a store in Redis may be named; shown where the setting is wrong."""
+
+EXPIRY_MARGIN_S: Final = 3600
+"""Seconds for which Redis keeps a session beyond the clean-up that should have removed it."""
+
+
+def make_backend(settings: Settings) -> Backend:
+    """Return the backend that the setting `store` names, not yet opened.
+
+    Raises:
+        ConfigurationError: There is none for it, or it does not fit the other settings.
+    """
+    limits = StorageLimits(settings.history, settings.history_bytes, settings.max_sessions)
+    url = settings.store
+    if settings.has_redis:
+        return _redis_backend(settings, limits)
+    if settings.workers > 1:
+        raise ConfigurationError(f"{url.partition('://')[0]} is a store of one process, so --workers must be 1.")
+    if url == MEMORY_URL:
+        return MemoryBackend(limits)
+    if url.startswith(SQLITE_PREFIX) and len(url) > len(SQLITE_PREFIX):
+        return SqliteBackend(Path(url.removeprefix(SQLITE_PREFIX)), limits)
+    raise ConfigurationError(f"store must be memory://, sqlite:///PATH, {REDIS_URLS}.")
+
+
+def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
+    with from_extra("redis", "redis", "hiredis", need="A store in Redis needs"):
+        from progress_sse.store.redis.backend import RedisBackend
+    # A clean-up notifies the session's subscribers, so Redis removes the session well after the clean-up is due.
+    lifetime_s = settings.max_age_hours * 3600 + 2 * settings.cleanup_interval_s + EXPIRY_MARGIN_S
+    try:
+        return RedisBackend(settings.store, limits, prefix=settings.redis_prefix, lifetime_s=lifetime_s)
+    except (ValueError, TypeError) as error:  # redis-py's text may repeat the URL.
+        raise ConfigurationError(f"store is no URL of a Redis: {REDIS_URLS}.") from error
+
+
+def make_rates(settings: Settings) -> "Rates":
+    """Return the rates that the settings name; servers that share a Redis count together.
+
+    Raises:
+        ConfigurationError: A rate is not valid, or the package that counts is not installed.
+    """
+    with from_extra("rates", "limits", need="Rates need"):
+        from progress_sse.auth.rate_limits import Rates, parse_rate
+    publish, read = (parse_rate(name, getattr(settings, name)) for name in ("publish_rate", "read_rate"))
+    return Rates({"publish": publish, "read": read, "list": read}, partial(_rate_storage, settings))
+
+
+async def _close_nothing() -> None:
+    pass
+
+
+def _rate_storage(settings: Settings) -> "tuple[Storage, Callable[[], Awaitable[object]]]":
+    if settings.has_redis:
+        from progress_sse.store.redis import rate_limits as redis_rates
+
+        return redis_rates.storage(settings.store, prefix=f"{settings.redis_prefix}:rate")
+    from progress_sse.auth.rate_limits import WindowStorage
+
+    return WindowStorage(), _close_nothing
+
+
+def make_workflows(settings: Settings) -> Workflows:
+    """Return the workflows of the setting `steps_file`, or the shipped one; the file's suffix says if it is JSON.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or what it says is not valid.
+    """
+    path = settings.steps_file
+    if path is None:
+        return Workflows()
+    try:
+        workflows = decode_steps_file(
+            read_file(path),
+            is_json=path.suffix == ".json",
+            max_total_steps=settings.max_total_steps,
+            max_text_chars=settings.max_text_chars,
+        )
+    except (OSError, ValueError, RecursionError, InvalidRequestError) as error:
+        reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
+        raise ConfigurationError(f"The steps file {path} cannot be used: {reason}") from error
+    return Workflows(workflows)

@@ -1,0 +1,30 @@
+"""Step definitions as users write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from progress_sse.core.errors import InvalidRequestError
+from progress_sse.core.model import StepDefinition
+from progress_sse.wire.step_specs import StepSpec, define_steps
+
+
+def test_fills_in_what_is_not_said() -> None:
+    """A limit of 0 or null is the default's, an estimate of 0 is meant."""
+    specs = [
+        StepSpec(),
+        StepSpec(name="b", timeout_ms=0, estimated_ms=0),
+        StepSpec(step=3, timeout_ms=2**53 - 1, estimated_ms=2**53 - 1),
+    ]
+    assert define_steps(specs) == (
+        StepDefinition("STEP1", 120_000, 30_000),
+        StepDefinition("b", 120_000, 0),
+        StepDefinition("STEP3", 2**53 - 1, 2**53 - 1),
+    )
+
+
+@pytest.mark.parametrize("numbers", [[0], [2], [1, 1], [1, 3], [2, 1], [None, 1], [-1]])
+def test_refuses_numbers_out_of_place(numbers: list[int | None]) -> None:
+    """Gaps, repeats and another order; where steps are numbered, the number is their place."""
+    with pytest.raises(InvalidRequestError, match="numbered"):
+        define_steps([StepSpec(step=number) for number in numbers])
