@@ -10,8 +10,10 @@ from typing import Final, Literal, TypeAlias
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse._internal.exit_signals import called_on_exit
-from progress_sse.auth.authorizer import Authorize, Authorizer, CallbackAuthorizer, make_authorizer
+from progress_sse.auth.authorizer import Authorize, Authorizer
+from progress_sse.auth.callback_authorizer import CallbackAuthorizer
 from progress_sse.auth.tickets import MemoryOneTimeStore, OneTimeStore, Tickets
+from progress_sse.auth.token_authorizer import make_authorizer
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.events import Event
 from progress_sse.core.limits import BodyLimits

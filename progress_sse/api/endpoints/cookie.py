@@ -6,7 +6,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 
 from progress_sse.api.replies import UNCACHED, Reply
-from progress_sse.auth.authorizer import COOKIE
+from progress_sse.auth.token_authorizer import COOKIE
 from progress_sse.service import ProgressService
 from progress_sse.settings import is_loopback
 from progress_sse.wire.headers import header_value

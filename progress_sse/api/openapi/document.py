@@ -33,8 +33,8 @@ from progress_sse.api.openapi import response_models
 from progress_sse.api.openapi.operations import LINKS, OPERATIONS, STREAM, UNCACHED, Answer, Operation
 from progress_sse.api.request_models import MAX_KEY_CHARS, AddressedUpdate
 from progress_sse.api.routes import PATHS, SESSION_PATHS, SESSION_PREFIX
-from progress_sse.auth.authorizer import COOKIE
 from progress_sse.auth.grants import Action
+from progress_sse.auth.token_authorizer import COOKIE
 from progress_sse.core.errors import (
     BodyTooLargeError,
     ForbiddenError,

@@ -1,0 +1,118 @@
+"""Authorization by tokens.
+
+A token comes in a header: as a bearer token, or in the cookie that holds one. For a stream, a ticket may stand for it.
+A `publish_token` allows everything, a signed token what it says.
+"""
+
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import unquote
+
+from starlette.requests import Request
+
+from progress_sse._internal.clock import Clock
+from progress_sse.auth.authorizer import UNCONDITIONAL, Authorization
+from progress_sse.auth.csrf import is_cross_site
+from progress_sse.auth.grants import Action
+from progress_sse.auth.tickets import Tickets
+from progress_sse.auth.token_verifier import TokenVerifier
+from progress_sse.core.errors import ConfigurationError, ForbiddenError, UnauthorizedError
+from progress_sse.settings import ENV_PREFIX, Settings
+from progress_sse.wire.headers import header_values
+
+COOKIE: Final = "progress_sse"
+
+
+class TokenAuthorizer:
+    """Lets in by tokens, cookies and tickets; and everybody to what is open."""
+
+    takes_tokens = True
+
+    def __init__(
+        self, open_to: Collection[Action], bearers: TokenVerifier, tickets: Tickets, allow_origins: Collection[str]
+    ) -> None:
+        """Let everybody do what is in `open_to`, and pages of `allow_origins` use their visitor's cookie."""
+        self._open_to = frozenset(open_to)
+        self._bearers = bearers
+        self._tickets = tickets
+        self._allow_origins = allow_origins
+
+    def is_open_to(self, action: Action) -> bool:
+        """Return whether everybody may do that."""
+        return action in self._open_to
+
+    async def check(
+        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
+    ) -> Authorization:
+        """Return if the request may do that to every one of the sessions; see `Authorizer.check`."""
+        if action in self._open_to:
+            return UNCONDITIONAL
+        token = await self._credential(request, ticket)
+        grant = self._bearers.grant(token)
+        if not grant.allows(action, *session_ids):
+            raise ForbiddenError
+        return Authorization(token, grant.expires_at)
+
+    async def identify(self, request: Request) -> Authorization:
+        """Return if the request's token is good for anything."""
+        token = await self._credential(request)
+        return Authorization(token, self._bearers.grant(token).expires_at)
+
+    async def _credential(self, request: Request, ticket: str = "") -> str:
+        """Return the request's token, or else that of the ticket, or else that in the cookie."""
+        token = _bearer_token(request)
+        if token is None and ticket:
+            token = await self._tickets.redeem(ticket)
+        elif token is None:
+            token = _cookie_token(request)
+            if token is not None and is_cross_site(request, self._allow_origins):
+                raise ForbiddenError("A cookie counts only for requests from this server's own pages.")
+        if token is None:
+            raise UnauthorizedError
+        return token
+
+    async def identify_bearer(self, request: Request) -> Authorization:
+        """Return if the token in `Authorization` is good for anything."""
+        token = _bearer_token(request)
+        if token is None:
+            raise UnauthorizedError
+        return Authorization(token, self._bearers.grant(token).expires_at)
+
+
+def make_authorizer(settings: Settings, tickets: Tickets, clock: Clock) -> TokenAuthorizer:
+    """Return the gate that the settings describe.
+
+    Raises:
+        ConfigurationError: They do not go together.
+    """
+    bearers = TokenVerifier(settings, clock)
+    if settings.read == "token" and settings.token_key is None:
+        raise ConfigurationError(
+            f"read=token needs the key that tokens are signed with: set {ENV_PREFIX}TOKEN_KEY to the output of "
+            "`progress-sse token secret`."
+        )
+    open_to: set[Action] = {"read"} if settings.read == "open" else set()
+    if not bearers:
+        open_to |= {"publish", "list"}
+    return TokenAuthorizer(open_to, bearers, tickets, settings.allow_origins)
+
+
+def _bearer_token(request: Request) -> str | None:
+    for value in header_values(request, b"authorization"):
+        scheme, _, token = value.decode("latin-1").partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            return token.strip()
+    return None
+
+
+def _cookie_token(request: Request) -> str | None:
+    """Return what is in our cookie; of several in that of the longest path, which comes first [RFC 6265 §5.4].
+
+    Ours has no quotes, and to undo those of 64 KiB takes ``http.cookies``, before Python 3.11.10, four seconds.
+    """
+    for cookies in header_values(request, b"cookie"):
+        for cookie in cookies.split(b";"):
+            name, _, value = cookie.partition(b"=")
+            if name.strip() == COOKIE.encode():
+                return unquote(value.strip().decode("latin-1"), "latin-1")
+    return None
