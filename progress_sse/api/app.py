@@ -1,7 +1,7 @@
 """The ASGI application: what is served beside the API, what stands before both, and the lifespan."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -12,30 +12,18 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
 from progress_sse.api import problems
-from progress_sse.api.endpoints import health, metrics, openapi, pages
+from progress_sse.api.endpoints import pages
 from progress_sse.api.middleware.listed_origins import ListedOriginsMiddleware
 from progress_sse.api.middleware.open_access_warning import OpenAccessWarningMiddleware
 from progress_sse.api.middleware.path_guard import PathGuardMiddleware
-from progress_sse.api.routes import Api, Endpoint
+from progress_sse.api.router import PREFIX, ApiRouter
+from progress_sse.api.routes import FILES, ROUTES
 from progress_sse.auth.authorizer import Authorize
 from progress_sse.core.errors import ProblemError
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
 
 logger: Final = logging.getLogger(__name__)
-
-PATHS: Final[Mapping[str, Endpoint]] = {
-    "/livez": health.livez,
-    "/readyz": health.readyz,
-    "/metrics": metrics.metrics,
-    "/openapi.json": openapi.openapi,
-    "/": pages.page,
-    "/s/{session_id}": pages.session_page,
-}
-"""What answers a GET beside the API."""
-
-FILES: Final = "/web"
-"""Where the browser files are."""
 
 
 def create_app(
@@ -78,12 +66,20 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 def _routes(service: ProgressService) -> list[Route | Mount]:
-    routes = [Route(path, partial(endpoint, service)) for path, endpoint in PATHS.items()]
+    """Return the routes beside the API, which its router leaves to Starlette's."""
+    routes = [
+        Route(route.path, partial(route.endpoint, service))
+        for route in ROUTES
+        if route.endpoint is not None and not route.path.startswith(PREFIX)
+    ]
     return [*routes, Mount(FILES, pages.BrowserFiles())]
 
 
 def _middleware(settings: Settings, service: ProgressService) -> list[Middleware]:
-    middleware = [Middleware(PathGuardMiddleware, service=service), Middleware(Api, service=service)]
+    middleware = [
+        Middleware(PathGuardMiddleware, service=service),
+        Middleware(ApiRouter, service=service, routes=ROUTES),
+    ]
     if settings.allow_origins:
         middleware.insert(0, Middleware(ListedOriginsMiddleware, allow_origins=settings.allow_origins))
     if service.authorizer.is_open_to("publish") and not settings.insecure:

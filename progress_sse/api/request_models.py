@@ -43,6 +43,10 @@ _KEY_RULE: Final = f"An Idempotency-Key has 1 to {MAX_KEY_CHARS} printable ASCII
 
 _KEY_SCHEMA: Final[dict[str, Any]] = {"pattern": "^ *[!-~][ -~]*$", "maxLength": MAX_KEY_CHARS}
 
+DEFAULT_PAGE_SIZE: Final = 100
+MAX_PAGE_SIZE: Final = 1000
+"""Sessions on a page of the list: by default, and at most."""
+
 MAX_UPDATES: Final = 100
 """Updates that one request may bring."""
 

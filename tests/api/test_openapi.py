@@ -19,7 +19,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from progress_sse import ProgressHub, create_app
-from progress_sse.api.routes import PATHS, SESSION_PATHS
+from progress_sse.api.openapi.operations import OPERATIONS
+from progress_sse.api.routes import ROUTES
 from progress_sse.core.errors import InvalidSessionIdError, ProblemError
 from progress_sse.core.model import check_session_id
 from progress_sse.settings import load_settings
@@ -51,13 +52,14 @@ def test_it_is_valid() -> None:
 
 def test_its_paths_are_the_routes() -> None:
     """None is missing, and none is left of one that has gone."""
-    routed: dict[str, set[str]] = {path: {method.lower() for method in methods} for path, methods in PATHS.items()}
-    for rest, methods in SESSION_PATHS.items():
-        routed[f"/api/progress/{{session_id}}{rest}"] = {method.lower() for method in methods}
+    routed = {route.path for route in ROUTES if route.path.startswith("/api")}
     for route in create_app(load_settings(store="memory://")).routes:
         assert isinstance(route, Route | Mount)
-        routed[route.path + "/{file}" if isinstance(route, Mount) else route.path] = {"get"}
-    assert {path: METHODS & set(item) for path, item in DOCUMENT["paths"].items()} == routed
+        routed.add(route.path + "/{file}" if isinstance(route, Mount) else route.path)
+    assert set(DOCUMENT["paths"]) == routed
+    described = {(path, method): each["operationId"] for path, method, each in operations(DOCUMENT)}
+    assert described == {(route.path, route.method.lower()): route.operation_id for route in ROUTES}
+    assert sorted(described.values()) == sorted(OPERATIONS)
 
 
 async def test_each_path_takes_the_methods_that_it_says_and_no_other(client: httpx.AsyncClient) -> None:

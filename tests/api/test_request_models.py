@@ -24,12 +24,13 @@ from progress_sse.api.request_models import (
     read_body,
     read_update,
 )
+from progress_sse.api.routes import ROUTES
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
 from progress_sse.core.limits import BodyLimits
 from progress_sse.core.workflows import Workflows
 
 LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=7, max_total_steps=4)
-COMPONENTS = document(LIMITS, 20, frozenset())["components"]
+COMPONENTS = document(ROUTES, LIMITS, 20, frozenset())["components"]
 
 Body = TypeVar("Body", bound=BaseModel)
 

@@ -11,9 +11,10 @@ import httpx
 import jsonschema_rs
 
 from progress_sse.api.openapi.document import document
+from progress_sse.api.routes import ROUTES
 from progress_sse.core.limits import BodyLimits
 
-DOCUMENT = document(BodyLimits(262_144, 8192, 1000), 20, frozenset({"read", "publish", "list"}))
+DOCUMENT = document(ROUTES, BodyLimits(262_144, 8192, 1000), 20, frozenset({"read", "publish", "list"}))
 """The description of a server that requires tokens; its responses are the same as any other server's."""
 
 

@@ -18,7 +18,7 @@ from progress_sse.api.replies import (
     session_id_of,
     session_reply,
 )
-from progress_sse.api.request_models import CreateBody, idempotency_key, read_body
+from progress_sse.api.request_models import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, CreateBody, idempotency_key, read_body
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.state_machine import Create, Delete
@@ -26,8 +26,6 @@ from progress_sse.service import ProgressService
 from progress_sse.store.types import PageCursor, Record, SessionSummary
 
 SESSION_ID_BYTES: Final = 16
-DEFAULT_LIMIT: Final = 100
-MAX_LIMIT: Final = 1000
 
 
 async def create(service: ProgressService, request: Request) -> Reply:
@@ -97,10 +95,10 @@ def _status(request: Request) -> SessionStatus | None:
 
 
 def _limit(request: Request) -> int:
-    text = query_of(request).get("limit", str(DEFAULT_LIMIT))
-    if text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_LIMIT:
+    text = query_of(request).get("limit", str(DEFAULT_PAGE_SIZE))
+    if text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_PAGE_SIZE:
         return int(text)
-    raise InvalidRequestError(f"limit must be a number from 1 to {MAX_LIMIT}.")
+    raise InvalidRequestError(f"limit must be a number from 1 to {MAX_PAGE_SIZE}.")
 
 
 def _cursor_text(head: SessionSummary) -> str:

@@ -1,13 +1,13 @@
 """The description of the HTTP API, as OpenAPI 3.2: for people, for generators of clients, and for machines that test.
 
-It is put together from what is there anyway: the routes (``api``, ``app``), the models that requests are read by
-(``bodies``), the problems (``errors``) and the limits of the settings. What is left to say of an endpoint stands in
-``operations``, and the models of answers in ``answers``.
+It is derived from the table of routes (``api.routes``), the models that requests are parsed by (``request_models``),
+the problems (``errors``) and the limits of the settings. What these do not say of an endpoint stands in ``operations``,
+and the models of responses in ``response_models``.
 
-To add a path: put its endpoint into the table of routes, an entry for the endpoint into `operations.OPERATIONS`, and
-what is new of what it takes or sends into `_parameters`, `_links` and `_HEADERS` below.
-``tests/api/test_openapi.py`` tells what is missing, and ``tests/live/test_schemathesis.py`` tries out what it says.
-Nothing of this is imported before somebody asks.
+To add a path: put its endpoint into ``api.routes``, a description under its operation id into
+`operations.OPERATIONS`, and what is new of its parameters, links and headers into `_parameters`, `_links` and
+`_HEADERS` below. ``tests/api/test_openapi.py`` names what is missing, and ``tests/live/test_schemathesis.py`` tries the
+description out. None of this is imported before the description is requested.
 """
 
 import re
@@ -25,14 +25,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from progress_sse.api import problems
-from progress_sse.api.app import FILES
-from progress_sse.api.app import PATHS as OTHER_PATHS
-from progress_sse.api.endpoints import pages
-from progress_sse.api.endpoints.sessions import DEFAULT_LIMIT, MAX_LIMIT
 from progress_sse.api.openapi import response_models
 from progress_sse.api.openapi.operations import LINKS, OPERATIONS, STREAM, UNCACHED, Answer, Operation
-from progress_sse.api.request_models import MAX_KEY_CHARS, AddressedUpdate
-from progress_sse.api.routes import PATHS, SESSION_PATHS, SESSION_PREFIX
+from progress_sse.api.request_models import DEFAULT_PAGE_SIZE, MAX_KEY_CHARS, MAX_PAGE_SIZE, AddressedUpdate
+from progress_sse.api.router import Route
 from progress_sse.auth.grants import Action
 from progress_sse.auth.token_authorizer import COOKIE
 from progress_sse.core.errors import (
@@ -89,15 +85,18 @@ CREDENTIALS: Final[Json] = {
 
 
 @lru_cache(maxsize=8)
-def encoded_document(limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]) -> bytes:
+def encoded_document(
+    routes: tuple[Route, ...], limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]
+) -> bytes:
     """Return the description as JSON; the arguments are those of `document`."""
-    return session_json.encode_json(document(limits, max_sessions_per_stream, guarded))
+    return session_json.encode_json(document(routes, limits, max_sessions_per_stream, guarded))
 
 
-def document(limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]) -> Json:
+def document(routes: Iterable[Route], limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]) -> Json:
     """Return the description.
 
     Args:
+        routes: What to describe.
         limits: What bodies are held to.
         max_sessions_per_stream: See the setting.
         guarded: What nobody may do without a token, or what stands for one.
@@ -113,7 +112,7 @@ def document(limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Acti
         # Relative to where this was found: below whatever the application is mounted at.
         "servers": [{"url": "."}],
         "security": [],
-        "paths": {path: _path_item(path, endpoints, guarded) for path, endpoints in routes().items()},
+        "paths": _paths(routes, guarded),
         "components": {
             "schemas": _schemas(),
             "parameters": _parameters(max_sessions_per_stream),
@@ -126,37 +125,32 @@ def document(limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Acti
     return filled
 
 
-def routes() -> dict[str, Mapping[str, Any]]:
-    """Return what answers, by path and method."""
-    return {
-        **PATHS,
-        **{f"{SESSION_PREFIX}{{session_id}}{rest}": endpoints for rest, endpoints in SESSION_PATHS.items()},
-        **{path: {"GET": endpoint} for path, endpoint in OTHER_PATHS.items()},
-        f"{FILES}/{{file}}": {"GET": pages.BrowserFiles},
-    }
-
-
 # Paths.
 
 
-def _path_item(path: str, endpoints: Mapping[str, Any], guarded: Set[Action]) -> Json:
+def _paths(routes: Iterable[Route], guarded: Set[Action]) -> Json:
+    paths: Json = {}
+    for route in routes:
+        item = paths.setdefault(route.path, _path_parameters(route.path))
+        item[route.method.lower()] = _operation(route, OPERATIONS[route.operation_id], guarded)
+    return paths
+
+
+def _path_parameters(path: str) -> Json:
     parameters = [_ref("parameters", _component(name)) for name in re.findall(r"{(\w+)}", path)]
-    item: Json = {"parameters": parameters} if parameters else {}
-    for method, endpoint in endpoints.items():
-        item[method.lower()] = _operation(OPERATIONS[endpoint], "{session_id}" in path, guarded)
-    return item
+    return {"parameters": parameters} if parameters else {}
 
 
 def _component(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def _operation(operation: Operation, has_session: bool, guarded: Set[Action]) -> Json:
+def _operation(route: Route, operation: Operation, guarded: Set[Action]) -> Json:
     described: Json = {
-        "operationId": operation.name,
+        "operationId": route.operation_id,
         "summary": operation.summary,
         "tags": [operation.tag],
-        "responses": _responses(operation, _problems_of(operation, has_session)),
+        "responses": _responses(operation, _problems_of(operation, "{session_id}" in route.path)),
     }
     if operation.parameters:
         described["parameters"] = [_ref("parameters", name) for name in operation.parameters]
@@ -343,7 +337,7 @@ def _parameters(max_sessions_per_stream: int) -> Json:
             "query",
             "limit",
             "How many at most.",
-            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+            {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE},
             10,
         ),
         "After": _parameter("query", "after", "The `next` of the page before.", text, None),

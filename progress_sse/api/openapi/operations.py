@@ -1,26 +1,14 @@
-"""What each endpoint takes and answers: all that the description in ``document`` cannot read off the routes.
+"""What each operation takes and responds with: all that ``document`` cannot derive from the routes.
 
-Who adds an endpoint adds its entry here; a test tells when one is missing, and when one is left that nobody serves.
+A new route needs an entry here, under its operation id; a test names entries that are missing, and those without a
+route.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from pydantic import BaseModel
 
-from progress_sse.api.endpoints import (
-    cookie,
-    events,
-    health,
-    metrics,
-    openapi,
-    pages,
-    poll,
-    sessions,
-    steps,
-    tickets,
-    update,
-)
 from progress_sse.api.openapi import response_models
 from progress_sse.api.request_models import BatchBody, CreateBody, UpdateBody
 from progress_sse.auth.grants import Action
@@ -69,7 +57,6 @@ class Operation(NamedTuple):
     """What an endpoint takes and answers.
 
     Attributes:
-        name: Its name, for those who generate clients.
         summary: What it does, in a few words.
         tag: What it belongs to.
         answers: What it answers, by status.
@@ -80,7 +67,6 @@ class Operation(NamedTuple):
         body: What it takes as JSON.
     """
 
-    name: str
     summary: str
     tag: str
     answers: Mapping[int, Answer]
@@ -110,9 +96,8 @@ STREAM: Final = Answer(
 )
 PAGE: Final = Answer("The page.", None, ("text/html",), ("Cache-Control",))
 
-OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
-    poll.poll: Operation(
-        "getSession",
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "getSession": Operation(
         "Show a session as it is now",
         "sessions",
         {
@@ -124,8 +109,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         credentials=TOKEN,
         parameters=PRECONDITIONS,
     ),
-    update.update: Operation(
-        "reportUpdate",
+    "reportUpdate": Operation(
         "Report that a step starts, advances or completes",
         "sessions",
         {
@@ -148,8 +132,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         parameters=("IdempotencyKey", "ProgressRun", *PRECONDITIONS),
         body=UpdateBody,
     ),
-    update.update_many: Operation(
-        "reportUpdates",
+    "reportUpdates": Operation(
         "Report several updates, of one session or of several",
         "sessions",
         {200: Answer("What became of each; those of one session in their order.", response_models.UpdateResults)},
@@ -157,8 +140,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         credentials=TOKEN,
         body=BatchBody,
     ),
-    events.events: Operation(
-        "followSession",
+    "followSession": Operation(
         "Follow a session live",
         "streams",
         {200: STREAM, 204: NOTHING_MORE},
@@ -167,8 +149,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         credentials=TOKEN_OR_TICKET,
         parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat"),
     ),
-    events.combined_events: Operation(
-        "followSessions",
+    "followSessions": Operation(
         "Follow several sessions on one stream",
         "streams",
         {200: STREAM, 204: NOTHING_MORE},
@@ -177,8 +158,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         credentials=TOKEN_OR_TICKET,
         parameters=("SessionIds", "LastEventId", "LastEventIdInQuery", "Heartbeat"),
     ),
-    sessions.create: Operation(
-        "createSession",
+    "createSession": Operation(
         "Create a session",
         "sessions",
         {
@@ -196,8 +176,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         parameters=("Replace", "IdempotencyKey", *PRECONDITIONS),
         body=CreateBody,
     ),
-    sessions.create_unnamed: Operation(
-        "createUnnamedSession",
+    "createUnnamedSession": Operation(
         "Create a session under an id that cannot be guessed",
         "sessions",
         {
@@ -213,8 +192,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         credentials=TOKEN,
         body=CreateBody,
     ),
-    sessions.delete: Operation(
-        "deleteSession",
+    "deleteSession": Operation(
         "Delete a session",
         "sessions",
         {204: Answer("It is gone.", None, ())},
@@ -223,8 +201,7 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         credentials=TOKEN,
         parameters=PRECONDITIONS,
     ),
-    sessions.list_sessions: Operation(
-        "listSessions",
+    "listSessions": Operation(
         "List all sessions, newest first",
         "sessions",
         {200: Answer("A page of them.", response_models.SessionList)},
@@ -233,38 +210,33 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         credentials=TOKEN,
         parameters=("Status", "Limit", "After"),
     ),
-    steps.steps: Operation(
-        "listSteps",
+    "listSteps": Operation(
         "List the steps of a workflow",
         "sessions",
         {200: Answer("Its steps.", response_models.StepDefinitions)},
         (InvalidRequestError, UnknownWorkflowError),
         parameters=("Workflow",),
     ),
-    cookie.keep: Operation(
-        "keepToken",
+    "keepToken": Operation(
         "Let the browser keep the token in a cookie",
         "access",
         {204: Answer("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
         (PathNotFoundError, RateExceededError),
         credentials=("bearer",),
     ),
-    cookie.drop: Operation(
-        "dropToken",
+    "dropToken": Operation(
         "Let the browser forget the cookie",
         "access",
         {204: Answer("The cookie is taken back.", None, (), ("Set-Cookie", *UNCACHED))},
     ),
-    tickets.issue: Operation(
-        "issueTicket",
+    "issueTicket": Operation(
         "Exchange a token for a ticket that opens one stream",
         "access",
         {201: Answer("The ticket.", response_models.Ticket)},
         (PathNotFoundError, RateExceededError),
         credentials=TOKEN,
     ),
-    health.livez: Operation(
-        "getLiveness",
+    "getLiveness": Operation(
         "Tell whether the process works",
         "operation",
         {
@@ -272,14 +244,12 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
             503: Answer("Only another one would.", response_models.Health),
         },
     ),
-    health.readyz: Operation(
-        "getReadiness",
+    "getReadiness": Operation(
         "Tell whether the server may be sent work",
         "operation",
         {200: Answer("It may.", response_models.Health), 503: Answer("Not now.", response_models.Health)},
     ),
-    metrics.metrics: Operation(
-        "getMetrics",
+    "getMetrics": Operation(
         "Tell what the server does, for Prometheus",
         "operation",
         {200: Answer("All metrics.", None, ("text/plain", "application/openmetrics-text"))},
@@ -287,16 +257,14 @@ OPERATIONS: Final[Mapping[Callable[..., Any], Operation]] = {
         action="list",
         credentials=TOKEN,
     ),
-    openapi.openapi: Operation(
-        "getDescription",
+    "getDescription": Operation(
         "Describe all this",
         "operation",
         {200: Answer("An OpenAPI document.", response_models.Description, headers=("Cache-Control",))},
     ),
-    pages.page: Operation("getPage", "Show the page", "pages", {200: PAGE}),
-    pages.session_page: Operation("getSessionPage", "Show the page of a session", "pages", {200: PAGE}),
-    pages.BrowserFiles: Operation(
-        "getBrowserFile",
+    "getPage": Operation("Show the page", "pages", {200: PAGE}),
+    "getSessionPage": Operation("Show the page of a session", "pages", {200: PAGE}),
+    "getBrowserFile": Operation(
         "Load a browser file",
         "pages",
         {

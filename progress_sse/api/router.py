@@ -1,0 +1,103 @@
+"""Routes, and the middleware that finds the endpoint of a request under `/api`.
+
+Updates and streams come by the thousand, so their endpoint is found by looking the path up once, where Starlette's
+router would try one pattern after the other.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, NamedTuple, TypeAlias
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from progress_sse.api import problems
+from progress_sse.core.errors import (
+    MethodNotAllowedError,
+    PathNotFoundError,
+    ProblemError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
+from progress_sse.service import ProgressService
+
+logger = logging.getLogger(__name__)
+
+PREFIX: Final = "/api"
+SESSION_PREFIX: Final = "/api/progress/"
+SESSION_PATH: Final = f"{SESSION_PREFIX}{{session_id}}"
+"""Paths of one session begin with this; a session id has no slash."""
+
+Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
+
+
+class Route(NamedTuple):
+    """What answers one method of one path.
+
+    Attributes:
+        method: GET, of which HEAD is a part, or another one.
+        path: With the names of its parameters in braces.
+        operation_id: The key of its description in `openapi.operations.OPERATIONS`.
+        endpoint: What answers; `None` where a mounted application does.
+    """
+
+    method: str
+    path: str
+    operation_id: str
+    endpoint: Endpoint | None
+
+
+class ApiRouter:
+    """Answers what is asked under `/api`, and leaves the rest to the application behind it."""
+
+    def __init__(self, app: ASGIApp, service: ProgressService, routes: Iterable[Route]) -> None:
+        """Serve `service` by `routes`; `app` gets every other path."""
+        self._app = app
+        self._service = service
+        self._endpoints: dict[str, dict[str, Endpoint]] = {}
+        self._session_endpoints: dict[str, dict[str, Endpoint]] = {}
+        for method, path, _, endpoint in routes:
+            if endpoint is None or not path.startswith(PREFIX):
+                continue
+            is_of_session = path.startswith(SESSION_PATH)
+            table = self._session_endpoints if is_of_session else self._endpoints
+            table.setdefault(path.removeprefix(SESSION_PATH), {})[method] = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, by an endpoint or by a problem."""
+        is_request = scope["type"] == "http"
+        path = scope["path"].removeprefix(scope.get("root_path", "")) if is_request else ""
+        try:
+            if is_request and not self._service.is_running:
+                await _start(self._service)
+            if not path.startswith(PREFIX):
+                await self._app(scope, receive, send)
+                return
+            response = await self._endpoint(path, scope)(self._service, Request(scope, receive))
+        except ProblemError as problem:
+            response = problems.problem_response(self._service, problem)
+        await response(scope, receive, send)
+
+    def _endpoint(self, path: str, scope: Scope) -> Endpoint:
+        endpoints = self._endpoints.get(path)
+        if endpoints is None and path.startswith(SESSION_PREFIX):
+            session_id, slash, rest = path[len(SESSION_PREFIX) :].partition("/")
+            scope["path_params"] = {"session_id": session_id}
+            endpoints = self._session_endpoints.get(slash + rest) if session_id else None
+        if endpoints is None:
+            raise PathNotFoundError
+        method = scope["method"]
+        endpoint = endpoints.get("GET" if method == "HEAD" else method)
+        if endpoint is None:
+            allowed = {*endpoints, "HEAD"} if "GET" in endpoints else endpoints
+            raise MethodNotAllowedError(headers={"Allow": ", ".join(sorted(allowed))})
+        return endpoint
+
+
+async def _start(service: ProgressService) -> None:
+    """Start with the first request: a host that mounts the application does not run its lifespan."""
+    try:
+        await service.start_if_needed()
+    except StoreRefusedError as error:
+        logger.error("%s", error)
+        raise StoreUnavailableError from error
