@@ -45,6 +45,7 @@ check: $(VENV)/.dev web/node_modules/.ready  ## Lint and type-check; writes noth
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	npm --prefix web run --silent check
 
 format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, fix what the linters can fix, bundle the browser files
