@@ -1,13 +1,13 @@
-"""What can go wrong, whose fault it is, and what to answer.
+"""The errors: who is at fault, and how each is answered.
 
 ::
 
     ProgressError
     ├── ConfigurationError              the operator's: the server does not start
     │   └── StoreRefusedError           … because its store cannot be used as it is
-    ├── ConflictError                   nobody's: the session moved on, decide again
-    ├── ReportError                     a worker's, of what became of its reports: see ``client.errors``
-    ├── NotAllowedError                 a reader's, whom the server does not let read: see ``shell.follow``
+    ├── ConflictError                   no one's: the session moved on, decide again
+    ├── ReportError                     a worker's: its reports did not arrive; see ``client.errors``
+    ├── NotAllowedError                 a reader's: the server refuses to show the session; see ``cli.follower``
     └── ProblemError                    has an HTTP status and a problem type [RFC 9457]
         ├── MalformedRequestError   400
         ├── MalformedBodyError      400
@@ -52,13 +52,13 @@ CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="progress"'}
 """What goes with a 401 [RFC 9110 §11.6.1]."""
 
 RETRY: Final = {"Retry-After": "2"}
-"""After how many seconds a request that met a passing trouble is worth repeating."""
+"""Seconds after which a request that failed for a passing reason is worth repeating."""
 
 RETRY_SOON: Final = {"Retry-After": "1"}
-"""The same, where the trouble is another request that is being answered."""
+"""The same, where the reason is another request that is still under way."""
 
 CLOSE: Final = {"Connection": "close"}
-"""Sent where the rest of a request may still come, and is not waited for."""
+"""Sent where the rest of a request may still arrive; the server does not wait for it."""
 
 
 class ProgressError(Exception):
@@ -70,7 +70,7 @@ class ConfigurationError(ProgressError):
 
 
 class StoreRefusedError(ConfigurationError):
-    """Raised on opening a store that is damaged, foreign, of another version, or in use by another process."""
+    """Raised on opening a store that is damaged, of another application or version, or in use by another process."""
 
 
 class ConflictError(ProgressError):
@@ -78,14 +78,14 @@ class ConflictError(ProgressError):
 
 
 class ProblemError(ProgressError):
-    """Base of the errors that a client is told of as ``application/problem+json``.
+    """Base of the errors that a client gets as ``application/problem+json``.
 
     Attributes:
         status: The HTTP status to answer with.
         problem: Last segment of the problem type ``/problems/<problem>``.
         title: The problem in a few words, the same each time.
-        fixed_headers: What goes out with every answer of the kind.
-        headers: What goes out with this one.
+        fixed_headers: Headers of every response of the kind.
+        headers: Headers of this response.
     """
 
     status: ClassVar[int]
@@ -94,7 +94,7 @@ class ProblemError(ProgressError):
     fixed_headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, detail: str = "", *, headers: Mapping[str, str] | None = None) -> None:
-        """Say what is wrong in one sentence; `headers` go out with the answer."""
+        """Say in one sentence what is wrong; `headers` are added to the response."""
         super().__init__(detail or self.title)
         self.headers = {**self.fixed_headers, **(headers or {})}
 
@@ -112,14 +112,14 @@ class InvalidKeyError(ProblemError):
 
 
 class UnauthorizedError(ProblemError):
-    """Raised when a request that needs a token brings none, or one that is not valid, whyever."""
+    """Raised when a request that needs a token has none, or one that is not valid for any reason."""
 
     status, problem, title = 401, "unauthorized", "A bearer token is needed."
     fixed_headers = CHALLENGE
 
 
 class ForbiddenError(ProblemError):
-    """Raised when whoever asks may not do that, or not to that session, be there one or not."""
+    """Raised when the caller may not do that, or not to that session, whether the session exists or not."""
 
     status, problem, title = 403, "forbidden", "The token does not allow this."
 
@@ -137,13 +137,13 @@ class SessionNotFoundError(ProblemError):
 
 
 class MethodNotAllowedError(ProblemError):
-    """Raised when a path is known, but not with this method; `Allow` says with which."""
+    """Raised when a path does not take this method; `Allow` lists those that it takes."""
 
     status, problem, title = 405, "method-not-allowed", "The path does not take this method."
 
 
 class SessionExistsError(ProblemError):
-    """Raised when a session is to be created and there is one of that id."""
+    """Raised when a session is to be created and one of that id exists."""
 
     status, problem, title = 409, "session-exists", "There is a session of that id already."
 
@@ -168,7 +168,7 @@ class KeyInUseError(ProblemError):
 
 
 class OtherRunError(ProblemError):
-    """Raised when an update names its run, and the session of that id is another one."""
+    """Raised when an update names a run, and the session of that id is another run."""
 
     status, problem, title = 412, "other-run", "The session of that id is another run."
 
@@ -180,7 +180,7 @@ class PreconditionFailedError(ProblemError):
 
 
 class MalformedRequestError(ProblemError):
-    """Raised when what comes is not HTTP/1.1."""
+    """Raised when a request is not HTTP/1.1."""
 
     status, problem, title = 400, "malformed-request", "The request is not valid HTTP."
     fixed_headers = CLOSE
@@ -201,7 +201,7 @@ class BodyTooLargeError(ProblemError):
 
 
 class UrlTooLongError(ProblemError):
-    """Raised when a request's target is longer than ``serving.patience`` allows."""
+    """Raised when a request's target is longer than ``server.connection_limits`` allows."""
 
     status, problem, title = 414, "url-too-long", "The URL is too long."
     fixed_headers = CLOSE
@@ -213,19 +213,19 @@ class RateExceededError(ProblemError):
     status, problem, title = 429, "rate-exceeded", "That is more often than is allowed."
 
     def __init__(self, retry_after_s: int = 1) -> None:
-        """Ask the client to wait for so many seconds."""
+        """Ask the client to wait for `retry_after_s` seconds."""
         super().__init__(headers={"Retry-After": str(retry_after_s)})
 
 
 class HeadTooLargeError(ProblemError):
-    """Raised when a request has more, or more header fields, before its body than ``serving.patience`` allows."""
+    """Raised when a request's head has more bytes or fields than ``server.connection_limits`` allows."""
 
     status, problem, title = 431, "head-too-large", "The head of the request is too large."
     fixed_headers = CLOSE
 
 
 class OverloadedError(ProblemError):
-    """Raised when there are as many connections as there may be, and none of them is idle."""
+    """Raised when the number of connections is at its limit, and none of them is idle."""
 
     status, problem, title = 503, "overloaded", "The server has no room for a further connection."
     fixed_headers = CLOSE | RETRY
@@ -238,7 +238,7 @@ class UnsupportedMediaError(ProblemError):
 
 
 class MisdirectedRequestError(ProblemError):
-    """Raised for a name that is not this machine's, where anybody on this machine may do everything."""
+    """Raised for a host name that is not this machine's, where the server needs no token from this machine."""
 
     status, problem, title = 421, "misdirected-request", "Without tokens the server does not answer to this name."
 
@@ -274,25 +274,25 @@ class KeyReusedError(ProblemError):
 
 
 class InternalError(ProblemError):
-    """Raised for nothing: what an unforeseen exception is reported as."""
+    """Never raised: an unforeseen exception is reported as this."""
 
     status, problem, title = 500, "internal-error", "The server failed."
 
 
 class StoreUnavailableError(ProblemError):
-    """Raised when the store did not take a change or answer a question, and nothing was changed."""
+    """Raised when the store did not accept a change or a query, and nothing was changed."""
 
     status, problem, title = 503, "store-unavailable", "The store does not answer."
     fixed_headers = RETRY
 
 
 class OutcomeUnknownError(StoreUnavailableError):
-    """Raised when the store failed in a way that leaves open whether the change was applied."""
+    """Raised when the store failed and it is unknown whether the change was applied."""
 
     problem, title = "outcome-unknown", "The store failed, and whether the change was applied is not known."
 
 
 class StoreFullError(ProblemError):
-    """Raised when the store has no room for a further session, or its disk none for a further byte."""
+    """Raised when the store has no room for another session, or its disk is full."""
 
     status, problem, title = 507, "store-full", "The store is full."

@@ -1,4 +1,4 @@
-"""What is told of a session, to Python code as to browsers: an event with its id and its documented data."""
+"""The event that Python code and browsers get of a session: its name, id and documented data."""
 
 from typing import Any, NamedTuple
 
@@ -7,9 +7,10 @@ class Event(NamedTuple):
     """A `snapshot` or a `step` [docs/protocol.md].
 
     Attributes:
-        event: Which of the two.
-        event_id: Where whoever has it is in the session's history.
-        data: What polling answers at that position; or the step that changed, and its session without the others.
+        event: The name: which of the two it is.
+        event_id: The position in the session's history that a subscriber has reached with it.
+        data: Of a `snapshot`, the session as polling shows it at that position. Of a `step`, the step that changed, and
+            its session without the other steps.
     """
 
     event: str

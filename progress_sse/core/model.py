@@ -1,14 +1,14 @@
-"""The data: what a session, a step and a place in a session's history are.
+"""The data: sessions, steps, and positions in a session's history.
 
-Frozen values and what follows from them by arithmetic. No rule of change (``machine``), no JSON (``wire``), no I/O,
-no clock.
+Frozen values and what follows from them by arithmetic. No rule of change (``state_machine``), no JSON (``wire``), no
+I/O, no clock.
 
 The words mean the same everywhere in this package:
 
 * a *session* is one run of a multi-step job, its steps numbered from 1;
 * a *step* is one of its stages;
 * a *transition* is one change of a session by a worker: a step started, advanced, completed;
-* a *position* is a place in a session's history, and what a client shows when it comes back.
+* a *position* is a place in a session's history; a client sends it when it reconnects, to resume from there.
 """
 
 import re
@@ -33,11 +33,11 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exact [RFC 8259 §6]; the bound of all numbers that clients send."""
 
 UNFIT_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs"})
-"""Unicode's names for control, format and surrogate characters: a session id has none."""
+"""Unicode's categories of control, format and surrogate characters, which a session id must not have."""
 
 
 def check_session_id(session_id: str) -> str:
-    """Return `session_id` if it may name a session [docs/protocol.md].
+    """Return `session_id` if it is a valid session id [docs/protocol.md].
 
     Raises:
         InvalidSessionIdError: It is empty, longer than 128 characters, ``.`` or ``..``, or has a control, format,
@@ -54,7 +54,7 @@ def check_session_id(session_id: str) -> str:
 
 
 def is_text(value: object) -> bool:
-    """Whether `value` can be stored, and shown, everywhere: a string without NUL and lone surrogates."""
+    """Return whether `value` can be stored and shown everywhere: a string without NUL and lone surrogates."""
     if not isinstance(value, str) or "\0" in value:
         return False
     return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
@@ -65,7 +65,7 @@ class StepDefinition:
     """What is known of a step before it starts.
 
     Attributes:
-        name: What people read.
+        name: The name that people read.
         timeout_ms: Milliseconds after which a running step counts as over its limit.
         estimated_ms: Milliseconds that the step is expected to take.
     """
@@ -117,9 +117,9 @@ class Session(NamedTuple):
 
     @property
     def run(self) -> str:
-        """What tells this run from every other one of its id.
+        """The id of this run, different from every other run of the session id.
 
-        An epoch would not do: it is new where only the history was lost, and the run is the same one.
+        An epoch cannot serve as one: it also changes when only the history was lost and the run is still the same.
         """
         return self.progress.created_at
 
@@ -141,7 +141,7 @@ class Session(NamedTuple):
 def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: int) -> int:
     if not advances:
         return 100 * done // total_steps
-    # The exact sum of many fractions is slow to work out; it is needed only where two bounds, which are not, differ.
+    # The exact sum of many fractions is slow. Two bounds are fast, and the sum is needed only where they differ.
     low = (done << _SCALE_BITS) + sum((each.current << _SCALE_BITS) // (each.total or 1) for each in advances)
     high = low + len(advances)
     bounds = {100 * bound // (total_steps << _SCALE_BITS) for bound in (low, high)}
@@ -156,7 +156,7 @@ _SCALE_BITS: Final = 64
 
 
 def _sum_of(fractions: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Return the sum as a numerator and a denominator: by halves, so that few of its products are of large numbers."""
+    """Return the sum as numerator and denominator, adding by halves so that few products are of large numbers."""
     if len(fractions) == 1:
         return fractions[0]
     middle = len(fractions) // 2
@@ -169,12 +169,12 @@ def _sum_of(fractions: Sequence[tuple[int, int]]) -> tuple[int, int]:
 class Position(NamedTuple):
     """A place in a session's history; as text, the id of an event [docs/protocol.md].
 
-    A number alone would not do: a session that was deleted and made anew counts from 0 again, and a client that comes
-    back with 7 of the former life must not be given 8 of the latter.
+    A number alone is not enough: a session that was deleted and created again counts from 0, and a client that
+    reconnects with offset 7 of the earlier epoch must not get offset 8 of the new one.
 
     Attributes:
-        epoch: The life of the session that `offset` counts in; only ever compared for equality.
-        offset: How many transitions have happened.
+        epoch: The history that `offset` counts in; only ever compared for equality.
+        offset: The number of transitions so far.
     """
 
     epoch: str
@@ -192,16 +192,16 @@ class Position(NamedTuple):
 
     @classmethod
     def absent(cls, session_id: str, token: str) -> Self:
-        """Return where a session is that does not exist; `token` tells one absence of it from another."""
+        """Return the position of a session that does not exist; `token` makes each absence of it different."""
         return cls(f"{_absence_of(session_id)}{token}", 0)
 
     def is_absence_of(self, session_id: str) -> bool:
-        """Whether this is where the session was while it did not exist."""
+        """Return whether this is a position of the session while it did not exist."""
         return self.offset == 0 and self.epoch.startswith(_absence_of(session_id))
 
 
 def _absence_of(session_id: str) -> str:
-    # Other sessions' absences are none of its own: who comes back with one of those is told how this one is.
+    # With the id, so that a client that resumes with another session's absence gets a snapshot of this one.
     return f"absent.{blake2b(session_id.encode(), digest_size=8).hexdigest()}."
 
 

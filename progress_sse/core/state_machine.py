@@ -1,9 +1,9 @@
-"""The one place where it is decided what a command does to a session: ``(session, command, now) → outcome``.
+"""What a command does to a session, decided in this one place: ``(session, command, now) → outcome``.
 
 How to read it
 --------------
-A session's own state follows from its steps, so the table has a row for each thing that can be said of the step a
-command is about, and a column for each kind of command:
+A session's own state follows from its steps. So the table has a row for each state of the step that a command is about,
+and a column for each kind of command:
 
 ===============  ============  =======================  ======================
 the step is      start         complete                 advance
@@ -18,16 +18,16 @@ error            begun         ended                    StepNotRunningError
 ``Create`` and ``Delete`` are about the session as a whole and stand beside the table. A step number outside
 1…`total_steps` is refused before the table is asked.
 
-* *begun* puts a fresh running step in the place of whatever was there, so that a retry starts afresh. It is never a
-  repeat: two workers that start the same step are two attempts.
-* *ended*: the last word wins. A worker that first said "success" and then "error" meant the latter. The same word
-  again, to the letter, is a repeat.
-* *advanced* moves nothing but the step it is about. The same again, to the letter, is a repeat.
-* A repeat is accepted and changes nothing: not a time stamp, not a status, and nobody is told.
+* *begun* replaces the step by a fresh running one, so that a retry starts afresh. It is never a repeat: two workers
+  that start the same step are two attempts.
+* *ended*: the last word wins. A worker that first reported "success" and then "error" meant the latter. An identical
+  report is a repeat.
+* *advanced* changes nothing but the step it is about. An identical report is a repeat.
+* A repeat is accepted and changes nothing, no time stamp and no status, and no subscriber is notified.
 * A command that names a run is about that run: it creates no session, and another run of the id refuses it
   (``OtherRunError``).
 
-What must not go in here: time (it is handed in), randomness, storage, JSON, and who is allowed to do what.
+What must not go in here: time (it is an argument), randomness, storage, JSON, and permissions.
 """
 
 from collections.abc import Callable, Mapping
@@ -59,7 +59,7 @@ from progress_sse.core.model import (
 )
 
 Condition: TypeAlias = Callable[[Position | None], bool]
-"""Whether a session may be changed where it is; `None` where there is none."""
+"""Whether a session at this position may be changed; `None` stands for a session that does not exist."""
 
 
 def _anywhere(_position: Position | None) -> bool:
@@ -68,14 +68,14 @@ def _anywhere(_position: Position | None) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Conditional:
-    """What is done only if the session is where the client has seen it; the store, which knows where it is, decides."""
+    """A command that applies only if the session is where the client expects it; the store checks the position."""
 
     only_if: Condition = _anywhere
 
 
 @dataclass(frozen=True, slots=True)
 class Create(_Conditional):
-    """Make a fresh pending session; `replace` says whether one of that id gives way."""
+    """Make a fresh pending session; `replace` says whether it may replace one of that id."""
 
     definitions: tuple[StepDefinition, ...]
     replace: bool = True
@@ -88,7 +88,7 @@ class Delete(_Conditional):
 
 @dataclass(frozen=True, slots=True)
 class Start(_Conditional):
-    """Begin a step; `timeout_ms` of `None` or 0 is the definition's. A session made by this has `definitions`."""
+    """Begin a step; `timeout_ms` of `None` or 0 is the definition's. A session that it creates has `definitions`."""
 
     step: int
     definitions: tuple[StepDefinition, ...]
@@ -123,12 +123,12 @@ Command: TypeAlias = Create | Delete | StepCommand
 
 
 class Outcome(NamedTuple):
-    """What a command comes to.
+    """The result of a command.
 
     Attributes:
-        session: The session as it is then; `None` once it is removed.
+        session: The session afterwards; `None` once it is removed.
         transition: The number of the step that changed, or `None` where no transition happened.
-        is_fresh: Whether a new life of the session began: it was created, or replaced.
+        is_fresh: Whether the session was created or replaced, so that a new epoch begins.
     """
 
     session: Session | None
@@ -140,7 +140,7 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
     """Decide what `command` does to `session`, at the time `now` (aware, in UTC).
 
     Raises:
-        ProblemError: The command cannot be applied; the session is as it was. Which error, the table says.
+        ProblemError: The command cannot be applied, and the session is unchanged; the table says which error it is.
     """
     check_command(command)
     if isinstance(command, Create):
@@ -162,14 +162,14 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
 
 
 def check_command(command: Command) -> None:
-    """Refuse what no session can hold. Over HTTP it does not get this far; callers in the process have types only."""
+    """Refuse values that no session can hold: HTTP requests are validated before, callers in the process are not."""
     for name, (is_fit, demand) in _DEMANDS[type(command)]:
         if not is_fit(getattr(command, name)):
             raise InvalidRequestError(f"{name} must be {demand}.")
 
 
 def _is_integer(value: object) -> bool:
-    return type(value) is int  # True is an int, and no number
+    return type(value) is int  # bool is a subclass of int.
 
 
 def _is_count(value: object) -> bool:
@@ -209,7 +209,7 @@ def created(session_id: str, definitions: tuple[StepDefinition, ...], now: datet
     """Return a fresh, pending session with one step for each definition.
 
     Raises:
-        InvalidRequestError: There is none, or one that nobody could be shown.
+        InvalidRequestError: There is none, or one with a name or time that cannot be shown.
     """
     if not definitions:
         raise InvalidRequestError("definitions must be at least one step.")
@@ -229,7 +229,7 @@ def with_nothing_started(session: Session) -> Session:
 
 
 def is_expired(status: SessionStatus, created_at: str, updated_at: str, *, before: str) -> bool:
-    """Tell whether a session created before the time stamp `before` may be cleaned up: a live one is spared."""
+    """Return whether a session may be cleaned up: created before `before`, and not running and updated since."""
     return created_at < before and not (status == "running" and updated_at >= before)
 
 
@@ -237,12 +237,12 @@ def age_limit(now: datetime, max_age_hours: float) -> str:
     """Return the time stamp that lies `max_age_hours` before `now`."""
     try:
         return timestamp(now - timedelta(hours=max_age_hours))
-    except OverflowError:  # Before the calendar began; no session is that old.
+    except OverflowError:  # Before the year 1; no session is that old.
         return timestamp(datetime.min.replace(tzinfo=now.tzinfo))
 
 
 def timestamp(moment: datetime) -> str:
-    """Return ISO 8601 with offset and microseconds; of two moments in UTC, the earlier one sorts first."""
+    """Return ISO 8601 with offset and microseconds; as text, moments in UTC sort by time."""
     return moment.isoformat(timespec="microseconds")
 
 
