@@ -22,6 +22,7 @@ from pydantic import (
 )
 from starlette.requests import Request
 
+from progress_sse.core.commands import Advance, Complete, Start, StepCommand
 from progress_sse.core.errors import (
     BodyTooLargeError,
     InvalidKeyError,
@@ -32,7 +33,6 @@ from progress_sse.core.errors import (
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition, check_session_id
-from progress_sse.core.state_machine import Advance, Complete, Start, StepCommand
 from progress_sse.core.workflows import Workflows
 from progress_sse.wire.headers import header_values
 from progress_sse.wire.step_specs import Milliseconds, StepSpec, define_steps

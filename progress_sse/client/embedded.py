@@ -7,7 +7,7 @@ from typing import Final
 
 from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start
-from progress_sse.core import state_machine
+from progress_sse.core import commands
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.store.progress_store import ProgressStore
@@ -40,20 +40,20 @@ class AsyncStoreTransport:
     async def aclose(self) -> None:
         """Leave the store open: the application closes it."""
 
-    def _command(self, report: Report, run: str | None) -> state_machine.Command:
+    def _command(self, report: Report, run: str | None) -> commands.Command:
         match report:
             case Create(steps=None, workflow=None, replace=replace):
-                return state_machine.Create(self._store.workflows.named(), replace)
+                return commands.Create(self._store.workflows.named(), replace)
             case Create(steps=None, workflow=str(workflow), replace=replace):
-                return state_machine.Create(self._store.workflows.named(workflow), replace)
+                return commands.Create(self._store.workflows.named(workflow), replace)
             case Create(steps=steps, replace=replace):
-                return state_machine.Create(steps or (), replace)
+                return commands.Create(steps or (), replace)
             case Start(step, timeout_ms):
                 return self._store.start_command(step, timeout_ms, run)
             case Advance(step, current, total, message):
-                return state_machine.Advance(step, current, total, message, run)
+                return commands.Advance(step, current, total, message, run)
             case Complete(step, success, message, error):
-                return state_machine.Complete(step, success, message, error, run)
+                return commands.Complete(step, success, message, error, run)
 
 
 class StoreTransport:

@@ -16,9 +16,9 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.histogram import Histogram
 from progress_sse.core import state_machine
+from progress_sse.core.commands import Command
 from progress_sse.core.errors import ConflictError, KeyReusedError, StoreFullError, StoreUnavailableError
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.state_machine import Command
 from progress_sse.store.backend import Backend
 from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.change_builder import ChangeBuilder

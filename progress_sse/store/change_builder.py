@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from progress_sse.core import state_machine
+from progress_sse.core.commands import Command, Create, Delete
 from progress_sse.core.errors import PreconditionFailedError
 from progress_sse.core.model import Position, Session
-from progress_sse.core.state_machine import Command, Create, Delete
 from progress_sse.store.types import Applied, Change, Effect, LogEntry, Record, RememberedKey, new_epoch
 from progress_sse.wire import session_json
 

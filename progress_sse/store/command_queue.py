@@ -15,9 +15,9 @@ from http import HTTPStatus
 from typing import Final, Literal, TypeAlias
 
 from progress_sse._internal.eager_task import run_eagerly
+from progress_sse.core.commands import Advance, Command, Complete, Create, Delete, Start, StepCommand
 from progress_sse.core.errors import OutcomeUnknownError, ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.state_machine import Advance, Command, Complete, Create, Delete, Start, StepCommand
 from progress_sse.store.idempotency import KeysInFlight
 from progress_sse.store.types import Applied
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse.core import state_machine
+from progress_sse.core.commands import Advance, Command, Complete, Create, Delete, Start, StepCommand
 from progress_sse.core.errors import KeyInUseError, ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition, check_session_id
-from progress_sse.core.state_machine import Advance, Command, Complete, Create, Delete, Start, StepCommand
 from progress_sse.core.workflows import Workflows
 from progress_sse.store.backend import Backend
 from progress_sse.store.backend_monitor import BackendMonitor

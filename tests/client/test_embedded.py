@@ -15,9 +15,9 @@ from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import Answer, Request
 from progress_sse.client.handle import Reporter
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.core.commands import Command
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.state_machine import Command
 from progress_sse.core.workflows import Workflows
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Applied, StorageLimits

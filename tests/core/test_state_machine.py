@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
+from progress_sse.core.commands import Advance, Command, Complete, Create, Delete, Start, StepCommand
 from progress_sse.core.errors import (
     InvalidRequestError,
     OtherRunError,
@@ -22,14 +23,7 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress
 from progress_sse.core.state_machine import (
-    Advance,
-    Command,
-    Complete,
-    Create,
-    Delete,
     Outcome,
-    Start,
-    StepCommand,
     age_limit,
     apply,
     created,

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from progress_sse.core.commands import Command, Complete, Create, Delete
 from progress_sse.core.errors import (
     PreconditionFailedError,
     SessionExistsError,
@@ -16,7 +17,6 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.state_machine import Command, Complete, Create, Delete
 from progress_sse.store import batch_committer
 from progress_sse.store.backend import Backend
 from progress_sse.store.batch_committer import MAX_ATTEMPTS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+from progress_sse.core.commands import Command, Create, Delete
 from progress_sse.core.errors import (
     OutcomeUnknownError,
     SessionNotFoundError,
@@ -13,7 +14,6 @@ from progress_sse.core.errors import (
     StepOutOfRangeError,
 )
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.state_machine import Command, Create, Delete
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification
 from tests.clock import ManualClock

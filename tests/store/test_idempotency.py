@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 
+from progress_sse.core.commands import Command, Complete, Create, Delete, StepCommand
 from progress_sse.core.errors import (
     KeyInUseError,
     KeyReusedError,
@@ -17,7 +18,6 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position, StepDefinition
-from progress_sse.core.state_machine import Command, Complete, Create, Delete, StepCommand
 from progress_sse.store.backend import Backend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Applied, Change, Notification

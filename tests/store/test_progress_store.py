@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from progress_sse.core.commands import Advance, Complete, Create, Delete
 from progress_sse.core.errors import (
     InvalidRequestError,
     InvalidSessionIdError,
@@ -16,7 +17,6 @@ from progress_sse.core.errors import (
     UnknownWorkflowError,
 )
 from progress_sse.core.model import StepAdvance, StepDefinition
-from progress_sse.core.state_machine import Advance, Complete, Create, Delete
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification
 from tests.clock import START, ManualClock

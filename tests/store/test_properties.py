@@ -17,10 +17,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from progress_sse.core.commands import Advance, Command, Complete, Create, Delete
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position, StepDefinition
-from progress_sse.core.state_machine import Advance, Command, Complete, Create, Delete
 from progress_sse.store.backend import Backend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import KEY_LIFETIME, Notification, Record, StorageLimits

@@ -12,9 +12,9 @@ from sse_starlette.sse import AppStatus
 
 from progress_sse import create_app
 from progress_sse._internal.clock import SystemClock
+from progress_sse.core.commands import Complete
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
-from progress_sse.core.state_machine import Complete
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
 from progress_sse.store.backend import Backend

@@ -19,9 +19,9 @@ from progress_sse.api.replies import (
     session_reply,
 )
 from progress_sse.api.request_models import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, CreateBody, idempotency_key, read_body
+from progress_sse.core.commands import Create, Delete
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import SessionStatus
-from progress_sse.core.state_machine import Create, Delete
 from progress_sse.service import ProgressService
 from progress_sse.store.types import PageCursor, Record, SessionSummary
 

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from progress_sse.api.problems import counted
 from progress_sse.api.replies import RUN, Reply, json_reply, preconditions_of, session_id_of
 from progress_sse.api.request_models import UPDATE, BatchBody, UpdateBody, idempotency_key, read_body, read_update
+from progress_sse.core.commands import StepCommand
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.state_machine import StepCommand
 from progress_sse.service import ProgressService
 from progress_sse.store.types import Applied
 from progress_sse.wire.headers import header_values

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from progress_sse.core.commands import Advance
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.state_machine import Advance
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.pending_command import PendingCommand, Reply
 from tests.conftest import RunRedis

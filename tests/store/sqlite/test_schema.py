@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from progress_sse.core.commands import Command, Complete, Create
 from progress_sse.core.errors import (
     KeyReusedError,
 )
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position
-from progress_sse.core.state_machine import Command, Complete, Create
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.sqlite import schema
 from progress_sse.store.types import fingerprint
