@@ -1,4 +1,4 @@
-"""Cancelling tasks, so that they end."""
+"""Cancelling tasks until they have ended."""
 
 import asyncio
 from typing import Any, Final
@@ -8,12 +8,12 @@ AGAIN_S: Final = 0.05
 
 
 async def cancel(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks until all of them have ended, whatever they end with.
+    """Cancel tasks until all of them have ended, with any result or exception.
 
-    Once is not enough where a library makes a success, or an error of its own, of a cancellation, as `asyncio.wait_for`
-    does before Python 3.12 [python/cpython#86296]: what goes on then would be waited for without end.
+    One cancellation is not enough where a library turns it into a success or an error of its own, as `asyncio.wait_for`
+    does before Python 3.12 [python/cpython#86296]: the task would go on, and the wait for it would never end.
     """
-    # Made first, so that it retrieves what each task ends with also where this call is cancelled itself.
+    # Created first, so that it retrieves each task's exception even if this call itself is cancelled.
     ended = asyncio.gather(*tasks, return_exceptions=True)
     while not ended.done():
         for task in tasks:

@@ -1,4 +1,4 @@
-"""Time, as something that can be handed in: whatever stamps or waits takes a `Clock`, so that tests can own it."""
+"""Time as an argument: code that takes time stamps or waits gets a `Clock`, so that tests can control it."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall time for what people read, monotonic time for what is measured, and sleep."""
+    """Wall time for people to read, monotonic time for measuring, and sleep."""
 
     def now(self) -> datetime:
         """Return the wall time, aware, in UTC. It may jump in either direction."""

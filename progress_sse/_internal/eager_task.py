@@ -1,6 +1,6 @@
-"""Coroutines that begin at once: one that never has to wait needs no task, and no turn of the event loop.
+"""Coroutines that start at once: one that never waits needs no task, and no iteration of the event loop.
 
-Python 3.12 has tasks like that (`eager_start`); this is the part of them that is needed here, for every version.
+Python 3.12 has such tasks (`eager_start`); this is the part of them that this package needs, for every version.
 """
 
 import asyncio
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def run_eagerly(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-    """Run `work` up to where it waits for something, and the rest of it in a task; `None` if there is no rest.
+    """Run `work` up to its first wait, and the rest of it in a task; `None` if it never waits.
 
-    In its first part `work` has no task of its own: neither `asyncio.timeout` nor `asyncio.current_task` belong there.
+    Before its first wait `work` has no task of its own, so it must not use `asyncio.timeout` or `asyncio.current_task`.
     """
     try:
         awaited = work.send(None)
@@ -25,7 +25,7 @@ async def _finished(rest: "_Rest") -> None:
 
 
 class _Rest:
-    """The rest of a coroutine that has begun: it waits for `awaited` now."""
+    """The rest of a coroutine that was started and now waits for `awaited`."""
 
     def __init__(self, work: Coroutine[Any, Any, None], awaited: Any) -> None:
         self._work = work
@@ -35,7 +35,7 @@ class _Rest:
         while True:
             try:
                 yield self._awaited
-            except BaseException as error:  # noqa: BLE001  # it is for the work to say what becomes of it
+            except BaseException as error:  # noqa: BLE001  # the coroutine handles it
                 try:
                     self._awaited = self._work.throw(error)
                 except StopIteration:

@@ -1,7 +1,7 @@
-"""Hearing of the end in time under a server that is not ours.
+"""Notice of the process's end under a server that is not ours.
 
-A server such as plain uvicorn waits for its open connections before it tells the application that it goes down, and a
-stream that nobody ends stays open. What tells both of them is the signal.
+A server such as plain uvicorn waits for its open connections before it tells the application to shut down, and a
+stream stays open until the application ends it. The signal reaches both at the same time.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def called_on_exit(callback: Callable[[], None]) -> Iterator[None]:
-    """Call `callback` in the event loop when the process is told to end, before whoever handles that signal already.
+    """Call `callback` in the event loop when a signal ends the process, before the signal's existing handler.
 
-    Does nothing outside the main thread, where signals do not arrive, and for signals that nobody handles.
+    Does nothing outside the main thread, where signals do not arrive, and for signals without a handler.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 MAX_FILE_BYTES: Final = 4 * 2**20
-"""Bytes of a file: far more than step definitions take, and few enough to be parsed at once."""
+"""Bytes that a file may have: far more than step definitions take, and few enough to parse at once."""
 
 
 def read_file(path: Path) -> bytes:
@@ -13,7 +13,7 @@ def read_file(path: Path) -> bytes:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is no regular file, of which the end may never come, or it is too large.
+        ValueError: It is not a regular file, so that its end may never come, or it is too large.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("It is not a regular file.")

@@ -1,4 +1,4 @@
-"""What an operator may choose of the log; kept apart from the logging itself, which a worker need not load."""
+"""The values of the settings `log_level` and `log_format`, below both the settings and the log."""
 
 from typing import Literal, TypeAlias
 

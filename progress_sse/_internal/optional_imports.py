@@ -1,4 +1,4 @@
-"""Packages that not everybody needs: each is in an extra of ours, to be installed by who wants what it is for."""
+"""Optional packages: each comes with an extra of this package, installed only for the feature that needs it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,15 +8,15 @@ from progress_sse.core.errors import ConfigurationError
 
 @contextmanager
 def from_extra(extra: str, *packages: str, need: str) -> Iterator[None]:
-    """Import inside what needs one of the `packages` of an `extra`.
+    """Run imports of the `packages` of an `extra`.
 
     Args:
         extra: The name of the extra.
-        packages: What it brings, by the names that are imported.
-        need: Who needs it, with the verb, which begins the sentence.
+        packages: The names that its packages are imported by.
+        need: Subject and verb of the error's text, such as "Metrics need".
 
     Raises:
-        ConfigurationError: It is not installed; the text says how to.
+        ConfigurationError: It is not installed; the text says how to install it.
     """
     try:
         yield

@@ -1,10 +1,10 @@
-"""Ids for a stream of several sessions: one short text that tells where each of them was [docs/protocol.md].
+"""Event ids on a stream of several sessions: one short text that holds a position in each of them [docs/protocol.md].
 
-An id has at most 128 characters, and 20 full positions would not fit. So each session is told by a 6-byte digest of
-its id and epoch and its number as a varint; the sessions that moved last come first, and those that no longer fit get
-a snapshot on return. A digest cannot be turned back; it is compared with the one of the session as it is now, which
-is all that an epoch is good for. The id of the `end` is a digest of everything instead: it is good for being told
-from all others.
+An id has at most 128 characters, and 20 full positions would not fit. So each position is written as a 6-byte digest of
+session id and epoch, and the offset as a varint. The sessions that changed last come first; a session that no longer
+fits gets a snapshot on reconnection. A digest cannot be decoded. It is compared with the digest of the session as it is
+now, and equality is all that an epoch is used for. The id of the `end` event is one digest of all positions: it only
+has to differ from every other.
 """
 
 import base64
@@ -24,18 +24,18 @@ _DIGEST_BYTES: Final = 6
 
 
 class StreamCursor:
-    """Where a reader is in each of its sessions; grows as messages are delivered."""
+    """A subscriber's position in each of its sessions; advances with each event that is sent."""
 
     def __init__(self) -> None:
-        """Start with no session told."""
-        self._told: OrderedDict[str, bytes] = OrderedDict()
+        """Start with no session."""
+        self._encoded: OrderedDict[str, bytes] = OrderedDict()
 
     def advance(self, session_id: str, position: Position) -> str:
-        """Note that the reader has got to `position`, and return the id that says so."""
-        self._told[session_id] = _digest(session_id, position) + _varint(position.offset)
-        self._told.move_to_end(session_id)
+        """Move to `position` in one session, and return the id that holds all positions."""
+        self._encoded[session_id] = _digest(session_id, position) + _varint(position.offset)
+        self._encoded.move_to_end(session_id)
         packed = bytearray()
-        for item in reversed(self._told.values()):
+        for item in reversed(self._encoded.values()):
             if len(packed) + len(item) > _MAX_BYTES:
                 break
             packed += item
@@ -43,29 +43,29 @@ class StreamCursor:
 
 
 def parse_cursor(text: str) -> dict[bytes, int] | None:
-    """Return the digests and numbers that an id tells; `None` for any other text."""
+    """Return the offset for each digest in an id; `None` for any other text."""
     if not text.startswith(_PREFIX) or len(text) > len(_PREFIX) + _MAX_CHARS:
-        return None  # None of ours is longer, and to read one takes time that grows faster than its length.
+        return None  # None of ours is longer, and the time to decode one grows faster than its length.
     packed = _from_text(text.removeprefix(_PREFIX))
-    told: dict[bytes, int] = {}
+    offsets: dict[bytes, int] = {}
     while packed:
         digest, packed = packed[:_DIGEST_BYTES], packed[_DIGEST_BYTES:]
         n, length = _read_varint(packed)
         if not length:
             return None
-        told[digest] = n
+        offsets[digest] = n
         packed = packed[length:]
-    return told
+    return offsets
 
 
-def position_told(told: Mapping[bytes, int], session_id: str, current: Position) -> Position | None:
-    """Return where the reader was in a session that is at `current` now, if the id tells."""
-    n = told.get(_digest(session_id, current))
-    return None if n is None else Position(current.epoch, n)
+def cursor_position(offsets: Mapping[bytes, int], session_id: str, current: Position) -> Position | None:
+    """Return the position that a parsed id holds of a session that is at `current` now, if it holds one."""
+    offset = offsets.get(_digest(session_id, current))
+    return None if offset is None else Position(current.epoch, offset)
 
 
 def end_id(positions: Mapping[str, Position]) -> str:
-    """Return the id of the `end` of a stream whose sessions are completed at `positions`."""
+    """Return the id of the `end` event of a stream whose sessions are completed at `positions`."""
     whole = blake2b(digest_size=16)
     for session_id in sorted(positions):
         whole.update(_digest(session_id, positions[session_id]) + _varint(positions[session_id].offset))
@@ -73,12 +73,12 @@ def end_id(positions: Mapping[str, Position]) -> str:
 
 
 def is_end_id(text: str) -> bool:
-    """Whether the text may be the id of an `end`."""
+    """Return whether the text may be the id of an `end` event."""
     return text.startswith(_END_PREFIX)
 
 
 def _digest(session_id: str, position: Position) -> bytes:
-    # All absences of a session look alike: who saw one has missed nothing in another.
+    # All absences of a session have one digest: a client that saw one has missed nothing in another.
     epoch = "" if position.is_absence_of(session_id) else position.epoch
     return blake2b(f"{epoch}/{session_id}".encode(), digest_size=_DIGEST_BYTES).digest()
 
@@ -93,7 +93,7 @@ def _varint(n: int) -> bytes:
 
 
 def _read_varint(packed: bytes) -> tuple[int, int]:
-    """Return the number and how many bytes it took; 0 bytes if there is no whole number."""
+    """Return the number and its length in bytes; 0 bytes if it is incomplete."""
     n = 0
     for index, byte in enumerate(packed[:8]):
         n |= (byte & 0x7F) << (7 * index)

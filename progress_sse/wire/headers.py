@@ -1,20 +1,20 @@
-"""A header that all answers have; and those of requests, as they came, since Starlette decodes all to look at one."""
+"""Headers: `Vary` for all responses, and those of a request as bytes, since Starlette decodes all to return one."""
 
 from typing import Final
 
 from starlette.requests import Request
 
 WHITE_SPACE: Final = b" \t"
-"""What may stand around the value of a header [RFC 9110 §5.6.3]."""
+"""The white space allowed around the value of a header [RFC 9110 §5.6.3]."""
 
 VARY: Final = "Authorization, Cookie"
-"""What each answer depends on besides its address, for caches that were told to store it all the same."""
+"""What each response depends on besides its URL, for caches that are configured to store it all the same."""
 
 
 def header_values(request: Request, name: bytes) -> list[bytes]:
     """Return every value of a header; `name` is in lower case.
 
-    White space around a value is no part of it [RFC 9110 §5.5]. Our own server has removed it, others may not have.
+    White space around a value is not part of it [RFC 9110 §5.5]. Our own server removes it, others may not.
     """
     return [value.strip(WHITE_SPACE) for key, value in request.scope["headers"] if key == name]
 

@@ -1,7 +1,7 @@
 """Model ⇄ JSON: key order, rounding and names, each in one place.
 
-What a poll answers and what a snapshot carries come from the same function, so they cannot differ by a byte. The same
-shape of a step serves the store, which is why steps can be read back from it. Knows only the model.
+The response to a poll and the data of a snapshot come from the same function, so they cannot differ by a byte. The
+store keeps steps in the same form, which is why they can be decoded here. Knows only the model.
 """
 
 import json
@@ -13,19 +13,19 @@ from pydantic_core import to_json
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress
 
 MAX_SHARED_BYTES: Final = 16_384
-"""Bytes of step definitions that sessions share: larger ones, which a client can make, would be kept by the hundred."""
+"""Bytes up to which step definitions are shared by sessions; the cache would keep hundreds of larger ones."""
 
 _ESCAPES: Final = tuple((char.encode(), b"\\u%04x" % ord(char)) for char in "<\N{NEXT LINE}\u2028\u2029")
-"""Characters that some clients misread in a string: `<` begins markup, the others end a line in Unicode."""
+"""Characters in a string that some clients misread: `<` begins markup, the others end a line in Unicode."""
 
 
 def encode_json(value: object) -> bytes:
-    """Return compact JSON in UTF-8, in one line: line ends in strings are escaped, as are control characters and `<`.
+    """Return compact JSON in UTF-8, on one line: line ends in strings are escaped, as are control characters and `<`.
 
-    None of these stands outside a string, so the text as a whole can be searched.
+    None of these can occur outside a string, so the whole text can be searched for them.
     """
     data = to_json(value, inf_nan_mode="null")
-    # The bytes that these characters begin with. Most data has none of them, and to see that costs next to nothing.
+    # The bytes that these characters begin with. Most data has none of them, and this check costs almost nothing.
     if 0x3C in data or 0xC2 in data or 0xE2 in data:
         for char, escape in _ESCAPES:
             data = data.replace(char, escape)
@@ -33,7 +33,7 @@ def encode_json(value: object) -> bytes:
 
 
 def encode_session(session: Session) -> bytes:
-    """Return what polling answers [docs/protocol.md]: seven keys, and one entry per step, started or not."""
+    """Return the session as polling shows it [docs/protocol.md]: seven keys, and an entry per step, started or not."""
     progress = session.progress
     steps = [
         _step(progress.steps[number]) if number in progress.steps else _pending_step(number, definition)
@@ -53,7 +53,7 @@ def encode_session(session: Session) -> bytes:
 
 
 def encode_absent(session_id: str) -> bytes:
-    """Return what polling answers for a session that does not exist."""
+    """Return what polling shows of a session that does not exist."""
     return encode_json(
         {
             "session_id": session_id,
@@ -73,25 +73,25 @@ def encode_transition(session: Session, step: int) -> bytes:
 
 
 def split_transition(data: bytes) -> tuple[bytes, bytes]:
-    """Return the two parts of what `encode_transition` wrote: the step and the session."""
-    # No quotation mark stands bare inside a string, so this is found nowhere else.
+    """Return the two parts of an encoded transition: the step and the session."""
+    # Quotation marks inside strings are escaped, so the separator occurs nowhere else.
     step, session = data.removeprefix(b'{"step":').split(b',"session":{', 1)
     return step, b"{" + session[:-1]
 
 
 def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
-    """Return the entry of a session in the list for operators; `summary` is the session in its last transition."""
+    """Return a session's entry in the list for operators; `summary` is the session part of its last transition."""
     times = {"created_at": session.progress.created_at, "updated_at": session.progress.updated_at}
     return (summary or encode_json(_summary(session)))[:-1] + b"," + encode_json(times)[1:]
 
 
 def decode_step(data: bytes) -> StepProgress:
-    """Return the step that is the first part of an encoded transition."""
+    """Return the step from the first part of an encoded transition."""
     return _decoded_step(json.loads(data))
 
 
 def decode_transition(data: bytes) -> tuple[StepProgress, int, SessionStatus]:
-    """Return what `encode_transition` wrote and the step before it did not say: the step, `current_step`, `status`."""
+    """Return what an encoded transition changes: the step, and the session's `current_step` and `status`."""
     event = json.loads(data)
     session = event["session"]
     return _decoded_step(event["step"]), session["current_step"], session["status"]
@@ -116,12 +116,12 @@ def list_definitions(definitions: tuple[StepDefinition, ...]) -> list[dict[str, 
 
 
 def decode_definitions(data: bytes) -> tuple[StepDefinition, ...]:
-    """Return the definitions that `encode_definitions` wrote; sessions of one workflow come to share one tuple."""
+    """Return the definitions that `encode_definitions` wrote; sessions of one workflow share one tuple."""
     return _shared_definitions(data) if len(data) <= MAX_SHARED_BYTES else _decoded_definitions(data)
 
 
 def forget_definitions() -> None:
-    """Share none of those that were shared so far, in which names of steps outlive the sessions that brought them."""
+    """Clear the shared definitions, so that step names do not outlive the sessions that they came with."""
     _shared_definitions.cache_clear()
 
 

@@ -1,4 +1,4 @@
-"""The event stream format, written out and read [WHATWG HTML §9.2.6]. Pure: values to bytes and back, nothing else."""
+"""The event stream format, encoded and decoded [WHATWG HTML §9.2.6]. Pure: values to bytes and back, nothing else."""
 
 import re
 from typing import Final, NamedTuple
@@ -8,10 +8,10 @@ _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 MAX_EVENT_BYTES: Final = 160 * 2**20
-"""Bytes of an event that are read: more than a session of a thousand steps has whose longest texts are escapes."""
+"""Bytes that an event may have: more than a session of a thousand steps with the longest texts, all escaped."""
 
 _MAX_RETRY_DIGITS: Final = 15
-"""A time that is longer than this would not end."""
+"""Digits beyond which a `retry` time is ignored: the wait would never end."""
 
 
 def encode_event(event: str, data: bytes, *, event_id: str | None = None, retry_ms: int | None = None) -> bytes:
@@ -20,8 +20,8 @@ def encode_event(event: str, data: bytes, *, event_id: str | None = None, retry_
     Args:
         event: The event's name, a constant of ours without line ends.
         data: UTF-8; each of its lines becomes a `data` field. CR, LF and CRLF end a line, and nothing else does.
-        event_id: What the client keeps as its last event id; without one it keeps the one it has.
-        retry_ms: Milliseconds that the client shall wait before it reconnects; goes first.
+        event_id: The client's last event id from now on; `None` leaves it unchanged.
+        retry_ms: Milliseconds that the client waits before it reconnects; this field comes first.
     """
     lines = b"data: %b\n" % (_LINE_END.sub(b"\ndata: ", data) if b"\n" in data or b"\r" in data else data)
     retry = encode_retry_field(retry_ms) if retry_ms is not None else b""
@@ -37,33 +37,33 @@ def decode_event(frame: bytes) -> tuple[str, bytes]:
 
 
 def encode_id_field(event_id: str) -> bytes:
-    """Return an `id` field, to be put in front of an event."""
+    """Return an `id` field, to go before an event."""
     return b"id: %b\n" % event_id.encode()
 
 
 def encode_retry_field(retry_ms: int) -> bytes:
-    """Return a `retry` field, to be put in front of an event. It takes effect when its line is read [§9.2.6]."""
+    """Return a `retry` field, to go before an event. It takes effect when its line is read [§9.2.6]."""
     return b"retry: %d\n" % retry_ms
 
 
 def encode_comment(text: str) -> bytes:
-    """Return a comment, which no EventSource ever shows; it keeps the connection from looking idle.
+    """Return a comment, which no EventSource shows; it keeps the connection from looking idle.
 
-    No empty line follows: there several clients hand their users an event without data.
+    No empty line follows, because several clients would report an event without data.
     """
     return b": %b\n" % text.encode()
 
 
 def encode_final_retry(retry_ms: int) -> bytes:
-    """Return what a stream ends with before its sessions have: when to come back.
+    """Return the end of a stream that closes before its sessions are completed: when to reconnect.
 
-    An empty line follows although there is no event: several clients take a block in only once that has come.
+    An empty line follows although there is no event, because several clients process a block only after one.
     """
     return encode_retry_field(retry_ms) + b"\n"
 
 
 class StreamEvent(NamedTuple):
-    """An event as an EventSource would fire it; `event_id` is its id, or the last one before it that there was."""
+    """An event as an EventSource would fire it; `event_id` is its own id, or the last one before it."""
 
     event: str
     data: str
@@ -71,15 +71,15 @@ class StreamEvent(NamedTuple):
 
 
 class StreamDecoder:
-    """Reads one stream, in whatever pieces it comes.
+    """Decodes one stream, split into chunks anywhere.
 
     Attributes:
-        last_event_id: What to come back with; empty before the first id.
-        retry_ms: Milliseconds to wait before coming back; `None` before the stream has said so.
+        last_event_id: The id to reconnect with; empty before the first id.
+        retry_ms: Milliseconds to wait before reconnecting; `None` before the stream has sent any.
     """
 
     def __init__(self) -> None:
-        """Begin before the first byte."""
+        """Start at the first byte."""
         self.last_event_id = ""
         self.retry_ms: int | None = None
         self._rest = bytearray()
@@ -91,7 +91,7 @@ class StreamDecoder:
         self._event_id = ""
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
-        """Take in what came next, and return the events that it completes; what a stream ends within is no event.
+        """Decode the next chunk, and return the events that it completes; an event that never ends is dropped.
 
         Raises:
             ValueError: An event does not end within `MAX_EVENT_BYTES`.
@@ -105,13 +105,13 @@ class StreamDecoder:
         self._unread_bytes += len(chunk)
         if self._unread_bytes > MAX_EVENT_BYTES:
             raise ValueError(f"an event of more than {MAX_EVENT_BYTES} bytes")
-        # Only what is new is searched: a line may come in many pieces.
+        # Only the new chunk is searched, since a line may come in many chunks.
         first, *others = _LINE_END.split(chunk)
         self._rest += first
         events = []
         for following in others:
             if self._rest.startswith(b":"):
-                self._unread_bytes -= len(self._rest) + 1  # Nothing of a comment is kept.
+                self._unread_bytes -= len(self._rest) + 1  # A comment is not kept.
             event = self._take(self._rest.decode(errors="replace"))
             self._rest = bytearray(following)
             if event is not None:

@@ -1,4 +1,4 @@
-"""What counts as text in what users send: names, messages, errors; and how a fault in it is described."""
+"""The rules for text that users send (names, messages, errors), and the description of a fault in what they sent."""
 
 from typing import Annotated
 
@@ -21,14 +21,14 @@ Text = Annotated[
     Field(strict=True, json_schema_extra={"maxLength": "max_text_chars", "pattern": "^[^\\u0000]*$"}),
     AfterValidator(_check),
 ]
-"""A string without NUL and lone surrogates, of at most the `max_text_chars` that the validation context brings.
+"""A string without NUL and lone surrogates, of at most the `max_text_chars` in the validation context.
 
-In its schema a limit bears the name of its setting, for which ``openapi.document`` puts in the value.
+Its schema holds the name of the setting in place of the limit; ``openapi.document`` replaces it by the value.
 """
 
 
 def first_fault(error: ValidationError) -> str:
-    """Return the first of the faults that were found as ``field: sentence``, without what was found there."""
+    """Return the first fault as ``field: sentence``, without the value that was sent."""
     fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
     field = ".".join(str(part) for part in fault["loc"])
     return f"{field or 'body'}: {fault['msg'].removeprefix('Value error, ')}."

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from progress_sse.core.model import Position
-from progress_sse.wire.cursor import StreamCursor, end_id, is_end_id, parse_cursor, position_told
+from progress_sse.wire.cursor import StreamCursor, cursor_position, end_id, is_end_id, parse_cursor
 
 ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 MOST_SESSIONS = 20
@@ -22,10 +22,10 @@ def test_an_id_tells_where_each_session_was(places: dict[str, int]) -> None:
     cursor, event_id = StreamCursor(), ""
     for session_id, n in places.items():
         event_id = cursor.advance(session_id, Position("epoch", n))
-    told = parse_cursor(event_id)
-    assert told is not None
+    offsets = parse_cursor(event_id)
+    assert offsets is not None
     for session_id, n in places.items():
-        assert position_told(told, session_id, Position("epoch", 0)) == Position("epoch", n)
+        assert cursor_position(offsets, session_id, Position("epoch", 0)) == Position("epoch", n)
 
 
 @given(st.lists(st.tuples(st.integers(0, MOST_SESSIONS - 1), numbers), min_size=1, max_size=60))
@@ -35,9 +35,9 @@ def test_an_id_always_fits_and_tells_the_newest_moves(moves: list[tuple[int, int
     for session, n in moves:
         event_id = cursor.advance(f"session-{session}", Position("epoch", n))
         assert ID.fullmatch(event_id)
-        told = parse_cursor(event_id)
-        assert told is not None
-        assert position_told(told, f"session-{session}", Position("epoch", 0)) == Position("epoch", n)
+        offsets = parse_cursor(event_id)
+        assert offsets is not None
+        assert cursor_position(offsets, f"session-{session}", Position("epoch", 0)) == Position("epoch", n)
 
 
 def test_an_id_tells_ten_sessions_of_a_thousand_transitions_each() -> None:
@@ -46,27 +46,27 @@ def test_an_id_tells_ten_sessions_of_a_thousand_transitions_each() -> None:
     event_id = ""
     for session in range(MOST_SESSIONS):
         event_id = cursor.advance(f"session-{session}", Position("epoch", 1000))
-    told = parse_cursor(event_id)
-    assert told is not None
-    assert len(told) >= 10
+    offsets = parse_cursor(event_id)
+    assert offsets is not None
+    assert len(offsets) >= 10
 
 
 def test_an_id_does_not_tell_of_another_epoch_or_session() -> None:
     """A digest that does not fit the session as it is now tells nothing."""
-    told = parse_cursor(StreamCursor().advance("a", Position("one", 3)))
-    assert told is not None
-    assert position_told(told, "a", Position("one", 9)) == Position("one", 3)
-    assert position_told(told, "a", Position("two", 9)) is None
-    assert position_told(told, "b", Position("one", 9)) is None
+    offsets = parse_cursor(StreamCursor().advance("a", Position("one", 3)))
+    assert offsets is not None
+    assert cursor_position(offsets, "a", Position("one", 9)) == Position("one", 3)
+    assert cursor_position(offsets, "a", Position("two", 9)) is None
+    assert cursor_position(offsets, "b", Position("one", 9)) is None
 
 
 def test_all_absences_of_a_session_look_alike() -> None:
     """Who saw that there is none has missed nothing, whichever absence it was."""
-    told = parse_cursor(StreamCursor().advance("a", Position.absent("a", "x")))
-    assert told is not None
+    offsets = parse_cursor(StreamCursor().advance("a", Position.absent("a", "x")))
+    assert offsets is not None
     now = Position.absent("a", "y")
-    assert position_told(told, "a", now) == now
-    assert position_told(told, "a", Position("one", 1)) is None
+    assert cursor_position(offsets, "a", now) == now
+    assert cursor_position(offsets, "a", Position("one", 1)) is None
 
 
 def test_the_end_id_stands_for_exactly_these_positions() -> None:
@@ -91,24 +91,24 @@ def test_other_texts_tell_nothing(text: str) -> None:
 def test_no_text_breaks_the_parser(text: str) -> None:
     """Whatever comes in from a query is an id, or is not."""
     for candidate in (text, "m." + text):
-        told = parse_cursor(candidate)
-        assert told is None or all(n >= 0 for n in told.values())
+        offsets = parse_cursor(candidate)
+        assert offsets is None or all(n >= 0 for n in offsets.values())
 
 
 @given(st.binary(max_size=100))
 @example(b"digest" + b"\xff" * 9 + b"\1")
 def test_whatever_is_packed_breaks_no_parser(packed: bytes) -> None:
     """Texts of the right form, that is, with anything in them: numbers stay within what a number may be."""
-    told = parse_cursor("m." + base64.urlsafe_b64encode(packed).decode().rstrip("="))
-    assert told is None or all(len(digest) == 6 and 0 <= n < 2**56 for digest, n in told.items())
+    offsets = parse_cursor("m." + base64.urlsafe_b64encode(packed).decode().rstrip("="))
+    assert offsets is None or all(len(digest) == 6 and 0 <= n < 2**56 for digest, n in offsets.items())
 
 
 @given(st.text(max_size=20), st.integers(0, 2**40), st.text("ab.", max_size=3))
 def test_a_changed_id_tells_a_position_of_the_same_life_or_none(session_id: str, n: int, tail: str) -> None:
     """A forged number is at worst one that the session never had, which is answered with a snapshot."""
     here = Position("epoch", 7)
-    told = parse_cursor(StreamCursor().advance(session_id, Position("epoch", n)) + tail)
-    place = position_told(told or {}, session_id, here)
+    offsets = parse_cursor(StreamCursor().advance(session_id, Position("epoch", n)) + tail)
+    place = cursor_position(offsets or {}, session_id, here)
     assert place is None or place.epoch == "epoch"
 
 

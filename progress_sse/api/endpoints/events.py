@@ -18,7 +18,7 @@ from progress_sse.core.model import Position, check_session_id
 from progress_sse.service import ProgressService
 from progress_sse.streaming.event_stream import HEADERS, StreamRequest
 from progress_sse.streaming.hub import Resume, standing_at
-from progress_sse.wire.cursor import end_id, is_end_id, parse_cursor, position_told
+from progress_sse.wire.cursor import cursor_position, end_id, is_end_id, parse_cursor
 from progress_sse.wire.headers import header_values
 
 Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
@@ -110,10 +110,10 @@ def _session_ids(request: Request, most: int) -> list[str]:
 
 
 def _resume_from(last_event_id: str, session_id: str) -> Resume | None:
-    told = parse_cursor(last_event_id)
-    if told is None:
+    offsets = parse_cursor(last_event_id)
+    if offsets is None:
         return None
-    return lambda current: position_told(told, session_id, current)
+    return lambda current: cursor_position(offsets, session_id, current)
 
 
 async def _completed(service: ProgressService, session_ids: Sequence[str]) -> dict[str, Position] | None:
