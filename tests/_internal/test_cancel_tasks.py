@@ -1,4 +1,4 @@
-"""Tasks that have to end do so, even where a library keeps a cancellation to itself."""
+"""Cancelled tasks end, even where a library swallows a cancellation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from progress_sse._internal.cancel_tasks import cancel
 
 
 async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
-    """Once, or several times; whoever does that hears nothing of what it ended with."""
+    """Once, or several times; the caller does not get the task's exception."""
     swallowed = 0
 
     async def stubborn() -> None:
@@ -30,8 +30,8 @@ async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
     assert swallowed == 3
 
 
-async def test_tasks_that_have_ended_are_no_trouble() -> None:
-    """Nor is having none."""
+async def test_tasks_that_have_ended_are_fine() -> None:
+    """And so are no tasks at all."""
     task = asyncio.create_task(asyncio.sleep(0))
     await task
     await cancel(task)

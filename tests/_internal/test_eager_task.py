@@ -1,4 +1,4 @@
-"""Coroutines that begin at once, and what becomes of those that have to wait."""
+"""Coroutines that start at once, and the tasks of those that have to wait."""
 
 import asyncio
 
@@ -7,8 +7,8 @@ import pytest
 from progress_sse._internal.eager_task import run_eagerly
 
 
-async def test_what_never_waits_is_done_at_once() -> None:
-    """No task, and no turn of the event loop in between."""
+async def test_a_coroutine_that_never_waits_is_done_at_once() -> None:
+    """Without a task, and without an iteration of the event loop."""
     done: list[str] = []
 
     async def work() -> None:
@@ -19,8 +19,8 @@ async def test_what_never_waits_is_done_at_once() -> None:
     assert done == ["all of it"]
 
 
-async def test_what_waits_goes_on_in_a_task() -> None:
-    """First part at once, the rest when what it waits for has come, as often as it waits."""
+async def test_a_coroutine_that_waits_goes_on_in_a_task() -> None:
+    """Its first part runs at once, each later part after the next wait."""
     future = asyncio.get_running_loop().create_future()
     done: list[str] = []
 
@@ -41,7 +41,7 @@ async def test_what_waits_goes_on_in_a_task() -> None:
 
 
 async def test_a_future_that_is_resolved_before_the_task_begins_is_not_missed() -> None:
-    """Both may happen in one turn of the loop."""
+    """Both may happen in one iteration of the loop."""
     future = asyncio.get_running_loop().create_future()
 
     async def work() -> None:
@@ -53,8 +53,8 @@ async def test_a_future_that_is_resolved_before_the_task_begins_is_not_missed() 
     await task
 
 
-async def test_what_it_raises_comes_where_it_is_raised() -> None:
-    """In the first part to the caller, later to whoever waits for the task."""
+async def test_an_exception_reaches_the_caller_or_the_task() -> None:
+    """From the first part it reaches the caller, later the code that awaits the task."""
 
     async def work(*, waits: bool) -> None:
         if waits:
@@ -71,7 +71,7 @@ async def test_what_it_raises_comes_where_it_is_raised() -> None:
 
 @pytest.mark.parametrize("turns", [1, 2])
 async def test_a_cancelled_task_cleans_up_and_ends(turns: int) -> None:
-    """Where the work waits for the first thing, and for a later one; cleaning up may wait too."""
+    """At the first wait and at a later one; the clean-up may wait too."""
     never = asyncio.get_running_loop().create_future()
     done: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Files that settings name: what is read of them, and that reading ends."""
+"""Files that settings name: which are read, and that reading ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from progress_sse.wiring import make_workflows
 
 @pytest.fixture(params=["/dev/zero", "pipe", "folder", "large", "nothing"])
 def unreadable(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """What never ends, what is never written, what is no file, what is far too large, and what is not there."""
+    """A device without end, a pipe without a writer, a folder, a file that is too large, and none at all."""
     kind: str = request.param
     path = tmp_path / kind
     if kind == "pipe":
@@ -25,19 +25,19 @@ def unreadable(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         path.mkdir()
     elif kind == "large":
         path.write_bytes(b"#" * (MAX_FILE_BYTES + 1))
-    return path  # An absolute name stands for itself.
+    return path  # Joining an absolute path returns that path.
 
 
 def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
-    """Also by way of a link, as orchestrators mount what they configure."""
+    """Also through a link, which is how orchestrators mount configuration."""
     path = tmp_path / "file"
     path.write_bytes(b"x" * MAX_FILE_BYTES)
     (tmp_path / "link").symlink_to(path)
     assert len(read_file(tmp_path / "link")) == MAX_FILE_BYTES
 
 
-def test_whatever_names_no_such_file_is_refused(unreadable: Path) -> None:
-    """In a sentence, and at once: the server would never start, or take all memory first."""
+def test_a_path_without_a_usable_file_is_refused(unreadable: Path) -> None:
+    """At once, and in one sentence: otherwise the server would never start, or fill the memory first."""
     with pytest.raises(ConfigurationError, match=f"The steps file {unreadable} cannot be used: (It |.*No such file)"):
         make_workflows(Settings(steps_file=unreadable))
     with pytest.raises(ConfigurationError, match="token_key is neither an RSA key"):

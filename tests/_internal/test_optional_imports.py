@@ -1,4 +1,4 @@
-"""What an extra is needed for, where it is not installed."""
+"""Features that need an extra, where it is not installed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEEDS: dict[str, tuple[str, Callable[[], object]]] = {
 
 
 def uninstall(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
-    """Let imports of the package fail, and whatever of ours may have it be imported anew."""
+    """Let imports of the package fail, and our modules that import it be imported again."""
     for name in [*sys.modules]:
         if name.startswith(("progress_sse.store.redis.", "progress_sse.auth.rate_limits", f"{package}.")):
             monkeypatch.delitem(sys.modules, name)
@@ -33,8 +33,8 @@ def uninstall(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
 
 
 @pytest.mark.parametrize("extra", NEEDS)
-def test_who_has_not_installed_it_is_told_how_to(monkeypatch: pytest.MonkeyPatch, extra: str) -> None:
-    """Wherever an operator asks for what it is for."""
+def test_the_error_says_how_to_install_a_missing_extra(monkeypatch: pytest.MonkeyPatch, extra: str) -> None:
+    """For each feature that needs one."""
     package, use = NEEDS[extra]
     uninstall(monkeypatch, package)
     with pytest.raises(ConfigurationError, match=re.escape(f"pip install 'progress-sse[{extra}]'")):
@@ -42,6 +42,6 @@ def test_who_has_not_installed_it_is_told_how_to(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_module_that_is_missing_elsewhere_is_not_blamed_on_an_extra() -> None:
-    """To install the extra would not bring it."""
-    with pytest.raises(ModuleNotFoundError, match="nothing_of_that_name"), from_extra("x", "sys", need="Nobody needs"):
+    """Installing the extra would not help."""
+    with pytest.raises(ModuleNotFoundError, match="nothing_of_that_name"), from_extra("x", "sys", need="Tests need"):
         import nothing_of_that_name  # type: ignore[import-not-found]  # noqa: F401

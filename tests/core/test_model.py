@@ -1,4 +1,4 @@
-"""Session ids, positions, and what follows from a session by arithmetic."""
+"""Session ids, positions, and the numbers that are computed from a session."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class TestSessionId:
     """`check_session_id`."""
 
     @pytest.mark.parametrize("session_id", GOOD_IDS)
-    def test_may_be_anything_else(self, session_id: str) -> None:
-        """It is handed back as it is: nothing is normalised."""
+    def test_may_be_any_other_text(self, session_id: str) -> None:
+        """It is returned unchanged: nothing is normalised."""
         assert check_session_id(session_id) is session_id
 
     @pytest.mark.parametrize("session_id", BAD_IDS.values(), ids=BAD_IDS)
-    def test_may_not_be(self, session_id: str) -> None:
+    def test_is_refused_where_it_breaks_a_rule(self, session_id: str) -> None:
         """The text of the error does not repeat it."""
         with pytest.raises(InvalidSessionIdError) as refusal:
             check_session_id(session_id)
@@ -100,18 +100,18 @@ class TestPosition:
             "\ud800-1",
         ],
     )  # fmt: skip
-    def test_is_nothing_else(self, text: str) -> None:
-        """Whatever a client may send: it is no error, and no position."""
+    def test_is_no_other_text(self, text: str) -> None:
+        """Other texts from a client parse as `None`, without an error."""
         assert Position.parse(text) is None
 
     @given(st.text())
     def test_survives_any_text(self, text: str) -> None:
-        """What is read as a position is written as it was."""
+        """A text that parses as a position is formatted as the same text."""
         position = Position.parse(text)
         assert position is None or str(position) == text
 
-    def test_tells_absence(self) -> None:
-        """A session that does not exist has positions of its own, and each absence of it is another."""
+    def test_of_absence_differs_for_each_absence(self) -> None:
+        """A session that does not exist has positions of its own, a new one for each absence."""
         absence = Position.absent("s", "1f")
         assert Position.parse(str(absence)) == absence
         assert absence.is_absence_of("s")
@@ -122,7 +122,7 @@ class TestPosition:
 
     @pytest.mark.parametrize("session_id", GOOD_IDS)
     def test_of_absence_is_an_event_id_for_any_session(self, session_id: str) -> None:
-        """Whatever the session is called, within the bounds of an event id."""
+        """With any session id, and within the bounds of an event id."""
         text = str(Position.absent(session_id, "0123abcd"))
         assert re.fullmatch(r"[A-Za-z0-9._~-]{1,128}", text)
         position = Position.parse(text)
@@ -142,7 +142,7 @@ class TestPosition:
     ],
 )
 def test_text_is_what_can_be_shown_everywhere(value: object, expected: bool) -> None:
-    """Anything but NUL and surrogates; bytes are no text."""
+    """Any string without NUL and surrogates; bytes are not text."""
     assert is_text(value) is expected
 
 
@@ -180,7 +180,7 @@ class TestPercentage:
             assert session.percentage == 100 * ended // total_steps
 
     def test_counts_failures_as_ended(self) -> None:
-        """What runs or was not started does not count."""
+        """Running steps, and those not started, do not count."""
         assert session_of(4, {1: "success", 2: "error", 3: "running"}).percentage == 50
 
     @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ class TestPercentage:
         st.lists(st.integers(0, 2**53 - 1).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))),
         st.integers(0, 20),
     )
-    def test_is_exact_whatever_is_reported(self, spare: int, parts: list[tuple[int, int]], ended: int) -> None:
+    def test_is_exact_for_any_reported_advances(self, spare: int, parts: list[tuple[int, int]], ended: int) -> None:
         """Against the sum of the fractions."""
         advances = {n: StepAdvance(*part) for n, part in enumerate(parts, start=1)}
         statuses: dict[int, StepStatus] = dict.fromkeys(advances, "running")
@@ -217,12 +217,12 @@ class TestPercentage:
 
     @pytest.mark.parametrize(("numerators", "expected"), [((1, 2), 50), ((1, 1), 33)])
     def test_is_exact_on_the_edge(self, numerators: tuple[int, int], expected: int) -> None:
-        """Thirds that make up a whole make up a whole."""
+        """Thirds that add up to a whole count as a whole."""
         advances = {n: StepAdvance(current, 3) for n, current in enumerate(numerators, start=1)}
         assert session_of(2, {1: "running", 2: "running"}, advances=advances).percentage == expected
 
 
 @pytest.mark.parametrize(("current_step", "expected"), [(0, 1110), (1, 1100), (2, 1000), (3, 0)])
-def test_remaining_sums_what_comes_after_the_current_step(current_step: int, expected: int) -> None:
-    """Whatever the states of those steps are."""
+def test_remaining_sums_the_estimates_after_the_current_step(current_step: int, expected: int) -> None:
+    """In any state of those steps."""
     assert session_of(3, {1: "running", 3: "success"}, current_step=current_step).estimated_remaining_ms == expected

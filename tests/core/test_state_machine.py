@@ -1,4 +1,4 @@
-"""Every cell of the machine's table, and the rules around it."""
+"""Every cell of the state machine's table, and the rules around it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class TestTable:
         assert (step.name, step.timeout_ms, step.advance) == ("one", 1000, None)
 
     def test_advance_moves_a_running_step(self) -> None:
-        """Its advance and message, and nothing else of it."""
+        """Only its advance and message change."""
         before = session_with("running")
         outcome = apply("s", before, Advance(1, 2, 3, "new"), T2)
         assert (outcome.transition, outcome.is_fresh) == (1, False)
@@ -113,7 +113,7 @@ class TestTable:
         ],
     )
     def test_refuses_the_rest(self, state: StepState, command: Command, expected: type[ProblemError]) -> None:
-        """A refusal is an error, so nothing can come of it by accident."""
+        """A refusal raises an error."""
         with pytest.raises(expected) as refusal:
             apply("s", session_with(state), command, T2)
         assert type(refusal.value) is expected
@@ -126,8 +126,8 @@ class TestTable:
 
     @pytest.mark.parametrize("step", [0, -1, 4, 10**30])
     @pytest.mark.parametrize("kind", ["start", "complete", "advance"])
-    def test_refuses_steps_that_there_are_not(self, step: int, kind: str) -> None:
-        """The session's own steps count."""
+    def test_refuses_steps_that_do_not_exist(self, step: int, kind: str) -> None:
+        """By the number of the session's own steps."""
         commands: dict[str, StepCommand] = {
             "start": Start(step, DEFINITIONS * 9),
             "complete": Complete(step),
@@ -158,22 +158,22 @@ class TestSession:
         )
 
     @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1)])
-    def test_takes_what_names_its_run(self, command: StepCommand) -> None:
-        """As it takes what names none."""
+    def test_accepts_a_command_for_its_run(self, command: StepCommand) -> None:
+        """Like one that names no run."""
         session = session_with("running")
         assert apply("s", session, replace(command, run=session.run), T2) == apply("s", session, command, T2)
 
     @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1), Start(9, DEFINITIONS)])
     @pytest.mark.parametrize("run", ["", timestamp(T1)])
-    def test_refuses_what_names_another_run(self, command: StepCommand, run: str) -> None:
-        """Before anything else is looked at, and where there is none it creates none."""
+    def test_refuses_a_command_for_another_run(self, command: StepCommand, run: str) -> None:
+        """Before any other check; a session that does not exist is not created."""
         named = replace(command, run=run)
         with pytest.raises(OtherRunError):
             apply("s", session_with("running"), named, T2)
         with pytest.raises(SessionNotFoundError):
             apply("s", None, named, T2)
 
-    def test_start_creates_none_for_a_step_that_there_is_not(self) -> None:
+    def test_start_creates_none_for_a_step_that_does_not_exist(self) -> None:
         """It would have no such step."""
         with pytest.raises(StepOutOfRangeError):
             apply("s", None, Start(4, DEFINITIONS), T2)
@@ -184,7 +184,7 @@ class TestSession:
 
     @pytest.mark.parametrize("before", [None, session_with("running", "error", status="error")])
     def test_create_makes_a_fresh_one(self, before: Session | None) -> None:
-        """In place of whatever was there."""
+        """In place of the existing one, if any."""
         definitions = (StepDefinition("only"),)
         progress = SessionProgress("s", 0, 1, "pending", {}, timestamp(T2), timestamp(T2))
         expected = Outcome(Session(progress, definitions), None, is_fresh=True)
@@ -201,18 +201,18 @@ class TestSession:
         assert apply("s", session_with("running"), Delete(), T2) == Outcome(None, None, is_fresh=False)
 
     def test_keeps_the_time_of_its_creation(self) -> None:
-        """And notes that of each change."""
+        """And records that of each change."""
         progress = after(session_with("running"), Complete(1)).progress
         assert (progress.created_at, progress.updated_at) == (timestamp(T0), timestamp(T2))
 
     def test_can_be_shown_as_it_was_created(self) -> None:
-        """For readers of a session that was created by its first start."""
+        """For subscribers of a session that was created by its first start."""
         session = after(None, Start(2, DEFINITIONS), Complete(2), now=T1)
         assert with_nothing_started(session) == created("s", DEFINITIONS, T1)
 
 
 class TestStatus:
-    """What the session's status follows from."""
+    """How the session's status follows from its steps."""
 
     @pytest.mark.parametrize(
         ("others", "success", "status"),
@@ -251,8 +251,8 @@ class TestStatus:
         assert running.progress.status == "running"
         assert after(running, Complete(1)).progress.status == "completed"
 
-    def test_is_taken_back_by_a_later_word(self) -> None:
-        """A step of a completed session turns out to have failed."""
+    def test_is_corrected_by_a_later_report(self) -> None:
+        """A worker reports that a step of a completed session has failed after all."""
         session = session_with("success", "success", "success", status="completed")
         assert after(session, Complete(2, success=False)).progress.status == "error"
 
@@ -263,7 +263,7 @@ class TestStatus:
 
 
 class TestRepeat:
-    """The same word again, to the letter, changes nothing."""
+    """An identical report changes nothing."""
 
     @pytest.mark.parametrize(
         ("state", "command"),
@@ -290,7 +290,7 @@ class TestRepeat:
             Complete(1, True, "", "e"),
         ],
     )
-    def test_is_none_where_a_word_differs(self, command: Command) -> None:
+    def test_is_none_where_a_text_differs(self, command: Command) -> None:
         """Outcome, message or error."""
         assert apply("s", session_with("success"), command, T2).transition == 1
 
@@ -300,7 +300,7 @@ class TestRepeat:
         assert apply("s", session_with("running"), command, T2).transition == 1
 
     def test_of_a_first_advance_without_text(self) -> None:
-        """Nothing reported yet is not 0 of nothing."""
+        """No report yet differs from a report of 0 of an unknown total."""
         session = after(None, Start(1, DEFINITIONS))
         assert apply("s", session, Advance(1, 0), T2).transition == 1
 
@@ -342,7 +342,7 @@ class TestNumbers:
 
     @pytest.mark.parametrize(("current", "total"), [(2, 1), (1, 0)])
     def test_advance_refuses_more_than_the_whole(self, current: int, total: int | None) -> None:
-        """A step that is further than its end is a mistake of the worker's."""
+        """A step beyond its end is the worker's mistake."""
         with pytest.raises(InvalidRequestError, match="between 0 and total"):
             apply("s", session_with("running"), Advance(1, current, total), T2)
 
@@ -360,7 +360,7 @@ class TestNumbers:
 
 
 class TestValues:
-    """What no session can hold is refused, whoever sends it: callers in the process have types only."""
+    """Values that no session can hold are refused from every caller: those in the process have types only."""
 
     @pytest.mark.parametrize("value", [-1, 2**53, 10**30, True, 1.0, "1", float("nan")])
     @pytest.mark.parametrize("name", ["timeout_ms", "current", "total"])
@@ -372,7 +372,7 @@ class TestValues:
     @pytest.mark.parametrize("value", [True, 1.0, "1", None])
     @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1)])
     def test_are_refused_where_they_are_no_step_numbers(self, command: StepCommand, value: Any) -> None:
-        """Though some of them equal one."""
+        """Even values that equal 1."""
         refuse(replace(command, step=value), "step must be an integer")
 
     def test_are_refused_where_they_are_missing(self) -> None:
@@ -406,10 +406,10 @@ class TestValues:
         ],
     )
     @pytest.mark.parametrize("kind", [Create, partial(Start, 1)])
-    def test_are_refused_where_they_are_steps_that_nobody_could_be_shown(
+    def test_are_refused_where_a_step_could_not_be_shown(
         self, kind: Callable[[tuple[StepDefinition, ...]], Command], definition: Any
     ) -> None:
-        """Whether the session brings them, or the workflow of whoever embeds the server."""
+        """From the session's own steps, or from a workflow of the application that embeds the server."""
         command = kind((StepDefinition("first"), definition))
         with pytest.raises(InvalidRequestError, match="each definition must have a name"):
             apply("s", None, command, T2)
@@ -438,7 +438,7 @@ class TestExpiry:
             ("pending", "3", "3", False),
         ],
     )
-    def test_is_what_is_old_and_does_not_live(
+    def test_is_for_old_sessions_that_are_not_live(
         self, status: SessionStatus, created_at: str, updated_at: str, expected: bool
     ) -> None:
         """Created before the limit; a running one is spared if it was updated since."""

@@ -19,11 +19,11 @@ class TestLookUp:
     """`Workflows`."""
 
     def test_ships_seven_steps(self) -> None:
-        """Of which two are defined."""
+        """Two of them have names of their own."""
         assert Workflows().named() == Workflows().named("default") == SHIPPED
 
     def test_takes_the_users_default(self) -> None:
-        """In place of the shipped one; others stand beside it."""
+        """In place of the shipped one; other workflows are added to it."""
         own = (StepDefinition("only"),)
         assert Workflows({"default": own}).named() == own
         assert Workflows({"other": own}).named() == SHIPPED
@@ -37,7 +37,7 @@ class TestLookUp:
 
     @pytest.mark.parametrize("total_steps", [1, 2, 7, 9, 1000])
     def test_fits_the_default_to_a_number_of_steps(self, total_steps: int) -> None:
-        """Cut, or filled up with steps that nobody defined."""
+        """Cut, or filled up with steps that no workflow defines."""
         resized = Workflows().resized(total_steps)
         assert len(resized) == total_steps
         assert resized[:7] == SHIPPED[:total_steps]
@@ -45,11 +45,11 @@ class TestLookUp:
 
     @pytest.mark.parametrize("total_steps", [0, -1])
     def test_has_no_steps_where_none_are_wanted(self, total_steps: int) -> None:
-        """And not all but the last, as a slice would."""
+        """A negative slice would return all but the last."""
         assert Workflows().resized(total_steps) == ()
 
     def test_numbers_by_position_in_the_users_default(self) -> None:
-        """What is missing is named by its own number."""
+        """A missing step is named by its own number."""
         assert Workflows({"default": (StepDefinition("a"),)}).resized(3)[1:] == (
             StepDefinition("STEP2"),
             StepDefinition("STEP3"),

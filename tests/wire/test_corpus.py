@@ -1,4 +1,4 @@
-"""What authors of clients are told: the document says what the vectors have, and these what the code does."""
+"""What authors of clients rely on: the protocol document agrees with the vectors, and the vectors with the code."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_protocol_lists_every_problem() -> None:
 
 @pytest.mark.parametrize("vector", FOLDS, ids=lambda each: each["name"])
 def test_the_oracle_folds_as_the_vectors_say(vector: dict[str, Any]) -> None:
-    """What judges the server's streams in our tests is held to the same vectors as everybody else."""
+    """The oracle that checks the server's streams passes the same vectors as every client."""
     held = vector["snapshot"]
     for step in vector["steps"]:
         held = fold(held, step)

@@ -1,4 +1,4 @@
-"""`If-Match` and `If-None-Match`, whatever they say [RFC 9110 §8.8.3, §13.1]."""
+"""`If-Match` and `If-None-Match`, with valid and invalid values [RFC 9110 §8.8.3, §13.1]."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TAG = b'"3f2a9c-12"'
 ABSENT = b'"absent"'
 
 opaque = st.binary(max_size=6).map(lambda raw: bytes(byte for byte in raw if byte >= 0x21 and byte not in (0x22, 0x7F)))
-"""What may stand between the quotation marks of a tag; a comma too."""
+"""The characters allowed between the quotation marks of a tag; a comma is one."""
 
 tags = st.just(TAG) | opaque.map(lambda inside: b'"%b"' % inside)
 offers = st.lists(st.tuples(st.sampled_from([b"", b"W/"]), tags), max_size=4)
@@ -33,7 +33,7 @@ def is_known(values: list[bytes], position: Position | None = HERE) -> bool:
 def test_a_session_is_named_if_and_only_if_its_tag_is_in_the_list(
     offered: list[tuple[bytes, bytes]], separator: bytes, cut: int
 ) -> None:
-    """Over one field or two, and whatever the other tags are; for `If-Match` a weak tag is none."""
+    """In one field or two, beside any other tags; for `If-Match` a weak tag does not count."""
     fields = [separator.join(weak + tag for weak, tag in part) for part in (offered[:cut], offered[cut:])]
     values = [field for field in fields if field] or [b""]
     assert is_known(values) is (TAG in {tag for _, tag in offered})
@@ -44,8 +44,8 @@ def test_a_session_is_named_if_and_only_if_its_tag_is_in_the_list(
 @example([b"W/*"])
 @example([b"*, *"])
 @example([b"*", b"*"])
-def test_whatever_is_no_list_of_tags_names_nothing(values: list[bytes]) -> None:
-    """And nothing else comes of it."""
+def test_a_value_that_is_not_a_list_of_tags_names_nothing(values: list[bytes]) -> None:
+    """And raises no error."""
     assert is_known(values) is (values == [b"*"] or any(TAG in value for value in values))
     assert is_expected(values) is (values in ([], [b"*"]) or any(TAG in value for value in values))
 
@@ -61,14 +61,14 @@ def test_whatever_is_no_list_of_tags_names_nothing(values: list[bytes]) -> None:
     ],
 )
 def test_a_star_is_every_session_that_exists(value: bytes, names_here: bool, names_nothing: bool) -> None:
-    """One that does not has a tag of its own, so that it can be created only if there still is none."""
+    """A session that does not exist has a tag of its own, so that a client can create it only if it still is absent."""
     assert (is_known([value]), is_known([value], None)) == (names_here, names_nothing)
     is_strong = not value.startswith(b"W/")
     assert (is_expected([value]), is_expected([value], None)) == (names_here, names_nothing and is_strong)
 
 
 def test_without_conditions_everything_is_allowed() -> None:
-    """And nothing is known to the client."""
+    """And the client is taken to know no state."""
     for position in (HERE, None):
         assert Preconditions([], []).allow_change(position)
         assert not is_known([], position)

@@ -1,4 +1,4 @@
-"""JSON of the wire, byte for byte: what existing clients read."""
+"""The JSON that existing clients read, byte for byte."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def written(step: StepProgress) -> bytes:
-    """What a transition says of the step, which is what is kept of it."""
+    """The step part of a transition, which is what the store keeps."""
     session = SESSION._replace(progress=SESSION.progress._replace(steps={step.step: step}))
     return session_json.split_transition(session_json.encode_transition(session, step.step))[0]
 
@@ -80,7 +80,7 @@ class TestStep:
         assert session_json.decode_step(text.encode()) == FAILED
 
     @given(texts, texts, texts, st.sampled_from(["running", "success", "error"]), st.integers(0, 2**53 - 1))
-    def test_comes_back_whatever_it_says(
+    def test_is_read_back_with_any_text(
         self, name: str, message: str, error: str, status: StepStatus, number: int
     ) -> None:
         """To the letter."""
@@ -98,21 +98,21 @@ class TestDefinitions:
         assert session_json.list_definitions(DEFINITIONS) == json.loads(DEFINITIONS_JSON)
 
     def test_are_read_back(self) -> None:
-        """Sessions of one workflow share what they have in common."""
+        """Sessions of one workflow share their definitions."""
         assert session_json.decode_definitions(DEFINITIONS_JSON.encode()) == DEFINITIONS
         assert session_json.decode_definitions(DEFINITIONS_JSON.encode()) is session_json.decode_definitions(
             DEFINITIONS_JSON.encode()
         )
 
     def test_are_not_kept_where_they_are_large(self) -> None:
-        """As large as a body may be, those of a few hundred sessions would take a hundred megabytes."""
+        """At the size that a body may have, those of a few hundred sessions would take a hundred megabytes."""
         data = session_json.encode_definitions((StepDefinition("x" * MAX_SHARED_BYTES),))
         assert session_json.decode_definitions(data) == session_json.decode_definitions(data)
         assert session_json.decode_definitions(data) is not session_json.decode_definitions(data)
 
 
 class TestSession:
-    """What a poll answers and a snapshot carries."""
+    """A session as polls and snapshots show it."""
 
     def test_shows_every_step(self) -> None:
         """In order of number, those not yet started with five keys."""
@@ -146,8 +146,8 @@ class TestSession:
             ).encode()
         )
 
-    def test_says_in_a_transition_what_folds_it_in(self) -> None:
-        """The step, and the session around it."""
+    def test_shows_in_a_transition_the_step_and_the_summary(self) -> None:
+        """With both a client can update its copy."""
         assert (
             session_json.encode_transition(SESSION, 2)
             == (
@@ -158,8 +158,8 @@ class TestSession:
         )
 
     @given(texts)
-    def test_is_split_into_what_a_transition_was_made_of(self, text: str) -> None:
-        """Whatever users write, and be it what stands between the parts."""
+    def test_splits_a_transition_into_its_two_parts(self, text: str) -> None:
+        """With any text from users, even one that equals the separator of the parts."""
         for message in (text, f'","session":{{"{text}'):
             step = RUNNING._replace(name=message, message=message, error=message)
             session = SESSION._replace(progress=SESSION.progress._replace(steps={2: step}, session_id=message))
@@ -169,28 +169,28 @@ class TestSession:
 
 
 class TestJson:
-    """The bytes as such."""
+    """The encoding itself."""
 
     @given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("<\\\x85\u2028\u2029")))
-    def test_is_one_line_whatever_it_says(self, text: str) -> None:
-        """Also to a client that splits at every line end of Unicode; no markup begins in it; and it reads back."""
+    def test_is_one_line_for_any_text(self, text: str) -> None:
+        """Also for a client that splits at every line end of Unicode; it starts no markup, and it decodes again."""
         data = session_json.encode_json({text: text}).decode()
         assert data.splitlines() == [data]
         assert "<" not in data
         assert json.loads(data) == {text: text}
 
     def test_leaves_other_characters_as_they_are(self) -> None:
-        """Those that share bytes with escaped ones, too."""
+        """Also those that share bytes with escaped ones."""
         text = "\x84\xa0é\u2014“it”…\u2027\u202a日本語 & > ' /"
         assert session_json.encode_json(text).decode() == f'"{text}"'
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-    def test_is_never_what_no_json_reader_takes(self, value: float) -> None:
+    def test_has_null_for_numbers_that_json_lacks(self, value: float) -> None:
         """A browser's `JSON.parse` refuses NaN; its `JSON.stringify` writes null."""
         assert session_json.encode_json([value]) == b"[null]"
 
     @pytest.mark.parametrize("value", ["\ud800", {"\udfff": 1}])
     def test_is_always_utf_8(self, value: Any) -> None:
-        """A lone surrogate has no place in it."""
+        """It cannot hold a lone surrogate."""
         with pytest.raises(ValueError, match="surrogates not allowed"):
             session_json.encode_json(value)

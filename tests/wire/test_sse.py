@@ -36,13 +36,13 @@ EVENTS = [
 
 @pytest.mark.parametrize(("encoded", "expected"), EVENTS)
 def test_event_is_written_field_by_field(encoded: bytes, expected: bytes) -> None:
-    """`retry` goes first, so that it takes effect with whatever follows; one empty line ends the event."""
+    """`retry` goes first, so that it takes effect before the event; one empty line ends the event."""
     assert encoded == expected
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 def test_event_breaks_data_at_each_line_end(end: bytes) -> None:
-    """Data can forge no field: each of its lines gets the name `data` in front."""
+    """Data cannot forge a field: each of its lines gets the name `data` in front."""
     encoded = sse.encode_event("step", b"a" + end + b"id: 9" + end + end + b"data: y")
     assert encoded == b"event: step\ndata: a\ndata: id: 9\ndata: \ndata: data: y\n\n"
 
@@ -54,7 +54,7 @@ def test_comment_shows_nothing() -> None:
 
 
 def test_fields_can_be_sent_by_themselves() -> None:
-    """To be put in front of an event that is there already."""
+    """To go before an event that was encoded earlier."""
     assert sse.encode_id_field("e-1") + sse.encode_event("step", b"x") == sse.encode_event("step", b"x", event_id="e-1")
     assert sse.encode_retry_field(5) == b"retry: 5\n"
 
@@ -72,7 +72,7 @@ ids = st.from_regex(r"[A-Za-z0-9._~-]{1,128}", fullmatch=True)
 def test_a_strict_client_reads_what_was_written(
     name: str, data: str, event_id: str | None, retry_ms: int | None, cut: int
 ) -> None:
-    """SE-05: whatever the data, and wherever the bytes are cut: one event, its line ends being those of a client."""
+    """SE-05: for any data, cut anywhere: one event, with the line ends that a client sees."""
     parser = EventStreamParser()
     frame = sse.encode_event(name, data.encode(), event_id=event_id, retry_ms=retry_ms)
     [block] = [*parser.feed(frame[:cut]), *parser.feed(frame[cut:])]
@@ -89,8 +89,10 @@ values = st.recursive(
 
 
 @given(names, values, ids | st.none(), st.integers(0, 10**9) | st.none())
-def test_we_read_what_we_have_written(name: str, value: Any, event_id: str | None, retry_ms: int | None) -> None:
-    """All of our data is JSON in one line, so nothing of it is lost or taken for a field."""
+def test_an_encoded_event_decodes_to_the_same(
+    name: str, value: Any, event_id: str | None, retry_ms: int | None
+) -> None:
+    """Our data is JSON on one line, so none of it is lost or read as a field."""
     data = session_json.encode_json(value)
     frame = sse.encode_event(name, data, event_id=event_id, retry_ms=retry_ms)
     assert sse.decode_event(frame) == (name, data)
@@ -98,8 +100,8 @@ def test_we_read_what_we_have_written(name: str, value: Any, event_id: str | Non
 
 
 @pytest.mark.parametrize("vector", GRAMMAR, ids=lambda each: each["name"])
-def test_a_stream_is_read_in_whatever_pieces_it_comes(vector: dict[str, Any]) -> None:
-    """Whole, byte by byte, in two pieces cut anywhere, and with nothing in between."""
+def test_a_stream_is_decoded_from_chunks_of_any_size(vector: dict[str, Any]) -> None:
+    """Whole, byte by byte, in two chunks cut anywhere, and with empty chunks between."""
     raw = vector["stream"].encode()
     cut_somewhere = [[raw[:at], b"", raw[at:]] for at in range(len(raw) + 1)]
     for pieces in ([raw], [raw[at : at + 1] for at in range(len(raw))], *cut_somewhere):
@@ -113,14 +115,14 @@ def test_a_stream_is_read_in_whatever_pieces_it_comes(vector: dict[str, Any]) ->
 
 @pytest.mark.parametrize("retry", ["9" * 5000, "٣", "-1", ""])
 def test_a_time_that_cannot_be_waited_is_ignored(retry: str) -> None:
-    """However many digits it has, and whatever else Python takes for one."""
+    """With too many digits, or in a form that only Python accepts."""
     decoder = sse.StreamDecoder()
     decoder.feed(f"retry: 5\nretry: {retry}\n".encode())
     assert decoder.retry_ms == 5
 
 
 def test_what_is_not_utf8_does_not_end_the_stream() -> None:
-    """It shows as such, and the rest is read."""
+    """It decodes to replacement characters, and the rest is read."""
     assert sse.StreamDecoder().feed(b"data: a\xff\n\ndata: b\n\n") == [
         ("message", "a\N{REPLACEMENT CHARACTER}", ""),
         ("message", "b", ""),
@@ -129,7 +131,7 @@ def test_what_is_not_utf8_does_not_end_the_stream() -> None:
 
 @pytest.mark.parametrize("piece", [b"x" * 1000, b"data: x\n" * 100])
 def test_an_event_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
-    """Be it a line without end, or lines; of events that end there may be any number."""
+    """Whether it is one endless line or many lines; any number of events that end is fine."""
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 2500)
     decoder = sse.StreamDecoder()
     for _ in range(40):
@@ -141,7 +143,7 @@ def test_an_event_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize("character", ["<", "\x01", "\u2028"])
 def test_the_longest_session_is_read(character: str) -> None:
-    """As many steps and as long texts as the defaults allow, of characters that are escaped."""
+    """With as many steps and as long texts as the defaults allow, all of escaped characters."""
     settings, share = Settings(), 100
     count, text = settings.max_total_steps // share, character * settings.max_text_chars
     steps = {n: StepProgress(n, text, "error", "", "", 0, None, text, text) for n in range(1, count + 1)}
@@ -151,7 +153,7 @@ def test_the_longest_session_is_read(character: str) -> None:
 
 
 def test_comments_are_no_part_of_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream may have nothing else for days."""
+    """A stream may carry nothing but comments for days."""
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 2500)
     decoder = sse.StreamDecoder()
     for _ in range(1000):
@@ -160,7 +162,7 @@ def test_comments_are_no_part_of_an_event(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(("encoded", "_"), EVENTS)
-def test_what_is_written_is_read(encoded: bytes, _: bytes) -> None:
-    """As what it was written of."""
+def test_decode_event_reverses_encode_event(encoded: bytes, _: bytes) -> None:
+    """For the events of which the data is one line."""
     [event] = sse.StreamDecoder().feed(encoded)
     assert (event.event, event.data.encode()) == sse.decode_event(encoded)

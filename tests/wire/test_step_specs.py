@@ -9,8 +9,8 @@ from progress_sse.core.model import StepDefinition
 from progress_sse.wire.step_specs import StepSpec, define_steps
 
 
-def test_fills_in_what_is_not_said() -> None:
-    """A limit of 0 or null is the default's, an estimate of 0 is meant."""
+def test_fills_in_missing_values() -> None:
+    """A time limit of 0 or null becomes the default; an estimate of 0 stays 0."""
     specs = [
         StepSpec(),
         StepSpec(name="b", timeout_ms=0, estimated_ms=0),
@@ -25,6 +25,6 @@ def test_fills_in_what_is_not_said() -> None:
 
 @pytest.mark.parametrize("numbers", [[0], [2], [1, 1], [1, 3], [2, 1], [None, 1], [-1]])
 def test_refuses_numbers_out_of_place(numbers: list[int | None]) -> None:
-    """Gaps, repeats and another order; where steps are numbered, the number is their place."""
+    """Gaps, repeats and another order: a number must be the step's place."""
     with pytest.raises(InvalidRequestError, match="numbered"):
         define_steps([StepSpec(step=number) for number in numbers])
