@@ -12,7 +12,8 @@ from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse._internal.exit_signals import called_on_exit
 from progress_sse.auth.authorizer import Authorize, Authorizer
 from progress_sse.auth.callback_authorizer import CallbackAuthorizer
-from progress_sse.auth.tickets import MemoryOneTimeStore, OneTimeStore, Tickets
+from progress_sse.auth.one_time_store import MemoryOneTimeStore, OneTimeStore
+from progress_sse.auth.tickets import Tickets
 from progress_sse.auth.token_authorizer import make_authorizer
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.events import Event
@@ -28,7 +29,7 @@ from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.registry import Streams
 from progress_sse.wire import session_json
-from progress_sse.wiring import make_backend, make_rates, make_workflows
+from progress_sse.wiring import make_backend, make_rate_limiter, make_workflows
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +83,10 @@ class ProgressService:
         backend = backend or make_backend(settings)
         self.tickets = Tickets(backend if isinstance(backend, OneTimeStore) else MemoryOneTimeStore(clock))
         authorizer = CallbackAuthorizer(authorize) if authorize else make_authorizer(settings, self.tickets, clock)
-        self._rates = make_rates(settings) if settings.has_rates else None
-        self.authorizer: Authorizer = authorizer if self._rates is None else self._rates.limited(authorizer)
+        self._rate_limiter = make_rate_limiter(settings) if settings.has_rates else None
+        self.authorizer: Authorizer = (
+            authorizer if self._rate_limiter is None else self._rate_limiter.limited(authorizer)
+        )
         on_commit = _transition_notifier(on_transition) if on_transition else None
         self.store = ProgressStore(backend, workflows=make_workflows(settings), clock=clock, on_commit=on_commit)
         self.census = SessionCounts(backend, clock)
@@ -155,8 +158,8 @@ class ProgressService:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         finally:  # Or the store would stay in use, where this is cancelled.
             await self.store.aclose(timeout_s=self.settings.graceful_timeout_s)
-            if self._rates is not None:
-                await self._rates.aclose()
+            if self._rate_limiter is not None:
+                await self._rate_limiter.aclose()
             self.streams.reopen()
 
     async def _clean_up(self) -> None:

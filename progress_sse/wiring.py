@@ -1,4 +1,4 @@
-"""From settings to the parts that they name: the backend, the rates, the workflows."""
+"""From settings to the parts that they name: the backend, the rate limiter, the workflows."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -22,7 +22,8 @@ from progress_sse.wire.text import first_fault
 if TYPE_CHECKING:
     from limits.aio.storage import Storage
 
-    from progress_sse.auth.rate_limits import Rates
+    from progress_sse.auth.rate_limits import RateLimiter
+
 
 MEMORY_URL: Final = "memory://"
 SQLITE_PREFIX: Final = "sqlite:///"
@@ -66,16 +67,16 @@ def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
         raise ConfigurationError(f"store is no URL of a Redis: {REDIS_URLS}.") from error
 
 
-def make_rates(settings: Settings) -> "Rates":
-    """Return the rates that the settings name; servers that share a Redis count together.
+def make_rate_limiter(settings: Settings) -> "RateLimiter":
+    """Return what limits the rates that the settings name; servers that share a Redis count together.
 
     Raises:
         ConfigurationError: A rate is not valid, or the package that counts is not installed.
     """
     with from_extra("rates", "limits", need="Rates need"):
-        from progress_sse.auth.rate_limits import Rates, parse_rate
+        from progress_sse.auth.rate_limits import RateLimiter, parse_rate
     publish, read = (parse_rate(name, getattr(settings, name)) for name in ("publish_rate", "read_rate"))
-    return Rates({"publish": publish, "read": read, "list": read}, partial(_rate_storage, settings))
+    return RateLimiter({"publish": publish, "read": read, "list": read}, partial(_rate_storage, settings))
 
 
 async def _close_nothing() -> None:
@@ -87,7 +88,7 @@ def _rate_storage(settings: Settings) -> "tuple[Storage, Callable[[], Awaitable[
         from progress_sse.store.redis import rate_limits as redis_rates
 
         return redis_rates.storage(settings.store, prefix=f"{settings.redis_prefix}:rate")
-    from progress_sse.auth.rate_limits import WindowStorage
+    from progress_sse.auth.window_storage import WindowStorage
 
     return WindowStorage(), _close_nothing
 

@@ -11,15 +11,15 @@ from starlette.requests import Request
 from progress_sse.auth.grants import Action
 
 Authorize: TypeAlias = Callable[[Request, Action, str | None], bool | Awaitable[bool]]
-"""Returns whether a request may do that to the session; `None` stands for the list of all sessions."""
+"""Returns whether a request may do the action on the session; `None` stands for the list of all sessions."""
 
 
 class Authorization(NamedTuple):
-    """That a request was let in.
+    """The authorization of a request.
 
     Attributes:
-        token: By which one, be it its own or that of its ticket; `None` if it was not by a token.
-        expires_at: When that ends, in seconds since 1970; `None` for never.
+        token: The token that it was granted by, the request's own or its ticket's; `None` if it needed none.
+        expires_at: When it ends, in seconds since 1970; `None` for never.
     """
 
     token: str | None
@@ -27,40 +27,40 @@ class Authorization(NamedTuple):
 
 
 UNCONDITIONAL: Final = Authorization(None, None)
-"""As everybody is let in to what is open, or somebody by a function."""
+"""The authorization where an action is open to all, or where a callback allows it."""
 
 
 class Authorizer(Protocol):
-    """Lets requests in, or not.
+    """Authorizes requests, or refuses them.
 
     Attributes:
-        takes_tokens: Whether tokens, cookies and tickets are what decides.
+        takes_tokens: Whether it decides by tokens, cookies and tickets.
     """
 
     takes_tokens: bool
 
     def is_open_to(self, action: Action) -> bool:
-        """Return whether everybody may do that."""
+        """Return whether the action needs no authorization."""
 
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
     ) -> Authorization:
-        """Return if the request may do that to every one of the sessions.
+        """Return if the request may do the action on every one of the sessions.
 
         Args:
-            request: Who asks.
-            action: For what.
-            session_ids: `None` stands for all sessions together; without any, who asks needs a right to some.
-            ticket: What a stream was asked for with.
-            count: How many times it asks for that, in one; 0 where that will be asked in a moment.
+            request: The request.
+            action: The action.
+            session_ids: `None` stands for all sessions together. Without any id, a right to some session is enough.
+            ticket: The ticket in the URL of a stream; empty if it has none.
+            count: The number of requests that it counts as; 0 where a second check of the same request counts it.
 
         Raises:
-            UnauthorizedError: Nobody who is known asks.
-            ForbiddenError: Somebody who may not.
+            UnauthorizedError: The request has no valid token.
+            ForbiddenError: Its token does not allow this.
         """
 
     async def identify(self, request: Request) -> Authorization:
-        """Return if the request's token, in header or cookie, is good for anything; raises as `check` does."""
+        """Return if the request's token, in header or cookie, is valid; raises as `check` does."""
 
     async def identify_bearer(self, request: Request) -> Authorization:
-        """Return if the token in `Authorization` is good for anything; raises as `check` does."""
+        """Return if the token in `Authorization` is valid; raises as `check` does."""

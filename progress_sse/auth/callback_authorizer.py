@@ -10,32 +10,32 @@ from progress_sse.core.errors import ForbiddenError, PathNotFoundError
 
 
 class CallbackAuthorizer:
-    """Lets in as a function decides."""
+    """Authorizes what a function allows."""
 
     takes_tokens = False
 
     def __init__(self, authorize: Authorize) -> None:
-        """Ask `authorize` each time."""
+        """Call `authorize` for each request and session."""
         self._authorize = authorize
 
     def is_open_to(self, action: Action) -> bool:
-        """Return that nobody knows."""
+        """Return `False`: the function may refuse any action."""
         return False
 
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
     ) -> Authorization:
-        """Return if the function says so of every one of the sessions."""
+        """Return if the function allows it for every one of the sessions."""
         for session_id in session_ids:
-            answer = self._authorize(request, action, session_id)
-            if not (await answer if inspect.isawaitable(answer) else answer):
+            decision = self._authorize(request, action, session_id)
+            if not (await decision if inspect.isawaitable(decision) else decision):
                 raise ForbiddenError
         return UNCONDITIONAL
 
     async def identify(self, request: Request) -> Authorization:
-        """Have no tokens, and so nothing to exchange for them."""
+        """Raise `PathNotFoundError`: without tokens there are no cookies and no tickets."""
         raise PathNotFoundError
 
     async def identify_bearer(self, request: Request) -> Authorization:
-        """Have no tokens, and so nothing to exchange for them."""
+        """Raise `PathNotFoundError`: without tokens there are no cookies and no tickets."""
         raise PathNotFoundError

@@ -1,4 +1,4 @@
-"""Who asks, as far as that can be told: whoever has the token, or is at the address, that a request comes with."""
+"""The identity of a caller: the token that its request was authorized by, or else the address that it comes from."""
 
 import hashlib
 import ipaddress
@@ -7,19 +7,19 @@ from typing import Final
 from starlette.requests import Request
 
 IPV6_PREFIX: Final = 64
-"""Bits of an IPv6 address that tell one site from another; whoever has one such network has all its addresses."""
+"""Bits of an IPv6 address that identify a site; one caller may use all addresses of such a network."""
 
 UNKNOWN: Final = "unknown"
-"""Everybody whose address is none, as on a Unix socket."""
+"""The shared identity of callers without an IP address, as on a Unix socket."""
 
 
 def caller_of(request: Request, token: str | None) -> str:
-    """Return who asks; `token` is by what the request was let in (see `gate.Authorization`)."""
+    """Return the caller's identity; `token` is that of the request's `Authorization`."""
     return address_of(request) if token is None else hashlib.sha256(token.encode("latin-1")).hexdigest()
 
 
 def address_of(request: Request) -> str:
-    """Return from where the request comes; of an IPv6 address, the network."""
+    """Return the address that the request comes from; of an IPv6 address, its network."""
     try:
         address = ipaddress.ip_address(request.client.host if request.client else "")
     except ValueError:

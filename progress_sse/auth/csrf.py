@@ -1,6 +1,6 @@
-"""Whether a request comes from a page that may use its visitor's cookie: the browser's word, which no page can forge.
+"""Whether a request comes from a page that may use its visitor's cookie, by headers that no page can forge.
 
-The cookie is `SameSite=Strict`; this also keeps out other hosts of the same site.
+The cookie is `SameSite=Strict`; this check also excludes other hosts of the same site.
 """
 
 from collections.abc import Collection
@@ -14,11 +14,11 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def is_cross_site(request: Request, allow_origins: Collection[str]) -> bool:
-    """Return whether a request may be one that a foreign page has made its visitor's browser send.
+    """Return whether a foreign page may have made its visitor's browser send the request.
 
     Args:
-        request: What came, with a cookie.
-        allow_origins: Origins whose pages are none of the foreign ones.
+        request: A request with a cookie.
+        allow_origins: Origins whose pages are not foreign.
     """
     if request.method in SAFE_METHODS:
         return False
@@ -28,7 +28,7 @@ def is_cross_site(request: Request, allow_origins: Collection[str]) -> bool:
     site = header_value(request, b"sec-fetch-site")
     if site:
         return site != "same-origin"
-    # A browser from before that header says where the page is from, for every method but the safe ones. Behind a
-    # proxy we do not know our own scheme, so only the host is compared.
+    # Browsers older than that header send `Origin` with every method but the safe ones. Behind a proxy the server does
+    # not know its own scheme, so only the host is compared.
     host = header_value(request, b"host")
     return not host or origin.partition("://")[2] != host

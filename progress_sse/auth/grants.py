@@ -1,6 +1,6 @@
-"""Who may do what, as values: what a bearer is granted, and whether that covers what is asked.
+"""Grants as values: what a token allows, and whether it covers an action.
 
-What must not go in here: requests, keys, clocks. Where a grant comes from is decided in ``gate``.
+What must not go in here: requests, keys, clocks. ``token_verifier`` decides which grant a token has.
 """
 
 import hmac
@@ -12,17 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from progress_sse.wire.text import Text
 
 Action: TypeAlias = Literal["read", "publish", "list"]
-"""To follow a session; to create, change and delete it; to see which sessions there are."""
+"""To follow a session; to create, change and delete it; to list all sessions."""
 
 
 class Grant(BaseModel):
-    """What a bearer may do, as the claims of a token say it.
+    """What a token allows, as its claims say.
 
     Attributes:
         sessions: Ids of sessions that it covers.
-        prefixes: What the ids of further sessions begin with that it covers; every id begins with the empty one.
-        actions: What may be done with those. An action that is not known here is never asked for.
-        expires_at: When that ends, in seconds since 1970; `None` for never.
+        prefixes: Prefixes of the ids of further sessions that it covers; the empty prefix covers all.
+        actions: The actions that it allows on them. Unknown actions have no effect.
+        expires_at: When it ends, in seconds since 1970; `None` for never.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
@@ -33,7 +33,7 @@ class Grant(BaseModel):
     expires_at: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(None, alias="exp")
 
     def allows(self, action: Action, *session_ids: str | None) -> bool:
-        """Return whether it covers an action on every one of the sessions, or, without any, on some at all.
+        """Return whether it allows an action on every one of the sessions; without any, whether it allows it at all.
 
         `None` stands for all sessions together, as in the list of them.
         """
@@ -44,16 +44,16 @@ class Grant(BaseModel):
             return "" in self.prefixes
         return session_id in self.sessions or session_id.startswith(self.prefixes)
 
-    def has_ended(self, now: float) -> bool:
-        """Return whether it is over, `now` being seconds since 1970."""
+    def has_expired(self, now: float) -> bool:
+        """Return whether it has expired at `now`, in seconds since 1970."""
         return self.expires_at is not None and self.expires_at <= now
 
 
 EVERYTHING: Final = Grant(prefixes=("",), actions=frozenset(get_args(Action)))
-"""What a `publish_token` is worth."""
+"""The grant of a `publish_token`."""
 
 
 def is_one_of(offered: bytes, known: Sequence[bytes]) -> bool:
-    """Return whether the token is one of those; the time taken tells nothing of how nearly."""
-    fits = [hmac.compare_digest(offered, each) for each in known]  # All of them, always.
-    return True in fits
+    """Return whether the token is one of the known ones, in a time that does not reveal how similar it is."""
+    matches = [hmac.compare_digest(offered, each) for each in known]  # Always compared with all.
+    return True in matches

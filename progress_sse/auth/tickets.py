@@ -1,113 +1,74 @@
-"""Tickets: what opens one stream, once, for whoever cannot send headers and has to put something into an address.
+"""Tickets: each opens one stream, once, for a client that cannot send headers and has to put it into the URL.
 
-A ticket stands for the token that bought it, which has to be good still when it is used. It says nothing by itself: the
-token is kept under its digest and masked by it, so that neither an address in a log nor a look into the store is worth
-anything, and taken out by the first who brings the ticket, in whichever process.
+A ticket stands for the token that it was issued for, which must still be valid when the ticket is used. The store keeps
+the token under the ticket's hash, combined with another hash of the ticket. So neither a URL in a log nor the content
+of the store reveals the token. The first request with the ticket redeems it, in any process.
 """
 
 import hashlib
 import secrets
 from collections import OrderedDict, deque
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
-from progress_sse._internal.clock import Clock
+from progress_sse.auth.one_time_store import OneTimeStore
 
 TICKET_BYTES: Final = 24
 LIFETIME_S: Final = 30
-"""Seconds in which a ticket has to be used."""
-
-MAX_TICKETS: Final = 10_000
-"""Tickets that one process keeps at a time, where it keeps them itself; past it the oldest goes unused."""
+"""Seconds within which a ticket must be used."""
 
 MAX_TICKETS_PER_TOKEN: Final = 100
-"""Tickets that one token has at a time, by the count of one process; past it, its own oldest counts no more."""
+"""Tickets that a token has at a time, as counted by one process; beyond that the token's oldest becomes invalid."""
 
-
-@runtime_checkable
-class OneTimeStore(Protocol):
-    """Where something lies for a moment, until the first who asks takes it out."""
-
-    async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
-        """Keep `value` for `lifetime_s` seconds."""
-
-    async def take(self, name: str) -> bytes | None:
-        """Return it, once; `None` if it is not there, or not any more."""
-
-
-class MemoryOneTimeStore:
-    """The drawer of a single process; everything in it lies there equally long."""
-
-    def __init__(self, clock: Clock) -> None:
-        """Measure by `clock`."""
-        self._clock = clock
-        self._kept: dict[str, tuple[float, bytes]] = {}
-
-    def __len__(self) -> int:
-        """Return how much lies in it."""
-        return len(self._kept)
-
-    async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
-        """Keep `value`."""
-        now = self._clock.monotonic()
-        while self._kept and (len(self._kept) >= MAX_TICKETS or self._oldest_until <= now):
-            del self._kept[next(iter(self._kept))]
-        self._kept[name] = (now + lifetime_s, value)
-
-    @property
-    def _oldest_until(self) -> float:
-        return next(iter(self._kept.values()))[0]
-
-    async def take(self, name: str) -> bytes | None:
-        """Return it, once."""
-        until, value = self._kept.pop(name, (0.0, None))
-        return value if self._clock.monotonic() < until else None
+MAX_TOKENS: Final = 10_000
+"""Tokens whose tickets one process counts; beyond that it forgets the count of the one that got no ticket longest."""
 
 
 class Tickets:
-    """Sells tickets, and takes them."""
+    """Issues tickets, and redeems them."""
 
-    def __init__(self, drawer: OneTimeStore) -> None:
-        """Keep in `drawer` what they stand for."""
-        self._drawer = drawer
-        self._sold: OrderedDict[str, deque[str]] = OrderedDict()
+    def __init__(self, store: OneTimeStore) -> None:
+        """Keep the tokens in `store`."""
+        self._store = store
+        self._issued: OrderedDict[str, deque[str]] = OrderedDict()
 
     async def issue(self, token: str) -> str:
-        """Return a ticket for the token, which is text as a header has it.
+        """Return a ticket for the token, which is text as in a header.
 
         Raises:
-            StoreUnavailableError: It could not be kept.
+            StoreUnavailableError: The token could not be kept.
         """
         ticket = secrets.token_urlsafe(TICKET_BYTES)
-        await self._drawer.put(_name(ticket), _masked(token.encode("latin-1"), ticket), LIFETIME_S)
-        surplus = self._surplus(token, _name(ticket))
-        if surplus is not None:
-            await self._drawer.take(surplus)
+        name = _hash(ticket)
+        await self._store.put(name, _combined_with_hash(token.encode("latin-1"), ticket), LIFETIME_S)
+        excess = self._count(_hash(token), name)
+        if excess is not None:
+            await self._store.take(excess)
         return ticket
 
-    def _surplus(self, token: str, name: str) -> str | None:
-        """Note a ticket, and return which one of the same token gives way to it, used or not."""
-        sold = self._sold.setdefault(_name(token), deque())
-        self._sold.move_to_end(_name(token))
-        sold.append(name)
-        if len(self._sold) > MAX_TICKETS:
-            self._sold.popitem(last=False)
-        return sold.popleft() if len(sold) > MAX_TICKETS_PER_TOKEN else None
+    def _count(self, token: str, ticket: str) -> str | None:
+        """Count a ticket, and return the token's oldest one, used or not, if it now has too many."""
+        issued = self._issued.setdefault(token, deque())
+        self._issued.move_to_end(token)
+        issued.append(ticket)
+        if len(self._issued) > MAX_TOKENS:
+            self._issued.popitem(last=False)
+        return issued.popleft() if len(issued) > MAX_TICKETS_PER_TOKEN else None
 
     async def redeem(self, ticket: str) -> str | None:
-        """Return the token that a ticket stands for; `None` if it is none, is used, or is too old.
+        """Return the token that a ticket stands for; `None` if the ticket is invalid, used, or too old.
 
         Raises:
-            StoreUnavailableError: Nobody knows.
+            StoreUnavailableError: The store does not answer, so that this is unknown.
         """
-        value = await self._drawer.take(_name(ticket))
-        return None if value is None else _masked(value, ticket).decode("latin-1")
+        value = await self._store.take(_hash(ticket))
+        return None if value is None else _combined_with_hash(value, ticket).decode("latin-1")
 
 
-def _name(ticket: str) -> str:
-    return hashlib.sha256(ticket.encode(errors="surrogatepass")).hexdigest()
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _masked(text: bytes, ticket: str) -> bytes:
-    """Return the text under a pad that only the ticket makes, and makes once; of that again, the text."""
-    pad = hashlib.shake_256(ticket.encode()).digest(len(text))
-    return bytes(one ^ other for one, other in zip(text, pad, strict=True))
+def _combined_with_hash(token: bytes, ticket: str) -> bytes:
+    """Return the token XOR a hash of the ticket, which is a one-time pad; applied again, this returns the token."""
+    pad = hashlib.shake_256(ticket.encode()).digest(len(token))
+    return bytes(one ^ other for one, other in zip(token, pad, strict=True))

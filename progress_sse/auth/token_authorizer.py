@@ -24,42 +24,42 @@ COOKIE: Final = "progress_sse"
 
 
 class TokenAuthorizer:
-    """Lets in by tokens, cookies and tickets; and everybody to what is open."""
+    """Authorizes by tokens, cookies and tickets, and allows open actions without them."""
 
     takes_tokens = True
 
     def __init__(
-        self, open_to: Collection[Action], bearers: TokenVerifier, tickets: Tickets, allow_origins: Collection[str]
+        self, open_to: Collection[Action], verifier: TokenVerifier, tickets: Tickets, allow_origins: Collection[str]
     ) -> None:
-        """Let everybody do what is in `open_to`, and pages of `allow_origins` use their visitor's cookie."""
+        """Require no token for the actions in `open_to`, and accept the cookie from pages of `allow_origins`."""
         self._open_to = frozenset(open_to)
-        self._bearers = bearers
+        self._verifier = verifier
         self._tickets = tickets
         self._allow_origins = allow_origins
 
     def is_open_to(self, action: Action) -> bool:
-        """Return whether everybody may do that."""
+        """Return whether the action needs no token."""
         return action in self._open_to
 
     async def check(
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
     ) -> Authorization:
-        """Return if the request may do that to every one of the sessions; see `Authorizer.check`."""
+        """Return if the request may do the action on every one of the sessions; see `Authorizer.check`."""
         if action in self._open_to:
             return UNCONDITIONAL
         token = await self._credential(request, ticket)
-        grant = self._bearers.grant(token)
+        grant = self._verifier.grant(token)
         if not grant.allows(action, *session_ids):
             raise ForbiddenError
         return Authorization(token, grant.expires_at)
 
     async def identify(self, request: Request) -> Authorization:
-        """Return if the request's token is good for anything."""
+        """Return if the request's token is valid."""
         token = await self._credential(request)
-        return Authorization(token, self._bearers.grant(token).expires_at)
+        return Authorization(token, self._verifier.grant(token).expires_at)
 
     async def _credential(self, request: Request, ticket: str = "") -> str:
-        """Return the request's token, or else that of the ticket, or else that in the cookie."""
+        """Return the token in `Authorization`, else that of the ticket, else that in the cookie."""
         token = _bearer_token(request)
         if token is None and ticket:
             token = await self._tickets.redeem(ticket)
@@ -72,29 +72,29 @@ class TokenAuthorizer:
         return token
 
     async def identify_bearer(self, request: Request) -> Authorization:
-        """Return if the token in `Authorization` is good for anything."""
+        """Return if the token in `Authorization` is valid."""
         token = _bearer_token(request)
         if token is None:
             raise UnauthorizedError
-        return Authorization(token, self._bearers.grant(token).expires_at)
+        return Authorization(token, self._verifier.grant(token).expires_at)
 
 
 def make_authorizer(settings: Settings, tickets: Tickets, clock: Clock) -> TokenAuthorizer:
-    """Return the gate that the settings describe.
+    """Return the authorizer that the settings describe.
 
     Raises:
-        ConfigurationError: They do not go together.
+        ConfigurationError: They contradict each other, or the key is not valid.
     """
-    bearers = TokenVerifier(settings, clock)
+    verifier = TokenVerifier(settings, clock)
     if settings.read == "token" and settings.token_key is None:
         raise ConfigurationError(
             f"read=token needs the key that tokens are signed with: set {ENV_PREFIX}TOKEN_KEY to the output of "
             "`progress-sse token secret`."
         )
     open_to: set[Action] = {"read"} if settings.read == "open" else set()
-    if not bearers:
+    if not verifier:
         open_to |= {"publish", "list"}
-    return TokenAuthorizer(open_to, bearers, tickets, settings.allow_origins)
+    return TokenAuthorizer(open_to, verifier, tickets, settings.allow_origins)
 
 
 def _bearer_token(request: Request) -> str | None:
@@ -106,9 +106,9 @@ def _bearer_token(request: Request) -> str | None:
 
 
 def _cookie_token(request: Request) -> str | None:
-    """Return what is in our cookie; of several in that of the longest path, which comes first [RFC 6265 §5.4].
+    """Return the value of our cookie; of several, that of the longest path, which comes first [RFC 6265 §5.4].
 
-    Ours has no quotes, and to undo those of 64 KiB takes ``http.cookies``, before Python 3.11.10, four seconds.
+    Not by ``http.cookies``: our cookie has no quotes, and before Python 3.11.10 unquoting 64 KiB takes four seconds.
     """
     for cookies in header_values(request, b"cookie"):
         for cookie in cookies.split(b";"):

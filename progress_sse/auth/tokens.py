@@ -1,7 +1,7 @@
 """Signed tokens: JSON Web Tokens [RFC 7519] that say which sessions their bearer may read or change, and until when.
 
-The algorithm is fixed by configuration and never taken from a token. PyJWT does the cryptography. This module is
-imported only where there is a key: the package takes a tenth of a second to load.
+The algorithm is fixed by configuration and never taken from a token. PyJWT does the cryptography; as it takes a tenth
+of a second to load, this module is imported only where a key is configured.
 """
 
 from functools import lru_cache
@@ -24,56 +24,56 @@ if TYPE_CHECKING:
 Algorithm: TypeAlias = Literal["HS256", "RS256"]
 
 AUDIENCE: Final = "progress-sse"
-"""The `aud` of our tokens, so that one that the same key has signed for another service is none."""
+"""The `aud` of our tokens, so that a token which the same key signed for another service is not valid here."""
 
 MAX_TOKEN_CHARS: Final = 4000
-"""Characters of a token: as many as a browser takes in a cookie, and few enough to look at before anything is known."""
+"""Characters that a token may have: as many as fit into a cookie, and few enough to decode for unknown clients."""
 
 MIN_SECRET_BYTES: Final = 32
 """Bytes of a secret for HS256 [RFC 7518 §3.2]."""
 
 CLOCK_SKEW_S: Final = 5
-"""Seconds by which the clock of whoever makes tokens may be ahead of ours."""
+"""Seconds by which the clock of a token's issuer may be ahead of ours."""
 
-MAX_REMEMBERED: Final = 1024
-"""Tokens whose signatures are not computed again: a page that polls brings the same one each time."""
+MAX_CACHED: Final = 1024
+"""Tokens whose verified grants are cached, since a page that polls sends the same token each time."""
 
 
 class Keys(NamedTuple):
-    """What tokens are made with, where that is known, and what they are read with."""
+    """The keys that sign tokens, which may be unknown, and verify them."""
 
     signing: "bytes | RSAPrivateKey | None"
     verifying: "bytes | RSAPublicKey"
 
 
 class SignedTokens:
-    """Reads and makes tokens with one key."""
+    """Verifies and makes tokens with one key."""
 
     def __init__(self, key: str, algorithm: Algorithm) -> None:
         """Take the setting `token_key`.
 
         Args:
             key: For HS256 the secret itself; for RS256 a key in PEM, or the path of a file that holds it.
-            algorithm: What every token is signed by.
+            algorithm: The algorithm of every token.
 
         Raises:
-            ConfigurationError: It is no key for the algorithm; the text does not repeat it.
+            ConfigurationError: The key does not fit the algorithm; the text does not repeat it.
         """
         self._algorithm = algorithm
         self._keys = _secret(key) if algorithm == "HS256" else _rsa_keys(key)
-        self._remembered = lru_cache(MAX_REMEMBERED)(self._decode)
+        self._decode_cached = lru_cache(MAX_CACHED)(self._decode)
 
     def grant(self, token: str) -> Grant | None:
-        """Return what a token grants, its end being for the caller to see; `None` if it is not valid, whyever."""
-        if len(token) > MAX_TOKEN_CHARS or "=" in token:  # Padded, as no token is [RFC 7515 §2], one would be several.
+        """Return what a token grants, even if it has expired; `None` if it is not valid for any other reason."""
+        if len(token) > MAX_TOKEN_CHARS or "=" in token:  # Tokens have no padding [RFC 7515 §2]; it would make copies.
             return None
         try:
-            return self._remembered(token)
+            return self._decode_cached(token)
         except (jwt.PyJWTError, ValidationError):
             return None
 
     def _decode(self, token: str) -> Grant:
-        # The end counts each time that a grant is used, and so is looked at there.
+        # The grant is cached, so its expiry is checked at each use instead.
         options: Options = {"require": ["exp", "aud"], "verify_exp": False}
         claims = jwt.decode(
             token,
@@ -89,12 +89,12 @@ class SignedTokens:
         """Return a token.
 
         Args:
-            grant: What it grants; with an end, which every token has.
+            grant: What it grants; it must have an end, as every token has.
             issued_at: The time now, in seconds since 1970.
-            subject: Whom it is for; for others to read.
+            subject: The `sub` claim, which the server ignores.
 
         Raises:
-            ConfigurationError: The key is a public one, or the token would be longer than we take.
+            ConfigurationError: The key is a public one, or the token would be too long for the server.
         """
         if self._keys.signing is None:
             raise ConfigurationError("token_key is a public key; tokens are made with the private one.")

@@ -27,7 +27,14 @@ NEEDS: dict[str, tuple[str, Callable[[], object]]] = {
 def uninstall(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     """Let imports of the package fail, and our modules that import it be imported again."""
     for name in [*sys.modules]:
-        if name.startswith(("progress_sse.store.redis.", "progress_sse.auth.rate_limits", f"{package}.")):
+        if name.startswith(
+            (
+                "progress_sse.store.redis.",
+                "progress_sse.auth.rate_limits",
+                "progress_sse.auth.window_storage",
+                f"{package}.",
+            )
+        ):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
 

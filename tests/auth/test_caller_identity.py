@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The identity of callers."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def request_from(client: tuple[str, int] | None) -> Request:
         ("x" * 10_000, UNKNOWN),
     ],
 )
-def test_an_address_is_one_caller_and_an_ipv6_network_too(host: str, caller: str) -> None:
-    """Whoever has one address of a /64 has all of them."""
+def test_an_ipv4_address_or_an_ipv6_network_is_one_caller(host: str, caller: str) -> None:
+    """A site with one address of a /64 may use all of them."""
     assert address_of(request_from((host, 1))) == caller
 
 
-def test_who_has_no_address_is_unknown() -> None:
+def test_a_caller_without_an_address_is_unknown() -> None:
     """As on a Unix socket."""
     assert address_of(request_from(None)) == UNKNOWN

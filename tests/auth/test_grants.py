@@ -21,13 +21,13 @@ COVERED = [
 def test_a_grant_covers_what_it_names(
     claims: dict[str, list[str]], covered: list[str | None], others: list[str | None]
 ) -> None:
-    """Ids code point by code point, and whatever begins like a prefix; no pattern of any kind."""
+    """Ids compared by code point, and ids that begin with a prefix; no patterns of any kind."""
     grant = Grant.model_validate({**claims, "actions": ["read"]})
     assert [each for each in [*covered, *others] if grant.allows("read", each)] == covered
 
 
 def test_a_grant_allows_the_actions_that_it_names() -> None:
-    """To read, where it names none; what it names that there is not harms nothing."""
+    """Reading by default; unknown actions have no effect."""
     assert Grant.model_validate({"sessions": ["a"]}).actions == {"read"}
     grant = Grant.model_validate({"prefixes": [""], "actions": ["publish", "fly"]})
     assert grant.allows("publish", "a")
@@ -36,12 +36,12 @@ def test_a_grant_allows_the_actions_that_it_names() -> None:
     assert not Grant.model_validate({"prefixes": [""], "actions": []}).allows("read", "a")
 
 
-def test_a_grant_is_over_at_its_end() -> None:
-    """At the very moment; without an end it never is."""
+def test_a_grant_expires_at_its_end() -> None:
+    """At that very second; without an end it never expires."""
     grant = Grant.model_validate({"exp": 1000})
-    assert not grant.has_ended(999.9)
-    assert grant.has_ended(1000)
-    assert not EVERYTHING.has_ended(1e12)
+    assert not grant.has_expired(999.9)
+    assert grant.has_expired(1000)
+    assert not EVERYTHING.has_expired(1e12)
 
 
 @pytest.mark.parametrize(
@@ -65,13 +65,13 @@ def test_a_grant_is_over_at_its_end() -> None:
     ids=str,
 )
 def test_claims_of_another_form_are_no_grant(claims: dict[str, object]) -> None:
-    """A word is no list of words, though Python would take it for one."""
+    """A string is not a list of strings, though Python would iterate over it."""
     with pytest.raises(ValidationError):
         Grant.model_validate(claims)
 
 
-def test_one_of_several_tokens_fits_as_a_whole() -> None:
-    """Several are known at once, so that one can take another's place."""
+def test_a_token_matches_one_of_several_as_a_whole() -> None:
+    """Several are valid at once, so that one can replace another."""
     known = [b"old", b"new"]
     assert [each for each in (b"old", b"new", b"", b"ne", b"newer", b"NEW", b"old,new") if is_one_of(each, known)] == [
         b"old",
@@ -81,7 +81,7 @@ def test_one_of_several_tokens_fits_as_a_whole() -> None:
 
 
 def test_every_known_token_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SE-02: by a comparison whose time does not depend on where the first difference is, and always all of them."""
+    """SE-02: always with all, in a time that does not depend on where the first difference is."""
     compared: list[bytes] = []
 
     def compare(_offered: bytes, known: bytes) -> bool:

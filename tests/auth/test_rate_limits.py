@@ -1,4 +1,4 @@
-"""How often one caller may come, counted in one process."""
+"""How often one caller may send requests, counted in one process."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import pytest
 from limits import parse, parse_many
 from limits.errors import StorageError
 
-from progress_sse.auth import rate_limits
-from progress_sse.auth.rate_limits import Rates, WindowStorage
+from progress_sse.auth import window_storage
+from progress_sse.auth.rate_limits import RateLimiter
+from progress_sse.auth.window_storage import WindowStorage
 from progress_sse.core.errors import ConfigurationError, RateExceededError
 from progress_sse.settings import load_settings
-from progress_sse.wiring import make_rates
+from progress_sse.wiring import make_rate_limiter
 
 
 class Clock:
-    """The time that the counting goes by."""
+    """The time that the counts use."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.3
@@ -34,8 +35,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-async def let_through(counting: Rates, caller: str, count: int) -> int:
-    """How many of so many requests are let through."""
+async def let_through(counting: RateLimiter, caller: str, count: int) -> int:
+    """How many of `count` requests are allowed."""
     through = 0
     for _ in range(count):
         try:
@@ -46,12 +47,12 @@ async def let_through(counting: Rates, caller: str, count: int) -> int:
     return through
 
 
-def rates_of(**settings: str) -> Rates:
-    return make_rates(load_settings(store="memory://", **settings))
+def rates_of(**settings: str) -> RateLimiter:
+    return make_rate_limiter(load_settings(store="memory://", **settings))
 
 
-async def test_so_many_are_let_through_and_each_caller_has_his_own(clock: Clock) -> None:
-    """A refusal is not counted, so that nobody waits for ever who keeps on asking."""
+async def test_a_rate_allows_so_many_requests_of_each_caller(clock: Clock) -> None:
+    """A refusal is not counted, so that a caller that keeps asking is allowed again."""
     counting = rates_of(read_rate="10/minute")
     assert await let_through(counting, "a", 100) == 10
     assert await let_through(counting, "b", 5) == 5
@@ -66,16 +67,16 @@ class AwayStorage(WindowStorage):
         raise StorageError(ConnectionError())
 
 
-async def test_what_cannot_be_counted_together_is_counted_here() -> None:
-    """Each rate of several, too: who makes the counting fail must not come as often as he likes."""
-    counting = Rates({"read": parse_many("100/second;10/hour")}, lambda: (AwayStorage(), AwayStorage().reset))
+async def test_a_process_counts_alone_while_the_shared_storage_is_away() -> None:
+    """By each of several rates: a caller that makes the shared count fail must not get unlimited requests."""
+    counting = RateLimiter({"read": parse_many("100/second;10/hour")}, lambda: (AwayStorage(), AwayStorage().reset))
     assert await let_through(counting, "a", 100) == 10
     assert await let_through(counting, "b", 5) == 5
 
 
 @pytest.mark.parametrize("rate", ["10/second", "10/minute", "1/hour"])
-async def test_who_waits_as_long_as_he_is_told_is_let_through(clock: Clock, rate: str) -> None:
-    """And is never told to come back at once."""
+async def test_a_caller_that_waits_for_retry_after_is_allowed(clock: Clock, rate: str) -> None:
+    """And `Retry-After` is never 0."""
     counting = rates_of(read_rate=rate)
     await let_through(counting, "a", 10)
     with pytest.raises(RateExceededError) as refusal:
@@ -88,7 +89,7 @@ async def test_who_waits_as_long_as_he_is_told_is_let_through(clock: Clock, rate
 
 @pytest.mark.parametrize(("later_s", "more"), [(30, 0), (60, 0), (61, 1), (90, 5), (119, 10), (180, 10)])
 async def test_the_window_slides(clock: Clock, later_s: float, more: int) -> None:
-    """What was let through weighs less and less, and never lets twice as many through around the turn of a minute."""
+    """Earlier requests weigh less and less, so that twice as many never pass around the turn of a minute."""
     clock.now = math.ceil(clock.now / 60) * 60
     counting = rates_of(read_rate="10/minute")
     assert await let_through(counting, "a", 10) == 10
@@ -105,18 +106,16 @@ async def test_every_rate_of_several_holds(clock: Clock) -> None:
 
 
 async def test_actions_without_a_rate_are_not_counted(clock: Clock) -> None:
-    """Nor do they count for others."""
+    """And do not count for other actions."""
     counting = rates_of(read_rate="1/minute")
     for _ in range(10):
         await counting.count("publish", "a")
     await counting.count("read", "a")
 
 
-async def test_of_callers_without_end_a_bounded_number_is_remembered(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those beyond count as one, and whoever came earlier keeps his own count."""
-    monkeypatch.setattr(rate_limits, "MAX_CALLERS", 3)
+async def test_a_bounded_number_of_callers_is_counted_separately(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those beyond share one count, and earlier callers keep their own."""
+    monkeypatch.setattr(window_storage, "MAX_CALLERS", 3)
     counting = rates_of(read_rate="2/minute")
     through: Sequence[int] = [await let_through(counting, str(n), 2) for n in range(6)]
     assert through == [2, 2, 2, 2, 0, 0]
@@ -125,8 +124,8 @@ async def test_of_callers_without_end_a_bounded_number_is_remembered(
     assert await let_through(counting, "5", 2) == 2
 
 
-async def test_a_clock_that_is_set_back_forgets(clock: Clock) -> None:
-    """Rather than to shut everybody out until then."""
+async def test_a_clock_that_is_set_back_clears_the_counts(clock: Clock) -> None:
+    """Otherwise all callers would be refused until that time."""
     storage, item = WindowStorage(), parse("1/minute")
     assert await storage.acquire_sliding_window_entry("k", item.amount, item.get_expiry())
     clock.now -= 3600
@@ -136,7 +135,7 @@ async def test_a_clock_that_is_set_back_forgets(clock: Clock) -> None:
 @pytest.mark.parametrize(
     "rate", ["", "often", "10", "10/fortnight", "-1/second", "1.5/second", "0/second", "5/second;0/hour"]
 )
-def test_what_is_no_rate_is_refused(rate: str) -> None:
-    """By a text that shows how they are written."""
+def test_an_invalid_rate_is_refused(rate: str) -> None:
+    """With a text that shows how a rate is written."""
     with pytest.raises(ConfigurationError, match="publish_rate must be like 100/second"):
         rates_of(publish_rate=rate)

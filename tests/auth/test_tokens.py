@@ -1,4 +1,4 @@
-"""Signed tokens: what is read of them, and with which keys."""
+"""Signed tokens: which are valid, and with which keys."""
 
 import base64
 import hashlib
@@ -36,12 +36,12 @@ def public_pem(key: Any) -> str:
 
 @pytest.fixture(scope="module")
 def rsa_key() -> rsa.RSAPrivateKey:
-    """A key of a fitting size; making one takes a moment."""
+    """A key that is long enough; shared, since making one takes a moment."""
     return rsa.generate_private_key(65537, 2048)
 
 
-def test_a_token_that_was_made_is_read() -> None:
-    """By us, and by whoever knows PyJWT and the key."""
+def test_a_token_of_ours_is_valid() -> None:
+    """For us, and for any program with PyJWT and the key."""
     token = SignedTokens(KEY, "HS256").make(GRANT, issued_at=NOW, subject="alice")
     assert SignedTokens(KEY, "HS256").grant(token) == GRANT
     claims = jwt.decode(token, KEY, algorithms=["HS256"], audience="progress-sse")
@@ -56,8 +56,8 @@ def test_a_token_that_was_made_is_read() -> None:
     }
 
 
-def test_a_token_that_others_made_is_read() -> None:
-    """What a claim leaves out is its default; among several audiences ours is enough; clocks may differ a little."""
+def test_a_token_of_another_issuer_is_valid() -> None:
+    """Missing claims have defaults; ours may be one of several audiences; clocks may differ a little."""
     tokens = SignedTokens(KEY, "HS256")
     for token in (
         make_token(sessions=["a"], exp=NOW + DAY_S),
@@ -67,8 +67,8 @@ def test_a_token_that_others_made_is_read() -> None:
         assert tokens.grant(token) == Grant(sessions=frozenset({"a"}), expires_at=NOW + DAY_S)
 
 
-def test_keys_of_both_kinds_sign_and_read_with_rs256(rsa_key: rsa.RSAPrivateKey, tmp_path: Path) -> None:
-    """The private one does both, the public one reads; as text or as a file."""
+def test_keys_of_both_kinds_sign_and_verify_with_rs256(rsa_key: rsa.RSAPrivateKey, tmp_path: Path) -> None:
+    """The private key does both, the public key verifies; as text or as a file."""
     private, public = private_pem(rsa_key), public_pem(rsa_key)
     path = tmp_path / "key.pem"
     path.write_text(public)
@@ -80,15 +80,15 @@ def test_keys_of_both_kinds_sign_and_read_with_rs256(rsa_key: rsa.RSAPrivateKey,
 
 
 def by_hand(alg: str, key: bytes) -> str:
-    """A token signed by HMAC, whatever it says of itself and whatever the key is: PyJWT would refuse to make it."""
+    """A token signed by HMAC with any header and key: PyJWT would refuse to make it."""
     parts = [{"alg": alg}, {"aud": "progress-sse", "exp": NOW + DAY_S, "prefixes": [""]}]
     text = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
     signature = hmac.digest(key, text.encode(), hashlib.sha256)
     return text + "." + base64.urlsafe_b64encode(signature).decode().rstrip("=")
 
 
-def test_the_algorithm_is_never_the_tokens_choice(rsa_key: rsa.RSAPrivateKey) -> None:
-    """SE-02: a public key that everybody knows is no secret, whatever a token says."""
+def test_the_algorithm_is_never_taken_from_the_token(rsa_key: rsa.RSAPrivateKey) -> None:
+    """SE-02: a public key must not verify an HMAC, whatever algorithm the token names."""
     assert SignedTokens(KEY, "HS256").grant(by_hand("HS256", KEY.encode())) is not None
     public = public_pem(rsa_key)
     reader = SignedTokens(public, "RS256")
@@ -105,21 +105,21 @@ GOOD = make_token(prefixes=[""])
 
 
 @given(st.text(max_size=200) | st.text(ALPHABET, max_size=200))
-def test_whatever_is_no_token_is_none(text: str) -> None:
-    """SE-02: and nothing else comes of it."""
+def test_a_text_that_is_not_a_token_grants_nothing(text: str) -> None:
+    """SE-02: and raises no error."""
     assert SIGNED.grant(text) is None
 
 
 @given(st.integers(0, len(GOOD) - 1), st.sampled_from(ALPHABET))
-def test_a_token_is_changed_nowhere_unnoticed(position: int, character: str) -> None:
-    """SE-02: a single character is enough, also one whose last bits mean nothing."""
+def test_a_token_with_any_changed_character_is_not_valid(position: int, character: str) -> None:
+    """SE-02: even where the last bits of the character are not used."""
     changed = GOOD[:position] + character + GOOD[position + 1 :]
     assert (SIGNED.grant(changed) is not None) == (changed == GOOD)
 
 
 @pytest.mark.parametrize("more", ["=", "==", "====", ".", "\n", "\0", "%"])
-def test_a_token_is_written_in_one_way_only(rsa_key: rsa.RSAPrivateKey, more: str) -> None:
-    """Or whoever has one could pass for several callers, each with rates of his own."""
+def test_a_token_has_one_spelling_only(rsa_key: rsa.RSAPrivateKey, more: str) -> None:
+    """Otherwise one bearer could pass for several callers, each with rates of its own."""
     for tokens in (SIGNED, SignedTokens(private_pem(rsa_key), "RS256")):
         token = tokens.make(GRANT, issued_at=NOW)
         assert tokens.grant(token) is not None
@@ -141,7 +141,7 @@ headers = st.fixed_dictionaries(
 
 
 def signed(header: bytes, payload: bytes) -> str:
-    """A token whose signature is right, whatever it is that was signed."""
+    """A token with a valid signature over any header and payload."""
     text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (header, payload))
     return f"{text}.{base64.urlsafe_b64encode(hmac.digest(KEY.encode(), text.encode(), 'sha256')).decode().rstrip('=')}"
 
@@ -149,8 +149,8 @@ def signed(header: bytes, payload: bytes) -> str:
 @given(headers, claims)
 @example({"alg": "HS256"}, {"aud": "progress-sse", "exp": 10**400})
 @example({"alg": "HS256"}, {"aud": "progress-sse", "exp": NOW + DAY_S, "nbf": math.inf})
-def test_whatever_was_signed_is_a_grant_or_none(header: dict[str, Any], payload: dict[str, Any]) -> None:
-    """SE-02: claims of whatever kind; where it is a grant, an application has asked for that."""
+def test_any_signed_payload_is_a_grant_or_none(header: dict[str, Any], payload: dict[str, Any]) -> None:
+    """SE-02: for claims of any type; where it is a grant, the audience is ours."""
     grant = SIGNED.grant(signed(json.dumps(header).encode(), json.dumps(payload).encode()))
     if grant is not None:
         assert header["alg"] == "HS256"
@@ -163,13 +163,13 @@ def test_whatever_was_signed_is_a_grant_or_none(header: dict[str, Any], payload:
 @example(b"[" * 2800, b"{}")
 @example(b'{"alg":"HS256"}', b"9" * 2800)
 def test_signed_bytes_that_are_no_claims_are_none(header: bytes, payload: bytes) -> None:
-    """SE-02: nested or long past all reason, too."""
+    """SE-02: also those nested too deeply or far too long."""
     assert SIGNED.grant(signed(header, payload)) is None
     assert SIGNED.grant(signed(b'{"alg":"HS256"}', payload)) is None
 
 
 def test_a_token_is_no_longer_than_a_cookie() -> None:
-    """Nothing longer is looked at, nor made."""
+    """Longer tokens are neither verified nor made."""
     tokens = SignedTokens(KEY, "HS256")
     fits, step = Grant(prefixes=("x" * 2600,), expires_at=NOW), Grant(prefixes=("x" * 3000,), expires_at=NOW)
     assert len(tokens.make(fits, issued_at=NOW)) < MAX_TOKEN_CHARS
@@ -182,7 +182,7 @@ def test_a_token_is_no_longer_than_a_cookie() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 31])
 def test_a_short_secret_is_refused(size: int) -> None:
-    """It could be guessed; and it is not shown."""
+    """It could be guessed. The error does not show it."""
     with pytest.raises(ConfigurationError, match="32 bytes") as caught:
         SignedTokens("\u00e9"[:size] + "s" * (size - 2), "HS256")
     assert "sss" not in str(caught.value)
@@ -190,7 +190,7 @@ def test_a_short_secret_is_refused(size: int) -> None:
 
 
 def test_a_key_that_does_not_fit_its_algorithm_is_refused(rsa_key: rsa.RSAPrivateKey, tmp_path: Path) -> None:
-    """In one sentence, and never shown."""
+    """In one sentence, which never shows the key."""
     garbage = tmp_path / "garbage.pem"
     garbage.write_bytes(b"\xff\x00")
     small = rsa.generate_private_key(65537, 1024)  # noqa: S505  # to be refused

@@ -162,7 +162,7 @@ def test_comments_are_no_part_of_an_event(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(("encoded", "_"), EVENTS)
-def test_decode_event_reverses_encode_event(encoded: bytes, _: bytes) -> None:
-    """For the events of which the data is one line."""
+def test_decode_event_agrees_with_the_stream_decoder(encoded: bytes, _: bytes) -> None:
+    """On each event that `encode_event` writes."""
     [event] = sse.StreamDecoder().feed(encoded)
     assert (event.event, event.data.encode()) == sse.decode_event(encoded)

@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from progress_sse.auth.rate_limits import Rates
+from progress_sse.auth.rate_limits import RateLimiter
 from progress_sse.core.errors import RateExceededError
 from progress_sse.settings import load_settings
-from progress_sse.wiring import make_rates
+from progress_sse.wiring import make_rate_limiter
 from tests.harness.redis import RedisServer
 
 DEADLINE_S = 30
 
 
-def rates_at(server: RedisServer, prefix: Path, user: str = "") -> Rates:
+def rates_at(server: RedisServer, prefix: Path, user: str = "") -> RateLimiter:
     """Two requests an hour; and a thousand a second, so that some windows end soon."""
     url = f"redis://{user}127.0.0.1:{server.port}/0"
-    return make_rates(load_settings(store=url, redis_prefix=str(prefix), read_rate="1000/second;2/hour"))
+    return make_rate_limiter(load_settings(store=url, redis_prefix=str(prefix), read_rate="1000/second;2/hour"))
 
 
-async def count_until_windows_turn(rates: Rates, client: Any) -> None:
+async def count_until_windows_turn(rates: RateLimiter, client: Any) -> None:
     """Run every command that counting needs, and close."""
     for _ in range(2):
         await rates.count("read", "caller")

@@ -17,7 +17,7 @@ from progress_sse.store.redis.cluster import ClusterPubSub
 from progress_sse.store.redis.topology import Topology, slot_of
 from progress_sse.store.redis.url import Address, ClusterSeeds
 from progress_sse.store.types import Notification, Record, StorageLimits
-from progress_sse.wiring import make_rates
+from progress_sse.wiring import make_rate_limiter
 from tests.harness.http1 import HOST, free_port
 from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import eventually
@@ -82,7 +82,7 @@ async def test_sessions_on_all_nodes_are_served_and_followed(cluster: RedisClust
 async def test_a_reopened_backend_finds_all_nodes_again(cluster: RedisCluster, tmp_path: Path) -> None:
     """To execute commands, to receive messages, and to count."""
     backend, other = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
-    rates = make_rates(load_settings(store=cluster.url, redis_prefix=str(tmp_path), read_rate="2/hour"))
+    rates = make_rate_limiter(load_settings(store=cluster.url, redis_prefix=str(tmp_path), read_rate="2/hour"))
     await other.open()
     records: dict[str, Record | None] = dict.fromkeys(SESSIONS)
     for _ in range(2):
@@ -124,7 +124,7 @@ async def test_the_documented_rights_suffice_on_each_node(
             await apply(here, created(session_id))
             await eventually(lambda: bool(notifications), DEADLINE_S)  # noqa: B023
             there.unlisten(session_id, notifications.append)
-        rates = make_rates(load_settings(store=url, redis_prefix=str(tmp_path), read_rate="100/hour"))
+        rates = make_rate_limiter(load_settings(store=url, redis_prefix=str(tmp_path), read_rate="100/hour"))
         for session_id in SESSIONS:
             await rates.count("read", session_id)
         await eventually(lambda: not any(client.execute_command("PUBSUB", "SHARDCHANNELS") for client in clients), 10)
@@ -245,7 +245,7 @@ async def test_a_slot_without_a_node_refreshes_the_map_each_time(monkeypatch: py
 
 async def test_callers_are_counted_locally_while_a_cluster_is_away(caplog: pytest.LogCaptureFixture) -> None:
     """As while a single server is away. The exception of the cluster's client is logged as a warning."""
-    rates = make_rates(load_settings(store=f"redis+cluster://{HOST}:{free_port()}", read_rate="2/hour"))
+    rates = make_rate_limiter(load_settings(store=f"redis+cluster://{HOST}:{free_port()}", read_rate="2/hour"))
     for _ in range(2):
         await rates.count("read", "caller")
     with pytest.raises(RateExceededError):

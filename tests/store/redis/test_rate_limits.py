@@ -1,4 +1,4 @@
-"""Rates that are counted in Redis."""
+"""RateLimiter that are counted in Redis."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_a_missing_right_to_count_is_logged_once(
     with pytest.raises(RateExceededError):
         await rates.count("read", "caller")
     await rates.aclose()
-    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["Counting what callers ask for"]
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["Counting the requests of callers"]
 
 
 async def test_closed_rates_leave_no_connection(run_redis: RunRedis, tmp_path: Path) -> None:
