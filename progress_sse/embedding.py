@@ -1,7 +1,7 @@
-"""The server inside an application of somebody's own: mounted under a prefix, opened and closed with it.
+"""The server inside another application: mounted under a prefix, opened and closed with it.
 
-A hub holds all that there is of a server: several of them in one process know nothing of each other, and importing
-this makes none. What a host has to do is to mount `ProgressHub.app`; everything else is for those who want it.
+A hub holds all parts of a server: several hubs in one process share nothing, and importing this module creates none. A
+host only has to mount `ProgressHub.app`; everything else is optional.
 """
 
 import asyncio
@@ -23,15 +23,15 @@ from progress_sse.streaming.hub import Subscription, standing_at
 from progress_sse.wire import sse
 
 MAX_TAKEN_BYTES: Final = 65_536
-"""Bytes of events that are handed over before it is looked whether there are more."""
+"""Bytes of events that are taken from the subscription at a time."""
 
 
 class ProgressHub:
     """A server to be mounted: `Mount("/jobs", hub.app)`.
 
     Attributes:
-        app: The ASGI application; all its addresses are below wherever it is mounted. It opens the store with the first
-            request if nobody has by then, since a host does not run the lifespan of what it mounts.
+        app: The ASGI application; all its paths are below the prefix that it is mounted at. It opens the store with the
+            first request if it is not open yet, since a host does not run the lifespan of an application it mounts.
         store: The operations, for workers in the same process; open within `lifespan`, or from the first request on.
     """
 
@@ -45,18 +45,18 @@ class ProgressHub:
         """Put a server together; nothing is opened yet.
 
         Args:
-            settings: How it runs; from the environment where none are given.
+            settings: How it runs; from the environment by default.
             authorize: Decides on every request, in place of tokens; see `create_app`.
             on_transition: Called with each transition that is committed here, a `step` event, in the event loop and in
-                order; it must not block. What it raises is logged. Of several processes on one store only the one
-                that committed it calls; and where that dies in between, none does.
+                order; it must not block. Its exceptions are logged. Of several processes on one store, only the one
+                that committed the transition calls it; if that process dies in between, none does.
 
         Raises:
-            ConfigurationError: The settings do not go together.
+            ConfigurationError: The settings contradict each other.
         """
         settings = settings or load_settings()
         self._service = ProgressService(settings, authorize=authorize, on_transition=on_transition)
-        self._followers: dict[Subscription, asyncio.Event] = {}
+        self._subscriptions: dict[Subscription, asyncio.Event] = {}
         self.app: ASGIApp = create_app(settings, service=self._service)
         self.store: ProgressStore = self._service.store
 
@@ -64,7 +64,7 @@ class ProgressHub:
     async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
         """Open the store, and close it at the end: the host's `lifespan`, or a part of it.
 
-        Another one may follow, in another event loop too, as where each test of a host runs one.
+        It may be opened again afterwards, in another event loop too, as when each test of a host runs one.
 
         Raises:
             StoreRefusedError: The store cannot be used as it is.
@@ -73,30 +73,30 @@ class ProgressHub:
             try:
                 yield
             finally:
-                for subscription, is_woken in self._followers.items():
+                for subscription, is_woken in self._subscriptions.items():
                     subscription.close()
                     is_woken.set()
 
     async def subscribe(self, session_id: str, *, last_event_id: str = "") -> AsyncGenerator[Event, None]:
         """Follow a session as a browser does: a `snapshot` first, then each `step`, until it is completed.
 
-        Who does not keep up gets a `snapshot` in place of what was missed. A session that does not exist yet is waited
-        for. The iteration also ends when the hub closes.
+        An iteration that does not keep up gets a `snapshot` in place of the events it missed. A session need not exist
+        yet. The iteration also ends when the hub closes.
 
         Args:
             session_id: See `model.check_session_id`.
             last_event_id: Go on after this event, as `Last-Event-ID` does.
 
         Raises:
-            InvalidSessionIdError: No session can have this id.
+            InvalidSessionIdError: It is not a valid session id.
             StoreRefusedError: The store cannot be used as it is.
-            StoreUnavailableError: The store does not answer at the beginning.
+            StoreUnavailableError: The store does not answer when the iteration starts.
         """
         check_session_id(session_id)
         await self._service.start_if_needed()
         is_woken, hub = asyncio.Event(), self._service.streams.hub
         subscription = Subscription(hub, 1, is_woken.set)
-        self._followers[subscription] = is_woken
+        self._subscriptions[subscription] = is_woken
         try:
             await hub.join(subscription, session_id, standing_at(Position.parse(last_event_id)))
             while not subscription.is_closed:
@@ -109,5 +109,5 @@ class ProgressHub:
                 await is_woken.wait()
                 is_woken.clear()
         finally:
-            self._followers.pop(subscription)
+            self._subscriptions.pop(subscription)
             subscription.close()

@@ -34,26 +34,26 @@ from progress_sse.wiring import make_backend, make_rate_limiter, make_workflows
 logger = logging.getLogger(__name__)
 
 STUCK_S: Final = 60
-"""Seconds after which a commit is not slow but stuck: every backend gives up by itself long before."""
+"""Seconds after which a commit counts as stuck, not slow: every backend gives up long before."""
 
 PollAnswer: TypeAlias = Literal["200", "304", "not_found"]
 
 
 class ProgressService:
-    """A store, its readers, and what runs beside them.
+    """A store, its streams, and the tasks that run beside them.
 
     Attributes:
-        settings: What it was made from.
+        settings: The settings that it was made from.
         store: The operations on sessions.
         streams: The live streams.
-        authorizer: Decides who may do what.
-        tickets: What single streams are opened with.
-        census: How many sessions there are.
-        polls: How many polls were answered, by how.
-        refusals: How many requests were refused, by the last segment of the problem's type.
+        authorizer: Decides which requests may do what.
+        tickets: The tickets that open single streams.
+        session_counts: The number of sessions, by status.
+        polls: The number of polls, by their result.
+        refusals: The number of refused requests, by the last segment of the problem's type.
         body_limits: How large requests may be.
-        clock: The time, for everything in it.
-        is_running: Whether it has been started, and not closed.
+        clock: The time that all its parts use.
+        is_running: Whether it was started, and not closed since.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class ProgressService:
 
         Args:
             settings: How it runs.
-            backend: Where sessions are kept, if not where the setting `store` says.
-            clock: The time.
+            backend: Keeps the sessions, in place of the one that the setting `store` names.
+            clock: The time; the system's by default.
             authorize: Decides on every request, in place of tokens; see `create_app`.
             on_transition: Called with each transition that is committed here; see `ProgressHub`.
 
         Raises:
-            ConfigurationError: The settings do not go together.
+            ConfigurationError: The settings contradict each other.
         """
         clock = clock or SystemClock()
         self.settings = settings
@@ -89,7 +89,7 @@ class ProgressService:
         )
         on_commit = _transition_notifier(on_transition) if on_transition else None
         self.store = ProgressStore(backend, workflows=make_workflows(settings), clock=clock, on_commit=on_commit)
-        self.census = SessionCounts(backend, clock)
+        self.session_counts = SessionCounts(backend, clock)
         self.polls: Counter[PollAnswer] = Counter()
         self.refusals: Counter[str] = Counter()
         self._heartbeat = Heartbeat(settings.heartbeat_s, clock)
@@ -111,7 +111,7 @@ class ProgressService:
         self.is_running = False
 
     async def start(self) -> None:
-        """Open the store, and begin to beat and to clean up.
+        """Open the store, and start the heartbeats and the clean-up.
 
         Raises:
             StoreRefusedError: The store cannot be used as it is.
@@ -125,7 +125,7 @@ class ProgressService:
         self.is_running = True
 
     async def start_if_needed(self) -> None:
-        """Start under a server that is not ours, unless that was done; the end of the process ends the streams.
+        """Start under a server that is not ours, unless already started; the process's exit signal ends the streams.
 
         Raises:
             StoreRefusedError: The store cannot be used as it is.
@@ -137,26 +137,26 @@ class ProgressService:
 
     @property
     def fault(self) -> str | None:
-        """What has come to a standstill, so that only another process helps; `None` if nothing has."""
+        """The part that no longer works, so that only another process helps; `None` if all parts work."""
         stopped = [task.get_name() for task in self._tasks if self.is_running and task.done()]
         if stopped:
             return f"{stopped[0]} stopped"
         return "store stuck" if self.store.longest_wait_s > STUCK_S else None
 
     async def aclose(self) -> None:
-        """End all streams, stop what runs, finish what was accepted, close the store."""
-        async with self._starting:  # Whoever comes meanwhile starts it anew, once it is closed.
+        """End all streams, stop the tasks, finish accepted commands, close the store."""
+        async with self._starting:  # A request that comes meanwhile starts it again, once it is closed.
             await self._close()
 
     async def _close(self) -> None:
         self.is_running = False
-        self.streams.drain()  # Nobody would tell them anything any more.
+        self.streams.drain()  # They would get no more events.
         self._signals.close()
         for task in self._tasks:
             task.cancel()
         try:
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        finally:  # Or the store would stay in use, where this is cancelled.
+        finally:  # Otherwise the store would stay in use if this is cancelled.
             await self.store.aclose(timeout_s=self.settings.graceful_timeout_s)
             if self._rate_limiter is not None:
                 await self._rate_limiter.aclose()

@@ -1,4 +1,4 @@
-"""Every setting, once: its name, unit, default and meaning. Flags and environment variables are made from this."""
+"""Every setting: its name, unit, default and meaning. Flags and environment variables are derived from this."""
 
 import ipaddress
 import re
@@ -25,8 +25,7 @@ from progress_sse.wire.text import first_fault
 ENV_PREFIX = "PROGRESS_SSE_"
 _REDIS_PREFIXES = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
 MAX_DURATION = 1_000_000
-"""More seconds, or hours, than anybody can mean; and few enough for every clock."""
-
+"""The largest duration, in seconds or hours: longer than any sensible value, and small enough for every clock."""
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._~-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 _WITH_DEFAULT_PORT = re.compile(r"http:.*:80|https:.*:443")
@@ -37,7 +36,7 @@ def _split(value: object) -> object:
 
 
 def _split_some(value: object) -> object:
-    """Refuse what was meant and came out empty, as an unset shell variable does: it would open the door."""
+    """Refuse a value that is present but empty, as from an unset shell variable: it would remove the protection."""
     parts = _split(value)
     if value != () and not parts:
         raise ValueError("is given, but empty")
@@ -61,7 +60,7 @@ _Token = Annotated[_Secret, AfterValidator(_check_token)]
 
 
 class Settings(BaseSettings):
-    """How a server runs. Keyword arguments win over the environment, which wins over the defaults."""
+    """How a server runs. Keyword arguments override the environment, which overrides the defaults."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -73,23 +72,26 @@ class Settings(BaseSettings):
         "redis://HOST:PORT/DB (rediss:// for TLS, redis+sentinel:// and redis+cluster:// for several servers).",
     )
     redis_prefix: str = Field(
-        "progress_sse", min_length=1, description="What each key in Redis begins with; another server, another prefix."
+        "progress_sse", min_length=1, description="Prefix of each key in Redis; give each server its own."
     )
     heartbeat_s: float = Field(15, gt=0, le=MAX_DURATION, description="Seconds between two heartbeats of a stream.")
     retry_ms: int = Field(
         2000, ge=0, le=1000 * MAX_DURATION, description="Milliseconds that a browser waits before it reconnects."
     )
     send_timeout_s: float = Field(
-        30, gt=0, le=MAX_DURATION, description="Seconds after which a reader that takes nothing is cut off."
+        30, gt=0, le=MAX_DURATION, description="Seconds after which a stream whose client reads nothing is closed."
     )
     head_timeout_s: float = Field(
-        10, gt=0, le=MAX_DURATION, description="Seconds until the head of a request must have come."
+        10, gt=0, le=MAX_DURATION, description="Seconds within which the head of a request must arrive."
     )
     body_timeout_s: float = Field(
-        30, gt=0, le=MAX_DURATION, description="Seconds until the body of a request must have come, since its head."
+        30,
+        gt=0,
+        le=MAX_DURATION,
+        description="Seconds within which the body of a request must arrive, after its head.",
     )
     graceful_timeout_s: float = Field(
-        5, ge=0, le=MAX_DURATION, description="Seconds that a shutdown waits for what is under way."
+        5, ge=0, le=MAX_DURATION, description="Seconds that a shutdown waits for requests under way."
     )
     max_age_hours: float = Field(
         24, gt=0, le=MAX_DURATION, description="Hours after which a session may be cleaned up."
@@ -100,45 +102,45 @@ class Settings(BaseSettings):
     history_bytes: int = Field(262_144, ge=0, description="Bytes of transitions kept per session.")
     max_total_steps: int = Field(1000, ge=1, description="Steps that a session may have.")
     max_sessions: int = Field(100_000, ge=1, description="Sessions that may exist; one more is answered with 507.")
-    max_streams: int = Field(10_000, ge=1, description="Streams that may be open; never more than descriptors allow.")
+    max_streams: int = Field(10_000, ge=1, description="Streams that may be open; at most as many as file descriptors.")
     max_streams_per_caller: int | None = Field(None, ge=1, description="Streams that one caller may have open.")
     max_sessions_per_stream: int = Field(20, ge=1, description="Sessions that one stream may follow.")
     max_body_bytes: int = Field(262_144, ge=1, description="Bytes that the body of a request may have.")
     max_text_chars: int = Field(8192, ge=1, description="Characters that a message, an error or a name may have.")
     allow_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
-        (), description="Origins, by comma, whose pages may do here what their visitors may."
+        (), description="Origins, by comma, whose pages may send requests with the rights of their visitors."
     )
     publish_token: Annotated[tuple[_Token, ...], NoDecode, BeforeValidator(_split_some)] = Field(
         (), description="Bearer tokens, by comma, one of which a worker must send."
     )
     read: Literal["open", "token"] = Field(
-        "open", description="Who may read: whoever knows a session's id, or bearers of a token."
+        "open", description="Who may read: every client that knows a session's id, or bearers of a token."
     )
     token_key: _Secret | None = Field(
         None,
-        description="What tokens are signed with: for HS256 a secret of at least 32 bytes, for RS256 an RSA key in PEM "
-        "or the path of one, of which reading needs the public half only.",
+        description="Key that signs tokens: for HS256 a secret of at least 32 bytes, for RS256 an RSA key in PEM or "
+        "the path of one; the server itself needs only the public half.",
     )
     token_algorithm: Literal["HS256", "RS256"] = Field("HS256", description="How tokens are signed.")
-    log_level: LogLevel = Field("info", description="What the log has, and worse.")
+    log_level: LogLevel = Field("info", description="Lowest level of records in the log.")
     log_format: LogFormat = Field("text", description="How each line of the log is written.")
     publish_rate: str | None = Field(
         None, description="How often one caller may change sessions, like 100/second or 10/second;1000/hour."
     )
-    read_rate: str | None = Field(None, description="How often one caller may read, likewise.")
+    read_rate: str | None = Field(None, description="How often one caller may read, in the same form.")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Addresses and networks, by comma, of proxies whose X-Forwarded-For is believed."
     )
     insecure: bool = Field(
         False,
-        description="Let anybody publish who reaches the server: by an address that is not loopback, by any name.",
+        description="Let every client that reaches the server publish: at any address, and under any host name.",
     )
     workers: int = Field(1, ge=1, description="Processes behind one socket; more than one needs a store in Redis.")
 
     @field_validator("allow_origins")
     @classmethod
     def are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what no browser ever calls a page's origin, and `null`, as which any page can come."""
+        """Refuse values that no browser sends as an origin, and `null`, which any page can make its browser send."""
         if "*" in origins and len(origins) > 1:
             raise ValueError("* stands for all origins, and so alone")
         if origins != ("*",) and not all(map(_is_origin, origins)):
@@ -151,14 +153,14 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what is neither an address nor a network."""
+        """Refuse values that are neither an address nor a network."""
         for proxy in proxies:
             ipaddress.ip_network(proxy)
         return proxies
 
     @field_serializer("store")
     def shown_store(self, store: str) -> str:
-        """Show where sessions are kept, and not the password that may be part of it."""
+        """Return the URL of the store without the password that may be part of it."""
         return without_secrets(store)
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
@@ -188,7 +190,7 @@ def _is_origin(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a name or address is this machine's own, for itself alone."""
+    """Return whether a name or address can be reached from this machine alone."""
     if host == "localhost":
         return True
     try:
@@ -198,7 +200,7 @@ def is_loopback(host: str) -> bool:
 
 
 def without_secrets(url: str) -> str:
-    """Return a store's URL as it may be shown: what stands before a host's `@`, or behind a `?`, may be secret."""
+    """Return a store's URL as it may be shown: the text before a host's `@`, or after a `?`, may be secret."""
     scheme, _, rest = url.partition("://")
     if not rest or rest.startswith("/"):  # No host, so no password.
         return url
@@ -213,7 +215,7 @@ def load_settings(**given: Any) -> Settings:
     """Return the settings.
 
     Raises:
-        ConfigurationError: A value does not fit; the text names the setting and never its value.
+        ConfigurationError: A value is not valid; the text names the setting and never shows its value.
     """
     try:
         settings = Settings(**given)
@@ -228,5 +230,5 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError(
             f"{settings.host} can be reached from other machines, so workers need a token: "
             f"set {ENV_PREFIX}PUBLISH_TOKEN to the output of `progress-sse token secret` "
-            "(or let anybody publish with --insecure)."
+            "(or let every client publish with --insecure)."
         )

@@ -1,4 +1,4 @@
-"""A hub inside an application's own process."""
+"""A hub inside an application, in its process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def taken(events: AsyncIterator[Event], count: int) -> list[Event]:
 
 @pytest.fixture
 def told() -> list[Event]:
-    """The arguments of the calls of `on_transition`."""
+    """The events that `on_transition` was called with."""
     return []
 
 
@@ -40,8 +40,8 @@ async def hub(told: list[Event]) -> AsyncIterator[ProgressHub]:
         yield hub
 
 
-async def test_a_follower_gets_what_a_browser_gets(hub: ProgressHub, told: list[Event]) -> None:
-    """It gets the absent session, then its snapshot, then each step, until the session is completed."""
+async def test_a_subscription_gets_the_events_of_a_browser(hub: ProgressHub, told: list[Event]) -> None:
+    """The absent session, then its snapshot, then each step, until it is completed."""
     events = hub.subscribe("s")
     assert (await taken(events, 1))[0].data["status"] == "not_found"
     await hub.store.create_session("s", 1)
@@ -55,8 +55,8 @@ async def test_a_follower_gets_what_a_browser_gets(hub: ProgressHub, told: list[
         await anext(events)
 
 
-async def test_a_follower_goes_on_where_it_was(hub: ProgressHub) -> None:
-    """It gets exactly what it missed, even if that is nothing."""
+async def test_a_subscription_resumes_after_its_last_event(hub: ProgressHub) -> None:
+    """It gets only the events that it missed, if any."""
     await hub.store.start_step("s", 1)
     async with aclosing(hub.subscribe("s")) as events:
         [seen] = await taken(events, 1)
@@ -68,8 +68,8 @@ async def test_a_follower_goes_on_where_it_was(hub: ProgressHub) -> None:
         assert (await taken(events, 1))[0].data["step"]["progress"]["current"] == 6
 
 
-async def test_a_slow_follower_gets_a_snapshot(hub: ProgressHub) -> None:
-    """Its queue is bounded, and it ends in the true state."""
+async def test_a_slow_subscription_gets_a_snapshot(hub: ProgressHub) -> None:
+    """The events that wait for it are bounded, and its last state is the true one."""
     await hub.store.start_step("s", 1)
     async with aclosing(hub.subscribe("s")) as events:
         await taken(events, 1)
@@ -81,8 +81,8 @@ async def test_a_slow_follower_gets_a_snapshot(hub: ProgressHub) -> None:
         assert seen[-1].data["steps"][0]["progress"]["current"] == current
 
 
-async def test_whoever_goes_leaves_nothing_behind(hub: ProgressHub) -> None:
-    """A follower that is closed or refused holds no session."""
+async def test_a_closed_subscription_holds_no_session(hub: ProgressHub) -> None:
+    """Nor does one that was refused."""
     async with aclosing(hub.subscribe("s")) as events:
         await taken(events, 1)
         assert hub._service.streams.hub.channel_count == 1  # noqa: SLF001 - seen nowhere else
@@ -91,8 +91,8 @@ async def test_whoever_goes_leaves_nothing_behind(hub: ProgressHub) -> None:
     assert hub._service.streams.hub.channel_count == 0  # noqa: SLF001
 
 
-async def test_a_hub_that_closes_ends_its_followers() -> None:
-    """This holds for followers that wait, and for those that are about to."""
+async def test_a_hub_that_closes_ends_its_subscriptions() -> None:
+    """Those that wait for an event, and those about to."""
     hub = ProgressHub(Settings(store="memory://"))
     for is_waiting in (True, False):
         async with hub.lifespan():
@@ -107,7 +107,7 @@ async def test_a_hub_that_closes_ends_its_followers() -> None:
 
 @pytest.mark.parametrize("store", ["memory://", "sqlite:///{}/jobs.db"])
 def test_a_hub_can_be_opened_again(tmp_path: Path, store: str) -> None:
-    """A test suite uses one hub in many event loops, with a lifespan or without."""
+    """As in tests of a host: one hub for all, an event loop for each, with a lifespan or without."""
     hub = ProgressHub(Settings(store=store.format(tmp_path)))
 
     async def report() -> str:
@@ -135,7 +135,7 @@ def test_a_hub_can_be_opened_again(tmp_path: Path, store: str) -> None:
 
 
 async def test_a_hub_that_closes_ends_its_streams() -> None:
-    """Otherwise they would continue to send heartbeats, and hide new events from later streams of a reopened hub."""
+    """Otherwise they would keep sending heartbeats after it is opened again, but no events."""
     hub = ProgressHub(Settings(store="memory://"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
         async with hub.lifespan():
@@ -148,8 +148,8 @@ async def test_a_hub_that_closes_ends_its_streams() -> None:
     assert re.search(r"\nretry: \d+\n\n$", told)
 
 
-async def test_a_hub_whose_close_is_cancelled_lets_go_of_its_store(tmp_path: Path) -> None:
-    """A host may limit the time of its lifespan."""
+async def test_a_hub_whose_close_is_cancelled_closes_its_store(tmp_path: Path) -> None:
+    """As when a host limits the time of its lifespan's end."""
     hub, is_open = ProgressHub(Settings(store=f"sqlite:///{tmp_path}/progress.db")), asyncio.Event()
 
     async def live() -> None:
@@ -166,7 +166,7 @@ async def test_a_hub_whose_close_is_cancelled_lets_go_of_its_store(tmp_path: Pat
 
 
 async def test_a_hub_that_was_stopped_by_a_signal_can_be_opened_again() -> None:
-    """The process may run on after the signal, as that of a notebook does."""
+    """As in a notebook, whose process goes on after the signal."""
     hub, handler = ProgressHub(Settings(store="memory://")), signal.signal(signal.SIGTERM, lambda *_: None)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
         try:
@@ -180,8 +180,8 @@ async def test_a_hub_that_was_stopped_by_a_signal_can_be_opened_again() -> None:
             assert (await client.get("/readyz")).status_code == 200
 
 
-async def test_a_callback_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    """The update is applied, and the error is logged."""
+async def test_a_callback_that_fails_does_not_affect_the_update(caplog: pytest.LogCaptureFixture) -> None:
+    """The update is applied, and the log has the error."""
 
     def fail(_transition: Event) -> None:
         raise ValueError("no webhook today")
@@ -193,7 +193,7 @@ async def test_a_callback_that_fails_harms_nobody(caplog: pytest.LogCaptureFixtu
 
 
 async def test_a_store_that_cannot_be_used_is_503(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Without a lifespan the first request opens the store; the log has the reason of the failure."""
+    """Without a lifespan the first request opens the store; the log says why it cannot."""
     path = tmp_path / "jobs.db"
     path.write_text("this is no database, " * 100)
     hub = ProgressHub(Settings(store=f"sqlite:///{path}"))
@@ -204,4 +204,4 @@ async def test_a_store_that_cannot_be_used_is_503(tmp_path: Path, caplog: pytest
         path.unlink()
         assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
     async with hub.lifespan():
-        """Resources that a request opened are closed at the end."""
+        """Close the store that the request has opened."""

@@ -1,4 +1,4 @@
-"""Settings: flags over environment over defaults, and refused values."""
+"""Settings: flags over environment over defaults, and which values are refused."""
 
 import ast
 import subprocess
@@ -37,22 +37,22 @@ CONTRACT_DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def test_the_defaults_are_those_that_users_were_told() -> None:
-    """Users rely on the defaults without naming them."""
+def test_the_defaults_are_the_documented_ones() -> None:
+    """Users rely on them without naming them."""
     settings = load_settings()
     assert {name: getattr(settings, name) for name in CONTRACT_DEFAULTS} == CONTRACT_DEFAULTS
 
 
 def test_the_environment_is_read_and_a_flag_wins_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same rule holds for every setting."""
+    """For every setting."""
     monkeypatch.setenv("PROGRESS_SSE_HEARTBEAT_S", "3")
     monkeypatch.setenv("PROGRESS_SSE_RETRY_MS", "100")
     settings = load_settings(retry_ms="200")
     assert (settings.heartbeat_s, settings.retry_ms) == (3, 200)
 
 
-def test_lists_come_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This holds for the environment and for a flag; spaces and empty parts are ignored."""
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the environment and in a flag; spaces and empty parts are ignored."""
     monkeypatch.setenv("PROGRESS_SSE_PUBLISH_TOKEN", "one, two,")
     settings = load_settings(allow_origins="https://a.example,https://b.example")
     assert [token.get_secret_value() for token in settings.publish_token] == ["one", "two"]
@@ -60,7 +60,7 @@ def test_lists_come_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_token_is_never_shown() -> None:
-    """Neither the text of the settings nor an error about another setting contains it."""
+    """Neither in the text of the settings, nor in the error for another setting that is wrong."""
     settings = load_settings(publish_token="hush-hush")
     assert "hush" not in repr(settings) + str(settings) + settings.model_dump_json()
     with pytest.raises(ConfigurationError) as caught:
@@ -88,8 +88,8 @@ def test_a_token_is_never_shown() -> None:
         ({"unheard_of": "1"}, "unheard_of"),
     ],
 )
-def test_a_setting_that_does_not_fit_is_refused_by_name(given: dict[str, str], named: str) -> None:
-    """One sentence names the setting."""
+def test_an_invalid_setting_is_refused_by_name(given: dict[str, str], named: str) -> None:
+    """One sentence names it."""
     with pytest.raises(ConfigurationError, match=f"^{named}"):
         load_settings(**given)
 
@@ -108,8 +108,8 @@ def test_a_setting_that_does_not_fit_is_refused_by_name(given: dict[str, str], n
         "capacitor://localhost",
     ],
 )
-def test_an_origin_is_as_browsers_send_it(origin: str) -> None:
-    """A value may also stand for all origins."""
+def test_an_origin_has_the_form_that_browsers_send(origin: str) -> None:
+    """Or it is the star for all origins."""
     assert load_settings(allow_origins=origin).allow_origins == (origin,)
 
 
@@ -139,8 +139,8 @@ def test_an_origin_is_as_browsers_send_it(origin: str) -> None:
         "https://a.example, null",
     ],
 )
-def test_what_no_browser_sends_or_all_may_is_no_origin(origin: str) -> None:
-    """It would admit no page, or, as `null`, every page that hides its origin."""
+def test_an_origin_that_no_browser_or_any_page_sends_is_refused(origin: str) -> None:
+    """It would allow no page or, as `null`, every page that hides its origin."""
     with pytest.raises(ConfigurationError, match=r"^allow_origins: "):
         load_settings(allow_origins=origin)
 
@@ -156,8 +156,8 @@ def test_a_public_address_needs_a_token(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_loopback_needs_none(host: str) -> None:
-    """Only this machine can reach it."""
+def test_a_loopback_address_needs_no_token(host: str) -> None:
+    """Only this machine reaches it."""
     assert load_settings(host=host).is_loopback
 
 
@@ -169,12 +169,12 @@ def test_loopback_needs_none(host: str) -> None:
     ],
 )
 def test_a_store_in_redis_is_known_by_its_scheme(store: str, has_redis: bool) -> None:
-    """Only the whole scheme counts."""
+    """By the whole scheme."""
     assert Settings(store=store).has_redis == has_redis
 
 
-def test_other_stores_do_not_load_it() -> None:
-    """Users of other stores do not pay for its import."""
+def test_other_stores_do_not_load_the_redis_package() -> None:
+    """A server without Redis starts faster without its package."""
     code = "import sys, progress_sse, progress_sse.cli.serve_command; sys.exit('redis' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -194,7 +194,7 @@ def test_other_stores_do_not_load_it() -> None:
     ],
 )
 def test_the_password_of_a_store_is_never_printed(store: str, shown: str) -> None:
-    """The greeting and the text of the settings hide it; the settings keep it."""
+    """Neither in the greeting nor in the text of the settings, which still hold it."""
     settings = load_settings(store=store)
     assert without_secrets(store) == shown
     for text in (repr(settings), str(settings), settings.model_dump_json()):
@@ -204,9 +204,9 @@ def test_the_password_of_a_store_is_never_printed(store: str, shown: str) -> Non
 
 
 def test_every_field_has_a_description_and_nothing_else_reads_the_environment() -> None:
-    """The help is made from the fields; a setting that is read elsewhere would be missing there.
+    """The help is made from the fields, and would lack a setting that is read elsewhere.
 
-    A worker's variables are for another process, and are defined in one place of their own.
+    Workers run in other processes, and read their variables in a place of their own.
     """
     assert all(field.description for field in Settings.model_fields.values())
     package = Path(__file__).parents[1] / "progress_sse"
@@ -216,5 +216,5 @@ def test_every_field_has_a_description_and_nothing_else_reads_the_environment() 
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    # The variables that `serve` and `run` pass to their child processes are no settings either.
+    # The variables that `serve` and `run` pass to the processes that they start are not settings either.
     assert readers == {"client/config.py", "cli/run_command.py", "server/inherited_sockets.py"}

@@ -1,4 +1,4 @@
-"""From settings to parts: which store they name, and what a steps file may say."""
+"""From settings to parts: which store they name, and which steps files are valid."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from progress_sse.wiring import make_backend, make_workflows
         *("redis+sentinel://a:1,/name", "redis+sentinel://a:x/name", "redis+sentinel://a/name/x"),
     ],
 )
-def test_a_store_that_there_is_not_is_refused(store: str) -> None:
-    """Never silently another one."""
+def test_an_unknown_store_is_refused(store: str) -> None:
+    """Rather than replaced by another one."""
     with pytest.raises(ConfigurationError):
         make_backend(Settings(store=store))
 
@@ -53,13 +53,13 @@ def test_a_store_of_one_process_refuses_more_workers(store: str) -> None:
     ],
 )
 def test_a_store_in_redis_is_connected_to_later(store: str) -> None:
-    """Whether anybody is there is seen when it is used; any number of workers may share it."""
+    """Making it needs no connection; any number of processes may share it."""
     assert isinstance(make_backend(Settings(store=store, workers=4)), RedisBackend)
 
 
 @pytest.mark.parametrize("store", ["", "postgres://x", "redisx://h", "redis://localhost:x", "redis+sentinel://h"])
-def test_what_a_store_in_redis_may_be_is_said(store: str) -> None:
-    """All of it, to whoever asks for what there is not."""
+def test_the_error_lists_the_forms_of_a_store_in_redis(store: str) -> None:
+    """All of them, for an unknown store."""
     with pytest.raises(ConfigurationError) as refusal:
         make_backend(Settings(store=store))
     said = re.findall(r"[a-z+]+(?=://)", str(refusal.value))
@@ -73,7 +73,7 @@ IMPORT = (
 )
 
 TOML = """
-# Comments and other keys are the user's own business.
+# Comments and other keys are ignored.
 title = "Our jobs"
 
 [[workflows.import.steps]]
@@ -128,7 +128,7 @@ class TestFile:
         assert workflows.named() == Workflows().named()
 
     def test_can_be_within_the_limits(self, tmp_path: Path) -> None:
-        """To the last step and character."""
+        """Up to the last step and character."""
         path = write(tmp_path / "steps.json", {"workflows": {"w": {"steps": [{"name": "x" * 10}] * 5}}})
         assert len(load(path, max_total_steps=5, max_text_chars=10).named("w")) == 5
 
@@ -164,7 +164,7 @@ class TestFile:
         ],
     )
     def test_is_refused_where_it_is_wrong(self, tmp_path: Path, content: Any, reason: str) -> None:
-        """With one sentence that names the file and the place."""
+        """With one sentence that names the file and the fault's place in it."""
         path = write(tmp_path / "steps.json", content)
         with pytest.raises(ConfigurationError, match=reason) as refusal:
             load(path)
@@ -175,13 +175,13 @@ class TestFile:
         "content", ["workflows = 1", "[workflows", "a = 1\na = 2", "x = nan\n[[workflows.w.steps]]\nname = nan"]
     )
     def test_is_refused_where_toml_is_wrong(self, tmp_path: Path, content: str) -> None:
-        """Likewise."""
+        """With a sentence that names the file."""
         path = write(tmp_path / "steps.toml", content)
         with pytest.raises(ConfigurationError, match=r"steps\.toml cannot be used: "):
             load(path)
 
     def test_is_refused_where_it_cannot_be_read(self, tmp_path: Path) -> None:
-        """Not there, a folder, or no text."""
+        """It does not exist, is a folder, or is not text."""
         (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
         (tmp_path / "folder.toml").mkdir()
         for name in ("nothing.toml", "folder.toml", "binary.toml"):

@@ -1,10 +1,10 @@
-"""How the server writes its log: a record is a line, whatever is in it, and a flood of them is a few lines.
+"""How the server writes its log: each record is one line, and a flood of records is a few lines.
 
-What clients choose gets into a log in the end, be it by the text of somebody else's exception. So every record is made
-harmless in one place, here: it is cut to a bearable length, and what would break its line, or show it as something
-else, is escaped. Nothing of a query string and no secret is ever handed to a logger.
+Text that clients choose reaches the log sooner or later, for example in the text of an exception of another package. So
+every record is made harmless in this one place: it is truncated, and characters that would break its line, or display
+it as something else, are escaped. No part of a query string and no secret is ever passed to a logger.
 
-For the command line only: an application that has the server inside logs as it likes.
+For the command line only: an application that embeds the server configures its own log.
 """
 
 import logging
@@ -18,11 +18,11 @@ from progress_sse._internal.optional_imports import from_extra
 
 MAX_VALUE_CHARS: Final = 500
 MAX_TEXT_CHARS: Final = 4000
-"""Characters that are shown of a value; and of a message, or of a traceback."""
+"""Characters that are shown of a value, and of a message or a traceback."""
 
 WINDOW_S: Final = 1.0
 MAX_RECORDS: Final = 10
-"""How many records from one place in the code are written within so many seconds; the others are only counted."""
+"""Records from one code location that are written within `WINDOW_S` seconds; the others are only counted."""
 
 _TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _JSON: Final = "%(levelname)s %(name)s %(message)s"
@@ -30,7 +30,7 @@ _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def configure(level: LogLevel, log_format: LogFormat, stream: TextIO) -> None:
-    """Log to `stream`: of our own code from `level` on, of everybody else's only what is wrong.
+    """Log to `stream`: records of our own code from `level` on, those of other packages from `warning` on.
 
     Raises:
         ConfigurationError: The format needs a package that is not installed.
@@ -46,11 +46,11 @@ def _json_formatter() -> logging.Formatter:
     with from_extra("json", "pythonjsonlogger", need="log_format=json needs"):
         from pythonjsonlogger.json import JsonFormatter
 
-    class TameJsonFormatter(JsonFormatter):
+    class TruncatingJsonFormatter(JsonFormatter):
         def format(self, record: logging.LogRecord) -> str:
-            return _escaped(super().format(_tame(record)))
+            return _escaped(super().format(_truncate(record)))
 
-    return TameJsonFormatter(_JSON, rename_fields={"levelname": "level", "name": "logger"}, timestamp="time")
+    return TruncatingJsonFormatter(_JSON, rename_fields={"levelname": "level", "name": "logger"}, timestamp="time")
 
 
 class TextFormatter(logging.Formatter):
@@ -58,49 +58,51 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its end."""
-        return _escaped(super().format(_tame(record)))
+        return _escaped(super().format(_truncate(record)))
 
 
-def _tame(record: logging.LogRecord) -> logging.LogRecord:
-    """Return a copy in which nothing is longer than it may be."""
-    tame = copy(record)
-    vars(tame).update({name: _short(value) for name, value in vars(record).items() if name not in ("msg", "exc_text")})
+def _truncate(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a copy in which each text is cut to its limit."""
+    truncated = copy(record)
+    vars(truncated).update(
+        {name: _cut_value(value) for name, value in vars(record).items() if name not in ("msg", "exc_text")}
+    )
     args = record.args
     if isinstance(args, tuple):
-        tame.args = tuple(map(_short, args))
+        truncated.args = tuple(map(_cut_value, args))
     elif args:
-        tame.args = {name: _short(value) for name, value in args.items()}
-    tame.msg, tame.args = _cut(tame.getMessage(), MAX_TEXT_CHARS), None
+        truncated.args = {name: _cut_value(value) for name, value in args.items()}
+    truncated.msg, truncated.args = _cut(truncated.getMessage(), MAX_TEXT_CHARS), None
     if record.exc_info and record.exc_info[0] is not None:
-        tame.exc_text = _cut(logging.Formatter().formatException(record.exc_info), MAX_TEXT_CHARS)
-        tame.exc_info = None
-    return tame
+        truncated.exc_text = _cut(logging.Formatter().formatException(record.exc_info), MAX_TEXT_CHARS)
+        truncated.exc_info = None
+    return truncated
 
 
-def _short(value: Any) -> Any:
+def _cut_value(value: Any) -> Any:
     return _cut(value, MAX_VALUE_CHARS) if isinstance(value, str) else value
 
 
 def _cut(text: str, most: int) -> str:
-    """Leave out the middle of a text that is too long: its end often says most."""
+    """Return the text without its middle if it is too long: the end often says most."""
     left_out = len(text) - most
     return f"{text[: most // 2]}…({left_out} left out)…{text[-(most // 2) :]}" if left_out > 0 else text
 
 
 def _escaped(line: str) -> str:
-    """Write out what is not to be seen: line ends of every kind, escapes of terminals, changes of direction."""
+    """Escape the characters that are not printable: line ends of every kind, terminal escapes, direction marks."""
     return line if line.isprintable() else "".join(map(_escape, line))
 
 
 def _escape(char: str) -> str:
-    """Escape as JSON does, which is where this ends up as well."""
+    """Return the character's escape in the form of JSON, since the line may be JSON."""
     if char.isprintable():
         return char
     return _ESCAPES.get(char) or (f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}")
 
 
-class Place(NamedTuple):
-    """Where in the code a record comes from."""
+class CodeLocation(NamedTuple):
+    """The location in the code that a record comes from."""
 
     logger: str
     level: int
@@ -109,52 +111,53 @@ class Place(NamedTuple):
 
 
 class RateLimitedHandler(logging.StreamHandler[TextIO]):
-    """Writes the first records of each second from one place in the code, and then how many more there were."""
+    """Writes the first records of each second from one code location, and then the number of further ones."""
 
     def __init__(self, stream: TextIO) -> None:
         """Write to `stream`."""
         super().__init__(stream)
-        self._ends_at = 0.0
-        self._counts: dict[Place, int] = {}
-        self._surplus: dict[Place, logging.LogRecord] = {}
+        self._window_ends_at = 0.0
+        self._counts: dict[CodeLocation, int] = {}
+        self._suppressed: dict[CodeLocation, logging.LogRecord] = {}
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record, or count it."""
         now = time.monotonic()
-        if now >= self._ends_at:
-            self._tell()
-            self._ends_at = now + WINDOW_S
-        place = Place(record.name, record.levelno, record.pathname, record.lineno)
-        count = self._counts[place] = self._counts.get(place, 0) + 1
+        if now >= self._window_ends_at:
+            self._write_counts()
+            self._window_ends_at = now + WINDOW_S
+        location = CodeLocation(record.name, record.levelno, record.pathname, record.lineno)
+        count = self._counts[location] = self._counts.get(location, 0) + 1
         if count <= MAX_RECORDS:
             super().emit(record)
             return
-        self._surplus[place] = record
-        if self._timer is None:  # Nothing may come after these.
-            self._timer = threading.Timer(self._ends_at - now, self.tell)
+        self._suppressed[location] = record
+        if self._timer is None:  # There may be no later record that would end the window.
+            self._timer = threading.Timer(self._window_ends_at - now, self.write_counts)
             self._timer.daemon = True
             self._timer.start()
 
-    def tell(self) -> None:
-        """Write how many more records there were than lines, if there were more."""
+    def write_counts(self) -> None:
+        """Write the number of records that were counted but not written, if any."""
         assert self.lock is not None
         with self.lock:
-            self._tell()
+            self._write_counts()
 
-    def _tell(self) -> None:
+    def _write_counts(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for place, record in self._surplus.items():
+        for location, record in self._suppressed.items():
             summary = copy(record)
-            summary.msg = f"{self._counts[place] - MAX_RECORDS} more like: {record.msg}"  # Its values are put in later.
+            # Formatted later, with the record's values.
+            summary.msg = f"{self._counts[location] - MAX_RECORDS} more like: {record.msg}"
             summary.exc_info = summary.exc_text = None
             super().emit(summary)
         self._counts.clear()
-        self._surplus.clear()
+        self._suppressed.clear()
 
     def close(self) -> None:
-        """Write what has been counted, and nothing more."""
-        self.tell()
+        """Write the counts, and stop."""
+        self.write_counts()
         super().close()

@@ -221,16 +221,16 @@ async def test_counting_sessions_never_becomes_a_burden(monkeypatch: pytest.Monk
     """Who asks at the same time shares a count; one that takes long is not done again soon, or is given up."""
     clock = ManualClock()
     backend = Counted(clock)
-    census = SessionCounts(backend, clock)
-    assert list(await asyncio.gather(census.take(), census.take())) == [{"running": 1}] * 2
+    session_counts = SessionCounts(backend, clock)
+    assert list(await asyncio.gather(session_counts.take(), session_counts.take())) == [{"running": 1}] * 2
     clock.advance(2 * REST_FACTOR - 1)
-    assert await census.take() == {"running": 1}
+    assert await session_counts.take() == {"running": 1}
     clock.advance(1)
-    assert await census.take() == {"running": 2}
+    assert await session_counts.take() == {"running": 2}
     clock.advance(2 * REST_FACTOR)
     monkeypatch.setattr("progress_sse.store.session_counts.COUNT_TIMEOUT_S", 0)
     backend.hangs = True
-    assert await census.take() is None
+    assert await session_counts.take() is None
 
 
 def test_durations_are_classed_as_prometheus_does() -> None:

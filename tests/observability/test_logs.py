@@ -1,4 +1,4 @@
-"""The log: one line per record, whatever is in it, and a flood of records is a few lines."""
+"""The log: one line per record with any content, and a few lines for a flood of records."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ HOSTILE = {
 }
 
 LONGEST_LINE = 2 * 6 * MAX_TEXT_CHARS + 1000
-"""Message and traceback, each character of them an escape; and what stands around them."""
+"""The longest line: message and traceback with each character escaped, and the rest of the record."""
 
 
 @pytest.fixture(params=["text", "json"])
 def log_format(request: pytest.FixtureRequest) -> LogFormat:
-    """Each form in turn."""
+    """Each format in turn."""
     log_format: LogFormat = request.param
     return log_format
 
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """What `configure` was given to write to; the loggers are as before afterwards."""
+    """The stream that `configure` writes to; the loggers are restored afterwards."""
     root, own = logging.getLogger(), logging.getLogger("progress_sse")
     levels = root.level, own.level
     yield io.StringIO()
@@ -65,13 +65,13 @@ def written() -> Iterator[io.StringIO]:
 
 
 def configure(level: LogLevel, log_format: LogFormat, stream: io.StringIO) -> None:
-    """As in a process in which pytest has not configured it already."""
+    """As in a process where pytest has not configured logging."""
     logging.getLogger().handlers.clear()
     logs.configure(level, log_format, stream)
 
 
 def assert_harmless(line: str, log_format: LogFormat) -> None:
-    """It is one line, of a length that can be borne, and begins as a record does."""
+    """It is one line of limited length, and begins like a record."""
     assert line.isprintable()
     assert len(line) <= LONGEST_LINE
     if log_format == "json":
@@ -86,7 +86,7 @@ def raise_with(text: str) -> None:
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
 def test_every_field_of_a_record_is_harmless(written: io.StringIO, log_format: LogFormat, value: str) -> None:
-    """SE-13: as an argument, a name, an object's text, a field of its own, in a traceback, in the message itself."""
+    """SE-13: an argument, a name, an object's text, an extra field, a traceback, and the message itself."""
     configure("debug", log_format, written)
     logger = logging.getLogger("progress_sse.test")
     logger.info("a %s and a %r", value, value)
@@ -106,8 +106,8 @@ def test_every_field_of_a_record_is_harmless(written: io.StringIO, log_format: L
     assert "raise_with" in lines[-1]
 
 
-def test_what_is_long_keeps_both_ends(written: io.StringIO, log_format: LogFormat) -> None:
-    """And says how much is missing."""
+def test_a_long_text_keeps_both_ends(written: io.StringIO, log_format: LogFormat) -> None:
+    """And says how many characters are missing."""
     configure("info", log_format, written)
     logging.getLogger("progress_sse").info("%s, told of %s", "a" * 10**6 + "z", "you")
     line = written.getvalue()
@@ -116,14 +116,14 @@ def test_what_is_long_keeps_both_ends(written: io.StringIO, log_format: LogForma
 
 
 def test_text_of_all_languages_stays_as_it_is(written: io.StringIO) -> None:
-    """Only what is not to be seen is escaped."""
+    """Only characters that are not printable are escaped."""
     configure("info", "text", written)
     logging.getLogger("progress_sse").info('原稿生成 é 😀 \\ "quoted"')
     assert written.getvalue().endswith('INFO progress_sse: 原稿生成 é 😀 \\ "quoted"\n')
 
 
 def test_json_has_the_fields_of_a_record(written: io.StringIO) -> None:
-    """Those that a machine looks for are none of the message's text."""
+    """Machines need not parse the message."""
     configure("info", "json", written)
     logging.getLogger("progress_sse.streaming.event_stream").info(
         "a stream ended: %s", "gone", extra={"reason": "gone", "events": 3}
@@ -139,8 +139,8 @@ def test_json_has_the_fields_of_a_record(written: io.StringIO) -> None:
     }
 
 
-def test_levels_are_for_our_own_code(written: io.StringIO) -> None:
-    """Others are heard only when something is wrong: what they tell beyond that may be a secret."""
+def test_the_level_applies_to_our_own_code(written: io.StringIO) -> None:
+    """Other packages log from `warning` on: their other records may contain secrets."""
     configure("debug", "text", written)
     for name in ("progress_sse.x", "redis", "httpx"):
         logging.getLogger(name).debug("of %s", name)
@@ -151,8 +151,8 @@ def test_levels_are_for_our_own_code(written: io.StringIO) -> None:
     ]
 
 
-def test_errors_alone_are_errors_alone(written: io.StringIO) -> None:
-    """Also of others."""
+def test_the_level_error_applies_to_all_code(written: io.StringIO) -> None:
+    """Other packages included."""
     configure("error", "text", written)
     logging.getLogger("progress_sse").warning("no")
     logging.getLogger("redis").warning("no")
@@ -162,7 +162,7 @@ def test_errors_alone_are_errors_alone(written: io.StringIO) -> None:
 
 
 class Ticks:
-    """Time, as the handler asks for it."""
+    """The clock and the timer that the handler uses."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
@@ -176,7 +176,7 @@ class Ticks:
 
 
 class Timer:
-    """One that goes off when a test says so."""
+    """A timer that a test fires."""
 
     daemon = False
 
@@ -202,7 +202,7 @@ def flood(count: int) -> None:
 
 
 def test_a_flood_is_a_few_lines_and_a_count(written: io.StringIO, ticks: Ticks) -> None:
-    """SE-13: of one place in the code so many a second; the rest is told as a number, and other places are heard."""
+    """SE-13: so many lines a second of one code location, then their number; other locations still log."""
     configure("info", "text", written)
     flood(1000)
     logging.getLogger("progress_sse").warning("something else")
@@ -214,8 +214,8 @@ def test_a_flood_is_a_few_lines_and_a_count(written: io.StringIO, ticks: Ticks) 
     assert written.getvalue().splitlines()[-1].endswith("flood 0")
 
 
-def test_what_was_counted_is_told_though_nothing_comes_after_it(written: io.StringIO, ticks: Ticks) -> None:
-    """Once the second is over; and at the end of the process."""
+def test_the_count_is_written_though_no_record_follows(written: io.StringIO, ticks: Ticks) -> None:
+    """When the second is over, and at the end of the process."""
     configure("info", "text", written)
     flood(MAX_RECORDS)
     assert ticks.timers == []
@@ -225,8 +225,8 @@ def test_what_was_counted_is_told_though_nothing_comes_after_it(written: io.Stri
     assert 0 < timer.seconds <= logs.WINDOW_S
     [handler] = logging.getLogger().handlers
     assert isinstance(handler, RateLimitedHandler)
-    assert timer.call == handler.tell
-    handler.tell()
+    assert timer.call == handler.write_counts
+    handler.write_counts()
     assert written.getvalue().endswith("2 more like: flood 1\n")
     assert not timer.is_running
     flood(MAX_RECORDS + 1)
@@ -244,7 +244,7 @@ def test_what_was_counted_is_told_though_nothing_comes_after_it(written: io.Stri
         ("%s", ("%d",), "%d"),
     ],
 )
-def test_what_was_counted_is_told_with_its_values(
+def test_the_count_is_written_with_the_last_records_values(
     written: io.StringIO,
     log_format: LogFormat,
     ticks: Ticks,
@@ -252,7 +252,7 @@ def test_what_was_counted_is_told_with_its_values(
     arguments: tuple[object, ...],
     shown: str,
 ) -> None:
-    """Those of the last record, in place of the template that they stand in."""
+    """Rather than with the bare template."""
     configure("info", log_format, written)
     for _ in range(MAX_RECORDS + 3):
         logging.getLogger("progress_sse").info(message, *arguments)

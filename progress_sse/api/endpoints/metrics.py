@@ -16,5 +16,5 @@ async def metrics(service: ProgressService, request: Request) -> Reply:
             from progress_sse.observability.metrics import exposition
     except ConfigurationError as error:
         raise PathNotFoundError(str(error)) from error
-    body, media_type = exposition(service, await service.census.take(), request.headers.get("accept", ""))
+    body, media_type = exposition(service, await service.session_counts.take(), request.headers.get("accept", ""))
     return Reply(200, {"content-type": media_type, **UNCACHED}, body)
