@@ -1,4 +1,4 @@
-"""What each operation takes and responds with: all that ``document`` cannot derive from the routes.
+"""What each operation takes and responds with, where the other modules cannot derive it from the routes.
 
 A new route needs an entry here, under its operation id; a test names entries that are missing, and those without a
 route.
@@ -32,18 +32,18 @@ from progress_sse.core.errors import (
 from progress_sse.streaming.event_stream import MEDIA_TYPE as EVENT_STREAM
 
 UNCACHED: Final = ("Cache-Control", "Vary")
-"""Headers of what no cache gives to anybody else."""
+"""Headers of responses that no cache may give to another client."""
 
 
-class Answer(NamedTuple):
-    """A way to answer that is no problem.
+class ResponseSpec(NamedTuple):
+    """A response that is not a problem.
 
     Attributes:
-        description: When, or what, in a sentence.
-        model: What is in it, for JSON; of an event stream each event.
-        media_types: What it may be written as; nothing if there is no body.
-        headers: Its headers, by their names in ``document``.
-        links: What may be done next with the session that it names, by the names in ``document``.
+        description: What it means, in a sentence.
+        model: The model of its JSON; of an event stream, the model of each event.
+        media_types: The media types that it may have; none without a body.
+        headers: Its headers, by their names in ``components``.
+        links: Operations on the session that it names, by the names of their links in ``components``.
     """
 
     description: str
@@ -54,22 +54,22 @@ class Answer(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """What an endpoint takes and answers.
+    """What an endpoint takes and responds with.
 
     Attributes:
-        summary: What it does, in a few words.
-        tag: What it belongs to.
-        answers: What it answers, by status.
-        problems: How it may refuse, beyond what follows from its other properties.
-        action: What a request needs the right to.
-        credentials: What may bring that right, or is needed in itself where there is no action.
-        parameters: What it takes in query and headers, by their names in ``document``.
-        body: What it takes as JSON.
+        summary: Its purpose, in a few words.
+        tag: The group of operations that it belongs to.
+        answers: Its responses, by status.
+        problems: Its problems, beyond those that its other attributes imply.
+        action: The action that a request must be authorized for.
+        credentials: The credentials that may authorize it; without an action, one of them is required.
+        parameters: Its parameters in query and headers, by their names in ``components``.
+        body: The model of its JSON body.
     """
 
     summary: str
     tag: str
-    answers: Mapping[int, Answer]
+    responses: Mapping[int, ResponseSpec]
     problems: tuple[type[ProblemError], ...] = ()
     action: Action | None = None
     credentials: tuple[str, ...] = ()
@@ -87,22 +87,26 @@ CREATED: Final = ("Progress-Run", *CACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = (*UNCACHED, "X-Accel-Buffering")
 
-NOTHING_MORE: Final = Answer("Completed, and all delivered to who brings this `Last-Event-ID`.", None, (), STREAMED)
-STREAM: Final = Answer(
-    "The stream. Where there is no room it holds a long `retry` and nothing else.",
+NOTHING_MORE: Final = ResponseSpec(
+    "Completed; the client with this `Last-Event-ID` has every event.", None, (), STREAMED
+)
+STREAM: Final = ResponseSpec(
+    "The stream. If there is no room for it, it has only a long `retry`.",
     response_models.StreamEvent,
     (EVENT_STREAM,),
     STREAMED,
 )
-PAGE: Final = Answer("The page.", None, ("text/html",), ("Cache-Control",))
+PAGE: Final = ResponseSpec("The page.", None, ("text/html",), ("Cache-Control",))
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "getSession": Operation(
         "Show a session as it is now",
         "sessions",
         {
-            200: Answer("The session, or that there is none.", response_models.Session, headers=CACHED),
-            304: Answer("It still is as `If-None-Match` says.", None, (), CACHED),
+            200: ResponseSpec(
+                "The session; `not_found` where it does not exist.", response_models.Session, headers=CACHED
+            ),
+            304: ResponseSpec("The session is unchanged since the `ETag` in `If-None-Match`.", None, (), CACHED),
         },
         (PreconditionFailedError,),
         action="read",
@@ -113,8 +117,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Report that a step starts, advances or completes",
         "sessions",
         {
-            200: Answer(
-                "It was applied: now, or before under the same key.",
+            200: ResponseSpec(
+                "It was applied: now, or earlier under the same key.",
                 response_models.Applied,
                 links=(*LINKS, "completeStep"),
             )
@@ -135,7 +139,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "reportUpdates": Operation(
         "Report several updates, of one session or of several",
         "sessions",
-        {200: Answer("What became of each; those of one session in their order.", response_models.UpdateResults)},
+        {
+            200: ResponseSpec(
+                "The result of each; updates of one session are applied in their order.", response_models.UpdateResults
+            )
+        },
         action="publish",
         credentials=TOKEN,
         body=BatchBody,
@@ -162,13 +170,15 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Create a session",
         "sessions",
         {
-            201: Answer(
-                "The session as it was created: now, or before under the same key.",
+            201: ResponseSpec(
+                "The session as it was created: now, or earlier under the same key.",
                 response_models.Session,
                 headers=CREATED,
                 links=LINKS,
             ),
-            200: Answer("The same, and it took an earlier one's place.", response_models.Session, headers=CREATED),
+            200: ResponseSpec(
+                "The same, and it replaced an earlier session.", response_models.Session, headers=CREATED
+            ),
         },
         (SessionExistsError, UnknownWorkflowError, *CONDITIONAL_WRITING),
         action="publish",
@@ -180,8 +190,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Create a session under an id that cannot be guessed",
         "sessions",
         {
-            201: Answer(
-                "The session that was created. Asked again, it is another: who may have to retry creates by PUT.",
+            201: ResponseSpec(
+                "The session that was created. A repeated request creates another; a client that retries uses PUT.",
                 response_models.Session,
                 headers=("Location", *CREATED),
                 links=LINKS,
@@ -195,7 +205,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "deleteSession": Operation(
         "Delete a session",
         "sessions",
-        {204: Answer("It is gone.", None, ())},
+        {204: ResponseSpec("The session was deleted.", None, ())},
         (SessionNotFoundError, *CONDITIONAL_WRITING),
         action="publish",
         credentials=TOKEN,
@@ -204,7 +214,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "listSessions": Operation(
         "List all sessions, newest first",
         "sessions",
-        {200: Answer("A page of them.", response_models.SessionList)},
+        {200: ResponseSpec("A page of sessions.", response_models.SessionList)},
         (InvalidRequestError,),
         action="list",
         credentials=TOKEN,
@@ -213,54 +223,57 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "listSteps": Operation(
         "List the steps of a workflow",
         "sessions",
-        {200: Answer("Its steps.", response_models.StepDefinitions)},
+        {200: ResponseSpec("The steps of the workflow.", response_models.StepDefinitions)},
         (InvalidRequestError, UnknownWorkflowError),
         parameters=("Workflow",),
     ),
     "keepToken": Operation(
         "Let the browser keep the token in a cookie",
         "access",
-        {204: Answer("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
+        {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
         (PathNotFoundError, RateExceededError),
         credentials=("bearer",),
     ),
     "dropToken": Operation(
         "Let the browser forget the cookie",
         "access",
-        {204: Answer("The cookie is taken back.", None, (), ("Set-Cookie", *UNCACHED))},
+        {204: ResponseSpec("The cookie is removed.", None, (), ("Set-Cookie", *UNCACHED))},
     ),
     "issueTicket": Operation(
         "Exchange a token for a ticket that opens one stream",
         "access",
-        {201: Answer("The ticket.", response_models.Ticket)},
+        {201: ResponseSpec("The ticket.", response_models.Ticket)},
         (PathNotFoundError, RateExceededError),
         credentials=TOKEN,
     ),
     "getLiveness": Operation(
-        "Tell whether the process works",
+        "Return whether the process works",
         "operation",
         {
-            200: Answer("It does.", response_models.Health),
-            503: Answer("Only another one would.", response_models.Health),
+            200: ResponseSpec("The process works.", response_models.Health),
+            503: ResponseSpec("The process must be replaced.", response_models.Health),
         },
     ),
     "getReadiness": Operation(
-        "Tell whether the server may be sent work",
+        "Return whether the server is ready for requests",
         "operation",
-        {200: Answer("It may.", response_models.Health), 503: Answer("Not now.", response_models.Health)},
+        {
+            200: ResponseSpec("The server is ready.", response_models.Health),
+            503: ResponseSpec("The server is not ready.", response_models.Health),
+        },
     ),
     "getMetrics": Operation(
-        "Tell what the server does, for Prometheus",
+        "Return the metrics, for Prometheus",
         "operation",
-        {200: Answer("All metrics.", None, ("text/plain", "application/openmetrics-text"))},
+        {200: ResponseSpec("All metrics.", None, ("text/plain", "application/openmetrics-text"))},
         (PathNotFoundError,),
         action="list",
         credentials=TOKEN,
     ),
     "getDescription": Operation(
-        "Describe all this",
+        "Describe the API",
         "operation",
-        {200: Answer("An OpenAPI document.", response_models.Description, headers=("Cache-Control",))},
+        {200: ResponseSpec("An OpenAPI document.", response_models.Description, headers=("Cache-Control",))},
     ),
     "getPage": Operation("Show the page", "pages", {200: PAGE}),
     "getSessionPage": Operation("Show the page of a session", "pages", {200: PAGE}),
@@ -268,8 +281,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Load a browser file",
         "pages",
         {
-            200: Answer("The file.", None, ("text/*",), ("Cache-Control",)),
-            304: Answer("The browser has it.", None, (), ("Cache-Control",)),
+            200: ResponseSpec("The file.", None, ("text/*",), ("Cache-Control",)),
+            304: ResponseSpec("The browser's copy is current.", None, (), ("Cache-Control",)),
         },
         (PathNotFoundError,),
     ),

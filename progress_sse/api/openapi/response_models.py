@@ -1,7 +1,7 @@
-"""What the server answers, as models: for the description in ``document`` and whoever wants to check an answer.
+"""The responses of the server as models, for the description in ``document`` and for tests that check a response.
 
-No answer is made from these. ``wire`` writes each from the data itself, once for all who get it; that both say the
-same is for tests to show. Whatever imports this has a description to make or a test to run: serving needs none of it.
+No response is made from these. ``wire`` encodes each from the data itself, once for all clients; tests show that both
+agree. The server imports this module only to make the description.
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -19,21 +19,21 @@ SessionId = Annotated[str, Field(min_length=1, max_length=MAX_SESSION_ID_CHARS)]
 EventId = Annotated[str, Field(pattern=EVENT_ID_PATTERN)]
 
 
-class Answer(BaseModel):
-    """Exactly the keys that it has."""
+class ResponseModel(BaseModel):
+    """Has exactly the declared keys."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-class Advance(Answer):
+class Advance(ResponseModel):
     """How far a running step is."""
 
     current: Natural
     total: Natural | None
-    """`null` where nobody knows."""
+    """`null` where it is unknown."""
 
 
-class StartedStep(Answer):
+class StartedStep(ResponseModel):
     """A step that was started."""
 
     step: StepNumber
@@ -44,14 +44,14 @@ class StartedStep(Answer):
     elapsed_ms: Natural
     """Milliseconds from start to completion; 0 while it runs."""
     timeout_ms: Natural | None
-    """Milliseconds after which a page may call it overdue; the server stops nothing."""
+    """Milliseconds after which a page may show it as overdue; the server does not stop it."""
     message: str
     error: str
     progress: Advance | SkipJsonSchema[None] = None
-    """There only while the step runs and its worker has reported progress."""
+    """Present only while the step runs, once its worker has reported progress."""
 
 
-class PendingStep(Answer):
+class PendingStep(ResponseModel):
     """A step that was not started yet."""
 
     step: StepNumber
@@ -61,7 +61,7 @@ class PendingStep(Answer):
     timeout_ms: Natural
 
 
-class SessionSummary(Answer):
+class SessionSummary(ResponseModel):
     """A session without its steps."""
 
     session_id: SessionId
@@ -81,8 +81,8 @@ class ListedSession(SessionSummary):
     updated_at: AwareDatetime
 
 
-class Session(Answer):
-    """A session as polling shows it; `not_found`, without steps, where there is none."""
+class Session(ResponseModel):
+    """A session as polling shows it; `not_found`, without steps, where it does not exist."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -133,15 +133,15 @@ class Session(Answer):
     estimated_remaining_ms: Natural
 
 
-class SessionList(Answer):
+class SessionList(ResponseModel):
     """A page of the list of all sessions, newest first."""
 
     sessions: list[ListedSession]
     next: str | None
-    """What brings the next page as `after`; `null` on the last one."""
+    """The value of `after` for the next page; `null` on the last page."""
 
 
-class StepDefinition(Answer):
+class StepDefinition(ResponseModel):
     """What is known of a step before it starts."""
 
     step: StepNumber
@@ -150,21 +150,21 @@ class StepDefinition(Answer):
     estimated_ms: Natural
 
 
-class StepDefinitions(Answer):
+class StepDefinitions(ResponseModel):
     """The steps of a workflow."""
 
     total_steps: StepNumber
     steps: list[StepDefinition]
 
 
-class Applied(Answer):
+class Applied(ResponseModel):
     """An update was applied."""
 
     success: Literal[True]
     session_id: SessionId
 
 
-class Problem(Answer):
+class Problem(ResponseModel):
     """Why a request was refused [RFC 9457]."""
 
     type: str
@@ -174,27 +174,27 @@ class Problem(Answer):
     success: Literal[False]
 
 
-class Accepted(Answer):
+class Accepted(ResponseModel):
     """One of several updates was applied."""
 
     status: Literal[200]
 
 
-class UpdateResults(Answer):
-    """What became of each of several updates, in their order."""
+class UpdateResults(ResponseModel):
+    """The result of each of several updates, in their order."""
 
     results: list[Accepted | Problem]
 
 
-class Ticket(Answer):
-    """What opens one stream, once."""
+class Ticket(ResponseModel):
+    """A ticket, which opens one stream, once."""
 
     ticket: str
     expires_in: Natural
-    """Seconds in which it has to be used."""
+    """Seconds within which it must be used."""
 
 
-class Health(Answer):
+class Health(ResponseModel):
     """Whether the server works."""
 
     status: str
@@ -208,36 +208,36 @@ class Description(BaseModel):
     paths: dict[str, Any]
 
 
-class Transition(Answer):
-    """One change by a worker: what folds the snapshot before it into the one after it."""
+class Transition(ResponseModel):
+    """One change by a worker; applied to the snapshot before it, it gives the snapshot after it."""
 
     step: StartedStep
     session: SessionSummary
 
 
-class Ending(Answer):
-    """The sessions that are completed, and delivered."""
+class Ending(ResponseModel):
+    """The sessions of a stream that are completed, with every event delivered."""
 
     session_ids: Annotated[list[SessionId], Field(min_length=1)]
 
 
-class Beat(Answer):
-    """A sign of life."""
+class Beat(ResponseModel):
+    """A heartbeat."""
 
     now: AwareDatetime
     interval_ms: Natural
     """Milliseconds until the next one."""
 
 
-class StreamItem(Answer):
-    """An event as a client has it after parsing: an `id` lasts until the next one, and is there from the first on."""
+class StreamItem(ResponseModel):
+    """An event as a client has it after parsing: each has the latest `id`, from the first one on."""
 
     retry: Natural | SkipJsonSchema[None] = None
-    """Milliseconds to wait before coming back."""
+    """Milliseconds to wait before reconnecting."""
 
 
 class SnapshotItem(StreamItem):
-    """The whole session: first on every stream, and whenever a difference would not do."""
+    """The whole session: first on every stream, and whenever a `step` is not enough."""
 
     event: Literal["snapshot"]
     id: EventId
@@ -253,7 +253,7 @@ class StepItem(StreamItem):
 
 
 class EndItem(StreamItem):
-    """Completed and delivered: the stream ends, and whoever comes back with this `id` gets 204."""
+    """Completed and delivered: the stream ends, and a client that reconnects with this `id` gets 204."""
 
     event: Literal["end"]
     id: EventId
@@ -261,7 +261,7 @@ class EndItem(StreamItem):
 
 
 class HeartbeatItem(StreamItem):
-    """A sign of life, with `heartbeat=event` only; it has no `id` of its own."""
+    """A heartbeat, sent with `heartbeat=event` only; it has no `id` of its own."""
 
     event: Literal["heartbeat"]
     id: EventId | SkipJsonSchema[None] = None

@@ -1,0 +1,120 @@
+"""The parameters, headers and links of the description, each by the name that operations refer to it by."""
+
+from typing import Any, Final, get_args
+
+from progress_sse.api.openapi.operations import LINKS
+from progress_sse.api.openapi.references import Json, ref
+from progress_sse.api.request_models import DEFAULT_PAGE_SIZE, MAX_KEY_CHARS, MAX_PAGE_SIZE
+from progress_sse.core.model import SessionStatus
+from progress_sse.core.workflows import DEFAULT
+
+HEADERS: Final[Json] = {
+    **{
+        name: {"description": description, "required": True, "schema": {"type": "string"}}
+        for name, description in {
+            "ETag": "The tag that `If-None-Match` is compared with.",
+            "Cache-Control": "Which caches may store the response.",
+            "Vary": "The request headers that the response depends on.",
+            "Location": "The URL of the session.",
+            "Progress-Run": "The id of this run, different from every other run of the session id.",
+            "Set-Cookie": "The cookie.",
+            "X-Accel-Buffering": "Tells proxies not to buffer the response.",
+            "WWW-Authenticate": "The kind of token that is needed.",
+        }.items()
+    },
+    # Not required: of the problems with one status, some lack it.
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
+}
+
+
+def make_parameters(max_sessions_per_stream: int) -> Json:
+    """Return the parameters in paths, queries and headers."""
+    session_id = ref("schemas", "SessionId")
+    text = {"type": "string"}
+    key_pattern = "^[!-~]([ -~]*[!-~])?$"
+    return {
+        "SessionId": _parameter("path", "session_id", "The session; any text without `/`.", session_id, "nightly"),
+        "File": _parameter("path", "file", "Its name.", text, "tracker.js"),
+        "SessionIds": _parameter(
+            "query",
+            "session_id",
+            "A session; given once for each.",
+            {"type": "array", "items": session_id, "minItems": 1, "maxItems": max_sessions_per_stream},
+            ["nightly", "weekly"],
+        )
+        | {"required": True},
+        "IdempotencyKey": _parameter(
+            "header",
+            "Idempotency-Key",
+            "The same each time the same request is sent again: it is applied once and gets the same response, for 24 "
+            "hours, even if the session is removed.",
+            {"type": "string", "pattern": key_pattern, "maxLength": MAX_KEY_CHARS},
+            "5c1d7a42-0d1f-4b62-a6f5-6a3b0a1f3a55",
+        ),
+        "ProgressRun": _parameter(
+            "header",
+            "Progress-Run",
+            "The run in the response to the session's creation: the update applies to that run of the id only.",
+            text,
+            "2026-01-31T09:30:00.123456+00:00",
+        ),
+        "IfMatch": _parameter(
+            "header",
+            "If-Match",
+            "Only if the session still has this `ETag`; `*`: only if there is one.",
+            text,
+            '"3f2a9c-12"',
+        ),
+        "IfNoneMatch": _parameter(
+            "header",
+            "If-None-Match",
+            "Only if the session no longer has this `ETag`; `*`: only if there is none.",
+            text,
+            '"absent"',
+        ),
+        "LastEventId": _parameter(
+            "header",
+            "Last-Event-ID",
+            "The id of the last event that the client got; for any other text it gets a `snapshot`.",
+            text,
+            "3f2a9c-12",
+        ),
+        "LastEventIdInQuery": _parameter(
+            "query", "last_event_id", "The same, for clients that set no headers.", text, "3f2a9c-12"
+        ),
+        "Heartbeat": _parameter(
+            "query", "heartbeat", "`event` makes heartbeats events; otherwise they are comments.", text, "event"
+        ),
+        "Replace": _parameter(
+            "query", "replace", "Whether to replace a session of that id.", {"type": "boolean", "default": False}, True
+        ),
+        "Status": _parameter(
+            "query", "status", "Only sessions of that status.", {"enum": list(get_args(SessionStatus))}, "running"
+        ),
+        "Limit": _parameter(
+            "query",
+            "limit",
+            "The largest number of sessions on the page.",
+            {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE},
+            10,
+        ),
+        "After": _parameter("query", "after", "The `next` of the page before.", text, None),
+        "Workflow": _parameter("query", "workflow", "Its name.", text | {"default": DEFAULT}, DEFAULT),
+    }
+
+
+def _parameter(place: str, name: str, description: str, schema: Json, example: Any) -> Json:
+    parameter: Json = {"name": name, "in": place, "description": description, "schema": schema}
+    if example is not None:
+        parameter["example"] = example
+    return parameter | {"required": True} if place == "path" else parameter
+
+
+def make_links() -> Json:
+    """Return the links from a response to the operations on its session."""
+    session = {"parameters": {"session_id": "$response.body#/session_id"}}
+    completion = {"action": "complete", "step": "$request.body#/step"}
+    return {
+        **{name: {"operationId": name, **session} for name in LINKS},
+        "completeStep": {"operationId": "reportUpdate", **session, "requestBody": completion},
+    }
