@@ -1,4 +1,4 @@
-"""The ASGI application: what is served beside the API, what stands before both, and the lifespan."""
+"""The ASGI application: its routes, middleware and lifespan."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -32,14 +32,14 @@ def create_app(
     """Return the application; its lifespan opens and closes the service.
 
     Args:
-        settings: How it runs; from the environment where none are given.
-        service: What it serves; made from `settings` and `authorize` where none is given.
-        authorize: Called with each request, an action (`read`, `publish` or `list`) and the id of the session (`None`
-            for the list of all), and returns whether to let it in, or awaits that. It takes the place of all tokens,
-            of cookies and tickets too, and of the setting `read`.
+        settings: How it runs; from the environment by default.
+        service: The service behind it; made from `settings` and `authorize` by default.
+        authorize: Called with each request, an action (`read`, `publish` or `list`) and the session's id (`None` for
+            the list of all). Returns whether the request is allowed, or an awaitable of that. It replaces all tokens,
+            cookies and tickets, and the setting `read`.
 
     Raises:
-        ConfigurationError: The settings do not go together.
+        ConfigurationError: The settings contradict each other.
     """
     settings = settings or load_settings()
     service = service or ProgressService(settings, authorize=authorize)
@@ -53,7 +53,7 @@ def create_app(
         },
         lifespan=_lifespan,
     )
-    # A redirect to the path without the slash would be built from a Host that anybody can send.
+    # A redirect to the path without the slash would contain the Host header, which any client can choose.
     app.router.redirect_slashes = False
     app.state.service = service
     return app
@@ -66,7 +66,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 def _routes(service: ProgressService) -> list[Route | Mount]:
-    """Return the routes beside the API, which its router leaves to Starlette's."""
+    """Return the routes that are not below `/api`, for Starlette's router."""
     routes = [
         Route(route.path, partial(route.endpoint, service))
         for route in ROUTES
@@ -87,6 +87,6 @@ def _middleware(settings: Settings, service: ProgressService) -> list[Middleware
         if "*" in settings.allow_origins:
             logger.warning(
                 "Pages of every origin may create, change and delete sessions, as allow_origins is *: set a "
-                "publish_token (or set insecure, if that is meant)."
+                "publish_token (or set insecure, if that is intended)."
             )
     return middleware

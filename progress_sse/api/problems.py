@@ -1,4 +1,4 @@
-"""Error → `application/problem+json` [RFC 9457], the only place where that happens."""
+"""From errors to `application/problem+json` [RFC 9457], in this one place."""
 
 from http import HTTPStatus
 from typing import Final
@@ -16,7 +16,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 def problem(error: ProblemError) -> dict[str, object]:
-    """Return what a client is told of an error."""
+    """Return the problem that a client gets for an error."""
     return {
         "type": f"/problems/{error.problem}",
         "title": error.title,
@@ -27,26 +27,26 @@ def problem(error: ProblemError) -> dict[str, object]:
 
 
 def counted(service: ProgressService, error: ProblemError) -> dict[str, object]:
-    """Return what a client is told of an error, and count it."""
+    """Return the problem that a client gets for an error, and count it."""
     service.refusals[error.problem] += 1
     return problem(error)
 
 
 def problem_response(service: ProgressService, error: ProblemError) -> Response:
-    """Return the answer that tells a client of an error, and count it."""
-    # Some statuses may be cached unless told otherwise, and a session that is unknown now may exist in a moment.
+    """Return the response to an error, and count it."""
+    # Caches may store some statuses by default, but a session that is unknown now may exist in a moment.
     headers = {"Cache-Control": "no-store", "Vary": VARY, **error.headers}
     return Response(session_json.encode_json(counted(service, error)), error.status, headers, MEDIA_TYPE)
 
 
 async def answer_problem(service: ProgressService, _request: Request, error: Exception) -> Response:
-    """Answer an error of ours."""
+    """Respond to an error of this package."""
     assert isinstance(error, ProblemError)
     return problem_response(service, error)
 
 
 async def answer_http_exception(service: ProgressService, _request: Request, error: Exception) -> Response:
-    """Answer what the router raises: no such path, or not by this method."""
+    """Respond to an error of Starlette's router: an unknown path, or a method that the path does not take."""
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = sorted((error.headers or {})["Allow"].split(", "))
@@ -55,5 +55,5 @@ async def answer_http_exception(service: ProgressService, _request: Request, err
 
 
 async def answer_unforeseen(service: ProgressService, _request: Request, _error: Exception) -> Response:
-    """Answer a fault of ours, without its text; Starlette raises it again, for the log."""
+    """Respond to an unforeseen exception without its text; Starlette raises it again for the log."""
     return problem_response(service, InternalError())

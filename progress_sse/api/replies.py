@@ -1,4 +1,4 @@
-"""What several endpoints need."""
+"""Replies, and the parts of a request that several endpoints read."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -17,22 +17,22 @@ from progress_sse.wire.preconditions import Preconditions, entity_tag
 JSON: Final = "application/json"
 
 RUN: Final = "progress-run"
-"""The header that has `Session.run`: in the answer to a creation, and in each update that is for that run alone."""
+"""The header with `Session.run`: in the response to a creation, and in updates that are for that run only."""
 
 MAX_QUERY_FIELDS: Final = 2000
-"""Parameters that a query may have: to take it apart is work that is done before anybody is asked for a token."""
+"""Parameters that a query may have: the server parses it before it checks the client's token."""
 
 UNCACHED: Final = {"cache-control": "no-store", "vary": VARY}
-"""Headers of what no cache is to store, nor to give to anybody else if it does."""
+"""Headers of responses that no cache may store, nor give to another client if it does."""
 
 
 class Reply:
-    """A response that is bytes from the start: Starlette's own takes as long to encode its headers as a poll does."""
+    """A response of bytes: Starlette's own takes as long to encode its headers as a whole poll takes."""
 
     __slots__ = ("_body", "_headers", "_status")
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
-        """Answer with `body` and, where there may be one, its length; header names are in lower case."""
+        """Take the `body`, and add its length unless the status forbids one; header names are in lower case."""
         self._status = status
         self._body = body
         self._headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
@@ -40,7 +40,7 @@ class Reply:
             self._headers.append((b"content-length", b"%d" % len(body)))
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the response."""
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
         await send({"type": "http.response.body", "body": self._body})
 
@@ -49,7 +49,7 @@ def session_id_of(request: Request) -> str:
     """Return the session id in the path.
 
     Raises:
-        InvalidSessionIdError: It is none.
+        InvalidSessionIdError: It is not a valid session id.
     """
     return check_session_id(request.path_params["session_id"])
 
@@ -58,17 +58,17 @@ def query_of(request: Request) -> QueryParams:
     """Return the parameters in the query.
 
     Raises:
-        InvalidRequestError: They are more than anybody needs.
+        InvalidRequestError: There are too many.
     """
     check_query(request)
     return request.query_params
 
 
 def check_query(request: Request) -> None:
-    """Return if the query can be taken apart.
+    """Return if the query is short enough to parse.
 
     Raises:
-        InvalidRequestError: It has more parameters than anybody needs.
+        InvalidRequestError: It has too many parameters.
     """
     if request.scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
         raise InvalidRequestError(f"A query has at most {MAX_QUERY_FIELDS} parameters.")
@@ -82,17 +82,17 @@ def json_reply(value: object, status: int = 200) -> Reply:
 def session_reply(
     session_id: str, record: Record | None, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Reply:
-    """Return a session as polling shows it; `None` as one that does not exist."""
+    """Return a session as polling shows it; `None` stands for one that does not exist."""
     body = record.body if record else session_json.encode_absent(session_id)
     return Reply(status, {"content-type": JSON, **cache_headers(record), **(headers or {})}, body)
 
 
 def cache_headers(record: Record | None) -> dict[str, str]:
-    """Return what lets a client keep a session, and ask each time whether it still is so."""
+    """Return the headers that let a client store a session and ask each time whether it has changed."""
     tag = entity_tag(record.position if record else None)
     return {"etag": tag, "cache-control": "private, no-cache", "vary": VARY}
 
 
 def preconditions_of(request: Request) -> Preconditions:
-    """Return what the request is conditional on."""
+    """Return the request's conditions."""
     return Preconditions(header_values(request, b"if-match"), header_values(request, b"if-none-match"))

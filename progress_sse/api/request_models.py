@@ -1,14 +1,6 @@
-"""Request bodies: bytes → validated value, in one step, strictly.
+"""The models of request bodies, and the commands that they stand for."""
 
-JSON is read as RFC 8259 has it and no further: UTF-8 without a byte order mark, no `NaN`, no key twice. What is wrong
-with the JSON is a 400, what is wrong with what it says a 422; neither repeats what was sent.
-"""
-
-import hashlib
-import json
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,38 +9,24 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
-    ValidationError,
     ValidationInfo,
 )
-from starlette.requests import Request
 
+from progress_sse.api.idempotency_keys import KEY_SCHEMA, UPDATE, make_key
 from progress_sse.core.commands import Advance, Complete, Start, StepCommand
-from progress_sse.core.errors import (
-    BodyTooLargeError,
-    InvalidKeyError,
-    InvalidRequestError,
-    MalformedBodyError,
-    UnsupportedMediaError,
-)
+from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.limits import BodyLimits
-from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition, check_session_id
+from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition
 from progress_sse.core.workflows import Workflows
-from progress_sse.wire.headers import header_values
 from progress_sse.wire.step_specs import Milliseconds, StepSpec, define_steps
-from progress_sse.wire.text import Text, first_fault
-
-MAX_KEY_CHARS: Final = 255
-_KEY_RULE: Final = f"An Idempotency-Key has 1 to {MAX_KEY_CHARS} printable ASCII characters."
-
-_KEY_SCHEMA: Final[dict[str, Any]] = {"pattern": "^ *[!-~][ -~]*$", "maxLength": MAX_KEY_CHARS}
+from progress_sse.wire.text import Text
 
 DEFAULT_PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1000
 """Sessions on a page of the list: by default, and at most."""
 
 MAX_UPDATES: Final = 100
-"""Updates that one request may bring."""
+"""Updates that one request may have."""
 
 
 def _check_total(total: int, info: ValidationInfo) -> int:
@@ -60,7 +38,7 @@ def _check_total(total: int, info: ValidationInfo) -> int:
 
 
 def _check_length(steps: Any, info: ValidationInfo) -> Any:
-    """Count before looking at each: a list that is too long is refused without being read."""
+    """Check the length before the elements, so that a list that is too long is refused at once."""
     if isinstance(steps, list):
         _check_total(len(steps), info)
     return steps
@@ -79,7 +57,7 @@ Steps = Annotated[
 
 
 def _without_null(schema: dict[str, Any]) -> None:
-    """Say that a field which may be left out may not be `null`: here `None` stands for its being left out."""
+    """Exclude `null` from the schema of an optional field: here `None` only stands for a missing field."""
     described, _null = schema.pop("anyOf")
     schema |= described
 
@@ -91,7 +69,7 @@ _NEEDING_CURRENT: Final[dict[str, Any]] = {
 
 
 class UpdateBody(BaseModel):
-    """What a worker reports. Other keys are ignored; numbers are written as integers (`1.0` is none)."""
+    """The report of a worker. Other keys are ignored; numbers must be integers (`1.0` is not one)."""
 
     model_config = ConfigDict(
         extra="ignore",
@@ -112,11 +90,11 @@ class UpdateBody(BaseModel):
     success: StrictBool = Field(True, description="For `complete`.")
     message: Text = Field("", description="For `complete` and `progress`.")
     error: Text = Field("", description="For `complete`.")
-    current: Count | None = Field(None, description="For `progress`, which needs it: at most `total`.")
-    total: Count | None = Field(None, description="For `progress`; `null` where nobody knows.")
+    current: Count | None = Field(None, description="Required for `progress`: at most `total`.")
+    total: Count | None = Field(None, description="For `progress`; `null` where it is unknown.")
 
     def command(self, workflows: Workflows, run: str | None = None) -> StepCommand:
-        """Return the command that this asks for, about one run or (`None`) about whichever there is.
+        """Return the command that this asks for, for one run of the session, or (`None`) for the current one.
 
         A `start` of a session that does not exist yet creates one of the workflow `default`.
 
@@ -135,7 +113,7 @@ class UpdateBody(BaseModel):
 
 
 class AddressedUpdate(UpdateBody):
-    """An update among others, with what stands in path and headers where it comes alone."""
+    """One of several updates, with the values that a single update has in its path and headers."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -145,21 +123,21 @@ class AddressedUpdate(UpdateBody):
     )
 
     session_id: Annotated[str, Field(strict=True)]
-    idempotency_key: Annotated[str, Field(strict=True, json_schema_extra=_KEY_SCHEMA)] | None = None
+    idempotency_key: Annotated[str, Field(strict=True, json_schema_extra=KEY_SCHEMA)] | None = None
     run: Annotated[str, Field(strict=True)] | None = Field(
-        None, description="`Progress-Run` of the answer to the session's creation."
+        None, description="`Progress-Run` from the response to the session's creation."
     )
 
     @property
     def key(self) -> IdempotencyKey | None:
-        """What the update is known by, be it sent again alone or among others; `None` if it has no key.
+        """The update's idempotency key, the same when it is sent again by itself; `None` if it has none.
 
         Raises:
             InvalidKeyError: It is empty, over 255 characters, or not printable ASCII.
         """
         if self.idempotency_key is None:
             return None
-        return _make_key(self.idempotency_key, UPDATE, self.model_dump_json(include=set(UpdateBody.model_fields)))
+        return make_key(self.idempotency_key, UPDATE, self.model_dump_json(include=set(UpdateBody.model_fields)))
 
 
 class BatchBody(BaseModel):
@@ -182,14 +160,14 @@ class BatchBody(BaseModel):
     updates: list[Any] = Field(
         min_length=1,
         max_length=MAX_UPDATES,
-        description="Each is what one update has as its body, with its `session_id` and perhaps an `idempotency_key`, "
-        "and is judged by itself: one that is not valid keeps no other from being applied.",
+        description="Each is the body of an update, with its `session_id` and an optional `idempotency_key`. Each is "
+        "applied or refused by itself: an invalid one does not affect the others.",
         json_schema_extra={"items": {"anyOf": [{"$ref": "#/components/schemas/AddressedUpdate"}, {}]}},
     )
 
 
 class CreateBody(BaseModel):
-    """How to create a session: by a number of steps, its own steps, or a workflow; else by the workflow `default`."""
+    """The steps of a new session: their number, their definitions, or a workflow; else the workflow `default`."""
 
     model_config = ConfigDict(
         extra="ignore",
@@ -212,16 +190,14 @@ class CreateBody(BaseModel):
     workflow: Text | None = Field(None, json_schema_extra=_without_null)
 
     def definitions(self, workflows: Workflows) -> tuple[StepDefinition, ...]:
-        """Return the step definitions of the session to be.
+        """Return the step definitions of the new session.
 
         Raises:
-            InvalidRequestError: More than one way of creating, or a step that is not valid.
+            InvalidRequestError: It has more than one of the fields, or a step that is not valid.
             UnknownWorkflowError: No workflow has that name.
         """
         if len(self.model_fields_set) > 1:
-            raise InvalidRequestError(
-                "A session is created by total_steps, by steps, or by a workflow: by one of them."
-            )
+            raise InvalidRequestError("A session is created by one of total_steps, steps and workflow.")
         if self.steps is not None:
             return define_steps(self.steps)
         if self.total_steps is not None:
@@ -231,118 +207,3 @@ class CreateBody(BaseModel):
         if self.model_fields_set:
             raise InvalidRequestError(f"{self.model_fields_set.pop()}: must not be null.")
         return workflows.named()
-
-
-UPDATE: Final = "update"
-"""The kind of an update, which is a part of what its key stands for."""
-
-Body = TypeVar("Body", bound=BaseModel)
-
-
-async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> Body:
-    """Return the request's body as a `model`.
-
-    Raises:
-        UnsupportedMediaError: It is not declared as JSON in UTF-8.
-        BodyTooLargeError: It is larger than `max_body_bytes`.
-        MalformedBodyError: It is not JSON.
-        InvalidRequestError: It does not say what it should.
-    """
-    _check_head(request, limits.max_body_bytes)
-    return _validated(model, parse_json(await _read(request, limits.max_body_bytes)), limits)
-
-
-def read_update(value: object, limits: BodyLimits) -> AddressedUpdate:
-    """Return one of the updates of a `BatchBody`.
-
-    Raises:
-        InvalidRequestError: It is none.
-        InvalidSessionIdError: It is addressed to what no session can be.
-    """
-    update = _validated(AddressedUpdate, value, limits)
-    check_session_id(update.session_id)
-    return update
-
-
-def idempotency_key(request: Request, kind: str, body: BaseModel) -> IdempotencyKey | None:
-    """Return the request's `Idempotency-Key` with a digest of its parsed body; `None` if it has none.
-
-    Raises:
-        InvalidKeyError: It is empty, over 255 characters, not printable ASCII, or there are several.
-    """
-    keys = header_values(request, b"idempotency-key")
-    if not keys:
-        return None
-    if len(keys) > 1:
-        raise InvalidKeyError(_KEY_RULE)
-    return _make_key(keys[0].decode("latin-1"), kind, body.model_dump_json())
-
-
-def _make_key(key: str, kind: str, body: str) -> IdempotencyKey:
-    stripped = key.strip(" ")  # As a header that brings it does.
-    if not stripped or len(key) > MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
-        raise InvalidKeyError(_KEY_RULE)
-    return IdempotencyKey(stripped, hashlib.sha256(f"{kind} {body}".encode()).hexdigest())
-
-
-def parse_json(raw: bytes) -> Any:
-    """Return what the JSON text says.
-
-    Raises:
-        MalformedBodyError: It is not UTF-8, not JSON, has a key twice, or is nested or long past all reason.
-    """
-    try:
-        return _decoder.decode(raw.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise MalformedBodyError from None
-
-
-def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key comes twice")
-    return found
-
-
-def _refuse_constant(_name: str) -> NoReturn:
-    raise ValueError("not a JSON number")
-
-
-_decoder: Final = json.JSONDecoder(object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
-
-
-def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
-    try:
-        return model.model_validate(value, context=limits.context)
-    except ValidationError as error:
-        raise InvalidRequestError(first_fault(error)) from None
-
-
-def _check_head(request: Request, max_body_bytes: int) -> None:
-    media_types, codings = header_values(request, b"content-type"), header_values(request, b"content-encoding")
-    if not _is_json(b",".join(media_types), b",".join(codings)):
-        raise UnsupportedMediaError
-    declared = b",".join(header_values(request, b"content-length")) or b"0"
-    if not declared.isdigit() or len(declared) >= 20 or int(declared) > max_body_bytes:
-        raise BodyTooLargeError
-
-
-@lru_cache(maxsize=64)
-def _is_json(content_type: bytes, content_encoding: bytes) -> bool:
-    media_type, *parameters = (each.strip() for each in content_type.lower().split(b";"))
-    charsets = {each.removeprefix(b"charset=").strip(b'"') for each in parameters if each.startswith(b"charset=")}
-    is_plain = content_encoding.lower() in (b"", b"identity")
-    return media_type == b"application/json" and charsets <= {b"utf-8", b"utf8"} and is_plain
-
-
-async def _read(request: Request, max_body_bytes: int) -> bytes:
-    body, is_more = b"", True
-    while is_more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise MalformedBodyError
-        body += message.get("body", b"")
-        is_more = message.get("more_body", False)
-        if len(body) > max_body_bytes:
-            raise BodyTooLargeError
-    return body

@@ -1,7 +1,7 @@
 """Routes, and the middleware that finds the endpoint of a request under `/api`.
 
-Updates and streams come by the thousand, so their endpoint is found by looking the path up once, where Starlette's
-router would try one pattern after the other.
+There are thousands of updates and streams, so one look-up of the path finds their endpoint; Starlette's router would
+try one pattern after the other.
 """
 
 import logging
@@ -32,13 +32,13 @@ Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 
 
 class Route(NamedTuple):
-    """What answers one method of one path.
+    """The endpoint of one method of one path.
 
     Attributes:
-        method: GET, of which HEAD is a part, or another one.
-        path: With the names of its parameters in braces.
+        method: The method; GET includes HEAD.
+        path: The path, with the names of its parameters in braces.
         operation_id: The key of its description in `openapi.operations.OPERATIONS`.
-        endpoint: What answers; `None` where a mounted application does.
+        endpoint: The function that responds; `None` where a mounted application does.
     """
 
     method: str
@@ -48,7 +48,7 @@ class Route(NamedTuple):
 
 
 class ApiRouter:
-    """Answers what is asked under `/api`, and leaves the rest to the application behind it."""
+    """Responds to requests under `/api`, and passes all others on."""
 
     def __init__(self, app: ASGIApp, service: ProgressService, routes: Iterable[Route]) -> None:
         """Serve `service` by `routes`; `app` gets every other path."""
@@ -64,7 +64,7 @@ class ApiRouter:
             table.setdefault(path.removeprefix(SESSION_PATH), {})[method] = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, by an endpoint or by a problem."""
+        """Respond with the endpoint's response, or with a problem."""
         is_request = scope["type"] == "http"
         path = scope["path"].removeprefix(scope.get("root_path", "")) if is_request else ""
         try:

@@ -69,7 +69,7 @@ async def test_a_store_that_does_not_answer_is_not_waited_for(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asks has a deadline of his own."""
-    monkeypatch.setattr(health, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(health, "PING_TIMEOUT_S", 0.01)
     backend = Trying()
     async with connect(backend=backend) as client:
         backend.goes_on.clear()
@@ -113,7 +113,7 @@ async def test_a_store_that_is_stuck_is_a_reason_to_be_killed(
     connect: Connect, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What every backend gives up within seconds has been under way for a minute: nothing here will end that."""
-    monkeypatch.setattr(health, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(health, "PING_TIMEOUT_S", 0.01)
     backend, clock = Trying(), ManualClock()
     async with connect(backend=backend, clock=clock) as client:
         backend.goes_on.clear()

@@ -15,15 +15,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from starlette.requests import Request
 
+from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.openapi.document import document
-from progress_sse.api.request_models import (
-    CreateBody,
-    UpdateBody,
-    idempotency_key,
-    parse_json,
-    read_body,
-    read_update,
-)
+from progress_sse.api.request_body import parse_json, read_body, read_update
+from progress_sse.api.request_models import CreateBody, UpdateBody
 from progress_sse.api.routes import ROUTES
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
 from progress_sse.core.limits import BodyLimits

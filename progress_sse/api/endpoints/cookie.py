@@ -13,7 +13,7 @@ from progress_sse.wire.headers import header_value
 
 
 async def keep(service: ProgressService, request: Request) -> Reply:
-    """`POST /api/cookie`: let the browser keep the token of this request's `Authorization` for as long as it counts."""
+    """`POST /api/cookie`: let the browser keep the token in `Authorization` for as long as it is valid."""
     token, expires_at = await service.authorizer.identify_bearer(request)
     assert token is not None
     seconds_left = None if expires_at is None else math.ceil(expires_at - service.clock.now().timestamp())
@@ -21,7 +21,7 @@ async def keep(service: ProgressService, request: Request) -> Reply:
 
 
 async def drop(_service: ProgressService, request: Request) -> Reply:
-    """`DELETE /api/cookie`: let the browser forget it."""
+    """`DELETE /api/cookie`: let the browser delete it."""
     return _reply(request, "", 0)
 
 
@@ -40,9 +40,9 @@ def _reply(request: Request, value: str, max_age_s: int | None) -> Reply:
 
 
 def _is_on_this_machine(request: Request) -> bool:
-    """Whether the browser went to a loopback address without TLS; behind a proxy it went to a name of the proxy's.
+    """Return whether the browser used a loopback address without TLS; behind a proxy it used a name of the proxy.
 
-    Not every proxy passes that name on as `Host`, so the page's word counts, if it says from where it is.
+    Not every proxy passes that name on as `Host`, so the page's `Origin` decides, if the request has one.
     """
     scheme, _, host = header_value(request, b"origin").partition("://")
     if not host:

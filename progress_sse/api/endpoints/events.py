@@ -27,31 +27,31 @@ LOOK_AHEAD_S: Final = 0.25
 """Seconds that a returning client waits for the answer whether its session is completed; then it gets the stream."""
 
 
-def _refused_softly(endpoint: Endpoint) -> Endpoint:
+def _with_delayed_retry(endpoint: Endpoint) -> Endpoint:
     """Tell a client that comes too often to come back later: an EventSource gives up after a 429."""
 
     @wraps(endpoint)
-    async def refusing(service: ProgressService, request: Request) -> ASGIApp:
+    async def delaying(service: ProgressService, request: Request) -> ASGIApp:
         try:
             return await endpoint(service, request)
         except RateExceededError:
             return service.streams.refuse_by_rate()
 
-    return refusing
+    return delaying
 
 
-@_refused_softly
+@_with_delayed_retry
 async def events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/progress/{session_id}/events`: one session."""
     session_id = session_id_of(request)
     authorization = await service.authorizer.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
     position = Position.parse(_last_event_id(request))
     if position is not None and await _completed(service, [session_id]) == {session_id: position}:
-        return _no_more()
+        return _end_of_stream()
     return _stream(service, request, {session_id: standing_at(position)}, authorization, is_combined=False)
 
 
-@_refused_softly
+@_with_delayed_retry
 async def combined_events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream."""
     session_ids = _session_ids(request, service.settings.max_sessions_per_stream)
@@ -60,7 +60,7 @@ async def combined_events(service: ProgressService, request: Request) -> ASGIApp
     if is_end_id(last_event_id):
         completed = await _completed(service, session_ids)
         if completed is not None and end_id(completed) == last_event_id:
-            return _no_more()
+            return _end_of_stream()
     resumes = {session_id: _resume_from(last_event_id, session_id) for session_id in session_ids}
     return _stream(service, request, resumes, authorization, is_combined=True)
 
@@ -79,7 +79,7 @@ def _stream(
     return service.streams.respond(wanted)
 
 
-def _no_more() -> Response:
+def _end_of_stream() -> Response:
     """Return the answer that makes an EventSource stop. Caches must not store it, or new clients would stop too."""
     return Response(status_code=204, headers=HEADERS)
 
@@ -95,13 +95,13 @@ def _wants_events(request: Request) -> bool:
 
 
 def _parameter(request: Request, name: str) -> str:
-    # Most streams come without a query, and parsing an empty one takes longer than joining a session.
+    # Most streams have no query, and parsing an empty one takes longer than subscribing to a session.
     return query_of(request).get(name, "") if request.scope["query_string"] else ""
 
 
 def _session_ids(request: Request, most: int) -> list[str]:
     check_query(request)
-    # Bytes that are not UTF-8 come out as surrogates, which no session id has.
+    # Bytes that are not UTF-8 become surrogates, which are not valid in a session id.
     query = parse_qsl(request.scope["query_string"].decode("latin-1"), True, errors="surrogateescape")
     session_ids = list(dict.fromkeys(value for name, value in query if name == "session_id"))
     if not 1 <= len(session_ids) <= most:
@@ -117,7 +117,7 @@ def _resume_from(last_event_id: str, session_id: str) -> Resume | None:
 
 
 async def _completed(service: ProgressService, session_ids: Sequence[str]) -> dict[str, Position] | None:
-    """Return where the sessions are, if all of them are completed and the store says so soon enough."""
+    """Return the positions of the sessions if all are completed, and the store answers in time; else `None`."""
     try:
         async with asyncio.timeout(LOOK_AHEAD_S):
             records = {session_id: await service.store.load(session_id) for session_id in session_ids}

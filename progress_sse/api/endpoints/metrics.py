@@ -1,4 +1,4 @@
-"""What an operator watches."""
+"""The metrics, for operators."""
 
 from starlette.requests import Request
 
@@ -9,7 +9,7 @@ from progress_sse.service import ProgressService
 
 
 async def metrics(service: ProgressService, request: Request) -> Reply:
-    """`GET /metrics`: for whoever may list all sessions."""
+    """`GET /metrics`: for clients that may list all sessions."""
     await service.authorizer.check(request, "list", None)
     try:
         with from_extra("metrics", "prometheus_client", need="Metrics need"):

@@ -1,4 +1,4 @@
-"""The description of all this, for those who generate clients or try the API out."""
+"""The description of the API, for generators of clients and for trying it out."""
 
 import asyncio
 from typing import get_args
@@ -10,13 +10,13 @@ from progress_sse.service import ProgressService
 
 
 async def openapi(service: ProgressService, routes: tuple[Route, ...]) -> Reply:
-    """`GET /openapi.json`: OpenAPI 3.2, with the limits of this server and the rights that it asks for."""
+    """`GET /openapi.json`: OpenAPI 3.2, with the limits of this server and the tokens that it requires."""
     body = await asyncio.to_thread(_described, service, routes)
     return Reply(200, {"content-type": JSON, "cache-control": "no-cache"}, body)
 
 
 def _described(service: ProgressService, routes: tuple[Route, ...]) -> bytes:
-    from progress_sse.api.openapi.document import encoded_document  # takes its time, and hardly anybody asks
+    from progress_sse.api.openapi.document import encoded_document  # slow to import, and rarely requested
 
     authorizer = service.authorizer
     guarded = frozenset(

@@ -8,7 +8,7 @@ from progress_sse.service import ProgressService
 
 
 async def poll(service: ProgressService, request: Request) -> Reply:
-    """`GET /api/progress/{session_id}`: the session as it is, or 304 if the client has that already."""
+    """`GET /api/progress/{session_id}`: the session as it is, or 304 if the client has it already."""
     session_id = session_id_of(request)
     await service.authorizer.check(request, "read", session_id)
     record = await service.store.load(session_id)

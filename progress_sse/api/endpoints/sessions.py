@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
+from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.replies import (
     JSON,
     RUN,
@@ -18,7 +19,8 @@ from progress_sse.api.replies import (
     session_id_of,
     session_reply,
 )
-from progress_sse.api.request_models import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, CreateBody, idempotency_key, read_body
+from progress_sse.api.request_body import read_body
+from progress_sse.api.request_models import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, CreateBody
 from progress_sse.core.commands import Create, Delete
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import SessionStatus
@@ -29,7 +31,7 @@ SESSION_ID_BYTES: Final = 16
 
 
 async def create(service: ProgressService, request: Request) -> Reply:
-    """`PUT /api/progress/{session_id}`: 201, or 200 where `?replace=true` let an earlier one give way."""
+    """`PUT /api/progress/{session_id}`: 201, or 200 where `?replace=true` made it replace an earlier one."""
     session_id = session_id_of(request)
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, CreateBody, service.body_limits)
@@ -43,13 +45,13 @@ async def create(service: ProgressService, request: Request) -> Reply:
 
 
 async def create_unnamed(service: ProgressService, request: Request) -> Reply:
-    """`POST /api/progress`: the same under an id that cannot be guessed."""
+    """`POST /api/progress`: create a session under an id that cannot be guessed."""
     session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, CreateBody, service.body_limits)
     definitions = body.definitions(service.store.workflows)
     applied = await service.store.apply(session_id, Create(definitions, replace=False))
-    location = f"{request.scope['path']}/{session_id}"  # No host: anybody can send one.
+    location = f"{request.scope['path']}/{session_id}"  # Without a host: any client can choose one.
     return session_reply(session_id, applied.record, 201, {"location": quote(location), **_run_of(applied.record)})
 
 
@@ -65,10 +67,10 @@ async def list_sessions(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress`: a page of sessions, newest first, for operators."""
     await service.authorizer.check(request, "list", None)
     limit = _limit(request)
-    heads = await service.store.backend.list_summaries(_status(request), limit + 1, _after(request))
-    shown = heads[:limit]
-    more = _cursor_text(shown[-1]) if len(heads) > limit else None
-    body = b'{"sessions":[%b],"next":%b}' % (b",".join(head.listed for head in shown), json.dumps(more).encode())
+    summaries = await service.store.backend.list_summaries(_status(request), limit + 1, _after(request))
+    shown = summaries[:limit]
+    more = _cursor_text(shown[-1]) if len(summaries) > limit else None
+    body = b'{"sessions":[%b],"next":%b}' % (b",".join(summary.listed for summary in shown), json.dumps(more).encode())
     return Reply(200, {"content-type": JSON, **UNCACHED}, body)
 
 
@@ -101,8 +103,8 @@ def _limit(request: Request) -> int:
     raise InvalidRequestError(f"limit must be a number from 1 to {MAX_PAGE_SIZE}.")
 
 
-def _cursor_text(head: SessionSummary) -> str:
-    return base64.urlsafe_b64encode(f"{head.created_at} {head.session_id}".encode()).decode().rstrip("=")
+def _cursor_text(summary: SessionSummary) -> str:
+    return base64.urlsafe_b64encode(f"{summary.created_at} {summary.session_id}".encode()).decode().rstrip("=")
 
 
 def _after(request: Request) -> PageCursor | None:

@@ -8,7 +8,7 @@ from progress_sse.service import ProgressService
 
 
 async def issue(service: ProgressService, request: Request) -> Reply:
-    """`POST /api/tickets`: what opens one stream as `?ticket=…`, once, with the rights of the token or cookie sent."""
+    """`POST /api/tickets`: a ticket that opens one stream, once, as `?ticket=…`, with the rights of the token sent."""
     authorization = await service.authorizer.identify(request)
     assert authorization.token is not None
     ticket = await service.tickets.issue(authorization.token)

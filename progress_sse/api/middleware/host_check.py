@@ -1,7 +1,8 @@
-"""By which names a server is asked that lets everybody on its machine do everything: against DNS rebinding.
+"""The check of the `Host` header of a server that needs no token from its own machine: against DNS rebinding.
 
-A browser lets every page talk to the host that it came from, and whoever owns that host's name can let it lead to the
-loopback address of whoever looks at the page, which then passes for one of ours. But it asks by that name.
+A browser lets every page send requests to the host that the page came from. The owner of that host's name can make it
+resolve to the loopback address of the page's visitor, so that the page passes for one of ours. But the requests still
+carry that name in `Host`.
 """
 
 from typing import Final
@@ -13,20 +14,20 @@ from progress_sse.core.errors import MisdirectedRequestError
 from progress_sse.service import ProgressService
 
 UNOWNABLE_DOMAINS: Final = (b".localhost", b".test", b".internal")
-"""Domains in which nobody can own a name [RFC 6761 §6.2, §6.3; ICANN 2024-07-29]: a container asks the machine that it
-is on by `host.docker.internal`."""
+"""Domains in which no name can be owned [RFC 6761 §6.2, §6.3; ICANN 2024-07-29]. A container, for example, reaches its
+own machine as `host.docker.internal`."""
 
 
 class HostCheckMiddleware:
-    """Refuses what is asked by a name that somebody else may own."""
+    """Refuses requests with a host name that another party may own."""
 
     def __init__(self, app: ASGIApp, service: ProgressService) -> None:
-        """Stand before `app`; `service` counts what is refused."""
+        """Stand before `app`; `service` counts the refusals."""
         self._app = app
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 421."""
+        """Pass the request on, or respond with 421."""
         if is_public_name(dict(scope["headers"]).get(b"host", b"")):
             refusal = MisdirectedRequestError("Ask by an address or as localhost; or the server needs a publish_token.")
             await problem_response(self._service, refusal)(scope, receive, send)
@@ -35,9 +36,9 @@ class HostCheckMiddleware:
 
 
 def is_public_name(host: bytes) -> bool:
-    """Return whether the value of a `Host` is a name that its owner can let lead to wherever he wants.
+    """Return whether the value of `Host` is a name that an owner can make resolve to any address.
 
-    An address is none, nor is a name without a dot, which the domains of the Internet do not have.
+    An address is not one, nor is a name without a dot, since the domains of the Internet have one.
     """
     name = (host.rpartition(b":")[0] or host).strip(b"[]").removesuffix(b".").lower()
     is_address = name.rpartition(b".")[2].isdigit()

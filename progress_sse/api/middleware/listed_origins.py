@@ -1,4 +1,4 @@
-"""Cross-origin requests [Fetch, CORS protocol]: which pages of other origins may read what this server answers."""
+"""Cross-origin requests [Fetch, CORS protocol]: which pages of other origins may read the responses."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -20,14 +20,14 @@ CORS_REQUEST_HEADERS: Final = (
     "Progress-Run",
 )
 CORS_RESPONSE_HEADERS: Final = ("Date", "ETag", "Location", "Progress-Run", "Retry-After")
-"""What pages of other origins may read; the date, so that they know how long a step has been running."""
+"""Headers that pages of other origins may read; `Date` tells them how long a step has been running."""
 
 
 class ListedOriginsMiddleware(CORSMiddleware):
-    """Lets pages of listed origins in, with credentials; of these Starlette would tell everybody else as well."""
+    """Allows pages of listed origins, with credentials; Starlette would allow credentials to all other pages too."""
 
     def __init__(self, app: ASGIApp, allow_origins: Sequence[str]) -> None:
-        """Stand before `app`, and let the pages of `allow_origins` read its answers; `*` stands for all."""
+        """Stand before `app`, and let the pages of `allow_origins` read its responses; `*` stands for all."""
         super().__init__(
             app,
             allow_origins=allow_origins,
@@ -39,12 +39,12 @@ class ListedOriginsMiddleware(CORSMiddleware):
 
     @staticmethod
     def allow_explicit_origin(headers: MutableHeaders, origin: str) -> None:
-        """Name the origin, which is never done for `*`."""
+        """Name the origin and allow credentials; this is never called for `*`."""
         CORSMiddleware.allow_explicit_origin(headers, origin)
         headers["Access-Control-Allow-Credentials"] = "true"
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Answer what a browser asks before it sends a request that is not simple."""
+        """Respond to a preflight request, which a browser sends before a request that is not simple."""
         response = super().preflight_response(request_headers)
         if response.headers.get("access-control-allow-origin", "*") != "*":
             response.headers["access-control-allow-credentials"] = "true"

@@ -1,7 +1,7 @@
-"""Tells of a door that stands open: that others can reach an application in which anybody may do everything.
+"""Warn once when an unauthenticated application is reachable from other machines.
 
-``progress-sse serve`` knows its address, and refuses to start like that. Where somebody else's server runs the
-application, nobody here knows an address before a request comes by it.
+``progress-sse serve`` knows its address, and refuses to start like that. Under another server the application learns
+the address only from a request.
 """
 
 import ipaddress
@@ -14,21 +14,21 @@ logger = logging.getLogger(__name__)
 
 
 class OpenAccessWarningMiddleware:
-    """Lets everything pass, and warns once that it does."""
+    """Passes every request on, and warns once if other machines can reach the application."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Stand before `app`, which lets anybody publish."""
+        """Stand before `app`, which needs no token to publish."""
         self._app = app
-        self._is_told = False
+        self._has_warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         server = scope.get("server")
-        if server and not self._is_told and is_reachable(server[0]):
-            self._is_told = True
+        if server and not self._has_warned and is_reachable(server[0]):
+            self._has_warned = True
             logger.warning(
-                "Whoever reaches %s may create, change and delete sessions: set a publish_token, or give a function "
-                "`authorize` (or set insecure, if that is meant).",
+                "Every client that reaches %s may create, change and delete sessions: set a publish_token, or pass a "
+                "function `authorize` (or set insecure, if that is intended).",
                 server[0],
             )
         await self._app(scope, receive, send)
@@ -36,8 +36,8 @@ class OpenAccessWarningMiddleware:
 
 @lru_cache(maxsize=64)
 def is_reachable(host: str) -> bool:
-    """Return whether a server's own end of a connection is an address that other machines may reach."""
+    """Return whether other machines may reach a server at this address, its own end of a connection."""
     try:
         return not ipaddress.ip_address(host).is_loopback
-    except ValueError:  # The path of a socket, or a name that a test made up.
+    except ValueError:  # The path of a Unix socket, or a name in a test.
         return False

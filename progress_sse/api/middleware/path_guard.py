@@ -10,19 +10,19 @@ from progress_sse.service import ProgressService
 
 
 class PathGuardMiddleware:
-    """Refuses paths that do not say what they seem to.
+    """Refuses paths that change their meaning when they are decoded.
 
-    Servers hand over the path decoded: a `%2F` inside a session id would cut it in two, and bytes that are not UTF-8
-    would turn into a character that nobody sent. Both are seen only in the path as it came.
+    Servers pass the decoded path on: a `%2F` inside a session id would split it in two, and bytes that are not UTF-8
+    would become a replacement character. Both show only in the raw path.
     """
 
     def __init__(self, app: ASGIApp, service: ProgressService) -> None:
-        """Stand before `app`; `service` counts what is refused."""
+        """Stand before `app`; `service` counts the refusals."""
         self._app = app
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 422."""
+        """Pass the request on, or respond with 422."""
         if scope["type"] == "http" and not _is_plain(scope.get("raw_path") or b""):
             refusal = InvalidSessionIdError("A session id is UTF-8 and has no /.")
             await problem_response(self._service, refusal)(scope, receive, send)

@@ -59,7 +59,7 @@ class Operation(NamedTuple):
     Attributes:
         summary: Its purpose, in a few words.
         tag: The group of operations that it belongs to.
-        answers: Its responses, by status.
+        responses: Its responses, by status.
         problems: Its problems, beyond those that its other attributes imply.
         action: The action that a request must be authorized for.
         credentials: The credentials that may authorize it; without an action, one of them is required.

@@ -1,0 +1,115 @@
+"""Bodies of requests: from bytes to a validated model, in one step, strictly.
+
+JSON is read as RFC 8259 defines it and no further: UTF-8 without a byte order mark, no `NaN`, each key once. Invalid
+JSON gets a 400, valid JSON with invalid content a 422; neither repeats what was sent.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from progress_sse.api.request_models import AddressedUpdate
+from progress_sse.core.errors import (
+    BodyTooLargeError,
+    InvalidRequestError,
+    MalformedBodyError,
+    UnsupportedMediaError,
+)
+from progress_sse.core.limits import BodyLimits
+from progress_sse.core.model import check_session_id
+from progress_sse.wire.headers import header_values
+from progress_sse.wire.text import first_fault
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> Body:
+    """Return the request's body as a `model`.
+
+    Raises:
+        UnsupportedMediaError: It is not declared as JSON in UTF-8.
+        BodyTooLargeError: It is larger than `max_body_bytes`.
+        MalformedBodyError: It is not JSON.
+        InvalidRequestError: It does not fit the model.
+    """
+    _check_head(request, limits.max_body_bytes)
+    return _validated(model, parse_json(await _read(request, limits.max_body_bytes)), limits)
+
+
+def read_update(value: object, limits: BodyLimits) -> AddressedUpdate:
+    """Return one of the updates of a `BatchBody`.
+
+    Raises:
+        InvalidRequestError: It is not a valid update.
+        InvalidSessionIdError: Its session id is not valid.
+    """
+    update = _validated(AddressedUpdate, value, limits)
+    check_session_id(update.session_id)
+    return update
+
+
+def parse_json(raw: bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        MalformedBodyError: It is not UTF-8, not JSON, has a key twice, is nested too deeply, or has too long a number.
+    """
+    try:
+        return _decoder.decode(raw.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise MalformedBodyError from None
+
+
+def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise ValueError("not a JSON number")
+
+
+_decoder: Final = json.JSONDecoder(object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
+
+
+def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
+    try:
+        return model.model_validate(value, context=limits.context)
+    except ValidationError as error:
+        raise InvalidRequestError(first_fault(error)) from None
+
+
+def _check_head(request: Request, max_body_bytes: int) -> None:
+    media_types, codings = header_values(request, b"content-type"), header_values(request, b"content-encoding")
+    if not _is_json(b",".join(media_types), b",".join(codings)):
+        raise UnsupportedMediaError
+    declared = b",".join(header_values(request, b"content-length")) or b"0"
+    if not declared.isdigit() or len(declared) >= 20 or int(declared) > max_body_bytes:
+        raise BodyTooLargeError
+
+
+@lru_cache(maxsize=64)
+def _is_json(content_type: bytes, content_encoding: bytes) -> bool:
+    media_type, *parameters = (each.strip() for each in content_type.lower().split(b";"))
+    charsets = {each.removeprefix(b"charset=").strip(b'"') for each in parameters if each.startswith(b"charset=")}
+    is_plain = content_encoding.lower() in (b"", b"identity")
+    return media_type == b"application/json" and charsets <= {b"utf-8", b"utf8"} and is_plain
+
+
+async def _read(request: Request, max_body_bytes: int) -> bytes:
+    body, is_more = b"", True
+    while is_more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise MalformedBodyError
+        body += message.get("body", b"")
+        is_more = message.get("more_body", False)
+        if len(body) > max_body_bytes:
+            raise BodyTooLargeError
+    return body
