@@ -77,7 +77,7 @@ def test_a_token_is_never_shown() -> None:
         ({"heartbeat_s": "0"}, "heartbeat_s"),
         ({"send_timeout_s": "-1"}, "send_timeout_s"),
         ({"max_streams": "0"}, "max_streams"),
-        ({"read": "nobody"}, "read"),
+        ({"read": "closed"}, "read"),
         ({"heartbeat_s": "inf"}, "heartbeat_s"),
         ({"max_age_hours": "nan"}, "max_age_hours"),
         ({"publish_token": ""}, "publish_token"),

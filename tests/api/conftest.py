@@ -1,4 +1,4 @@
-"""The application in process: for everything that does not stream."""
+"""The application in the test's process, for everything that does not stream."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,7 +20,7 @@ Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient
 async def connected(
     *, backend: Backend | None = None, clock: Clock | None = None, **given: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Run the application on a memory store, and talk to it; every answer must be one that it describes."""
+    """Run the application on a memory store, with a client; every response must be one that it describes."""
     settings = load_settings(store="memory://", **given)
     app = create_app(settings, service=ProgressService(settings, backend=backend, clock=clock))
     async with app.router.lifespan_context(app):

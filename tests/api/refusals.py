@@ -1,4 +1,4 @@
-"""What nobody should send, value by value, and how each is refused: one table, for every way to ask.
+"""Invalid requests, value by value, and how each is refused: one table, for every way to send them.
 
 The requests are about a session `s` of seven steps, of which 1 is running, 2 has ended, and no other was started;
 and about `new`, which does not exist.
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 CANARY = "canary"
-"""Stands in what is sent, so that it can be looked for in what is answered."""
+"""Part of what is sent, so that the response can be searched for it."""
 
 UPDATE = "/api/progress/s/update"
 PUT_NEW = ("PUT", "/api/progress/new")
 POST_NEW = ("POST", "/api/progress")
 UPDATES = "/api/updates"
 BODIES = (("POST", UPDATE), ("POST", UPDATES), PUT_NEW, POST_NEW)
-"""All that takes a body."""
+"""Every path that takes a body."""
 
 JSON = {"content-type": "application/json"}
 START = {"action": "start", "step": 1}
@@ -30,15 +30,15 @@ BEFORE: tuple[dict[str, Any], ...] = (
     {"action": "complete", "step": 2, "message": "done"},
     START,
 )
-"""The updates that make the session what it is beforehand."""
+"""The updates that bring the session into its state before the refused request."""
 
 USED: tuple[str, dict[str, Any]] = ("used", BEFORE[1])
-"""A key, and the update that is known by it: sent once more, so that it changes nothing."""
+"""A key and its update, sent again, so that it changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request, and its answer: a status, and the last segment of a problem type."""
+    """A request and its response: a status, and the last segment of a problem type."""
 
     method: str
     target: str
@@ -148,7 +148,7 @@ NO_KEYS = {
 
 
 def json_of(**fields: str) -> bytes:
-    """An object of values which are JSON already."""
+    """A JSON object of values that are already encoded."""
     return b"{%b}" % ",".join(f'"{name}":{value}' for name, value in fields.items()).encode()
 
 
@@ -158,13 +158,13 @@ def update(body: bytes, problem: str = "invalid-request", status: int = 422) -> 
 
 
 def creations(name: str, body: bytes, problem: str = "invalid-request") -> Rows:
-    """A creation, under an id of the client's and under one of the server's."""
+    """A creation, under an id from the client and under one from the server."""
     for method, target in (PUT_NEW, POST_NEW):
         yield f"{method} {name}", Refusal(method, target, 422, problem, body, tuple(JSON.items()))
 
 
 def bodies() -> Rows:
-    """What is no JSON, or does not say so: whatever it is sent to."""
+    """Bodies that are not JSON, or not declared as JSON, for every path."""
     for method, target in BODIES:
         for name, body in NOT_JSON.items():
             yield (
@@ -180,7 +180,7 @@ def bodies() -> Rows:
 
 
 def updates() -> Rows:
-    """Action and step of an update, with what they cannot be."""
+    """Invalid actions and steps of an update."""
     yield "no action", update(json_of(step="3"))
     yield "no step", update(json_of(action='"start"'))
     for action in NO_ACTIONS:
@@ -194,7 +194,7 @@ def updates() -> Rows:
 
 
 def details() -> Rows:
-    """Everything else in an update."""
+    """Invalid values of the other fields of an update."""
     for timeout_ms in NO_TIMES:
         yield f"timeout_ms {timeout_ms}", update(json_of(action='"start"', step="3", timeout_ms=timeout_ms))
     complete = {"action": '"complete"', "step": "1"}
@@ -212,7 +212,7 @@ def details() -> Rows:
 
 
 def conflicts() -> Rows:
-    """What could be, but not now."""
+    """Requests that the session's present state does not allow."""
     for action in ("complete", "progress"):
         body = json_of(action=f'"{action}"', step="3", current="1")
         yield f"{action} before start", update(body, "step-not-started", 409)
@@ -237,7 +237,7 @@ def conflicts() -> Rows:
 
 
 def preconditions() -> Rows:
-    """What is asked for only if the session is as the client has seen it, which it is not."""
+    """Requests on a condition that the session does not meet."""
     for method, path, body in (
         ("GET", "/api/progress/s", None),
         ("PUT", "/api/progress/s?replace=true", b"{}"),
@@ -257,7 +257,7 @@ def preconditions() -> Rows:
     ):
         headers = (*(JSON.items() if body is not None else ()), ("if-none-match", "*"))
         yield f"{method} if there is none", Refusal(method, path, 412, "precondition-failed", body, headers)
-    # What would be refused anyway is refused as that [RFC 9110 §13.2.1].
+    # A request that is invalid without the condition is refused as such [RFC 9110 §13.2.1].
     unmet = (*JSON.items(), ("if-match", '"canary-1"'))
     yield "DELETE of nothing", Refusal("DELETE", "/api/progress/new", 404, "session-not-found", None, unmet)
     yield "PUT of what exists", Refusal("PUT", "/api/progress/s", 409, "session-exists", b"{}", unmet)
@@ -266,7 +266,7 @@ def preconditions() -> Rows:
 
 
 def sessions() -> Rows:
-    """Sessions that cannot be."""
+    """Creations of invalid sessions."""
     for total in NO_TOTALS:
         yield from creations(f"total_steps {total}", json_of(total_steps=total))
     own_steps: dict[str, Any] = {
@@ -306,7 +306,7 @@ def sessions() -> Rows:
 
 
 def ids() -> Rows:
-    """Session ids that cannot be, wherever one stands."""
+    """Invalid session ids, in every place that has one."""
     for name, session_id in NO_IDS.items():
         path = f"/api/progress/{session_id}"
         for method, target, body in (
@@ -333,7 +333,7 @@ def ids() -> Rows:
 
 
 def keys() -> Rows:
-    """Idempotency keys that cannot be, and one that stands for something else."""
+    """Invalid idempotency keys, and one that was used for another request."""
     for name, key in NO_KEYS.items():
         headers = (*JSON.items(), ("idempotency-key", key))
         body = json_of(action='"start"', step="3")
@@ -353,7 +353,7 @@ def keys() -> Rows:
 
 
 def paths() -> Rows:
-    """What is not there, or not to be used in that way."""
+    """Unknown paths, and methods that a path does not take."""
     for method, path in (
         *(("PATCH", path) for path in ("/api/progress/s", UPDATE, "/api/progress", "/api/events", "/api/steps")),
         *(("TRACE", path) for path in ("/api/progress/s", "/api/progress/s/events", UPDATE, "/livez", "/", "/s/s")),
@@ -401,12 +401,12 @@ def paths() -> Rows:
 
 
 def percent(query: str) -> str:
-    """A query with what is not ASCII percent-encoded."""
+    """A query with its non-ASCII characters percent-encoded."""
     return "".join(char if char.isascii() else "".join(f"%{byte:02X}" for byte in char.encode()) for char in query)
 
 
 def named(rows: Iterable[tuple[str, Refusal]]) -> dict[str, Refusal]:
-    """The rows by name; no name stands for two."""
+    """The rows by name; each name is used once."""
     table: dict[str, Refusal] = {}
     for name, refusal in rows:
         assert name not in table, name
@@ -418,4 +418,4 @@ REFUSALS = {
     part.__name__: named(part())
     for part in (bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths)
 }
-"""Every row, by its part of the table and by its name."""
+"""Every row, by its part of the table and its name."""

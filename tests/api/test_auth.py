@@ -1,4 +1,4 @@
-"""Who may do what, by tokens, cookies and tickets: each refusal in its one form, and what is let in."""
+"""Authorization by tokens, cookies and tickets: the one form of each refusal, and the requests that are allowed."""
 
 import asyncio
 import base64
@@ -32,7 +32,7 @@ def segment(value: Any) -> str:
 
 
 def with_header(header: Any, token: str) -> str:
-    """The token with another header, and a signature that does not fit any more."""
+    """The token with another header, so that its signature is no longer valid."""
     return ".".join([segment(header), *token.split(".")[1:]])
 
 
@@ -79,7 +79,7 @@ BAD_TOKENS = {
 
 @pytest.fixture
 async def closed(connect: Connect) -> AsyncIterator[httpx.AsyncClient]:
-    """A server that nobody may read without a token, with a session `a` and a session `b`."""
+    """A server that requires a token for reading too, with a session `a` and a session `b`."""
     async with connect(read="token", token_key=KEY, publish_token=PUBLISH_TOKEN) as client:
         for session_id in ("a", "b"):
             created = await client.put(
@@ -96,31 +96,31 @@ READS = ["/api/progress/a", "/api/progress/a/events", "/api/events?session_id=a"
 
 @pytest.mark.parametrize("token", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
 async def test_a_bad_token_is_a_401_that_does_not_say_why(closed: httpx.AsyncClient, token: str) -> None:
-    """SE-02: to the byte what is answered to nobody, for everything that can be asked."""
+    """SE-02: the same bytes as without a token, for every kind of request."""
     headers = {b"authorization": f"Bearer {token}".encode("latin-1")}
     requests = [("GET", path) for path in READS]
     requests += [("POST", "/api/progress/a/update"), ("PUT", "/api/progress/a"), ("DELETE", "/api/progress/a")]
     requests += [("POST", "/api/progress"), ("GET", "/api/progress"), ("POST", "/api/tickets"), ("POST", "/api/cookie")]
     for method, path in requests:
-        nobody = await closed.request(method, path)
+        anonymous = await closed.request(method, path)
         response = await closed.request(method, path, headers=headers)
         assert_problem(response, 401, "unauthorized")
         assert response.headers["www-authenticate"].startswith("Bearer")
-        assert (response.content, response.headers) == (nobody.content, nobody.headers)
+        assert (response.content, response.headers) == (anonymous.content, anonymous.headers)
 
 
-async def test_a_good_token_is_let_in(closed: httpx.AsyncClient) -> None:
-    """The same as all of the bad ones, but for what is wrong with those."""
+async def test_a_valid_token_is_accepted(closed: httpx.AsyncClient) -> None:
+    """It differs from the bad ones only in their faults."""
     for path in READS:
         assert (await closed.head(path, headers=bearer(GOOD))).status_code == 200
         assert (await closed.head(path, headers={"authorization": "Basic eDp5"})).status_code == 401
 
 
 @pytest.mark.parametrize("claims", [{"sessions": ["a"]}, {"prefixes": ["a"]}, {"sessions": ["x", "a"], "prefixes": []}])
-async def test_what_a_token_does_not_name_looks_the_same_whether_it_exists(
+async def test_a_session_without_a_right_looks_the_same_whether_it_exists(
     closed: httpx.AsyncClient, claims: dict[str, Any]
 ) -> None:
-    """SE-01: 403 with the same bytes, by every way to a session; and nothing has changed."""
+    """SE-01: 403 with the same bytes, for every request about a session; and nothing has changed."""
     headers = bearer(make_token(**claims, actions=["read", "publish"]))
     before = (await closed.get("/api/progress/b", headers=bearer(PUBLISH_TOKEN))).content
     assert (await closed.get("/api/progress/a", headers=headers)).json()["status"] == "pending"
@@ -134,18 +134,18 @@ async def test_what_a_token_does_not_name_looks_the_same_whether_it_exists(
         ("DELETE", "/api/progress/{}", None),
     ]:
         there = await closed.request(method, path.format("b"), json=body, headers=headers)
-        absent = await closed.request(method, path.format("nobody"), json=body, headers=headers)
+        absent = await closed.request(method, path.format("missing"), json=body, headers=headers)
         assert_problem(there, 403, "forbidden")
         assert (there.content, there.headers) == (absent.content, absent.headers)
         assert "secret" not in there.text
     assert (await closed.get("/api/progress/b", headers=bearer(PUBLISH_TOKEN))).content == before
 
 
-async def test_each_action_has_to_be_allowed(closed: httpx.AsyncClient) -> None:
+async def test_each_action_must_be_granted(closed: httpx.AsyncClient) -> None:
     """SE-02: a reader's token publishes nothing, a worker's reads nothing, and neither lists."""
     reader, worker = bearer(make_token(prefixes=[""])), bearer(make_token(prefixes=[""], actions=["publish"]))
     assert_problem(await closed.post("/api/progress/a/update", json=START, headers=reader), 403, "forbidden")
-    for body in (b'{"updates": [{}]}', b'{"updates": []}', b"{", b""):  # Nothing of which is even read.
+    for body in (b'{"updates": [{}]}', b'{"updates": []}', b"{", b""):  # None of these is even read.
         assert_problem(await closed.post("/api/updates", content=body, headers=reader), 403, "forbidden")
     assert (await closed.post("/api/progress/a/update", json=START, headers=worker)).status_code == 200
     assert_problem(await closed.get("/api/progress/a", headers=worker), 403, "forbidden")
@@ -157,7 +157,7 @@ async def test_each_action_has_to_be_allowed(closed: httpx.AsyncClient) -> None:
 
 
 async def test_an_id_that_the_server_makes_needs_a_token_for_every_id(closed: httpx.AsyncClient) -> None:
-    """SE-01: nobody knows it beforehand, and it has at least 128 bits."""
+    """SE-01: no client knows it beforehand, and it has at least 128 bits."""
     headers = bearer(make_token(prefixes=["team-"], actions=["publish"]))
     assert_problem(await closed.post("/api/progress", json={}, headers=headers), 403, "forbidden")
     headers = bearer(make_token(prefixes=[""], actions=["publish"]))
@@ -167,20 +167,20 @@ async def test_an_id_that_the_server_makes_needs_a_token_for_every_id(closed: ht
 
 
 async def test_a_publish_token_may_do_everything(closed: httpx.AsyncClient) -> None:
-    """It reads and lists as well."""
+    """Reading and listing included."""
     for path in [*READS, "/api/progress"]:
         assert (await closed.head(path, headers=bearer(PUBLISH_TOKEN))).status_code == 200
     assert (await closed.delete("/api/progress/a", headers=bearer(PUBLISH_TOKEN))).status_code == 204
 
 
-async def test_what_shows_no_session_is_open(closed: httpx.AsyncClient) -> None:
-    """The pages, their files, the definitions of steps, and whether the server lives."""
+async def test_paths_that_show_no_session_are_open(closed: httpx.AsyncClient) -> None:
+    """The pages, their files, the definitions of steps, and the health checks."""
     for path in ("/", "/s/a", "/web/tracker.js", "/api/steps", "/livez", "/readyz"):
         assert (await closed.get(path)).status_code == 200
 
 
 async def test_with_a_key_alone_reading_is_open_and_publishing_is_not(connect: Connect) -> None:
-    """`read` decides on reading; a token may still allow to publish."""
+    """The setting `read` decides about reading; a token may still grant publishing."""
     async with connect(token_key=KEY) as client:
         assert (await client.get("/api/progress/a")).status_code == 200
         assert (await client.get("/api/progress/a", headers=bearer("whatever"))).status_code == 200
@@ -191,7 +191,7 @@ async def test_with_a_key_alone_reading_is_open_and_publishing_is_not(connect: C
 
 
 class CountingBackend(MemoryBackend):
-    """Memory that counts how often it is asked for a session."""
+    """Memory that counts how often a session is loaded."""
 
     def __init__(self) -> None:
         super().__init__(StorageLimits())
@@ -202,8 +202,8 @@ class CountingBackend(MemoryBackend):
         return await super().load(session_id)
 
 
-async def test_nothing_is_looked_up_before_somebody_may_see_it(connect: Connect) -> None:
-    """SE-01: so that no answer can take longer for a session that exists."""
+async def test_no_session_is_loaded_before_the_request_is_authorized(connect: Connect) -> None:
+    """SE-01: so that no response takes longer for a session that exists."""
     backend = CountingBackend()
     async with connect(backend=backend, read="token", token_key=KEY) as client:
         headers = bearer(make_token(sessions=["mine"]))
@@ -218,8 +218,8 @@ async def test_nothing_is_looked_up_before_somebody_may_see_it(connect: Connect)
         assert backend.questions == 1
 
 
-async def test_a_right_counts_until_its_end_however_it_is_brought(connect: Connect) -> None:
-    """SE-02: also one that was good a moment ago: what is remembered of a token is not that it counts."""
+async def test_a_token_is_valid_until_its_end_in_every_form(connect: Connect) -> None:
+    """SE-02: also if it was valid a moment ago: its grant is cached, its validity is not."""
     clock = ManualClock()
     expires_at = clock.now().timestamp() + 10
     token = make_token(sessions=["a"], exp=expires_at)
@@ -238,12 +238,12 @@ async def test_a_right_counts_until_its_end_however_it_is_brought(connect: Conne
 
 
 def attributes(response: httpx.Response) -> set[str]:
-    """What the cookie that a response sets comes with."""
+    """The attributes of the cookie that a response sets."""
     return set(response.headers["set-cookie"].split("; ")[1:])
 
 
-async def test_a_token_becomes_a_cookie_and_is_dropped_again(closed: httpx.AsyncClient) -> None:
-    """SE-08: no script sees it, no other site has it sent, and it lasts as long as the token."""
+async def test_a_token_becomes_a_cookie_and_is_deleted_again(closed: httpx.AsyncClient) -> None:
+    """SE-08: no script can read it, no other site can have it sent, and it lasts as long as the token."""
     token = make_token(sessions=["a"], exp=int(time.time()) + 600)
     response = await closed.post("/api/cookie", headers=bearer(token))
     assert (response.status_code, response.content) == (204, b"")
@@ -263,16 +263,16 @@ async def test_a_token_becomes_a_cookie_and_is_dropped_again(closed: httpx.Async
     assert {"Max-Age=0", "Path=/", "HttpOnly"} <= attributes(dropped)
 
 
-async def test_a_cookie_is_made_of_a_header_only(closed: httpx.AsyncClient) -> None:
-    """Not of another cookie, which would let it live on."""
+async def test_a_cookie_is_made_from_a_header_only(closed: httpx.AsyncClient) -> None:
+    """Not from another cookie, which would extend its life."""
     response = await closed.post(
         "/api/cookie", headers={"cookie": f"progress_sse={GOOD}", "sec-fetch-site": "same-origin"}
     )
     assert_problem(response, 401, "unauthorized")
 
 
-async def test_a_publish_token_fits_into_a_cookie_whatever_it_consists_of(connect: Connect) -> None:
-    """Until the browser is closed."""
+async def test_a_publish_token_of_any_characters_fits_into_a_cookie(connect: Connect) -> None:
+    """The cookie lasts until the browser is closed."""
     token = 'a; b="c" %41\xe9'
     async with connect(read="token", token_key=KEY, publish_token=token) as client:
         headers = {b"authorization": b"Bearer " + token.encode()}
@@ -284,7 +284,7 @@ async def test_a_publish_token_fits_into_a_cookie_whatever_it_consists_of(connec
 
 
 async def test_of_several_cookies_the_one_for_the_nearest_path_counts(closed: httpx.AsyncClient) -> None:
-    """A browser puts that first: the other is of a server that is mounted further up, and has other tokens."""
+    """A browser sends that first; the other belongs to a server at a shorter path, with other tokens."""
     theirs = make_token("another-secret-that-is-longer-than-32-bytes", prefixes=[""])
     for cookies, status in (
         (f"progress_sse={GOOD}; progress_sse={theirs}", 200),
@@ -292,32 +292,32 @@ async def test_of_several_cookies_the_one_for_the_nearest_path_counts(closed: ht
     ):
         response = await closed.get("/api/progress/a", headers={"cookie": cookies})
         assert response.status_code == status
-    in_two_lines = [("cookie", "other=1"), ("cookie", f"x; =; progress_sse={GOOD}")]  # As HTTP/2 may bring them.
+    in_two_lines = [("cookie", "other=1"), ("cookie", f"x; =; progress_sse={GOOD}")]  # As HTTP/2 may send them.
     assert (await closed.get("/api/progress/a", headers=in_two_lines)).status_code == 200
 
 
-async def test_nobody_waits_for_a_cookie_to_be_read(closed: httpx.AsyncClient) -> None:
-    """SE-03: the largest that fits into a head, of what costs most to read, 10 times in a row."""
+async def test_reading_a_cookie_does_not_block_others(closed: httpx.AsyncClient) -> None:
+    """SE-03: ten times the largest that fits into a head, of the text that takes longest to read."""
     async with asyncio.timeout(10):
         for value in ["\\" * 60_000, "\\a" * 30_000, '"' * 60_000, "%" * 60_000, ";" * 60_000] * 2:
-            await asyncio.sleep(0)  # where the deadline is looked at
+            await asyncio.sleep(0)  # where the deadline is checked
             response = await closed.get("/api/progress/a", headers={"cookie": f'progress_sse="{value}"'})
             assert_problem(response, 401, "unauthorized")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "localhost:8000", "[::1]:8000", "127.8.9.1"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_a_cookie_goes_without_tls_to_this_machine_alone(
+async def test_a_cookie_is_sent_without_tls_to_this_machine_only(
     closed: httpx.AsyncClient, scheme: str, host: str
 ) -> None:
-    """Where there is none to be had."""
+    """Where TLS is not available."""
     response = await closed.post(f"{scheme}://{host}/api/cookie", headers=bearer(GOOD))
     assert ("Secure" in attributes(response)) == (scheme == "https")
 
 
 @pytest.mark.parametrize("host", ["progress.example", "127.0.0.1.example", "[", "localhost.example", "192.0.2.1:80"])
-async def test_a_cookie_goes_elsewhere_by_tls_alone(closed: httpx.AsyncClient, host: str) -> None:
-    """Also behind a proxy, which speaks TLS for us: then the request seems to come without."""
+async def test_a_cookie_is_sent_to_other_machines_by_tls_only(closed: httpx.AsyncClient, host: str) -> None:
+    """Also behind a proxy that terminates TLS, so that the request arrives without it."""
     response = await closed.post("http://127.0.0.1/api/cookie", headers={**bearer(GOOD), "host": host})
     assert "Secure" in attributes(response)
 
@@ -334,10 +334,10 @@ async def test_a_cookie_goes_elsewhere_by_tls_alone(closed: httpx.AsyncClient, h
         ("", False),
     ],
 )
-async def test_a_proxy_that_hides_its_name_is_seen_by_the_page(
+async def test_a_proxy_that_hides_its_name_shows_in_the_origin(
     closed: httpx.AsyncClient, origin: str, is_secure: bool
 ) -> None:
-    """It asks by our address, as nginx does unless told otherwise: that is no reason to send a cookie without TLS."""
+    """By default nginx sends our address as `Host`; the cookie must still not be sent without TLS."""
     response = await closed.post("http://127.0.0.1:8000/api/cookie", headers={**bearer(GOOD), "origin": origin})
     assert ("Secure" in attributes(response)) == is_secure
 
@@ -358,16 +358,14 @@ CSRF = {
     "a page of another port": ({"origin": f"{OWN}:81"}, 403),
     "a sandboxed frame": ({"sec-fetch-site": "cross-site", "origin": "null"}, 403),
     "a sandboxed frame in an old browser": ({"origin": "null"}, 403),
-    "an address that somebody typed": ({"sec-fetch-site": "none"}, 403),
-    "nobody says": ({}, 403),
+    "a URL that the visitor typed": ({"sec-fetch-site": "none"}, 403),
+    "a browser that sends neither header": ({}, 403),
 }
 
 
 @pytest.mark.parametrize(("headers", "status"), CSRF.values(), ids=CSRF.keys())
-async def test_a_cookie_lets_our_own_pages_write_and_no_others(
-    connect: Connect, headers: dict[str, str], status: int
-) -> None:
-    """SE-08: by what the browser says of the page, which no page can change; a token in a header needs no such word."""
+async def test_a_cookie_lets_only_our_own_pages_write(connect: Connect, headers: dict[str, str], status: int) -> None:
+    """SE-08: by headers of the browser that no page can change; a token in a header needs none of them."""
     async with connect(read="token", token_key=KEY, allow_origins=ALLOWED_ORIGIN) as client:
         token = make_token(prefixes=[""], actions=["read", "publish"])
         cookie = {"cookie": f"progress_sse={token}"}
@@ -399,7 +397,7 @@ async def buy(client: httpx.AsyncClient, token: str) -> str:
 
 @pytest.mark.parametrize("path", ["/api/progress/a/events?", "/api/events?session_id=a&"])
 async def test_a_ticket_opens_one_stream_once(closed: httpx.AsyncClient, path: str) -> None:
-    """PR-01: it is worth nothing afterwards, wherever it was written down."""
+    """PR-01: afterwards it is worthless, wherever it was logged."""
     ticket = await buy(closed, make_token(sessions=["a"]))
     assert (await closed.head(f"{path}ticket={ticket}")).status_code == 200
     again = await closed.get(f"{path}ticket={ticket}")
@@ -409,8 +407,8 @@ async def test_a_ticket_opens_one_stream_once(closed: httpx.AsyncClient, path: s
         assert_problem(await closed.get(f"{path}ticket={wrong}"), 401, "unauthorized")
 
 
-async def test_a_ticket_is_for_streams_alone(closed: httpx.AsyncClient) -> None:
-    """And unused by what does not take it."""
+async def test_a_ticket_is_for_streams_only(closed: httpx.AsyncClient) -> None:
+    """Other requests do not use it up."""
     ticket = await buy(closed, make_token(prefixes=[""], actions=["read", "publish", "list"]))
     for method, path in [
         ("GET", "/api/progress/a"),
@@ -424,7 +422,7 @@ async def test_a_ticket_is_for_streams_alone(closed: httpx.AsyncClient) -> None:
 
 
 async def test_a_ticket_has_the_rights_of_its_token(closed: httpx.AsyncClient) -> None:
-    """No further sessions, and no other action."""
+    """For no other sessions, and no other action."""
     ticket = await buy(closed, make_token(sessions=["a"]))
     assert_problem(await closed.get(f"/api/progress/b/events?ticket={ticket}"), 403, "forbidden")
     ticket = await buy(closed, make_token(sessions=["a"], actions=["publish"]))
@@ -434,7 +432,7 @@ async def test_a_ticket_has_the_rights_of_its_token(closed: httpx.AsyncClient) -
 
 
 class Shared(MemoryBackend):
-    """A store that keeps tickets for all servers, as Redis does."""
+    """A store that keeps tickets for several servers, as Redis does."""
 
     def __init__(self) -> None:
         super().__init__(StorageLimits())
@@ -447,8 +445,8 @@ class Shared(MemoryBackend):
         return self.kept.pop(name, None)
 
 
-async def test_a_ticket_is_worth_nothing_once_its_token_is_not(connect: Connect) -> None:
-    """SE-02: another key ends all at once, with a restart; and so does the end of a publish token."""
+async def test_a_ticket_is_invalid_once_its_token_is(connect: Connect) -> None:
+    """SE-02: a restart with another key invalidates all at once, and so does the removal of a publish token."""
     backend = Shared()
     closed: dict[str, Any] = {"backend": backend, "read": "token", "token_key": KEY, "publish_token": "old,kept"}
     async with connect(**closed) as client:
@@ -460,8 +458,8 @@ async def test_a_ticket_is_worth_nothing_once_its_token_is_not(connect: Connect)
     assert [answer.status_code for answer in answers] == [401, 401, 200]
 
 
-async def test_a_token_in_an_address_is_no_token(closed: httpx.AsyncClient) -> None:
-    """PR-01: nobody gets used to it."""
+async def test_a_token_in_a_url_is_ignored(closed: httpx.AsyncClient) -> None:
+    """PR-01: so that no client comes to rely on it."""
     for name in ("ticket", "token", "access_token", "authorization", "progress_sse"):
         assert_problem(await closed.get(f"/api/progress/a/events?{name}={GOOD}"), 401, "unauthorized")
 
@@ -479,8 +477,8 @@ def embedded(authorize: Authorize) -> Any:
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-async def test_one_function_takes_the_place_of_all_tokens(is_async: bool) -> None:
-    """It is asked what is wanted with which session, needs no key, and has the last word."""
+async def test_a_function_replaces_all_tokens(is_async: bool) -> None:
+    """It gets the action and the session, needs no key, and its decision is final."""
     asked: list[Asked] = []
 
     def decide(request: Request, action: Action, session_id: str | None) -> bool:
@@ -512,8 +510,8 @@ async def test_one_function_takes_the_place_of_all_tokens(is_async: bool) -> Non
             assert_problem(await client.post(path, headers=alice), 404, "not-found")
 
 
-async def test_a_function_that_fails_lets_nobody_in() -> None:
-    """500 without its text."""
+async def test_a_function_that_fails_allows_nothing() -> None:
+    """500, without the text of its exception."""
 
     def fail(_request: Request, _action: Action, _session_id: str | None) -> bool:
         raise LookupError("canary")
@@ -527,10 +525,10 @@ EXPOSED = [({}, True), ({"publish_token": ("w",)}, False), ({"insecure": True}, 
 
 
 @pytest.mark.parametrize(("given", "is_exposed"), EXPOSED)
-async def test_a_door_that_stands_open_is_told_of(
+async def test_open_access_from_other_machines_is_logged(
     caplog: pytest.LogCaptureFixture, given: dict[str, Any], is_exposed: bool
 ) -> None:
-    """Once, when somebody comes by an address that others reach; under a server of somebody's own, who refuses?"""
+    """Once, at a request by an address that other machines reach; another server does not refuse to start."""
     app = create_app(load_settings(store="memory://", **given))
     async with app.router.lifespan_context(app):
         for address in ("127.0.0.1", "[::1]", "192.0.2.1", "192.0.2.1"):
@@ -541,8 +539,8 @@ async def test_a_door_that_stands_open_is_told_of(
     assert len(caplog.records) == is_exposed
 
 
-async def test_a_function_is_no_open_door(caplog: pytest.LogCaptureFixture) -> None:
-    """It decides, whatever it lets in."""
+async def test_a_function_is_not_open_access(caplog: pytest.LogCaptureFixture) -> None:
+    """Even if it allows every request."""
     app, client = embedded(lambda *_: True)
     async with app.router.lifespan_context(app), client:
         client.base_url = "http://192.0.2.1"

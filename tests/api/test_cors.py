@@ -1,4 +1,4 @@
-"""Pages of other origins: those that are listed may read, with credentials too, and nobody else."""
+"""Pages of other origins: only those of listed ones may read, with credentials too."""
 
 from typing import Any
 
@@ -22,19 +22,19 @@ POLL = "/api/progress/s"
 
 
 def preflight(origin: str, method: str = "GET", headers: str = "") -> dict[str, str]:
-    """What a browser asks with before it sends a request that is not simple."""
+    """The headers of the request that a browser sends before one that is not simple."""
     asked = {"Access-Control-Request-Headers": headers} if headers else {}
     return {"Origin": origin, "Access-Control-Request-Method": method, **asked}
 
 
 def granted(response: httpx.Response) -> dict[str, str]:
-    """The headers by which a response opens itself to a page."""
+    """The headers by which a response allows a page to read it."""
     names = ("access-control-allow-origin", "access-control-allow-credentials")
     return {name: response.headers[name] for name in names if name in response.headers}
 
 
 def varies(response: httpx.Response) -> set[str]:
-    """What the response depends on, as it says."""
+    """The request headers that the response names in `Vary`."""
     return {name.strip().lower() for value in response.headers.get_list("vary") for name in value.split(",")}
 
 
@@ -43,8 +43,8 @@ WITH_CREDENTIALS = {"access-control-allow-credentials": "true"}
 
 
 @pytest.mark.parametrize("origin", [LISTED, ALSO_LISTED])
-async def test_a_listed_origin_is_let_in_by_its_name(connect: Connect, origin: str) -> None:
-    """SC-11: the exact origin, with credentials, on answers of every kind, and caches are told that it matters."""
+async def test_a_listed_origin_is_allowed_by_its_name(connect: Connect, origin: str) -> None:
+    """SC-11: the exact origin, with credentials, on responses of every kind, with `Origin` in `Vary`."""
     async with connect(allow_origins=f"{LISTED},{ALSO_LISTED}") as client:
         first = await client.get(POLL, headers={"Origin": origin})
         answers = {
@@ -63,7 +63,7 @@ async def test_a_listed_origin_is_let_in_by_its_name(connect: Connect, origin: s
 
 @pytest.mark.parametrize("origin", UNLISTED)
 async def test_an_unlisted_origin_gets_nothing(connect: Connect, origin: str) -> None:
-    """SC-11: neither its name nor the word on credentials, in an answer and in one to a preflight."""
+    """SC-11: neither header, in a response and in one to a preflight request."""
     async with connect(allow_origins=LISTED) as client:
         for response in (
             await client.get(POLL, headers={"Origin": origin}),
@@ -78,7 +78,7 @@ async def test_an_unlisted_origin_gets_nothing(connect: Connect, origin: str) ->
     "headers", ["last-event-id", "content-type,idempotency-key", "authorization", "if-match,if-none-match"]
 )
 async def test_a_preflight_allows_what_clients_send(connect: Connect, headers: str) -> None:
-    """SC-11: every header that a worker or a reader of ours needs, and every method."""
+    """SC-11: every header that our workers and subscribers send, and every method."""
     async with connect(allow_origins=LISTED) as client:
         for method in ("GET", "POST", "PUT", "DELETE"):
             response = await client.options(f"{POLL}/update", headers=preflight(LISTED, method, headers))
@@ -90,7 +90,7 @@ async def test_a_preflight_allows_what_clients_send(connect: Connect, headers: s
 
 
 async def test_a_star_never_comes_with_credentials(connect: Connect) -> None:
-    """SC-11: who opens it to everybody opens it to those alone who need no cookie."""
+    """SC-11: all origins are allowed only without cookies."""
     async with connect(allow_origins="*") as client:
         for response in (
             await client.get(POLL, headers={"Origin": LISTED}),
@@ -101,7 +101,7 @@ async def test_a_star_never_comes_with_credentials(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "is_told"),
+    ("settings", "is_logged"),
     [
         ({"allow_origins": "*"}, True),
         ({"allow_origins": "*", "publish_token": "hush"}, False),
@@ -109,16 +109,16 @@ async def test_a_star_never_comes_with_credentials(connect: Connect) -> None:
         ({"allow_origins": LISTED}, False),
     ],
 )
-async def test_it_is_told_that_all_pages_may_publish(
-    connect: Connect, caplog: pytest.LogCaptureFixture, settings: dict[str, Any], is_told: bool
+async def test_the_log_warns_if_all_pages_may_publish(
+    connect: Connect, caplog: pytest.LogCaptureFixture, settings: dict[str, Any], is_logged: bool
 ) -> None:
-    """SE-10: where that needs no token, and `insecure` does not say that it is meant."""
+    """SE-10: where publishing needs no token, and `insecure` does not say that this is intended."""
     async with connect(**settings):
-        assert ("Pages of every origin may create, change and delete sessions" in caplog.text) is is_told
+        assert ("Pages of every origin may create, change and delete sessions" in caplog.text) is is_logged
 
 
-async def test_without_origins_it_is_closed(client: httpx.AsyncClient) -> None:
-    """SE-10: nobody is listed by default."""
+async def test_without_origins_no_page_is_allowed(client: httpx.AsyncClient) -> None:
+    """SE-10: no origin is listed by default."""
     for response in (
         await client.get(POLL, headers={"Origin": LISTED}),
         await client.options(POLL, headers=preflight(LISTED)),

@@ -1,4 +1,4 @@
-"""Whatever a server may hand over to the application: it is answered as described, and never by a fault."""
+"""Any request that a server may pass to the application gets a described response, and never a 500."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def app(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Iterator[ASGI
 async def ask(
     app: ASGIApp, method: str, path: str, query: bytes, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> httpx.Response:
-    """Send a request as a server does, and go away as soon as there is something to read: a stream ends by that."""
+    """Send a request as a server does, and disconnect after the first bytes, which ends a stream."""
     received: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
     sent: list[Message] = []
     is_answered = asyncio.Event()
@@ -115,7 +115,7 @@ async def ask(
 
 @settings(max_examples=700)
 @given(targets, queries, headers, bodies)
-def test_whatever_is_asked_is_answered_as_described(
+def test_any_request_gets_a_described_response(
     app: ASGIApp,
     runner: asyncio.Runner,
     target: tuple[str, str],
@@ -123,7 +123,7 @@ def test_whatever_is_asked_is_answered_as_described(
     headers: list[tuple[bytes, bytes]],
     body: bytes,
 ) -> None:
-    """SE-05: paths, queries, headers and bodies of any kind, also those that our own server keeps out."""
+    """SE-05: for paths, queries, headers and bodies of any kind, also those that our own server refuses."""
     method, path = target
     response = runner.run(ask(app, method, path, query, headers, body))
     assert response.status_code < 500

@@ -1,4 +1,4 @@
-"""`GET /livez` and `GET /readyz`: which trouble is whose, and that asking is no trouble."""
+"""`GET /livez` and `GET /readyz`: which fault each reports, and that frequent checks cost little."""
 
 import asyncio
 from typing import Any
@@ -19,7 +19,7 @@ START = {"action": "start", "step": 1}
 
 
 class Trying(MemoryBackend):
-    """Memory that lets others wait, or down, as a test says."""
+    """Memory that waits or fails when a test says so."""
 
     def __init__(self) -> None:
         super().__init__(StorageLimits())
@@ -52,10 +52,10 @@ async def told(client: httpx.AsyncClient, path: str) -> tuple[int, Any]:
 @pytest.mark.parametrize(
     ("trouble", "status"), [(StoreUnavailableError(), "store unavailable"), (StoreFullError(), "store full")]
 )
-async def test_a_store_that_is_away_is_no_reason_to_be_killed(
+async def test_an_unavailable_store_is_no_reason_for_a_restart(
     connect: Connect, trouble: Exception, status: str
 ) -> None:
-    """Not ready, which says why, and alive; ready again by itself."""
+    """The server is alive but not ready, says why, and is ready again without a restart."""
     backend = Trying()
     async with connect(backend=backend) as client:
         backend.trouble = trouble
@@ -68,7 +68,7 @@ async def test_a_store_that_is_away_is_no_reason_to_be_killed(
 async def test_a_store_that_does_not_answer_is_not_waited_for(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever asks has a deadline of his own."""
+    """The caller of a health check has a deadline of its own."""
     monkeypatch.setattr(health, "PING_TIMEOUT_S", 0.01)
     backend = Trying()
     async with connect(backend=backend) as client:
@@ -80,8 +80,8 @@ async def test_a_store_that_does_not_answer_is_not_waited_for(
         assert await told(client, "/readyz") == (200, {"status": "ok"})
 
 
-async def test_many_who_ask_at_once_cost_one_look(connect: Connect) -> None:
-    """Anybody may ask, and on SQLite a look is a write to the disk."""
+async def test_simultaneous_checks_ping_the_store_once(connect: Connect) -> None:
+    """Every client may check, and on SQLite a ping writes to the disk."""
     backend = Trying()
     async with connect(backend=backend) as client:
         backend.goes_on.clear()
@@ -93,8 +93,8 @@ async def test_many_who_ask_at_once_cost_one_look(connect: Connect) -> None:
         assert backend.pings < 5
 
 
-async def test_who_asks_again_and_again_costs_a_look_a_second(connect: Connect) -> None:
-    """Unless the store fails at something meanwhile."""
+async def test_repeated_checks_ping_the_store_once_a_second(connect: Connect) -> None:
+    """Unless the store fails in the meantime."""
     backend, clock = Trying(), ManualClock()
     async with connect(backend=backend, clock=clock) as client:
         for looks in (1, 2):
@@ -109,10 +109,10 @@ async def test_who_asks_again_and_again_costs_a_look_a_second(connect: Connect) 
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/api/progress/s/update"])
-async def test_a_store_that_is_stuck_is_a_reason_to_be_killed(
+async def test_a_stuck_store_is_a_reason_for_a_restart(
     connect: Connect, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What every backend gives up within seconds has been under way for a minute: nothing here will end that."""
+    """A commit that every backend would give up within seconds has run for a minute, and will not end."""
     monkeypatch.setattr(health, "PING_TIMEOUT_S", 0.01)
     backend, clock = Trying(), ManualClock()
     async with connect(backend=backend, clock=clock) as client:
@@ -129,14 +129,14 @@ async def test_a_store_that_is_stuck_is_a_reason_to_be_killed(
 
 
 class Broken(ManualClock):
-    """A clock that fails whoever sleeps by it."""
+    """A clock of which `sleep` raises."""
 
     async def sleep(self, seconds: float) -> None:
         raise RuntimeError("a mistake")
 
 
-async def test_a_heart_that_beats_no_more_is_a_reason_to_be_killed(connect: Connect) -> None:
-    """Streams would fall silent, and proxies cut them one after the other."""
+async def test_a_stopped_heartbeat_is_a_reason_for_a_restart(connect: Connect) -> None:
+    """Streams would become silent, and proxies would close them."""
     async with connect(clock=Broken()) as client:
         await asyncio.sleep(0)
         assert await told(client, "/livez") == (503, {"status": "heartbeat stopped"})

@@ -1,4 +1,4 @@
-"""By which names a server is asked, and where that matters."""
+"""The host names in requests, and where the server checks them."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ THEIRS = [
 
 
 @pytest.mark.parametrize("host", [*OURS, *ADDRESSES])
-def test_nobody_else_has_an_address_or_a_name_of_this_machine(host: str) -> None:
-    """Nor one without a dot, as machines have in a network of containers."""
+def test_addresses_and_local_names_are_not_public(host: str) -> None:
+    """Nor is a name without a dot, as machines have in a network of containers."""
     assert not is_public_name(host.encode())
 
 
 @pytest.mark.parametrize("host", THEIRS)
-def test_any_other_name_may_be_somebodys(host: str) -> None:
-    """Whatever it begins with."""
+def test_any_other_name_is_public(host: str) -> None:
+    """Also one that begins like a local name."""
     assert is_public_name(host.encode())
 
 
 @pytest.mark.parametrize(
-    ("given", "is_looked_at"),
+    ("given", "is_checked"),
     [
         ({}, True),
         ({"read": "token", "token_key": "k" * 32}, False),
         ({"publish_token": "x"}, False),
         ({"insecure": True}, False),
-        ({"host": "0.0.0.0", "insecure": True}, False),  # noqa: S104  # nothing is bound
+        ({"host": "0.0.0.0", "insecure": True}, False),  # noqa: S104  # not bound
     ],
 )
-def test_it_matters_where_anybody_on_the_machine_may_do_everything(given: dict[str, Any], is_looked_at: bool) -> None:
-    """Where there are tokens, a page of others has none."""
+def test_the_name_is_checked_where_the_machine_needs_no_token(given: dict[str, Any], is_checked: bool) -> None:
+    """With tokens the check is not needed, since a foreign page has none."""
     service = ProgressService(load_settings(store="memory://", **given))
     app = create_app(service.settings, service=service)
-    assert (make_config(app, service, "auto").app is not app) == is_looked_at
+    assert (make_config(app, service, "auto").app is not app) == is_checked

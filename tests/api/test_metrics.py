@@ -1,4 +1,4 @@
-"""`GET /metrics`: what is counted, for whom, and what it never shows."""
+"""`GET /metrics`: which numbers it shows, to which clients, and what it never shows."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ from tests.harness.metrics import parse_metrics
 from tests.harness.tokens import KEY, bearer, make_token
 
 START = {"action": "start", "step": 1}
-SECRET_ID = "order-of-somebody"
+SECRET_ID = "order-of-a-customer"
 
 
 async def metrics_of(client: httpx.AsyncClient, **headers: str) -> dict[str, float]:
@@ -33,8 +33,8 @@ async def metrics_of(client: httpx.AsyncClient, **headers: str) -> dict[str, flo
     return parse_metrics(response.text)
 
 
-async def test_polls_and_commands_are_counted_by_what_became_of_them(client: httpx.AsyncClient) -> None:
-    """Each where it happens, once."""
+async def test_polls_and_commands_are_counted_by_outcome(client: httpx.AsyncClient) -> None:
+    """Each exactly once."""
     path = f"/api/progress/{SECRET_ID}"
     await client.post(f"{path}/update", json=START)
     await client.post(f"{path}/update", json=START)
@@ -44,7 +44,7 @@ async def test_polls_and_commands_are_counted_by_what_became_of_them(client: htt
     tag = (await client.get(path)).headers["etag"]
     for _ in range(3):
         assert (await client.get(path, headers={"if-none-match": tag})).status_code == 304
-    await client.get("/api/progress/nobody")
+    await client.get("/api/progress/absent")
     shown = await metrics_of(client)
     expected = {
         'polls_total{answer="200"}': 1,
@@ -70,8 +70,8 @@ async def test_polls_and_commands_are_counted_by_what_became_of_them(client: htt
     assert shown["process_open_fds"] > 0
 
 
-async def test_refusals_are_counted_wherever_they_are_answered(client: httpx.AsyncClient) -> None:
-    """By the router, before it, and where nobody foresaw it; what was asked for is no label."""
+async def test_refusals_are_counted_in_every_part(client: httpx.AsyncClient) -> None:
+    """In the middleware, in the router, and for unforeseen exceptions; the path is not a label."""
     for path in ("/no/such/path", "/api/no-such-path", "/s/a%2Fb", "/api/progress/a%00b"):
         await client.get(path)
     await client.post("/livez")
@@ -83,7 +83,7 @@ async def test_refusals_are_counted_wherever_they_are_answered(client: httpx.Asy
 
 
 class Broken(MemoryBackend):
-    """Memory that cannot be counted, and fails at whatever is done."""
+    """Memory that cannot count its sessions, and fails at every operation."""
 
     async def count_by_status(self) -> Any:
         raise StoreUnavailableError
@@ -96,7 +96,7 @@ class Broken(MemoryBackend):
 
 
 async def test_a_store_that_fails_is_seen(connect: Connect) -> None:
-    """Metrics are there all the same, without what only the store can tell."""
+    """The metrics are still served, without those that only the store knows."""
     async with connect(backend=Broken(StorageLimits())) as client:
         assert (await client.post("/api/progress/a/update", json=START)).status_code == 500
         shown = await metrics_of(client)
@@ -105,8 +105,8 @@ async def test_a_store_that_fails_is_seen(connect: Connect) -> None:
     assert shown['progress_sse_refusals_total{reason="internal-error"}'] == 1
 
 
-async def test_whoever_may_not_list_sees_nothing(connect: Connect) -> None:
-    """PR-02: counts of sessions are for operators; no token for a few is enough."""
+async def test_metrics_need_the_right_to_list(connect: Connect) -> None:
+    """PR-02: counts of sessions are for operators; a token for some sessions is not enough."""
     reader, worker = make_token(prefixes=[""]), make_token(prefixes=["a"], actions=["read", "publish", "list"])
     operator = make_token(prefixes=[""], actions=["list"])
     async with connect(read="token", token_key=KEY, publish_token="for-workers") as client:
@@ -118,7 +118,7 @@ async def test_whoever_may_not_list_sees_nothing(connect: Connect) -> None:
 
 
 async def test_the_function_of_a_host_decides(connect: Connect) -> None:
-    """It is asked whether to list, and of no session."""
+    """It gets the action `list`, and no session."""
     asked: list[tuple[str, str | None]] = []
 
     def authorize(_request: object, action: str, session_id: str | None) -> bool:
@@ -132,7 +132,7 @@ async def test_the_function_of_a_host_decides(connect: Connect) -> None:
 
 
 async def test_no_id_is_ever_a_label(client: httpx.AsyncClient) -> None:
-    """PR-02: what an operator keeps for months tells of no single session, and its size does not grow with them."""
+    """PR-02: the metrics, which operators keep for months, name no session and do not grow with their number."""
     before = await metrics_of(client)
     for number in range(50):
         path = f"/api/progress/{SECRET_ID}-{number}"
@@ -145,26 +145,26 @@ async def test_no_id_is_ever_a_label(client: httpx.AsyncClient) -> None:
     assert set(parse_metrics(text)) - set(before) == {'progress_sse_refusals_total{reason="not-found"}'}
 
 
-async def test_both_formats_are_spoken(client: httpx.AsyncClient) -> None:
-    """Prometheus asks for OpenMetrics, and is answered in it."""
+async def test_both_formats_are_supported(client: httpx.AsyncClient) -> None:
+    """Prometheus asks for OpenMetrics, and gets it."""
     response = await client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
     assert response.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
-    families = text_string_to_metric_families(response.text)  # type: ignore[no-untyped-call]  # of the library
+    families = text_string_to_metric_families(response.text)  # type: ignore[no-untyped-call]  # untyped in the library
     shown = {"progress_sse_delivery_seconds", "progress_sse_polls", "process_open_fds"}
     assert shown <= {family.name for family in families}
     assert (await client.get("/metrics")).headers["content-type"].startswith("text/plain; version=0.0.4")
     assert (await client.head("/metrics")).status_code == 200
 
 
-async def test_nonsense_is_answered_in_the_plain_format(client: httpx.AsyncClient) -> None:
-    """What cannot be understood counts for nothing [RFC 9110 §12.4.1]."""
+async def test_a_malformed_accept_gets_the_plain_format(client: httpx.AsyncClient) -> None:
+    """A malformed header is ignored [RFC 9110 §12.4.1]."""
     response = await client.get("/metrics", headers={"accept": "application/openmetrics-text;version=x"})
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
-async def test_several_workers_are_told_apart(connect: Connect) -> None:
-    """Whoever asks is answered by one of them, so each of its samples says by which."""
+async def test_several_processes_have_different_labels(connect: Connect) -> None:
+    """A request is answered by one of them, so each sample names its process."""
     service = ProgressService(
         load_settings(store="redis://127.0.0.1:1/0", workers=2), backend=MemoryBackend(StorageLimits())
     )
@@ -177,8 +177,8 @@ async def test_several_workers_are_told_apart(connect: Connect) -> None:
     assert {'pid="' in line for line in text.splitlines() if not line.startswith("#")} == {True}
 
 
-async def test_two_servers_in_one_process_count_for_themselves() -> None:
-    """Nothing is registered anywhere."""
+async def test_two_servers_in_one_process_count_separately() -> None:
+    """No registry is shared."""
     hubs = [ProgressHub(load_settings(store="memory://")) for _ in range(2)]
     counts = []
     for number, hub in enumerate(hubs):
@@ -190,8 +190,8 @@ async def test_two_servers_in_one_process_count_for_themselves() -> None:
     assert counts == [1, 2]
 
 
-async def test_they_need_a_package(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has not installed it is told how to."""
+async def test_metrics_need_an_optional_package(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says how to install it."""
     monkeypatch.delitem(sys.modules, "progress_sse.observability.metrics", raising=False)
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     response = await client.get("/metrics")
@@ -200,7 +200,7 @@ async def test_they_need_a_package(client: httpx.AsyncClient, monkeypatch: pytes
 
 
 class Counted(MemoryBackend):
-    """Memory whose sessions take two seconds to count, and sometimes for ever."""
+    """Memory that takes two seconds to count its sessions, and sometimes never ends."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(StorageLimits())
@@ -217,8 +217,8 @@ class Counted(MemoryBackend):
         return {"running": times}
 
 
-async def test_counting_sessions_never_becomes_a_burden(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asks at the same time shares a count; one that takes long is not done again soon, or is given up."""
+async def test_counting_sessions_stays_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simultaneous requests share a count; a slow count is not repeated soon, or is given up."""
     clock = ManualClock()
     backend = Counted(clock)
     session_counts = SessionCounts(backend, clock)
@@ -233,8 +233,8 @@ async def test_counting_sessions_never_becomes_a_burden(monkeypatch: pytest.Monk
     assert await session_counts.take() is None
 
 
-def test_durations_are_classed_as_prometheus_does() -> None:
-    """A bound is part of its class, each class holds all below it, and the last one everything."""
+def test_durations_are_counted_as_prometheus_does() -> None:
+    """A bound belongs to its class, each class includes all smaller durations, and the last one all."""
     durations = Histogram()
     for seconds in (0.0001, BOUNDS_S[0], 0.3, 99):
         durations.add(seconds)

@@ -1,4 +1,4 @@
-"""What the server says of itself: valid, complete, and true of this very server."""
+"""The description of the API: valid, complete, and true of the server that serves it."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def operations(described: Any) -> Iterator[tuple[str, str, Any]]:
             yield path, method, item[method]
 
 
-def test_it_is_valid() -> None:
+def test_the_document_is_valid() -> None:
     """By the rules of OpenAPI 3.2, schemas and references included."""
     assert DOCUMENT["openapi"].startswith("3.2.")
     assert list(OpenAPIV32SpecValidator(DOCUMENT).iter_errors()) == []
 
 
-def test_its_paths_are_the_routes() -> None:
-    """None is missing, and none is left of one that has gone."""
+def test_the_paths_are_the_routes() -> None:
+    """None is missing, and none is left of a removed route."""
     routed = {route.path for route in ROUTES if route.path.startswith("/api")}
     for route in create_app(load_settings(store="memory://")).routes:
         assert isinstance(route, Route | Mount)
@@ -62,8 +62,8 @@ def test_its_paths_are_the_routes() -> None:
     assert sorted(described.values()) == sorted(OPERATIONS)
 
 
-async def test_each_path_takes_the_methods_that_it_says_and_no_other(client: httpx.AsyncClient) -> None:
-    """`Allow` names just those, and HEAD wherever GET is."""
+async def test_each_path_takes_exactly_its_described_methods(client: httpx.AsyncClient) -> None:
+    """`Allow` names exactly those, and HEAD beside GET."""
     for path, item in (await described(client))["paths"].items():
         address = path.replace("{session_id}", "s").replace("{file}", "tracker.js")
         for method in METHODS - set(item):
@@ -75,8 +75,8 @@ async def test_each_path_takes_the_methods_that_it_says_and_no_other(client: htt
             assert (await client.head(address)).status_code == (await client.get(address)).status_code
 
 
-def test_every_problem_is_said_of_an_operation_or_of_all() -> None:
-    """Of all, if it does not matter what is asked for."""
+def test_every_problem_is_described_for_an_operation_or_for_all() -> None:
+    """For all, if it does not depend on the operation."""
     said = set(re.findall(r"/problems/([\w-]+)", str(DOCUMENT["paths"])))
     said_of_all = set(re.findall(r"/problems/([\w-]+)", DOCUMENT["info"]["description"]))
     assert {error.problem for error in subclasses(ProblemError)} == said | said_of_all
@@ -89,7 +89,7 @@ def subclasses(base: type[ProblemError]) -> Iterator[type[ProblemError]]:
 
 
 def examples(node: Any) -> Iterator[tuple[Any, Any]]:
-    """Each schema that has examples, with each of them."""
+    """Each example, with its schema."""
     if isinstance(node, dict):
         yield from ((node, each) for each in node.get("examples", []) if isinstance(node["examples"], list))
         if "schema" in node and "example" in node:
@@ -98,8 +98,8 @@ def examples(node: Any) -> Iterator[tuple[Any, Any]]:
         yield from examples(each)
 
 
-def test_every_example_is_one() -> None:
-    """Of the schema beside which it stands."""
+def test_every_example_fits_its_schema() -> None:
+    """Those of schemas, and those of parameters and bodies."""
     found = list(examples(DOCUMENT))
     assert len(found) > 10
     for schema, example in found:
@@ -110,8 +110,8 @@ def validator(schema: Any) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator({**schema, "components": DOCUMENT["components"]})
 
 
-async def test_it_has_the_limits_of_the_settings(connect: Connect) -> None:
-    """Which are those that requests are held to."""
+async def test_the_limits_are_those_of_the_settings(connect: Connect) -> None:
+    """The same that requests are checked against."""
     async with connect(max_text_chars=11, max_total_steps=22, max_sessions_per_stream=3) as client:
         components = (await described(client))["components"]
     update, create = components["schemas"]["UpdateBody"], components["schemas"]["CreateBody"]
@@ -130,10 +130,10 @@ async def test_it_has_the_limits_of_the_settings(connect: Connect) -> None:
     ],
     ids=["open", "publish_token", "read=token"],
 )
-async def test_it_asks_for_the_tokens_that_the_server_asks_for(
+async def test_the_security_requirements_are_those_of_the_server(
     connect: Connect, given: dict[str, str], guarded: set[str]
 ) -> None:
-    """Where one is needed; a stream also takes a ticket."""
+    """A stream also takes a ticket."""
     bearing = {"getSession": "read", "followSession": "read", "reportUpdate": "publish", "listSessions": "list"}
     async with connect(**given) as client:
         secured = {each["operationId"]: each.get("security") for _, _, each in operations(await described(client))}
@@ -144,16 +144,16 @@ async def test_it_asks_for_the_tokens_that_the_server_asks_for(
     assert secured["listSteps"] is None
 
 
-async def test_it_asks_for_no_token_where_a_function_decides() -> None:
-    """What such a function wants is not for us to say."""
+async def test_there_are_no_security_requirements_where_a_function_decides() -> None:
+    """The requirements of such a function are unknown."""
     hub = ProgressHub(load_settings(store="memory://"), authorize=lambda *_: True)
     async with hub.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://x") as client:
         found = await described(client)
     assert all("security" not in each for path, _, each in operations(found) if "progress" in path or "events" in path)
 
 
-async def test_its_server_is_where_it_was_found() -> None:
-    """Below a prefix too, though nobody has told which."""
+async def test_the_server_url_is_relative_to_the_document() -> None:
+    """So it is right below any prefix."""
     hub = ProgressHub(load_settings(store="memory://"))
     app = Starlette(routes=[Mount("/jobs", hub.app)])
     async with hub.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
@@ -163,8 +163,8 @@ async def test_its_server_is_where_it_was_found() -> None:
         assert (await client.get(base + "/api/steps")).status_code == 200
 
 
-def test_nobody_pays_for_it_before_it_is_asked_for() -> None:
-    """A server starts without it."""
+def test_the_document_is_imported_on_request_only() -> None:
+    """A server starts faster without it."""
     code = "import sys, progress_sse.api.app; assert 'progress_sse.api.openapi.document' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -180,13 +180,13 @@ def is_session_id(text: str) -> bool:
     return True
 
 
-def test_a_session_id_has_the_characters_that_it_says() -> None:
-    """Every one of Unicode, but for surrogates, which nobody can send."""
+def test_a_session_id_has_the_described_characters() -> None:
+    """For every character of Unicode but surrogates, which cannot be sent."""
     for code in {*range(0xD800), *range(0xE000, sys.maxunicode + 1)}:
         assert SESSION_ID.is_valid(chr(code) + "a") is is_session_id(chr(code) + "a"), hex(code)
 
 
 @given(st.text(max_size=3) | st.text(st.sampled_from("./a\u200b"), max_size=4) | st.text("a", min_size=120))
-def test_a_session_id_is_what_it_says(session_id: str) -> None:
-    """In length, too."""
+def test_a_session_id_has_the_described_form(session_id: str) -> None:
+    """In length too, and except for `.` and `..`."""
     assert SESSION_ID.is_valid(session_id) is is_session_id(session_id)

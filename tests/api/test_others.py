@@ -1,4 +1,4 @@
-"""What whoever may read and change one session learns of all the others: nothing, not even how many there are."""
+"""A client with rights to one session learns nothing of all the others, not even their number."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ from tests.harness.tokens import KEY, bearer, make_token
 
 OWN, OTHERS = "mine", "not-mine"
 NO_END = 4_000_000_000
-"""The tokens' end and beginning by the clock of the test, which stands in 2026."""
+"""The end and the beginning of the tokens, by the test's clock, which stands in 2026."""
 
 
 def token(**claims: Any) -> dict[str, str]:
@@ -55,7 +55,7 @@ QUESTIONS = [
 
 
 def shown(response: httpx.Response) -> tuple[object, ...]:
-    """A response without what comes of chance: the epochs of sessions, ids made of these, and tickets."""
+    """A response without its random parts: the epochs of sessions, ids made from these, and tickets."""
     by_chance = r'[0-9a-f]{8,}(?=-\d)|(?<="ticket":")[\w-]+|(?<=id: )[a-z]\.\S+'
     text = re.sub(by_chance, lambda match: "…" * len(match[0]), response.text)
     headers = {name: re.sub(r"[0-9a-f]{8,}", "…", value) for name, value in response.headers.items()}
@@ -63,7 +63,7 @@ def shown(response: httpx.Response) -> tuple[object, ...]:
 
 
 async def answers(client: httpx.AsyncClient) -> list[tuple[object, ...]]:
-    """All that one is told who asks for everything that there is."""
+    """The responses to every request that the API offers."""
     requests: list[tuple[str, str, Any]] = [
         *(("PUT", f"/api/progress/{session_id}", {"total_steps": 2}) for session_id in (OWN, "done")),
         *(("POST", f"/api/progress/{OWN}/update", update) for update in UPDATES),
@@ -73,8 +73,8 @@ async def answers(client: httpx.AsyncClient) -> list[tuple[object, ...]]:
     return [shown(await client.request(method, path, json=body, headers=READER)) for method, path, body in requests]
 
 
-async def test_others_are_neither_seen_nor_counted(connect: Connect) -> None:
-    """PR-02: ids, ETags, errors and refusals are the same whether the server has other work or none."""
+async def test_other_sessions_are_neither_seen_nor_counted(connect: Connect) -> None:
+    """PR-02: ids, ETags, errors and refusals are the same whether the server has other sessions or none."""
     told = []
     for crowd in (0, 60):
         async with connect(read="token", token_key=KEY, clock=ManualClock()) as client:

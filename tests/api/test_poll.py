@@ -1,4 +1,4 @@
-"""Polling: the documented shape, and what an unchanged session costs."""
+"""Polling: the documented form, and 304 for an unchanged session."""
 
 import json
 
@@ -25,7 +25,7 @@ async def post(client: httpx.AsyncClient, session_id: str, **body: object) -> No
 
 
 async def test_a_poll_has_exactly_the_documented_keys_in_their_order(client: httpx.AsyncClient) -> None:
-    """Clients in the field read this."""
+    """Existing clients read them."""
     await post(client, "s", action="start", step=1)
     polled = (await client.get("/api/progress/s")).json()
     assert list(polled) == KEYS
@@ -38,7 +38,7 @@ async def test_a_poll_has_exactly_the_documented_keys_in_their_order(client: htt
 
 
 async def test_an_unknown_session_is_not_found_with_200(client: httpx.AsyncClient) -> None:
-    """Pages poll before the worker's first word."""
+    """Pages poll before the worker's first report."""
     response = await client.get("/api/progress/日本語")
     assert response.status_code == 200
     assert (
@@ -51,7 +51,7 @@ async def test_an_unknown_session_is_not_found_with_200(client: httpx.AsyncClien
 
 
 async def test_an_unchanged_session_is_a_304(client: httpx.AsyncClient) -> None:
-    """By its ETag, alone or in a list, weak or strong; and the body's ETag changes with the body."""
+    """By its ETag, alone or in a list, weak or strong; the ETag changes with the body."""
     await post(client, "s", action="start", step=1)
     first = await client.get("/api/progress/s")
     tag = first.headers["etag"]
@@ -69,8 +69,8 @@ async def test_an_unchanged_session_is_a_304(client: httpx.AsyncClient) -> None:
     assert second.headers["etag"] != tag
 
 
-async def test_a_session_that_stays_absent_is_a_304_and_its_coming_a_200(client: httpx.AsyncClient) -> None:
-    """Waiting for a job to start costs next to nothing."""
+async def test_an_absent_session_is_a_304_until_it_is_created(client: httpx.AsyncClient) -> None:
+    """Waiting for a job to start costs almost nothing."""
     tag = (await client.get("/api/progress/s")).headers["etag"]
     assert (await client.get("/api/progress/s", headers={"if-none-match": tag})).status_code == 304
     await post(client, "s", action="start", step=1)
@@ -78,7 +78,7 @@ async def test_a_session_that_stays_absent_is_a_304_and_its_coming_a_200(client:
 
 
 async def test_percentage_is_the_exact_floor(client: httpx.AsyncClient) -> None:
-    """29 of 50 is 58, which floating point makes 57; an error counts as ended."""
+    """29 of 50 is 58, and 57 in floating point; an error counts as ended."""
     assert (await client.put("/api/progress/s", json={"total_steps": 50})).status_code == 201
     for step in range(1, 30):
         await post(client, "s", action="start", step=step)
@@ -87,7 +87,7 @@ async def test_percentage_is_the_exact_floor(client: httpx.AsyncClient) -> None:
 
 
 async def test_progress_inside_a_step_counts_and_is_shown_until_it_ends(client: httpx.AsyncClient) -> None:
-    """Optional keys, and only for sessions whose worker used them."""
+    """In optional keys, only for sessions whose worker reports it."""
     assert (await client.put("/api/progress/s", json={"total_steps": 2})).status_code == 201
     await post(client, "s", action="start", step=1)
     await post(client, "s", action="progress", step=1, current=1, total=3, message="x")
@@ -106,7 +106,7 @@ async def test_progress_inside_a_step_counts_and_is_shown_until_it_ends(client: 
 
 
 async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
-    """For whoever only asks whether it is there."""
+    """For clients that only check whether it exists."""
     get, head = await client.get("/api/progress/s"), await client.head("/api/progress/s")
     assert head.status_code == 200
     assert head.content == b""
@@ -116,7 +116,7 @@ async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
 
 
 async def test_the_definitions_are_listed(client: httpx.AsyncClient) -> None:
-    """What front ends share with the server."""
+    """Front ends share them with the server."""
     listed = json.loads((await client.get("/api/steps")).content)
     assert listed["total_steps"] == 7
     assert listed["steps"][:3] == [

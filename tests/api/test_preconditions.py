@@ -1,4 +1,4 @@
-"""Requests that are to change a session only if it is as the client has seen it."""
+"""Requests that change a session only if it is in the state that the client has seen."""
 
 import httpx
 
@@ -8,12 +8,12 @@ START = {"action": "start", "step": 1}
 
 
 async def tag_of(client: httpx.AsyncClient) -> str:
-    """What the session is known by as it is now."""
+    """The session's present ETag."""
     return (await client.get(PATH)).headers["etag"]
 
 
-async def test_each_change_applies_to_what_was_seen_and_to_nothing_else(client: httpx.AsyncClient) -> None:
-    """Whatever came in between shows in the tag, and costs the change that did not know of it."""
+async def test_each_change_applies_to_the_named_state_only(client: httpx.AsyncClient) -> None:
+    """A change in between alters the tag, so that the conditional change is refused."""
     seen = await tag_of(client)
     changes = [
         ("PUT", PATH, {}, 201),
@@ -45,8 +45,8 @@ async def test_a_session_is_created_or_changed_depending_on_whether_it_exists(cl
     assert await tag_of(client) == absent
 
 
-async def test_a_read_is_refused_where_the_session_is_another(client: httpx.AsyncClient) -> None:
-    """`If-Match` comes first [RFC 9110 §13.2.2], and HEAD is answered alike."""
+async def test_a_read_is_refused_where_the_state_is_another(client: httpx.AsyncClient) -> None:
+    """`If-Match` is checked first [RFC 9110 §13.2.2], and HEAD gets the same status."""
     await client.put(PATH, json={})
     tag = await tag_of(client)
     for method in ("GET", "HEAD"):
@@ -60,8 +60,8 @@ async def test_a_read_is_refused_where_the_session_is_another(client: httpx.Asyn
             assert (await client.request(method, PATH, headers=headers)).status_code == status
 
 
-async def test_a_change_that_is_sent_again_gets_its_first_answer(client: httpx.AsyncClient) -> None:
-    """It has changed the tag itself, and must not be refused for that."""
+async def test_a_repeated_change_gets_its_first_response(client: httpx.AsyncClient) -> None:
+    """It changed the tag itself, which must not refuse it."""
     await client.put(PATH, json={})
     headers = {"If-Match": await tag_of(client), "Idempotency-Key": "k"}
     for _ in range(2):

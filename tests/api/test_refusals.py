@@ -1,4 +1,4 @@
-"""Every request that is refused, and as what: nothing changed, nothing echoed, never a 5xx."""
+"""Every request that is refused, and how: nothing changed, nothing echoed, never a 5xx."""
 
 import json
 from typing import Any
@@ -42,7 +42,7 @@ def assert_problem(response: httpx.Response, status: int, name: str | None = Non
 
 @pytest.fixture
 async def before(client: httpx.AsyncClient) -> list[httpx.Response]:
-    """What is seen of the session `s`, and of all sessions, before the refused request."""
+    """The session `s`, and the list of all sessions, before the refused request."""
     for body in BEFORE:
         assert (await client.post(UPDATE, json=body)).status_code == 200
     key, used = USED
@@ -55,10 +55,10 @@ async def seen(client: httpx.AsyncClient) -> list[httpx.Response]:
 
 
 @pytest.mark.parametrize("part", REFUSALS)
-async def test_each_row_is_refused_as_what_it_is(
+async def test_each_row_is_refused_with_its_problem(
     client: httpx.AsyncClient, before: list[httpx.Response], part: str
 ) -> None:
-    """SE-05: by the application alone; `tests/live/test_bad_inputs.py` sends the same to a server."""
+    """SE-05: in the application; `tests/live/test_bad_inputs.py` sends the same to a server."""
     for name, row in REFUSALS[part].items():
         headers = [(key.encode(), value.encode("latin-1")) for key, value in row.headers]
         response = await client.request(row.method, row.target, content=row.body, headers=headers)
@@ -71,7 +71,7 @@ async def test_each_row_is_refused_as_what_it_is(
 
 
 async def results(client: httpx.AsyncClient, *updates: bytes) -> list[dict[str, Any]]:
-    """What becomes of updates that come in one request."""
+    """The results of updates in one request."""
     body = b'{"updates":[%b]}' % b",".join(updates)
     response = await client.post(UPDATES, content=body, headers=JSON)
     assert response.status_code == 200
@@ -80,10 +80,10 @@ async def results(client: httpx.AsyncClient, *updates: bytes) -> list[dict[str, 
     return answers
 
 
-async def test_each_update_is_refused_among_others_as_it_is_alone(
+async def test_each_update_is_refused_among_others_as_by_itself(
     client: httpx.AsyncClient, before: list[httpx.Response]
 ) -> None:
-    """SE-05: every row again, by the other way."""
+    """SE-05: every row again, as one of several updates."""
     rows = {name: row for part in REFUSALS.values() for name, row in part.items() if row.target == UPDATE}
     updates = {
         name: row for name, row in rows.items() if row.status in (409, 422) and (row.body or b"").startswith(b"{")
@@ -97,8 +97,8 @@ async def test_each_update_is_refused_among_others_as_it_is_alone(
     assert [each.content for each in await seen(client)] == [each.content for each in before]
 
 
-async def test_what_cannot_be_an_id_or_a_key_cannot_be_one_among_others(client: httpx.AsyncClient) -> None:
-    """SE-05: here they are no parts of a path, nor of a header, and could hold anything."""
+async def test_invalid_ids_and_keys_are_refused_among_others_too(client: httpx.AsyncClient) -> None:
+    """SE-05: here they are values in JSON, which could hold any text."""
     for name, escaped in NO_IDS.items():
         session_id = unquote_to_bytes(escaped).decode("utf-8", "surrogateescape")
         [answer] = await results(client, json.dumps(START | {"session_id": session_id}).encode())
@@ -119,7 +119,7 @@ async def test_what_cannot_be_an_id_or_a_key_cannot_be_one_among_others(client: 
     ],
 )
 async def test_json_may_be_declared_in_more_than_one_way(client: httpx.AsyncClient, media_type: str) -> None:
-    """Case and the charset that it is anyway make no difference."""
+    """The letter case, and an explicit UTF-8, make no difference."""
     headers = {"content-type": media_type}
     response = await client.post(UPDATE, content=b'{"action":"start","step":1}', headers=headers)
     assert response.status_code == 200
@@ -142,21 +142,21 @@ async def test_json_may_be_declared_in_more_than_one_way(client: httpx.AsyncClie
     ids=lambda body: f"{body[:60]} {len(body)}",
 )
 @pytest.mark.usefixtures("before")
-async def test_what_is_only_unusual_is_taken(client: httpx.AsyncClient, body: bytes) -> None:
-    """A worker that sends more than we know, or as much as it may, still reports."""
+async def test_an_unusual_but_valid_body_is_accepted(client: httpx.AsyncClient, body: bytes) -> None:
+    """Such as one with unknown keys, or of the largest size."""
     response = await client.post(UPDATE, content=body, headers=JSON)
     assert (response.status_code, response.content) == (200, b'{"success":true,"session_id":"s"}')
 
 
 async def test_a_time_limit_of_0_stands_for_the_definition(client: httpx.AsyncClient) -> None:
-    """As does none."""
+    """Like a missing one."""
     for body in (START | {"timeout_ms": 0}, START | {"timeout_ms": None}, START):
         await client.post(UPDATE, json=body)
         assert (await client.get("/api/progress/s")).json()["steps"][0]["timeout_ms"] == 300_000
 
 
-async def test_what_is_long_is_refused_also_where_it_fits_into_a_body(connect: Connect) -> None:
-    """A megabyte of anything, and a million steps."""
+async def test_long_values_are_refused_though_they_fit_into_the_body(connect: Connect) -> None:
+    """A text of a megabyte, and a million steps."""
     megabyte = "x" * 2**20
     async with connect(max_body_bytes=2**23) as client:
         for update in (START | {"action": megabyte}, COMPLETE | {"message": megabyte}, COMPLETE | {"error": megabyte}):
@@ -167,8 +167,8 @@ async def test_what_is_long_is_refused_also_where_it_fits_into_a_body(connect: C
         assert (await client.get("/api/progress")).json()["sessions"] == []
 
 
-async def test_too_large_a_body_is_a_413_and_closes(connect: Connect) -> None:
-    """Whether it says so beforehand, says so falsely, or says nothing."""
+async def test_a_body_that_is_too_large_is_a_413_and_closes(connect: Connect) -> None:
+    """With a right, a wrong or no `Content-Length`."""
 
     async def chunks() -> Any:
         for _ in range(20):
@@ -190,7 +190,7 @@ async def test_too_large_a_body_is_a_413_and_closes(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("key", ["a\x7f", "a\x00", "a\r\nb"])
-async def test_a_key_that_our_own_server_lets_nobody_send_is_refused_under_others(
+async def test_a_key_that_only_our_own_server_refuses_is_refused_under_others(
     client: httpx.AsyncClient, key: str
 ) -> None:
     """The application does not rely on what its server refuses."""
@@ -215,7 +215,7 @@ async def test_a_key_that_our_own_server_lets_nobody_send_is_refused_under_other
 async def test_a_method_that_a_path_does_not_take_is_a_405(
     client: httpx.AsyncClient, method: str, path: str, allowed: str
 ) -> None:
-    """`Allow` names all that it does take."""
+    """`Allow` names the methods that it takes."""
     response = await client.request(method, path)
     assert_problem(response, 405, "method-not-allowed")
     assert response.headers["allow"] == allowed
@@ -225,14 +225,14 @@ async def test_a_method_that_a_path_does_not_take_is_a_405(
     "path", ["/api", "/api/", "/api/nothing", "/api/progress/", "/api/progress/s/", "/api/progress/s/x"]
 )
 async def test_an_unknown_path_is_a_404(client: httpx.AsyncClient, path: str) -> None:
-    """A slash at the end makes another path, and no redirect is built from a Host that anybody can send."""
+    """A slash at the end makes another path; no redirect is made from the client's `Host`."""
     response = await client.get(path, headers={"host": "evil.example"})
     assert_problem(response, 404, "not-found")
     assert "evil" not in response.text + str(response.headers)
 
 
 async def test_a_full_store_is_a_507(connect: Connect) -> None:
-    """However the session would be made; existing ones go on."""
+    """For every way to create a session; existing ones can still change."""
     async with connect(max_sessions=1) as client:
         assert (await client.post(UPDATE, json=START)).status_code == 200
         for response in (
@@ -246,7 +246,7 @@ async def test_a_full_store_is_a_507(connect: Connect) -> None:
 
 
 class FailingBackend(MemoryBackend):
-    """Memory that is not there."""
+    """Memory that is unavailable."""
 
     async def load(self, *_: Any) -> Any:
         raise StoreUnavailableError
@@ -256,14 +256,14 @@ class FailingBackend(MemoryBackend):
 
 
 class DoubtfulBackend(MemoryBackend):
-    """Memory that may have taken a change, or not."""
+    """Memory that does not say whether it has applied a change."""
 
     async def commit(self, *_: Any) -> Any:
         raise OutcomeUnknownError
 
 
 async def test_a_store_that_fails_is_a_503(connect: Connect) -> None:
-    """With a time to come back."""
+    """With `Retry-After`."""
     async with connect(backend=FailingBackend(StorageLimits())) as client:
         for response in (
             await client.get("/api/progress/s"),
@@ -275,8 +275,8 @@ async def test_a_store_that_fails_is_a_503(connect: Connect) -> None:
             assert int(response.headers["retry-after"]) <= 6
 
 
-async def test_a_change_of_which_nobody_knows_is_a_503_of_its_own(connect: Connect) -> None:
-    """Which a client must not take for a refusal."""
+async def test_a_change_with_unknown_outcome_is_a_503_of_its_own(connect: Connect) -> None:
+    """A client must not take it for a refusal."""
     async with connect(backend=DoubtfulBackend(StorageLimits())) as client:
         for response in await written(client):
             assert_problem(response, 503, "outcome-unknown")
@@ -284,7 +284,7 @@ async def test_a_change_of_which_nobody_knows_is_a_503_of_its_own(connect: Conne
 
 
 async def written(client: httpx.AsyncClient) -> list[httpx.Response]:
-    """What is answered to every way of making a session."""
+    """The responses to every way of creating a session."""
     return [
         await client.post(UPDATE, json=START),
         await client.put("/api/progress/s", json={}),
@@ -293,7 +293,7 @@ async def written(client: httpx.AsyncClient) -> list[httpx.Response]:
 
 
 async def test_publishing_needs_a_token_where_one_is_set(connect: Connect) -> None:
-    """401 without one or in another scheme, 403 with a wrong one, for everything that writes and for the list."""
+    """401 without one or in another scheme, 403 with a wrong one, for every write and for the list."""
     requests = [
         ("POST", UPDATE, START),
         ("PUT", "/api/progress/s", {}),
@@ -318,10 +318,8 @@ async def test_publishing_needs_a_token_where_one_is_set(connect: Connect) -> No
             assert (await client.post(UPDATE, json=START, headers=authorization)).status_code == 200
 
 
-async def test_an_unforeseen_fault_says_nothing_of_itself(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """500 in the same form, without text of the exception."""
+async def test_an_unforeseen_exception_is_not_shown(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 in the same form, without the exception's text."""
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError(CANARY)

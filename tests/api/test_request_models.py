@@ -1,4 +1,4 @@
-"""Bodies of requests: what is read of them, and that it is what the description says."""
+"""Bodies of requests: the server accepts exactly those that the description allows."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ creations = st.fixed_dictionaries(
 
 @given(updates | anything)
 @example({"action": "progress", "step": 1, "current": 2, "total": 1})
-def test_an_update_is_taken_if_and_only_if_the_description_allows_it(body: Any) -> None:
-    """SE-05: but for the one rule that compares two numbers, which is for people to read."""
+def test_an_update_is_accepted_if_and_only_if_the_description_allows_it(body: Any) -> None:
+    """SE-05: except for the one rule that compares two numbers, which only its text states."""
     is_described = schema("UpdateBody").is_valid(body) and not _is_past_its_total(body)
     assert is_accepted(lambda: read(UpdateBody, json.dumps(body).encode()).command(Workflows())) is is_described
 
@@ -103,8 +103,8 @@ def _is_past_its_total(body: Any) -> bool:
 @example({"total_steps": 1, "steps": [{}]})
 @example({"total_steps": 1, "workflow": "default"})
 @example({"steps": [{}], "workflow": "default"})
-def test_a_creation_is_taken_if_and_only_if_the_description_allows_it(body: Any) -> None:
-    """SE-05: which workflows there are, and that steps are numbered in order, is not for it to say."""
+def test_a_creation_is_accepted_if_and_only_if_the_description_allows_it(body: Any) -> None:
+    """SE-05: the names of workflows, and the numbering of steps, are not part of the schema."""
     is_described = schema("CreateBody").is_valid(body)
     assert is_accepted(lambda: read(CreateBody, json.dumps(body).encode()).definitions(Workflows())) is is_described
 
@@ -123,8 +123,8 @@ addressed = st.builds(
 @example({"action": "start", "step": 1, "session_id": "s" * 129})
 @example({"action": "start", "step": 1, "session_id": "s", "idempotency_key": ""})
 @example({"action": "start", "step": 1, "session_id": "s", "idempotency_key": " "})
-def test_one_of_many_updates_is_taken_if_and_only_if_the_description_allows_it(body: Any) -> None:
-    """SE-05: its address and its key, too."""
+def test_one_of_many_updates_is_accepted_if_and_only_if_the_description_allows_it(body: Any) -> None:
+    """SE-05: with its session id and its key."""
     is_described = schema("AddressedUpdate").is_valid(body) and not _is_past_its_total(body)
 
     def ask() -> object:
@@ -138,8 +138,8 @@ def test_one_of_many_updates_is_taken_if_and_only_if_the_description_allows_it(b
 @example(b"[" * 100_000)
 @example(b"9" * 5000)
 @example(b'{"a":1,"a":2}')
-def test_whatever_comes_is_json_or_is_not(raw: bytes) -> None:
-    """SE-05: and nothing else comes of it."""
+def test_any_bytes_are_parsed_or_refused(raw: bytes) -> None:
+    """SE-05: without any other exception."""
     try:
         value = parse_json(raw)
     except MalformedBodyError:
@@ -148,15 +148,15 @@ def test_whatever_comes_is_json_or_is_not(raw: bytes) -> None:
 
 
 @given(anything)
-def test_all_json_is_read(value: Any) -> None:
-    """Written plainly or escaped, and what comes out is what went in."""
+def test_all_json_is_parsed(value: Any) -> None:
+    """Plain or escaped, it gives the value that was encoded."""
     assert parse_json(json.dumps(value).encode()) == value
     assert parse_json(json.dumps(value, ensure_ascii=False, indent=1).encode()) == value
 
 
 @given(st.sampled_from([UpdateBody, CreateBody]), st.binary(max_size=60))
-def test_a_body_is_taken_or_refused_as_a_problem(model: type[BaseModel], raw: bytes) -> None:
-    """SE-05: no other exception gets out."""
+def test_a_body_is_accepted_or_refused_with_a_problem(model: type[BaseModel], raw: bytes) -> None:
+    """SE-05: no other exception is raised."""
     with contextlib.suppress(MalformedBodyError, InvalidRequestError):
         read(model, raw)
 
@@ -167,8 +167,8 @@ KEY = jsonschema_rs.Draft202012Validator(COMPONENTS["parameters"]["IdempotencyKe
 @given(st.text(st.characters(max_codepoint=255), max_size=4) | st.text("a", min_size=250, max_size=260))
 @example("a\n")
 @example("")
-def test_an_idempotency_key_is_what_the_description_says(key: str) -> None:
-    """SE-05: white space around it is no part of it."""
+def test_an_idempotency_key_is_valid_if_the_description_says_so(key: str) -> None:
+    """SE-05: white space around it is not part of it."""
     body = UpdateBody(action="start", step=1)
     try:
         found = idempotency_key(request(b"", (b"idempotency-key", key.encode("latin-1"))), "update", body)
@@ -181,7 +181,7 @@ def test_an_idempotency_key_is_what_the_description_says(key: str) -> None:
 
 
 def test_a_key_is_the_same_in_a_header_and_among_other_updates() -> None:
-    """A header loses the spaces around its value; an update that is sent again alone is applied once all the same."""
+    """A header strips the spaces around it; an update that is repeated by itself is still applied once."""
     update = {"session_id": "s", "action": "start", "step": 1, "idempotency_key": "  k "}
     alone = idempotency_key(request(b"", (b"idempotency-key", b"k")), "update", UpdateBody(action="start", step=1))
     assert read_update(update, LIMITS).key == alone
@@ -197,13 +197,13 @@ def test_a_key_is_the_same_in_a_header_and_among_other_updates() -> None:
     ],
 )
 def test_a_refusal_names_the_field_that_is_wrong(body: dict[str, object], field: str) -> None:
-    """As the client wrote it, and not what we check it by."""
+    """By its name in the request, not in our models."""
     with pytest.raises(InvalidRequestError, match=rf"^{field}: "):
         read(CreateBody, json.dumps(body).encode())
 
 
 @pytest.mark.parametrize("body", [{"step": 2}, {"step": 1, "x": 1}])
 def test_steps_are_numbered_in_order(body: dict[str, int]) -> None:
-    """The rule that the description leaves to its words."""
+    """This rule is not part of the schema."""
     raw = json.dumps({"steps": [body]}).encode()
     assert is_accepted(lambda: read(CreateBody, raw).definitions(Workflows())) is (body["step"] == 1)

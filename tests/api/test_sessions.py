@@ -17,7 +17,7 @@ COMPLETE = {"action": "complete", "step": 1, "message": "a"}
 
 
 async def test_a_session_is_created_in_four_ways(connect: Connect, tmp_path: Path) -> None:
-    """By a number, by its own steps, by a workflow, and by the default; the answer is what polling shows."""
+    """By a number, its own steps, a workflow, or the default; the response is the session as polling shows it."""
     steps_file = tmp_path / "steps.json"
     workflow = {"steps": [{"name": "Build", "timeout_ms": 5, "estimated_ms": 0}, {}]}
     steps_file.write_text(json.dumps({"workflows": {"release": workflow}}))
@@ -42,8 +42,8 @@ async def test_a_session_is_created_in_four_ways(connect: Connect, tmp_path: Pat
         assert (await client.get("/api/steps?workflow=release")).json()["total_steps"] == 2
 
 
-async def test_the_server_makes_an_id_that_nobody_guesses(client: httpx.AsyncClient) -> None:
-    """At least 128 random bits, and `Location` leads there."""
+async def test_the_server_makes_an_id_that_cannot_be_guessed(client: httpx.AsyncClient) -> None:
+    """It has at least 128 random bits, and `Location` is its URL."""
     made = [await client.post("/api/progress", json={"total_steps": 2}) for _ in range(3)]
     assert {response.status_code for response in made} == {201}
     ids = {response.json()["session_id"] for response in made}
@@ -55,7 +55,7 @@ async def test_the_server_makes_an_id_that_nobody_guesses(client: httpx.AsyncCli
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example/x?y", "a b", ""])
 async def test_the_location_is_a_path_of_this_server(host: str) -> None:
-    """SE-09: whatever host is asked for, and wherever the application is mounted."""
+    """SE-09: for any `Host`, and below any prefix."""
     app = create_app(load_settings(store="memory://"))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, root_path="/仕事/100%")
@@ -66,8 +66,8 @@ async def test_the_location_is_a_path_of_this_server(host: str) -> None:
             assert (await client.get(made.headers["location"])).content == made.content
 
 
-async def test_a_replaced_session_begins_afresh(client: httpx.AsyncClient) -> None:
-    """200, and its ETags never come back."""
+async def test_a_replaced_session_starts_afresh(client: httpx.AsyncClient) -> None:
+    """200, and its earlier ETags never occur again."""
     await client.post("/api/progress/s/update", json=START)
     before = (await client.get("/api/progress/s")).headers["etag"]
     response = await client.put("/api/progress/s?replace=true", json={"total_steps": 1})
@@ -77,8 +77,8 @@ async def test_a_replaced_session_begins_afresh(client: httpx.AsyncClient) -> No
     assert (await client.get("/api/progress/s")).headers["etag"] != before
 
 
-async def test_an_update_for_a_run_is_for_no_other(client: httpx.AsyncClient) -> None:
-    """A creation says which run it began; a replacement is another one, and without any not even a start makes one."""
+async def test_an_update_for_a_run_applies_to_no_other(client: httpx.AsyncClient) -> None:
+    """A creation returns its run; a replacement is another run, and a start for an absent run creates none."""
     first = await client.put("/api/progress/s", json={"total_steps": 2})
     run = {"progress-run": first.headers["progress-run"]}
     assert (await client.post("/api/progress/s/update", json=START, headers=run)).status_code == 200
@@ -93,8 +93,8 @@ async def test_an_update_for_a_run_is_for_no_other(client: httpx.AsyncClient) ->
     assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
 
 
-async def test_a_session_under_an_id_of_the_server_tells_its_run(client: httpx.AsyncClient) -> None:
-    """As one under an id of the client's does."""
+async def test_a_session_under_an_id_of_the_server_returns_its_run(client: httpx.AsyncClient) -> None:
+    """Like one under an id of the client."""
     made = await client.post("/api/progress", json={"total_steps": 2})
     run = {"progress-run": made.headers["progress-run"]}
     target = f"{made.headers['location']}/update"
@@ -140,7 +140,7 @@ async def test_ids_are_opaque(client: httpx.AsyncClient) -> None:
 
 
 async def test_the_list_pages_through_all_sessions_newest_first(client: httpx.AsyncClient) -> None:
-    """Every one once, in order, with exactly the documented keys; filtered by status."""
+    """Each once, in order, with exactly the documented keys; filtered by status."""
     for number in range(7):
         await client.put(f"/api/progress/{number}", json={"total_steps": 1})
     for number in (2, 5):
@@ -168,8 +168,8 @@ async def test_the_list_pages_through_all_sessions_newest_first(client: httpx.As
     ]
 
 
-async def test_the_same_key_again_applies_nothing_twice(client: httpx.AsyncClient) -> None:
-    """The same answer; another body under it is a 422, and a key counts for its session alone."""
+async def test_a_repeated_key_applies_nothing_twice(client: httpx.AsyncClient) -> None:
+    """The response is the same; another body under it is a 422, and a key belongs to its session only."""
     key = {"idempotency-key": "k1"}
     await client.post("/api/progress/s/update", json=START)
     first = await client.post("/api/progress/s/update", json=START, headers=key)
@@ -184,7 +184,7 @@ async def test_the_same_key_again_applies_nothing_twice(client: httpx.AsyncClien
 
 
 async def test_a_refused_request_leaves_its_key_free(client: httpx.AsyncClient) -> None:
-    """Only successes are remembered: what failed for want of a start may be sent again."""
+    """Only successes are remembered: a completion that came before its start may be sent again."""
     key = {"idempotency-key": "k1"}
     await client.put("/api/progress/s", json={})
     assert (await client.post("/api/progress/s/update", json=COMPLETE, headers=key)).status_code == 409
@@ -193,8 +193,8 @@ async def test_a_refused_request_leaves_its_key_free(client: httpx.AsyncClient) 
     assert (await client.get("/api/progress/s")).json()["steps"][0]["status"] == "success"
 
 
-async def test_ten_at_once_with_one_key_have_one_effect(client: httpx.AsyncClient) -> None:
-    """Each gets the answer, or is told to come back for it."""
+async def test_ten_simultaneous_requests_with_one_key_have_one_effect(client: httpx.AsyncClient) -> None:
+    """Each gets the response, or a 409 with `Retry-After`."""
     key = {"idempotency-key": "k1"}
     await client.put("/api/progress/s", json={})
     answers = await asyncio.gather(*(client.post("/api/progress/s/update", json=START, headers=key) for _ in range(10)))
@@ -206,8 +206,8 @@ async def test_ten_at_once_with_one_key_have_one_effect(client: httpx.AsyncClien
     assert (await client.get("/api/progress/s")).headers["etag"].endswith('-1"')
 
 
-async def test_a_retried_creation_gets_its_first_answer(client: httpx.AsyncClient) -> None:
-    """Byte for byte and with its ETag, whatever has become of the session: moved on, replaced, deleted, made anew."""
+async def test_a_retried_creation_gets_its_first_response(client: httpx.AsyncClient) -> None:
+    """Byte for byte, with its ETag, though the session was changed, replaced, deleted or created again since."""
     one, two = {"idempotency-key": "one"}, {"idempotency-key": "two"}
 
     async def create() -> httpx.Response:
@@ -240,7 +240,7 @@ async def test_a_retried_creation_gets_its_first_answer(client: httpx.AsyncClien
 
 
 async def test_a_retried_update_does_not_reach_a_later_run(client: httpx.AsyncClient) -> None:
-    """Its session was replaced, or deleted, or is there again: it was applied once, and is answered so."""
+    """Its session was replaced, deleted or created again: it was applied once, and gets that response."""
     start, complete = {"idempotency-key": "start"}, {"idempotency-key": "complete"}
     update = "/api/progress/s/update"
     first = await client.post(update, json=START, headers=start)
@@ -266,8 +266,8 @@ async def test_a_retried_update_does_not_reach_a_later_run(client: httpx.AsyncCl
     assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
 
 
-async def test_a_key_of_a_creation_stands_for_whether_it_may_replace(client: httpx.AsyncClient) -> None:
-    """A PUT that may replace is another request than one that may not, and no update is either."""
+async def test_a_key_of_a_creation_includes_whether_it_may_replace(client: httpx.AsyncClient) -> None:
+    """A PUT that may replace differs from one that may not, and both differ from an update."""
     for query, other in (("", "?replace=true"), ("?replace=true", ""), ("?replace=false", "?replace=true")):
         key, path = {"idempotency-key": f"k{query}"}, f"/api/progress/s-{len(query)}"
         first = await client.put(path + query, json={}, headers=key)

@@ -1,4 +1,4 @@
-"""Many updates in one request, each as if it came alone."""
+"""Many updates in one request, each as if sent by itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def update(session_id: object, action: str = "start", step: object = 1, **more: 
 
 
 async def send(client: httpx.AsyncClient, *updates: object) -> list[dict[str, Any]]:
-    """What became of each."""
+    """The result of each."""
     response = await client.post(UPDATES, json={"updates": updates})
     assert response.status_code == 200, response.text
     assert set(response.json()) == {"results"}
@@ -34,14 +34,14 @@ async def send(client: httpx.AsyncClient, *updates: object) -> list[dict[str, An
 
 
 async def statuses(client: httpx.AsyncClient, session_id: str) -> tuple[list[str], int]:
-    """The status of each step of a session, and how many transitions led there."""
+    """The status of each step of a session, and the number of transitions."""
     response = await client.get(f"/api/progress/{session_id}")
     n = int(response.headers["etag"].strip('"').rpartition("-")[2])
     return [step["status"] for step in response.json()["steps"]], n
 
 
 class CountingBackend(MemoryBackend):
-    """Counts commits, and fails at those that a test says."""
+    """Memory that counts commits, and fails at those that a test names."""
 
     def __init__(self) -> None:
         super().__init__(StorageLimits(1000, 262_144, 100))
@@ -56,7 +56,7 @@ class CountingBackend(MemoryBackend):
 
 
 async def test_updates_of_several_sessions_are_applied_in_their_order(connect: Connect) -> None:
-    """Those of one session in one commit, and each is a transition of its own."""
+    """Those of one session in one commit, each as a transition of its own."""
     backend = CountingBackend()
     async with connect(backend=backend) as client:
         for session_id in ("a", "b"):
@@ -83,10 +83,10 @@ async def test_updates_of_several_sessions_are_applied_in_their_order(connect: C
         {"action": "complete", "step": 1, "error": "\0"},
     ],
 )
-async def test_a_refused_update_is_answered_as_if_it_came_alone(
+async def test_a_refused_update_has_the_problem_that_it_has_by_itself(
     client: httpx.AsyncClient, refused: dict[str, Any]
 ) -> None:
-    """With the same problem, and those before and after it are applied."""
+    """Those before and after it are applied."""
     await send(client, update("s"))
     alone = await client.post("/api/progress/s/update", json=refused)
     before, among, after = await send(client, update("s", "complete"), {"session_id": "s", **refused}, update("s"))
@@ -114,22 +114,22 @@ async def test_a_refused_update_is_answered_as_if_it_came_alone(
         (update("s", run=["s"]), 422, "invalid-request"),
         (update("s", run=""), 412, "other-run"),
         (update("s", run="another"), 412, "other-run"),
-        (update("nobody", "complete"), 404, "session-not-found"),
+        (update("absent", "complete"), 404, "session-not-found"),
         (update("absent", run="another"), 404, "session-not-found"),
     ],
 )
-async def test_what_is_no_update_keeps_no_other_from_being_applied(
+async def test_an_invalid_update_does_not_affect_the_others(
     client: httpx.AsyncClient, odd: object, status: int, name: str
 ) -> None:
-    """Whatever is wrong with it."""
+    """For any fault."""
     first, among, last = await send(client, update("s"), odd, update("s", step=2))
     assert (among["status"], among["type"]) == (status, f"/problems/{name}")
     assert [first, last] == [{"status": 200}] * 2
     assert (await statuses(client, "s"))[1] == 2
 
 
-async def test_updates_that_come_again_are_applied_once(client: httpx.AsyncClient) -> None:
-    """However they come: among others or alone, and with new ones beside them."""
+async def test_repeated_updates_are_applied_once(client: httpx.AsyncClient) -> None:
+    """Among others or by themselves, and beside new ones."""
     known = [update("s", action, step, idempotency_key=f"k{step}{action}") for action, step in STEPS]
     assert await send(client, *known[:3]) == [{"status": 200}] * 3
     assert await send(client, *known) == [{"status": 200}] * 4
@@ -142,8 +142,8 @@ async def test_updates_that_come_again_are_applied_once(client: httpx.AsyncClien
     assert (await statuses(client, "s"))[1] == 5
 
 
-async def test_each_of_several_may_be_for_a_run(client: httpx.AsyncClient) -> None:
-    """A key stands for the same update with a run and without."""
+async def test_each_of_several_may_name_a_run(client: httpx.AsyncClient) -> None:
+    """A key identifies the same update with a run and without."""
     created = await client.put("/api/progress/s", json={})
     run = created.headers["progress-run"]
     mine = update("s", run=run, idempotency_key="k")
@@ -152,8 +152,8 @@ async def test_each_of_several_may_be_for_a_run(client: httpx.AsyncClient) -> No
     assert (await statuses(client, "s"))[1] == 2
 
 
-async def test_a_key_that_comes_with_something_else_is_refused(client: httpx.AsyncClient) -> None:
-    """Before and in the same request, where the second of two equal ones is under way with the first."""
+async def test_a_key_with_another_update_is_refused(client: httpx.AsyncClient) -> None:
+    """Used earlier, or in the same request, where the second of two equal keys is still under way."""
     await send(client, update("s", idempotency_key="k"))
     other, same, twice, another = await send(
         client,
@@ -171,8 +171,8 @@ async def test_a_key_that_comes_with_something_else_is_refused(client: httpx.Asy
     assert (await statuses(client, "s"))[1] == 2
 
 
-async def test_none_is_applied_after_one_that_the_store_has_failed_at(connect: Connect) -> None:
-    """Or a worker that sends the first one again would undo the second."""
+async def test_none_is_applied_after_one_that_the_store_failed_at(connect: Connect) -> None:
+    """Otherwise a worker that repeats the first one would undo the second."""
     backend = CountingBackend()
     async with connect(backend=backend) as client:
         await send(client, update("s"), update("t"))
@@ -186,8 +186,8 @@ async def test_none_is_applied_after_one_that_the_store_has_failed_at(connect: C
         ]
 
 
-async def test_a_fault_of_ours_is_told_of_the_updates_that_it_meets(connect: Connect) -> None:
-    """And not what it is."""
+async def test_an_unforeseen_exception_is_reported_for_its_updates(connect: Connect) -> None:
+    """Without its text."""
     backend = CountingBackend()
     async with connect(backend=backend) as client:
         backend.failures = [RuntimeError("secret")]
@@ -210,23 +210,23 @@ async def test_a_fault_of_ours_is_told_of_the_updates_that_it_meets(connect: Con
         (b'{"updates": ["' + b"x" * 262_144 + b'"]}', 413, "body-too-large"),
     ],
 )
-async def test_a_body_that_is_no_list_of_updates_is_refused(
+async def test_a_body_that_is_not_a_list_of_updates_is_refused(
     client: httpx.AsyncClient, body: bytes, status: int, name: str
 ) -> None:
-    """As a whole, and nothing of it is applied."""
+    """As a whole, with no update applied."""
     response = await client.post(UPDATES, content=body, headers={"content-type": "application/json"})
     assert_problem(response, status, name)
     assert (await client.get("/api/progress")).json()["sessions"] == []
 
 
-async def test_as_many_as_are_allowed_are_taken(client: httpx.AsyncClient) -> None:
+async def test_as_many_as_are_allowed_are_accepted(client: httpx.AsyncClient) -> None:
     """A hundred."""
     assert await send(client, *[update("s", step=1 + n % 7) for n in range(100)]) == [{"status": 200}] * 100
     assert (await statuses(client, "s"))[1] == 100
 
 
 async def test_updates_need_the_right_to_every_session(connect: Connect) -> None:
-    """Or none is applied; and the body of a stranger is not even looked at."""
+    """Otherwise none is applied; without any right, the body is not even read."""
     async with connect(token_key=KEY, read="token") as client:
         own = bearer(make_token(sessions=["a"], actions=["publish", "read"]))
         both = {"updates": [update("a"), update("b")]}
@@ -240,7 +240,7 @@ async def test_updates_need_the_right_to_every_session(connect: Connect) -> None
 
 
 async def test_updates_count_one_by_one(connect: Connect) -> None:
-    """As many at once are no way around a rate: what is too much is refused, and less is not."""
+    """Many updates in one request do not evade a rate: too many are refused, fewer are accepted."""
     async with connect(publish_rate="10/hour") as client:
         assert await send(client, *[update("s")] * 6) == [{"status": 200}] * 6
         refused = await client.post(UPDATES, json={"updates": [update("s")] * 5})

@@ -97,7 +97,7 @@ def test_every_field_of_a_record_is_harmless(written: io.StringIO, log_format: L
     try:
         raise_with(value)
     except ValueError:
-        logger.exception("what nobody foresaw")
+        logger.exception("an unforeseen fault")
     lines = written.getvalue().split("\n")
     assert lines.pop() == ""
     assert len(lines) == 6
