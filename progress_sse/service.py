@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 STUCK_S: Final = 60
 """Seconds after which a commit counts as stuck, not slow: every backend gives up long before."""
 
-PollAnswer: TypeAlias = Literal["200", "304", "not_found"]
+PollResult: TypeAlias = Literal["200", "304", "not_found"]
 
 
 class ProgressService:
@@ -90,7 +90,7 @@ class ProgressService:
         on_commit = _transition_notifier(on_transition) if on_transition else None
         self.store = ProgressStore(backend, workflows=make_workflows(settings), clock=clock, on_commit=on_commit)
         self.session_counts = SessionCounts(backend, clock)
-        self.polls: Counter[PollAnswer] = Counter()
+        self.polls: Counter[PollResult] = Counter()
         self.refusals: Counter[str] = Counter()
         self._heartbeat = Heartbeat(settings.heartbeat_s, clock)
         self._expiry = Expiry(clock)

@@ -27,20 +27,20 @@ async def taken(events: AsyncIterator[Event], count: int) -> list[Event]:
 
 
 @pytest.fixture
-def told() -> list[Event]:
+def transitions() -> list[Event]:
     """The events that `on_transition` was called with."""
     return []
 
 
 @pytest.fixture
-async def hub(told: list[Event]) -> AsyncIterator[ProgressHub]:
+async def hub(transitions: list[Event]) -> AsyncIterator[ProgressHub]:
     """A running hub."""
-    hub = ProgressHub(Settings(store="memory://"), on_transition=told.append)
+    hub = ProgressHub(Settings(store="memory://"), on_transition=transitions.append)
     async with hub.lifespan():
         yield hub
 
 
-async def test_a_subscription_gets_the_events_of_a_browser(hub: ProgressHub, told: list[Event]) -> None:
+async def test_a_subscription_gets_the_events_of_a_browser(hub: ProgressHub, transitions: list[Event]) -> None:
     """The absent session, then its snapshot, then each step, until it is completed."""
     events = hub.subscribe("s")
     assert (await taken(events, 1))[0].data["status"] == "not_found"
@@ -50,7 +50,7 @@ async def test_a_subscription_gets_the_events_of_a_browser(hub: ProgressHub, tol
     created, *steps = await taken(events, 3)
     assert (created.event, created.data["status"]) == ("snapshot", "pending")
     assert [each.data["step"]["status"] for each in steps] == ["running", "success"]
-    assert steps == told
+    assert steps == transitions
     with pytest.raises(StopAsyncIteration):
         await anext(events)
 
@@ -143,9 +143,9 @@ async def test_a_hub_that_closes_ends_its_streams() -> None:
             stream = asyncio.create_task(client.get("/api/progress/s/events"))
             await wait_all_tasks_blocked()
         async with asyncio.timeout(WAIT_S):
-            told = (await stream).text
-    assert "event: snapshot" in told
-    assert re.search(r"\nretry: \d+\n\n$", told)
+            received = (await stream).text
+    assert "event: snapshot" in received
+    assert re.search(r"\nretry: \d+\n\n$", received)
 
 
 async def test_a_hub_whose_close_is_cancelled_closes_its_store(tmp_path: Path) -> None:

@@ -13,5 +13,5 @@ class BodyLimits:
 
     @property
     def context(self) -> dict[str, int]:
-        """What validators need to know."""
+        """The validation context of the request models."""
         return {"max_text_chars": self.max_text_chars, "max_total_steps": self.max_total_steps}

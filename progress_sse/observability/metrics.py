@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from progress_sse._internal.histogram import Histogram
 from progress_sse.core.model import SessionStatus
-from progress_sse.service import PollAnswer, ProgressService
+from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandName, CommandOutcome
 from progress_sse.streaming.event_stream import Ending
 from progress_sse.streaming.hub import Resync
@@ -89,7 +89,7 @@ class _Metrics(Collector):
         )
         help_text = "Snapshots sent in place of missed transitions, by reason."
         yield _counters("resyncs", help_text, ["reason"], hub.resyncs, get_args(Resync))
-        yield _counters("polls", "Polls, by result.", ["answer"], self._service.polls, get_args(PollAnswer))
+        yield _counters("polls", "Polls, by result.", ["answer"], self._service.polls, get_args(PollResult))
 
     def _store_metrics(self) -> Iterator[Metric]:
         store = self._service.store

@@ -12,6 +12,15 @@ from progress_sse._internal.clock import Clock
 from progress_sse.settings import load_settings
 from progress_sse.store.backend import Backend
 from tests.harness.described import check_answer
+from tests.harness.tokens import KEY, bearer, make_token
+
+PUBLISH_TOKEN = "for-workers"
+
+FULL_TOKEN = make_token(prefixes=[""])
+"""A signed token to read every session."""
+
+READS = ["/api/progress/a", "/api/progress/a/events", "/api/events?session_id=a"]
+"""Every way to read the session `a`."""
 
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -48,3 +57,28 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     """The application with its default settings."""
     async with connected() as client:
         yield client
+
+
+@pytest.fixture
+async def closed(connect: Connect) -> AsyncIterator[httpx.AsyncClient]:
+    """A server that requires a token for reading too, with a session `a` and a session `b`."""
+    async with connect(read="token", token_key=KEY, publish_token=PUBLISH_TOKEN) as client:
+        for session_id in ("a", "b"):
+            created = await client.put(
+                f"/api/progress/{session_id}",
+                json={"steps": [{"name": f"secret of {session_id}"}]},
+                headers=bearer(PUBLISH_TOKEN),
+            )
+            assert created.status_code == 201
+        yield client
+
+
+async def issue_ticket(client: httpx.AsyncClient, token: str) -> str:
+    """A ticket for the token."""
+    response = await client.post("/api/tickets", headers=bearer(token))
+    assert response.status_code == 201
+    assert response.headers["cache-control"] == "no-store"
+    assert list(response.json()) == ["ticket", "expires_in"]
+    assert response.json()["expires_in"] <= 60
+    ticket: str = response.json()["ticket"]
+    return ticket

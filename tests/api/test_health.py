@@ -18,7 +18,7 @@ from tests.clock import ManualClock
 START = {"action": "start", "step": 1}
 
 
-class Trying(MemoryBackend):
+class FaultyBackend(MemoryBackend):
     """Memory that waits or fails when a test says so."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Trying(MemoryBackend):
         self.goes_on = asyncio.Event()
         self.goes_on.set()
         self.waiting = asyncio.Event()
-        self.trouble: Exception | None = None
+        self.fault: Exception | None = None
         self.pings = 0
 
     async def ping(self) -> None:
@@ -40,29 +40,27 @@ class Trying(MemoryBackend):
     async def _try(self) -> None:
         self.waiting.set()
         await self.goes_on.wait()
-        if self.trouble is not None:
-            raise self.trouble
+        if self.fault is not None:
+            raise self.fault
 
 
-async def told(client: httpx.AsyncClient, path: str) -> tuple[int, Any]:
+async def health_of(client: httpx.AsyncClient, path: str) -> tuple[int, Any]:
     response = await client.get(path)
     return response.status_code, response.json()
 
 
 @pytest.mark.parametrize(
-    ("trouble", "status"), [(StoreUnavailableError(), "store unavailable"), (StoreFullError(), "store full")]
+    ("fault", "status"), [(StoreUnavailableError(), "store unavailable"), (StoreFullError(), "store full")]
 )
-async def test_an_unavailable_store_is_no_reason_for_a_restart(
-    connect: Connect, trouble: Exception, status: str
-) -> None:
+async def test_an_unavailable_store_is_no_reason_for_a_restart(connect: Connect, fault: Exception, status: str) -> None:
     """The server is alive but not ready, says why, and is ready again without a restart."""
-    backend = Trying()
+    backend = FaultyBackend()
     async with connect(backend=backend) as client:
-        backend.trouble = trouble
-        assert await told(client, "/readyz") == (503, {"status": status})
-        assert await told(client, "/livez") == (200, {"status": "ok"})
-        backend.trouble = None
-        assert await told(client, "/readyz") == (200, {"status": "ok"})
+        backend.fault = fault
+        assert await health_of(client, "/readyz") == (503, {"status": status})
+        assert await health_of(client, "/livez") == (200, {"status": "ok"})
+        backend.fault = None
+        assert await health_of(client, "/readyz") == (200, {"status": "ok"})
 
 
 async def test_a_store_that_does_not_answer_is_not_waited_for(
@@ -70,22 +68,22 @@ async def test_a_store_that_does_not_answer_is_not_waited_for(
 ) -> None:
     """The caller of a health check has a deadline of its own."""
     monkeypatch.setattr(health, "PING_TIMEOUT_S", 0.01)
-    backend = Trying()
+    backend = FaultyBackend()
     async with connect(backend=backend) as client:
         backend.goes_on.clear()
         for _ in range(3):
-            assert await told(client, "/readyz") == (503, {"status": "store unavailable"})
+            assert await health_of(client, "/readyz") == (503, {"status": "store unavailable"})
         assert backend.pings == 1
         backend.goes_on.set()
-        assert await told(client, "/readyz") == (200, {"status": "ok"})
+        assert await health_of(client, "/readyz") == (200, {"status": "ok"})
 
 
 async def test_simultaneous_checks_ping_the_store_once(connect: Connect) -> None:
     """Every client may check, and on SQLite a ping writes to the disk."""
-    backend = Trying()
+    backend = FaultyBackend()
     async with connect(backend=backend) as client:
         backend.goes_on.clear()
-        asked = [asyncio.create_task(told(client, "/readyz")) for _ in range(50)]
+        asked = [asyncio.create_task(health_of(client, "/readyz")) for _ in range(50)]
         await backend.waiting.wait()
         await asyncio.sleep(0)
         backend.goes_on.set()
@@ -95,17 +93,17 @@ async def test_simultaneous_checks_ping_the_store_once(connect: Connect) -> None
 
 async def test_repeated_checks_ping_the_store_once_a_second(connect: Connect) -> None:
     """Unless the store fails in the meantime."""
-    backend, clock = Trying(), ManualClock()
+    backend, clock = FaultyBackend(), ManualClock()
     async with connect(backend=backend, clock=clock) as client:
         for looks in (1, 2):
             for _ in range(50):
-                assert await told(client, "/readyz") == (200, {"status": "ok"})
+                assert await health_of(client, "/readyz") == (200, {"status": "ok"})
             assert backend.pings == looks
             clock.advance(PING_VALID_S)
-        assert await told(client, "/readyz") == (200, {"status": "ok"})
-        backend.trouble = StoreUnavailableError()
+        assert await health_of(client, "/readyz") == (200, {"status": "ok"})
+        backend.fault = StoreUnavailableError()
         assert (await client.post("/api/progress/s/update", json=START)).status_code == 503
-        assert await told(client, "/readyz") == (503, {"status": "store unavailable"})
+        assert await health_of(client, "/readyz") == (503, {"status": "store unavailable"})
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/api/progress/s/update"])
@@ -114,18 +112,18 @@ async def test_a_stuck_store_is_a_reason_for_a_restart(
 ) -> None:
     """A commit that every backend would give up within seconds has run for a minute, and will not end."""
     monkeypatch.setattr(health, "PING_TIMEOUT_S", 0.01)
-    backend, clock = Trying(), ManualClock()
+    backend, clock = FaultyBackend(), ManualClock()
     async with connect(backend=backend, clock=clock) as client:
         backend.goes_on.clear()
         asked = asyncio.create_task(client.get(path) if path == "/readyz" else client.post(path, json=START))
         await backend.waiting.wait()
         clock.advance(STUCK_S)
-        assert await told(client, "/livez") == (200, {"status": "ok"})
+        assert await health_of(client, "/livez") == (200, {"status": "ok"})
         clock.advance(1)
-        assert await told(client, "/livez") == (503, {"status": "store stuck"})
+        assert await health_of(client, "/livez") == (503, {"status": "store stuck"})
         backend.goes_on.set()
         await asked
-        assert await told(client, "/livez") == (200, {"status": "ok"})
+        assert await health_of(client, "/livez") == (200, {"status": "ok"})
 
 
 class Broken(ManualClock):
@@ -139,4 +137,4 @@ async def test_a_stopped_heartbeat_is_a_reason_for_a_restart(connect: Connect) -
     """Streams would become silent, and proxies would close them."""
     async with connect(clock=Broken()) as client:
         await asyncio.sleep(0)
-        assert await told(client, "/livez") == (503, {"status": "heartbeat stopped"})
+        assert await health_of(client, "/livez") == (503, {"status": "heartbeat stopped"})

@@ -75,18 +75,18 @@ async def answers(client: httpx.AsyncClient) -> list[tuple[object, ...]]:
 
 async def test_other_sessions_are_neither_seen_nor_counted(connect: Connect) -> None:
     """PR-02: ids, ETags, errors and refusals are the same whether the server has other sessions or none."""
-    told = []
-    for crowd in (0, 60):
+    responses = []
+    for others in (0, 60):
         async with connect(read="token", token_key=KEY, clock=ManualClock()) as client:
-            for number in range(crowd):
+            for number in range(others):
                 path = f"/api/progress/{OTHERS}" + (f"-{number}" if number else "")
                 for step in (1, 2, 3):
                     update = {"action": "start", "step": step}
                     assert (await client.post(f"{path}/update", json=update, headers=OPERATOR)).status_code == 200
                 await client.get(path, headers=OPERATOR)
-            told.append(await answers(client))
+            responses.append(await answers(client))
             listed = (await client.get("/api/progress", headers=OPERATOR)).json()["sessions"]
-            assert len(listed) == crowd + 2
-    assert {answer[0] for answer in told[0]} == {200, 201, 403, 404, 409, 422}
-    for alone, among_others in zip(*told, strict=True):
+            assert len(listed) == others + 2
+    assert {answer[0] for answer in responses[0]} == {200, 201, 403, 404, 409, 422}
+    for alone, among_others in zip(*responses, strict=True):
         assert alone == among_others

@@ -128,9 +128,9 @@ def test_json_has_the_fields_of_a_record(written: io.StringIO) -> None:
     logging.getLogger("progress_sse.streaming.event_stream").info(
         "a stream ended: %s", "gone", extra={"reason": "gone", "events": 3}
     )
-    told = json.loads(written.getvalue())
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00", told.pop("time"))
-    assert told == {
+    logged = json.loads(written.getvalue())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00", logged.pop("time"))
+    assert logged == {
         "level": "INFO",
         "logger": "progress_sse.streaming.event_stream",
         "message": "a stream ended: gone",
