@@ -1,6 +1,6 @@
 """Live progress of multi-step jobs, pushed to browsers by Server-Sent Events.
 
-Each name is imported when it is first asked for: a worker needs no server, and a server no HTTP client.
+Each name is imported when it is first accessed: a worker needs no server, and a server no HTTP client.
 """
 
 from importlib import import_module
@@ -36,7 +36,7 @@ __all__ = [
     "current",
 ]
 
-_HOMES = {
+_MODULES = {
     "AsyncProgress": "client.aio",
     "Event": "core.events",
     "Progress": "client.sync",
@@ -55,9 +55,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -1,4 +1,4 @@
-"""What a running server consists of: a store, its streams, who may do what, and the tasks that run beside them."""
+"""The parts of a running server: a store, its streams, an authorizer, and the tasks that run beside them."""
 
 import asyncio
 import json

@@ -97,7 +97,7 @@ def make_workflows(settings: Settings) -> Workflows:
     """Return the workflows of the setting `steps_file`, or the shipped one; the file's suffix says if it is JSON.
 
     Raises:
-        ConfigurationError: The file cannot be read, or what it says is not valid.
+        ConfigurationError: The file cannot be read, or its content is not valid.
     """
     path = settings.steps_file
     if path is None:

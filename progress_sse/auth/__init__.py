@@ -1,1 +1,1 @@
-"""Who may do what, and how often: tokens, tickets, cookies and rates."""
+"""Authorization and rate limits: tokens, tickets, cookies, and how often a caller may send requests."""

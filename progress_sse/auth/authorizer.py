@@ -1,6 +1,6 @@
-"""What decides whether a request may do what it asks for.
+"""The interface that decides whether a request is authorized.
 
-A refusal reveals nothing: 401 is the same whatever is wrong with a token, 403 the same whether a session exists or not.
+A refusal reveals nothing: 401 is the same for every fault of a token, 403 the same whether a session exists or not.
 """
 
 from collections.abc import Awaitable, Callable

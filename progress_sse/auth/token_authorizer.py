@@ -1,7 +1,7 @@
 """Authorization by tokens.
 
 A token comes in a header: as a bearer token, or in the cookie that holds one. For a stream, a ticket may stand for it.
-A `publish_token` allows everything, a signed token what it says.
+A `publish_token` allows everything, a signed token what its claims say.
 """
 
 from collections.abc import Collection

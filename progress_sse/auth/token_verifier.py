@@ -1,4 +1,4 @@
-"""What a token grants: everything for a `publish_token`, what it says for a signed one."""
+"""The check of tokens: a `publish_token` grants everything, a signed token what its claims say."""
 
 from progress_sse._internal.clock import Clock
 from progress_sse.auth.grants import EVERYTHING, Grant, is_one_of

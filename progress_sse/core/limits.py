@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """How large a body, and what it asks for, may be; see the settings of these names."""
+    """The largest body, text and number of steps; see the settings of these names."""
 
     max_body_bytes: int
     max_text_chars: int

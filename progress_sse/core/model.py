@@ -62,7 +62,7 @@ def is_text(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class StepDefinition:
-    """What is known of a step before it starts.
+    """The definition of a step, known before it starts.
 
     Attributes:
         name: The name that people read.

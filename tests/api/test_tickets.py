@@ -18,7 +18,7 @@ START = {"action": "start", "step": 1}
 
 @pytest.mark.parametrize("path", ["/api/progress/a/events?", "/api/events?session_id=a&"])
 async def test_a_ticket_opens_one_stream_once(closed: httpx.AsyncClient, path: str) -> None:
-    """PR-01: afterwards it is worthless, wherever it was logged."""
+    """PR-01: afterwards it is worthless, even if it was logged."""
     ticket = await issue_ticket(closed, make_token(sessions=["a"]))
     assert (await closed.head(f"{path}ticket={ticket}")).status_code == 200
     again = await closed.get(f"{path}ticket={ticket}")

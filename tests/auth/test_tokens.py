@@ -88,7 +88,7 @@ def by_hand(alg: str, key: bytes) -> str:
 
 
 def test_the_algorithm_is_never_taken_from_the_token(rsa_key: rsa.RSAPrivateKey) -> None:
-    """SE-02: a public key must not verify an HMAC, whatever algorithm the token names."""
+    """SE-02: a public key must not verify an HMAC, with any algorithm in the header."""
     assert SignedTokens(KEY, "HS256").grant(by_hand("HS256", KEY.encode())) is not None
     public = public_pem(rsa_key)
     reader = SignedTokens(public, "RS256")

@@ -256,7 +256,7 @@ class TestStatus:
         assert after(session, Complete(2, success=False)).progress.status == "error"
 
     def test_current_step_is_the_one_started_last(self) -> None:
-        """Completions and reports do not move it, in whatever order they come."""
+        """Completions and reports do not move it, in any order."""
         session = after(None, Start(3, DEFINITIONS), Start(1, DEFINITIONS), Advance(3, 1), Complete(3))
         assert session.progress.current_step == 1
 

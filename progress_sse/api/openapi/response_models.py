@@ -142,7 +142,7 @@ class SessionList(ResponseModel):
 
 
 class StepDefinition(ResponseModel):
-    """What is known of a step before it starts."""
+    """The definition of a step, known before it starts."""
 
     step: StepNumber
     name: str
