@@ -1,26 +1,19 @@
-"""Replies, and the parts of a request that several endpoints read."""
+"""Replies of bytes, and the headers that several endpoints send."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.datastructures import QueryParams
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from progress_sse.core.errors import InvalidRequestError
-from progress_sse.core.model import check_session_id
 from progress_sse.store.types import Record
 from progress_sse.wire import session_json
-from progress_sse.wire.headers import VARY, header_values
-from progress_sse.wire.preconditions import Preconditions, entity_tag
+from progress_sse.wire.headers import VARY
+from progress_sse.wire.preconditions import entity_tag
 
 JSON: Final = "application/json"
 
 RUN: Final = "progress-run"
 """The header with `Session.run`: in the response to a creation, and in updates that are for that run only."""
-
-MAX_QUERY_FIELDS: Final = 2000
-"""Parameters that a query may have: the server parses it before it checks the client's token."""
 
 UNCACHED: Final = {"cache-control": "no-store", "vary": VARY}
 """Headers of responses that no cache may store, nor give to another client if it does."""
@@ -45,35 +38,6 @@ class Reply:
         await send({"type": "http.response.body", "body": self._body})
 
 
-def session_id_of(request: Request) -> str:
-    """Return the session id in the path.
-
-    Raises:
-        InvalidSessionIdError: It is not a valid session id.
-    """
-    return check_session_id(request.path_params["session_id"])
-
-
-def query_of(request: Request) -> QueryParams:
-    """Return the parameters in the query.
-
-    Raises:
-        InvalidRequestError: There are too many.
-    """
-    check_query(request)
-    return request.query_params
-
-
-def check_query(request: Request) -> None:
-    """Return if the query is short enough to parse.
-
-    Raises:
-        InvalidRequestError: It has too many parameters.
-    """
-    if request.scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
-        raise InvalidRequestError(f"A query has at most {MAX_QUERY_FIELDS} parameters.")
-
-
 def json_reply(value: object, status: int = 200) -> Reply:
     """Return compact JSON that no cache stores."""
     return Reply(status, {"content-type": JSON, **UNCACHED}, session_json.encode_json(value))
@@ -91,8 +55,3 @@ def cache_headers(record: Record | None) -> dict[str, str]:
     """Return the headers that let a client store a session and ask each time whether it has changed."""
     tag = entity_tag(record.position if record else None)
     return {"etag": tag, "cache-control": "private, no-cache", "vary": VARY}
-
-
-def preconditions_of(request: Request) -> Preconditions:
-    """Return the request's conditions."""
-    return Preconditions(header_values(request, b"if-match"), header_values(request, b"if-none-match"))

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from progress_sse.api.replies import check_query, query_of, session_id_of
+from progress_sse.api.request_parts import check_query, query_of, session_id_of
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.auth.caller_identity import caller_of
 from progress_sse.core.errors import InvalidRequestError, RateExceededError, StoreUnavailableError

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from progress_sse.api.replies import session_id_of
+from progress_sse.api.request_parts import session_id_of
 from progress_sse.service import ProgressService
 
 _PACKAGE: Final = Path(__file__).resolve().parents[2]

@@ -2,7 +2,8 @@
 
 from starlette.requests import Request
 
-from progress_sse.api.replies import Reply, cache_headers, preconditions_of, session_id_of, session_reply
+from progress_sse.api.replies import Reply, cache_headers, session_reply
+from progress_sse.api.request_parts import preconditions_of, session_id_of
 from progress_sse.core.errors import PreconditionFailedError
 from progress_sse.service import ProgressService
 

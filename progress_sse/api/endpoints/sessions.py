@@ -9,18 +9,10 @@ from urllib.parse import quote
 from starlette.requests import Request
 
 from progress_sse.api.idempotency_keys import idempotency_key
-from progress_sse.api.replies import (
-    JSON,
-    RUN,
-    UNCACHED,
-    Reply,
-    preconditions_of,
-    query_of,
-    session_id_of,
-    session_reply,
-)
+from progress_sse.api.replies import JSON, RUN, UNCACHED, Reply, session_reply
 from progress_sse.api.request_body import read_body
 from progress_sse.api.request_models import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, CreateBody
+from progress_sse.api.request_parts import preconditions_of, query_of, session_id_of
 from progress_sse.core.commands import Create, Delete
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import SessionStatus

@@ -2,7 +2,8 @@
 
 from starlette.requests import Request
 
-from progress_sse.api.replies import Reply, json_reply, query_of
+from progress_sse.api.replies import Reply, json_reply
+from progress_sse.api.request_parts import query_of
 from progress_sse.core.workflows import DEFAULT
 from progress_sse.service import ProgressService
 from progress_sse.wire import session_json

@@ -10,9 +10,10 @@ from starlette.requests import Request
 
 from progress_sse.api.idempotency_keys import UPDATE, idempotency_key
 from progress_sse.api.problems import counted
-from progress_sse.api.replies import RUN, Reply, json_reply, preconditions_of, session_id_of
+from progress_sse.api.replies import RUN, Reply, json_reply
 from progress_sse.api.request_body import read_body, read_update
 from progress_sse.api.request_models import BatchBody, UpdateBody
+from progress_sse.api.request_parts import preconditions_of, session_id_of
 from progress_sse.core.commands import StepCommand
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.core.idempotency import IdempotencyKey

@@ -1,0 +1,48 @@
+"""The parts of a request that several endpoints read: session id, query, conditions."""
+
+from typing import Final
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from progress_sse.core.errors import InvalidRequestError
+from progress_sse.core.model import check_session_id
+from progress_sse.wire.headers import header_values
+from progress_sse.wire.preconditions import Preconditions
+
+MAX_QUERY_FIELDS: Final = 2000
+"""Parameters that a query may have: the server parses it before it checks the client's token."""
+
+
+def session_id_of(request: Request) -> str:
+    """Return the session id in the path.
+
+    Raises:
+        InvalidSessionIdError: It is not a valid session id.
+    """
+    return check_session_id(request.path_params["session_id"])
+
+
+def query_of(request: Request) -> QueryParams:
+    """Return the parameters in the query.
+
+    Raises:
+        InvalidRequestError: There are too many.
+    """
+    check_query(request)
+    return request.query_params
+
+
+def check_query(request: Request) -> None:
+    """Return if the query is short enough to parse.
+
+    Raises:
+        InvalidRequestError: It has too many parameters.
+    """
+    if request.scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
+        raise InvalidRequestError(f"A query has at most {MAX_QUERY_FIELDS} parameters.")
+
+
+def preconditions_of(request: Request) -> Preconditions:
+    """Return the request's conditions."""
+    return Preconditions(header_values(request, b"if-match"), header_values(request, b"if-none-match"))
