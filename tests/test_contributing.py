@@ -38,7 +38,7 @@ def test_names_stand_in_the_files_that_are_named_with_them(page: Path) -> None:
 
 
 @each_page
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_targets(page: Path) -> None:
     """Each link leads to a file of the project, and in a Markdown page to one of its headings."""
     for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
         path, _, anchor = target.partition("#")

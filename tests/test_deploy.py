@@ -39,7 +39,7 @@ def test_compose_starts_two_servers_on_one_redis(compose: Any) -> None:
     assert "--appendfsync always" in " ".join(services["redis"]["command"])
 
 
-async def test_prometheus_is_let_in_by_the_token_that_it_is_told_to_bring(serve: Serve) -> None:
+async def test_prometheus_has_access_with_its_documented_token(serve: Serve) -> None:
     """The configuration names the command that makes the token."""
     text = (FOLDER / "prometheus.yml").read_text("utf-8")
     [job] = yaml.safe_load(text)["scrape_configs"]

@@ -79,7 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_every_block_is_of_a_kind_that_is_tested_here() -> None:
+def test_every_block_is_of_a_tested_kind() -> None:
     """A block in a new language needs a test of its own."""
     assert {block.language for block in BLOCKS} == {"sh", "json", "text", "html", "python", "toml", "nginx"}
     answers = [answer for _, answer in CURL]
@@ -121,7 +121,7 @@ def test_curl_commands_print_what_the_readme_says(
 ) -> None:
     """The output is equal to the letter, except where … stands for the rest; each response is on a line of its own."""
     server: Server = request.getfixturevalue("closed_server" if "$token" in commands else "server")
-    assert commands.count(ADDRESS) == 1, "the test would talk to somebody else's server"
+    assert commands.count(ADDRESS) == 1, "the test would talk to another server"
     script = commands.replace(ADDRESS, server.url).replace("curl ", "curl --silent --show-error -w '\\n' ")
     result = subprocess.run(
         ["sh", "-eu", "-c", script],
@@ -238,7 +238,7 @@ async def test_event_source_of_the_readme_moves(serve: Serve, chromium: Browser)
         await page.wait_for_function("source.readyState === EventSource.CLOSED")
 
 
-async def test_page_of_the_readme_brings_its_token(
+async def test_page_of_the_readme_sends_its_token(
     closed_server: Server, environment: dict[str, str], chromium: Browser
 ) -> None:
     """It asks for a token, and follows with it."""
@@ -260,7 +260,7 @@ def test_python_worker_reports(server: Server, tmp_path: Path) -> None:
     assert (step["status"], step["message"]) == ("success", "8,000 rows")
 
 
-def test_tokens_of_an_application_are_let_in(
+def test_tokens_of_an_application_are_accepted(
     closed_server: Server, environment: dict[str, str], tmp_path: Path
 ) -> None:
     """The program prints a token for the sessions that it names."""
@@ -314,7 +314,7 @@ def test_arguments_of_workers_are_all_there() -> None:
     assert known - {"on_error", "transport"} == set(arguments)
 
 
-def test_steps_file_defines_what_it_says(serve: Serve, tmp_path: Path) -> None:
+def test_steps_file_of_the_readme_works(serve: Serve, tmp_path: Path) -> None:
     """The server has both of its workflows, with the defaults where the file names no numbers."""
     path = tmp_path / "workflows.toml"
     path.write_text(the_block("toml"), "utf-8")
@@ -350,7 +350,7 @@ async def test_nginx_of_the_readme_lets_events_through_at_once(serve: Serve, tmp
 
 
 @pytest.mark.parametrize("target", dict.fromkeys(re.findall(r"\]\(([^)]+)\)", README)))
-def test_links_lead_somewhere(target: str) -> None:
+def test_links_have_targets(target: str) -> None:
     """Each link leads to a file of the project, or to a heading of the README."""
     path, _, anchor = target.partition("#")
     headings = {
@@ -360,10 +360,10 @@ def test_links_lead_somewhere(target: str) -> None:
     assert (ROOT / path).exists() if path else anchor in headings
 
 
-def test_codes_of_checks_are_explained() -> None:
+def test_codes_of_checks_are_documented() -> None:
     """The table of `tests/README.md` has exactly the codes of the tests."""
     page = (ROOT / "tests" / "README.md").read_text("utf-8")
     explained = re.findall(r"^\| ([A-Z]{2}-\d{2}) \|", page, re.MULTILINE)
     sources = [path.read_text("utf-8") for path in ROOT.glob("tests/**/test_*.py")]
-    borne = {code for source in sources for code in re.findall(r"\b(?:SC|DG|FT|LD|SE|PR|CL)-\d{2}\b", source)}
-    assert sorted(borne | {"SE-14"}) == sorted(explained)  # That one is no test, but a way to run tests.
+    used = {code for source in sources for code in re.findall(r"\b(?:SC|DG|FT|LD|SE|PR|CL)-\d{2}\b", source)}
+    assert sorted(used | {"SE-14"}) == sorted(explained)  # That one is no test, but a way to run tests.

@@ -20,7 +20,7 @@ from progress_sse.streaming.hub import MAX_QUEUED_BYTES
 WAIT_S = 10
 
 
-async def taken(events: AsyncIterator[Event], count: int) -> list[Event]:
+async def take(events: AsyncIterator[Event], count: int) -> list[Event]:
     """The next `count` events."""
     async with asyncio.timeout(WAIT_S):
         return [await anext(events) for _ in range(count)]
@@ -43,11 +43,11 @@ async def hub(transitions: list[Event]) -> AsyncIterator[ProgressHub]:
 async def test_a_subscription_gets_the_events_of_a_browser(hub: ProgressHub, transitions: list[Event]) -> None:
     """The absent session, then its snapshot, then each step, until it is completed."""
     events = hub.subscribe("s")
-    assert (await taken(events, 1))[0].data["status"] == "not_found"
+    assert (await take(events, 1))[0].data["status"] == "not_found"
     await hub.store.create_session("s", 1)
     await hub.store.start_step("s", 1)
     await hub.store.complete_step("s", 1)
-    created, *steps = await taken(events, 3)
+    created, *steps = await take(events, 3)
     assert (created.event, created.data["status"]) == ("snapshot", "pending")
     assert [each.data["step"]["status"] for each in steps] == ["running", "success"]
     assert steps == transitions
@@ -59,32 +59,32 @@ async def test_a_subscription_resumes_after_its_last_event(hub: ProgressHub) -> 
     """It gets only the events that it missed, if any."""
     await hub.store.start_step("s", 1)
     async with aclosing(hub.subscribe("s")) as events:
-        [seen] = await taken(events, 1)
+        [seen] = await take(events, 1)
     await hub.store.report_progress("s", 1, 5)
     async with aclosing(hub.subscribe("s", last_event_id=seen.event_id)) as events:
-        [missed] = await taken(events, 1)
+        [missed] = await take(events, 1)
         assert (missed.event, missed.data["step"]["progress"]) == ("step", {"current": 5, "total": None})
         await hub.store.report_progress("s", 1, 6)
-        assert (await taken(events, 1))[0].data["step"]["progress"]["current"] == 6
+        assert (await take(events, 1))[0].data["step"]["progress"]["current"] == 6
 
 
 async def test_a_slow_subscription_gets_a_snapshot(hub: ProgressHub) -> None:
     """The events that wait for it are bounded, and its last state is the true one."""
     await hub.store.start_step("s", 1)
     async with aclosing(hub.subscribe("s")) as events:
-        await taken(events, 1)
+        await take(events, 1)
         for current in range(2 * MAX_QUEUED_BYTES // 8192):
             await hub.store.report_progress("s", 1, current, message="x" * 8192)
-        seen = [*await taken(events, 1)]
+        seen = [*await take(events, 1)]
         while seen[-1].event == "step":
-            seen += await taken(events, 1)
+            seen += await take(events, 1)
         assert seen[-1].data["steps"][0]["progress"]["current"] == current
 
 
 async def test_a_closed_subscription_holds_no_session(hub: ProgressHub) -> None:
     """Nor does one that was refused."""
     async with aclosing(hub.subscribe("s")) as events:
-        await taken(events, 1)
+        await take(events, 1)
         assert hub._service.streams.hub.channel_count == 1  # noqa: SLF001 - seen nowhere else
     with pytest.raises(InvalidSessionIdError):
         await anext(hub.subscribe(".."))
@@ -97,7 +97,7 @@ async def test_a_hub_that_closes_ends_its_subscriptions() -> None:
     for is_waiting in (True, False):
         async with hub.lifespan():
             events = hub.subscribe("s")
-            await taken(events, 1)
+            await take(events, 1)
             end = asyncio.ensure_future(anext(events, None))
             if is_waiting:
                 await wait_all_tasks_blocked()
@@ -116,9 +116,9 @@ def test_a_hub_can_be_opened_again(tmp_path: Path, store: str) -> None:
             start = {"action": "start", "step": 1}
             assert (await client.post("/api/progress/s/update", json=start)).status_code == 200
             async with aclosing(hub.subscribe("s")) as events:
-                await taken(events, 1)
+                await take(events, 1)
                 await hub.store.complete_step("s", 1)
-                assert (await taken(events, 1))[0].data["step"]["status"] == "success"
+                assert (await take(events, 1))[0].data["step"]["status"] == "success"
             return str(found)
 
     async def report_after_start() -> str:

@@ -96,7 +96,7 @@ def files_asked_for(url: str) -> set[str]:
     return got
 
 
-def test_page_gets_every_file_that_it_asks_for(server: Server) -> None:
+def test_page_gets_every_file_that_it_loads(server: Server) -> None:
     """A file missing in the wheel would be missing for users only."""
     assert {re.sub("-[0-9a-f]+", "", name) for name in files_asked_for(server.url)} == {"web/page.css", "web/page.js"}
 

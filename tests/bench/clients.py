@@ -16,7 +16,7 @@ from tests.bench.plan import STAMP_BYTES, STAMP_MARK, Account, Tally
 
 MARK = STAMP_MARK.encode()
 READ_BYTES = 65_536
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 """An event that has not arrived after this is lost."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -37,7 +37,7 @@ class Loop:
 
     def connect(self, port: int | None = None) -> socket.socket:
         """A connected socket that does not block, and does not keep its port when closed."""
-        sock = socket.create_connection(("127.0.0.1", port or self._port), timeout=PATIENCE_S)
+        sock = socket.create_connection(("127.0.0.1", port or self._port), timeout=TIMEOUT_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.setblocking(False)
@@ -61,9 +61,9 @@ class Loop:
             if (take := takers.get(fd)) is not None:
                 take()
 
-    def run_until(self, is_done: Callable[[], bool], patience_s: float = PATIENCE_S) -> bool:
+    def run_until(self, is_done: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> bool:
         """Read until a condition holds, and return whether it does."""
-        deadline = monotonic() + patience_s
+        deadline = monotonic() + timeout_s
         while not is_done():
             left_s = deadline - monotonic()
             if left_s <= 0:

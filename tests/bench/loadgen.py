@@ -79,7 +79,7 @@ class Bench:
         alone_us = 0.0
         for phase in task.phases:
             result = self._run(phase, task.sessions)
-            if phase.is_heard:
+            if phase.has_readers:
                 result["own_cpu_us"] = result["cpu_us"] - alone_us / task.readers_per_session
             else:
                 alone_us = result["publish_cpu_us"]
@@ -228,7 +228,7 @@ class Bench:
 
     def _run(self, phase: Phase, sessions: int) -> Figures:
         self._begin_phase(max(phase.burst, OPEN_LOOP_CALLERS if phase.rate else 1))
-        turns = itertools.cycle(range(sessions) if phase.is_heard else range(sessions, sessions * 2))
+        turns = itertools.cycle(range(sessions) if phase.has_readers else range(sessions, sessions * 2))
         started, used_s = monotonic(), cpu_s(self._pid)
         publishes = (
             self._run_closed(phase, turns) if phase.rate is None else self._run_open(phase.rate, phase.seconds, turns)

@@ -83,7 +83,7 @@ class Phase:
     seconds: float
     burst: int = 1
     rate: float | None = None
-    is_heard: bool = True
+    has_readers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def test_reader_counts_every_event_when_bytes_come_in_pieces(size: int) -> None:
     assert len(reader.tally.latencies_ns) == len(seqs)
 
 
-def test_reader_refuses_what_is_no_stream() -> None:
+def test_reader_refuses_a_response_that_is_no_stream() -> None:
     """A server that answers readers with errors gets no figures."""
     with connected() as (loop, _, peer):
         peer.sendall(HEAD.replace(b"200 OK", b"503 Service Unavailable"))

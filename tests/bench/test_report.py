@@ -42,7 +42,7 @@ def account(*seqs: int) -> Account:
         (account(1, 2, 2), 1),
     ],
 )
-def test_lost_counts_what_did_not_come_exactly_once(got: Account, expected: int) -> None:
+def test_lost_counts_events_that_did_not_come_exactly_once(got: Account, expected: int) -> None:
     """It counts an event that is missing, repeated, or swapped for another; it does not check the order."""
     assert lost(account(1, 2, 3), got) == expected
 
@@ -54,7 +54,7 @@ def test_percentile_is_a_value_that_was_measured() -> None:
     assert percentile([7], 500) == percentile([7], 990) == 7
 
 
-def test_stamp_is_as_long_whatever_it_says() -> None:
+def test_every_stamp_has_the_same_length() -> None:
     """The generator cuts stamps out of the stream by their length."""
     assert len(stamp(99_999_999, 2**63)) == STAMP_BYTES
 
@@ -66,7 +66,7 @@ def test_rounds_sum_up_to_medians_and_the_worst_loss() -> None:
     assert summed_up(rounds) == {"one.cpu_us": 3.0, "one.lost": 3.0, "x": 1.0}
 
 
-def test_ratio_is_to_the_best_reference_that_there_is() -> None:
+def test_ratio_is_to_the_best_reference() -> None:
     """A figure of zero, from a measurement shorter than the clock's ticks, is no reference."""
     assert ratio(6, [4, 3]) == 2
     assert ratio(6, [0, 3]) == 2

@@ -130,7 +130,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload(
         "sessions-1000",
         STREAMING,
-        FanOut(1000, 2, (Phase("quiet", 2, burst=50, is_heard=False), Phase("many", 3, burst=50))),
+        FanOut(1000, 2, (Phase("quiet", 2, burst=50, has_readers=False), Phase("many", 3, burst=50))),
         None,
         (_MANY,),
     ),

@@ -57,7 +57,7 @@ LIBRARIES = {
 }
 
 
-class Site:
+class QueueWorkers:
     """Workers of a library with the jobs of `docs/bridges.md`, and the failing jobs of `more_…` beside them."""
 
     def __init__(self, name: str, folder: Path, broker: RedisServer, *options: str) -> None:
@@ -113,17 +113,17 @@ class Site:
     async def until(self, stream: RawStream, step: int, status: str, timeout_s: float = 60) -> list[Any]:
         """Wait until a step has a status, and return the step as each transition left it."""
 
-        def told() -> list[Any]:
+        def states() -> list[Any]:
             return [event.json()["step"] for event in stream.events if event.event == "step"]
 
         try:
             async with stream:
                 await stream.wait_until(
-                    lambda _: (step, status) in [(s["step"], s["status"]) for s in told()], timeout_s
+                    lambda _: (step, status) in [(s["step"], s["status"]) for s in states()], timeout_s
                 )
         except TimeoutError as error:
             raise AssertionError(self.log()) from error
-        return told()
+        return states()
 
     def __exit__(self, *_: object) -> None:
         if self._worker is not None:

@@ -45,7 +45,7 @@ def test_tests_of_tasks_record_what_they_report() -> None:
 
 
 @pytest.mark.parametrize("session_id", [42, ["42"], {}])
-def test_whatever_a_message_names_as_its_session_the_task_runs(session_id: object) -> None:
+def test_a_task_runs_whatever_session_its_message_names(session_id: object) -> None:
     """A number, the usual id of an order, is accepted; any other value is left for the server to refuse."""
     with recording() as recorder:
         attempt = Attempt(session_id, 1)

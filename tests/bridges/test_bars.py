@@ -37,7 +37,7 @@ def bars() -> ReportingProgress:
 
 
 @pytest.mark.parametrize("is_drawn", [True, False])
-def test_a_bar_of_tqdm_tells_how_far_it_is(recorder: Recorder, is_drawn: bool) -> None:
+def test_a_bar_of_tqdm_reports_its_progress(recorder: Recorder, is_drawn: bool) -> None:
     """Each move is reported with the description, also where the bar is not drawn, as in workers."""
     with Progress("a") as progress, progress.step(1):
         for _ in tqdm("abc", desc="Letters", disable=not is_drawn, mininterval=0, miniters=1):
@@ -78,7 +78,7 @@ def test_a_bar_of_tqdm_that_is_left_makes_room(recorder: Recorder) -> None:
     assert advances(recorder)[-1] == (1, 1, "")
 
 
-async def test_a_bar_of_tqdm_goes_through_what_comes_asynchronously(recorder: Recorder) -> None:
+async def test_a_bar_of_tqdm_wraps_asynchronous_iterables(recorder: Recorder) -> None:
     """The bar accepts asynchronous iterables, as tqdm does."""
 
     async def letters() -> AsyncIterator[str]:
@@ -130,7 +130,7 @@ def test_tasks_of_rich_are_added_up(recorder: Recorder) -> None:
     ]
 
 
-def test_what_libraries_bear_with_we_bear_with(recorder: Recorder) -> None:
+def test_the_bridges_accept_what_the_libraries_accept(recorder: Recorder) -> None:
     """Odd numbers and descriptions that are not strings do not end the job."""
     with Progress("a") as progress, progress.step(1), bars() as shown:
         task = shown.add_task(Text("One"), total=3)  # type: ignore[arg-type]  # it takes that, too
@@ -234,7 +234,7 @@ def move_rich(step: BaseStep, locks: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("move", [move_tqdm, move_rich])
-def test_trouble_with_a_report_is_logged_without_the_lock_of_the_bars(
+def test_a_failed_report_is_logged_without_the_lock_of_the_bars(
     recorder: Recorder, move: Callable[[BaseStep, list[Any]], None]
 ) -> None:
     """A handler that shows records beside bars needs that lock, in a thread that holds the handler's own lock."""
@@ -246,10 +246,10 @@ def test_trouble_with_a_report_is_logged_without_the_lock_of_the_bars(
 
 
 @pytest.mark.usefixtures("handler")
-def test_bars_and_records_outside_of_steps_are_nobodys(recorder: Recorder) -> None:
+def test_bars_and_records_outside_of_steps_are_not_reported(recorder: Recorder) -> None:
     """Bars and records do what their libraries do, and report nothing."""
     assert list(trange(2)) == [0, 1]
     with bars() as shown:
         assert list(shown.track("ab")) == ["a", "b"]
-    logging.getLogger().info("nobody's")
+    logging.getLogger().info("outside")
     assert recorder.reports == []

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridges.conftest import Build, Sites
-from tests.bridges.queue_workers import LIBRARIES, Site
+from tests.bridges.conftest import Build, WorkersOf
+from tests.bridges.queue_workers import LIBRARIES, QueueWorkers
 from tests.harness.serving import eventually
 
 
-async def expect_steps(site: Site, name: str) -> None:
+async def expect_steps(workers: QueueWorkers, name: str) -> None:
     """Start the program's job, and check all of its transitions."""
-    stream = await site.follow("import-42")
-    await site.call(LIBRARIES[name].begin.format("import-42"))
-    told = await site.until(stream, 3, "error")
-    changes = [each for each in told if "progress" not in each]
+    stream = await workers.follow("import-42")
+    await workers.call(LIBRARIES[name].begin.format("import-42"))
+    states = await workers.until(stream, 3, "error")
+    changes = [each for each in states if "progress" not in each]
     assert [(each["step"], each["name"], each["status"], each["message"], each["error"]) for each in changes] == [
         (1, "Download", "running", "", ""),
         (1, "Download", "running", "", ""),
@@ -25,14 +25,14 @@ async def expect_steps(site: Site, name: str) -> None:
         (3, "Save", "error", "", "OSError: disk full"),
     ]
     if name != "taskiq":  # taskiq retries at once: the reason is outdated before it could be sent.
-        messages = [each["message"] for each in told if "progress" in each]
+        messages = [each["message"] for each in states if "progress" in each]
         assert messages[0] == "will be tried again: ConnectionError: the first time it never works"
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
-async def test_tasks_are_steps(sites: Sites, name: str) -> None:
+async def test_tasks_are_steps(workers_of: WorkersOf, name: str) -> None:
     """Each task starts, is retried, completes or fails, and reports its progress; so do those that follow it."""
-    await expect_steps(sites(name), name)
+    await expect_steps(workers_of(name), name)
 
 
 KINDS = [
@@ -47,16 +47,16 @@ KINDS = [
 @pytest.mark.parametrize(("name", "options"), KINDS)
 async def test_workers_of_another_kind_report_alike(build: Build, name: str, options: list[str]) -> None:
     """Threads, the worker's own process, and processes that are not forked report alike."""
-    with build(name, *options) as site:
-        await expect_steps(site, name)
+    with build(name, *options) as workers:
+        await expect_steps(workers, name)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", LIBRARIES)
 async def test_tasks_run_to_their_end_without_a_server(build: Build, name: str) -> None:
     """They do their work and their retries, and the log names the missing server once."""
-    with build(name) as site:
-        site.server.kill()
-        await site.call(LIBRARIES[name].begin.format("import-42"))
-        await eventually(lambda: "OSError: disk full" in site.log(), 60)
-        assert "cannot report on 'import-42'" in site.log()
+    with build(name) as workers:
+        workers.server.kill()
+        await workers.call(LIBRARIES[name].begin.format("import-42"))
+        await eventually(lambda: "OSError: disk full" in workers.log(), 60)
+        assert "cannot report on 'import-42'" in workers.log()

@@ -7,22 +7,22 @@ from taskiq import InMemoryBroker, SimpleRetryMiddleware
 
 from progress_sse.bridges.taskiq import ReportingMiddleware
 from progress_sse.client.testing import Advance, Complete, Recorder, Start
-from tests.bridges.conftest import Sites
-from tests.bridges.queue_workers import Site
+from tests.bridges.conftest import WorkersOf
+from tests.bridges.queue_workers import QueueWorkers
 
 
 @pytest.fixture
-def site(sites: Sites) -> Site:
+def workers(workers_of: WorkersOf) -> QueueWorkers:
     """A worker of taskiq."""
-    return sites("taskiq")
+    return workers_of("taskiq")
 
 
-async def test_what_a_task_sends_belongs_to_its_session(site: Site) -> None:
+async def test_a_task_sent_by_a_task_belongs_to_its_session(workers: QueueWorkers) -> None:
     """This holds by way of a task without a step, and for a task that runs in a thread."""
-    stream = await site.follow("nested")
-    await site.call('asyncio.run(send(outer, "nested"))')
-    told = await site.until(stream, 3, "success")
-    assert [(each["step"], each["message"]) for each in told if each["status"] == "success"] == [
+    stream = await workers.follow("nested")
+    await workers.call('asyncio.run(send(outer, "nested"))')
+    states = await workers.until(stream, 3, "success")
+    assert [(each["step"], each["message"]) for each in states if each["status"] == "success"] == [
         (1, ""),
         (2, "inside nested"),
         (3, "inside nested"),
@@ -32,15 +32,15 @@ async def test_what_a_task_sends_belongs_to_its_session(site: Site) -> None:
 @pytest.mark.parametrize(
     ("task", "status", "error"), [("hang", "error", "TimeoutError"), ("silent", "success", "")], ids=["hang", "silent"]
 )
-async def test_a_task_ends_as_it_means_to(site: Site, task: str, status: str, error: str) -> None:
+async def test_a_task_ends_as_intended(workers: QueueWorkers, task: str, status: str, error: str) -> None:
     """A task that is too late fails; one without a result does not."""
-    stream = await site.follow(task)
-    await site.call(f'asyncio.run(send({task}, "{task}"))')
-    *_, last = await site.until(stream, 1, status)
+    stream = await workers.follow(task)
+    await workers.call(f'asyncio.run(send({task}, "{task}"))')
+    *_, last = await workers.until(stream, 1, status)
     assert last["error"] == error
 
 
-async def test_a_task_that_will_be_tried_again_says_why(recorder: Recorder) -> None:
+async def test_a_task_that_will_be_retried_reports_the_reason(recorder: Recorder) -> None:
     """Users' tests have the broker used here. With no attempt left, the task fails."""
     broker = InMemoryBroker().with_middlewares(SimpleRetryMiddleware(2), ReportingMiddleware())
 

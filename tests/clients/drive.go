@@ -15,21 +15,21 @@ import (
 	"github.com/r3labs/sse"
 )
 
-func tell(line map[string]any) {
+func printLine(line map[string]any) {
 	if err := json.NewEncoder(os.Stdout).Encode(line); err != nil {
 		panic(err)
 	}
 }
 
-func tellEvent(event, data, id string) {
-	tell(map[string]any{"event": event, "data": data, "id": id})
+func printEvent(event, data, id string) {
+	printLine(map[string]any{"event": event, "data": data, "id": id})
 }
 
-func tellOver(err error) {
+func printEnd(err error) {
 	if err != nil {
-		tell(map[string]any{"over": "raises", "error": err.Error()})
+		printLine(map[string]any{"over": "raises", "error": err.Error()})
 	} else {
-		tell(map[string]any{"over": "stops"})
+		printLine(map[string]any{"over": "stops"})
 	}
 }
 
@@ -40,7 +40,7 @@ func followR3labs(url, token, lastEventID string) error {
 		client.LastEventID.Store([]byte(lastEventID))
 	}
 	return client.SubscribeRaw(func(msg *sse.Event) {
-		tellEvent(string(msg.Event), string(msg.Data), string(msg.ID))
+		printEvent(string(msg.Event), string(msg.Data), string(msg.ID))
 	})
 }
 
@@ -59,7 +59,7 @@ func followDonovanhide(url, token, lastEventID string) error {
 		}
 	}()
 	for event := range stream.Events {
-		tellEvent(event.Event(), event.Data(), event.Id())
+		printEvent(event.Event(), event.Data(), event.Id())
 	}
 	return nil
 }
@@ -73,5 +73,5 @@ func main() {
 		"r3labs/sse":              followR3labs,
 		"donovanhide/eventsource": followDonovanhide,
 	}[library]
-	tellOver(follow(url, token, lastEventID))
+	printEnd(follow(url, token, lastEventID))
 }

@@ -11,27 +11,27 @@ const headers = { Authorization: `Bearer ${token}`, ...(lastEventId && { "Last-E
 const NAMES = ["message", "snapshot", "step", "heartbeat", "end"];
 
 /** @param {object} line */
-function tell(line) {
+function printLine(line) {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
 /** @param {{ event?: string, data: string, id?: string }} message */
-function tellMessage({ event, data, id }) {
-  tell({ event: event || "message", data, id: id ?? null });
+function printMessage({ event, data, id }) {
+  printLine({ event: event || "message", data, id: id ?? null });
 }
 
 /** Print the events of an object that behaves as a browser's EventSource. */
-function listen(source) {
+function printEvents(source) {
   for (const type of NAMES)
     source.addEventListener(type, (event) => {
-      if ("data" in event) tell({ event: event.type, data: event.data, id: event.lastEventId });
+      if ("data" in event) printLine({ event: event.type, data: event.data, id: event.lastEventId });
     });
-  source.addEventListener("error", () => setImmediate(() => source.readyState === 2 && over("stops")));
-  if ("on" in source) source.on("closed", () => over("stops"));
+  source.addEventListener("error", () => setImmediate(() => source.readyState === 2 && end("stops")));
+  if ("on" in source) source.on("closed", () => end("stops"));
 }
 
-function over(how) {
-  tell({ over: how });
+function end(how) {
+  printLine({ over: how });
   process.exit(0);
 }
 
@@ -39,23 +39,23 @@ const LIBRARIES = {
   async eventsource() {
     const { EventSource } = await import("eventsource");
     const fetchWithToken = (input, init) => fetch(input, { ...init, headers: { ...init.headers, ...headers } });
-    listen(new EventSource(url, { fetch: fetchWithToken }));
+    printEvents(new EventSource(url, { fetch: fetchWithToken }));
   },
 
   async "eventsource@2"() {
     const { default: EventSource } = await import("eventsource-2");
-    listen(new EventSource(url, { headers }));
+    printEvents(new EventSource(url, { headers }));
   },
 
   async "launchdarkly-eventsource"() {
     const { EventSource } = (await import("launchdarkly-eventsource")).default;
-    listen(new EventSource(url, { headers }));
+    printEvents(new EventSource(url, { headers }));
   },
 
   async "event-source-polyfill"() {
     const { EventSourcePolyfill } = (await import("event-source-polyfill")).default;
     const option = isAlone ? {} : { lastEventIdQueryParameterName: "last_event_id" };
-    listen(new EventSourcePolyfill(url, { headers, ...option }));
+    printEvents(new EventSourcePolyfill(url, { headers, ...option }));
   },
 
   async undici() {
@@ -65,23 +65,23 @@ const LIBRARIES = {
         return super.dispatch({ ...options, headers: { ...options.headers, ...headers } }, handler);
       }
     }
-    listen(new EventSource(url, { dispatcher: new AgentWithToken() }));
+    printEvents(new EventSource(url, { dispatcher: new AgentWithToken() }));
   },
 
   async "eventsource-client"() {
     const { createEventSource } = await import("eventsource-client");
-    const onDisconnect = () => setImmediate(() => source.readyState === "closed" && over("stops"));
+    const onDisconnect = () => setImmediate(() => source.readyState === "closed" && end("stops"));
     const source = createEventSource({ url, headers, onDisconnect });
-    for await (const message of source) tellMessage(message);
-    over("stops");
+    for await (const message of source) printMessage(message);
+    end("stops");
   },
 
   async "eventsource-parser"() {
     const { EventSourceParserStream } = await import("eventsource-parser/stream");
     const response = await fetch(url, { headers });
     const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
-    for await (const message of events) tellMessage(message);
-    over("stops");
+    for await (const message of events) printMessage(message);
+    end("stops");
   },
 
   async "@microsoft/fetch-event-source"() {
@@ -92,14 +92,14 @@ const LIBRARIES = {
     const onclose = () => {
       throw new Error("come back");
     };
-    await fetchEventSource(url, { headers, onmessage: tellMessage, ...(!isAlone && { onclose }) });
-    over("stops");
+    await fetchEventSource(url, { headers, onmessage: printMessage, ...(!isAlone && { onclose }) });
+    end("stops");
   },
 };
 
 process.on("uncaughtException", (error) => {
   if (error.code === "ERR_MODULE_NOT_FOUND") throw error;
-  tell({ over: "raises", error: String(error) });
+  printLine({ over: "raises", error: String(error) });
   process.exit(0);
 });
 

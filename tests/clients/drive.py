@@ -92,22 +92,22 @@ LIBRARIES: dict[str, Callable[[str, dict[str, str]], Iterator[Event] | AsyncIter
 }
 
 
-def tell(**line: Any) -> None:
+def print_line(**line: Any) -> None:
     """Print a line, at once."""
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
 
-def tell_event(event: Event) -> None:
+def print_event(event: Event) -> None:
     """Print an event."""
     name, data, event_id = event
-    tell(event=name, data=data, id=event_id)
+    print_line(event=name, data=data, id=event_id)
 
 
-async def tell_all(events: AsyncIterator[Event]) -> None:
+async def print_events(events: AsyncIterator[Event]) -> None:
     """Print each event as it comes."""
     async for event in events:
-        tell_event(event)
+        print_event(event)
 
 
 def main(library: str, url: str, token: str, last_event_id: str = "") -> None:
@@ -117,15 +117,15 @@ def main(library: str, url: str, token: str, last_event_id: str = "") -> None:
         events = LIBRARIES[library](url, headers)
         if isinstance(events, Iterator):
             for event in events:
-                tell_event(event)
+                print_event(event)
         else:
-            asyncio.run(tell_all(events))
+            asyncio.run(print_events(events))
     except ImportError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a library raises is what its user gets
-        tell(over="raises", error=repr(error))
+        print_line(over="raises", error=repr(error))
     else:
-        tell(over="stops")
+        print_line(over="stops")
 
 
 if __name__ == "__main__":

@@ -269,7 +269,7 @@ async def test_a_client_follows_through_kill_and_restart(
         ("Node", "@microsoft/fetch-event-source", "after_an_end", "no"),
     ],
 )
-async def test_a_client_needs_what_it_is_to_be_given(
+async def test_a_client_needs_its_documented_option(
     serve: Serve, command: Callable[[str], Sequence[str | Path]], language: str, library: str, column: str, value: str
 ) -> None:
     """FT-01: without the option that docs/protocol.md names, it does not behave as its row says."""
@@ -280,7 +280,7 @@ async def test_a_client_needs_what_it_is_to_be_given(
 
 
 @pytest.mark.full
-async def test_clients_come_back_to_a_full_server_when_it_says(
+async def test_clients_return_to_a_full_server_after_its_delay(
     serve: Serve, command: Callable[[str], Sequence[str | Path]]
 ) -> None:
     """LD-05: the end of a stream carries the retry delay, and clients that reconnect at all respect it."""

@@ -28,7 +28,7 @@ class SmallDisk:
         assert self._holder.stdout.readline() == "mounted\n", "mounting needs root, or namespaces for other users"
 
     @property
-    def seen_from_here(self) -> Path:
+    def host_path(self) -> Path:
         """The path by which the test finds the content of `folder`."""
         return Path(f"/proc/{self._holder.pid}/root{self.folder}")
 
@@ -43,7 +43,7 @@ class SmallDisk:
     def fill(self) -> None:
         """Fill the disk completely."""
         with (
-            (self.seen_from_here / "filling").open("wb", buffering=0) as filling,
+            (self.host_path / "filling").open("wb", buffering=0) as filling,
             contextlib.suppress(OSError),  # The test will see the error itself.
         ):
             while True:
@@ -51,7 +51,7 @@ class SmallDisk:
 
     def free(self) -> None:
         """Free the room again."""
-        (self.seen_from_here / "filling").unlink()
+        (self.host_path / "filling").unlink()
 
     def __enter__(self) -> Self:
         return self

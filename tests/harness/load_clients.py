@@ -177,7 +177,7 @@ class Reader(asyncio.BufferedProtocol):
             self.comments += 1
 
 
-class Crowd:
+class LoadClients:
     """Readers that connect, are awaited and are cut off together."""
 
     def __init__(self, port: int, targets: Iterable[str]) -> None:
@@ -195,13 +195,13 @@ class Crowd:
         allow_descriptors(len(self.readers) + SPARE_DESCRIPTORS)
         gate = asyncio.Semaphore(at_once)
 
-        async def pass_gate(reader: Reader) -> None:
+        async def connect_one(reader: Reader) -> None:
             async with gate:
                 await reader.connect(self._port)
 
         async with asyncio.TaskGroup() as group:
             for reader in self.readers:
-                group.create_task(pass_gate(reader))
+                group.create_task(connect_one(reader))
 
     async def cut(self) -> None:
         """Reset every connection."""

@@ -73,7 +73,7 @@ async def expect_exactly(client: Client, expected: bytes) -> None:
 
 
 @pytest.mark.parametrize("mode", [Pass(), Slice(1), Slice(7), Slice(512, 0.001), Throttle(100_000), Delay(0.02)])
-async def test_the_gentle_modes_change_nothing_but_time(source_port: int, mode: Mode) -> None:
+async def test_the_gentle_modes_change_only_the_timing(source_port: int, mode: Mode) -> None:
     """The same bytes arrive in whatever pieces, and the other direction works."""
     async with ChaosProxy(source_port, [mode]) as proxy:
         client = await Client.through(proxy)

@@ -3,7 +3,7 @@ import pytest
 from tests.harness.http1 import ChunkedDecoder, ResponseDecoder, WireError, parse_head, request_bytes
 
 
-def test_a_request_is_written_as_it_was_meant() -> None:
+def test_a_request_is_written_unchanged() -> None:
     """Only Host and Content-Length are added."""
     assert request_bytes("POST", "/x?y", [("A", "é")], b"{}", host="h:1") == (
         "POST /x?y HTTP/1.1\r\nHost: h:1\r\nA: é\r\nContent-Length: 2\r\n\r\n{}".encode()
@@ -25,7 +25,7 @@ def test_a_head_keeps_repeated_headers_apart() -> None:
         *[b"HTTP/1.1 200 OK\r\nA: b\nC: d", b"HTTP/1.1 200 OK\r\n folded: x", b"HTTP/1.1 200 OK\nA: b"],
     ],
 )
-def test_a_head_that_bends_the_rules_is_refused(raw: bytes) -> None:
+def test_a_malformed_head_is_refused(raw: bytes) -> None:
     """A lenient parser would hide a header injection."""
     with pytest.raises(WireError):
         parse_head(raw)

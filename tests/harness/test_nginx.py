@@ -11,7 +11,7 @@ from tests.harness.serving import Worker, session_path
 EVENTS = session_path("s", "events")
 
 
-async def test_it_holds_a_stream_back_until_it_is_mended(serve: Serve, tmp_path: Path) -> None:
+async def test_it_holds_a_stream_back_until_it_is_reconfigured(serve: Serve, tmp_path: Path) -> None:
     """With buffering it forwards polls and no stream; after a new configuration the same port forwards both at once."""
     server = serve(heartbeat_s=0.5)
     with Nginx(tmp_path / "nginx", server.port, BUFFERING) as nginx:
@@ -26,7 +26,7 @@ async def test_it_holds_a_stream_back_until_it_is_mended(serve: Serve, tmp_path:
             assert (await stream.next_event()).event == "snapshot"
 
 
-async def test_what_was_held_back_comes_with_the_end(serve: Serve, tmp_path: Path) -> None:
+async def test_events_that_were_held_back_come_with_the_end(serve: Serve, tmp_path: Path) -> None:
     """All events arrive together."""
     server = serve()
     with Nginx(tmp_path / "nginx", server.port, BUFFERING) as nginx:

@@ -91,7 +91,7 @@ def test_an_indeterminate_post_may_show_or_not() -> None:
     assert judge([snapshot(0), step("start-1", 1), step("a", 2)], ["start-1"], maybe=("a",)).is_clean()
 
 
-def test_a_snapshot_may_stand_for_transitions_that_nobody_saw() -> None:
+def test_a_snapshot_may_stand_for_unseen_transitions() -> None:
     """A reader that was away for too long gets one, and loses nothing by it."""
     later = fold(EMPTY, step_data("start-1"))
     assert judge([snapshot(0), snapshot(1, later), step("a", 2)], ["start-1", "a"]).is_clean()
@@ -112,7 +112,7 @@ def test_a_snapshot_may_stand_for_transitions_that_nobody_saw() -> None:
         ("diverged", [snapshot(0), step("start-1", 1, "f")], ["start-1"]),
     ],
 )
-def test_each_fault_is_called_by_its_name(problem: str, seen: list[Block], ok: list[str]) -> None:
+def test_each_fault_is_named(problem: str, seen: list[Block], ok: list[str]) -> None:
     """The cases: a gap, an invention, a repeat, a swap, a mixed-up epoch."""
     assert getattr(judge(seen, ok), problem), problem
 
@@ -132,7 +132,7 @@ def test_a_failed_post_that_shows_is_a_phantom() -> None:
     assert oracle.check("s", fold(EMPTY, step_data("start-1"))).phantom == ["start-1"]
 
 
-def test_a_view_without_positions_is_held_against_one_with() -> None:
+def test_a_view_without_positions_is_compared_with_one_that_has_them() -> None:
     """A stream of several sessions has ids of its own; the order comes from a reader of the one session."""
     oracle = Oracle()
     oracle.posts = [Post("s", tag, "ok") for tag in ("a", "b", "c")]

@@ -23,13 +23,13 @@ from tests.harness.patterns import Known
         ("x${_:rest}", 5),
     ],
 )
-def test_what_does_not_fit_is_told(pattern: Any, value: Any) -> None:
+def test_a_value_that_does_not_fit_is_an_error(pattern: Any, value: Any) -> None:
     """A pattern that fits every value would check nothing."""
     with pytest.raises(AssertionError):
         Known().match(pattern, value)
 
 
-def test_a_name_stands_for_the_same_wherever_it_comes() -> None:
+def test_a_name_has_one_value() -> None:
     """A name takes its value at its first occurrence, has it at all later ones, and is replaced by it in texts."""
     known = Known()
     known.match({"id": "${epoch}-1", "n": "${n}"}, {"id": "a-b-1", "n": None})

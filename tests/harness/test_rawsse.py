@@ -64,7 +64,7 @@ def test_a_stream_reads_the_same_however_it_is_cut(name: str) -> None:
         *[b"retry: -1\n\n", b"retry:  5\n\n", b"retry:\n\n", b"retry: 2000x\n\n", "retry: ٢\n\n".encode(), b"x\n\n"],
     ],
 )
-def test_what_the_grammar_does_not_allow_is_refused(raw: bytes) -> None:
+def test_bytes_outside_the_grammar_are_refused(raw: bytes) -> None:
     """A browser ignores these faults, but a server that sends them is broken."""
     with pytest.raises(GrammarError):
         EventStreamParser().feed(raw)
@@ -88,7 +88,7 @@ def test_a_retry_counts_from_its_line_on() -> None:
 
 
 @pytest.mark.parametrize(("text", "parts"), [("a-1", ("a", 1)), ("x-y-0", ("x-y", 0))])
-def test_an_id_comes_apart_at_its_last_dash(text: str, parts: tuple[str, int]) -> None:
+def test_an_id_is_split_at_its_last_dash(text: str, parts: tuple[str, int]) -> None:
     """The epoch may contain dashes."""
     assert split_id(text) == parts
 
@@ -165,7 +165,7 @@ async def test_each_way_to_end_has_a_name(
             await stream.next_event()
 
 
-async def test_waiting_in_vain_says_what_came(scripted: Callable[[Script], Awaitable[int]]) -> None:
+async def test_a_timeout_shows_the_last_events(scripted: Callable[[Script], Awaitable[int]]) -> None:
     """A test that fails for lack of an event shows the last ones."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -24,7 +24,7 @@ def tiny(folder: Path) -> Server:
     return Server(folder, command=[sys.executable, "-c", TINY, "{port}"])
 
 
-def test_a_server_comes_back_on_its_port_after_a_kill(tmp_path: Path) -> None:
+def test_a_server_keeps_its_port_after_a_kill(tmp_path: Path) -> None:
     """Start, kill and start again: same address, another process, one log."""
     with tiny(tmp_path) as server:
         first_pid = server.pid

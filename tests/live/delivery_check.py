@@ -23,7 +23,7 @@ async def workers_at(servers: Sequence[Server | int]) -> AsyncIterator[list[Work
         yield [await stack.enter_async_context(Worker.at(server)) for server in servers]
 
 
-class Experiment:
+class DeliveryCheck:
     """Workers at several servers, and followers that drop their streams at random and resume at another server."""
 
     def __init__(
@@ -50,11 +50,11 @@ class Experiment:
         self._is_reported = asyncio.Event()
         self._is_over = asyncio.Event()
 
-    async def run(self, transitions: int, trouble: Callable[[], Awaitable[object]] | None = None) -> None:
+    async def run(self, transitions: int, fault: Callable[[], Awaitable[object]] | None = None) -> None:
         """Run all workers and followers, cause faults meanwhile, and check."""
         async with self._clients_at_work(transitions) as work:
-            while trouble is not None and not work.done():
-                await trouble()
+            while fault is not None and not work.done():
+                await fault()
             await work
 
     @contextlib.asynccontextmanager

@@ -29,7 +29,7 @@ async def open_stalled(server: Server, count: int) -> list[RawStream]:
 
 
 @contextlib.asynccontextmanager
-async def audience(server: Server, worker: Worker) -> AsyncIterator[tuple[list[RawStream], list[RawStream]]]:
+async def connected_readers(server: Server, worker: Worker) -> AsyncIterator[tuple[list[RawStream], list[RawStream]]]:
     """Readers of a server: many that read, and some whose buffers are full because they do not."""
     await worker.start("good", 1)
     await worker.start("big", 1)
@@ -59,7 +59,7 @@ async def closed(stream: RawStream) -> RawStream:
     return stream
 
 
-def assert_said_goodbye(streams: list[RawStream]) -> None:
+def assert_ended_with_retry(streams: list[RawStream]) -> None:
     """Check that each ended with a last chunk and a `retry` of its own, and that these are spread."""
     assert {stream.ending for stream in streams} == {"end"}
     assert {len(stream.pending) for stream in streams} == {0}

@@ -31,7 +31,7 @@ async def buy_ticket(server: Server, token: str) -> str:
 
 
 @first_host
-async def test_an_open_stream_ends_with_the_right_to_it(serve: Serve) -> None:
+async def test_an_open_stream_ends_with_its_permission(serve: Serve) -> None:
     """SE-02: by header, cookie or ticket, a stream ends cleanly with a retry delay, then gets 401; others continue."""
     server = serve(retry_ms=100, **CLOSED)
     expires_at = int(time.time()) + 4
@@ -173,9 +173,7 @@ BODIES = ['{"action":"start","step":1}', ['{"action":"start","step":1,"x":"', '"
         pytest.param("localhost", id="another site", marks=pytest.mark.full),
     ],
 )
-async def test_pages_of_others_can_do_nothing_with_a_visitors_cookie(
-    serve: Serve, context: BrowserContext, host: str
-) -> None:
+async def test_foreign_pages_cannot_use_a_visitors_cookie(serve: Serve, context: BrowserContext, host: str) -> None:
     """SE-08: neither a form, a simple request nor a beacon works; the same update from our own page does."""
     server = serve(**CLOSED)
     token = make_token(prefixes=[""], actions=["read", "publish", "list"])

@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, factory: str | None) -> Ite
 
 
 @asynccontextmanager
-async def witness(server: Server, session_id: str) -> AsyncIterator[None]:
+async def unaffected_reader(server: Server, session_id: str) -> AsyncIterator[None]:
     """Follow the session during the block, and check that only a worker's updates before and after it show."""
     async with (
         Worker.at(server) as worker,
@@ -55,12 +55,12 @@ async def witness(server: Server, session_id: str) -> AsyncIterator[None]:
 
 @first_host  # The application refuses these; each further host would take a second for them.
 @pytest.mark.parametrize("part", REFUSALS)
-async def test_each_row_is_refused_as_what_it_is(
+async def test_each_bad_request_is_refused_with_its_problem(
     server: Server, record_property: Callable[[str, object], None], part: str
 ) -> None:
     """SE-05: the server refuses each row without a traceback, and a reader of the session sees no event."""
     took: dict[str, float] = {}
-    async with witness(server, "s"), Worker.at(server) as worker:
+    async with unaffected_reader(server, "s"), Worker.at(server) as worker:
         sessions = (await worker.client.get("/api/progress")).content
         for name, row in REFUSALS[part].items():
             async with await Connection.open(server.port) as connection:
@@ -132,7 +132,7 @@ TOO_LARGE: dict[str, tuple[list[tuple[str, str]], bytes, int]] = {
 
 @serve_only  # Other servers refuse large bodies in ways of their own.
 @pytest.mark.parametrize("name", TOO_LARGE)
-async def test_what_is_too_large_is_refused_and_not_kept(server: Server, sid: str, name: str) -> None:
+async def test_a_body_that_is_too_large_is_refused_and_not_kept(server: Server, sid: str, name: str) -> None:
     """SE-03: 30 at once leave no memory behind; each gets an answer, and is closed if it keeps sending."""
     headers, body, status = TOO_LARGE[name]
     request = request_bytes("POST", session_path(sid, "update"), [*UPDATE_HEADERS, *headers]) + body
@@ -147,7 +147,7 @@ async def test_what_is_too_large_is_refused_and_not_kept(server: Server, sid: st
     async def send_many() -> list[bytes]:
         return await asyncio.gather(*(send() for _ in range(30)))
 
-    async with witness(server, sid):
+    async with unaffected_reader(server, sid):
         await send_many()  # The allocator keeps room for as many; later requests fit into it unless something is kept.
         memory_bytes = server.pss_bytes()
         answers = await send_many()
@@ -159,7 +159,7 @@ async def test_what_is_too_large_is_refused_and_not_kept(server: Server, sid: st
 
 @serve_only  # The server reads them.
 @pytest.mark.parametrize("method", ["POST", "GET"], ids=["update", "stream"])
-async def test_fields_behind_a_body_take_no_memory(server: Server, sid: str, method: str) -> None:
+async def test_trailers_take_no_memory(server: Server, sid: str, method: str) -> None:
     """SE-03: trailers take no memory on a reused connection, nor during the stream that their request opened."""
     path = session_path(sid, "update" if method == "POST" else "events")
     body = b'{"action":"start","step":1}' if method == "POST" else b"{}"
@@ -189,10 +189,10 @@ async def test_the_largest_body_fits(server: Server, sid: str) -> None:
             assert (await connection.exchange(request, "POST")).status == 200
 
 
-async def test_a_query_may_have_more_than_anybody_reads(server: Server, sid: str) -> None:
+async def test_unknown_query_parameters_are_ignored(server: Server, sid: str) -> None:
     """SE-03: 200 unknown parameters change nothing, nor does one that is repeated 200 times."""
     query = "&".join(f"p{n}={n}" for n in range(200)) + "&last_event_id=x" * 200 + "&limit=1" * 200
-    async with witness(server, sid), Worker.at(server) as worker:
+    async with unaffected_reader(server, sid), Worker.at(server) as worker:
         plain = (await worker.client.get(session_path(sid))).content
         assert (await worker.client.get(f"{session_path(sid)}?{query}")).content == plain
         assert (await worker.client.get(f"/api/progress?{query}")).status_code == 200
@@ -309,9 +309,9 @@ MALFORMED = {
 
 @serve_only  # The server parses the bytes before there is a request.
 @pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED.keys())
-async def test_what_is_no_http_is_a_400_and_the_end(server: Server, sid: str, sent: bytes) -> None:
+async def test_malformed_http_gets_400_and_the_connection_closes(server: Server, sid: str, sent: bytes) -> None:
     """SE-05: it is answered and closed at once, and nothing behind it counts as another request."""
-    async with witness(server, sid), await Connection.open(server.port) as connection:
+    async with unaffected_reader(server, sid), await Connection.open(server.port) as connection:
         connection.writer.write(sent.replace(b"SID", sid.encode()) + request_bytes("DELETE", session_path(sid)))
         async with asyncio.timeout(5):
             answer = await all_that_comes(connection)
@@ -323,7 +323,7 @@ async def test_what_is_no_http_is_a_400_and_the_end(server: Server, sid: str, se
 
 
 @serve_only  # As above.
-async def test_a_request_is_answered_though_what_follows_is_none(server: Server, sid: str) -> None:
+async def test_a_request_is_answered_though_malformed_bytes_follow(server: Server, sid: str) -> None:
     """The request was applied, and its client must learn that. A body without a length is the usual mistake."""
     update = session_path(sid, "update")
     applied = request_bytes("POST", update, UPDATE_HEADERS, b'{"action":"start","step":1}')
@@ -339,7 +339,7 @@ async def test_a_request_is_answered_though_what_follows_is_none(server: Server,
 
 
 @serve_only  # As above.
-async def test_a_stream_is_not_spoilt_by_what_follows_its_request(server: Server, sid: str) -> None:
+async def test_a_stream_is_not_spoilt_by_malformed_bytes_behind_its_request(server: Server, sid: str) -> None:
     """The stream ends, without a refusal among its events."""
     async with await RawStream.open(server.port, session_path(sid, "events")) as stream:
         await stream.next_event()
@@ -409,7 +409,7 @@ def spoilt(rng: random.Random) -> bytes:
 
 @serve_only  # As above.
 @pytest.mark.parametrize("count", [1000, pytest.param(20_000, marks=pytest.mark.full)])
-async def test_whatever_comes_is_answered_or_closed(server: Server, sid: str, count: int) -> None:
+async def test_mutated_requests_are_answered_or_closed(server: Server, sid: str, count: int) -> None:
     """SE-05: with a few bytes changed, requests cause no server error, none waits, and other clients are served."""
     rng = random.Random(count)
 
@@ -439,9 +439,7 @@ OFFERS: dict[str, list[tuple[str, str]]] = {
 
 @serve_only  # A plain uvicorn drops the body of such a request (https://github.com/Kludex/uvicorn/issues/2722).
 @pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS.keys())
-async def test_the_offer_of_another_protocol_is_overlooked(
-    server: Server, sid: str, offer: list[tuple[str, str]]
-) -> None:
+async def test_an_upgrade_offer_is_ignored(server: Server, sid: str, offer: list[tuple[str, str]]) -> None:
     """Java's HttpClient sends an offer with its first request; that body counts, and so does the request behind it."""
     update = session_path(sid, "update")
     headers = [("Content-Type", "application/json"), *offer]
@@ -460,7 +458,7 @@ async def test_the_offer_of_another_protocol_is_overlooked(
 
 @serve_only  # As above.
 @pytest.mark.parametrize(("version", "connection"), [("HTTP/1.1", "close, Upgrade"), ("HTTP/1.0", "Upgrade")])
-async def test_an_offer_is_overlooked_on_a_connection_that_ends(
+async def test_an_upgrade_offer_is_ignored_on_a_closing_connection(
     server: Server, sid: str, version: str, connection: str
 ) -> None:
     """An nginx that is set up for WebSocket forwards curl's offer of HTTP/2 like this."""
@@ -480,7 +478,7 @@ async def test_an_offer_is_overlooked_on_a_connection_that_ends(
 
 
 @serve_only  # The server delivers headers and trailers.
-async def test_what_comes_behind_a_body_is_no_header(server: Server, sid: str) -> None:
+async def test_a_trailer_is_not_taken_for_a_header(server: Server, sid: str) -> None:
     """A proxy that removes headers does not see trailers [RFC 9110 §6.5.1]."""
     trailers = b"0\r\nIdempotency-Key: \x80\r\nAuthorization: x\r\n\r\n"
     head = request_bytes(
@@ -502,7 +500,7 @@ def spaced(request: bytes) -> bytes:
     return b"\r\n".join([first, *(field.replace(b": ", b":\t ", 1) + b" \t" for field in fields)]) + end + body
 
 
-async def test_white_space_around_a_value_is_no_part_of_it(server: Server, sid: str) -> None:
+async def test_white_space_around_a_value_is_ignored(server: Server, sid: str) -> None:
     """A padded header names the same key, tag and event, and frames the same body [RFC 9112 §5.1]."""
     headers = [*UPDATE_HEADERS, ("Content-Encoding", "identity"), ("Idempotency-Key", "k")]
     start = request_bytes("POST", session_path(sid, "update"), headers, b'{"action":"start","step":1}')

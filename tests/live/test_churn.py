@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import RunRedis, Serve
 from tests.harness.http1 import HOST, Connection, request_bytes
-from tests.harness.load_clients import Crowd
+from tests.harness.load_clients import LoadClients
 from tests.harness.metrics import metrics_of
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream, received_through, unconnected_socket
@@ -23,7 +23,7 @@ from tests.live.asgi_hosts import first_host, serve_only
 EVENTS = session_path("s", "events")
 LARGE_EVENTS = session_path("large", "events")
 
-VISITORS = 16
+CLIENTS = 16
 """The number of concurrent clients."""
 
 MAX_STREAMS = 100
@@ -60,7 +60,7 @@ async def vanish_in_four_ways(port: int) -> None:
         await received_through(sock, b"\ndata: {")
 
 
-async def visit(server: Server, name: str, rounds: int) -> None:
+async def vanish_repeatedly(server: Server, name: str, rounds: int) -> None:
     """Vanish again and again, and report a transition after each time."""
     async with await Connection.open(server.port) as connection:
         for number in range(rounds):
@@ -70,11 +70,11 @@ async def visit(server: Server, name: str, rounds: int) -> None:
             assert response.status == 200, response.body
 
 
-async def visit_all_at_once(server: Server, rounds: int) -> None:
+async def vanish_all_at_once(server: Server, rounds: int) -> None:
     """Run all clients at once, `rounds` times each."""
     async with asyncio.timeout(240), asyncio.TaskGroup() as group:
-        for visitor in range(VISITORS):
-            group.create_task(visit(server, f"visitor-{visitor}", rounds))
+        for client_number in range(CLIENTS):
+            group.create_task(vanish_repeatedly(server, f"client-{client_number}", rounds))
 
 
 async def traces_of(server: Server, redis: RedisServer | None = None) -> dict[str, float]:
@@ -89,7 +89,7 @@ async def traces_of(server: Server, redis: RedisServer | None = None) -> dict[st
     return traces
 
 
-async def visited(
+async def check_vanishing(
     server: Server, rounds: int, redis: RedisServer | None, record_property: Callable[[str, object], None]
 ) -> None:
     """Let clients vanish, check what they leave behind, and check that a reader that stays gets everything."""
@@ -103,9 +103,9 @@ async def visited(
         await control.next_event()
         descriptors, traces = server.descriptors(), await traces_of(server, redis)
         assert (traces["streams"], traces["subscribers"], traces["followed_sessions"]) == (1, 1, 1)
-        await visit_all_at_once(server, WARM_UP_ROUNDS)
+        await vanish_all_at_once(server, WARM_UP_ROUNDS)
         memory_bytes = server.pss_bytes()
-        await visit_all_at_once(server, rounds)
+        await vanish_all_at_once(server, rounds)
         await eventually(lambda: server.descriptors() <= descriptors, 30)
         async with asyncio.timeout(30):
             while await traces_of(server, redis) != traces:  # noqa: ASYNC110 - asks the server
@@ -113,18 +113,18 @@ async def visited(
         grown_bytes = server.pss_bytes() - memory_bytes
         record_property("grown_bytes", grown_bytes)
         assert grown_bytes <= MAX_GROWTH_BYTES
-        async with Crowd(server.port, [EVENTS] * (MAX_STREAMS - 1)) as crowd:
-            await crowd.wait_for_events(1, 10)
+        async with LoadClients(server.port, [EVENTS] * (MAX_STREAMS - 1)) as load_clients:
+            await load_clients.wait_for_events(1, 10)
             async with await RawStream.open(server.port, EVENTS) as refused:
                 assert await refused.closed() == "end"
                 assert refused.events == []
             async with Worker.at(server) as worker:
                 await worker.start("s", 2)
                 final = await worker.poll("s")
-            await crowd.wait_for_events(2, 10)
-            assert crowd.differing(crowd.readers[0].events) == []
-            assert fold_all(crowd.readers[0].events) == final
-        reports = VISITORS * (WARM_UP_ROUNDS + rounds) + 1
+            await load_clients.wait_for_events(2, 10)
+            assert load_clients.differing(load_clients.readers[0].events) == []
+            assert fold_all(load_clients.readers[0].events) == final
+        reports = CLIENTS * (WARM_UP_ROUNDS + rounds) + 1
         await control.wait_until(lambda stream: len(stream.events) > reports)
         assert [event.event for event in control.events] == ["snapshot", *["step"] * reports]
         assert [event.position.offset for event in control.events] == list(range(1, reports + 2))
@@ -134,19 +134,19 @@ async def visited(
 
 @first_host
 @pytest.mark.parametrize("rounds", [40, pytest.param(235, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
-async def test_readers_who_vanish_leave_nothing_behind(
+async def test_readers_that_vanish_leave_nothing_behind(
     serve: Serve, record_property: Callable[[str, object], None], rounds: int
 ) -> None:
     """FT-12: whenever they vanish, no descriptor, task, place among the streams or memory is lost."""
-    await visited(serve(max_streams=MAX_STREAMS), rounds, None, record_property)
+    await check_vanishing(serve(max_streams=MAX_STREAMS), rounds, None, record_property)
 
 
 @serve_only  # The connections between the server and its Redis are the same on every host.
 @pytest.mark.full
 @pytest.mark.timeout(300)
-async def test_readers_who_vanish_leave_nothing_behind_in_redis(
+async def test_readers_that_vanish_leave_nothing_behind_in_redis(
     serve: Serve, run_redis: RunRedis, record_property: Callable[[str, object], None]
 ) -> None:
     """FT-12: no connection to Redis and no channel without subscribers is left."""
     redis = run_redis()
-    await visited(serve(store=redis.url, max_streams=MAX_STREAMS), 235, redis, record_property)
+    await check_vanishing(serve(store=redis.url, max_streams=MAX_STREAMS), 235, redis, record_property)

@@ -21,7 +21,7 @@ from tests.harness.redis import Kind, RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.harness.tokens import KEY, bearer, make_token
 from tests.live.asgi_hosts import serve_only
-from tests.live.delivery_check import Experiment
+from tests.live.delivery_check import DeliveryCheck
 
 pytestmark = serve_only  # The code that reads the clock is the same on every host.
 
@@ -187,7 +187,7 @@ MOMENTS = {
 
 @pytest.mark.full
 @pytest.mark.parametrize(("zone", "moment"), MOMENTS.values(), ids=MOMENTS)
-async def test_hard_moments_pass_unnoticed(serve_by: ServeBy, tmp_path: Path, zone: str, moment: datetime) -> None:
+async def test_difficult_dates_have_no_effect(serve_by: ServeBy, tmp_path: Path, zone: str, moment: datetime) -> None:
     """FT-15: a step runs through a daylight saving change, a leap day or 2³¹ s since 1970 without effect."""
     clock = WallClock(tmp_path, zone=zone)
     clock.set(moment - HOUR)
@@ -228,5 +228,5 @@ async def test_servers_whose_clocks_differ_lose_nothing(
         clock.shift(offset)
         url = redis_servers[kind].url
         servers.append(serve_by(clock, store=url, redis_prefix=str(tmp_path), retry_ms=100, cleanup_interval_s=0.5))
-    await Experiment(servers, sessions=4, followers=6).run(100)
+    await DeliveryCheck(servers, sessions=4, followers=6).run(100)
     assert all("Traceback" not in server.log() for server in servers)

@@ -15,7 +15,7 @@ from tests.conftest import Serve
 from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import eventually
 from tests.live.asgi_hosts import serve_only
-from tests.live.delivery_check import Experiment
+from tests.live.delivery_check import DeliveryCheck
 
 pytestmark = [serve_only, pytest.mark.full, pytest.mark.timeout(300)]
 
@@ -26,29 +26,29 @@ async def test_moving_slots_cost_nothing(
     """DG-01 while the slots of all sessions move between nodes: nothing is lost, applied twice or out of order."""
     cluster, keys = redis_clusters(kind), Keyspace(str(tmp_path), 0)
     servers = [serve(store=cluster.url, redis_prefix=str(tmp_path), heartbeat_s=0.3, retry_ms=100) for _ in range(2)]
-    experiment = Experiment(servers, sessions=6, followers=9, can_stay=False)
-    slots = itertools.cycle([slot_of(keys.index), *(slot_of(keys.of(each).channel) for each in experiment.sessions)])
+    delivery = DeliveryCheck(servers, sessions=6, followers=9, can_stay=False)
+    slots = itertools.cycle([slot_of(keys.index), *(slot_of(keys.of(each).channel) for each in delivery.sessions)])
     moves = 0
 
-    async def trouble() -> None:
+    async def fault() -> None:
         nonlocal moves
         slot = next(slots)
         target = cluster.masters[(cluster.masters.index(cluster.owner(slot)) + 1) % len(cluster.masters)]
         await asyncio.to_thread(cluster.move, slot, target)
         moves += 1
 
-    await experiment.run(150, trouble)
-    assert moves > len(experiment.sessions)
+    await delivery.run(150, fault)
+    assert moves > len(delivery.sessions)
 
 
 async def test_a_failover_under_load_is_survived(kind: Kind, serve: Serve, tmp_path: Path) -> None:
     """A master is frozen until its replica takes its place; workers and followers go on, and end in the true state."""
     with RedisCluster(kind, tmp_path / "cluster", replicas=1) as cluster:
         servers = [serve(store=cluster.url, heartbeat_s=0.3, retry_ms=100) for _ in range(2)]
-        experiment = Experiment(servers, sessions=6, followers=9, can_stay=False)
+        delivery = DeliveryCheck(servers, sessions=6, followers=9, can_stay=False)
         slot = 0
 
-        async def trouble() -> None:
+        async def fault() -> None:
             if cluster.owner(slot) is cluster.nodes[0]:
                 await asyncio.sleep(0.5)
                 cluster.nodes[0].pause()
@@ -56,5 +56,5 @@ async def test_a_failover_under_load_is_survived(kind: Kind, serve: Serve, tmp_p
                 cluster.nodes[0].resume()
             await asyncio.sleep(0.5)
 
-        await experiment.run(300, trouble)
+        await delivery.run(300, fault)
         assert cluster.owner(slot) is cluster.replicas[0]

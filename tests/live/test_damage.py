@@ -147,7 +147,7 @@ def overwrite(database: Path, text: bytes, spared: int) -> None:
 
 
 @pytest.mark.parametrize("spared", [pytest.param(0, marks=pytest.mark.full, id="pages"), pytest.param(4, id="texts")])
-async def test_damage_that_is_met_while_running_is_said_to_be_damage(serve: Serve, spared: int) -> None:
+async def test_damage_found_while_running_is_reported(serve: Serve, spared: int) -> None:
     """FT-16: with garbage amid the database, hit sessions get 503 and a line in the log; the others continue."""
     server = serve(store="sqlite", heartbeat_s=0.3)
     async with Worker.at(server) as worker:
@@ -336,7 +336,7 @@ def client(kind: Kind, redis_servers: dict[str, RedisServer]) -> Iterator[Redis]
 
 
 @one_kind
-async def test_a_session_that_others_spoiled_in_redis_is_trouble_for_nobody_else(
+async def test_a_session_damaged_in_redis_affects_no_other(
     servers: list[Server], client: Redis, tmp_path: Path
 ) -> None:
     """FT-16: a key of another type or with foreign content: 503 and a log line; restored, the session continues."""
@@ -368,7 +368,7 @@ async def test_a_session_that_others_spoiled_in_redis_is_trouble_for_nobody_else
 
 @pytest.mark.full
 @one_kind
-async def test_an_index_that_others_spoiled_in_redis_is_not_taken_for_an_empty_one(
+async def test_an_index_damaged_in_redis_is_not_taken_for_an_empty_one(
     servers: list[Server], client: Redis, tmp_path: Path
 ) -> None:
     """FT-16: no session is created or listed while the index cannot be read; existing ones continue."""

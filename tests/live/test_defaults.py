@@ -65,7 +65,7 @@ def test_it_listens_on_loopback_alone(server: Server) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "progress.example"])  # noqa: S104  # to be refused
-def test_it_is_not_reached_by_others_without_a_token(host: str, tmp_path: Path) -> None:
+def test_it_does_not_serve_other_machines_without_a_token(host: str, tmp_path: Path) -> None:
     """SE-10: it prints one line on how to make a secret, and does not start."""
     command = [sys.executable, "-m", "progress_sse", "serve", "--port", "0", "--host", host]
     refused = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30, check=False)
@@ -75,7 +75,7 @@ def test_it_is_not_reached_by_others_without_a_token(host: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-async def test_pages_of_others_are_told_nothing(server: Server, name: str) -> None:
+async def test_pages_of_other_origins_get_no_access(server: Server, name: str) -> None:
     """SE-10: no origin is allowed, whatever its page requests."""
     preflight = [("Access-Control-Request-Method", "PUT"), ("Access-Control-Request-Headers", "content-type")]
     for origin in ("https://evil.example", "null", f"http://{HOST}"):
@@ -84,7 +84,7 @@ async def test_pages_of_others_are_told_nothing(server: Server, name: str) -> No
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-async def test_no_answer_says_what_it_is_made_of(server: Server, name: str) -> None:
+async def test_no_response_reveals_the_software(server: Server, name: str) -> None:
     """SE-10: no response contains a server's name, a version, or a debugger's page."""
     response = await ask(server, name, [])
     assert {"server", "x-powered-by", "via"}.isdisjoint(header for header, _ in response.head.headers)
@@ -93,7 +93,7 @@ async def test_no_answer_says_what_it_is_made_of(server: Server, name: str) -> N
         assert word not in everything
 
 
-async def test_no_refusal_below_http_says_what_it_is_made_of(server: Server) -> None:
+async def test_no_refusal_below_http_reveals_the_software(server: Server) -> None:
     """SE-10: the same holds for responses that the application does not make."""
     async with await Connection.open(server.port) as connection:
         response = await connection.exchange(b"\0\r\n\r\n")
@@ -102,14 +102,14 @@ async def test_no_refusal_below_http_says_what_it_is_made_of(server: Server) -> 
 
 
 @pytest.mark.parametrize("target", ["/docs", "/redoc", "/debug", "/console", "/__debug__/", "/admin", "/.env", "/web/"])
-async def test_there_is_nothing_but_what_the_documentation_names(server: Server, target: str) -> None:
+async def test_undocumented_paths_are_not_found(server: Server, target: str) -> None:
     """SE-10: there is no page of a framework's, and no list of files."""
     async with await Connection.open(server.port) as connection:
         assert (await connection.request("GET", target)).status == 404
 
 
 @pytest.mark.parametrize("target", ["/", "/s/s"])
-async def test_a_page_comes_with_all_that_a_browser_can_be_told(server: Server, target: str) -> None:
+async def test_pages_carry_every_security_header(server: Server, target: str) -> None:
     """SE-10: the headers say which scripts run and who may frame it, and forbid type sniffing."""
     async with await Connection.open(server.port) as connection:
         head = (await connection.request("GET", target)).head
@@ -145,7 +145,7 @@ TRACES = r"evil|192\.0\.2\.66"
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-async def test_nothing_is_believed_of_where_a_request_says_it_comes_from(server: Server, name: str) -> None:
+async def test_claimed_hosts_and_addresses_are_not_trusted(server: Server, name: str) -> None:
     """SE-09: each of our own hosts gets the same response, and headers of proxies are ignored."""
     plain = await ask(server, name, [])
     forwarded = await ask(server, name, FORWARDED)
@@ -160,7 +160,7 @@ async def test_nothing_is_believed_of_where_a_request_says_it_comes_from(server:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-async def test_nobody_may_ask_by_a_name_that_leads_here(server: Server, name: str) -> None:
+async def test_requests_by_a_foreign_host_name_are_refused(server: Server, name: str) -> None:
     """SE-09: a foreign host name may be made to resolve to this machine; its pages get no access."""
     for host in (EVIL, f"{EVIL}:666"):
         response = await ask(server, name, [("Origin", f"http://{host}")], host)
@@ -169,7 +169,7 @@ async def test_nobody_may_ask_by_a_name_that_leads_here(server: Server, name: st
         assert not re.search(TRACES, repr(response))
 
 
-async def test_a_stream_believes_nothing_of_it_either(server: Server) -> None:
+async def test_a_stream_does_not_trust_claimed_hosts_and_addresses(server: Server) -> None:
     """SE-09: its first bytes are those of any other stream."""
     async with (
         await RawStream.open(server.port, "/api/progress/s/events") as plain,
@@ -182,7 +182,7 @@ async def test_a_stream_believes_nothing_of_it_either(server: Server) -> None:
 @pytest.mark.parametrize(
     "host", ["a/b?c", f"{EVIL}/", f"user@{EVIL}", f"{EVIL}\t{EVIL}", f"{EVIL}#", "[evil", f'"{EVIL}"']
 )
-async def test_a_host_that_is_none_is_refused(server: Server, host: str) -> None:
+async def test_an_invalid_host_is_refused(server: Server, host: str) -> None:
     """SE-09: so are two hosts, and the response repeats none of them."""
     for request in (
         request_bytes("POST", "/api/progress", [("Content-Type", "application/json")], b"{}", host=host),

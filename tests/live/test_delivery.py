@@ -120,7 +120,7 @@ async def test_a_snapshot_meets_the_first_step(server: Server, worker: Worker, s
 # DG-03
 
 
-async def test_you_read_what_you_wrote(server: Server, worker: Worker, sid: str) -> None:
+async def test_a_client_reads_its_own_writes(server: Server, worker: Worker, sid: str) -> None:
     """DG-03: after each 200, a poll and a new stream show the change at once."""
     for step in range(1, 8):
         await worker.start(sid, step)
@@ -142,7 +142,9 @@ async def assert_read(server: Server, worker: Worker, sid: str, step: int, statu
 # DG-04
 
 
-async def test_the_same_completion_from_everybody_is_one_transition(server: Server, worker: Worker, sid: str) -> None:
+async def test_the_same_completion_from_many_workers_is_one_transition(
+    server: Server, worker: Worker, sid: str
+) -> None:
     """DG-04: 32 workers report the same completion at once: all of them succeed, and one event is sent."""
     await worker.start(sid, 1)
     async with await RawStream.open(server.port, events_path(sid)) as stream:
@@ -285,7 +287,7 @@ async def test_a_replay_is_exact_and_moves_the_cursor(server: Server, worker: Wo
 @first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 @pytest.mark.parametrize("limit", [{"history": 100}, {"history_bytes": 16384}], ids=["count", "bytes"])
-async def test_who_was_away_for_too_long_gets_one_snapshot(serve: Serve, store: str, limit: dict[str, int]) -> None:
+async def test_a_reader_past_the_retention_gets_one_snapshot(serve: Serve, store: str, limit: dict[str, int]) -> None:
     """DG-07: past the retention a reader gets one snapshot, within it exactly what it missed, and never a hole."""
     server = serve(store=store, heartbeat_s=HEARTBEAT_S, **limit)
     async with Worker.at(server) as worker:
@@ -309,7 +311,7 @@ async def test_who_was_away_for_too_long_gets_one_snapshot(serve: Serve, store: 
                     assert [event.position.offset for event in events] == list(range(1003 - len(events), 1003))
 
 
-async def test_rows_deleted_behind_the_servers_back_leave_no_hole(serve: Serve) -> None:
+async def test_rows_deleted_by_another_program_leave_no_hole(serve: Serve) -> None:
     """DG-07: a reader gets a snapshot where rows are missing from the log, never the rows that are left."""
     server = serve(store="sqlite", heartbeat_s=HEARTBEAT_S)
     async with Worker.at(server) as worker:
@@ -463,7 +465,7 @@ async def last_id_of(server: Server, target: str, count: int) -> str:
 # DG-09
 
 
-async def test_there_is_one_truth_at_each_id(server: Server, worker: Worker, sid: str) -> None:
+async def test_snapshot_poll_and_fold_agree_at_each_id(server: Server, worker: Worker, sid: str) -> None:
     """DG-09: at each id, snapshot, poll and fold are equal byte for byte; ETag, formulas and keys are right."""
     estimates = [random.Random(sid).randint(0, 90_000) for _ in range(6)]
     steps = [{"name": f"段階 {n}", "timeout_ms": 1000 + n, "estimated_ms": ms} for n, ms in enumerate(estimates)]
@@ -566,7 +568,7 @@ async def test_a_reader_may_come_before_the_session(server: Server, worker: Work
         assert fold(created.json(), step.json()) == await worker.poll(sid)
 
 
-async def test_who_knows_of_the_absence_hears_nothing(server: Server, worker: Worker, sid: str) -> None:
+async def test_a_reader_that_knows_of_the_absence_gets_nothing(server: Server, worker: Worker, sid: str) -> None:
     """DG-10: a reader with the id of `not_found` gets nothing while the session is absent, and else a snapshot."""
     absent = (await snapshot_of(server, sid)).id or ""
     async with await RawStream.open(server.port, events_path(sid), last_event_id=absent) as stream:

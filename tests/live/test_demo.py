@@ -67,7 +67,7 @@ async def post(worker: Worker, path: str) -> Any:
 
 
 @pytest.mark.full  # A browser sees the same in every run.
-async def test_sessions_move_each_in_its_way(demo: Server) -> None:
+async def test_each_session_moves_in_its_own_way(demo: Server) -> None:
     """One job runs steadily and repeats, one fails and is retried, one has no total."""
     async with Worker.at(demo) as worker:
         await worker.start("steady-2", 1)  # An earlier visitor's start changes nothing.
@@ -226,7 +226,7 @@ async def test_cut_breaks_streams_off(demo: Server) -> None:
             assert (await again.next_event()).event == "step"
 
 
-async def test_buffering_holds_streams_back_until_it_is_mended(demo: Server) -> None:
+async def test_buffering_holds_streams_back_until_it_is_switched_off(demo: Server) -> None:
     """Open streams break off; a new one gets its head and no event, while polls are answered."""
     path = "/api/progress/steady-1/events"
     async with Worker.at(demo) as worker, await RawStream.open(demo.port, path) as stream:
@@ -242,7 +242,7 @@ async def test_buffering_holds_streams_back_until_it_is_mended(demo: Server) -> 
             assert (await held.next_event()).event == "snapshot"
 
 
-async def test_no_page_from_elsewhere_breaks_anything(demo: Server) -> None:
+async def test_foreign_pages_cannot_break_anything(demo: Server) -> None:
     """Neither a foreign page in the same browser nor one under a foreign name of this host can do so."""
     async with Worker.at(demo) as worker:
         for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere.example"}):

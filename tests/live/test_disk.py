@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import RunRedis, Serve
 from tests.harness.disk import SmallDisk
-from tests.harness.load_clients import Crowd
+from tests.harness.load_clients import LoadClients
 from tests.harness.oracle import Body, Oracle, fold_all
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, eventually, publish, session_path
@@ -40,11 +40,11 @@ def serving_on(disk: SmallDisk) -> list[str]:
 
 def assert_sound(disk: SmallDisk) -> None:
     """Check that SQLite finds nothing wrong in the database that a server left behind."""
-    with contextlib.closing(sqlite3.connect(disk.seen_from_here / "progress.db")) as database:
+    with contextlib.closing(sqlite3.connect(disk.host_path / "progress.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-class Onlooker:
+class SessionProbe:
     """Reports on a session during a fault, with one stream of it open throughout."""
 
     def __init__(self, server: Server, worker: Worker, stream: RawStream) -> None:
@@ -57,16 +57,16 @@ class Onlooker:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def at(cls, server: Server) -> AsyncIterator[Onlooker]:
+    async def at(cls, server: Server) -> AsyncIterator[SessionProbe]:
         """Create a session, and check at the end that nothing of it was lost."""
         path = session_path("s", "events")
         async with Worker.at(server) as worker, await RawStream.open(server.port, path) as stream:
             await stream.next_event()
             await worker.create("s")
-            onlooker = cls(server, worker, stream)
-            await onlooker.oracle.post(worker, "s", "start", 1)
-            yield onlooker
-            await onlooker.check()
+            probe = cls(server, worker, stream)
+            await probe.oracle.post(worker, "s", "start", 1)
+            yield probe
+            await probe.check()
         assert "Traceback" not in server.log()
 
     async def report(self) -> int | None:
@@ -114,17 +114,17 @@ class Onlooker:
 async def test_a_full_disk_refuses_updates_and_nothing_else(serve: Serve, disk: SmallDisk) -> None:
     """FT-09: 507, and 503 from `/readyz`; polls and streams continue; updates work again with room; integrity is ok."""
     server = serve(command=serving_on(disk))
-    async with Onlooker.at(server) as onlooker:
+    async with SessionProbe.at(server) as probe:
         disk.fill()
-        problem = await onlooker.report_until_refused()
+        problem = await probe.report_until_refused()
         assert (problem["status"], problem["type"], problem["success"]) == (507, "/problems/store-full", False)
-        assert await onlooker.report() == 507
-        assert await onlooker.readiness() == (503, "store full")
-        await onlooker.assert_readers_are_served()
-        assert (await onlooker.worker.client.get("/livez")).status_code == 200
+        assert await probe.report() == 507
+        assert await probe.readiness() == (503, "store full")
+        await probe.assert_readers_are_served()
+        assert (await probe.worker.client.get("/livez")).status_code == 200
         disk.free()
-        assert await onlooker.report() == 200
-        assert await onlooker.readiness() == (200, "ok")
+        assert await probe.report() == 200
+        assert await probe.readiness() == (200, "ok")
     assert await asyncio.to_thread(server.terminate) == 0
     assert_sound(disk)
 
@@ -177,10 +177,10 @@ async def test_a_full_disk_keeps_what_was_acknowledged(serve: Serve, disk: Small
         await asyncio.to_thread(serve, command=serving_on(disk))
     disk.free()
     server = serve(command=serving_on(disk))
-    async with Onlooker.at(server) as onlooker:
+    async with SessionProbe.at(server) as probe:
         disk.fill()
-        await onlooker.report_until_refused()
-        state = await onlooker.worker.poll("s")
+        await probe.report_until_refused()
+        state = await probe.worker.poll("s")
     await asyncio.to_thread(server.kill)
     await asyncio.to_thread(server.start)
     async with Worker.at(server) as worker:
@@ -232,13 +232,13 @@ async def read_only_to(server: Server) -> AsyncIterator[None]:
 async def test_a_disk_that_goes_read_only_refuses_updates_and_nothing_else(serve: Serve) -> None:
     """FT-09: 503, also from `/readyz`; polls and streams continue; updates work again once the disk does."""
     server = serve(store="sqlite", heartbeat_s=0.5)
-    async with Onlooker.at(server) as onlooker:
+    async with SessionProbe.at(server) as probe:
         async with read_only_to(server):
-            assert await onlooker.report() == 503
-            assert await onlooker.readiness() == (503, "store unavailable")
-            await onlooker.assert_readers_are_served()
-        assert await onlooker.report() == 200
-        assert await onlooker.readiness() == (200, "ok")
+            assert await probe.report() == 503
+            assert await probe.readiness() == (503, "store unavailable")
+            await probe.assert_readers_are_served()
+        assert await probe.report() == 200
+        assert await probe.readiness() == (200, "ok")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,9 @@ async def test_the_write_ahead_log_stays_small(serve: Serve, events: int, reader
         await publish(server.port, session_id, [starts])
         await publish(server.port, session_id, reports)
 
-    async with Crowd(server.port, (session_path(sessions[n % 10], "events") for n in range(readers))) as crowd:
+    async with LoadClients(
+        server.port, (session_path(sessions[n % 10], "events") for n in range(readers))
+    ) as load_clients:
         reporting = asyncio.gather(*map(report, sessions))
 
         def is_done() -> bool:
@@ -268,7 +270,7 @@ async def test_the_write_ahead_log_stays_small(serve: Serve, events: int, reader
         await eventually(is_done, 500)
         await reporting
         last = events // 10 + 1
-        await crowd.wait_until(lambda reader: reader.last_event_id.endswith(f"-{last}"), SOON_S)
+        await load_clients.wait_until(lambda reader: reader.last_event_id.endswith(f"-{last}"), SOON_S)
     assert 0 < max(sizes) <= max_mb * MEGABYTE
 
 
@@ -277,18 +279,18 @@ async def test_a_redis_that_cannot_save_refuses_updates_and_nothing_else(run_red
     """FT-09, MISCONF: while Redis cannot save, updates and `/readyz` get 503; polls and streams continue."""
     redis = run_redis("rdb", stop_writes_on_bgsave_error="yes")
     server = serve(store=redis.url, heartbeat_s=0.5)
-    async with Onlooker.at(server) as onlooker:
+    async with SessionProbe.at(server) as probe:
         with redis.client() as client:
             blocked = redis.folder / "dump.rdb"
             blocked.mkdir()
             client.config_set("save", "3600 1")
             client.bgsave()
             await eventually(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", SOON_S)
-            assert await onlooker.report() == 503
-            assert await onlooker.readiness() == (503, "store unavailable")
-            await onlooker.assert_readers_are_served()
+            assert await probe.report() == 503
+            assert await probe.readiness() == (503, "store unavailable")
+            await probe.assert_readers_are_served()
             blocked.rmdir()
             client.bgsave()
             await eventually(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "ok", SOON_S)
-        assert await onlooker.report() == 200
-        assert await onlooker.readiness() == (200, "ok")
+        assert await probe.report() == 200
+        assert await probe.readiness() == (200, "ok")

@@ -91,7 +91,7 @@ async def test_a_mounted_server_is_whole(host: Host, chromium: Browser, source: 
         assert (await worker.poll("nightly"))["percentage"] == 50
 
 
-async def test_a_host_lets_in_whom_it_knows(host: Host) -> None:
+async def test_a_host_decides_who_has_access(host: Host) -> None:
     """Its function decides on every access to a session, and a refusal does not reveal whether the session exists."""
     server = host(EXAMPLES["fastapi_app"])
     async with httpx.AsyncClient(base_url=server.url) as client:
@@ -126,7 +126,7 @@ async def test_a_job_in_the_same_process_is_followed_by_browsers_and_by_code(hos
         assert (await client.get("/imports/photos")).json() == {"status": "completed"}
 
 
-async def test_hubs_know_nothing_of_each_other(host: Host) -> None:
+async def test_two_hubs_in_one_process_are_independent(host: Host) -> None:
     """Two hubs in one process, behind a middleware that hides disconnects, have sessions of the same name."""
     server = host(TWO, "/one")
     async with httpx.AsyncClient(base_url=server.url.removesuffix("/one")) as client:

@@ -22,7 +22,7 @@ from tests.harness.oracle import Oracle, fold_all, tag_of
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import Server, Worker, session_path
 from tests.live.asgi_hosts import first_host, serve_only
-from tests.live.slow_readers import STALLED, assert_said_goodbye, audience, closed
+from tests.live.slow_readers import STALLED, assert_ended_with_retry, closed, connected_readers
 
 
 def events_path(session_id: str) -> str:
@@ -142,7 +142,7 @@ async def first_events(server: Server, session_id: str, last_event_id: str | Non
         return await stream.next_events(count, timeout_s=20)
 
 
-async def test_a_memory_that_is_gone_is_said_to_be_gone(serve: Serve) -> None:
+async def test_a_session_lost_from_memory_is_not_found(serve: Serve) -> None:
     """FT-01: after a kill a session in memory is `not_found` under a new epoch; recreated, it is another one."""
     server = serve(store="memory://")
     async with Worker.at(server) as worker:
@@ -191,7 +191,7 @@ async def held(database: Path) -> AsyncIterator[None]:
 
 
 @serve_only  # The store waits, whichever host serves.
-async def test_a_held_database_stops_writers_and_nobody_else(serve: Serve) -> None:
+async def test_a_locked_database_stops_writers_alone(serve: Serve) -> None:
     """FT-08: another process holds the database for 10 s: POSTs wait, then get 503; heartbeats and polls continue."""
     server = serve(store="sqlite", heartbeat_s=0.5)
     oracle = Oracle()
@@ -246,7 +246,7 @@ async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) ->
 
 @first_host
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
-async def test_a_server_that_is_told_to_go_says_goodbye(
+async def test_a_stopping_server_ends_its_streams_in_order(
     serve: Serve, factory: str | None, number: signal.Signals
 ) -> None:
     """FT-13: with 500 streams, 10 stalled, and POSTs in flight: clean ends, code 0, in time, nothing lost."""
@@ -257,7 +257,7 @@ async def test_a_server_that_is_told_to_go_says_goodbye(
         for session_id in sessions:
             await worker.create(session_id)
         first = {s: (await first_events(server, s, None, 1))[0] for s in sessions}
-        async with audience(server, worker) as (good, stalled):
+        async with connected_readers(server, worker) as (good, stalled):
             posting = [asyncio.create_task(post_until_refused(oracle, worker, session_id)) for session_id in sessions]
             await first_events(server, sessions[-1], first[sessions[-1]].id, 20)  # All streams are under load.
             loop = asyncio.get_running_loop()
@@ -266,7 +266,7 @@ async def test_a_server_that_is_told_to_go_says_goodbye(
             code = await asyncio.to_thread(server.wait, 12)
             assert loop.time() - told <= 5 + 2
             await asyncio.gather(*posting)
-            assert_said_goodbye([await closed(stream) for stream in good])
+            assert_ended_with_retry([await closed(stream) for stream in good])
             assert len(stalled) == STALLED
     assert code in (0, -number)
     if factory is None:  # A plain uvicorn raises the signal again at its end, and logs what it dropped.
@@ -287,7 +287,7 @@ async def test_a_server_that_is_told_to_go_says_goodbye(
 async def test_a_second_signal_ends_it_at_once(serve: Serve, number: signal.Signals) -> None:
     """FT-13: a second signal ends the wait for stalled readers."""
     server = serve(graceful_timeout_s=60, send_timeout_s=60)
-    async with Worker.at(server) as worker, audience(server, worker) as (good, _):
+    async with Worker.at(server) as worker, connected_readers(server, worker) as (good, _):
         # A request with an unfinished body is another thing to wait for.
         slow = await Connection.open(server.port)
         head = [("Content-Type", "application/json"), ("Content-Length", "100")]
@@ -306,10 +306,10 @@ async def test_a_second_signal_ends_it_at_once(serve: Serve, number: signal.Sign
     assert "Traceback" not in server.log()
 
 
-async def test_a_server_that_goes_takes_no_new_readers(serve: Serve) -> None:
+async def test_a_stopping_server_takes_no_new_readers(serve: Serve) -> None:
     """FT-13: while it drains, `/readyz` says so or the port is closed; no new stream is opened and then ended."""
     server = serve(graceful_timeout_s=60, send_timeout_s=60)
-    async with Worker.at(server) as worker, audience(server, worker) as (good, _):
+    async with Worker.at(server) as worker, connected_readers(server, worker) as (good, _):
         server.signal(signal.SIGTERM)
         await good[0].closed()
         with contextlib.suppress(OSError):

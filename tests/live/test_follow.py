@@ -155,7 +155,7 @@ def polled(proxy: ChaosProxy) -> int:
     return len(proxy.asked("/s")) - len(proxy.asked("/events"))
 
 
-async def test_a_stream_that_polls_have_overtaken_is_made_anew(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_behind_the_polls_is_opened_anew(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stream would resume behind the polled state, so a new one is opened, and nothing is shown again."""
     server = serve(retry_ms=50)
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy, followed(proxy.port) as (recorder, task):
@@ -178,8 +178,8 @@ async def test_a_stream_that_polls_have_overtaken_is_made_anew(serve: Serve, mon
     assert shown == sorted(shown)
 
 
-@pytest.mark.parametrize("trouble", [Blackhole(), Reset(), pytest.param(Cut(), marks=pytest.mark.full)])
-async def test_a_connection_that_dies_is_made_anew(serve: Serve, trouble: Mode) -> None:
+@pytest.mark.parametrize("fault", [Blackhole(), Reset(), pytest.param(Cut(), marks=pytest.mark.full)])
+async def test_a_dead_connection_is_replaced(serve: Serve, fault: Mode) -> None:
     """Missed heartbeats reveal a dead connection that reports no error."""
     server = serve(heartbeat_s=0.2, retry_ms=100)
     async with (
@@ -188,7 +188,7 @@ async def test_a_connection_that_dies_is_made_anew(serve: Serve, trouble: Mode) 
         followed(proxy.port) as (recorder, task),
     ):
         await until(lambda: recorder.is_at(status="not_found") and len(recorder.ahead_s) > 1)
-        proxy.switch(trouble)
+        proxy.switch(fault)
         await worker.start("s", 1)
         proxy.use(Pass())
         await worker.complete("s", 1, success=False)
@@ -204,7 +204,7 @@ async def test_a_connection_that_dies_is_made_anew(serve: Serve, trouble: Mode) 
     ],
     ids=["stream", "poll"],
 )
-async def test_a_server_that_does_not_let_us_ends_it(
+async def test_a_refusal_ends_the_following(
     serve: Serve, mode: Mode, claims: dict[str, Any] | None, sentence: str
 ) -> None:
     """Neither a refused stream nor a refused poll is retried, as a retry would change nothing."""

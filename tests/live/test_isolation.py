@@ -11,7 +11,7 @@ PUBLISH_TOKEN = "for-workers"
 SECRET = "only-for-the-other-user"
 
 
-async def test_a_position_in_the_session_of_another_shows_nothing_of_it(serve: Serve) -> None:
+async def test_a_position_in_another_users_session_reveals_nothing(serve: Serve) -> None:
     """SE-01: neither its own ids nor those of a stream of both show it in one's own stream, poll or update."""
     server = serve(read="token", token_key=KEY, publish_token=PUBLISH_TOKEN)
     both = "/api/events?session_id=mine&session_id=theirs"

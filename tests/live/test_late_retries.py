@@ -20,13 +20,13 @@ from tests.live.asgi_hosts import serve_only
 # The store keeps the keys, alike on every host.
 pytestmark = serve_only
 
-Trouble = Callable[[], Awaitable[object]]
+Fault = Callable[[], Awaitable[object]]
 
 LONG = pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(600)])
 runs = pytest.mark.parametrize("runs", [6, LONG])
 
 
-class Asked(NamedTuple):
+class KeyedRequest(NamedTuple):
     """A request under a key, and its answer; only a creation has a tag."""
 
     method: str
@@ -46,7 +46,7 @@ class Job:
         self._ports = ports
         self._servers = servers
         self._rng = random.Random(11)
-        self._answered: list[Asked] = []
+        self._answered: list[KeyedRequest] = []
         self._number = 0
         self.again = 0
 
@@ -82,10 +82,10 @@ class Job:
                     return answer
             await asyncio.sleep(0.01)
 
-    async def _ask(self, method: str, path: str, body: dict[str, Any]) -> Asked:
+    async def _ask(self, method: str, path: str, body: dict[str, Any]) -> KeyedRequest:
         """Send a new request, and at the same time repeat some that were answered before."""
         self._number += 1
-        asked = Asked(method, path, body, f"k{self._number}")
+        asked = KeyedRequest(method, path, body, f"k{self._number}")
         late = self._rng.sample(self._answered, min(4, len(self._answered)))
         answered, *again = await asyncio.gather(*map(self._send, (asked, *late)))
         assert answered.status in (200, 201), answered
@@ -94,7 +94,7 @@ class Job:
         self._answered.append(answered)
         return answered
 
-    async def _send(self, asked: Asked) -> Asked:
+    async def _send(self, asked: KeyedRequest) -> KeyedRequest:
         """Send a request until it is answered."""
         while True:
             url = f"http://{HOST}:{self._rng.choice(self._ports)}{asked.path}"
@@ -116,7 +116,7 @@ async def proxies_of(servers: Sequence[Server]) -> AsyncIterator[list[ChaosProxy
         yield [await stack.enter_async_context(ChaosProxy(server.port)) for server in servers]
 
 
-async def check(servers: Sequence[Server], runs: int, trouble: Trouble | None = None) -> None:
+async def check(servers: Sequence[Server], runs: int, fault: Fault | None = None) -> None:
     """Run a job while connections are cut and other faults occur; check that each key had one effect."""
     async with proxies_of(servers) as proxies:
         job = Job([proxy.port for proxy in proxies], servers)
@@ -124,21 +124,21 @@ async def check(servers: Sequence[Server], runs: int, trouble: Trouble | None = 
         while not work.done():
             await asyncio.wait([work], timeout=random.uniform(0, 0.05))
             random.choice(proxies).cut()
-            if trouble is not None and not work.done():
-                await trouble()
+            if fault is not None and not work.done():
+                await fault()
         await work
     assert job.again > 10 * runs
     assert all("Traceback" not in server.log() for server in servers)
 
 
 @runs
-async def test_reach_no_later_run(serve: Serve, runs: int) -> None:
+async def test_late_retries_reach_no_later_run(serve: Serve, runs: int) -> None:
     """DG-05: each request is applied once, to its own run, and each repetition gets the same answer."""
     await check([serve(store="memory://")], runs)
 
 
 @runs
-async def test_reach_no_later_run_over_kills(serve: Serve, runs: int) -> None:
+async def test_late_retries_reach_no_later_run_across_kills(serve: Serve, runs: int) -> None:
     """DG-05: … also if the server is killed and restarted meanwhile."""
     server = serve(store="sqlite")
 
@@ -152,7 +152,7 @@ async def test_reach_no_later_run_over_kills(serve: Serve, runs: int) -> None:
 
 @one_kind
 @runs
-async def test_reach_no_later_run_at_another_server(serve: Serve, run_redis: RunRedis, runs: int) -> None:
+async def test_late_retries_reach_no_later_run_at_another_server(serve: Serve, run_redis: RunRedis, runs: int) -> None:
     """DG-05: … also at another server, while Redis cuts off both at times and loses its scripts."""
     redis = run_redis("always")
     servers = [serve(store=redis.url) for _ in range(2)]

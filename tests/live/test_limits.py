@@ -12,12 +12,12 @@ import pytest
 
 from tests.conftest import Serve
 from tests.harness.http1 import Connection
-from tests.harness.load_clients import Crowd
+from tests.harness.load_clients import LoadClients
 from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, session_path
 from tests.live.asgi_hosts import first_host, serve_only
-from tests.live.delivery_check import Experiment
+from tests.live.delivery_check import DeliveryCheck
 from tests.live.test_load import events_path, polled
 
 FULL = [pytest.mark.full, pytest.mark.timeout(600)]
@@ -30,7 +30,7 @@ SLACK_BYTES = 16 * 2**20
 @contextlib.asynccontextmanager
 async def others_are_served(server: Server) -> AsyncIterator[None]:
     """Run other workers and readers through the block, and check that they miss nothing."""
-    async with Experiment([server], sessions=2, followers=2).running():
+    async with DeliveryCheck([server], sessions=2, followers=2).running():
         yield
     assert "Traceback" not in server.log()
 
@@ -54,7 +54,7 @@ async def start_all(server: Server, session_ids: Iterable[str]) -> Counter[int]:
 @first_host
 @pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 @pytest.mark.parametrize(("cap", "ids"), [(100, 1000), pytest.param(1000, 100_000, marks=FULL)])
-async def test_sessions_without_end_meet_their_cap(serve: Serve, store: str, cap: int, ids: int) -> None:
+async def test_the_number_of_sessions_is_capped(serve: Serve, store: str, cap: int, ids: int) -> None:
     """SE-07: `start` creates them; existing sessions continue, and a deleted one frees a place."""
     server = serve(store=store, max_sessions=cap)
     async with others_are_served(server):
@@ -77,8 +77,8 @@ async def test_streams_of_sessions_that_do_not_exist_leave_nothing(serve: Serve,
     async with others_are_served(server):
         memory_bytes = []
         for wave in range(waves):
-            async with Crowd(server.port, [events_path(f"{wave}-{n}") for n in range(readers)]) as crowd:
-                await crowd.wait_for_events(1, timeout_s=60)
+            async with LoadClients(server.port, [events_path(f"{wave}-{n}") for n in range(readers)]) as load_clients:
+                await load_clients.wait_for_events(1, timeout_s=60)
                 memory_bytes.append(server.pss_bytes())
             async with asyncio.timeout(20):
                 while (await metrics_of(server.port))["progress_sse_streams"] >= 10:
@@ -99,7 +99,7 @@ async def test_a_stream_of_too_many_sessions_is_refused(serve: Serve) -> None:
 
 @first_host
 @pytest.mark.parametrize("seconds", [1, pytest.param(20, marks=FULL)])
-async def test_the_longest_session_may_be_polled_all_the_time(serve: Serve, seconds: int) -> None:
+async def test_frequent_polls_of_the_longest_session_are_served(serve: Serve, seconds: int) -> None:
     """SE-07: a session of the most steps, each with name and message, is polled a hundred times a second."""
     server = serve()
     async with others_are_served(server), Worker.at(server) as worker:

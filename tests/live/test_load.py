@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, Connection
-from tests.harness.load_clients import Crowd, percentile_ms
+from tests.harness.load_clients import LoadClients, percentile_ms
 from tests.harness.oracle import fold_all, tag_of
 from tests.harness.rawsse import Block
 from tests.harness.serving import Server, Worker, session_path
@@ -96,23 +96,23 @@ async def test_idle_streams_stay_open(serve: Serve, record_property: Record, str
         memory_bytes, began = server.pss_bytes(), now()
         async with (
             polled(server, sessions[0]) as polls,
-            Crowd(server.port, [events_path(sessions[n % 100]) for n in range(streams)]) as crowd,
+            LoadClients(server.port, [events_path(sessions[n % 100]) for n in range(streams)]) as load_clients,
         ):
-            await crowd.wait_for_events(1, timeout_s=60)
+            await load_clients.wait_for_events(1, timeout_s=60)
             record_property("opened_s", round(now() - began, 1))
             cpu_s, began = server.cpu_s(), now()
-            heard = {reader: reader.comments for reader in crowd.readers}
-            await crowd.wait_until(lambda reader: reader.comments >= heard[reader] + beats, timeout_s=60)
+            heard = {reader: reader.comments for reader in load_clients.readers}
+            await load_clients.wait_until(lambda reader: reader.comments >= heard[reader] + beats, timeout_s=60)
             record_property("idle_cpu_percent", round(100 * (server.cpu_s() - cpu_s) / (now() - began), 1))
             record_property("bytes_per_stream", (server.pss_bytes() - memory_bytes) // streams)
             async with await Connection.open(server.port) as connection:
                 for session_id in sessions:
                     await report(connection, session_id, "the first since long")
-            await crowd.wait_for_events(2, timeout_s=60)
+            await load_clients.wait_for_events(2, timeout_s=60)
             record_property("poll_p99_ms", percentile_ms(polls))
             assert polls
-        assert {reader.ending for reader in crowd.readers} == {"cut"}
-        for reader in crowd.readers:
+        assert {reader.ending for reader in load_clients.readers} == {"cut"}
+        for reader in load_clients.readers:
             assert_in_order(reader.events, ["the first since long"])
     assert "Traceback" not in server.log()
 
@@ -133,21 +133,21 @@ async def report_steadily(server: Server, session_id: str, tags: Iterable[str]) 
 
 @first_host
 @pytest.mark.parametrize(("readers", "seconds"), [(300, 3), pytest.param(1000, 60, marks=FULL)])
-async def test_everybody_gets_every_event(serve: Serve, record_property: Record, readers: int, seconds: int) -> None:
+async def test_every_reader_gets_every_event(serve: Serve, record_property: Record, readers: int, seconds: int) -> None:
     """LD-02: with many readers of one session and ten events a second, no reader misses an event."""
     server = serve()
     tags = [f"event-{n}" for n in range(10 * seconds)]
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
-        async with Crowd(server.port, [events_path("s")] * readers) as crowd:
-            await crowd.wait_for_events(1, timeout_s=30)
+        async with LoadClients(server.port, [events_path("s")] * readers) as load_clients:
+            await load_clients.wait_for_events(1, timeout_s=30)
             sent = await report_steadily(server, "s", tags)
-            await crowd.wait_for_events(1 + len(tags), timeout_s=30)
-            events = crowd.readers[0].events
+            await load_clients.wait_for_events(1 + len(tags), timeout_s=30)
+            events = load_clients.readers[0].events
             assert_in_order(events, tags)
-            assert crowd.differing(events) == []
+            assert load_clients.differing(events) == []
             assert fold_all(events) == await worker.poll("s")
-            record_property("p99_ms", percentile_ms(crowd.delays(sent)))
+            record_property("p99_ms", percentile_ms(load_clients.delays(sent)))
     assert "Traceback" not in server.log()
 
 
@@ -157,7 +157,7 @@ async def test_everybody_gets_every_event(serve: Serve, record_property: Record,
 @first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 @pytest.mark.parametrize("seconds", [2, pytest.param(20, marks=FULL)])
-async def test_every_report_that_is_accepted_reaches_everybody(
+async def test_every_accepted_report_reaches_every_reader(
     serve: Serve, record_property: Record, store: str, seconds: int
 ) -> None:
     """LD-03: eight workers report one after the other; each report reaches 100 readers once, in the worker's order."""
@@ -175,20 +175,20 @@ async def test_every_report_that_is_accepted_reaches_everybody(
 
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
-        async with Crowd(server.port, [events_path("s")] * 100) as crowd:
-            await crowd.wait_for_events(1, timeout_s=30)
+        async with LoadClients(server.port, [events_path("s")] * 100) as load_clients:
+            await load_clients.wait_for_events(1, timeout_s=30)
             reported = await asyncio.gather(*(work(number, now() + seconds) for number in range(8)))
             record_property("accepted_per_s", round(len(sent) / seconds))
-            await crowd.wait_for_events(1 + len(sent), timeout_s=60)
-            events = crowd.readers[0].events
+            await load_clients.wait_for_events(1 + len(sent), timeout_s=60)
+            events = load_clients.readers[0].events
             seen = [tag_of(event.json()) for event in events[1:]]
             assert_in_order(events, seen)
             for number, tags in enumerate(reported):
                 assert [tag for tag in seen if tag.startswith(f"{number}-")] == tags
             assert len(seen) == len(sent)
-            assert crowd.differing(events) == []
+            assert load_clients.differing(events) == []
             assert fold_all(events) == await worker.poll("s")
-            record_property("p99_ms", percentile_ms(crowd.delays([sent[tag] for tag in seen])))
+            record_property("p99_ms", percentile_ms(load_clients.delays([sent[tag] for tag in seen])))
     assert "Traceback" not in server.log()
 
 
@@ -226,7 +226,7 @@ class Reporter:
 
 @first_host
 @pytest.mark.parametrize(("streams", "sessions"), [(1000, 10), pytest.param(5000, 50, marks=FULL)])
-async def test_all_who_are_cut_off_at_once_come_back_to_where_they_were(
+async def test_readers_cut_off_at_once_resume_where_they_were(
     serve: Serve, record_property: Record, streams: int, sessions: int
 ) -> None:
     """LD-04: all streams are cut and all readers return at once while workers report: nothing is lost or refused."""
@@ -236,32 +236,32 @@ async def test_all_who_are_cut_off_at_once_come_back_to_where_they_were(
         for session_id in paths:
             await worker.start(session_id, 1)
     async with (
-        Crowd(server.port, [*paths.values()] * (streams // sessions)) as crowd,
+        LoadClients(server.port, [*paths.values()] * (streams // sessions)) as load_clients,
         await Connection.open(server.port) as connection,
     ):
         reporter = Reporter(connection, paths)
         await reporter.report_to_all()
-        await crowd.wait_for_events(2, timeout_s=30)
+        await load_clients.wait_for_events(2, timeout_s=30)
         async with polled(server, next(iter(paths))) as polls:
             began = now()
-            await crowd.cut()
+            await load_clients.cut()
             record_property("cut_s", round(now() - began, 2))
             for _ in range(3):
                 await reporter.report_to_all()
             began = now()
             async with asyncio.timeout(15), asyncio.TaskGroup() as group:
                 group.create_task(reporter.go_on())
-                await crowd.connect(at_once=streams)
-                await crowd.wait_for_events(5, timeout_s=15)
+                await load_clients.connect(at_once=streams)
+                await load_clients.wait_for_events(5, timeout_s=15)
                 reporter.is_over = True
             record_property("back_s", round(now() - began, 2))
         record_property("poll_p99_ms", percentile_ms(polls))
         await reporter.report_to_all()
         counts = {paths[session_id]: 1 + len(tags) for session_id, tags in reporter.tags.items()}
-        await crowd.wait_until(lambda reader: len(reader.events) >= counts[reader.target], timeout_s=30)
-    assert {tuple(reader.statuses) for reader in crowd.readers} == {(200, 200)}
+        await load_clients.wait_until(lambda reader: len(reader.events) >= counts[reader.target], timeout_s=30)
+    assert {tuple(reader.statuses) for reader in load_clients.readers} == {(200, 200)}
     for session_id, tags in reporter.tags.items():
-        readers = [reader for reader in crowd.readers if reader.target == paths[session_id]]
+        readers = [reader for reader in load_clients.readers if reader.target == paths[session_id]]
         assert_in_order(readers[0].events, tags)
         assert [str(reader) for reader in readers if reader.events != readers[0].events] == []
     assert "Traceback" not in server.log()

@@ -61,7 +61,7 @@ async def test_readers_are_counted_while_they_are_there(serve: Serve) -> None:
         assert gone['streams_ended_total{reason="gone"}'] == 4
 
 
-async def test_whoever_comes_back_is_counted_by_what_it_gets(serve: Serve) -> None:
+async def test_a_returning_reader_is_counted_by_what_it_gets(serve: Serve) -> None:
     """The metrics tell an exact replay from a snapshot."""
     server = serve(history=3)
     async with Worker.at(server) as worker:
@@ -157,7 +157,7 @@ async def send_all(port: int, rounds: int) -> None:
 @serve_only  # Elsewhere the log is the host's.
 @pytest.mark.parametrize("log_format", ["text", "json"])
 @pytest.mark.parametrize("rounds", [60, pytest.param(1112, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
-async def test_bad_requests_are_few_harmless_lines(serve: Serve, log_format: str, rounds: int) -> None:
+async def test_bad_requests_leave_few_harmless_log_lines(serve: Serve, log_format: str, rounds: int) -> None:
     """SE-13: 10⁴ of them leave one record a line, escaped, rate-limited, without a secret or any requested text."""
     server = serve(log_format=log_format, read="token", token_key=KEY, publish_token="hush-hush")
     await eventually(lambda: "curl" in server.log(), 10)
@@ -184,7 +184,7 @@ async def test_bad_requests_are_few_harmless_lines(serve: Serve, log_format: str
 
 
 @serve_only  # Elsewhere the log is the host's.
-async def test_the_end_of_each_stream_is_a_line(serve: Serve) -> None:
+async def test_the_end_of_each_stream_is_logged(serve: Serve) -> None:
     """The line gives duration, events and reason; many ends at once are a few lines and a count."""
     server = serve(log_format="json")
     async with Worker.at(server) as worker:
@@ -202,11 +202,11 @@ async def test_the_end_of_each_stream_is_a_line(serve: Serve) -> None:
         async with await RawStream.open(server.port, EVENTS) as late:
             assert await late.closed() == "end"
         await shown(server, streams=0)
-        crowd = [await RawStream.open(server.port, session_path("t", "events")) for _ in range(40)]
-        for stream in crowd:
+        streams = [await RawStream.open(server.port, session_path("t", "events")) for _ in range(40)]
+        for stream in streams:
             await stream.next_event()
         await asyncio.to_thread(server.terminate)
-        for stream in crowd:
+        for stream in streams:
             await stream.aclose()
     records = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
     ends = [record for record in records if "a stream ended" in record["message"]]
@@ -223,4 +223,4 @@ async def test_the_end_of_each_stream_is_a_line(serve: Serve) -> None:
     assert {record["reason"] for record in others} == {"drained"}
     assert len(others) <= MAX_RECORDS + 1
     told = [int(match[1]) for record in others if (match := re.match(r"(\d+) more like", record["message"]))]
-    assert len(others) - len(told) + sum(told) == len(crowd)
+    assert len(others) - len(told) + sum(told) == len(streams)

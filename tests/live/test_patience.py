@@ -107,7 +107,7 @@ POST = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" % UP
 # SE-06
 
 
-async def test_a_head_that_does_not_end_is_given_up(serve: Serve) -> None:
+async def test_an_unfinished_head_times_out(serve: Serve) -> None:
     """SE-06: a head has one deadline as a whole, whether it stalls or arrives bit by bit."""
     server = serve(head_timeout_s=0.5)
     async with plain(server.port, HEAD) as stuck, plain(server.port, HEAD) as slow:
@@ -125,7 +125,7 @@ async def test_a_head_that_does_not_end_is_given_up(serve: Serve) -> None:
         pytest.param(b"Transfer-Encoding: chunked\r\n\r\n", id="chunked", marks=pytest.mark.full),
     ],
 )
-async def test_a_body_that_does_not_end_is_given_up(serve: Serve, framing: bytes) -> None:
+async def test_an_unfinished_body_times_out(serve: Serve, framing: bytes) -> None:
     """SE-06: a body has one deadline too, and none of it is applied."""
     server = serve(body_timeout_s=0.5, head_timeout_s=60)
     part = b"1\r\n \r\n" if b"chunked" in framing else b" "
@@ -138,7 +138,7 @@ async def test_a_body_that_does_not_end_is_given_up(serve: Serve, framing: bytes
             assert (await worker.poll("s"))["status"] == "not_found"
 
 
-async def test_a_body_that_nobody_reads_is_given_up_too(serve: Serve) -> None:
+async def test_an_unfinished_body_of_a_refused_request_times_out(serve: Serve) -> None:
     """SE-06: the refusal was sent long before, so the connection just closes."""
     server = serve(body_timeout_s=0.5, publish_token="t")
     async with plain(server.port, POST + b"Content-Length: 1000\r\n\r\n") as refused:
@@ -170,7 +170,7 @@ async def test_silent_connections_are_closed_and_polls_answered_meanwhile(
 
 
 @contextlib.asynccontextmanager
-async def asking_for_much(server: Server, count: int) -> AsyncIterator[list[Plain]]:
+async def unread_responses(server: Server, count: int) -> AsyncIterator[list[Plain]]:
     """`count` connections that have requested a response of 240 KB and read none of it."""
     async with Worker.at(server) as worker:
         await worker.create("s", steps=[{"name": "大" * 8000}] * 10)
@@ -179,10 +179,10 @@ async def asking_for_much(server: Server, count: int) -> AsyncIterator[list[Plai
         yield [await stack.enter_async_context(plain(server.port, ask, SMALL_WINDOW)) for _ in range(count)]
 
 
-async def test_an_answer_that_is_not_taken_is_given_up(serve: Serve) -> None:
+async def test_a_response_that_is_not_read_times_out(serve: Serve) -> None:
     """SE-06: neither reading nothing nor reading a byte now and then keeps a response for ever."""
     server = serve(send_timeout_s=1)
-    async with asking_for_much(server, 20) as slow, Worker.at(server) as worker:
+    async with unread_responses(server, 20) as slow, Worker.at(server) as worker:
         ports = {each.port for each in slow}
         await eventually(lambda: server.client_ports() >= ports, 10)
         async with asyncio.timeout(30):
@@ -194,11 +194,11 @@ async def test_an_answer_that_is_not_taken_is_given_up(serve: Serve) -> None:
                 await asyncio.sleep(0.1)  # The pace of these readers.
 
 
-async def test_streams_of_several_sessions_share_what_is_large(serve: Serve) -> None:
+async def test_streams_of_several_sessions_share_large_frames(serve: Serve) -> None:
     """SE-07: though each stream has ids of its own, one copy serves all readers that do not read it."""
     server = serve()
     ask = request_bytes("GET", "/api/events?session_id=s")
-    async with asking_for_much(server, 0), contextlib.AsyncExitStack() as stack:
+    async with unread_responses(server, 0), contextlib.AsyncExitStack() as stack:
         for count in (10, 50):
             memory_bytes = server.anonymous_bytes()
             for _ in range(count):
@@ -207,10 +207,10 @@ async def test_streams_of_several_sessions_share_what_is_large(serve: Serve) -> 
         assert server.anonymous_bytes() - memory_bytes <= 50 * 2**16
 
 
-async def test_an_answer_that_is_taken_slowly_and_steadily_arrives(serve: Serve) -> None:
+async def test_a_response_that_is_read_slowly_and_steadily_arrives(serve: Serve) -> None:
     """SE-06, the other side: the response takes longer than any timeout, and is complete."""
     server = serve(send_timeout_s=0.5, head_timeout_s=0.5)
-    async with asking_for_much(server, 1) as (steady,):
+    async with unread_responses(server, 1) as (steady,):
         decoder = ResponseDecoder()
         while not decoder.complete:
             decoder.feed(await steady.reader.readexactly(1) + await steady.reader.read(8000))
@@ -235,7 +235,7 @@ SLOW_READ = "-X -w 512 -y 1024 -n 5 -z 32 -k 3"
 async def test_slowhttptest_finds_the_service_available(serve: Serve, attack: str, target: str, granted_s: int) -> None:
     """SE-06: a thousand connections of an independent tool are closed within the time they are granted."""
     server, connections = serve(), 1000
-    async with asking_for_much(server, 0), polled(server, "other") as polls:
+    async with unread_responses(server, 0), polled(server, "other") as polls:
         arguments = [*attack.split(), "-c", str(connections), "-r", "500", "-l", str(granted_s + 20)]
         process = await asyncio.create_subprocess_exec(
             "slowhttptest", *arguments, "-u", server.url + target, stdout=asyncio.subprocess.DEVNULL
@@ -273,7 +273,7 @@ HUGE_HEADS: dict[str, tuple[Sequence[int], bytes]] = {
 }
 
 
-async def test_heads_that_are_too_large_are_refused_and_harm_nobody(serve: Serve) -> None:
+async def test_heads_that_are_too_large_are_refused_and_harm_no_others(serve: Serve) -> None:
     """SE-03: each is refused or its connection closed; none is kept, and a reader's stream is not affected."""
     server = serve()
     async with Worker.at(server) as worker, await RawStream.open(server.port, session_path("s", "events")) as control:
@@ -326,7 +326,7 @@ async def test_a_request_of_a_hundred_fields_is_answered(serve: Serve) -> None:
         assert (await full.reader.readline()).startswith(b"HTTP/1.1 404")
 
 
-async def test_what_is_no_http_does_not_come_between(serve: Serve) -> None:
+async def test_malformed_http_behind_an_open_stream_breaks_it_off(serve: Serve) -> None:
     """An open stream on the connection breaks off, without a refusal inside."""
     server = serve()
     async with plain(server.port, request_bytes("GET", session_path("s", "events"))) as opened:
@@ -349,7 +349,7 @@ def serve_with(serve: Serve, descriptors: int, store: str = "memory://", head_ti
 
 
 @contextlib.asynccontextmanager
-async def intruders(server: Server, streams: int, silent: int) -> AsyncIterator[list[Plain]]:
+async def excess_clients(server: Server, streams: int, silent: int) -> AsyncIterator[list[Plain]]:
     """`streams` clients that request a stream, and `silent` ones that send nothing."""
     ask = request_bytes("GET", session_path("s", "events"))
     async with contextlib.AsyncExitStack() as stack:
@@ -378,7 +378,7 @@ async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, stream
         for stream in old:
             await stream.next_event()
         lines, cpu_s, began = len(server.log().splitlines()), server.cpu_s(), now()
-        async with intruders(server, streams, silent):
+        async with excess_clients(server, streams, silent):
             async with polled(server, "s") as polls:
                 await eventually(lambda: len(polls) >= 50, 20)
             await worker.complete("s", 1)
@@ -401,10 +401,10 @@ async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, stream
         pytest.param(3 * request_bytes("GET", session_path("s")), id="answers"),
     ],
 )
-async def test_who_keeps_the_server_waiting_keeps_nobody_out(serve: Serve, sent: bytes) -> None:
+async def test_slow_clients_keep_no_newcomer_out(serve: Serve, sent: bytes) -> None:
     """FT-14: unfinished bodies and unread responses, on as many connections as possible, keep no newcomer out."""
     server = serve_with(serve, 96)
-    async with asking_for_much(server, 0), contextlib.AsyncExitStack() as stack:
+    async with unread_responses(server, 0), contextlib.AsyncExitStack() as stack:
         for _ in range(100):
             opened = await stack.enter_async_context(plain(server.port, sent, SMALL_WINDOW))
             assert await opened.reader.read(1)
@@ -415,7 +415,7 @@ async def test_who_keeps_the_server_waiting_keeps_nobody_out(serve: Serve, sent:
     assert "Traceback" not in server.log()
 
 
-async def test_who_leaves_the_end_of_an_answer_keeps_nobody_out(serve: Serve) -> None:
+async def test_unread_ends_of_responses_keep_no_newcomer_out(serve: Serve) -> None:
     """FT-14: a connection that closes after its response does not keep a newcomer out while the end is unread."""
     server = serve_with(serve, 96, head_timeout_s=0.2)
     ask = request_bytes("GET", "/web/tracker.js")
@@ -429,7 +429,7 @@ async def test_who_leaves_the_end_of_an_answer_keeps_nobody_out(serve: Serve) ->
     assert "Traceback" not in server.log()
 
 
-async def test_who_comes_when_nobody_can_go_is_told_to_come_later(serve: Serve) -> None:
+async def test_newcomers_are_refused_when_no_connection_can_be_closed(serve: Serve) -> None:
     """FT-14: requests that wait for the store are not ended for a newcomer, and the server keeps running."""
     server = serve_with(serve, 96, "sqlite:///held.db")
     head = [("Content-Type", "application/json"), ("Connection", "close")]
@@ -457,7 +457,7 @@ async def test_who_comes_when_nobody_can_go_is_told_to_come_later(serve: Serve) 
     assert "Traceback" not in server.log()
 
 
-async def test_of_requests_sent_ahead_a_bounded_number_waits(serve: Serve) -> None:
+async def test_the_number_of_pipelined_requests_is_bounded(serve: Serve) -> None:
     """SE-07: requests within the limit are answered in order, then the connection closes; the rest take no memory."""
     server = serve()
     ahead = b"".join(request_bytes("GET", session_path(str(n))) for n in range(5000))
@@ -468,7 +468,7 @@ async def test_of_requests_sent_ahead_a_bounded_number_waits(serve: Serve) -> No
     assert received.count(b"HTTP/1.1 ") == len(answered)
 
 
-async def test_requests_sent_ahead_as_fast_as_they_are_answered_all_are(serve: Serve) -> None:
+async def test_pipelined_requests_at_the_pace_of_the_answers_are_all_answered(serve: Serve) -> None:
     """SE-07, the other side: a connection may carry any number of requests."""
     server = serve()
     async with plain(server.port) as steady, asyncio.timeout(20):
@@ -485,7 +485,7 @@ async def test_requests_sent_ahead_as_fast_as_they_are_answered_all_are(serve: S
         pytest.param(b"Transfer-Encoding: chunked\r\n\r\n" + b"1;" + 1_000_000 * b"x", id="too much"),
     ],
 )
-async def test_what_came_whole_is_answered_before_a_body_that_does_not(serve: Serve, spoilt: bytes) -> None:
+async def test_complete_requests_are_answered_before_a_malformed_one(serve: Serve, spoilt: bytes) -> None:
     """An update that was applied gets its answer, whatever the same client sent behind it."""
     server = serve()
     update = json.dumps(START).encode()
@@ -514,10 +514,10 @@ FOLLOW_WITH_BODY = request_bytes("GET", session_path("s", "events"), body=b"x" *
         pytest.param(FOLLOW + 99 * MANY_FIELDS, 300_000, id="requests behind a stream"),
     ],
 )
-async def test_what_is_held_for_a_connection_is_little(serve: Serve, sent: bytes, most_bytes: int) -> None:
+async def test_memory_per_connection_is_small(serve: Serve, sent: bytes, most_bytes: int) -> None:
     """SE-07: large responses and request bodies are bounded; the session's 240 KB exist once for all connections."""
     server, connections = serve(), 100
-    async with asking_for_much(server, 0), Worker.at(server) as worker, contextlib.AsyncExitStack() as stack:
+    async with unread_responses(server, 0), Worker.at(server) as worker, contextlib.AsyncExitStack() as stack:
         await worker.poll("s")
         memory_bytes = server.pss_bytes()
         for _ in range(connections):
@@ -527,7 +527,7 @@ async def test_what_is_held_for_a_connection_is_little(serve: Serve, sent: bytes
         assert server.pss_bytes() - memory_bytes <= most_bytes * connections
 
 
-async def test_a_reader_whose_request_had_a_body_is_seen_to_go(serve: Serve) -> None:
+async def test_the_disconnect_of_a_reader_whose_request_had_a_body_is_noticed(serve: Serve) -> None:
     """FT-11: at once, not at the second heartbeat: the server reads the rest of a body and discards it."""
     server = serve(heartbeat_s=600)
     async with plain(server.port, FOLLOW_WITH_BODY) as gone:
@@ -536,10 +536,10 @@ async def test_a_reader_whose_request_had_a_body_is_seen_to_go(serve: Serve) -> 
     await eventually(lambda: port not in server.client_ports(), 10)
 
 
-async def test_who_goes_with_answers_outstanding_leaves_nothing(serve: Serve) -> None:
+async def test_a_client_that_disconnects_before_its_responses_leaves_nothing(serve: Serve) -> None:
     """The request being answered learns of the disconnect, with several sent ahead."""
     server = serve()
-    async with asking_for_much(server, 0):
+    async with unread_responses(server, 0):
         ask = request_bytes("GET", session_path("s"))
         async with plain(server.port, 4 * ask, SMALL_WINDOW) as gone:
             assert await gone.reader.read(1)

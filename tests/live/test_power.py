@@ -22,7 +22,7 @@ pytestmark = serve_only  # The store waits for the disk, whichever host serves.
 
 
 @pytest.mark.parametrize(("updates", "moments"), [(60, 30), pytest.param(1000, 300, marks=pytest.mark.full)])
-async def test_what_was_answered_outlives_a_loss_of_power(
+async def test_answered_updates_survive_a_loss_of_power(
     serve: Serve, tmp_path: Path, updates: int, moments: int
 ) -> None:
     """FT-01, power: whatever the disk kept of unconfirmed writes, each 200 is there, and the file is sound."""

@@ -33,7 +33,7 @@ probing = pytest.mark.parametrize(
 # PR-03
 
 
-async def tell_everything(worker: Worker) -> None:
+async def store_secret(worker: Worker) -> None:
     """Create a session with the secret in each kind of text, in many sizes."""
     await worker.create(SESSION, steps=[{"name": f"{SECRET}-name"}, {"name": "second"}])
     for size in (1, 20, 100, 280):
@@ -44,7 +44,7 @@ async def tell_everything(worker: Worker) -> None:
         await worker.complete(SESSION, 1, success=False, error=SECRET * size)
 
 
-async def send_again(worker: Worker) -> None:
+async def repeat_update(worker: Worker) -> None:
     """Repeat an update whose session is gone: its key still gets the first answer."""
     answer = await worker.update(SESSION, f"{SECRET}-key-1", action="complete", step=1, message=SECRET)
     assert answer.status_code == 200, answer.text
@@ -80,7 +80,7 @@ def holding_files(server: Server) -> set[str]:
 
 @serve_only  # The store deletes, whichever host serves.
 @removals
-async def test_what_is_deleted_is_gone_from_the_database_and_its_log(
+async def test_deleted_data_is_gone_from_the_database_and_its_log(
     serve: Serve, remove: Callable[[Worker], Awaitable[None]]
 ) -> None:
     """PR-03: some seconds later no file contains texts, names, keys or the id, while the server runs on."""
@@ -91,13 +91,13 @@ async def test_what_is_deleted_is_gone_from_the_database_and_its_log(
         for other in others:
             await worker.start(other, 1)
             await worker.complete(other, 1, message="other " * 300)
-        await tell_everything(worker)
+        await store_secret(worker)
         for other in others:
             await worker.complete(other, 1, message="another " * 300)
         assert holding_files(server) >= {"progress.db-wal"}
         await remove(worker)
         await eventually(lambda: not holding_files(server), GONE_S)
-        await send_again(worker)
+        await repeat_update(worker)
         assert not holding_files(server)
         for other in others:
             assert (await worker.poll(other))["steps"][0]["message"].startswith("another")
@@ -106,14 +106,14 @@ async def test_what_is_deleted_is_gone_from_the_database_and_its_log(
 @serve_only  # As above.
 @pytest.mark.parametrize("kind", [KINDS[0], pytest.param(KINDS[1], marks=pytest.mark.full)])
 @removals
-async def test_what_is_deleted_is_gone_from_redis(
+async def test_deleted_data_is_gone_from_redis(
     serve: Serve, redis_servers: dict[str, RedisServer], kind: str, remove: Callable[[Worker], Awaitable[None]]
 ) -> None:
     """PR-03: no key or value of Redis contains a text, a name, a key or the id."""
     ages = {"max_age_hours": 1 / 3600, "cleanup_interval_s": 0.5} if remove is wait_for_clean_up else {}
     server = serve(store=redis_servers[kind].url, redis_prefix=f"privacy-{remove.__name__}", **ages)
     async with Worker.at(server) as worker:
-        await tell_everything(worker)
+        await store_secret(worker)
         with redis_servers[kind].client() as client:
 
             def held() -> list[bytes]:
@@ -123,7 +123,7 @@ async def test_what_is_deleted_is_gone_from_redis(
             assert held()
             await remove(worker)
             assert held() == []
-            await send_again(worker)
+            await repeat_update(worker)
             assert held() == []
     assert SECRET not in server.log()
 
@@ -132,7 +132,7 @@ async def test_what_is_deleted_is_gone_from_redis(
 @pytest.mark.parametrize(
     "store", ["redis", *(pytest.param(s, marks=pytest.mark.full) for s in ("memory://", "sqlite"))]
 )
-async def test_what_is_deleted_is_gone_from_the_memory_of_every_server(
+async def test_deleted_data_is_gone_from_the_memory_of_every_server(
     serve: Serve, redis_servers: dict[str, RedisServer], store: str
 ) -> None:
     """PR-03: no object of a process, in a cache or a queue, contains a text, a name, a key or the id."""
@@ -143,7 +143,7 @@ async def test_what_is_deleted_is_gone_from_the_memory_of_every_server(
     async with Worker.at(servers[0]) as worker, Worker.at(servers[-1]) as other:
         async with await RawStream.open(servers[0].port, session_path(SESSION, "events")) as stream:
             await stream.next_event()
-            await tell_everything(worker)
+            await store_secret(worker)
             await other.poll(SESSION)
             assert await held(worker) > 0
             assert await held(other) > 0
@@ -194,7 +194,7 @@ READERS = {"mine": "alice", "yours": "bob"}
         pytest.param(CARELESS, "header", id="careless", marks=pytest.mark.full),
     ],
 )
-async def test_a_cache_between_shows_nobody_what_is_anothers(
+async def test_a_shared_cache_never_shows_one_users_data_to_another(
     serve: Serve, tmp_path: Path, directives: str, by: str
 ) -> None:
     """PR-04: nginx with a cache never gives one user's poll, 304, list or stream to another."""
@@ -232,7 +232,7 @@ async def test_a_cache_between_shows_nobody_what_is_anothers(
 
 
 @serve_only  # As above.
-async def test_every_answer_says_who_may_keep_it(serve: Serve) -> None:
+async def test_every_response_says_which_caches_may_store_it(serve: Serve) -> None:
     """PR-04: shared caches may store no response about a session, and each response varies with the user."""
     server = serve(store="memory://")
     async with Worker.at(server) as worker:

@@ -47,7 +47,7 @@ async def report_often(worker: Worker, session_id: str, count: int) -> list[int]
     return asked
 
 
-async def test_who_reports_too_often_is_told_when_to_come_back(serve: Serve) -> None:
+async def test_a_worker_over_its_rate_is_told_when_to_retry(serve: Serve) -> None:
     """LD-05: at 1.5 times its rate a worker gets everything reported in the end, and another worker is not delayed."""
     server = serve(publish_rate="20/second", publish_token="eager,other")
     async with Worker.at(server, "eager") as eager, Worker.at(server, "other") as other:
@@ -60,7 +60,7 @@ async def test_who_reports_too_often_is_told_when_to_come_back(serve: Serve) -> 
         assert await report_often(other, "t", 10) == []
 
 
-async def test_many_updates_are_not_counted_as_reading(serve: Serve) -> None:
+async def test_a_batch_is_not_counted_as_reading(serve: Serve) -> None:
     """A batch counts as reporting: a caller with a high publish rate may send many, whatever its read rate."""
     server = serve(read_rate="1/hour", publish_rate="1000/second", publish_token="hush")
     async with Worker.at(server, "hush") as worker:
@@ -69,7 +69,7 @@ async def test_many_updates_are_not_counted_as_reading(serve: Serve) -> None:
             assert answer.json() == {"results": [{"status": 200}]}
 
 
-async def test_strangers_are_counted_however_many_updates_they_bring(serve: Serve) -> None:
+async def test_batches_with_a_wrong_token_are_counted(serve: Serve) -> None:
     """Requests with a wrong token count against the rate, although the server reads none of their updates."""
     server = serve(publish_rate="3/hour", publish_token="hush")
     async with Worker.at(server, "wrong") as stranger:
@@ -109,7 +109,7 @@ async def test_behind_a_trusted_proxy_each_client_is_a_caller(serve: Serve) -> N
         assert await poll_from(proxy, "2001:db8:0:1::1") == 200
 
 
-async def test_without_a_trusted_proxy_nobody_is_believed(serve: Serve) -> None:
+async def test_without_a_trusted_proxy_forwarded_addresses_are_ignored(serve: Serve) -> None:
     """A caller cannot pretend to be another one with each request."""
     server = serve(read_rate="2/hour")
     async with await Connection.open(server.port) as connection:
@@ -169,7 +169,7 @@ async def test_servers_on_one_redis_count_together(
         assert [answer.status_code for answer in answers] == [200] * 20 + [429] * 10
 
 
-async def test_a_crowd_does_not_get_past_the_count(
+async def test_many_connections_at_once_do_not_get_past_the_rate(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
     """SE-07: many connections that wait at the same time to be counted do not get a caller past its rate."""
@@ -186,7 +186,7 @@ async def test_a_crowd_does_not_get_past_the_count(
 
 
 @pytest.mark.full
-async def test_while_redis_is_away_the_store_says_so(serve: Serve, run_redis: RunRedis) -> None:
+async def test_while_redis_is_away_the_store_refuses(serve: Serve, run_redis: RunRedis) -> None:
     """The rate limiter does not refuse in place of the store, and resumes counting by itself."""
     redis = run_redis()
     server = serve(store=redis.url, publish_rate="3/hour")
@@ -249,7 +249,7 @@ async def test_servers_on_a_cluster_count_together(
             assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
-async def test_who_brings_a_ticket_is_known_by_the_token_that_bought_it(serve: Serve) -> None:
+async def test_a_ticket_counts_for_the_token_that_bought_it(serve: Serve) -> None:
     """SE-07: two tickets of one token are one caller, whatever cookie comes along; tickets of two tokens are two."""
     server = serve(**CLOSED, max_streams_per_caller=1)
     mine, yours = (list(bearer(make_token(sessions=["s"], sub=name)).items()) for name in ("me", "you"))
@@ -259,8 +259,8 @@ async def test_who_brings_a_ticket_is_known_by_the_token_that_bought_it(serve: S
     async with (
         await RawStream.open(server.port, first, headers=[("Cookie", "progress_sse=a")]),
         await RawStream.open(server.port, second, headers=[("Cookie", "progress_sse=b")]) as refused,
-        await RawStream.open(server.port, other) as let_in,
+        await RawStream.open(server.port, other) as admitted,
     ):
         assert await refused.closed() == "end"
         assert refused.events == []
-        assert (await let_in.next_event()).event == "snapshot"
+        assert (await admitted.next_event()).event == "snapshot"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes
-from tests.harness.load_clients import Crowd, percentile_ms
+from tests.harness.load_clients import LoadClients, percentile_ms
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream, unconnected_socket
 from tests.harness.serving import Server, Worker, eventually, session_path
@@ -54,7 +54,7 @@ MANY = Readers(stalled=50, trickling=10, good=50, transitions=900, send_timeout_
         pytest.param(MANY, id="many", marks=[pytest.mark.full, pytest.mark.timeout(300)]),
     ],
 )
-async def test_readers_that_take_nothing_are_cut_off_and_harm_nobody(
+async def test_readers_that_read_nothing_are_cut_off_and_harm_no_others(
     serve: Serve, record_property: Callable[[str, object], None], readers: Readers
 ) -> None:
     """FT-10: stalled readers hold bounded memory, freed past the send timeout; the others get everything.
@@ -65,7 +65,7 @@ async def test_readers_that_take_nothing_are_cut_off_and_harm_nobody(
     bad, warmed_up = readers.stalled + readers.trickling, 50
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
-    async with Crowd(server.port, [EVENTS] * readers.good) as good:
+    async with LoadClients(server.port, [EVENTS] * readers.good) as good:
         await good.wait_for_events(1, 10)
         descriptors = server.descriptors()
         sent, memory_bytes = await report_large(server, 0, warmed_up)
@@ -149,7 +149,7 @@ async def trickle(server: Server, count: int) -> AsyncIterator[None]:
 
 @serve_only  # Only our server reads the kernel's counts.
 @pytest.mark.parametrize(("count", "heartbeat_s"), [(1, 0.2), (3, 60), (7, 60)])
-async def test_a_reader_that_takes_nothing_is_cut_off_however_little_waits(
+async def test_a_reader_that_reads_nothing_is_cut_off_however_little_waits(
     serve: Serve, count: int, heartbeat_s: float
 ) -> None:
     """A few KB fit into the buffers on the way, and heartbeats fit into any; the reader is cut off all the same."""
@@ -280,7 +280,7 @@ async def test_a_reader_that_asked_for_more_and_went_leaves_its_place(serve: Ser
 
 
 @first_host
-async def test_a_reader_that_takes_nothing_gives_up_its_place(serve: Serve) -> None:
+async def test_a_reader_that_reads_nothing_loses_its_place(serve: Serve) -> None:
     """FT-10, in part: past the send timeout it no longer counts and holds little, even if its connection stays."""
     server = serve(send_timeout_s=1, heartbeat_s=0.2, max_streams=50)
     async with Worker.at(server) as worker:
@@ -308,7 +308,7 @@ async def is_let_in(port: int) -> bool:
 
 
 @pytest.mark.parametrize("factory", [*HOSTS, GZIP], indirect=True)
-async def test_every_reader_gets_everything_then_the_end_whoever_serves(serve: Serve) -> None:
+async def test_every_reader_gets_everything_then_the_end_on_each_host(serve: Serve) -> None:
     """DG-04, in part: transitions reported all at once reach each reader once, in order, and before the end."""
     steps = range(1, 65)
     server = serve()

@@ -15,7 +15,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.redis import KINDS, RedisServer
 from tests.harness.serving import ROOT, Server, Worker, session_path
 from tests.live.asgi_hosts import serve_only
-from tests.live.delivery_check import Experiment
+from tests.live.delivery_check import DeliveryCheck
 
 pytestmark = serve_only
 
@@ -44,17 +44,15 @@ def behind_nginx(folder: Path, servers: list[Server]) -> NginxServer:
 async def test_servers_restarted_in_turn_lose_nothing(servers: list[Server], tmp_path: Path) -> None:
     """While both servers stop and start again, each update is applied, and each transition seen once, in order."""
     with behind_nginx(tmp_path / "nginx", servers) as nginx:
-        experiment = Experiment([nginx.port], sessions=6, followers=6, can_stay=False)
-        async with experiment.running():
+        delivery = DeliveryCheck([nginx.port], sessions=6, followers=6, can_stay=False)
+        async with delivery.running():
             for server in servers:
                 assert await asyncio.to_thread(server.terminate) == 0
                 await asyncio.to_thread(server.start)
-        assert len(experiment.oracle.posts) > 100
+        assert len(delivery.oracle.posts) > 100
 
 
-async def test_readers_of_a_server_that_goes_are_told_different_times_to_come_back(
-    servers: list[Server], tmp_path: Path
-) -> None:
+async def test_a_stopping_server_spreads_the_returns_of_its_readers(servers: list[Server], tmp_path: Path) -> None:
     """At most a third of the readers return within any one second of the six or so."""
     readers = 60
     with behind_nginx(tmp_path / "nginx", servers) as nginx:
@@ -70,7 +68,7 @@ async def test_readers_of_a_server_that_goes_are_told_different_times_to_come_ba
     assert max(map(seconds.count, seconds)) <= 0.3 * readers
 
 
-async def test_an_update_finds_the_server_that_is_there(servers: list[Server], tmp_path: Path) -> None:
+async def test_an_update_reaches_the_server_that_is_running(servers: list[Server], tmp_path: Path) -> None:
     """An nginx passes over a server that it cannot reach, and the worker does not notice."""
     with behind_nginx(tmp_path / "nginx", servers) as nginx:
         await asyncio.to_thread(servers[0].kill)

@@ -66,7 +66,7 @@ def explore(server: Server, folder: Path, *options: str) -> None:
     assert "Traceback" not in server.log()
 
 
-def test_a_machine_finds_no_answer_that_is_not_described(serve: Serve, tmp_path: Path) -> None:
+def test_schemathesis_finds_no_undescribed_response(serve: Serve, tmp_path: Path) -> None:
     """SE-05: valid and invalid requests, one by one and in sequences, with the token and without."""
     server = serve(max_total_steps=STEPS, **GUARDED)
     explore(server, tmp_path, "--max-examples", "5", "--seed", "1")
@@ -76,7 +76,7 @@ def test_a_machine_finds_no_answer_that_is_not_described(serve: Serve, tmp_path:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 @pytest.mark.parametrize("settings", [GUARDED, {}], ids=["guarded", "open"])
-def test_a_machine_finds_none_in_a_long_time(
+def test_schemathesis_finds_none_in_a_long_run(
     serve: Serve, tmp_path: Path, store: str, settings: dict[str, str]
 ) -> None:
     """SE-05: each run sends other requests; the seed shown repeats a finding."""

@@ -49,7 +49,7 @@ SIGNED = make_token(sessions=["demo"], actions=["read", "publish"])
     ],
     ids=["open", "publish_token", "read=token", "token_key"],
 )
-async def test_the_command_that_it_prints_works(
+async def test_the_printed_command_works(
     serve: Serve, settings: dict[str, str], token: str, publishers: str, readers: str
 ) -> None:
     """The greeting names address, store and permissions; tokens come from the environment and are never printed."""
@@ -66,7 +66,7 @@ async def test_the_command_that_it_prints_works(
         assert (await worker.poll("demo"))["status"] == "running"
 
 
-async def test_the_token_that_its_command_makes_shows_something(serve: Serve) -> None:
+async def test_the_token_of_the_printed_command_shows_a_session(serve: Serve) -> None:
     """Where readers need a token, the page alone would show nothing."""
     server = serve(**CLOSED)
     await eventually(lambda: "curl" in server.log(), 10)
@@ -91,7 +91,7 @@ async def output_of(program: str, greeting: str, **variables: str) -> str:
     return output.decode()
 
 
-async def test_the_descriptor_limit_is_raised_as_far_as_it_goes(serve: Serve) -> None:
+async def test_the_descriptor_limit_is_raised_to_the_maximum(serve: Serve) -> None:
     """The server allows as many streams as the machine does, whatever the soft limit of the shell."""
     start = f"ulimit -Sn 256; exec {sys.executable} -m progress_sse serve --store memory:// --port {{port}}"
     server = serve(command=["sh", "-c", start])

@@ -19,14 +19,14 @@ from redis.exceptions import BusyLoadingError, RedisError
 
 from tests.conftest import RunRedis, Serve, one_kind
 from tests.harness.chaos import Blackhole, ChaosProxy, Pass
-from tests.harness.load_clients import Crowd
+from tests.harness.load_clients import LoadClients
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Position, RawStream
 from tests.harness.redis import KeyDump, Kind, Persistence, RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.live.asgi_hosts import serve_only
-from tests.live.delivery_check import Experiment, workers_at
-from tests.live.slow_readers import STALLED, assert_said_goodbye, audience, closed
+from tests.live.delivery_check import DeliveryCheck, workers_at
+from tests.live.slow_readers import STALLED, assert_ended_with_retry, closed, connected_readers
 
 # The number of processes that share a store does not depend on the host that serves in each.
 pytestmark = serve_only
@@ -81,7 +81,9 @@ def last_n(stream: RawStream) -> int:
 # DG-11, DG-03, DG-04
 
 
-async def test_what_is_reported_here_is_read_there(pair: list[Server], record_property: Callable[..., None]) -> None:
+async def test_readers_at_one_server_get_updates_sent_to_another(
+    pair: list[Server], record_property: Callable[..., None]
+) -> None:
     """DG-11: what one server accepts, a reader at the other gets in order, 99 of 100 within 250 ms."""
     count = 500
     here, there = pair
@@ -102,7 +104,7 @@ async def test_what_is_reported_here_is_read_there(pair: list[Server], record_pr
         assert fold_all(stream.events) == await worker.poll("s")
 
 
-async def test_you_read_there_what_you_wrote_here(pair: list[Server]) -> None:
+async def test_a_client_reads_at_one_server_what_it_wrote_at_another(pair: list[Server]) -> None:
     """DG-03: after each 200, the poll and a new stream of the other server include the change."""
     async with workers_at(pair) as (here, there):
         for step in range(1, 8):
@@ -116,7 +118,7 @@ async def test_you_read_there_what_you_wrote_here(pair: list[Server]) -> None:
 
 @one_kind
 @pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
-async def test_no_update_is_lost_among_two(pair: list[Server], rounds: int) -> None:
+async def test_concurrent_updates_at_two_servers_lose_nothing(pair: list[Server], rounds: int) -> None:
     """DG-04: one completion sent by all is one transition; 32 different steps sent at once are 32."""
     async with workers_at(pair) as workers:
         for number in range(rounds):
@@ -142,9 +144,11 @@ async def test_no_update_is_lost_among_two(pair: list[Server], rounds: int) -> N
     ("sessions", "transitions", "followers"),
     [(6, 60, 12), pytest.param(50, 200, 40, marks=[pytest.mark.full, pytest.mark.timeout(900)])],
 )
-async def test_nothing_is_lost_among_two(pair: list[Server], sessions: int, transitions: int, followers: int) -> None:
+async def test_followers_of_two_servers_miss_nothing(
+    pair: list[Server], sessions: int, transitions: int, followers: int
+) -> None:
     """DG-01, DG-12: followers drop and resume at the other server: nothing lost, twice, out of order or diverged."""
-    await Experiment(pair, sessions=sessions, followers=followers).run(transitions)
+    await DeliveryCheck(pair, sessions=sessions, followers=followers).run(transitions)
 
 
 @one_kind
@@ -160,7 +164,7 @@ async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
     harm = itertools.cycle([(server.kill, server.start), (server.pause, server.resume)])
     times = 0
 
-    async def trouble() -> None:
+    async def fault() -> None:
         nonlocal times
         await asyncio.sleep(random.uniform(0.1, 0.3))
         begin, end = next(harm)
@@ -169,7 +173,7 @@ async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
         await asyncio.to_thread(end)
         times += 1
 
-    await Experiment(join(server.url), sessions=sessions, followers=followers).run(transitions, trouble)
+    await DeliveryCheck(join(server.url), sessions=sessions, followers=followers).run(transitions, fault)
     assert times >= 2
 
 
@@ -183,12 +187,12 @@ async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: Run
     with server.client() as client:
         kinds = itertools.cycle(["pubsub", "normal"])
 
-        async def trouble() -> None:
+        async def fault() -> None:
             await asyncio.sleep(0.2)
             client.client_kill_filter(_type=next(kinds), skipme=True)
             client.script_flush()
 
-        await Experiment(join(server.url), sessions=4, followers=6).run(150, trouble)
+        await DeliveryCheck(join(server.url), sessions=4, followers=6).run(150, fault)
 
 
 @FULL
@@ -196,15 +200,15 @@ async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: Run
 async def test_cut_subscriptions_cost_no_snapshot(run_redis: RunRedis, join: Join) -> None:
     """FT-06: subscriptions are cut every 10 ms, and each reader gets one snapshot, its first, and every step."""
     server = run_redis()
-    experiment = Experiment(join(server.url), sessions=4, followers=8)
-    async with experiment.running():
+    delivery = DeliveryCheck(join(server.url), sessions=4, followers=8)
+    async with delivery.running():
         with server.client() as client:
             cuts = 0
             while cuts < 700:
                 await asyncio.sleep(0.01)
                 cuts += int(client.client_kill_filter(_type="pubsub"))
-    for session_id in experiment.sessions:
-        counts = experiment.oracle.snapshots(session_id)
+    for session_id in delivery.sessions:
+        counts = delivery.oracle.snapshots(session_id)
         # The id of a stream of several sessions may leave out where each of them was.
         assert {count for name, count in counts.items() if not name.startswith("several")} == {1}
 
@@ -301,7 +305,7 @@ async def test_a_redis_that_is_put_back_is_another_history(
         for stream in streams:
             assert (await stream.next_event()).json() == await here.poll("s") == await there.poll("s")
             assert "progress" not in stream.events[-1].json()["steps"][0]
-        final = await move_past(servers, seen.offset)
+        final = await report_past(servers, seen.offset)
         for stream in streams:
             await stream.wait_until(lambda s: fold_all(s.events) == final)
             later = stream.events[4:]
@@ -330,7 +334,7 @@ async def test_a_redis_that_is_put_back_while_no_server_runs_is_another_history(
                 await asyncio.to_thread(each.kill)
     for each in servers:
         await asyncio.to_thread(each.start)
-    await assert_is_another_history(servers, stream.events[-1].position, await move_past(servers, 4))
+    await assert_is_another_history(servers, stream.events[-1].position, await report_past(servers, 4))
 
 
 @contextlib.contextmanager
@@ -348,7 +352,7 @@ def put_back(server: RedisServer, copy: Path, way: str) -> Iterator[None]:
     server.start()
 
 
-async def move_past(servers: list[Server], n: int) -> dict[str, Any]:
+async def report_past(servers: list[Server], n: int) -> dict[str, Any]:
     """Report at all servers until the session is past offset `n`, and return what polls show then."""
     async with workers_at(servers) as workers:
         for current in range(10, 11 + n):
@@ -497,7 +501,7 @@ async def test_idle_streams_learn_that_redis_forgot_everything(run_redis: RunRed
 
 
 @FULL
-async def test_a_server_may_start_before_its_redis(kind: Kind, tmp_path: Path, join: Join) -> None:
+async def test_a_server_may_start_before_its_redis_does(kind: Kind, tmp_path: Path, join: Join) -> None:
     """FT-04: `/readyz` reports the server as not ready until Redis is available."""
     server = RedisServer(kind, tmp_path / "later")
     [ours] = join(server.url, 1)
@@ -568,32 +572,32 @@ async def test_a_half_open_connection_is_noticed(run_redis: RunRedis, join: Join
 
 @pytest.mark.full
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_a_server_goes_in_time_behind_a_blackhole(run_redis: RunRedis, join: Join, workers: int) -> None:
+async def test_a_server_stops_in_time_behind_a_blackhole(run_redis: RunRedis, join: Join, workers: int) -> None:
     """FT-13: 500 streams, 10 of them stalled, updates under way, and Redis is out of reach."""
     server = run_redis()
     async with ChaosProxy(server.port) as proxy:
         settings = {"workers": workers, "graceful_timeout_s": 2}
         [ours] = await asyncio.to_thread(join, server.url_through(proxy.port), 1, **settings)
-        async with workers_at([ours]) as (worker,), audience(ours, worker) as (good, stalled):
+        async with workers_at([ours]) as (worker,), connected_readers(ours, worker) as (good, stalled):
             proxy.switch(Blackhole())
             updates = [asyncio.ensure_future(worker.update(f"u{n}", action="start", step=1)) for n in range(10)]
             await asyncio.sleep(0)
             assert await asyncio.to_thread(ours.terminate, 4) == 0
-            assert_said_goodbye([await closed(stream) for stream in good])
+            assert_ended_with_retry([await closed(stream) for stream in good])
             assert len(stalled) == STALLED
             await asyncio.gather(*updates, return_exceptions=True)
 
 
 @one_kind
-async def test_a_server_goes_in_time_whether_redis_is_there_or_not(run_redis: RunRedis, join: Join) -> None:
+async def test_a_server_stops_in_time_with_redis_or_without(run_redis: RunRedis, join: Join) -> None:
     """FT-13: with Redis frozen and updates under way it still exits with code 0 within the graceful timeout and 2 s."""
     server = run_redis()
     servers = join(server.url, graceful_timeout_s=2)
     async with workers_at(servers) as (here, there):
         await asyncio.gather(here.start("s", 1), there.start("t", 1))
-        crowd = Crowd(servers[0].port, [events_path("s")] * 100)
-        async with crowd:
-            await crowd.wait_for_events(1, 10)
+        load_clients = LoadClients(servers[0].port, [events_path("s")] * 100)
+        async with load_clients:
+            await load_clients.wait_for_events(1, 10)
             assert await asyncio.to_thread(servers[1].terminate, 4) == 0
             server.pause()
             updates = [asyncio.ensure_future(here.update(f"u{n}", action="start", step=1)) for n in range(10)]
@@ -609,14 +613,17 @@ async def test_ten_thousand_readers_cost_redis_two_connections(run_redis: RunRed
     server = run_redis()
     [ours] = join(server.url, 1, max_streams=20_000, heartbeat_s=15)
     names = [f"s{number}" for number in range(5000)]
-    async with Worker.at(ours) as worker, Crowd(ours.port, [events_path(name) for name in names] * 2) as crowd:
-        await crowd.wait_for_events(1, 60)
+    async with (
+        Worker.at(ours) as worker,
+        LoadClients(ours.port, [events_path(name) for name in names] * 2) as load_clients,
+    ):
+        await load_clients.wait_for_events(1, 60)
         with server.client() as client:
             assert clients(client) == 2 + 1
             assert len(client.pubsub_channels()) == len(names)
             for name in names:
                 await worker.start(name, 1)
-            await crowd.wait_for_events(2, 60)
+            await load_clients.wait_for_events(2, 60)
             assert clients(client) == 2 + 1
 
 
@@ -625,7 +632,7 @@ async def test_ten_thousand_readers_cost_redis_two_connections(run_redis: RunRed
 
 @one_kind
 @pytest.mark.parametrize("rounds", [20, pytest.param(400, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
-async def test_readers_who_come_and_go_leave_nothing_in_redis(run_redis: RunRedis, join: Join, rounds: int) -> None:
+async def test_readers_that_come_and_go_leave_nothing_in_redis(run_redis: RunRedis, join: Join, rounds: int) -> None:
     """FT-12: whenever readers disconnect, connections and subscriptions are afterwards as they were before."""
     server = run_redis()
     [ours] = join(server.url, 1)
@@ -660,7 +667,7 @@ def clients(client: Redis) -> int:
 @pytest.mark.parametrize(
     ("readers", "rounds"), [(16, 30), pytest.param(200, 500, marks=[pytest.mark.full, pytest.mark.timeout(1200)])]
 )
-async def test_nobody_gets_what_another_asked_for(pair: list[Server], readers: int, rounds: int) -> None:
+async def test_each_client_gets_the_response_to_its_own_request(pair: list[Server], readers: int, rounds: int) -> None:
     """SE-12: while other clients abort at random, each answer is that of the session that was asked for."""
     is_over = asyncio.Event()
     sessions = [f"s{n}" for n in range(20)]

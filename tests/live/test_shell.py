@@ -107,7 +107,7 @@ def test_steps_of_one_session_follow_each_other(server: Server) -> None:
         ("empty", "", "''", "''", 127, "No such file or directory"),
     ],
 )
-def test_what_cannot_be_run_fails_as_in_a_shell(
+def test_a_command_that_cannot_run_fails_as_in_a_shell(
     server: Server, session_id: str, command: str, shown: str, name: str, status: int, reason: str
 ) -> None:
     """The exit status is the one that shells use, and the reason is in the step and on stderr."""
@@ -124,7 +124,7 @@ def test_a_command_that_a_signal_ends_counts_as_in_a_shell(server: Server) -> No
     assert poll(server, "killed")["steps"][0]["error"] == "exit status 137 (Killed)\nlast"
 
 
-def test_an_exit_status_that_no_signal_has_is_one_like_others(server: Server) -> None:
+def test_an_exit_status_above_all_signals_is_an_ordinary_one(server: Server) -> None:
     """255, with which ssh, PHP and Perl fail, is such a status. A command name may hold any bytes."""
     assert run("high", "exit 255", server) == (255, b"", b"")
     assert poll(server, "high")["steps"][0]["error"] == "exit status 255"
@@ -253,7 +253,7 @@ def test_a_command_runs_where_no_thread_can_be_started() -> None:
     assert (ran.returncode, ran.stderr.split()) == (3, [b"%d" % number for number in range(1, 50_001)])
 
 
-def test_what_the_command_leaves_behind_is_not_waited_for(server: Server) -> None:
+def test_background_processes_of_a_command_are_not_waited_for(server: Server) -> None:
     """A background process keeps stderr open; all output from before the command's end arrives."""
     process = start("run", "--session", "left", "--", "sh", "-c", "sleep 600 & echo $! last >&2", url=server.url)
     assert process.stderr is not None
@@ -265,7 +265,7 @@ def test_what_the_command_leaves_behind_is_not_waited_for(server: Server) -> Non
         finish(process)
 
 
-def test_what_runs_inside_finds_the_session(server: Server) -> None:
+def test_a_command_finds_its_session_in_the_environment(server: Server) -> None:
     """With the session in its environment, a command can report steps of its own, or progress of this one."""
     script = 'echo "$PROGRESS_SSE_SESSION $PROGRESS_SSE_STEP $PROGRESS_SSE_URL $PROGRESS_SSE_TOKEN"; "$@"'
     inner = [*COMMAND, "run", "--step", "3", "--", "true"]
@@ -283,14 +283,14 @@ def test_what_runs_inside_finds_the_session(server: Server) -> None:
         pytest.param(["--session", "/"], marks=pytest.mark.full),
     ],
 )
-def test_a_command_runs_wherever_nothing_can_be_reported(options: list[str]) -> None:
+def test_a_command_runs_where_nothing_can_be_reported(options: list[str]) -> None:
     """Without a server, a valid server or a valid session, `run` prints at most a warning and runs the command."""
     status, out, err = finish(start("run", *options, "--", "sh", "-c", "cat; exit 5", url=None), b"in")
     assert (status, out) == (5, b"in")
     assert err.count(b"\n") == ("ftp://h" in options)
 
 
-def test_a_command_does_not_notice_that_the_server_is_away(tmp_path: Path) -> None:
+def test_a_command_is_not_affected_by_an_absent_server(tmp_path: Path) -> None:
     """It runs and ends as usual; its outcome is reported once the server is available."""
     server = Server(tmp_path)
     process = start("run", "--session", "late", "--", "sh", "-c", "echo done >&2; exit 5", url=server.url)
@@ -304,7 +304,7 @@ def test_a_command_does_not_notice_that_the_server_is_away(tmp_path: Path) -> No
 
 
 @pytest.mark.full
-def test_a_server_that_stays_away_is_given_up() -> None:
+def test_the_loss_of_reports_to_an_absent_server_is_shown() -> None:
     """The exit status is the command's, and a message names the loss."""
     process = start("run", "--session", "lost", "--", "sh", "-c", "exit 5", url=f"http://{HOST}:{free_port()}")
     status, out, err = finish(process)
@@ -350,7 +350,7 @@ def test_a_refused_report_says_why(server: Server, arguments: tuple[str, ...], t
     assert said.count("\n") == 1
 
 
-def test_a_server_cannot_write_to_the_terminal() -> None:
+def test_a_refusal_cannot_control_the_terminal() -> None:
     """The reason of a refusal is shown without effect on the terminal: no colour, no title, no line of its own."""
 
     class Hostile(BaseHTTPRequestHandler):
@@ -370,7 +370,7 @@ def test_a_server_cannot_write_to_the_terminal() -> None:
     assert b"\x1b" not in err
 
 
-def test_reporting_that_is_switched_off_does_no_harm() -> None:
+def test_disabled_reporting_succeeds() -> None:
     """A script with `set -e` continues where there is no server."""
     process = start("step", "off", "1", "start", url=None, PROGRESS_SSE_DISABLED="1")
     assert finish(process) == (0, b"", b"")
@@ -388,7 +388,7 @@ def test_a_report_waits_for_a_server_that_restarts(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-def test_a_report_that_nobody_takes_fails() -> None:
+def test_a_report_without_a_server_fails() -> None:
     """One sentence says what is missing."""
     status, _, err = finish(start("step", "a", "1", "start", url=f"http://{HOST}:{free_port()}"))
     assert status == 1
@@ -427,7 +427,7 @@ def test_the_exit_status_of_watching_tells_the_outcome(server: Server) -> None:
     assert watch(server, "bad", "--output", "quiet") == (1, "", "")
 
 
-def test_watching_does_not_end_for_a_character(server: Server) -> None:
+def test_watching_tolerates_every_character(server: Server) -> None:
     """Characters that stdout cannot encode, and a missing stdout, are tolerated; control characters are removed."""
     report(server, "rare", {"action": "start", "step": 1}, {**FAILURE[3], "step": 1, "error": "\u009b31m原"})
     said = watch(server, "rare", "--output", "plain", PYTHONIOENCODING="latin-1")[1]
@@ -469,7 +469,7 @@ def test_watching_prints_json_for_programs(server: Server) -> None:
     assert shown[-1] == poll(server, "json")
 
 
-def test_watching_stays_out_of_the_way_when_it_is_ended(server: Server) -> None:
+def test_watching_ends_cleanly_on_a_signal(server: Server) -> None:
     """On Ctrl-C and SIGTERM there is no traceback, and the exit status is the one that shells expect."""
     for number, expected in [(signal.SIGINT, 130), (signal.SIGTERM, 143)]:
         process = start("watch", "absent", url=server.url)
@@ -479,7 +479,7 @@ def test_watching_stays_out_of_the_way_when_it_is_ended(server: Server) -> None:
         assert finish(process) == (expected, b"", b"")
 
 
-def test_watching_what_one_may_not_read_has_an_exit_status_of_its_own(tmp_path: Path) -> None:
+def test_watching_without_permission_has_an_exit_status_of_its_own(tmp_path: Path) -> None:
     """One sentence says what is missing."""
     with Server(tmp_path, **CLOSED) as closed:
         status, out, err = watch(closed, "s", PROGRESS_SSE_TOKEN="")

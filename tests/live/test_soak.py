@@ -114,9 +114,9 @@ class Soak:
     async def _work_on_sessions(self) -> None:
         await asyncio.sleep(random.random() * STEPS * REPORTS_PER_STEP * PAUSE_S)  # Spread the beginnings.
         while not self._is_over.is_set():
-            await self._see_through(f"soak-{next(self._numbers)}")
+            await self._run_session(f"soak-{next(self._numbers)}")
 
-    async def _see_through(self, session_id: str) -> None:
+    async def _run_session(self, session_id: str) -> None:
         """Work on a session from its beginning to its end while readers follow it; then check their events."""
         oracle, is_done = Oracle(), asyncio.Event()
         await self._worker.create(session_id, total_steps=STEPS)
@@ -126,7 +126,7 @@ class Soak:
         ]
         async with asyncio.TaskGroup() as group:
             for follower in followers:
-                group.create_task(_come_and_go(follower, is_done))
+                group.create_task(_reconnect_often(follower, is_done))
             await self._report(oracle, session_id)
             is_done.set()
         final = await self._worker.poll(session_id)
@@ -160,7 +160,7 @@ class Soak:
             await asyncio.sleep(1 / IDLE_SESSIONS_PER_S)
 
 
-async def _come_and_go(follower: Follower, is_done: asyncio.Event) -> None:
+async def _reconnect_often(follower: Follower, is_done: asyncio.Event) -> None:
     while not is_done.is_set():
         with contextlib.suppress(OSError):
             await follower.read(random.randint(1, 12), at_most_s=random.uniform(1, 8))
@@ -187,7 +187,7 @@ def delivered_within_s(before: dict[str, float], after: dict[str, float]) -> str
 @serve_only  # An application's resources are the same on every host, and this takes long.
 @pytest.mark.full
 @pytest.mark.timeout(SOAK_S + 300)
-async def test_a_long_time_leaves_no_trace(serve: Serve, record_property: Callable[[str, object], None]) -> None:
+async def test_a_long_run_leaves_no_trace(serve: Serve, record_property: Callable[[str, object], None]) -> None:
     """LD-06: memory, descriptors, tasks and rows are flat in the second half; each session was delivered exactly."""
     server = serve(store="sqlite", max_age_hours=MAX_AGE_HOURS, cleanup_interval_s=CLEANUP_S)
     limits = httpx.Limits(keepalive_expiry=CLIENT_IDLE_S)

@@ -205,7 +205,7 @@ async def test_texts_arrive_code_point_for_code_point(server: Server, chromium: 
         assert "<" not in shown, "a client that writes it into HTML as it is writes no markup"
 
 
-async def test_a_snapshot_is_the_poll_whatever_it_says(server: Server, sid: str) -> None:
+async def test_a_snapshot_equals_the_poll_for_every_text(server: Server, sid: str) -> None:
     """SC-03: both escape texts alike, in streams of one session and of several."""
     async with Worker.at(server) as worker:
         await worker.create(sid, steps=[{"name": text} for text in TEXTS.values()])
@@ -229,10 +229,10 @@ async def test_ids_grow_and_never_come_back(serve: Serve, store: str) -> None:
     sessions = [f"session-{n}" for n in range(10)]
     async with Worker.at(server) as worker:
         for _ in range(2):
-            lives.append(await live_once(server, worker, sessions, 50))
+            lives.append(await run_once(server, worker, sessions, 50))
             for session_id in sessions:
                 await worker.delete(session_id)
-        lives.append(await live_once(server, worker, sessions, 5))
+        lives.append(await run_once(server, worker, sessions, 5))
         await asyncio.to_thread(server.terminate)
         await asyncio.to_thread(server.start)
         after_restart = await resume_once(server, worker, sessions, lives[-1], survives=store == "sqlite")
@@ -248,7 +248,7 @@ async def test_ids_grow_and_never_come_back(serve: Serve, store: str) -> None:
             assert after_restart[session_id][0].rpartition("-")[0] not in epochs
 
 
-async def live_once(server: Server, worker: Worker, sessions: list[str], count: int) -> dict[str, list[str]]:
+async def run_once(server: Server, worker: Worker, sessions: list[str], count: int) -> dict[str, list[str]]:
     """Create the sessions, report to all of them at once, and return the ids that each stream carried."""
     for session_id in sessions:
         await worker.create(session_id)
@@ -325,7 +325,7 @@ async def test_nothing_but_events_ends_in_an_empty_line(server: Server, sid: str
 
 @first_host
 @pytest.mark.parametrize(("heartbeat_s", "duration_s"), [(HEARTBEAT_S, 5), pytest.param(1, 60, marks=pytest.mark.full)])
-async def test_an_idle_stream_beats(
+async def test_an_idle_stream_gets_heartbeats(
     serve: Serve, server: Server, chromium: Browser, sid: str, heartbeat_s: float, duration_s: float
 ) -> None:
     """SC-06: comments keep an idle stream alive, on time; no EventSource fires for them, and its last id stays."""
@@ -488,7 +488,7 @@ async def test_two_different_last_event_ids_do_no_harm(server: Server, sid: str)
             assert fold_all([*events[:before], *resumed.events]) == await worker.poll(sid)
 
 
-async def test_a_browser_comes_back_by_itself_to_where_it_was(server: Server, chromium: Browser, sid: str) -> None:
+async def test_a_browser_resumes_by_itself(server: Server, chromium: Browser, sid: str) -> None:
     """SC-08: Chromium's own reconnect sends the last id, and the page gets every event exactly once."""
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
         await worker.create(sid)
@@ -601,7 +601,7 @@ async def test_head_answers_at_once_and_leaves_the_connection_usable(server: Ser
         ("PROPFIND", "/api/steps", {"GET", "HEAD"}),
     ],
 )
-async def test_a_wrong_method_learns_the_right(server: Server, method: str, target: str, allowed: set[str]) -> None:
+async def test_a_wrong_method_gets_405_with_allow(server: Server, method: str, target: str, allowed: set[str]) -> None:
     """SC-12: the response is a 405 problem with `Allow`."""
     async with await Connection.open(server.port) as connection:
         response = await connection.request(method, target)
@@ -661,7 +661,7 @@ async def test_a_client_that_wants_the_connection_closed_gets_that(server: Serve
 
 
 @serve_only  # The server answers it.
-async def test_a_client_that_asks_first_may_go_on(server: Server, sid: str) -> None:
+async def test_expect_100_continue_is_answered(server: Server, sid: str) -> None:
     """SC-12: `Expect: 100-continue` is answered before the body arrives."""
     body = json.dumps({"action": "start", "step": 1}).encode()
     headers = [("Content-Type", "application/json"), ("Expect", "100-continue")]
@@ -716,6 +716,6 @@ async def test_a_get_with_a_body_is_just_a_get(server: Server, sid: str) -> None
         assert (await stream.next_event()).event == "snapshot"
 
 
-def test_nothing_went_wrong_unseen(server: Server) -> None:
+def test_the_log_has_no_traceback(server: Server) -> None:
     """SC-12: after all tests of this module the log has no traceback."""
     assert "Traceback" not in server.log()

@@ -70,7 +70,7 @@ async def half_close(stream: RawStream) -> None:
     "leave",
     [pytest.param(RawStream.aclose, id="FIN"), pytest.param(RawStream.abort, id="RST"), pytest.param(half_close)],
 )
-async def test_nothing_is_left_of_a_reader_who_went(
+async def test_a_reader_that_disconnects_leaves_nothing(
     serve: Serve, leave: Callable[[RawStream], Awaitable[None]]
 ) -> None:
     """FT-11: by a clean close, a reset or a half-close, also behind a middleware that hides the disconnect."""
@@ -86,7 +86,7 @@ async def test_nothing_is_left_of_a_reader_who_went(
 
 @pytest.mark.full
 @serve_only  # A plain uvicorn holds a connection until the kernel gives it up, after a quarter of an hour.
-async def test_nothing_is_left_of_a_reader_whose_network_went(serve: Serve) -> None:
+async def test_a_reader_whose_network_fails_leaves_nothing(serve: Serve) -> None:
     """FT-11: the cable is pulled; no packet arrives any more, and none is answered."""
     server = serve(host="0.0.0.0", insecure=True, heartbeat_s=HEARTBEAT_S, send_timeout_s=SEND_TIMEOUT_S)  # noqa: S104
     loop = asyncio.get_running_loop()

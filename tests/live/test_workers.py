@@ -20,7 +20,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, children, eventually, session_path
 from tests.live.asgi_hosts import serve_only
-from tests.live.delivery_check import Experiment
+from tests.live.delivery_check import DeliveryCheck
 
 pytestmark = serve_only
 
@@ -59,7 +59,7 @@ def _is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-async def test_each_of_them_counts_for_itself(server: Server) -> None:
+async def test_each_process_counts_for_itself(server: Server) -> None:
     """One process answers a request for metrics, and each sample names its process."""
     workers, seen = {f'pid="{pid}"' for pid in children(server.pid)}, set[str]()
     async with streams_at_all(server, "s") as streams, asyncio.timeout(WAIT_S):
@@ -73,7 +73,7 @@ async def test_each_of_them_counts_for_itself(server: Server) -> None:
         assert min(counts.values()) > 0
 
 
-async def test_all_of_them_serve_the_same_sessions(server: Server) -> None:
+async def test_all_processes_serve_the_same_sessions(server: Server) -> None:
     """DG-11: whichever process accepts an update, readers at all of them see it."""
     assert len(children(server.pid)) == COUNT
     async with Worker.at(server) as worker, streams_at_all(server, "s") as streams:
@@ -88,7 +88,7 @@ async def test_all_of_them_serve_the_same_sessions(server: Server) -> None:
             ]
 
 
-async def test_one_that_is_killed_is_replaced(server: Server) -> None:
+async def test_a_killed_process_is_replaced(server: Server) -> None:
     """The other processes keep serving, and its readers resume the same session."""
     first, second = children(server.pid)
     async with Worker.at(server) as worker:
@@ -105,10 +105,10 @@ async def test_one_that_is_killed_is_replaced(server: Server) -> None:
             assert missed == ["running", "success"]
 
 
-async def test_sighup_replaces_all_and_loses_nothing(server: Server) -> None:
+async def test_sighup_replaces_all_processes_and_loses_nothing(server: Server) -> None:
     """With reports and streams under way, each update is applied, and each transition seen once, in order."""
     before = set(children(server.pid))
-    async with Experiment([server], sessions=4, followers=4, can_stay=False).running():
+    async with DeliveryCheck([server], sessions=4, followers=4, can_stay=False).running():
         server.signal(signal.SIGHUP)
         await eventually(lambda: "all server processes have been renewed" in server.log(), WAIT_S)
     after = set(children(server.pid))
@@ -139,7 +139,7 @@ async def test_sighup_after_a_crash_spawns_no_process_without_a_slot(server: Ser
 
 
 @pytest.mark.full
-async def test_sighup_before_all_serve_is_obeyed_when_they_do(
+async def test_sighup_during_the_start_is_obeyed_after_it(
     redis_servers: dict[str, RedisServer], tmp_path: Path, factory: str | None
 ) -> None:
     """Processes that are still starting may have loaded code or files that were replaced meanwhile."""
@@ -159,7 +159,7 @@ async def test_sighup_before_all_serve_is_obeyed_when_they_do(
         assert "Traceback" not in server.log()
 
 
-async def test_one_that_cannot_be_replaced_stays(
+async def test_a_process_that_cannot_be_replaced_stays(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
     """A new process that fails to start logs the reason and replaces no other."""
@@ -177,7 +177,7 @@ async def test_one_that_cannot_be_replaced_stays(
         await worker.start("s", 1)
 
 
-async def test_they_end_together_and_cleanly(server: Server) -> None:
+async def test_all_processes_end_together_and_cleanly(server: Server) -> None:
     """FT-13: streams end with a `retry:` of their own, the exit code is 0, and no process is left."""
     workers = children(server.pid)
     async with streams_at_all(server, "s") as streams:
@@ -200,7 +200,7 @@ def environment_like_ours(folder: Path) -> Path:
     return python
 
 
-async def test_it_goes_on_after_a_worker_that_could_not_even_be_started(
+async def test_the_server_continues_when_a_process_cannot_be_started(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
     """The interpreter is missing for a moment, as during an installation, and then it is back."""
@@ -218,7 +218,7 @@ async def test_it_goes_on_after_a_worker_that_could_not_even_be_started(
         await worker.start("s", 1)
 
 
-async def test_one_that_is_on_its_way_out_is_told_to_hurry_too(server: Server) -> None:
+async def test_a_second_signal_reaches_a_process_that_is_being_replaced(server: Server) -> None:
     """The second signal reaches a process that has been replaced and still waits for a request to end."""
     former = children(server.pid)
     writers = []
@@ -238,7 +238,7 @@ async def test_one_that_is_on_its_way_out_is_told_to_hurry_too(server: Server) -
         writer.close()
 
 
-async def test_a_second_signal_ends_them_at_once(server: Server) -> None:
+async def test_a_second_signal_ends_all_processes_at_once(server: Server) -> None:
     """The signal ends the wait for requests under way, here one whose body never comes."""
     workers = children(server.pid)
     _, writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -252,7 +252,7 @@ async def test_a_second_signal_ends_them_at_once(server: Server) -> None:
     writer.close()
 
 
-async def test_one_that_is_frozen_does_not_keep_the_server_from_ending(
+async def test_a_frozen_process_does_not_keep_the_server_from_ending(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
     """A process that handles no signal is killed when its time is over, and the others end in order."""
@@ -267,7 +267,7 @@ async def test_one_that_is_frozen_does_not_keep_the_server_from_ending(
     assert "Traceback" not in server.log()
 
 
-async def test_they_do_not_outlive_their_supervisor(server: Server) -> None:
+async def test_processes_do_not_outlive_their_supervisor(server: Server) -> None:
     """Otherwise they would run on unsupervised, and hold the port."""
     workers = children(server.pid)
     await asyncio.to_thread(server.kill)

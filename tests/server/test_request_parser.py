@@ -89,7 +89,7 @@ STREAM = LENGTH + CHUNKS + BODILESS + PLAIN + LENGTH
 READ = [(b"/length", b"abc"), (b"/chunks", b"abc"), (b"/bodiless", b""), (b"/plain", b""), (b"/length", b"abc")]
 
 
-def test_the_offer_of_another_protocol_is_overlooked() -> None:
+def test_an_upgrade_offer_is_ignored() -> None:
     """One request after the other is read, with its body, however the bytes are cut."""
     assert Reader().feed(STREAM) == READ
     reader = Reader()
