@@ -1,7 +1,7 @@
-"""Our command line on a later uvicorn, as it might be: `python -m tests.live.changed_uvicorn PART serve …`.
+"""Our command line on a possible later uvicorn: `python -m tests.live.changed_uvicorn PART serve …`.
 
-In the module of uvicorn's HTTP protocol the inner part PART has another name wherever it stands, so that uvicorn itself
-works as before.
+The inner part PART of uvicorn's HTTP protocol module is renamed everywhere in the module, so that uvicorn itself works
+as before.
 """
 
 from __future__ import annotations

@@ -310,7 +310,7 @@ MALFORMED = {
 @serve_only  # The server parses the bytes before there is a request.
 @pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED.keys())
 async def test_malformed_http_gets_400_and_the_connection_closes(server: Server, sid: str, sent: bytes) -> None:
-    """SE-05: it is answered and closed at once, and nothing behind it counts as another request."""
+    """SE-05: the answer and the end come at once, and nothing behind the request counts as another one."""
     async with unaffected_reader(server, sid), await Connection.open(server.port) as connection:
         connection.writer.write(sent.replace(b"SID", sid.encode()) + request_bytes("DELETE", session_path(sid)))
         async with asyncio.timeout(5):
@@ -410,7 +410,7 @@ def spoilt(rng: random.Random) -> bytes:
 @serve_only  # As above.
 @pytest.mark.parametrize("count", [1000, pytest.param(20_000, marks=pytest.mark.full)])
 async def test_mutated_requests_are_answered_or_closed(server: Server, sid: str, count: int) -> None:
-    """SE-05: with a few bytes changed, requests cause no server error, none waits, and other clients are served."""
+    """SE-05: requests with a few changed bytes cause no server error, none waits, and other clients are served."""
     rng = random.Random(count)
 
     async def send(sent: bytes) -> None:

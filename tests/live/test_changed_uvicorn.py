@@ -17,7 +17,7 @@ WARNING = "has changed inner parts that this server builds on"
 
 @pytest.mark.parametrize("part", ["STATUS_LINE", "response_started", "expect_100_continue", "message_event"])
 async def test_streams_go_on_by_plain_asgi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
-    """The server says so in one line, and serves: whole streams, and a drain when it is told to end."""
+    """The server logs one line about it, serves whole streams, and drains them on SIGTERM."""
     monkeypatch.setenv("PYTHONPATH", os.fspath(ROOT))
     command = [sys.executable, "-m", "tests.live.changed_uvicorn", part, "serve", "--store", "memory://"]
     with Server(tmp_path, command=[*command, "--port", "{port}"]) as server:

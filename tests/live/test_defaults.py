@@ -183,7 +183,7 @@ async def test_a_stream_does_not_trust_claimed_hosts_and_addresses(server: Serve
     "host", ["a/b?c", f"{EVIL}/", f"user@{EVIL}", f"{EVIL}\t{EVIL}", f"{EVIL}#", "[evil", f'"{EVIL}"']
 )
 async def test_an_invalid_host_is_refused(server: Server, host: str) -> None:
-    """SE-09: so are two hosts, and the response repeats none of them."""
+    """SE-09: two hosts are refused too, and the response repeats none of them."""
     for request in (
         request_bytes("POST", "/api/progress", [("Content-Type", "application/json")], b"{}", host=host),
         request_bytes("GET", "/", [("Host", EVIL)]),

@@ -82,7 +82,7 @@ async def test_each_session_moves_in_its_own_way(demo: Server) -> None:
 
 
 async def test_visitors_may_move_and_delete_what_the_jobs_report_on(demo: Server) -> None:
-    """The pages of the jobs' sessions offer it, and the refusals that jobs then get do not end the demo."""
+    """The sessions' pages offer updates and deletion; the refusals that jobs get after them do not end the demo."""
     async with Worker.at(demo) as worker:
         for session_id in ("steady-1", "unknown-1"):
             await until(worker, session_id, "status == 'running' and 'progress' in steps[0]")
@@ -243,7 +243,7 @@ async def test_buffering_holds_streams_back_until_it_is_switched_off(demo: Serve
 
 
 async def test_foreign_pages_cannot_break_anything(demo: Server) -> None:
-    """Neither a foreign page in the same browser nor one under a foreign name of this host can do so."""
+    """Neither a foreign page in the same browser nor one under a foreign name of this host can break anything."""
     async with Worker.at(demo) as worker:
         for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere.example"}):
             assert (await worker.client.post("/demo/restart", headers=headers)).status_code == 403

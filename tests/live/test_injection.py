@@ -152,7 +152,7 @@ async def test_no_session_id_becomes_an_event(serve: Serve, watch: Any) -> None:
 
 
 async def test_no_position_becomes_an_event(serve: Serve, watch: Any) -> None:
-    """SE-04: it counts as an unknown id, and the response contains none of it; DG-08 tests streams of one session."""
+    """SE-04: such a position counts as unknown, and the response contains none of it (one session: see DG-08)."""
     server = serve()
     async with Worker.at(server) as worker:
         await worker.start("s", 1)

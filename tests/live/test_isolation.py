@@ -12,7 +12,7 @@ SECRET = "only-for-the-other-user"
 
 
 async def test_a_position_in_another_users_session_reveals_nothing(serve: Serve) -> None:
-    """SE-01: neither its own ids nor those of a stream of both show it in one's own stream, poll or update."""
+    """SE-01: no id of that session, nor of a stream of both, reveals it in the caller's own stream, poll or update."""
     server = serve(read="token", token_key=KEY, publish_token=PUBLISH_TOKEN)
     both = "/api/events?session_id=mine&session_id=theirs"
     operator = list(bearer(PUBLISH_TOKEN).items())

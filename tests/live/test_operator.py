@@ -158,7 +158,7 @@ async def send_all(port: int, rounds: int) -> None:
 @pytest.mark.parametrize("log_format", ["text", "json"])
 @pytest.mark.parametrize("rounds", [60, pytest.param(1112, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
 async def test_bad_requests_leave_few_harmless_log_lines(serve: Serve, log_format: str, rounds: int) -> None:
-    """SE-13: 10⁴ of them leave one record a line, escaped, rate-limited, without a secret or any requested text."""
+    """SE-13: 10⁴ bad requests leave one record a line, escaped, rate-limited, without secrets or requested texts."""
     server = serve(log_format=log_format, read="token", token_key=KEY, publish_token="hush-hush")
     await eventually(lambda: "curl" in server.log(), 10)
     greeting = len(server.log())

@@ -268,7 +268,7 @@ async def test_a_frozen_process_does_not_keep_the_server_from_ending(
 
 
 async def test_processes_do_not_outlive_their_supervisor(server: Server) -> None:
-    """Otherwise they would run on unsupervised, and hold the port."""
+    """They do not run on unsupervised and hold the port."""
     workers = children(server.pid)
     await asyncio.to_thread(server.kill)
     await eventually(lambda: not any(map(_is_alive, workers)), WAIT_S)

@@ -168,7 +168,7 @@ async def test_a_reader_that_reads_nothing_is_cut_off_however_little_waits(
 @pytest.mark.full
 @serve_only  # Other servers cut off every send that does not end within the send timeout.
 async def test_a_reader_that_is_slow_but_steady_is_not_cut_off(serve: Serve) -> None:
-    """Only a stalled reader is; a slow one gets snapshots, and ends in the true state."""
+    """Only a stalled reader is cut off; a slow one gets snapshots, and ends in the true state."""
     server = serve(heartbeat_s=0.2, send_timeout_s=2)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)

@@ -53,7 +53,7 @@ async def test_servers_restarted_in_turn_lose_nothing(servers: list[Server], tmp
 
 
 async def test_a_stopping_server_spreads_the_returns_of_its_readers(servers: list[Server], tmp_path: Path) -> None:
-    """At most a third of the readers return within any one second of the six or so."""
+    """Less than a third of the readers return within any one second of the six or so."""
     readers = 60
     with behind_nginx(tmp_path / "nginx", servers) as nginx:
         target = session_path("s", "events")

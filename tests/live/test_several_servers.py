@@ -159,7 +159,7 @@ async def test_followers_of_two_servers_miss_nothing(
 async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
     run_redis: RunRedis, join: Join, sessions: int, transitions: int, followers: int
 ) -> None:
-    """DG-01, FT-03, FT-05: meanwhile a Redis that keeps what it acknowledges is killed and frozen again and again."""
+    """DG-01, FT-03, FT-05: a Redis that keeps what it acknowledges is killed and frozen again and again meanwhile."""
     server = run_redis("always")
     harm = itertools.cycle([(server.kill, server.start), (server.pause, server.resume)])
     times = 0

@@ -420,7 +420,7 @@ SUCCESS = [*FAILURE, {"action": "start", "step": 2}, {"action": "complete", "ste
 
 
 def test_the_exit_status_of_watching_tells_the_outcome(server: Server) -> None:
-    """The exit status is 0 for completed and 1 for failed; with `--quiet` there is no output."""
+    """The exit status is 0 for completed and 1 for failed; with `--output quiet` there is no output."""
     report(server, "good", *SUCCESS)
     report(server, "bad", *FAILURE)
     assert watch(server, "good", "--output", "quiet") == (0, "", "")
@@ -441,7 +441,7 @@ def test_watching_tolerates_every_character(server: Server) -> None:
 
 
 def test_watching_prints_a_line_for_each_change(server: Server) -> None:
-    """Without a terminal, changes are lines, from the session's beginning and past a failure that was retried."""
+    """Without a terminal each change is a line, from the session's beginning to its failure."""
     process = start("watch", "lines", url=server.url)
     assert process.stdout is not None
     assert process.stdout.readline() == b"waiting for the job to start\n"

@@ -73,7 +73,7 @@ async def half_close(stream: RawStream) -> None:
 async def test_a_reader_that_disconnects_leaves_nothing(
     serve: Serve, leave: Callable[[RawStream], Awaitable[None]]
 ) -> None:
-    """FT-11: by a clean close, a reset or a half-close, also behind a middleware that hides the disconnect."""
+    """FT-11: it may close, reset or half-close its connection, also behind a middleware that hides the disconnect."""
     server = serve(heartbeat_s=HEARTBEAT_S, send_timeout_s=SEND_TIMEOUT_S)
     before = await traces_at_rest(server)
     async with await RawStream.open(server.port, EVENTS) as stream:

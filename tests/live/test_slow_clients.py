@@ -528,7 +528,7 @@ async def test_memory_per_connection_is_small(serve: Serve, sent: bytes, most_by
 
 
 async def test_the_disconnect_of_a_reader_whose_request_had_a_body_is_noticed(serve: Serve) -> None:
-    """FT-11: at once, not at the second heartbeat: the server reads the rest of a body and discards it."""
+    """FT-11: the server reads and discards the rest of a body, so it notices at once, not at the second heartbeat."""
     server = serve(heartbeat_s=600)
     async with plain(server.port, FOLLOW_WITH_BODY) as gone:
         await gone.reader.readuntil(b"event: snapshot")
@@ -537,7 +537,7 @@ async def test_the_disconnect_of_a_reader_whose_request_had_a_body_is_noticed(se
 
 
 async def test_a_client_that_disconnects_before_its_responses_leaves_nothing(serve: Serve) -> None:
-    """The request being answered learns of the disconnect, with several sent ahead."""
+    """Of several pipelined requests, the one being answered is told of the disconnect."""
     server = serve()
     async with unread_responses(server, 0):
         ask = request_bytes("GET", session_path("s"))
