@@ -3,8 +3,11 @@
 
 PYTHON ?= python3
 VENV := .venv
+# So many processes run tests, each a file at a time; most tests wait for more than half of their time.
+WORKERS ?= 4
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
+PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
 
 # Commands or fonts that the tests need, each with Debian's package for it where the names differ.
@@ -29,13 +32,13 @@ demo: $(VENV)/.run  ## Show sessions in the browser, with buttons that break the
 	@$(BIN)/progress-sse demo $(ARGS)
 
 test: check test-web system  ## Run everything that CI checks
-	@$(BIN)/python -m pytest
+	@$(BIN)/python $(PYTEST)
 
 test-full: check test-web test-lowest clients  ## Run everything, the long tests too, and on the lowest versions
-	@$(BIN)/python -m pytest -m "full or not full"
+	@$(BIN)/python $(PYTEST) -m "full or not full"
 
 test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions of its dependencies
-	@$(LOWEST)/python -m pytest tests/core tests/wire tests/_internal tests/store tests/streaming tests/auth tests/client tests/observability tests/api tests/server tests/cli tests/live tests/test_settings.py tests/test_wiring.py tests/test_embedding.py
+	@$(LOWEST)/python $(PYTEST) tests/core tests/wire tests/_internal tests/store tests/streaming tests/auth tests/client tests/observability tests/api tests/server tests/cli tests/live tests/test_settings.py tests/test_wiring.py tests/test_embedding.py
 
 bench: $(VENV)/.dev  ## Measure the server and its peers (QUICK=1: in two minutes)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)

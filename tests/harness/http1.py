@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
+import os
+import random
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -303,9 +306,29 @@ class Connection:
         await self.aclose()
 
 
+FIRST_PORT = 20_000
+"""Below the ports that the kernel gives to clients, so that no connection takes the port of a server that restarts."""
+
+PORTS_EACH = 1_500
+"""So many ports each process of a test run has for itself; up to eight processes do not meet."""
+
+
+def _ports() -> Iterator[int]:
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+    first = FIRST_PORT + number * PORTS_EACH
+    start = random.randrange(PORTS_EACH)
+    return itertools.cycle([first + (start + n) % PORTS_EACH for n in range(PORTS_EACH)])
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
-    """A TCP port of the loopback interface on which no process listens at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback interface on which no server listens, and which no other call gets soon."""
+    for port in itertools.islice(_PORTS, PORTS_EACH):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            # A server may listen although connections of an earlier one are still being closed.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            return port
+    raise RuntimeError("all ports are taken")
