@@ -16,6 +16,10 @@ SYSTEM := curl redis-server valkey-server chromium nginx strace faketime slowhtt
 # The same for the full run alone: Go, and its clients of event streams.
 CLIENTS := package:golang-go package:golang-github-r3labs-sse-dev package:golang-github-donovanhide-eventsource-dev
 
+# Python keeps what it compiles even where the environment forbids it, as in containers: the tests start hundreds of
+# processes, and each would compile the package for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
