@@ -98,8 +98,14 @@ def sid(request: pytest.FixtureRequest) -> str:
 
 RunRedis = Callable[..., RedisServer]
 
-one_kind = pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=pytest.mark.full)], indirect=True)
-"""For tests that take long: nothing that the server uses differs between the two."""
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the tests on Valkey to the full run: nothing that the server uses differs between it and Redis."""
+    for item in items:
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if any(isinstance(each, str) and each.startswith("valkey") for each in parameters):
+            item.add_marker(pytest.mark.full)
 
 
 @pytest.fixture(params=KINDS)

@@ -1,7 +1,8 @@
 """The hosts that serve the application: all promises of a stream hold on both of its ways to a socket.
 
 Under our own server a stream bypasses ASGI. Under any other server, and behind a middleware that hides the connection,
-it does not. The tests of this folder run on both, unless they concern `progress-sse serve` alone.
+it does not. The full run has the tests of this folder on both, unless they concern `progress-sse serve` alone; the
+ordinary run has those marked `each_host`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import pytest
 SERVE = pytest.param(None, id="serve")
 """Our own command line, `progress-sse serve`."""
 
-DISPATCH = pytest.param("tests.live.embedded:create_behind_dispatch", id="dispatch")
+DISPATCH = pytest.param("tests.live.embedded:create_behind_dispatch", id="dispatch", marks=pytest.mark.full)
 """A plain uvicorn with a user's `BaseHTTPMiddleware`: both reasons to do without the bypass."""
 
 UVICORN = pytest.param("progress_sse:create_app", id="uvicorn", marks=pytest.mark.full)
@@ -22,8 +23,10 @@ GZIP = pytest.param("tests.live.embedded:create_behind_gzip", id="gzip")
 
 HOSTS = (SERVE, DISPATCH, UVICORN)
 
+each_host = pytest.mark.parametrize(
+    "factory", [SERVE, pytest.param(*DISPATCH.values, id="dispatch"), UVICORN, GZIP], indirect=True
+)
+"""Marks the test of one kind that shows in the ordinary run, too, that hosts differ in nothing."""
+
 serve_only = pytest.mark.parametrize("factory", [SERVE], indirect=True)
 """Marks a test of what our command line does beyond the application; the reason stands beside it."""
-
-first_host = pytest.mark.first_host
-"""Marks a test that takes long: on the hosts after the first one it runs in the full run only."""

@@ -18,7 +18,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, eventually
 from tests.harness.tokens import CLOSED, KEY, PUBLISH_TOKEN, bearer, make_token
-from tests.live.asgi_hosts import first_host, serve_only
+from tests.live.asgi_hosts import serve_only
 
 SPARE_S = 5
 """Seconds after the end of a permission within which an open stream has to end [SE-02]."""
@@ -30,7 +30,6 @@ async def buy_ticket(server: Server, token: str) -> str:
         return str(response.json()["ticket"])
 
 
-@first_host
 async def test_an_open_stream_ends_with_its_permission(serve: Serve) -> None:
     """SE-02: by header, cookie or ticket, a stream ends cleanly with a retry delay, then gets 401; others continue."""
     server = serve(retry_ms=100, **CLOSED)

@@ -16,7 +16,7 @@ from tests.api.refusals import BEFORE, CANARY, REFUSALS, USED, Refusal
 from tests.harness.http1 import Connection, Response, request_bytes
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, session_path
-from tests.live.asgi_hosts import first_host, serve_only
+from tests.live.asgi_hosts import serve_only
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,6 @@ async def unaffected_reader(server: Server, session_id: str) -> AsyncIterator[No
 # The table
 
 
-@first_host  # The application refuses these; each further host would take a second for them.
 @pytest.mark.parametrize("part", REFUSALS)
 async def test_each_bad_request_is_refused_with_its_problem(
     server: Server, record_property: Callable[[str, object], None], part: str

@@ -18,7 +18,7 @@ from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream, received_through, unconnected_socket
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, eventually, session_path
-from tests.live.asgi_hosts import first_host, serve_only
+from tests.live.asgi_hosts import serve_only
 
 EVENTS = session_path("s", "events")
 LARGE_EVENTS = session_path("large", "events")
@@ -132,7 +132,6 @@ async def check_vanishing(
     assert "Traceback" not in server.log()
 
 
-@first_host
 @pytest.mark.parametrize("rounds", [40, pytest.param(235, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
 async def test_readers_that_vanish_leave_nothing_behind(
     serve: Serve, record_property: Callable[[str, object], None], rounds: int

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Serve, one_kind
+from tests.conftest import Serve
 from tests.harness.faketime import WallClock
 from tests.harness.oracle import Body, Oracle, fold_all
 from tests.harness.rawsse import RawStream
@@ -216,7 +216,6 @@ async def test_difficult_dates_have_no_effect(serve_by: ServeBy, tmp_path: Path,
 
 
 @pytest.mark.full
-@one_kind
 async def test_servers_whose_clocks_differ_lose_nothing(
     serve_by: ServeBy, tmp_path: Path, kind: Kind, redis_servers: dict[str, RedisServer]
 ) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.conftest import Serve, one_kind
+from tests.conftest import Serve
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import Kind, RedisServer
 from tests.harness.serving import Server, Worker, session_path
@@ -335,7 +335,6 @@ def client(kind: Kind, redis_servers: dict[str, RedisServer]) -> Iterator[Redis]
         yield client
 
 
-@one_kind
 async def test_a_session_damaged_in_redis_affects_no_other(
     servers: list[Server], client: Redis, tmp_path: Path
 ) -> None:
@@ -367,7 +366,6 @@ async def test_a_session_damaged_in_redis_affects_no_other(
 
 
 @pytest.mark.full
-@one_kind
 async def test_an_index_damaged_in_redis_is_not_taken_for_an_empty_one(
     servers: list[Server], client: Redis, tmp_path: Path
 ) -> None:

@@ -23,12 +23,11 @@ from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS, Body, Oracl
 from tests.harness.rawsse import Block, RawStream, split_id
 from tests.harness.redis import KINDS, RedisServer
 from tests.harness.serving import Server, Worker, publish, session_path
-from tests.live.asgi_hosts import first_host
 
 HEARTBEAT_S = 0.3
 
 
-STORES = ["memory://", "sqlite", *(pytest.param(kind, marks=pytest.mark.full) for kind in KINDS)]
+STORES = ["memory://", *(pytest.param(each, marks=pytest.mark.full) for each in ("sqlite", *KINDS))]
 
 
 @pytest.fixture(scope="module", params=STORES)
@@ -82,7 +81,6 @@ async def assert_nothing_more(stream: RawStream, worker: Worker, session_id: str
 # DG-02
 
 
-@first_host
 async def test_a_snapshot_meets_the_first_step(server: Server, worker: Worker, sid: str) -> None:
     """DG-02: a reader subscribes while a worker reports flat out: the first step follows the snapshot's position."""
     await worker.create(sid, total_steps=1)
@@ -155,7 +153,6 @@ async def test_the_same_completion_from_many_workers_is_one_transition(
         await assert_nothing_more(stream, worker, sid)
 
 
-@first_host
 async def test_different_steps_at_once_lose_no_update(server: Server, sid: str) -> None:
     """DG-04: 32 workers start, then complete, one step each at once: 32 events, right counts, in each round."""
     async with contextlib.AsyncExitStack() as stack:
@@ -284,7 +281,6 @@ async def test_a_replay_is_exact_and_moves_the_cursor(server: Server, worker: Wo
 # DG-07
 
 
-@first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 @pytest.mark.parametrize("limit", [{"history": 100}, {"history_bytes": 16384}], ids=["count", "bytes"])
 async def test_a_reader_past_the_retention_gets_one_snapshot(serve: Serve, store: str, limit: dict[str, int]) -> None:
@@ -613,7 +609,6 @@ async def test_deletion_and_recreation_reach_open_streams(server: Server, worker
             assert (again.event, again.data, again.id) == ("snapshot", expected[-1], seen[-1].id)
 
 
-@first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 async def test_cleanup_reaches_open_streams(serve: Serve, store: str) -> None:
     """DG-10: open streams of a session that is cleaned up get `not_found`; a running session is spared."""
@@ -643,7 +638,6 @@ async def test_cleanup_reaches_open_streams(serve: Serve, store: str) -> None:
 # DG-12
 
 
-@first_host
 @pytest.mark.timeout(180)
 async def test_several_sessions_on_one_stream_keep_every_promise(server: Server, worker: Worker) -> None:
     """DG-12: 20 sessions on one stream, cut at random, with changing lists: none lost, twice or out of order."""

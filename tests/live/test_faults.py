@@ -21,7 +21,7 @@ from tests.harness.http1 import Connection, request_bytes
 from tests.harness.oracle import Oracle, fold_all, tag_of
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import Server, Worker, session_path
-from tests.live.asgi_hosts import first_host, serve_only
+from tests.live.asgi_hosts import serve_only
 from tests.live.slow_readers import STALLED, assert_ended_with_retry, closed, connected_readers
 
 
@@ -104,7 +104,6 @@ def assert_integrity(server: Server) -> None:
     shutil.rmtree(copy)
 
 
-@first_host
 @pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_a_killed_server_keeps_what_it_acknowledged(serve: Serve, rounds: int) -> None:
     """FT-01: killed at random moments under load: each 200 is kept, nothing is half applied, clients resume."""
@@ -244,7 +243,6 @@ async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) ->
         current += 1
 
 
-@first_host
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
 async def test_a_stopping_server_ends_its_streams_in_order(
     serve: Serve, factory: str | None, number: signal.Signals

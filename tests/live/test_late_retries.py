@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests.conftest import RunRedis, Serve, one_kind
+from tests.conftest import RunRedis, Serve
 from tests.harness.chaos import ChaosProxy
 from tests.harness.http1 import HOST
 from tests.harness.serving import Server, session_path
@@ -150,7 +150,6 @@ async def test_late_retries_reach_no_later_run_across_kills(serve: Serve, runs: 
     await check([server], runs, kill_sometimes)
 
 
-@one_kind
 @runs
 async def test_late_retries_reach_no_later_run_at_another_server(serve: Serve, run_redis: RunRedis, runs: int) -> None:
     """DG-05: … also at another server, while Redis cuts off both at times and loses its scripts."""

@@ -16,7 +16,7 @@ from tests.harness.load_clients import LoadClients
 from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, session_path
-from tests.live.asgi_hosts import first_host, serve_only
+from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import DeliveryCheck
 from tests.live.test_load import events_path, polled
 
@@ -51,7 +51,6 @@ async def start_all(server: Server, session_ids: Iterable[str]) -> Counter[int]:
     return statuses
 
 
-@first_host
 @pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 @pytest.mark.parametrize(("cap", "ids"), [(100, 1000), pytest.param(1000, 100_000, marks=FULL)])
 async def test_the_number_of_sessions_is_capped(serve: Serve, store: str, cap: int, ids: int) -> None:
@@ -97,7 +96,6 @@ async def test_a_stream_of_too_many_sessions_is_refused(serve: Serve) -> None:
             assert (answer.status, answer.json()["type"]) == (422, "/problems/invalid-request")
 
 
-@first_host
 @pytest.mark.parametrize("seconds", [1, pytest.param(20, marks=FULL)])
 async def test_frequent_polls_of_the_longest_session_are_served(serve: Serve, seconds: int) -> None:
     """SE-07: a session of the most steps, each with name and message, is polled a hundred times a second."""
@@ -117,7 +115,6 @@ async def test_frequent_polls_of_the_longest_session_are_served(serve: Serve, se
         assert server.pss_bytes() - memory_bytes <= SLACK_BYTES
 
 
-@first_host
 async def test_more_readers_than_places_take_turns(serve: Serve) -> None:
     """LD-05: of 1.5 times as many readers as places, each gets in in the end; those inside miss nothing."""
     server = serve(max_streams=20)

@@ -22,7 +22,6 @@ from tests.harness.load_clients import LoadClients, percentile_ms
 from tests.harness.oracle import fold_all, tag_of
 from tests.harness.rawsse import Block
 from tests.harness.serving import Server, Worker, session_path
-from tests.live.asgi_hosts import first_host
 
 Record = Callable[[str, object], None]
 
@@ -84,7 +83,6 @@ async def polled(server: Server, session_id: str) -> AsyncIterator[list[float]]:
 # LD-01
 
 
-@first_host
 @pytest.mark.parametrize(("streams", "beats"), [(1000, 1), pytest.param(10_000, 3, marks=FULL)])
 async def test_idle_streams_stay_open(serve: Serve, record_property: Record, streams: int, beats: int) -> None:
     """LD-01: all streams stay open, get heartbeats, and get the final event; polls are answered throughout."""
@@ -131,7 +129,6 @@ async def report_steadily(server: Server, session_id: str, tags: Iterable[str]) 
     return sent
 
 
-@first_host
 @pytest.mark.parametrize(("readers", "seconds"), [(300, 3), pytest.param(1000, 60, marks=FULL)])
 async def test_every_reader_gets_every_event(serve: Serve, record_property: Record, readers: int, seconds: int) -> None:
     """LD-02: with many readers of one session and ten events a second, no reader misses an event."""
@@ -154,7 +151,6 @@ async def test_every_reader_gets_every_event(serve: Serve, record_property: Reco
 # LD-03
 
 
-@first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 @pytest.mark.parametrize("seconds", [2, pytest.param(20, marks=FULL)])
 async def test_every_accepted_report_reaches_every_reader(
@@ -224,7 +220,6 @@ class Reporter:
             await asyncio.sleep(0.02)  # The pace of this worker; it waits for nothing.
 
 
-@first_host
 @pytest.mark.parametrize(("streams", "sessions"), [(1000, 10), pytest.param(5000, 50, marks=FULL)])
 async def test_readers_cut_off_at_once_resume_where_they_were(
     serve: Serve, record_property: Record, streams: int, sessions: int

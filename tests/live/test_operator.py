@@ -16,7 +16,7 @@ from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.harness.tokens import KEY
-from tests.live.asgi_hosts import first_host, serve_only
+from tests.live.asgi_hosts import serve_only
 
 EVENTS = session_path("s", "events")
 SMALL_WINDOW = 4096
@@ -82,7 +82,6 @@ async def test_a_returning_reader_is_counted_by_what_it_gets(serve: Serve) -> No
     assert metrics['resyncs_total{reason="forgotten"}'] == 1
 
 
-@first_host
 async def test_each_end_of_a_stream_has_its_reason(serve: Serve) -> None:
     """Completed, disconnected and stalled streams have a reason each, and refused ones are counted."""
     server = serve(send_timeout_s=1, max_streams=2, heartbeat_s=0.2)

@@ -104,7 +104,7 @@ async def test_deleted_data_is_gone_from_the_database_and_its_log(
 
 
 @serve_only  # As above.
-@pytest.mark.parametrize("kind", [KINDS[0], pytest.param(KINDS[1], marks=pytest.mark.full)])
+@pytest.mark.parametrize("kind", KINDS)
 @removals
 async def test_deleted_data_is_gone_from_redis(
     serve: Serve, redis_servers: dict[str, RedisServer], kind: str, remove: Callable[[Worker], Awaitable[None]]

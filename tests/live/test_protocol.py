@@ -16,7 +16,6 @@ from tests.conftest import Serve
 from tests.harness.patterns import Known
 from tests.harness.rawsse import Block, RawStream
 from tests.harness.serving import Server
-from tests.live.asgi_hosts import first_host
 
 CONVERSATIONS = json.loads((Path(__file__).parents[1] / "corpus" / "exchanges.json").read_text("utf-8"))
 
@@ -110,7 +109,6 @@ async def conversation(serve: Serve) -> AsyncIterator[Conversation]:
         yield Conversation(server, client, streams)
 
 
-@first_host
 @pytest.mark.parametrize("recorded", CONVERSATIONS, ids=lambda each: each["name"])
 async def test_the_server_answers_as_recorded(conversation: Conversation, recorded: dict[str, Any]) -> None:
     """Each request of a conversation gets the response that the vectors record."""

@@ -14,7 +14,7 @@ from tests.conftest import RunRedis, Serve
 from tests.harness.http1 import Connection
 from tests.harness.load_clients import allow_descriptors
 from tests.harness.rawsse import RawStream
-from tests.harness.redis import Kind, RedisCluster, RedisServer
+from tests.harness.redis import KINDS, Kind, RedisCluster, RedisServer
 from tests.harness.serving import Server, Worker, session_path
 from tests.harness.tokens import CLOSED, bearer, make_token
 from tests.live.asgi_hosts import serve_only
@@ -158,7 +158,7 @@ async def test_a_token_is_one_caller_in_a_header_and_in_a_cookie(serve: Serve) -
         assert await polls("bob", 1, by_cookie=False) == [429]
 
 
-@pytest.mark.parametrize("kind", ["redis", pytest.param("valkey", marks=pytest.mark.full)])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_servers_on_one_redis_count_together(
     serve: Serve, redis_servers: dict[str, RedisServer], kind: Kind, tmp_path: Path
 ) -> None:

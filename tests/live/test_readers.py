@@ -16,7 +16,7 @@ from tests.harness.load_clients import LoadClients, percentile_ms
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream, unconnected_socket
 from tests.harness.serving import Server, Worker, eventually, session_path
-from tests.live.asgi_hosts import GZIP, HOSTS, first_host, serve_only
+from tests.live.asgi_hosts import each_host, serve_only
 
 EVENTS = "/api/progress/s/events"
 SMALL_WINDOW = 4096
@@ -196,7 +196,6 @@ async def read_slowly(port: int, until: int) -> tuple[list[Block], float]:
     return seen, loop.time() - started
 
 
-@first_host
 async def test_a_reader_that_fell_behind_gets_a_snapshot_in_place_of_what_it_missed(serve: Serve) -> None:
     """FT-10, in part: it gets far fewer transitions than happened, ends in the true state, and stays live."""
     server = serve(send_timeout_s=60)
@@ -279,7 +278,6 @@ async def test_a_reader_that_asked_for_more_and_went_leaves_its_place(serve: Ser
     assert "Traceback" not in server.log()
 
 
-@first_host
 async def test_a_reader_that_reads_nothing_loses_its_place(serve: Serve) -> None:
     """FT-10, in part: past the send timeout it no longer counts and holds little, even if its connection stays."""
     server = serve(send_timeout_s=1, heartbeat_s=0.2, max_streams=50)
@@ -328,7 +326,7 @@ async def test_every_reader_gets_everything_then_the_end_on_each_host(serve: Ser
             await reader.aclose()
 
 
-@pytest.mark.parametrize("factory", [*HOSTS, GZIP], indirect=True)
+@each_host
 async def test_streams_end_when_their_server_does(serve: Serve) -> None:
     """FT-13, in part: uvicorn waits for streams before it shuts the application down; the signal reaches both."""
     server = serve()

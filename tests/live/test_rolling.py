@@ -22,7 +22,7 @@ pytestmark = serve_only
 CONFIGURATION = (ROOT / "docs" / "deploy" / "nginx.conf").read_text("utf-8")
 
 
-@pytest.fixture(params=[KINDS[0], *(pytest.param(kind, marks=pytest.mark.full) for kind in KINDS[1:])])
+@pytest.fixture(params=KINDS)
 def servers(
     request: pytest.FixtureRequest, serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> list[Server]:

@@ -17,7 +17,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError
 
-from tests.conftest import RunRedis, Serve, one_kind
+from tests.conftest import RunRedis, Serve
 from tests.harness.chaos import Blackhole, ChaosProxy, Pass
 from tests.harness.load_clients import LoadClients
 from tests.harness.oracle import fold_all
@@ -116,7 +116,6 @@ async def test_a_client_reads_at_one_server_what_it_wrote_at_another(pair: list[
                 assert (await stream.next_event()).json() == polled
 
 
-@one_kind
 @pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_concurrent_updates_at_two_servers_lose_nothing(pair: list[Server], rounds: int) -> None:
     """DG-04: one completion sent by all is one transition; 32 different steps sent at once are 32."""
@@ -151,7 +150,6 @@ async def test_followers_of_two_servers_miss_nothing(
     await DeliveryCheck(pair, sessions=sessions, followers=followers).run(transitions)
 
 
-@one_kind
 @pytest.mark.parametrize(
     ("sessions", "transitions", "followers"),
     [(4, 60, 6), pytest.param(50, 200, 40, marks=[pytest.mark.full, pytest.mark.timeout(900)])],
@@ -180,7 +178,6 @@ async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
 # FT-06
 
 
-@one_kind
 async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: RunRedis, join: Join) -> None:
     """FT-06: all connections are cut and all scripts flushed, again and again: nothing is lost or applied twice."""
     server = run_redis()
@@ -243,7 +240,6 @@ async def streams_at(servers: Sequence[Server]) -> list[RawStream]:
     return streams
 
 
-@one_kind
 @pytest.mark.parametrize("persistence", ["always", *(pytest.param(each, marks=FULL) for each in ("everysec", "rdb"))])
 async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistence: Persistence) -> None:
     """FT-03: servers reconnect within 5 s, continue with what Redis kept, and send each reader a snapshot of it."""
@@ -285,7 +281,6 @@ async def until_taken(worker: Worker, session_id: str, current: int) -> None:
         assert response.status_code == 503
 
 
-@one_kind
 @pytest.mark.parametrize("way", ["folder", "memory"])
 async def test_a_redis_that_is_put_back_is_another_history(
     run_redis: RunRedis, join: Join, tmp_path: Path, way: str
@@ -317,7 +312,6 @@ async def test_a_redis_that_is_put_back_is_another_history(
 
 
 @FULL
-@one_kind
 async def test_a_redis_that_is_put_back_while_no_server_runs_is_another_history(
     run_redis: RunRedis, join: Join, tmp_path: Path
 ) -> None:
@@ -377,7 +371,6 @@ async def assert_is_another_history(servers: list[Server], seen: Position, final
 
 @pytest.mark.full
 @pytest.mark.timeout(300)
-@one_kind
 async def test_streams_outlive_a_redis_that_is_away(run_redis: RunRedis, join: Join) -> None:
     """FT-04: updates and polls are refused in time, heartbeats continue, load and log stay small; then all recovers."""
     server = run_redis("always")
@@ -475,7 +468,6 @@ def is_loading(client: Redis) -> bool:
 
 
 @pytest.mark.full
-@one_kind
 async def test_idle_streams_learn_that_redis_forgot_everything(run_redis: RunRedis, join: Join) -> None:
     """FT-06, FLUSHALL: each open stream gets the `not_found` snapshot, though no client reports or polls."""
     server = run_redis()
@@ -513,7 +505,6 @@ async def test_a_server_may_start_before_its_redis_does(kind: Kind, tmp_path: Pa
 
 
 @pytest.mark.full
-@one_kind
 async def test_a_frozen_redis_applies_nothing_twice(run_redis: RunRedis, join: Join) -> None:
     """FT-05: 8 s of silence with 50 updates under way: each is applied once or not at all, and heartbeats continue."""
     server = run_redis()
@@ -588,7 +579,6 @@ async def test_a_server_stops_in_time_behind_a_blackhole(run_redis: RunRedis, jo
             await asyncio.gather(*updates, return_exceptions=True)
 
 
-@one_kind
 async def test_a_server_stops_in_time_with_redis_or_without(run_redis: RunRedis, join: Join) -> None:
     """FT-13: with Redis frozen and updates under way it still exits with code 0 within the graceful timeout and 2 s."""
     server = run_redis()
@@ -630,7 +620,6 @@ async def test_ten_thousand_readers_cost_redis_two_connections(run_redis: RunRed
 # FT-12
 
 
-@one_kind
 @pytest.mark.parametrize("rounds", [20, pytest.param(400, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_readers_that_come_and_go_leave_nothing_in_redis(run_redis: RunRedis, join: Join, rounds: int) -> None:
     """FT-12: whenever readers disconnect, connections and subscriptions are afterwards as they were before."""

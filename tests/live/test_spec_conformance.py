@@ -21,7 +21,7 @@ from tests.harness.http1 import Connection, request_bytes
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream
 from tests.harness.serving import Server, Worker, publish, session_path
-from tests.live.asgi_hosts import GZIP, HOSTS, first_host, serve_only
+from tests.live.asgi_hosts import each_host, serve_only
 from tests.live.browsing import BrowserStream, Playback, as_fired
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def events_path(session_id: str, query: str = "") -> str:
 
 @pytest.mark.parametrize("accept_encoding", [[], [("Accept-Encoding", "gzip, br")]], ids=["plain", "gzip-br"])
 @pytest.mark.parametrize("origin", [[], [("Origin", ORIGIN)]], ids=["same-origin", "cross-origin"])
-@pytest.mark.parametrize("factory", [*HOSTS, GZIP], indirect=True)
+@each_host
 async def test_headers_come_at_once(
     server: Server, sid: str, accept_encoding: list[tuple[str, str]], origin: list[Any]
 ) -> None:
@@ -104,7 +104,6 @@ def feed(body: bytes, sizes: Iterator[int]) -> list[Block]:
     return blocks
 
 
-@first_host
 async def test_a_long_stream_reads_the_same_however_it_is_cut(serve: Serve) -> None:
     """SC-02: 10 000 events between heartbeats follow the grammar, and parse the same in pieces of every size."""
     stream = await record(serve, 10_000)
@@ -119,7 +118,6 @@ async def test_a_long_stream_reads_the_same_however_it_is_cut(serve: Serve) -> N
     fold_all(stream.events)
 
 
-@first_host
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
 async def test_three_parsers_agree(serve: Serve, chromium: Browser, count: int) -> None:
     """SC-02: a strict parser, npm's eventsource and Chromium read the same events, byte by byte over the network."""
@@ -220,7 +218,6 @@ async def test_a_snapshot_equals_the_poll_for_every_text(server: Server, sid: st
 # SC-04
 
 
-@first_host
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 async def test_ids_grow_and_never_come_back(serve: Serve, store: str) -> None:
     """SC-04: ids have the documented form, grow by one within an epoch, and are never reused in a later one."""
@@ -301,7 +298,6 @@ def assert_ids_grow(ids: list[str]) -> None:
 # SC-05
 
 
-@first_host
 @pytest.mark.parametrize("target", ["/api/progress/{}/events?", "/api/events?session_id={}&session_id=absent&"])
 async def test_nothing_but_events_ends_in_an_empty_line(server: Server, sid: str, target: str) -> None:
     """SC-05: `retry:` comes first and inside the first event's block, as some clients take each block for an event."""
@@ -323,7 +319,6 @@ async def test_nothing_but_events_ends_in_an_empty_line(server: Server, sid: str
 # SC-06
 
 
-@first_host
 @pytest.mark.parametrize(("heartbeat_s", "duration_s"), [(HEARTBEAT_S, 5), pytest.param(1, 60, marks=pytest.mark.full)])
 async def test_an_idle_stream_gets_heartbeats(
     serve: Serve, server: Server, chromium: Browser, sid: str, heartbeat_s: float, duration_s: float
@@ -368,7 +363,6 @@ def assert_heartbeat_events(stream: RawStream, heartbeat_s: float, snapshot_id: 
 # SC-07
 
 
-@first_host
 @pytest.mark.timeout(180)
 async def test_a_stream_cut_at_any_byte_resumes_without_loss_or_repeat(serve: Serve) -> None:
     """SC-07: a stream of a snapshot and five steps, cut after each number of bytes, resumes exactly where it was."""

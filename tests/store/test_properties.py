@@ -373,9 +373,9 @@ def _servers(redis_servers: dict[str, RedisServer]) -> None:
 
 TestMemory = StoreMachineOnMemory.TestCase
 TestMemory.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
-TestSqlite = StoreMachineOnSqlite.TestCase
+TestSqlite = pytest.mark.full(StoreMachineOnSqlite.TestCase)
 TestSqlite.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 TestRedis = StoreMachineOnRedis.TestCase
 TestRedis.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
-TestValkey = StoreMachineOnValkey.TestCase
+TestValkey = pytest.mark.full(StoreMachineOnValkey.TestCase)
 TestValkey.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)

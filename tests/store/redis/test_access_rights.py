@@ -11,7 +11,7 @@ import pytest
 
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
-from tests.conftest import RunRedis, one_kind
+from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, removed
@@ -143,7 +143,6 @@ async def test_a_right_missing_for_a_while_leaves_no_partial_change(
         client.execute_command("ACL", "DELUSER", "part")
 
 
-@one_kind
 async def test_a_missing_right_to_subscribe_does_not_flood_with_connections(
     run_redis: RunRedis, connect: Open, rights: list[str]
 ) -> None:

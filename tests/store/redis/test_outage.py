@@ -14,13 +14,12 @@ from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.redis import pending_command
 from progress_sse.store.redis.connection import RedisConnection
-from tests.conftest import RunRedis, one_kind
+from tests.conftest import RunRedis
 from tests.harness.redis import Kind, RedisServer
 from tests.store.changes import after, apply, created, moved
 from tests.store.redis.conftest import Open
 
 
-@one_kind
 async def test_each_call_fails_in_time_and_recovers(run_redis: RunRedis, connect: Open) -> None:
     """Each fails with the error that says that nothing was changed."""
     server = run_redis("always")
@@ -80,7 +79,6 @@ async def test_a_command_that_timed_out_while_connecting_is_never_sent(
     assert await backend.load("s") == record
 
 
-@one_kind
 async def test_a_backend_opens_without_a_server(kind: Kind, tmp_path: Path, connect: Open) -> None:
     """It works once the server is there."""
     server = RedisServer(kind, tmp_path / "server")
@@ -91,7 +89,6 @@ async def test_a_backend_opens_without_a_server(kind: Kind, tmp_path: Path, conn
         await apply(backend, created())
 
 
-@one_kind
 async def test_commits_are_in_doubt_when_the_server_freezes(run_redis: RunRedis, connect: Open) -> None:
     """Each is applied once or not at all, and its caller gets `OutcomeUnknownError`."""
     server = run_redis()

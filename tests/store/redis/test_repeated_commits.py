@@ -10,7 +10,6 @@ import pytest
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError
 from progress_sse.core.model import Position
 from progress_sse.store.progress_store import ProgressStore
-from tests.conftest import one_kind
 from tests.harness.redis import RedisServer
 from tests.store.changes import T0, after, apply, created, key, moved, removed
 from tests.store.redis.conftest import Open
@@ -126,7 +125,6 @@ async def test_a_repeated_commit_stays_in_doubt_when_it_is_then_refused(
         await backend.commit(change)
 
 
-@one_kind
 async def test_a_commit_without_a_reply_fails_in_time(
     server: RedisServer, connect: Open, lost_replies: LostReplies
 ) -> None:
