@@ -134,6 +134,7 @@ async def test_a_session_that_was_deleted_begins_afresh(demo: Server, visit: Ope
     await expect_to_move(shown.page, "steady")
 
 
+@pytest.mark.full
 async def test_cut_stream_comes_back(demo: Server, visit: Open) -> None:
     """The badge says so, and the bars go on."""
     shown = await visit(f"{demo.url}/")
@@ -209,6 +210,7 @@ async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, visit: Op
     await expect(session_of(shown.page, "yours")).to_have_attribute("session", session_id)
 
 
+@pytest.mark.full
 async def test_an_address_with_something_else_is_given_a_session(demo: Server, visit: Open) -> None:
     """Be it malformed, or no id of any session."""
     for fragment in ("%", "%ff", "..", "a%2Fb"):
@@ -246,7 +248,8 @@ async def test_page_speaks_japanese(demo: Server, visit: Open) -> None:
     await expect(session_of(shown.page, "steady")).to_contain_text("順調なジョブ")
 
 
-@pytest.mark.parametrize("locale", ["ja-JP", pytest.param("en-GB", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("locale", ["ja-JP", "en-GB"])
 async def test_axe_finds_nothing(demo: Server, visit: Open, locale: str) -> None:
     """Light and dark, also while a button is pressed."""
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")

@@ -124,6 +124,7 @@ async def test_rough_network_ends_in_the_true_state(
     assert await shown.evaluate("ends") == ["complete"]
 
 
+@pytest.mark.full
 async def test_page_comes_up_byte_by_byte(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
     """CL-03: from its first byte on; every transition arrives, in order."""
     proxy.use(Slice(1))

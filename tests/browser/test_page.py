@@ -602,6 +602,7 @@ async def test_failure_can_be_copied(server: Server, worker: Worker, visit: Open
     await expect(shown.page.get_by_role("button", name="Retry")).to_be_hidden()
 
 
+@pytest.mark.full
 async def test_end_is_notified_to_who_asked_for_it(server: Server, worker: Worker, visit: Open, sid: str) -> None:
     """And to nobody else, nor to who sees it: the browser is asked when the button is pressed."""
     stub = """

@@ -32,7 +32,7 @@ SECURE = "localhost"
 INSECURE = "lan.test"
 """A name on the network without TLS: there a page has no Web Locks."""
 
-everywhere = pytest.mark.parametrize("host", [SECURE, INSECURE])
+everywhere = pytest.mark.parametrize("host", [SECURE, pytest.param(INSECURE, marks=pytest.mark.full)])
 
 STREAM = "/events?"
 
@@ -89,7 +89,7 @@ async def test_names_are_what_they_stand_for(server: Server, visit: Open) -> Non
         assert await shown.evaluate("[isSecureContext, 'locks' in navigator]") == [is_secure, is_secure]
 
 
-@pytest.mark.parametrize("host", [SECURE, pytest.param(INSECURE, marks=pytest.mark.full)])
+@everywhere
 async def test_seven_tabs_follow_one_session(server: Server, worker: Worker, visit: Open, sid: str, host: str) -> None:
     """CL-02: every tab gets every update, none hangs, and they have one stream together."""
     await worker.create(sid, total_steps=3)
@@ -133,7 +133,7 @@ async def test_eight_tabs_follow_eight_sessions(
         await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
 
 
-@everywhere
+@pytest.mark.parametrize("host", [SECURE, INSECURE])
 async def test_a_tab_that_goes_takes_nothing_with_it(
     server: Server, worker: Worker, visit: Open, sid: str, host: str
 ) -> None:
@@ -249,8 +249,8 @@ async def test_a_tab_that_hangs_holds_nobody_up(
         await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
 
 
-@pytest.mark.parametrize("quiet_s", [4, pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(240)])])
-@pytest.mark.parametrize("host", [SECURE, pytest.param(INSECURE, marks=pytest.mark.full)])
+@pytest.mark.parametrize("quiet_s", [2, pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(240)])])
+@everywhere
 async def test_after_the_end_nothing_is_asked(
     server: Server, worker: Worker, visit: Open, sid: str, host: str, quiet_s: int
 ) -> None:

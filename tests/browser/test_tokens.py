@@ -126,6 +126,7 @@ async def test_a_token_for_something_else_is_refused_at_once(
     assert await shown.evaluate("[updates, ends, tracker.polling]") == [[], [], False]
 
 
+@pytest.mark.full
 async def test_tabs_share_a_stream_with_whom_may_see_the_same(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str
 ) -> None:
@@ -200,6 +201,7 @@ async def test_an_element_has_its_token_as_a_property(server: Server, worker: Wo
     await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
 
 
+@pytest.mark.full
 async def test_an_element_goes_on_where_a_function_takes_the_place_of_another(
     server: Server, worker: Worker, visit: Open, sid: str
 ) -> None:

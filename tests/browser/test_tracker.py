@@ -102,7 +102,9 @@ def keys(data: dict[str, Any]) -> tuple[str, ...]:
     return tuple(data)
 
 
-@pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
+@pytest.mark.parametrize(
+    "scripts", [pytest.param((), id="stream"), pytest.param((POLLING_ONLY,), id="polling", marks=pytest.mark.full)]
+)
 async def test_old_page_goes_on_working(
     server: Server, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
 ) -> None:

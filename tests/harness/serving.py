@@ -178,17 +178,10 @@ class Server:
         held = [row for row in rows if row[1].endswith(f":{self.port:04X}") and row[9] != "0"]
         return {int(row[2].rpartition(":")[2], 16) for row in held}
 
-    def pss_bytes(self) -> int:
-        """Its proportional set size: its own memory, and its part of shared memory."""
-        return self._memory_bytes("Pss")
-
-    def anonymous_bytes(self) -> int:
-        """The anonymous part of that, which does not grow when other users of the same libraries end."""
-        return self._memory_bytes("Pss_Anon")
-
-    def _memory_bytes(self, kind: str) -> int:
+    def memory_bytes(self) -> int:
+        """Its own memory. Libraries do not count: its part of them grows when another server ends."""
         rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        match = re.search(rf"^{kind}:\s+(\d+) kB$", rollup, re.MULTILINE)
+        match = re.search(r"^Pss_Anon:\s+(\d+) kB$", rollup, re.MULTILINE)
         assert match is not None, rollup
         return int(match[1]) * 1024
 

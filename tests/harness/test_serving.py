@@ -39,7 +39,7 @@ def test_the_probes_look_at_the_process(tmp_path: Path) -> None:
     """Descriptors, memory and processor time come from the kernel."""
     with tiny(tmp_path) as server:
         assert 3 <= server.descriptors() < 50
-        assert 1 << 20 < server.pss_bytes() < 1 << 28
+        assert 1 << 20 < server.memory_bytes() < 1 << 28
         assert 0 <= server.cpu_s() < 10
 
 

@@ -148,9 +148,9 @@ async def test_a_body_that_is_too_large_is_refused_and_not_kept(server: Server, 
 
     async with unaffected_reader(server, sid):
         await send_many()  # The allocator keeps room for as many; later requests fit into it unless something is kept.
-        memory_bytes = server.pss_bytes()
+        memory_bytes = server.memory_bytes()
         answers = await send_many()
-        assert server.pss_bytes() - memory_bytes <= 5 * 2**20
+        assert server.memory_bytes() - memory_bytes <= 5 * 2**20
     for answer in answers:
         assert answer == b"" or answer.startswith(b"HTTP/1.1 %d " % status)
     assert any(answers)
@@ -166,7 +166,7 @@ async def test_trailers_take_no_memory(server: Server, sid: str, method: str) ->
     request = request_bytes(method, path, headers) + b"%x\r\n%b\r\n0\r\n" % (len(body), body) + b"ab:\r\n" * 90_000
     async with AsyncExitStack() as connections:
         opened = [await connections.enter_async_context(await Connection.open(server.port)) for _ in range(10)]
-        memory_bytes = server.anonymous_bytes()
+        memory_bytes = server.memory_bytes()
         for connection in opened:
             connection.writer.write(request + b"\r\n")
             await connection.writer.drain()
@@ -174,7 +174,7 @@ async def test_trailers_take_no_memory(server: Server, sid: str, method: str) ->
             assert (await connection.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
             for _ in range(2 if method == "GET" else 0):  # By the second heartbeat all of it has been read.
                 await connection.reader.readuntil(b"\n:")
-        assert server.anonymous_bytes() - memory_bytes <= 5 * 2**20
+        assert server.memory_bytes() - memory_bytes <= 5 * 2**20
 
 
 async def test_the_largest_body_fits(server: Server, sid: str) -> None:

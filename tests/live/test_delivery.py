@@ -153,11 +153,12 @@ async def test_the_same_completion_from_many_workers_is_one_transition(
         await assert_nothing_more(stream, worker, sid)
 
 
-async def test_different_steps_at_once_lose_no_update(server: Server, sid: str) -> None:
+@pytest.mark.parametrize("rounds", [30, pytest.param(200, marks=pytest.mark.full)])
+async def test_different_steps_at_once_lose_no_update(server: Server, sid: str, rounds: int) -> None:
     """DG-04: 32 workers start, then complete, one step each at once: 32 events, right counts, in each round."""
     async with contextlib.AsyncExitStack() as stack:
         connections = [await stack.enter_async_context(await Connection.open(server.port)) for _ in range(32)]
-        for index in range(200):
+        for index in range(rounds):
             await run_all_at_once(server, connections, f"{sid}-{index}")
 
 
@@ -281,7 +282,7 @@ async def test_a_replay_is_exact_and_moves_the_cursor(server: Server, worker: Wo
 # DG-07
 
 
-@pytest.mark.parametrize("store", ["memory://", "sqlite"])
+@pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 @pytest.mark.parametrize("limit", [{"history": 100}, {"history_bytes": 16384}], ids=["count", "bytes"])
 async def test_a_reader_past_the_retention_gets_one_snapshot(serve: Serve, store: str, limit: dict[str, int]) -> None:
     """DG-07: past the retention a reader gets one snapshot, within it exactly what it missed, and never a hole."""
@@ -609,7 +610,7 @@ async def test_deletion_and_recreation_reach_open_streams(server: Server, worker
             assert (again.event, again.data, again.id) == ("snapshot", expected[-1], seen[-1].id)
 
 
-@pytest.mark.parametrize("store", ["memory://", "sqlite"])
+@pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 async def test_cleanup_reaches_open_streams(serve: Serve, store: str) -> None:
     """DG-10: open streams of a session that is cleaned up get `not_found`; a running session is spared."""
     server = serve(store=store, max_age_hours=2 / 3600, cleanup_interval_s=0.2)

@@ -59,9 +59,9 @@ async def test_the_number_of_sessions_is_capped(serve: Serve, store: str, cap: i
     async with others_are_served(server):
         statuses = await start_all(server, (f"new-{n}" for n in range(cap)))
         assert statuses[200] == cap - 2  # The other clients have two.
-        memory_bytes = server.pss_bytes()
+        memory_bytes = server.memory_bytes()
         assert await start_all(server, (f"newer-{n}" for n in range(ids - cap))) == {507: ids - cap}
-        assert server.pss_bytes() - memory_bytes <= SLACK_BYTES
+        assert server.memory_bytes() - memory_bytes <= SLACK_BYTES
         async with Worker.at(server) as worker:
             await worker.complete("new-0", 1)
             await worker.delete("new-1")
@@ -78,7 +78,7 @@ async def test_streams_of_sessions_that_do_not_exist_leave_nothing(serve: Serve,
         for wave in range(waves):
             async with LoadClients(server.port, [events_path(f"{wave}-{n}") for n in range(readers)]) as load_clients:
                 await load_clients.wait_for_events(1, timeout_s=60)
-                memory_bytes.append(server.pss_bytes())
+                memory_bytes.append(server.memory_bytes())
             async with asyncio.timeout(20):
                 while (await metrics_of(server.port))["progress_sse_streams"] >= 10:
                     pass
@@ -104,7 +104,7 @@ async def test_frequent_polls_of_the_longest_session_are_served(serve: Serve, se
         await worker.create("long", steps=[{"name": "x" * 200}] * 1000)
         for step in range(1, 1001, 50):
             await worker.start("long", step)
-        memory_bytes, began = server.pss_bytes(), asyncio.get_running_loop().time()
+        memory_bytes, began = server.memory_bytes(), asyncio.get_running_loop().time()
         async with polled(server, "other") as polls, await Connection.open(server.port) as connection:
             for n in range(100 * seconds):
                 await asyncio.sleep(began + n / 100 - asyncio.get_running_loop().time())  # The pace of this caller.
@@ -112,7 +112,7 @@ async def test_frequent_polls_of_the_longest_session_are_served(serve: Serve, se
                 assert answer.status == 200
                 assert len(answer.json()["steps"]) == 1000
         assert len(polls) >= 10
-        assert server.pss_bytes() - memory_bytes <= SLACK_BYTES
+        assert server.memory_bytes() - memory_bytes <= SLACK_BYTES
 
 
 async def test_more_readers_than_places_take_turns(serve: Serve) -> None:

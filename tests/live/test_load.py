@@ -91,7 +91,7 @@ async def test_idle_streams_stay_open(serve: Serve, record_property: Record, str
     async with Worker.at(server) as worker:
         for session_id in sessions:
             await worker.start(session_id, 1)
-        memory_bytes, began = server.pss_bytes(), now()
+        memory_bytes, began = server.memory_bytes(), now()
         async with (
             polled(server, sessions[0]) as polls,
             LoadClients(server.port, [events_path(sessions[n % 100]) for n in range(streams)]) as load_clients,
@@ -102,7 +102,7 @@ async def test_idle_streams_stay_open(serve: Serve, record_property: Record, str
             heard = {reader: reader.comments for reader in load_clients.readers}
             await load_clients.wait_until(lambda reader: reader.comments >= heard[reader] + beats, timeout_s=60)
             record_property("idle_cpu_percent", round(100 * (server.cpu_s() - cpu_s) / (now() - began), 1))
-            record_property("bytes_per_stream", (server.pss_bytes() - memory_bytes) // streams)
+            record_property("bytes_per_stream", (server.memory_bytes() - memory_bytes) // streams)
             async with await Connection.open(server.port) as connection:
                 for session_id in sessions:
                     await report(connection, session_id, "the first since long")
@@ -151,7 +151,7 @@ async def test_every_reader_gets_every_event(serve: Serve, record_property: Reco
 # LD-03
 
 
-@pytest.mark.parametrize("store", ["memory://", "sqlite"])
+@pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 @pytest.mark.parametrize("seconds", [2, pytest.param(20, marks=FULL)])
 async def test_every_accepted_report_reaches_every_reader(
     serve: Serve, record_property: Record, store: str, seconds: int

@@ -59,6 +59,7 @@ def _is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+@pytest.mark.full
 async def test_each_process_counts_for_itself(server: Server) -> None:
     """One process answers a request for metrics, and each sample names its process."""
     workers, seen = {f'pid="{pid}"' for pid in children(server.pid)}, set[str]()
@@ -105,6 +106,7 @@ async def test_a_killed_process_is_replaced(server: Server) -> None:
             assert missed == ["running", "success"]
 
 
+@pytest.mark.full
 async def test_sighup_replaces_all_processes_and_loses_nothing(server: Server) -> None:
     """With reports and streams under way, each update is applied, and each transition seen once, in order."""
     before = set(children(server.pid))
@@ -159,6 +161,7 @@ async def test_sighup_during_the_start_is_obeyed_after_it(
         assert "Traceback" not in server.log()
 
 
+@pytest.mark.full
 async def test_a_process_that_cannot_be_replaced_stays(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
@@ -200,6 +203,7 @@ def environment_like_ours(folder: Path) -> Path:
     return python
 
 
+@pytest.mark.full
 async def test_the_server_continues_when_a_process_cannot_be_started(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:
@@ -218,6 +222,7 @@ async def test_the_server_continues_when_a_process_cannot_be_started(
         await worker.start("s", 1)
 
 
+@pytest.mark.full
 async def test_a_second_signal_reaches_a_process_that_is_being_replaced(server: Server) -> None:
     """The second signal reaches a process that has been replaced and still waits for a request to end."""
     former = children(server.pid)
@@ -238,6 +243,7 @@ async def test_a_second_signal_reaches_a_process_that_is_being_replaced(server: 
         writer.close()
 
 
+@pytest.mark.full
 async def test_a_second_signal_ends_all_processes_at_once(server: Server) -> None:
     """The signal ends the wait for requests under way, here one whose body never comes."""
     workers = children(server.pid)

@@ -95,7 +95,7 @@ async def test_readers_that_read_nothing_are_cut_off_and_harm_no_others(
 async def report_large(server: Server, first: int, after: int) -> tuple[list[float], int]:
     """POST transitions of about 24 KB; return when each was sent, and the server's peak memory meanwhile."""
     sent: list[float] = []
-    most_bytes = server.pss_bytes()
+    most_bytes = server.memory_bytes()
     async with await Connection.open(server.port) as connection:
         for number in range(first, after):
             body = {"action": "complete", "step": 1, "message": f"{number:06}" + "大" * 8000}
@@ -103,7 +103,7 @@ async def report_large(server: Server, first: int, after: int) -> tuple[list[flo
             response = await connection.post_json(session_path("s", "update"), body)
             assert response.status == 200, response.body
             if number % 10 == 0:
-                most_bytes = max(most_bytes, server.pss_bytes())
+                most_bytes = max(most_bytes, server.memory_bytes())
     return sent, most_bytes
 
 
@@ -283,7 +283,7 @@ async def test_a_reader_that_reads_nothing_loses_its_place(serve: Serve) -> None
     server = serve(send_timeout_s=1, heartbeat_s=0.2, max_streams=50)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
-        memory_bytes = server.pss_bytes()
+        memory_bytes = server.memory_bytes()
         stalled = [await RawStream.open(server.port, EVENTS, rcvbuf=SMALL_WINDOW) for _ in range(50)]
         for stream in stalled:
             await stream.next_event()
@@ -293,7 +293,7 @@ async def test_a_reader_that_reads_nothing_loses_its_place(serve: Serve) -> None
         async with asyncio.timeout(1 + 30):
             while not await is_let_in(server.port):
                 pass
-        assert server.pss_bytes() - memory_bytes <= len(stalled) * (262_144 + 3 * 65_536)
+        assert server.memory_bytes() - memory_bytes <= len(stalled) * (262_144 + 3 * 65_536)
         for stream in stalled:
             await stream.abort()
 
@@ -305,7 +305,7 @@ async def is_let_in(port: int) -> bool:
         return [block.event for block in stream.events] == ["snapshot"]
 
 
-@pytest.mark.parametrize("factory", [*HOSTS, GZIP], indirect=True)
+@each_host
 async def test_every_reader_gets_everything_then_the_end_on_each_host(serve: Serve) -> None:
     """DG-04, in part: transitions reported all at once reach each reader once, in order, and before the end."""
     steps = range(1, 65)

@@ -178,6 +178,7 @@ async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
 # FT-06
 
 
+@pytest.mark.full
 async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: RunRedis, join: Join) -> None:
     """FT-06: all connections are cut and all scripts flushed, again and again: nothing is lost or applied twice."""
     server = run_redis()

@@ -200,11 +200,11 @@ async def test_streams_of_several_sessions_share_large_frames(serve: Serve) -> N
     ask = request_bytes("GET", "/api/events?session_id=s")
     async with unread_responses(server, 0), contextlib.AsyncExitStack() as stack:
         for count in (10, 50):
-            memory_bytes = server.anonymous_bytes()
+            memory_bytes = server.memory_bytes()
             for _ in range(count):
                 stream = await stack.enter_async_context(plain(server.port, ask, SMALL_WINDOW))
                 assert await stream.reader.read(1)
-        assert server.anonymous_bytes() - memory_bytes <= 50 * 2**16
+        assert server.memory_bytes() - memory_bytes <= 50 * 2**16
 
 
 async def test_a_response_that_is_read_slowly_and_steadily_arrives(serve: Serve) -> None:
@@ -280,14 +280,14 @@ async def test_heads_that_are_too_large_are_refused_and_harm_no_others(serve: Se
         await control.next_event()
         await worker.start("s", 1)
         await control.next_events(2)
-        memory_bytes = server.pss_bytes()
+        memory_bytes = server.memory_bytes()
         for name, (statuses, sent) in HUGE_HEADS.items():
             async with plain(server.port, sent) as opened:
                 received = await opened.rest()
             if received:  # A client that still sends may lose the response to a reset [RFC 9112 §9.6].
                 assert_refused(received, *statuses)
             assert len(sent) > 70_000 or received, name
-        assert server.pss_bytes() - memory_bytes <= 5 * 2**20
+        assert server.memory_bytes() - memory_bytes <= 5 * 2**20
         await worker.complete("s", 1)
         await control.next_event()
     assert "Traceback" not in server.log()
@@ -519,12 +519,12 @@ async def test_memory_per_connection_is_small(serve: Serve, sent: bytes, most_by
     server, connections = serve(), 100
     async with unread_responses(server, 0), Worker.at(server) as worker, contextlib.AsyncExitStack() as stack:
         await worker.poll("s")
-        memory_bytes = server.pss_bytes()
+        memory_bytes = server.memory_bytes()
         for _ in range(connections):
             opened = await stack.enter_async_context(plain(server.port, sent, SMALL_WINDOW))
             assert await opened.reader.read(1)
         await worker.poll("s")
-        assert server.pss_bytes() - memory_bytes <= most_bytes * connections
+        assert server.memory_bytes() - memory_bytes <= most_bytes * connections
 
 
 async def test_the_disconnect_of_a_reader_whose_request_had_a_body_is_noticed(serve: Serve) -> None:

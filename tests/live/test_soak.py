@@ -61,7 +61,7 @@ class Sample:
     @classmethod
     def of(cls, server: Server, metrics: dict[str, float]) -> Sample:
         return cls(
-            memory_bytes=server.anonymous_bytes(),
+            memory_bytes=server.memory_bytes(),
             descriptors=server.descriptors(),
             tasks=metrics["progress_sse_tasks"],
             sessions=sum(value for name, value in metrics.items() if name.startswith("progress_sse_sessions{")),

@@ -27,12 +27,6 @@ DEADLINE_S = 30
 SESSIONS = [f"s{number}" for number in range(30)]
 
 
-@pytest.fixture(params=["redis", pytest.param("valkey", marks=pytest.mark.full)])
-def kind(request: pytest.FixtureRequest) -> Kind:
-    """The make of the servers."""
-    return cast(Kind, request.param)
-
-
 @pytest.fixture
 def cluster(kind: Kind, redis_clusters: Callable[[Kind], RedisCluster]) -> RedisCluster:
     """Three masters that all tests share; tests may move slots, and change nothing else."""
