@@ -8,6 +8,8 @@ WORKERS ?= 4
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
 PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
+# What tests the package in the process of the tests, for the most part.
+INSIDE := $(addprefix tests/,core wire _internal store streaming auth client observability api server cli test_settings.py test_embedding.py)
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
 
 # Commands or fonts that the tests need, each with Debian's package for it where the names differ.
@@ -23,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-full test-lowest bench check format build clean node system clients test-web
+.PHONY: help run demo test test-fast test-full test-lowest bench check format build clean node system clients test-web
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -38,11 +40,14 @@ demo: $(VENV)/.run  ## Show sessions in the browser, with buttons that break the
 test: check test-web system  ## Run everything that CI checks
 	@$(BIN)/python $(PYTEST)
 
+test-fast: test-web  ## Run what starts no process: within a minute, after each change
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not full and not processes" $(INSIDE)
+
 test-full: check test-web test-lowest clients  ## Run everything, the long tests too, and on the lowest versions
 	@$(BIN)/python $(PYTEST) -m "full or not full"
 
 test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions of its dependencies
-	@$(LOWEST)/python $(PYTEST) tests/core tests/wire tests/_internal tests/store tests/streaming tests/auth tests/client tests/observability tests/api tests/server tests/cli tests/live tests/test_settings.py tests/test_wiring.py tests/test_embedding.py
+	@$(LOWEST)/python $(PYTEST) $(INSIDE) tests/live
 
 bench: $(VENV)/.dev  ## Measure the server and its peers (QUICK=1: in two minutes)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)

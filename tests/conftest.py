@@ -99,12 +99,22 @@ def sid(request: pytest.FixtureRequest) -> str:
 RunRedis = Callable[..., RedisServer]
 
 
+STARTERS = {"serve", "run_redis", "redis_servers", "redis_clusters", "chromium"}
+"""Fixtures that start a process."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests on Valkey to the full run: nothing that the server uses differs between it and Redis."""
+    """Leave to the full run what runs on Valkey, which differs from Redis in nothing that the server uses.
+
+    Tests that start processes by a fixture get their mark.
+    """
     for item in items:
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        if any(isinstance(each, str) and each.startswith("valkey") for each in parameters):
+        kinds = [each for each in parameters if isinstance(each, str) and each.startswith(KINDS)]
+        if kinds or STARTERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.processes)
+        if any(each.startswith("valkey") for each in kinds):
             item.add_marker(pytest.mark.full)
 
 

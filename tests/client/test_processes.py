@@ -14,6 +14,8 @@ from tests.conftest import Serve
 from tests.harness.http1 import HOST, free_port
 from tests.harness.serving import ROOT, Server, session_path
 
+pytestmark = pytest.mark.processes
+
 
 def run(program: str, url: str, timeout_s: float = 60) -> str:
     """Run a program that reports to a server, and give what it printed and logged."""

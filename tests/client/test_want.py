@@ -24,6 +24,8 @@ from tests.client.test_processes import run, shown
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, free_port
 
+pytestmark = pytest.mark.processes
+
 DESCRIPTORS = """
     import os, resource
 

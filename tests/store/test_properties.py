@@ -364,7 +364,7 @@ class StoreMachineOnValkey(StoreMachineOnRedis):
     backend_kind = "valkey"
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def _servers(redis_servers: dict[str, RedisServer]) -> None:
     for machine in (StoreMachineOnRedis, StoreMachineOnValkey):
         machine.server = redis_servers[machine.backend_kind]
@@ -375,7 +375,7 @@ TestMemory = StoreMachineOnMemory.TestCase
 TestMemory.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestSqlite = pytest.mark.full(StoreMachineOnSqlite.TestCase)
 TestSqlite.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
-TestRedis = StoreMachineOnRedis.TestCase
+TestRedis = pytest.mark.usefixtures("_servers")(StoreMachineOnRedis.TestCase)
 TestRedis.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
-TestValkey = pytest.mark.full(StoreMachineOnValkey.TestCase)
+TestValkey = pytest.mark.full(pytest.mark.usefixtures("_servers")(StoreMachineOnValkey.TestCase))
 TestValkey.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
