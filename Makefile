@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
 PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
 # What tests the package in the process of the tests, for the most part.
-INSIDE := $(addprefix tests/,core wire _internal store streaming auth client observability api server cli test_settings.py test_embedding.py)
+INSIDE := $(addprefix tests/,core wire _internal store streaming auth client observability api server cli test_settings.py test_wiring.py test_embedding.py)
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
 
 # Commands or fonts that the tests need, each with Debian's package for it where the names differ.

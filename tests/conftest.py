@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import hypothesis
 import pytest
+from blockbuster import blockbuster_ctx
 from playwright.async_api import Browser, async_playwright
 
 from tests.harness.redis import KINDS, Kind, Persistence, RedisCluster, RedisServer
@@ -64,6 +65,34 @@ FLAGS = [
 def anyio_backend() -> str:
     """The server runs on asyncio, and so do its tests; one event loop may then outlive a single test."""
     return "asyncio"
+
+
+MAY_BLOCK = {
+    # An application may be made in a running loop, before it serves.
+    "starlette/staticfiles.py": "__init__",
+    "progress_sse/_internal/files.py": "read_file",
+    # redis-py asks for its own version on each connection, and `mimetypes` reads the system's tables once.
+    "importlib/metadata/__init__.py": "version",
+    "/mimetypes.py": "init",
+    # It reads from /proc, which waits for no disk.
+    "prometheus_client/process_collector.py": "collect",
+    # The threads that are waited for have nothing left to do.
+    "progress_sse/store/sqlite/reader.py": "aclose",
+    "progress_sse/store/sqlite/writer.py": "aclose",
+    # This test reads the file while listeners are told.
+    "tests/store/sqlite/test_sqlite.py": "look",
+}
+"""Functions in which the package may block an event loop."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _blocking_calls() -> Iterator[None]:
+    """Fail each test in which the package blocks an event loop."""
+    with blockbuster_ctx("progress_sse") as detector:
+        for call in detector.functions.values():
+            for file, function in MAY_BLOCK.items():
+                call.can_block_in(file, function)
+        yield
 
 
 Serve = Callable[..., Server]

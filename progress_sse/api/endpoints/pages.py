@@ -1,5 +1,6 @@
 """Serves the page and the browser files, from the wheel as well as from a checkout."""
 
+import asyncio
 import gzip
 import os
 from functools import lru_cache
@@ -59,10 +60,9 @@ async def page(service: ProgressService, request: Request) -> Response:
     authorizer = service.authorizer
     publish = "open" if authorizer.is_open_to("publish") else "token"
     read = "token" if authorizer.takes_tokens and not authorizer.is_open_to("read") else "open"
+    template = await asyncio.to_thread((ASSETS / "page.html").read_text, "utf-8")
     html = (
-        (ASSETS / "page.html")
-        .read_text("utf-8")
-        .replace('<base href="/">', f'<base href="{prefix}/">')
+        template.replace('<base href="/">', f'<base href="{prefix}/">')
         .replace('name="progress-publish" content="open"', f'name="progress-publish" content="{publish}"')
         .replace('name="progress-read" content="open"', f'name="progress-read" content="{read}"')
     )
@@ -82,9 +82,13 @@ class BrowserFiles(StaticFiles):
         await super().__call__({**scope, "headers": headers}, receive, send)
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Find a public file."""
-        is_public = "/" not in path and path.endswith(PUBLIC_SUFFIXES)
-        return super().lookup_path(path) if is_public else ("", None)
+        """Find a public file, and read it: this runs in a thread, where reading blocks no other request."""
+        if "/" in path or not path.endswith(PUBLIC_SUFFIXES):
+            return "", None
+        full_path, found = super().lookup_path(path)
+        if found is not None:
+            _contents(full_path, found.st_mtime_ns)
+        return full_path, found
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
