@@ -96,11 +96,13 @@ def files_asked_for(url: str) -> set[str]:
     return got
 
 
+@pytest.mark.full
 def test_page_gets_every_file_that_it_loads(server: Server) -> None:
     """A file missing in the wheel would be missing for users only."""
     assert {re.sub("-[0-9a-f]+", "", name) for name in files_asked_for(server.url)} == {"web/page.css", "web/page.js"}
 
 
+@pytest.mark.full
 def test_demo_runs_from_the_wheel(python: Path, tmp_path: Path) -> None:
     """Its server is found, and its page gets every file that it loads."""
     command = [str(python.with_name("progress-sse")), "demo", "--no-open", "--port", "{port}"]
@@ -150,6 +152,7 @@ def project(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.full
 def test_npm_package_has_files_that_the_wheel_serves(tarball: Path, server: Server) -> None:
     """Byte by byte, with the version of the wheel."""
     with tarfile.open(tarball) as archive:
@@ -175,6 +178,7 @@ def bundle(project: Path, source: str) -> Path:
     return project / "bundle.js"
 
 
+@pytest.mark.full
 def test_bundler_takes_the_tracker(project: Path) -> None:
     """The bundle runs, also without a document."""
     source = 'import { ProgressTracker, checkTimeout } from "progress-sse";\n'
@@ -183,6 +187,7 @@ def test_bundler_takes_the_tracker(project: Path) -> None:
     assert ran.stdout == "stopped false\n"
 
 
+@pytest.mark.full
 def test_bundler_takes_the_element(project: Path) -> None:
     """It registers itself, with all its modules in the bundle; the package has no other module."""
     made = bundle(project, 'import "progress-sse/progress-steps";').read_text()
@@ -193,6 +198,7 @@ def test_bundler_takes_the_element(project: Path) -> None:
     assert inputs - {"main.js"} == {path.name for path in package.rglob("*.js")}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("module", "resolution"), [("esnext", "bundler"), ("nodenext", "nodenext")])
 def test_types_reach_users(project: Path, module: str, resolution: str) -> None:
     """Those of the tracker, of the element and of its events; and they reject wrong uses."""

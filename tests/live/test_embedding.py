@@ -68,7 +68,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     "source",
     [
         pytest.param(EXAMPLES["starlette_app"], id="lifespan"),
-        pytest.param(WITHOUT_LIFESPAN, id="no lifespan"),
+        pytest.param(WITHOUT_LIFESPAN, id="no lifespan", marks=pytest.mark.full),
         pytest.param(README_EXAMPLE, id="readme"),
     ],
 )

@@ -116,7 +116,7 @@ async def test_a_client_reads_at_one_server_what_it_wrote_at_another(pair: list[
                 assert (await stream.next_event()).json() == polled
 
 
-@pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("rounds", [4, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_concurrent_updates_at_two_servers_lose_nothing(pair: list[Server], rounds: int) -> None:
     """DG-04: one completion sent by all is one transition; 32 different steps sent at once are 32."""
     async with workers_at(pair) as workers:
@@ -150,9 +150,10 @@ async def test_followers_of_two_servers_miss_nothing(
     await DeliveryCheck(pair, sessions=sessions, followers=followers).run(transitions)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("sessions", "transitions", "followers"),
-    [(4, 60, 6), pytest.param(50, 200, 40, marks=[pytest.mark.full, pytest.mark.timeout(900)])],
+    [(4, 60, 6), pytest.param(50, 200, 40, marks=pytest.mark.timeout(900))],
 )
 async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
     run_redis: RunRedis, join: Join, sessions: int, transitions: int, followers: int
