@@ -80,7 +80,7 @@ MAY_BLOCK = {
     "progress_sse/store/sqlite/reader.py": "aclose",
     "progress_sse/store/sqlite/writer.py": "aclose",
     # This test reads the file while listeners are told.
-    "tests/store/sqlite/test_sqlite.py": "look",
+    "tests/store/sqlite/test_writer.py": "look",
 }
 """Functions in which the package may block an event loop."""
 

