@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-fast test-full test-lowest bench check format build clean node system clients test-web
+.PHONY: help run demo test test-fast coverage test-full test-lowest bench check format build clean node system clients test-web
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -45,6 +45,12 @@ test-fast: test-web  ## Run what starts no process: within a minute, after each 
 
 test-full: check test-web test-lowest clients  ## Run everything, the long tests too, and on the lowest versions
 	@$(BIN)/python $(PYTEST) -m "full or not full"
+
+coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure which lines and branches the tests run, of the package and of themselves
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run $(PYTEST) -m "not full and not unmeasured"
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions of its dependencies
 	@$(LOWEST)/python $(PYTEST) $(INSIDE) tests/live
@@ -70,7 +76,7 @@ build: $(VENV)/.dev  ## Build the source archive and the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## Remove everything that make has created
-	rm -rf $(VENV) build dist web/node_modules tests/clients/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist web/node_modules tests/clients/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
 	find progress_sse tests -name __pycache__ -prune -exec rm -rf {} +
 
 test-web: web/node_modules/.ready

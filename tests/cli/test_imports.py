@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.unmeasured
+
 COMMANDS = ["run", "step", "watch"]
 
 SERVER_LIBRARIES = {
