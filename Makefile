@@ -3,8 +3,8 @@
 
 PYTHON ?= python3
 VENV := .venv
-# So many processes run tests, each a file at a time; most tests wait for more than half of their time.
-WORKERS ?= 4
+# So many processes run tests, each a file at a time: one more than CI has processors, since tests wait now and then.
+WORKERS ?= 3
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
 PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
