@@ -40,7 +40,7 @@ demo: $(VENV)/.run  ## Show sessions in the browser, with buttons that break the
 test: check test-web system  ## Run everything that CI checks
 	@$(BIN)/python $(PYTEST)
 
-test-fast: test-web  ## Run what starts no process: within a minute, after each change
+test-fast: $(VENV)/.dev test-web  ## Run what starts no process: within a minute, after each change
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not full and not processes" $(INSIDE)
 
 test-full: check test-web test-lowest clients  ## Run everything, the long tests too, and on the lowest versions
