@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def test_every_package_has_its_row() -> None:
     assert sorted(rows) == sorted(
         part.name for part in parts if not part.name.startswith("__") and part.suffix != ".typed"
     )
+
+
+def test_the_layers_are_drawn_as_they_are_checked() -> None:
+    """The page has the layers of the contract in `pyproject.toml`; there the innermost one is the last."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    [contract] = [each for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers"]
+    [drawn] = re.findall(r"^```text\n(core .*?)^```$", ARCHITECTURE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^\w+", drawn, re.MULTILINE) == [*reversed(contract["layers"])][:-1]  # The last is `__main__`.
 
 
 def test_the_functions_of_the_sequence_diagram_exist() -> None:
