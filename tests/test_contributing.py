@@ -39,6 +39,13 @@ def test_names_stand_in_the_files_that_are_named_with_them(page: Path) -> None:
 
 
 @each_page
+def test_make_targets_exist(page: Path) -> None:
+    """Each target that a page names has a line in `make help`."""
+    named = set(re.findall(r"(?:^|`)make ([\w-]+)", page.read_text("utf-8"), re.MULTILINE))
+    assert named <= set(re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+@each_page
 def test_links_have_targets(page: Path) -> None:
     """Each link leads to a file of the project, and in a Markdown page to one of its headings."""
     for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
