@@ -112,7 +112,7 @@ class Client:
         self._start = [*command, library, url, token]
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def last_event_id(self) -> str:
@@ -136,18 +136,18 @@ class Client:
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
-            told = json.loads(line)
-            if "over" in told:
-                self.over = told["over"]
-            elif told["data"]:
-                self._take(told["event"], told["data"], told["id"])
+            printed = json.loads(line)
+            if "over" in printed:
+                self.over = printed["over"]
+            elif printed["data"]:
+                self._take(printed["event"], printed["data"], printed["id"])
             else:
                 self.empty_count += 1
-            self._news.set()
+            self._changed.set()
         await process.wait()
         if self.over is None:
             self.over = f"crashed with {process.returncode}"
-        self._news.set()
+        self._changed.set()
 
     def _take(self, event: str, data: str, event_id: str | None) -> None:
         self.events.append(Block(event, data, event_id, event_id or self.last_event_id, None, None, b""))
@@ -156,8 +156,8 @@ class Client:
         """Wait until a condition holds or the library has ended, and return whether the condition holds."""
         async with asyncio.timeout(WAIT_S):
             while not condition() and self.over is None:
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()
         return condition()
 
     async def sees(self, n: int) -> str:

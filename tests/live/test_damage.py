@@ -26,7 +26,7 @@ pytestmark = serve_only  # The store is damaged, whichever host serves.
 PAGE_BYTES = 4096
 SECRET = "what the victim says "
 
-HARMED = [f"harmed-{n}" for n in range(40)]
+CORRUPTED = [f"corrupted-{n}" for n in range(40)]
 
 
 def execute(database: Path, statement: str) -> None:
@@ -67,7 +67,7 @@ def make_folder(database: Path) -> None:
     database.mkdir()
 
 
-SPOILED = {
+CORRUPTIONS = {
     "garbage": (make_garbage, "cannot be used: file is not a database"),
     "truncated": (truncate, "(is damaged: restore it|cannot be used: .*malformed)"),
     "older": (make_older, "has format 1, made by another version"),
@@ -78,18 +78,18 @@ SPOILED = {
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("spoil", "sentence"), SPOILED.values(), ids=SPOILED)
+@pytest.mark.parametrize(("corrupt", "sentence"), CORRUPTIONS.values(), ids=CORRUPTIONS)
 async def test_a_store_that_cannot_be_used_is_refused(
-    serve: Serve, spoil: Callable[[Path], object], sentence: str
+    serve: Serve, corrupt: Callable[[Path], object], sentence: str
 ) -> None:
     """FT-16: one sentence, exit code 1, and the file stays as it is; an empty store never takes its place."""
     server = serve(store="sqlite")
     async with Worker.at(server) as worker:
-        for session_id in HARMED:
+        for session_id in CORRUPTED:
             await worker.start(session_id, 1)
     await asyncio.to_thread(server.terminate)
     server.log_path.unlink()
-    spoil(server.database)
+    corrupt(server.database)
     before = server.database.read_bytes() if server.database.is_file() else None
     with pytest.raises(RuntimeError, match=r"exit code 1"):
         await asyncio.to_thread(server.start)
@@ -152,7 +152,7 @@ async def test_damage_found_while_running_is_reported(serve: Serve, spared: int)
     server = serve(store="sqlite", heartbeat_s=0.3)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
-        for session_id in HARMED:
+        for session_id in CORRUPTED:
             await worker.start(session_id, 1)
             await worker.complete(session_id, 1, message=SECRET * 390)
     await asyncio.to_thread(server.terminate)
@@ -160,13 +160,13 @@ async def test_damage_found_while_running_is_reported(serve: Serve, spared: int)
     async with Worker.at(server) as worker, await RawStream.open(server.port, session_path("s", "events")) as stream:
         await stream.next_event()
         overwrite(server.database, SECRET.encode() * 150, spared)  # Pages of these sessions alone.
-        polls = [await worker.poll_raw(session_id) for session_id in HARMED]
+        polls = [await worker.poll_raw(session_id) for session_id in CORRUPTED]
         assert {poll.status_code for poll in polls} == {503}
         assert {poll.json()["type"] for poll in polls} == {"/problems/store-unavailable"}
-        updates = [await worker.update(session_id, action="start", step=2) for session_id in HARMED]
+        updates = [await worker.update(session_id, action="start", step=2) for session_id in CORRUPTED]
         assert {update.status_code for update in updates} == {503}
         # A reader of such a session stays connected: the session may be repaired, or recreated.
-        async with await RawStream.open(server.port, session_path(HARMED[0], "events")) as reader:
+        async with await RawStream.open(server.port, session_path(CORRUPTED[0], "events")) as reader:
             assert (await reader.received_head()).status == 200
             assert (await worker.poll("s"))["status"] == "running"
             await worker.create("new")
@@ -312,9 +312,9 @@ async def test_a_folder_that_is_put_back_is_another_history(
 # Redis
 
 
-Spoil = Callable[[Redis, str], object]
+Corrupt = Callable[[Redis, str], object]
 
-SPOILS: dict[str, Spoil] = {
+REDIS_CORRUPTIONS: dict[str, Corrupt] = {
     "type": lambda client, state: (client.delete(state), client.rpush(state, "foreign")),
     "garbage": lambda client, state: client.hset(state, "step:1", b"\xff{"),
     "half": lambda client, state: client.hdel(state, "definitions"),
@@ -341,13 +341,13 @@ async def test_a_session_damaged_in_redis_affects_no_other(
     """FT-16: a key of another type or with foreign content: 503 and a log line; restored, the session continues."""
     async with Worker.at(servers[0]) as here, Worker.at(servers[1]) as there:
         await here.start("other", 1)
-        for name, spoil in SPOILS.items():
+        for name, corrupt in REDIS_CORRUPTIONS.items():
             before = set(client.scan_iter(f"{tmp_path}:*:s"))
             await here.start(name, 1)
             [state] = {key.decode() for key in set(client.scan_iter(f"{tmp_path}:*:s")) - before}
             kept = client.dump(state)
             assert isinstance(kept, bytes)
-            spoil(client, state)
+            corrupt(client, state)
             async with await RawStream.open(servers[1].port, session_path(name, "events")) as stream:
                 poll = await there.poll_raw(name)
                 assert (poll.status_code, poll.json()["type"]) == (503, "/problems/store-unavailable")

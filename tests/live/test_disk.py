@@ -19,7 +19,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, eventually, publish, session_path
 from tests.live.asgi_hosts import serve_only
 
-pytestmark = serve_only  # The store has trouble, whichever host serves.
+pytestmark = serve_only  # The faults are in the store, whichever host serves.
 
 SOON_S = 20
 MEGABYTE = 1024 * 1024

@@ -259,10 +259,10 @@ async def test_a_stopping_server_ends_its_streams_in_order(
             posting = [asyncio.create_task(post_until_refused(oracle, worker, session_id)) for session_id in sessions]
             await first_events(server, sessions[-1], first[sessions[-1]].id, 20)  # All streams are under load.
             loop = asyncio.get_running_loop()
-            told = loop.time()
+            stopped_at = loop.time()
             server.signal(number)
             code = await asyncio.to_thread(server.wait, 12)
-            assert loop.time() - told <= 5 + 2
+            assert loop.time() - stopped_at <= 5 + 2
             await asyncio.gather(*posting)
             assert_ended_with_retry([await closed(stream) for stream in good])
             assert len(stalled) == STALLED

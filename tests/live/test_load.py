@@ -99,8 +99,8 @@ async def test_idle_streams_stay_open(serve: Serve, record_property: Record, str
             await load_clients.wait_for_events(1, timeout_s=60)
             record_property("opened_s", round(now() - began, 1))
             cpu_s, began = server.cpu_s(), now()
-            heard = {reader: reader.comments for reader in load_clients.readers}
-            await load_clients.wait_until(lambda reader: reader.comments >= heard[reader] + beats, timeout_s=60)
+            comments = {reader: reader.comments for reader in load_clients.readers}
+            await load_clients.wait_until(lambda reader: reader.comments >= comments[reader] + beats, timeout_s=60)
             record_property("idle_cpu_percent", round(100 * (server.cpu_s() - cpu_s) / (now() - began), 1))
             record_property("bytes_per_stream", (server.memory_bytes() - memory_bytes) // streams)
             async with await Connection.open(server.port) as connection:

@@ -221,5 +221,5 @@ async def test_the_end_of_each_stream_is_logged(serve: Serve) -> None:
     assert (third["events"], third["reason"]) == (1, "completed")
     assert {record["reason"] for record in others} == {"drained"}
     assert len(others) <= MAX_RECORDS + 1
-    told = [int(match[1]) for record in others if (match := re.match(r"(\d+) more like", record["message"]))]
-    assert len(others) - len(told) + sum(told) == len(streams)
+    counts = [int(match[1]) for record in others if (match := re.match(r"(\d+) more like", record["message"]))]
+    assert len(others) - len(counts) + sum(counts) == len(streams)

@@ -136,7 +136,7 @@ async def test_concurrent_updates_at_two_servers_lose_nothing(pair: list[Server]
                 assert fold_all(stream.events) == final
 
 
-# DG-01, DG-12, and the same while Redis is in trouble
+# DG-01, DG-12, also under faults of Redis
 
 
 @pytest.mark.parametrize(

@@ -343,7 +343,7 @@ async def test_an_idle_stream_gets_heartbeats(
         async with (
             await BrowserStream.open(chromium, beating.port, events_path(sid)) as browser,
             await RawStream.open(beating.port, events_path(sid)) as idle,
-            await RawStream.open(beating.port, events_path(sid, "?heartbeat=event")) as told,
+            await RawStream.open(beating.port, events_path(sid, "?heartbeat=event")) as as_events,
         ):
             await browser.wait_for(1)
             snapshot = await idle.next_event()
@@ -352,7 +352,7 @@ async def test_an_idle_stream_gets_heartbeats(
             assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= heartbeat_s + LATE_S
             assert [event.event for event in idle.events] == ["snapshot"]
             assert idle.last_event_id == snapshot.id
-            assert_heartbeat_events(told, heartbeat_s, snapshot.id or "")
+            assert_heartbeat_events(as_events, heartbeat_s, snapshot.id or "")
             await worker.start(sid, 1)
             assert await browser.wait_for(2) == as_fired([snapshot, await idle.next_event()])
             assert await browser.states() == ["open"]

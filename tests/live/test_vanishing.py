@@ -98,4 +98,4 @@ async def test_a_reader_whose_network_fails_leaves_nothing(serve: Serve) -> None
         assert (await traces(server))[:2] == (1, 1)
         network.pull()
         await assert_gone(server, sock.getsockname()[1], before)
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01", "it was told"
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01", "a packet announced the end"
