@@ -3,12 +3,13 @@
 
 PYTHON ?= python3
 VENV := .venv
-# So many processes run tests, each a file at a time: one more than CI has processors, since tests wait now and then.
+# The number of test processes, each of which runs a file at a time. It is one more than CI's processors, as tests often
+# wait.
 WORKERS ?= 3
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
 PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
-# What tests the package in the process of the tests, for the most part.
+# Tests that run the package mostly in their own process.
 INSIDE := $(addprefix tests/,core wire _internal store streaming auth client observability api server cli test_settings.py test_wiring.py test_embedding.py)
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
 
@@ -18,8 +19,8 @@ SYSTEM := curl redis-server valkey-server chromium nginx strace faketime slowhtt
 # The same for the full run alone: Go, and its clients of event streams.
 CLIENTS := package:golang-go package:golang-github-r3labs-sse-dev package:golang-github-donovanhide-eventsource-dev
 
-# Python keeps what it compiles even where the environment forbids it, as in containers: the tests start hundreds of
-# processes, and each would compile the package for itself.
+# Python caches compiled modules even where the environment forbids it, as in containers: otherwise each of the hundreds
+# of processes that the tests start would compile the package.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -40,13 +41,13 @@ demo: $(VENV)/.run  ## Show sessions in the browser, with buttons that break the
 test: check test-web system  ## Run everything that CI checks
 	@$(BIN)/python $(PYTEST)
 
-test-fast: $(VENV)/.dev test-web  ## Run what starts no process: within a minute, after each change
+test-fast: $(VENV)/.dev test-web  ## Run the tests that start no process, in under a minute
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not full and not processes" $(INSIDE)
 
 test-full: check test-web test-lowest clients  ## Run everything, the long tests too, and on the lowest versions
 	@$(BIN)/python $(PYTEST) -m "full or not full"
 
-coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure which lines and branches the tests run, of the package and of themselves
+coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure line and branch coverage of the package and the tests
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run $(PYTEST) -m "not full and not unmeasured"
 	@$(BIN)/coverage combine --quiet

@@ -28,10 +28,10 @@ hypothesis.settings.load_profile("busy")
 
 CHROMIUM = "/usr/bin/chromium"
 
-# Without its panels under the address bar, which are pages too, a window takes a third of the processor time.
+# The panels under the address bar are pages too; a window without them takes a third of the processor time.
 PANELS = ["WebUIOmniboxPopup", "WebUIOmniboxAimPopup"]
 
-# What Playwright itself disables: it has to be repeated, since one `--disable-features` replaces another.
+# Playwright's own list, repeated here, since a second `--disable-features` replaces the first.
 BY_PLAYWRIGHT = [
     "AimEnabled",
     "AvoidCorsURLLoaderRestartOnRedirect",
@@ -71,21 +71,21 @@ MAY_BLOCK = {
     # An application may be made in a running loop, before it serves.
     "starlette/staticfiles.py": "__init__",
     "progress_sse/_internal/files.py": "read_file",
-    # redis-py asks for its own version on each connection, and `mimetypes` reads the system's tables once.
+    # redis-py looks up its own version on each connection, and `mimetypes` reads the system's tables once.
     "importlib/metadata/__init__.py": "version",
     "/mimetypes.py": "init",
-    # It reads from /proc, which waits for no disk.
+    # Reads from /proc wait for no disk.
     "prometheus_client/process_collector.py": "collect",
-    # The threads that are waited for have nothing left to do.
+    # The awaited threads have no work left.
     "progress_sse/store/sqlite/reader.py": "aclose",
     "progress_sse/store/sqlite/writer.py": "aclose",
     # pytest's handler writes each log line to the null device.
     "logging/__init__.py": "emit",
-    # These tests act from outside in the middle of a call of the package.
+    # These tests act from outside while a call of the package is under way.
     "tests/store/sqlite/test_writer.py": "look",
     "tests/store/redis/test_repeated_commits.py": "damage",
 }
-"""Functions in which the package may block an event loop."""
+"""Functions that are allowed to block an event loop."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -137,7 +137,7 @@ STARTERS = {"serve", "run_redis", "redis_servers", "redis_clusters", "chromium"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to the full run what runs on Valkey, which differs from Redis in nothing that the server uses.
+    """Leave tests on Valkey to the full run: it equals Redis in everything that the server uses.
 
     Tests that start processes by a fixture get their mark.
     """

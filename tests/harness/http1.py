@@ -307,10 +307,10 @@ class Connection:
 
 
 FIRST_PORT = 20_000
-"""Below the ports that the kernel gives to clients, so that no connection takes the port of a server that restarts."""
+"""Below the kernel's range for clients, so that no connection takes the port of a restarting server."""
 
 PORTS_EACH = 1_500
-"""So many ports each process of a test run has for itself; up to eight processes do not meet."""
+"""The number of ports of each process of a test run; up to eight processes have separate ranges."""
 
 
 def _ports() -> Iterator[int]:
@@ -324,10 +324,10 @@ _PORTS = _ports()
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface on which no server listens, and which no other call gets soon."""
+    """A TCP port of the loopback interface on which no server listens; other calls return other ports for a while."""
     for port in itertools.islice(_PORTS, PORTS_EACH):
         with socket.socket() as probe, contextlib.suppress(OSError):
-            # A server may listen although connections of an earlier one are still being closed.
+            # A server may listen while connections of an earlier one are still being closed.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((HOST, port))
             return port

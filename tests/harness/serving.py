@@ -183,7 +183,7 @@ class Server:
         return {int(row[2].rpartition(":")[2], 16) for row in held}
 
     def memory_bytes(self) -> int:
-        """Its own memory. Libraries do not count: its part of them grows when another server ends."""
+        """Its own memory, without libraries: its share of those grows when another server ends."""
         rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
         match = re.search(r"^Pss_Anon:\s+(\d+) kB$", rollup, re.MULTILINE)
         assert match is not None, rollup

@@ -26,7 +26,7 @@ HOSTS = (SERVE, DISPATCH, UVICORN)
 each_host = pytest.mark.parametrize(
     "factory", [SERVE, pytest.param(*DISPATCH.values, id="dispatch"), UVICORN, GZIP], indirect=True
 )
-"""Marks the test of one kind that shows in the ordinary run, too, that hosts differ in nothing."""
+"""Marks the test of each kind that runs on further hosts in the ordinary run too."""
 
 serve_only = pytest.mark.parametrize("factory", [SERVE], indirect=True)
 """Marks a test of what our command line does beyond the application; the reason stands beside it."""

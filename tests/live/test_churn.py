@@ -33,7 +33,7 @@ WARM_UP_ROUNDS = 80
 """After so many rounds the garbage collector has run, and the server has reached its full size."""
 
 ROUNDS = 235
-"""How often each client connects, in four ways each time: fifteen thousand connections in all."""
+"""The rounds of each client, of four connections each: fifteen thousand connections in all."""
 
 MAX_GROWTH_BYTES = 6_000_000
 """The fluctuation between two runs of the collector; if all streams were kept, they would need more."""

@@ -296,7 +296,7 @@ async def test_a_second_signal_ends_it_at_once(serve: Serve, number: signal.Sign
             await stream.closed()
         assert server.is_running()
         server.signal(number)
-        assert await asyncio.to_thread(server.wait, 15) == -number  # Far less than what it would wait for the readers.
+        assert await asyncio.to_thread(server.wait, 15) == -number  # Much shorter than the wait for the readers.
         await slow.aclose()
     assert "Traceback" not in server.log()
 

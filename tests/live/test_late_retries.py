@@ -124,7 +124,7 @@ async def check(servers: Sequence[Server], runs: int, fault: Fault | None = None
         job = Job([proxy.port for proxy in proxies], servers)
         work = asyncio.ensure_future(job.run(runs))
         while not work.done():
-            # Between two cuts something is answered: a slow machine gets on all the same.
+            # Between two cuts at least one request is answered, so that a slow machine advances too.
             answered = asyncio.ensure_future(job.has_answer.wait())
             await asyncio.wait([work, answered], return_when=asyncio.FIRST_COMPLETED)
             answered.cancel()

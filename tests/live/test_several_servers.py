@@ -100,7 +100,7 @@ async def test_readers_at_one_server_get_updates_sent_to_another(
         seen = [logged.t for logged in stream.log if logged.block.event == "step"][1:]
         delays = sorted(there_t - here_t for there_t, here_t in zip(seen, sent, strict=True))
         record_property("p99_ms", round(delays[count * 99 // 100] * 1000, 1))
-        assert delays[count // 2] <= 0.25  # None waits for a look at intervals; the machine may be busy now and then.
+        assert delays[count // 2] <= 0.25  # None waits for a poll of Redis; the machine may be busy at times.
         assert fold_all(stream.events) == await worker.poll("s")
 
 

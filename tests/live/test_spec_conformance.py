@@ -29,10 +29,10 @@ ROOT = Path(__file__).parents[2]
 HEARTBEAT_S = 0.5
 
 LATE_S = 2
-"""So late a heartbeat may be on a busy machine; by what clock it is sent, `tests/streaming` shows."""
+"""Seconds by which a heartbeat may be late on a busy machine; `tests/streaming` tests its exact time."""
 
 AT_ONCE_S = 20
-"""Within this comes what waits for nothing, on a busy machine too."""
+"""Seconds within which bytes that wait for nothing arrive, on a busy machine too."""
 
 ORIGIN = "https://app.example"
 
@@ -47,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, factory: str | None) -> Ite
 
 @pytest.fixture(scope="module")
 def quiet_server(tmp_path_factory: pytest.TempPathFactory, factory: str | None) -> Iterator[Server]:
-    """A server whose heartbeats never come during a test: what a stream brings, it brings at once."""
+    """A server without heartbeats during a test, so that a stream's bytes come at once or never."""
     settings: dict[str, Any] = {"heartbeat_s": 600, "retry_ms": 100, "allow_origins": ORIGIN}
     with Server(tmp_path_factory.mktemp("quiet"), factory=factory, **settings) as running:
         yield running
@@ -67,7 +67,7 @@ def events_path(session_id: str, query: str = "") -> str:
 async def test_headers_come_at_once(
     quiet_server: Server, sid: str, accept_encoding: list[tuple[str, str]], origin: list[Any]
 ) -> None:
-    """SC-01: the stream's headers are right, and they and its first bytes come at once on a session without events."""
+    """SC-01: on a session without events the stream's headers are right, and come at once with its first bytes."""
     async with Worker.at(quiet_server) as worker:
         await worker.create(sid)
     for target in (events_path(sid), f"/api/events?session_id={sid}&session_id=other"):
