@@ -38,7 +38,7 @@ async def test_events_that_were_held_back_come_with_the_end(serve: Serve, tmp_pa
         assert [event.event for event in stream.events][-3:] == ["step", "step", "end"]
 
 
-def test_one_that_cannot_start_says_why(tmp_path: Path) -> None:
+def test_an_nginx_that_cannot_start_shows_its_output(tmp_path: Path) -> None:
     """The error contains the output of nginx."""
     with (
         pytest.raises(RuntimeError, match='unknown directive "no_such_thing"'),

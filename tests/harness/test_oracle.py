@@ -72,7 +72,7 @@ def test_folding_replaces_the_step_and_takes_the_summary() -> None:
 
 
 @pytest.mark.parametrize("change", [{"session_id": "t"}, {"total_steps": 3}, {"extra": 1}])
-def test_folding_refuses_what_does_not_belong(change: Body) -> None:
+def test_folding_refuses_foreign_events(change: Body) -> None:
     """The cases: an event of another session, of another length, or with a summary of another shape."""
     event = step_data("start-5")
     event["session"] |= change

@@ -81,7 +81,7 @@ async def test_each_session_moves_in_its_own_way(demo: Server) -> None:
         await until(worker, "steady-2", "total_steps == 4 and percentage > 0")
 
 
-async def test_visitors_may_move_and_delete_what_the_jobs_report_on(demo: Server) -> None:
+async def test_visitors_may_update_and_delete_the_jobs_sessions(demo: Server) -> None:
     """The sessions' pages offer updates and deletion; the refusals that jobs get after them do not end the demo."""
     async with Worker.at(demo) as worker:
         for session_id in ("steady-1", "unknown-1"):
@@ -95,7 +95,7 @@ async def test_visitors_may_move_and_delete_what_the_jobs_report_on(demo: Server
 
 
 @pytest.mark.full
-async def test_jobs_go_on_after_what_visitors_did(demo: Server) -> None:
+async def test_jobs_continue_after_updates_of_visitors(demo: Server) -> None:
     """A moved session continues with its next step, and a deleted one starts afresh."""
     async with Worker.at(demo) as worker:
         await until(worker, "steady-1", "status == 'running'")
