@@ -19,7 +19,8 @@ from progress_sse.core.model import Position, check_session_id
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.streaming.hub import Subscription, standing_at
+from progress_sse.streaming.resume_point import standing_at
+from progress_sse.streaming.subscriber import Subscription
 from progress_sse.wire import sse
 
 MAX_TAKEN_BYTES: Final = 65_536

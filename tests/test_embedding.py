@@ -15,7 +15,7 @@ from anyio import wait_all_tasks_blocked
 
 from progress_sse import Event, ProgressHub, Settings
 from progress_sse.core.errors import InvalidSessionIdError
-from progress_sse.streaming.hub import MAX_QUEUED_BYTES
+from progress_sse.streaming.subscriber import MAX_QUEUED_BYTES
 
 WAIT_S = 10
 

@@ -21,8 +21,8 @@ from progress_sse._internal.histogram import Histogram
 from progress_sse.core.model import SessionStatus
 from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandName, CommandOutcome
+from progress_sse.streaming.channel import Resync
 from progress_sse.streaming.event_stream import Ending
-from progress_sse.streaming.hub import Resync
 from progress_sse.streaming.registry import Refusal
 
 PREFIX: Final = "progress_sse_"

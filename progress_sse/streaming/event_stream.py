@@ -30,7 +30,9 @@ from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
 from progress_sse.streaming.heartbeat import COMMENT, Heartbeat
-from progress_sse.streaming.hub import Delivery, Hub, Member, Resume, Subscription
+from progress_sse.streaming.hub import Hub
+from progress_sse.streaming.resume_point import Resume
+from progress_sse.streaming.subscriber import Delivery, Member, Subscription
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.cursor import StreamCursor, end_id
 from progress_sse.wire.frames import FrameBatch

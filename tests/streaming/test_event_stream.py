@@ -21,13 +21,14 @@ from progress_sse.store.backend import Backend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import LogEntry, Record, StorageLimits
-from progress_sse.streaming import hub as hub_module
+from progress_sse.streaming import subscriber as subscriber_module
 from progress_sse.streaming.body_writer import BodyWriter, extensions
 from progress_sse.streaming.event_stream import HEADERS, StreamRequest
 from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import Heartbeat
-from progress_sse.streaming.hub import Hub, Resume
+from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.registry import Streams
+from progress_sse.streaming.resume_point import Resume
 from progress_sse.wire.frames import FrameBatch
 from tests.harness.serving import eventually
 
@@ -206,7 +207,7 @@ async def test_room_that_comes_back_at_the_very_end_brings_one_snapshot_and_the_
     service: Service, directly: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader has fallen behind, and takes again between the last transition and the turn in which others get it."""
-    monkeypatch.setattr(hub_module, "MAX_QUEUED_BYTES", 200)
+    monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 200)
     store = service.store
     await store.create_session("s", 1)
     client, other = [await service.follow("s", directly=directly) for _ in range(2)]

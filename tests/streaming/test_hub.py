@@ -13,8 +13,10 @@ from progress_sse.core.model import Position
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Listener, LogEntry, Notification, Record, StorageLimits
-from progress_sse.streaming import hub as hub_module
-from progress_sse.streaming.hub import Delivery, Hub, Resume, Subscription
+from progress_sse.streaming import subscriber as subscriber_module
+from progress_sse.streaming.hub import Hub
+from progress_sse.streaming.resume_point import Resume
+from progress_sse.streaming.subscriber import Delivery, Subscription
 from progress_sse.wire.frames import Frame, FrameBatch
 
 DEADLINE_S = 5
@@ -300,7 +302,7 @@ async def test_a_reader_that_falls_behind_gets_one_snapshot_and_then_goes_on(
     store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Overflow drops the queue, is counted, and ends in the true state."""
-    monkeypatch.setattr(hub_module, "MAX_QUEUED_BYTES", 2000)
+    monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 2000)
     slow, quick = Reader(hub, "a"), Reader(hub, "a")
     for reader in (slow, quick):
         await reader.join("a")
@@ -324,7 +326,7 @@ async def test_falling_behind_in_one_session_spares_the_others_their_steps(
         await store.create_session(session_id)
         await reader.join(session_id)
     await reader.read()
-    monkeypatch.setattr(hub_module, "MAX_QUEUED_BYTES", 1000)
+    monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 1000)
     await store.start_step("b", 1)
     for _ in range(5):
         await store.start_step("a", 1)
@@ -342,7 +344,7 @@ async def test_what_a_reader_took_is_counted(store: ProgressStore, hub: Hub, mon
     await reader.join("a", at(before))
     await reader.join("b")
     await reader.read()
-    monkeypatch.setattr(hub_module, "MAX_QUEUED_BYTES", 1000)
+    monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 1000)
     await store.start_step("b", 1)
     assert reader.subscription.queued_bytes > 0
     for _ in range(9):
@@ -377,7 +379,7 @@ async def test_a_message_larger_than_the_bound_still_passes(
     store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bound that no frame fits under would end in snapshots for ever."""
-    monkeypatch.setattr(hub_module, "MAX_QUEUED_BYTES", 10)
+    monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 10)
     reader = Reader(hub, "a")
     await reader.join("a")
     await reader.read()
@@ -528,7 +530,7 @@ async def test_a_snapshot_for_a_reader_that_fell_behind_is_not_followed_by_what_
     backend: SlowBackend, store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where it is taken between a change and the end of that turn."""
-    monkeypatch.setattr(hub_module, "MAX_QUEUED_BYTES", 1000)
+    monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 1000)
     reader = Reader(hub, "a")
     await reader.join("a")
     await reader.read()

@@ -17,7 +17,7 @@ from progress_sse.core.errors import InvalidRequestError, RateExceededError, Sto
 from progress_sse.core.model import Position, check_session_id
 from progress_sse.service import ProgressService
 from progress_sse.streaming.event_stream import HEADERS, StreamRequest
-from progress_sse.streaming.hub import Resume, standing_at
+from progress_sse.streaming.resume_point import Resume, standing_at
 from progress_sse.wire.cursor import cursor_position, end_id, is_end_id, parse_cursor
 from progress_sse.wire.headers import header_values
 
