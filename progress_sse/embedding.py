@@ -19,8 +19,8 @@ from progress_sse.core.model import Position, check_session_id
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.streaming.resume_point import standing_at
-from progress_sse.streaming.subscriber import Subscription
+from progress_sse.streaming.resume_point import resume_from
+from progress_sse.streaming.subscriber import Subscriber
 from progress_sse.wire import sse
 
 MAX_TAKEN_BYTES: Final = 65_536
@@ -57,7 +57,7 @@ class ProgressHub:
         """
         settings = settings or load_settings()
         self._service = ProgressService(settings, authorize=authorize, on_transition=on_transition)
-        self._subscriptions: dict[Subscription, asyncio.Event] = {}
+        self._subscribers: dict[Subscriber, asyncio.Event] = {}
         self.app: ASGIApp = create_app(settings, service=self._service)
         self.store: ProgressStore = self._service.store
 
@@ -74,8 +74,8 @@ class ProgressHub:
             try:
                 yield
             finally:
-                for subscription, is_woken in self._subscriptions.items():
-                    subscription.close()
+                for subscriber, is_woken in self._subscribers.items():
+                    subscriber.close()
                     is_woken.set()
 
     async def subscribe(self, session_id: str, *, last_event_id: str = "") -> AsyncGenerator[Event, None]:
@@ -96,19 +96,19 @@ class ProgressHub:
         check_session_id(session_id)
         await self._service.start_if_needed()
         is_woken, hub = asyncio.Event(), self._service.streams.hub
-        subscription = Subscription(hub, 1, is_woken.set)
-        self._subscriptions[subscription] = is_woken
+        subscriber = Subscriber(hub, 1, is_woken.set)
+        self._subscribers[subscriber] = is_woken
         try:
-            await hub.join(subscription, session_id, standing_at(Position.parse(last_event_id)))
-            while not subscription.is_closed:
-                for _, batch in subscription.take(MAX_TAKEN_BYTES):
+            await hub.subscribe(subscriber, session_id, resume_from(Position.parse(last_event_id)))
+            while not subscriber.is_closed:
+                for _, batch in subscriber.take(MAX_TAKEN_BYTES):
                     for frame in batch.frames:
                         name, data = sse.decode_event(frame.data)
                         yield Event(name, str(frame.position), json.loads(data))
-                if subscription.is_finished:
+                if subscriber.is_finished:
                     return
                 await is_woken.wait()
                 is_woken.clear()
         finally:
-            self._subscriptions.pop(subscription)
-            subscription.close()
+            self._subscribers.pop(subscriber)
+            subscriber.close()

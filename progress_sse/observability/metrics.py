@@ -21,9 +21,9 @@ from progress_sse._internal.histogram import Histogram
 from progress_sse.core.model import SessionStatus
 from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandName, CommandOutcome
-from progress_sse.streaming.channel import Resync
-from progress_sse.streaming.event_stream import Ending
-from progress_sse.streaming.registry import Refusal
+from progress_sse.streaming.channel import ResyncReason
+from progress_sse.streaming.event_stream import EndReason
+from progress_sse.streaming.registry import RefusalReason
 
 PREFIX: Final = "progress_sse_"
 
@@ -63,7 +63,7 @@ class _Metrics(Collector):
         yield from self._stream_metrics()
         yield from self._store_metrics()
         refusals: dict[Any, int] = {**self._service.refusals, **self._service.streams.refusals}
-        yield _counters("refusals", "Refused requests, by problem.", ["reason"], refusals, get_args(Refusal))
+        yield _counters("refusals", "Refused requests, by problem.", ["reason"], refusals, get_args(RefusalReason))
         yield _gauge("tasks", "Tasks in the event loop.", len(asyncio.all_tasks()))
         store = self._service.settings.store.partition(":")[0]
         info = {(version("progress-sse"), store): 1}
@@ -73,11 +73,11 @@ class _Metrics(Collector):
     def _stream_metrics(self) -> Iterator[Metric]:
         streams, hub = self._service.streams, self._service.streams.hub
         yield _gauge("streams", "Streams that are open.", len(streams))
-        yield _gauge("subscribers", "Subscriptions, one per stream and session.", hub.reader_count)
+        yield _gauge("subscribers", "Subscriptions, one per stream and session.", hub.subscription_count)
         yield _gauge("followed_sessions", "Sessions that have subscribers in this process.", hub.channel_count)
         yield _gauge("queued_bytes", "Bytes that wait for subscribers that do not keep up.", streams.queued_bytes)
-        endings = streams.endings
-        yield _counters("streams_ended", "Streams that have ended, by reason.", ["reason"], endings, get_args(Ending))
+        ended = streams.ended
+        yield _counters("streams_ended", "Streams that have ended, by reason.", ["reason"], ended, get_args(EndReason))
         yield _counters("deliveries", "Events sent to subscribers, counted per subscriber.", [], {(): hub.deliveries})
         help_text = "From the notification of a commit until it was written to all subscribers that keep up."
         yield _histogram("delivery_seconds", help_text, hub.delivery_seconds)
@@ -88,7 +88,7 @@ class _Metrics(Collector):
             {(): hub.replays},
         )
         help_text = "Snapshots sent in place of missed transitions, by reason."
-        yield _counters("resyncs", help_text, ["reason"], hub.resyncs, get_args(Resync))
+        yield _counters("resyncs", help_text, ["reason"], hub.resyncs, get_args(ResyncReason))
         yield _counters("polls", "Polls, by result.", ["answer"], self._service.polls, get_args(PollResult))
 
     def _store_metrics(self) -> Iterator[Metric]:

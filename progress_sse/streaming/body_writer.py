@@ -1,7 +1,7 @@
 """Direct writing: the bytes of a stream go to its connection, past ASGI. Our own server offers this with each request.
 
-Under any other server, or behind a middleware that keeps an answer for a while and so takes the extension out of the
-scope, the application finds no such extension and does without.
+Under any other server the application finds no such extension and does without. The same holds behind a middleware that
+buffers responses and so takes the extension out of the scope.
 """
 
 import asyncio
@@ -30,17 +30,17 @@ class BodyWriter(Protocol):
         """
 
     def write(self, batch: FrameBatch) -> None:
-        """Write this next; never blocks, and keeps what cannot be sent yet."""
+        """Write this next; never blocks, and buffers bytes that cannot be sent yet."""
 
     def finish(self, last: FrameBatch) -> None:
         """Write this, and then the end of the body."""
 
 
 class DirectWriteExtension(Protocol):
-    """What our own server class offers with every request."""
+    """The extension that our own server offers with every request."""
 
     def detach(self, scope: Scope, protocol: asyncio.BaseProtocol) -> BodyWriter | None:
-        """Take a response whose head has been sent from the application, which returns then.
+        """Detach a response whose head has been sent from the application, which then returns.
 
         `protocol` learns when to pause and resume writing, and when the connection is lost: by a `TimeoutError` if the
         client is there and has taken nothing for too long. Returns `None` if the client has gone already.
@@ -48,11 +48,11 @@ class DirectWriteExtension(Protocol):
 
 
 def extensions(extension: DirectWriteExtension) -> dict[str, Any]:
-    """Return what a server that offers direct writing puts into the scope as ``extensions``."""
+    """Return the ``extensions`` of the scope, for a server that offers direct writing."""
     return {_EXTENSION: extension}
 
 
 def direct_write_extension(scope: Scope) -> DirectWriteExtension | None:
-    """Return what the server offers with this request; `None` if it does not."""
+    """Return the server's extension for this request; `None` if it has none."""
     extension: DirectWriteExtension | None = scope.get("extensions", {}).get(_EXTENSION)
     return extension

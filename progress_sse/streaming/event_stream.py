@@ -1,6 +1,6 @@
 """A live stream: one subscriber's frames on their way to its client, and all the ways in which that ends.
 
-There are two ways for the frames. Under our own server the stream *writes directly*: `_pump` moves what waits to the
+The frames take one of two ways. Under our own server the stream *writes directly*: `_pump` moves waiting frames to the
 connection, as far as there is room, and is called whenever either has changed. Under any other server the stream is the
 *body* of sse-starlette's `EventSourceResponse`, which awaits one `send` after the other.
 
@@ -9,10 +9,10 @@ The first of these to happen closes the stream, and closing releases everything 
 * the *hub*: all sessions are completed and everything has been written: an `end` event;
 * the *client* goes: the connection says so, or `EventSourceResponse`;
 * the *client* takes nothing for the send timeout: the kernel drops the connection under our own server (see
-  ``server.sockets``), and `EventSourceResponse` cuts off the `send` under any other;
-* `Streams.drain`, when the server goes down: a hint when to come back;
-* the *expiry*, when the client's right to read has ended: it comes back, and is told so;
-* the *joiner*, a task that subscribes to sessions which the store has to be asked for, if that fails for good.
+  ``server.sockets``), and `EventSourceResponse` cancels the `send` under any other;
+* `Streams.drain`, when the server shuts down: the stream ends with a `retry` field;
+* the *expiry*, when the client's authorization has ended: the client comes back and is refused;
+* the *subscribing task*, for sessions that must be read from the store, if that fails for good.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ from progress_sse.core.model import Position
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
 from progress_sse.streaming.heartbeat import COMMENT, Heartbeat
 from progress_sse.streaming.hub import Hub
-from progress_sse.streaming.resume_point import Resume
-from progress_sse.streaming.subscriber import Delivery, Member, Subscription
+from progress_sse.streaming.resume_point import ResumePoint
+from progress_sse.streaming.subscriber import QueuedBatch, Subscriber, Subscription
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.cursor import StreamCursor, end_id
 from progress_sse.wire.frames import FrameBatch
@@ -49,8 +49,8 @@ MAX_COPIED_BYTES: Final = 16_384
 REFUSED_RETRY_MS: Final = 30_000
 """Milliseconds after which a refused client comes back."""
 
-JOIN_DELAY_S: Final = (0.1, 2.0)
-"""Seconds, at most, between attempts to join while the store is away: after the first failure, and after any."""
+SUBSCRIBE_DELAY_S: Final = (0.1, 2.0)
+"""Seconds, at most, between attempts to subscribe while the store is away: after the first failure, and after any."""
 
 MEDIA_TYPE: Final = "text/event-stream"
 HEADERS: Final = {"Cache-Control": "no-store", "Vary": VARY, "X-Accel-Buffering": "no"}
@@ -60,23 +60,23 @@ _RAW_HEADERS: Final = [
 ]
 
 
-Ending: TypeAlias = Literal["completed", "gone", "stuck", "drained", "expired", "failed"]
+EndReason: TypeAlias = Literal["completed", "gone", "stuck", "drained", "expired", "failed"]
 """Why a stream ended: its sessions are completed; its client has gone, or took nothing for the send timeout; the server
 shuts down; the client's authorization has expired; or an error occurred in the server."""
 
 
 class StreamRequest(NamedTuple):
-    """What a client asked for.
+    """The request of a client for a stream.
 
     Attributes:
-        resumes: For each session, from where the client resumes; `None` if it is new.
+        resume_points: For each session, where the client goes on; `None` if it is new.
         is_combined: Whether the ids are those of a stream of several sessions.
         heartbeat_events: Whether heartbeats are events rather than comments.
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
         caller: The identity of the client (see ``auth.caller_identity``); `None` if streams are not limited by it.
     """
 
-    resumes: Mapping[str, Resume | None]
+    resume_points: Mapping[str, ResumePoint | None]
     is_combined: bool
     heartbeat_events: bool
     expires_at: float | None
@@ -84,11 +84,11 @@ class StreamRequest(NamedTuple):
 
 
 class StreamRegistry(Protocol):
-    """What a stream needs of the registry that holds it (see ``registry``)."""
+    """The part of the registry that a stream uses (see ``registry``)."""
 
     @property
     def hub(self) -> Hub:
-        """Where the sessions are."""
+        """The hub to subscribe at."""
 
     @property
     def heartbeat(self) -> Heartbeat:
@@ -104,15 +104,15 @@ class StreamRegistry(Protocol):
 
     @property
     def send_timeout_s(self) -> float:
-        """Seconds after which a client that takes nothing is cut off."""
+        """Seconds after which a client that takes nothing is disconnected."""
 
     def first_batch(self, *, heartbeat_events: bool) -> FrameBatch:
-        """Return what every stream begins with."""
+        """Return the first bytes of every stream."""
 
     def admit(self, stream: "EventStream") -> None:
         """Count a stream as open."""
 
-    def forget(self, stream: "EventStream", ending: Ending) -> None:
+    def forget(self, stream: "EventStream", reason: EndReason) -> None:
         """Count a stream as ended. A second call does nothing."""
 
 
@@ -129,16 +129,16 @@ class EventStream(asyncio.BaseProtocol):
         self.caller = request.caller
         self._opened_at = registry.clock.monotonic()
         self._registry = registry
-        self._resumes = request.resumes
+        self._resume_points = request.resume_points
         self._heartbeat_events = request.heartbeat_events
         self._cursor = StreamCursor() if request.is_combined else None
-        self._session_count = len(request.resumes)
-        self._subscription = Subscription(registry.hub, self._session_count, self._wake)
+        self._session_count = len(request.resume_points)
+        self._subscriber = Subscriber(registry.hub, self._session_count, self._wake)
         self._writer: BodyWriter | None = None
         self._has_more: asyncio.Event | None = None
         self._stop_heartbeat: Callable[[], None] | None = None
         self._final_frame = b""
-        self._joiner: asyncio.Task[None] | None = None
+        self._subscribing: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start the stream under our own server; run it to its end under any other."""
@@ -164,7 +164,7 @@ class EventStream(asyncio.BaseProtocol):
             headers=HEADERS,
             ping=0,  # One timer writes the heartbeats of all streams, as frames.
             send_timeout=self._registry.send_timeout_s,
-            # `Streams.drain` ends it. sse-starlette would do so when any uvicorn of the process is told to end.
+            # `Streams.drain` ends it. sse-starlette would end it when any uvicorn of the process shuts down.
             shutdown_grace_period=math.inf,
         )
         del response.headers["Connection"]  # It is for the server to send, and HTTP/2 has none [RFC 9113 §8.2.2].
@@ -180,14 +180,14 @@ class EventStream(asyncio.BaseProtocol):
 
     async def _body(self) -> AsyncIterator[bytes]:
         """Yield the frames that wait, until the stream ends."""
-        subscription = self._subscription
+        subscriber = self._subscriber
         self._has_more = asyncio.Event()
-        if not subscription.is_closed:  # The stream may have ended while the head was under way.
+        if not subscriber.is_closed:  # The stream may have ended while the head was under way.
             self._start()
-        while not subscription.is_closed:
-            if subscription.has_waiting:
-                yield b"".join([batch.data for batch in self._batches(subscription.take(MAX_CHUNK_BYTES))])
-            elif subscription.is_finished:
+        while not subscriber.is_closed:
+            if subscriber.has_waiting:
+                yield b"".join([batch.data for batch in self._batches(subscriber.take(MAX_CHUNK_BYTES))])
+            elif subscriber.is_finished:
                 self._finish("completed", self._end_event())
             else:
                 await self._has_more.wait()
@@ -199,7 +199,7 @@ class EventStream(asyncio.BaseProtocol):
         writer = extension.detach(scope, self)
         if writer is None:
             return False
-        if self._subscription.is_closed:  # Ended while the head was under way.
+        if self._subscriber.is_closed:  # Ended while the head was under way.
             writer.finish(FrameBatch((), self._final_frame))
             return True
         self._start()
@@ -210,62 +210,62 @@ class EventStream(asyncio.BaseProtocol):
     def _start(self) -> None:
         """Subscribe to the sessions. The first bytes and a snapshot in memory go out in one write."""
         self._stop_heartbeat = self._registry.heartbeat.add(self.send_heartbeat)
-        self._subscription.send_first(self._registry.first_batch(heartbeat_events=self._heartbeat_events))
-        rest = self._join_at_hand()
+        self._subscriber.send_first(self._registry.first_batch(heartbeat_events=self._heartbeat_events))
+        rest = self._subscribe_nowait()
         if rest:
-            self._joiner = asyncio.create_task(self._join(rest))
+            self._subscribing = asyncio.create_task(self._subscribe_all(rest))
 
-    def _join_at_hand(self) -> Mapping[str, Resume | None]:
-        """Take the seats that can be had without asking the store; return the others."""
-        join_nowait, subscription = self._registry.hub.join_nowait, self._subscription
-        resumes, self._resumes = self._resumes, {}
+    def _subscribe_nowait(self) -> Mapping[str, ResumePoint | None]:
+        """Subscribe to the sessions that need no read of the store; return the others."""
+        subscribe_nowait, subscriber = self._registry.hub.subscribe_nowait, self._subscriber
+        resume_points, self._resume_points = self._resume_points, {}
         return {
-            session_id: resume
-            for session_id, resume in resumes.items()
-            if not join_nowait(subscription, session_id, resume)
+            session_id: resume_point
+            for session_id, resume_point in resume_points.items()
+            if not subscribe_nowait(subscriber, session_id, resume_point)
         }
 
-    async def _join(self, resumes: Mapping[str, Resume | None]) -> None:
-        """Take these seats, each by itself: one that cannot be had yet, or takes its time, keeps from no other."""
-        seats = [self._take_seat(session_id, resume) for session_id, resume in resumes.items()]
-        if len(seats) == 1:  # Most often; a task more for each of thousands is much.
-            await seats[0]
+    async def _subscribe_all(self, resume_points: Mapping[str, ResumePoint | None]) -> None:
+        """Subscribe to these sessions concurrently: one that fails or takes long does not delay the others."""
+        subscribing = [self._subscribe(session_id, resume_point) for session_id, resume_point in resume_points.items()]
+        if len(subscribing) == 1:  # The usual case, which saves a task for each of thousands of streams.
+            await subscribing[0]
         else:
-            await asyncio.gather(*seats)
+            await asyncio.gather(*subscribing)
 
-    async def _take_seat(self, session_id: str, resume: Resume | None) -> None:
-        backoff = Backoff(*JOIN_DELAY_S)
-        while not await self._is_joined(session_id, resume):
+    async def _subscribe(self, session_id: str, resume_point: ResumePoint | None) -> None:
+        backoff = Backoff(*SUBSCRIBE_DELAY_S)
+        while not await self._try_subscribe(session_id, resume_point):
             await self._registry.clock.sleep(backoff.next_s())
 
-    async def _is_joined(self, session_id: str, resume: Resume | None) -> bool:
+    async def _try_subscribe(self, session_id: str, resume_point: ResumePoint | None) -> bool:
         try:
-            await self._registry.hub.join(self._subscription, session_id, resume)
+            await self._registry.hub.subscribe(self._subscriber, session_id, resume_point)
         except StoreUnavailableError:
             return False
         except Exception:
-            logger.exception("a stream could not be joined to its session")
+            logger.exception("a stream could not subscribe to its session")
             self.end("failed", REFUSED_RETRY_MS)
         return True
 
     @property
     def queued_bytes(self) -> int:
         """How many bytes wait because the client does not keep up."""
-        return self._subscription.queued_bytes
+        return self._subscriber.queued_bytes
 
-    def log_end(self, ending: Ending) -> None:
-        """Log what the stream was, now that it has ended, without its sessions and its client."""
+    def log_end(self, reason: EndReason) -> None:
+        """Log the facts of the ended stream, without the ids of its sessions and its client."""
         facts = {
             "sessions": self._session_count,
             "seconds": round(self._registry.clock.monotonic() - self._opened_at, 3),
-            "events": self._subscription.event_count,
-            "reason": ending,
+            "events": self._subscriber.event_count,
+            "reason": reason,
         }
         logger.info("a stream ended: sessions=%d seconds=%.3f events=%d reason=%s", *facts.values(), extra=facts)
 
     def _wake(self) -> None:
-        """Write what waits, or let the body yield it."""
-        if self._subscription.is_closed:
+        """Write the waiting frames, or let the body yield them."""
+        if self._subscriber.is_closed:
             self.end("failed", REFUSED_RETRY_MS)
         elif self._writer is not None:
             self._pump(self._writer)
@@ -273,55 +273,55 @@ class EventStream(asyncio.BaseProtocol):
             self._has_more.set()
 
     def _pump(self, writer: BodyWriter) -> None:
-        """Write what waits, as far as there is room; end the stream if its sessions are completed and all is out."""
-        subscription = self._subscription
-        while writer.is_ready and subscription.has_waiting:
-            for batch in self._batches(subscription.take(MAX_CHUNK_BYTES)):
+        """Write waiting frames, as far as there is room; end the stream once its sessions are completed and written."""
+        subscriber = self._subscriber
+        while writer.is_ready and subscriber.has_waiting:
+            for batch in self._batches(subscriber.take(MAX_CHUNK_BYTES)):
                 writer.write(batch)
-        if subscription.is_finished:
+        if subscriber.is_finished:
             self._finish("completed", self._end_event())
         elif writer.is_ready:
-            subscription.direct = writer.write_chunk if self._cursor is None else None
+            subscriber.direct = writer.write_chunk if self._cursor is None else None
 
-    def _batches(self, deliveries: Sequence[Delivery]) -> Iterator[FrameBatch]:
-        """Join what goes out. A single batch is not copied, as others get it too, nor is a large one."""
-        if len(deliveries) == 1 and self._cursor is None:
-            yield deliveries[0][1]
+    def _batches(self, queued: Sequence[QueuedBatch]) -> Iterator[FrameBatch]:
+        """Join the batches to write. A single batch is shared with other subscribers, so it is not copied."""
+        if len(queued) == 1 and self._cursor is None:
+            yield queued[0][1]
             return
         joined: list[bytes] = []
-        for member, batch in deliveries:
-            if self._cursor is None or member is None:
+        for subscription, batch in queued:
+            if self._cursor is None or subscription is None:
                 joined.append(batch.data)
             elif len(batch.frames) == 1 and len(batch.data) > MAX_COPIED_BYTES:
-                joined.append(self._id_field(member, batch.frames[0].position))
+                joined.append(self._id_field(subscription, batch.frames[0].position))
                 yield FrameBatch((), b"".join(joined))
                 yield batch.without_id
                 joined = []
             else:
-                joined += (self._id_field(member, frame.position) + frame.without_id for frame in batch.frames)
+                joined += (self._id_field(subscription, frame.position) + frame.without_id for frame in batch.frames)
         if joined:
             yield FrameBatch((), b"".join(joined))
 
-    def _id_field(self, member: Member, position: Position) -> bytes:
+    def _id_field(self, subscription: Subscription, position: Position) -> bytes:
         assert self._cursor is not None
-        return sse.encode_id_field(self._cursor.advance(member.channel.session_id, position))
+        return sse.encode_id_field(self._cursor.advance(subscription.channel.session_id, position))
 
     def _end_event(self) -> bytes:
-        positions = self._subscription.positions
+        positions = self._subscriber.positions
         event_id = end_id(positions) if self._cursor else str(next(iter(positions.values())))
         return sse.encode_event("end", session_json.encode_json({"session_ids": list(positions)}), event_id=event_id)
 
     def send_heartbeat(self) -> None:
         """Write a heartbeat, unless frames wait."""
-        self._subscription.send_heartbeat(self._registry.heartbeat.event() if self._heartbeat_events else COMMENT)
+        self._subscriber.send_heartbeat(self._registry.heartbeat.event() if self._heartbeat_events else COMMENT)
 
     def expire(self) -> None:
-        """End the stream, as its authorization has expired. The client learns of that when it comes back."""
+        """End the stream, as its authorization has expired. The client gets the refusal when it comes back."""
         self.end("expired", self._registry.retry_ms)
 
-    def end(self, ending: Ending, retry_ms: int) -> None:
+    def end(self, reason: EndReason, retry_ms: int) -> None:
         """End the stream, and tell the client to come back after `retry_ms`."""
-        self._finish(ending, sse.encode_final_retry(retry_ms))
+        self._finish(reason, sse.encode_final_retry(retry_ms))
 
     def resume_writing(self) -> None:
         """Write on: the connection has room again."""
@@ -330,30 +330,30 @@ class EventStream(asyncio.BaseProtocol):
 
     def pause_writing(self) -> None:
         """Let new frames wait: the connection has no room."""
-        self._subscription.direct = None
+        self._subscriber.direct = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Close the stream: the client has gone, or took nothing for the send timeout (`TimeoutError`)."""
         self._close("stuck" if isinstance(exc, TimeoutError) else "gone")
 
-    def _finish(self, ending: Ending, final_frame: bytes) -> None:
+    def _finish(self, reason: EndReason, final_frame: bytes) -> None:
         """Close the stream, and send these last bytes."""
         self._final_frame = final_frame
         writer = self._writer
-        self._close(ending)
+        self._close(reason)
         if writer is not None:
             writer.finish(FrameBatch((), final_frame))
         elif self._has_more is not None:
             self._has_more.set()
 
-    def _close(self, ending: Ending) -> None:
+    def _close(self, reason: EndReason) -> None:
         self._writer = None
-        self._subscription.close()
-        self._registry.forget(self, ending)
+        self._subscriber.close()
+        self._registry.forget(self, reason)
         # Both refer to this stream: only the garbage collector would find such a circle.
         if self._stop_heartbeat is not None:
             self._stop_heartbeat()
             self._stop_heartbeat = None
-        if self._joiner is not None:
-            self._joiner.cancel()
-            self._joiner = None
+        if self._subscribing is not None:
+            self._subscribing.cancel()
+            self._subscribing = None

@@ -1,4 +1,4 @@
-"""One timer for the rights of all streams, each of which ends at a time of its own."""
+"""One timer that ends each stream when its authorization expires."""
 
 import logging
 import math
@@ -11,21 +11,21 @@ from progress_sse._internal.clock import Clock
 logger = logging.getLogger(__name__)
 
 TICK_S: Final = 1
-"""Seconds between two looks, at each full one: where tokens end, as a rule."""
+"""Seconds between two checks, at each full second, since tokens usually expire at one."""
 
 End: TypeAlias = Callable[[], None]
 
 
 class Expiry:
-    """Calls every registered `End` when its time has come."""
+    """Calls each registered `End` at its time."""
 
     def __init__(self, clock: Clock) -> None:
-        """Go by the wall time of `clock`, as tokens do."""
+        """Use the wall time of `clock`, as tokens do."""
         self._clock = clock
         self._due: defaultdict[int, dict[End, None]] = defaultdict(dict)
 
     def __len__(self) -> int:
-        """Return how many have still to be called."""
+        """Return how many calls are registered."""
         return sum(map(len, self._due.values()))
 
     def add(self, expires_at: float, end: End) -> None:
@@ -33,14 +33,14 @@ class Expiry:
         self._due[math.ceil(expires_at)][end] = None
 
     def remove(self, expires_at: float, end: End) -> None:
-        """Take `add` back; of what was called already that is no error."""
+        """Undo `add`; a call that was made already is no error."""
         due = math.ceil(expires_at)
         self._due[due].pop(end, None)
         if not self._due[due]:
             del self._due[due]
 
     async def run(self) -> None:
-        """Call what is due, until cancelled."""
+        """Make the calls that are due, until cancelled."""
         while True:
             now = self._clock.now().timestamp()
             await self._clock.sleep(TICK_S - now % TICK_S)

@@ -1,7 +1,7 @@
 """One timer for the heartbeats of all streams.
 
-Each stream sits in one of a few buckets, and one bucket beats per tick: every stream beats once per interval, and never
-all of them in the same turn of the loop.
+Each stream is in one of a few buckets, and one bucket is called per tick. So every stream gets one heartbeat per
+interval, and never all of them in the same turn of the event loop.
 """
 
 import logging
@@ -29,7 +29,7 @@ class Heartbeat:
     """Calls every registered `Beat` once per interval."""
 
     def __init__(self, interval_s: float, clock: Clock) -> None:
-        """Beat every `interval_s` seconds."""
+        """Call each `Beat` every `interval_s` seconds."""
         self.interval_s = interval_s
         self._clock = clock
         self._buckets: list[dict[Beat, None]] = [
@@ -38,7 +38,7 @@ class Heartbeat:
         self._next = count()
 
     def add(self, beat: Beat) -> Callable[[], None]:
-        """Beat with the others from now on; returns what takes it back."""
+        """Register `beat`; returns a function that removes it."""
         bucket = self._buckets[next(self._next) % len(self._buckets)]
         bucket[beat] = None
         return lambda: bucket.pop(beat, None)
@@ -49,7 +49,7 @@ class Heartbeat:
         return FrameBatch((), sse.encode_event("heartbeat", session_json.encode_json(data)))
 
     async def run(self) -> None:
-        """Beat until cancelled."""
+        """Call the buckets in turn, until cancelled."""
         tick_s = self.interval_s / len(self._buckets)
         due = self._clock.monotonic()
         while True:

@@ -1,19 +1,20 @@
-"""Hands each change of a session to whoever reads it here.
+"""Hands each change of a session to its subscribers in this process.
 
-A session with readers has one `Channel`: the session as last heard of, the newest transitions, and its readers. A
-reader is a `Subscription`: a bounded queue over one session or several. The rules:
+A session with subscribers has one `Channel`: its last known record, its newest transitions, and its subscriptions. A
+`Subscriber` is a bounded queue over one session or several. The rules:
 
-* **Replay and live meet in one place**, `Hub.join`. The channel listens before it looks. What a reader missed is
-  worked out from the channel and, further back, from the store; and between that and the reader's place among the
-  readers nothing is awaited. So there is no gap and no repeat, by construction.
-* **A channel trusts numbers, not deliveries.** A notice that does not follow on what it has is a gap, and a gap is
-  bridged by a snapshot. A transition that it already has is dropped.
-* **A queue has a bound, and overflow has a name.** A reader that falls behind is *lagging*: its queue is dropped, and
-  what it gets next is one snapshot of how things are when it is ready for it.
-* **A channel without readers is gone**, with everything it held.
-* **No reader is another one's trouble.** One that cannot be written to is let go, and the others hear nothing of it.
+* **Replay and live meet in one place**, `Hub.subscribe`. The channel listens before it loads the session. The frames
+  that a subscriber missed come from the channel and, further back, from the store. Nothing is awaited between that and
+  the moment at which the subscription is added. So there is no gap and no repetition.
+* **A channel goes by offsets, not by deliveries.** A notification that does not follow on the channel's position is a
+  gap, and a snapshot bridges it. A transition that the channel already has is dropped.
+* **A queue is bounded.** A subscriber that falls behind is *lagging*: its queue is dropped, and it gets one snapshot of
+  the session's state at the moment when it is ready to take it.
+* **A channel without users is closed**, with everything it held.
+* **Subscribers are isolated.** One that cannot be written to is closed, and the others are not affected.
 
-What must not go in here: how bytes get to a client (``body_writer``), rules (``machine``), storage (``backends``).
+What must not go in here: how bytes get to a client (``body_writer``), rules (``core.state_machine``), storage
+(``store``).
 """
 
 import asyncio
@@ -21,9 +22,9 @@ from collections import Counter
 
 from progress_sse._internal.histogram import Histogram
 from progress_sse.store.backend import Backend
-from progress_sse.streaming.channel import Channel, Resync
-from progress_sse.streaming.resume_point import Resume
-from progress_sse.streaming.subscriber import Member, Subscription
+from progress_sse.streaming.channel import Channel, ResyncReason
+from progress_sse.streaming.resume_point import ResumePoint
+from progress_sse.streaming.subscriber import Subscriber, Subscription
 from progress_sse.wire.frames import FrameBatch
 
 
@@ -31,18 +32,18 @@ class Hub:
     """The channels of this process.
 
     Attributes:
-        deliveries: How many events were handed to readers, each to each of them.
-        delivery_seconds: From the news of a change to when it was written to the last of the readers that keep up.
-        replays: How many readers came back and got exactly what they had missed.
+        deliveries: How many events were handed to subscribers; each counts once per subscriber.
+        delivery_seconds: From the notification of a change until it was written to all subscribers that keep up.
+        replays: How many subscribers came back and got exactly the transitions that they had missed.
         resyncs: How many got a snapshot in place of transitions, by the reason.
     """
 
     def __init__(self, backend: Backend, *, retry_ms: int) -> None:
-        """Serve readers from `backend`; each snapshot tells them to wait `retry_ms` before they reconnect."""
+        """Serve subscribers from `backend`; each snapshot tells clients to wait `retry_ms` before they reconnect."""
         self.deliveries = 0
         self.delivery_seconds = Histogram()
         self.replays = 0
-        self.resyncs: Counter[Resync] = Counter()
+        self.resyncs: Counter[ResyncReason] = Counter()
         self._backend = backend
         self._retry_ms = retry_ms
         self._channels: dict[str, Channel] = {}
@@ -50,13 +51,13 @@ class Hub:
 
     @property
     def channel_count(self) -> int:
-        """How many sessions have readers here."""
+        """How many sessions have subscribers in this process."""
         return len(self._channels)
 
     @property
-    def reader_count(self) -> int:
-        """How many readers there are, each counted once for each of its sessions."""
-        return sum(len(channel.members) for channel in self._channels.values())
+    def subscription_count(self) -> int:
+        """How many subscriptions there are: one per subscriber and session."""
+        return sum(len(channel.subscriptions) for channel in self._channels.values())
 
     def flush_soon(self, channel: Channel) -> None:
         """Flush the channel at the end of this turn of the event loop, together with all others."""
@@ -69,52 +70,52 @@ class Hub:
         for channel in channels:
             channel.flush()
 
-    def join_nowait(self, subscription: Subscription, session_id: str, resume: Resume | None) -> bool:
-        """Seat a reader without asking the store, and return whether that was possible; see `join`."""
+    def subscribe_nowait(self, subscriber: Subscriber, session_id: str, resume_point: ResumePoint | None) -> bool:
+        """Subscribe without a read of the store, and return whether that was possible; see `subscribe`."""
         channel = self._channels.get(session_id)
-        missed = channel.missed(resume) if channel is not None and channel.is_open else None
+        missed = channel.missed(resume_point) if channel is not None and channel.is_open else None
         if channel is None or missed is None:
             return False
-        channel.users += 1  # The seat's, from here on.
-        self.replays += resume is not None
-        subscription.attach(Member(subscription, channel), missed)
+        channel.use_count += 1  # Counts for the subscription.
+        self.replays += resume_point is not None
+        subscriber.add(Subscription(subscriber, channel), missed)
         return True
 
-    async def join(self, subscription: Subscription, session_id: str, resume: Resume | None = None) -> None:
-        """Seat a reader at a session: first what it missed or a snapshot, then every change, in order.
+    async def subscribe(self, subscriber: Subscriber, session_id: str, resume_point: ResumePoint | None = None) -> None:
+        """Subscribe to a session: first the missed frames or a snapshot, then every change, in order.
 
         Args:
-            subscription: The reader.
+            subscriber: The subscriber.
             session_id: The session; it need not exist.
-            resume: Tells where the reader was; `None` for one that comes afresh.
+            resume_point: Where the subscriber goes on; `None` for a new one.
 
         Raises:
-            StoreUnavailableError: The store does not answer; nothing was changed, and joining may be tried again.
+            StoreUnavailableError: The store does not answer; nothing was changed, and the call may be repeated.
         """
         channel = self._acquire(session_id)
         try:
             await channel.open()
-            missed = channel.missed(resume)
+            missed = channel.missed(resume_point)
             if missed is None:
-                assert resume is not None
-                missed = await self._looked_up(channel, resume)
-            elif resume is not None:
+                assert resume_point is not None
+                missed = await self._replay_or_snapshot(channel, resume_point)
+            elif resume_point is not None:
                 self.replays += 1
         except BaseException:
             self.release(channel)
             raise
-        if subscription.is_closed:
+        if subscriber.is_closed:
             self.release(channel)
         else:
-            subscription.attach(Member(subscription, channel), missed)
+            subscriber.add(Subscription(subscriber, channel), missed)
 
-    async def _looked_up(self, channel: Channel, resume: Resume) -> FrameBatch:
-        position = resume(channel.position)
+    async def _replay_or_snapshot(self, channel: Channel, resume_point: ResumePoint) -> FrameBatch:
+        position = resume_point(channel.position)
         if position is None or not channel.has_passed(position):
-            # The id is news to this process: the store may know more.
+            # This process does not know the position yet; the store may.
             await channel.refresh()
-            position = resume(channel.position)
-        missed = None if position is None else await channel.recall(position)
+            position = resume_point(channel.position)
+        missed = None if position is None else await channel.replay(position)
         if missed is None:
             self.resyncs["forgotten"] += 1
             return channel.snapshot()
@@ -125,12 +126,12 @@ class Hub:
         channel = self._channels.get(session_id)
         if channel is None:
             channel = self._channels[session_id] = Channel(session_id, self, self._backend, self._retry_ms)
-        channel.users += 1
+        channel.use_count += 1
         return channel
 
     def release(self, channel: Channel) -> None:
         """Give up one use of a channel; the last one closes it."""
-        channel.users -= 1
-        if channel.users == 0:
+        channel.use_count -= 1
+        if channel.use_count == 0:
             del self._channels[channel.session_id]
             channel.close()

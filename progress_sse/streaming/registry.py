@@ -1,4 +1,4 @@
-"""All open streams of this process: how many there may be, and their end when the server shuts down."""
+"""All open streams of this process: their limits, and their end when the server shuts down."""
 
 import logging
 import random
@@ -13,7 +13,7 @@ from progress_sse.streaming.event_stream import (
     HEADERS,
     MEDIA_TYPE,
     REFUSED_RETRY_MS,
-    Ending,
+    EndReason,
     EventStream,
     StreamRequest,
 )
@@ -28,15 +28,15 @@ logger = logging.getLogger(__name__)
 DRAIN_SPREAD_MS: Final = 6_000
 """Milliseconds over which clients come back after a shutdown, to spread their load."""
 
-Refusal: TypeAlias = Literal["streams-full", "streams-of-caller-full", "streams-rate-exceeded", "draining"]
-"""Why a client got no stream, and was told to come back later."""
+RefusalReason: TypeAlias = Literal["streams-full", "streams-of-caller-full", "streams-rate-exceeded", "draining"]
+"""Why a client was refused a stream."""
 
 
 class Streams:
     """The open streams of this process.
 
     Attributes:
-        endings: How many streams have ended, by reason.
+        ended: How many streams have ended, by reason.
         refusals: How many streams were refused, by reason.
     """
 
@@ -52,9 +52,9 @@ class Streams:
         max_streams: int,
         max_streams_per_caller: int | None = None,
     ) -> None:
-        """Keep at most `max_streams`; cut off those that take nothing for `send_timeout_s` seconds.
+        """Keep at most `max_streams`; disconnect clients that take nothing for `send_timeout_s` seconds.
 
-        `max_streams_per_caller` counts for those whose `StreamRequest.caller` is known.
+        `max_streams_per_caller` applies to requests whose `StreamRequest.caller` is known.
         """
         self.hub = hub
         self.heartbeat = heartbeat
@@ -62,8 +62,8 @@ class Streams:
         self.clock = clock
         self.retry_ms = retry_ms
         self.send_timeout_s = send_timeout_s
-        self.endings: Counter[Ending] = Counter()
-        self.refusals: Counter[Refusal] = Counter()
+        self.ended: Counter[EndReason] = Counter()
+        self.refusals: Counter[RefusalReason] = Counter()
         self._max_streams = max_streams
         self._max_per_caller = max_streams_per_caller or max_streams
         self._open_by_caller: Counter[str] = Counter()
@@ -100,7 +100,7 @@ class Streams:
         return self._refusal("streams-rate-exceeded", REFUSED_RETRY_MS)
 
     def drain(self) -> None:
-        """End every stream. Each client gets its own time to come back."""
+        """End every stream. Each client gets its own delay before it comes back."""
         self._is_draining = True
         streams = list(self._open)
         for index, stream in enumerate(streams):
@@ -110,13 +110,13 @@ class Streams:
                 logger.exception("a stream could not be ended")  # The others still can.
 
     def reopen(self) -> None:
-        """Accept streams again, in a process that goes on after a drain."""
+        """Accept streams again, in a process that continues after a drain."""
         self._is_draining = False
 
     def _spread_retry_ms(self, share: float) -> int:
         return self.retry_ms + round(DRAIN_SPREAD_MS * share)
 
-    def _refusal(self, reason: Refusal, retry_ms: int) -> Response:
+    def _refusal(self, reason: RefusalReason, retry_ms: int) -> Response:
         self.refusals[reason] += 1
         return Response(sse.encode_final_retry(retry_ms), headers=HEADERS, media_type=MEDIA_TYPE)
 
@@ -134,13 +134,13 @@ class Streams:
         if stream.expires_at is not None:
             self.expiry.add(stream.expires_at, stream.expire)
 
-    def forget(self, stream: EventStream, ending: Ending) -> None:
+    def forget(self, stream: EventStream, reason: EndReason) -> None:
         """Count a stream as ended, and log its end. A second call does nothing."""
         if stream not in self._open:
             return
         self._open.remove(stream)
-        self.endings[ending] += 1
-        stream.log_end(ending)
+        self.ended[reason] += 1
+        stream.log_end(reason)
         if stream.caller is not None:
             self._release(stream.caller)
         if stream.expires_at is not None:

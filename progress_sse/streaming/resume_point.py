@@ -5,10 +5,10 @@ from typing import TypeAlias
 
 from progress_sse.core.model import Position
 
-Resume: TypeAlias = Callable[[Position], Position | None]
-"""Given where a session is, tells where a returning reader was; `None` where it does not know."""
+ResumePoint: TypeAlias = Callable[[Position], Position | None]
+"""Returns the position that a returning subscriber has reached, given the session's; `None` if it is unknown."""
 
 
-def standing_at(position: Position | None) -> Resume | None:
-    """Return how a reader resumes that was at `position`, or, with `None`, that comes afresh."""
+def resume_from(position: Position | None) -> ResumePoint | None:
+    """Return the resume point of a subscriber that has reached `position`; `None` for a new subscriber."""
     return None if position is None else lambda _current: position

@@ -1,4 +1,4 @@
-"""What subscribers are sent: events encoded once, joined once, whichever subscriber they go to."""
+"""The frames that subscribers are sent, each encoded and joined once for all subscribers."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,7 +12,7 @@ class Frame(NamedTuple):
     """An event of one session, with its id.
 
     Attributes:
-        position: Where a subscriber is once it has this.
+        position: The position of a subscriber that has received this frame.
         data: The bytes for a subscriber of this one session.
         id_bytes: How many of the bytes, at their beginning, are the `id` field.
     """
@@ -34,15 +34,15 @@ class Frame(NamedTuple):
 
 
 class FrameBatch:
-    """What goes out in one write: frames of one session that were published within one turn of the event loop.
+    """The bytes of one write: frames of one session that were published within one turn of the event loop.
 
     Attributes:
-        frames: The frames; none in what has no id (a heartbeat, the first bytes) or is made for one subscriber alone.
+        frames: The frames; none in a batch without id (a heartbeat, the first bytes) or for one subscriber alone.
         data: Their bytes for a subscriber of this one session.
     """
 
     def __init__(self, frames: Sequence[Frame], data: bytes | None = None) -> None:
-        """Join `frames`, or take `data` for what has none."""
+        """Join `frames`, or take `data` for a batch that has none."""
         self.frames = frames
         self.data = data if data is not None else b"".join([frame.data for frame in frames])
 

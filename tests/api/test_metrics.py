@@ -16,7 +16,7 @@ from progress_sse.settings import load_settings
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.session_counts import REST_FACTOR, SessionCounts
 from progress_sse.store.types import StorageLimits
-from progress_sse.streaming.registry import Refusal
+from progress_sse.streaming.registry import RefusalReason
 from tests.api.conftest import Connect
 from tests.api.test_refusals import assert_problem
 from tests.clock import ManualClock
@@ -77,7 +77,7 @@ async def test_refusals_are_counted_in_every_part(client: httpx.AsyncClient) -> 
     await client.post("/livez")
     shown = await metrics_of(client)
     reasons = {name.partition('"')[2].rstrip('"}') for name in shown if name.startswith("progress_sse_refusals")}
-    assert reasons == {"not-found", "method-not-allowed", "invalid-session-id", *get_args(Refusal)}
+    assert reasons == {"not-found", "method-not-allowed", "invalid-session-id", *get_args(RefusalReason)}
     assert shown['progress_sse_refusals_total{reason="not-found"}'] == 2
     assert shown['progress_sse_refusals_total{reason="invalid-session-id"}'] == 2
 

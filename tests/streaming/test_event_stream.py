@@ -28,7 +28,7 @@ from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.registry import Streams
-from progress_sse.streaming.resume_point import Resume
+from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.wire.frames import FrameBatch
 from tests.harness.serving import eventually
 
@@ -173,8 +173,8 @@ class Service:
 
     def connect(self, client: Client, *session_ids: str, directly: bool, method: str = "GET") -> asyncio.Task[None]:
         """Begin to answer a client, past public ASGI or by it."""
-        resumes: dict[str, Resume | None] = dict.fromkeys(session_ids)
-        response = self.streams.respond(StreamRequest(resumes, len(resumes) > 1, False, None))
+        resume_points: dict[str, ResumePoint | None] = dict.fromkeys(session_ids)
+        response = self.streams.respond(StreamRequest(resume_points, len(resume_points) > 1, False, None))
         scope = {"type": "http", "method": method, "extensions": extensions(client) if directly else {}}
         self.tasks.append(asyncio.create_task(_answer(response, scope, client)))
         return self.tasks[-1]
@@ -323,7 +323,7 @@ async def test_a_client_that_goes_while_its_head_is_on_its_way_leaves_nothing_be
     client.go_on()
     async with asyncio.timeout(DEADLINE_S):
         await task
-    assert service.streams.endings == {"gone": 1}
+    assert service.streams.ended == {"gone": 1}
     assert len(service.streams) == service.hub.channel_count == 0
 
 
@@ -337,7 +337,7 @@ async def test_a_client_that_takes_nothing_for_the_send_timeout_is_cut_off() -> 
     await service.store.start_step("s", 1)
     async with asyncio.timeout(DEADLINE_S):
         await task
-    assert service.streams.endings == {"stuck": 1}
+    assert service.streams.ended == {"stuck": 1}
     assert len(service.streams) == service.hub.channel_count == 0
 
 
@@ -352,7 +352,7 @@ async def test_a_client_that_takes_no_heartbeat_for_the_send_timeout_is_cut_off(
     async with asyncio.timeout(DEADLINE_S):
         await task
     beating.cancel()
-    assert service.streams.endings == {"stuck": 1}
+    assert service.streams.ended == {"stuck": 1}
     assert len(service.streams) == service.hub.channel_count == 0
 
 
@@ -399,7 +399,7 @@ async def test_a_server_that_fails_is_one_whose_client_has_gone(service: Service
     task = service.connect(client, "s", directly=False)
     async with asyncio.timeout(DEADLINE_S):
         await task
-    assert service.streams.endings == {"gone": 1}
+    assert service.streams.ended == {"gone": 1}
     assert len(service.streams) == service.hub.channel_count == 0
 
 

@@ -15,8 +15,8 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Listener, LogEntry, Notification, Record, StorageLimits
 from progress_sse.streaming import subscriber as subscriber_module
 from progress_sse.streaming.hub import Hub
-from progress_sse.streaming.resume_point import Resume
-from progress_sse.streaming.subscriber import Delivery, Subscription
+from progress_sse.streaming.resume_point import ResumePoint
+from progress_sse.streaming.subscriber import QueuedBatch, Subscriber
 from progress_sse.wire.frames import Frame, FrameBatch
 
 DEADLINE_S = 5
@@ -67,11 +67,11 @@ class Reader:
     def __init__(self, hub: Hub, *session_ids: str) -> None:
         self.hub = hub
         self.woken = asyncio.Event()
-        self.subscription = Subscription(hub, len(session_ids), self.woken.set)
+        self.subscriber = Subscriber(hub, len(session_ids), self.woken.set)
         self.seen: list[Frame] = []
 
-    async def join(self, session_id: str, resume: Resume | None = None) -> None:
-        await self.hub.join(self.subscription, session_id, resume)
+    async def subscribe(self, session_id: str, resume_point: ResumePoint | None = None) -> None:
+        await self.hub.subscribe(self.subscriber, session_id, resume_point)
 
     async def read(self) -> list[str]:
         """What has come by now; waits for at least one thing."""
@@ -82,9 +82,9 @@ class Reader:
 
     def take(self) -> list[str]:
         """What waits now."""
-        received: list[Delivery] = []
-        while self.subscription.has_waiting:
-            received += self.subscription.take(ROOM_BYTES)
+        received: list[QueuedBatch] = []
+        while self.subscriber.has_waiting:
+            received += self.subscriber.take(ROOM_BYTES)
         frames = [frame for _, batch in received for frame in batch.frames]
         self.seen += frames
         heartbeats = ["heartbeat" for _, batch in received if not batch.frames]
@@ -108,7 +108,7 @@ def labels(name: str, numbers: Iterable[int]) -> list[str]:
     return [f"{name}@{n}" for n in numbers]
 
 
-def at(position: Position) -> Resume:
+def at(position: Position) -> ResumePoint:
     return lambda _current: position
 
 
@@ -137,7 +137,7 @@ async def test_a_fresh_reader_gets_a_snapshot_then_every_transition(store: Progr
     """First the state, then what changes it, numbered without a hole."""
     await store.start_step("a", 1)
     reader = Reader(hub, "a")
-    await reader.join("a")
+    await reader.subscribe("a")
     assert await reader.read() == ["snapshot@1"]
     await store.complete_step("a", 1)
     await store.start_step("a", 2)
@@ -147,7 +147,7 @@ async def test_a_fresh_reader_gets_a_snapshot_then_every_transition(store: Progr
 async def test_a_reader_of_an_absent_session_sees_it_come_pending_first_and_go(store: ProgressStore, hub: Hub) -> None:
     """The browser often comes before the worker: not_found, pending, step, and not_found again after a deletion."""
     reader = Reader(hub, "a")
-    await reader.join("a")
+    await reader.subscribe("a")
     await reader.read()
     await store.start_step("a", 1)
     assert await reader.read() == ["snapshot@0", "step@1"]
@@ -171,12 +171,12 @@ async def test_what_a_returning_reader_missed_is_neither_short_nor_repeated(
     for _ in range(100):
         await store.start_step("a", 1)
     other = Reader(hub, "a")
-    await other.join("a")
+    await other.subscribe("a")
     for _ in range(200):
         await store.start_step("a", 1)
     here = await position_of(store, "a")
     reader = Reader(hub, "a")
-    await reader.join("a", at(Position(here.epoch, here.offset - away)))
+    await reader.subscribe("a", at(Position(here.epoch, here.offset - away)))
     await store.start_step("a", 2)
     assert await reader.read() == labels("step", range(here.offset - away + 1, here.offset + 2))
 
@@ -189,16 +189,16 @@ async def test_transitions_during_a_replay_come_once_and_in_order(
         await store.start_step("a", 1)
     here = await position_of(store, "a")
     other = Reader(hub, "a")
-    await other.join("a")
+    await other.subscribe("a")
     reader = Reader(hub, "a")
     backend.hold_up("replay")
-    joining = asyncio.create_task(reader.join("a", at(Position(here.epoch, 10))))
+    subscribing = asyncio.create_task(reader.subscribe("a", at(Position(here.epoch, 10))))
     await backend.held.wait()
     for _ in range(7):
         await store.start_step("a", 1)
-    assert not joining.done()
+    assert not subscribing.done()
     backend.gate.set()
-    await joining
+    await subscribing
     while not reader.seen or reader.seen[-1].position != Position(here.epoch, 207):
         await reader.read()
     assert [label(frame) for frame in reader.seen] == labels("step", range(11, 208))
@@ -213,13 +213,13 @@ async def test_what_is_heard_while_a_channel_opens_is_newer_than_what_is_found(
     assert older is not None
     backend.hold_up("load")
     reader = Reader(hub, "a")
-    joining = asyncio.create_task(reader.join("a"))
+    subscribing = asyncio.create_task(reader.subscribe("a"))
     await backend.held.wait()
     replaced = Record(older.session, Position("another", 1))
     for listener in backend.listeners("a"):
         listener(Notification("a", replaced, is_fresh=True, entries=(LogEntry(1, 1, b"{}"),)))
     backend.gate.set()
-    await joining
+    await subscribing
     await reader.read()
     assert [frame.position for frame in reader.seen] == [replaced.position]
 
@@ -236,7 +236,7 @@ async def test_a_position_that_cannot_be_honoured_gets_a_snapshot(
     await store.start_step("a", 1)
     here = await position_of(store, "a")
     reader = Reader(hub, "a")
-    await reader.join("a", at(position(here) if callable(position) else position))
+    await reader.subscribe("a", at(position(here) if callable(position) else position))
     assert await reader.read() == ["snapshot@1"]
 
 
@@ -249,7 +249,7 @@ async def test_a_position_that_is_news_here_is_asked_about(
     """
     await store.start_step("a", 1)
     other = Reader(hub, "a")
-    await other.join("a")
+    await other.subscribe("a")
     await other.read()
     for listener in backend.listeners("a"):
         backend.unlisten("a", listener)
@@ -258,7 +258,7 @@ async def test_a_position_that_is_news_here_is_asked_about(
     here = await position_of(store, "a")
     for n, expected in ((2, ["step@3"]), (3, [])):
         reader = Reader(hub, "a")
-        await reader.join("a", at(Position(here.epoch, n)))
+        await reader.subscribe("a", at(Position(here.epoch, n)))
         assert await reader.read() == expected
     assert await other.read() == ["step@2", "step@3"]
 
@@ -266,7 +266,7 @@ async def test_a_position_that_is_news_here_is_asked_about(
 async def test_each_snapshot_says_when_to_come_back(store: ProgressStore, hub: Hub) -> None:
     """And nothing else on the way does."""
     reader = Reader(hub, "a")
-    await reader.join("a")
+    await reader.subscribe("a")
     await reader.read()
     await store.start_step("a", 1)
     await store.create_session("a")
@@ -279,7 +279,7 @@ async def test_a_reader_back_from_absence_hears_nothing_while_the_session_is_abs
 ) -> None:
     """Who saw that there is none has missed nothing; the session's coming is the next thing to see."""
     reader = Reader(hub, "a")
-    await reader.join("a", at(Position.absent("a", "earlier")))
+    await reader.subscribe("a", at(Position.absent("a", "earlier")))
     assert await reader.read() == []
     await store.create_session("a")
     assert await reader.read() == ["snapshot@0"]
@@ -294,7 +294,7 @@ async def test_trimmed_history_is_bridged_by_a_snapshot() -> None:
     here = await position_of(store, "a")
     for away, expected in ((10, labels("step", range(41, 51))), (11, ["snapshot@50"])):
         reader = Reader(hub, "a")
-        await reader.join("a", at(Position(here.epoch, here.offset - away)))
+        await reader.subscribe("a", at(Position(here.epoch, here.offset - away)))
         assert await reader.read() == expected
 
 
@@ -305,7 +305,7 @@ async def test_a_reader_that_falls_behind_gets_one_snapshot_and_then_goes_on(
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 2000)
     slow, quick = Reader(hub, "a"), Reader(hub, "a")
     for reader in (slow, quick):
-        await reader.join("a")
+        await reader.subscribe("a")
         await reader.read()
     for _ in range(50):
         await store.start_step("a", 1)
@@ -324,7 +324,7 @@ async def test_falling_behind_in_one_session_spares_the_others_their_steps(
     reader = Reader(hub, "a", "b", "c")
     for session_id in ("a", "b", "c"):
         await store.create_session(session_id)
-        await reader.join(session_id)
+        await reader.subscribe(session_id)
     await reader.read()
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 1000)
     await store.start_step("b", 1)
@@ -341,12 +341,12 @@ async def test_what_a_reader_took_is_counted(store: ProgressStore, hub: Hub, mon
     before = await position_of(store, "a")
     await store.start_step("a", 1)
     reader = Reader(hub, "a", "b")
-    await reader.join("a", at(before))
-    await reader.join("b")
+    await reader.subscribe("a", at(before))
+    await reader.subscribe("b")
     await reader.read()
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 1000)
     await store.start_step("b", 1)
-    assert reader.subscription.queued_bytes > 0
+    assert reader.subscriber.queued_bytes > 0
     for _ in range(9):
         await store.start_step("a", 1)
         await store.start_step("b", 1)
@@ -354,23 +354,23 @@ async def test_what_a_reader_took_is_counted(store: ProgressStore, hub: Hub, mon
     await store.start_step("a", 1)
     await reader.read()
     await store.start_step("b", 1)
-    reader.subscription.close()
-    assert reader.subscription.event_count == len(reader.seen) == 5
+    reader.subscriber.close()
+    assert reader.subscriber.event_count == len(reader.seen) == 5
 
 
 async def test_what_is_left_of_what_waits_is_known(store: ProgressStore, hub: Hub) -> None:
     """Also while it is taken piece by piece: it waits until it has been handed over."""
     reader = Reader(hub, "s")
-    await reader.join("s")
+    await reader.subscribe("s")
     await reader.read()
     await store.create_session("s", 3)
     for step in (1, 2, 3):
         await store.start_step("s", step)
         await asyncio.sleep(0)  # Each is flushed by itself.
-    waiting = [reader.subscription.queued_bytes]
-    while taken := reader.subscription.take(1):
+    waiting = [reader.subscriber.queued_bytes]
+    while taken := reader.subscriber.take(1):
         waiting.append(waiting[-1] - sum(len(batch.data) for _, batch in taken))
-        assert reader.subscription.queued_bytes == waiting[-1]
+        assert reader.subscriber.queued_bytes == waiting[-1]
     assert len(waiting) > 3
     assert waiting[-1] == 0
 
@@ -381,7 +381,7 @@ async def test_a_message_larger_than_the_bound_still_passes(
     """A bound that no frame fits under would end in snapshots for ever."""
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 10)
     reader = Reader(hub, "a")
-    await reader.join("a")
+    await reader.subscribe("a")
     await reader.read()
     await store.create_session("a")
     assert await reader.read() == ["snapshot@0"]
@@ -395,17 +395,17 @@ async def test_a_reader_is_finished_once_all_its_sessions_are_completed_and_read
     for session_id in ("a", "b"):
         await store.create_session(session_id, 1)
         await store.start_step(session_id, 1)
-        await reader.join(session_id)
+        await reader.subscribe(session_id)
     await reader.read()
     await store.complete_step("a", 1)
     await reader.read()
-    assert not reader.subscription.is_finished
+    assert not reader.subscriber.is_finished
     await store.complete_step("b", 1)
-    assert not reader.subscription.is_finished
+    assert not reader.subscriber.is_finished
     await reader.read()
-    assert reader.subscription.is_finished
+    assert reader.subscriber.is_finished
     await store.start_step("b", 1)
-    assert not reader.subscription.is_finished
+    assert not reader.subscriber.is_finished
 
 
 async def test_a_reader_with_a_session_still_to_join_is_not_finished(store: ProgressStore, hub: Hub) -> None:
@@ -414,25 +414,25 @@ async def test_a_reader_with_a_session_still_to_join_is_not_finished(store: Prog
     await store.start_step("a", 1)
     await store.complete_step("a", 1)
     reader = Reader(hub, "a", "b")
-    await reader.join("a")
+    await reader.subscribe("a")
     await reader.read()
-    assert not reader.subscription.is_finished
+    assert not reader.subscriber.is_finished
 
 
 async def test_a_subscription_costs_nothing_once_closed(backend: SlowBackend, store: ProgressStore, hub: Hub) -> None:
     """The last reader takes the channel and its listener along."""
     readers = [Reader(hub, "a") for _ in range(3)]
     for reader in readers:
-        await reader.join("a")
+        await reader.subscribe("a")
     assert hub.channel_count == 1
     assert len(backend.listeners("a")) == 1
     for reader in readers:
-        reader.subscription.close()
-        reader.subscription.close()
+        reader.subscriber.close()
+        reader.subscriber.close()
     assert hub.channel_count == 0
     assert backend.listeners("a") == []
     await store.start_step("a", 1)
-    assert not any(reader.subscription.has_waiting for reader in readers)
+    assert not any(reader.subscriber.has_waiting for reader in readers)
 
 
 async def test_joining_fails_cleanly_while_the_store_is_away(
@@ -442,12 +442,12 @@ async def test_joining_fails_cleanly_while_the_store_is_away(
     backend.is_away = True
     reader = Reader(hub, "a")
     with pytest.raises(StoreUnavailableError):
-        await reader.join("a")
+        await reader.subscribe("a")
     assert hub.channel_count == 0
     assert backend.listeners("a") == []
     backend.is_away = False
     await store.create_session("a")
-    await reader.join("a")
+    await reader.subscribe("a")
     assert await reader.read() == ["snapshot@0"]
 
 
@@ -455,11 +455,11 @@ async def test_a_join_that_is_cancelled_leaves_nothing_behind(backend: SlowBacke
     """A client that goes while the store is slow must not keep a channel open."""
     backend.hold_up("load")
     reader = Reader(hub, "a")
-    joining = asyncio.create_task(reader.join("a"))
+    subscribing = asyncio.create_task(reader.subscribe("a"))
     await backend.held.wait()
-    joining.cancel()
+    subscribing.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await joining
+        await subscribing
     assert hub.channel_count == 0
     assert backend.listeners("a") == []
 
@@ -470,7 +470,7 @@ async def test_a_gap_in_what_is_heard_is_bridged_by_a_snapshot(
     """A notice that does not follow on the last one is no reason to skip numbers."""
     await store.start_step("a", 1)
     reader = Reader(hub, "a")
-    await reader.join("a")
+    await reader.subscribe("a")
     await reader.read()
     record = await backend.load("a")
     assert record is not None
@@ -485,13 +485,13 @@ async def test_a_heartbeat_is_left_out_while_something_waits(store: ProgressStor
     """What waits says as much, and a reader that takes nothing must not fill up with heartbeats."""
     beat = FrameBatch((), b": \n")
     reader = Reader(hub, "a")
-    await reader.join("a")
+    await reader.subscribe("a")
     await reader.read()
-    reader.subscription.send_heartbeat(beat)
-    reader.subscription.send_heartbeat(beat)
+    reader.subscriber.send_heartbeat(beat)
+    reader.subscriber.send_heartbeat(beat)
     assert await reader.read() == ["heartbeat"]
     await store.create_session("a")
-    reader.subscription.send_heartbeat(beat)
+    reader.subscriber.send_heartbeat(beat)
     assert await reader.read() == ["snapshot@0"]
 
 
@@ -499,7 +499,7 @@ async def test_replacing_a_session_reaches_its_readers_as_a_snapshot(store: Prog
     """A new life has ids of its own."""
     await store.start_step("a", 1)
     reader = Reader(hub, "a")
-    await reader.join("a")
+    await reader.subscribe("a")
     await reader.read()
     await store.create_session("a", 3)
     assert await reader.read() == ["snapshot@0"]
@@ -516,14 +516,14 @@ async def test_a_reader_is_not_finished_before_it_has_what_is_still_to_be_flushe
     reader = Reader(hub, "a")
     await store.create_session("a", 1)
     await store.start_step("a", 1)
-    await reader.join("a")
+    await reader.subscribe("a")
     await reader.read()
     finished_when_heard: list[bool] = []
-    await backend.listen("a", lambda _notice: finished_when_heard.append(reader.subscription.is_finished))
+    await backend.listen("a", lambda _notice: finished_when_heard.append(reader.subscriber.is_finished))
     await store.complete_step("a", 1)
     assert await reader.read() == ["step@2"]
     assert finished_when_heard == [False]
-    assert reader.subscription.is_finished
+    assert reader.subscriber.is_finished
 
 
 async def test_a_snapshot_for_a_reader_that_fell_behind_is_not_followed_by_what_it_contains(
@@ -532,7 +532,7 @@ async def test_a_snapshot_for_a_reader_that_fell_behind_is_not_followed_by_what_
     """Also where it is taken between a change and the end of that turn."""
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 1000)
     reader = Reader(hub, "a")
-    await reader.join("a")
+    await reader.subscribe("a")
     await reader.read()
     for _ in range(10):
         await store.start_step("a", 1)

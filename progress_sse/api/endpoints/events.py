@@ -17,7 +17,7 @@ from progress_sse.core.errors import InvalidRequestError, RateExceededError, Sto
 from progress_sse.core.model import Position, check_session_id
 from progress_sse.service import ProgressService
 from progress_sse.streaming.event_stream import HEADERS, StreamRequest
-from progress_sse.streaming.resume_point import Resume, standing_at
+from progress_sse.streaming.resume_point import ResumePoint, resume_from
 from progress_sse.wire.cursor import cursor_position, end_id, is_end_id, parse_cursor
 from progress_sse.wire.headers import header_values
 
@@ -48,7 +48,7 @@ async def events(service: ProgressService, request: Request) -> ASGIApp:
     position = Position.parse(_last_event_id(request))
     if position is not None and await _completed(service, [session_id]) == {session_id: position}:
         return _end_of_stream()
-    return _stream(service, request, {session_id: standing_at(position)}, authorization, is_combined=False)
+    return _stream(service, request, {session_id: resume_from(position)}, authorization, is_combined=False)
 
 
 @_with_delayed_retry
@@ -61,21 +61,21 @@ async def combined_events(service: ProgressService, request: Request) -> ASGIApp
         completed = await _completed(service, session_ids)
         if completed is not None and end_id(completed) == last_event_id:
             return _end_of_stream()
-    resumes = {session_id: _resume_from(last_event_id, session_id) for session_id in session_ids}
-    return _stream(service, request, resumes, authorization, is_combined=True)
+    resume_points = {session_id: _resume_point(last_event_id, session_id) for session_id in session_ids}
+    return _stream(service, request, resume_points, authorization, is_combined=True)
 
 
 def _stream(
     service: ProgressService,
     request: Request,
-    resumes: Mapping[str, Resume | None],
+    resume_points: Mapping[str, ResumePoint | None],
     authorization: Authorization,
     *,
     is_combined: bool,
 ) -> ASGIApp:
     is_counted = service.settings.max_streams_per_caller is not None
     caller = caller_of(request, authorization.token) if is_counted else None
-    wanted = StreamRequest(resumes, is_combined, _wants_events(request), authorization.expires_at, caller)
+    wanted = StreamRequest(resume_points, is_combined, _wants_events(request), authorization.expires_at, caller)
     return service.streams.respond(wanted)
 
 
@@ -109,7 +109,7 @@ def _session_ids(request: Request, most: int) -> list[str]:
     return [check_session_id(session_id) for session_id in session_ids]
 
 
-def _resume_from(last_event_id: str, session_id: str) -> Resume | None:
+def _resume_point(last_event_id: str, session_id: str) -> ResumePoint | None:
     offsets = parse_cursor(last_event_id)
     if offsets is None:
         return None
