@@ -1,4 +1,4 @@
-"""Streams by both ways to a client, at moments that no socket brings about at will."""
+"""Streams on both ways to a client, at moments that a test over sockets cannot time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DEADLINE_S = 5
 
 
 class Client:
-    """What a client got, as our own server or as an ASGI server; takes nothing while it is not `is_ready`."""
+    """The server's side of a client, as our own server or an ASGI server has it; takes nothing while not `is_ready`."""
 
     def __init__(self) -> None:
         self.body = b""
@@ -122,7 +122,7 @@ class Client:
 
 
 class CountedBackend(MemoryBackend):
-    """Memory that counts how often it is looked at."""
+    """A memory backend that counts its reads."""
 
     def __init__(self) -> None:
         super().__init__(StorageLimits())
@@ -134,12 +134,12 @@ class CountedBackend(MemoryBackend):
 
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         self.reads += 1
-        await asyncio.sleep(0)  # As long as this takes, others ask too.
+        await asyncio.sleep(0)  # Lets other subscribers ask meanwhile.
         return await super().replay(session_id, after)
 
 
 class SpoiledBackend(MemoryBackend):
-    """Memory that cannot say how one of the sessions is; of another one it says nothing at all."""
+    """A memory backend that fails to load one session and never returns for another."""
 
     spoiled = silent = ""
 
@@ -152,7 +152,7 @@ class SpoiledBackend(MemoryBackend):
 
 
 class Service:
-    """A store and its streams, with room for three of them."""
+    """A store with at most three streams."""
 
     def __init__(self, backend: Backend | None = None, *, heartbeat_s: float = 15, send_timeout_s: float = 30) -> None:
         backend = backend or MemoryBackend(StorageLimits())
@@ -172,7 +172,7 @@ class Service:
         self.tasks: list[asyncio.Task[None]] = []
 
     def connect(self, client: Client, *session_ids: str, directly: bool, method: str = "GET") -> asyncio.Task[None]:
-        """Begin to answer a client, past public ASGI or by it."""
+        """Begin the response to a client, directly or by ASGI."""
         resume_points: dict[str, ResumePoint | None] = dict.fromkeys(session_ids)
         response = self.streams.respond(StreamRequest(resume_points, len(resume_points) > 1, False, None))
         scope = {"type": "http", "method": method, "extensions": extensions(client) if directly else {}}
@@ -180,7 +180,7 @@ class Service:
         return self.tasks[-1]
 
     async def follow(self, session_id: str, *, directly: bool) -> Client:
-        """A client that has its snapshot."""
+        """Return a client that has received its snapshot."""
         client = Client()
         self.connect(client, session_id, directly=directly)
         await client.wait_until(lambda: bool(client.events))
@@ -198,15 +198,15 @@ def service() -> Service:
 
 @pytest.fixture(params=[True, False], ids=["directly", "by ASGI"])
 def directly(request: pytest.FixtureRequest) -> bool:
-    """Which way the bytes go."""
+    """Whether the stream writes directly, or by ASGI."""
     way: bool = request.param
     return way
 
 
-async def test_room_that_comes_back_at_the_very_end_brings_one_snapshot_and_the_end(
+async def test_a_lagging_client_that_takes_again_at_completion_gets_one_snapshot_and_the_end(
     service: Service, directly: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader has fallen behind, and takes again between the last transition and the turn in which others get it."""
+    """It takes again between the last transition and the turn of the event loop in which the others get it."""
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 200)
     store = service.store
     await store.create_session("s", 1)
@@ -222,14 +222,14 @@ async def test_room_that_comes_back_at_the_very_end_brings_one_snapshot_and_the_
     await client.end()
     late = client.events[before:]
     assert late[-2:] == ["snapshot@7", "end@7"]
-    assert late[:-2] == ([] if directly else ["step@1"])  # What an ASGI server had been given before.
+    assert late[:-2] == ([] if directly else ["step@1"])  # An ASGI server had this frame already.
     await other.end()
     assert other.events == ["snapshot@0", *(f"step@{n}" for n in range(1, 8)), "end@7"]
     assert len(service.streams) == service.hub.channel_count == 0
 
 
-async def test_what_waits_for_readers_who_do_not_keep_up_is_known(service: Service, directly: bool) -> None:
-    """Of all of them together, until they take it."""
+async def test_queued_bytes_count_what_slow_clients_have_not_taken(service: Service, directly: bool) -> None:
+    """They are the sum over all clients, and fall as each takes its bytes."""
     slow = [await service.follow("s", directly=directly) for _ in range(2)]
     for client in slow:
         client.stall()
@@ -243,10 +243,10 @@ async def test_what_waits_for_readers_who_do_not_keep_up_is_known(service: Servi
     assert waiting[0] > waiting[1] > waiting[2] == 0
 
 
-async def test_a_reader_that_cannot_be_written_to_is_nobody_elses_trouble(
+async def test_a_client_that_cannot_be_written_to_does_not_affect_others(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its neighbours, and the readers of other sessions, go on getting everything."""
+    """Other clients of its session, and of other sessions, still get every event."""
     store = service.store
     for session_id in ("a", "b"):
         await store.create_session(session_id, 1)
@@ -261,8 +261,8 @@ async def test_a_reader_that_cannot_be_written_to_is_nobody_elses_trouble(
     assert "could not be written to" in caplog.text
 
 
-async def test_a_session_that_cannot_be_read_keeps_a_stream_from_no_other(directly: bool) -> None:
-    """Wherever it stands among them; and its own events come once it can be read."""
+async def test_a_session_that_cannot_be_loaded_does_not_delay_the_others_of_a_stream(directly: bool) -> None:
+    """The order of the sessions does not matter. Its own events come once it can be loaded."""
     backend = SpoiledBackend(StorageLimits())
     service = Service(backend)
     for session_id in ("a", "b", "c"):
@@ -281,7 +281,7 @@ async def test_a_session_that_cannot_be_read_keeps_a_stream_from_no_other(direct
 
 
 async def test_a_drain_ends_every_stream_that_can_be_ended(service: Service, caplog: pytest.LogCaptureFixture) -> None:
-    """One that fails while it is told to go does not keep the others."""
+    """An error while one of them ends does not keep the others open."""
     clients = [await service.follow("s", directly=True) for _ in range(3)]
     clients[0].fails = True
     service.streams.drain()
@@ -291,7 +291,7 @@ async def test_a_drain_ends_every_stream_that_can_be_ended(service: Service, cap
 
 
 async def test_a_stream_whose_head_is_still_on_its_way_is_counted_and_drained(service: Service, directly: bool) -> None:
-    """It holds its place from the start, and ends with a hint when to come back."""
+    """It counts from the start, and its body is a `retry` field alone."""
     clients = [Client() for _ in range(3)]
     for client in clients:
         client.stall()
@@ -314,7 +314,7 @@ async def test_a_stream_whose_head_is_still_on_its_way_is_counted_and_drained(se
 async def test_a_client_that_goes_while_its_head_is_on_its_way_leaves_nothing_behind(
     service: Service, directly: bool
 ) -> None:
-    """Our own server lets the stream detach no more; others tell it by `receive`."""
+    """Our own server then returns no writer from `detach`; others report it by `receive`."""
     client = Client()
     client.stall()
     task = service.connect(client, "s", directly=directly)
@@ -327,8 +327,8 @@ async def test_a_client_that_goes_while_its_head_is_on_its_way_leaves_nothing_be
     assert len(service.streams) == service.hub.channel_count == 0
 
 
-async def test_a_client_that_takes_nothing_for_the_send_timeout_is_cut_off() -> None:
-    """Its place is free again, though it stays connected."""
+async def test_a_client_that_takes_nothing_for_the_send_timeout_is_disconnected() -> None:
+    """Its stream no longer counts, though the connection is still open."""
     service = Service(send_timeout_s=0.05)
     client = Client()
     task = service.connect(client, "s", directly=False)
@@ -341,8 +341,8 @@ async def test_a_client_that_takes_nothing_for_the_send_timeout_is_cut_off() -> 
     assert len(service.streams) == service.hub.channel_count == 0
 
 
-async def test_a_client_that_takes_no_heartbeat_for_the_send_timeout_is_cut_off() -> None:
-    """Nothing else need happen in its session."""
+async def test_a_client_that_takes_no_heartbeat_for_the_send_timeout_is_disconnected() -> None:
+    """No change of its session is needed for that."""
     service = Service(heartbeat_s=0.01, send_timeout_s=0.05)
     beating = asyncio.create_task(service.heartbeat.run())
     client = Client()
@@ -359,7 +359,7 @@ async def test_a_client_that_takes_no_heartbeat_for_the_send_timeout_is_cut_off(
 async def test_the_end_of_another_server_in_the_process_ends_no_stream(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """sse-starlette keeps for the whole process that some uvicorn was told to end, and never takes it back."""
+    """sse-starlette keeps one flag per process for the shutdown of any uvicorn, and never resets it."""
     monkeypatch.setattr(AppStatus, "should_exit", True)
     await service.store.create_session("s", 1)
     client = await service.follow("s", directly=False)
@@ -371,7 +371,7 @@ async def test_the_end_of_another_server_in_the_process_ends_no_stream(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_headers_are_the_same_on_both_ways(service: Service, directly: bool, method: str) -> None:
-    """None of them is about the connection: that is for the server to say, and HTTP/2 forbids it [RFC 9113 §8.2.2]."""
+    """None is connection-specific: the server sets those, and HTTP/2 forbids them [RFC 9113 §8.2.2]."""
     client = Client()
     task = service.connect(client, "s", directly=directly, method=method)
     await client.wait_until(lambda: client.is_finished or bool(client.events))
@@ -388,8 +388,8 @@ async def test_headers_are_the_same_on_both_ways(service: Service, directly: boo
 
 
 @pytest.mark.parametrize("failing", ["receive", "send"])
-async def test_a_server_that_fails_is_one_whose_client_has_gone(service: Service, failing: str) -> None:
-    """Nothing is kept for it. ASGI lets a server raise `OSError` for that."""
+async def test_an_os_error_of_the_server_counts_as_a_client_that_has_gone(service: Service, failing: str) -> None:
+    """The stream is released. ASGI lets a server raise `OSError` for a lost client."""
     client = Client()
 
     async def fail(*_: Any) -> Any:
@@ -403,8 +403,8 @@ async def test_a_server_that_fails_is_one_whose_client_has_gone(service: Service
     assert len(service.streams) == service.hub.channel_count == 0
 
 
-async def test_readers_that_return_all_at_once_cost_the_store_few_looks() -> None:
-    """LD-04: what they missed is looked up once for all of them, and none costs more than two reads."""
+async def test_clients_that_return_all_at_once_cost_the_store_few_reads() -> None:
+    """LD-04: their missed transitions are read once for all of them, and no client costs more than two reads."""
     backend = CountedBackend()
     service = ProgressService(load_settings(store="memory://"), backend=backend)
     app = create_app(service=service)
@@ -433,7 +433,9 @@ async def test_readers_that_return_all_at_once_cost_the_store_few_looks() -> Non
             answers.append(asyncio.create_task(app(scope, clients[-1].receive, clients[-1].send)))
         missed = [f"step@{number}" for number in range(5, 11)]
         await eventually(lambda: all(client.events == missed for client in clients), DEADLINE_S)
-        assert backend.reads <= sessions * readers + 2 * sessions  # One each: whether the session is over.
+        assert (
+            backend.reads <= sessions * readers + 2 * sessions
+        )  # One read each: is it completed?
         for client in clients:
             client.leave()
         await asyncio.gather(*answers)

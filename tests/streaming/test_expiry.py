@@ -1,4 +1,4 @@
-"""The timer that ends what has had its time."""
+"""The timer that ends streams whose authorization has expired."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ START_S = 1_000_000.25
 
 
 class StepClock:
-    """A clock whose sleep moves the time by itself, and ends the run at a given time."""
+    """A clock whose `sleep` advances its time, and that ends the run at a given time."""
 
     def __init__(self, until_s: float) -> None:
         self.time_s = START_S
@@ -32,7 +32,7 @@ class StepClock:
 
 
 class Run:
-    """An expiry that runs for some seconds, and when it ended what."""
+    """An expiry that runs for some seconds and records the time of each call."""
 
     def __init__(self, seconds: float) -> None:
         self.clock = StepClock(seconds)
@@ -51,8 +51,8 @@ class Run:
             await self.expiry.run()
 
 
-async def test_each_ends_when_its_time_has_come() -> None:
-    """At the full second, which is when tokens end, or at the next; never before, and once."""
+async def test_each_end_is_called_at_its_time() -> None:
+    """It is called once, at that full second or the next one, and never before."""
     run = Run(100)
     for name, after_s in [("third", 70), ("first", 9.75), ("second", 10), ("past", -50), ("never", 200)]:
         run.add(name, after_s)
@@ -61,8 +61,8 @@ async def test_each_ends_when_its_time_has_come() -> None:
     assert len(run.expiry) == 1
 
 
-async def test_what_was_taken_back_does_not_end() -> None:
-    """And leaves nothing behind, however often streams come and go."""
+async def test_an_end_that_was_removed_is_not_called() -> None:
+    """It leaves no entry behind, however many streams come and go."""
     run = Run(100)
     for _ in range(3):
         run.expiry.remove(START_S + 10, run.add("gone", 10))
@@ -74,8 +74,8 @@ async def test_what_was_taken_back_does_not_end() -> None:
     assert not vars(run.expiry)["_due"]
 
 
-async def test_one_that_fails_is_not_the_others_trouble(caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged."""
+async def test_an_end_that_fails_does_not_affect_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    """Its error is logged."""
 
     def fail() -> None:
         raise LookupError("broken")
@@ -89,8 +89,8 @@ async def test_one_that_fails_is_not_the_others_trouble(caplog: pytest.LogCaptur
     assert "could not be ended" in caplog.text
 
 
-async def test_ends_that_end_others_are_all_called() -> None:
-    """What an end takes back is not called any more, and the rest is."""
+async def test_an_end_may_remove_others() -> None:
+    """The removed ones are not called, and all others are."""
     run = Run(100)
     other = run.add("other", 10)
 

@@ -1,4 +1,4 @@
-"""The shared heartbeat, on a clock of its own."""
+"""The shared heartbeat, on a test clock."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from progress_sse.streaming.heartbeat import Heartbeat
 
 
 class StepClock:
-    """A clock whose sleep moves the time by itself, and ends the run at a given time."""
+    """A clock whose `sleep` advances its time, and that ends the run at a given time."""
 
     def __init__(self, until_s: float) -> None:
         self.time_s = 0.0
@@ -39,8 +39,8 @@ async def run(heartbeat: Heartbeat) -> None:
 
 
 @pytest.mark.parametrize("interval_s", [0.01, 1, 15])
-async def test_every_stream_beats_once_per_interval(interval_s: float) -> None:
-    """The gap is the interval for each of them, wherever in the round it came in."""
+async def test_every_stream_gets_one_heartbeat_per_interval(interval_s: float) -> None:
+    """The gap is the interval for each stream, whenever it was added."""
     clock = StepClock(10.5 * interval_s)
     heartbeat = Heartbeat(interval_s, clock)
     beats: list[list[float]] = [[] for _ in range(50)]
@@ -54,8 +54,8 @@ async def test_every_stream_beats_once_per_interval(interval_s: float) -> None:
         assert mine[0] <= interval_s * 1.001
 
 
-async def test_the_beats_of_many_streams_are_spread_over_the_interval() -> None:
-    """Ten thousand writes in one turn of the loop would hold up everybody."""
+async def test_the_heartbeats_of_many_streams_are_spread_over_the_interval() -> None:
+    """Ten thousand writes in one turn of the event loop would delay every client."""
     clock = StepClock(15)
     heartbeat = Heartbeat(15, clock)
     moments: list[float] = []
@@ -65,8 +65,8 @@ async def test_the_beats_of_many_streams_are_spread_over_the_interval() -> None:
     assert max(moments.count(moment) for moment in set(moments)) <= 10
 
 
-async def test_a_stream_that_left_beats_no_more() -> None:
-    """Leaving is at once, also from within a beat."""
+async def test_a_removed_stream_gets_no_heartbeat() -> None:
+    """Removal takes effect at once, also from within a heartbeat."""
     clock = StepClock(5)
     heartbeat = Heartbeat(1, clock)
     beats: list[str] = []
@@ -79,7 +79,7 @@ async def test_a_stream_that_left_beats_no_more() -> None:
 
 
 def test_the_heartbeat_event_says_when_and_how_often() -> None:
-    """`now` and `interval_ms` as the protocol has them, and no id."""
+    """It has `now` and `interval_ms` as the protocol says, and no id."""
     assert Heartbeat(15, StepClock(0)).event().data == (
         b'event: heartbeat\ndata: {"now":"2026-01-02T03:04:05.678901+00:00","interval_ms":15000}\n\n'
     )

@@ -21,11 +21,11 @@ from progress_sse.wire.frames import Frame, FrameBatch
 
 DEADLINE_S = 5
 ROOM_BYTES = 2**20
-"""More than is ever waiting in these tests."""
+"""More bytes than ever wait in these tests."""
 
 
 class SlowBackend(MemoryBackend):
-    """Memory whose looks at the store can be held up: what is found is fixed before, what is told comes after."""
+    """A memory backend whose reads can be held up: the result is fixed before the wait, and returned after it."""
 
     def __init__(self, limits: StorageLimits | None = None) -> None:
         super().__init__(limits or StorageLimits())
@@ -58,11 +58,11 @@ class SlowBackend(MemoryBackend):
         return found
 
     def listeners(self, session_id: str) -> list[Listener]:
-        return list(self._listeners._listeners.get(session_id, []))  # noqa: SLF001  # who listens is nobody else's business
+        return list(self._listeners._listeners.get(session_id, []))  # noqa: SLF001  # only this test needs the listeners
 
 
 class Reader:
-    """A subscription that remembers what it got."""
+    """A subscriber that records the frames it got."""
 
     def __init__(self, hub: Hub, *session_ids: str) -> None:
         self.hub = hub
@@ -74,14 +74,14 @@ class Reader:
         await self.hub.subscribe(self.subscriber, session_id, resume_point)
 
     async def read(self) -> list[str]:
-        """What has come by now; waits for at least one thing."""
+        """Wait until it is woken, and return the labels of the frames that wait then."""
         async with asyncio.timeout(DEADLINE_S):
             await self.woken.wait()
         self.woken.clear()
         return self.take()
 
     def take(self) -> list[str]:
-        """What waits now."""
+        """Take the waiting frames, and return their labels."""
         received: list[QueuedBatch] = []
         while self.subscriber.has_waiting:
             received += self.subscriber.take(ROOM_BYTES)
@@ -133,8 +133,8 @@ async def position_of(store: ProgressStore, session_id: str) -> Position:
     return record.position
 
 
-async def test_a_fresh_reader_gets_a_snapshot_then_every_transition(store: ProgressStore, hub: Hub) -> None:
-    """First the state, then what changes it, numbered without a hole."""
+async def test_a_new_subscriber_gets_a_snapshot_then_every_transition(store: ProgressStore, hub: Hub) -> None:
+    """The offsets have no gap."""
     await store.start_step("a", 1)
     reader = Reader(hub, "a")
     await reader.subscribe("a")
@@ -144,8 +144,10 @@ async def test_a_fresh_reader_gets_a_snapshot_then_every_transition(store: Progr
     assert await reader.read() == ["step@2", "step@3"]
 
 
-async def test_a_reader_of_an_absent_session_sees_it_come_pending_first_and_go(store: ProgressStore, hub: Hub) -> None:
-    """The browser often comes before the worker: not_found, pending, step, and not_found again after a deletion."""
+async def test_a_subscriber_of_an_absent_session_sees_it_created_pending_and_deleted(
+    store: ProgressStore, hub: Hub
+) -> None:
+    """A browser often comes before the worker: not_found, pending, step, and not_found again after a deletion."""
     reader = Reader(hub, "a")
     await reader.subscribe("a")
     await reader.read()
@@ -164,10 +166,10 @@ async def test_a_reader_of_an_absent_session_sees_it_come_pending_first_and_go(s
 
 
 @pytest.mark.parametrize("away", [0, 1, 5, 127, 128, 129, 250])
-async def test_what_a_returning_reader_missed_is_neither_short_nor_repeated(
+async def test_a_returning_subscriber_gets_each_missed_transition_once(
     store: ProgressStore, hub: Hub, away: int
 ) -> None:
-    """However far back, with the channel open for another reader, so that its tail and the store's log meet."""
+    """The channel is open for another subscriber, so that its tail and the store's log meet."""
     for _ in range(100):
         await store.start_step("a", 1)
     other = Reader(hub, "a")
@@ -184,7 +186,7 @@ async def test_what_a_returning_reader_missed_is_neither_short_nor_repeated(
 async def test_transitions_during_a_replay_come_once_and_in_order(
     backend: SlowBackend, store: ProgressStore, hub: Hub
 ) -> None:
-    """The store's answer is older than what was published meanwhile; the two are stitched."""
+    """The store's entries are older than the frames published meanwhile; the two are merged."""
     for _ in range(200):
         await store.start_step("a", 1)
     here = await position_of(store, "a")
@@ -204,10 +206,10 @@ async def test_transitions_during_a_replay_come_once_and_in_order(
     assert [label(frame) for frame in reader.seen] == labels("step", range(11, 208))
 
 
-async def test_what_is_heard_while_a_channel_opens_is_newer_than_what_is_found(
+async def test_a_notification_while_a_channel_opens_is_newer_than_the_loaded_record(
     backend: SlowBackend, store: ProgressStore, hub: Hub
 ) -> None:
-    """An answer of the store that was overtaken must not bring a former life back."""
+    """A loaded record that is out of date must not bring an earlier epoch back."""
     await store.start_step("a", 1)
     older = await backend.load("a")
     assert older is not None
@@ -229,10 +231,10 @@ async def test_what_is_heard_while_a_channel_opens_is_newer_than_what_is_found(
     [Position("another", 1), Position.absent("b", "then"), lambda here: Position(here.epoch, here.offset + 1)],
     ids=["another epoch", "absent", "ahead"],
 )
-async def test_a_position_that_cannot_be_honoured_gets_a_snapshot(
+async def test_a_position_that_cannot_be_resumed_gets_a_snapshot(
     store: ProgressStore, hub: Hub, position: Position | Callable[[Position], Position]
 ) -> None:
-    """An explicit answer, never a guess and never silence."""
+    """The subscriber always gets an explicit answer."""
     await store.start_step("a", 1)
     here = await position_of(store, "a")
     reader = Reader(hub, "a")
@@ -240,12 +242,12 @@ async def test_a_position_that_cannot_be_honoured_gets_a_snapshot(
     assert await reader.read() == ["snapshot@1"]
 
 
-async def test_a_position_that_is_news_here_is_asked_about(
+async def test_a_position_ahead_of_the_channel_refreshes_it_from_the_store(
     store: ProgressStore, hub: Hub, backend: SlowBackend
 ) -> None:
-    """A reader may come from another process before the word of what it has seen there does.
+    """A subscriber may come from another process before the notification of what it has seen there.
 
-    Those that are here already then get the transitions, too, and no snapshot in place of what the store keeps.
+    Present subscribers then get the transitions, too, and no snapshot in place of entries that the store keeps.
     """
     await store.start_step("a", 1)
     other = Reader(hub, "a")
@@ -263,8 +265,8 @@ async def test_a_position_that_is_news_here_is_asked_about(
     assert await other.read() == ["step@2", "step@3"]
 
 
-async def test_each_snapshot_says_when_to_come_back(store: ProgressStore, hub: Hub) -> None:
-    """And nothing else on the way does."""
+async def test_each_snapshot_has_a_retry_field(store: ProgressStore, hub: Hub) -> None:
+    """No other event has one."""
     reader = Reader(hub, "a")
     await reader.subscribe("a")
     await reader.read()
@@ -274,10 +276,10 @@ async def test_each_snapshot_says_when_to_come_back(store: ProgressStore, hub: H
     assert [frame.data.count(b"\nretry: 2000\n") for frame in reader.seen] == [1, 1, 0, 1]
 
 
-async def test_a_reader_back_from_absence_hears_nothing_while_the_session_is_absent(
+async def test_a_subscriber_back_from_absence_gets_nothing_while_the_session_is_absent(
     store: ProgressStore, hub: Hub
 ) -> None:
-    """Who saw that there is none has missed nothing; the session's coming is the next thing to see."""
+    """It has missed nothing. Its next event is the creation of the session."""
     reader = Reader(hub, "a")
     await reader.subscribe("a", at(Position.absent("a", "earlier")))
     assert await reader.read() == []
@@ -286,7 +288,7 @@ async def test_a_reader_back_from_absence_hears_nothing_while_the_session_is_abs
 
 
 async def test_trimmed_history_is_bridged_by_a_snapshot() -> None:
-    """Where the log no longer reaches back, one snapshot stands for it."""
+    """One snapshot replaces transitions that the log no longer has."""
     backend = MemoryBackend(StorageLimits(history=10))
     store, hub = ProgressStore(backend), Hub(backend, retry_ms=2000)
     for _ in range(50):
@@ -298,10 +300,10 @@ async def test_trimmed_history_is_bridged_by_a_snapshot() -> None:
         assert await reader.read() == expected
 
 
-async def test_a_reader_that_falls_behind_gets_one_snapshot_and_then_goes_on(
+async def test_a_subscriber_that_falls_behind_gets_one_snapshot_and_then_transitions(
     store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Overflow drops the queue, is counted, and ends in the true state."""
+    """Overflow drops the queue and is counted; the snapshot has the current state."""
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 2000)
     slow, quick = Reader(hub, "a"), Reader(hub, "a")
     for reader in (slow, quick):
@@ -317,10 +319,10 @@ async def test_a_reader_that_falls_behind_gets_one_snapshot_and_then_goes_on(
     assert await slow.read() == ["step@51"]
 
 
-async def test_falling_behind_in_one_session_spares_the_others_their_steps(
+async def test_falling_behind_gives_a_snapshot_only_of_sessions_that_lost_frames(
     store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each session that lost frames gets its snapshot; one that lost none gets none."""
+    """A session that lost none keeps its transitions."""
     reader = Reader(hub, "a", "b", "c")
     for session_id in ("a", "b", "c"):
         await store.create_session(session_id)
@@ -335,8 +337,10 @@ async def test_falling_behind_in_one_session_spares_the_others_their_steps(
     assert sorted(received) == ["snapshot@1", "snapshot@5", "step@1"]
 
 
-async def test_what_a_reader_took_is_counted(store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever it missed, fell behind by or came back to; what still waits when it goes does not count."""
+async def test_the_event_count_has_the_events_that_were_taken(
+    store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It includes replayed events and snapshots, and excludes dropped events and those that wait at the close."""
     await store.start_step("a", 1)
     before = await position_of(store, "a")
     await store.start_step("a", 1)
@@ -358,15 +362,15 @@ async def test_what_a_reader_took_is_counted(store: ProgressStore, hub: Hub, mon
     assert reader.subscriber.event_count == len(reader.seen) == 5
 
 
-async def test_what_is_left_of_what_waits_is_known(store: ProgressStore, hub: Hub) -> None:
-    """Also while it is taken piece by piece: it waits until it has been handed over."""
+async def test_queued_bytes_count_what_is_left_of_a_partial_take(store: ProgressStore, hub: Hub) -> None:
+    """A batch counts until it has been taken."""
     reader = Reader(hub, "s")
     await reader.subscribe("s")
     await reader.read()
     await store.create_session("s", 3)
     for step in (1, 2, 3):
         await store.start_step("s", step)
-        await asyncio.sleep(0)  # Each is flushed by itself.
+        await asyncio.sleep(0)  # Flushes each transition by itself.
     waiting = [reader.subscriber.queued_bytes]
     while taken := reader.subscriber.take(1):
         waiting.append(waiting[-1] - sum(len(batch.data) for _, batch in taken))
@@ -375,10 +379,10 @@ async def test_what_is_left_of_what_waits_is_known(store: ProgressStore, hub: Hu
     assert waiting[-1] == 0
 
 
-async def test_a_message_larger_than_the_bound_still_passes(
+async def test_a_frame_larger_than_the_limit_still_passes(
     store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bound that no frame fits under would end in snapshots for ever."""
+    """Otherwise a limit below the size of a frame would produce snapshots without end."""
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 10)
     reader = Reader(hub, "a")
     await reader.subscribe("a")
@@ -387,10 +391,10 @@ async def test_a_message_larger_than_the_bound_still_passes(
     assert await reader.read() == ["snapshot@0"]
 
 
-async def test_a_reader_is_finished_once_all_its_sessions_are_completed_and_read(
+async def test_a_subscriber_is_finished_once_all_its_sessions_are_completed_and_taken(
     store: ProgressStore, hub: Hub
 ) -> None:
-    """Completed but unread is not finished, and a session opened again is not either."""
+    """It is not finished while events wait, nor after a session is reopened."""
     reader = Reader(hub, "a", "b")
     for session_id in ("a", "b"):
         await store.create_session(session_id, 1)
@@ -408,8 +412,10 @@ async def test_a_reader_is_finished_once_all_its_sessions_are_completed_and_read
     assert not reader.subscriber.is_finished
 
 
-async def test_a_reader_with_a_session_still_to_join_is_not_finished(store: ProgressStore, hub: Hub) -> None:
-    """While the store is away for one of them, the stream stays open."""
+async def test_a_subscriber_with_a_session_still_to_subscribe_to_is_not_finished(
+    store: ProgressStore, hub: Hub
+) -> None:
+    """The stream stays open while the store is unavailable for one session."""
     await store.create_session("a", 1)
     await store.start_step("a", 1)
     await store.complete_step("a", 1)
@@ -419,8 +425,8 @@ async def test_a_reader_with_a_session_still_to_join_is_not_finished(store: Prog
     assert not reader.subscriber.is_finished
 
 
-async def test_a_subscription_costs_nothing_once_closed(backend: SlowBackend, store: ProgressStore, hub: Hub) -> None:
-    """The last reader takes the channel and its listener along."""
+async def test_the_last_subscriber_closes_the_channel(backend: SlowBackend, store: ProgressStore, hub: Hub) -> None:
+    """Its listener is removed, and a later change wakes no closed subscriber."""
     readers = [Reader(hub, "a") for _ in range(3)]
     for reader in readers:
         await reader.subscribe("a")
@@ -435,10 +441,10 @@ async def test_a_subscription_costs_nothing_once_closed(backend: SlowBackend, st
     assert not any(reader.subscriber.has_waiting for reader in readers)
 
 
-async def test_joining_fails_cleanly_while_the_store_is_away(
+async def test_subscribing_fails_cleanly_while_the_store_is_unavailable(
     backend: SlowBackend, store: ProgressStore, hub: Hub
 ) -> None:
-    """Nothing is left behind, and the next attempt works."""
+    """No channel or listener is left, and the next attempt works."""
     backend.is_away = True
     reader = Reader(hub, "a")
     with pytest.raises(StoreUnavailableError):
@@ -451,7 +457,7 @@ async def test_joining_fails_cleanly_while_the_store_is_away(
     assert await reader.read() == ["snapshot@0"]
 
 
-async def test_a_join_that_is_cancelled_leaves_nothing_behind(backend: SlowBackend, hub: Hub) -> None:
+async def test_a_cancelled_subscribe_leaves_nothing_behind(backend: SlowBackend, hub: Hub) -> None:
     """A client that goes while the store is slow must not keep a channel open."""
     backend.hold_up("load")
     reader = Reader(hub, "a")
@@ -464,10 +470,10 @@ async def test_a_join_that_is_cancelled_leaves_nothing_behind(backend: SlowBacke
     assert backend.listeners("a") == []
 
 
-async def test_a_gap_in_what_is_heard_is_bridged_by_a_snapshot(
+async def test_a_gap_in_the_notifications_is_bridged_by_a_snapshot(
     backend: SlowBackend, store: ProgressStore, hub: Hub
 ) -> None:
-    """A notice that does not follow on the last one is no reason to skip numbers."""
+    """A notification that does not follow on the last one must not skip offsets."""
     await store.start_step("a", 1)
     reader = Reader(hub, "a")
     await reader.subscribe("a")
@@ -481,8 +487,8 @@ async def test_a_gap_in_what_is_heard_is_bridged_by_a_snapshot(
     assert await reader.read() == ["snapshot@9"]
 
 
-async def test_a_heartbeat_is_left_out_while_something_waits(store: ProgressStore, hub: Hub) -> None:
-    """What waits says as much, and a reader that takes nothing must not fill up with heartbeats."""
+async def test_no_heartbeat_is_sent_while_frames_wait(store: ProgressStore, hub: Hub) -> None:
+    """The frames show life as well, and the queue of a slow subscriber must not fill with heartbeats."""
     beat = FrameBatch((), b": \n")
     reader = Reader(hub, "a")
     await reader.subscribe("a")
@@ -495,8 +501,8 @@ async def test_a_heartbeat_is_left_out_while_something_waits(store: ProgressStor
     assert await reader.read() == ["snapshot@0"]
 
 
-async def test_replacing_a_session_reaches_its_readers_as_a_snapshot(store: ProgressStore, hub: Hub) -> None:
-    """A new life has ids of its own."""
+async def test_replacing_a_session_sends_its_subscribers_a_snapshot(store: ProgressStore, hub: Hub) -> None:
+    """The new session has a new epoch."""
     await store.start_step("a", 1)
     reader = Reader(hub, "a")
     await reader.subscribe("a")
@@ -509,27 +515,27 @@ async def test_replacing_a_session_reaches_its_readers_as_a_snapshot(store: Prog
     assert first.epoch != second.epoch
 
 
-async def test_a_reader_is_not_finished_before_it_has_what_is_still_to_be_flushed(
+async def test_a_subscriber_is_not_finished_before_the_last_frames_are_flushed(
     backend: SlowBackend, store: ProgressStore, hub: Hub
 ) -> None:
-    """The session is completed from the moment that the channel hears of it; its readers hear later in the turn."""
+    """The channel learns of the completion first; its subscribers get it later in the same turn."""
     reader = Reader(hub, "a")
     await store.create_session("a", 1)
     await store.start_step("a", 1)
     await reader.subscribe("a")
     await reader.read()
-    finished_when_heard: list[bool] = []
-    await backend.listen("a", lambda _notice: finished_when_heard.append(reader.subscriber.is_finished))
+    finished_when_notified: list[bool] = []
+    await backend.listen("a", lambda _notification: finished_when_notified.append(reader.subscriber.is_finished))
     await store.complete_step("a", 1)
     assert await reader.read() == ["step@2"]
-    assert finished_when_heard == [False]
+    assert finished_when_notified == [False]
     assert reader.subscriber.is_finished
 
 
-async def test_a_snapshot_for_a_reader_that_fell_behind_is_not_followed_by_what_it_contains(
+async def test_a_snapshot_for_a_lagging_subscriber_is_not_followed_by_changes_that_it_contains(
     backend: SlowBackend, store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where it is taken between a change and the end of that turn."""
+    """This also holds where it is taken between a change and the end of that turn."""
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 1000)
     reader = Reader(hub, "a")
     await reader.subscribe("a")
@@ -539,7 +545,7 @@ async def test_a_snapshot_for_a_reader_that_fell_behind_is_not_followed_by_what_
     assert hub.resyncs == {"behind": 1}
     taken: list[str] = []
 
-    def take(_notice: Notification) -> None:
+    def take(_notification: Notification) -> None:
         taken.extend(reader.take())
 
     await backend.listen("a", take)
