@@ -433,9 +433,7 @@ async def test_clients_that_return_all_at_once_cost_the_store_few_reads() -> Non
             answers.append(asyncio.create_task(app(scope, clients[-1].receive, clients[-1].send)))
         missed = [f"step@{number}" for number in range(5, 11)]
         await eventually(lambda: all(client.events == missed for client in clients), DEADLINE_S)
-        assert (
-            backend.reads <= sessions * readers + 2 * sessions
-        )  # One read each: is it completed?
+        assert backend.reads <= sessions * readers + 2 * sessions  # One read each: is it completed?
         for client in clients:
             client.leave()
         await asyncio.gather(*answers)

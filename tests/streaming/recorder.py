@@ -1,0 +1,115 @@
+"""A subscriber that records its frames, and a backend whose reads can be held up."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from progress_sse.core.errors import StoreUnavailableError
+from progress_sse.core.model import Position
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import Listener, Record, StorageLimits
+from progress_sse.streaming.hub import Hub
+from progress_sse.streaming.resume_point import ResumePoint
+from progress_sse.streaming.subscriber import QueuedBatch, Subscriber
+from progress_sse.wire.frames import Frame
+
+DEADLINE_S = 5
+ROOM_BYTES = 2**20
+"""More bytes than ever wait in these tests."""
+
+
+class SlowBackend(MemoryBackend):
+    """A memory backend whose reads can be held up: the result is fixed before the wait, and returned after it."""
+
+    def __init__(self, limits: StorageLimits | None = None) -> None:
+        super().__init__(limits or StorageLimits())
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.held = asyncio.Event()
+        self.held_up = ""
+        self.is_away = False
+
+    def hold_up(self, what: str) -> None:
+        """Let every `load`, or every `replay`, wait for the gate."""
+        self.held_up = what
+        self.gate.clear()
+
+    async def _pass(self, what: str) -> None:
+        if self.is_away:
+            raise StoreUnavailableError
+        if what == self.held_up:
+            self.held.set()
+            await self.gate.wait()
+
+    async def load(self, session_id: str) -> Record | None:
+        found = await super().load(session_id)
+        await self._pass("load")
+        return found
+
+    async def replay(self, session_id: str, after: Position) -> Any:
+        found = await super().replay(session_id, after)
+        await self._pass("replay")
+        return found
+
+    def listeners(self, session_id: str) -> list[Listener]:
+        return list(self._listeners._listeners.get(session_id, []))  # noqa: SLF001  # only this test needs the listeners
+
+
+class Reader:
+    """A subscriber that records the frames it got."""
+
+    def __init__(self, hub: Hub, *session_ids: str) -> None:
+        self.hub = hub
+        self.woken = asyncio.Event()
+        self.subscriber = Subscriber(hub, len(session_ids), self.woken.set)
+        self.seen: list[Frame] = []
+
+    async def subscribe(self, session_id: str, resume_point: ResumePoint | None = None) -> None:
+        await self.hub.subscribe(self.subscriber, session_id, resume_point)
+
+    async def read(self) -> list[str]:
+        """Wait until it is woken, and return the labels of the frames that wait then."""
+        async with asyncio.timeout(DEADLINE_S):
+            await self.woken.wait()
+        self.woken.clear()
+        return self.take()
+
+    def take(self) -> list[str]:
+        """Take the waiting frames, and return their labels."""
+        received: list[QueuedBatch] = []
+        while self.subscriber.has_waiting:
+            received += self.subscriber.take(ROOM_BYTES)
+        frames = [frame for _, batch in received for frame in batch.frames]
+        self.seen += frames
+        heartbeats = ["heartbeat" for _, batch in received if not batch.frames]
+        return [label(frame) for frame in frames] + heartbeats
+
+
+def label(frame: Frame) -> str:
+    """`snapshot@0`, `step@3`: the event's name and its number."""
+    match = re.search(rb"^event: (.*)$", frame.data, re.MULTILINE)
+    assert match is not None
+    return f"{match[1].decode()}@{frame.position.offset}"
+
+
+def data_of(frame: Frame) -> Any:
+    match = re.search(rb"^data: (.*)$", frame.data, re.MULTILINE)
+    assert match is not None
+    return json.loads(match[1])
+
+
+def labels(name: str, numbers: Iterable[int]) -> list[str]:
+    return [f"{name}@{n}" for n in numbers]
+
+
+def at(position: Position) -> ResumePoint:
+    return lambda _current: position
+
+
+async def position_of(store: ProgressStore, session_id: str) -> Position:
+    record = await store.load(session_id)
+    assert record is not None
+    return record.position
