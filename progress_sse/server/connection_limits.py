@@ -1,8 +1,8 @@
-"""For how long a server waits for its clients, for how much, and for how many of them at once.
+"""Limits of connections: how long the server waits for requests, how many bytes it takes, how many clients it serves.
 
-All in a queue wait equally long, so whoever came first is due first: one timer serves thousands of them. A connection
-is in one queue at most; a stream, which nothing is expected from, is in none and costs nothing. Those who do not take
-what they asked for are not for here: the kernel drops them (see ``listener``).
+All connections of a queue have the same timeout, so the oldest is due first, and one timer serves thousands of them. A
+connection is in one queue at most. A stream sends no requests, so it is in none and costs nothing. The kernel drops
+clients that take no bytes of a stream (see ``server.sockets``).
 """
 
 import asyncio
@@ -14,128 +14,128 @@ from typing import Final, Generic, Protocol, TypeVar
 logger = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES: Final = 65_536
-"""Bytes that a request may have before its body, white space around values not counted."""
+"""Bytes that a request may have before its body, without white space around values."""
 
 MAX_HEADERS: Final = 100
-"""Header fields that a request may have; as many as Apache and Go's proxies let through by default."""
+"""Header fields that a request may have; the default of Apache and of Go's proxies."""
 
 MAX_URL_BYTES: Final = 32_768
-"""Bytes of a request's target: enough for a stream of twenty sessions whose ids are as long as ids can be."""
+"""Bytes of a request's target: enough for a stream of twenty sessions with ids of the maximum length."""
 
 MAX_PIPELINED: Final = 10
-"""Requests that may wait on one connection for their turn; each takes a hundred times the memory of its few bytes, and
-behind a stream it takes that for as long as the stream lasts."""
+"""Requests that may wait on one connection. Each takes a hundred times the memory of its few bytes; behind a stream it
+takes that for as long as the stream lasts."""
 
-MAX_UNTAKEN_BYTES: Final = 256 * 2**20
-"""Bytes that may wait, in all, for those who do not take their answers; the streams have a bound of their own."""
+MAX_UNSENT_BUFFER_BYTES: Final = 256 * 2**20
+"""Bytes that may wait, in all, for clients that do not take their responses; streams have their own limit."""
 
-FRAMING: Final = 2
-"""How many times the bytes of the largest body may come for one, as chunks have a size each."""
+FRAMING_FACTOR: Final = 2
+"""How many times the bytes of the largest body its chunked form may have, as each chunk has a size."""
 
-SWEEPS: Final = 100
-"""How often a queue is gone through while one timeout passes, at most."""
+SWEEPS_PER_TIMEOUT: Final = 100
+"""How many times a queue is checked during one timeout, at most."""
 
 
-class Client(Protocol):
-    """One that is waited for; it is out of the queue when it is told that its time is over."""
+class LimitedConnection(Protocol):
+    """A connection in a queue. It has been removed from the queue before it is called."""
 
-    def give_way(self) -> None:
-        """Somebody else needs the place."""
+    def evict(self) -> None:
+        """Close, as another connection needs the place."""
 
     def on_head_overdue(self) -> None:
-        """No request has come."""
+        """The head of a request did not arrive in time."""
 
     def on_body_overdue(self) -> None:
-        """The request is not complete."""
+        """The body of a request did not arrive in time."""
 
 
-Waiting = TypeVar("Waiting")
+Item = TypeVar("Item")
 
 
-class Queue(Generic[Waiting]):
-    """Those who are waited for equally long, the first to come first."""
+class DeadlineQueue(Generic[Item]):
+    """Items with the same timeout, oldest first."""
 
-    def __init__(self, timeout_s: float, on_overdue: Callable[[Waiting], None]) -> None:
-        """Call `on_overdue` with whoever has been here for `timeout_s` seconds."""
+    def __init__(self, timeout_s: float, on_overdue: Callable[[Item], None]) -> None:
+        """Call `on_overdue` with each item that has been here for `timeout_s` seconds."""
         self._timeout_s = timeout_s
         self._on_overdue = on_overdue
-        self._due: OrderedDict[Waiting, float] = OrderedDict()
+        self._due: OrderedDict[Item, float] = OrderedDict()
         self._is_timed = False
 
     def __len__(self) -> int:
-        """Return how many are waited for."""
+        """Return how many items are in the queue."""
         return len(self._due)
 
     @property
-    def first(self) -> Waiting | None:
-        """Whoever has been waited for longest."""
+    def first(self) -> Item | None:
+        """The oldest item."""
         return next(iter(self._due), None)
 
-    def enter(self, waiting: Waiting) -> None:
-        """Wait for this one from now on."""
+    def enter(self, item: Item) -> None:
+        """Add an item; its timeout begins now."""
         loop = asyncio.get_running_loop()
-        self._due[waiting] = loop.time() + self._timeout_s
+        self._due[item] = loop.time() + self._timeout_s
         if not self._is_timed:
             self._is_timed = True
             loop.call_later(self._timeout_s, self._sweep)
 
-    def leave(self, waiting: Waiting) -> None:
-        """Wait for this one no more; if that was over already, it is no error."""
-        self._due.pop(waiting, None)
+    def leave(self, item: Item) -> None:
+        """Remove an item; does nothing if it is not in the queue."""
+        self._due.pop(item, None)
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
         while self._due:
-            waiting, due = next(iter(self._due.items()))
+            item, due = next(iter(self._due.items()))
             if due > now:
-                loop.call_later(max(due - now, self._timeout_s / SWEEPS), self._sweep)
+                loop.call_later(max(due - now, self._timeout_s / SWEEPS_PER_TIMEOUT), self._sweep)
                 return
-            del self._due[waiting]
+            del self._due[item]
             try:
-                self._on_overdue(waiting)
+                self._on_overdue(item)
             except Exception:
                 logger.exception("a connection could not be ended")  # The others still can.
         self._is_timed = False
 
 
-class Takers:
-    """Those who do not take what they asked for as fast as it comes, or at all; whoever came first is first."""
+class UnsentBuffers:
+    """Connections with unsent response bytes, oldest first."""
 
     def __init__(self, max_bytes: int) -> None:
-        """Let as much wait for all of them together."""
+        """Allow `max_bytes` unsent bytes for all connections together."""
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._unsent: dict[Client, int] = {}
+        self._unsent: dict[LimitedConnection, int] = {}
 
     @property
-    def first(self) -> Client | None:
-        """Whoever has been one for longest."""
+    def first(self) -> LimitedConnection | None:
+        """The oldest of the connections."""
         return next(iter(self._unsent), None)
 
-    def enter(self, client: Client, unsent_bytes: int) -> None:
-        """Count what waits for this one; where that is too much with all the rest, those who came first give way."""
-        self.leave(client)
-        self._unsent[client] = unsent_bytes
+    def enter(self, connection: LimitedConnection, unsent_bytes: int) -> None:
+        """Count the unsent bytes of a connection; if the total is too large, evict the oldest other connections."""
+        self.leave(connection)
+        self._unsent[connection] = unsent_bytes
         self._bytes += unsent_bytes
-        while self._bytes > self._max_bytes and (first := self.first) is not client and first is not None:
+        while self._bytes > self._max_bytes and (first := self.first) is not connection and first is not None:
             self.leave(first)
-            first.give_way()
+            first.evict()
 
-    def leave(self, client: Client) -> None:
-        """Count this one no more; if it was none, it is no error."""
-        self._bytes -= self._unsent.pop(client, 0)
+    def leave(self, connection: LimitedConnection) -> None:
+        """Stop counting a connection; does nothing if it is not counted."""
+        self._bytes -= self._unsent.pop(connection, 0)
 
 
-class Patience:
-    """What a server grants its clients.
+class ConnectionLimits:
+    """The limits that all connections of a server share, and its connections in the order of their deadlines.
 
     Attributes:
-        heads: Those who have a request to send; each that is idle is among them.
-        bodies: Those who have begun one.
-        takers: Those who do not take their answers.
+        awaiting_head: Connections that may send a request; idle connections are among them.
+        awaiting_body: Connections that have sent the head of a request.
+        unsent_buffers: Connections whose clients do not take their responses.
         max_connections: Connections that may be open.
-        max_rest_bytes: Bytes that may follow the head of a request: its body, and how that is framed.
+        max_rest_bytes: Bytes that may follow the head of a request: its body and the framing.
     """
 
     def __init__(
@@ -146,20 +146,24 @@ class Patience:
         max_body_bytes: int,
         max_connections: int,
     ) -> None:
-        """Wait so many seconds for a head, and then for its body."""
-        self.heads = Queue[Client](head_timeout_s, lambda client: client.on_head_overdue())
-        self.bodies = Queue[Client](body_timeout_s, lambda client: client.on_body_overdue())
-        self.takers = Takers(MAX_UNTAKEN_BYTES)
+        """Wait `head_timeout_s` for the head of a request, and then `body_timeout_s` for its body."""
+        self.awaiting_head = DeadlineQueue[LimitedConnection](
+            head_timeout_s, lambda connection: connection.on_head_overdue()
+        )
+        self.awaiting_body = DeadlineQueue[LimitedConnection](
+            body_timeout_s, lambda connection: connection.on_body_overdue()
+        )
+        self.unsent_buffers = UnsentBuffers(MAX_UNSENT_BUFFER_BYTES)
         self.max_connections = max_connections
-        self.max_rest_bytes = FRAMING * max_body_bytes + MAX_HEAD_BYTES
+        self.max_rest_bytes = FRAMING_FACTOR * max_body_bytes + MAX_HEAD_BYTES
 
     def make_room(self) -> bool:
-        """End the connection that has been idle for longest, or else been waited for; return whether there is one.
+        """Evict the connection that has been idle or overdue for longest; return whether there is one.
 
-        Whoever means well is waited for so briefly that hardly any newcomer takes his place.
+        A well-behaved client is in a queue so briefly that hardly any new connection takes its place.
         """
-        candidates = (self.heads.first, self.bodies.first, self.takers.first)
-        client = next((each for each in candidates if each is not None), None)
-        if client is not None:
-            client.give_way()
-        return client is not None
+        candidates = (self.awaiting_head.first, self.awaiting_body.first, self.unsent_buffers.first)
+        connection = next((each for each in candidates if each is not None), None)
+        if connection is not None:
+            connection.evict()
+        return connection is not None

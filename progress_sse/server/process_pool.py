@@ -48,7 +48,7 @@ class ServerProcess:
         return code
 
     def end(self) -> None:
-        """Tell it to end, and kill it if it takes too long: it may be frozen or stuck."""
+        """Terminate the process, and kill it after the timeout: it may be frozen or stuck."""
         if self._kill_timer is None:
             self._kill_timer = asyncio.get_running_loop().call_later(self._stop_timeout_s, self._on_overdue)
             with contextlib.suppress(ProcessLookupError):
@@ -130,7 +130,7 @@ class ProcessPool:
 
 
 class Slot:
-    """Holds one serving process at a time, and replaces it.
+    """Holds one server process at a time, and replaces it.
 
     A process may end by itself while it is being renewed, and a renewal may begin after it has ended. Both spawn under
     the lock, and check again that the process is still the one to replace. Otherwise a second process for the same slot

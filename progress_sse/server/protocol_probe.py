@@ -1,7 +1,7 @@
-"""Whether `HttpProtocol` fits the uvicorn that is installed, shown by a few exchanges over a pair of sockets.
+"""Checks by a few exchanges over a pair of sockets that `HttpProtocol` fits the installed uvicorn.
 
-``http_protocol`` builds on inner parts of uvicorn, which any version of it may change. A list of their names would say
-nothing of what they do. So each server tries the protocol once, before it listens.
+``http_protocol`` builds on inner parts of uvicorn, which any version may change. A list of their names would not show
+their behaviour. So each server tries the protocol once, before it listens.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from progress_sse.core.errors import ProblemError
-from progress_sse.server.connection_limits import MAX_URL_BYTES, Patience
+from progress_sse.server.connection_limits import MAX_URL_BYTES, ConnectionLimits
 from progress_sse.server.http_protocol import HttpProtocol
-from progress_sse.server.write_coalescing import Outbox
+from progress_sse.server.write_coalescing import WriteCoalescer
 from progress_sse.streaming.body_writer import direct_write_extension
 from progress_sse.wire.frames import FrameBatch
 
@@ -67,7 +67,7 @@ async def fits() -> bool:
     try:
         async with asyncio.timeout(TIMEOUT_S):
             is_answered = [re.fullmatch(each.answers, await _received(each)) is not None for each in _EXCHANGES]
-    except Exception:  # noqa: BLE001  # whatever uvicorn has changed, it is a misfit
+    except Exception:  # noqa: BLE001  # any error means that it does not fit
         return False
     finally:
         _uvicorn_logger.removeFilter(_reject)
@@ -106,8 +106,8 @@ async def _received(exchange: _Exchange) -> bytes:
 
 
 def _protocol(**arguments: Any) -> HttpProtocol:
-    limits = Patience(head_timeout_s=TIMEOUT_S, body_timeout_s=TIMEOUT_S, max_body_bytes=0, max_connections=1)
-    return HttpProtocol(outbox=Outbox(), patience=limits, refusal=_refusal, **arguments)
+    limits = ConnectionLimits(head_timeout_s=TIMEOUT_S, body_timeout_s=TIMEOUT_S, max_body_bytes=0, max_connections=1)
+    return HttpProtocol(coalescer=WriteCoalescer(), limits=limits, refusal=_refusal, **arguments)
 
 
 def _refusal(error: ProblemError) -> Response:

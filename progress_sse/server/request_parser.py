@@ -1,6 +1,6 @@
-"""What a server has to refuse in the head of a request, and has to overlook, beyond what llhttp knows.
+"""Checks of a request's head beyond those of llhttp, and a parser that ignores `Upgrade`.
 
-llhttp finds almost all that is malformed. Its wrapper httptools does the rest otherwise than RFC 9110 and 9112 say.
+llhttp rejects almost all malformed requests. Its wrapper httptools deviates from RFC 9110 and 9112 in the rest.
 """
 
 import re
@@ -18,17 +18,17 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
 class BadHeadError(Exception):
-    """Raised for a head that no request has; in a callback of httptools it comes out as its `HttpParserError`."""
+    """Raised for an invalid head; from a callback, httptools raises its `HttpParserError` instead."""
 
 
 def check_head(method: bytes, version: str, headers: RawHeaders) -> None:
-    """Return if this can be the head of a request; header names are in lower case.
+    """Check the head of a request; header names are in lower case.
 
-    A `Host` that is missing, ambiguous or none at all is answered with 400 [RFC 9112 §3.2]; a transfer coding that we
-    do not undo must not be taken for one that we do.
+    A missing, repeated or invalid `Host` gets 400 [RFC 9112 §3.2]. So does a transfer coding other than `chunked`, as
+    the server does not decode it.
 
     Raises:
-        BadHeadError: It cannot.
+        BadHeadError: The head is invalid.
     """
     if version not in VERSIONS or method == b"CONNECT":
         raise BadHeadError
@@ -45,38 +45,38 @@ def check_head(method: bytes, version: str, headers: RawHeaders) -> None:
 
 
 class Receiver(Protocol):
-    """Who is called back with the parts of each request, by httptools (see its documentation) and for this."""
+    """Receives the callbacks of httptools (see its documentation), and this one."""
 
-    def head_without_offer(self) -> bytes:
-        """Return the head that was read last as it would be if it did not offer to change the protocol."""
+    def head_without_upgrade(self) -> bytes:
+        """Return the latest head without its `Upgrade` field."""
 
 
 class RequestParser(httptools.HttpRequestParser):
-    """Overlooks the offer of another protocol, as a server may [RFC 9110 §7.8].
+    """Ignores the offer of another protocol, as a server may [RFC 9110 §7.8].
 
-    httptools takes an offer (`Upgrade: h2c`) for accepted, and the body of its request for the other protocol. Java's
-    HttpClient makes that offer with the first request of every connection. Here the head is read twice: with the
-    offer, when nothing must be made of it (`should_upgrade()`), and then without.
+    httptools treats an offer (`Upgrade: h2c`) as accepted, and the request's body as the other protocol. Java's
+    HttpClient makes that offer with the first request of every connection. Here the head is parsed twice: first with
+    the offer, when the receiver must ignore it (`should_upgrade()`), and then without.
     """
 
     def __init__(self, receiver: Receiver) -> None:
-        """Call `receiver` back."""
+        """Send the callbacks to `receiver`."""
         self._receiver = receiver
         self._begin()
 
     def _begin(self) -> None:
-        """Have read nothing, not even a request after which the connection is to be closed."""
+        """Reset the parser, so that no earlier `Connection: close` is remembered."""
         super().__init__(self._receiver)
-        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
 
     def feed_data(self, data: Any) -> None:
-        """Take the next bytes of the connection."""
+        """Parse the next bytes of the connection."""
         while data:
             try:
                 super().feed_data(data)
             except httptools.HttpParserUpgrade as offer:
                 data = memoryview(data)[offer.args[0] :]
-                head = self._receiver.head_without_offer()
+                head = self._receiver.head_without_upgrade()
                 self._begin()
                 super().feed_data(head)
             else:
@@ -90,6 +90,6 @@ def head_bytes(method: bytes, target: bytes, version: str, headers: Iterable[tup
 
 
 def head_size(method: bytes, target: bytes, headers: RawHeaders) -> int:
-    """Return how many bytes the head of a request has; white space around values is not counted."""
+    """Return the bytes of a request's head, without white space around values."""
     fields = sum(len(name) + len(value) for name, value in headers)
     return len(b"%b %b HTTP/1.1\r\n\r\n" % (method, target)) + fields + len(b":\r\n") * len(headers)

@@ -1,4 +1,4 @@
-"""The socket that a server listens on, and what its connections have of it."""
+"""The socket that a server listens on, with the options that its connections inherit."""
 
 import os
 import socket
@@ -10,14 +10,14 @@ from progress_sse.settings import Settings
 BACKLOG: Final = 2048
 
 MAX_UNSENT_BYTES: Final = 16_384
-"""Bytes that the kernel takes from us before it has sent what it already has."""
+"""Unsent bytes that the kernel buffers for a connection."""
 
 
 def listen(settings: Settings) -> socket.socket:
     """Return a socket that listens where the settings say.
 
     Raises:
-        ConfigurationError: That is no address of ours, or it is taken.
+        ConfigurationError: The address is not one of this machine, or it is in use.
     """
     host, port = settings.host, settings.port
     try:
@@ -25,14 +25,14 @@ def listen(settings: Settings) -> socket.socket:
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigurationError(f"Cannot listen on {host}, port {port}: {_reason(error)}.") from error
-    # What a slow reader has not taken is to wait with us, where a snapshot can take its place, and not in the kernel,
-    # which would keep megabytes of it.
+    # Frames for a slow subscriber should wait in its queue, where a snapshot can replace them, and not in the kernel,
+    # which would buffer megabytes.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
-    # A peer that has vanished, or keeps its window shut: the kernel sees both, whatever there is to send.
+    # The kernel drops a peer that has vanished or keeps its window closed.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(settings.send_timeout_s * 1000))
     return listener
 
 
 def _reason(error: OSError) -> str:
-    """Return the system's words; `socket.create_server` adds the address to them."""
+    """Return the system's message without the address that `socket.create_server` adds."""
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)

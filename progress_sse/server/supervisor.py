@@ -34,7 +34,7 @@ def stop_timeout_s(settings: Settings) -> float:
 
 
 class Supervisor:
-    """Keeps as many processes serving as the settings say."""
+    """Keeps the number of server processes that the settings name."""
 
     def __init__(self, settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
         """Serve `listener`, and call `on_started` once all processes accept connections."""
@@ -45,7 +45,7 @@ class Supervisor:
         self._must_renew = asyncio.Event()
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT, and then until every process has ended, or was killed as its time was over.
+        """Run until SIGTERM or SIGINT, and then until every process has ended or was killed at its timeout.
 
         A second signal kills them at once.
 

@@ -1,7 +1,7 @@
-"""Uvicorn, as we run it, and as it goes down.
+"""Uvicorn's configuration and shutdown.
 
-It waits for open connections before it runs the application's shutdown, so a stream that waited for that would never
-end. Here the drain comes first, and what has not ended by the graceful timeout is dropped.
+Uvicorn waits for open connections before it runs the application's shutdown, so streams would never end. Here the
+drain comes first, and connections that are still open after the graceful timeout are dropped.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from starlette.types import ASGIApp
 
 from progress_sse.api.middleware.host_check import HostCheckMiddleware
 from progress_sse.api.problems import problem_response
-from progress_sse.server.connection_limits import Patience
+from progress_sse.server.connection_limits import ConnectionLimits
 from progress_sse.server.sockets import BACKLOG
-from progress_sse.server.write_coalescing import Outbox
+from progress_sse.server.write_coalescing import WriteCoalescer
 from progress_sse.service import ProgressService
 
 logger: Final = logging.getLogger(__name__)
@@ -33,13 +33,13 @@ RESERVED_DESCRIPTORS: Final = 64
 """Descriptors that are kept for polls, workers and files when streams take all others."""
 
 DESCRIPTORS_FOR_FILES: Final = 32
-"""Those of them that no connection gets: for the store, and what is accepted before it can be told to go."""
+"""Reserved descriptors that no connection gets: for the store, and for connections that are about to be refused."""
 
 COLLECTOR_THRESHOLDS: Final = (50_000, 50, 1000)
-"""New objects before the youngest are gone through, and how often that is done before the older ones are."""
+"""Arguments of `gc.set_threshold`: new objects per collection, and collections per one of the older generations."""
 
 HARD_STOP_S: Final = 1.0
-"""Seconds that uvicorn gets to notice that everything was dropped."""
+"""Seconds in which uvicorn notices that all connections were dropped."""
 
 
 async def serve(
@@ -50,14 +50,14 @@ async def serve(
     on_started: Callable[[], None],
     watch: Callable[[Callable[[], None]], None] | None = None,
 ) -> None:
-    """Serve until a signal says to stop, or what is watched.
+    """Serve until a signal or the watched event.
 
     Args:
-        service: Started before, and closed after.
-        app: Its application, or one around that.
-        listener: Where connections come in.
-        on_started: Called once they are accepted.
-        watch: Called with what makes the server go down.
+        service: The service, started before and closed after.
+        app: The service's application, or one around it.
+        listener: The listening socket.
+        on_started: Called once connections are accepted.
+        watch: Called with a function that shuts the server down.
 
     Raises:
         StoreRefusedError: The store cannot be used as it is.
@@ -89,7 +89,7 @@ class Server(uvicorn.Server):
         on_started: Callable[[], None],
         graceful_timeout_s: float,
     ) -> None:
-        """Call `on_started` once connections are accepted; going down, call `drain` and wait `graceful_timeout_s`."""
+        """Call `on_started` once connections are accepted; on shutdown, call `drain` and wait `graceful_timeout_s`."""
         super().__init__(config)
         self._drain = drain
         self._on_started = on_started
@@ -101,7 +101,7 @@ class Server(uvicorn.Server):
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, stop accepting, wait for the rest, drop what is left."""
+        """End the streams, stop accepting, wait for the other requests, and drop those that are left."""
         self._drain()
         dropping = asyncio.get_running_loop().call_later(self._graceful_timeout_s, self._drop_all)
         try:
@@ -114,9 +114,9 @@ class Server(uvicorn.Server):
             connection.transport.abort()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Go down; at once, if told a second time. What was acknowledged is durable by then.
+        """Shut down; at the second signal at once. Every acknowledged update is durable by then.
 
-        uvicorn's own would note the signal, to raise it again at the end, and the exit code would not be 0.
+        Uvicorn's own handler would raise the signal again at the end, and the exit code would not be 0.
         """
         if self.should_exit:
             signal.signal(sig, signal.SIG_DFL)
@@ -124,14 +124,14 @@ class Server(uvicorn.Server):
         self.go_down()
 
     def go_down(self) -> None:
-        """Drain, and end."""
+        """Shut down gracefully."""
         self.should_exit = True
 
 
 async def choose_protocol(service: ProgressService) -> Any:
     """Return our HTTP protocol, as uvicorn's setting `http`; its own if ours does not fit the version installed."""
     try:
-        # Imported here, as it fails where uvicorn has no longer what it imports.
+        # Imported here, as the import fails if uvicorn has moved the names that it needs.
         from progress_sse.server.protocol_probe import fits
 
         if await fits():
@@ -147,21 +147,21 @@ async def choose_protocol(service: ProgressService) -> Any:
 
 
 def own_protocol(service: ProgressService) -> Any:
-    """Return what makes our HTTP protocol for each connection, as uvicorn's setting `http`."""
+    """Return the factory of our HTTP protocol, as uvicorn's setting `http`."""
     from progress_sse.server.http_protocol import HttpProtocol  # as above
 
     settings = service.settings
-    patience = Patience(
+    limits = ConnectionLimits(
         head_timeout_s=settings.head_timeout_s,
         body_timeout_s=settings.body_timeout_s,
         max_body_bytes=settings.max_body_bytes,
         max_connections=max(1, descriptor_limit() - DESCRIPTORS_FOR_FILES),
     )
-    return partial(HttpProtocol, outbox=Outbox(), patience=patience, refusal=partial(problem_response, service))
+    return partial(HttpProtocol, coalescer=WriteCoalescer(), limits=limits, refusal=partial(problem_response, service))
 
 
 def make_config(app: ASGIApp, service: ProgressService, http: Any) -> uvicorn.Config:
-    """Return how we run uvicorn: quiet, without an access log (it shows query strings) and without its name."""
+    """Return uvicorn's configuration: no access log, as it shows query strings, and no `Server` header."""
     settings = service.settings
     if settings.is_loopback and not settings.insecure and service.authorizer.is_open_to("publish"):
         app = HostCheckMiddleware(app, service)
@@ -182,10 +182,10 @@ def make_config(app: ASGIApp, service: ProgressService, http: Any) -> uvicorn.Co
 
 
 def _tune_collector() -> None:
-    """Let the garbage collector look less often, and never again at what has been loaded.
+    """Let the garbage collector run less often, and never check the loaded modules again.
 
-    Open streams are many small objects that live long; with Python's defaults, going through them over and over takes
-    half of all time at 10 000 streams. For a process that only serves; never done on import.
+    Open streams are many small objects that live long. With Python's defaults, their repeated collection takes half of
+    all time at 10 000 streams. This is for a process that only serves, so it is never done on import.
     """
     gc.collect()
     gc.freeze()
@@ -193,12 +193,12 @@ def _tune_collector() -> None:
 
 
 def descriptor_limit() -> int:
-    """Return how many descriptors this process may have."""
+    """Return how many descriptors this process may open."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def raise_descriptor_limit() -> int:
-    """Raise the limit of open descriptors as far as it goes, and return how many streams that leaves room for."""
+    """Raise the limit of open descriptors to its maximum, and return how many streams fit."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

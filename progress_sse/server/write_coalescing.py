@@ -1,25 +1,25 @@
-"""What is answered in one turn of the event loop goes out together: head and body, and all connections one by one."""
+"""Writes of one turn of the event loop go out together at its end: head and body, and one connection after another."""
 
 import asyncio
 from typing import Any, Final
 
-MAX_JOINED_BYTES: Final = 16_384
-"""Bytes that are copied to go out with others; what is longer may be what many get, and stays the one copy of it."""
+MAX_COALESCED_BYTES: Final = 16_384
+"""Bytes that are copied into one write; longer data may be shared by many connections and is not copied."""
 
 
-class Outbox:
-    """Sends what connections were given in one turn of the event loop at its end, one right after the other.
+class WriteCoalescer:
+    """Flushes the connections that were written to in one turn of the event loop, one right after the other.
 
-    Waking the process that reads is most of what a short write on one machine costs: a proxy that holds all
-    connections is woken once in this way, and not once for each.
+    Most of the cost of a short write on one machine is waking the process that reads. In this way a proxy that holds
+    all connections is woken once, and not once for each of them.
     """
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._waiting: list[JoiningTransport] = []
+        self._waiting: list[CoalescingTransport] = []
 
-    def add(self, transport: "JoiningTransport") -> None:
-        """Flush this one at the end of the turn."""
+    def add(self, transport: "CoalescingTransport") -> None:
+        """Flush this transport at the end of the turn."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._flush)
         self._waiting.append(transport)
@@ -30,58 +30,58 @@ class Outbox:
             transport.flush()
 
 
-class JoiningTransport:
-    """Keeps what is written until the end of the loop's turn, so that head and body of an answer go out in one write.
+class CoalescingTransport:
+    """Buffers writes until the end of the loop's turn, so that head and body of a response go out in one write.
 
     Servers may hold a head back [ASGI HTTP, Response Start].
     """
 
-    __slots__ = ("_outbox", "_transport", "_unsent", "write_through")
+    __slots__ = ("_coalescer", "_transport", "_unsent", "write_through")
 
-    def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
-        """Write to `transport`; `write_through` does it at once, where nothing can be waiting."""
+    def __init__(self, transport: asyncio.Transport, coalescer: WriteCoalescer) -> None:
+        """Write to `transport`; `write_through` writes at once, for callers that know that nothing is buffered."""
         self._transport = transport
-        self._outbox = outbox
+        self._coalescer = coalescer
         self._unsent = b""
         self.write_through = transport.write
 
     def write(self, data: bytes) -> None:
-        """Send this at the end of the turn; at once if it is much."""
-        if len(self._unsent) + len(data) > MAX_JOINED_BYTES:
+        """Send this at the end of the turn; at once if it is large."""
+        if len(self._unsent) + len(data) > MAX_COALESCED_BYTES:
             self.write_now(data)
         elif self._unsent:
             self._unsent += data
         else:
             self._unsent = data
-            self._outbox.add(self)
+            self._coalescer.add(self)
 
     def write_now(self, data: bytes) -> None:
-        """Send this, and before it what is still waiting; not joined, as what many get would be copied for each."""
-        self._send_waiting()
+        """Send buffered bytes and then this, without joining them: shared data would be copied for each connection."""
+        self._send_unsent()
         self.write_through(data)
 
     def flush(self) -> None:
-        """Send what is waiting; nobody is there to get it once the connection closes."""
+        """Send buffered bytes, unless the connection is closing: then no client would receive them."""
         if not self._transport.is_closing():
-            self._send_waiting()
+            self._send_unsent()
 
-    def _send_waiting(self) -> None:
+    def _send_unsent(self) -> None:
         unsent, self._unsent = self._unsent, b""
         if unsent:
             self.write_through(unsent)
 
     def close(self) -> None:
-        """Close once everything has been sent."""
+        """Close after everything has been sent."""
         self.flush()
         self._transport.close()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Name both ends without the socket object that uvicorn would have made for each of them."""
+        """Return the addresses without the socket object that uvicorn would create for each connection."""
         if name == "socket":
             return None
         value = self._transport.get_extra_info(name, default)
-        return value[:2] if isinstance(value, tuple) else value  # IPv6 has four parts; uvicorn looks for two.
+        return value[:2] if isinstance(value, tuple) else value  # IPv6 has four parts; uvicorn expects two.
 
     def __getattr__(self, name: str) -> Any:
-        """Be the transport in everything else."""
+        """Delegate everything else to the transport."""
         return getattr(self._transport, name)

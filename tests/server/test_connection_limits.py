@@ -1,4 +1,4 @@
-"""Queues of those who are waited for."""
+"""Queues with deadlines, and the limit of unsent bytes."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import cast
 
 import pytest
 
-from progress_sse.server.connection_limits import Client, Queue, Takers
+from progress_sse.server.connection_limits import DeadlineQueue, LimitedConnection, UnsentBuffers
 
 TIMEOUT_S = 0.05
 
 
 class Log:
-    """A queue, and who was told that his time is over, in order."""
+    """A queue, and its overdue items in order."""
 
     def __init__(self) -> None:
-        self.queue = Queue[str](TIMEOUT_S, self.tell)
-        self.told: asyncio.Queue[str] = asyncio.Queue()
+        self.queue = DeadlineQueue[str](TIMEOUT_S, self.on_overdue)
+        self.overdue: asyncio.Queue[str] = asyncio.Queue()
 
-    def tell(self, name: str) -> None:
-        self.told.put_nowait(name)
+    def on_overdue(self, name: str) -> None:
+        self.overdue.put_nowait(name)
         if name == "broken":
             raise RuntimeError(name)
 
     async def next(self) -> str:
         async with asyncio.timeout(10):
-            return await self.told.get()
+            return await self.overdue.get()
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ async def log() -> Log:
     return Log()
 
 
-async def test_who_came_first_is_due_first_and_not_before_time(log: Log) -> None:
-    """And whoever has left is not told."""
+async def test_items_are_overdue_in_order_and_not_before_their_time(log: Log) -> None:
+    """An item that has left is not reported."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     for name in ("first", "gone", "last"):
@@ -48,16 +48,16 @@ async def test_who_came_first_is_due_first_and_not_before_time(log: Log) -> None
     assert (log.queue.first, len(log.queue)) == (None, 0)
 
 
-async def test_a_queue_goes_on_after_it_was_empty(log: Log) -> None:
-    """Its timer is set whenever somebody is there, and once only."""
+async def test_a_queue_works_again_after_it_was_empty(log: Log) -> None:
+    """It sets one timer while it has items."""
     for _ in range(3):
         log.queue.enter("again")
         assert await log.next() == "again"
-        assert log.told.empty()
+        assert log.overdue.empty()
 
 
-async def test_who_comes_while_others_wait_has_the_whole_time(log: Log) -> None:
-    """One timer serves both."""
+async def test_an_item_that_enters_later_has_the_whole_timeout(log: Log) -> None:
+    """One timer serves both items."""
     loop = asyncio.get_running_loop()
     entered: list[float] = []
 
@@ -71,8 +71,8 @@ async def test_who_comes_while_others_wait_has_the_whole_time(log: Log) -> None:
     assert loop.time() - entered[0] >= TIMEOUT_S
 
 
-async def test_one_that_fails_holds_nobody_up(log: Log, caplog: pytest.LogCaptureFixture) -> None:
-    """Nor does it stop the timer."""
+async def test_an_item_that_fails_does_not_affect_the_others(log: Log, caplog: pytest.LogCaptureFixture) -> None:
+    """The timer goes on."""
     log.queue.enter("broken")
     log.queue.enter("next")
     assert [await log.next(), await log.next()] == ["broken", "next"]
@@ -81,28 +81,28 @@ async def test_one_that_fails_holds_nobody_up(log: Log, caplog: pytest.LogCaptur
     assert "could not be ended" in caplog.text
 
 
-def test_what_waits_for_those_who_take_nothing_has_a_bound() -> None:
-    """Whoever came first gives way, to others only; and what has been taken counts no more."""
+def test_the_oldest_connections_are_evicted_when_unsent_bytes_exceed_the_limit() -> None:
+    """A connection is not evicted for its own bytes, and bytes that its client took no longer count."""
     gone: list[str] = []
 
     class Slow:
         def __init__(self, name: str) -> None:
             self._name = name
 
-        def give_way(self) -> None:
+        def evict(self) -> None:
             gone.append(self._name)
 
-    first, second, third, huge = (cast(Client, Slow(name)) for name in ("first", "second", "third", "huge"))
-    takers = Takers(10)
-    takers.enter(first, 4)
-    takers.enter(second, 4)
-    takers.enter(second, 6)
-    assert (gone, takers.first) == ([], first)
-    takers.enter(third, 4)
-    assert (gone, takers.first) == (["first"], second)
-    takers.leave(second)
-    takers.leave(second)
-    takers.enter(second, 6)
-    assert (gone, takers.first) == (["first"], third)
-    takers.enter(huge, 100)
-    assert (gone, takers.first) == (["first", "third", "second"], huge)
+    first, second, third, huge = (cast(LimitedConnection, Slow(name)) for name in ("first", "second", "third", "huge"))
+    unsent_buffers = UnsentBuffers(10)
+    unsent_buffers.enter(first, 4)
+    unsent_buffers.enter(second, 4)
+    unsent_buffers.enter(second, 6)
+    assert (gone, unsent_buffers.first) == ([], first)
+    unsent_buffers.enter(third, 4)
+    assert (gone, unsent_buffers.first) == (["first"], second)
+    unsent_buffers.leave(second)
+    unsent_buffers.leave(second)
+    unsent_buffers.enter(second, 6)
+    assert (gone, unsent_buffers.first) == (["first"], third)
+    unsent_buffers.enter(huge, 100)
+    assert (gone, unsent_buffers.first) == (["first", "third", "second"], huge)

@@ -1,4 +1,4 @@
-"""The slots of `serve --workers`: however a crash and a renewal meet in one, it ends with a single process."""
+"""The slots of `serve --workers`: after a crash and a renewal in any order, each has one process."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ while os.path.exists(hold):
 os.write(control, b"ready")
 os.read(control, 1)
 """
-"""A server process to its supervisor, which serves nothing; it is not ready while there is a file `hold`."""
+"""A stand-in for a server process, which serves nothing and is not ready while a file `hold` exists."""
 
 
 class Scene:
-    """A slot that is kept filled, beginning with a process."""
+    """A slot that is kept filled, and its processes."""
 
     def __init__(self, folder: Path, pool: ProcessPool, caplog: pytest.LogCaptureFixture) -> None:
         self.program = folder / "server"
@@ -55,21 +55,21 @@ class Scene:
         assert not self.processes()
 
     def processes(self) -> set[int]:
-        """Those that live."""
+        """The processes that live."""
         return set(children(os.getpid())) - self._others
 
     async def crash(self, pid: int) -> None:
-        """Kill a process, and wait until that has been noticed."""
+        """Kill a process, and wait until the pool has logged that."""
         before = self._caplog.text.count("a server process ended")
         os.kill(pid, signal.SIGKILL)
         await eventually(lambda: self._caplog.text.count("a server process ended") > before, WAIT_S)
 
     def end(self) -> None:
-        """Tell all to end."""
+        """Tell all processes to end."""
         self._pool.end()
 
     async def pause(self) -> None:
-        """Let the pause after a crash pass, and begin what follows."""
+        """Let the pause after a crash pass, and wait until the slot has reacted."""
         self._clock.advance(PAUSE_S)
         await wait_all_tasks_blocked()
 
@@ -84,7 +84,7 @@ def stop_timeout_s() -> float:
 async def scene(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, stop_timeout_s: float
 ) -> AsyncIterator[Scene]:
-    """A scene of processes that start quickly."""
+    """A scene whose processes start quickly."""
     program = tmp_path / "server"
     program.write_text(PROGRAM)
     program.chmod(0o755)
@@ -95,7 +95,7 @@ async def scene(
 
 
 async def test_a_crash_is_followed_by_another_process_after_a_pause(scene: Scene) -> None:
-    """One that always fails must not keep the machine busy."""
+    """A process that always fails must not keep the machine busy."""
     [crashed] = scene.processes()
     await scene.crash(crashed)
     assert not scene.processes()
@@ -117,7 +117,7 @@ async def test_a_renewal_in_the_pause_after_a_crash_fills_the_slot(scene: Scene)
 
 
 async def test_a_crash_during_a_renewal_spawns_no_second_process(scene: Scene) -> None:
-    """The one that is starting is for the same slot."""
+    """The starting process is for the same slot."""
     [crashed] = scene.processes()
     scene.hold.touch()
     renewal = asyncio.create_task(scene.slot.renew())
@@ -133,7 +133,7 @@ async def test_a_crash_during_a_renewal_spawns_no_second_process(scene: Scene) -
 
 
 async def test_a_renewal_replaces_a_process_that_is_starting_after_a_crash(scene: Scene) -> None:
-    """It may have loaded what has been replaced meanwhile."""
+    """It may have loaded code that has been replaced meanwhile."""
     [crashed] = scene.processes()
     await scene.crash(crashed)
     scene.hold.touch()
@@ -148,8 +148,8 @@ async def test_a_renewal_replaces_a_process_that_is_starting_after_a_crash(scene
     assert new != coming
 
 
-async def test_a_renewal_in_vain_leaves_the_slot_to_be_filled_after_the_pause(scene: Scene) -> None:
-    """As while a new version is being installed."""
+async def test_a_slot_is_filled_after_the_pause_despite_a_failed_renewal(scene: Scene) -> None:
+    """A renewal fails, for example, while a new version is being installed."""
     [crashed] = scene.processes()
     await scene.crash(crashed)
     elsewhere = scene.program.rename(scene.program.with_name("elsewhere"))
@@ -160,9 +160,7 @@ async def test_a_renewal_in_vain_leaves_the_slot_to_be_filled_after_the_pause(sc
     assert len(scene.processes()) == 1
 
 
-async def test_a_process_that_neither_serves_nor_ends_is_given_up(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_process_that_neither_serves_nor_ends_is_killed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise no process would ever be renewed again."""
     present = scene.processes()
     scene.hold.touch()
@@ -172,8 +170,8 @@ async def test_a_process_that_neither_serves_nor_ends_is_given_up(
     assert scene.processes() == present
 
 
-async def test_a_frozen_process_is_killed_when_its_time_to_end_is_over(scene: Scene) -> None:
-    """Otherwise a renewal would wait for it for ever, and so would the end of the server."""
+async def test_a_frozen_process_is_killed_at_the_stop_timeout(scene: Scene) -> None:
+    """Otherwise a renewal and the shutdown would wait for it for ever."""
     [frozen] = scene.processes()
     os.kill(frozen, signal.SIGSTOP)
     async with asyncio.timeout(WAIT_S):
@@ -182,8 +180,8 @@ async def test_a_frozen_process_is_killed_when_its_time_to_end_is_over(scene: Sc
     assert new != frozen
 
 
-async def test_a_frozen_process_that_starts_is_killed_when_its_time_to_end_is_over(scene: Scene) -> None:
-    """One that is told to end before it has begun to serve."""
+async def test_a_frozen_process_that_starts_is_killed_at_the_stop_timeout(scene: Scene) -> None:
+    """The pool ends before the process serves."""
     [present] = scene.processes()
     scene.hold.touch()
     renewal = asyncio.create_task(scene.slot.renew())
@@ -197,8 +195,8 @@ async def test_a_frozen_process_that_starts_is_killed_when_its_time_to_end_is_ov
 
 
 @pytest.mark.parametrize("stop_timeout_s", [600])
-async def test_a_frozen_process_is_killed_at_once_when_told_twice(scene: Scene) -> None:
-    """It could not even see the second signal."""
+async def test_a_second_end_kills_a_frozen_process_at_once(scene: Scene) -> None:
+    """A frozen process does not handle the second signal."""
     [frozen] = scene.processes()
     os.kill(frozen, signal.SIGSTOP)
     scene.end()

@@ -1,4 +1,4 @@
-"""Whether a server notices that our HTTP protocol does not fit the uvicorn that is installed."""
+"""A server detects that our HTTP protocol does not fit the installed uvicorn."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def do_nothing(*_: Any) -> None:
     pass
 
 
-async def test_the_protocol_fits_the_uvicorn_that_is_installed(caplog: pytest.LogCaptureFixture) -> None:
-    """And the malformed request that is part of the probe leaves no line in the log."""
+async def test_the_protocol_fits_the_installed_uvicorn(caplog: pytest.LogCaptureFixture) -> None:
+    """The malformed request of the probe leaves no line in the log."""
     assert await fits()
     assert caplog.records == []
 
@@ -38,14 +38,14 @@ async def test_the_protocol_fits_the_uvicorn_that_is_installed(caplog: pytest.Lo
         (HttpProtocol, "detach", do_nothing),
     ],
 )
-async def test_a_part_that_has_changed_is_a_misfit(
+async def test_a_changed_part_of_uvicorn_is_detected(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     owner: type,
     name: str,
     replacement: Callable[..., Any],
 ) -> None:
-    """Wherever it fails: in a callback, in the application, or in the bytes alone. The probe itself logs nothing."""
+    """The failure may be in a callback, in the application, or in the bytes alone. The probe itself logs nothing."""
     monkeypatch.setattr(owner, name, replacement)
     monkeypatch.setattr(protocol_probe, "TIMEOUT_S", 1)
     assert not await fits()

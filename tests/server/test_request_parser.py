@@ -1,4 +1,4 @@
-"""What is refused in the head of a request, and what is overlooked, beyond what llhttp does by itself."""
+"""The checks of a request's head beyond those of llhttp, and the ignored `Upgrade`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ NO_CODINGS = (b"identity", b"gzip, chunked", b"gzip", b"")
 @pytest.mark.parametrize(
     "host", ["", "a", "a.example:8000", "127.0.0.1", "[::1]:80", "[::ffff:1.2.3.4]", "xn--caf-dma.example", "a_b", "a:"]
 )
-def test_every_kind_of_host_is_let_in(host: str) -> None:
-    """Names, addresses, ports, and none where there is nothing to name [RFC 9112 §3.2]."""
+def test_every_kind_of_host_is_accepted(host: str) -> None:
+    """Names, addresses and ports are, and an empty host where the target has none [RFC 9112 §3.2]."""
     for version in ("1.0", "1.1"):
         check_head(b"GET", version, [(b"host", host.encode()), (b"transfer-encoding", b"Chunked")])
     check_head(b"GET", "1.0", [])
@@ -36,20 +36,20 @@ def test_every_kind_of_host_is_let_in(host: str) -> None:
     ],
     ids=str,
 )
-def test_a_head_that_leaves_open_what_is_meant_is_refused(version: str, headers: RawHeaders) -> None:
-    """Of another version, for no host or several, or with a body coded as we cannot undo it."""
+def test_an_ambiguous_head_is_refused(version: str, headers: RawHeaders) -> None:
+    """It has another version, no host or several, or a transfer coding that the server does not decode."""
     with pytest.raises(BadHeadError):
         check_head(b"GET", version, headers)
 
 
-def test_no_tunnel_is_opened() -> None:
-    """CONNECT would make everything that follows another protocol."""
+def test_connect_is_refused() -> None:
+    """It would turn the rest of the connection into another protocol."""
     with pytest.raises(BadHeadError):
         check_head(b"CONNECT", "1.1", [HOST])
 
 
 class Reader:
-    """Notes the requests that a parser finds, as our protocol does."""
+    """Records the requests that a parser finds, as our protocol does."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[bytes, bytes]] = []
@@ -75,7 +75,7 @@ class Reader:
         if not self.parser.should_upgrade():
             self.requests.append((self.url, self.body))
 
-    def head_without_offer(self) -> bytes:
+    def head_without_upgrade(self) -> bytes:
         headers = [(name, value) for name, value in self.headers if name != b"upgrade"]
         return head_bytes(self.parser.get_method(), self.url, self.parser.get_http_version(), headers)
 
@@ -89,8 +89,8 @@ STREAM = LENGTH + CHUNKS + BODILESS + PLAIN + LENGTH
 READ = [(b"/length", b"abc"), (b"/chunks", b"abc"), (b"/bodiless", b""), (b"/plain", b""), (b"/length", b"abc")]
 
 
-def test_an_upgrade_offer_is_ignored() -> None:
-    """One request after the other is read, with its body, however the bytes are cut."""
+def test_an_offer_of_another_protocol_is_ignored() -> None:
+    """Each request is read, with its body, however the bytes are cut."""
     assert Reader().feed(STREAM) == READ
     reader = Reader()
     for at in range(len(STREAM)):
@@ -104,8 +104,8 @@ def test_an_upgrade_offer_is_ignored() -> None:
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 @pytest.mark.parametrize("connection", [b"Upgrade, close", b"close, Upgrade", b"Upgrade", b"upgrade, keep-alive"])
-def test_an_offer_is_overlooked_whether_or_not_the_connection_goes_on(version: str, connection: bytes) -> None:
-    """A proxy that keeps no connection, or speaks HTTP/1.0, passes offers on."""
+def test_an_offer_is_ignored_whether_or_not_the_connection_is_kept(version: str, connection: bytes) -> None:
+    """A proxy that keeps no connection, or speaks HTTP/1.0, forwards offers."""
     offer = [(b"Host", b"a"), (b"Connection", connection), (b"Upgrade", b"h2c"), (b"Content-Length", b"3")]
     sent = head_bytes(b"POST", b"/", version, offer) + b"abc"
     for at in range(len(sent)):
@@ -114,12 +114,12 @@ def test_an_offer_is_overlooked_whether_or_not_the_connection_goes_on(version: s
         assert reader.feed(sent[at:]) == [(b"/", b"abc")]
 
 
-def test_a_thousand_offers_at_once_are_no_trouble() -> None:
-    """A client decides how many come in one piece."""
+def test_thousands_of_offers_in_one_piece_are_parsed() -> None:
+    """The client controls how many arrive at once."""
     assert len(Reader().feed(BODILESS * 2000)) == 2000
 
 
-def test_what_is_malformed_behind_an_offer_is_still_refused() -> None:
-    """The second reading is as strict as the first."""
+def test_a_malformed_body_behind_an_offer_is_refused() -> None:
+    """The second parse is as strict as the first."""
     with pytest.raises(httptools.HttpParserError):
         Reader().feed(CHUNKS.replace(b"3\r\n", b"4\r\n"))
