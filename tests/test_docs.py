@@ -272,11 +272,17 @@ def test_tokens_of_an_application_are_accepted(
         assert httpx.get(url, headers={"Authorization": f"Bearer {token}"}).status_code == status
 
 
-async def test_function_of_an_application_decides() -> None:
-    """It lets a user read the sessions named after the user, and no others; an empty name owns nothing."""
+@pytest.fixture
+def application() -> Any:
+    """The application of the README, made outside the event loop: its imports would block that."""
     names: dict[str, Any] = {}
     exec(the_block("python", "create_app(authorize"), names)  # noqa: S102  # the README's own
-    transport = httpx.ASGITransport(names["app"])
+    return names["app"]
+
+
+async def test_function_of_an_application_decides(application: Any) -> None:
+    """It lets a user read the sessions named after the user, and no others; an empty name owns nothing."""
+    transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers={"X-User": "alice"}) as client:
         for method, path, status in [
             ("HEAD", "/api/progress/alice-1/events", 200),
