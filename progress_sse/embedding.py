@@ -96,7 +96,7 @@ class ProgressHub:
         check_session_id(session_id)
         await self._service.start_if_needed()
         is_woken, hub = asyncio.Event(), self._service.streams.hub
-        subscriber = Subscriber(hub, 1, is_woken.set)
+        subscriber = hub.new_subscriber(1, is_woken.set)
         self._subscribers[subscriber] = is_woken
         try:
             await hub.subscribe(subscriber, session_id, resume_from(Position.parse(last_event_id)))

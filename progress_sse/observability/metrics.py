@@ -21,7 +21,7 @@ from progress_sse._internal.histogram import Histogram
 from progress_sse.core.model import SessionStatus
 from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandName, CommandOutcome
-from progress_sse.streaming.channel import ResyncReason
+from progress_sse.streaming.delivery_counts import ResyncReason
 from progress_sse.streaming.event_stream import EndReason
 from progress_sse.streaming.registry import RefusalReason
 
@@ -78,17 +78,19 @@ class _Metrics(Collector):
         yield _gauge("queued_bytes", "Bytes that wait for subscribers that do not keep up.", streams.queued_bytes)
         ended = streams.ended
         yield _counters("streams_ended", "Streams that have ended, by reason.", ["reason"], ended, get_args(EndReason))
-        yield _counters("deliveries", "Events sent to subscribers, counted per subscriber.", [], {(): hub.deliveries})
+        yield _counters(
+            "deliveries", "Events sent to subscribers, counted per subscriber.", [], {(): hub.counts.deliveries}
+        )
         help_text = "From the notification of a commit until it was written to all subscribers that keep up."
-        yield _histogram("delivery_seconds", help_text, hub.delivery_seconds)
+        yield _histogram("delivery_seconds", help_text, hub.counts.delivery_seconds)
         yield _counters(
             "replays",
             "Subscribers that reconnected and got exactly the events that they had missed.",
             [],
-            {(): hub.replays},
+            {(): hub.counts.replays},
         )
         help_text = "Snapshots sent in place of missed transitions, by reason."
-        yield _counters("resyncs", help_text, ["reason"], hub.resyncs, get_args(ResyncReason))
+        yield _counters("resyncs", help_text, ["reason"], hub.counts.resyncs, get_args(ResyncReason))
         yield _counters("polls", "Polls, by result.", ["answer"], self._service.polls, get_args(PollResult))
 
     def _store_metrics(self) -> Iterator[Metric]:

@@ -4,28 +4,43 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Protocol
 
 from progress_sse.core import state_machine
 from progress_sse.core.model import Position
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import LogEntry, Notification, Record
+from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.frames import Frame, FrameBatch
 
-if TYPE_CHECKING:
-    from progress_sse.streaming.hub import Hub
-    from progress_sse.streaming.subscriber import Subscription
-
 MAX_TAIL_BYTES: Final = 65_536
 """Bytes of the newest transitions that a channel keeps, so that a short absence costs no read of the store."""
 
-ResyncReason: TypeAlias = Literal["behind", "gap", "forgotten"]
-"""Why a subscriber got a snapshot in place of transitions: it fell behind; this process missed a notification; or it
-came back from a position that the log no longer reaches."""
+
+class BatchReceiver(Protocol):
+    """What a channel hands its batches to."""
+
+    def offer(self, subscription: "Subscription", batch: FrameBatch) -> None:
+        """Take a published batch."""
+
+    def wake(self) -> None:
+        """Take notice that the session is completed."""
+
+    def fail(self) -> None:
+        """Give up after an error of one of these calls, in whose `except` block it is called."""
+
+
+@dataclass(eq=False, slots=True)
+class Subscription:
+    """One subscriber's place in a channel."""
+
+    subscriber: BatchReceiver
+    channel: "Channel"
 
 
 class Channel:
@@ -35,10 +50,18 @@ class Channel:
         published: How many events were published while there were subscriptions.
     """
 
-    def __init__(self, session_id: str, hub: "Hub", backend: Backend, retry_ms: int) -> None:
+    def __init__(
+        self,
+        session_id: str,
+        backend: Backend,
+        counts: DeliveryCounts,
+        flush_soon: Callable[["Channel"], None],
+        retry_ms: int,
+    ) -> None:
         """Start without the session's record; `open` loads it."""
         self.session_id = session_id
-        self._hub = hub
+        self._counts = counts
+        self._flush_soon = flush_soon
         self.record: Record | None = None
         self.position = self._absent_position()
         self.subscriptions: dict[Subscription, None] = {}
@@ -115,7 +138,7 @@ class Channel:
         if missing <= 0:
             return
         if missing > len(entries):
-            self._hub.resyncs["gap"] += len(self.subscriptions)
+            self._counts.resyncs["gap"] += len(self.subscriptions)
             self._reset_to(record)
             return
         self.record, self.position, self._snapshot = record, record.position, None
@@ -128,7 +151,7 @@ class Channel:
         if self.subscriptions:
             if not self._unsent:
                 self._published_at = time.monotonic()
-                self._hub.flush_soon(self)
+                self._flush_soon(self)
             self._unsent.append(frame)
 
     def flush(self) -> None:
@@ -137,7 +160,7 @@ class Channel:
             batch, self._unsent = FrameBatch(self._unsent), []
             is_completed = self.is_completed
             self.published += len(batch.frames)
-            self._hub.deliveries += len(batch.frames) * len(self.subscriptions)
+            self._counts.deliveries += len(batch.frames) * len(self.subscriptions)
             for subscription in tuple(self.subscriptions):  # A finished subscriber removes its subscription.
                 try:
                     subscription.subscriber.offer(subscription, batch)
@@ -145,9 +168,9 @@ class Channel:
                         subscription.subscriber.wake()
                 except Exception:  # noqa: BLE001  # an error of one subscriber must not affect the others
                     subscription.subscriber.fail()
-            self._hub.delivery_seconds.add(time.monotonic() - self._published_at)
+            self._counts.delivery_seconds.add(time.monotonic() - self._published_at)
 
-    def add(self, subscription: "Subscription") -> None:
+    def add(self, subscription: Subscription) -> None:
         """Add a subscription that has every frame so far; frames still to be flushed must not reach it again."""
         self.flush()
         self.subscriptions[subscription] = None

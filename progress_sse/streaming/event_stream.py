@@ -29,10 +29,11 @@ from progress_sse._internal.clock import Clock
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
+from progress_sse.streaming.channel import Subscription
 from progress_sse.streaming.heartbeat import COMMENT, Heartbeat
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.resume_point import ResumePoint
-from progress_sse.streaming.subscriber import QueuedBatch, Subscriber, Subscription
+from progress_sse.streaming.subscriber import QueuedBatch
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.cursor import StreamCursor, end_id
 from progress_sse.wire.frames import FrameBatch
@@ -133,7 +134,7 @@ class EventStream(asyncio.BaseProtocol):
         self._heartbeat_events = request.heartbeat_events
         self._cursor = StreamCursor() if request.is_combined else None
         self._session_count = len(request.resume_points)
-        self._subscriber = Subscriber(registry.hub, self._session_count, self._wake)
+        self._subscriber = registry.hub.new_subscriber(self._session_count, self._wake)
         self._writer: BodyWriter | None = None
         self._has_more: asyncio.Event | None = None
         self._stop_heartbeat: Callable[[], None] | None = None

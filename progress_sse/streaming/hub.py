@@ -18,13 +18,13 @@ What must not go in here: how bytes get to a client (``body_writer``), rules (``
 """
 
 import asyncio
-from collections import Counter
+from collections.abc import Callable
 
-from progress_sse._internal.histogram import Histogram
 from progress_sse.store.backend import Backend
-from progress_sse.streaming.channel import Channel, ResyncReason
+from progress_sse.streaming.channel import Channel, Subscription
+from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.resume_point import ResumePoint
-from progress_sse.streaming.subscriber import Subscriber, Subscription
+from progress_sse.streaming.subscriber import Subscriber
 from progress_sse.wire.frames import FrameBatch
 
 
@@ -32,18 +32,12 @@ class Hub:
     """The channels of this process.
 
     Attributes:
-        deliveries: How many events were handed to subscribers; each counts once per subscriber.
-        delivery_seconds: From the notification of a change until it was written to all subscribers that keep up.
-        replays: How many subscribers came back and got exactly the transitions that they had missed.
-        resyncs: How many got a snapshot in place of transitions, by the reason.
+        counts: What it counts of its deliveries.
     """
 
     def __init__(self, backend: Backend, *, retry_ms: int) -> None:
         """Serve subscribers from `backend`; each snapshot tells clients to wait `retry_ms` before they reconnect."""
-        self.deliveries = 0
-        self.delivery_seconds = Histogram()
-        self.replays = 0
-        self.resyncs: Counter[ResyncReason] = Counter()
+        self.counts = DeliveryCounts()
         self._backend = backend
         self._retry_ms = retry_ms
         self._channels: dict[str, Channel] = {}
@@ -59,7 +53,7 @@ class Hub:
         """How many subscriptions there are: one per subscriber and session."""
         return sum(len(channel.subscriptions) for channel in self._channels.values())
 
-    def flush_soon(self, channel: Channel) -> None:
+    def _flush_soon(self, channel: Channel) -> None:
         """Flush the channel at the end of this turn of the event loop, together with all others."""
         if not self._to_flush:
             asyncio.get_running_loop().call_soon(self._flush)
@@ -70,6 +64,10 @@ class Hub:
         for channel in channels:
             channel.flush()
 
+    def new_subscriber(self, session_count: int, on_wake: Callable[[], None]) -> Subscriber:
+        """Return a subscriber without subscriptions; `subscribe` adds one for each session. See `Subscriber`."""
+        return Subscriber(session_count, on_wake, self.counts, self._release)
+
     def subscribe_nowait(self, subscriber: Subscriber, session_id: str, resume_point: ResumePoint | None) -> bool:
         """Subscribe without a read of the store, and return whether that was possible; see `subscribe`."""
         channel = self._channels.get(session_id)
@@ -77,7 +75,7 @@ class Hub:
         if channel is None or missed is None:
             return False
         channel.use_count += 1  # Counts for the subscription.
-        self.replays += resume_point is not None
+        self.counts.replays += resume_point is not None
         subscriber.add(Subscription(subscriber, channel), missed)
         return True
 
@@ -100,12 +98,12 @@ class Hub:
                 assert resume_point is not None
                 missed = await self._replay_or_snapshot(channel, resume_point)
             elif resume_point is not None:
-                self.replays += 1
+                self.counts.replays += 1
         except BaseException:
-            self.release(channel)
+            self._release(channel)
             raise
         if subscriber.is_closed:
-            self.release(channel)
+            self._release(channel)
         else:
             subscriber.add(Subscription(subscriber, channel), missed)
 
@@ -117,19 +115,21 @@ class Hub:
             position = resume_point(channel.position)
         missed = None if position is None else await channel.replay(position)
         if missed is None:
-            self.resyncs["forgotten"] += 1
+            self.counts.resyncs["forgotten"] += 1
             return channel.snapshot()
-        self.replays += 1
+        self.counts.replays += 1
         return FrameBatch(missed)
 
     def _acquire(self, session_id: str) -> Channel:
         channel = self._channels.get(session_id)
         if channel is None:
-            channel = self._channels[session_id] = Channel(session_id, self, self._backend, self._retry_ms)
+            channel = self._channels[session_id] = Channel(
+                session_id, self._backend, self.counts, self._flush_soon, self._retry_ms
+            )
         channel.use_count += 1
         return channel
 
-    def release(self, channel: Channel) -> None:
+    def _release(self, channel: Channel) -> None:
         """Give up one use of a channel; the last one closes it."""
         channel.use_count -= 1
         if channel.use_count == 0:

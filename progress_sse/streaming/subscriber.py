@@ -3,28 +3,17 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from progress_sse.core.model import Position
-from progress_sse.streaming.channel import Channel
+from progress_sse.streaming.channel import Channel, Subscription
+from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.wire.frames import FrameBatch
-
-if TYPE_CHECKING:
-    from progress_sse.streaming.hub import Hub
 
 logger = logging.getLogger(__name__)
 
 MAX_QUEUED_BYTES: Final = 262_144
 """Bytes of frames that may wait for one subscriber before it counts as lagging; a single larger frame still passes."""
-
-
-@dataclass(eq=False, slots=True)
-class Subscription:
-    """One subscriber's place in a channel."""
-
-    subscriber: "Subscriber"
-    channel: Channel
 
 
 QueuedBatch: TypeAlias = tuple[Subscription | None, FrameBatch]
@@ -45,13 +34,14 @@ class Subscriber:
 
     __slots__ = (
         "_backlog",
-        "_hub",
+        "_counts",
         "_is_closed",
         "_is_taking",
         "_lagging",
         "_on_wake",
         "_queue",
         "_queued_bytes",
+        "_release",
         "_session_count",
         "_subscriptions",
         "_unseen",
@@ -59,17 +49,25 @@ class Subscriber:
         "event_count",
     )
 
-    def __init__(self, hub: "Hub", session_count: int, on_wake: Callable[[], None]) -> None:
-        """Begin without subscriptions; `Hub.subscribe` adds one for each session.
+    def __init__(
+        self,
+        session_count: int,
+        on_wake: Callable[[], None],
+        counts: DeliveryCounts,
+        release: Callable[[Channel], None],
+    ) -> None:
+        """Begin without subscriptions; see `Hub.new_subscriber`, which calls this.
 
         Args:
-            hub: The hub with the sessions' channels.
             session_count: How many subscriptions will be added.
             on_wake: Called when a batch waits, when `is_finished` may have changed, and when the subscriber was closed
                 because a write failed. May close the subscriber.
+            counts: Counts the times when it falls behind.
+            release: Called with the channel of each subscription that is given up.
         """
         self.direct: Callable[[bytes], None] | None = None
-        self._hub = hub
+        self._counts = counts
+        self._release = release
         self._session_count = session_count
         self._on_wake = on_wake
         self._subscriptions: list[Subscription] = []
@@ -160,7 +158,7 @@ class Subscriber:
         self._lagging.update(dict.fromkeys(each for each, _ in dropped if each is not None))
         self._lagging[subscription] = None
         self._unseen += len(batch.frames) + _event_count(dropped)
-        self._hub.resyncs["behind"] += 1
+        self._counts.resyncs["behind"] += 1
         logger.debug("a subscriber fell behind by %d batches and gets a snapshot", len(dropped) + 1)
 
     def send_heartbeat(self, batch: FrameBatch) -> None:
@@ -210,7 +208,7 @@ class Subscriber:
         )
         for subscription in self._subscriptions:
             del subscription.channel.subscriptions[subscription]
-            self._hub.release(subscription.channel)
+            self._release(subscription.channel)
         self._subscriptions.clear()
         self._backlog.clear()
         self._lagging.clear()

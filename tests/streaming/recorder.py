@@ -13,7 +13,7 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Listener, Record, StorageLimits
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.resume_point import ResumePoint
-from progress_sse.streaming.subscriber import QueuedBatch, Subscriber
+from progress_sse.streaming.subscriber import QueuedBatch
 from progress_sse.wire.frames import Frame
 
 DEADLINE_S = 5
@@ -64,7 +64,7 @@ class Reader:
     def __init__(self, hub: Hub, *session_ids: str) -> None:
         self.hub = hub
         self.woken = asyncio.Event()
-        self.subscriber = Subscriber(hub, len(session_ids), self.woken.set)
+        self.subscriber = hub.new_subscriber(len(session_ids), self.woken.set)
         self.seen: list[Frame] = []
 
     async def subscribe(self, session_id: str, resume_point: ResumePoint | None = None) -> None:

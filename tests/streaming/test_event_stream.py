@@ -215,7 +215,7 @@ async def test_a_lagging_client_that_takes_again_at_completion_gets_one_snapshot
     await store.start_step("s", 1)
     for current in range(5):
         await store.report_progress("s", 1, current)
-    assert service.hub.resyncs == {"behind": 1}
+    assert service.hub.counts.resyncs == {"behind": 1}
     before = len(client.events)
     await store.apply("s", Complete(1))
     client.go_on()

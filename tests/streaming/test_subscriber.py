@@ -24,7 +24,7 @@ async def test_a_subscriber_that_falls_behind_gets_one_snapshot_and_then_transit
     for _ in range(50):
         await store.start_step("a", 1)
         await quick.read()
-    assert hub.resyncs == {"behind": 1}
+    assert hub.counts.resyncs == {"behind": 1}
     assert await slow.read() == ["snapshot@50"]
     assert [label(frame) for frame in quick.seen[1:]] == ["snapshot@0", *labels("step", range(1, 51))]
     await store.complete_step("a", 1)
@@ -178,7 +178,7 @@ async def test_a_snapshot_for_a_lagging_subscriber_is_not_followed_by_changes_th
     await reader.read()
     for _ in range(10):
         await store.start_step("a", 1)
-    assert hub.resyncs == {"behind": 1}
+    assert hub.counts.resyncs == {"behind": 1}
     taken: list[str] = []
 
     def take(_notification: Notification) -> None:
