@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from redis.exceptions import AskError, MovedError, RedisError
 
 from progress_sse.store.redis.connection import RedisConnection
-from progress_sse.store.redis.pending_command import PendingCommand, Reply
+from progress_sse.store.redis.pending_command import CommandReply, PendingCommand
 from progress_sse.store.redis.pipeline import CommandExecutor, RedisCommandExecutor
 from progress_sse.store.redis.pubsub import RedisPubSub
 from progress_sse.store.redis.topology import Topology
@@ -43,7 +43,7 @@ class ClusterCommandExecutor(CommandExecutor):
             command.give_up()
             command.expiry.cancel()
 
-    def submit(self, command: PendingCommand) -> asyncio.Future[Reply]:
+    def submit(self, command: PendingCommand) -> asyncio.Future[CommandReply]:
         """Queue a command for the node that serves its key, or keep it until that node is known."""
         address = self._topology.owner(str(command.key))
         if address is None:

@@ -17,7 +17,7 @@ WRITE_TIMEOUT_S: Final = 3.5
 """Seconds until a command is given up. An update is at most one of each: it is answered within six seconds."""
 
 
-class Reply(NamedTuple):
+class CommandReply(NamedTuple):
     """The reply to a command, and whether the command may have run before without a reply."""
 
     value: Any
@@ -47,7 +47,7 @@ class PendingCommand:
         self.was_sent = False
         self.was_in_doubt = False
         loop = asyncio.get_running_loop()
-        self.reply: asyncio.Future[Reply] = loop.create_future()
+        self.reply: asyncio.Future[CommandReply] = loop.create_future()
         self.expiry = loop.call_later(WRITE_TIMEOUT_S if is_write else READ_TIMEOUT_S, self.give_up)
 
     @property
@@ -79,7 +79,7 @@ class PendingCommand:
         if self.reply.done():
             return
         if not isinstance(value, RedisError):
-            self.reply.set_result(Reply(value, self.was_in_doubt))
+            self.reply.set_result(CommandReply(value, self.was_in_doubt))
         elif self.is_write and (self.was_in_doubt or may_have_written(value)):
             self.give_up()
         else:

@@ -18,7 +18,7 @@ from progress_sse._internal.cancel_tasks import cancel
 from progress_sse.store.health import HealthLog
 from progress_sse.store.redis.codec import Argument
 from progress_sse.store.redis.connection import Command, ConnectionInterruptedError, NotConnectedError, RedisConnection
-from progress_sse.store.redis.pending_command import PendingCommand, Reply
+from progress_sse.store.redis.pending_command import CommandReply, PendingCommand
 from progress_sse.store.redis.scripts import Script
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class CommandExecutor(Protocol):
     async def aclose(self) -> None:
         """Give up the queued commands, and close all connections."""
 
-    def submit(self, command: PendingCommand) -> asyncio.Future[Reply]:
+    def submit(self, command: PendingCommand) -> asyncio.Future[CommandReply]:
         """Queue a command, and return its future reply."""
 
     async def execute(self, *arguments: Argument) -> Any:
@@ -65,7 +65,9 @@ class CommandExecutor(Protocol):
         """
         return (await self.submit(PendingCommand(None, (), arguments, is_write=False))).value
 
-    async def run(self, script: Script, keys: Sequence[str], *arguments: Argument, is_write: bool = False) -> Reply:
+    async def run(
+        self, script: Script, keys: Sequence[str], *arguments: Argument, is_write: bool = False
+    ) -> CommandReply:
         """Return what a script returned.
 
         Args:
@@ -118,7 +120,7 @@ class RedisCommandExecutor(CommandExecutor):
         self._queue.clear()
         return queued
 
-    def submit(self, command: PendingCommand) -> asyncio.Future[Reply]:
+    def submit(self, command: PendingCommand) -> asyncio.Future[CommandReply]:
         """Queue a command, and return its future reply."""
         if self._runner is None:
             command.give_up()

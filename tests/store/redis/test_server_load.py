@@ -9,7 +9,7 @@ import pytest
 from progress_sse.core.commands import Advance
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.redis.pending_command import PendingCommand, Reply
+from progress_sse.store.redis.pending_command import CommandReply, PendingCommand
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
@@ -28,7 +28,7 @@ async def test_an_update_with_a_key_is_one_command(
     await store.start_step("s", 1)
     submit = backend._executor.submit  # noqa: SLF001 - there is nothing to see from outside
 
-    def count(command: PendingCommand) -> asyncio.Future[Reply]:
+    def count(command: PendingCommand) -> asyncio.Future[CommandReply]:
         commands.append(command)
         return submit(command)
 
