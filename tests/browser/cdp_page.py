@@ -1,4 +1,4 @@
-"""A page that Playwright leaves alone, and which therefore can be hidden, frozen, and kept for the way back.
+"""A page outside Playwright, which can therefore be hidden, frozen, and kept in the back/forward cache.
 
 Playwright keeps every page of its own visible, on which freezing has no effect, and loses sight of one that comes back
 from the cache. This one is driven by Chromium's own protocol instead, through the connection that the browser has.
@@ -20,7 +20,7 @@ class BarePage:
     """One tab outside all of Playwright's contexts."""
 
     def __init__(self, browser: CDPSession, target_id: str, session_id: str) -> None:
-        """Speak to a target that the browser's session is attached to."""
+        """Use a target that the browser's session is attached to."""
         self._browser = browser
         self._target_id = target_id
         self._session_id = session_id
@@ -30,7 +30,7 @@ class BarePage:
 
     @classmethod
     async def open(cls, browser: Browser, url: str, script: str = "") -> Self:
-        """Open a tab, and go somewhere; the script runs before those of each page."""
+        """Open a tab at an address; the script runs before those of each page."""
         session = await browser.new_browser_cdp_session()
         target = await session.send("Target.createTarget", {"url": "about:blank"})
         attached = await session.send("Target.attachToTarget", {"targetId": target["targetId"]})
@@ -47,7 +47,7 @@ class BarePage:
             answer.set_result(message)
 
     async def send(self, method: str, **parameters: Any) -> Any:
-        """Send a command of the protocol, and give what it came to."""
+        """Send a command of the protocol, and return its result."""
         number = next(self._numbers)
         self._answers[number] = answered = asyncio.get_running_loop().create_future()
         message = json.dumps({"id": number, "method": method, "params": parameters})
@@ -64,21 +64,21 @@ class BarePage:
         return answer["result"].get("value")
 
     async def until(self, expression: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Look again and again until an expression is true, in whatever page is there by then."""
+        """Evaluate an expression until it is true, in whichever page is loaded by then."""
         value = None
         try:
             async with asyncio.timeout(timeout_s):
-                while not (value := await self.evaluate(expression)):  # noqa: ASYNC110 - nobody would tell
+                while not (value := await self.evaluate(expression)):  # noqa: ASYNC110 - asks the browser
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise TimeoutError(f"{expression} was {value!r} at last") from None
 
     async def freeze(self) -> None:
-        """Hide the page, and stop all that goes on in it: what a browser does to tabs long unused, or asleep."""
+        """Hide and freeze the page, as a browser does with unused tabs."""
         await self.send("Page.setWebLifecycleState", state="frozen")
 
     async def wake(self) -> None:
-        """Let it go on, and show it: as the tab that somebody comes back to from another."""
+        """Unfreeze the page and show it, as if its tab were selected again."""
         await self.send("Page.setWebLifecycleState", state="active")
         other = await self._browser.send("Target.createTarget", {"url": "about:blank"})
         await self.send("Page.bringToFront")

@@ -14,21 +14,21 @@ Open = Callable[..., Awaitable[Visit]]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that this module's tests share, each with sessions of its own."""
+    """A server that the tests of a module share, each with its own sessions."""
     with Server(tmp_path_factory.mktemp("server"), heartbeat_s=1, retry_ms=300) as running:
         yield running
 
 
 @pytest.fixture
 async def worker(server: Server) -> AsyncIterator[Worker]:
-    """A worker of the shared server: another process than that, and than the browser."""
+    """A worker of the shared server, in another process than the server and the browser."""
     async with Worker.at(server) as at_server:
         yield at_server
 
 
 @pytest.fixture
 async def visit(chromium: Browser) -> AsyncIterator[Open]:
-    """Visit addresses, each in a context of its own: `visit(url, locale="ja-JP")`; options are the context's.
+    """Visit addresses, each in its own browser context: `visit(url, locale="ja-JP")`; options are the context's.
 
     With `beside`, in one more tab of the context of an earlier visit.
     """

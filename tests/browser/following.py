@@ -1,4 +1,4 @@
-"""Pages that follow sessions by a tracker and keep what it told them, and a look at them."""
+"""Pages that follow sessions by a tracker and record its callbacks, and helpers that read them."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ window.EventSource = class extends EventSource {
   }
 };
 """
-"""Runs before the page's scripts: keeps each EventSource that the page makes."""
+"""Runs before the page's scripts: records each EventSource that the page makes."""
 
 HOLDS_A_STREAM = "sources.some((source) => source.readyState !== EventSource.CLOSED)"
 
 
 def following(session_id: str, base: str = "", **options: Any) -> str:
-    """The page that follows a session of the server at `base`, which is the page's own if there is none."""
+    """The page that follows a session of the server at `base`; without `base`, of the page's own server."""
     page = _PAGE.replace("BASE", base).replace("SESSION", json.dumps(session_id))
     return page.replace("OPTIONS", json.dumps(options))
 
@@ -64,7 +64,7 @@ def response(status: str, body: str = "", media_type: str = "text/plain", extra:
 
 
 def state_of(shown: Visit) -> Locator:
-    """How far the session is, as the page was told: `running 14%`."""
+    """The latest state of the session in the page: `running 14%`."""
     return shown.page.locator("#state")
 
 
@@ -87,7 +87,7 @@ async def work(worker: Worker, session_id: str, *steps: int, pace_s: float = 0) 
 
 
 def moves_of(total_steps: int, done: int) -> list[str]:
-    """Every move of a session that was created pending, and then worked on in order."""
+    """Every state of a session that is created pending, and whose steps then run in order."""
     running = ["s" * step + "r" + "p" * (total_steps - step - 1) for step in range(done)]
     ended = ["s" * step + "p" * (total_steps - step) for step in range(done + 1)]
     return [move for pair in zip(ended, [*running, ""], strict=True) for move in pair if move]

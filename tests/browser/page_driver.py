@@ -1,4 +1,4 @@
-"""A visitor's view of a page: what it shows, asks for, and complains about."""
+"""A visitor's view of a page: its content, its requests, and its console errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ POLLING_ONLY = "delete window.EventSource"
 """Runs before the page's scripts: a browser (or a network) without streams."""
 
 PATIENCE_S = 20
-"""Within this a page must come to what it is waited for."""
+"""The deadline of each wait for a page."""
 
 MARKUP = [
     "<img src=x onerror=alert(1)>",
@@ -20,14 +20,14 @@ MARKUP = [
     "javascript:alert(1) {{7*7}} ${7*7} &amp;",
     "abc \u202e\u2069 def",
 ]
-"""What a worker may write to somebody else's page; the last turns its neighbours round where it is not isolated."""
+"""Texts that a worker may send to a page; the last reverses its neighbours where its direction is not isolated."""
 
 
 class Visit:
-    """One page in a browser, as a person sees it, and what went on behind."""
+    """One page in a browser as a person sees it, with its requests and errors."""
 
     def __init__(self, page: Page) -> None:
-        """Listen to a page before it goes anywhere."""
+        """Listen to a page before its first navigation."""
         self.page = page
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -48,7 +48,7 @@ class Visit:
         self.requests.append(request.url)
 
     async def go(self, url: str, html: str) -> None:
-        """Go to an address; with `html`, it answers that instead of what the server has there."""
+        """Go to an address; with `html`, that is the response in place of the server's."""
         if html:
 
             async def answer(route: Route) -> None:
@@ -64,17 +64,17 @@ class Visit:
 
     @property
     def progressbar(self) -> Locator:
-        """The bar as assistive technology has it."""
+        """The bar as assistive technology sees it."""
         return self.page.get_by_role("progressbar")
 
     @property
     def headline(self) -> Locator:
-        """What is going on, in one line."""
+        """The status line."""
         return self.page.get_by_role("heading", level=1)
 
     @property
     def connection(self) -> Locator:
-        """The badge that tells how the page is connected."""
+        """The connection badge."""
         return self.page.locator("#connection")
 
     @property
@@ -87,7 +87,7 @@ class Visit:
         return self.steps.nth(number - 1)
 
     def shown(self, name: str) -> Locator:
-        """What bears a name in every session that is shown, in the page and in the element: `time-left`."""
+        """The part with this name in each shown session, in the page and in the element: `time-left`."""
         return self.page.locator(f".{name}")
 
     @property
@@ -96,24 +96,24 @@ class Visit:
         return self.page.locator("#drive .command:not([hidden]) code")
 
     async def offered(self, action: str) -> str:
-        """The command, once it is one for this."""
+        """The command, once it contains this."""
         await expect(self.command).to_contain_text(f'"{action}"')
         return await self.command.text_content() or ""
 
     async def bar_width(self) -> str:
-        """How wide the bar says it is."""
+        """The width that the bar's style sets."""
         width: str = await self.bar.evaluate("bar => bar.style.width")
         return width
 
     async def until(self, condition: str) -> None:
-        """Wait until something is so in the page. Playwright's own waiting needs `eval`, which a policy may forbid."""
+        """Wait until an expression is true in the page. Playwright's own needs `eval`, which a policy may forbid."""
         async with asyncio.timeout(PATIENCE_S):
             await self.evaluate(
                 f"async () => {{ while (!({condition})) await new Promise((next) => setTimeout(next, 20)); }}"
             )
 
     async def next_frames(self) -> None:
-        """Wait until what was written is drawn, and its transitions have begun."""
+        """Wait until the latest changes are drawn and their transitions have begun."""
         await self.evaluate("() => new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))")
 
     async def evaluate(self, expression: str, argument: Any = None) -> Any:

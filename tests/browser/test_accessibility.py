@@ -1,4 +1,4 @@
-"""What axe-core says of the page and of the element, in their states, themes and languages; and forced colours."""
+"""axe-core on the page and the element, in their states, themes and languages; and forced colours."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VISIBLE = (
     ".timeline-chart rect",
     ".timeline-chart text",
 )
-"""Parts that must not vanish where the system chooses the colours."""
+"""Parts that must stay visible where the system chooses the colours."""
 
 STEPS = [{"name": name, "estimated_ms": 60_000} for name in ("Download", "Parse", "Save")]
 
@@ -61,7 +61,7 @@ async def bring_about(worker: Worker, session_id: str, state: str) -> None:
 
 
 def embedding(*session_ids: str, lang: str) -> str:
-    """A page of somebody else's, with elements in it."""
+    """A third-party page with elements in it."""
     elements = "".join(
         f'<progress-steps session="{each}" label="{each}" timeline></progress-steps>' for each in session_ids
     )
@@ -72,7 +72,7 @@ def embedding(*session_ids: str, lang: str) -> str:
 
 
 async def complaints_of_axe(shown: Visit) -> Any:
-    """What is wrong."""
+    """The violations that axe-core finds."""
     await shown.evaluate(AXE)
     return await shown.evaluate(RUN)
 
@@ -82,7 +82,7 @@ async def complaints_of_axe(shown: Visit) -> Any:
 async def test_axe_finds_nothing_in_the_page(
     server: Server, worker: Worker, visit: Open, sid: str, state: str, locale: str
 ) -> None:
-    """Light and dark, in either language."""
+    """It is checked light and dark, in both languages."""
     await bring_about(worker, sid, state)
     schemes: tuple[Scheme, ...] = ("light", "dark")
     for scheme in schemes:
@@ -97,7 +97,7 @@ async def test_axe_finds_nothing_in_the_page(
 async def test_axe_finds_nothing_in_the_element(
     server: Server, worker: Worker, visit: Open, sid: str, scheme: str, locale: str
 ) -> None:
-    """All states in one page, as somebody embeds them."""
+    """All states are in one embedding page."""
     for state in HEADLINES:
         await bring_about(worker, f"{sid}-{state}", state)
     html = embedding(*(f"{sid}-{state}" for state in HEADLINES), lang=locale)
@@ -108,10 +108,10 @@ async def test_axe_finds_nothing_in_the_element(
 
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
 @pytest.mark.parametrize("where", ["page", pytest.param("element", marks=pytest.mark.full)])
-async def test_axe_finds_nothing_in_silence(
+async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
     server: Server, worker: Worker, visit: Open, sid: str, where: str, locale: str
 ) -> None:
-    """A job that runs, and of which nothing is heard any more; light and dark."""
+    """The job runs, and its worker no longer reports; light and dark."""
     await bring_about(worker, sid, "running")
     url, html = (
         (f"{server.url}/s/{sid}", "") if where == "page" else (f"{server.url}/embedding", embedding(sid, lang=locale))
@@ -132,7 +132,7 @@ async def test_axe_finds_nothing_in_silence(
 async def test_axe_finds_nothing_in_a_page_of_several_jobs(
     server: Server, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """Names are told apart."""
+    """Each job's parts have distinct names."""
     for state in ("running", "error"):
         await bring_about(worker, f"{sid}-{state}", state)
     shown = await visit(f"{server.url}/?session_id={sid}-running&session_id={sid}-error")
@@ -140,8 +140,8 @@ async def test_axe_finds_nothing_in_a_page_of_several_jobs(
     assert await complaints_of_axe(shown) == []
 
 
-async def test_a_fault_would_be_found(server: Server, visit: Open, sid: str) -> None:
-    """The check itself works on this page, under its policy."""
+async def test_axe_finds_a_fault_that_is_there(server: Server, visit: Open, sid: str) -> None:
+    """The check itself works on this page, under its content security policy."""
     shown = await visit(f"{server.url}/s/{sid}")
     await expect(shown.connection).to_be_visible()
     await shown.evaluate("document.querySelector('.bar').removeAttribute('aria-label')")
@@ -149,7 +149,7 @@ async def test_a_fault_would_be_found(server: Server, visit: Open, sid: str) -> 
 
 
 async def pictures(shown: Visit, part: str, attribute: str, values: tuple[str, ...]) -> set[bytes]:
-    """What the bar, or the badge without its word, looks like in each state, as the style sheet knows them."""
+    """The look of the bar, or of the badge without its text, in each state of the style sheet."""
     looks = set()
     for value in values:
         await shown.page.locator("article").evaluate(
@@ -159,10 +159,8 @@ async def pictures(shown: Visit, part: str, attribute: str, values: tuple[str, .
     return looks
 
 
-async def test_states_are_told_apart_under_forced_colours(
-    server: Server, worker: Worker, visit: Open, sid: str
-) -> None:
-    """Where a system has but a few colours the shapes remain, and no part vanishes."""
+async def test_states_are_distinct_under_forced_colours(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """With the few colours of a system the shapes remain, and no part vanishes."""
     await bring_about(worker, sid, "running")
     shown = await visit(f"{server.url}/s/{sid}", forced_colors="active", reduced_motion="reduce")
     await expect(shown.connection).to_have_text("live")

@@ -1,4 +1,4 @@
-"""A worker that dies in the midst of its job, seen from the page."""
+"""The page of a session whose worker is killed."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ with Progress(steps=["Find", "Resize"]) as progress:
 """
 
 LEAST = 100
-"""Rows that are told before the job dies."""
+"""Rows that are reported before the job is killed."""
 
 
 def shown(server: Server, session_id: str) -> Any:
-    """What polling says."""
+    """The polled state."""
     return httpx.get(server.url + session_path(session_id)).json()
 
 
 def kill_amidst(server: Server, session_id: str) -> int:
-    """Begin a job, kill it once it is in the midst of its second step, and give how far it had come."""
+    """Begin a job, kill it during its second step, and return the state that it had reached."""
     environment = {"PROGRESS_SSE_URL": server.url, "PROGRESS_SSE_SESSION": session_id, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", JOB], env=environment, stdout=subprocess.PIPE) as job:
         assert job.stdout is not None
@@ -50,8 +50,8 @@ def kill_amidst(server: Server, session_id: str) -> int:
         return int(job.stdout.read().split(b"\n")[-2])
 
 
-async def test_a_worker_that_is_killed_is_told_by_its_silence(server: Server, visit: Open, sid: str) -> None:
-    """What it reported stays, nothing else is claimed, and the page does not look alive for ever."""
+async def test_the_page_shows_the_silence_of_a_killed_worker(server: Server, visit: Open, sid: str) -> None:
+    """Its reports stay, nothing else is claimed, and the page stops looking alive."""
     page = await visit(f"{server.url}/livez", scripts=(POLLING_ONLY,))
     await page.page.clock.install()
     await page.page.goto(f"{server.url}/s/{sid}")

@@ -1,4 +1,4 @@
-"""The demo's page: what moves on it, and what its buttons do to the connection."""
+"""The demo's page: its jobs, and the faults that its buttons cause."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ JOBS = ("steady", "retried", "unknown")
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Server]:
-    """The command, running."""
+    """The running demo command."""
     with Server(tmp_path / "demo", command=[*COMMAND, "--no-open", "--port", "{port}"]) as running:
         yield running
         running.terminate()
 
 
 def connection(page: Page, job: str) -> Locator:
-    """What says how a job's element is connected."""
+    """The connection badge of a job's element."""
     return page.locator(f"#{job} [data-connection]")
 
 
 async def expect_connections(page: Page, state: str) -> None:
-    """All jobs are connected in this way, sooner or later."""
+    """Wait until all jobs show this connection."""
     for job in JOBS:
         await expect(connection(page, job)).to_have_attribute("data-connection", state, timeout=AGES_MS)
 
 
 async def percentage(page: Page, job: str) -> int:
-    """How far the page says that a job is."""
+    """The percentage that the page shows of a job."""
     value = await page.locator(f"#{job}").get_by_role("progressbar").first.get_attribute("aria-valuenow")
     return int(value or 0)
 
 
 async def expect_to_move(page: Page, job: str) -> None:
-    """The page shows another number than now, sooner or later."""
+    """Wait until the page shows another percentage than now."""
     before = await percentage(page, job)
     async with asyncio.timeout(AGES_MS / 1000):
         while await percentage(page, job) == before:  # noqa: ASYNC110 - asks the browser
@@ -69,7 +69,7 @@ def session_of(page: Page, job: str) -> Locator:
 
 @pytest.mark.full
 async def test_three_jobs_move_and_begin_again(demo: Server, visit: Open) -> None:
-    """Nothing comes from elsewhere, nothing is complained about, and after its end a job's next session is shown."""
+    """Nothing loads from another origin, the console has no errors, and a job's next session follows the former."""
     shown = await visit(f"{demo.url}/")
     await expect_connections(shown.page, "live")
     for job in JOBS[:2]:
@@ -95,13 +95,13 @@ const look = () => {
 };
 requestAnimationFrame(look);
 """
-"""Runs before the page's scripts: keeps when a bar was first seen to grow that had been seen before."""
+"""Runs before the page's scripts: records when a bar that was visible first grew."""
 
 
-async def test_something_moves_at_once(
+async def test_a_bar_moves_soon_after_the_start(
     tmp_path: Path, visit: Open, record_property: Callable[[str, object], None]
 ) -> None:
-    """Two seconds after the command on a quiet machine, where the browser runs already; `moves_after_s` is measured."""
+    """It takes two seconds on an idle machine with a running browser; `moves_after_s` is measured."""
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
@@ -123,8 +123,8 @@ async def test_something_moves_at_once(
 
 
 @pytest.mark.full
-async def test_a_session_that_was_deleted_begins_afresh(demo: Server, visit: Open) -> None:
-    """On the page, too, which follows it on."""
+async def test_a_deleted_session_is_created_anew(demo: Server, visit: Open) -> None:
+    """The page follows the new one."""
     shown = await visit(f"{demo.url}/")
     await expect_to_move(shown.page, "steady")
     async with Worker.at(demo) as worker:
@@ -136,7 +136,7 @@ async def test_a_session_that_was_deleted_begins_afresh(demo: Server, visit: Ope
 
 @pytest.mark.full
 async def test_cut_stream_comes_back(demo: Server, visit: Open) -> None:
-    """The badge says so, and the bars go on."""
+    """The badge shows the cut, and the bars go on."""
     shown = await visit(f"{demo.url}/")
     await expect_connections(shown.page, "live")
     await shown.page.get_by_role("button", name="Cut my stream").click()
@@ -147,7 +147,7 @@ async def test_cut_stream_comes_back(demo: Server, visit: Open) -> None:
 
 @pytest.mark.full
 async def test_buffering_proxy_is_bridged_by_polls(demo: Server, visit: Open) -> None:
-    """The bars keep moving meanwhile, and a second click mends it."""
+    """The bars keep moving meanwhile, and a second click ends the buffering."""
     shown = await visit(f"{demo.url}/")
     await expect_connections(shown.page, "live")
     button = shown.page.get_by_role("button", name="Buffer like a bad proxy")
@@ -162,8 +162,8 @@ async def test_buffering_proxy_is_bridged_by_polls(demo: Server, visit: Open) ->
 
 
 @pytest.mark.full
-async def test_buffering_proxy_is_mended_by_itself(demo: Server, visit: Open) -> None:
-    """Nobody has to click twice."""
+async def test_buffering_ends_by_itself(demo: Server, visit: Open) -> None:
+    """No second click is needed."""
     shown = await visit(f"{demo.url}/")
     button = shown.page.get_by_role("button", name="Buffer like a bad proxy")
     await button.click()
@@ -174,7 +174,7 @@ async def test_buffering_proxy_is_mended_by_itself(demo: Server, visit: Open) ->
 
 @pytest.mark.full
 async def test_restarted_server_is_found_again(demo: Server, visit: Open) -> None:
-    """The badge tells, and the bars go on from where they were."""
+    """The badge shows the outage, and the bars go on from their last state."""
     shown = await visit(f"{demo.url}/")
     await expect_connections(shown.page, "live")
     await expect_to_move(shown.page, "steady")
@@ -212,7 +212,7 @@ async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, visit: Op
 
 @pytest.mark.full
 async def test_an_address_with_something_else_is_given_a_session(demo: Server, visit: Open) -> None:
-    """Be it malformed, or no id of any session."""
+    """This holds for a malformed id and for an invalid one."""
     for fragment in ("%", "%ff", "..", "a%2Fb"):
         shown = await visit(f"{demo.url}/#{fragment}")
         await expect(session_of(shown.page, "yours").locator(".headline")).to_have_text("Waiting for the job to start")
@@ -221,7 +221,7 @@ async def test_an_address_with_something_else_is_given_a_session(demo: Server, v
 
 
 async def test_tabs_are_operable_by_keys_and_copy(demo: Server, visit: Open) -> None:
-    """As the tabs pattern says: one stop for Tab, arrows within, Home and End; the button copies what is shown."""
+    """They follow the tabs pattern: one stop for Tab, arrows, Home and End; the button copies the shown command."""
     shown = await visit(f"{demo.url}/", permissions=["clipboard-read", "clipboard-write"])
     drive = shown.page.locator("#drive")
     tabs = drive.get_by_role("tab")
@@ -242,7 +242,7 @@ async def test_tabs_are_operable_by_keys_and_copy(demo: Server, visit: Open) -> 
 
 
 async def test_page_speaks_japanese(demo: Server, visit: Open) -> None:
-    """To a browser that prefers it."""
+    """A browser that prefers Japanese gets it."""
     shown = await visit(f"{demo.url}/", locale="ja-JP")
     await expect(shown.page.get_by_role("button", name="サーバーを再起動")).to_be_visible()
     await expect(session_of(shown.page, "steady")).to_contain_text("順調なジョブ")
@@ -251,7 +251,7 @@ async def test_page_speaks_japanese(demo: Server, visit: Open) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("locale", ["ja-JP", "en-GB"])
 async def test_axe_finds_nothing(demo: Server, visit: Open, locale: str) -> None:
-    """Light and dark, also while a button is pressed."""
+    """It is checked light and dark, also while a button is pressed."""
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for scheme in schemes:
         shown = await visit(f"{demo.url}/", locale=locale, color_scheme=scheme)

@@ -1,4 +1,4 @@
-"""`<progress-steps>` in pages of other people, under a policy as strict as ours."""
+"""`<progress-steps>` in third-party pages, under a policy as strict as ours."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ const [set, clear] = [window.setInterval, window.clearInterval];
 window.setInterval = (...args) => { const id = set(...args); intervals.add(id); return id; };
 window.clearInterval = (id) => { intervals.delete(id); clear(id); };
 """
-"""Keeps count of what an element may leave behind."""
+"""Counts the streams and timers that an element may leave behind."""
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def is_in_state(shown: Visit, state: str) -> None:
 
 
 async def test_element_shows_a_session_from_before_it_starts(worker: Worker, embed: Any, sid: str) -> None:
-    """Its children stand in until there is something to show; all comes from the same origin, without inline styles."""
+    """Its children show until it has a state; all files have the same origin, without inline styles."""
     shown = await embed(steps_for(sid, 'label="Import"', "<i id='instead'>please wait</i>"))
     await expect(shown.shown("headline")).to_have_text("Waiting for the job to start")
     await expect(shown.page.locator("#instead")).to_be_hidden()
@@ -77,7 +77,7 @@ async def test_element_shows_a_session_from_before_it_starts(worker: Worker, emb
 
 
 async def test_element_can_be_hidden(worker: Worker, embed: Any, sid: str) -> None:
-    """By the attribute that hides everything else, whatever the page says of it."""
+    """The `hidden` attribute hides it, whatever the page's styles say."""
     await worker.start(sid, 1)
     shown = await embed(steps_for(sid, "hidden"))
     await is_in_state(shown, "running")
@@ -86,8 +86,8 @@ async def test_element_can_be_hidden(worker: Worker, embed: Any, sid: str) -> No
     await expect(element_of(shown)).to_be_visible()
 
 
-async def test_children_are_shown_until_there_is_something_else(server: Server, visit: Open, sid: str) -> None:
-    """Also where the server never answers."""
+async def test_children_are_shown_until_there_is_a_state(server: Server, visit: Open, sid: str) -> None:
+    """They stay where the server never answers."""
     shown = await visit(f"{server.url}/livez")
     await shown.page.route("**/api/**", lambda route: route.abort())
     await shown.go(f"{server.url}/embedding", PAGE.format(lang="en", content=steps_for(sid, "", "<i>please wait</i>")))
@@ -96,7 +96,7 @@ async def test_children_are_shown_until_there_is_something_else(server: Server, 
 
 
 async def test_several_sessions_in_one_element(worker: Worker, embed: Any, sid: str) -> None:
-    """One bar for each."""
+    """Each session has one bar."""
     names = [f"{sid}-{letter}" for letter in "abc"]
     shown = await embed(f'<progress-steps sessions="{" ".join(names)}"></progress-steps>')
     for total, name in enumerate(names, 1):
@@ -110,8 +110,8 @@ async def test_several_sessions_in_one_element(worker: Worker, embed: Any, sid: 
     assert sorted(await element_of(shown).evaluate("element => Object.keys(element.data)")) == names
 
 
-async def test_events_tell_what_happens_and_leave_shadow_roots(worker: Worker, embed: Any, sid: str) -> None:
-    """An update for each change; a failure and the end once each, with the data; and how it is connected."""
+async def test_events_report_changes_and_cross_shadow_roots(worker: Worker, embed: Any, sid: str) -> None:
+    """There is an update for each change, one failure and one end with the data, and each connection state."""
     shown = await embed("<div id='host'></div>")
     await shown.evaluate(
         """(session) => {
@@ -145,8 +145,8 @@ async def test_events_tell_what_happens_and_leave_shadow_roots(worker: Worker, e
     assert [state for name, _, state in told if name == "statechange"][-2:] == ["live", "finished"]
 
 
-async def test_attributes_and_properties_are_one(embed: Any, sid: str) -> None:
-    """Each way."""
+async def test_attributes_and_properties_reflect_each_other(embed: Any, sid: str) -> None:
+    """They do so in both directions."""
     shown = await embed(steps_for(sid, 'base-url="/jobs/" interval="500" transport="poll" label="L" timeline'))
     names = "element => ['session', 'baseUrl', 'interval', 'transport', 'label', 'timeline'].map(name => element[name])"
     assert await element_of(shown).evaluate(names) == [sid, "/jobs", 500, "poll", "L", True]
@@ -163,7 +163,7 @@ async def test_attributes_and_properties_are_one(embed: Any, sid: str) -> None:
 
 
 async def test_properties_may_come_before_the_definition(server: Server, visit: Open, sid: str) -> None:
-    """A page's own script may run before ours has come."""
+    """A page's own script may run before ours has loaded."""
     html = PAGE.format(lang="en", content="<progress-steps></progress-steps>").replace(
         "/web/define.js", "/web/session-state.js"
     )
@@ -181,7 +181,7 @@ async def test_properties_may_come_before_the_definition(server: Server, visit: 
 
 
 async def test_changed_session_is_followed_instead(worker: Worker, embed: Any, sid: str) -> None:
-    """The former one is let go."""
+    """The former one is no longer followed."""
     other = f"{sid}-other"
     for name, total in ((sid, 2), (other, 4)):
         await worker.create(name, total_steps=total)
@@ -194,8 +194,8 @@ async def test_changed_session_is_followed_instead(worker: Worker, embed: Any, s
     assert shown.complaints == []
 
 
-async def test_element_that_is_taken_out_leaves_nothing_running(worker: Worker, embed: Any, sid: str) -> None:
-    """No stream and no clock; put back, it goes on."""
+async def test_a_removed_element_leaves_nothing_running(worker: Worker, embed: Any, sid: str) -> None:
+    """No stream or timer is left; put back, it goes on."""
     await worker.start(sid, 1)
     shown = await embed(steps_for(sid), scripts=(COUNTED,))
     await expect(shown.shown("headline")).to_contain_text("Step 1")
@@ -209,7 +209,7 @@ async def test_element_that_is_taken_out_leaves_nothing_running(worker: Worker, 
 
 
 async def test_retry_is_offered_where_the_page_can_do_it(worker: Worker, embed: Any, sid: str) -> None:
-    """It gets the session and its data."""
+    """The page gets the session and its data."""
     shown = await embed(steps_for(sid))
     await worker.start(sid, 1)
     await worker.complete(sid, 1, success=False, error="no")
@@ -223,8 +223,8 @@ async def test_retry_is_offered_where_the_page_can_do_it(worker: Worker, embed: 
     assert await shown.evaluate("retried") == [sid, "error"]
 
 
-async def test_what_is_said_aloud_names_its_job(worker: Worker, embed: Any, sid: str) -> None:
-    """A page may have several."""
+async def test_the_live_region_names_its_job(worker: Worker, embed: Any, sid: str) -> None:
+    """A page may have several elements."""
     shown = await embed(steps_for(sid, 'label="Import"'))
     await expect(shown.shown("connection")).to_have_text("live")
     await worker.start(sid, 1)
@@ -232,7 +232,7 @@ async def test_what_is_said_aloud_names_its_job(worker: Worker, embed: Any, sid:
 
 
 async def test_bar_fills_from_the_left_wherever_it_is(worker: Worker, embed: Any, sid: str) -> None:
-    """Its texts are of languages that are written so, also in a page that is not."""
+    """Its languages are written left to right, also in a right-to-left page."""
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
     shown = await embed(f"<div dir='rtl'>{steps_for(sid)}</div>")
@@ -241,8 +241,8 @@ async def test_bar_fills_from_the_left_wherever_it_is(worker: Worker, embed: Any
     assert lefts[1] - lefts[0] < 5
 
 
-async def test_element_in_a_page_is_started_once(worker: Worker, embed: Any, sid: str) -> None:
-    """Its attributes are told one by one before it is connected."""
+async def test_an_element_in_the_markup_is_started_once(worker: Worker, embed: Any, sid: str) -> None:
+    """Its attributes are set one by one before it is connected."""
     count = """document.addEventListener("progress-statechange", ({ detail }) => {
         window.states = [...(window.states ?? []), detail.state];
     });"""
@@ -252,7 +252,7 @@ async def test_element_in_a_page_is_started_once(worker: Worker, embed: Any, sid
 
 
 async def test_copying_leaves_the_focus_where_it_was(worker: Worker, embed: Any, sid: str) -> None:
-    """Over plain HTTP, too, where a text has to be selected for that."""
+    """This holds over plain HTTP, too, where copying needs a selection."""
     await worker.start(sid, 1)
     await worker.complete(sid, 1, success=False, error="no")
     shown = await embed(steps_for(sid), scripts=("Object.defineProperty(navigator, 'clipboard', {value: undefined})",))
@@ -261,15 +261,15 @@ async def test_copying_leaves_the_focus_where_it_was(worker: Worker, embed: Any,
 
 
 async def test_language_is_that_of_the_page_or_its_own(worker: Worker, embed: Any, sid: str) -> None:
-    """The browser's comes last."""
+    """The browser's language comes last."""
     shown = await embed(steps_for(sid), lang="ja")
     await expect(shown.shown("headline")).to_have_text("ジョブの開始を待っています")
     await element_of(shown).evaluate("element => { element.lang = 'en'; }")
     await expect(shown.shown("headline")).to_have_text("Waiting for the job to start")
 
 
-async def test_timeline_is_there_where_it_is_wanted(worker: Worker, embed: Any, sid: str) -> None:
-    """It takes room."""
+async def test_the_timeline_is_shown_only_with_its_attribute(worker: Worker, embed: Any, sid: str) -> None:
+    """It takes space."""
     await worker.start(sid, 1)
     shown = await embed(steps_for(sid))
     await expect(shown.shown("headline")).to_contain_text("Step 1")
@@ -278,8 +278,8 @@ async def test_timeline_is_there_where_it_is_wanted(worker: Worker, embed: Any, 
     await expect(shown.page.get_by_role("table", name="Timeline")).to_have_count(1)
 
 
-async def test_page_around_it_decides_how_it_looks(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """By parts, custom properties and the color-scheme that it inherits."""
+async def test_the_page_styles_the_element(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """It does so by parts, custom properties and the inherited color-scheme."""
     style = (
         "<style>progress-steps { color-scheme: dark; --accent: rgb(1, 2, 3); }"
         "progress-steps::part(headline) { letter-spacing: 3px; }"
@@ -303,10 +303,10 @@ async def test_page_around_it_decides_how_it_looks(server: Server, worker: Worke
 
 
 @pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
-async def test_what_workers_write_is_text_in_the_element_too(
+async def test_texts_of_workers_are_text_in_the_element(
     worker: Worker, embed: Any, sid: str, scripts: tuple[str, ...]
 ) -> None:
-    """SE-11, under a policy that allows nothing inline."""
+    """SE-11: under a policy that allows nothing inline."""
     await worker.create(sid, steps=[{"name": text} for text in MARKUP])
     shown = await embed(steps_for(sid, "timeline"), scripts=scripts)
     for step, text in enumerate(MARKUP, 1):
@@ -328,7 +328,7 @@ async def test_what_workers_write_is_text_in_the_element_too(
 
 
 async def test_module_can_be_imported_without_registering_anything(embed: Any, server: Server) -> None:
-    """Whoever wants another name for the element gives it one."""
+    """A page may register the element under a name of its own."""
     shown = await embed("")
     defined = await shown.evaluate(
         """async (url) => {

@@ -1,4 +1,4 @@
-"""The vectors of event streams say what a browser makes of them."""
+"""The vectors of event streams agree with the browser's parser."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READ = """async ([index, size]) => {
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Serve a vector in pieces of a size, or else an empty page."""
+    """Serve a vector in pieces of a size, or an empty page."""
     target = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
     query = parse_qs(urlsplit(target).query)
     kind = b"text/event-stream" if query else b"text/html"
@@ -44,7 +44,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def test_a_browser_reads_streams_as_the_vectors_say(chromium: Browser) -> None:
-    """Whoever writes a parser by the vectors has what an EventSource has."""
+    """So a parser that follows the vectors agrees with an EventSource."""
     async with await asyncio.start_server(_answer, HOST, 0) as server:
         page = await chromium.new_page()
         await page.goto(f"http://{HOST}:{server.sockets[0].getsockname()[1]}/")

@@ -1,4 +1,4 @@
-"""Markup that somebody puts where pages show text: on every page of ours, however it is connected, it stays text."""
+"""Markup in ids, names and messages stays text on every page, by stream and by polls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IDS = [
     "{{7*7}} ${7*7} <%= 7*7 %> &lt;b&gt;",
     "שלום",
 ]
-"""What may be an id, and would be more if anybody took it for markup; the last is written from right to left."""
+"""Valid ids that would act if a page treated them as markup; the last is written from right to left."""
 
 POLLING = pytest.param((POLLING_ONLY,), id="polling", marks=pytest.mark.full)
 WAYS = pytest.mark.parametrize("scripts", [pytest.param((), id="stream"), POLLING])
@@ -39,25 +39,25 @@ EVERYTHING = """() => {
 STRANGERS = f"""() => ({EVERYTHING})().filter((each) =>
     each.matches("img, iframe, object, embed, script:not([src]), b, style, form:not([id]), [href^='javascript:']")
     || each.getAttributeNames().some((name) => name.startsWith("on"))).map((each) => each.outerHTML)"""
-"""Every element, in shadow roots too, that none of our pages has, or that would run something."""
+"""Every element, in shadow roots too, that is not part of our pages, or that would run a script."""
 
 UNISOLATED = f"""(texts) => ({EVERYTHING})()
     .filter((each) => each.childElementCount === 0 && texts.includes(each.textContent))
     .filter((each) => !["CODE", "PRE", "TITLE", "OPTION"].includes(each.tagName))
     .filter((each) => !getComputedStyle(each).unicodeBidi.startsWith("isolate"))
     .map((each) => each.outerHTML)"""
-"""Every element that shows one of these texts, and lets it turn its neighbours round."""
+"""Every element that shows one of these texts without isolating its direction."""
 
 
 async def assert_only_text(shown: Visit, texts: list[str]) -> None:
-    """Nothing has run, nothing was added, and each text keeps its direction to itself."""
+    """Check that nothing has run, nothing was added, and the direction of each text is isolated."""
     assert await shown.evaluate(STRANGERS) == []
     assert await shown.evaluate(UNISOLATED, texts) == []
     assert shown.complaints == []
 
 
 async def fail_with_markup(worker: Worker, session_id: str) -> None:
-    """A session whose every text is markup, and whose last step has failed."""
+    """Create a session whose texts are all markup, and whose last step has failed."""
     await worker.create(session_id, steps=[{"name": text} for text in MARKUP])
     for step, text in enumerate(MARKUP, 1):
         await worker.start(session_id, step)
@@ -69,7 +69,7 @@ async def fail_with_markup(worker: Worker, session_id: str) -> None:
 async def test_an_id_is_text_wherever_it_is_shown(
     server: Server, worker: Worker, visit: Open, scripts: tuple[str, ...]
 ) -> None:
-    """SE-11: on its own page and in its title, among others, and in the list of those that somebody has seen."""
+    """SE-11: on its page and in its title, among several sessions, and in the list of recent sessions."""
     for session_id in IDS:
         await worker.start(session_id, 1)
     shown = await visit(f"{server.url}/s/{quote(IDS[0], safe='')}", scripts=scripts)
@@ -94,7 +94,7 @@ async def test_an_id_is_text_wherever_it_is_shown(
 
 
 @WAYS
-async def test_what_workers_write_is_text_among_several_jobs(
+async def test_texts_of_workers_are_text_among_several_jobs(
     server: Server, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
 ) -> None:
     """SE-11: names, messages and errors on the page that shows several sessions."""
@@ -109,7 +109,7 @@ async def test_what_workers_write_is_text_among_several_jobs(
 
 
 @WAYS
-async def test_what_pages_put_into_the_element_is_text(
+async def test_texts_of_pages_are_text_in_the_element(
     server: Server, worker: Worker, visit: Open, scripts: tuple[str, ...]
 ) -> None:
     """SE-11: ids and labels, by attributes."""
@@ -131,7 +131,7 @@ async def test_what_pages_put_into_the_element_is_text(
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The demo."""
+    """The running demo."""
     command = [sys.executable, "-m", "progress_sse", "demo", "--no-open", "--port", "{port}"]
     with Server(tmp_path_factory.mktemp("demo"), command=command) as running:
         yield running
@@ -139,8 +139,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @WAYS
-async def test_what_others_write_is_text_in_the_demo(demo: Server, visit: Open, scripts: tuple[str, ...]) -> None:
-    """SE-11: whoever reaches it may report to it, on the visitor's own session as on the newest of a job."""
+async def test_texts_of_others_are_text_in_the_demo(demo: Server, visit: Open, scripts: tuple[str, ...]) -> None:
+    """SE-11: every client may report to it, on the visitor's own session and on the newest of a job."""
     ids = ["steady-<svg onload=alert(1)>", "yours-markup"]
     async with Worker.at(demo) as worker:
         async with asyncio.timeout(20):
@@ -158,7 +158,7 @@ async def test_what_others_write_is_text_in_the_demo(demo: Server, visit: Open, 
 
 
 async def with_markup(route: Route) -> None:
-    """The page as its server sends it, and what must not run behind it."""
+    """The page as its server sends it, with parts appended that must not run."""
     response = await route.fetch()
     await route.fulfill(
         response=response,
@@ -170,13 +170,15 @@ async def with_markup(route: Route) -> None:
 
 
 def has_complained(shown: Visit) -> bool:
-    """Of a handler, a style, a link and two scripts."""
+    """The effects of a handler, a style, a link and two scripts."""
     return len(shown.complaints) >= 5
 
 
 @pytest.mark.full  # What the policy says, `tests/api/test_pages.py` looks at each time.
-async def test_what_were_markup_all_the_same_would_not_run(server: Server, demo: Server, visit: Open, sid: str) -> None:
-    """SE-11: the policy of every page forbids what is inline, and what comes from elsewhere, and to make more of it."""
+async def test_the_policy_keeps_injected_markup_from_running(
+    server: Server, demo: Server, visit: Open, sid: str
+) -> None:
+    """SE-11: the policy of every page forbids inline code, other origins, and scripts that add either."""
     for url in (f"{server.url}/s/{sid}", f"{demo.url}/"):
         shown = await visit("about:blank", scripts=("window.ran = []",))
         await shown.page.route(url, with_markup)

@@ -1,4 +1,4 @@
-"""The page of somebody for whom there is no room."""
+"""The page at a server that refuses streams or polls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.harness.serving import Worker, session_path
 
 
 async def test_a_page_that_gets_no_stream_polls(serve: Serve, visit: Open, sid: str) -> None:
-    """LD-05: to the end of the session, although its stream is refused again and again."""
+    """LD-05: it polls to the end of the session, although its stream is refused each time."""
     server = serve(max_streams=1)
     async with await RawStream.open(server.port, session_path(sid, "events")) as taken, Worker.at(server) as worker:
         await taken.next_event()
@@ -28,8 +28,8 @@ async def test_a_page_that_gets_no_stream_polls(serve: Serve, visit: Open, sid: 
 
 
 @pytest.mark.full
-async def test_a_page_that_polls_too_often_polls_less_often(serve: Serve, visit: Open, sid: str) -> None:
-    """LD-05: as often as the server lets it, which is enough to see the end."""
+async def test_a_page_polls_as_often_as_the_server_allows(serve: Serve, visit: Open, sid: str) -> None:
+    """LD-05: that is enough to see the end."""
     server = serve(max_streams=1, read_rate="3/second")
     async with await RawStream.open(server.port, session_path(sid, "events")) as taken, Worker.at(server) as worker:
         await taken.next_event()

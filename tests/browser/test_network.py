@@ -37,17 +37,17 @@ from tests.live.browsing import Playback
 STREAM = "/events?"
 INTERVAL_MS = 2000
 LATE_MS = 2 * INTERVAL_MS + 2000
-"""How late the truth may come once the network is well again: two intervals, and what a busy machine adds."""
+"""How late the right state may come after the network has recovered: two intervals, and a margin for load."""
 
 SHORT_JITTER = "Math.random = () => 0.1"
-"""Runs before the page's scripts: no back-off is longer than it needs to be to be seen."""
+"""Runs before the page's scripts: makes each back-off as short as a test can observe."""
 
 FULL = [pytest.mark.full, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
 async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
-    """What lies between the browser and the server."""
+    """The proxy between the browser and the server."""
     async with ChaosProxy(server.port) as proxy:
         yield proxy
 
@@ -58,33 +58,33 @@ def address(proxy: ChaosProxy) -> str:
 
 
 def now() -> float:
-    """The time by which the proxy notes requests."""
+    """The clock of the proxy's record of requests."""
     return asyncio.get_running_loop().time()
 
 
 def polls(requests: list[Request]) -> list[Request]:
-    """Those that asked for a session's state."""
+    """The requests for a session's state."""
     return [request for request in requests if re.fullmatch(r"/api/progress/[^/]+", request.target)]
 
 
 def since(requests: list[Request], t: float) -> list[Request]:
-    """Those that came later than this."""
+    """The requests after this time."""
     return [request for request in requests if request.t > t]
 
 
 async def the_next(proxy: ChaosProxy, part: str, t: float) -> Request:
-    """The first request after this for a target with this in it; waits for it."""
+    """Wait for the first request after this time whose target contains this, and return it."""
     await eventually(lambda: bool(since(proxy.asked(part), t)), 20)
     return since(proxy.asked(part), t)[0]
 
 
 def assert_spaced(requests: list[Request]) -> None:
-    """No attempt follows the one before it within a second, as far as a clock on a busy machine can tell."""
+    """Check that attempts are a second apart, within the precision of a busy machine."""
     assert all(later.t - earlier.t > 0.8 for earlier, later in itertools.pairwise(requests)), requests
 
 
 def assert_modest(proxy: ChaosProxy, t: float) -> None:
-    """Since then there came no more than a poll each interval, an attempt to stream each second, and a few over."""
+    """Check that since then there was at most a poll per interval, a stream attempt per second, and a few more."""
     assert len(since(proxy.asked(), t)) <= (now() - t) * (1 + 1000 / (0.9 * INTERVAL_MS)) + 5
 
 
@@ -100,10 +100,10 @@ def assert_modest(proxy: ChaosProxy, t: float) -> None:
         pytest.param(Blackhole(), id="nothing moves", marks=FULL),
     ],
 )
-async def test_rough_network_ends_in_the_true_state(
+async def test_a_rough_network_ends_in_the_right_state(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, mode: Mode
 ) -> None:
-    """CL-03: what gets through is shown; once the network is well again so is the page, and nobody was flooded."""
+    """CL-03: updates that arrive are shown; the page recovers with the network, and the server is not flooded."""
     await worker.create(sid, total_steps=7)
     shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS))
     await until_state(shown, "live")
@@ -113,7 +113,7 @@ async def test_rough_network_ends_in_the_true_state(
     if not isinstance(mode, Blackhole):
         await expect(state_of(shown)).to_have_text("running 71%", timeout=AGES_MS)
     await work(worker, sid, 6)
-    await asyncio.sleep(5)  # A network is bad for a while, and that is when it would be flooded.
+    await asyncio.sleep(5)  # The network stays bad for a while, during which a flood would show.
     assert_modest(proxy, rough_since)
     proxy.switch(Pass())
     await expect(state_of(shown)).to_have_text("running 85%", timeout=LATE_MS)
@@ -126,7 +126,7 @@ async def test_rough_network_ends_in_the_true_state(
 
 @pytest.mark.full
 async def test_page_comes_up_byte_by_byte(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
-    """CL-03: from its first byte on; every transition arrives, in order."""
+    """CL-03: every transition arrives, in order."""
     proxy.use(Slice(1))
     await worker.create(sid, total_steps=3)
     shown = await visit(address(proxy), html=following(sid))
@@ -138,16 +138,16 @@ async def test_page_comes_up_byte_by_byte(proxy: ChaosProxy, worker: Worker, vis
 
 
 @pytest.mark.full
-async def test_connections_that_died_without_a_word_are_replaced(
+async def test_connections_that_died_silently_are_replaced(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """CL-03: a phone changes networks: what was open stays dead for ever, what is new gets through."""
+    """CL-03: a phone changes networks: open connections stay dead, new ones work."""
     await worker.create(sid, total_steps=7)
     shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS))
     await until_state(shown, "live")
     proxy.switch(Blackhole())
     await until_state(shown, "reconnecting")
-    await asyncio.sleep(5)  # Whatever it tries meanwhile dies, too.
+    await asyncio.sleep(5)  # Connections that it opens meanwhile die, too.
     await work(worker, sid, 1, 2)
     proxy.use(Pass())
     await expect(state_of(shown)).to_have_text("running 28%", timeout=AGES_MS)
@@ -156,8 +156,10 @@ async def test_connections_that_died_without_a_word_are_replaced(
     await expect(state_of(shown)).to_have_text("running 42%", timeout=LATE_MS)
 
 
-async def test_ten_minutes_of_sleep(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
-    """CL-03: a lid was closed: timers are ten minutes late, connections dead; the page is soon right again."""
+async def test_the_page_recovers_after_ten_minutes_of_sleep(
+    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str
+) -> None:
+    """CL-03: after a closed lid timers are ten minutes late and connections dead; the page is soon right again."""
     await worker.create(sid, total_steps=7)
     shown = await visit(f"http://127.0.0.1:{proxy.port}/livez")
     await shown.page.clock.install()
@@ -179,8 +181,8 @@ async def test_ten_minutes_of_sleep(proxy: ChaosProxy, worker: Worker, visit: Op
 @pytest.mark.full
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("jump", [timedelta(hours=6), timedelta(hours=-1)], ids=["ahead", "back"])
-async def test_clock_that_jumps(serve: Serve, visit: Open, sid: str, jump: timedelta) -> None:
-    """CL-03: somebody sets the clock: events go on, and limits go by the server's time again from its next word on."""
+async def test_the_page_survives_a_clock_that_jumps(serve: Serve, visit: Open, sid: str, jump: timedelta) -> None:
+    """CL-03: events go on, and time limits follow the server's time from its next message on."""
     server = serve(heartbeat_s=3)
     async with ChaosProxy(server.port) as proxy, Worker.at(server) as worker:
         await worker.create(sid, total_steps=2)
@@ -197,7 +199,7 @@ async def test_clock_that_jumps(serve: Serve, visit: Open, sid: str, jump: timed
         await worker.complete(sid, 1)
         await expect(state_of(shown)).to_have_text("running 50%", timeout=LATE_MS)
         told = await shown.evaluate("updates.length")
-        await until(shown, f"updates.length > {told}", LATE_MS)  # At least each interval, whatever the clock says.
+        await until(shown, f"updates.length > {told}", LATE_MS)  # One at least per interval, whatever the clock says.
         assert_modest(proxy, jumped_since)
         await work(worker, sid, 2)
         await expect(state_of(shown)).to_have_text("completed 100%")
@@ -208,10 +210,10 @@ async def test_clock_that_jumps(serve: Serve, visit: Open, sid: str, jump: timed
 
 
 @pytest.mark.full
-async def test_nginx_that_buffers_is_bridged_until_it_is_mended(
+async def test_polls_bridge_a_buffering_nginx_until_it_stops(
     server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
 ) -> None:
-    """CL-03: it holds the stream back whatever the server asks; the page moves within 10 s, and streams once mended."""
+    """CL-03: it ignores the server's header; the page moves within 10 s, and streams once the buffering ends."""
     with Nginx(tmp_path / "nginx", server.port, BUFFERING) as nginx:
         shown = await visit(f"{nginx.url}/s/{sid}")
         await work(worker, sid, 1)
@@ -228,10 +230,10 @@ async def test_nginx_that_buffers_is_bridged_until_it_is_mended(
 
 
 @pytest.mark.full
-async def test_nginx_that_buffers_throughout(
+async def test_polls_alone_finish_a_session_behind_a_buffering_nginx(
     server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
 ) -> None:
-    """CL-03: polls alone carry a job to its end, and what the proxy lets go then changes nothing any more."""
+    """CL-03: the events that the proxy releases at the end change nothing."""
     await worker.create(sid, total_steps=7)
     with Nginx(tmp_path / "nginx", server.port, BUFFERING) as nginx:
         shown = await visit(f"{nginx.url}/page", html=following(sid, interval=INTERVAL_MS))
@@ -241,7 +243,7 @@ async def test_nginx_that_buffers_throughout(
         await work(worker, sid, 7)
         await expect(state_of(shown)).to_have_text("completed 100%", timeout=LATE_MS)
         assert await shown.evaluate("[ends, tracker.state]") == [["complete"], "finished"]
-        # What nginx let go in the end tells of the past: nobody went back there.
+        # The events that nginx released at the end are old, and the page must not go back.
         moves = await shown.evaluate("moves")
         assert moves == [move for move in moves_of(7, 7) if move in moves]
 
@@ -249,10 +251,10 @@ async def test_nginx_that_buffers_throughout(
 @pytest.mark.full
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("total_steps", [7, 40])
-async def test_nginx_that_lets_go_of_a_few_kilobytes_at_a_time(
+async def test_a_stream_in_late_batches_does_not_count_as_live(
     serve: Serve, visit: Open, sid: str, tmp_path: Path, total_steps: int
 ) -> None:
-    """CL-03: a stream that begins well and then comes in batches, late, is not taken for a live one for long."""
+    """CL-03: nginx passes a few kilobytes at a time; the page falls back to polls."""
     heartbeat_s = 5
     server = serve(heartbeat_s=heartbeat_s)
     async with Worker.at(server) as worker:
@@ -267,10 +269,10 @@ async def test_nginx_that_lets_go_of_a_few_kilobytes_at_a_time(
         assert moves == [move for move in moves_of(total_steps, total_steps) if move in moves]
 
 
-async def test_nginx_as_it_comes_lets_the_page_stream(
+async def test_the_page_streams_through_nginx_with_its_defaults(
     server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
 ) -> None:
-    """It buffers too, save where the server asks it not to: every transition arrives, and nobody polls."""
+    """Nginx does not buffer where the server asks it not to: every transition arrives, and no poll is sent."""
     await worker.create(sid, total_steps=3)
     with Nginx(tmp_path / "nginx", server.port, HONOURING) as nginx:
         shown = await visit(f"{nginx.url}/page", html=following(sid))
@@ -286,7 +288,7 @@ async def test_nginx_as_it_comes_lets_the_page_stream(
 
 @pytest.mark.full
 async def test_retry_is_honoured(serve: Serve, visit: Open, sid: str) -> None:
-    """SC-05: `retry:` is digits and comes before the first event; cut off, the page is back after that time."""
+    """SC-05: `retry:` is digits and precedes the first event; after a cut the page is back after that time."""
     retry_s = 1.5
     server = serve(heartbeat_s=1, retry_ms=int(retry_s * 1000))
     async with await RawStream.open(server.port, session_path(sid, "events")) as stream:
@@ -307,7 +309,7 @@ async def test_retry_is_honoured(serve: Serve, visit: Open, sid: str) -> None:
             waits_s.append((await the_next(proxy, STREAM, cut_at)).t - cut_at)
         assert min(waits_s) > 0.85 * retry_s
         assert sorted(waits_s)[2] < 1.15 * retry_s + 1
-        assert await shown.evaluate("sources.length") == 1  # The browser did it.
+        assert await shown.evaluate("sources.length") == 1  # The browser reconnected by itself.
 
 
 PORTAL = "<!doctype html><title>Welcome</title><h1>Please log in to the hotel's network</h1>"
@@ -330,10 +332,10 @@ PORTAL = "<!doctype html><title>Welcome</title><h1>Please log in to the hotel's 
         pytest.param(b"", id="silence"),
     ],
 )
-async def test_stream_that_is_refused_is_bridged_and_tried_again(
+async def test_polls_bridge_a_refused_stream_which_is_retried(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, answer: bytes
 ) -> None:
-    """SC-10: the page polls meanwhile, tries the stream again and again, not too often, and streams in the end."""
+    """SC-10: the page polls meanwhile, retries the stream with back-off, and streams in the end."""
     await worker.create(sid, total_steps=7)
     shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS), scripts=(SHORT_JITTER,))
     await until_state(shown, "live")
@@ -372,10 +374,10 @@ async def test_stream_that_is_refused_is_bridged_and_tried_again(
         pytest.param(response("200 OK", "{}", "application/json"), id="another service"),
     ],
 )
-async def test_everything_is_refused_and_mended(
+async def test_the_page_recovers_after_all_requests_were_refused(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, answer: bytes
 ) -> None:
-    """SC-10: neither stream nor polls get through; that is no failure of the job, and the page is soon right again."""
+    """SC-10: refused streams and polls are no failure of the job, and the page is soon right again."""
     await worker.create(sid, total_steps=7)
     shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS), scripts=(SHORT_JITTER,))
     await until_state(shown, "live")
@@ -395,10 +397,10 @@ async def test_everything_is_refused_and_mended(
 
 @pytest.mark.parametrize("status", [pytest.param("401 Unauthorized", marks=FULL), "403 Forbidden"])
 @pytest.mark.parametrize("comes", [pytest.param("at first", marks=FULL), "later"])
-async def test_who_is_refused_for_want_of_rights_asks_no_more(
+async def test_a_refusal_for_lack_of_rights_stops_the_tracker(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, status: str, comes: str
 ) -> None:
-    """SC-10: 401 and 403 stop the tracker, which says so, and calls neither end."""
+    """SC-10: at 401 and 403 the tracker stops, reports that state, and calls neither `onComplete` nor `onError`."""
     await worker.start(sid, 1)
     refusal = Answer("/api/", response(status, '{"success": false}', "application/problem+json"))
     if comes == "at first":
@@ -410,14 +412,14 @@ async def test_who_is_refused_for_want_of_rights_asks_no_more(
         proxy.cut()
     await until_state(shown, "denied")
     asked = len(proxy.asked())
-    await asyncio.sleep(4)  # Time for what must not happen.
+    await asyncio.sleep(4)  # Time for requests that must not come.
     assert len(proxy.asked()) == asked
     assert await shown.evaluate("[ends, tracker.polling]") == [[], False]
 
 
 @pytest.mark.full
 async def test_retry_after_is_obeyed(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
-    """SC-10: a server that asks for 5 s of peace gets them, from polls too."""
+    """SC-10: no request, polls included, comes within the 5 s that the server asks for."""
     await worker.start(sid, 1)
     proxy.use(Answer("/api/", response("429 Too Many Requests", extra="Retry-After: 5\r\n")))
     shown = await visit(address(proxy), html=following(sid))
@@ -434,20 +436,20 @@ async def test_retry_after_is_obeyed(proxy: ChaosProxy, worker: Worker, visit: O
 
 @contextlib.asynccontextmanager
 async def across_origins(folder: Path, page: Callable[[str], str], *, is_listed: bool) -> AsyncIterator[Abroad]:
-    """A server, a proxy before it, and a site of another origin with a page that reads from there."""
+    """A server, a proxy before it, and a site of another origin whose page reads from the server."""
     server = Server(folder, heartbeat_s=1, retry_ms=300)
     async with ChaosProxy(server.port) as proxy:
         html = response("200 OK", page(f"http://127.0.0.1:{proxy.port}"), "text/html")
         async with Playback(html) as site:
             origin = f"http://127.0.0.1:{site.port}"
-            server.settings["allow_origins"] = origin if is_listed else "https://somebody-else.example"
+            server.settings["allow_origins"] = origin if is_listed else "https://unlisted.example"
             with server:
                 async with Worker.at(server) as worker:
                     yield Abroad(proxy, worker, f"http://127.0.0.1:{proxy.port}", origin)
 
 
 class Abroad(NamedTuple):
-    """What lies on the way to a server of another origin, one who works there, its address, and the page's origin."""
+    """The proxy to a server of another origin, a worker there, its address, and the page's origin."""
 
     proxy: ChaosProxy
     worker: Worker
@@ -456,7 +458,7 @@ class Abroad(NamedTuple):
 
 
 async def visit_with_cookie(visit: Open, abroad: Abroad, scripts: tuple[str, ...] = ()) -> Visit:
-    """Go to the other origin's page as one who has a cookie of the server."""
+    """Go to the other origin's page with a cookie of the server."""
     shown = await visit(f"{abroad.url}/livez", scripts=scripts)
     await shown.page.context.add_cookies([{"name": "who", "value": "me", "url": abroad.url}])
     shown.complaints.clear()
@@ -465,7 +467,7 @@ async def visit_with_cookie(visit: Open, abroad: Abroad, scripts: tuple[str, ...
 
 
 def sent(proxy: ChaosProxy, method: str) -> list[bytes]:
-    """Each request to the API as it was sent, in lower case."""
+    """Each request to the API, in lower case."""
     whole = [part for link in proxy.links for part in re.split(rb"(?<=\r\n\r\n)", bytes(link.requests))]
     return [part.lower() for part in whole if part.startswith(f"{method} /api/".encode())]
 
@@ -479,10 +481,10 @@ def sent(proxy: ChaosProxy, method: str) -> list[bytes]:
         pytest.param((POLLING_ONLY,), True, id="polling, cookies", marks=FULL),
     ],
 )
-async def test_page_of_a_listed_origin(
+async def test_a_page_of_a_listed_origin_follows_the_session(
     visit: Open, sid: str, tmp_path: Path, scripts: tuple[str, ...], with_credentials: bool
 ) -> None:
-    """SC-11: it is told everything, with cookies if it says so; cut off it comes back with the last id."""
+    """SC-11: it gets every update, with cookies if it asks for them; after a cut it comes back with the last id."""
 
     def page(url: str) -> str:
         return following(sid, url, withCredentials=with_credentials)
@@ -514,8 +516,10 @@ async def test_page_of_a_listed_origin(
 @pytest.mark.full
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("with_credentials", [True, False], ids=["cookies", "no cookies"])
-async def test_page_of_an_unlisted_origin(visit: Open, sid: str, tmp_path: Path, with_credentials: bool) -> None:
-    """SC-11: the browser shows it nothing, and it does not storm the server for that."""
+async def test_a_page_of_an_unlisted_origin_gets_nothing(
+    visit: Open, sid: str, tmp_path: Path, with_credentials: bool
+) -> None:
+    """SC-11: the browser withholds the responses, and the page does not flood the server."""
 
     def page(url: str) -> str:
         return following(sid, url, withCredentials=with_credentials, interval=INTERVAL_MS)

@@ -1,4 +1,4 @@
-"""What the page does while the server, or the way to it, is in trouble."""
+"""The page while the server or the network fails."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ addEventListener("DOMContentLoaded", () => {
   new MutationObserver(() => badges.push(badge.textContent)).observe(badge, {childList: true});
 });
 """
-"""Keeps each event that reached the page, and each word of the badge."""
+"""Records each event that reached the page, and each text of the badge."""
 
 AGES_MS = 30_000
 """Long enough for the back-off and for a busy machine."""
 
 
 async def steps_of(worker: Worker, session_id: str, *numbers: int) -> None:
-    """Two transitions for each step."""
+    """Run steps, each of two transitions."""
     for number in numbers:
         await worker.start(session_id, number)
         await worker.complete(session_id, number)
 
 
 def assert_nothing_missed(streamed: list[tuple[str, str]], last: int) -> None:
-    """Each step follows what came before it, a snapshot may stand for several, and the last transition is there."""
+    """Check that events are in order without a gap, that a snapshot may replace several, and that the last is there."""
     at = 0
     for event, event_id in streamed:
         _, number = split_id(event_id)
@@ -53,8 +53,8 @@ def assert_nothing_missed(streamed: list[tuple[str, str]], last: int) -> None:
     assert at == last
 
 
-async def test_server_killed_and_started_again(serve: Serve, visit: Open, sid: str) -> None:
-    """The badge tells, the page comes back by itself where it was, and no transition is lost."""
+async def test_the_page_recovers_after_a_kill_of_the_server(serve: Serve, visit: Open, sid: str) -> None:
+    """The badge shows the outage, the page resumes by itself, and no transition is lost."""
     server = serve(store="sqlite", heartbeat_s=1)
     shown = await visit(f"{server.url}/s/{sid}", scripts=(RECORDER,))
     async with Worker.at(server) as worker:
@@ -81,8 +81,8 @@ async def test_server_killed_and_started_again(serve: Serve, visit: Open, sid: s
 
 
 @pytest.mark.full
-async def test_server_away_for_longer(serve: Serve, visit: Open, sid: str) -> None:
-    """Polls are tried as well by then; when it is back, the page is right within a moment, and streams again."""
+async def test_the_page_recovers_after_a_longer_outage(serve: Serve, visit: Open, sid: str) -> None:
+    """The page also polls by then; when the server is back, the page is right within a moment, and streams again."""
     server = serve(store="sqlite", heartbeat_s=1)
     shown = await visit(f"{server.url}/s/{sid}", scripts=(RECORDER,))
     async with Worker.at(server) as worker:
@@ -103,7 +103,7 @@ async def test_server_away_for_longer(serve: Serve, visit: Open, sid: str) -> No
 
 
 def half_close(link: Link) -> None:
-    """Tell the client with the next bytes that no more comes."""
+    """End the stream with the next bytes."""
     link.mode = HalfClose()
 
 
@@ -115,10 +115,10 @@ def half_close(link: Link) -> None:
         pytest.param(half_close, id="half-close", marks=pytest.mark.full),
     ],
 )
-async def test_short_interruption_is_not_worth_a_word(
+async def test_a_short_interruption_leaves_the_badge_as_it_is(
     server: Server, worker: Worker, visit: Open, sid: str, end: Callable[[Link], None]
 ) -> None:
-    """FT-11: the browser reconnects within two seconds, and nobody noticed."""
+    """FT-11: the browser reconnects within two seconds, and the page shows no change."""
     async with ChaosProxy(server.port) as proxy:
         shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(RECORDER,))
         await steps_of(worker, sid, 1)
@@ -132,10 +132,10 @@ async def test_short_interruption_is_not_worth_a_word(
 
 
 @pytest.mark.full
-async def test_proxy_that_holds_the_stream_back_is_bridged_by_polls(
+async def test_polls_bridge_a_proxy_that_holds_the_stream_back(
     server: Server, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """The page notices within seconds, keeps moving, and says how; once events get through it streams again."""
+    """The page falls back within seconds, shows that, and keeps moving; once events arrive it streams again."""
     mended = asyncio.Event()
 
     async def hold_back(route: Route) -> None:
@@ -154,8 +154,8 @@ async def test_proxy_that_holds_the_stream_back_is_bridged_by_polls(
     await expect(shown.bar).to_have_text("28%")
 
 
-async def test_who_may_not_read_is_told(server: Server, visit: Open, sid: str) -> None:
-    """An EventSource hides why it was refused; a poll tells, and then there is peace."""
+async def test_the_page_shows_that_reading_is_not_allowed(server: Server, visit: Open, sid: str) -> None:
+    """An EventSource hides the status of a refusal; one poll shows it, and no further request follows."""
     shown = await visit(f"{server.url}/livez")
     await shown.page.route("**/api/progress/**", lambda route: route.fulfill(status=403, body="{}"))
     await shown.page.goto(f"{server.url}/s/{sid}")
@@ -164,7 +164,7 @@ async def test_who_may_not_read_is_told(server: Server, visit: Open, sid: str) -
 
 
 async def test_browser_without_a_network_says_so(serve: Serve, visit: Open, sid: str) -> None:
-    """Offline is another thing than a server that does not answer."""
+    """The text differs from that of a server that does not answer."""
     server = serve()
     shown = await visit(f"{server.url}/s/{sid}")
     await expect(shown.connection).to_have_text("live")
@@ -176,8 +176,8 @@ async def test_browser_without_a_network_says_so(serve: Serve, visit: Open, sid:
     await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
 
 
-async def test_offline_for_a_while(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """A network that goes and comes again, the server being well: the page says so, and is soon right again."""
+async def test_the_page_recovers_after_being_offline(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """The page shows that the network is away, and is soon right again when it returns."""
     async with ChaosProxy(server.port) as proxy:
         shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(RECORDER,))
         await steps_of(worker, sid, 1)
@@ -196,7 +196,7 @@ async def test_offline_for_a_while(server: Server, worker: Worker, visit: Open, 
 
 
 def kill_the_stream(proxy: ChaosProxy) -> None:
-    """Let the stream's connection die without a word; those that carry nothing are dropped, as a browser notices."""
+    """Silence the stream's connection; idle connections are dropped, which a browser notices."""
     for link in proxy.links:
         if link.asked and "/events" in link.asked[-1].target:
             link.mode = Blackhole()
@@ -212,8 +212,8 @@ BACK_AGAIN = {
 
 
 @pytest.mark.parametrize("event", BACK_AGAIN)
-async def test_page_looks_at_once_when_somebody_is_back(serve: Serve, visit: Open, sid: str, event: str) -> None:
-    """Its stream has died without a word, and nobody would notice for minutes; but a person is looking now."""
+async def test_the_page_checks_at_once_when_its_user_returns(serve: Serve, visit: Open, sid: str, event: str) -> None:
+    """Its stream has died silently, which timers would notice minutes later; but a person is looking now."""
     server = serve(heartbeat_s=60)
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
         shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}")
@@ -227,7 +227,7 @@ async def test_page_looks_at_once_when_somebody_is_back(serve: Serve, visit: Ope
 
 @pytest.fixture(scope="module")
 async def returning() -> AsyncIterator[Browser]:
-    """A browser that keeps a page for the way back, as those do that no test drives."""
+    """A browser with its back/forward cache, which test browsers disable."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=FLAGS, ignore_default_args=["--disable-back-forward-cache"]
@@ -246,11 +246,13 @@ for (const type of ["freeze", "resume", "pagehide", "pageshow"])
 for (const type of ["freeze", "resume", "visibilitychange"])
   document.addEventListener(type, () => life.push(type === "visibilitychange" ? document.visibilityState : type));
 """
-"""Keeps what the browser did to the page."""
+"""Records the browser's lifecycle events."""
 
 
-async def test_way_back_leads_to_a_living_page(server: Server, worker: Worker, returning: Browser, sid: str) -> None:
-    """FT-11: a page that waits in the browser's cache holds no stream; on the way back it is soon right, and live."""
+async def test_a_page_from_the_back_forward_cache_is_live_again(
+    server: Server, worker: Worker, returning: Browser, sid: str
+) -> None:
+    """FT-11: a cached page holds no stream; restored, it is soon right, and live."""
     async with ChaosProxy(server.port) as proxy:
         url = f"http://127.0.0.1:{proxy.port}"
         await steps_of(worker, sid, 1)
@@ -268,8 +270,8 @@ async def test_way_back_leads_to_a_living_page(server: Server, worker: Worker, r
             await page.until(f"{BAR} === '42%'")
 
 
-async def test_page_that_was_frozen_wakes_up_right(serve: Serve, returning: Browser, sid: str) -> None:
-    """FT-11: the browser puts a hidden page to sleep; its connection dies; shown again, it knows what happened."""
+async def test_a_frozen_page_is_right_when_shown_again(serve: Serve, returning: Browser, sid: str) -> None:
+    """FT-11: the browser freezes a hidden page, and its connection dies; shown again, it has every change."""
     server = serve(heartbeat_s=60)
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
         await steps_of(worker, sid, 1)

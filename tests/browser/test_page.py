@@ -1,4 +1,4 @@
-"""What a person sees on the page, driven by POSTs from another process."""
+"""The page as a person sees it, driven by POSTs from another process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ window.EventSource = class extends EventSource {
   constructor(...args) { super(...args); window.source = this; }
 };
 """
-"""Runs before the page's scripts: keeps the EventSource that the page made last."""
+"""Runs before the page's scripts: records the latest EventSource of the page."""
 
 
 def page_of(server: Server, session_id: str) -> str:
@@ -32,7 +32,7 @@ def page_of(server: Server, session_id: str) -> str:
 
 
 def run(command: str, **environment: str) -> None:
-    """Run a line as somebody does who pasted it into a shell."""
+    """Run a line as if it were pasted into a shell."""
     result = subprocess.run(
         ["sh", "-c", command], capture_output=True, text=True, timeout=30, env={"PATH": "/usr/bin:/bin", **environment}
     )
@@ -40,12 +40,12 @@ def run(command: str, **environment: str) -> None:
 
 
 async def texts(visit: Visit, selector: str) -> list[str]:
-    """What the elements hold, as it was written."""
+    """The texts of the elements, unchanged."""
     return await visit.page.locator(selector).all_text_contents()
 
 
 async def test_page_moves_when_another_process_posts(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """From before the job starts until it is done; nothing comes from elsewhere, and nothing is complained about."""
+    """It follows from before the start to the end; nothing loads from another origin, and the console has no errors."""
     shown = await visit(page_of(server, sid))
     await expect(shown.headline).to_have_text("Waiting for the job to start")
     await expect(shown.connection).to_have_text("live")
@@ -74,8 +74,8 @@ async def test_page_moves_when_another_process_posts(server: Server, worker: Wor
 
 
 @pytest.mark.parametrize("status", [0, 403], ids=["no answer", "no access"])
-async def test_bar_is_empty_while_nothing_is_known(server: Server, visit: Open, sid: str, status: int) -> None:
-    """Before the first answer, and where there will be none."""
+async def test_the_bar_is_empty_without_a_state(server: Server, visit: Open, sid: str, status: int) -> None:
+    """This holds before the first response, and where there will be none."""
     shown = await visit("about:blank")
 
     async def answer(route: Route) -> None:
@@ -92,13 +92,13 @@ async def test_bar_is_empty_while_nothing_is_known(server: Server, visit: Open, 
 
 
 async def test_bar_gets_its_name_from_the_page(server: Server, visit: Open, sid: str) -> None:
-    """A screen reader says whose bar it is."""
+    """A screen reader reads the bar's session."""
     shown = await visit(page_of(server, sid))
     await expect(shown.progressbar).to_have_accessible_name("Progress of the job")
 
 
 async def test_running_step_ticks(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """Each second, without a word from the worker; the client alone would have it drawn every other second."""
+    """It is drawn each second without a report of the worker; the tracker alone would draw it every other second."""
     shown = await visit(page_of(server, sid))
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_contain_text("s)")
@@ -115,8 +115,8 @@ async def test_running_step_ticks(server: Server, worker: Worker, visit: Open, s
     assert 1 in {later - earlier for earlier, later in pairwise(ticks)}
 
 
-async def test_clock_of_a_visitor_may_be_wrong(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """What is shown of times goes by the server's; and digits are as wide as one another, so that none makes a jump."""
+async def test_shown_times_follow_the_servers_clock(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """A visitor's clock may be wrong. Digits have equal widths, so that a change moves no text."""
     shown = await visit("about:blank")
     await shown.page.clock.install(time=datetime.now(UTC) + timedelta(hours=1))
     await shown.page.goto(page_of(server, sid))
@@ -128,8 +128,10 @@ async def test_clock_of_a_visitor_may_be_wrong(server: Server, worker: Worker, v
     assert await shown.shown("elapsed").first.evaluate("e => getComputedStyle(e).fontVariantNumeric") == "tabular-nums"
 
 
-async def test_brief_trouble_is_not_worth_a_word(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """The badge stays as it is while a connection is back within two seconds."""
+async def test_a_short_interruption_leaves_the_badge_as_it_is(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """The badge does not change if the connection is back within two seconds."""
     async with ChaosProxy(server.port) as proxy:
         shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(LAST_SOURCE,))
         await expect(shown.connection).to_have_text("live")
@@ -149,8 +151,8 @@ async def test_brief_trouble_is_not_worth_a_word(server: Server, worker: Worker,
         assert await shown.evaluate("[trouble, said]") == [1, []]
 
 
-async def test_own_session_of_a_visitor_is_moved_by_the_commands_shown(server: Server, visit: Open) -> None:
-    """On `/` there is a session of its own, which outlives a reload; pasted commands move its bar, step by step."""
+async def test_the_shown_commands_move_the_visitors_own_session(server: Server, visit: Open) -> None:
+    """The session on `/` outlives a reload; pasted commands move its bar, step by step."""
     shown = await visit(server.url)
     session_id = await shown.page.locator("#session-id").inner_text()
     assert re.fullmatch(r"[0-9a-z]{4}(-[0-9a-z]{4}){2}", session_id)
@@ -174,13 +176,13 @@ async def test_own_session_of_a_visitor_is_moved_by_the_commands_shown(server: S
 
 
 async def test_two_visitors_get_two_sessions(server: Server, visit: Open) -> None:
-    """And so does one who comes again."""
+    """A visitor that comes again gets another one, too."""
     first, second = await visit(server.url), await visit(server.url)
     assert first.page.url != second.page.url
 
 
 async def test_commands_take_the_token_from_the_environment(serve: Serve, visit: Open) -> None:
-    """Where workers need one the page says so; it does not know it."""
+    """Where workers need a token the page says so, without knowing it."""
     server = serve(publish_token="s3cret")
     shown = await visit(server.url)
     await expect(shown.page.locator(".token-hint")).to_be_visible()
@@ -196,7 +198,7 @@ async def test_commands_take_the_token_from_the_environment(serve: Serve, visit:
     "script", ["", "Object.defineProperty(navigator, 'clipboard', {value: undefined})"], ids=["secure", "insecure"]
 )
 async def test_copy_copies_the_command(server: Server, visit: Open, script: str) -> None:
-    """In a secure context, and over plain HTTP on a network, where there is no clipboard interface."""
+    """It does so in a secure context, and over plain HTTP, where there is no clipboard interface."""
     shown = await visit(server.url, scripts=(script,), permissions=["clipboard-read", "clipboard-write"])
     button = shown.page.get_by_role("button", name="Copy: Start step 1")
     await button.click()
@@ -209,10 +211,10 @@ async def test_copy_copies_the_command(server: Server, visit: Open, script: str)
 
 
 @pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
-async def test_what_workers_write_is_text(
+async def test_texts_of_workers_are_text(
     server: Server, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
 ) -> None:
-    """SE-11: markup in names, messages and errors is shown as it was written, and cannot turn its neighbours round."""
+    """SE-11: markup in names, messages and errors is shown as written, and cannot reverse its neighbours."""
     shown = await visit(page_of(server, sid), scripts=scripts)
     elements = await shown.evaluate("document.querySelectorAll('img, svg, script, iframe, a').length")
     await worker.create(sid, steps=[{"name": text} for text in MARKUP])
@@ -233,7 +235,7 @@ async def test_what_workers_write_is_text(
 
 
 async def test_session_id_is_text_too(server: Server, worker: Worker, visit: Open) -> None:
-    """Whatever it contains, its page finds it, and so do the commands."""
+    """Its page and the commands find it, whatever characters it contains."""
     session_id = """<b>it's "100%" ?#&+ $HOME `id` 原稿"""
     shown = await visit(page_of(server, session_id))
     assert await shown.page.locator("#session-id").inner_text() == session_id
@@ -246,7 +248,7 @@ async def test_session_id_is_text_too(server: Server, worker: Worker, visit: Ope
 async def test_a_bare_percent_sign_in_the_address_stands_for_itself(
     server: Server, worker: Worker, visit: Open
 ) -> None:
-    """People type addresses; the server reads it so too."""
+    """People type addresses; the server reads them in the same way."""
     shown = await visit(f"{server.url}/s/100% sure")
     assert await shown.page.locator("#session-id").inner_text() == "100% sure"
     await worker.start("100% sure", 1)
@@ -255,8 +257,8 @@ async def test_a_bare_percent_sign_in_the_address_stands_for_itself(
     assert shown.complaints == []
 
 
-async def test_failure_is_told_and_a_retry_takes_it_back(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """Which step, and its text with line breaks kept, in an alert; at 100 percent the bar does not look done."""
+async def test_a_failure_is_shown_until_a_retry(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """An alert has the step and its text with line breaks; at 100 percent the bar does not look done."""
     shown = await visit(page_of(server, sid))
     await worker.create(sid, total_steps=1)
     await expect(shown.headline).to_have_text("About to start")
@@ -280,7 +282,7 @@ async def test_failure_is_told_and_a_retry_takes_it_back(server: Server, worker:
 
 
 async def test_deleted_session_is_waited_for(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """As before it started, and it may start again."""
+    """It is shown as before its start, and it may start again."""
     shown = await visit(page_of(server, sid))
     await worker.start(sid, 1)
     await expect(shown.steps).to_have_count(7)
@@ -292,7 +294,7 @@ async def test_deleted_session_is_waited_for(server: Server, worker: Worker, vis
 
 
 async def test_polling_client_sees_the_same_numbers(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """A browser without streams shows what the other one shows, and what a poll says."""
+    """A browser without streams shows the same as one with them, and as the polled state."""
     streaming = await visit(page_of(server, sid))
     polling = await visit(page_of(server, sid), scripts=(POLLING_ONLY,))
     await expect(polling.connection).to_have_text("updating every 2 s")
@@ -309,7 +311,7 @@ async def test_polling_client_sees_the_same_numbers(server: Server, worker: Work
 
 
 async def test_page_speaks_japanese(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """To those whose browser does."""
+    """A browser that prefers Japanese gets it."""
     shown = await visit(page_of(server, sid), locale="ja-JP")
     await expect(shown.headline).to_have_text("ジョブの開始を待っています")
     await expect(shown.page.locator("html")).to_have_attribute("lang", "ja")
@@ -319,7 +321,7 @@ async def test_page_speaks_japanese(server: Server, worker: Worker, visit: Open,
 
 
 async def test_japanese_breaks_between_phrases(server: Server, visit: Open, sid: str) -> None:
-    """自動で動きます is not torn, at no width of a telephone."""
+    """自動で動きます is not broken at any width of a phone."""
     shown = await visit(page_of(server, sid), locale="ja-JP", viewport={"width": 320, "height": 700})
     await expect(shown.shown("counted")).to_have_text("ワーカーから報告があると、このページは自動で動きます。")
     for width in range(320, 430, 10):
@@ -335,8 +337,10 @@ async def test_japanese_breaks_between_phrases(server: Server, visit: Open, sid:
         assert lines == 1, width
 
 
-async def test_piled_up_marks_cover_nothing_beside_them(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """SE-11: combining characters grow out of their line; the steps above and below look as ever."""
+async def test_stacked_combining_marks_cover_no_neighbours(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """SE-11: combining characters exceed their line; the steps above and below look the same."""
     shown = await visit(page_of(server, sid))
     pictures = []
     for piled in ("", "\u0334" + "\u0319\u0324\u031e\u0349\u035a\u032f\u0320\u034d" * 5):
@@ -349,8 +353,8 @@ async def test_piled_up_marks_cover_nothing_beside_them(server: Server, worker: 
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-async def test_nothing_sticks_out_sideways(server: Server, worker: Worker, visit: Open, sid: str, width: int) -> None:
-    """Not on a small telephone either, and not with words that have no end."""
+async def test_nothing_overflows_sideways(server: Server, worker: Worker, visit: Open, sid: str, width: int) -> None:
+    """This holds on a small phone and with very long words."""
     shown = await visit(page_of(server, sid), viewport={"width": width, "height": 700})
     await expect(shown.page.locator("#drive")).to_be_visible()
     await worker.create(sid, steps=[{"name": "n" * 300}, {"name": "short"}])
@@ -364,7 +368,7 @@ async def test_nothing_sticks_out_sideways(server: Server, worker: Worker, visit
 
 
 async def test_badge_leaves_the_bar_in_its_place(server: Server, visit: Open) -> None:
-    """On a telephone too, where a longer word takes the room of the session's id."""
+    """This holds on a phone, too, where a longer text takes the space of the session's id."""
     shown = await visit(page_of(server, "nightly-import-of-orders"), viewport={"width": 390, "height": 844})
     await expect(shown.connection).to_have_text("live")
     top = "document.querySelector('.card').getBoundingClientRect().top"
@@ -373,8 +377,10 @@ async def test_badge_leaves_the_bar_in_its_place(server: Server, visit: Open) ->
     assert await shown.evaluate(top) == before
 
 
-async def test_milestones_are_said_and_clocks_are_not(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """A polite region tells what happens, the progressbar is none, and what was there at first is not repeated."""
+async def test_milestones_are_announced_and_clocks_are_not(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """A polite live region has the milestones, without the first state; the progressbar is no live region."""
     shown = await visit(page_of(server, sid))
     region = shown.page.locator("[aria-live=polite][aria-atomic=true]")
     await expect(shown.headline).to_have_text("Waiting for the job to start")
@@ -385,7 +391,7 @@ async def test_milestones_are_said_and_clocks_are_not(server: Server, worker: Wo
 
 
 async def test_reduced_motion_is_honoured(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """Nothing moves that need not."""
+    """No decorative motion is left."""
     shown = await visit(page_of(server, sid), reduced_motion="reduce")
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_contain_text("🔄")
@@ -393,10 +399,10 @@ async def test_reduced_motion_is_honoured(server: Server, worker: Worker, visit:
     assert await shown.evaluate(moving) == 0
 
 
-async def test_inside_of_a_step_is_shown_where_its_worker_reported_it(
+async def test_progress_within_a_step_is_shown_where_its_worker_reported_it(
     server: Server, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """A thin bar and the numbers; where the end is not known, the number alone."""
+    """There are a thin bar and the numbers; without a total, the number alone."""
     shown = await visit(page_of(server, sid))
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_contain_text("🔄")
@@ -416,8 +422,8 @@ async def test_inside_of_a_step_is_shown_where_its_worker_reported_it(
     await expect(shown.step(1).locator(".inside")).to_be_hidden()
 
 
-async def test_time_left_is_told_also_to_who_comes_late(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """The running step's own estimate counts, which the wire tells only where the step begins."""
+async def test_time_left_is_shown_also_to_a_late_visitor(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """It includes the running step's estimate, which is sent only at the step's start."""
     shown = await visit(page_of(server, sid))
     await worker.create(sid)
     await worker.start(sid, 1)
@@ -428,7 +434,7 @@ async def test_time_left_is_told_also_to_who_comes_late(server: Server, worker: 
 
 
 async def test_past_the_estimate_there_is_no_number(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """Whoever is late does not know for how long."""
+    """The remaining time of a late step is unknown."""
     shown = await visit(page_of(server, sid))
     await worker.create(sid, steps=[{"name": "n", "estimated_ms": 500}, {"name": "m", "estimated_ms": 60_000}])
     await expect(shown.headline).to_have_text("About to start")
@@ -442,7 +448,7 @@ async def test_past_the_estimate_there_is_no_number(server: Server, worker: Work
 
 
 async def test_step_over_its_limit_says_so(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """By the server's clock, without a word from the worker."""
+    """It does so by the server's clock, without a report of the worker."""
     shown = await visit(page_of(server, sid))
     await worker.start(sid, 1, timeout_ms=1000)
     await expect(shown.step(1)).to_contain_text("over its limit of 0:01")
@@ -450,8 +456,8 @@ async def test_step_over_its_limit_says_so(server: Server, worker: Worker, visit
     await expect(shown.step(1)).not_to_contain_text("over its limit")
 
 
-async def test_silence_of_a_running_job_is_told(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """After 30 seconds, and nothing looks alive; a word from the worker ends it."""
+async def test_silence_of_a_running_job_is_shown(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """It is shown after 30 seconds, and the bar stops looking alive, until the next report."""
     alive = "document.getAnimations().filter(({ effect }) => effect.target.closest('.card')).length"
     shown = await visit(f"{server.url}/livez", scripts=(POLLING_ONLY,))
     await shown.page.clock.install()
@@ -470,7 +476,7 @@ async def test_silence_of_a_running_job_is_told(server: Server, worker: Worker, 
 
 
 async def test_bar_goes_back_at_a_retry_and_says_so(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """And at nothing else: a worker that counts anew within its step does not set it back."""
+    """Only a retry sets it back: a worker that counts anew within its step does not."""
     shown = await visit(page_of(server, sid))
     await worker.create(sid, total_steps=2)
     await worker.start(sid, 1)
@@ -488,8 +494,10 @@ async def test_bar_goes_back_at_a_retry_and_says_so(server: Server, worker: Work
     await expect(shown.shown("note")).to_be_hidden()
 
 
-async def test_full_bar_does_not_look_done_before_it_is(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """The last row is read, and the step still runs."""
+async def test_a_full_bar_does_not_look_done_before_the_end(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """The step has reached its total and still runs."""
     shown = await visit(page_of(server, sid))
     await worker.create(sid, total_steps=1)
     await worker.start(sid, 1)
@@ -499,8 +507,8 @@ async def test_full_bar_does_not_look_done_before_it_is(server: Server, worker: 
     await expect(shown.bar).to_have_text("100%")
 
 
-async def test_title_and_icon_tell_from_another_tab(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """How far it is, what runs, and how it ended."""
+async def test_title_and_icon_show_the_state(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """They show the percentage, the running step, and the outcome, also from another tab."""
     shown = await visit(page_of(server, sid))
     await expect(shown.page).to_have_title(f"… \N{EN DASH} {sid}")
     await worker.start(sid, 1)
@@ -522,7 +530,7 @@ async def test_title_and_icon_tell_from_another_tab(server: Server, worker: Work
 
 
 async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """Each with its bar, its steps and its name; one moves without the other."""
+    """Each has its bar, its steps and its name, and moves independently."""
     names = [f"{sid}-{letter}" for letter in "ab"]
     shown = await visit(f"{server.url}/?session_id={names[0]}&session_id={names[1]}")
     await expect(shown.headline).to_have_text("2 jobs")
@@ -542,7 +550,7 @@ async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, visi
 
 
 async def test_recent_sessions_are_offered_at_the_start(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """Those that were there; one that nobody started is not worth coming back to."""
+    """They are the sessions that existed; one that was never started is not offered."""
     await worker.start(sid, 1)
     shown = await visit(server.url)
     await expect(shown.page.locator("#recent")).to_be_hidden()
@@ -555,8 +563,8 @@ async def test_recent_sessions_are_offered_at_the_start(server: Server, worker: 
     assert shown.page.url == page_of(server, sid)
 
 
-async def test_page_works_where_nothing_may_be_kept(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """A browser may deny storage, by throwing."""
+async def test_the_page_works_without_storage(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """A browser may deny storage by an exception."""
     denied = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})"
     shown = await visit(server.url, scripts=(denied,))
     await expect(shown.headline).to_have_text("Waiting for the job to start")
@@ -566,10 +574,8 @@ async def test_page_works_where_nothing_may_be_kept(server: Server, worker: Work
     assert shown.complaints == []
 
 
-async def test_timeline_is_drawn_for_the_eye_and_told_by_a_table(
-    server: Server, worker: Worker, visit: Open, sid: str
-) -> None:
-    """One bar per step that was started; the running one grows, and what was closed meanwhile is no older for that."""
+async def test_the_timeline_is_drawn_and_has_a_table(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """Each started step has a bar; the running one grows, and a closed timeline is up to date when reopened."""
     shown = await visit(page_of(server, sid))
     await worker.create(sid, steps=[{"name": "原稿生成"}, {"name": "メニュー登録"}])
     await worker.start(sid, 1)
@@ -592,7 +598,7 @@ async def test_timeline_is_drawn_for_the_eye_and_told_by_a_table(
 
 
 async def test_failure_can_be_copied(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """With its step, for the ticket that follows; and there is no Retry, since the page could do nothing."""
+    """The copied text has the step, for a bug report. There is no Retry, since the page cannot do it."""
     shown = await visit(page_of(server, sid), permissions=["clipboard-read", "clipboard-write"])
     await worker.start(sid, 1)
     await worker.complete(sid, 1, success=False, error="line 1\n  line 2")
@@ -603,8 +609,10 @@ async def test_failure_can_be_copied(server: Server, worker: Worker, visit: Open
 
 
 @pytest.mark.full
-async def test_end_is_notified_to_who_asked_for_it(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """And to nobody else, nor to who sees it: the browser is asked when the button is pressed."""
+async def test_the_end_is_notified_where_the_visitor_asked_for_it(
+    server: Server, worker: Worker, visit: Open, sid: str
+) -> None:
+    """Others get none, nor does a visible page. The button asks the browser for permission."""
     stub = """
         window.asked = 0;
         window.notified = [];
@@ -633,7 +641,7 @@ async def test_end_is_notified_to_who_asked_for_it(server: Server, worker: Worke
 
 
 async def test_no_notification_is_offered_where_a_page_cannot_give_one(server: Server, visit: Open, sid: str) -> None:
-    """As in Chromium on Android, where the class is there and cannot be made."""
+    """In Chromium on Android the class exists and its constructor throws."""
     stub = "window.Notification = class { static permission = 'default'; constructor() { throw new TypeError(); } }"
     shown = await visit(page_of(server, sid), scripts=(stub,))
     await expect(shown.connection).to_have_text("live")
@@ -642,7 +650,7 @@ async def test_no_notification_is_offered_where_a_page_cannot_give_one(server: S
 
 
 async def test_page_is_light(server: Server, visit: Open, sid: str) -> None:
-    """It loads two files; 60 KB take a second on a poor line."""
+    """It loads two files; 60 KB take a second on a slow line."""
     shown = await visit(page_of(server, sid))
     await expect(shown.connection).to_have_text("live")
     sizes = await shown.evaluate(
@@ -654,8 +662,8 @@ async def test_page_is_light(server: Server, visit: Open, sid: str) -> None:
     assert 10_000 < sum(sizes.values()) <= 60 * 1024, sizes
 
 
-async def test_document_is_written_once_a_frame(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """However fast updates come."""
+async def test_the_document_changes_once_per_frame(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """The rate of updates does not matter."""
     shown = await visit(page_of(server, sid), scripts=(LAST_SOURCE,))
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_contain_text("🔄")
@@ -686,8 +694,8 @@ async def test_document_is_written_once_a_frame(server: Server, worker: Worker, 
     assert 0 < writes <= frames + 1
 
 
-async def test_bar_glides_but_not_to_what_was_missed(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """While the connection was away nothing was seen to move; and nobody is told to look at it."""
+async def test_the_bar_glides_except_to_missed_changes(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """After an outage the bar jumps to the missed state, without a transition that would draw attention."""
     async with ChaosProxy(server.port) as proxy:
         shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}")
         await shown.evaluate(

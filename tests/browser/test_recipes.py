@@ -1,4 +1,4 @@
-"""The recipes for front ends do what they say, each with the real library, in the browser."""
+"""The recipes for front ends work, each with the real library, in the browser."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def recipe(title: str, language: str) -> str:
 
 
 def bundled(folder: Path, name: str, source: str, main: str) -> str:
-    """A recipe in a file of this name, and a module that uses it, as one script."""
+    """Bundle a recipe in a file of this name, and a module that uses it, into one script."""
     (folder / name).write_text(source, "utf-8")
     (folder / "main.jsx").write_text(main, "utf-8")
     modules = {"progress-sse": "index.js", "progress-sse/progress-steps": "define.js"}
@@ -50,13 +50,13 @@ def bundled(folder: Path, name: str, source: str, main: str) -> str:
 
 @pytest.fixture
 async def context(chromium: Browser) -> BrowserContext:
-    """A context of the test's own."""
+    """The test's own context."""
     return await chromium.new_context(locale="en-GB")
 
 
 @pytest.fixture
 async def open_recipe(server: Server, context: BrowserContext) -> AsyncIterator[OpenRecipe]:
-    """Open `/recipe`, which has this body; other paths answer what is given for them. Nobody complains of anything."""
+    """Open `/recipe`, with this body and these responses on other paths, and check that the console has no errors."""
     visits: list[Visit] = []
 
     async def open_page(body: str, **answers: str | Path) -> Page:
@@ -82,7 +82,7 @@ async def open_recipe(server: Server, context: BrowserContext) -> AsyncIterator[
 
 
 async def test_plain_page(open_recipe: OpenRecipe, worker: Worker) -> None:
-    """The children stand there until there is something to show."""
+    """The children are shown until there is a state."""
     page = await open_recipe(recipe("A plain page", "html"))
     await worker.create("nightly", replace=True, total_steps=2)
     await worker.start("nightly", 1)
@@ -94,7 +94,7 @@ async def test_plain_page(open_recipe: OpenRecipe, worker: Worker) -> None:
 async def test_react(
     open_recipe: OpenRecipe, context: BrowserContext, worker: Worker, sid: str, tmp_path: Path
 ) -> None:
-    """The component follows another session when it is given one, and no session once it is gone."""
+    """The component follows another session when given one, and none once it is unmounted."""
     # The copy that esbuild needs beside the bundle.
     await context.route("**/progress.css", lambda route: route.fulfill(path=WEB / "lib" / "progress.css"))
     main = """
@@ -130,7 +130,7 @@ async def test_react(
 
 
 async def test_vue(open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path: Path) -> None:
-    """The composable follows the session that its argument names at present."""
+    """The composable follows the session that its argument currently names."""
     main = """
         import { createApp, h, ref } from "vue";
         import { useProgress } from "./recipe.js";
@@ -159,7 +159,7 @@ async def test_vue(open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path: 
 
 
 async def test_htmx(open_recipe: OpenRecipe, context: BrowserContext, worker: Worker) -> None:
-    """Each event asks for the fragment, and `end` closes the stream."""
+    """Each event requests the fragment, and `end` closes the stream."""
     await worker.create("nightly", replace=True, total_steps=1)
 
     async def fragment(route: Route) -> None:
@@ -183,7 +183,7 @@ async def test_htmx(open_recipe: OpenRecipe, context: BrowserContext, worker: Wo
 
 
 async def test_turbo(open_recipe: OpenRecipe, worker: Worker) -> None:
-    """The same element goes from page to page, and follows on."""
+    """The same element goes from page to page, and continues to follow."""
     await worker.create("nightly", replace=True, total_steps=2)
     body = '<script type="module" src="/turbo.js"></script><a href="/recipe-2">next</a>' + recipe("Turbo", "html")
     page = await open_recipe(body, turbo=MODULES / "@hotwired" / "turbo" / "dist" / "turbo.es2017-esm.js")

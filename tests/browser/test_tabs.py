@@ -39,7 +39,7 @@ STREAM = "/events?"
 
 @pytest.fixture(scope="module")
 async def chromium() -> AsyncIterator[Browser]:
-    """One that finds the server by another name than `localhost`, too."""
+    """A browser that resolves a second name besides `localhost` to the server."""
     async with async_playwright() as playwright:
         names = f"--host-resolver-rules=MAP {INSECURE} {HOST}"
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, names])
@@ -61,13 +61,13 @@ async def open_tabs(visit: Open, proxy: ChaosProxy, host: str, session_ids: Sequ
 
 
 async def all_show(tabs: Sequence[Visit], text: str) -> None:
-    """Every tab says so, in the end."""
+    """Wait until the expression is true in every tab."""
     for tab in tabs:
         await expect(state_of(tab)).to_have_text(text, timeout=AGES_MS)
 
 
 async def the_holder(tabs: Sequence[Visit]) -> Visit:
-    """The tab that holds the stream of all; waits until somebody does."""
+    """Wait until a tab holds the shared stream, and return it."""
     holders: list[Visit] = []
     async with asyncio.timeout(20):
         while len(holders) != 1:
@@ -77,13 +77,13 @@ async def the_holder(tabs: Sequence[Visit]) -> Visit:
 
 
 async def assert_room_for_more(tab: Visit) -> None:
-    """The browser still has a connection to the server to spare."""
+    """Check that the browser still has a free connection to the server."""
     status = "fetch('/livez', {signal: AbortSignal.timeout(10_000), cache: 'no-store'}).then(answer => answer.status)"
     assert await tab.evaluate(status) == 200
 
 
-async def test_names_are_what_they_stand_for(server: Server, visit: Open) -> None:
-    """One host has what tabs need to share a stream, the other one has not."""
+async def test_one_host_has_web_locks_and_the_other_has_not(server: Server, visit: Open) -> None:
+    """Tabs need Web Locks to share a stream."""
     for host, is_secure in ((SECURE, True), (INSECURE, False)):
         shown = await visit(f"http://{host}:{server.port}/livez")
         assert await shown.evaluate("[isSecureContext, 'locks' in navigator]") == [is_secure, is_secure]
@@ -91,7 +91,7 @@ async def test_names_are_what_they_stand_for(server: Server, visit: Open) -> Non
 
 @everywhere
 async def test_seven_tabs_follow_one_session(server: Server, worker: Worker, visit: Open, sid: str, host: str) -> None:
-    """CL-02: every tab gets every update, none hangs, and they have one stream together."""
+    """CL-02: every tab gets every update, none hangs, and they share one stream."""
     await worker.create(sid, total_steps=3)
     async with ChaosProxy(server.port) as proxy:
         tabs = await open_tabs(visit, proxy, host, [sid] * 7)
@@ -134,10 +134,10 @@ async def test_eight_tabs_follow_eight_sessions(
 
 
 @pytest.mark.parametrize("host", [SECURE, INSECURE])
-async def test_a_tab_that_goes_takes_nothing_with_it(
+async def test_closing_the_tab_that_holds_the_stream_loses_nothing(
     server: Server, worker: Worker, visit: Open, sid: str, host: str
 ) -> None:
-    """CL-02: the tab that holds the stream is closed amid the work; another takes over, and no transition is lost."""
+    """CL-02: another tab takes over, and no transition is lost."""
     await worker.create(sid, total_steps=7)
     async with ChaosProxy(server.port) as proxy:
         tabs = await open_tabs(visit, proxy, host, [sid] * 4)
@@ -155,10 +155,10 @@ async def test_a_tab_that_goes_takes_nothing_with_it(
             assert tab.complaints == []
 
 
-async def test_a_tab_that_holds_the_stream_for_others_moves_on(
+async def test_a_tab_hands_the_stream_over_when_it_stops_or_navigates(
     server: Server, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """CL-02: to stop following, or to leave for another page, hands the stream over as closing the tab does."""
+    """CL-02: both hand the stream over as closing the tab does."""
     await worker.create(sid, total_steps=7)
     async with ChaosProxy(server.port) as proxy:
         tabs = await open_tabs(visit, proxy, SECURE, [sid] * 3)
@@ -178,8 +178,8 @@ async def test_a_tab_that_holds_the_stream_for_others_moves_on(
         assert proxy.busy_with(STREAM) == 1
 
 
-async def test_tabs_that_share_outlive_a_server_that_is_killed(serve: Serve, visit: Open, sid: str) -> None:
-    """CL-02: all of them come back where they were, by one stream."""
+async def test_sharing_tabs_recover_after_a_kill_of_the_server(serve: Serve, visit: Open, sid: str) -> None:
+    """CL-02: all of them resume by one stream."""
     server = serve(store="sqlite", heartbeat_s=1, retry_ms=300)
     async with ChaosProxy(server.port) as proxy:
         async with Worker.at(server) as worker:
@@ -203,8 +203,10 @@ async def test_tabs_that_share_outlive_a_server_that_is_killed(serve: Serve, vis
             assert await tab.evaluate("ends") == []
 
 
-async def test_a_frozen_tab_holds_nobody_up(server: Server, worker: Worker, chromium: Browser, sid: str) -> None:
-    """CL-02: a tab that holds the stream is put to sleep by the browser; the others notice, and go on without it."""
+async def test_a_frozen_tab_does_not_block_the_others(
+    server: Server, worker: Worker, chromium: Browser, sid: str
+) -> None:
+    """CL-02: the browser freezes the tab that holds the stream; the others detect that, and go on without it."""
     await worker.create(sid, total_steps=7)
     async with ChaosProxy(server.port, [Answer("/tab", response("200 OK", following(sid), "text/html"))]) as proxy:
         url = f"http://{SECURE}:{proxy.port}/tab"
@@ -227,10 +229,10 @@ async def test_a_frozen_tab_holds_nobody_up(server: Server, worker: Worker, chro
 
 @pytest.mark.full
 @everywhere
-async def test_a_tab_that_hangs_holds_nobody_up(
+async def test_a_tab_that_hangs_does_not_block_the_others(
     server: Server, worker: Worker, visit: Open, sid: str, host: str
 ) -> None:
-    """CL-02: the tab that holds the stream is busy with itself for half a minute; the others notice, and go on."""
+    """CL-02: the tab that holds the stream is busy for half a minute; the others detect that, and go on."""
     await worker.create(sid, total_steps=7)
     async with ChaosProxy(server.port) as proxy:
         tabs = await open_tabs(visit, proxy, host, [sid] * 3)
@@ -251,10 +253,10 @@ async def test_a_tab_that_hangs_holds_nobody_up(
 
 @pytest.mark.parametrize("quiet_s", [2, pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(240)])])
 @everywhere
-async def test_after_the_end_nothing_is_asked(
+async def test_no_request_follows_the_end(
     server: Server, worker: Worker, visit: Open, sid: str, host: str, quiet_s: int
 ) -> None:
-    """SC-09: three tabs are told the end once, and then there is no request more."""
+    """SC-09: three tabs get the end once, and then no request follows."""
     await worker.create(sid, total_steps=2)
     async with ChaosProxy(server.port) as proxy:
         tabs = await open_tabs(visit, proxy, host, [sid] * 3)

@@ -1,4 +1,4 @@
-"""Browsers at a server whose readers need a token: by the tracker's option, by the element's property."""
+"""Browsers at a server that requires tokens to read: by the tracker's option, and by the element's property."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STREAM = "/events?"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that lets nobody do anything without a token; this module's tests share it."""
+    """A server that requires a token for everything; this module's tests share it."""
     with Server(tmp_path_factory.mktemp("server"), heartbeat_s=1, retry_ms=300, **CLOSED) as running:
         yield running
 
@@ -40,19 +40,19 @@ async def worker(server: Server) -> AsyncIterator[Worker]:
 
 @pytest.fixture
 async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
-    """What lies between the browser and the server."""
+    """The proxy between the browser and the server."""
     async with ChaosProxy(server.port) as proxy:
         yield proxy
 
 
 def asking_for_tokens(session_id: str, **options: Any) -> str:
-    """The page that follows a session with tokens from a function, which asks its own site for them."""
+    """The page that follows a session with tokens from a function that requests them from its own site."""
     page = following(session_id, token="TOKEN", **options)
     return page.replace('"TOKEN"', 'async () => (await fetch("/token", {cache: "no-store"})).text()')
 
 
 async def give_tokens(shown: Visit, *tokens: str) -> list[str]:
-    """Let the page's site give these tokens, and the last one for ever after; tells which were given."""
+    """Let the page's site give these tokens, and then always the last one; return the list of given tokens."""
     given: list[str] = []
 
     async def answer(route: Route) -> None:
@@ -64,7 +64,7 @@ async def give_tokens(shown: Visit, *tokens: str) -> list[str]:
 
 
 def wire_of(proxy: ChaosProxy) -> bytes:
-    """All that browsers have sent."""
+    """All bytes that browsers have sent."""
     return b"".join(bytes(link.requests) for link in proxy.links)
 
 
@@ -74,7 +74,7 @@ def wire_of(proxy: ChaosProxy) -> bytes:
 async def test_a_page_with_a_token_follows_its_session(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
 ) -> None:
-    """PR-01: as it would without one, cut off in between; and the token is sent in headers alone."""
+    """PR-01: it resumes after a cut; and the token is sent in headers alone."""
     token = make_token(sessions=[sid])
     await worker.create(sid, total_steps=3)
     shown = await visit(f"http://127.0.0.1:{proxy.port}/page", html=following(sid, token=token), scripts=scripts)
@@ -91,12 +91,12 @@ async def test_a_page_with_a_token_follows_its_session(
     assert wire_of(proxy).count(token.encode()) == wire_of(proxy).count(f" Bearer {token}\r\n".encode()) > 0
     if not scripts:
         assert await shown.evaluate("moves") == moves_of(3, 3)
-        assert not any(url.endswith(f"/api/progress/{sid}") for url in shown.requests), "nobody polled"
+        assert not any(url.endswith(f"/api/progress/{sid}") for url in shown.requests), "a poll was sent"
 
 
 @pytest.mark.full
-async def test_a_token_that_ends_is_followed_by_the_next(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """The stream ends with it, and goes on with another, where it was; once there is none, the page says so."""
+async def test_an_expired_token_is_replaced_by_the_next(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """The stream ends with it and resumes with another; once there is none, the page says so."""
     now = int(time.time())
     tokens = [make_token(sessions=[sid], exp=now + after_s) for after_s in (3, 6)]
     await worker.create(sid, total_steps=4)
@@ -119,7 +119,7 @@ async def test_a_token_that_ends_is_followed_by_the_next(server: Server, worker:
 async def test_a_token_for_something_else_is_refused_at_once(
     server: Server, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """The tracker stops, says so, and asks no more."""
+    """The tracker stops, reports that, and sends no more requests."""
     await worker.start(sid, 1)
     shown = await visit(f"{server.url}/page", html=following(sid, token=make_token(sessions=["another"])))
     await until_state(shown, "denied")
@@ -127,10 +127,10 @@ async def test_a_token_for_something_else_is_refused_at_once(
 
 
 @pytest.mark.full
-async def test_tabs_share_a_stream_with_whom_may_see_the_same(
+async def test_tabs_with_the_same_rights_share_a_stream(
     proxy: ChaosProxy, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """Whenever their tokens were made; others have a stream of their own; who asks for too much is alone with that."""
+    """The age of their tokens does not matter. Tabs with other rights, and refused ones, have their own streams."""
     tokens = [
         make_token(sessions=[sid], sub="alice"),
         make_token(sessions=[sid], sub="alice", exp=int(time.time()) + 1000),
@@ -162,7 +162,7 @@ async def test_tabs_share_a_stream_with_whom_may_see_the_same(
 
 @pytest.mark.full
 async def test_a_page_of_another_origin_brings_its_token(visit: Open, sid: str, tmp_path: Path) -> None:
-    """SC-11: where no cookie could help; cut off, it comes back with a ticket of that time."""
+    """SC-11: cookies do not work there; after a cut it comes back with a new ticket."""
     server = Server(tmp_path / "server", heartbeat_s=1, retry_ms=300, **CLOSED)
     async with ChaosProxy(server.port) as proxy:
         html = following(sid, f"http://127.0.0.1:{proxy.port}", token=make_token(sessions=[sid]))
@@ -185,7 +185,7 @@ async def test_a_page_of_another_origin_brings_its_token(visit: Open, sid: str, 
 
 
 async def test_an_element_has_its_token_as_a_property(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """Set at any time, changed at any time; and the document does not show it."""
+    """It may be set and changed at any time, and the document does not show it."""
     await worker.start(sid, 1)
     html = f"""<!doctype html><html lang="en"><title>embedding</title>
     <script type="module" src="/web/define.js"></script>
@@ -202,10 +202,10 @@ async def test_an_element_has_its_token_as_a_property(server: Server, worker: Wo
 
 
 @pytest.mark.full
-async def test_an_element_goes_on_where_a_function_takes_the_place_of_another(
+async def test_an_element_goes_on_when_its_token_function_is_replaced(
     server: Server, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """As frameworks set a new one each time that they render; the next token is asked of the latest."""
+    """Frameworks set a new function at each render; the next token comes from the latest."""
     await worker.start(sid, 1)
     html = f"""<!doctype html><html lang="en"><title>embedding</title>
     <script type="module" src="/web/define.js"></script>
@@ -229,7 +229,7 @@ async def test_an_element_goes_on_where_a_function_takes_the_place_of_another(
     assert await shown.evaluate("asked") == [1, 19]
 
 
-# The page, which lets its visitors in by a cookie
+# The page, which admits its visitors by a cookie
 
 INSECURE = "Object.defineProperty(window, 'isSecureContext', {value: false})"
 """Runs before the page's scripts: as on a network without TLS."""
@@ -239,7 +239,7 @@ REFUSED = "This token does not let you see this, or it has expired."
 
 
 def field_of(shown: Visit) -> Locator:
-    """Where a token is pasted."""
+    """The field for a token."""
     return shown.page.get_by_label("You need a token to see this. Paste it here:")
 
 
@@ -249,8 +249,8 @@ async def paste(shown: Visit, token: str) -> None:
     await shown.page.get_by_role("button", name="Show").click()
 
 
-async def test_a_token_that_is_pasted_lets_in(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
-    """PR-01: the server and other pages never see it but in one header, and then in cookies."""
+async def test_a_pasted_token_admits_the_visitor(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
+    """PR-01: it is sent in one header, and then in cookies, and nowhere else."""
     token = make_token(prefixes=[sid])
     url = f"http://127.0.0.1:{proxy.port}"
     await worker.start(sid, 1)
@@ -258,10 +258,10 @@ async def test_a_token_that_is_pasted_lets_in(proxy: ChaosProxy, worker: Worker,
     await paste(shown, token)
     await expect(shown.connection).to_have_text("live")
     await expect(shown.headline).to_contain_text("Step 1 of 7")
-    shown.complaints.clear()  # It was denied something before.
+    shown.complaints.clear()  # The refusals before are expected.
     assert await shown.evaluate("[location.href, document.cookie]") == [f"{url}/s/{sid}", ""]
     assert token not in await shown.evaluate("JSON.stringify([localStorage, sessionStorage, history.state])")
-    await shown.page.goto(f"{url}/?session_id={sid}&session_id={sid}-2")  # From now on by the cookie.
+    await shown.page.goto(f"{url}/?session_id={sid}&session_id={sid}-2")  # The cookie is used from now on.
     await expect(shown.shown("connection")).to_have_text(["live", "live"])
     assert shown.complaints == []
     in_cookies = wire_of(proxy).count(f"progress_sse={token}".encode())
@@ -270,8 +270,8 @@ async def test_a_token_that_is_pasted_lets_in(proxy: ChaosProxy, worker: Worker,
     assert wire_of(proxy).count(f" Bearer {token}\r\n".encode()) == 1
 
 
-async def test_a_page_without_a_session_is_let_in_as_well(server: Server, visit: Open) -> None:
-    """It makes an id up, for which a token for some sessions alone is none."""
+async def test_a_page_without_a_session_admits_the_visitor_too(server: Server, visit: Open) -> None:
+    """It makes an id up, which a token for certain sessions does not cover."""
     shown = await visit(f"{server.url}/")
     await paste(shown, make_token(sessions=["another"]))
     await expect(shown.headline).to_have_text(DENIED)
@@ -283,7 +283,7 @@ async def test_a_page_without_a_session_is_let_in_as_well(server: Server, visit:
 
 
 async def test_a_page_without_a_token_asks_for_one(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """And says what is wrong with that which it gets."""
+    """It shows what is wrong with a token that is refused."""
     await worker.start(sid, 1)
     shown = await visit(f"{server.url}/s/{sid}")
     await expect(shown.headline).to_have_text(DENIED)
@@ -306,7 +306,7 @@ async def test_a_page_without_a_token_asks_for_one(server: Server, worker: Worke
 
 @pytest.mark.full
 async def test_a_page_asks_in_japanese(server: Server, visit: Open, sid: str) -> None:
-    """Light and dark."""
+    """It does so light and dark."""
     for scheme in ("light", "dark"):
         shown = await visit(f"{server.url}/s/{sid}", locale="ja-JP", color_scheme=scheme)
         await expect(
@@ -319,8 +319,8 @@ async def test_a_page_asks_in_japanese(server: Server, visit: Open, sid: str) ->
 
 
 @pytest.mark.full
-async def test_a_token_that_was_not_sent_is_not_lost(server: Server, visit: Open, sid: str) -> None:
-    """The form has it still, to try again."""
+async def test_a_token_that_could_not_be_sent_stays_in_the_form(server: Server, visit: Open, sid: str) -> None:
+    """The visitor can try again."""
     shown = await visit(f"{server.url}/s/{sid}")
     await shown.page.route("**/api/cookie", lambda route: route.abort())
     await paste(shown, make_token(sessions=[sid]))
@@ -331,7 +331,7 @@ async def test_a_token_that_was_not_sent_is_not_lost(server: Server, visit: Open
 
 
 async def test_a_page_without_tls_sends_no_token(proxy: ChaosProxy, visit: Open, sid: str) -> None:
-    """Others could read it, and the browser would not keep the cookie; the page says so."""
+    """Others could read it, and the browser would reject the cookie; the page says so."""
     token = make_token(sessions=[sid])
     shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(INSECURE,))
     await paste(shown, token)
@@ -343,7 +343,7 @@ async def test_a_page_without_tls_sends_no_token(proxy: ChaosProxy, visit: Open,
 async def test_a_page_whose_token_has_ended_asks_for_another(
     server: Server, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """What it showed stays; with the next token it goes on."""
+    """The shown state stays; with the next token it goes on."""
     await worker.start(sid, 1)
     shown = await visit(f"{server.url}/s/{sid}")
     await paste(shown, make_token(sessions=[sid], exp=int(time.time()) + 3))
@@ -356,8 +356,8 @@ async def test_a_page_whose_token_has_ended_asks_for_another(
     await expect(shown.connection).to_have_text("live")
 
 
-async def test_a_browser_writes_no_token_down(server: Server, worker: Worker, tmp_path: Path, sid: str) -> None:
-    """PR-01: neither one that was pasted, nor one that a tracker brought, nor a ticket: in no file of its profile."""
+async def test_a_browser_stores_no_token(server: Server, worker: Worker, tmp_path: Path, sid: str) -> None:
+    """PR-01: no file of its profile has a pasted token, a tracker's token, or a ticket."""
     pasted, brought = make_token(sessions=[sid], sub="pasted"), make_token(sessions=[sid], sub="brought")
     await worker.start(sid, 1)
     async with async_playwright() as playwright:
@@ -367,7 +367,7 @@ async def test_a_browser_writes_no_token_down(server: Server, worker: Worker, tm
         await expect(shown.connection).to_have_text("live")
         await shown.go(f"{server.url}/page", following(sid, token=brought))
         await until_state(shown, "live")
-        await shown.page.goto(f"{server.url}/livez")  # It is written down at the latest when it is left.
+        await shown.page.goto(f"{server.url}/livez")  # Leaving the page writes it to the profile at the latest.
         await shown.page.context.close()
     files = contents_of(tmp_path)
     assert any(f"{server.url}/s/{sid}".encode() in file for file in files), "the browser has no history at all"
@@ -376,12 +376,12 @@ async def test_a_browser_writes_no_token_down(server: Server, worker: Worker, tm
 
 
 def contents_of(folder: Path) -> list[bytes]:
-    """All files, below it too."""
+    """All files in and below a folder."""
     return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
 
 
 async def visit_for_good(playwright: Playwright, profile: Path) -> Visit:
-    """Visit with a browser that keeps what browsers keep."""
+    """Visit with a browser that has a profile on disk."""
     flags = [flag for flag in FLAGS if flag != "--headless"]
     context = await playwright.chromium.launch_persistent_context(
         profile, executable_path=CHROMIUM, headless=False, args=["--headless=new", *flags], locale="en-GB"

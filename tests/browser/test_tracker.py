@@ -1,4 +1,4 @@
-"""`tracker.js` in pages of other people, as they loaded it before the server could stream."""
+"""`tracker.js` in third-party pages, as they loaded it before the server could stream."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ window.leftovers = async () => {
   return {timers: timers.size, requests, streams, locks: held.length + pending.length};
 };
 """
-"""Keeps account of what the page has under way."""
+"""Counts the page's open timers, requests, streams and locks."""
 
 NOTHING = {"timers": 0, "requests": 0, "streams": 0, "locks": 0}
 NOTHING_IS_LEFT = "leftovers().then((left) => Object.values(left).every((count) => count === 0))"
@@ -105,10 +105,10 @@ def keys(data: dict[str, Any]) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     "scripts", [pytest.param((), id="stream"), pytest.param((POLLING_ONLY,), id="polling", marks=pytest.mark.full)]
 )
-async def test_old_page_goes_on_working(
+async def test_an_old_page_still_works(
     server: Server, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
 ) -> None:
-    """CL-01: a plain script and the old options; each update has the polling shape, and the end is told once."""
+    """CL-01: a plain script and the old options; each update has the polling shape, and the end comes once."""
     await worker.create(sid, total_steps=2)
     shown = await visit(f"{server.url}/old-page", html=old_page(sid), scripts=scripts)
     state = shown.page.locator("#state")
@@ -135,8 +135,8 @@ async def test_old_page_goes_on_working(
     assert shown.complaints == []
 
 
-async def test_old_page_hears_of_a_failure_once(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """With the data of the session, and then no more."""
+async def test_an_old_page_gets_a_failure_once(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+    """It comes with the session's data, and nothing follows."""
     shown = await visit(f"{server.url}/old-page", html=old_page(sid))
     await worker.start(sid, 1)
     await worker.complete(sid, 1, success=False)
@@ -146,7 +146,7 @@ async def test_old_page_hears_of_a_failure_once(server: Server, worker: Worker, 
 
 
 async def test_update_comes_at_least_each_interval(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """A step runs over its time although nothing is sent: pages check limits in `onUpdate`."""
+    """Pages check time limits in `onUpdate`, and a step passes its limit without an event."""
     shown = await visit(f"{server.url}/old-page", html=old_page(sid))
     await worker.start(sid, 1, timeout_ms=1500)
     await expect(shown.page.locator("#state")).to_have_text("running 0% over time: 0")
@@ -154,7 +154,7 @@ async def test_update_comes_at_least_each_interval(server: Server, worker: Worke
 
 
 async def test_modules_import_it(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """And it finds the server that the module came from."""
+    """It uses the server that the module came from."""
     await worker.start(sid, 1)
     shown = await visit(f"{server.url}/module-page", html=MODULE_PAGE.replace("SESSION", json.dumps(sid)))
     await expect(shown.page.locator("#state")).to_have_text("running")
@@ -169,10 +169,10 @@ async def latest(shown: Visit) -> str:
     return text
 
 
-async def test_updates_are_the_same_whichever_way_they_come(
+async def test_updates_are_the_same_by_stream_and_by_polls(
     server: Server, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """CL-01: at each point of a session's life a streaming page and a polling page are given the same, key for key."""
+    """CL-01: in each state of a session a streaming page and a polling page get the same update, key for key."""
     html = following(sid, stopOnError=False)
     streaming = await visit(f"{server.url}/page", html=html)
     polling = await visit(f"{server.url}/page", html=html, scripts=(POLLING_ONLY,))
@@ -198,10 +198,10 @@ async def test_updates_are_the_same_whichever_way_they_come(
 
 
 @pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
-async def test_ends_are_told_once_a_run(
+async def test_each_end_is_reported_once_per_run(
     server: Server, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
 ) -> None:
-    """CL-01: `onError`, then after a restart `onComplete`: each once, however often the worker says so."""
+    """CL-01: `onError`, then after a restart `onComplete`: each once, however often the worker reports it."""
     await worker.create(sid, total_steps=1)
     shown = await visit(f"{server.url}/page", html=following(sid), scripts=scripts)
     await worker.start(sid, 1)
@@ -234,7 +234,7 @@ async def test_ends_are_told_once_a_run(
 async def test_stop_leaves_nothing(
     server: Server, worker: Worker, visit: Open, sid: str, mode: Mode, scripts: tuple[str, ...], state: str
 ) -> None:
-    """CL-01: no timer, request or stream, and no lock, whatever was going on; a restart begins anew."""
+    """CL-01: no timer, request, stream or lock is left, in any state; a restart begins anew."""
     await worker.start(sid, 1)
     async with ChaosProxy(server.port, [mode]) as proxy:
         url = f"http://127.0.0.1:{proxy.port}/page"
@@ -259,7 +259,7 @@ async def test_stop_leaves_nothing(
 
 
 async def test_trackers_of_a_page_share_a_stream(server: Server, worker: Worker, visit: Open, sid: str) -> None:
-    """CL-01: three of them, by one stream: each is told of its own session; to stop one leaves the others."""
+    """CL-01: three of them use one stream; each gets its own session, and stopping one leaves the others."""
     mine, other, third = sid, f"{sid}-other", f"{sid}-third"
     for session_id in (mine, other, third):
         await worker.create(session_id, total_steps=3)

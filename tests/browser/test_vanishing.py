@@ -1,4 +1,4 @@
-"""Browsers whose connection goes, in every way in which it can, and comes back."""
+"""Browsers whose connection is lost, in each possible way, and comes back."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ HEARTBEAT_S = 1
 SEND_TIMEOUT_S = 2
 RETRY_S = 1
 SPARE_S = 2
-"""What a busy machine may add to a bound."""
+"""The margin for a busy machine."""
 
 GONE_S = 2 * HEARTBEAT_S + SEND_TIMEOUT_S + SPARE_S
-"""Within this the server has nothing left of a browser that has gone."""
+"""Within this the server has released a lost browser's stream."""
 
 NOTICED_MS = (3 * HEARTBEAT_S + SPARE_S) * 1000
-"""Within this the tracker says that its stream is dead."""
+"""Within this the tracker reports that its stream is dead."""
 
 RIGHT_MS = (RETRY_S + 2 + SPARE_S) * 1000
-"""Within this the page is right again, once the network is."""
+"""Within this the page is right after the network has recovered."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that is reached from the far network, too."""
+    """A server that is reachable from the far network, too."""
     with Server(
         tmp_path_factory.mktemp("server"),
-        host="0.0.0.0",  # noqa: S104 - anybody who is there
+        host="0.0.0.0",  # noqa: S104 - reachable from the far network
         insecure=True,
         heartbeat_s=HEARTBEAT_S,
         send_timeout_s=SEND_TIMEOUT_S,
@@ -53,20 +53,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[FarNetwork]:
-    """Where the browser is."""
+    """The network namespace of the browser."""
     with FarNetwork() as network:
         yield network
 
 
 @pytest.fixture(scope="module")
 def program(network: FarNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What starts the browser over there."""
+    """The script that starts the browser in the far network."""
     return network.program(tmp_path_factory.mktemp("far") / "chromium", CHROMIUM)
 
 
 @pytest.fixture(scope="module")
 async def chromium(program: Path) -> AsyncIterator[Browser]:
-    """Debian's Chromium, beyond a cable."""
+    """Debian's Chromium in the far network."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
@@ -74,14 +74,14 @@ async def chromium(program: Path) -> AsyncIterator[Browser]:
 
 
 async def follow_from_afar(visit: Open, server: Server, network: FarNetwork, sid: str) -> Visit:
-    """Follow a session from the far network, until that is live."""
+    """Follow a session from the far network, and wait until it is live."""
     shown = await visit(f"http://{network.address}:{server.port}/page", html=following(sid, interval=2000))
     await until_state(shown, "live")
     return shown
 
 
 async def until_nobody_streams(server: Server) -> None:
-    """The server has given the browser up, in time."""
+    """Wait until the server has released the browser's stream."""
     async with asyncio.timeout(GONE_S):
         while (await metrics_of(server.port))["progress_sse_streams"]:  # noqa: ASYNC110 - asks the server
             await asyncio.sleep(0.05)
@@ -91,7 +91,7 @@ async def until_nobody_streams(server: Server) -> None:
 async def test_a_network_that_goes_and_comes_back(
     server: Server, network: FarNetwork, worker: Worker, visit: Open, sid: str, away_s: int
 ) -> None:
-    """FT-11: both sides notice that nothing comes any more; afterwards the page is soon right, and live."""
+    """FT-11: both sides detect the silence; afterwards the page is soon right, and live."""
     await worker.create(sid, total_steps=7)
     shown = await follow_from_afar(visit, server, network, sid)
     network.pull()
@@ -109,7 +109,7 @@ async def test_a_network_that_goes_and_comes_back(
 async def test_a_browser_that_is_stopped_and_goes_on(
     server: Server, network: FarNetwork, program: Path, worker: Worker, visit: Open, sid: str
 ) -> None:
-    """FT-11: its processes stand still, and the kernel answers for them until it has no room left; then they go on."""
+    """FT-11: its processes are stopped, and the kernel takes bytes until its buffers are full; then they go on."""
     await worker.create(sid, total_steps=7)
     shown = await follow_from_afar(visit, server, network, sid)
     group = os.getpgid(int(program.with_suffix(".pid").read_text()))
