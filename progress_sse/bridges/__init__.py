@@ -1,15 +1,15 @@
-"""What lets other libraries report: each module is for the library of its name, and is all that imports it.
+"""Bridges that let other libraries report; only the module named like a library imports it.
 
-The bars and the handler report on the step that the code runs in. Those for queues make a step of each task::
+The bars and the handler report on the running step. The bridges to queues make each task a step::
 
-    tqdm, rich     bars: how far they are, inside the running step
+    tqdm, rich     bars: the progress within the running step
     logging        records: the message of the running step
-    units          what the modules for bars have in common
+    units          shared by the modules for bars
     celery         signals of the worker: a task is a step
-    rq             a worker, and what makes one of another
+    rq             a worker, and a mixin for other workers
     dramatiq       a middleware
     taskiq         a middleware
-    attempts       what the modules for queues have in common
+    attempts       shared by the modules for queues
 
-They stand on the worker's client, and so never hold up or end the job that they report on.
+They use the worker's client, and so never delay or end the job that they report on.
 """

@@ -1,10 +1,10 @@
 """Tasks of a queue as steps of sessions.
 
-Which step of which session a task is, its message says, under the same two names in every queue; what it does not say
-is up to the queue: the step that the task was declared with, and the session that its id names.
+A task's message names its session and step, under the same two keys in every queue. Without them the step is the one
+that the task was declared with, and the session has the task's id.
 
-A task that is tried again is the same step, started again. Until then the step goes on running, with the reason as its
-message: that it failed would be news that comes to nothing.
+A retry of a task starts the same step again. Until then the step stays running, with the reason as its message: the
+page should not show a failure that a retry takes back.
 """
 
 import logging
@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
 from typing import Final
 
-# At once, and not in a thread: a worker that forks meanwhile would have a child with half a module.
+# Imported here and not in a thread: a worker that forks meanwhile would have a child with a half-loaded module.
 import progress_sse.client.http  # noqa: F401
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.handle import BaseStep, inside, is_diverted
@@ -26,18 +26,18 @@ SESSION_KEY: Final = "progress_session"
 STEP_KEY: Final = "progress_step"
 
 MAX_KEPT: Final = 100
-"""Sessions of a process that are kept."""
+"""Sessions whose `Progress` a process keeps."""
 
 _kept: Final[OrderedDict[str, Progress]] = OrderedDict()
-"""The latest sessions of this process, since what is said of one keeps its order only where one `Progress` says it."""
+"""The latest sessions of this process. Reports of a session keep their order only within one `Progress`."""
 
 
 def step_of(session_id: str, number: int) -> BaseStep:
-    """Return the step of a session, to be begun and ended."""
+    """Return the step of a session, not yet started."""
     if is_diverted():
         return Progress.attach(session_id).step(number)
     progress = _kept.get(session_id) or _kept.setdefault(session_id, Progress.attach(session_id))
-    with suppress(KeyError):  # Another thread has just let it go.
+    with suppress(KeyError):  # Another thread has just removed it.
         _kept.move_to_end(session_id)
         if len(_kept) > MAX_KEPT:
             _kept.popitem(last=False)
@@ -48,21 +48,21 @@ _running: Final[ContextVar["Attempt | None"]] = ContextVar("progress_sse_attempt
 
 
 def running_attempt() -> "Attempt | None":
-    """Return the attempt that this code is part of, from its beginning until it is left."""
+    """Return the attempt that this code runs in."""
     return _running.get()
 
 
 class Attempt:
-    """One try at a task, which is a step or none; its methods raise nothing and wait for nothing.
+    """One attempt of a task, with its step if it has one; its methods raise nothing and wait for nothing.
 
     Attributes:
-        session_id: The session, to which the tasks that this one sends belong as well.
+        session_id: The session, also of the tasks that this one sends.
         error: What it ended by, for queues that decide only then whether there will be another.
     """
 
     def __init__(self, session_id: object, number: int | None) -> None:
-        """Prepare one; `number` is the step's, `None` where the task is none."""
-        self.session_id = str(session_id)  # A message may have anything there, like the number of an order.
+        """Prepare an attempt; `number` is the step's, `None` if the task is no step."""
+        self.session_id = str(session_id)  # A message may have any value, such as the number of an order.
         self.error: BaseException | None = None
         self._step = None if number is None else step_of(self.session_id, number)
         self._outer: Attempt | None = None
@@ -81,30 +81,30 @@ class Attempt:
         self._inside.__enter__()
 
     def complete(self) -> None:
-        """Let the step end well."""
+        """Complete the step."""
         if self._step is not None:
             self._step.complete()
 
     def fail(self, error: BaseException | str) -> None:
-        """Let the step fail, for good."""
+        """Fail the step."""
         if self._step is not None:
             self._step.fail(error)
 
     def wait(self, reason: BaseException | str) -> None:
-        """Say that another attempt will follow, and why."""
+        """Report that another attempt will follow, and why."""
         if self._step is not None:
             text = describe_error(reason) if isinstance(reason, BaseException) else reason
             self._step.advance(0, message=f"will be tried again: {text}")
 
     def leave(self) -> None:
-        """Let what follows run outside of the step, however that stands."""
+        """Leave the step's block; the step's state does not change."""
         _running.set(self._outer)
         if self._inside is not None:
             self._inside.__exit__(None, None, None)
 
 
 def report_loss(session_id: object, number: int | None, error: BaseException | str) -> None:
-    """Let a step fail on behalf of a task that cannot say so itself, nor perhaps that it had begun."""
+    """Fail a step on behalf of a lost task, which may not even have reported its start."""
     if number is not None and not start_thread(_report_loss, str(session_id), number, error):
         log(logging.WARNING, "no thread can be started to report that step %s of %r failed", number, session_id)
 
@@ -120,5 +120,5 @@ def _report_loss(session_id: str, number: int, error: BaseException | str) -> No
             step.start()
             step.fail(error)
             progress.close()
-    except (ProgressError, TypeError) as trouble:  # No number is a step of another type.
+    except (ProgressError, TypeError) as trouble:  # A TypeError: the step number has another type.
         log(logging.WARNING, "cannot report that step %s of %r failed: %s", number, session_id, trouble)

@@ -12,9 +12,8 @@
 
     chain(download.s(url), parse.s(), save.si()).apply_async(headers={"progress_session": "import-42"})
 
-A header ``progress_step`` says for one call which step the task is. Without a ``progress_session`` the session is that
-of the root task's id. What a task sends from inside belongs to the same session, so that the first task of a canvas
-carries the header to the others.
+A header ``progress_step`` sets the step of one call. Without a ``progress_session`` the session has the root task's id.
+Tasks that a task sends belong to its session, so the header of a canvas's first task applies to all.
 """
 
 import weakref
@@ -32,20 +31,20 @@ __all__ = ["report_tasks"]
 
 
 def report_tasks() -> None:
-    """Report the tasks of this process from now on; call it where the app is made. To call it again changes nothing."""
+    """Report the tasks of this process from now on; call it where the app is made. A second call does nothing."""
     for signal, receiver in _RECEIVERS:
         signal.connect(receiver, weak=False, dispatch_uid=f"progress_sse.{receiver.__name__}")
 
 
 _attempts: Final[dict[str, Attempt]] = {}
-"""What runs in this process, by the ids of the tasks."""
+"""The attempts that run in this process, by task id."""
 
 _received: Final[weakref.WeakValueDictionary[str, Any]] = weakref.WeakValueDictionary()
-"""The requests that the main process of a worker holds, of which it tells only the ids when a child is lost."""
+"""The requests in a worker's main process, by task id: the signal of a lost child has the id alone."""
 
 
 def _place_of(task: Any, request: Context) -> tuple[str, int | None]:
-    """Return the session that a task belongs to, and the step that it is."""
+    """Return a task's session, and the number of its step."""
     headers = request.headers or {}
     session_id = headers.get(SESSION_KEY) or request.root_id or request.id or ""
     return session_id, headers.get(STEP_KEY, getattr(task, STEP_KEY, None))

@@ -9,8 +9,8 @@
 
     parse.send_with_options(args=("rows.csv",), progress_session="import-42")
 
-An option ``progress_step`` says for one message which step it is. Without a ``progress_session`` the session is that of
-the message's id. What an actor sends, and what it is piped to, belongs to the same session.
+An option ``progress_step`` sets the step of one message. Without a ``progress_session`` the session has the message's
+id. Messages that an actor sends or is piped to belong to its session.
 """
 
 from typing import Any
@@ -23,15 +23,15 @@ __all__ = ["ReportingMiddleware"]
 
 
 class ReportingMiddleware(Middleware):
-    """What makes a broker's workers report; add it before actors are declared."""
+    """Middleware that makes a broker's workers report; add it before actors are declared."""
 
     @property
     def actor_options(self) -> set[str]:
-        """What actors may be declared with."""
+        """The options that actors may be declared with."""
         return {STEP_KEY}
 
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int) -> None:
-        """Let a message belong to the session in which it is sent."""
+        """Give a message the session of the attempt that sends it."""
         if attempt := running_attempt():
             message.options.setdefault(SESSION_KEY, attempt.session_id)
 
@@ -42,19 +42,19 @@ class ReportingMiddleware(Middleware):
     def after_process_message(
         self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
-        """Let the step end well; what comes of an exception the other middleware will decide."""
+        """Complete the step; after an exception, the other middleware decides what follows."""
         if attempt := running_attempt():
             attempt.error = exception
             if exception is None:
                 attempt.complete()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Let the step of a message fail that was given up before it ran, as of its age."""
+        """Fail the step of a message that was given up before it ran, for example for its age."""
         if message.failed:
             report_loss(*_place_of(broker, message), "given up before it ran")
 
     def before_ack(self, broker: Broker, message: MessageProxy) -> None:
-        """Leave the step; after an exception it will be tried again."""
+        """Leave the step; after an exception a retry will follow."""
         if attempt := running_attempt():
             if attempt.error is not None:
                 attempt.wait(attempt.error)
@@ -69,6 +69,6 @@ class ReportingMiddleware(Middleware):
 
 
 def _place_of(broker: Broker, message: MessageProxy) -> tuple[str, int | None]:
-    """Return the session that a message belongs to, and the step that it is."""
+    """Return a message's session, and the number of its step."""
     options = broker.get_actor(message.actor_name).options | message.options
     return options.get(SESSION_KEY) or message.message_id, options.get(STEP_KEY)

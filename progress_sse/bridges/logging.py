@@ -1,4 +1,4 @@
-"""A logging handler that makes each record the message of the step in which it was logged.
+"""A logging handler that makes each record the message of the running step.
 
 ::
 
@@ -14,10 +14,9 @@ __all__ = ["StepHandler"]
 
 
 class StepHandler(logging.Handler):
-    """Shows the latest record of a step as its message, ten a second at most.
+    """Reports the latest record of a step as its message, ten times a second at most.
 
-    Records from outside of steps, and from threads that do not know theirs, are left out; so is what our client itself
-    has to say.
+    Records outside of steps, in threads without a step, and of our own client are not reported.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -33,7 +32,7 @@ class StepHandler(logging.Handler):
             message = self.format(record)
         except TimeoutError:  # A time limit of the job.
             raise
-        except OUR_TROUBLES:  # As every handler does: the arguments do not fit, and logging says so.
+        except OUR_TROUBLES:  # The arguments do not fit the format; every handler reports that so.
             self.handleError(record)
             return
         step.advance(0, message=message)

@@ -1,4 +1,4 @@
-"""A `rich.progress.Progress` whose tasks the page shows, too.
+"""A `rich.progress.Progress` whose tasks are reported, too.
 
 ::
 
@@ -23,10 +23,10 @@ __all__ = ["ReportingProgress"]
 
 
 class ReportingProgress(Progress):
-    """Bars that report to the step in whose block they are added, whether or not there is a terminal to show them.
+    """Bars that report to the step in whose block they are added, with a terminal or without one.
 
-    The tasks of a step are added up, so they should count the same units: the bytes of several files, say. The total
-    is unknown as long as that of one of them is. A task that was removed does not count any more.
+    The tasks of a step are added up, so they should count the same units, such as the bytes of several files. The total
+    is unknown while one of theirs is. Removed tasks do not count.
     """
 
     def add_task(
@@ -41,7 +41,7 @@ class ReportingProgress(Progress):
         """Add a task, with what rich takes.
 
         Args:
-            description: What it is about; the message of the step.
+            description: The task's description, which becomes the message of the step.
             start: See rich.
             total: Its units; `None` where that is not known.
             completed: How many of them are done.
@@ -77,7 +77,7 @@ class ReportingProgress(Progress):
             step: BaseStep | None = task.fields["step"]
             counted = [each for each in self._tasks.values() if each.fields["step"] is step]
             done, totals = [each.completed for each in counted], [each.total for each in counted]
-        # Without the lock: this may log, and whoever shows that here needs it.
+        # Without the lock: this may log, and a log handler that draws here needs the lock.
         if step is not None:
             report_units(step, done, totals, _plain(str(task.description)))
 

@@ -5,7 +5,7 @@
     queue.enqueue(parse, path, meta={"progress_session": "import-42", "progress_step": 2})
 
 and the workers are started by ``rq worker --worker-class progress_sse.bridges.rq.ReportingWorker``. Without a
-``progress_session`` the session is that of the job's id.
+``progress_session`` the session has the job's id.
 """
 
 import sys
@@ -21,11 +21,11 @@ from progress_sse.client.sync import thread_sender
 __all__ = ["ReportingMixin", "ReportingWorker"]
 
 _RETRIES_KEY: Final = "progress_retries"
-"""In a job's meta: how often it was tried again; RQ itself counts down from a number that it forgets."""
+"""The key in a job's meta for its number of retries; RQ itself keeps only the retries that are left."""
 
 
 class ReportingMixin(BaseWorker):
-    """What makes a worker report: ``class MyWorker(ReportingMixin, SimpleWorker): …``."""
+    """A mixin that makes a worker report: ``class MyWorker(ReportingMixin, SimpleWorker): …``."""
 
     _attempt: Attempt | None = None
 
@@ -42,13 +42,13 @@ class ReportingMixin(BaseWorker):
                 thread_sender().end()  # A work horse runs no `atexit` functions.
 
     def handle_job_success(self, *args: Any, **options: Any) -> None:
-        """Let the step of a job end well, and go on as RQ does."""
+        """Complete the step of a job, and continue as RQ does."""
         if self._attempt is not None:
             self._attempt.complete()
         super().handle_job_success(*args, **options)
 
     def handle_job_retry(self, job: Job, queue: Any, retry: Retry, *args: Any, **options: Any) -> None:
-        """Go on as RQ does with a job that asks for another attempt, and tell what comes of it."""
+        """Handle a job that requests another attempt as RQ does, and report the outcome."""
         _count_retry(job)
         super().handle_job_retry(job, queue, retry, *args, **options)
         if self._attempt is None:
@@ -59,24 +59,24 @@ class ReportingMixin(BaseWorker):
             self._attempt.wait("the job asked for it")
 
     def handle_job_failure(self, job: Job, *args: Any, **options: Any) -> None:
-        """Tell whether a job has failed or will be tried again, and go on as RQ does."""
+        """Report whether a job has failed or will be retried, and continue as RQ does."""
         error = sys.exception() or options.get("exc_string", "")
         if job.should_retry and self._stopped_job_id != job.id:
             _count_retry(job)
             (self._attempt or Attempt(*_place_of(job))).wait(error)
         elif self._attempt is not None:
             self._attempt.fail(error)
-        else:  # In the worker itself: its work horse is gone.
+        else:  # This runs in the worker itself: its work horse is gone.
             report_loss(*_place_of(job), error)
         super().handle_job_failure(job, *args, **options)
 
 
 class ReportingWorker(ReportingMixin, Worker):
-    """RQ's worker, reporting."""
+    """RQ's worker with reports."""
 
 
 def _place_of(job: Job) -> tuple[str, int | None]:
-    """Return the session that a job belongs to, and the step that it is."""
+    """Return a job's session, and the number of its step."""
     return job.meta.get(SESSION_KEY) or job.id, job.meta.get(STEP_KEY)
 
 

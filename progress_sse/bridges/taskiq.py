@@ -9,8 +9,8 @@
 
     await parse.kicker().with_labels(progress_session="import-42").kiq("rows.csv")
 
-A label ``progress_step`` says for one call which step it is. Without a ``progress_session`` the session is that of the
-task's id. What a task sends belongs to its session.
+A label ``progress_step`` sets the step of one call. Without a ``progress_session`` the session has the task's id. Tasks
+that a task sends belong to its session.
 """
 
 from typing import Any
@@ -23,10 +23,10 @@ __all__ = ["ReportingMiddleware"]
 
 
 class ReportingMiddleware(TaskiqMiddleware):
-    """What makes a broker's workers report."""
+    """Middleware that makes a broker's workers report."""
 
     def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
-        """Let a task belong to the session in which it is sent."""
+        """Give a task the session of the attempt that sends it."""
         if attempt := running_attempt():
             message.labels.setdefault(SESSION_KEY, attempt.session_id)
         return message
@@ -38,16 +38,16 @@ class ReportingMiddleware(TaskiqMiddleware):
         return message
 
     def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:
-        """Keep what other middleware may replace in the result."""
+        """Keep the exception, which other middleware may replace in the result."""
         if attempt := running_attempt():
             attempt.error = exception
 
     def post_execute(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
-        """Let the step end, if no other attempt will follow, and leave it."""
+        """End the step, unless another attempt will follow, and leave it."""
         attempt = running_attempt()
         if attempt is None:
             return
-        if attempt.error is None or isinstance(attempt.error, NoResultError):  # The task itself wants none.
+        if attempt.error is None or isinstance(attempt.error, NoResultError):  # The task itself asked for no result.
             attempt.complete()
         elif isinstance(result.error, NoResultError):
             attempt.wait(attempt.error)

@@ -1,6 +1,8 @@
-"""`tqdm` and `trange` whose bars the page shows, too: ``from progress_sse.bridges.tqdm import tqdm`` is all.
+"""`tqdm` and `trange` whose bars are reported, too; a program changes its import alone.
 
 ::
+
+    from progress_sse.bridges.tqdm import tqdm
 
     with progress.step(2):
         for row in tqdm(rows, desc="Rows"):
@@ -26,15 +28,15 @@ if TYPE_CHECKING:
 else:
 
     class _Bar(auto.tqdm):
-        def __class_getitem__(cls, item: object) -> type:  # Type checkers know it as a generic class.
+        def __class_getitem__(cls, item: object) -> type:  # Type stubs declare it as a generic class.
             return cls
 
 
 class tqdm(_Bar[T]):  # noqa: N801  # its name
     """A bar of `tqdm.auto` that reports to the step in whose block it is made.
 
-    Of nested bars the outermost one reports, and of bars one after the other each. They do so where nothing is drawn as
-    well (``disable=True``, or ``disable=None`` without a terminal), as in most workers.
+    Of nested bars the outermost reports; bars that follow each other all report. They also do so where nothing is
+    drawn (``disable=True``, or ``disable=None`` without a terminal), as in most workers.
     """
 
     _step: BaseStep | None = None
@@ -67,21 +69,21 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
         step: BaseStep | None = None,
         **options: Any,
     ) -> None:
-        """Make a bar, with what tqdm takes.
+        """Make a bar, with the arguments of tqdm.
 
         Args:
-            iterable: What to go through.
-            desc: What it is about; the message of the step.
+            iterable: The items to iterate over.
+            desc: The description, which becomes the message of the step.
             args: Further arguments of tqdm.
-            step: The step to report to; `None` is the running one. Name it in threads, which do not know that.
+            step: The step to report to; `None` is the running one. Name it in threads, which have no running step.
             options: Further arguments of tqdm.
         """
-        self.desc = desc or ""  # The host leaves it out where nothing is drawn.
+        self.desc = desc or ""  # tqdm does not set it where nothing is drawn.
         self._told: tuple[Any, ...] | None = None
         self._pause_s = options.get("mininterval", 0.1) or 0.0
         self._due_at = 0.0
-        super().__init__(iterable, desc, *args, **options)  # type: ignore[arg-type]  # it takes either kind
-        self._step = _claim(step or running_step(), self)  # Not before: nothing would close a bar that cannot be made.
+        super().__init__(iterable, desc, *args, **options)  # type: ignore[arg-type]  # it accepts both kinds
+        self._step = _claim(step or running_step(), self)  # Last: a bar whose making fails is never closed.
         self._report()
 
     def __iter__(self) -> Iterator[T]:
@@ -96,7 +98,7 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
             self.close()
 
     def update(self, n: float | None = 1) -> bool | None:
-        """Count `n` more units; they are reported as often as the bar is drawn, or would be."""
+        """Count `n` more units; they are reported as often as the bar is or would be drawn."""
         if not self.disable:
             return super().update(n)
         self.n += n or 0
@@ -109,7 +111,7 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
     def refresh(self, nolock: bool = False, lock_args: Any = None) -> None:
         """Draw the bar, and report it."""
         super().refresh(nolock, lock_args)
-        if not nolock:  # Else others hold the lock: this may log, and whoever shows that beside bars needs it.
+        if not nolock:  # With `nolock` a caller holds the lock, which a log handler beside bars needs.
             self._report()
 
     def close(self) -> None:
@@ -117,7 +119,7 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
         super().close()
         if self._step is not None:
             self._report()
-            _reporting.pop(self._step, None)  # Where both are garbage, the collector was here first.
+            _reporting.pop(self._step, None)  # The garbage collector may have removed it.
             self._step = None
 
     def _report(self) -> None:
@@ -128,7 +130,7 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
 
 
 _reporting: Final[weakref.WeakKeyDictionary[BaseStep, weakref.ref[tqdm[Any]]]] = weakref.WeakKeyDictionary()
-"""The bar that reports to each step. tqdm closes a bar that nobody holds any more."""
+"""The bar that reports to each step. tqdm closes a bar that is no longer referenced."""
 
 
 def _claim(step: BaseStep | None, bar: tqdm[Any]) -> BaseStep | None:
@@ -140,5 +142,5 @@ def _claim(step: BaseStep | None, bar: tqdm[Any]) -> BaseStep | None:
 
 
 def trange(*args: int, **options: Any) -> tqdm[int]:
-    """Return a bar that goes through a `range`."""
+    """Return a bar over a `range`."""
     return tqdm(range(*args), **options)

@@ -1,4 +1,4 @@
-"""How far bars are, as steps have it: in whole units."""
+"""The counts of bars in the whole units of steps."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -9,14 +9,13 @@ from progress_sse.core.model import MAX_SAFE_INTEGER
 
 
 def report_units(step: BaseStep, done: Iterable[float], totals: Iterable[float | None], message: str | None) -> None:
-    """Report where the bars of a step are, added up.
+    """Report the sum of the bars of a step.
 
     Args:
-        step: The step that they stand for.
-        done: Units that are done; what is more than whole ones is left out, and what is less than none. What is no
-            number of units is not reported.
-        totals: Of how many; the total is unknown where that of one is: `None`, infinite, or no number of units.
-        message: What the bars say they are about; `None` leaves the step's message as it is.
+        step: The step of the bars.
+        done: Units that are done, rounded down and at least 0. A value that is no number is not reported.
+        totals: The total of each bar; the sum is unknown if one is `None`, infinite, or no number.
+        message: The description of the bars; `None` leaves the step's message as it is.
     """
     current = _units(done, math.floor)
     if current is not None:
@@ -24,8 +23,8 @@ def report_units(step: BaseStep, done: Iterable[float], totals: Iterable[float |
 
 
 def _units(numbers: Iterable[float | None], whole: Callable[[float], int]) -> int | None:
-    """Return a sum in whole units; `None` where it is none that a step can have. The host takes any object for one."""
+    """Return a sum in whole units; `None` if a step cannot have it. The libraries accept any object as a number."""
     with TroubleKept():
-        units = max(0, whole(sum(numbers)))  # type: ignore[arg-type]  # that is the question
+        units = max(0, whole(sum(numbers)))  # type: ignore[arg-type]  # which this checks
         return units if units <= MAX_SAFE_INTEGER else None
     return None

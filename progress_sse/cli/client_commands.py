@@ -29,7 +29,7 @@ def _server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _log_to_stderr(level: int) -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(TextFormatter("progress-sse: %(message)s"))  # It makes harmless what a server has said.
+    handler.setFormatter(TextFormatter("progress-sse: %(message)s"))  # It escapes the texts of servers.
     logger = logging.getLogger("progress_sse")
     logger.addHandler(handler)
     logger.setLevel(level)

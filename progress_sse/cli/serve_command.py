@@ -42,7 +42,7 @@ def serve(**flags: str | bool | None) -> None:
 
 
 def _run(settings: Settings) -> None:
-    service = ProgressService(settings)  # What cannot work is refused before anything listens.
+    service = ProgressService(settings)  # Invalid settings are refused before the server listens.
     app = create_app(settings, service=service)
     inherited = InheritedSockets.take()
     if inherited is not None:

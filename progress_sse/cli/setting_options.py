@@ -12,7 +12,7 @@ _METAVARS: Final = {str(int): "INTEGER", str(int | None): "INTEGER", str(float):
 
 
 def setting_option(name: str) -> Callable[[Any], Any]:
-    """Return the flag of a setting; what it parses to is decided by `Settings`, as for the environment."""
+    """Return the flag of a setting; `Settings` parses its value, as for the environment."""
     field: FieldInfo = Settings.model_fields[name]
     flag = f"--{name.replace('_', '-')}"
     default = "none" if field.default in (None, ()) else field.default

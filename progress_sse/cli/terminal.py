@@ -1,4 +1,4 @@
-"""A session on a terminal, drawn by rich four times a second, since times go on between two changes."""
+"""A session on a terminal, drawn by rich four times a second, as times advance between changes."""
 
 import time
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ MAX_ERROR_LINES: Final = 20
 
 
 class Terminal(Display):
-    """The session's state, drawn over what was drawn before; the last state stays on the screen."""
+    """Draws the session's state in place; the last state stays on the screen."""
 
     def __init__(self, session_id: str, console: Console | None = None) -> None:
         """Draw to stdout, unless a test has another `console`."""
@@ -65,7 +65,7 @@ class Terminal(Display):
         self._connection = connection
 
     def set_clock(self, ahead_s: float) -> None:
-        """Let times tick as they do on the server."""
+        """Let times follow the server's clock."""
         self._ahead_s = ahead_s
 
     def __enter__(self) -> Self:
@@ -102,7 +102,7 @@ class Terminal(Display):
 
 
 def _overall(state: SessionState) -> RenderableType:
-    """Return the bar of all; it does not look done unless it is, and failed steps are a part of the percentage."""
+    """Return the overall bar; failed steps count, and it looks done only once the session is completed."""
     status = state["status"]
     percentage = min(state["percentage"], 99) if status == "running" else state["percentage"]
     colour = COLOURS.get(status, "blue")
@@ -113,7 +113,7 @@ def _overall(state: SessionState) -> RenderableType:
 
 
 def _steps(state: SessionState, now_s: float, room: int) -> RenderableType:
-    """Return a line for each step; where there is no room for all, for those around the current one."""
+    """Return a line for each step; if the screen is too small, for the steps around the current one."""
     first = max(0, min(state["current_step"] - room // 2, len(state["steps"]) - room))
     grid = Table.grid(padding=(0, 1))
     for column in ("icon", "number", "name", "time"):
@@ -134,7 +134,7 @@ def _elapsed(step: dict[str, Any], now_s: float) -> Text:
     if step["status"] != "running":
         return Text(duration(step["elapsed_ms"]) if step["status"] != "pending" else "")
     elapsed_ms = max(0.0, now_s - _time_s(step["started_at"])) * 1000
-    # Tenths would do nothing but flicker.
+    # Tenths would only flicker.
     shown = duration(elapsed_ms) if elapsed_ms >= 60_000 else f"{int(elapsed_ms / 1000)}s"
     limit_ms = step["timeout_ms"]
     if limit_ms is not None and elapsed_ms > limit_ms:

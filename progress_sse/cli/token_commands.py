@@ -17,7 +17,7 @@ from progress_sse.settings import ENV_PREFIX, load_settings
 from progress_sse.wire.text import first_fault
 
 SECRET_BYTES: Final = 32
-"""Random bytes of a secret: as many as HS256 asks for, once they are written as text and more."""
+"""Random bytes of a secret: as text they have more bytes than HS256 requires."""
 
 
 @click.group()
@@ -54,7 +54,7 @@ def make(
     expires_s: int,
     **flags: str | None,
 ) -> None:
-    """Print a token, signed with the token_key that the server has, too."""
+    """Print a token, signed with the server's token_key."""
     if not sessions and not prefixes:
         raise click.UsageError("A token is for some --session or --prefix.")
     now = int(SystemClock().now().timestamp())

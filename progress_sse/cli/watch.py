@@ -55,7 +55,7 @@ def _display(output: Output, session_id: str) -> Display:
     if output == "quiet":
         return Display()
     if output == "tty" or (output == "auto" and os.isatty(1)):
-        from progress_sse.cli.terminal import Terminal  # It needs rich, which takes time to load.
+        from progress_sse.cli.terminal import Terminal  # Rich takes time to load.
 
         terminal = Terminal(session_id)
         if output == "tty" or terminal.can_draw:

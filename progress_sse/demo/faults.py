@@ -1,4 +1,4 @@
-"""What networks and proxies do to streams, done on purpose."""
+"""Faults of networks and proxies, caused on purpose."""
 
 import asyncio
 from typing import Final
@@ -6,44 +6,44 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BUFFERING_S: Final = 20.0
-"""Seconds after which a proxy that buffers is mended by itself."""
+"""Seconds after which the buffering ends by itself."""
 
 
 class Faults:
-    """Stands before an application as a proxy does. Polls, pages and reports always get through; streams may not."""
+    """A proxy in front of an application. Polls, pages and reports always pass; streams may be held back."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Let everything through for the time being."""
+        """Begin without a fault."""
         self._app = app
         self._streams: set[asyncio.Future[None]] = set()
         self._is_open = asyncio.Event()
         self._is_open.set()
-        self._mending: asyncio.TimerHandle | None = None
+        self._buffering_timer: asyncio.TimerHandle | None = None
 
     @property
     def is_buffering(self) -> bool:
-        """Whether streams are held back at present."""
+        """Whether streams are held back."""
         return not self._is_open.is_set()
 
     def cut(self) -> None:
-        """End all open streams in the middle, without a word."""
+        """Cut all open streams without an end event."""
         for stream in self._streams:
             stream.cancel()
 
     def buffer(self) -> None:
-        """Hold back what streams say from now on, for some time. Who has one must come again, this way."""
+        """Hold streams back for `BUFFERING_S`. Open streams are cut, so that their clients come back through here."""
         self._is_open.clear()
         self.cut()
-        self._mending = asyncio.get_running_loop().call_later(BUFFERING_S, self.mend)
+        self._buffering_timer = asyncio.get_running_loop().call_later(BUFFERING_S, self.stop_buffering)
 
-    def mend(self) -> None:
-        """Let through what was held back, and what follows."""
-        if self._mending is not None:
-            self._mending.cancel()
+    def stop_buffering(self) -> None:
+        """Release the held bytes, and pass all that follow."""
+        if self._buffering_timer is not None:
+            self._buffering_timer.cancel()
         self._is_open.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Pass a request to the application."""
         if scope["type"] == "http" and scope["path"].endswith("/events"):
             await self._stream(scope, receive, send)
         else:
@@ -55,7 +55,7 @@ class Faults:
                 await self._is_open.wait()
             await send(message)
 
-        # Without extensions there is no way past `send` (see ``body_writer``).
+        # Without extensions the stream cannot bypass `send` (see ``body_writer``).
         stream = asyncio.ensure_future(self._app({**scope, "extensions": {}}, receive, send_unless_buffering))
         self._streams.add(stream)
         try:
@@ -63,6 +63,6 @@ class Faults:
         finally:
             self._streams.discard(stream)
             stream.cancel()
-        # One that was cut returns before its body is complete: the server drops the connection then.
+        # A cut stream returns before its body is complete, so the server drops the connection.
         if not stream.cancelled():
             stream.result()

@@ -1,4 +1,4 @@
-"""Three jobs that only pretend to work, but report what they do as real ones would."""
+"""Three simulated jobs that report as real ones do."""
 
 import asyncio
 import contextlib
@@ -12,25 +12,25 @@ TICK_S: Final = 0.2
 """Seconds between two reports of a step's progress."""
 
 REST_S: Final = 5.0
-"""Seconds that an end, good or bad, is left to be seen."""
+"""Seconds that an outcome stays visible."""
 
 RETRY_S: Final = 0.25
 """Seconds between two attempts to reach a server that is away."""
 
 
-class Reporter:
-    """Reports on one session, and does not give up while the server is away: nothing is lost by a restart.
+class DemoReporter:
+    """Reports on one session, and retries while the server is away: a restart loses no report.
 
     Visitors may report on it as well, as its page offers.
     """
 
     def __init__(self, client: httpx.AsyncClient, session_id: str) -> None:
-        """Report by a client whose `base_url` is the server."""
+        """Report over a client whose `base_url` is the server."""
         self._client = client
         self._path = f"/api/progress/{session_id}"
 
     async def create(self, *names: str, estimated_s: float) -> None:
-        """Begin the session afresh, with these steps, each expected to take so long."""
+        """Create the session anew, with these steps, each of this estimated duration."""
         steps = [{"name": name, "estimated_ms": round(estimated_s * 1000)} for name in names]
         await self._send("PUT", f"{self._path}?replace=true", {"steps": steps})
 
@@ -43,7 +43,7 @@ class Reporter:
         await self._update(action="complete", step=step, **outcome)
 
     async def work(self, step: int, amounts: range, total: int | None = None, message: str = "") -> None:
-        """Report one amount after the other, as far as a step has come."""
+        """Report these amounts one after the other as the progress of a step."""
         for current in amounts:
             await asyncio.sleep(TICK_S)
             await self._update(action="progress", step=step, current=current, total=total, message=message)
@@ -67,8 +67,8 @@ class Reporter:
             return
 
 
-async def steady(reporter: Reporter) -> None:
-    """Come along step by step, as one wishes."""
+async def steady(reporter: DemoReporter) -> None:
+    """Run all steps without a failure."""
     await reporter.create("Download", "Parse", "Check", "Save", estimated_s=7)
     for step in range(1, 5):
         await reporter.start(step)
@@ -76,8 +76,8 @@ async def steady(reporter: Reporter) -> None:
         await reporter.complete(step, message="8,100 rows")
 
 
-async def retried(reporter: Reporter) -> None:
-    """Fail in the second step, and get through it at the second attempt."""
+async def retried(reporter: DemoReporter) -> None:
+    """Fail in the second step, and complete it at the second attempt."""
     await reporter.create("Collect", "Render", "Send", estimated_s=6)
     await reporter.start(1)
     await reporter.work(1, range(1, 26), total=25)
@@ -94,8 +94,8 @@ async def retried(reporter: Reporter) -> None:
     await reporter.complete(3)
 
 
-async def unknown(reporter: Reporter) -> None:
-    """Find out on the way how much there is to do."""
+async def unknown(reporter: DemoReporter) -> None:
+    """Run a step of unknown length, which finds the total of the next one."""
     await reporter.create("Discover pages", "Index them", estimated_s=11)
     await reporter.start(1)
     await reporter.work(1, range(7, 316, 7), message="following links")
@@ -108,11 +108,11 @@ async def unknown(reporter: Reporter) -> None:
 JOBS: Final = (steady, retried, unknown)
 
 
-async def run_again_and_again(job: Callable[[Reporter], Awaitable[None]], client: httpx.AsyncClient) -> None:
-    """Run a job for ever, each time in a session of its own: first `steady-1`, then `steady-2`."""
+async def run_repeatedly(job: Callable[[DemoReporter], Awaitable[None]], client: httpx.AsyncClient) -> None:
+    """Run a job for ever, each time in its own session: first `steady-1`, then `steady-2`."""
     number = 1
     while True:
-        with contextlib.suppress(httpx.HTTPStatusError):  # A visitor has deleted the session: once more, then.
-            await job(Reporter(client, f"{job.__name__}-{number}"))
+        with contextlib.suppress(httpx.HTTPStatusError):  # A visitor has deleted the session: run it again.
+            await job(DemoReporter(client, f"{job.__name__}-{number}"))
             number += 1
         await asyncio.sleep(REST_S)

@@ -1,4 +1,4 @@
-"""The demo's server, a process of its own: the product's application, and around it the demo's page and its faults."""
+"""The demo's server process: the product's application inside the demo's page and faults."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ from progress_sse.service import ProgressService
 from progress_sse.settings import Settings, load_settings
 
 READY: Final = "ready"
-"""The line on standard output that says that connections are accepted."""
+"""The line on standard output once connections are accepted."""
 
 
 def make_app(service: ProgressService) -> Starlette:
@@ -39,9 +39,9 @@ def make_app(service: ProgressService) -> Starlette:
         return Response(status_code=204)
 
     def buffer() -> Response:
-        """Break the proxy, or mend it before its time."""
+        """Begin to buffer, or stop early."""
         if faults.is_buffering:
-            faults.mend()
+            faults.stop_buffering()
         else:
             faults.buffer()
         return JSONResponse({"buffering_ms": round(BUFFERING_S * 1000) if faults.is_buffering else 0})
@@ -62,7 +62,7 @@ def make_app(service: ProgressService) -> Starlette:
 
 
 def _by_own_page(fault: Callable[[], Response]) -> Callable[[Request], Awaitable[Response]]:
-    """Let no page from elsewhere break anything."""
+    """Refuse requests of other origins' pages."""
 
     async def endpoint(request: Request) -> Response:
         return Response(status_code=403) if is_cross_site(request, ()) else fault()
@@ -71,9 +71,9 @@ def _by_own_page(fault: Callable[[], Response]) -> Callable[[Request], Awaitable
 
 
 def _settings(host: str, port: str, folder: str) -> Settings:
-    """Return the demo's settings: each is given, so that what the environment says of other servers does not count.
+    """Return the demo's settings. All are given, so that the environment of other servers does not count.
 
-    Heartbeats tell soon that there are none, and the wait before a browser reconnects is one that a badge tells of.
+    Heartbeats are frequent, so that buffering shows soon. Browsers reconnect slowly enough for the badge to show it.
     """
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     own = {"host": host, "port": port, "store": f"sqlite:///{folder}/demo.db"}
@@ -83,24 +83,24 @@ def _settings(host: str, port: str, folder: str) -> Settings:
 async def _serve(settings: Settings) -> None:
     service = ProgressService(settings)
     with listen(settings) as listener:
-        await serve(service, make_app(service), listener, on_started=_tell_supervisor, watch=_watch_supervisor)
+        await serve(service, make_app(service), listener, on_started=_report_ready, watch=_watch_supervisor)
 
 
-def _tell_supervisor() -> None:
+def _report_ready() -> None:
     print(READY, flush=True)  # noqa: T201
 
 
-def _watch_supervisor(go_down: Callable[[], None]) -> None:
-    """Go down when standard input ends, whichever way the supervisor that holds its other end went."""
+def _watch_supervisor(shut_down: Callable[[], None]) -> None:
+    """Shut down when standard input ends: the supervisor, which holds its other end, has gone."""
 
     def on_end() -> None:
         asyncio.get_running_loop().remove_reader(sys.stdin)
-        go_down()
+        shut_down()
 
     asyncio.get_running_loop().add_reader(sys.stdin, on_end)
 
 
 if __name__ == "__main__":
-    # A stream that is cut is an error to uvicorn, and the point here.
+    # Uvicorn logs cut streams as errors; here they are intended.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     uvloop.run(_serve(_settings(*sys.argv[1:])))

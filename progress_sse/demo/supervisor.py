@@ -22,7 +22,7 @@ from progress_sse.demo import jobs
 HOST: Final = "127.0.0.1"
 
 AWAY_S: Final = 4.0
-"""Seconds that a restarted server is away: long enough to be seen."""
+"""Seconds that a restarted server is away: long enough to be visible."""
 
 STOP_TIMEOUT_S: Final = 4.0
 """Seconds that the server has to end before it is killed; only a frozen or stuck one needs more."""
@@ -32,7 +32,7 @@ async def run(port: int, *, opens_browser: bool) -> None:
     """Run the demo until SIGINT or SIGTERM.
 
     Args:
-        port: Where its server listens; 0 takes a free one.
+        port: The port of its server; 0 takes a free one.
         opens_browser: Whether to open its page in the user's browser.
 
     Raises:
@@ -53,7 +53,7 @@ async def _run(port: int, folder: Path, *, opens_browser: bool) -> None:
         await server.start()
         click.echo(f"The demo is at {url}/ (Ctrl+C ends it).")
         if opens_browser:
-            # Some browsers are programs of the terminal, and stay until the user leaves them.
+            # Terminal browsers run until the user leaves them.
             threading.Thread(target=webbrowser.open, args=(f"{url}/",), daemon=True).start()
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
             await _run_jobs(client, server)
@@ -66,13 +66,13 @@ async def _run_jobs(client: httpx.AsyncClient, server: "DemoServer") -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(server.restart_whenever_it_ends())
             for job in jobs.JOBS:
-                group.create_task(jobs.run_again_and_again(job, client))
+                group.create_task(jobs.run_repeatedly(job, client))
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from errors
 
 
 def _checked(port: int) -> int:
-    """Return a port that can be listened on.
+    """Return a free port.
 
     The server opens its own socket. If this process held it, connections would wait there during a restart, and no
     browser would see the restart as it really is.
@@ -86,10 +86,10 @@ def _checked(port: int) -> int:
 
 
 class DemoServer:
-    """The server, which keeps its port and its database over restarts."""
+    """The server, which keeps its port and its database across restarts."""
 
     def __init__(self, port: int, folder: Path) -> None:
-        """Prepare it, to listen on a port and to keep its files in a folder."""
+        """Prepare a server on this port, with its files in this folder."""
         self._port = port
         self._arguments = ["-m", "progress_sse.demo.server", HOST, str(port), str(folder)]
         self._process: asyncio.subprocess.Process | None = None
@@ -113,7 +113,7 @@ class DemoServer:
             raise ConfigurationError("The demo's server did not start.")
 
     async def restart_whenever_it_ends(self) -> None:
-        """Start it again after some time, for ever."""
+        """Restart it each time it ends, after a pause."""
         assert self._process is not None
         while True:
             await self._process.wait()
@@ -121,7 +121,7 @@ class DemoServer:
             await self.start()
 
     async def stop(self) -> None:
-        """End it, and wait for that."""
+        """End it, and wait until it has ended."""
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):

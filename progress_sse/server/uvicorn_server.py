@@ -72,7 +72,7 @@ async def serve(
             graceful_timeout_s=service.settings.graceful_timeout_s,
         )
         if watch is not None:
-            watch(server.go_down)
+            watch(server.request_shutdown)
         await server.serve(sockets=[listener])
     finally:
         await service.aclose()
@@ -121,9 +121,9 @@ class Server(uvicorn.Server):
         if self.should_exit:
             signal.signal(sig, signal.SIG_DFL)
             os.kill(os.getpid(), sig)
-        self.go_down()
+        self.request_shutdown()
 
-    def go_down(self) -> None:
+    def request_shutdown(self) -> None:
         """Shut down gracefully."""
         self.should_exit = True
 

@@ -1,4 +1,4 @@
-"""The pure parts of the shell's commands, and what their options refuse."""
+"""The pure parts of the client commands, and the refusals of their options."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from progress_sse.cli.run_command import Tail
         ("\x1b", ""),
     ],
 )
-def test_text_from_elsewhere_is_made_plain(text: str, left: str) -> None:
-    """Characters, tabs and lines are left, and nothing that a terminal would do."""
+def test_foreign_text_is_made_plain(text: str, left: str) -> None:
+    """Characters, tabs and line ends are kept; terminal controls are removed."""
     assert plain(text) == left
 
 
-def test_the_end_of_the_output_begins_with_a_line() -> None:
-    """However it came in pieces; what is not UTF-8 shows as such; a line that is too long is cut."""
+def test_the_kept_end_of_the_output_begins_with_a_whole_line() -> None:
+    """The pieces do not matter; invalid UTF-8 is replaced; a line that is too long is cut."""
     tail = Tail(12)
     for chunk in (b"first\nse", b"cond\nth\xff", b"ird\n"):
         tail.add(chunk)
@@ -55,8 +55,8 @@ def test_the_end_of_the_output_begins_with_a_line() -> None:
         (["step", "a/b", "1", "start", "--url", "http://h"], "A session id has no /"),
     ],
 )
-def test_what_makes_no_sense_is_refused(arguments: list[str], sentence: str) -> None:
-    """With the exit code for that, and before anything is run."""
+def test_invalid_options_are_refused(arguments: list[str], sentence: str) -> None:
+    """The exit code is that of a usage error, and no command is run."""
     refused = CliRunner().invoke(main, arguments)
     assert refused.exit_code == 2
     assert sentence in refused.output

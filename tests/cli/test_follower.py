@@ -1,4 +1,4 @@
-"""How a session is followed where the server, or what answers in its place, misbehaves."""
+"""The follower at servers, or other responders, that misbehave."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BEAT = {"now": "2026-11-25T10:00:00+00:00", "interval_ms": 15000}
 
 
 class Recorder:
-    """Keeps what it is shown."""
+    """Records the shown states."""
 
     def __init__(self) -> None:
         self.states: list[SessionState] = []
@@ -52,19 +52,19 @@ def event(kind: str, data: Any, event_id: str = "e-1") -> bytes:
 
 
 async def endless() -> AsyncIterator[bytes]:
-    """A line without end."""
+    """An endless line."""
     while True:
         yield b"x" * 2**20
         await asyncio.sleep(0)
 
 
 async def once(content: bytes) -> AsyncIterator[bytes]:
-    """A body that comes in one piece."""
+    """A body in one piece."""
     yield content
 
 
 async def followed(streams: list[httpx.Response], *polls: Callable[[], httpx.Response]) -> Recorder:
-    """Follow a session whose streams and polls are answered so, the last poll again and again; until its end."""
+    """Follow a session to its end; streams and polls get these responses, and further polls the last one."""
     left = list(polls)
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -97,7 +97,7 @@ def failing(status: int, **headers: str) -> httpx.Response:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing wait for long."""
+    """Shorten all pauses."""
     for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "POLL_S"):
         monkeypatch.setattr(following, name, 0.001)
     monkeypatch.setattr(following, "FAILURES_BEFORE_POLLS", 1)
@@ -122,15 +122,15 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         event("heartbeat", {**BEAT, "interval_ms": "15000"}),
     ],
 )
-async def test_a_stream_that_makes_no_sense_is_given_up(content: bytes) -> None:
-    """Nothing of it is shown that is not the session, and polls go on without it."""
+async def test_an_invalid_stream_is_abandoned(content: bytes) -> None:
+    """Only the session's own states are shown, and polls replace the stream."""
     recorder = await followed([streaming(content)], lambda: polled(FAILED))
     assert [each for each in recorder.states if each not in (RUNNING, FAILED)] == []
     assert "the stream is not that of a progress server" in recorder.reasons
 
 
-async def test_a_stream_that_waits_for_ever_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is a poll that does: there is an end to what we wait."""
+async def test_an_endless_pause_of_a_stream_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is that of a poll: the pause has an upper limit."""
     monkeypatch.setattr(following, "LONGEST_RETRY_AFTER_S", 0.001)
     full = {"Retry-After": "9" * 400}
     odd = {"Retry-After": f"Mon, 01 Jan {10**20} 00:00:00 GMT", "Date": "Wed, 25 Nov 2026 10:00:00 GMT"}
@@ -141,7 +141,7 @@ async def test_a_stream_that_waits_for_ever_is_not_obeyed(monkeypatch: pytest.Mo
 
 
 async def test_a_poll_after_an_event_asks_for_the_whole_state() -> None:
-    """An event that was delayed has set the state back; the ETag of an earlier poll says nothing about that."""
+    """A delayed event may have set the state back, and the ETag of an earlier poll does not cover that."""
     asked: list[str | None] = []
     streams = [streaming(event("snapshot", RUNNING))]
 
@@ -162,15 +162,15 @@ async def test_a_poll_after_an_event_asks_for_the_whole_state() -> None:
     assert [each["percentage"] for each in recorder.states][:2] == [66, 0]
 
 
-async def test_events_of_another_kind_are_passed_over() -> None:
-    """Whatever their data are."""
+async def test_events_of_unknown_kinds_are_ignored() -> None:
+    """This holds for any data."""
     stream = event("news", b"not JSON") + event("snapshot", FAILED)
     recorder = await followed([streaming(stream)], lambda: failing(503))
     assert recorder.states == [FAILED]
 
 
-async def test_what_does_not_end_is_not_read_to_its_end() -> None:
-    """A line of a stream, or a body; and nothing is unpacked."""
+async def test_an_endless_line_or_body_is_not_read_to_its_end() -> None:
+    """No compressed content is unpacked."""
     bomb = gzip.compress(event("snapshot", RUNNING))
     unbounded = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=endless())
     streams = [unbounded, streaming(bomb, **{"Content-Encoding": "gzip"})]
@@ -187,21 +187,21 @@ async def test_what_does_not_end_is_not_read_to_its_end() -> None:
     "content",
     [b"{", b"[" * 100_000, {**FAILED, "session_id": "other"}, {**FAILED, "percentage": float("inf")}, [FAILED]],
 )
-async def test_a_poll_that_makes_no_sense_is_not_shown(content: Any) -> None:
-    """The next one may."""
+async def test_an_invalid_poll_is_not_shown(content: Any) -> None:
+    """The next valid one is."""
     recorder = await followed([], lambda: polled(content), lambda: polled(FAILED))
     assert recorder.states == [FAILED]
 
 
-async def test_a_tag_that_cannot_be_sent_back_is_not() -> None:
-    """No header can have it."""
+async def test_an_etag_that_no_header_can_have_is_not_sent_back() -> None:
+    """The poll succeeds without it."""
     headers = [(b"Content-Type", b"application/json"), (b"ETag", b'"\xe9"')]
     tagged = httpx.Response(200, headers=headers, content=once(json.dumps(RUNNING).encode()))
     await followed([], lambda: tagged, lambda: polled(FAILED))
 
 
-async def test_an_environment_that_cannot_be_used_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy of an unknown kind, as desktops set one; a missing file; an odd URL."""
+async def test_an_unusable_environment_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Examples are a proxy of an unknown kind, as desktops set it, a missing file, and an invalid URL."""
     for url, name, value in [
         ("http://h", "ALL_PROXY", "socks://127.0.0.1:7890/"),
         ("https://h", "SSL_CERT_FILE", "/no/such/file"),
@@ -213,10 +213,10 @@ async def test_an_environment_that_cannot_be_used_is_said(monkeypatch: pytest.Mo
                 await follow(Address(url, None), "s", Recorder())
 
 
-async def test_a_server_that_ends_its_streams_at_once_is_not_asked_without_a_pause(
+async def test_streams_that_end_at_once_are_retried_with_a_pause(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whatever it says of when to come back."""
+    """This holds whatever `retry` the server sends."""
     pauses: list[float] = []
     sleep = asyncio.sleep
 

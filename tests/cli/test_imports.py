@@ -1,4 +1,4 @@
-"""What the commands of a job's machine load: nothing of the server."""
+"""The commands of a job's machine import nothing of the server."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SERVER_LIBRARIES = {
     *("sqlite3", "redis"),
 }
 CLIENT_PACKAGES = {"_internal", "cli", "client", "core", "observability", "wire"}
-"""The packages of ours that a client may load."""
+"""Our packages that a client may import."""
 
 
 def loaded_by(code: str) -> set[str]:
-    """The modules that a fresh interpreter holds at its end."""
+    """The modules that a fresh interpreter has imported at its end."""
     printing = "import atexit, sys; atexit.register(lambda: print('modules:', *sys.modules))"
     result = subprocess.run(
         [sys.executable, "-c", f"{printing}\n{code}"], capture_output=True, text=True, check=True, timeout=60
@@ -29,7 +29,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def server_parts(modules: set[str]) -> set[str]:
-    """Those that only a server needs."""
+    """The modules that only a server needs."""
     names = [name.split(".") for name in modules]
     libraries = {name[0] for name in names} & SERVER_LIBRARIES
     packages = {name[1] for name in names if name[0] == "progress_sse" and len(name) > 1}
@@ -37,8 +37,8 @@ def server_parts(modules: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_client_command_loads_nothing_of_the_server(command: str) -> None:
-    """Its start would take several times as long."""
+def test_a_client_command_imports_nothing_of_the_server(command: str) -> None:
+    """Otherwise its start would take several times as long."""
     modules = loaded_by(f"from progress_sse.cli.main import main; main(['{command}', '--help'])")
     assert "progress_sse.cli.client_commands" in modules
     assert not server_parts(modules)
@@ -52,14 +52,14 @@ def test_a_client_command_loads_nothing_of_the_server(command: str) -> None:
         "progress_sse.cli.terminal",
     ],
 )
-def test_a_module_of_the_clients_loads_nothing_of_the_server(module: str) -> None:
-    """A job's machine can do without its libraries."""
+def test_a_client_module_imports_nothing_of_the_server(module: str) -> None:
+    """A job's machine does not need the server's libraries."""
     modules = loaded_by(f"import {module}")
     assert module in modules
     assert not server_parts(modules)
 
 
-def test_serving_loads_what_this_looks_for() -> None:
-    """So that none of the tests above passes for want of an eye."""
+def test_serving_imports_the_modules_of_this_check() -> None:
+    """Otherwise the tests above could pass by checking nothing."""
     found = server_parts(loaded_by("import progress_sse.api.app, progress_sse.server.uvicorn_server"))
     assert {"pydantic", "starlette", "uvicorn", "sqlite3", "store", "streaming", "settings"} <= found

@@ -1,4 +1,4 @@
-"""The command line: every setting a flag, every refusal one sentence."""
+"""The command line: every setting is a flag, and every refusal one sentence."""
 
 import re
 
@@ -16,7 +16,7 @@ def run(*arguments: str) -> Result:
 
 
 def test_every_setting_is_a_flag_with_its_default_and_environment_variable() -> None:
-    """The help is the list of settings."""
+    """The help lists all settings."""
     help_text = re.sub(r"\s+", "", run("serve", "--help").output)
     for name, field in Settings.model_fields.items():
         default = "none" if field.default in (None, ()) else field.default
@@ -38,8 +38,8 @@ def test_every_setting_is_a_flag_with_its_default_and_environment_variable() -> 
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_settings_that_cannot_work_are_refused_in_one_sentence(arguments: list[str], sentence: str) -> None:
-    """Exit code 1, no traceback, nothing served."""
+def test_invalid_settings_are_refused_in_one_sentence(arguments: list[str], sentence: str) -> None:
+    """The exit code is 1, without a traceback, and nothing is served."""
     result = run("serve", *arguments)
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
@@ -47,13 +47,13 @@ def test_settings_that_cannot_work_are_refused_in_one_sentence(arguments: list[s
     assert result.output.count("\n") == 1
 
 
-def test_the_version_is_told() -> None:
-    """For reports of a fault."""
+def test_the_version_is_printed() -> None:
+    """Bug reports need it."""
     assert re.fullmatch(r"progress-sse, version \d+\.\d+\.\d+\n", run("--version").output)
 
 
-def test_a_secret_is_good_for_a_key_and_never_the_same() -> None:
-    """SE-10: no user has to think one up."""
+def test_a_secret_is_a_valid_key_and_always_new() -> None:
+    """SE-10: no user has to invent one."""
     one, two = run("token", "secret").output.strip(), run("token", "secret").output.strip()
     assert one != two
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", one)
@@ -62,8 +62,8 @@ def test_a_secret_is_good_for_a_key_and_never_the_same() -> None:
     assert jwt.decode(made.output.strip(), one, algorithms=["HS256"], audience="progress-sse")["sessions"] == ["a"]
 
 
-def test_a_token_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signed with the key that the server would have; to read, for an hour, unless told otherwise."""
+def test_a_token_has_the_requested_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is signed with the server's key; by default it allows to read, for an hour."""
     monkeypatch.setenv("PROGRESS_SSE_TOKEN_KEY", KEY)
     token = run("token", "make", "--session", "a", "--session", "b", "--prefix", "team-").output.strip()
     claims = jwt.decode(token, KEY, algorithms=["HS256"], audience="progress-sse")
@@ -93,8 +93,8 @@ def test_a_token_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
     ids=lambda value: "" if isinstance(value, list) else value,
 )
-def test_a_token_that_cannot_be_made_is_refused(arguments: list[str], sentence: str) -> None:
-    """In one sentence, which shows no key."""
+def test_an_invalid_token_request_is_refused(arguments: list[str], sentence: str) -> None:
+    """The refusal is one sentence, which shows no key."""
     result = run("token", "make", *arguments)
     assert result.exit_code != 0
     assert sentence in result.output

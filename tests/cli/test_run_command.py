@@ -1,4 +1,4 @@
-"""What `progress-sse run` holds and lets go of."""
+"""The descriptors of `progress-sse run`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ assert held() == before, (before, held())
 
 
 @pytest.mark.parametrize(("command", "status"), [("true", 0), ("/nowhere/command", 127), ("/etc/passwd", 126)])
-def test_no_descriptor_is_left_of_a_command(command: str, status: int) -> None:
-    """Whether it ran, or could not be started."""
+def test_no_descriptor_of_a_command_stays_open(command: str, status: int) -> None:
+    """This holds whether it ran or could not be started."""
     code = HELD_DESCRIPTORS.format(command=command, status=status)
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stderr.count("Traceback")) == (0, 0), result.stderr

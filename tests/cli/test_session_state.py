@@ -1,4 +1,4 @@
-"""What a reader at a shell holds of a session, what it says of its changes, and how a terminal shows it."""
+"""The state of a session in `watch`, its changes as lines, and its display on a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDS = json.loads((Path(__file__).parents[1] / "corpus" / "folds.json").read_te
 
 @pytest.mark.parametrize("vector", FOLDS, ids=lambda each: each["name"])
 def test_transitions_are_folded_as_the_vectors_say(vector: dict[str, Any]) -> None:
-    """Key for key, in their order; and the state before is left as it was."""
+    """The keys keep their order, and the state before is not modified."""
     state = checked(vector["snapshot"], vector["snapshot"]["session_id"])
     before = json.dumps(state)
     for transition in vector["steps"]:
@@ -29,8 +29,8 @@ def test_transitions_are_folded_as_the_vectors_say(vector: dict[str, Any]) -> No
     assert json.dumps(vector["snapshot"]) == before
 
 
-def test_a_transition_of_nothing_is_no_session() -> None:
-    """Nor is one that brings something else."""
+def test_a_transition_without_a_state_is_refused() -> None:
+    """So is one with invalid data."""
     with pytest.raises(ValueError, match="without a state"):
         folded(None, {"step": {"step": 1}, "session": {}})
     odd: list[Any] = [None, {"step": None, "session": {}}, {"step": step("pending"), "session": []}]
@@ -39,8 +39,8 @@ def test_a_transition_of_nothing_is_no_session() -> None:
             folded(PENDING, transition)
 
 
-def test_what_is_no_session_is_refused() -> None:
-    """Nothing gets further, to a terminal for one, that is not what it should be."""
+def test_an_invalid_state_is_refused() -> None:
+    """Only a valid state may reach, for example, a terminal."""
     started = step("running", progress={"current": 1, "total": None})
     steps: list[Any] = [
         None,
@@ -78,7 +78,7 @@ def test_what_is_no_session_is_refused() -> None:
 
 
 def step(status: str, **more: Any) -> dict[str, Any]:
-    """A step of a name that would clear the screen."""
+    """A step whose name would clear the screen."""
     pending = {"step": 1, "name": "Dump\x1b[2J\r\nall", "status": status, "elapsed_ms": 0, "timeout_ms": 120_000}
     if status == "pending":
         return pending
@@ -88,7 +88,7 @@ def step(status: str, **more: Any) -> dict[str, Any]:
 
 
 def session(status: str = "pending", *steps: dict[str, Any], **more: Any) -> SessionState:
-    """A session of these steps, numbered."""
+    """A session of these steps, with their numbers."""
     numbered = [{**each, "step": number} for number, each in enumerate(steps, start=1)]
     return {
         "session_id": "nightly",
@@ -131,7 +131,7 @@ DONE = session("completed", step("success", elapsed_ms=307_000))
     ],
 )
 def test_each_change_is_a_line(before: SessionState | None, after: SessionState, lines: list[str]) -> None:
-    """In plain text, whatever names and messages have in them."""
+    """The line is plain text, whatever names and messages contain."""
     assert list(changes(before, after)) == lines
 
 
@@ -139,12 +139,12 @@ def test_each_change_is_a_line(before: SessionState | None, after: SessionState,
     ("elapsed_ms", "shown"), [(0, "0.0s"), (59_999, "59.9s"), (60_000, "1:00"), (3_907_000, "1:05:07")]
 )
 def test_a_time_is_shown_as_people_read_it(elapsed_ms: int, shown: str) -> None:
-    """Rounded down, so that it is not over before it is."""
+    """It is rounded down, so that no limit seems reached too early."""
     assert duration(elapsed_ms) == shown
 
 
 def drawn(state: SessionState | None, *, height: int = 30, ahead_s: float = 0, silent_s: float = 0) -> str:
-    """What a terminal shows."""
+    """The content of a terminal."""
     file = io.StringIO()
     console = Console(file=file, width=100, height=height, color_system=None)
     terminal = Terminal("nightly", console)
@@ -158,20 +158,20 @@ def drawn(state: SessionState | None, *, height: int = 30, ahead_s: float = 0, s
     return file.getvalue()
 
 
-def test_a_terminal_shows_what_is_waited_for() -> None:
-    """The server, and then the job."""
+def test_a_terminal_shows_the_wait_for_the_server_and_the_job() -> None:
+    """It waits for the server first, and then for the job."""
     assert drawn(None) == "nightly  connecting\nwaiting for the job to start\n"
     assert drawn(ABSENT) == "nightly  live\nwaiting for the job to start\n"
 
 
 def test_times_tick_on_a_terminal() -> None:
-    """By the server's clock; and a step that takes longer than it may is told."""
+    """They follow the server's clock, and a step past its time limit is marked."""
     assert "🔄 1 Dump all 1:10" in drawn(session("running", step("running")))
     assert "🔄 1 Dump all 2:10, over its limit of 2:00" in drawn(session("running", step("running")), ahead_s=60)
 
 
-def test_a_terminal_shows_how_far_a_step_is() -> None:
-    """With a bar, where the whole is known."""
+def test_a_terminal_shows_the_progress_of_a_step() -> None:
+    """There is a bar if the total is known."""
     running = session("running", step("running", progress={"current": 3120, "total": 8000}, message="rows"))
     assert re.search(r"1:10 ━━━━━━━╸ +3,120 / 8,000 rows\n", drawn(running))
     running = session("running", step("running", progress={"current": 3120, "total": None}))
@@ -179,7 +179,7 @@ def test_a_terminal_shows_how_far_a_step_is() -> None:
 
 
 def test_a_terminal_does_not_look_done_before_it_is() -> None:
-    """Nor after a failure, though failed steps count."""
+    """Nor does it after a failure, though failed steps count."""
     assert "99% running" in drawn(session("running", step("running"), percentage=100))
     failed = drawn(session("error", step("error", error="disk\nfull\x1b[2J"), percentage=100))
     assert "100% error" in failed
@@ -187,15 +187,15 @@ def test_a_terminal_does_not_look_done_before_it_is() -> None:
     assert "100% completed" in drawn(session("completed", step("success"), percentage=100))
 
 
-def test_a_terminal_says_that_nothing_was_heard_for_long() -> None:
-    """A worker that died must not leave a bar that looks alive."""
+def test_a_terminal_shows_a_long_silence() -> None:
+    """The bar of a dead worker must not look alive."""
     assert "no update for 1:50" in drawn(session("running", step("running")), silent_s=40)
     assert "no update" not in drawn(session("completed", step("success")), silent_s=40)
     assert "no update" not in drawn(session("running", step("running")))
 
 
-def test_a_terminal_shows_the_steps_that_it_has_room_for() -> None:
-    """Those around the current one."""
+def test_a_small_terminal_shows_the_steps_around_the_current_one() -> None:
+    """The other steps are left out."""
     steps = [step("success")] * 50 + [step("running")] + [step("pending")] * 49
     shown = drawn(session("running", *steps, current_step=51), height=16)
     assert [line.split()[1] for line in shown.splitlines()[2:12]] == [str(n) for n in range(47, 57)]

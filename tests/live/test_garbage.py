@@ -63,7 +63,7 @@ async def server() -> AsyncIterator[Server]:
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await has_started.wait()
     yield server
-    server.go_down()
+    server.request_shutdown()
     await serving
     await service.aclose()
 
