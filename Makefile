@@ -63,6 +63,7 @@ check: $(VENV)/.dev web/node_modules/.ready  ## Lint and type-check; writes noth
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	.ci/plain-words
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	npm --prefix web run --silent check
