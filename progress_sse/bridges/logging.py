@@ -7,7 +7,7 @@
 
 import logging
 
-from progress_sse.client.errors import OUR_TROUBLES
+from progress_sse.client.errors import REPORTING_ERRORS
 from progress_sse.client.handle import running_step
 
 __all__ = ["StepHandler"]
@@ -32,7 +32,7 @@ class StepHandler(logging.Handler):
             message = self.format(record)
         except TimeoutError:  # A time limit of the job.
             raise
-        except OUR_TROUBLES:  # The arguments do not fit the format; every handler reports that so.
+        except REPORTING_ERRORS:  # The arguments do not fit the format; every handler reports that so.
             self.handleError(record)
             return
         step.advance(0, message=message)

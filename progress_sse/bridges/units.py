@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 
-from progress_sse.client.errors import TroubleKept
+from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.handle import BaseStep
 from progress_sse.core.model import MAX_SAFE_INTEGER
 
@@ -24,7 +24,7 @@ def report_units(step: BaseStep, done: Iterable[float], totals: Iterable[float |
 
 def _units(numbers: Iterable[float | None], whole: Callable[[float], int]) -> int | None:
     """Return a sum in whole units; `None` if a step cannot have it. The libraries accept any object as a number."""
-    with TroubleKept():
+    with SuppressReportingErrors():
         units = max(0, whole(sum(numbers)))  # type: ignore[arg-type]  # which this checks
         return units if units <= MAX_SAFE_INTEGER else None
     return None

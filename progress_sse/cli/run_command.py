@@ -18,7 +18,7 @@ from pathlib import PurePath
 from typing import Final, NamedTuple
 
 from progress_sse.cli.plain_text import plain
-from progress_sse.client.errors import TroubleKept
+from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.sync import Progress
 
 MAX_TAIL_BYTES: Final = 4096
@@ -188,7 +188,7 @@ def _copied_stderr(tail: Tail) -> Iterator[int]:
     with _pipe() as (source, target), _pipe() as (ended, at_end):
         copier = threading.Thread(target=_pass_on, args=(source.fileno(), ended.fileno(), tail), daemon=True)
         is_started = False
-        with TroubleKept():
+        with SuppressReportingErrors():
             copier.start()
             is_started = True
         try:

@@ -1,4 +1,4 @@
-"""`AsyncProgress`, for code on an event loop, and the sender of all of them on that loop.
+"""`AsyncProgress`, for code on an event loop, and the sender for all of them on that loop.
 
 What it has not sent when the block or the loop ends goes to the thread of ``sync``, which sends it.
 """
@@ -20,9 +20,9 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from progress_sse.client.availability import Availability
 from progress_sse.client.config import Address, Options
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import BaseStep, Reporter, define, length
-from progress_sse.client.outbox import PATIENCE_S
+from progress_sse.client.outbox import MAX_OUTAGE_S
 from progress_sse.client.report_queue import OnLoop, ReportQueue, Sender, Target, log
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.schedule import Schedule
@@ -30,7 +30,7 @@ from progress_sse.client.sync import FLUSH_S, RECOVERY_S, load_http, thread_send
 from progress_sse.core.model import StepDefinition
 
 AT_ONCE: Final = 10
-"""Sessions of a loop whose requests are under way at one server at a time."""
+"""Maximum sessions of a loop that send to one server at the same time."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,10 +38,10 @@ T = TypeVar("T")
 
 
 class AsyncTransport(Protocol):
-    """Carries a request to the server and its answer back."""
+    """Sends a request to the server and returns its answer."""
 
-    async def send(self, request: Request) -> Answer:
-        """Send a request and return what comes back."""
+    async def send(self, request: ReportRequest) -> ReportAnswer:
+        """Send a request, and return the answer."""
 
     async def aclose(self) -> None:
         """Close its connections."""
@@ -51,8 +51,8 @@ class AsyncTransport(Protocol):
 class AsyncBatchTransport(AsyncTransport, Protocol):
     """A transport that can send several requests at once."""
 
-    async def send_batch(self, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
-        """Send requests, none of them a creation; return the answer to each, or the one answer to them all."""
+    async def send_batch(self, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
+        """Send requests without a creation; return the answer to each, or one answer to all of them."""
 
 
 class AsyncOptions(Options, total=False):
@@ -69,7 +69,7 @@ class AsyncStep(BaseStep):
     """A step in code on an event loop."""
 
     async def track(self, items: AsyncIterable[T] | Iterable[T], total: int | None = None) -> AsyncIterator[T]:
-        """Go through `items`, and advance by one with each that has been dealt with.
+        """Iterate over `items`, and advance by one after each.
 
         Args:
             items: What to go through.
@@ -104,7 +104,7 @@ class AsyncStep(BaseStep):
 
 
 class AsyncProgress(Reporter):
-    """Reports the steps of a job from an event loop, and never holds it up.
+    """Reports the steps of a job from an event loop, and never delays it.
 
     As `Progress`, with ``async with`` and ``async for``; a step also takes a plain ``with``, since nothing is awaited
     there. Functions that run in threads may report on its steps, too.
@@ -133,7 +133,7 @@ class AsyncProgress(Reporter):
 
     @classmethod
     def attach(cls, session_id: str | None = None, **options: Unpack[AsyncOptions]) -> Self:
-        """Return a progress that goes on with a session as it is; the first step creates one if there is none."""
+        """Return a progress that continues an existing session; the first step creates one if there is none."""
         progress = cls.__new__(cls)
         cls._prepare(progress, session_id, None, options)
         return progress
@@ -148,20 +148,20 @@ class AsyncProgress(Reporter):
         return AsyncStep(self, number, message, timeout_ms)
 
     async def flush(self, timeout_s: float | None = None) -> bool:
-        """Wait until all is sent, or for `timeout_s` seconds (`None`: `FLUSH_S`), and return whether it is."""
+        """Wait until all reports are sent, at most `timeout_s` seconds (`None`: `FLUSH_S`); return whether they are."""
         if isinstance(self._sink, ReportQueue):
             await _wait_for(self._sink, FLUSH_S if timeout_s is None else timeout_s)
         return self._sink.is_settled
 
     async def aclose(self) -> None:
-        """Wait as the end of the block does, and end the task; what is reported later goes by the thread.
+        """Wait as the end of the block does, and end the task; later reports go by the thread.
 
         Raises:
             ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
         """
-        is_told = await self._last_flush(PATIENCE_S if self._on_error == "raise" else None)
+        is_sent = await self._last_flush(MAX_OUTAGE_S if self._on_error == "raise" else None)
         try:
-            self._conclude(is_told)
+            self._conclude(is_sent)
         finally:
             await self._release()
 
@@ -169,10 +169,10 @@ class AsyncProgress(Reporter):
         try:
             return await self.flush(timeout_s)
         except asyncio.CancelledError:
-            self._let_go()
+            self._release_sink()
             raise
 
-    def _let_go(self) -> None:
+    def _release_sink(self) -> None:
         if isinstance(self._sink, ReportQueue):
             self._sink.sender.release(self._sink)
 
@@ -186,7 +186,7 @@ class AsyncProgress(Reporter):
 
     async def __aenter__(self) -> Self:
         if isinstance(self._sink, ReportQueue):
-            self._sink.sender.wake(self._sink)  # On this loop, whichever thread reports first.
+            self._sink.sender.wake(self._sink)  # On this loop, even if another thread reports first.
         self._enter()
         return self
 
@@ -197,7 +197,7 @@ class AsyncProgress(Reporter):
         if error is None:
             await self.aclose()
         elif isinstance(error, asyncio.CancelledError):
-            self._let_go()  # A time limit has passed, perhaps: whatever is awaited now would come on top of it.
+            self._release_sink()  # Perhaps a time limit has passed: a further wait would exceed it.
         else:
             await self._last_flush()
             await self._release()
@@ -209,13 +209,13 @@ def _drive_http(_address: Address) -> "_Unbound":
 
 
 class _Unbound:
-    """The sender of a queue before its first report, which is made on the loop that will send it, or on none."""
+    """The sender of a queue before its first report, which is made on the loop that will send it or on none."""
 
     def __init__(self) -> None:
         self._first = deque([None])
 
     def wake(self, queue: ReportQueue) -> None:
-        """Find the sender. One thread does; another that comes meanwhile need not: the queue is looked at later."""
+        """Choose the sender. One thread does so; others need not wait, as the queue is checked later."""
         with suppress(IndexError):
             self._first.pop()
             try:
@@ -226,7 +226,7 @@ class _Unbound:
             queue.transfer_to(sender)
 
     def release(self, queue: ReportQueue) -> None:
-        """Let the thread send for the queue."""
+        """Let the process's thread send for the queue."""
         queue.transfer_to(thread_sender())
 
 
@@ -242,7 +242,7 @@ def _sender_here() -> Sender:
 
 
 def _abandon_closed_loops() -> None:
-    """Let go of loops that were closed with sessions open; nothing on such a loop runs any more that could do it."""
+    """Release loops that were closed with sessions open, since no code on such a loop runs that could do it."""
     for loop, loop_sender in list(_senders.items()):
         if loop.is_closed() and _senders.pop(loop, None) is not None:
             loop_sender.abandon()
@@ -256,22 +256,22 @@ class LoopSender:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin on a running loop."""
+        """Begin on the running loop."""
         self._loop = loop
         self._schedule: Schedule[ReportQueue] = Schedule(AT_ONCE)
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[Hashable, AsyncTransport] = {}
-        # The schedule keeps those that have reports; there may be no end of others.
+        # The schedule holds queues with reports; the number of others is not limited.
         self._queues: WeakKeyDictionary[ReportQueue, None] = WeakKeyDictionary()
         self._sending: dict[ReportQueue, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._is_over = asyncio.Event()
-        self._life = loop.create_task(self._live(), name="progress-sse", context=Context())
-        self._life.add_done_callback(self._end)
+        self._main_task = loop.create_task(self._run(), name="progress-sse", context=Context())
+        self._main_task.add_done_callback(self._end)
 
     def wake(self, queue: ReportQueue) -> None:
-        """Look at the queue again; called from any thread, and waits for nothing."""
+        """Check the queue again; called from any thread, and never blocks."""
         if not self._loop.is_running() and not isinstance(queue.target, OnLoop):
             self.release(queue)
             return
@@ -279,7 +279,7 @@ class LoopSender:
             return
         queue.is_woken = True
         try:
-            self._loop.call_soon_threadsafe(self._take_in, queue, context=Context())
+            self._loop.call_soon_threadsafe(self._check_woken, queue, context=Context())
         except RuntimeError:  # The loop is closed.
             queue.transfer_to(thread_sender())
         except BaseException:
@@ -297,62 +297,62 @@ class LoopSender:
         A running loop whose transport no thread can use sends what is left.
         """
         with suppress(RuntimeError):  # The loop is closed.
-            self._loop.call_soon_threadsafe(self._begin_to_leave, queue, context=Context())
+            self._loop.call_soon_threadsafe(self._start_leaving, queue, context=Context())
         if not self._loop.is_running():
             queue.transfer_to(thread_sender())
 
     async def aclose(self, queue: ReportQueue) -> None:
-        """Do the same, and wait for it where that does not take answers."""
+        """Do the same, and wait for it unless that would wait for answers."""
         is_here = self._loop is asyncio.get_running_loop()
         if is_here and (queue.is_settled or not isinstance(queue.target, OnLoop)):
             await self._leave(queue)
         else:
             self.release(queue)
 
-    def _begin_to_leave(self, queue: ReportQueue) -> None:
+    def _start_leaving(self, queue: ReportQueue) -> None:
         leaving = self._leave_when_settled(queue) if isinstance(queue.target, OnLoop) else self._leave(queue)
         task = self._loop.create_task(leaving, context=Context())
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    def _take_in(self, queue: ReportQueue) -> None:
-        queue.is_woken = False  # Before it is looked at: what comes later wakes it again.
+    def _check_woken(self, queue: ReportQueue) -> None:
+        queue.is_woken = False  # Before the check: later reports wake it again.
         if queue.sender is not self:
             return
         if self._is_over.is_set():
-            queue.transfer_to(thread_sender() if self._life.cancelled() else _sender_here())
+            queue.transfer_to(thread_sender() if self._main_task.cancelled() else _sender_here())
             return
-        self._attempt(lambda: self._look_at(queue))
+        self._attempt(lambda: self._check(queue))
 
-    def _look_at(self, queue: ReportQueue) -> None:
+    def _check(self, queue: ReportQueue) -> None:
         if queue not in self._queues:
             self._queues[queue] = None
             queue.adopt(self._servers.setdefault(queue.destination, queue.server))
-        self._schedule.look_at(queue, time.monotonic())
+        self._schedule.check(queue, time.monotonic())
         queue.handle_events()
 
     def _attempt(self, act: Callable[[], None]) -> None:
-        """Go on by doing something, and begin afresh later if that fails: there may be no memory left."""
+        """Call a function, and start over later if it fails: there may be no memory left."""
         try:
             act()
-            self._send_what_is_due()
+            self._send_due()
         except Exception as error:  # noqa: BLE001  # see above
             with suppress(Exception):
-                log(logging.WARNING, "reporting begins afresh after %s", describe_error(error))
-            self._loop.call_later(RECOVERY_S, self._attempt, self._begin_afresh, context=Context())
+                log(logging.WARNING, "reporting restarts after %s", describe_error(error))
+            self._loop.call_later(RECOVERY_S, self._attempt, self._restart, context=Context())
 
-    def _begin_afresh(self) -> None:
-        """Plan anew, as trouble may have come in the middle of anything; what was under way is sent again."""
+    def _restart(self) -> None:
+        """Plan anew, as an error may have interrupted any operation; requests under way are sent again."""
         if self._is_over.is_set():
             return
         self._schedule = Schedule(AT_ONCE)
         for queue in list(self._queues):
             if queue not in self._sending:
                 del self._queues[queue]
-                self._look_at(queue)
+                self._check(queue)
 
-    def _send_what_is_due(self) -> None:
-        """Let queues have their turn, and come back when it is that of the next one."""
+    def _send_due(self) -> None:
+        """Start the turns that are due, and set the timer for the next one."""
         if self._timer is not None:
             self._timer.cancel()
         while queue := self._schedule.next(time.monotonic()):
@@ -368,7 +368,9 @@ class LoopSender:
         if requests:
             queue.take(requests, await self._exchange(queue, requests))
 
-    async def _exchange(self, queue: ReportQueue, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
+    async def _exchange(
+        self, queue: ReportQueue, requests: Sequence[ReportRequest]
+    ) -> Sequence[ReportAnswer] | ReportAnswer:
         try:
             transport = self._transport(queue)
             if len(requests) > 1 and isinstance(transport, AsyncBatchTransport):
@@ -377,11 +379,11 @@ class LoopSender:
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 raise
-            return Answer(0, detail=describe_error(error))  # Something that the transport awaits was cancelled.
-        except (ImportError, MemoryError, OSError) as error:  # There may be some of what it lacks later.
-            return Answer(0, detail=describe_error(error))
-        except Exception as error:  # noqa: BLE001  # whatever a transport does, the others go on
-            return Answer(500, detail=describe_error(error))
+            return ReportAnswer(0, detail=describe_error(error))  # An awaitable of the transport was cancelled.
+        except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
+            return ReportAnswer(0, detail=describe_error(error))
+        except Exception as error:  # noqa: BLE001  # an error of one transport must not stop the others
+            return ReportAnswer(500, detail=describe_error(error))
 
     def _sent(self, queue: ReportQueue, task: asyncio.Task[None]) -> None:
         self._sending.pop(queue, None)
@@ -409,12 +411,12 @@ class LoopSender:
                 task.cancel()
                 await asyncio.wait([task])
         finally:  # Also where the wait is cancelled in turn.
-            self._attempt(lambda: self._schedule.remove(queue, time.monotonic()))  # It may now be the turn of others.
+            self._attempt(lambda: self._schedule.remove(queue, time.monotonic()))  # Other queues may be due now.
             self._queues.pop(queue, None)
             queue.transfer_to(thread_sender())
         if not self._queues:
             self._finish()
-            await asyncio.wait([self._life])
+            await asyncio.wait([self._main_task])
         elif all(each.destination != queue.destination for each in self._queues):
             await self._close(queue.destination)
 
@@ -423,7 +425,7 @@ class LoopSender:
         if transport is not None:
             await transport.aclose()
 
-    async def _live(self) -> None:
+    async def _run(self) -> None:
         try:
             await self._is_over.wait()
         finally:
@@ -437,7 +439,7 @@ class LoopSender:
 
     def _end(self, _: object) -> None:
         self._finish()
-        self._schedule = Schedule()  # Nothing is due here any more.
+        self._schedule = Schedule()  # This loop has no more turns.
         for task in self._sending.values():
             task.cancel()
         for queue in list(self._queues):
@@ -445,10 +447,10 @@ class LoopSender:
 
     def abandon(self) -> None:
         """Hand all sessions to the thread; called from another loop, once this one is closed."""
-        for task in (self._life, *self._leaving, *self._sending.values()):
-            # They can neither go on nor be cancelled, and are no fault of the job that Python should warn of.
+        for task in (self._main_task, *self._leaving, *self._sending.values()):
+            # They can neither run nor be cancelled. Python need not warn, as the job is not at fault.
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
-        self._transports.clear()  # They cannot be closed either; their sockets are, as they are collected.
+        self._transports.clear()  # They cannot be closed either; the garbage collector closes their sockets.
         for queue in list(self._queues):
             queue.transfer_to(thread_sender())
 
@@ -460,12 +462,12 @@ def _is_cancelled() -> bool:
 
 
 def _do_nothing() -> None:
-    """The time to send has come; nothing else has changed."""
+    """Do nothing: `_attempt` then sends due reports."""
 
 
 _senders: Final[dict[asyncio.AbstractEventLoop, LoopSender]] = {}
 
-# A child that goes on with its parent's loop has queues of its own there, and connections.
+# A child that continues its parent's loop has its own queues and connections there.
 _inherited: Final[list[LoopSender]] = []
 
 
@@ -493,7 +495,7 @@ def _connect(target: Target) -> AsyncTransport:
 
 
 async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
-    """Wait until the queue is settled, or for so long; let what waits for a retry go at once."""
+    """Wait until the queue is settled, or for `timeout_s`; retry at once."""
     if isinstance(queue.sender, LoopSender) and not queue.sender.is_running:
         queue.sender.release(queue)  # Its loop was left behind.
     settled = _LoopWaiter()
@@ -509,7 +511,7 @@ async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
 
 
 class _LoopWaiter:
-    """Waits on a loop for a queue that a thread may send for."""
+    """Waits on a loop for a queue that another thread may send for."""
 
     def __init__(self) -> None:
         self.event = asyncio.Event()

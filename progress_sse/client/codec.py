@@ -1,4 +1,4 @@
-"""Requests and answers as HTTP carries them [docs/protocol.md]. Pure."""
+"""The HTTP form of requests and answers [docs/protocol.md]. Pure."""
 
 import email.utils
 import json
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start
 
 MAX_RUN_CHARS: Final = 255
@@ -27,7 +27,7 @@ class EncodedRequest(NamedTuple):
     headers: Mapping[str, str]
 
 
-def encode(request: Request) -> EncodedRequest:
+def encode(request: ReportRequest) -> EncodedRequest:
     """Return the HTTP request of one report [docs/protocol.md]."""
     path = f"/api/progress/{quote(request.session_id, safe='')}"
     body = json.dumps(_body(request.report), separators=(",", ":")).encode()
@@ -59,12 +59,12 @@ def _body(report: Report) -> dict[str, Any]:
             return {"action": "complete", "step": step, "success": success, "message": message, "error": error}
 
 
-def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
+def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> ReportAnswer:
     """Return the answer of an HTTP response; header names are in lower case, or compared without case."""
     fields = _fields(content)
     if not 200 <= status < 300:
         return _problem(status, headers, fields)
-    return Answer(status, run=_run_of(headers)) if "session_id" in fields else _not_ours(status)
+    return ReportAnswer(status, run=_run_of(headers)) if "session_id" in fields else _foreign_answer(status)
 
 
 def _run_of(headers: Mapping[str, str]) -> str:
@@ -73,7 +73,7 @@ def _run_of(headers: Mapping[str, str]) -> str:
     return run if run.isascii() and run.isprintable() and len(run) <= MAX_RUN_CHARS else ""
 
 
-def encode_batch(requests: Sequence[Request]) -> EncodedRequest:
+def encode_batch(requests: Sequence[ReportRequest]) -> EncodedRequest:
     """Return the HTTP request of several reports; none of them is a creation."""
     updates = [
         {"session_id": session_id, "idempotency_key": key, **({"run": run} if run else {}), **_body(report)}
@@ -82,22 +82,24 @@ def encode_batch(requests: Sequence[Request]) -> EncodedRequest:
     return EncodedRequest("POST", "/api/updates", json.dumps({"updates": updates}, separators=(",", ":")).encode(), {})
 
 
-def read_answers(status: int, headers: Mapping[str, str], content: bytes, count: int) -> list[Answer] | Answer:
-    """Return the answer to each of `count` reports, or one answer if the server has looked at none of them."""
+def read_answers(
+    status: int, headers: Mapping[str, str], content: bytes, count: int
+) -> list[ReportAnswer] | ReportAnswer:
+    """Return the answer to each of `count` reports, or one answer if the server processed none of them."""
     fields = _fields(content)
     if not 200 <= status < 300:
         return _problem(status, headers, fields)
     results = fields.get("results")
     if not isinstance(results, list) or len(results) != count:
-        return _not_ours(status)
+        return _foreign_answer(status)
     return [_result(each) for each in results]
 
 
-def _result(result: Any) -> Answer:
+def _result(result: Any) -> ReportAnswer:
     status = result.get("status") if isinstance(result, dict) else None
     if not isinstance(status, int):
-        return _not_ours(200)
-    return Answer(status) if 200 <= status < 300 else _problem(status, {}, result)
+        return _foreign_answer(200)
+    return ReportAnswer(status) if 200 <= status < 300 else _problem(status, {}, result)
 
 
 def _fields(content: bytes) -> dict[str, Any]:
@@ -108,32 +110,32 @@ def _fields(content: bytes) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _not_ours(status: int) -> Answer:
-    return Answer(0, detail=f"the answer, of status {status}, is not that of a progress server")
+def _foreign_answer(status: int) -> ReportAnswer:
+    return ReportAnswer(0, detail=f"the answer, of status {status}, is not that of a progress server")
 
 
-def _problem(status: int, headers: Mapping[str, str], fields: Mapping[str, Any]) -> Answer:
-    return Answer(
+def _problem(status: int, headers: Mapping[str, str], fields: Mapping[str, Any]) -> ReportAnswer:
+    return ReportAnswer(
         status,
-        _shown(fields.get("type", "")).rpartition("/")[2],
-        _shown(fields.get("detail") or (f"see {headers['location']}" if "location" in headers else "")),
+        _printable(fields.get("type", "")).rpartition("/")[2],
+        _printable(fields.get("detail") or (f"see {headers['location']}" if "location" in headers else "")),
         retry_after_s(headers),
     )
 
 
-def _shown(said: object) -> str:
-    """Return a server's text as it may get into a line of the job's log."""
+def _printable(said: object) -> str:
+    """Return a server's text, made safe for a line of the job's log."""
     text = str(said)[:MAX_DETAIL_CHARS]
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `Retry-After` asks for, which has a number of them or a date [RFC 9110 §10.2.3]."""
+    """Return the seconds of `Retry-After`, which has a number or a date [RFC 9110 §10.2.3]."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)
     try:
-        # By the server's own clock: ours may be wrong.
+        # By the server's clock, as ours may be wrong.
         until, now = (email.utils.parsedate_to_datetime(text) for text in (value, headers.get("date", "")))
         return max(0.0, (until - now).total_seconds())
     except (ValueError, TypeError, OverflowError):

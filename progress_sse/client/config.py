@@ -1,4 +1,4 @@
-"""Where to report to: arguments win over the environment."""
+"""The server and the session; arguments override the environment."""
 
 import os
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ class Options(TypedDict, total=False):
     """The options of `Progress` and `AsyncProgress` besides the session.
 
     Attributes:
-        url: Where the server is; else `PROGRESS_SSE_URL`. Without either nothing is reported.
+        url: The server's URL; else `PROGRESS_SSE_URL`. Without either nothing is reported.
         token: A `publish_token` of the server, or a signed token that allows to publish; else `PROGRESS_SSE_TOKEN`.
         disabled: Whether to report nothing; else `PROGRESS_SSE_DISABLED`.
-        on_error: `"warn"`, the default, logs a trouble once and counts the rest. `"raise"` raises it by the next report
-            or at the end of the block, which then waits until all is told, a minute at most for a server that is away.
+        on_error: `"warn"`, the default, logs an error once and counts repeats. `"raise"` raises it by the next report
+            or at the end of the block, which then waits until all is sent, a minute at most for a server that is away.
     """
 
     url: str | None
@@ -31,7 +31,7 @@ class Options(TypedDict, total=False):
 
 
 class Address(NamedTuple):
-    """A server, and what it takes to publish there."""
+    """A server's URL, and the token to publish there."""
 
     url: str
     token: str | None
@@ -49,10 +49,10 @@ def is_disabled(disabled: bool | None, environ: Mapping[str, str] = os.environ) 
 
 
 def address_of(url: str | None, token: str | None, environ: Mapping[str, str] = os.environ) -> Address | None:
-    """Return the server to report to, or `None` where none is named.
+    """Return the server to report to, or `None` if none is named.
 
     Raises:
-        ConfigurationError: The URL is none.
+        ConfigurationError: The URL or the token is invalid.
     """
     url = url or environ.get("PROGRESS_SSE_URL") or None
     if url is None:
@@ -65,7 +65,7 @@ def address_of(url: str | None, token: str | None, environ: Mapping[str, str] = 
     if not is_usable or not _is_graphic(url) or parts.username is not None or parts.query or parts.fragment:
         raise ConfigurationError("The URL of the progress server must be like http://host:8000, with no user in it.")
     token = token or environ.get("PROGRESS_SSE_TOKEN") or None
-    # httpx would refuse it as well, and quote it in its error.
+    # httpx would refuse it, too, and show it in its error.
     if token is not None and not (token.isascii() and _is_graphic(token)):
         raise ConfigurationError("The token of the progress server must be printable ASCII without blanks.")
     return Address(url.rstrip("/"), token)
@@ -76,7 +76,7 @@ def _is_graphic(text: str) -> bool:
 
 
 def named_session(session_id: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the session that is named, valid or not."""
+    """Return the named session, valid or not."""
     return session_id or environ.get("PROGRESS_SSE_SESSION") or None
 
 
@@ -96,5 +96,5 @@ def session_of(session_id: str | None, environ: Mapping[str, str] = os.environ) 
 
 
 def link_to(address: Address, session_id: str) -> str:
-    """Return the page of a session."""
+    """Return the URL of a session's page."""
     return f"{address.url}/s/{quote(session_id, safe='')}"

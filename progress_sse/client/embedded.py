@@ -1,11 +1,11 @@
-"""Reporting to a store in the same process, for applications that embed the server: no HTTP, the same promises."""
+"""Transports to a store in the same process, for applications that embed the server: the same guarantees, no HTTP."""
 
 import asyncio
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start
 from progress_sse.core import commands
 from progress_sse.core.errors import ProblemError
@@ -17,25 +17,25 @@ ANSWER_S: Final = 10.0
 
 
 class AsyncStoreTransport:
-    """For an `AsyncProgress` on the event loop of the store."""
+    """Transport of an `AsyncProgress` on the event loop of the store."""
 
     def __init__(self, store: ProgressStore) -> None:
         """Apply reports to `store`."""
         self._store = store
 
-    async def send(self, request: Request) -> Answer:
-        """Apply a report once, whatever becomes of the answer."""
+    async def send(self, request: ReportRequest) -> ReportAnswer:
+        """Apply a report once, even if the answer is lost."""
         session_id, report, key, run = request
         try:
             command = self._command(report, run or None)
             applied = await self._store.apply(session_id, command, IdempotencyKey(key, repr(report)))
         except ProblemError as error:
             retry_after = error.headers.get("Retry-After")
-            return Answer(error.status, error.problem, str(error), float(retry_after) if retry_after else None)
+            return ReportAnswer(error.status, error.problem, str(error), float(retry_after) if retry_after else None)
         if not isinstance(report, Create):
-            return Answer(200)
+            return ReportAnswer(200)
         assert applied.record is not None
-        return Answer(200, run=applied.record.session.run)
+        return ReportAnswer(200, run=applied.record.session.run)
 
     async def aclose(self) -> None:
         """Leave the store open: the application closes it."""
@@ -57,21 +57,21 @@ class AsyncStoreTransport:
 
 
 class StoreTransport:
-    """For a `Progress` in a thread of the process whose event loop the store is on."""
+    """Transport of a `Progress` in a thread of the process that has the store's event loop."""
 
     def __init__(self, store: ProgressStore, loop: asyncio.AbstractEventLoop) -> None:
         """Apply reports to `store`, on the `loop` that it was opened on."""
         self._transport = AsyncStoreTransport(store)
         self._loop = loop
 
-    def send(self, request: Request) -> Answer:
-        """Apply a report once, and wait until that is done."""
-        applied: SimpleQueue[asyncio.Task[Answer]] = SimpleQueue()
+    def send(self, request: ReportRequest) -> ReportAnswer:
+        """Apply a report once, and wait for the answer."""
+        applied: SimpleQueue[asyncio.Task[ReportAnswer]] = SimpleQueue()
         self._loop.call_soon_threadsafe(
             lambda: self._loop.create_task(self._transport.send(request)).add_done_callback(applied.put)
         )
         with suppress(Empty):
             task = applied.get(timeout=ANSWER_S)
-            if not task.cancelled():  # As the end of the loop does.
+            if not task.cancelled():  # The end of the loop cancels it.
                 return task.result()
-        return Answer(0, detail="the event loop of the store does not answer")
+        return ReportAnswer(0, detail="the event loop of the store does not answer")

@@ -1,23 +1,23 @@
-"""A report on its way to the server, and the answer that comes back. Pure."""
+"""The request of a report, and its answer. Pure."""
 
 from typing import Final, NamedTuple
 
 from progress_sse.client.reports import Report
 
 TOO_MANY: Final = 429
-_AWAY: Final = frozenset({0, 502, 503, 504})
-_PASSING: Final = _AWAY | {TOO_MANY}
+_OUTAGE: Final = frozenset({0, 502, 503, 504})
+_TRANSIENT: Final = _OUTAGE | {TOO_MANY}
 _KEY_IN_USE: Final = "idempotency-key-in-use"
 
 
-class Request(NamedTuple):
-    """A report on its way.
+class ReportRequest(NamedTuple):
+    """A report to send.
 
     Attributes:
         session_id: The session.
         report: The report.
-        key: Its idempotency key, which makes it harmless to send it twice.
-        run: The only run that it is for; empty if that is not known.
+        key: Its idempotency key: sent twice, the report is applied once.
+        run: The run that it belongs to; empty if that is not known.
     """
 
     session_id: str
@@ -26,15 +26,15 @@ class Request(NamedTuple):
     run: str = ""
 
 
-class Answer(NamedTuple):
+class ReportAnswer(NamedTuple):
     """The answer to a request.
 
     Attributes:
-        status: The HTTP status; 0 if there was no answer, or none of a progress server.
+        status: The HTTP status; 0 without an answer, or for an answer that is not a progress server's.
         problem: Last segment of the problem type.
-        detail: What is wrong, in one sentence.
-        retry_after_s: Seconds to wait at least; `None` if the server has not said that.
-        run: The name of the run that was created; empty if the server does not tell it.
+        detail: The reason of a failure, in one sentence.
+        retry_after_s: Minimum seconds to wait; `None` if the server names none.
+        run: The name of the created run; empty if the server does not name it.
     """
 
     status: int
@@ -49,20 +49,20 @@ class Answer(NamedTuple):
         return 200 <= self.status < 300
 
     @property
-    def is_passing(self) -> bool:
+    def is_transient(self) -> bool:
         """Whether the same request may succeed later."""
-        return self.status in _PASSING or self.problem == _KEY_IN_USE
+        return self.status in _TRANSIENT or self.problem == _KEY_IN_USE
 
     @property
-    def is_absence(self) -> bool:
-        """Whether other sessions would get the same answer from the server."""
-        return self.status in _AWAY
+    def is_outage(self) -> bool:
+        """Whether the failure is the server's, and so affects all sessions."""
+        return self.status in _OUTAGE
 
     @property
-    def may_pass(self) -> bool:
-        """Whether to try again for some time, but not for ever."""
-        return self.is_passing or self.status >= 500
+    def is_retryable(self) -> bool:
+        """Whether to retry, at least for some time."""
+        return self.is_transient or self.status >= 500
 
     def __str__(self) -> str:
-        """Return it as a text for people."""
+        """Return a text for people."""
         return f"{self.status or ''} {self.detail or self.problem or 'no answer'}".strip()

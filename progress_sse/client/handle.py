@@ -1,8 +1,8 @@
-"""A job's objects: a reporter on a session, and its steps; alike in blocking and in async code.
+"""A job's objects: a reporter on a session, and its steps; the same in blocking and in async code.
 
-Nothing in here waits for anything. A report goes to the sink, and what goes wrong with that is logged, once,
-unless the job asked for errors. Blocking and async code differ in how a block ends, how an iterable is gone through
-and how a function is called: ``sync`` and ``aio`` have that.
+Nothing in here blocks. A report goes to the sink, and errors of that are logged, once, unless the job asked for
+errors. Blocking and async code differ in how a block ends, how an iterable is iterated over and how a function is
+called: ``sync`` and ``aio`` have these parts.
 """
 
 import logging
@@ -26,7 +26,7 @@ from progress_sse.client.config import (
     session_of,
 )
 from progress_sse.client.count import Count
-from progress_sse.client.errors import OUR_TROUBLES, ReportError, ServerAwayError, TroubleKept
+from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAwayError, SuppressReportingErrors
 from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink, Sender, Target, log
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Start, describe_error, fit_text
 from progress_sse.core.errors import ConfigurationError
@@ -36,15 +36,15 @@ _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_repor
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
 
 MakeSink: TypeAlias = Callable[[str, Create | None], ReportSink]
-"""Makes the sink of a session, which begins afresh by a creation, or goes on."""
+"""Creates the sink of a session, which begins with a creation or continues."""
 
 _recorders: Final[list[MakeSink]] = []
-"""Make the sinks of sessions while a test records them; the last one counts."""
+"""Create the sinks of sessions while a test records them; the last one counts."""
 
 
 @contextmanager
 def diverted(make_sink: MakeSink) -> Iterator[None]:
-    """Let the reporters that are made in this block use these sinks, whatever server they are given."""
+    """Let the reporters that are made in this block use these sinks, whatever their server."""
     _recorders.append(make_sink)
     try:
         yield
@@ -69,7 +69,7 @@ def running_step() -> "BaseStep | None":
 
 @contextmanager
 def inside(step: "BaseStep") -> Iterator[None]:
-    """Let this code run in a step that begins and ends elsewhere; nothing is reported, and nothing waited for."""
+    """Run this block in a step that starts and ends elsewhere; reports nothing, and does not block."""
     outer, outer_step = _reporter.get(), _running.get()
     _reporter.set(step.reporter)
     _running.set(step)
@@ -98,7 +98,7 @@ class Reporter(ABC):
 
     @property
     def lost(self) -> int:
-        """How many reports were refused or given up."""
+        """How many reports were refused or dropped."""
         return self._sink.lost + self._unreported.value
 
     @abstractmethod
@@ -118,15 +118,15 @@ class Reporter(ABC):
             step.advance(count, message=message)
 
     def put(self, prepare: Prepare) -> None:
-        """Report what `prepare` makes, and let no trouble with that get to the job."""
+        """Queue the report that `prepare` creates, and keep errors of that from the job."""
         self._guard(lambda: self._sink.put(prepare))
 
     def _guard(self, report: Callable[[], None]) -> None:
         try:
             report()
-        except TimeoutError:  # The job's: there is nothing in here that has a time limit.
+        except TimeoutError:  # The job's time limit: nothing in here has one.
             raise
-        except OUR_TROUBLES as error:
+        except REPORTING_ERRORS as error:
             if self._on_error == "raise":
                 raise
             self._unreported.add(1)
@@ -141,7 +141,7 @@ class Reporter(ABC):
         make_sender: Callable[[Address], Sender],
         transport: tuple[Target, Sender] | None,
     ) -> None:
-        """Find out where to report to; `create` says how the session begins, if it is to begin afresh.
+        """Find the server and the session; `create` returns the creation of a new session.
 
         `make_sender` returns the sender to a server; `transport` is another target, and its sender.
         """
@@ -151,7 +151,7 @@ class Reporter(ABC):
             self._connect(session_id, create() if create else None, options, make_sender, transport)
         except TimeoutError:
             raise
-        except OUR_TROUBLES as error:
+        except REPORTING_ERRORS as error:
             if self._on_error == "raise":
                 raise
             self._warn(error)
@@ -194,10 +194,10 @@ class Reporter(ABC):
         _reporter.set(self)
         self._guard(self._sink.begin)
 
-    def _conclude(self, is_told: bool) -> None:
-        """Raise or say what the end of the block has to."""
+    def _conclude(self, is_sent: bool) -> None:
+        """Raise or log the errors at the end of the block."""
         self._sink.raise_error()
-        if is_told:
+        if is_sent:
             return
         text = f"some reports on {self.session_id!r} are not sent yet"
         if self._on_error == "raise":
@@ -205,13 +205,13 @@ class Reporter(ABC):
         log(logging.WARNING, "%s; they are tried as long as the process lives", text)
 
     def _leave(self) -> None:
-        # What was there before is put back by hand: a token is good in the same context only, and blocks that end
-        # in another one, as those in generators may, must not fail for that.
+        # The former value is restored without a token, which is valid in its own context only: blocks may end in
+        # another one, for example in generators, and must not fail then.
         _reporter.set(self._outer)
 
 
 class BaseStep:
-    """A stage of the job, as a block: starts with it, completes with it, and fails where it raises.
+    """A stage of the job, as a block: it starts and completes with the block, and fails if the block raises.
 
     An exception is reported as the step's error and raised on.
     """
@@ -224,21 +224,21 @@ class BaseStep:
         self._first_message = message
         self._message: str | None = None
         self._reached = _Reached(0, None)
-        # What `track` counts by itself, a row at a time: a job would feel more than that. It is for one loop; two of
-        # them at once would set each other back to 0 anyway.
+        # The count of `track`, which must cost very little per row. It is for one loop; two at once would reset each
+        # other to 0 anyway.
         self._tracked = 0
         self._outer: BaseStep | None = None
         self._latest = Latest(number, self._read)
 
     def start(self) -> None:
-        """Report that it begins, afresh if it had begun before. Entering the block does that."""
+        """Report that the step starts, anew if it had started before. Entering the block does that."""
         self.reporter.put(
             lambda: partial(self._started, index(self.number), self._timeout_ms and index(self._timeout_ms))
         )
 
     def advance(self, count: int = 1, *, message: str | None = None) -> None:
-        """Report that `count` more units are done, and a `message` if there is a new one; from any thread."""
-        # Once per row of a job: while an earlier one waits, all the rest is left to what sends that.
+        """Report that `count` more units are done, and a new `message` if given; from any thread."""
+        # Called once per row of a job: while an earlier report waits, its sender will read this one, too.
         if message is None and type(count) is int and self._latest.is_waiting:
             self._reached.count.add(count)
             if self._latest.is_waiting:
@@ -255,11 +255,11 @@ class BaseStep:
         )
 
     def complete(self, message: str | None = None) -> None:
-        """Report that it ended well. Leaving the block does that."""
+        """Report success. Leaving the block does that."""
         self.reporter.put(lambda: partial(self._completed, index(self.number), self._text(message), None))
 
     def fail(self, error: str | BaseException) -> None:
-        """Report that it failed. An exception that leaves the block does that."""
+        """Report failure. An exception that leaves the block does that."""
         self.reporter.put(lambda: partial(self._completed, index(self.number), self._text(None), _error_text(error)))
 
     def __enter__(self) -> Self:
@@ -277,10 +277,10 @@ class BaseStep:
             return
         try:
             self.fail(error)
-        except ReportError as trouble:  # Asked for, but what the job failed of is what matters now.
+        except ReportError as trouble:  # The job asked for errors, but its own exception matters more now.
             log(logging.WARNING, "cannot report that step %s failed: %s", self.number, trouble)
 
-    # The job's objects have been read by then: what follows takes our own values, and runs wherever the sink wants.
+    # The job's objects have been read by then: these functions use our own values, and may run in any thread.
 
     def _started(self, number: int, timeout_ms: int | None) -> Start:
         self._reached = _Reached(-self._tracked, None)
@@ -304,7 +304,7 @@ class BaseStep:
         return Complete(number, success=error is None, message=self._message or "", error=error or "")
 
     def _read(self) -> Advance:
-        # A total that has been passed was wrong: it is unknown from then on.
+        # A total that is exceeded was wrong: it is unknown from then on.
         reached = self._reached
         done = reached.count.value + self._tracked
         if reached.total is not None and done > reached.total:
@@ -312,7 +312,7 @@ class BaseStep:
         return Advance(self._latest.step, done, reached.total, self._message or "")
 
     def _text(self, message: str | None) -> str | None:
-        """Return what is to be shown from now on; `None` for what is shown already."""
+        """Return the message to show from now on; `None` if it is shown already."""
         if message is None and self._message is None:
             message = self._first_message
         return None if message is None else fit_text(message)
@@ -323,7 +323,7 @@ class BaseStep:
 
 
 class _Reached:
-    """How far a step is: replaced as a whole where it is set, so that a total is never read with another's count."""
+    """The progress of a step. It is replaced as a whole, so that count and total are always read together."""
 
     __slots__ = ("count", "total")
 
@@ -337,14 +337,14 @@ def _error_text(error: str | BaseException) -> str:
 
 
 def length(items: object) -> int | None:
-    """Return how many items there are, where that is known beforehand."""
-    with TroubleKept():
-        return len(items)  # type: ignore[arg-type]  # that is the question
+    """Return the number of items, if it is known beforehand."""
+    with SuppressReportingErrors():
+        return len(items)  # type: ignore[arg-type]  # which this checks
     return None
 
 
 def define(steps: Sequence[str | StepDefinition] | None, workflow: str | None) -> Create:
-    """Return what creates a session: steps by their names or their definitions, or a workflow of the server's."""
+    """Return the creation of a session: with steps by names or definitions, or a workflow of the server."""
     if steps is None:
         return Create(workflow=workflow)
     if workflow is not None:

@@ -1,8 +1,8 @@
 """Requests by httpx, whose types stay in here.
 
-The thread that sends may be in the middle of something when the job forks, and the child is left with half of that. So
-what httpx imports only when it is used is imported with this module, by the job; and a fork waits while a client is
-made, since OpenSSL has locks meanwhile that the child could never release.
+The sending thread may be interrupted at any point when the job forks, and the child would inherit a partial state. So
+modules that httpx imports lazily are imported with this module, by the job. A fork also waits while a client is
+created, since OpenSSL holds locks meanwhile that the child could never release.
 """
 
 import encodings.idna  # noqa: F401  # see above
@@ -21,22 +21,22 @@ import httpx
 
 from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
 from progress_sse.client.config import Address
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.loading import loading
 
 A = TypeVar("A")
 
 TIMEOUT: Final = httpx.Timeout(10, connect=5)
-"""Seconds that the server may be silent; seconds that a connection may take."""
+"""Time limits in seconds: the silence of the server, and the time to connect."""
 
 LIMITS: Final = httpx.Limits(keepalive_expiry=2)
-"""Seconds that an idle connection is kept: less than servers do, so that none is used that is just being closed."""
+"""Seconds that an idle connection is kept: fewer than on servers, so that none is used while it is being closed."""
 
 MAX_ANSWER_BYTES: Final = 4 * 2**20
-"""Bytes of an answer that are read; the longest one is that to a creation, a session."""
+"""Maximum bytes of an answer; the longest is a session, the answer to a creation."""
 
 ANSWER_S: Final = 30.0
-"""Seconds that an answer may take, once it has begun."""
+"""Seconds that the body of an answer may take."""
 
 _is_reporting: Final = ContextVar("_is_reporting", default=False)
 
@@ -45,8 +45,8 @@ def _is_not_ours(_record: logging.LogRecord) -> bool:
     return not _is_reporting.get()
 
 
-# httpx logs a line for each request: that would fill the log of a job ten times a second, and go round in circles where
-# log records are reported as progress.
+# httpx logs a line for each request. That would fill the log of a job ten times a second, and cause a loop where log
+# records are reported as progress.
 logging.getLogger("httpx").addFilter(_is_not_ours)
 
 
@@ -60,15 +60,15 @@ def _quietly() -> Iterator[None]:
 
 
 def client_options(address: Address) -> dict[str, Any]:
-    """Return what a client of httpx takes to be one of ours, for one server; blocking or not."""
+    """Return the arguments of an httpx client for one server; blocking or async."""
     authorization = {"Authorization": f"Bearer {address.token}"} if address.token else {}
     return {
         "base_url": address.url,
-        # What is compressed has no size before it is unpacked.
+        # The size of compressed content is unknown before it is unpacked.
         "headers": {"User-Agent": "progress-sse", "Accept-Encoding": "identity", **authorization},
-        # Cookies would be kept for as long as the job runs, and sent with each report.
+        # Cookies would be kept while the job runs, and sent with each report.
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        # Loading what certificates are verified by takes a busy job a third of a second.
+        # Loading the trusted certificates takes a third of a second in a busy job.
         "verify": address.url.lower().startswith("https:"),
     }
 
@@ -76,21 +76,21 @@ def client_options(address: Address) -> dict[str, Any]:
 _JSON: Final = {"Content-Type": "application/json"}
 
 
-def _no_answer(error: Exception) -> Answer:
-    return Answer(0, detail=f"{type(error).__name__}: {error}".removesuffix(": "))
+def _no_answer(error: Exception) -> ReportAnswer:
+    return ReportAnswer(0, detail=f"{type(error).__name__}: {error}".removesuffix(": "))
 
 
 class Content:
-    """What an answer has brought, as far as we bear with it: who is at our URL may send for ever."""
+    """The body of an answer, within limits of size and time: any server at the URL might send without end."""
 
     def __init__(self, max_bytes: int = MAX_ANSWER_BYTES) -> None:
-        """Begin with nothing."""
+        """Begin empty."""
         self._content = bytearray()
         self._max_bytes = max_bytes
         self._until = time.monotonic() + ANSWER_S
 
     def add(self, chunk: bytes) -> None:
-        """Take in what came next.
+        """Add the next bytes.
 
         Raises:
             httpx.ReadError: That is too much, or took too long.
@@ -100,27 +100,27 @@ class Content:
             raise httpx.ReadError("the answer does not end")
 
     def __bytes__(self) -> bytes:
-        """Return all of it."""
+        """Return all bytes."""
         return bytes(self._content)
 
 
 class HttpTransport:
-    """Blocking requests to one server; none raises anything for trouble on the network."""
+    """Blocking requests to one server; network errors become answers."""
 
     def __init__(self, address: Address) -> None:
-        """Connect when there is something to send."""
+        """Begin without a connection; the first request opens it."""
         with loading():
             self._client = httpx.Client(timeout=TIMEOUT, limits=LIMITS, **client_options(address))
 
-    def send(self, request: Request) -> Answer:
-        """Send a request and return what comes back."""
+    def send(self, request: ReportRequest) -> ReportAnswer:
+        """Send a request, and return the answer."""
         return self._exchange(encode(request), read_answer)
 
-    def send_batch(self, requests: Sequence[Request]) -> list[Answer] | Answer:
-        """Send several at once and return what comes back."""
+    def send_batch(self, requests: Sequence[ReportRequest]) -> list[ReportAnswer] | ReportAnswer:
+        """Send several requests at once, and return the answers."""
         return self._exchange(encode_batch(requests), partial(read_answers, count=len(requests)))
 
-    def _exchange(self, message: EncodedRequest, read: Callable[..., A]) -> A | Answer:
+    def _exchange(self, message: EncodedRequest, read: Callable[..., A]) -> A | ReportAnswer:
         method, path, body, headers = message
         content = Content()
         try:
@@ -140,22 +140,22 @@ class HttpTransport:
 
 
 class AsyncHttpTransport:
-    """The same without blocking."""
+    """The same for event loops."""
 
     def __init__(self, address: Address) -> None:
-        """Connect when there is something to send."""
+        """Begin without a connection; the first request opens it."""
         with loading():
             self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, **client_options(address))
 
-    async def send(self, request: Request) -> Answer:
-        """Send a request and return what comes back."""
+    async def send(self, request: ReportRequest) -> ReportAnswer:
+        """Send a request, and return the answer."""
         return await self._exchange(encode(request), read_answer)
 
-    async def send_batch(self, requests: Sequence[Request]) -> list[Answer] | Answer:
-        """Send several at once and return what comes back."""
+    async def send_batch(self, requests: Sequence[ReportRequest]) -> list[ReportAnswer] | ReportAnswer:
+        """Send several requests at once, and return the answers."""
         return await self._exchange(encode_batch(requests), partial(read_answers, count=len(requests)))
 
-    async def _exchange(self, message: EncodedRequest, read: Callable[..., A]) -> A | Answer:
+    async def _exchange(self, message: EncodedRequest, read: Callable[..., A]) -> A | ReportAnswer:
         method, path, body, headers = message
         content = Content()
         try:

@@ -1,7 +1,7 @@
-"""Holds off forks while the HTTP client is imported, and while one is made.
+"""Delays forks while the HTTP client is imported or created.
 
-Other code, such as a finaliser, may run in between and wait for what another thread holds. Every wait in here therefore
-has a limit, and a job that reports does not wait at all.
+Other code, such as a finaliser, may run in between and wait for a lock of another thread. So every wait in here has a
+limit, and a job that reports does not wait at all.
 """
 
 import os
@@ -11,14 +11,14 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 LIMIT_S: Final = 5.0
-"""Seconds that a fork waits at most, or another block."""
+"""Maximum seconds that a fork, or another block, waits."""
 
 _busy = threading.RLock()
 
 
 @contextmanager
 def loading(*, waits: bool = True) -> Iterator[bool]:
-    """Let a fork wait for this block; yield whether it will.
+    """Let forks wait for this block; yield whether they will.
 
     Args:
         waits: Whether to wait until another thread has left such a block.
@@ -33,7 +33,7 @@ def loading(*, waits: bool = True) -> Iterator[bool]:
 
 
 def _release() -> None:
-    with suppress(RuntimeError):  # It is another thread's: the fork has waited for long enough.
+    with suppress(RuntimeError):  # Another thread holds it: the fork's wait has timed out.
         _busy.release()
 
 

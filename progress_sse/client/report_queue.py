@@ -1,12 +1,12 @@
-"""One session's reports in a process of many threads, and the log of what goes wrong with them.
+"""One session's reports in a process of many threads, and the log of their errors.
 
-A job must never wait for reporting, whatever it holds meanwhile: a log handler reports under its lock, and the garbage
-collector runs finalisers, which log, wherever something is allocated. So there is no lock here that a job waits for.
-Reports and requests to wake are passed on by single calls into C. All else of a queue belongs to its sender, the one
-thread or task that sends. The sender alone logs and calls the transport, and holds nothing while it does.
+A job must never wait for reporting, whatever locks it holds: a log handler reports under its lock, and the garbage
+collector may run finalisers, which log, at any allocation. So there is no lock here that a job waits for. Reports and
+requests to wake are passed on by single calls into C. All other parts of a queue belong to its sender, the one thread
+or task that sends. The sender alone logs and calls the transport, and holds no lock while it does.
 
-A fork may come at any moment. The child forgets the reports that its parent has not sent yet, since the parent sends
-them. It begins with a new outbox, and sends by a thread of its own (``sync``).
+A fork may happen at any moment. The child drops the reports that its parent has not sent yet, since the parent sends
+them. It begins with a new outbox, and sends by its own thread (``sync``).
 """
 
 import logging
@@ -20,51 +20,51 @@ from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from progress_sse.client.availability import Availability
 from progress_sse.client.config import Address, OnError
-from progress_sse.client.errors import ReportError, TroubleKept
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.errors import ReportError, SuppressReportingErrors
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Disconnected, Event, Outbox, Reconnected, Recreated, ReportDropped
 from progress_sse.client.reports import Create, Queueable
 
 _logger: Final = logging.getLogger("progress_sse.client")
 
 MAX_KINDS: Final = 20
-"""Kinds of trouble that a queue warns of; the server names them, so there must be a bound."""
+"""Kinds of errors that a queue warns of; the server names them, so their number must be limited."""
 
 
 def log(level: int, text: str, *args: object) -> None:
-    """Log, and keep trouble with that from the job: its stderr may be closed."""
-    with TroubleKept():
+    """Log, and suppress errors of logging, for example of a closed stderr."""
+    with SuppressReportingErrors():
         _logger.log(level, text, *args, stacklevel=2)
 
 
 def start_thread(function: Callable[..., object], *args: object) -> bool:
-    """Start a thread, and return whether there was room for one.
+    """Start a thread, and return whether that was possible.
 
-    `threading` would wait until it runs. But it may first run a finaliser that waits for what the job holds.
+    `threading` would wait until it runs. But it may first run a finaliser that waits for a lock of the job.
     """
-    with TroubleKept():
+    with SuppressReportingErrors():
         start_new_thread(function, args)
         return True
     return False
 
 
 Prepare: TypeAlias = Callable[[], Callable[[], Queueable]]
-"""Reads the job's objects, and returns a function that makes the report without them."""
+"""Reads the job's objects, and returns a function that creates the report without them."""
 
 
 class Transport(Protocol):
-    """Carries a request to the server and its answer back, however long that takes."""
+    """Sends a request to the server and returns its answer; may block."""
 
-    def send(self, request: Request) -> Answer:
-        """Send a request and return what comes back."""
+    def send(self, request: ReportRequest) -> ReportAnswer:
+        """Send a request, and return the answer."""
 
 
 @runtime_checkable
 class BatchTransport(Transport, Protocol):
     """A transport that can send several requests at once."""
 
-    def send_batch(self, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
-        """Send requests, none of them a creation; return the answer to each, or the one answer to them all."""
+    def send_batch(self, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
+        """Send requests without a creation; return the answer to each, or one answer to all of them."""
 
 
 class OnLoop(NamedTuple):
@@ -77,24 +77,24 @@ Target: TypeAlias = Address | Transport | OnLoop
 
 
 class Sender(Protocol):
-    """Sends what is in queues."""
+    """Sends the reports of queues."""
 
     def wake(self, queue: "ReportQueue") -> None:
-        """Look at the queue again; called from any thread, and waits for nothing."""
+        """Check the queue again; called from any thread, and never blocks."""
 
     def release(self, queue: "ReportQueue") -> None:
-        """Let the thread of the process send for the queue; waits for nothing."""
+        """Let the process's thread send for the queue; never blocks."""
 
 
 class Waiter(Protocol):
     """Waits until a queue is settled."""
 
     def put(self, queue: "ReportQueue", /) -> None:
-        """Take in that the queue is settled; called by its sender."""
+        """Note that the queue is settled; called by its sender."""
 
 
 class ReportSink(Protocol):
-    """Takes the reports of a session."""
+    """Receives the reports of a session."""
 
     @property
     def is_settled(self) -> bool:
@@ -108,7 +108,7 @@ class ReportSink(Protocol):
         """Let the session be created, if it is to be, before its first report."""
 
     def put(self, prepare: Prepare) -> None:
-        """Take in the report that `prepare` makes; waits for nothing."""
+        """Queue the report that `prepare` creates; never blocks."""
 
     def raise_error(self) -> None:
         """Raise the error since the last call, if the job has asked for errors."""
@@ -135,7 +135,7 @@ class ReportQueue:
 
     Attributes:
         destination: The same for all queues to one server.
-        place: The same for all queues to one session there.
+        session_key: A key that all queues to one session there share.
         sender: Sends the reports.
         is_woken: Whether the sender has been told to look at the queue; kept by the sender.
     """
@@ -155,7 +155,7 @@ class ReportQueue:
         self.destination = (
             target if isinstance(target, Address) else id(target.transport if isinstance(target, OnLoop) else target)
         )
-        self.place = session_id, self.destination
+        self.session_key = session_id, self.destination
         self.sender = sender
         self.is_woken = False
         self._raises = on_error == "raise"
@@ -164,7 +164,7 @@ class ReportQueue:
         self._is_urgent = False
         self._errors: deque[ReportError] = deque()
         self._warned_of: set[str] = set()
-        # A method of C, which takes an entry out in one go.
+        # A method in C, which removes an entry atomically.
         _queues[weakref.ref(self, _queues.pop)] = None
 
     @property
@@ -188,7 +188,7 @@ class ReportQueue:
         self.sender.wake(self)
 
     def put(self, prepare: Prepare) -> None:
-        """Take in the report that `prepare` makes."""
+        """Queue the report that `prepare` creates."""
         self._outbox.put(prepare()())
         self.sender.wake(self)
 
@@ -201,35 +201,35 @@ class ReportQueue:
     def add_waiter(self, waiter: Waiter) -> None:
         """Notify a waiter each time the queue is settled, until it is removed, and retry at once.
 
-        Another report may come before the waiter looks; then it waits for that as well.
+        Another report may come before the waiter checks; then it waits for that as well.
         """
         self._waiters[waiter] = None
         self._is_urgent = True
         self.sender.wake(self)
 
     def remove_waiter(self, waiter: Waiter) -> None:
-        """Notify a waiter no more."""
+        """Stop notifying a waiter."""
         self._waiters.pop(waiter, None)
 
     def transfer_to(self, sender: Sender) -> None:
-        """Let another sender send from now on; it sends again what this one may have sent in vain."""
+        """Let another sender send from now on; it repeats requests of this one whose answers are unknown."""
         self.sender = sender
-        self.is_woken = False  # The former sender may never look at it.
+        self.is_woken = False  # The former sender may never check it.
         if not self.is_settled:
             sender.wake(self)
 
     def give_up(self) -> None:
-        """Drop all that is not sent, at the end of the process."""
+        """Drop all unsent reports, at the end of the process."""
         self._outbox.give_up()
 
     def forget(self, sender: Sender) -> None:
-        """Begin anew in a child process; the parent sends what waits."""
+        """Begin anew in a child process; the parent sends the waiting reports."""
         self._outbox = self._outbox.renewed()
         self._waiters.clear()
         self.is_woken = False
         self.sender = sender
 
-    # What follows is for the sender alone.
+    # The rest is for the sender alone.
 
     @property
     def server(self) -> Availability:
@@ -237,37 +237,37 @@ class ReportQueue:
         return self._outbox.server
 
     def adopt(self, server: Availability) -> None:
-        """Share the availability of the server, and let wait again what another sender may have sent in vain."""
+        """Share the availability of the server, and queue again the requests of another sender without an answer."""
         self._outbox.server = server
         self._outbox.retract()
 
     def wake_at(self) -> float:
-        """Return when there will be something to send; infinity, if that takes another report."""
+        """Return when there will be something to send; infinity if only another report changes that."""
         return self._outbox.wake_at()
 
     def retry_now(self, now: float) -> bool:
-        """Let what waits for a retry go at once, if a waiter has asked for that; return whether one has."""
+        """Retry at once if a waiter has asked for that; return whether one has."""
         was_urgent, self._is_urgent = self._is_urgent, False
         if was_urgent:
             self._outbox.retry_now(now)
         return was_urgent
 
     def stand_by(self, now: float) -> float:
-        """Wait for a server that is away, and drop what has waited too long; return when to do that."""
+        """Wait for a server that is away, and drop reports that have waited too long; return when to do that."""
         until = self._outbox.stand_by(now)
         self.handle_events()
         return until
 
-    def next(self, *, alone: bool) -> list[Request]:
-        """Return what to send now; at most one request if it goes `alone`."""
+    def next(self, *, alone: bool) -> list[ReportRequest]:
+        """Return the requests to send now; at most one if `alone`."""
         return self._outbox.next(time.monotonic(), alone=alone)
 
-    def take(self, requests: Sequence[Request], answer: Sequence[Answer] | Answer) -> None:
-        """Take in the answers, one for each request, or one for all of them."""
+    def take(self, requests: Sequence[ReportRequest], answer: Sequence[ReportAnswer] | ReportAnswer) -> None:
+        """Apply the answers, one for each request, or one for all of them."""
         if not _is_answer(requests, answer):
-            answer = Answer(500, detail=f"the transport returned {type(answer).__name__}")
+            answer = ReportAnswer(500, detail=f"the transport returned {type(answer).__name__}")
         now = time.monotonic()
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, ReportAnswer):
             self._outbox.take(requests, answer, now)
         elif len(requests) == 1:
             self._outbox.take(requests, [answer], now)
@@ -275,8 +275,8 @@ class ReportQueue:
             self._outbox.refuse(requests, answer, now)
 
     def handle_events(self) -> None:
-        """Log what has happened, and notify the waiters if the queue is settled."""
-        with suppress(Exception):  # A handler of the job's log has raised: the sender goes on.
+        """Log the outbox's events, and notify the waiters if the queue is settled."""
+        with suppress(Exception):  # A log handler of the job has raised; the sender goes on.
             self._handle(self._outbox.events())
         if self.is_settled:
             for waiter in list(self._waiters):
@@ -300,20 +300,20 @@ class ReportQueue:
                     self._warn(kind, "lost a report on %s: %s", where, error)
 
     def _warn(self, kind: str, text: str, *args: object) -> None:
-        """Warn once of each kind of trouble; repeats are only counted."""
+        """Warn once of each kind of error; repeats are only counted."""
         is_news = kind not in self._warned_of and len(self._warned_of) < MAX_KINDS
         if is_news:
             self._warned_of.add(kind)
         log(logging.WARNING if is_news else logging.DEBUG, text, *args)
 
 
-def _is_answer(requests: Sequence[Request], returned: object) -> bool:
-    """Whether a transport has returned what it should: a user may have written it, and all queues share the thread."""
-    if isinstance(returned, Answer):
+def _is_answer(requests: Sequence[ReportRequest], returned: object) -> bool:
+    """Whether a transport has returned valid answers: a user may have written it, and all queues share the thread."""
+    if isinstance(returned, ReportAnswer):
         return True
     if not isinstance(returned, list | tuple) or len(returned) != len(requests):
         return False
-    return all(isinstance(each, Answer) for each in returned)
+    return all(isinstance(each, ReportAnswer) for each in returned)
 
 
 _queues: Final[dict[weakref.ref[ReportQueue], None]] = {}

@@ -1,4 +1,4 @@
-"""The reports of a worker, as values that compare: queued, sent and, in tests, recorded."""
+"""The reports of a worker, as values: queued, sent and, in tests, recorded."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Final, TypeAlias
 from progress_sse.core.model import StepDefinition, is_text
 
 MAX_TEXT_CHARS: Final = 8192
-"""Characters of a message or an error that are sent: what a server takes unless it is told otherwise."""
+"""Characters of a message or an error that are sent: the default limit of a server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Begin the session afresh, with steps of its own, or those of a workflow of the server's, or its default ones.
+    """Create the session, with its own steps, those of a workflow of the server, or the default ones.
 
-    `replace` says whether a session of that id gives way.
+    `replace` says whether it replaces an existing session of the id.
     """
 
     steps: tuple[StepDefinition, ...] | None = None
@@ -24,7 +24,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A step begins; `timeout_ms` of `None` is its definition's."""
+    """Start a step; `timeout_ms` of `None` is that of its definition."""
 
     step: int
     timeout_ms: int | None = None
@@ -32,7 +32,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """A running step has done `current` of `total` units (`None`: of an unknown number)."""
+    """Report that a running step has done `current` of `total` units (`None`: the total is unknown)."""
 
     step: int
     current: int
@@ -42,7 +42,7 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """A step has ended, well or not."""
+    """Complete a step, with or without success."""
 
     step: int
     success: bool = True
@@ -54,37 +54,37 @@ Report: TypeAlias = Create | Start | Advance | Complete
 
 
 class Latest:
-    """How far a step is, read when that is sent: what waits in a queue needs no replacing when it changes.
+    """The latest progress of a step, read when it is sent, so that a change needs no new entry in the queue.
 
-    A change comes first and the look at `is_waiting` second, while the sender takes it out first and reads it second:
-    so a change is either read, or its author sees that nothing waits any more.
+    The job changes the progress first and then checks `is_waiting`. The sender takes the entry out first and then
+    reads it. So a change is either read, or the job sees that no entry waits.
 
     Attributes:
-        step: Which step.
-        read: Returns how far it is.
-        queue: Where it was put last, by its step.
+        step: The number of the step.
+        read: Returns the progress.
+        queue: The queue that it was put into last, by steps.
     """
 
     __slots__ = ("queue", "read", "step")
 
     def __init__(self, step: int, read: Callable[[], Advance]) -> None:
-        """Wait nowhere yet."""
+        """Begin outside of any queue."""
         self.step = step
         self.read = read
         self.queue: Mapping[int, object] = {}
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it waits to be read."""
+        """Whether it waits in its queue."""
         return self.queue.get(self.step) is self
 
 
 Queueable: TypeAlias = Report | Latest
-"""What is queued: a report, or what one will be read from."""
+"""An entry of a queue: a report, or a source of one."""
 
 
 def fit_text(text: object) -> str:
-    """Return the text as the server accepts it: it must not refuse a completion for the text of its error."""
+    """Return the text in a form that the server accepts, so that it refuses no completion for its error text."""
     if not isinstance(text, str):
         try:
             text = str(text)
@@ -98,9 +98,9 @@ def fit_text(text: object) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return what an exception says, in one text; what cannot even say that is named at least."""
+    """Return an exception's type and text, or its type alone if it has no valid text."""
     name = type(error).__qualname__
     try:
         return f"{name}: {error}".removesuffix(": ")
-    except Exception:  # noqa: BLE001  # a broken __str__ is not what the job failed of
+    except Exception:  # noqa: BLE001  # a broken __str__ must not replace the job's error
         return name

@@ -1,8 +1,8 @@
 """`Progress`, for blocking code, and the thread that sends for all of them.
 
-There is one thread per process, started with the first report, and anew in a child that a fork made. It is a daemon: it
-keeps no process alive. What it has not sent when the process exits gets `EXIT_S` seconds more. So does each report that
-functions make which run after ours: it waits until it is sent. What cannot be sent is counted and logged.
+There is one thread per process, started with the first report, and a new one in a forked child. It is a daemon, so it
+keeps no process alive. When the process exits, unsent reports get `EXIT_S` seconds more. Exit functions that run after
+ours wait until their reports are sent. Reports that cannot be sent are counted and logged.
 """
 
 import atexit
@@ -23,11 +23,11 @@ from weakref import WeakValueDictionary
 
 from progress_sse.client.availability import Availability
 from progress_sse.client.config import Address, Options
-from progress_sse.client.errors import TroubleKept
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.errors import SuppressReportingErrors
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
 from progress_sse.client.loading import loading
-from progress_sse.client.outbox import PATIENCE_S
+from progress_sse.client.outbox import MAX_OUTAGE_S
 from progress_sse.client.report_queue import (
     MAX_KINDS,
     BatchTransport,
@@ -46,16 +46,16 @@ if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport
 
 FLUSH_S: Final = 10.0
-"""Seconds that the end of a block waits for what is not sent yet; the thread goes on with the rest."""
+"""Seconds that the end of a block waits for unsent reports; the thread continues with the rest."""
 
 EXIT_S: Final = 2.0
-"""Seconds that the end of the process waits, in all."""
+"""Seconds that the exit of the process waits, in all."""
 
 RECOVERY_S: Final = 1.0
-"""Seconds after which reporting begins afresh where memory has run out."""
+"""Seconds after which reporting restarts when memory has run out."""
 
 MAX_TRANSPORTS: Final = 10
-"""Servers, and tokens for them, whose connections are kept: a worker may have a token for each session."""
+"""Pairs of server and token whose connections are kept: a worker may have a token for each session."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,7 +76,7 @@ class Step(BaseStep):
     """A step in blocking code."""
 
     def track(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
-        """Go through `items`, and advance by one with each that has been dealt with.
+        """Iterate over `items`, and advance by one after each.
 
         Args:
             items: What to go through.
@@ -96,7 +96,7 @@ class Step(BaseStep):
 
 
 class Progress(Reporter):
-    """Reports the steps of a job from blocking code, and never holds it up.
+    """Reports the steps of a job from blocking code, and never delays it.
 
     ::
 
@@ -108,9 +108,9 @@ class Progress(Reporter):
                     parse(row)
             progress.step(3).run(save)
 
-    The session begins afresh, in place of one of that id, as the block is entered or the first step starts. `attach`
-    goes on with one instead. No method waits for the network but `flush` and `close`, and the end of the block, and
-    these have a limit. No method raises for trouble with reporting, unless ``on_error="raise"``.
+    The session is created when the block is entered or the first step starts; it replaces one of that id. `attach`
+    continues an existing session instead. Only `flush`, `close` and the end of the block wait for the network, and
+    their wait is limited. No method raises errors of reporting, unless ``on_error="raise"``.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Progress(Reporter):
 
     @classmethod
     def attach(cls, session_id: str | None = None, **options: Unpack[SyncOptions]) -> Self:
-        """Return a progress that goes on with a session as it is; the first step creates one if there is none."""
+        """Return a progress that continues an existing session; the first step creates one if there is none."""
         progress = cls.__new__(cls)
         cls._prepare(progress, session_id, None, options)
         return progress
@@ -151,7 +151,7 @@ class Progress(Reporter):
         return Step(self, number, message, timeout_ms)
 
     def flush(self, timeout_s: float | None = None) -> bool:
-        """Wait until all is sent, or for `timeout_s` seconds (`None`: `FLUSH_S`), and return whether it is."""
+        """Wait until all reports are sent, at most `timeout_s` seconds (`None`: `FLUSH_S`); return whether they are."""
         if isinstance(self._sink, ReportQueue):
             thread_sender().wait([self._sink], FLUSH_S if timeout_s is None else timeout_s)
         return self._sink.is_settled
@@ -162,8 +162,8 @@ class Progress(Reporter):
         Raises:
             ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
         """
-        is_told = self.flush(PATIENCE_S if self._on_error == "raise" else None)
-        self._conclude(is_told)
+        is_sent = self.flush(MAX_OUTAGE_S if self._on_error == "raise" else None)
+        self._conclude(is_sent)
 
     def __enter__(self) -> Self:
         self._enter()
@@ -192,22 +192,22 @@ class ThreadSender:
     """The thread that sends for every `Progress` of the process, one request after the other."""
 
     def __init__(self) -> None:
-        """Start no thread before there is something to send."""
+        """Begin without a thread; the first report starts it."""
         self._woken: SimpleQueue[ReportQueue] = SimpleQueue()
         self._is_started = False
         self._ident: int | None = None
-        self._only_one = allocate_lock()
+        self._sending_lock = allocate_lock()
         self._has_ended = False
         self._warned_of: set[str] = set()
         self._patience_s = EXIT_S
         self._finishing: set[int] = set()
-        # Of the thread alone.
+        # Used by the thread alone.
         self._schedule: Schedule[ReportQueue] = Schedule()
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[Address, HttpTransport] = {}
 
     def wake(self, queue: ReportQueue) -> None:
-        """Look at the queue again; called from any thread, and waits for nothing before the process ends."""
+        """Check the queue again; called from any thread, and does not block before the process exits."""
         if not queue.is_woken:
             queue.is_woken = True
             try:
@@ -232,14 +232,14 @@ class ThreadSender:
             raise
 
     def _warn(self, trouble: str) -> None:
-        """Warn of trouble with the thread itself, of each kind once."""
+        """Warn of an error of the thread itself, of each kind once."""
         if trouble not in self._warned_of and len(self._warned_of) < MAX_KINDS:
             self._warned_of.add(trouble)
             log(logging.WARNING, "%s", trouble)
 
     def wait(self, awaited: Sequence[ReportQueue], timeout_s: float) -> None:
-        """Wait until these queues are settled, or for so long; let what waits for a retry go at once."""
-        # It is in vain in the thread itself, by a finaliser or a transport, and where threads run no more.
+        """Wait until these queues are settled, or for `timeout_s`; retry at once."""
+        # A wait is useless in the thread itself (by a finaliser or a transport), and where threads no longer run.
         if get_ident() == self._ident or sys.is_finalizing():
             return
         until = time.monotonic() + timeout_s
@@ -260,21 +260,21 @@ class ThreadSender:
         """Keep the queue: there is no other sender for it."""
 
     def end(self) -> None:
-        """Send what can be sent before the process ends; once, though `multiprocessing` may ask for it as well."""
+        """Send reports before the process exits; done once, though `multiprocessing` may call it as well."""
         if self._has_ended:
             return
         self._has_ended = True
         self._finish(report_queues())
 
     def _finish(self, reporting: Sequence[ReportQueue]) -> None:
-        """Send what queues hold, in the time that is left; what cannot be sent is lost."""
+        """Send the reports of queues in the time that is left; the others are lost."""
         awaited = [queue for queue in reporting if not queue.is_settled]
         ident = get_ident()
         if not awaited or ident == self._ident or ident in self._finishing:
             return
         self._finishing.add(ident)
         try:
-            if not sys.is_finalizing():  # Python lets no other thread run from then on, wherever that was.
+            if not sys.is_finalizing():  # From then on Python runs no other thread.
                 self._send_last(awaited)
             for queue in awaited:
                 if not queue.is_settled:
@@ -291,67 +291,67 @@ class ThreadSender:
             self._is_started = start_thread(self._run)
         if self._is_started:
             self.wait(awaited, self._patience_s)
-        else:  # Python starts no thread any more.
+        else:  # Python starts no more threads.
             self._send_here(awaited, self._patience_s)
         self._patience_s = max(0.0, self._patience_s - (time.monotonic() - began))
 
     def _send_here(self, awaited: Sequence[ReportQueue], timeout_s: float) -> None:
-        """Do the thread's work until these queues are settled, or for so long, and as long as an answer takes."""
+        """Do the thread's work until these queues are settled, or for `timeout_s` and the time of an answer."""
         until = time.monotonic() + timeout_s
-        if not self._only_one.acquire(timeout=timeout_s):
+        if not self._sending_lock.acquire(timeout=timeout_s):
             return
         try:
-            with TroubleKept():
+            with SuppressReportingErrors():
                 while not all(queue.is_settled for queue in awaited) and time.monotonic() < until:
                     self._take_turn(until - time.monotonic())
         finally:
-            self._only_one.release()
+            self._sending_lock.release()
 
     def _run(self) -> None:
-        # They are the job's: blocked in its own threads they would come here, and SIGPIPE may end it.
+        # Signals are for the job: those that its threads block would come here, and SIGPIPE might end it.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        if not self._only_one.acquire(blocking=False):
+        if not self._sending_lock.acquire(blocking=False):
             return
         self._ident = get_ident()
         while True:
             try:
-                self._begin_afresh()
+                self._restart()
                 while True:
                     self._take_turn(threading.TIMEOUT_MAX)
-            # There may be no memory left, but some later; and no SystemExit of a transport may silence all others.
+            # Memory may be exhausted now and free later; and a SystemExit of one transport must not stop the others.
             except BaseException as error:  # noqa: BLE001
                 with suppress(Exception):
-                    self._warn(f"reporting begins afresh after {describe_error(error)}")
+                    self._warn(f"reporting restarts after {describe_error(error)}")
                 time.sleep(RECOVERY_S)
 
-    def _begin_afresh(self) -> None:
-        """Plan anew, as trouble may have come in the middle of anything; what was under way is sent again."""
+    def _restart(self) -> None:
+        """Plan anew, as an error may have interrupted any operation; requests under way are sent again."""
         threading.current_thread().name = "progress-sse"
         self._schedule = Schedule()
         for queue in report_queues():
             if queue.sender is self:
-                self._look_at(queue)
+                self._check(queue)
 
     def _take_turn(self, timeout_s: float) -> None:
-        self._take_in_woken(timeout_s)
+        self._check_woken_queues(timeout_s)
         queue = self._schedule.next(time.monotonic())
         if queue is not None:
             self._serve(queue)
 
-    def _take_in_woken(self, timeout_s: float) -> None:
-        """Look at the queues that were woken; wait for one, for so long at most, if there is nothing to send."""
+    def _check_woken_queues(self, timeout_s: float) -> None:
+        """Check the queues that were woken; if there is nothing to send, wait for one, at most this long."""
         pause_s = min(timeout_s, self._schedule.wake_at() - time.monotonic())
         with suppress(Empty):
             queue = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
             while True:
-                queue.is_woken = False  # Before it is looked at: what comes later wakes it again.
-                self._look_at(queue)
+                queue.is_woken = False  # Before the check: later reports wake it again.
+                self._check(queue)
                 queue = self._woken.get_nowait()
 
-    def _look_at(self, queue: ReportQueue) -> None:
+    def _check(self, queue: ReportQueue) -> None:
         if queue not in self._schedule:
             queue.adopt(self._servers.setdefault(queue.destination, queue.server))
-        self._schedule.look_at(queue, time.monotonic())
+        self._schedule.check(queue, time.monotonic())
         queue.handle_events()
 
     def _serve(self, queue: ReportQueue) -> None:
@@ -361,18 +361,18 @@ class ThreadSender:
         self._schedule.served(queue, time.monotonic())
         queue.handle_events()
 
-    def _send(self, queue: ReportQueue, requests: Sequence[Request]) -> Sequence[Answer] | Answer:
+    def _send(self, queue: ReportQueue, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
         if isinstance(queue.target, OnLoop):
-            return Answer(410, detail="the event loop that reported has ended")
+            return ReportAnswer(410, detail="the event loop that reported has ended")
         try:
             transport = self._transport(queue.target)
             if len(requests) > 1 and isinstance(transport, BatchTransport):
                 return transport.send_batch(requests)
             return transport.send(requests[0])
-        except (ImportError, MemoryError, OSError) as error:  # There may be some of what it lacks later.
-            return Answer(0, detail=describe_error(error))
-        except Exception as error:  # noqa: BLE001  # whatever a transport does, the thread goes on
-            return Answer(500, detail=describe_error(error))
+        except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
+            return ReportAnswer(0, detail=describe_error(error))
+        except Exception as error:  # noqa: BLE001  # an error of a transport must not stop the thread
+            return ReportAnswer(500, detail=describe_error(error))
 
     def _transport(self, target: Address | Transport) -> Transport:
         if not isinstance(target, Address):
@@ -390,7 +390,7 @@ class ThreadSender:
 
 _thread_sender = ThreadSender()
 _inherited: Final[list[ThreadSender]] = []
-"""Kept for ever, since to let go of the parent's connections might close them."""
+"""Kept for ever, since releasing the parent's connections might close them."""
 
 
 def thread_sender() -> ThreadSender:
@@ -399,22 +399,22 @@ def thread_sender() -> ThreadSender:
 
 
 def load_http() -> None:
-    """Import what sends by HTTP, unless another thread does that already.
+    """Import the HTTP client, unless another thread does that already.
 
-    Where that fails, as for want of a descriptor, the sender tries again.
+    If that fails, for example without a free descriptor, the sender retries.
     """
-    with loading(waits=False) as is_ours, TroubleKept():
+    with loading(waits=False) as is_ours, SuppressReportingErrors():
         if is_ours:
             importlib.import_module("progress_sse.client.http")
 
 
 def _http_sender(_address: Address) -> ThreadSender:
-    load_http()  # Now, and not when the thread needs it.
+    load_http()  # Now, and not later in the thread.
     return _thread_sender
 
 
 def _begin_in_child() -> None:
-    """Let this process send for each queue: it has no thread of its parent, and must not use its connections."""
+    """Let this process send for each queue: a child has no thread of its parent, and must not use its connections."""
     global _thread_sender
     _inherited.append(_thread_sender)
     _thread_sender = ThreadSender()
@@ -423,7 +423,7 @@ def _begin_in_child() -> None:
 
 
 def _flush_when_multiprocessing_ends() -> None:
-    """Arrange for the end of a `multiprocessing` child, which runs no `atexit` functions."""
+    """Register the exit of a `multiprocessing` child, which runs no `atexit` functions."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         util.Finalize(None, lambda: thread_sender().end(), exitpriority=0)

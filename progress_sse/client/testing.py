@@ -1,4 +1,4 @@
-"""A recorder, for the tests of jobs that report: no server, no thread, and every report in its order.
+"""A recorder for tests of jobs that report: no server, no thread, and every report in order.
 
 ::
 
@@ -26,26 +26,26 @@ __all__ = ["Advance", "Complete", "Create", "Recorder", "Report", "Start", "reco
 
 
 class Recorder:
-    """Everything that was reported, in its order.
+    """All reports, in order.
 
     Attributes:
-        reports: Each report with the id of its session. None is merged or left out, as those sent to a server may be.
+        reports: Each report with the id of its session. None is merged or dropped, as reports to a server may be.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Begin without reports."""
         self.reports: list[tuple[str, Report]] = []
 
     def of(self, session_id: str) -> list[Report]:
-        """Return what was reported on one session."""
+        """Return the reports on one session."""
         return [report for each, report in self.reports if each == session_id]
 
 
 @contextmanager
 def recording() -> Iterator[Recorder]:
-    """Record what each `Progress` and `AsyncProgress` that is made in this block reports, in whatever thread.
+    """Record the reports of each `Progress` and `AsyncProgress` that is made in this block, in any thread.
 
-    It goes to the recorder alone, whatever server they are given.
+    They go to the recorder alone, whatever server is given.
     """
     recorder = Recorder()
     with diverted(lambda session_id, creation: _Recording(recorder, session_id, creation)):
@@ -53,9 +53,9 @@ def recording() -> Iterator[Recorder]:
 
 
 class _Recording(NullSink):
-    """Records in the order in which it is reported, and lets no report wait for one of another thread.
+    """Records reports in their order, without letting one thread wait for another.
 
-    The report of a thread that comes while another one records is recorded by that.
+    A report of a thread that comes while another one records is recorded by the other.
     """
 
     def __init__(self, recorder: Recorder, session_id: str, creation: Create | None) -> None:
@@ -79,5 +79,5 @@ class _Recording(NullSink):
         self._waiting.append(prepare())
         self.begin()
 
-    def _record(self, news: Queueable) -> None:
-        self._recorder.reports.append((self._session_id, news.read() if isinstance(news, Latest) else news))
+    def _record(self, entry: Queueable) -> None:
+        self._recorder.reports.append((self._session_id, entry.read() if isinstance(entry, Latest) else entry))

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple, Self
 
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.reports import Report
 from tests.harness.http1 import HOST
 
@@ -83,8 +83,8 @@ class FakeServer:
 class FakeTransport:
     """Answers as told, from whatever thread it is asked, and keeps what it was asked."""
 
-    def __init__(self, answer: Callable[[Request], Answer] = lambda _: Answer(200)) -> None:
-        self.requests: list[Request] = []
+    def __init__(self, answer: Callable[[ReportRequest], ReportAnswer] = lambda _: ReportAnswer(200)) -> None:
+        self.requests: list[ReportRequest] = []
         self.may_answer = threading.Event()
         self.may_answer.set()
         self.answer = answer
@@ -93,7 +93,7 @@ class FakeTransport:
     def reports(self) -> list[Report]:
         return [request.report for request in self.requests]
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: ReportRequest) -> ReportAnswer:
         self.requests.append(request)
         assert self.may_answer.wait(20)
         return self.answer(request)
@@ -105,7 +105,7 @@ class AsyncFakeTransport:
     def __init__(self, transport: FakeTransport) -> None:
         self._transport = transport
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: ReportRequest) -> ReportAnswer:
         return await asyncio.to_thread(self._transport.send, request)
 
     async def aclose(self) -> None:

@@ -20,7 +20,7 @@ from progress_sse import AsyncProgress, Progress, ReportError, StepDefinition, c
 from progress_sse.client import aio, sync
 from progress_sse.client.aio import AsyncStep
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter, diverted
 from progress_sse.client.outbox import MAX_WAITING
 from progress_sse.client.report_queue import NullSink, Prepare
@@ -31,7 +31,7 @@ from tests.client.fake import FakeServer, FakeTransport
 from tests.client.shells import Shell
 from tests.harness.serving import eventually
 
-REFUSAL = Answer(422, "step-out-of-range", "step must lie between 1 and 7.")
+REFUSAL = ReportAnswer(422, "step-out-of-range", "step must lie between 1 and 7.")
 
 
 class OopsError(Exception):
@@ -220,7 +220,7 @@ async def test_a_time_limit_ends_the_block(
     monkeypatch: pytest.MonkeyPatch, work: Callable[[AsyncProgress], Awaitable[None]], on_error: Any
 ) -> None:
     """At once, though the server does not answer; and what is left goes by the thread."""
-    for name in ("FLUSH_S", "PATIENCE_S"):
+    for name in ("FLUSH_S", "MAX_OUTAGE_S"):
         monkeypatch.setattr(aio, name, 3600)
 
     async def limited(progress: AsyncProgress) -> None:
@@ -482,11 +482,11 @@ async def test_of_two_on_one_session_the_first_is_told_first(shell: Shell) -> No
     """Where an attempt follows another while the server is away, the other way round would show the first one's end."""
     has_failed = threading.Event()
 
-    def answer(request: Request) -> Answer:
+    def answer(request: ReportRequest) -> ReportAnswer:
         if has_failed.is_set():
-            return Answer(200)
+            return ReportAnswer(200)
         has_failed.set()
-        return Answer(503)
+        return ReportAnswer(503)
 
     fake = FakeTransport(answer)
     transport = shell.transport(fake)
@@ -512,7 +512,7 @@ def test_a_log_handler_that_raises_stops_no_report() -> None:
     handler = Broken()
     logging.getLogger().addHandler(handler)
     try:
-        answers = [Answer(503), Answer(200)]
+        answers = [ReportAnswer(503), ReportAnswer(200)]
         fake = FakeTransport(lambda _: answers.pop(0))
         progress = Progress.attach("a", transport=fake)
         progress.step(1).start()
@@ -525,7 +525,7 @@ def test_a_log_handler_that_raises_stops_no_report() -> None:
 # Trouble
 
 
-def refuse(_: Request) -> Answer:
+def refuse(_: ReportRequest) -> ReportAnswer:
     return REFUSAL
 
 
@@ -544,7 +544,7 @@ async def test_a_refusal_is_a_warning_and_then_a_number(shell: Shell, caplog: py
 async def test_a_server_does_not_fill_the_log(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """Though it names another kind of trouble each time."""
     problems = iter(range(1000))
-    transport = FakeTransport(lambda _: Answer(422, f"trouble-{next(problems)}"))
+    transport = FakeTransport(lambda _: ReportAnswer(422, f"trouble-{next(problems)}"))
     progress = shell.progress.attach("a", transport=shell.transport(transport))
     for step in range(1, 101):
         progress.step(step).start()
@@ -586,8 +586,8 @@ async def test_a_job_that_asks_for_errors_gets_that_of_a_server_that_stays_away(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The end of the block waits for as long as it may be away, and then says so."""
-    monkeypatch.setattr(sync, "PATIENCE_S", 0.05)
-    monkeypatch.setattr(aio, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(sync, "MAX_OUTAGE_S", 0.05)
+    monkeypatch.setattr(aio, "MAX_OUTAGE_S", 0.05)
     fake = FakeTransport()
     fake.may_answer.clear()
     progress = shell.progress.attach("a", transport=shell.transport(fake), on_error="raise")
@@ -618,10 +618,10 @@ async def test_a_block_that_could_not_tell_all_says_so(
 
 async def test_a_transport_that_breaks_does_not_end_the_reporting(shell: Shell) -> None:
     """Whatever it raises or returns, the report is tried again."""
-    answers: Iterator[Any] = iter([None, [Answer(200)] * 2, Answer(200), Answer(200)])
+    answers: Iterator[Any] = iter([None, [ReportAnswer(200)] * 2, ReportAnswer(200), ReportAnswer(200)])
 
-    def answer(_: Request) -> Answer:
-        returned: Answer = next(answers)
+    def answer(_: ReportRequest) -> ReportAnswer:
+        returned: ReportAnswer = next(answers)
         if returned is None:
             raise OopsError
         return returned

@@ -56,5 +56,5 @@ def test_a_refusal_is_final_as_the_protocol_says(answer: dict[str, Any]) -> None
     """None of the recorded refusals passes by waiting, and all are told by their type."""
     body = {"type": answer["problem"], "status": answer["status"], "detail": "why", "success": False}
     taken = read_answer(answer["status"], {}, json.dumps(body).encode())
-    assert (taken.is_success, taken.is_passing) == (False, False)
+    assert (taken.is_success, taken.is_transient) == (False, False)
     assert f"/problems/{taken.problem}" == answer["problem"]

@@ -12,7 +12,7 @@ import pytest
 from progress_sse import AsyncProgress, Progress, ProgressStore, StepDefinition
 from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
 from progress_sse.client.errors import ReportRefusedError
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
 from progress_sse.client.reports import Advance, Complete, Create, Report, Start
 from progress_sse.core.commands import Command
@@ -24,7 +24,7 @@ from progress_sse.store.types import Applied, StorageLimits
 from tests.client.shells import Shell
 
 
-class TroubledStore(ProgressStore):
+class FailingStore(ProgressStore):
     """Fails as it is told to, after having applied what it was asked for."""
 
     trouble: BaseException | None = None
@@ -38,10 +38,10 @@ class TroubledStore(ProgressStore):
 
 
 @pytest.fixture
-async def store() -> AsyncIterator[TroubledStore]:
+async def store() -> AsyncIterator[FailingStore]:
     """A store with a workflow of its own."""
     workflows = Workflows({"report": (StepDefinition("Render"),)})
-    store = TroubledStore(MemoryBackend(StorageLimits(1000, 1 << 20, 100)), workflows=workflows)
+    store = FailingStore(MemoryBackend(StorageLimits(1000, 1 << 20, 100)), workflows=workflows)
     await store.open()
     yield store
     await store.aclose()
@@ -91,7 +91,7 @@ async def test_a_refusal_of_the_store_is_one_of_the_report(shell: Shell, store: 
     assert (caught.value.status, caught.value.problem) == (422, "step-out-of-range")
 
 
-async def test_what_was_applied_and_not_answered_is_applied_once(shell: Shell, store: TroubledStore) -> None:
+async def test_what_was_applied_and_not_answered_is_applied_once(shell: Shell, store: FailingStore) -> None:
     """The store knows the key."""
     store.trouble = OutcomeUnknownError()
     store.trouble.headers.clear()  # Its Retry-After would only take time.
@@ -108,10 +108,10 @@ async def test_what_was_applied_and_not_answered_is_applied_once(shell: Shell, s
 async def test_each_report_becomes_a_command(store: ProgressStore, report: Report) -> None:
     """That the store takes, in the right state, and of the right run alone."""
     transport = AsyncStoreTransport(store)
-    created = await transport.send(Request("a", Create(), "c"))
+    created = await transport.send(ReportRequest("a", Create(), "c"))
     await store.start_step("a", 1)
-    assert await transport.send(Request("a", report, "key", created.run)) == Answer(200)
-    other = await transport.send(Request("a", report, "key2", "another"))
+    assert await transport.send(ReportRequest("a", report, "key", created.run)) == ReportAnswer(200)
+    other = await transport.send(ReportRequest("a", report, "key2", "another"))
     assert (other.status, other.problem) == (412, "other-run")
 
 
@@ -119,11 +119,11 @@ async def test_each_report_becomes_a_command(store: ProgressStore, report: Repor
 async def test_a_creation_tells_its_run(store: ProgressStore, creation: Create) -> None:
     """And may be told to take no other one's place."""
     transport = AsyncStoreTransport(store)
-    created = await transport.send(Request("a", creation, "key"))
+    created = await transport.send(ReportRequest("a", creation, "key"))
     session = await store.get_session("a")
     assert session is not None
-    assert created == Answer(200, run=session.created_at)
-    refused = await transport.send(Request("a", dataclasses.replace(creation, replace=False), "key2"))
+    assert created == ReportAnswer(200, run=session.created_at)
+    refused = await transport.send(ReportRequest("a", dataclasses.replace(creation, replace=False), "key2"))
     assert (refused.status, refused.problem) == (409, "session-exists")
 
 
@@ -146,16 +146,16 @@ async def test_a_session_that_is_gone_is_created_again(shell: Shell, store: Prog
     assert progress.lost == 1
 
 
-async def test_a_store_whose_loop_ends_does_not_answer(store: TroubledStore) -> None:
+async def test_a_store_whose_loop_ends_does_not_answer(store: FailingStore) -> None:
     """Which cancels what is under way; a cancellation must not get into the thread that sends for all."""
     store.trouble = asyncio.CancelledError()
     transport = StoreTransport(store, asyncio.get_running_loop())
-    answer = await asyncio.to_thread(transport.send, Request("a", Start(1), "key"))
-    assert answer == Answer(0, detail="the event loop of the store does not answer")
+    answer = await asyncio.to_thread(transport.send, ReportRequest("a", Start(1), "key"))
+    assert answer == ReportAnswer(0, detail="the event loop of the store does not answer")
 
 
-async def test_a_passing_trouble_says_when_to_come_back(store: TroubledStore) -> None:
+async def test_a_passing_trouble_says_when_to_come_back(store: FailingStore) -> None:
     """As over HTTP."""
     store.trouble = StoreUnavailableError()
-    answer = await AsyncStoreTransport(store).send(Request("a", Start(1), "key"))
+    answer = await AsyncStoreTransport(store).send(ReportRequest("a", Start(1), "key"))
     assert (answer.status, answer.problem, answer.retry_after_s) == (503, "store-unavailable", 2)

@@ -10,13 +10,13 @@ import pytest
 
 from progress_sse.client import http, sync
 from progress_sse.client.config import Address
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.reports import Start
 from progress_sse.client.sync import Progress
 from tests.harness.http1 import HOST
 from tests.harness.serving import eventually
 
-REQUEST = Request("s", Start(1), "key")
+REQUEST = ReportRequest("s", Start(1), "key")
 
 
 def length_of(head: bytes) -> int:
@@ -43,7 +43,7 @@ async def answering(body: bytes, *, times: int) -> AsyncIterator[Address]:
         yield Address(f"http://{HOST}:{server.sockets[0].getsockname()[1]}", None)
 
 
-async def sent(address: Address) -> list[Answer]:
+async def sent(address: Address) -> list[ReportAnswer]:
     """What becomes of a report, by each way."""
     transport = http.AsyncHttpTransport(address)
     try:
@@ -56,14 +56,14 @@ async def sent(address: Address) -> list[Answer]:
 async def test_an_answer_that_does_not_end_is_none() -> None:
     """Be it a download or an endless stream: the job's memory is not filled with it, and the report waits."""
     async with answering(b"x" * 2**16, times=10**6) as address:
-        assert await sent(address) == [Answer(0, detail="ReadError: the answer does not end")] * 2
+        assert await sent(address) == [ReportAnswer(0, detail="ReadError: the answer does not end")] * 2
 
 
 async def test_an_answer_that_takes_too_long_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """However little comes at a time."""
     monkeypatch.setattr(http, "ANSWER_S", 0.0)
     async with answering(b"x", times=1) as address:
-        assert await sent(address) == [Answer(0, detail="ReadError: the answer does not end")] * 2
+        assert await sent(address) == [ReportAnswer(0, detail="ReadError: the answer does not end")] * 2
 
 
 async def test_connections_for_former_tokens_are_closed() -> None:
@@ -104,8 +104,8 @@ async def test_no_cookie_is_kept() -> None:
     """The server that sets one would see it with the next report."""
     async with answering(b'{"session_id": "s"}', times=1) as address:
         transport = http.AsyncHttpTransport(address)
-        assert [await transport.send(REQUEST), await transport.send(REQUEST)] == [Answer(200)] * 2
+        assert [await transport.send(REQUEST), await transport.send(REQUEST)] == [ReportAnswer(200)] * 2
         await transport.aclose()
         blocking = http.HttpTransport(address)
-        assert [await asyncio.to_thread(blocking.send, REQUEST) for _ in range(2)] == [Answer(200)] * 2
+        assert [await asyncio.to_thread(blocking.send, REQUEST) for _ in range(2)] == [ReportAnswer(200)] * 2
         blocking.close()

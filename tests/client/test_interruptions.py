@@ -24,7 +24,7 @@ import pytest
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import report_loss, step_of
 from progress_sse.client import aio, availability, outbox, sync
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.loading import loading
 from progress_sse.client.report_queue import ReportQueue
@@ -212,11 +212,11 @@ def test_a_sender_that_stands_still_holds_up_no_report(monkeypatch: pytest.Monke
     for at in itertools.count(1):
         stop = Stop()
         interruption = Interruption(at, stop)
-        answers = iter([Answer(429, retry_after_s=0), Answer(422)])
+        answers = iter([ReportAnswer(429, retry_after_s=0), ReportAnswer(422)])
 
-        def answer(_: Request, interruption: Interruption = interruption, answers: Any = answers) -> Answer:
+        def answer(_: ReportRequest, interruption: Interruption = interruption, answers: Any = answers) -> ReportAnswer:
             sys.setprofile(None if interruption.has_come else interruption)
-            return next(answers, Answer(200))
+            return next(answers, ReportAnswer(200))
 
         progress = Progress(str(at), steps=["One", "Two"], transport=FakeTransport(answer))
         report_all(progress, 1)
@@ -239,9 +239,9 @@ def test_a_sender_that_stands_still_holds_up_no_report(monkeypatch: pytest.Monke
 def test_a_flush_in_the_sending_thread_does_not_wait_for_itself() -> None:
     """As a finaliser may, or the transport of a job."""
 
-    def answer(_: Request) -> Answer:
+    def answer(_: ReportRequest) -> ReportAnswer:
         progress.flush(3600)
-        return Answer(200)
+        return ReportAnswer(200)
 
     progress = Progress.attach("a", transport=FakeTransport(answer))
     progress.step(1).start()
@@ -321,7 +321,7 @@ GARBAGE = """
     import faulthandler, gc, logging, sys, threading, time
     from progress_sse import Progress
     from progress_sse.bridges.logging import StepHandler
-    from progress_sse.client.exchange import Answer
+    from progress_sse.client.exchange import ReportAnswer
 
     faulthandler.dump_traceback_later({deadline_s}, exit=True)
     logging.basicConfig(stream=open("/dev/null", "w"), level=logging.INFO)
@@ -344,7 +344,7 @@ GARBAGE = """
 
     class Transport:
         def send(self, request):
-            return Answer(200)
+            return ReportAnswer(200)
 
     def work(number):
         with progress.step(number) as step:

@@ -84,13 +84,13 @@ async def test_each_report_counts_once_over_a_connection_that_flaps(serve: Serve
     """Answers that never arrive, or in part, after the server has applied what they are about."""
     server = serve()
     # Ends before the first byte of an answer, within it, and after some of them; again and again, and then no more.
-    troubles: list[Mode] = [Reset(0), Cut(0), Cut(40), Reset(900), Reset(60), Cut(2000)]
-    async with ChaosProxy(server.port, [*troubles * 4, Pass()]) as proxy:
+    failures: list[Mode] = [Reset(0), Cut(0), Cut(40), Reset(900), Reset(60), Cut(2000)]
+    async with ChaosProxy(server.port, [*failures * 4, Pass()]) as proxy:
         url = f"http://{HOST}:{proxy.port}"
         progress = shell.progress("nightly", steps=[f"Step {n}" for n in range(1, STEPS + 1)], url=url)
         await shell.run(work, progress)
         assert await shell.flush(progress, 30)
-        assert len(proxy.links) > len(troubles) * 4
+        assert len(proxy.links) > len(failures) * 4
     assert await transitions(server, 2 * STEPS) == EXPECTED
     assert progress.lost == 0
 

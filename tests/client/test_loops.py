@@ -15,7 +15,7 @@ import pytest
 
 from progress_sse import AsyncProgress
 from progress_sse.client import aio
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.report_queue import ReportQueue, report_queues
 from progress_sse.client.reports import Complete, Start
 from progress_sse.client.sync import thread_sender
@@ -234,14 +234,14 @@ class Stubborn:
     def __init__(self) -> None:
         self.was_asked, self.was_cancelled, self.may_end = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def send(self, _request: Request) -> Answer:
+    async def send(self, _request: ReportRequest) -> ReportAnswer:
         self.was_asked.set()
         try:
             await self.may_end.wait()
         finally:
             self.was_cancelled.set()
             await self.may_end.wait()
-        return Answer(200)
+        return ReportAnswer(200)
 
     async def aclose(self) -> None:
         """There is nothing to close."""

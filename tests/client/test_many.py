@@ -14,7 +14,7 @@ import pytest
 
 from progress_sse import AsyncProgress, StepDefinition
 from progress_sse.client import aio
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.report_queue import report_queues
 from progress_sse.client.reports import Create, Start
@@ -29,7 +29,7 @@ MANY = 300
 async def test_sessions_that_the_job_has_done_with_are_let_go(shell: Shell) -> None:
     """Also where their steps were entered without a block of the session, so that nothing closes it."""
     before = len(report_queues())
-    transport = shell.transport(FakeTransport(lambda _: Answer(200)))
+    transport = shell.transport(FakeTransport(lambda _: ReportAnswer(200)))
     for number in range(MANY):
         progress = shell.progress.attach(str(number), transport=transport)
         with progress.step(1):
@@ -47,15 +47,15 @@ async def test_while_the_server_is_away_one_session_tries_for_all(
     looks = Counter[str]()
     next_requests = Outbox.next
 
-    def count(outbox: Outbox, *args: Any, **options: Any) -> list[Request]:
+    def count(outbox: Outbox, *args: Any, **options: Any) -> list[ReportRequest]:
         looks[outbox.session_id] += 1
         return next_requests(outbox, *args, **options)
 
-    def answer(request: Request) -> Answer:
+    def answer(request: ReportRequest) -> ReportAnswer:
         if not is_back:
-            return Answer(503)
+            return ReportAnswer(503)
         applied.append((request.session_id, request.report))
-        return Answer(200)
+        return ReportAnswer(200)
 
     monkeypatch.setattr(Outbox, "next", count)
     is_back = False

@@ -14,15 +14,15 @@ from progress_sse.client import outbox
 from progress_sse.client.availability import FIRST_PAUSE_S
 from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Disconnected, Outbox, Reconnected, Recreated, ReportDropped
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Queueable, Report, Start
 from progress_sse.core.model import StepDefinition
 from tests.clock import ManualClock
 
-OK = Answer(200)
-NO_ANSWER = Answer(0, detail="ConnectError: refused")
-BUSY = Answer(503, "store-unavailable", "The store does not answer.")
+OK = ReportAnswer(200)
+NO_ANSWER = ReportAnswer(0, detail="ConnectError: refused")
+BUSY = ReportAnswer(503, "store-unavailable", "The store does not answer.")
 
 
 class Bench:
@@ -36,19 +36,19 @@ class Bench:
         for report in reports:
             self.outbox.put(report)
 
-    def next(self) -> Request | None:
+    def next(self) -> ReportRequest | None:
         requests = self.outbox.next(self.clock.monotonic())
         assert len(requests) <= 1
         return requests[0] if requests else None
 
-    def take(self, request: Request, answer: Answer) -> None:
+    def take(self, request: ReportRequest, answer: ReportAnswer) -> None:
         self.outbox.take([request], [answer], self.clock.monotonic())
 
-    def send(self, answer: Answer = OK) -> Report:
+    def send(self, answer: ReportAnswer = OK) -> Report:
         """Send what is due, which must be something, and give it."""
         return self.send_request(answer).report
 
-    def send_request(self, answer: Answer = OK) -> Request:
+    def send_request(self, answer: ReportAnswer = OK) -> ReportRequest:
         request = self.next()
         assert request is not None
         self.take(request, answer)
@@ -201,25 +201,25 @@ def test_a_retry_has_the_key_of_the_first_try(report: Report) -> None:
     ("answer", "is_tried_again"),
     [
         (NO_ANSWER, True),
-        (Answer(429), True),
-        (Answer(409, "idempotency-key-in-use"), True),
-        (Answer(500, "internal-error"), True),
-        (Answer(502), True),
+        (ReportAnswer(429), True),
+        (ReportAnswer(409, "idempotency-key-in-use"), True),
+        (ReportAnswer(500, "internal-error"), True),
+        (ReportAnswer(502), True),
         (BUSY, True),
-        (Answer(503, "outcome-unknown"), True),
-        (Answer(507, "store-full"), True),
-        (Answer(301, detail="see https://progress.example"), False),
-        (Answer(400, "malformed-body"), False),
-        (Answer(401, "unauthorized"), False),
-        (Answer(404, "session-not-found"), False),
-        (Answer(408), False),
-        (Answer(409, "step-not-started"), False),
-        (Answer(409, "idempotency-key"), False),
-        (Answer(413, "body-too-large"), False),
-        (Answer(422, "idempotency-key-reused"), False),
+        (ReportAnswer(503, "outcome-unknown"), True),
+        (ReportAnswer(507, "store-full"), True),
+        (ReportAnswer(301, detail="see https://progress.example"), False),
+        (ReportAnswer(400, "malformed-body"), False),
+        (ReportAnswer(401, "unauthorized"), False),
+        (ReportAnswer(404, "session-not-found"), False),
+        (ReportAnswer(408), False),
+        (ReportAnswer(409, "step-not-started"), False),
+        (ReportAnswer(409, "idempotency-key"), False),
+        (ReportAnswer(413, "body-too-large"), False),
+        (ReportAnswer(422, "idempotency-key-reused"), False),
     ],
 )
-def test_what_passes_is_tried_again_and_a_refusal_is_not(answer: Answer, is_tried_again: bool) -> None:
+def test_what_passes_is_tried_again_and_a_refusal_is_not(answer: ReportAnswer, is_tried_again: bool) -> None:
     """A refused report is counted, and the next one has its turn."""
     bench = Bench()
     bench.put(Start(1), Start(2))
@@ -233,7 +233,7 @@ def test_a_refusal_says_what_and_why() -> None:
     """With the words of the server."""
     bench = Bench()
     bench.put(Complete(3))
-    bench.send(Answer(409, "step-not-started", "The step was not started."))
+    bench.send(ReportAnswer(409, "step-not-started", "The step was not started."))
     [event] = bench.outbox.events()
     assert isinstance(event, ReportDropped)
     assert isinstance(event.error, ReportRefusedError)
@@ -268,7 +268,7 @@ def test_retry_after_is_obeyed(status: int) -> None:
     """The random part comes on top: who was told the same does not come at the same time."""
     bench = Bench()
     bench.put(Start(1))
-    bench.send(Answer(status, "idempotency-key-in-use", retry_after_s=20))
+    bench.send(ReportAnswer(status, "idempotency-key-in-use", retry_after_s=20))
     assert bench.wait() == pytest.approx(20.5)
 
 
@@ -276,7 +276,7 @@ def test_a_retry_after_beyond_reason_is_cut() -> None:
     """A proxy that says a day would silence the session."""
     bench = Bench()
     bench.put(Start(1))
-    bench.send(Answer(503, retry_after_s=86_400))
+    bench.send(ReportAnswer(503, retry_after_s=86_400))
     assert bench.wait() == pytest.approx(300.5)
 
 
@@ -287,7 +287,7 @@ def test_hurrying_ends_a_pause_of_ours_only() -> None:
     bench.send(NO_ANSWER)
     bench.outbox.retry_now(bench.clock.monotonic())
     assert bench.wait() == 0
-    bench.send(Answer(503, retry_after_s=20))
+    bench.send(ReportAnswer(503, retry_after_s=20))
     bench.outbox.retry_now(bench.clock.monotonic())
     assert bench.wait() == pytest.approx(20)
 
@@ -304,7 +304,7 @@ def test_an_absence_is_told_once_and_so_is_its_end() -> None:
     assert bench.outbox.events() == []
 
 
-def fail_for(bench: Bench, seconds: float, answer: Answer) -> None:
+def fail_for(bench: Bench, seconds: float, answer: ReportAnswer) -> None:
     """Let every try fail for so long."""
     until = bench.clock.monotonic() + seconds
     while bench.clock.monotonic() < until:
@@ -335,8 +335,8 @@ def test_a_server_that_fails_of_one_report_does_not_hold_up_the_rest_for_ever() 
     """An answer of 500 may be about the report: after a minute it is given up."""
     bench = Bench()
     bench.put(Start(1), Start(2))
-    fail_for(bench, outbox.PATIENCE_S, Answer(500, "internal-error"))
-    bench.send(Answer(500, "internal-error"))
+    fail_for(bench, outbox.MAX_OUTAGE_S, ReportAnswer(500, "internal-error"))
+    bench.send(ReportAnswer(500, "internal-error"))
     bench.wait()
     assert bench.send() == Start(2)
     assert bench.outbox.lost >= 1
@@ -357,9 +357,9 @@ def test_the_queue_has_a_bound_and_advances_go_first() -> None:
     assert bench.deliver() == [Create(), *(Start(step) for step in range(3, limit + 2))]
 
 
-NOT_FOUND = Answer(404, "session-not-found", "There is no such session.")
-OTHER_RUN = Answer(412, "other-run", "The session of that id is another run.")
-EXISTS = Answer(409, "session-exists", "There is a session of that id already.")
+NOT_FOUND = ReportAnswer(404, "session-not-found", "There is no such session.")
+OTHER_RUN = ReportAnswer(412, "other-run", "The session of that id is another run.")
+EXISTS = ReportAnswer(409, "session-exists", "There is a session of that id already.")
 CREATE = Create((StepDefinition("One"), StepDefinition("Two")))
 AGAIN = Create(CREATE.steps, replace=False)
 
@@ -368,7 +368,7 @@ def created(*told: Report) -> Bench:
     """An outbox that has created its session, as the run `one`, and told this of it."""
     bench = Bench()
     bench.put(CREATE)
-    assert bench.send(Answer(201, run="one")) == CREATE
+    assert bench.send(ReportAnswer(201, run="one")) == CREATE
     bench.put(*told)
     bench.deliver()
     return bench
@@ -378,22 +378,22 @@ def test_each_report_is_for_the_run_that_was_created() -> None:
     """As soon as that is known: never for none, once there is one."""
     bench = Bench()
     bench.put(CREATE, Start(1), Advance(1, 5))
-    assert bench.send_request(Answer(201, run="one")).run == ""
+    assert bench.send_request(ReportAnswer(201, run="one")).run == ""
     assert bench.send_request().run == "one"
     assert bench.send_request().run == "one"
 
 
 @pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
 @pytest.mark.parametrize("report", [Start(2), Complete(1), Advance(1, 5)])
-def test_a_session_that_is_gone_is_created_again(gone: Answer, report: Report) -> None:
+def test_a_session_that_is_gone_is_created_again(gone: ReportAnswer, report: Report) -> None:
     """Without another one's giving way; then all is told again, and the report under its key to the new run."""
     bench = created(Start(1), Complete(1, message="m"), Start(2, 500), Start(1), Complete(2), Start(2, 700), Start(1))
     bench.put(report)
     first = bench.send_request(gone)
-    assert bench.send(Answer(201, run="two")) == AGAIN
+    assert bench.send(ReportAnswer(201, run="two")) == AGAIN
     assert [bench.send_request() for _ in range(2)] == [
-        Request("nightly", Start(2, 700), mock.ANY, "two"),
-        Request("nightly", Start(1), mock.ANY, "two"),
+        ReportRequest("nightly", Start(2, 700), mock.ANY, "two"),
+        ReportRequest("nightly", Start(1), mock.ANY, "two"),
     ]
     bench.wait()
     assert bench.send_request() == first._replace(run="two")
@@ -407,7 +407,7 @@ def test_what_is_told_again_is_how_each_step_stands() -> None:
     bench = created(Start(2), Complete(2, success=False, error="e"), Start(1, 500), Start(2), Complete(3), Complete(1))
     bench.put(Start(4))
     bench.send(NOT_FOUND)
-    bench.send(Answer(201, run="two"))
+    bench.send(ReportAnswer(201, run="two"))
     assert bench.deliver() == [Start(1, 500), Complete(1), Start(2), Start(3), Complete(3), Start(4)]
 
 
@@ -416,11 +416,11 @@ def test_a_session_that_goes_while_all_is_told_again_is_told_all_of_it() -> None
     bench = created(Start(1), Complete(1), Start(2))
     bench.put(Complete(2))
     bench.send(NOT_FOUND)
-    bench.send(Answer(201, run="two"))
+    bench.send(ReportAnswer(201, run="two"))
     assert bench.send() == Start(1)
     assert bench.send(NOT_FOUND) == Complete(1)
     bench.wait()
-    assert bench.send(Answer(201, run="three")) == AGAIN
+    assert bench.send(ReportAnswer(201, run="three")) == AGAIN
     assert bench.deliver() == [Start(1), Complete(1), Start(2), Complete(2)]
 
 
@@ -431,7 +431,7 @@ def test_a_creation_that_has_to_wait_is_no_other_one_afterwards() -> None:
     bench.send(NOT_FOUND)
     first = bench.send_request(NO_ANSWER)
     bench.wait()
-    assert bench.send_request(Answer(201, run="two")) == first
+    assert bench.send_request(ReportAnswer(201, run="two")) == first
     assert bench.deliver() == [Start(1), Complete(1)]
 
 
@@ -444,7 +444,7 @@ def test_processes_that_share_a_run_create_it_again_as_one() -> None:
     for bench, told in ((parent, [Start(1), Start(2)]), (child, [Start(2)])):
         bench.put(Start(2))
         bench.send(NOT_FOUND)
-        keys.add(bench.send_request(Answer(201, run="two")).key)
+        keys.add(bench.send_request(ReportAnswer(201, run="two")).key)
         assert bench.deliver() == told
     assert len(keys) == 1
 
@@ -458,9 +458,9 @@ def test_a_process_that_is_forked_amid_the_creation_learns_the_run(is_under_way:
     child.outbox = parent.outbox.renewed()
     assert child.outbox.is_empty
     child.put(Start(2))
-    answered = child.send_request(Answer(201, run="one"))
+    answered = child.send_request(ReportAnswer(201, run="one"))
     assert answered == (request or parent.next())
-    assert child.send_request() == Request("nightly", Start(2), mock.ANY, "one")
+    assert child.send_request() == ReportRequest("nightly", Start(2), mock.ANY, "one")
 
 
 def test_processes_that_are_forked_before_the_job_reports_have_runs_of_their_own() -> None:
@@ -471,7 +471,7 @@ def test_processes_that_are_forked_before_the_job_reports_have_runs_of_their_own
     keys = set()
     for bench in (parent, child):
         bench.put(Start(1))
-        keys.add(bench.send_request(Answer(201, run="one")).key)
+        keys.add(bench.send_request(ReportAnswer(201, run="one")).key)
     assert len(keys) == 2
 
 
@@ -484,12 +484,12 @@ def test_a_session_that_is_lost_again_at_once_is_created_after_a_pause() -> None
         if losses:
             assert bench.next() is None
             assert 0 < bench.wait() <= FIRST_PAUSE_S
-        assert bench.send(Answer(201, run=f"again {losses}")) == AGAIN
+        assert bench.send(ReportAnswer(201, run=f"again {losses}")) == AGAIN
         bench.deliver()
 
 
-@pytest.mark.parametrize("refusal", [Answer(422, "unknown-workflow", "no"), Answer(403, "forbidden", "no")])
-def test_a_refused_creation_ends_the_reporting(refusal: Answer) -> None:
+@pytest.mark.parametrize("refusal", [ReportAnswer(422, "unknown-workflow", "no"), ReportAnswer(403, "forbidden", "no")])
+def test_a_refused_creation_ends_the_reporting(refusal: ReportAnswer) -> None:
     """What waits and what comes is counted and not sent, and there is one event: there is no session that it is of."""
     bench = Bench()
     bench.put(CREATE, Start(1), Advance(1, 5))
@@ -514,7 +514,7 @@ def test_threads_that_report_as_the_creation_is_refused_leave_nothing_behind() -
     threads = [threading.Thread(target=lambda: bench.put(*[Start(1)] * 200)) for _ in range(4)]
     for thread in threads:
         thread.start()
-    bench.take(request, Answer(403, "forbidden", "no"))
+    bench.take(request, ReportAnswer(403, "forbidden", "no"))
     for thread in threads:
         thread.join()
     assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 801)
@@ -524,17 +524,17 @@ def test_a_creation_that_may_yet_succeed_is_waited_for() -> None:
     """A store that is full may have room within a minute."""
     bench = Bench()
     bench.put(CREATE, Start(1))
-    fail_for(bench, outbox.PATIENCE_S / 2, Answer(507, "store-full"))
+    fail_for(bench, outbox.MAX_OUTAGE_S / 2, ReportAnswer(507, "store-full"))
     assert bench.deliver() == [CREATE, Start(1)]
     bench = Bench()
     bench.put(CREATE, Start(1))
-    fail_for(bench, outbox.PATIENCE_S, Answer(507, "store-full"))
-    bench.send(Answer(507, "store-full"))
+    fail_for(bench, outbox.MAX_OUTAGE_S, ReportAnswer(507, "store-full"))
+    bench.send(ReportAnswer(507, "store-full"))
     assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 2)
 
 
 @pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
-def test_another_run_of_the_id_is_left_alone(gone: Answer) -> None:
+def test_another_run_of_the_id_is_left_alone(gone: ReportAnswer) -> None:
     """Whether it came before the loss was noticed or after: what waits, which was told before or not, is not sent."""
     bench = created(Start(1))
     bench.put(Complete(1), Start(2))
@@ -557,7 +557,7 @@ def test_a_session_that_never_stays_is_given_up() -> None:
         request = bench.next()
         assert request is not None
         sent.append(type(request.report))
-        bench.take(request, Answer(201) if isinstance(request.report, Create) else NOT_FOUND)
+        bench.take(request, ReportAnswer(201) if isinstance(request.report, Create) else NOT_FOUND)
     assert sent.count(Create) == outbox.MAX_LOSSES
     assert bench.outbox.lost >= 1
 
@@ -672,7 +672,7 @@ MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
 @pytest.mark.parametrize(("report", "method", "rest", "body"), MESSAGES)
 def test_reports_become_requests(report: Report, method: str, rest: str, body: dict[str, object]) -> None:
     """As the protocol has them; an id is opaque, and takes part in the path as one segment."""
-    message = encode(Request("日 本?#%", report, "key"))
+    message = encode(ReportRequest("日 本?#%", report, "key"))
     path = f"/api/progress/%E6%97%A5%20%E6%9C%AC%3F%23%25{rest}"
     assert message == EncodedRequest(method, path, message.body, {"Idempotency-Key": "key"})
     assert json.loads(message.body) == body
@@ -681,13 +681,13 @@ def test_reports_become_requests(report: Report, method: str, rest: str, body: d
 def test_a_report_names_its_run() -> None:
     """And a creation, which begins one, names none."""
     headers = {"Idempotency-Key": "key", "Progress-Run": "run"}
-    assert encode(Request("a", Start(1), "key", "run")).headers == headers
+    assert encode(ReportRequest("a", Start(1), "key", "run")).headers == headers
 
 
 @pytest.mark.parametrize(("told", "run"), [("2026", "2026"), ("\xe9", ""), ("a\tb", ""), ("x" * 256, "")])
 def test_a_run_is_taken_if_it_can_be_sent_back(told: str, run: str) -> None:
     """Else no report would get away any more."""
-    assert read_answer(201, {"progress-run": told}, b'{"session_id": "a"}') == Answer(201, run=run)
+    assert read_answer(201, {"progress-run": told}, b'{"session_id": "a"}') == ReportAnswer(201, run=run)
 
 
 PROBLEM = b'{"type":"/problems/store-unavailable","status":503,"detail":"The store does not answer."}'
@@ -697,28 +697,33 @@ DATES = {"retry-after": "Wed, 25 Nov 2026 10:00:30 GMT", "date": "Wed, 25 Nov 20
 @pytest.mark.parametrize(
     ("status", "headers", "content", "answer"),
     [
-        (200, {}, b'{"success":true,"session_id":"a"}', Answer(200)),
-        (201, {}, b'{"session_id":"a","steps":[]}', Answer(201)),
-        (200, {}, b"<h1>Log in</h1>", Answer(0, detail="the answer, of status 200, is not that of a progress server")),
-        (204, {}, b"", Answer(0, detail="the answer, of status 204, is not that of a progress server")),
-        (503, {"retry-after": "2"}, PROBLEM, Answer(503, "store-unavailable", "The store does not answer.", 2)),
-        (503, DATES, b"", Answer(503, retry_after_s=30)),
-        (503, {"retry-after": DATES["date"]}, b"", Answer(503)),
-        (503, {"retry-after": "-1"}, b"", Answer(503)),
-        (502, {"retry-after": "soon"}, b"<h1>Bad Gateway</h1>", Answer(502)),
-        (404, {}, b'["not", "a", "problem"]', Answer(404)),
-        (308, {"location": "https://b.example/"}, b"", Answer(308, detail="see https://b.example/")),
-        (503, {"retry-after": f"Mon, 01 Jan {10**20} 00:00:00 GMT", "date": DATES["date"]}, b"", Answer(503)),
+        (200, {}, b'{"success":true,"session_id":"a"}', ReportAnswer(200)),
+        (201, {}, b'{"session_id":"a","steps":[]}', ReportAnswer(201)),
+        (
+            200,
+            {},
+            b"<h1>Log in</h1>",
+            ReportAnswer(0, detail="the answer, of status 200, is not that of a progress server"),
+        ),
+        (204, {}, b"", ReportAnswer(0, detail="the answer, of status 204, is not that of a progress server")),
+        (503, {"retry-after": "2"}, PROBLEM, ReportAnswer(503, "store-unavailable", "The store does not answer.", 2)),
+        (503, DATES, b"", ReportAnswer(503, retry_after_s=30)),
+        (503, {"retry-after": DATES["date"]}, b"", ReportAnswer(503)),
+        (503, {"retry-after": "-1"}, b"", ReportAnswer(503)),
+        (502, {"retry-after": "soon"}, b"<h1>Bad Gateway</h1>", ReportAnswer(502)),
+        (404, {}, b'["not", "a", "problem"]', ReportAnswer(404)),
+        (308, {"location": "https://b.example/"}, b"", ReportAnswer(308, detail="see https://b.example/")),
+        (503, {"retry-after": f"Mon, 01 Jan {10**20} 00:00:00 GMT", "date": DATES["date"]}, b"", ReportAnswer(503)),
         (
             400,
             {},
             b'{"type": "/problems/x\\u001b", "detail": "a\\nb\\u202e"}',
-            Answer(400, "x\ufffd", "a\ufffdb\ufffd"),
+            ReportAnswer(400, "x\ufffd", "a\ufffdb\ufffd"),
         ),
-        (400, {}, b'{"detail": "%b"}' % (b"x" * 9999), Answer(400, detail="x" * 500)),
+        (400, {}, b'{"detail": "%b"}' % (b"x" * 9999), ReportAnswer(400, detail="x" * 500)),
     ],
 )
-def test_answers_are_read(status: int, headers: Mapping[str, str], content: bytes, answer: Answer) -> None:
+def test_answers_are_read(status: int, headers: Mapping[str, str], content: bytes, answer: ReportAnswer) -> None:
     """What no progress server says, such as the page of a proxy, is no answer, whatever its status."""
     assert read_answer(status, headers, content) == answer
 
@@ -726,13 +731,13 @@ def test_answers_are_read(status: int, headers: Mapping[str, str], content: byte
 class Wide(Bench):
     """An outbox whose way to the server takes several at once."""
 
-    def together(self) -> list[Request]:
+    def together(self) -> list[ReportRequest]:
         return self.outbox.next(self.clock.monotonic(), alone=False)
 
-    def answer(self, requests: list[Request], *answers: Answer) -> None:
+    def answer(self, requests: list[ReportRequest], *answers: ReportAnswer) -> None:
         self.outbox.take(requests, answers, self.clock.monotonic())
 
-    def refuse(self, answer: Answer) -> int:
+    def refuse(self, answer: ReportAnswer) -> int:
         """Let several that are due be refused as a whole, and tell how many they were."""
         requests = self.together()
         assert len(requests) > 1
@@ -740,7 +745,7 @@ class Wide(Bench):
         return len(requests)
 
 
-def reports(requests: list[Request]) -> list[Report]:
+def reports(requests: list[ReportRequest]) -> list[Report]:
     return [request.report for request in requests]
 
 
@@ -761,7 +766,7 @@ def test_each_of_several_has_its_answer() -> None:
     wide = Wide()
     wide.put(*(Start(step) for step in range(1, 6)))
     requests = wide.together()
-    refused = Answer(422, "step-out-of-range", "no")
+    refused = ReportAnswer(422, "step-out-of-range", "no")
     wide.answer(requests, OK, BUSY, refused, BUSY, OK)
     assert wide.outbox.lost == 1
     assert wide.together() == []
@@ -786,7 +791,7 @@ def test_a_server_that_takes_one_at_a_time_gets_one_at_a_time(status: int) -> No
     wide = Wide()
     wide.put(*(Start(step) for step in range(1, 5)))
     requests = wide.together()
-    wide.outbox.refuse(requests, Answer(status), 0)
+    wide.outbox.refuse(requests, ReportAnswer(status), 0)
     for request in requests:
         assert wide.together() == [request]
         wide.answer([request], OK)
@@ -799,10 +804,10 @@ def test_of_several_that_are_refused_as_a_whole_fewer_are_tried(status: int) -> 
     """At last each by itself, and what is refused then is lost; more go together again once that goes well."""
     wide = Wide()
     wide.put(*(Start(step) for step in range(1, 9)))
-    assert [wide.refuse(Answer(status)) for _ in range(3)] == [8, 4, 2]
+    assert [wide.refuse(ReportAnswer(status)) for _ in range(3)] == [8, 4, 2]
     alone = wide.together()
     assert reports(alone) == [Start(1)]
-    wide.answer(alone, Answer(403))
+    wide.answer(alone, ReportAnswer(403))
     assert wide.outbox.lost == 1
     for expected in (1, 2, 4):
         requests = wide.together()
@@ -811,8 +816,8 @@ def test_of_several_that_are_refused_as_a_whole_fewer_are_tried(status: int) -> 
     assert wide.outbox.is_empty
 
 
-@pytest.mark.parametrize(("answer", "then"), [(NO_ANSWER, 8), (BUSY, 8), (Answer(429, retry_after_s=7), 4)])
-def test_several_that_meet_a_passing_trouble_wait_together(answer: Answer, then: int) -> None:
+@pytest.mark.parametrize(("answer", "then"), [(NO_ANSWER, 8), (BUSY, 8), (ReportAnswer(429, retry_after_s=7), 4)])
+def test_several_that_meet_a_passing_trouble_wait_together(answer: ReportAnswer, then: int) -> None:
     """As long as asked for; and where they are too many for a rate, there are fewer of them."""
     wide = Wide()
     wide.put(*(Start(step) for step in range(1, 9)))
@@ -824,7 +829,7 @@ def test_several_that_meet_a_passing_trouble_wait_together(answer: Answer, then:
 
 def test_several_are_said_as_the_server_reads_them() -> None:
     """Each with its session and its key."""
-    requests = [Request("a", Start(1), "k1"), Request("a", Complete(1, message="m"), "k2", "r")]
+    requests = [ReportRequest("a", Start(1), "k1"), ReportRequest("a", Complete(1, message="m"), "k2", "r")]
     method, path, body, headers = encode_batch(requests)
     assert (method, path, headers) == ("POST", "/api/updates", {})
     assert json.loads(body) == {
@@ -839,13 +844,13 @@ def test_several_meet_the_loss_of_their_session_together() -> None:
     """It is created again once, and all of them go again in their order; what follows on a loss is never alone told."""
     wide = Wide()
     wide.put(CREATE)
-    wide.send(Answer(201, run="one"))
+    wide.send(ReportAnswer(201, run="one"))
     wide.put(Start(1), Complete(1), Start(2))
     requests = wide.together()
     wide.answer(requests, NOT_FOUND, NOT_FOUND, NOT_FOUND)
     again = wide.together()
     assert reports(again) == [AGAIN]
-    wide.answer(again, Answer(201, run="two"))
+    wide.answer(again, ReportAnswer(201, run="two"))
     assert wide.together() == [request._replace(run="two") for request in requests]
 
 
@@ -854,9 +859,9 @@ def test_answers_to_several_are_read_one_by_one() -> None:
     refused = {"type": "/problems/step-out-of-range", "status": 422, "detail": "no", "success": False}
     told = json.dumps({"results": [{"status": 200}, refused, {}, None]}).encode()
     ok, no, *odd = read_answers(200, {}, told, 4)
-    assert (ok, no) == (OK, Answer(422, "step-out-of-range", "no"))
-    assert all(isinstance(answer, Answer) and answer.is_passing for answer in odd)
+    assert (ok, no) == (OK, ReportAnswer(422, "step-out-of-range", "no"))
+    assert all(isinstance(answer, ReportAnswer) and answer.is_transient for answer in odd)
     for content in (told, b"{}", b"welcome", b'{"results": 2}'):
-        assert isinstance(answer := read_answers(200, {}, content, 2), Answer)
-        assert answer.is_passing
-    assert read_answers(429, {"retry-after": "7"}, b"", 2) == Answer(429, retry_after_s=7)
+        assert isinstance(answer := read_answers(200, {}, content, 2), ReportAnswer)
+        assert answer.is_transient
+    assert read_answers(429, {"retry-after": "7"}, b"", 2) == ReportAnswer(429, retry_after_s=7)

@@ -141,7 +141,7 @@ def test_parent_and_child_report_after_a_fork(serve: Serve) -> None:
 WHO_TELLS = """
     import os, sys, threading, time
     from progress_sse import Progress
-    from progress_sse.client.exchange import Answer
+    from progress_sse.client.exchange import ReportAnswer
 
     gate, asked = threading.Event(), threading.Event()
 
@@ -150,7 +150,7 @@ WHO_TELLS = """
             os.write(1, f"{'parent' if os.getpid() == parent else 'child'} {request.report}\\n".encode())
             asked.set()
             assert gate.wait(20)
-            return Answer(200)
+            return ReportAnswer(200)
 
     parent = os.getpid()
     progress = Progress.attach(transport=Transport())

@@ -10,15 +10,15 @@ import pytest
 
 from progress_sse.client import availability, outbox
 from progress_sse.client.availability import Availability
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox, ReportDropped
 from progress_sse.client.reports import Advance, Complete, Create, Queueable, Start
 from progress_sse.client.schedule import Schedule
 from tests.clock import ManualClock
 
-OK = Answer(200)
-AWAY = Answer(0, detail="ConnectError: refused")
-BUSY = Answer(429, retry_after_s=30)
+OK = ReportAnswer(200)
+AWAY = ReportAnswer(0, detail="ConnectError: refused")
+BUSY = ReportAnswer(429, retry_after_s=30)
 
 
 class ReportQueue:
@@ -27,7 +27,7 @@ class ReportQueue:
     def __init__(self, session_id: str, server: Availability) -> None:
         self.outbox = Outbox(session_id, chance=lambda: 1.0)
         self.outbox.server = server
-        self.place = session_id
+        self.session_key = session_id
         self.looks = 0
         self.is_urgent = False
 
@@ -75,33 +75,33 @@ class Bench:
     def put(self, queue: ReportQueue, *reports: Queueable) -> None:
         for report in reports:
             queue.outbox.put(report)
-            self.look_at(queue)
+            self.check(queue)
 
-    def look_at(self, queue: ReportQueue) -> None:
-        self.schedule.look_at(queue, self.clock.monotonic())
+    def check(self, queue: ReportQueue) -> None:
+        self.schedule.check(queue, self.clock.monotonic())
 
-    def begin(self) -> tuple[ReportQueue, list[Request]] | None:
+    def begin(self) -> tuple[ReportQueue, list[ReportRequest]] | None:
         """Let a line have its turn, if it is one's."""
         queue = self.schedule.next(self.clock.monotonic())
         if queue is None:
             return None
         requests = queue.outbox.next(self.clock.monotonic())
-        self.sent += [(queue.place, request.report) for request in requests]
+        self.sent += [(queue.session_key, request.report) for request in requests]
         return queue, requests
 
-    def end(self, turn: tuple[ReportQueue, list[Request]], answer: Answer) -> None:
+    def end(self, turn: tuple[ReportQueue, list[ReportRequest]], answer: ReportAnswer) -> None:
         queue, requests = turn
         if requests:
             queue.outbox.take(requests, [answer] * len(requests), self.clock.monotonic())
         self.schedule.served(queue, self.clock.monotonic())
 
-    def run(self, answer: Callable[[str], Answer], until: float = math.inf) -> list[str]:
+    def run(self, answer: Callable[[str], ReportAnswer], until: float = math.inf) -> list[str]:
         """Let lines have their turns until none is left, or for so long; tell which sessions had one."""
         begun = len(self.sent)
         while (at := self.schedule.wake_at()) <= until and at < math.inf:
             self.clock.advance(max(0.0, at - self.clock.monotonic()))
             while turn := self.begin():
-                self.end(turn, answer(turn[0].place))
+                self.end(turn, answer(turn[0].session_key))
         if until < math.inf:
             self.clock.advance(max(0.0, until - self.clock.monotonic()))
         return [session_id for session_id, _ in self.sent[begun:]]
@@ -172,8 +172,10 @@ def test_a_session_that_comes_while_the_server_is_away_waits_with_the_others() -
     assert late.outbox.events() == []
 
 
-@pytest.mark.parametrize("answer", [BUSY, Answer(409, "idempotency-key-in-use"), Answer(500, "internal-error")])
-def test_what_passes_for_one_session_holds_up_no_other(answer: Answer) -> None:
+@pytest.mark.parametrize(
+    "answer", [BUSY, ReportAnswer(409, "idempotency-key-in-use"), ReportAnswer(500, "internal-error")]
+)
+def test_what_passes_for_one_session_holds_up_no_other(answer: ReportAnswer) -> None:
     """Its rate, its key, its report: the server is there."""
     bench = Bench()
     bench.queue("a", Start(1))
@@ -189,7 +191,7 @@ def test_a_server_that_answers_one_is_back_for_all() -> None:
     for session_id in "abc":
         bench.queue(session_id, Start(1))
     bench.run(lambda _: AWAY, until=30)
-    assert bench.run(lambda session_id: Answer(422) if session_id == "a" else OK) == ["a", "b", "c"]
+    assert bench.run(lambda session_id: ReportAnswer(422) if session_id == "a" else OK) == ["a", "b", "c"]
 
 
 def test_each_session_gives_up_its_advances_after_its_own_wait() -> None:
@@ -198,9 +200,9 @@ def test_each_session_gives_up_its_advances_after_its_own_wait() -> None:
     bench.queue("a", Start(1))
     bench.run(lambda _: AWAY, until=30)
     late = bench.queue("b", Start(1), Advance(1, 5))
-    bench.run(lambda _: AWAY, until=30 + outbox.PATIENCE_S - 1)
+    bench.run(lambda _: AWAY, until=30 + outbox.MAX_OUTAGE_S - 1)
     assert late.outbox.lost == 0
-    bench.run(lambda _: AWAY, until=30 + outbox.PATIENCE_S + 11)
+    bench.run(lambda _: AWAY, until=30 + outbox.MAX_OUTAGE_S + 11)
     assert late.outbox.lost == 1
     [lost] = late.outbox.events()
     assert isinstance(lost, ReportDropped)
@@ -214,11 +216,11 @@ def test_another_session_tries_where_the_one_that_did_has_nothing_to_tell_any_mo
     bench.queue("a", Advance(1, 5))
     bench.queue("b", Start(1))
     third = bench.queue("c", Start(1))
-    assert set(bench.run(lambda _: AWAY, until=outbox.PATIENCE_S + 60)) == {"a", "b"}
-    assert set(bench.run(lambda _: AWAY, until=outbox.PATIENCE_S + 120)) == {"b"}
-    [second] = [queue for queue in bench.schedule._planned if queue.place == "b"]  # noqa: SLF001 - its only holder
+    assert set(bench.run(lambda _: AWAY, until=outbox.MAX_OUTAGE_S + 60)) == {"a", "b"}
+    assert set(bench.run(lambda _: AWAY, until=outbox.MAX_OUTAGE_S + 120)) == {"b"}
+    [second] = [queue for queue in bench.schedule._planned if queue.session_key == "b"]  # noqa: SLF001 - its only holder
     bench.schedule.remove(second, bench.clock.monotonic())
-    assert set(bench.run(lambda _: AWAY, until=outbox.PATIENCE_S + 180)) == {"c"}
+    assert set(bench.run(lambda _: AWAY, until=outbox.MAX_OUTAGE_S + 180)) == {"c"}
     bench.run(lambda _: OK)
     assert third.is_settled
 
@@ -230,11 +232,11 @@ def test_a_session_in_a_hurry_has_the_server_tried_at_once() -> None:
     hurried = bench.queue("b", Start(1))
     bench.run(lambda _: AWAY, until=30)
     hurried.is_urgent = True
-    bench.look_at(hurried)
+    bench.check(hurried)
     assert bench.run(lambda _: AWAY, until=30.01) == ["a"]
     assert 3 <= len(bench.run(lambda _: AWAY, until=70)) <= 5
     hurried.is_urgent = True
-    bench.look_at(hurried)
+    bench.check(hurried)
     assert bench.run(lambda _: OK, until=70.01) == ["a", "b"]
 
 
@@ -261,7 +263,7 @@ def test_so_many_have_their_turn_at_once() -> None:
     assert turns[0] is not None
     bench.end(turns[0], OK)
     turns.append(bench.begin())
-    assert [turn and turn[0].place for turn in turns] == ["0", "1", "2", "3"]
+    assert [turn and turn[0].session_key for turn in turns] == ["0", "1", "2", "3"]
     assert bench.begin() is None
 
 
@@ -284,25 +286,27 @@ def test_whatever_happens_all_is_told_once_the_server_is_back(seed: int) -> None
     bench = Bench(at_once=chance.choice([1, 2, 3]))
     report_queues = [ReportQueue(chance.choice("abcdef"), bench.server) for _ in range(8)]
     reports: list[Queueable] = [Start(1), Complete(1), Advance(1, 5)]
-    turns: list[tuple[ReportQueue, list[Request]]] = []
+    turns: list[tuple[ReportQueue, list[ReportRequest]]] = []
     for _ in range(300):
         queue = chance.choice(report_queues)
         match chance.randrange(6):
             case 0:
                 bench.put(queue, reports[chance.randrange(3)])
             case 1 if turns:
-                bench.end(turns.pop(chance.randrange(len(turns))), chance.choice([OK, AWAY, AWAY, BUSY, Answer(422)]))
+                bench.end(
+                    turns.pop(chance.randrange(len(turns))), chance.choice([OK, AWAY, AWAY, BUSY, ReportAnswer(422)])
+                )
             case 2:
                 turns += [turn for turn in [bench.begin()] if turn]
             case 3:
                 bench.clock.advance(chance.choice([0.05, 1, 20]))
             case 4:
                 queue.is_urgent = True
-                bench.look_at(queue)
+                bench.check(queue)
             case 5 if chance.random() < 0.1 and queue not in [turn[0] for turn in turns]:
                 bench.schedule.remove(queue, bench.clock.monotonic())
                 report_queues.remove(queue)
-                report_queues.append(ReportQueue(queue.place, bench.server))
+                report_queues.append(ReportQueue(queue.session_key, bench.server))
     for turn in turns:
         bench.end(turn, AWAY)
     begun = bench.clock.monotonic()

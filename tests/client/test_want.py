@@ -14,7 +14,7 @@ import pytest
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import report_loss
 from progress_sse.client import aio, report_queue, sync
-from progress_sse.client.exchange import Answer, Request
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.reports import Advance, Complete, Start
 from progress_sse.client.schedule import Schedule
@@ -143,7 +143,7 @@ def test_a_time_limit_of_the_job_is_no_lack() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "name"), [(Schedule, "look_at"), (Schedule, "next"), (Schedule, "served"), (Outbox, "take")]
+    ("part", "name"), [(Schedule, "check"), (Schedule, "next"), (Schedule, "served"), (Outbox, "take")]
 )
 async def test_what_sends_outlives_a_lack_of_memory(
     shell: Shell, part: type, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -173,7 +173,7 @@ async def test_what_sends_outlives_a_lack_of_memory(
     assert list(dict.fromkeys(fake.reports)) == [Start(1), Start(2), Start(3)]
     assert len({request.key for request in fake.requests}) == 3
     assert progress.lost == 0
-    assert "begins afresh after MemoryError" in caplog.text
+    assert "restarts after MemoryError" in caplog.text
 
 
 async def test_a_loop_that_lacks_memory_for_a_task_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,11 +194,11 @@ async def test_a_transport_that_lacks_something_is_tried_again(shell: Shell, err
     """As long as that takes: it is not about the report."""
     has_failed = threading.Event()
 
-    def answer(_: Request) -> Answer:
+    def answer(_: ReportRequest) -> ReportAnswer:
         if not has_failed.is_set():
             has_failed.set()
             raise error
-        return Answer(200)
+        return ReportAnswer(200)
 
     progress = shell.progress.attach("a", transport=shell.transport(FakeTransport(answer)))
     progress.step(1).start()
@@ -213,10 +213,10 @@ def test_a_transport_that_ends_its_thread_does_not_end_the_others(monkeypatch: p
     monkeypatch.setattr(sync, "_thread_sender", sync.ThreadSender())
     ends = iter([SystemExit(), asyncio.CancelledError()])
 
-    def answer(_: Request) -> Answer:
+    def answer(_: ReportRequest) -> ReportAnswer:
         for end in ends:
             raise end
-        return Answer(200)
+        return ReportAnswer(200)
 
     for name in "ab":
         progress = Progress.attach(name, transport=FakeTransport(answer))
@@ -230,7 +230,7 @@ async def test_a_transport_whose_own_task_is_cancelled_is_tried_again() -> None:
     answers = iter([asyncio.CancelledError()])
 
     class Cancelled(AsyncFakeTransport):
-        async def send(self, request: Request) -> Answer:
+        async def send(self, request: ReportRequest) -> ReportAnswer:
             for error in answers:
                 raise error
             return await super().send(request)
