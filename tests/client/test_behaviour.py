@@ -75,8 +75,8 @@ TOLD = [
 ]
 
 
-async def test_a_job_tells_what_it_does(shell: Shell) -> None:
-    """Start and completion of each step, what happens inside, and the error, which goes on its way."""
+async def test_a_job_reports_its_steps(shell: Shell) -> None:
+    """It reports the start and completion of each step, its progress, and the error, which still propagates."""
     with recording() as recorder:
         progress = shell.progress("a", steps=["Download", StepDefinition("Parse", 1000, 500), "Save"])
         with pytest.raises(OopsError):
@@ -84,8 +84,8 @@ async def test_a_job_tells_what_it_does(shell: Shell) -> None:
     assert recorder.of("a") == TOLD
 
 
-async def test_a_transport_is_told_the_same(shell: Shell) -> None:
-    """Save for advances that a later one, or the end of their step, has made pointless."""
+async def test_a_transport_gets_the_same_reports(shell: Shell) -> None:
+    """Advances that a later report has made useless may be missing."""
     fake = FakeTransport()
     progress = shell.progress(
         "a", steps=["Download", StepDefinition("Parse", 1000, 500), "Save"], transport=shell.transport(fake)
@@ -99,8 +99,8 @@ async def test_a_transport_is_told_the_same(shell: Shell) -> None:
     assert max(Counter(request.key for request in fake.requests).values()) == 1
 
 
-async def test_attaching_goes_on_with_the_session(shell: Shell) -> None:
-    """Nothing is created, let alone replaced."""
+async def test_attach_continues_the_session(shell: Shell) -> None:
+    """No session is created or replaced."""
     with recording() as recorder:
         progress = shell.progress.attach("a")
         await shell.run(lambda progress: progress.step(4).start(), progress)
@@ -108,7 +108,7 @@ async def test_attaching_goes_on_with_the_session(shell: Shell) -> None:
 
 
 async def test_a_thread_may_be_the_first_to_report(shell: Shell) -> None:
-    """The block knows how to send, wherever it is told from."""
+    """The block's sender sends its reports."""
     fake = FakeTransport()
     progress = shell.progress.attach("a", transport=shell.transport(fake))
     await shell.run(lambda progress: progress.step(4).start(), progress)
@@ -116,7 +116,7 @@ async def test_a_thread_may_be_the_first_to_report(shell: Shell) -> None:
 
 
 async def test_a_session_begins_with_its_block_or_its_first_step(shell: Shell) -> None:
-    """Not when the object is made; and once."""
+    """It does not begin when the object is created, and begins once."""
     with recording() as recorder:
         progress = shell.progress("a", workflow="report")
         assert recorder.reports == []
@@ -128,18 +128,18 @@ async def test_a_session_begins_with_its_block_or_its_first_step(shell: Shell) -
 @pytest.mark.parametrize(
     ("total", "told"), [(None, [(0, 3), (1, 3), (2, 3), (3, 3)]), (2, [(0, 2), (1, 2), (2, 2), (3, None)])]
 )
-async def test_tracking_counts_what_has_been_dealt_with(
+async def test_tracking_counts_finished_items(
     shell: Shell, total: int | None, told: list[tuple[int, int | None]]
 ) -> None:
-    """A total that turns out wrong is unknown from then on: the server takes none that is passed."""
+    """A total that is exceeded becomes unknown: the server refuses a count above the total."""
     with recording() as recorder:
         step = shell.progress.attach("a").step(1)
         assert await shell.track(step, [10, 20, 30], total) == [10, 20, 30]
     assert recorder.of("a") == [Start(1), *(Advance(1, *each) for each in told), Complete(1)]
 
 
-async def test_what_has_no_length_is_tracked_without(shell: Shell) -> None:
-    """Also where to ask for it raises."""
+async def test_an_iterable_without_a_length_is_tracked_without_a_total(shell: Shell) -> None:
+    """This includes a length that raises an exception."""
 
     class Query(list[int]):
         def __len__(self) -> int:
@@ -154,8 +154,8 @@ async def test_what_has_no_length_is_tracked_without(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("limit", [TimeIsUpError, TimeoutError])
-def test_a_time_limit_that_meets_the_question_for_a_length_ends_the_job(limit: type[Exception]) -> None:
-    """The length of a lazy collection may be a slow query, in which a signal raises what the job must end by."""
+def test_a_time_limit_during_the_length_check_ends_the_job(limit: type[Exception]) -> None:
+    """The length of a lazy collection may be a slow query, which the job's time limit interrupts."""
 
     class Query(list[int]):
         def __len__(self) -> int:
@@ -166,7 +166,7 @@ def test_a_time_limit_that_meets_the_question_for_a_length_ends_the_job(limit: t
 
 
 async def test_an_asynchronous_iterable_is_tracked() -> None:
-    """With `async for`."""
+    """It is iterated over with `async for`."""
 
     async def rows() -> Any:
         for row in (1, 2):
@@ -179,7 +179,7 @@ async def test_an_asynchronous_iterable_is_tracked() -> None:
 
 
 async def test_a_cancellation_is_the_error_of_its_step() -> None:
-    """And goes on its way."""
+    """It propagates."""
     begun = asyncio.Event()
 
     async def work() -> None:
@@ -219,7 +219,7 @@ async def wait_after_an_error(progress: AsyncProgress) -> None:
 async def test_a_time_limit_ends_the_block(
     monkeypatch: pytest.MonkeyPatch, work: Callable[[AsyncProgress], Awaitable[None]], on_error: Any
 ) -> None:
-    """At once, though the server does not answer; and what is left goes by the thread."""
+    """It ends at once, though the server does not answer; the thread sends the other reports."""
     for name in ("FLUSH_S", "MAX_OUTAGE_S"):
         monkeypatch.setattr(aio, name, 3600)
 
@@ -235,11 +235,11 @@ async def test_a_time_limit_ends_the_block(
         assert ended
         assert isinstance(job.exception(), TimeoutError)
         server.may_answer.set()
-        await eventually(lambda: b'"complete"' in server.seen[-1].body, 20)
+        await eventually(lambda: any(b'"complete"' in each.body for each in server.seen), 20)
 
 
 async def test_a_function_is_run_as_a_step(shell: Shell) -> None:
-    """Its result comes back, and what it raises is the step's error."""
+    """Its result is returned, and its exception is the step's error."""
 
     def fail(number: int) -> int:
         raise OopsError(number)
@@ -262,15 +262,15 @@ async def test_a_function_is_run_as_a_step(shell: Shell) -> None:
         (Mute(), "Mute"),
     ],
 )
-def test_errors_are_told_so_that_the_server_takes_them(error: BaseException, text: str) -> None:
-    """A completion that is refused for its text would leave the step running for ever."""
+def test_error_texts_are_sent_in_a_form_that_the_server_accepts(error: BaseException, text: str) -> None:
+    """A completion refused for its text would leave the step running for ever."""
     with recording() as recorder, pytest.raises(type(error)), Progress.attach("a").step(1):
         raise error
     assert recorder.of("a")[1] == Complete(1, success=False, error=text)
 
 
 def test_a_long_text_is_cut() -> None:
-    """At what a server takes unless it was told otherwise."""
+    """It is cut at the default limit of a server."""
     with recording() as recorder:
         Progress.attach("a").step(1).complete("x" * 100_000)
     [told] = recorder.of("a")
@@ -279,8 +279,8 @@ def test_a_long_text_is_cut() -> None:
 
 
 @pytest.mark.parametrize("count", [0.5, "many", None])
-async def test_nonsense_is_a_warning(shell: Shell, count: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """One, not one for each row; the job goes on."""
+async def test_invalid_arguments_are_a_warning(shell: Shell, count: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """There is one warning, not one per row; the job goes on."""
     with recording() as recorder:
         progress = shell.progress.attach("a")
         with progress.step(1) as step:
@@ -290,8 +290,8 @@ async def test_nonsense_is_a_warning(shell: Shell, count: Any, caplog: pytest.Lo
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
-async def test_the_integers_of_others_are_integers(shell: Shell) -> None:
-    """JSON knows nothing of theirs."""
+async def test_integers_of_other_types_are_accepted(shell: Shell) -> None:
+    """They are converted, as JSON does not accept them."""
 
     class Integer:
         def __index__(self) -> int:
@@ -306,8 +306,8 @@ async def test_the_integers_of_others_are_integers(shell: Shell) -> None:
 # Who reports where
 
 
-async def test_current_is_found_from_below(shell: Shell) -> None:
-    """Without being handed through; steps of it can be started there, and the running one advanced."""
+async def test_current_is_found_in_called_functions(shell: Shell) -> None:
+    """It needs no argument; its steps can be started there, and the running one advanced."""
 
     def below() -> None:
         current().advance(3)
@@ -335,7 +335,7 @@ async def test_current_is_found_from_below(shell: Shell) -> None:
 
 
 async def test_blocks_may_be_nested(shell: Shell) -> None:
-    """The inner one counts until it ends."""
+    """The inner one is current until it ends."""
 
     def work(progress: Reporter) -> None:
         with Progress.attach("inner"):
@@ -347,7 +347,7 @@ async def test_blocks_may_be_nested(shell: Shell) -> None:
 
 
 def test_without_a_block_current_does_nothing() -> None:
-    """A function that reports works in a script that does not."""
+    """A function that reports works in a script without a session."""
     with recording() as recorder:
         contextvars.Context().run(lambda: current().advance(3))
         with contextvars.Context().run(current).step(1) as step:
@@ -356,8 +356,8 @@ def test_without_a_block_current_does_nothing() -> None:
     assert contextvars.Context().run(current).session_id == ""
 
 
-async def test_what_a_step_has_advanced_while_it_waits_is_told_at_once(shell: Shell) -> None:
-    """However often: one report has the sum, and a message that came meanwhile."""
+async def test_advances_during_a_wait_are_sent_as_one(shell: Shell) -> None:
+    """One report has the sum of all advances, and the latest message."""
     fake = FakeTransport()
     progress = shell.progress.attach("a", transport=shell.transport(fake))
     fake.may_answer.clear()
@@ -376,8 +376,8 @@ async def test_what_a_step_has_advanced_while_it_waits_is_told_at_once(shell: Sh
     assert fake.reports == [Start(1), Advance(1, 1000, 1000, "nearly")]
 
 
-async def test_rows_and_what_is_advanced_in_them_add_up(shell: Shell) -> None:
-    """While one report waits, too; and a step that begins anew counts from 0."""
+async def test_rows_and_advances_within_them_add_up(shell: Shell) -> None:
+    """They also do so while a report waits; a restarted step counts from 0."""
     fake = FakeTransport()
     progress = shell.progress.attach("a", transport=shell.transport(fake))
     fake.may_answer.clear()
@@ -400,10 +400,10 @@ async def test_rows_and_what_is_advanced_in_them_add_up(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("spoilt", [{"message": Mute()}, {"count": "1"}, {"count": None}])
-async def test_what_cannot_be_told_leaves_what_can(
+async def test_an_invalid_report_does_not_affect_the_others(
     shell: Shell, caplog: pytest.LogCaptureFixture, spoilt: dict[str, Any]
 ) -> None:
-    """A count that is none, a text that cannot be one: it is warned of once, and the rest is told."""
+    """An invalid count or text causes one warning, and the other reports are sent."""
     fake = FakeTransport()
     progress = shell.progress.attach("a", transport=shell.transport(fake))
 
@@ -419,7 +419,7 @@ async def test_what_cannot_be_told_leaves_what_can(
 
 
 def test_threads_of_a_step_add_up() -> None:
-    """However they interleave, none of their advances is lost, and the last word is the sum."""
+    """In any interleaving no advance is lost, and the last report has the sum."""
     with recording() as recorder:
         step = Progress.attach("a").step(1)
 
@@ -436,7 +436,7 @@ def test_threads_of_a_step_add_up() -> None:
 
 
 def test_no_thread_overtakes_the_creation_of_its_session() -> None:
-    """What it had begun before would be wiped out."""
+    """Otherwise the creation would delete the step that it had started."""
     fake = FakeTransport()
     switch_s = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -470,7 +470,7 @@ class Late(NullSink):
 
 
 def test_a_time_limit_that_meets_a_report_ends_the_job() -> None:
-    """It comes once, and would be lost as trouble with reporting."""
+    """It comes once, and must not be suppressed as an error of reporting."""
     with diverted(lambda _session_id, _creation: Late()):
         step = Progress.attach("a").step(1)
     for report in (step.start, step.complete, lambda: step.report(1), step.advance):
@@ -478,8 +478,8 @@ def test_a_time_limit_that_meets_a_report_ends_the_job() -> None:
             report()
 
 
-async def test_of_two_on_one_session_the_first_is_told_first(shell: Shell) -> None:
-    """Where an attempt follows another while the server is away, the other way round would show the first one's end."""
+async def test_of_two_on_one_session_the_first_sends_first(shell: Shell) -> None:
+    """If an attempt follows another during an outage, another order would show the end of the first one."""
     has_failed = threading.Event()
 
     def answer(request: ReportRequest) -> ReportAnswer:
@@ -503,7 +503,7 @@ async def test_of_two_on_one_session_the_first_is_told_first(shell: Shell) -> No
 
 
 def test_a_log_handler_that_raises_stops_no_report() -> None:
-    """The thread goes on, for all sessions of the process."""
+    """The thread goes on for all sessions of the process."""
 
     class Broken(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -529,8 +529,8 @@ def refuse(_: ReportRequest) -> ReportAnswer:
     return REFUSAL
 
 
-async def test_a_refusal_is_a_warning_and_then_a_number(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
-    """With the words of the server; the job goes on."""
+async def test_a_refusal_is_logged_once_and_then_counted(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """The log has the server's text, and the job goes on."""
     progress = shell.progress.attach("a", transport=shell.transport(FakeTransport(refuse)))
     for step in (8, 9, 10):
         progress.step(step).start()
@@ -542,7 +542,7 @@ async def test_a_refusal_is_a_warning_and_then_a_number(shell: Shell, caplog: py
 
 
 async def test_a_server_does_not_fill_the_log(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
-    """Though it names another kind of trouble each time."""
+    """This holds though it names another problem each time."""
     problems = iter(range(1000))
     transport = FakeTransport(lambda _: ReportAnswer(422, f"trouble-{next(problems)}"))
     progress = shell.progress.attach("a", transport=shell.transport(transport))
@@ -553,8 +553,8 @@ async def test_a_server_does_not_fill_the_log(shell: Shell, caplog: pytest.LogCa
     assert 1 < sum(record.name == "progress_sse.client" for record in caplog.records) <= 20
 
 
-async def test_a_refusal_is_raised_where_that_was_asked_for(shell: Shell) -> None:
-    """By the next report, once; and what came last by the end."""
+async def test_a_refusal_is_raised_if_the_job_asked_for_errors(shell: Shell) -> None:
+    """The next report raises it, once; the end of the block raises the last one."""
     progress = shell.progress.attach("a", transport=shell.transport(FakeTransport(refuse)), on_error="raise")
     progress.step(8).start()
     assert await shell.flush(progress, 20)
@@ -566,8 +566,8 @@ async def test_a_refusal_is_raised_where_that_was_asked_for(shell: Shell) -> Non
     await shell.close(progress)
 
 
-async def test_what_the_job_failed_of_comes_before_trouble_with_reporting(shell: Shell) -> None:
-    """Also where the latter was asked for."""
+async def test_the_jobs_own_error_precedes_errors_of_reporting(shell: Shell) -> None:
+    """This holds also where the job asked for errors."""
     fake = FakeTransport(refuse)
     progress = shell.progress.attach("a", transport=shell.transport(fake), on_error="raise")
 
@@ -582,10 +582,10 @@ async def test_what_the_job_failed_of_comes_before_trouble_with_reporting(shell:
         await shell.run(work, progress)
 
 
-async def test_a_job_that_asks_for_errors_gets_that_of_a_server_that_stays_away(
+async def test_a_job_that_asks_for_errors_gets_that_of_a_long_outage(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The end of the block waits for as long as it may be away, and then says so."""
+    """The end of the block waits for the maximum outage, and then raises the error."""
     monkeypatch.setattr(sync, "MAX_OUTAGE_S", 0.05)
     monkeypatch.setattr(aio, "MAX_OUTAGE_S", 0.05)
     fake = FakeTransport()
@@ -600,10 +600,10 @@ async def test_a_job_that_asks_for_errors_gets_that_of_a_server_that_stays_away(
         fake.may_answer.set()
 
 
-async def test_a_block_that_could_not_tell_all_says_so(
+async def test_a_block_with_unsent_reports_logs_that(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It does not wait for ever."""
+    """Its wait is limited."""
     monkeypatch.setattr(sync, "FLUSH_S", 0.05)
     monkeypatch.setattr(aio, "FLUSH_S", 0.05)
     fake = FakeTransport()
@@ -616,8 +616,8 @@ async def test_a_block_that_could_not_tell_all_says_so(
     assert "some reports on 'a' are not sent yet" in caplog.text
 
 
-async def test_a_transport_that_breaks_does_not_end_the_reporting(shell: Shell) -> None:
-    """Whatever it raises or returns, the report is tried again."""
+async def test_a_transport_that_raises_does_not_end_the_reporting(shell: Shell) -> None:
+    """The report is retried after any exception or invalid answer."""
     answers: Iterator[Any] = iter([None, [ReportAnswer(200)] * 2, ReportAnswer(200), ReportAnswer(200)])
 
     def answer(_: ReportRequest) -> ReportAnswer:
@@ -636,7 +636,7 @@ async def test_a_transport_that_breaks_does_not_end_the_reporting(shell: Shell) 
 
 
 def test_sessions_of_one_process_take_turns() -> None:
-    """One that has much to tell does not silence the others."""
+    """A session with many reports does not block the others."""
     fake = FakeTransport()
     fake.may_answer.clear()
     both = [Progress.attach(session_id, transport=fake) for session_id in ("a", "b")]
@@ -652,8 +652,8 @@ def test_sessions_of_one_process_take_turns() -> None:
     )
 
 
-async def test_memory_has_a_bound_while_the_server_is_away(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
-    """However much a job has to say, and it learns how much of that was given up."""
+async def test_memory_is_bounded_during_an_outage(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """The number of reports does not matter, and the job learns how many were dropped."""
     count, text_bytes = 10 * MAX_WAITING, 8192
     fake = FakeTransport()
     fake.may_answer.clear()
@@ -679,7 +679,7 @@ async def test_memory_has_a_bound_while_the_server_is_away(shell: Shell, caplog:
 
 
 async def test_requests_are_what_the_server_expects(shell: Shell) -> None:
-    """The token, the key and the type of the body go with each; the path follows the URL's."""
+    """Each has the token, the idempotency key and the content type; the path follows the URL's."""
     async with FakeServer() as server:
         server.may_answer.set()
         progress = shell.progress("a b", url=f"{server.url}/jobs/", token="hush")
@@ -695,8 +695,8 @@ async def test_requests_are_what_the_server_expects(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("is_old", [False, True])
-async def test_what_waits_goes_together_where_the_server_takes_that(shell: Shell, is_old: bool) -> None:
-    """And else one by one, each under the same key and told once."""
+async def test_waiting_reports_go_in_one_request_where_the_server_takes_batches(shell: Shell, is_old: bool) -> None:
+    """Otherwise they go one by one, each with the same idempotency key, and are applied once."""
     async with FakeServer(is_old=is_old) as server:
         progress = shell.progress.attach("a", url=server.url)
         for number in range(1, 11):
@@ -716,7 +716,7 @@ async def test_what_waits_goes_together_where_the_server_takes_that(shell: Shell
 
 
 async def test_no_report_waits_for_the_network(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
-    """A server that accepts and never answers: the job is done before the first answer has come."""
+    """The server accepts and never answers; the job ends before the first answer."""
     caplog.set_level(logging.INFO)
     async with FakeServer() as server:
         progress = shell.progress("a", steps=["One"] * 20, url=server.url)
@@ -753,13 +753,13 @@ def public_names(thing: type) -> set[str]:
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_both_have_the_same_names(one: type, other: type) -> None:
-    """A user who knows one of them knows the other."""
+    """So the knowledge of one class applies to the other."""
     assert {ASYNC_NAMES.get(name, name) for name in public_names(one)} == public_names(other)
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS[:2])
 def test_both_take_the_same_arguments(one: type, other: type) -> None:
-    """In the same order, with the same defaults."""
+    """They are in the same order, with the same defaults."""
     for name in ["__init__", *public_names(one)]:
         method, counterpart = getattr(one, name), getattr(other, ASYNC_NAMES.get(name, name))
         if callable(method):

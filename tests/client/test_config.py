@@ -47,7 +47,7 @@ def test_arguments_win_over_the_environment(
         "http://h/a secret",
     ],
 )
-def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
+def test_an_invalid_url_is_refused(url: str) -> None:
     """And not repeated, since it may have a password in it."""
     with pytest.raises(ConfigurationError) as caught:
         address_of(url, None, {})
@@ -112,7 +112,7 @@ async def test_without_a_server_nothing_happens(
     assert (progress.link, progress.lost) == (None, 0)
 
 
-async def test_the_link_is_said(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_link_is_logged(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """The user who starts a job sees where to watch it."""
     caplog.set_level(logging.INFO, "progress_sse.client")
     progress = shell.progress("import-42", url=URL)
@@ -130,7 +130,7 @@ async def test_the_link_is_said(shell: Shell, caplog: pytest.LogCaptureFixture) 
         ("a", {"url": URL, "steps": ["One"], "workflow": "report"}),
     ],
 )
-async def test_what_cannot_work_is_a_warning_or_an_error(
+async def test_an_invalid_configuration_is_a_warning_or_an_error(
     shell: Shell, session_id: str | None, options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A job does not die of it, unless it asked to."""

@@ -82,7 +82,7 @@ async def test_the_store_knows_the_steps(store: ProgressStore, workflow: str | N
     assert session.total_steps == total_steps
 
 
-async def test_a_refusal_of_the_store_is_one_of_the_report(shell: Shell, store: ProgressStore) -> None:
+async def test_a_refusal_of_the_store_refuses_the_report(shell: Shell, store: ProgressStore) -> None:
     """With the problem's words."""
     progress = shell.progress.attach("a", transport=transport(shell, store), on_error="raise")
     progress.step(8).start()
@@ -91,7 +91,7 @@ async def test_a_refusal_of_the_store_is_one_of_the_report(shell: Shell, store: 
     assert (caught.value.status, caught.value.problem) == (422, "step-out-of-range")
 
 
-async def test_what_was_applied_and_not_answered_is_applied_once(shell: Shell, store: FailingStore) -> None:
+async def test_a_report_that_was_applied_without_an_answer_is_applied_once(shell: Shell, store: FailingStore) -> None:
     """The store knows the key."""
     store.trouble = OutcomeUnknownError()
     store.trouble.headers.clear()  # Its Retry-After would only take time.
@@ -116,7 +116,7 @@ async def test_each_report_becomes_a_command(store: ProgressStore, report: Repor
 
 
 @pytest.mark.parametrize("creation", [Create(), Create(workflow="report"), Create((StepDefinition("One"),))])
-async def test_a_creation_tells_its_run(store: ProgressStore, creation: Create) -> None:
+async def test_the_answer_to_a_creation_names_its_run(store: ProgressStore, creation: Create) -> None:
     """And may be told to take no other one's place."""
     transport = AsyncStoreTransport(store)
     created = await transport.send(ReportRequest("a", creation, "key"))
@@ -154,7 +154,7 @@ async def test_a_store_whose_loop_ends_does_not_answer(store: FailingStore) -> N
     assert answer == ReportAnswer(0, detail="the event loop of the store does not answer")
 
 
-async def test_a_passing_trouble_says_when_to_come_back(store: FailingStore) -> None:
+async def test_a_transient_failure_has_its_retry_after(store: FailingStore) -> None:
     """As over HTTP."""
     store.trouble = StoreUnavailableError()
     answer = await AsyncStoreTransport(store).send(ReportRequest("a", Start(1), "key"))

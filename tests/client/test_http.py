@@ -53,13 +53,13 @@ async def sent(address: Address) -> list[ReportAnswer]:
         await transport.aclose()
 
 
-async def test_an_answer_that_does_not_end_is_none() -> None:
+async def test_an_endless_answer_counts_as_no_answer() -> None:
     """Be it a download or an endless stream: the job's memory is not filled with it, and the report waits."""
     async with answering(b"x" * 2**16, times=10**6) as address:
         assert await sent(address) == [ReportAnswer(0, detail="ReadError: the answer does not end")] * 2
 
 
-async def test_an_answer_that_takes_too_long_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_that_takes_too_long_counts_as_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """However little comes at a time."""
     monkeypatch.setattr(http, "ANSWER_S", 0.0)
     async with answering(b"x", times=1) as address:
@@ -92,7 +92,7 @@ async def test_connections_for_former_tokens_are_closed() -> None:
             await writer.wait_closed()
 
 
-async def test_nothing_is_unpacked() -> None:
+async def test_compressed_answers_are_not_unpacked() -> None:
     """A few bytes could become a gigabyte; we have asked for none that are packed."""
     async with answering(b"\x1f\x8b", times=1) as address:
         assert {answer.detail for answer in await sent(address)} == {

@@ -130,7 +130,7 @@ def report_elsewhere() -> None:
     step_of("kept", 1)
 
 
-async def test_a_thread_that_stands_still_amid_a_report_holds_up_no_other(shell: Shell) -> None:
+async def test_a_thread_stopped_during_a_report_delays_no_other(shell: Shell) -> None:
     """Wherever it is, as if a finaliser there waited for what the other one holds."""
     sync.load_http()
     fake = FakeTransport()
@@ -156,7 +156,7 @@ async def test_a_thread_that_stands_still_amid_a_report_holds_up_no_other(shell:
     assert progress.lost == 0
 
 
-async def test_nothing_is_lost_of_what_is_reported_amid_a_report(shell: Shell) -> None:
+async def test_no_report_during_another_report_is_lost(shell: Shell) -> None:
     """As a signal handler does, or a finaliser, in the same thread: on the same step, and on others."""
     fake = FakeTransport()
     progress = shell.progress.attach("a", transport=shell.transport(fake))
@@ -188,7 +188,7 @@ async def test_nothing_is_lost_of_what_is_reported_amid_a_report(shell: Shell) -
     assert progress.lost == 0
 
 
-def test_a_recording_has_what_is_reported_amid_a_report() -> None:
+def test_a_recording_has_reports_made_during_a_report() -> None:
     """In its order, with each count once, and the creation first."""
     with recording() as recorder:
         for at in itertools.count(1):
@@ -204,7 +204,7 @@ def test_a_recording_has_what_is_reported_amid_a_report() -> None:
     assert at > 10
 
 
-def test_a_sender_that_stands_still_holds_up_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_sender_delays_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it is: it logs, it calls transports, and the garbage collector runs in it as elsewhere."""
     sync.load_http()
     monkeypatch.setattr(sync, "FLUSH_S", 0)
@@ -248,7 +248,7 @@ def test_a_flush_in_the_sending_thread_does_not_wait_for_itself() -> None:
     assert progress.flush(DEADLINE_S)
 
 
-def test_a_flush_waits_for_what_is_reported_as_it_hears_that_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flush_waits_for_a_report_that_comes_as_it_is_notified(monkeypatch: pytest.MonkeyPatch) -> None:
     """By another thread: it hears of that, too, and does not sit out its time."""
     fake = FakeTransport()
     progress = Progress.attach("a", transport=fake)
@@ -272,7 +272,9 @@ def test_a_flush_waits_for_what_is_reported_as_it_hears_that_all_is_told(monkeyp
     assert fake.reports == [Start(1), Start(2)]
 
 
-async def test_so_does_a_flush_on_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flush_on_a_loop_waits_for_a_report_that_comes_as_it_is_notified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Where another task reports."""
     fake = FakeTransport()
     progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(fake))
@@ -298,7 +300,7 @@ async def test_so_does_a_flush_on_a_loop(monkeypatch: pytest.MonkeyPatch) -> Non
     await progress.aclose()
 
 
-def test_a_sender_that_begins_slowly_holds_up_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sender_that_starts_slowly_delays_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """`threading.Thread.start` waits until a thread runs, in which a finaliser may run first."""
     waited = threading.Event()
     monkeypatch.setattr(threading.Thread, "start", lambda _: waited.set())
@@ -311,7 +313,7 @@ def test_a_sender_that_begins_slowly_holds_up_no_report(monkeypatch: pytest.Monk
     assert not waited.is_set()
 
 
-def test_nothing_waits_for_a_client_that_is_being_made() -> None:
+def test_no_report_waits_for_the_creation_of_a_client() -> None:
     """Nor for its import: the finalisers that run meanwhile may wait for what the job holds."""
     with loading():
         assert is_done_in_time(lambda: Progress.attach("a", url=NOWHERE))

@@ -107,7 +107,7 @@ async def test_a_fresh_session_replaces_the_one_before(serve: Serve, shell: Shel
     assert [(step["name"], step["status"]) for step in session["steps"]] == [("Eins", "success"), ("Zwei", "pending")]
 
 
-async def test_whatever_a_job_fails_of_is_shown(serve: Serve, shell: Shell) -> None:
+async def test_every_kind_of_failure_of_a_job_is_shown(serve: Serve, shell: Shell) -> None:
     """The text that is sent is one that the server takes."""
     server = serve()
     progress = shell.progress("nightly", steps=["One"], url=server.url)
@@ -138,7 +138,7 @@ async def test_progress_is_seen_while_the_step_runs(serve: Serve, shell: Shell) 
     assert (await poll(server))["status"] == "completed"
 
 
-async def test_a_server_that_comes_late_hears_everything(serve: Serve, shell: Shell) -> None:
+async def test_a_server_that_starts_late_gets_every_report(serve: Serve, shell: Shell) -> None:
     """The job does not wait for it, and what it said is not lost."""
     server = serve(store="sqlite")
     server.kill()
@@ -183,7 +183,7 @@ async def test_a_refused_creation_leaves_the_session_before_alone(
     assert line.endswith("nothing more is reported, since its creation was refused: 422 There is no such workflow.")
 
 
-async def test_a_refused_creation_makes_no_session_of_other_steps(serve: Serve, shell: Shell) -> None:
+async def test_a_refused_creation_creates_no_session_with_other_steps(serve: Serve, shell: Shell) -> None:
     """Where there was none, there is none."""
     server = serve()
     progress = shell.progress("nightly", workflow="unknown", url=server.url)
@@ -223,7 +223,7 @@ async def test_a_session_that_the_server_has_lost_is_created_again(
     assert len(told) == 1
 
 
-async def test_a_newer_run_hears_nothing_of_an_older_one(
+async def test_a_newer_run_gets_no_report_of_an_older_one(
     serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whether it took the place of the older one, or found it lost: the older one stops, and says so."""

@@ -105,7 +105,7 @@ def statuses(server: Server) -> list[str]:
 
 
 @pytest.mark.parametrize("first", LOOPS)
-def test_what_began_on_one_loop_ends_on_another(serve: Serve, first: Loop) -> None:
+def test_a_session_may_begin_on_one_loop_and_end_on_another(serve: Serve, first: Loop) -> None:
     """However it ends: nothing is raised, nothing hangs, and all is told."""
     server = serve()
     for end in ENDS:
@@ -125,7 +125,7 @@ def test_what_began_on_one_loop_ends_on_another(serve: Serve, first: Loop) -> No
 
 
 @pytest.mark.parametrize("first", LOOPS)
-def test_what_is_reported_after_a_loop_was_left_is_told(serve: Serve, first: Loop) -> None:
+def test_reports_after_the_end_of_a_loop_are_sent(serve: Serve, first: Loop) -> None:
     """With what the task had left to tell, and though nothing is flushed."""
     server = serve()
     progress = AsyncProgress("nightly", steps=["One", "Two"], url=server.url)
@@ -143,7 +143,7 @@ def test_what_is_reported_after_a_loop_was_left_is_told(serve: Serve, first: Loo
 
 
 @pytest.mark.parametrize("first", LOOPS)
-def test_a_way_of_its_loop_alone_is_used_as_long_as_that_runs(first: Loop, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_transport_of_one_loop_is_used_while_that_runs(first: Loop, caplog: pytest.LogCaptureFixture) -> None:
     """What can be told no more is counted, and said."""
     fake = FakeTransport()
     progress = AsyncProgress.attach("nightly", transport=AsyncFakeTransport(fake))
@@ -194,14 +194,14 @@ assert held(loops) == before, (before, held(loops))
 """
 
 
-def test_a_loop_that_was_closed_by_hand_is_let_go_of(serve: Serve) -> None:
+def test_a_loop_that_was_closed_by_hand_is_released(serve: Serve) -> None:
     """With its connection, once a session begins on another loop; a worker may have a loop for each task."""
     command = [sys.executable, "-c", LOOPS_CLOSED_BY_HAND, serve().url]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_what_is_left_to_tell_on_a_loop_that_was_closed_by_hand_goes_by_the_thread() -> None:
+def test_unsent_reports_of_a_loop_that_was_closed_by_hand_go_by_the_thread() -> None:
     """That loop runs nothing any more that could hand it over."""
 
     async def begin(session_id: str) -> AsyncProgress:
@@ -247,7 +247,7 @@ class Stubborn:
         """There is nothing to close."""
 
 
-async def test_a_session_whose_end_is_cancelled_goes_on_by_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_session_whose_close_is_cancelled_continues_on_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though the request under way has not ended yet: else nothing would send for it any more."""
     transport = Stubborn()
     monkeypatch.setattr(aio, "_connect", lambda _: transport)

@@ -26,7 +26,7 @@ from tests.harness.serving import ROOT, eventually
 MANY = 300
 
 
-async def test_sessions_that_the_job_has_done_with_are_let_go(shell: Shell) -> None:
+async def test_finished_sessions_are_released(shell: Shell) -> None:
     """Also where their steps were entered without a block of the session, so that nothing closes it."""
     before = len(report_queues())
     transport = shell.transport(FakeTransport(lambda _: ReportAnswer(200)))
@@ -40,9 +40,7 @@ async def test_sessions_that_the_job_has_done_with_are_let_go(shell: Shell) -> N
     assert len(report_queues()) - before < 10
 
 
-async def test_while_the_server_is_away_one_session_tries_for_all(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_during_an_outage_one_session_retries_for_all(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing looks at the others, until it is back and they are told, each once."""
     looks = Counter[str]()
     next_requests = Outbox.next
@@ -114,7 +112,7 @@ WAITING = """
 
 @pytest.mark.full
 @pytest.mark.parametrize("kind", ["Progress", "AsyncProgress"])
-def test_thousands_of_sessions_that_wait_cost_next_to_nothing(kind: str) -> None:
+def test_thousands_of_waiting_sessions_cost_almost_nothing(kind: str) -> None:
     """A small part of a processor, where it was all of it."""
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(WAITING.format(kind=kind))],

@@ -70,7 +70,7 @@ class Bench:
 
 
 def test_commands_go_in_order_and_none_is_merged() -> None:
-    """A step that is started and completed twice was that twice."""
+    """A step that is started and completed twice sends both, twice."""
     bench = Bench()
     commands: list[Report] = [Create(), Start(1), Complete(1), Start(1), Complete(1), Start(2)]
     bench.put(*commands)
@@ -78,7 +78,7 @@ def test_commands_go_in_order_and_none_is_merged() -> None:
 
 
 def test_one_request_is_under_way_at_a_time() -> None:
-    """The server hears things in their order."""
+    """The server gets reports in their order."""
     bench = Bench()
     bench.put(Start(1), Complete(1))
     assert bench.next() is not None
@@ -86,15 +86,15 @@ def test_one_request_is_under_way_at_a_time() -> None:
     assert bench.outbox.wake_at() == math.inf
 
 
-def test_the_newest_advance_of_a_step_stands_for_the_older_ones() -> None:
-    """And each step has its own."""
+def test_the_newest_advance_of_a_step_replaces_older_ones() -> None:
+    """Each step has its own advance."""
     bench = Bench()
     bench.put(Advance(1, 1), Advance(2, 7), Advance(1, 2), Advance(1, 3))
     assert bench.deliver() == [Advance(1, 3), Advance(2, 7)]
 
 
 def test_the_latest_is_read_when_it_is_sent() -> None:
-    """Whatever it became while it waited; and it waits from being queued to being read."""
+    """It has the value at that time; it waits from being queued to being read."""
     bench = Bench()
     counts = iter([5, 9])
     latest = Latest(1, lambda: Advance(1, next(counts)))
@@ -124,8 +124,8 @@ WAYS_OUT: dict[str, Callable[[Bench], object]] = {
 
 
 @pytest.mark.parametrize("leave", WAYS_OUT.values(), ids=WAYS_OUT.keys())
-def test_the_latest_knows_that_it_does_not_wait_any_more(leave: Callable[[Bench], object]) -> None:
-    """Whichever way it left; or what comes later would never be told."""
+def test_the_latest_knows_when_it_no_longer_waits(leave: Callable[[Bench], object]) -> None:
+    """This holds for every way out of the queue; otherwise later progress would never be sent."""
     bench = Bench()
     latest = Latest(1, lambda: Advance(1, 5))
     bench.put(latest)
@@ -133,8 +133,8 @@ def test_the_latest_knows_that_it_does_not_wait_any_more(leave: Callable[[Bench]
     assert not latest.is_waiting
 
 
-def test_advances_of_a_step_leave_at_most_ten_times_a_second() -> None:
-    """A loop of a million rows is ten requests a second, and the last word comes too."""
+def test_advances_of_a_step_are_sent_at_most_ten_times_a_second() -> None:
+    """A loop of a million rows sends ten requests a second, and the last value is sent, too."""
     bench = Bench()
     sent = []
     for millisecond in range(1000):
@@ -147,23 +147,23 @@ def test_advances_of_a_step_leave_at_most_ten_times_a_second() -> None:
 
 
 def test_an_advance_never_overtakes_a_command() -> None:
-    """It would be refused before its start."""
+    """The server would refuse an advance before its start."""
     bench = Bench()
     bench.put(Start(1), Advance(1, 5), Start(2))
     assert bench.deliver() == [Start(1), Start(2), Advance(1, 5)]
 
 
 @pytest.mark.parametrize("command", [Complete(1), Start(1)])
-def test_an_advance_of_what_is_over_is_not_sent(command: Report) -> None:
-    """No page could show it, and the server would refuse it."""
+def test_an_advance_of_an_ended_step_is_not_sent(command: Report) -> None:
+    """No page would show it, and the server would refuse it."""
     bench = Bench()
     bench.put(Advance(1, 5), command)
     assert bench.deliver() == [command]
 
 
 @pytest.mark.parametrize("later", [Complete(1), Start(1)])
-def test_an_advance_that_failed_is_not_sent_again_once_it_is_over(later: Report) -> None:
-    """What was under way when the step ended has no place after its end."""
+def test_a_failed_advance_of_an_ended_step_is_not_retried(later: Report) -> None:
+    """An advance under way when the step ended must not follow the end."""
     bench = Bench()
     bench.put(Advance(1, 5))
     request = bench.next()
@@ -173,8 +173,8 @@ def test_an_advance_that_failed_is_not_sent_again_once_it_is_over(later: Report)
     assert bench.deliver() == [later]
 
 
-def test_an_advance_that_failed_gives_way_to_a_newer_one() -> None:
-    """Else the bar would go back."""
+def test_a_newer_advance_replaces_a_failed_one() -> None:
+    """Otherwise the bar would go back."""
     bench = Bench()
     bench.put(Advance(1, 5))
     request = bench.next()
@@ -185,8 +185,8 @@ def test_an_advance_that_failed_gives_way_to_a_newer_one() -> None:
 
 
 @pytest.mark.parametrize("report", [Create(), Start(1), Advance(1, 5), Complete(1)])
-def test_a_retry_has_the_key_of_the_first_try(report: Report) -> None:
-    """So it is applied once; and two reports, however alike, have two keys."""
+def test_a_retry_has_the_idempotency_key_of_the_first_attempt(report: Report) -> None:
+    """So it is applied once; and equal reports have different keys."""
     bench = Bench()
     bench.put(report)
     first = bench.send_request(NO_ANSWER)
@@ -219,8 +219,8 @@ def test_a_retry_has_the_key_of_the_first_try(report: Report) -> None:
         (ReportAnswer(422, "idempotency-key-reused"), False),
     ],
 )
-def test_what_passes_is_tried_again_and_a_refusal_is_not(answer: ReportAnswer, is_tried_again: bool) -> None:
-    """A refused report is counted, and the next one has its turn."""
+def test_a_transient_failure_is_retried_and_a_refusal_is_not(answer: ReportAnswer, is_tried_again: bool) -> None:
+    """A refused report is counted, and the next one is sent."""
     bench = Bench()
     bench.put(Start(1), Start(2))
     assert bench.send(answer) == Start(1)
@@ -229,8 +229,8 @@ def test_what_passes_is_tried_again_and_a_refusal_is_not(answer: ReportAnswer, i
     assert bench.outbox.lost == (not is_tried_again)
 
 
-def test_a_refusal_says_what_and_why() -> None:
-    """With the words of the server."""
+def test_a_refusal_names_the_report_and_the_reason() -> None:
+    """It has the server's text."""
     bench = Bench()
     bench.put(Complete(3))
     bench.send(ReportAnswer(409, "step-not-started", "The step was not started."))
@@ -242,7 +242,7 @@ def test_a_refusal_says_what_and_why() -> None:
 
 
 def test_pauses_double_up_to_a_limit() -> None:
-    """At their longest; and a success begins afresh."""
+    """These are the maximum pauses; a success resets them."""
     bench = Bench()
     bench.put(Start(1), Start(2))
     pauses = []
@@ -255,7 +255,7 @@ def test_pauses_double_up_to_a_limit() -> None:
     assert bench.wait() == pytest.approx(0.5)
 
 
-def test_a_pause_may_be_as_short_as_chance_will_have_it() -> None:
+def test_a_pause_has_a_random_length() -> None:
     """Full jitter: workers that failed together do not come back together."""
     bench = Bench(chance=0.25)
     bench.put(Start(1))
@@ -265,23 +265,23 @@ def test_a_pause_may_be_as_short_as_chance_will_have_it() -> None:
 
 @pytest.mark.parametrize("status", [429, 503, 409])
 def test_retry_after_is_obeyed(status: int) -> None:
-    """The random part comes on top: who was told the same does not come at the same time."""
+    """A random part is added, so that clients with the same `Retry-After` do not return at the same time."""
     bench = Bench()
     bench.put(Start(1))
     bench.send(ReportAnswer(status, "idempotency-key-in-use", retry_after_s=20))
     assert bench.wait() == pytest.approx(20.5)
 
 
-def test_a_retry_after_beyond_reason_is_cut() -> None:
-    """A proxy that says a day would silence the session."""
+def test_a_very_long_retry_after_is_cut() -> None:
+    """A proxy that asks for a day would silence the session."""
     bench = Bench()
     bench.put(Start(1))
     bench.send(ReportAnswer(503, retry_after_s=86_400))
     assert bench.wait() == pytest.approx(300.5)
 
 
-def test_hurrying_ends_a_pause_of_ours_only() -> None:
-    """At the end of the block there may be no later; but what the server asked for holds."""
+def test_retry_now_does_not_end_a_pause_of_the_server() -> None:
+    """The end of the block may be the last attempt, but the server's own pause holds."""
     bench = Bench()
     bench.put(Start(1))
     bench.send(NO_ANSWER)
@@ -292,8 +292,8 @@ def test_hurrying_ends_a_pause_of_ours_only() -> None:
     assert bench.wait() == pytest.approx(20)
 
 
-def test_an_absence_is_told_once_and_so_is_its_end() -> None:
-    """However often it is tried in between."""
+def test_an_outage_and_its_end_are_reported_once() -> None:
+    """The number of retries in between does not matter."""
     bench = Bench()
     bench.put(Start(1))
     for _ in range(3):
@@ -312,8 +312,8 @@ def fail_for(bench: Bench, seconds: float, answer: ReportAnswer) -> None:
         bench.wait()
 
 
-def test_a_long_absence_costs_advances_and_no_commands() -> None:
-    """After a minute, with one event that has the count; without its commands a session would never be right again."""
+def test_a_long_outage_drops_advances_and_no_commands() -> None:
+    """This is after a minute, with one event that has the count; without its commands a session would stay wrong."""
     bench = Bench()
     bench.put(Start(1), Advance(1, 5), Start(2), Advance(2, 6))
     fail_for(bench, 50, NO_ANSWER)
@@ -331,8 +331,8 @@ def test_a_long_absence_costs_advances_and_no_commands() -> None:
     assert back.lost == 2
 
 
-def test_a_server_that_fails_of_one_report_does_not_hold_up_the_rest_for_ever() -> None:
-    """An answer of 500 may be about the report: after a minute it is given up."""
+def test_a_report_that_always_fails_is_dropped_after_a_time() -> None:
+    """An answer of 500 may be caused by the report, so it is dropped after a minute."""
     bench = Bench()
     bench.put(Start(1), Start(2))
     fail_for(bench, outbox.MAX_OUTAGE_S, ReportAnswer(500, "internal-error"))
@@ -342,8 +342,8 @@ def test_a_server_that_fails_of_one_report_does_not_hold_up_the_rest_for_ever() 
     assert bench.outbox.lost >= 1
 
 
-def test_the_queue_has_a_bound_and_advances_go_first() -> None:
-    """Of commands the oldest go next; the creation stays, without which the steps would be others."""
+def test_a_full_queue_drops_advances_first() -> None:
+    """Then the oldest commands are dropped; the creation stays, or the session would have other steps."""
     bench = Bench()
     limit = outbox.MAX_WAITING
     bench.put(Create(), Start(1), Advance(1, 1), Start(2), Advance(2, 1))
@@ -374,8 +374,8 @@ def created(*told: Report) -> Bench:
     return bench
 
 
-def test_each_report_is_for_the_run_that_was_created() -> None:
-    """As soon as that is known: never for none, once there is one."""
+def test_each_report_names_the_created_run() -> None:
+    """They do so from the answer to the creation on, without an exception."""
     bench = Bench()
     bench.put(CREATE, Start(1), Advance(1, 5))
     assert bench.send_request(ReportAnswer(201, run="one")).run == ""
@@ -386,7 +386,7 @@ def test_each_report_is_for_the_run_that_was_created() -> None:
 @pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
 @pytest.mark.parametrize("report", [Start(2), Complete(1), Advance(1, 5)])
 def test_a_session_that_is_gone_is_created_again(gone: ReportAnswer, report: Report) -> None:
-    """Without another one's giving way; then all is told again, and the report under its key to the new run."""
+    """It replaces no other session; then all reports are sent again, this one with its key and the new run."""
     bench = created(Start(1), Complete(1, message="m"), Start(2, 500), Start(1), Complete(2), Start(2, 700), Start(1))
     bench.put(report)
     first = bench.send_request(gone)
@@ -402,8 +402,8 @@ def test_a_session_that_is_gone_is_created_again(gone: ReportAnswer, report: Rep
     assert bench.outbox.events() == [Recreated()]
 
 
-def test_what_is_told_again_is_how_each_step_stands() -> None:
-    """What it began with, and how it ended, if it has; in the order in which they were begun."""
+def test_the_latest_reports_of_each_step_are_sent_again() -> None:
+    """Each has its start and, if it has ended, its completion, in the order of the starts."""
     bench = created(Start(2), Complete(2, success=False, error="e"), Start(1, 500), Start(2), Complete(3), Complete(1))
     bench.put(Start(4))
     bench.send(NOT_FOUND)
@@ -411,8 +411,8 @@ def test_what_is_told_again_is_how_each_step_stands() -> None:
     assert bench.deliver() == [Start(1, 500), Complete(1), Start(2), Start(3), Complete(3), Start(4)]
 
 
-def test_a_session_that_goes_while_all_is_told_again_is_told_all_of_it() -> None:
-    """And nothing of it twice."""
+def test_a_loss_during_a_replay_replays_everything() -> None:
+    """No report is sent twice."""
     bench = created(Start(1), Complete(1), Start(2))
     bench.put(Complete(2))
     bench.send(NOT_FOUND)
@@ -424,8 +424,8 @@ def test_a_session_that_goes_while_all_is_told_again_is_told_all_of_it() -> None
     assert bench.deliver() == [Start(1), Complete(1), Start(2), Complete(2)]
 
 
-def test_a_creation_that_has_to_wait_is_no_other_one_afterwards() -> None:
-    """It may have arrived: so it goes again under its key, and what follows waits for it."""
+def test_a_delayed_creation_keeps_its_idempotency_key() -> None:
+    """It may have arrived, so it is sent again with its key, and later reports wait for it."""
     bench = created(Start(1))
     bench.put(Complete(1))
     bench.send(NOT_FOUND)
@@ -435,8 +435,8 @@ def test_a_creation_that_has_to_wait_is_no_other_one_afterwards() -> None:
     assert bench.deliver() == [Start(1), Complete(1)]
 
 
-def test_processes_that_share_a_run_create_it_again_as_one() -> None:
-    """By the same key; and what the parent has told it tells again by itself."""
+def test_processes_that_share_a_run_create_it_again_once() -> None:
+    """They use the same key; and each process sends its own reports again."""
     parent = created(Start(1))
     child = Bench()
     child.outbox = parent.outbox.renewed()
@@ -450,8 +450,8 @@ def test_processes_that_share_a_run_create_it_again_as_one() -> None:
 
 
 @pytest.mark.parametrize("is_under_way", [False, True])
-def test_a_process_that_is_forked_amid_the_creation_learns_the_run(is_under_way: bool) -> None:
-    """It sends the creation again under its key: the server creates nothing more, and answers as it did."""
+def test_a_process_forked_during_the_creation_learns_the_run(is_under_way: bool) -> None:
+    """It sends the creation again with its key: the server repeats its answer and creates nothing."""
     parent, child = Bench(), Bench()
     parent.put(CREATE, Start(1))
     request = parent.next() if is_under_way else None
@@ -463,8 +463,8 @@ def test_a_process_that_is_forked_amid_the_creation_learns_the_run(is_under_way:
     assert child.send_request() == ReportRequest("nightly", Start(2), mock.ANY, "one")
 
 
-def test_processes_that_are_forked_before_the_job_reports_have_runs_of_their_own() -> None:
-    """Each creates one, as it begins."""
+def test_processes_forked_before_the_first_report_have_their_own_runs() -> None:
+    """Each creates its run with its first report."""
     parent, child = Bench(), Bench()
     parent.outbox = Outbox("nightly", CREATE)
     child.outbox = parent.outbox.renewed()
@@ -475,8 +475,8 @@ def test_processes_that_are_forked_before_the_job_reports_have_runs_of_their_own
     assert len(keys) == 2
 
 
-def test_a_session_that_is_lost_again_at_once_is_created_after_a_pause() -> None:
-    """A server that takes the start of a step and knows no session for its completion is not asked without end."""
+def test_a_session_that_is_lost_again_soon_is_created_after_a_pause() -> None:
+    """A server that accepts a step's start and then has no session for its completion is not asked without end."""
     bench = created(Start(1))
     for losses in range(3):
         bench.put(Complete(1, message=str(losses)))
@@ -490,7 +490,7 @@ def test_a_session_that_is_lost_again_at_once_is_created_after_a_pause() -> None
 
 @pytest.mark.parametrize("refusal", [ReportAnswer(422, "unknown-workflow", "no"), ReportAnswer(403, "forbidden", "no")])
 def test_a_refused_creation_ends_the_reporting(refusal: ReportAnswer) -> None:
-    """What waits and what comes is counted and not sent, and there is one event: there is no session that it is of."""
+    """Waiting and later reports are counted and not sent, as they have no session, and there is one event."""
     bench = Bench()
     bench.put(CREATE, Start(1), Advance(1, 5))
     bench.send(refusal)
@@ -505,8 +505,8 @@ def test_a_refused_creation_ends_the_reporting(refusal: ReportAnswer) -> None:
     assert (event.error.status, event.error.problem) == (refusal.status, refusal.problem)
 
 
-def test_threads_that_report_as_the_creation_is_refused_leave_nothing_behind() -> None:
-    """Whatever comes in between is counted once, and never sent."""
+def test_threads_that_report_during_a_refused_creation_leave_no_reports() -> None:
+    """Reports in between are counted once, and never sent."""
     bench = Bench()
     bench.put(CREATE)
     request = bench.next()
@@ -520,8 +520,8 @@ def test_threads_that_report_as_the_creation_is_refused_leave_nothing_behind() -
     assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 801)
 
 
-def test_a_creation_that_may_yet_succeed_is_waited_for() -> None:
-    """A store that is full may have room within a minute."""
+def test_reports_wait_for_a_creation_that_may_succeed() -> None:
+    """A full store may have room within a minute."""
     bench = Bench()
     bench.put(CREATE, Start(1))
     fail_for(bench, outbox.MAX_OUTAGE_S / 2, ReportAnswer(507, "store-full"))
@@ -535,7 +535,7 @@ def test_a_creation_that_may_yet_succeed_is_waited_for() -> None:
 
 @pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
 def test_another_run_of_the_id_is_left_alone(gone: ReportAnswer) -> None:
-    """Whether it came before the loss was noticed or after: what waits, which was told before or not, is not sent."""
+    """Waiting reports are not sent, whether the other run came before the loss was detected or after it."""
     bench = created(Start(1))
     bench.put(Complete(1), Start(2))
     bench.send(gone)
@@ -547,8 +547,8 @@ def test_another_run_of_the_id_is_left_alone(gone: ReportAnswer) -> None:
     assert str(event.error).startswith("nothing more is reported, since the session was lost, and its creation")
 
 
-def test_a_session_that_never_stays_is_given_up() -> None:
-    """As behind an address that leads to several servers, which know nothing of each other."""
+def test_a_session_that_is_always_lost_is_given_up() -> None:
+    """An example is an address that leads to several independent servers."""
     bench = created(Start(1))
     bench.put(Complete(1))
     sent = []
@@ -562,8 +562,8 @@ def test_a_session_that_never_stays_is_given_up() -> None:
     assert bench.outbox.lost >= 1
 
 
-def test_what_there_is_no_time_for_is_counted() -> None:
-    """What is under way and what waits, the creation, and what comes later; an answer that comes later counts not."""
+def test_reports_without_time_left_are_counted() -> None:
+    """This covers reports under way, waiting and later ones, and the creation; a later answer is ignored."""
     bench = Bench()
     bench.put(CREATE, Start(1), Advance(2, 5))
     bench.outbox.give_up()
@@ -583,8 +583,8 @@ def test_what_there_is_no_time_for_is_counted() -> None:
     assert bench.outbox.lost == 1, "to create the session again was not the job's idea"
 
 
-def test_one_that_is_attached_has_no_run() -> None:
-    """What it reports is for whichever there is, and a refusal is one of that report."""
+def test_an_attached_session_has_no_run() -> None:
+    """Its reports go to the existing run, and a refusal affects that report alone."""
     bench = Bench()
     bench.put(Complete(1), Start(2))
     assert bench.send_request(NOT_FOUND).run == ""
@@ -593,8 +593,8 @@ def test_one_that_is_attached_has_no_run() -> None:
 
 
 @pytest.mark.parametrize("report", [Start(1), Advance(1, 5)])
-def test_what_was_sent_in_vain_waits_again(report: Report) -> None:
-    """Before all else, at once, and under its key: it may have arrived."""
+def test_a_retracted_report_waits_again(report: Report) -> None:
+    """It is first, goes at once, and keeps its key, as it may have arrived."""
     bench = Bench()
     bench.put(report)
     first = bench.next()
@@ -612,8 +612,8 @@ def test_what_was_sent_in_vain_waits_again(report: Report) -> None:
     assert bench.outbox.events() == []
 
 
-def test_an_answer_that_comes_too_late_counts_for_nothing() -> None:
-    """Least of all for the report that is under way by then."""
+def test_a_late_answer_is_ignored() -> None:
+    """It must not count for the report that is under way by then."""
     bench = Bench()
     bench.put(Start(1), Start(2))
     first = bench.next()
@@ -629,8 +629,8 @@ def test_an_answer_that_comes_too_late_counts_for_nothing() -> None:
     assert bench.outbox.is_empty
 
 
-def test_a_renewed_one_has_nothing_to_tell() -> None:
-    """Also not of what is under way; the creation is left to the first one that reports."""
+def test_a_renewed_outbox_has_no_reports() -> None:
+    """This includes those under way; the first process to report sends the creation."""
     bench = Bench()
     bench.put(Create(), Start(1), Start(2), Advance(3, 1))
     assert bench.next() is not None
@@ -671,7 +671,7 @@ MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
 
 @pytest.mark.parametrize(("report", "method", "rest", "body"), MESSAGES)
 def test_reports_become_requests(report: Report, method: str, rest: str, body: dict[str, object]) -> None:
-    """As the protocol has them; an id is opaque, and takes part in the path as one segment."""
+    """They follow the protocol; an id is opaque, and one segment of the path."""
     message = encode(ReportRequest("日 本?#%", report, "key"))
     path = f"/api/progress/%E6%97%A5%20%E6%9C%AC%3F%23%25{rest}"
     assert message == EncodedRequest(method, path, message.body, {"Idempotency-Key": "key"})
@@ -679,14 +679,14 @@ def test_reports_become_requests(report: Report, method: str, rest: str, body: d
 
 
 def test_a_report_names_its_run() -> None:
-    """And a creation, which begins one, names none."""
+    """A creation, which begins a run, names none."""
     headers = {"Idempotency-Key": "key", "Progress-Run": "run"}
     assert encode(ReportRequest("a", Start(1), "key", "run")).headers == headers
 
 
 @pytest.mark.parametrize(("told", "run"), [("2026", "2026"), ("\xe9", ""), ("a\tb", ""), ("x" * 256, "")])
-def test_a_run_is_taken_if_it_can_be_sent_back(told: str, run: str) -> None:
-    """Else no report would get away any more."""
+def test_a_run_is_accepted_if_a_header_can_have_it(told: str, run: str) -> None:
+    """Otherwise no later report could be sent."""
     assert read_answer(201, {"progress-run": told}, b'{"session_id": "a"}') == ReportAnswer(201, run=run)
 
 
@@ -724,7 +724,7 @@ DATES = {"retry-after": "Wed, 25 Nov 2026 10:00:30 GMT", "date": "Wed, 25 Nov 20
     ],
 )
 def test_answers_are_read(status: int, headers: Mapping[str, str], content: bytes, answer: ReportAnswer) -> None:
-    """What no progress server says, such as the page of a proxy, is no answer, whatever its status."""
+    """A response that is not a progress server's, such as a proxy's page, counts as no answer, whatever its status."""
     assert read_answer(status, headers, content) == answer
 
 
@@ -749,8 +749,8 @@ def reports(requests: list[ReportRequest]) -> list[Report]:
     return [request.report for request in requests]
 
 
-def test_commands_that_wait_go_together() -> None:
-    """In their order; a creation alone, since it is a request of another kind, and an advance after them."""
+def test_waiting_commands_go_in_one_batch() -> None:
+    """They keep their order; a creation goes alone, as its request has another form, and an advance follows them."""
     wide = Wide()
     wide.put(Create(), Start(1), Complete(1), Start(2), Advance(2, 5), Start(3))
     for expected in ([Create()], [Start(1), Complete(1), Start(2), Start(3)], [Advance(2, 5)]):
@@ -761,8 +761,8 @@ def test_commands_that_wait_go_together() -> None:
     assert wide.outbox.is_empty
 
 
-def test_each_of_several_has_its_answer() -> None:
-    """Those that are refused are lost, those that failed go again in their order, under their keys."""
+def test_each_report_of_a_batch_has_its_answer() -> None:
+    """Refused reports are lost; failed ones are retried in their order, with their keys."""
     wide = Wide()
     wide.put(*(Start(step) for step in range(1, 6)))
     requests = wide.together()
@@ -774,8 +774,8 @@ def test_each_of_several_has_its_answer() -> None:
     assert wide.together() == [requests[1], requests[3]]
 
 
-def test_answers_to_what_was_retracted_count_for_nothing() -> None:
-    """They are sent again, and that brings the answers."""
+def test_answers_to_retracted_requests_are_ignored() -> None:
+    """They are sent again, and get answers then."""
     wide = Wide()
     wide.put(Start(1), Start(2))
     requests = wide.together()
@@ -786,8 +786,8 @@ def test_answers_to_what_was_retracted_count_for_nothing() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 405])
-def test_a_server_that_takes_one_at_a_time_gets_one_at_a_time(status: int) -> None:
-    """At once, from then on, and under the same keys."""
+def test_a_server_without_batches_gets_single_reports(status: int) -> None:
+    """It does so at once and from then on, with the same keys."""
     wide = Wide()
     wide.put(*(Start(step) for step in range(1, 5)))
     requests = wide.together()
@@ -800,8 +800,8 @@ def test_a_server_that_takes_one_at_a_time_gets_one_at_a_time(status: int) -> No
 
 
 @pytest.mark.parametrize("status", [413, 400, 403, 500])
-def test_of_several_that_are_refused_as_a_whole_fewer_are_tried(status: int) -> None:
-    """At last each by itself, and what is refused then is lost; more go together again once that goes well."""
+def test_a_refused_batch_is_retried_in_smaller_ones(status: int) -> None:
+    """At last each goes by itself, and a refused one is lost; batches grow again after a success."""
     wide = Wide()
     wide.put(*(Start(step) for step in range(1, 9)))
     assert [wide.refuse(ReportAnswer(status)) for _ in range(3)] == [8, 4, 2]
@@ -817,8 +817,8 @@ def test_of_several_that_are_refused_as_a_whole_fewer_are_tried(status: int) -> 
 
 
 @pytest.mark.parametrize(("answer", "then"), [(NO_ANSWER, 8), (BUSY, 8), (ReportAnswer(429, retry_after_s=7), 4)])
-def test_several_that_meet_a_passing_trouble_wait_together(answer: ReportAnswer, then: int) -> None:
-    """As long as asked for; and where they are too many for a rate, there are fewer of them."""
+def test_a_batch_with_a_transient_failure_waits_as_a_whole(answer: ReportAnswer, then: int) -> None:
+    """It waits as long as `Retry-After` says; after a rate limit batches are smaller."""
     wide = Wide()
     wide.put(*(Start(step) for step in range(1, 9)))
     assert wide.refuse(answer) == 8
@@ -827,8 +827,8 @@ def test_several_that_meet_a_passing_trouble_wait_together(answer: ReportAnswer,
     assert len(wide.together()) == then
 
 
-def test_several_are_said_as_the_server_reads_them() -> None:
-    """Each with its session and its key."""
+def test_a_batch_is_encoded_as_the_server_reads_it() -> None:
+    """Each report has its session and its key."""
     requests = [ReportRequest("a", Start(1), "k1"), ReportRequest("a", Complete(1, message="m"), "k2", "r")]
     method, path, body, headers = encode_batch(requests)
     assert (method, path, headers) == ("POST", "/api/updates", {})
@@ -840,8 +840,8 @@ def test_several_are_said_as_the_server_reads_them() -> None:
     }
 
 
-def test_several_meet_the_loss_of_their_session_together() -> None:
-    """It is created again once, and all of them go again in their order; what follows on a loss is never alone told."""
+def test_a_batch_whose_session_is_lost_creates_it_once() -> None:
+    """It is created again once, and all reports are sent again in their order; none after the loss is sent alone."""
     wide = Wide()
     wide.put(CREATE)
     wide.send(ReportAnswer(201, run="one"))
@@ -854,8 +854,8 @@ def test_several_meet_the_loss_of_their_session_together() -> None:
     assert wide.together() == [request._replace(run="two") for request in requests]
 
 
-def test_answers_to_several_are_read_one_by_one() -> None:
-    """What the server cannot have answered is no answer; a refusal of the whole is one."""
+def test_the_answers_to_a_batch_are_read_one_by_one() -> None:
+    """A response that no progress server sends is no answer; a refusal of the batch is one."""
     refused = {"type": "/problems/step-out-of-range", "status": 422, "detail": "no", "success": False}
     told = json.dumps({"results": [{"status": 200}, refused, {}, None]}).encode()
     ok, no, *odd = read_answers(200, {}, told, 4)

@@ -83,7 +83,7 @@ ON_A_LOOP_THAT_IS_LEFT = """
 
 
 @pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK, ON_A_LOOP_THAT_IS_LEFT, BEFORE_A_LOOP])
-def test_what_was_reported_is_told_before_the_process_ends(serve: Serve, program: str) -> None:
+def test_reports_are_sent_before_the_process_exits(serve: Serve, program: str) -> None:
     """Also without a block that waits for it, and where the event loop ends first."""
     server = serve()
     assert run(program, server.url) == ""
@@ -97,7 +97,7 @@ WITH_MULTIPROCESSING_LOADED = f"""
 
 
 @pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK, WITH_MULTIPROCESSING_LOADED])
-def test_a_process_ends_without_its_server(program: str) -> None:
+def test_a_process_exits_without_its_server(program: str) -> None:
     """It gives up after a while, without an error, and says what is missing."""
     said = run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
     assert "cannot report on 'nightly'" in said
@@ -170,7 +170,7 @@ WHO_TELLS = """
 """
 
 
-def test_a_child_tells_nothing_that_its_parent_tells() -> None:
+def test_a_child_sends_no_report_of_its_parent() -> None:
     """Neither what waited at the fork nor what was under way; and it has a thread of its own."""
     # Newer Pythons warn of a fork beside threads, which is what this is about.
     told = [line for line in run(WHO_TELLS, "").splitlines() if line.startswith(("child ", "parent "))]
@@ -244,7 +244,7 @@ FORK_WHILE_IMPORTING = """
 
 
 @pytest.mark.parametrize("kind", ["Progress", "AsyncProgress"])
-def test_a_child_reports_though_a_thread_of_its_parent_was_about_to(serve: Serve, kind: str) -> None:
+def test_a_child_forked_during_an_import_reports(serve: Serve, kind: str) -> None:
     """That thread is not in the child, which would wait for it to finish its import."""
     server = serve()
     run(FORK_WHILE_IMPORTING.format(kind=kind), server.url, timeout_s=30)
@@ -277,7 +277,7 @@ FORK_WHILE_CONNECTING = """
 """
 
 
-def test_a_child_connects_though_its_parent_was_about_to(serve: Serve) -> None:
+def test_a_child_forked_during_a_connect_connects(serve: Serve) -> None:
     """OpenSSL has locks meanwhile, which no thread of the child would release."""
     server = serve()
     run(FORK_WHILE_CONNECTING, server.url)
@@ -301,7 +301,7 @@ ON_A_LOOP_OF_ANOTHER_THREAD = """
 """
 
 
-def test_what_a_loop_of_another_thread_has_to_tell_is_told_before_the_process_ends(serve: Serve) -> None:
+def test_reports_of_a_loop_in_another_thread_are_sent_before_the_process_exits(serve: Serve) -> None:
     """That loop is still running, and lets the thread that sends have it."""
     server = serve()
     assert run(ON_A_LOOP_OF_ANOTHER_THREAD, server.url) == ""
@@ -356,7 +356,7 @@ def test_the_thread_takes_no_signal_of_the_job() -> None:
     assert subprocess.run([sys.executable, "-c", SIGNALS], timeout=100, check=False).returncode == 0
 
 
-def test_a_fork_does_not_wait_for_ever_for_a_client_that_is_being_made(serve: Serve) -> None:
+def test_a_fork_waits_for_the_creation_of_a_client_up_to_a_limit(serve: Serve) -> None:
     """What makes it may wait for what the forking thread holds; the child makes its own."""
     server = serve()
     run(FORK_WHILE_LOADING, server.url, timeout_s=40)
@@ -466,7 +466,7 @@ LATE = {
 
 
 @pytest.mark.parametrize("program", LATE.values(), ids=LATE.keys())
-def test_what_is_reported_while_the_process_ends_is_told(serve: Serve, program: str) -> None:
+def test_reports_during_the_exit_of_the_process_are_sent(serve: Serve, program: str) -> None:
     """By functions that run after ours, too."""
     server = serve()
     assert run(program, server.url) == "lost 0\n"
@@ -482,7 +482,7 @@ def test_what_is_reported_while_the_process_ends_is_told(serve: Serve, program: 
         pytest.param(LATE["multiprocessing"], marks=pytest.mark.full),
     ],
 )
-def test_what_is_reported_in_vain_while_the_process_ends_is_counted(program: str) -> None:
+def test_unsent_reports_during_the_exit_of_the_process_are_counted(program: str) -> None:
     """The server being away: the process waits for it as long as for all that was reported before, and says so once."""
     *said, lost = run(program, f"http://{HOST}:{free_port()}", timeout_s=30).splitlines()
     assert lost == "lost 4", "the creation, two starts, and a completion"
@@ -508,7 +508,7 @@ BY_A_FINALISER = """
 """
 
 
-def test_what_a_finaliser_reports_when_all_has_ended_is_counted(serve: Serve) -> None:
+def test_reports_of_late_finalisers_are_counted(serve: Serve) -> None:
     """Python lets no thread run any more by then; the log has a line."""
     server = serve()
     assert run(BY_A_FINALISER, server.url) == "the process ends before all reports on 'nightly' were sent\nlost 2\n"

@@ -107,7 +107,7 @@ class Bench:
         return [session_id for session_id, _ in self.sent[begun:]]
 
 
-def test_lines_take_turns() -> None:
+def test_queues_take_turns() -> None:
     """One that has much to tell does not silence the others."""
     bench = Bench()
     for session_id in "ab":
@@ -115,7 +115,7 @@ def test_lines_take_turns() -> None:
     assert "".join(bench.run(lambda _: OK)) == "ababab"
 
 
-def test_a_line_that_advances_without_end_holds_up_no_other_of_its_session() -> None:
+def test_endless_advances_of_a_queue_delay_no_other_of_its_session() -> None:
     """Its advances go in between."""
     bench = Bench()
     busy, other = bench.queue("a", Start(1)), bench.queue("a", Start(2), Complete(2))
@@ -130,7 +130,7 @@ def test_a_line_that_advances_without_end_holds_up_no_other_of_its_session() -> 
     assert [report for _, report in bench.sent] == [Start(1), Start(2), Complete(2), Advance(1, 3), Advance(1, 4)]
 
 
-def test_lines_of_one_session_go_one_after_the_other() -> None:
+def test_queues_to_one_session_send_one_after_the_other() -> None:
     """In the order in which they began to report; each tells all that it has."""
     bench = Bench()
     first, second = bench.queue("a", Start(1)), bench.queue("a", Start(2))
@@ -145,7 +145,7 @@ def test_lines_of_one_session_go_one_after_the_other() -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 10])
-def test_one_of_all_sessions_tries_again_while_the_server_is_away(at_once: int) -> None:
+def test_one_session_retries_during_an_outage(at_once: int) -> None:
     """With the pauses of one session; and a session that only waits costs nothing."""
     count = 2000
     bench = Bench(at_once)
@@ -161,7 +161,7 @@ def test_one_of_all_sessions_tries_again_while_the_server_is_away(at_once: int) 
     assert sum(queue.looks for queue in report_queues) < 20 * count + 10 * len(tried)
 
 
-def test_a_session_that_comes_while_the_server_is_away_waits_with_the_others() -> None:
+def test_a_session_that_begins_during_an_outage_waits_with_the_others() -> None:
     """And says nothing for as long as it loses nothing."""
     bench = Bench()
     bench.queue("a", Start(1))
@@ -175,7 +175,7 @@ def test_a_session_that_comes_while_the_server_is_away_waits_with_the_others() -
 @pytest.mark.parametrize(
     "answer", [BUSY, ReportAnswer(409, "idempotency-key-in-use"), ReportAnswer(500, "internal-error")]
 )
-def test_what_passes_for_one_session_holds_up_no_other(answer: ReportAnswer) -> None:
+def test_a_transient_failure_of_one_session_delays_no_other(answer: ReportAnswer) -> None:
     """Its rate, its key, its report: the server is there."""
     bench = Bench()
     bench.queue("a", Start(1))
@@ -185,7 +185,7 @@ def test_what_passes_for_one_session_holds_up_no_other(answer: ReportAnswer) -> 
     assert bench.run(lambda _: OK) == ["a"]
 
 
-def test_a_server_that_answers_one_is_back_for_all() -> None:
+def test_a_server_that_answers_one_session_is_back_for_all() -> None:
     """Also where it refuses what it was asked."""
     bench = Bench()
     for session_id in "abc":
@@ -210,7 +210,7 @@ def test_each_session_gives_up_its_advances_after_its_own_wait() -> None:
     assert bench.run(lambda _: OK) == ["a", "b"]
 
 
-def test_another_session_tries_where_the_one_that_did_has_nothing_to_tell_any_more() -> None:
+def test_another_session_retries_when_the_first_has_no_more_reports() -> None:
     """Its advances were all that it had, and were given up; or it was forgotten."""
     bench = Bench()
     bench.queue("a", Advance(1, 5))
@@ -225,7 +225,7 @@ def test_another_session_tries_where_the_one_that_did_has_nothing_to_tell_any_mo
     assert third.is_settled
 
 
-def test_a_session_in_a_hurry_has_the_server_tried_at_once() -> None:
+def test_retry_now_of_one_session_retries_the_server_at_once() -> None:
     """At the end of its block there may be no later; what comes back is known to all."""
     bench = Bench()
     bench.queue("a", Start(1))
@@ -240,7 +240,7 @@ def test_a_session_in_a_hurry_has_the_server_tried_at_once() -> None:
     assert bench.run(lambda _: OK, until=70.01) == ["a", "b"]
 
 
-def test_a_server_that_answers_what_was_under_way_is_not_waited_for() -> None:
+def test_an_answer_to_an_earlier_request_ends_the_outage() -> None:
     """By the session that was to try again later, either."""
     bench = Bench(at_once=2)
     bench.queue("a", Start(1))
@@ -253,7 +253,7 @@ def test_a_server_that_answers_what_was_under_way_is_not_waited_for() -> None:
     assert bench.run(lambda _: OK, until=0.01) == ["a"]
 
 
-def test_so_many_have_their_turn_at_once() -> None:
+def test_a_limited_number_of_queues_sends_at_once() -> None:
     """Of one server; one more has it as soon as one of them has come back."""
     bench = Bench(at_once=3)
     for number in range(5):
@@ -267,7 +267,7 @@ def test_so_many_have_their_turn_at_once() -> None:
     assert bench.begin() is None
 
 
-def test_failures_of_what_was_under_way_together_are_one() -> None:
+def test_failures_of_simultaneous_requests_count_as_one() -> None:
     """Else the pause would be that of many."""
     bench = Bench(at_once=3)
     for number in range(3):
@@ -280,7 +280,7 @@ def test_failures_of_what_was_under_way_together_are_one() -> None:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_whatever_happens_all_is_told_once_the_server_is_back(seed: int) -> None:
+def test_every_report_is_sent_once_the_server_is_back(seed: int) -> None:
     """Reports, hurries, lines that are taken away, and answers of each kind, in any order."""
     chance = random.Random(seed)
     bench = Bench(at_once=chance.choice([1, 2, 3]))

@@ -76,14 +76,14 @@ ON_A_LOOP_WITHOUT_DESCRIPTORS = f"""
 
 
 @pytest.mark.parametrize("program", [WITHOUT_DESCRIPTORS, ON_A_LOOP_WITHOUT_DESCRIPTORS])
-def test_without_a_descriptor_the_job_goes_on_and_is_told_of_later(serve: Serve, program: str) -> None:
+def test_without_a_descriptor_the_job_goes_on_and_reports_are_sent_later(serve: Serve, program: str) -> None:
     """There is none to import what sends by HTTP, to make it, or to connect."""
     server = serve()
     run(program, server.url)
     assert shown(server)[0] == ["success"]
 
 
-def test_without_a_thread_the_job_goes_on_and_is_told_of_later(
+def test_without_a_thread_the_job_goes_on_and_reports_are_sent_later(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As many as the system allows run already, or the interpreter is ending; that is said once."""
@@ -117,7 +117,7 @@ class Lacking:
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
-async def test_a_report_that_meets_a_lack_is_lost_and_the_job_goes_on(
+async def test_a_report_without_a_resource_is_lost_and_the_job_goes_on(
     shell: Shell, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is counted, and said once."""
@@ -133,7 +133,7 @@ async def test_a_report_that_meets_a_lack_is_lost_and_the_job_goes_on(
     await shell.close(progress)
 
 
-def test_a_time_limit_of_the_job_is_no_lack() -> None:
+def test_a_time_limit_during_a_report_ends_the_job() -> None:
     """`TimeoutError` is an `OSError`, and what many a signal handler raises."""
     limit: Any = Lacking(TimeoutError())
     progress = Progress.attach("a", transport=FakeTransport())
@@ -145,7 +145,7 @@ def test_a_time_limit_of_the_job_is_no_lack() -> None:
 @pytest.mark.parametrize(
     ("part", "name"), [(Schedule, "check"), (Schedule, "next"), (Schedule, "served"), (Outbox, "take")]
 )
-async def test_what_sends_outlives_a_lack_of_memory(
+async def test_the_sender_survives_a_lack_of_memory(
     shell: Shell, part: type, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever it is about: it begins afresh, and what was under way is sent again under its key."""
@@ -176,7 +176,7 @@ async def test_what_sends_outlives_a_lack_of_memory(
     assert "restarts after MemoryError" in caplog.text
 
 
-async def test_a_loop_that_lacks_memory_for_a_task_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_loop_without_memory_for_a_task_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the next report, which lets the first one be told, too."""
     with monkeypatch.context() as lack:
         lack.setattr(aio.LoopSender, "__init__", mock.Mock(side_effect=MemoryError))
@@ -190,7 +190,7 @@ async def test_a_loop_that_lacks_memory_for_a_task_is_asked_again(monkeypatch: p
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
-async def test_a_transport_that_lacks_something_is_tried_again(shell: Shell, error: Exception) -> None:
+async def test_a_transport_without_a_resource_is_retried(shell: Shell, error: Exception) -> None:
     """As long as that takes: it is not about the report."""
     has_failed = threading.Event()
 
@@ -225,7 +225,7 @@ def test_a_transport_that_ends_its_thread_does_not_end_the_others(monkeypatch: p
         assert progress.lost == 0
 
 
-async def test_a_transport_whose_own_task_is_cancelled_is_tried_again() -> None:
+async def test_a_transport_whose_own_task_is_cancelled_is_retried() -> None:
     """That of a connection, perhaps: the one that sends goes on."""
     answers = iter([asyncio.CancelledError()])
 
@@ -283,7 +283,7 @@ AT_THE_END = """
 
 
 @pytest.mark.parametrize("before", ["", "first.step(1).start(); first.flush()"])
-def test_a_report_while_the_interpreter_ends_neither_raises_nor_waits(serve: Serve, before: str) -> None:
+def test_a_report_during_interpreter_shutdown_neither_raises_nor_waits(serve: Serve, before: str) -> None:
     """The thread does not run any more, if it ever did, and modules are taken apart."""
     server = serve()
     said = run(AT_THE_END.format(before=before), server.url, timeout_s=30)
