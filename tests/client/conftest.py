@@ -9,14 +9,14 @@ from tests.client.shells import SHELLS, Shell
 
 @pytest.fixture(params=SHELLS, ids=["sync", "async"])
 def shell(request: pytest.FixtureRequest) -> Shell:
-    """Each of both ways in turn."""
+    """Run a test with both ways to report."""
     shell: Shell = request.param
     return shell
 
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing but what a test sets says where to report to."""
+    """Remove the client's variables from the environment."""
     for name in list(os.environ):
         if name.startswith("PROGRESS_SSE_"):
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""A server that answers as a test tells it to, and transports that need none."""
+"""A server whose answers a test controls, and transports without a server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUCCESS = b'{"success":true,"session_id":"any"}'
 
 
 class Seen(NamedTuple):
-    """A request that came."""
+    """A received request."""
 
     request: str
     headers: dict[str, str]
@@ -28,7 +28,7 @@ class Seen(NamedTuple):
 
 
 class FakeServer:
-    """Accepts every connection, and answers once it is allowed to; an old one takes one report at a time."""
+    """Accepts every connection, and answers once it is allowed to; an old server takes no batches."""
 
     def __init__(self, *, is_old: bool = False) -> None:
         self._is_old = is_old
@@ -81,7 +81,7 @@ class FakeServer:
 
 
 class FakeTransport:
-    """Answers as told, from whatever thread it is asked, and keeps what it was asked."""
+    """A transport with given answers, callable from any thread, that records its requests."""
 
     def __init__(self, answer: Callable[[ReportRequest], ReportAnswer] = lambda _: ReportAnswer(200)) -> None:
         self.requests: list[ReportRequest] = []
@@ -100,7 +100,7 @@ class FakeTransport:
 
 
 class AsyncFakeTransport:
-    """The same for a task."""
+    """The same for event loops."""
 
     def __init__(self, transport: FakeTransport) -> None:
         self._transport = transport

@@ -1,4 +1,4 @@
-"""Both ways to report, as one: a test is a job, and runs from blocking code and from an event loop."""
+"""One interface to both ways to report: a test's job runs from blocking code and from an event loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Job = Callable[[Reporter], None]
 
 
 class Shell(ABC):
-    """A class that reports, and what differs in using it."""
+    """A class that reports, and the differences of its use."""
 
     progress: ClassVar[type[Progress] | type[AsyncProgress]]
 
@@ -25,15 +25,15 @@ class Shell(ABC):
 
     @abstractmethod
     async def flush(self, progress: Any, timeout_s: float) -> bool:
-        """Wait until all is told."""
+        """Wait until all reports are sent."""
 
     @abstractmethod
     async def close(self, progress: Any) -> None:
-        """End it without a block."""
+        """Close it without a block."""
 
     @abstractmethod
     async def track(self, step: Any, items: Sequence[int], total: int | None = None) -> list[int]:
-        """Go through items inside the step's block."""
+        """Track items inside the step's block."""
 
     @abstractmethod
     async def call(self, step: Any, function: Callable[[int], int], number: int) -> int:
@@ -41,7 +41,7 @@ class Shell(ABC):
 
     @abstractmethod
     def transport(self, fake: FakeTransport) -> Any:
-        """What the class takes as a transport."""
+        """The transport that the class accepts."""
 
 
 class SyncShell(Shell):

@@ -1,4 +1,4 @@
-"""Where to report to: arguments, then the environment; and nowhere, quietly, where neither says."""
+"""The server and session: from arguments, then the environment; without either nothing is reported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ URL = "http://progress.example:8000"
 def test_arguments_win_over_the_environment(
     url: str | None, token: str | None, environ: dict[str, str], address: Address | None
 ) -> None:
-    """What is empty counts as not given, as an unset variable of a shell comes out."""
+    """An empty value counts as not given, since an unset shell variable expands to that."""
     assert address_of(url, token, environ) == address
 
 
@@ -48,14 +48,14 @@ def test_arguments_win_over_the_environment(
     ],
 )
 def test_an_invalid_url_is_refused(url: str) -> None:
-    """And not repeated, since it may have a password in it."""
+    """The error does not show it, since it may have a password in it."""
     with pytest.raises(ConfigurationError) as caught:
         address_of(url, None, {})
     assert "secret" not in str(caught.value)
 
 
 def test_a_token_is_never_shown() -> None:
-    """Not in a log, nor in the report of a test that fails."""
+    """It is neither in a log nor in the report of a failed test."""
     assert "hush" not in f"{Address(URL, 'hush')} {Address(URL, 'hush')!r}"
     for token in ("hush\n", "hush ", " hush", "hüsh"):
         with pytest.raises(ConfigurationError) as caught:
@@ -64,7 +64,7 @@ def test_a_token_is_never_shown() -> None:
 
 
 def test_the_session_comes_from_the_argument_or_the_environment() -> None:
-    """And has to be one."""
+    """It has to be valid."""
     environ = {"PROGRESS_SSE_SESSION": "from-environment"}
     assert session_of("given", environ) == "given"
     assert session_of(None, environ) == "from-environment"
@@ -86,12 +86,12 @@ def test_the_session_comes_from_the_argument_or_the_environment() -> None:
     ],
 )
 def test_reporting_can_be_switched_off(argument: bool | None, variable: str, expected: bool) -> None:
-    """Both ways, and the argument wins."""
+    """Both ways work, and the argument wins."""
     assert is_disabled(argument, {"PROGRESS_SSE_DISABLED": variable}) is expected
 
 
 def test_the_link_leads_to_the_page_of_the_session() -> None:
-    """Whatever its id has in it."""
+    """This holds for every id."""
     assert link_to(Address(URL, None), "a b?") == f"{URL}/s/a%20b%3F"
 
 
@@ -99,7 +99,7 @@ def test_the_link_leads_to_the_page_of_the_session() -> None:
 async def test_without_a_server_nothing_happens(
     shell: Shell, options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every method works, and one line says why nothing is shown; not even a session is needed."""
+    """Every method works, and one line gives the reason; no session is needed either."""
     caplog.set_level(logging.INFO, "progress_sse.client")
     progress = shell.progress(**options)
     assert await shell.track(progress.step(1), [1, 2]) == [1, 2]
@@ -113,7 +113,7 @@ async def test_without_a_server_nothing_happens(
 
 
 async def test_the_link_is_logged(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
-    """The user who starts a job sees where to watch it."""
+    """So the user who starts a job can follow it."""
     caplog.set_level(logging.INFO, "progress_sse.client")
     progress = shell.progress("import-42", url=URL)
     assert progress.link == f"{URL}/s/import-42"
@@ -133,7 +133,7 @@ async def test_the_link_is_logged(shell: Shell, caplog: pytest.LogCaptureFixture
 async def test_an_invalid_configuration_is_a_warning_or_an_error(
     shell: Shell, session_id: str | None, options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A job does not die of it, unless it asked to."""
+    """It ends the job only if the job asked for errors."""
     progress = shell.progress(session_id, **options)
     progress.step(1).start()
     assert (progress.session_id, progress.link) == ("", None)
@@ -143,7 +143,7 @@ async def test_an_invalid_configuration_is_a_warning_or_an_error(
 
 
 async def test_another_transport_needs_no_url(shell: Shell) -> None:
-    """It knows the way by itself."""
+    """The transport has its own target."""
     fake = FakeTransport()
     progress = shell.progress.attach("a", transport=shell.transport(fake))
     progress.step(1).start()

@@ -1,4 +1,4 @@
-"""The worker's client says what the vectors have recorded, and takes the answers as they are meant."""
+"""The worker's client sends the requests of the vectors, and reads their answers as specified."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _report(update: dict[str, Any]) -> Report:
 
 @pytest.mark.parametrize("recorded", APPLIED.values(), ids=APPLIED)
 def test_a_report_is_sent_as_recorded(recorded: dict[str, Any]) -> None:
-    """The protocol's page and our client's requests say the same."""
+    """The protocol's page and our client's requests agree."""
     outbox = Outbox(recorded["path"].split("/")[3])
     outbox.put(_report(recorded["json"]))
     [sent] = outbox.next(0)
@@ -53,7 +53,7 @@ def test_a_report_is_sent_as_recorded(recorded: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("answer", REFUSED.values(), ids=REFUSED)
 def test_a_refusal_is_final_as_the_protocol_says(answer: dict[str, Any]) -> None:
-    """None of the recorded refusals passes by waiting, and all are told by their type."""
+    """No recorded refusal is retried, and each is recognised by its type."""
     body = {"type": answer["problem"], "status": answer["status"], "detail": "why", "success": False}
     taken = read_answer(answer["status"], {}, json.dumps(body).encode())
     assert (taken.is_success, taken.is_transient) == (False, False)

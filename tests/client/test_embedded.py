@@ -1,4 +1,4 @@
-"""Reporting to a store in the same process."""
+"""Reports to a store in the same process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.client.shells import Shell
 
 
 class FailingStore(ProgressStore):
-    """Fails as it is told to, after having applied what it was asked for."""
+    """A store that raises a given error after applying a command."""
 
     trouble: BaseException | None = None
 
@@ -39,7 +39,7 @@ class FailingStore(ProgressStore):
 
 @pytest.fixture
 async def store() -> AsyncIterator[FailingStore]:
-    """A store with a workflow of its own."""
+    """A store with its own workflow."""
     workflows = Workflows({"report": (StepDefinition("Render"),)})
     store = FailingStore(MemoryBackend(StorageLimits(1000, 1 << 20, 100)), workflows=workflows)
     await store.open()
@@ -48,21 +48,21 @@ async def store() -> AsyncIterator[FailingStore]:
 
 
 def transport(shell: Shell, store: ProgressStore) -> Any:
-    """What takes the shell's reports to the store."""
+    """The transport to the store for this shell."""
     if shell.progress is Progress:
         return StoreTransport(store, asyncio.get_running_loop())
     return AsyncStoreTransport(store)
 
 
 def work(progress: Reporter) -> None:
-    """Do one step well, and start another one."""
+    """Complete one step, and start another one."""
     with progress.step(1, message="done") as step:
         step.report(1, 2)
     progress.step(2).start()
 
 
 async def test_a_job_reports_to_the_store(shell: Shell, store: ProgressStore) -> None:
-    """By the same class, and without HTTP."""
+    """It uses the same class, without HTTP."""
     await shell.run(work, shell.progress("a", steps=["One", "Two"], transport=transport(shell, store)))
     session = await store.get_session("a")
     assert session is not None
@@ -74,7 +74,7 @@ async def test_a_job_reports_to_the_store(shell: Shell, store: ProgressStore) ->
 
 @pytest.mark.parametrize(("workflow", "total_steps"), [(None, 7), ("report", 1)])
 async def test_the_store_knows_the_steps(store: ProgressStore, workflow: str | None, total_steps: int) -> None:
-    """Its default ones, or those of a workflow."""
+    """These are its default steps, or those of a workflow."""
     async with AsyncProgress("a", workflow=workflow, transport=AsyncStoreTransport(store)):
         pass
     session = await store.get_session("a")
@@ -83,7 +83,7 @@ async def test_the_store_knows_the_steps(store: ProgressStore, workflow: str | N
 
 
 async def test_a_refusal_of_the_store_refuses_the_report(shell: Shell, store: ProgressStore) -> None:
-    """With the problem's words."""
+    """The error has the problem's text."""
     progress = shell.progress.attach("a", transport=transport(shell, store), on_error="raise")
     progress.step(8).start()
     with pytest.raises(ReportRefusedError, match="step must lie between 1 and 7") as caught:
@@ -92,7 +92,7 @@ async def test_a_refusal_of_the_store_refuses_the_report(shell: Shell, store: Pr
 
 
 async def test_a_report_that_was_applied_without_an_answer_is_applied_once(shell: Shell, store: FailingStore) -> None:
-    """The store knows the key."""
+    """The store knows the idempotency key."""
     store.trouble = OutcomeUnknownError()
     store.trouble.headers.clear()  # Its Retry-After would only take time.
     progress = shell.progress.attach("a", transport=transport(shell, store))
@@ -106,7 +106,7 @@ async def test_a_report_that_was_applied_without_an_answer_is_applied_once(shell
 
 @pytest.mark.parametrize("report", [Start(1), Advance(1, 1), Complete(1)])
 async def test_each_report_becomes_a_command(store: ProgressStore, report: Report) -> None:
-    """That the store takes, in the right state, and of the right run alone."""
+    """The store accepts it in the right state and for the right run alone."""
     transport = AsyncStoreTransport(store)
     created = await transport.send(ReportRequest("a", Create(), "c"))
     await store.start_step("a", 1)
@@ -117,7 +117,7 @@ async def test_each_report_becomes_a_command(store: ProgressStore, report: Repor
 
 @pytest.mark.parametrize("creation", [Create(), Create(workflow="report"), Create((StepDefinition("One"),))])
 async def test_the_answer_to_a_creation_names_its_run(store: ProgressStore, creation: Create) -> None:
-    """And may be told to take no other one's place."""
+    """A creation may be told not to replace an existing session."""
     transport = AsyncStoreTransport(store)
     created = await transport.send(ReportRequest("a", creation, "key"))
     session = await store.get_session("a")
@@ -128,7 +128,7 @@ async def test_the_answer_to_a_creation_names_its_run(store: ProgressStore, crea
 
 
 async def test_a_session_that_is_gone_is_created_again(shell: Shell, store: ProgressStore) -> None:
-    """As over HTTP; and one that has another run is left alone."""
+    """This is as over HTTP; a session that is another run is not touched."""
     progress = shell.progress("a", steps=["One", "Two"], transport=transport(shell, store))
     work(progress)
     assert await shell.flush(progress, 20)
@@ -147,7 +147,7 @@ async def test_a_session_that_is_gone_is_created_again(shell: Shell, store: Prog
 
 
 async def test_a_store_whose_loop_ends_does_not_answer(store: FailingStore) -> None:
-    """Which cancels what is under way; a cancellation must not get into the thread that sends for all."""
+    """The loop's end cancels requests; a cancellation must not reach the thread that sends for all."""
     store.trouble = asyncio.CancelledError()
     transport = StoreTransport(store, asyncio.get_running_loop())
     answer = await asyncio.to_thread(transport.send, ReportRequest("a", Start(1), "key"))
@@ -155,7 +155,7 @@ async def test_a_store_whose_loop_ends_does_not_answer(store: FailingStore) -> N
 
 
 async def test_a_transient_failure_has_its_retry_after(store: FailingStore) -> None:
-    """As over HTTP."""
+    """This is as over HTTP."""
     store.trouble = StoreUnavailableError()
     answer = await AsyncStoreTransport(store).send(ReportRequest("a", Start(1), "key"))
     assert (answer.status, answer.problem, answer.retry_after_s) == (503, "store-unavailable", 2)

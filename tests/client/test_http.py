@@ -1,4 +1,4 @@
-"""What the client accepts of any server at its URL."""
+"""The limits of the client against any server at its URL."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def length_of(head: bytes) -> int:
 
 @contextlib.asynccontextmanager
 async def answering(body: bytes, *, times: int) -> AsyncIterator[Address]:
-    """A server that answers with a body so many times over."""
+    """A server that repeats a body this many times in its answer."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
@@ -44,7 +44,7 @@ async def answering(body: bytes, *, times: int) -> AsyncIterator[Address]:
 
 
 async def sent(address: Address) -> list[ReportAnswer]:
-    """What becomes of a report, by each way."""
+    """The answer to a report, by each transport."""
     transport = http.AsyncHttpTransport(address)
     try:
         one, other = await transport.send(REQUEST), await asyncio.to_thread(http.HttpTransport(address).send, REQUEST)
@@ -54,20 +54,20 @@ async def sent(address: Address) -> list[ReportAnswer]:
 
 
 async def test_an_endless_answer_counts_as_no_answer() -> None:
-    """Be it a download or an endless stream: the job's memory is not filled with it, and the report waits."""
+    """A download or an endless stream does not fill the job's memory, and the report waits."""
     async with answering(b"x" * 2**16, times=10**6) as address:
         assert await sent(address) == [ReportAnswer(0, detail="ReadError: the answer does not end")] * 2
 
 
 async def test_an_answer_that_takes_too_long_counts_as_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However little comes at a time."""
+    """This holds for any size of its pieces."""
     monkeypatch.setattr(http, "ANSWER_S", 0.0)
     async with answering(b"x", times=1) as address:
         assert await sent(address) == [ReportAnswer(0, detail="ReadError: the answer does not end")] * 2
 
 
 async def test_connections_for_former_tokens_are_closed() -> None:
-    """As those of a worker that has a token for each session."""
+    """A worker may have a token for each session."""
     open_now: set[asyncio.StreamWriter] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -93,7 +93,7 @@ async def test_connections_for_former_tokens_are_closed() -> None:
 
 
 async def test_compressed_answers_are_not_unpacked() -> None:
-    """A few bytes could become a gigabyte; we have asked for none that are packed."""
+    """A few bytes could become a gigabyte; the client asks for no compression."""
     async with answering(b"\x1f\x8b", times=1) as address:
         assert {answer.detail for answer in await sent(address)} == {
             "the answer, of status 200, is not that of a progress server"
@@ -101,7 +101,7 @@ async def test_compressed_answers_are_not_unpacked() -> None:
 
 
 async def test_no_cookie_is_kept() -> None:
-    """The server that sets one would see it with the next report."""
+    """Otherwise the server would get its cookie with the next report."""
     async with answering(b'{"session_id": "s"}', times=1) as address:
         transport = http.AsyncHttpTransport(address)
         assert [await transport.send(REQUEST), await transport.send(REQUEST)] == [ReportAnswer(200)] * 2

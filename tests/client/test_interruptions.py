@@ -40,17 +40,17 @@ NOWHERE: Final = "http://127.0.0.1:9"
 
 @pytest.fixture(autouse=True)
 def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no advance wait for its turn, so that a test may have many."""
+    """Send advances without a minimum interval, so that a test may have many."""
     monkeypatch.setattr(outbox, "ADVANCE_INTERVAL_S", 0)
 
 
 def has_ended(thread: threading.Thread) -> Callable[[], bool]:
-    """What tells whether a thread has ended."""
+    """An event that is set when a thread has ended."""
     return lambda: not thread.is_alive()
 
 
 class Interruption:
-    """Is called at one of the calls and returns in the client's own code, in the threads that are profiled."""
+    """A callback at one of the calls and returns in the client's code, in the profiled threads."""
 
     def __init__(self, at: int, act: Callable[[], object]) -> None:
         self._left = at
@@ -68,7 +68,7 @@ class Interruption:
                 self._act()
 
     def run(self, work: Callable[[], object]) -> None:
-        """Do some work, with the interruption where it is to be."""
+        """Do some work with the interruption at its place."""
         sys.setprofile(self)
         try:
             work()
@@ -77,7 +77,7 @@ class Interruption:
 
 
 class Stop:
-    """Stops a thread until another one has done what it must be able to do meanwhile."""
+    """Stops a thread until another one has finished its work."""
 
     def __init__(self) -> None:
         self._reached, self._go = threading.Event(), threading.Event()
@@ -87,7 +87,7 @@ class Stop:
         assert self._go.wait(2 * DEADLINE_S)
 
     def do_meanwhile(self, work: Callable[[], object], *, is_over: Callable[[], bool]) -> bool:
-        """Do some work while the thread stands still; tell whether it came to that."""
+        """Do some work while the thread is stopped; return whether it was stopped."""
         while not self._reached.wait(0.005):
             if is_over():
                 self._go.set()  # It may come there later, with another test's reports.
@@ -100,7 +100,7 @@ class Stop:
 
 
 def is_done_in_time(work: Callable[[], object]) -> bool:
-    """Do some work in a thread, and tell whether it came to its end."""
+    """Do some work in a thread, and return whether it finished."""
     done = threading.Event()
 
     def run() -> None:
@@ -112,7 +112,7 @@ def is_done_in_time(work: Callable[[], object]) -> bool:
 
 
 def report_all(progress: Reporter, number: int) -> None:
-    """Do whatever a job can do to a step, and to a session."""
+    """Call every method of a step and of a session."""
     with progress.step(number) as step:
         step.advance()
         step.advance(2, message="two")
@@ -121,7 +121,7 @@ def report_all(progress: Reporter, number: int) -> None:
 
 
 def report_elsewhere() -> None:
-    """Report as jobs do that have more than one session."""
+    """Report on more than one session."""
     fake = FakeTransport()
     with Progress("other", steps=["One"], transport=fake) as progress:
         report_all(progress, 1)
@@ -131,7 +131,7 @@ def report_elsewhere() -> None:
 
 
 async def test_a_thread_stopped_during_a_report_delays_no_other(shell: Shell) -> None:
-    """Wherever it is, as if a finaliser there waited for what the other one holds."""
+    """It may be stopped at any point, like a finaliser that waits for a lock of the other thread."""
     sync.load_http()
     fake = FakeTransport()
     progress = shell.progress("a", steps=["One", "Two"], transport=shell.transport(fake))
@@ -157,7 +157,7 @@ async def test_a_thread_stopped_during_a_report_delays_no_other(shell: Shell) ->
 
 
 async def test_no_report_during_another_report_is_lost(shell: Shell) -> None:
-    """As a signal handler does, or a finaliser, in the same thread: on the same step, and on others."""
+    """A signal handler or finaliser makes them in the same thread, on the same step and on others."""
     fake = FakeTransport()
     progress = shell.progress.attach("a", transport=shell.transport(fake))
     expected: list[int] = []
@@ -189,7 +189,7 @@ async def test_no_report_during_another_report_is_lost(shell: Shell) -> None:
 
 
 def test_a_recording_has_reports_made_during_a_report() -> None:
-    """In its order, with each count once, and the creation first."""
+    """They are in order, with each count once, and the creation first."""
     with recording() as recorder:
         for at in itertools.count(1):
             progress = Progress(str(at), steps=["One"])
@@ -205,7 +205,7 @@ def test_a_recording_has_reports_made_during_a_report() -> None:
 
 
 def test_a_stopped_sender_delays_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever it is: it logs, it calls transports, and the garbage collector runs in it as elsewhere."""
+    """It may be stopped at any point: it logs, calls transports, and runs the garbage collector."""
     sync.load_http()
     monkeypatch.setattr(sync, "FLUSH_S", 0)
     monkeypatch.setattr(availability, "FIRST_PAUSE_S", 0)
@@ -237,7 +237,7 @@ def test_a_stopped_sender_delays_no_report(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_flush_in_the_sending_thread_does_not_wait_for_itself() -> None:
-    """As a finaliser may, or the transport of a job."""
+    """A finaliser or a job's transport may call `flush` there."""
 
     def answer(_: ReportRequest) -> ReportAnswer:
         progress.flush(3600)
@@ -249,7 +249,7 @@ def test_a_flush_in_the_sending_thread_does_not_wait_for_itself() -> None:
 
 
 def test_a_flush_waits_for_a_report_that_comes_as_it_is_notified(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By another thread: it hears of that, too, and does not sit out its time."""
+    """Another thread makes the report; the flush is notified again, and does not wait for its timeout."""
     fake = FakeTransport()
     progress = Progress.attach("a", transport=fake)
     told = itertools.count()
@@ -275,7 +275,7 @@ def test_a_flush_waits_for_a_report_that_comes_as_it_is_notified(monkeypatch: py
 async def test_a_flush_on_a_loop_waits_for_a_report_that_comes_as_it_is_notified(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where another task reports."""
+    """Another task makes the report."""
     fake = FakeTransport()
     progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(fake))
     told = itertools.count()
@@ -301,7 +301,7 @@ async def test_a_flush_on_a_loop_waits_for_a_report_that_comes_as_it_is_notified
 
 
 def test_a_sender_that_starts_slowly_delays_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`threading.Thread.start` waits until a thread runs, in which a finaliser may run first."""
+    """`threading.Thread.start` waits until the thread runs, and a finaliser may run in it first."""
     waited = threading.Event()
     monkeypatch.setattr(threading.Thread, "start", lambda _: waited.set())
     report_loss("a", 1, "gone")
@@ -314,7 +314,7 @@ def test_a_sender_that_starts_slowly_delays_no_report(monkeypatch: pytest.Monkey
 
 
 def test_no_report_waits_for_the_creation_of_a_client() -> None:
-    """Nor for its import: the finalisers that run meanwhile may wait for what the job holds."""
+    """Nor does it wait for its import: finalisers that run meanwhile may wait for a lock of the job."""
     with loading():
         assert is_done_in_time(lambda: Progress.attach("a", url=NOWHERE))
 
@@ -373,7 +373,7 @@ GARBAGE = """
 
 @pytest.mark.parametrize("seconds", [1, pytest.param(30, marks=pytest.mark.full)])
 def test_a_job_whose_garbage_logs_goes_on(seconds: float) -> None:
-    """Cycles with finalisers that log, a handler that reports what is logged, two threads, and a healthy server."""
+    """There are cycles with finalisers that log, a handler that reports log records, two threads, and a server."""
     program = textwrap.dedent(GARBAGE.format(seconds=seconds, deadline_s=seconds + 60))
     ran = subprocess.run(
         [sys.executable, "-c", program],

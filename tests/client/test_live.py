@@ -1,4 +1,4 @@
-"""Reporting to a real server, over whatever happens to it and on the way to it."""
+"""Reports to a real server through outages of the server and the network."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ TOKEN = "hush"
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no retry wait for long: how long they wait is shown where time costs nothing."""
+    """Shorten the pauses; tests on a simulated clock check their lengths."""
     monkeypatch.setattr(availability, "LONGEST_PAUSE_S", 0.05)
 
 
 def work(progress: Reporter) -> None:
-    """Two transitions a step, all reported at once."""
+    """Report two transitions per step, all at once."""
     for number in range(1, STEPS + 1):
         with progress.step(number, message=f"no. {number}"):
             pass
@@ -40,13 +40,13 @@ EXPECTED = [(step, status) for step in range(1, STEPS + 1) for status in ("runni
 
 
 async def poll(server: Server, session_id: str = "nightly") -> Any:
-    """What polling answers."""
+    """The polled state."""
     async with httpx.AsyncClient(base_url=server.url) as client:
         return (await client.get(session_path(session_id))).json()
 
 
 async def transitions(server: Server, count: int) -> list[tuple[int, str]]:
-    """The step and its status of each transition of the session, which must be so many."""
+    """Return the step and status of each transition of the session, after checking their number."""
     async with httpx.AsyncClient(base_url=server.url) as client:
         tag = (await client.get(session_path("nightly"))).headers["etag"]
     epoch, _, n = tag.strip('"').rpartition("-")
@@ -58,7 +58,7 @@ async def transitions(server: Server, count: int) -> list[tuple[int, str]]:
 
 
 async def test_each_report_counts_once_over_a_server_that_is_killed(serve: Serve, shell: Shell) -> None:
-    """At any moment, and with what it answered kept on disk: nothing is lost, nothing comes twice, all in order."""
+    """Kills come at any moment, and answered reports are on disk: no report is lost, repeated or out of order."""
     server = serve(store="sqlite")
     progress = shell.progress("nightly", steps=[f"Step {n}" for n in range(1, STEPS + 1)], url=server.url)
     job = asyncio.create_task(shell.run(work, progress))
@@ -74,14 +74,14 @@ async def test_each_report_counts_once_over_a_server_that_is_killed(serve: Serve
 
 
 async def eventually_at(server: Server, percentage: int) -> None:
-    """Wait until so much has got there."""
+    """Wait until the session has this progress."""
     async with asyncio.timeout(20):
         while (await poll(server))["percentage"] < percentage:  # noqa: ASYNC110 - only asking tells
             await asyncio.sleep(0.005)
 
 
 async def test_each_report_counts_once_over_a_connection_that_flaps(serve: Serve, shell: Shell) -> None:
-    """Answers that never arrive, or in part, after the server has applied what they are about."""
+    """Answers are lost or cut after the server has applied their reports."""
     server = serve()
     # Ends before the first byte of an answer, within it, and after some of them; again and again, and then no more.
     failures: list[Mode] = [Reset(0), Cut(0), Cut(40), Reset(900), Reset(60), Cut(2000)]
@@ -96,7 +96,7 @@ async def test_each_report_counts_once_over_a_connection_that_flaps(serve: Serve
 
 
 async def test_a_fresh_session_replaces_the_one_before(serve: Serve, shell: Shell) -> None:
-    """The same id again is a new run; with a token, where the server wants one."""
+    """The same id again is a new run; the client sends a token where the server requires one."""
     server = serve(publish_token=TOKEN)
     for steps in (["One"], ["Eins", "Zwei"]):
         progress = shell.progress("nightly", steps=steps, url=server.url, token=TOKEN)
@@ -108,7 +108,7 @@ async def test_a_fresh_session_replaces_the_one_before(serve: Serve, shell: Shel
 
 
 async def test_every_kind_of_failure_of_a_job_is_shown(serve: Serve, shell: Shell) -> None:
-    """The text that is sent is one that the server takes."""
+    """The server accepts the text that is sent."""
     server = serve()
     progress = shell.progress("nightly", steps=["One"], url=server.url)
 
@@ -126,7 +126,7 @@ async def test_every_kind_of_failure_of_a_job_is_shown(serve: Serve, shell: Shel
 
 
 async def test_progress_is_seen_while_the_step_runs(serve: Serve, shell: Shell) -> None:
-    """With its message."""
+    """It is shown with its message."""
     server = serve()
     progress = shell.progress("nightly", steps=["One"], url=server.url)
     with progress.step(1, message="rows") as step:
@@ -139,7 +139,7 @@ async def test_progress_is_seen_while_the_step_runs(serve: Serve, shell: Shell) 
 
 
 async def test_a_server_that_starts_late_gets_every_report(serve: Serve, shell: Shell) -> None:
-    """The job does not wait for it, and what it said is not lost."""
+    """The job does not wait for it, and no report is lost."""
     server = serve(store="sqlite")
     server.kill()
     progress = shell.progress("nightly", steps=[f"Step {n}" for n in range(1, STEPS + 1)], url=server.url)
@@ -152,7 +152,7 @@ async def test_a_server_that_starts_late_gets_every_report(serve: Serve, shell: 
 
 
 async def shown(server: Server) -> tuple[list[tuple[str, str]], str]:
-    """The name and status of each step of the session, and its ETag."""
+    """Return the name and status of each step of the session, and its ETag."""
     async with httpx.AsyncClient(base_url=server.url) as client:
         response = await client.get(session_path("nightly"))
     return [(step["name"], step["status"]) for step in response.json()["steps"]], response.headers["etag"]
@@ -161,7 +161,7 @@ async def shown(server: Server) -> tuple[list[tuple[str, str]], str]:
 async def test_a_refused_creation_leaves_the_session_before_alone(
     serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Yesterday's session gets no report of today; every one is counted, and the log has one line."""
+    """The earlier session gets no new report; each report is counted, and the log has one line."""
     server = serve()
     yesterday = shell.progress("nightly", steps=["One", "Two"], url=server.url)
     await shell.run(lambda progress: progress.step(1).start(), yesterday)
@@ -184,7 +184,7 @@ async def test_a_refused_creation_leaves_the_session_before_alone(
 
 
 async def test_a_refused_creation_creates_no_session_with_other_steps(serve: Serve, shell: Shell) -> None:
-    """Where there was none, there is none."""
+    """No session is created."""
     server = serve()
     progress = shell.progress("nightly", workflow="unknown", url=server.url)
     await shell.run(lambda progress: progress.step(1).start(), progress)
@@ -196,7 +196,7 @@ async def test_a_refused_creation_creates_no_session_with_other_steps(serve: Ser
 async def test_a_session_that_the_server_has_lost_is_created_again(
     serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, alone: bool
 ) -> None:
-    """With its own steps, and what was told of them: whichever report comes first."""
+    """It has its own steps and their reports, whichever report comes first."""
     if alone:
         monkeypatch.setattr(outbox, "MAX_BATCH", 1)
     server = serve()
@@ -226,7 +226,7 @@ async def test_a_session_that_the_server_has_lost_is_created_again(
 async def test_a_newer_run_gets_no_report_of_an_older_one(
     serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whether it took the place of the older one, or found it lost: the older one stops, and says so."""
+    """The newer run may have replaced the older one, or found it lost; the older one stops, and logs that."""
     server = serve()
     older = shell.progress("nightly", steps=["One"], url=server.url)
     older.step(1).start()

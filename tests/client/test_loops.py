@@ -1,4 +1,4 @@
-"""One `AsyncProgress` on several event loops, as by two `asyncio.run`, or wherever a framework runs a coroutine."""
+"""One `AsyncProgress` on several event loops, as with two calls of `asyncio.run`, or under a framework."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LIMIT_S = 20
 End: TypeAlias = Callable[[AsyncProgress], Awaitable[None]]
 Job: TypeAlias = Callable[[], Awaitable[object]]
 Loop: TypeAlias = Callable[[Job], AbstractContextManager[None]]
-"""Runs a coroutine function on a loop of its own, which is then as it says while the block runs."""
+"""Runs a coroutine function on its own loop, and keeps the loop in a given state while the block runs."""
 
 
 async def within_limits(job: Job) -> None:
@@ -44,7 +44,7 @@ def that_has_ended(job: Job) -> Iterator[None]:
 
 @contextmanager
 def that_was_left(job: Job) -> Iterator[None]:
-    """It is not closed, and does not run."""
+    """The loop is open, and does not run."""
     with asyncio.Runner() as runner:
         runner.run(within_limits(job))
         yield
@@ -52,7 +52,7 @@ def that_was_left(job: Job) -> Iterator[None]:
 
 @contextmanager
 def that_goes_on(job: Job) -> Iterator[None]:
-    """In another thread."""
+    """The loop runs in another thread."""
     has_run, may_end = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
@@ -99,14 +99,14 @@ ENDS: list[End] = [by_aclose, by_its_block, by_a_block_that_fails, by_flush]
 
 
 def statuses(server: Server) -> list[str]:
-    """Those of the session's steps."""
+    """The statuses of the session's steps."""
     body: Any = httpx.get(server.url + session_path("nightly")).json()
     return [step["status"] for step in body["steps"]]
 
 
 @pytest.mark.parametrize("first", LOOPS)
 def test_a_session_may_begin_on_one_loop_and_end_on_another(serve: Serve, first: Loop) -> None:
-    """However it ends: nothing is raised, nothing hangs, and all is told."""
+    """In each state of the first loop, nothing is raised, nothing hangs, and all reports are sent."""
     server = serve()
     for end in ENDS:
         progress = AsyncProgress("nightly", steps=["One", "Two"], url=server.url)
@@ -126,7 +126,7 @@ def test_a_session_may_begin_on_one_loop_and_end_on_another(serve: Serve, first:
 
 @pytest.mark.parametrize("first", LOOPS)
 def test_reports_after_the_end_of_a_loop_are_sent(serve: Serve, first: Loop) -> None:
-    """With what the task had left to tell, and though nothing is flushed."""
+    """This includes reports that the task had not sent, without a flush."""
     server = serve()
     progress = AsyncProgress("nightly", steps=["One", "Two"], url=server.url)
 
@@ -144,7 +144,7 @@ def test_reports_after_the_end_of_a_loop_are_sent(serve: Serve, first: Loop) -> 
 
 @pytest.mark.parametrize("first", LOOPS)
 def test_a_transport_of_one_loop_is_used_while_that_runs(first: Loop, caplog: pytest.LogCaptureFixture) -> None:
-    """What can be told no more is counted, and said."""
+    """Reports that can no longer be sent are counted and logged."""
     fake = FakeTransport()
     progress = AsyncProgress.attach("nightly", transport=AsyncFakeTransport(fake))
 
@@ -195,14 +195,14 @@ assert held(loops) == before, (before, held(loops))
 
 
 def test_a_loop_that_was_closed_by_hand_is_released(serve: Serve) -> None:
-    """With its connection, once a session begins on another loop; a worker may have a loop for each task."""
+    """Its connection is released once a session begins on another loop; a worker may have a loop per task."""
     command = [sys.executable, "-c", LOOPS_CLOSED_BY_HAND, serve().url]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_unsent_reports_of_a_loop_that_was_closed_by_hand_go_by_the_thread() -> None:
-    """That loop runs nothing any more that could hand it over."""
+    """That loop runs no code that could transfer them."""
 
     async def begin(session_id: str) -> AsyncProgress:
         progress = AsyncProgress.attach(session_id, url="http://127.0.0.1:9")
@@ -223,13 +223,13 @@ def test_unsent_reports_of_a_loop_that_was_closed_by_hand_go_by_the_thread() -> 
 
 
 def line_of(session_id: str) -> ReportQueue:
-    """The line of a session."""
+    """The queue of a session."""
     (queue,) = (each for each in report_queues() if each.session_id == session_id)
     return queue
 
 
 class Stubborn:
-    """A transport that takes its time to be cancelled."""
+    """A transport that is slow to cancel."""
 
     def __init__(self) -> None:
         self.was_asked, self.was_cancelled, self.may_end = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -244,11 +244,11 @@ class Stubborn:
         return ReportAnswer(200)
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
 
 async def test_a_session_whose_close_is_cancelled_continues_on_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though the request under way has not ended yet: else nothing would send for it any more."""
+    """It does so before the request under way has ended: otherwise it would have no sender."""
     transport = Stubborn()
     monkeypatch.setattr(aio, "_connect", lambda _: transport)
     monkeypatch.setattr(aio, "FLUSH_S", 0.0)

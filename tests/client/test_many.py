@@ -1,4 +1,4 @@
-"""Many sessions of one process, and a server that is away."""
+"""Many sessions of one process during an outage of the server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MANY = 300
 
 
 async def test_finished_sessions_are_released(shell: Shell) -> None:
-    """Also where their steps were entered without a block of the session, so that nothing closes it."""
+    """This holds also where steps were entered without a block of the session, which is then never closed."""
     before = len(report_queues())
     transport = shell.transport(FakeTransport(lambda _: ReportAnswer(200)))
     for number in range(MANY):
@@ -41,7 +41,7 @@ async def test_finished_sessions_are_released(shell: Shell) -> None:
 
 
 async def test_during_an_outage_one_session_retries_for_all(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nothing looks at the others, until it is back and they are told, each once."""
+    """The others are not checked until the server is back, and then each is sent once."""
     looks = Counter[str]()
     next_requests = Outbox.next
 
@@ -76,7 +76,7 @@ async def test_during_an_outage_one_session_retries_for_all(shell: Shell, monkey
 
 
 async def test_a_session_that_ends_lets_another_have_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though that has nothing new to tell, and its own task is the only one that could look."""
+    """This holds though the other has no new report, and only its own task could check."""
     monkeypatch.setattr(aio, "AT_ONCE", 1)
     async with FakeServer() as server:
         first, second = (AsyncProgress(each, steps=["One"], url=server.url) for each in ("first", "second"))
@@ -113,7 +113,7 @@ WAITING = """
 @pytest.mark.full
 @pytest.mark.parametrize("kind", ["Progress", "AsyncProgress"])
 def test_thousands_of_waiting_sessions_cost_almost_nothing(kind: str) -> None:
-    """A small part of a processor, where it was all of it."""
+    """They take a small part of a processor."""
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(WAITING.format(kind=kind))],
         env={"PROGRESS_SSE_URL": f"http://{HOST}:{free_port()}", "PYTHONPATH": str(ROOT)},

@@ -1,4 +1,4 @@
-"""Forks, and the end of a process: programs of their own, as users write them."""
+"""Forks, and the exit of a process, in separate programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.processes
 
 
 def run(program: str, url: str, timeout_s: float = 60) -> str:
-    """Run a program that reports to a server, and give what it printed and logged."""
+    """Run a program that reports to a server, and return its output and log."""
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         env={"PROGRESS_SSE_URL": url, "PROGRESS_SSE_SESSION": "nightly", "PYTHONPATH": str(ROOT)},
@@ -34,7 +34,7 @@ def run(program: str, url: str, timeout_s: float = 60) -> str:
 
 
 def shown(server: Server) -> tuple[list[str], int]:
-    """The status of each step of the session, and how many transitions led there."""
+    """Return the status of each step of the session, and the number of transitions."""
     response = httpx.get(server.url + session_path("nightly"))
     body: Any = response.json()
     return [step["status"] for step in body["steps"]], int(response.headers["etag"].strip('"').rpartition("-")[2])
@@ -84,7 +84,7 @@ ON_A_LOOP_THAT_IS_LEFT = """
 
 @pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK, ON_A_LOOP_THAT_IS_LEFT, BEFORE_A_LOOP])
 def test_reports_are_sent_before_the_process_exits(serve: Serve, program: str) -> None:
-    """Also without a block that waits for it, and where the event loop ends first."""
+    """This holds also without a block, and where the event loop ends first."""
     server = serve()
     assert run(program, server.url) == ""
     assert shown(server) == (["success", "pending"], 2)
@@ -98,7 +98,7 @@ WITH_MULTIPROCESSING_LOADED = f"""
 
 @pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK, WITH_MULTIPROCESSING_LOADED])
 def test_a_process_exits_without_its_server(program: str) -> None:
-    """It gives up after a while, without an error, and says what is missing."""
+    """It gives up after a time limit, without an error, and logs the unsent reports."""
     said = run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
     assert "cannot report on 'nightly'" in said
     assert said.count("the process ends before all reports on 'nightly' were sent") == 1
@@ -171,7 +171,7 @@ WHO_TELLS = """
 
 
 def test_a_child_sends_no_report_of_its_parent() -> None:
-    """Neither what waited at the fork nor what was under way; and it has a thread of its own."""
+    """This includes reports that waited or were under way at the fork; the child has its own thread."""
     # Newer Pythons warn of a fork beside threads, which is what this is about.
     told = [line for line in run(WHO_TELLS, "").splitlines() if line.startswith(("child ", "parent "))]
     assert sorted(told) == [
@@ -204,7 +204,7 @@ MULTIPROCESSING = """
 
 
 def test_children_of_multiprocessing_report(serve: Serve) -> None:
-    """They run no `atexit` functions, and yet what they reported last is told."""
+    """They run no `atexit` functions, and yet their last reports are sent."""
     server = serve()
     run(MULTIPROCESSING, server.url)
     assert shown(server) == (["success"] * 3, 6)
@@ -222,7 +222,7 @@ IMPORTS = """
 
 
 def test_the_thread_imports_nothing(serve: Serve) -> None:
-    """A fork in the middle of an import would leave the child with half a module, for good."""
+    """A fork during an import would leave the child with a half-loaded module."""
     assert run(IMPORTS, serve().url).strip() == ""
 
 
@@ -245,7 +245,7 @@ FORK_WHILE_IMPORTING = """
 
 @pytest.mark.parametrize("kind", ["Progress", "AsyncProgress"])
 def test_a_child_forked_during_an_import_reports(serve: Serve, kind: str) -> None:
-    """That thread is not in the child, which would wait for it to finish its import."""
+    """The importing thread is not in the child, which would wait for it."""
     server = serve()
     run(FORK_WHILE_IMPORTING.format(kind=kind), server.url, timeout_s=30)
     assert shown(server)[0][1] == "running"
@@ -278,7 +278,7 @@ FORK_WHILE_CONNECTING = """
 
 
 def test_a_child_forked_during_a_connect_connects(serve: Serve) -> None:
-    """OpenSSL has locks meanwhile, which no thread of the child would release."""
+    """OpenSSL holds locks meanwhile, which no thread of the child would release."""
     server = serve()
     run(FORK_WHILE_CONNECTING, server.url)
     assert shown(server)[0][:2] == ["running"] * 2
@@ -302,7 +302,7 @@ ON_A_LOOP_OF_ANOTHER_THREAD = """
 
 
 def test_reports_of_a_loop_in_another_thread_are_sent_before_the_process_exits(serve: Serve) -> None:
-    """That loop is still running, and lets the thread that sends have it."""
+    """That loop still runs, and transfers its reports to the thread."""
     server = serve()
     assert run(ON_A_LOOP_OF_ANOTHER_THREAD, server.url) == ""
     assert shown(server) == (["success", "pending"], 2)
@@ -352,12 +352,12 @@ os._exit(0)
 
 
 def test_the_thread_takes_no_signal_of_the_job() -> None:
-    """One that the job blocks for a while waits for the job, and does not end the process by way of the thread."""
+    """A signal that the job blocks for a while waits for the job, and does not end the process through the thread."""
     assert subprocess.run([sys.executable, "-c", SIGNALS], timeout=100, check=False).returncode == 0
 
 
 def test_a_fork_waits_for_the_creation_of_a_client_up_to_a_limit(serve: Serve) -> None:
-    """What makes it may wait for what the forking thread holds; the child makes its own."""
+    """Its creation may wait for a lock of the forking thread; the child creates its own."""
     server = serve()
     run(FORK_WHILE_LOADING, server.url, timeout_s=40)
     assert shown(server)[0][1] == "running"
@@ -467,7 +467,7 @@ LATE = {
 
 @pytest.mark.parametrize("program", LATE.values(), ids=LATE.keys())
 def test_reports_during_the_exit_of_the_process_are_sent(serve: Serve, program: str) -> None:
-    """By functions that run after ours, too."""
+    """This includes reports of exit functions that run after ours."""
     server = serve()
     assert run(program, server.url) == "lost 0\n"
     assert shown(server) == (["success", "running"], 3)
@@ -483,7 +483,7 @@ def test_reports_during_the_exit_of_the_process_are_sent(serve: Serve, program: 
     ],
 )
 def test_unsent_reports_during_the_exit_of_the_process_are_counted(program: str) -> None:
-    """The server being away: the process waits for it as long as for all that was reported before, and says so once."""
+    """The server is away: the process waits as long as for earlier reports, and logs that once."""
     *said, lost = run(program, f"http://{HOST}:{free_port()}", timeout_s=30).splitlines()
     assert lost == "lost 4", "the creation, two starts, and a completion"
     assert len([line for line in said if "the process ends before all reports on 'nightly' were sent" in line]) == 1
@@ -509,7 +509,7 @@ BY_A_FINALISER = """
 
 
 def test_reports_of_late_finalisers_are_counted(serve: Serve) -> None:
-    """Python lets no thread run any more by then; the log has a line."""
+    """Python runs no more threads by then; the log has a line."""
     server = serve()
     assert run(BY_A_FINALISER, server.url) == "the process ends before all reports on 'nightly' were sent\nlost 2\n"
     assert shown(server) == (["running", "pending"], 1)

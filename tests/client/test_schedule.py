@@ -1,4 +1,4 @@
-"""Whose turn it is, at times that the tests make up, and how much work that is."""
+"""The order of queues on a simulated clock, and the work that it takes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUSY = ReportAnswer(429, retry_after_s=30)
 
 
 class ReportQueue:
-    """An outbox that counts how often it is looked at."""
+    """An outbox that counts its checks."""
 
     def __init__(self, session_id: str, server: Availability) -> None:
         self.outbox = Outbox(session_id, chance=lambda: 1.0)
@@ -59,7 +59,7 @@ class ReportQueue:
 
 
 class Bench:
-    """Lines to one server, on a clock that moves when told to."""
+    """Queues to one server, on a manual clock."""
 
     def __init__(self, at_once: int = 1) -> None:
         self.clock = ManualClock()
@@ -81,7 +81,7 @@ class Bench:
         self.schedule.check(queue, self.clock.monotonic())
 
     def begin(self) -> tuple[ReportQueue, list[ReportRequest]] | None:
-        """Let a line have its turn, if it is one's."""
+        """Begin the turn of a queue, if one is due."""
         queue = self.schedule.next(self.clock.monotonic())
         if queue is None:
             return None
@@ -96,7 +96,7 @@ class Bench:
         self.schedule.served(queue, self.clock.monotonic())
 
     def run(self, answer: Callable[[str], ReportAnswer], until: float = math.inf) -> list[str]:
-        """Let lines have their turns until none is left, or for so long; tell which sessions had one."""
+        """Run turns until none is left, or until a time; return their sessions."""
         begun = len(self.sent)
         while (at := self.schedule.wake_at()) <= until and at < math.inf:
             self.clock.advance(max(0.0, at - self.clock.monotonic()))
@@ -108,7 +108,7 @@ class Bench:
 
 
 def test_queues_take_turns() -> None:
-    """One that has much to tell does not silence the others."""
+    """A queue with many reports does not block the others."""
     bench = Bench()
     for session_id in "ab":
         bench.queue(session_id, Start(1), Start(2), Start(3))
@@ -116,7 +116,7 @@ def test_queues_take_turns() -> None:
 
 
 def test_endless_advances_of_a_queue_delay_no_other_of_its_session() -> None:
-    """Its advances go in between."""
+    """The others go between its advances."""
     bench = Bench()
     busy, other = bench.queue("a", Start(1)), bench.queue("a", Start(2), Complete(2))
     for count in range(1, 5):
@@ -131,7 +131,7 @@ def test_endless_advances_of_a_queue_delay_no_other_of_its_session() -> None:
 
 
 def test_queues_to_one_session_send_one_after_the_other() -> None:
-    """In the order in which they began to report; each tells all that it has."""
+    """They go in the order of their first reports; each sends all that it has."""
     bench = Bench()
     first, second = bench.queue("a", Start(1)), bench.queue("a", Start(2))
     bench.put(first, Complete(1))
@@ -146,7 +146,7 @@ def test_queues_to_one_session_send_one_after_the_other() -> None:
 
 @pytest.mark.parametrize("at_once", [1, 10])
 def test_one_session_retries_during_an_outage(at_once: int) -> None:
-    """With the pauses of one session; and a session that only waits costs nothing."""
+    """It has the pauses of one session; waiting sessions cost nothing."""
     count = 2000
     bench = Bench(at_once)
     report_queues = [bench.queue(str(number), Create(), Start(1)) for number in range(count)]
@@ -162,7 +162,7 @@ def test_one_session_retries_during_an_outage(at_once: int) -> None:
 
 
 def test_a_session_that_begins_during_an_outage_waits_with_the_others() -> None:
-    """And says nothing for as long as it loses nothing."""
+    """It logs nothing while it loses nothing."""
     bench = Bench()
     bench.queue("a", Start(1))
     bench.run(lambda _: AWAY, until=20)
@@ -176,7 +176,7 @@ def test_a_session_that_begins_during_an_outage_waits_with_the_others() -> None:
     "answer", [BUSY, ReportAnswer(409, "idempotency-key-in-use"), ReportAnswer(500, "internal-error")]
 )
 def test_a_transient_failure_of_one_session_delays_no_other(answer: ReportAnswer) -> None:
-    """Its rate, its key, its report: the server is there."""
+    """The cause is its rate, its key or its report, and the server answers."""
     bench = Bench()
     bench.queue("a", Start(1))
     bench.queue("b", Start(1))
@@ -186,7 +186,7 @@ def test_a_transient_failure_of_one_session_delays_no_other(answer: ReportAnswer
 
 
 def test_a_server_that_answers_one_session_is_back_for_all() -> None:
-    """Also where it refuses what it was asked."""
+    """This includes an answer that is a refusal."""
     bench = Bench()
     for session_id in "abc":
         bench.queue(session_id, Start(1))
@@ -195,7 +195,7 @@ def test_a_server_that_answers_one_session_is_back_for_all() -> None:
 
 
 def test_each_session_gives_up_its_advances_after_its_own_wait() -> None:
-    """A minute after it began to wait, though another one tries; its commands wait on."""
+    """It does so a minute after it began to wait, though another one retries; its commands stay."""
     bench = Bench()
     bench.queue("a", Start(1))
     bench.run(lambda _: AWAY, until=30)
@@ -211,7 +211,7 @@ def test_each_session_gives_up_its_advances_after_its_own_wait() -> None:
 
 
 def test_another_session_retries_when_the_first_has_no_more_reports() -> None:
-    """Its advances were all that it had, and were given up; or it was forgotten."""
+    """It had only advances, which were dropped, or it was removed."""
     bench = Bench()
     bench.queue("a", Advance(1, 5))
     bench.queue("b", Start(1))
@@ -226,7 +226,7 @@ def test_another_session_retries_when_the_first_has_no_more_reports() -> None:
 
 
 def test_retry_now_of_one_session_retries_the_server_at_once() -> None:
-    """At the end of its block there may be no later; what comes back is known to all."""
+    """The end of its block may be the last attempt; all sessions use its result."""
     bench = Bench()
     bench.queue("a", Start(1))
     hurried = bench.queue("b", Start(1))
@@ -241,7 +241,7 @@ def test_retry_now_of_one_session_retries_the_server_at_once() -> None:
 
 
 def test_an_answer_to_an_earlier_request_ends_the_outage() -> None:
-    """By the session that was to try again later, either."""
+    """Nor does the session wait that was to retry later."""
     bench = Bench(at_once=2)
     bench.queue("a", Start(1))
     bench.queue("b", Start(1))
@@ -254,7 +254,7 @@ def test_an_answer_to_an_earlier_request_ends_the_outage() -> None:
 
 
 def test_a_limited_number_of_queues_sends_at_once() -> None:
-    """Of one server; one more has it as soon as one of them has come back."""
+    """The limit is per server; the next one begins as soon as one has its answer."""
     bench = Bench(at_once=3)
     for number in range(5):
         bench.queue(str(number), Start(1))
@@ -268,7 +268,7 @@ def test_a_limited_number_of_queues_sends_at_once() -> None:
 
 
 def test_failures_of_simultaneous_requests_count_as_one() -> None:
-    """Else the pause would be that of many."""
+    """Otherwise the pause would grow with each of them."""
     bench = Bench(at_once=3)
     for number in range(3):
         bench.queue(str(number), Start(1))
@@ -281,7 +281,7 @@ def test_failures_of_simultaneous_requests_count_as_one() -> None:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_every_report_is_sent_once_the_server_is_back(seed: int) -> None:
-    """Reports, hurries, lines that are taken away, and answers of each kind, in any order."""
+    """There are reports, immediate retries, removed queues, and answers of each kind, in random order."""
     chance = random.Random(seed)
     bench = Bench(at_once=chance.choice([1, 2, 3]))
     report_queues = [ReportQueue(chance.choice("abcdef"), bench.server) for _ in range(8)]

@@ -1,4 +1,4 @@
-"""Jobs in a process that lacks something: descriptors, threads, memory, a stderr, or the time to go on."""
+"""Jobs in a process without a resource: descriptors, threads, memory, a stderr, or time at its exit."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ ON_A_LOOP_WITHOUT_DESCRIPTORS = f"""
 
 @pytest.mark.parametrize("program", [WITHOUT_DESCRIPTORS, ON_A_LOOP_WITHOUT_DESCRIPTORS])
 def test_without_a_descriptor_the_job_goes_on_and_reports_are_sent_later(serve: Serve, program: str) -> None:
-    """There is none to import what sends by HTTP, to make it, or to connect."""
+    """None is free to import the HTTP client, to create it, or to connect."""
     server = serve()
     run(program, server.url)
     assert shown(server)[0] == ["success"]
@@ -86,7 +86,7 @@ def test_without_a_descriptor_the_job_goes_on_and_reports_are_sent_later(serve: 
 def test_without_a_thread_the_job_goes_on_and_reports_are_sent_later(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As many as the system allows run already, or the interpreter is ending; that is said once."""
+    """The system allows no more, or the interpreter is ending; that is logged once."""
 
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
@@ -107,7 +107,7 @@ def test_without_a_thread_the_job_goes_on_and_reports_are_sent_later(
 
 
 class Lacking:
-    """A number that cannot be had."""
+    """A number whose use raises an error."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -120,7 +120,7 @@ class Lacking:
 async def test_a_report_without_a_resource_is_lost_and_the_job_goes_on(
     shell: Shell, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is counted, and said once."""
+    """It is counted, and logged once."""
     fake = FakeTransport()
     progress = shell.progress.attach("a", transport=shell.transport(fake))
     lacking: Any = Lacking(error)
@@ -134,7 +134,7 @@ async def test_a_report_without_a_resource_is_lost_and_the_job_goes_on(
 
 
 def test_a_time_limit_during_a_report_ends_the_job() -> None:
-    """`TimeoutError` is an `OSError`, and what many a signal handler raises."""
+    """`TimeoutError` is an `OSError`, and many signal handlers raise it."""
     limit: Any = Lacking(TimeoutError())
     progress = Progress.attach("a", transport=FakeTransport())
     with pytest.raises(TimeoutError):
@@ -148,7 +148,7 @@ def test_a_time_limit_during_a_report_ends_the_job() -> None:
 async def test_the_sender_survives_a_lack_of_memory(
     shell: Shell, part: type, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever it is about: it begins afresh, and what was under way is sent again under its key."""
+    """It restarts in every case, and requests under way are sent again with their keys."""
     for module in (aio, sync):
         monkeypatch.setattr(module, "RECOVERY_S", 0.01)
     monkeypatch.setattr(sync, "_thread_sender", sync.ThreadSender())
@@ -177,7 +177,7 @@ async def test_the_sender_survives_a_lack_of_memory(
 
 
 async def test_a_loop_without_memory_for_a_task_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the next report, which lets the first one be told, too."""
+    """The next report lets the first one be sent, too."""
     with monkeypatch.context() as lack:
         lack.setattr(aio.LoopSender, "__init__", mock.Mock(side_effect=MemoryError))
         fake = FakeTransport()
@@ -191,7 +191,7 @@ async def test_a_loop_without_memory_for_a_task_retries(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
 async def test_a_transport_without_a_resource_is_retried(shell: Shell, error: Exception) -> None:
-    """As long as that takes: it is not about the report."""
+    """It is retried without a limit, as the report is not the cause."""
     has_failed = threading.Event()
 
     def answer(_: ReportRequest) -> ReportAnswer:
@@ -208,7 +208,7 @@ async def test_a_transport_without_a_resource_is_retried(shell: Shell, error: Ex
 
 
 def test_a_transport_that_ends_its_thread_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By `sys.exit`, or by what asyncio cancels with: there is one thread for all of them."""
+    """It ends by `sys.exit` or a cancellation; one thread serves all sessions."""
     monkeypatch.setattr(sync, "RECOVERY_S", 0.01)
     monkeypatch.setattr(sync, "_thread_sender", sync.ThreadSender())
     ends = iter([SystemExit(), asyncio.CancelledError()])
@@ -226,7 +226,7 @@ def test_a_transport_that_ends_its_thread_does_not_end_the_others(monkeypatch: p
 
 
 async def test_a_transport_whose_own_task_is_cancelled_is_retried() -> None:
-    """That of a connection, perhaps: the one that sends goes on."""
+    """This may be the task of a connection; the sending task goes on."""
     answers = iter([asyncio.CancelledError()])
 
     class Cancelled(AsyncFakeTransport):
@@ -259,7 +259,7 @@ WITHOUT_STDERR = """
 
 @pytest.mark.parametrize("lose", ["sys.stderr.close()", "sys.stderr = None"])
 def test_without_a_stderr_the_job_goes_on(lose: str) -> None:
-    """Where nothing is set up for its log, `logging` writes there, and raises what comes of it."""
+    """Without a configured handler, `logging` writes there, and raises the error."""
     assert run(WITHOUT_STDERR.format(lose=lose), f"http://{HOST}:{free_port()}") == "done\n"
 
 
@@ -284,7 +284,7 @@ AT_THE_END = """
 
 @pytest.mark.parametrize("before", ["", "first.step(1).start(); first.flush()"])
 def test_a_report_during_interpreter_shutdown_neither_raises_nor_waits(serve: Serve, before: str) -> None:
-    """The thread does not run any more, if it ever did, and modules are taken apart."""
+    """The thread no longer runs, and modules are being removed."""
     server = serve()
     said = run(AT_THE_END.format(before=before), server.url, timeout_s=30)
     assert said.endswith("done\n"), said
