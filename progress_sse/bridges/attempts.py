@@ -120,5 +120,5 @@ def _report_loss(session_id: str, number: int, error: BaseException | str) -> No
             step.start()
             step.fail(error)
             progress.close()
-    except (ProgressError, TypeError) as trouble:  # A TypeError: the step number has another type.
-        log(logging.WARNING, "cannot report that step %s of %r failed: %s", number, session_id, trouble)
+    except (ProgressError, TypeError) as failure:  # A TypeError: the step number has another type.
+        log(logging.WARNING, "cannot report that step %s of %r failed: %s", number, session_id, failure)

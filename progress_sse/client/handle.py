@@ -277,8 +277,8 @@ class BaseStep:
             return
         try:
             self.fail(error)
-        except ReportError as trouble:  # The job asked for errors, but its own exception matters more now.
-            log(logging.WARNING, "cannot report that step %s failed: %s", self.number, trouble)
+        except ReportError as failure:  # The job asked for errors, but its own exception matters more now.
+            log(logging.WARNING, "cannot report that step %s failed: %s", self.number, failure)
 
     # The job's objects have been read by then: these functions use our own values, and may run in any thread.
 

@@ -231,11 +231,11 @@ class ThreadSender:
             self._is_started = False
             raise
 
-    def _warn(self, trouble: str) -> None:
+    def _warn(self, failure: str) -> None:
         """Warn of an error of the thread itself, of each kind once."""
-        if trouble not in self._warned_of and len(self._warned_of) < MAX_KINDS:
-            self._warned_of.add(trouble)
-            log(logging.WARNING, "%s", trouble)
+        if failure not in self._warned_of and len(self._warned_of) < MAX_KINDS:
+            self._warned_of.add(failure)
+            log(logging.WARNING, "%s", failure)
 
     def wait(self, awaited: Sequence[ReportQueue], timeout_s: float) -> None:
         """Wait until these queues are settled, or for `timeout_s`; retry at once."""

@@ -197,7 +197,7 @@ async def test_a_cancellation_is_the_error_of_its_step() -> None:
 
 
 async def wait_in_a_step(progress: AsyncProgress) -> None:
-    """Be interrupted amid the work."""
+    """Be interrupted during the work."""
     async with progress, progress.step(1):
         await asyncio.Event().wait()
 
@@ -522,7 +522,7 @@ def test_a_log_handler_that_raises_stops_no_report() -> None:
     assert fake.reports == [Start(1), Start(1)]
 
 
-# Trouble
+# Failures
 
 
 def refuse(_: ReportRequest) -> ReportAnswer:

@@ -27,13 +27,13 @@ from tests.client.shells import Shell
 class FailingStore(ProgressStore):
     """A store that raises a given error after applying a command."""
 
-    trouble: BaseException | None = None
+    failure: BaseException | None = None
 
     async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:
         applied = await super().apply(session_id, command, key)
-        trouble, self.trouble = self.trouble, None
-        if trouble is not None:
-            raise trouble
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            raise failure
         return applied
 
 
@@ -93,8 +93,8 @@ async def test_a_refusal_of_the_store_refuses_the_report(shell: Shell, store: Pr
 
 async def test_a_report_that_was_applied_without_an_answer_is_applied_once(shell: Shell, store: FailingStore) -> None:
     """The store knows the idempotency key."""
-    store.trouble = OutcomeUnknownError()
-    store.trouble.headers.clear()  # Its Retry-After would only take time.
+    store.failure = OutcomeUnknownError()
+    store.failure.headers.clear()  # Its Retry-After would only take time.
     progress = shell.progress.attach("a", transport=transport(shell, store))
     progress.step(1).start()
     assert await shell.flush(progress, 20)
@@ -148,7 +148,7 @@ async def test_a_session_that_is_gone_is_created_again(shell: Shell, store: Prog
 
 async def test_a_store_whose_loop_ends_does_not_answer(store: FailingStore) -> None:
     """The loop's end cancels requests; a cancellation must not reach the thread that sends for all."""
-    store.trouble = asyncio.CancelledError()
+    store.failure = asyncio.CancelledError()
     transport = StoreTransport(store, asyncio.get_running_loop())
     answer = await asyncio.to_thread(transport.send, ReportRequest("a", Start(1), "key"))
     assert answer == ReportAnswer(0, detail="the event loop of the store does not answer")
@@ -156,6 +156,6 @@ async def test_a_store_whose_loop_ends_does_not_answer(store: FailingStore) -> N
 
 async def test_a_transient_failure_has_its_retry_after(store: FailingStore) -> None:
     """This is as over HTTP."""
-    store.trouble = StoreUnavailableError()
+    store.failure = StoreUnavailableError()
     answer = await AsyncStoreTransport(store).send(ReportRequest("a", Start(1), "key"))
     assert (answer.status, answer.problem, answer.retry_after_s) == (503, "store-unavailable", 2)

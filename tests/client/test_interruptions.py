@@ -1,4 +1,4 @@
-"""Jobs that are interrupted amid a report, by foreign code that waits for what another thread holds.
+"""Jobs that are interrupted during a report, by foreign code that waits for what another thread holds.
 
 The garbage collector runs finalisers wherever something is allocated, a signal handler comes between any two
 operations, and the text of a message is what its class makes of it. Each may log, and wait for the lock of a handler

@@ -126,7 +126,7 @@ FORK = """
 
 
 def test_parent_and_child_report_after_a_fork(serve: Serve) -> None:
-    """Each on a connection of its own, and what waited at the fork is told once.
+    """Each has its own connection, and reports that waited at the fork are sent once.
 
     A child that ends by an exception, as `sys.exit` is one, ends the blocks around it, too: so step 1 fails first.
     """
