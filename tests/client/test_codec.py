@@ -1,0 +1,124 @@
+"""Requests and answers of reports in their HTTP form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.core.model import StepDefinition
+from tests.client.bench import OK
+
+MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
+    (Create(), "PUT", "?replace=true", {}),
+    (Create(replace=False), "PUT", "", {}),
+    (Create(workflow="report"), "PUT", "?replace=true", {"workflow": "report"}),
+    (
+        Create((StepDefinition("原稿", 1000, 2000),)),
+        "PUT",
+        "?replace=true",
+        {"steps": [{"name": "原稿", "timeout_ms": 1000, "estimated_ms": 2000}]},
+    ),
+    (Start(2, 500), "POST", "/update", {"action": "start", "step": 2, "timeout_ms": 500}),
+    (
+        Advance(2, 3, 8, "half"),
+        "POST",
+        "/update",
+        {"action": "progress", "step": 2, "current": 3, "total": 8, "message": "half"},
+    ),
+    (
+        Complete(2, False, "m", "e"),
+        "POST",
+        "/update",
+        {"action": "complete", "step": 2, "success": False, "message": "m", "error": "e"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("report", "method", "rest", "body"), MESSAGES)
+def test_reports_become_requests(report: Report, method: str, rest: str, body: dict[str, object]) -> None:
+    """They follow the protocol; an id is opaque, and one segment of the path."""
+    message = encode(ReportRequest("日 本?#%", report, "key"))
+    path = f"/api/progress/%E6%97%A5%20%E6%9C%AC%3F%23%25{rest}"
+    assert message == EncodedRequest(method, path, message.body, {"Idempotency-Key": "key"})
+    assert json.loads(message.body) == body
+
+
+def test_a_report_names_its_run() -> None:
+    """A creation, which begins a run, names none."""
+    headers = {"Idempotency-Key": "key", "Progress-Run": "run"}
+    assert encode(ReportRequest("a", Start(1), "key", "run")).headers == headers
+
+
+@pytest.mark.parametrize(("told", "run"), [("2026", "2026"), ("\xe9", ""), ("a\tb", ""), ("x" * 256, "")])
+def test_a_run_is_accepted_if_a_header_can_have_it(told: str, run: str) -> None:
+    """Otherwise no later report could be sent."""
+    assert read_answer(201, {"progress-run": told}, b'{"session_id": "a"}') == ReportAnswer(201, run=run)
+
+
+PROBLEM = b'{"type":"/problems/store-unavailable","status":503,"detail":"The store does not answer."}'
+DATES = {"retry-after": "Wed, 25 Nov 2026 10:00:30 GMT", "date": "Wed, 25 Nov 2026 10:00:00 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "content", "answer"),
+    [
+        (200, {}, b'{"success":true,"session_id":"a"}', ReportAnswer(200)),
+        (201, {}, b'{"session_id":"a","steps":[]}', ReportAnswer(201)),
+        (
+            200,
+            {},
+            b"<h1>Log in</h1>",
+            ReportAnswer(0, detail="the answer, of status 200, is not that of a progress server"),
+        ),
+        (204, {}, b"", ReportAnswer(0, detail="the answer, of status 204, is not that of a progress server")),
+        (503, {"retry-after": "2"}, PROBLEM, ReportAnswer(503, "store-unavailable", "The store does not answer.", 2)),
+        (503, DATES, b"", ReportAnswer(503, retry_after_s=30)),
+        (503, {"retry-after": DATES["date"]}, b"", ReportAnswer(503)),
+        (503, {"retry-after": "-1"}, b"", ReportAnswer(503)),
+        (502, {"retry-after": "soon"}, b"<h1>Bad Gateway</h1>", ReportAnswer(502)),
+        (404, {}, b'["not", "a", "problem"]', ReportAnswer(404)),
+        (308, {"location": "https://b.example/"}, b"", ReportAnswer(308, detail="see https://b.example/")),
+        (503, {"retry-after": f"Mon, 01 Jan {10**20} 00:00:00 GMT", "date": DATES["date"]}, b"", ReportAnswer(503)),
+        (
+            400,
+            {},
+            b'{"type": "/problems/x\\u001b", "detail": "a\\nb\\u202e"}',
+            ReportAnswer(400, "x\ufffd", "a\ufffdb\ufffd"),
+        ),
+        (400, {}, b'{"detail": "%b"}' % (b"x" * 9999), ReportAnswer(400, detail="x" * 500)),
+    ],
+)
+def test_answers_are_read(status: int, headers: Mapping[str, str], content: bytes, answer: ReportAnswer) -> None:
+    """A response that is not a progress server's, such as a proxy's page, counts as no answer, whatever its status."""
+    assert read_answer(status, headers, content) == answer
+
+
+def test_a_batch_is_encoded_as_the_server_reads_it() -> None:
+    """Each report has its session and its key."""
+    requests = [ReportRequest("a", Start(1), "k1"), ReportRequest("a", Complete(1, message="m"), "k2", "r")]
+    method, path, body, headers = encode_batch(requests)
+    assert (method, path, headers) == ("POST", "/api/updates", {})
+    assert json.loads(body) == {
+        "updates": [
+            {"session_id": "a", "idempotency_key": "k1", **json.loads(encode(requests[0]).body)},
+            {"session_id": "a", "idempotency_key": "k2", "run": "r", **json.loads(encode(requests[1]).body)},
+        ]
+    }
+
+
+def test_the_answers_to_a_batch_are_read_one_by_one() -> None:
+    """A response that no progress server sends is no answer; a refusal of the batch is one."""
+    refused = {"type": "/problems/step-out-of-range", "status": 422, "detail": "no", "success": False}
+    told = json.dumps({"results": [{"status": 200}, refused, {}, None]}).encode()
+    ok, no, *odd = read_answers(200, {}, told, 4)
+    assert (ok, no) == (OK, ReportAnswer(422, "step-out-of-range", "no"))
+    assert all(isinstance(answer, ReportAnswer) and answer.is_transient for answer in odd)
+    for content in (told, b"{}", b"welcome", b'{"results": 2}'):
+        assert isinstance(answer := read_answers(200, {}, content, 2), ReportAnswer)
+        assert answer.is_transient
+    assert read_answers(429, {"retry-after": "7"}, b"", 2) == ReportAnswer(429, retry_after_s=7)

@@ -1,0 +1,213 @@
+"""Reports belong to the run that was created: losses, other runs and refused creations."""
+
+from __future__ import annotations
+
+import threading
+from unittest import mock
+
+import pytest
+
+from progress_sse.client import outbox
+from progress_sse.client.availability import FIRST_PAUSE_S
+from progress_sse.client.errors import ReportRefusedError
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.outbox import Outbox, Recreated, ReportDropped
+from progress_sse.client.reports import Advance, Complete, Create, Latest, Report, Start
+from tests.client.bench import AGAIN, CREATE, EXISTS, NO_ANSWER, NOT_FOUND, OTHER_RUN, Bench, created, fail_for
+
+
+def test_each_report_names_the_created_run() -> None:
+    """They do so from the answer to the creation on, without an exception."""
+    bench = Bench()
+    bench.put(CREATE, Start(1), Advance(1, 5))
+    assert bench.send_request(ReportAnswer(201, run="one")).run == ""
+    assert bench.send_request().run == "one"
+    assert bench.send_request().run == "one"
+
+
+@pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
+@pytest.mark.parametrize("report", [Start(2), Complete(1), Advance(1, 5)])
+def test_a_session_that_is_gone_is_created_again(gone: ReportAnswer, report: Report) -> None:
+    """It replaces no other session; then all reports are sent again, this one with its key and the new run."""
+    bench = created(Start(1), Complete(1, message="m"), Start(2, 500), Start(1), Complete(2), Start(2, 700), Start(1))
+    bench.put(report)
+    first = bench.send_request(gone)
+    assert bench.send(ReportAnswer(201, run="two")) == AGAIN
+    assert [bench.send_request() for _ in range(2)] == [
+        ReportRequest("nightly", Start(2, 700), mock.ANY, "two"),
+        ReportRequest("nightly", Start(1), mock.ANY, "two"),
+    ]
+    bench.wait()
+    assert bench.send_request() == first._replace(run="two")
+    assert bench.outbox.is_empty
+    assert bench.outbox.lost == 0
+    assert bench.outbox.events() == [Recreated()]
+
+
+def test_the_latest_reports_of_each_step_are_sent_again() -> None:
+    """Each has its start and, if it has ended, its completion, in the order of the starts."""
+    bench = created(Start(2), Complete(2, success=False, error="e"), Start(1, 500), Start(2), Complete(3), Complete(1))
+    bench.put(Start(4))
+    bench.send(NOT_FOUND)
+    bench.send(ReportAnswer(201, run="two"))
+    assert bench.deliver() == [Start(1, 500), Complete(1), Start(2), Start(3), Complete(3), Start(4)]
+
+
+def test_a_loss_during_a_replay_replays_everything() -> None:
+    """No report is sent twice."""
+    bench = created(Start(1), Complete(1), Start(2))
+    bench.put(Complete(2))
+    bench.send(NOT_FOUND)
+    bench.send(ReportAnswer(201, run="two"))
+    assert bench.send() == Start(1)
+    assert bench.send(NOT_FOUND) == Complete(1)
+    bench.wait()
+    assert bench.send(ReportAnswer(201, run="three")) == AGAIN
+    assert bench.deliver() == [Start(1), Complete(1), Start(2), Complete(2)]
+
+
+def test_a_delayed_creation_keeps_its_idempotency_key() -> None:
+    """It may have arrived, so it is sent again with its key, and later reports wait for it."""
+    bench = created(Start(1))
+    bench.put(Complete(1))
+    bench.send(NOT_FOUND)
+    first = bench.send_request(NO_ANSWER)
+    bench.wait()
+    assert bench.send_request(ReportAnswer(201, run="two")) == first
+    assert bench.deliver() == [Start(1), Complete(1)]
+
+
+def test_processes_that_share_a_run_create_it_again_once() -> None:
+    """They use the same key; and each process sends its own reports again."""
+    parent = created(Start(1))
+    child = Bench()
+    child.outbox = parent.outbox.renewed()
+    keys = set()
+    for bench, told in ((parent, [Start(1), Start(2)]), (child, [Start(2)])):
+        bench.put(Start(2))
+        bench.send(NOT_FOUND)
+        keys.add(bench.send_request(ReportAnswer(201, run="two")).key)
+        assert bench.deliver() == told
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize("is_under_way", [False, True])
+def test_a_process_forked_during_the_creation_learns_the_run(is_under_way: bool) -> None:
+    """It sends the creation again with its key: the server repeats its answer and creates nothing."""
+    parent, child = Bench(), Bench()
+    parent.put(CREATE, Start(1))
+    request = parent.next() if is_under_way else None
+    child.outbox = parent.outbox.renewed()
+    assert child.outbox.is_empty
+    child.put(Start(2))
+    answered = child.send_request(ReportAnswer(201, run="one"))
+    assert answered == (request or parent.next())
+    assert child.send_request() == ReportRequest("nightly", Start(2), mock.ANY, "one")
+
+
+def test_processes_forked_before_the_first_report_have_their_own_runs() -> None:
+    """Each creates its run with its first report."""
+    parent, child = Bench(), Bench()
+    parent.outbox = Outbox("nightly", CREATE)
+    child.outbox = parent.outbox.renewed()
+    keys = set()
+    for bench in (parent, child):
+        bench.put(Start(1))
+        keys.add(bench.send_request(ReportAnswer(201, run="one")).key)
+    assert len(keys) == 2
+
+
+def test_a_session_that_is_lost_again_soon_is_created_after_a_pause() -> None:
+    """A server that accepts a step's start and then has no session for its completion is not asked without end."""
+    bench = created(Start(1))
+    for losses in range(3):
+        bench.put(Complete(1, message=str(losses)))
+        bench.send(NOT_FOUND)
+        if losses:
+            assert bench.next() is None
+            assert 0 < bench.wait() <= FIRST_PAUSE_S
+        assert bench.send(ReportAnswer(201, run=f"again {losses}")) == AGAIN
+        bench.deliver()
+
+
+@pytest.mark.parametrize("refusal", [ReportAnswer(422, "unknown-workflow", "no"), ReportAnswer(403, "forbidden", "no")])
+def test_a_refused_creation_ends_the_reporting(refusal: ReportAnswer) -> None:
+    """Waiting and later reports are counted and not sent, as they have no session, and there is one event."""
+    bench = Bench()
+    bench.put(CREATE, Start(1), Advance(1, 5))
+    bench.send(refusal)
+    latest = Latest(2, lambda: Advance(2, 5))
+    bench.put(Start(2), latest)
+    assert latest.is_waiting, "a loop over many rows is not to come again with each"
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 5)
+    [event] = bench.outbox.events()
+    assert isinstance(event, ReportDropped)
+    assert isinstance(event.error, ReportRefusedError)
+    assert str(event.error) == f"nothing more is reported, since its creation was refused: {refusal.status} no"
+    assert (event.error.status, event.error.problem) == (refusal.status, refusal.problem)
+
+
+def test_threads_that_report_during_a_refused_creation_leave_no_reports() -> None:
+    """Reports in between are counted once, and never sent."""
+    bench = Bench()
+    bench.put(CREATE)
+    request = bench.next()
+    assert request is not None
+    threads = [threading.Thread(target=lambda: bench.put(*[Start(1)] * 200)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    bench.take(request, ReportAnswer(403, "forbidden", "no"))
+    for thread in threads:
+        thread.join()
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 801)
+
+
+def test_reports_wait_for_a_creation_that_may_succeed() -> None:
+    """A full store may have room within a minute."""
+    bench = Bench()
+    bench.put(CREATE, Start(1))
+    fail_for(bench, outbox.MAX_OUTAGE_S / 2, ReportAnswer(507, "store-full"))
+    assert bench.deliver() == [CREATE, Start(1)]
+    bench = Bench()
+    bench.put(CREATE, Start(1))
+    fail_for(bench, outbox.MAX_OUTAGE_S, ReportAnswer(507, "store-full"))
+    bench.send(ReportAnswer(507, "store-full"))
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 2)
+
+
+@pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
+def test_another_run_of_the_id_is_left_alone(gone: ReportAnswer) -> None:
+    """Waiting reports are not sent, whether the other run came before the loss was detected or after it."""
+    bench = created(Start(1))
+    bench.put(Complete(1), Start(2))
+    bench.send(gone)
+    assert bench.send(EXISTS) == AGAIN
+    bench.put(Complete(2))
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 3)
+    [event] = bench.outbox.events()
+    assert isinstance(event, ReportDropped)
+    assert str(event.error).startswith("nothing more is reported, since the session was lost, and its creation")
+
+
+def test_a_session_that_is_always_lost_is_given_up() -> None:
+    """An example is an address that leads to several independent servers."""
+    bench = created(Start(1))
+    bench.put(Complete(1))
+    sent = []
+    while not bench.outbox.is_empty:
+        bench.wait()
+        request = bench.next()
+        assert request is not None
+        sent.append(type(request.report))
+        bench.take(request, ReportAnswer(201) if isinstance(request.report, Create) else NOT_FOUND)
+    assert sent.count(Create) == outbox.MAX_LOSSES
+    assert bench.outbox.lost >= 1
+
+
+def test_an_attached_session_has_no_run() -> None:
+    """Its reports go to the existing run, and a refusal affects that report alone."""
+    bench = Bench()
+    bench.put(Complete(1), Start(2))
+    assert bench.send_request(NOT_FOUND).run == ""
+    assert bench.send() == Start(2)
+    assert bench.outbox.lost == 1
