@@ -1,0 +1,175 @@
+"""Refusals, outages and errors of transports, as a job sees them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from progress_sse import Progress, ReportError
+from progress_sse.client import aio, sync
+from progress_sse.client.errors import ReportRefusedError, ServerAwayError
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.handle import Reporter
+from progress_sse.client.outbox import MAX_WAITING
+from progress_sse.client.reports import Complete, Start
+from tests.client.fake import FakeTransport
+from tests.client.job_errors import OopsError
+from tests.client.shells import Shell
+from tests.harness.serving import eventually
+
+REFUSAL = ReportAnswer(422, "step-out-of-range", "step must lie between 1 and 7.")
+
+
+def refuse(_: ReportRequest) -> ReportAnswer:
+    return REFUSAL
+
+
+async def test_a_refusal_is_logged_once_and_then_counted(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """The log has the server's text, and the job goes on."""
+    progress = shell.progress.attach("a", transport=shell.transport(FakeTransport(refuse)))
+    for step in (8, 9, 10):
+        progress.step(step).start()
+    await shell.close(progress)
+    assert progress.lost == 3
+    [record] = [record for record in caplog.records if record.name == "progress_sse.client"]
+    assert record.levelno == logging.WARNING
+    assert "start of step 8 was refused: 422 step must lie between 1 and 7." in record.getMessage()
+
+
+async def test_a_server_does_not_fill_the_log(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """This holds though it names another problem each time."""
+    problems = iter(range(1000))
+    transport = FakeTransport(lambda _: ReportAnswer(422, f"trouble-{next(problems)}"))
+    progress = shell.progress.attach("a", transport=shell.transport(transport))
+    for step in range(1, 101):
+        progress.step(step).start()
+    await shell.close(progress)
+    assert progress.lost == 100
+    assert 1 < sum(record.name == "progress_sse.client" for record in caplog.records) <= 20
+
+
+async def test_a_refusal_is_raised_if_the_job_asked_for_errors(shell: Shell) -> None:
+    """The next report raises it, once; the end of the block raises the last one."""
+    progress = shell.progress.attach("a", transport=shell.transport(FakeTransport(refuse)), on_error="raise")
+    progress.step(8).start()
+    assert await shell.flush(progress, 20)
+    with pytest.raises(ReportRefusedError) as caught:
+        progress.step(9).start()
+    assert (caught.value.status, caught.value.problem) == (422, "step-out-of-range")
+    with pytest.raises(ReportError):
+        await shell.close(progress)
+    await shell.close(progress)
+
+
+async def test_the_jobs_own_error_precedes_errors_of_reporting(shell: Shell) -> None:
+    """This holds also where the job asked for errors."""
+    fake = FakeTransport(refuse)
+    progress = shell.progress.attach("a", transport=shell.transport(fake), on_error="raise")
+
+    def work(progress: Reporter) -> None:
+        with progress.step(8):
+            fake_was_asked = threading.Event()
+            while not progress.lost:
+                fake_was_asked.wait(0.005)
+            raise OopsError
+
+    with pytest.raises(OopsError):
+        await shell.run(work, progress)
+
+
+async def test_a_job_that_asks_for_errors_gets_that_of_a_long_outage(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the block waits for the maximum outage, and then raises the error."""
+    monkeypatch.setattr(sync, "MAX_OUTAGE_S", 0.05)
+    monkeypatch.setattr(aio, "MAX_OUTAGE_S", 0.05)
+    fake = FakeTransport()
+    fake.may_answer.clear()
+    progress = shell.progress.attach("a", transport=shell.transport(fake), on_error="raise")
+    progress.step(1).start()
+    await eventually(lambda: bool(fake.requests), 20)
+    try:
+        with pytest.raises(ServerAwayError):
+            await shell.close(progress)
+    finally:
+        fake.may_answer.set()
+
+
+async def test_a_block_with_unsent_reports_logs_that(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its wait is limited."""
+    monkeypatch.setattr(sync, "FLUSH_S", 0.05)
+    monkeypatch.setattr(aio, "FLUSH_S", 0.05)
+    fake = FakeTransport()
+    fake.may_answer.clear()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    try:
+        await shell.run(lambda progress: progress.step(1).start(), progress)
+    finally:
+        fake.may_answer.set()
+    assert "some reports on 'a' are not sent yet" in caplog.text
+
+
+async def test_a_transport_that_raises_does_not_end_the_reporting(shell: Shell) -> None:
+    """The report is retried after any exception or invalid answer."""
+    answers: Iterator[Any] = iter([None, [ReportAnswer(200)] * 2, ReportAnswer(200), ReportAnswer(200)])
+
+    def answer(_: ReportRequest) -> ReportAnswer:
+        returned: ReportAnswer = next(answers)
+        if returned is None:
+            raise OopsError
+        return returned
+
+    fake = FakeTransport(answer)
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    progress.step(1).start()
+    progress.step(1).complete()
+    await shell.close(progress)
+    assert fake.reports == [Start(1), Start(1), Start(1), Complete(1)]
+    assert fake.requests[0].key == fake.requests[1].key == fake.requests[2].key
+
+
+def test_sessions_of_one_process_take_turns() -> None:
+    """A session with many reports does not block the others."""
+    fake = FakeTransport()
+    fake.may_answer.clear()
+    both = [Progress.attach(session_id, transport=fake) for session_id in ("a", "b")]
+    for progress in both:
+        for step in (1, 2, 3):
+            progress.step(step).start()
+    fake.may_answer.set()
+    assert all(progress.flush(20) for progress in both)
+    # The first of `a` may have been on its way before `b` was known, and the turns begin after it.
+    assert [request.session_id for request in fake.requests][-5:] in (
+        ["b", "a", "b", "a", "b"],
+        ["a", "b", "a", "b", "b"],
+    )
+
+
+async def test_memory_is_bounded_during_an_outage(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """The number of reports does not matter, and the job learns how many were dropped."""
+    count, text_bytes = 10 * MAX_WAITING, 8192
+    fake = FakeTransport()
+    fake.may_answer.clear()
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    tracemalloc.start()
+    try:
+        for number in range(count):
+            progress.step(number).complete(f"{number:{text_bytes}}")
+        used_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        fake.may_answer.set()
+    assert used_bytes < 2 * MAX_WAITING * text_bytes
+    assert await shell.flush(progress, 30)
+    assert len(fake.requests) + progress.lost == count
+    assert [record.getMessage() for record in caplog.records] == [
+        "lost a report on 'a': more than 1000 reports wait: the oldest are being dropped"
+    ]
+    await shell.close(progress)
