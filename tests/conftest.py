@@ -79,6 +79,8 @@ MAY_BLOCK = {
     # The awaited threads have no work left.
     "progress_sse/store/sqlite/reader.py": "aclose",
     "progress_sse/store/sqlite/writer.py": "aclose",
+    # Measuring coverage locks what it has measured.
+    "coverage/collector.py": "lock_data",
     # pytest's handler writes each log line to the null device.
     "logging/__init__.py": "emit",
     # These tests act from outside while a call of the package is under way.
