@@ -16,7 +16,7 @@ from playwright.async_api import Browser, CDPSession
 TIMEOUT_S = 20
 
 
-class BarePage:
+class CdpPage:
     """One tab outside all of Playwright's contexts."""
 
     def __init__(self, browser: CDPSession, target_id: str, session_id: str) -> None:

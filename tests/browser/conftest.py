@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.page_driver import Visit
+from tests.browser.page_driver import PageDriver
 from tests.harness.serving import Server, Worker
 
-Open = Callable[..., Awaitable[Visit]]
+OpenPage = Callable[..., Awaitable[PageDriver]]
 
 
 @pytest.fixture(scope="module")
@@ -27,23 +27,23 @@ async def worker(server: Server) -> AsyncIterator[Worker]:
 
 
 @pytest.fixture
-async def visit(chromium: Browser) -> AsyncIterator[Open]:
-    """Visit addresses, each in its own browser context: `visit(url, locale="ja-JP")`; options are the context's.
+async def open_page(chromium: Browser) -> AsyncIterator[OpenPage]:
+    """Open addresses, each in its own browser context: `open_page(url, locale="ja-JP")`; options are the context's.
 
-    With `beside`, in one more tab of the context of an earlier visit.
+    With `beside`, in one more tab of the context of an earlier page.
     """
-    visits: list[Visit] = []
+    drivers: list[PageDriver] = []
 
-    async def open_visit(
-        url: str, *, scripts: tuple[str, ...] = (), html: str = "", beside: Visit | None = None, **options: Any
-    ) -> Visit:
+    async def open_driver(
+        url: str, *, scripts: tuple[str, ...] = (), html: str = "", beside: PageDriver | None = None, **options: Any
+    ) -> PageDriver:
         context = beside.page.context if beside else await chromium.new_context(**{"locale": "en-GB", **options})
         for script in scripts:
             await context.add_init_script(script)
-        visits.append(Visit(await context.new_page()))
-        await visits[-1].go(url, html)
-        return visits[-1]
+        drivers.append(PageDriver(await context.new_page()))
+        await drivers[-1].go(url, html)
+        return drivers[-1]
 
-    yield open_visit
-    for opened in visits:
+    yield open_driver
+    for opened in drivers:
         await opened.page.context.close()

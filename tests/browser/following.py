@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.async_api import Locator
 
-from tests.browser.page_driver import Visit
+from tests.browser.page_driver import PageDriver
 from tests.harness.serving import Worker
 
 AGES_MS = 40_000
@@ -63,17 +63,17 @@ def response(status: str, body: str = "", media_type: str = "text/plain", extra:
     return f"{head}Connection: close\r\n\r\n{body}".encode()
 
 
-def state_of(shown: Visit) -> Locator:
+def state_of(shown: PageDriver) -> Locator:
     """The latest state of the session in the page: `running 14%`."""
     return shown.page.locator("#state")
 
 
-async def until(shown: Visit, expression: str, timeout_ms: float = AGES_MS) -> None:
+async def until(shown: PageDriver, expression: str, timeout_ms: float = AGES_MS) -> None:
     """Wait until an expression is true in the page."""
     await shown.page.wait_for_function(expression, timeout=timeout_ms)
 
 
-async def until_state(shown: Visit, *states: str, timeout_ms: float = AGES_MS) -> None:
+async def until_state(shown: PageDriver, *states: str, timeout_ms: float = AGES_MS) -> None:
     """Wait until the tracker is in one of these states."""
     await until(shown, f"{json.dumps(states)}.includes(tracker.state)", timeout_ms)
 

@@ -10,7 +10,7 @@ from playwright.async_api import ConsoleMessage, Dialog, Locator, Page, Request,
 POLLING_ONLY = "delete window.EventSource"
 """Runs before the page's scripts: a browser (or a network) without streams."""
 
-PATIENCE_S = 20
+TIMEOUT_S = 20
 """The deadline of each wait for a page."""
 
 MARKUP = [
@@ -23,7 +23,7 @@ MARKUP = [
 """Texts that a worker may send to a page; the last reverses its neighbours where its direction is not isolated."""
 
 
-class Visit:
+class PageDriver:
     """One page in a browser as a person sees it, with its requests and errors."""
 
     def __init__(self, page: Page) -> None:
@@ -107,7 +107,7 @@ class Visit:
 
     async def until(self, condition: str) -> None:
         """Wait until an expression is true in the page. Playwright's own needs `eval`, which a policy may forbid."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await self.evaluate(
                 f"async () => {{ while (!({condition})) await new Promise((next) => setTimeout(next, 20)); }}"
             )

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Open
-from tests.browser.page_driver import POLLING_ONLY, Visit
+from tests.browser.conftest import OpenPage
+from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.harness.serving import ROOT, Server, Worker
 
 AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
@@ -71,7 +71,7 @@ def embedding(*session_ids: str, lang: str) -> str:
     )
 
 
-async def complaints_of_axe(shown: Visit) -> Any:
+async def complaints_of_axe(shown: PageDriver) -> Any:
     """The violations that axe-core finds."""
     await shown.evaluate(AXE)
     return await shown.evaluate(RUN)
@@ -80,13 +80,13 @@ async def complaints_of_axe(shown: Visit) -> Any:
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
 @pytest.mark.parametrize("state", ["running", "error", *(pytest.param(each, marks=pytest.mark.full) for each in RARE)])
 async def test_axe_finds_nothing_in_the_page(
-    server: Server, worker: Worker, visit: Open, sid: str, state: str, locale: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, state: str, locale: str
 ) -> None:
     """It is checked light and dark, in both languages."""
     await bring_about(worker, sid, state)
     schemes: tuple[Scheme, ...] = ("light", "dark")
     for scheme in schemes:
-        shown = await visit(f"{server.url}/s/{sid}", locale=locale, color_scheme=scheme)
+        shown = await open_page(f"{server.url}/s/{sid}", locale=locale, color_scheme=scheme)
         await expect(shown.headline).to_have_text(HEADLINES[state][locale == "ja-JP"])
         await expect(shown.connection).to_be_visible()
         assert await complaints_of_axe(shown) == [], scheme
@@ -95,13 +95,13 @@ async def test_axe_finds_nothing_in_the_page(
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.full)])
 async def test_axe_finds_nothing_in_the_element(
-    server: Server, worker: Worker, visit: Open, sid: str, scheme: str, locale: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, scheme: str, locale: str
 ) -> None:
     """All states are in one embedding page."""
     for state in HEADLINES:
         await bring_about(worker, f"{sid}-{state}", state)
     html = embedding(*(f"{sid}-{state}" for state in HEADLINES), lang=locale)
-    shown = await visit(f"{server.url}/embedding", html=html, color_scheme=scheme)
+    shown = await open_page(f"{server.url}/embedding", html=html, color_scheme=scheme)
     await expect(shown.shown("headline")).to_have_text([each[locale == "ja-JP"] for each in HEADLINES.values()])
     assert await complaints_of_axe(shown) == []
 
@@ -109,7 +109,7 @@ async def test_axe_finds_nothing_in_the_element(
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
 @pytest.mark.parametrize("where", ["page", pytest.param("element", marks=pytest.mark.full)])
 async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
-    server: Server, worker: Worker, visit: Open, sid: str, where: str, locale: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, where: str, locale: str
 ) -> None:
     """The job runs, and its worker no longer reports; light and dark."""
     await bring_about(worker, sid, "running")
@@ -118,7 +118,7 @@ async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
     )
     schemes: tuple[Scheme, ...] = ("light", "dark")
     for scheme in schemes:
-        shown = await visit("about:blank", scripts=(POLLING_ONLY,), locale=locale, color_scheme=scheme)
+        shown = await open_page("about:blank", scripts=(POLLING_ONLY,), locale=locale, color_scheme=scheme)
         await shown.page.clock.install()
         await shown.go(url, html)
         await expect(shown.shown("percent")).to_have_text("46%")
@@ -130,25 +130,25 @@ async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
 
 
 async def test_axe_finds_nothing_in_a_page_of_several_jobs(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """Each job's parts have distinct names."""
     for state in ("running", "error"):
         await bring_about(worker, f"{sid}-{state}", state)
-    shown = await visit(f"{server.url}/?session_id={sid}-running&session_id={sid}-error")
+    shown = await open_page(f"{server.url}/?session_id={sid}-running&session_id={sid}-error")
     await expect(shown.shown("percent")).to_have_text(["46%", "66%"])
     assert await complaints_of_axe(shown) == []
 
 
-async def test_axe_finds_a_fault_that_is_there(server: Server, visit: Open, sid: str) -> None:
+async def test_axe_finds_a_fault_that_is_there(server: Server, open_page: OpenPage, sid: str) -> None:
     """The check itself works on this page, under its content security policy."""
-    shown = await visit(f"{server.url}/s/{sid}")
+    shown = await open_page(f"{server.url}/s/{sid}")
     await expect(shown.connection).to_be_visible()
     await shown.evaluate("document.querySelector('.bar').removeAttribute('aria-label')")
     assert [name for name, *_ in await complaints_of_axe(shown)] == ["aria-progressbar-name"]
 
 
-async def pictures(shown: Visit, part: str, attribute: str, values: tuple[str, ...]) -> set[bytes]:
+async def pictures(shown: PageDriver, part: str, attribute: str, values: tuple[str, ...]) -> set[bytes]:
     """The look of the bar, or of the badge without its text, in each state of the style sheet."""
     looks = set()
     for value in values:
@@ -159,10 +159,12 @@ async def pictures(shown: Visit, part: str, attribute: str, values: tuple[str, .
     return looks
 
 
-async def test_states_are_distinct_under_forced_colours(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_states_are_distinct_under_forced_colours(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """With the few colours of a system the shapes remain, and no part vanishes."""
     await bring_about(worker, sid, "running")
-    shown = await visit(f"{server.url}/s/{sid}", forced_colors="active", reduced_motion="reduce")
+    shown = await open_page(f"{server.url}/s/{sid}", forced_colors="active", reduced_motion="reduce")
     await expect(shown.connection).to_have_text("live")
     await expect(shown.shown("count").nth(1)).to_have_text("3,120 / 8,000")
     # From now on only this test draws.

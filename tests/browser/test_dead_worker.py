@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from playwright.async_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import POLLING_ONLY
 from tests.harness.serving import ROOT, Server, session_path
 
@@ -50,9 +50,9 @@ def kill_amidst(server: Server, session_id: str) -> int:
         return int(job.stdout.read().split(b"\n")[-2])
 
 
-async def test_the_page_shows_the_silence_of_a_killed_worker(server: Server, visit: Open, sid: str) -> None:
+async def test_the_page_shows_the_silence_of_a_killed_worker(server: Server, open_page: OpenPage, sid: str) -> None:
     """Its reports stay, nothing else is claimed, and the page stops looking alive."""
-    page = await visit(f"{server.url}/livez", scripts=(POLLING_ONLY,))
+    page = await open_page(f"{server.url}/livez", scripts=(POLLING_ONLY,))
     await page.page.clock.install()
     await page.page.goto(f"{server.url}/s/{sid}")
     reached = await asyncio.to_thread(kill_amidst, server, sid)

@@ -15,7 +15,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import OpenPage
 from tests.harness.serving import ROOT, Server, Worker, eventually
 
 AGES_MS = 60_000
@@ -68,9 +68,9 @@ def session_of(page: Page, job: str) -> Locator:
 
 
 @pytest.mark.full
-async def test_three_jobs_move_and_begin_again(demo: Server, visit: Open) -> None:
+async def test_three_jobs_move_and_begin_again(demo: Server, open_page: OpenPage) -> None:
     """Nothing loads from another origin, the console has no errors, and a job's next session follows the former."""
-    shown = await visit(f"{demo.url}/")
+    shown = await open_page(f"{demo.url}/")
     await expect_connections(shown.page, "live")
     for job in JOBS[:2]:
         await expect_to_move(shown.page, job)
@@ -99,14 +99,14 @@ requestAnimationFrame(look);
 
 
 async def test_a_bar_moves_soon_after_the_start(
-    tmp_path: Path, visit: Open, record_property: Callable[[str, object], None]
+    tmp_path: Path, open_page: OpenPage, record_property: Callable[[str, object], None]
 ) -> None:
     """It takes two seconds on an idle machine with a running browser; `moves_after_s` is measured."""
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
     browser.chmod(0o755)
-    shown = await visit("about:blank", scripts=(MOVES,))
+    shown = await open_page("about:blank", scripts=(MOVES,))
     started_s = time.time()
     environment = {**os.environ, "BROWSER": str(browser)}
     command = await asyncio.create_subprocess_exec(*COMMAND, env=environment, stdout=subprocess.DEVNULL)
@@ -123,9 +123,9 @@ async def test_a_bar_moves_soon_after_the_start(
 
 
 @pytest.mark.full
-async def test_a_deleted_session_is_created_anew(demo: Server, visit: Open) -> None:
+async def test_a_deleted_session_is_created_anew(demo: Server, open_page: OpenPage) -> None:
     """The page follows the new one."""
-    shown = await visit(f"{demo.url}/")
+    shown = await open_page(f"{demo.url}/")
     await expect_to_move(shown.page, "steady")
     async with Worker.at(demo) as worker:
         await worker.delete("steady-1")
@@ -135,9 +135,9 @@ async def test_a_deleted_session_is_created_anew(demo: Server, visit: Open) -> N
 
 
 @pytest.mark.full
-async def test_cut_stream_comes_back(demo: Server, visit: Open) -> None:
+async def test_cut_stream_comes_back(demo: Server, open_page: OpenPage) -> None:
     """The badge shows the cut, and the bars go on."""
-    shown = await visit(f"{demo.url}/")
+    shown = await open_page(f"{demo.url}/")
     await expect_connections(shown.page, "live")
     await shown.page.get_by_role("button", name="Cut my stream").click()
     await expect_connections(shown.page, "reconnecting")
@@ -146,9 +146,9 @@ async def test_cut_stream_comes_back(demo: Server, visit: Open) -> None:
 
 
 @pytest.mark.full
-async def test_buffering_proxy_is_bridged_by_polls(demo: Server, visit: Open) -> None:
+async def test_buffering_proxy_is_bridged_by_polls(demo: Server, open_page: OpenPage) -> None:
     """The bars keep moving meanwhile, and a second click ends the buffering."""
-    shown = await visit(f"{demo.url}/")
+    shown = await open_page(f"{demo.url}/")
     await expect_connections(shown.page, "live")
     button = shown.page.get_by_role("button", name="Buffer like a bad proxy")
     await button.click()
@@ -162,9 +162,9 @@ async def test_buffering_proxy_is_bridged_by_polls(demo: Server, visit: Open) ->
 
 
 @pytest.mark.full
-async def test_buffering_ends_by_itself(demo: Server, visit: Open) -> None:
+async def test_buffering_ends_by_itself(demo: Server, open_page: OpenPage) -> None:
     """No second click is needed."""
-    shown = await visit(f"{demo.url}/")
+    shown = await open_page(f"{demo.url}/")
     button = shown.page.get_by_role("button", name="Buffer like a bad proxy")
     await button.click()
     await expect_connections(shown.page, "polling")
@@ -173,9 +173,9 @@ async def test_buffering_ends_by_itself(demo: Server, visit: Open) -> None:
 
 
 @pytest.mark.full
-async def test_restarted_server_is_found_again(demo: Server, visit: Open) -> None:
+async def test_restarted_server_is_found_again(demo: Server, open_page: OpenPage) -> None:
     """The badge shows the outage, and the bars go on from their last state."""
-    shown = await visit(f"{demo.url}/")
+    shown = await open_page(f"{demo.url}/")
     await expect_connections(shown.page, "live")
     await expect_to_move(shown.page, "steady")
     await shown.page.get_by_role("button", name="Restart the server").click()
@@ -188,9 +188,9 @@ async def test_restarted_server_is_found_again(demo: Server, visit: Open) -> Non
     await expect_to_move(shown.page, "steady")
 
 
-async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, visit: Open) -> None:
+async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, open_page: OpenPage) -> None:
     """By curl, then Python, then JavaScript: each tab shows the next update of the visitor's own session."""
-    shown = await visit(f"{demo.url}/")
+    shown = await open_page(f"{demo.url}/")
     drive = shown.page.locator("#drive")
     session_id = await session_of(shown.page, "yours").get_attribute("session")
     assert session_id is not None
@@ -211,18 +211,18 @@ async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, visit: Op
 
 
 @pytest.mark.full
-async def test_an_address_with_something_else_is_given_a_session(demo: Server, visit: Open) -> None:
+async def test_an_address_with_something_else_is_given_a_session(demo: Server, open_page: OpenPage) -> None:
     """This holds for a malformed id and for an invalid one."""
     for fragment in ("%", "%ff", "..", "a%2Fb"):
-        shown = await visit(f"{demo.url}/#{fragment}")
+        shown = await open_page(f"{demo.url}/#{fragment}")
         await expect(session_of(shown.page, "yours").locator(".headline")).to_have_text("Waiting for the job to start")
         assert re.search(r"#yours-\w{8}$", shown.page.url), fragment
         assert shown.complaints == []
 
 
-async def test_tabs_are_operable_by_keys_and_copy(demo: Server, visit: Open) -> None:
+async def test_tabs_are_operable_by_keys_and_copy(demo: Server, open_page: OpenPage) -> None:
     """They follow the tabs pattern: one stop for Tab, arrows, Home and End; the button copies the shown command."""
-    shown = await visit(f"{demo.url}/", permissions=["clipboard-read", "clipboard-write"])
+    shown = await open_page(f"{demo.url}/", permissions=["clipboard-read", "clipboard-write"])
     drive = shown.page.locator("#drive")
     tabs = drive.get_by_role("tab")
     await expect(drive.get_by_role("tablist")).to_have_accessible_name("Move this bar from your terminal")
@@ -241,20 +241,20 @@ async def test_tabs_are_operable_by_keys_and_copy(demo: Server, visit: Open) -> 
     assert copied == await drive.get_by_role("tabpanel").locator("code").text_content()
 
 
-async def test_page_speaks_japanese(demo: Server, visit: Open) -> None:
+async def test_page_speaks_japanese(demo: Server, open_page: OpenPage) -> None:
     """A browser that prefers Japanese gets it."""
-    shown = await visit(f"{demo.url}/", locale="ja-JP")
+    shown = await open_page(f"{demo.url}/", locale="ja-JP")
     await expect(shown.page.get_by_role("button", name="サーバーを再起動")).to_be_visible()
     await expect(session_of(shown.page, "steady")).to_contain_text("順調なジョブ")
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("locale", ["ja-JP", "en-GB"])
-async def test_axe_finds_nothing(demo: Server, visit: Open, locale: str) -> None:
+async def test_axe_finds_nothing(demo: Server, open_page: OpenPage, locale: str) -> None:
     """It is checked light and dark, also while a button is pressed."""
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for scheme in schemes:
-        shown = await visit(f"{demo.url}/", locale=locale, color_scheme=scheme)
+        shown = await open_page(f"{demo.url}/", locale=locale, color_scheme=scheme)
         await expect_connections(shown.page, "live")
         button = shown.page.locator("#buffer")
         await button.click()

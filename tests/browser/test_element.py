@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.browser.conftest import Open
-from tests.browser.page_driver import MARKUP, POLLING_ONLY, Visit
+from tests.browser.conftest import OpenPage
+from tests.browser.page_driver import MARKUP, POLLING_ONLY, PageDriver
 from tests.harness.serving import Server, Worker
 
 PAGE = """<!doctype html>
@@ -32,12 +32,12 @@ window.clearInterval = (id) => { intervals.delete(id); clear(id); };
 
 
 @pytest.fixture
-def embed(server: Server, visit: Open) -> Any:
+def embed(server: Server, open_page: OpenPage) -> Any:
     """Visit a page with something in it: `embed('<progress-steps session="x">')`."""
 
-    async def open_embedding(content: str, lang: str = "en", **options: Any) -> Visit:
+    async def open_embedding(content: str, lang: str = "en", **options: Any) -> PageDriver:
         html = PAGE.format(content=content, lang=lang)
-        shown = await visit(f"{server.url}/embedding", html=html, **options)
+        shown = await open_page(f"{server.url}/embedding", html=html, **options)
         await shown.until("customElements.get('progress-steps') !== undefined")
         return shown
 
@@ -49,12 +49,12 @@ def steps_for(session_id: str, attributes: str = "", inside: str = "") -> str:
     return f'<progress-steps session="{escape(session_id)}" {attributes}>{inside}</progress-steps>'
 
 
-def element_of(shown: Visit) -> Locator:
+def element_of(shown: PageDriver) -> Locator:
     """The element."""
     return shown.page.locator("progress-steps")
 
 
-async def is_in_state(shown: Visit, state: str) -> None:
+async def is_in_state(shown: PageDriver, state: str) -> None:
     """Wait for a custom state."""
     await shown.until(f"document.querySelector('progress-steps').matches(':state({state})')")
 
@@ -86,9 +86,9 @@ async def test_element_can_be_hidden(worker: Worker, embed: Any, sid: str) -> No
     await expect(element_of(shown)).to_be_visible()
 
 
-async def test_children_are_shown_until_there_is_a_state(server: Server, visit: Open, sid: str) -> None:
+async def test_children_are_shown_until_there_is_a_state(server: Server, open_page: OpenPage, sid: str) -> None:
     """They stay where the server never answers."""
-    shown = await visit(f"{server.url}/livez")
+    shown = await open_page(f"{server.url}/livez")
     await shown.page.route("**/api/**", lambda route: route.abort())
     await shown.go(f"{server.url}/embedding", PAGE.format(lang="en", content=steps_for(sid, "", "<i>please wait</i>")))
     await expect(shown.page.locator("i")).to_be_visible()
@@ -162,12 +162,12 @@ async def test_attributes_and_properties_reflect_each_other(embed: Any, sid: str
     )
 
 
-async def test_properties_may_come_before_the_definition(server: Server, visit: Open, sid: str) -> None:
+async def test_properties_may_come_before_the_definition(server: Server, open_page: OpenPage, sid: str) -> None:
     """A page's own script may run before ours has loaded."""
     html = PAGE.format(lang="en", content="<progress-steps></progress-steps>").replace(
         "/web/define.js", "/web/session-state.js"
     )
-    shown = await visit(f"{server.url}/embedding", html=html)
+    shown = await open_page(f"{server.url}/embedding", html=html)
     await shown.evaluate(
         """(session) => {
             document.querySelector("progress-steps").session = session;
@@ -278,7 +278,7 @@ async def test_the_timeline_is_shown_only_with_its_attribute(worker: Worker, emb
     await expect(shown.page.get_by_role("table", name="Timeline")).to_have_count(1)
 
 
-async def test_the_page_styles_the_element(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_the_page_styles_the_element(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """It does so by parts, custom properties and the inherited color-scheme."""
     style = (
         "<style>progress-steps { color-scheme: dark; --accent: rgb(1, 2, 3); }"
@@ -286,7 +286,7 @@ async def test_the_page_styles_the_element(server: Server, worker: Worker, visit
         "progress-steps::part(step-running) { outline: 5px solid red; }</style>"
     )
     html = f"<!doctype html>{style}<script type=module src=/web/define.js></script>{steps_for(sid)}"
-    shown = await visit(f"{server.url}/embedding", html=html)
+    shown = await open_page(f"{server.url}/embedding", html=html)
     await worker.start(sid, 1)
     await worker.progress(sid, 1, 1, total=2)
     await expect(shown.shown("count").first).to_have_text("1 / 2")

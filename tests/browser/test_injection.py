@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pytest
 from playwright.async_api import Error, Route, expect
 
-from tests.browser.conftest import Open
-from tests.browser.page_driver import MARKUP, POLLING_ONLY, Visit
+from tests.browser.conftest import OpenPage
+from tests.browser.page_driver import MARKUP, POLLING_ONLY, PageDriver
 from tests.harness.serving import Server, Worker, eventually, session_path
 
 IDS = [
@@ -49,7 +49,7 @@ UNISOLATED = f"""(texts) => ({EVERYTHING})()
 """Every element that shows one of these texts without isolating its direction."""
 
 
-async def assert_only_text(shown: Visit, texts: list[str]) -> None:
+async def assert_only_text(shown: PageDriver, texts: list[str]) -> None:
     """Check that nothing has run, nothing was added, and the direction of each text is isolated."""
     assert await shown.evaluate(STRANGERS) == []
     assert await shown.evaluate(UNISOLATED, texts) == []
@@ -67,12 +67,12 @@ async def fail_with_markup(worker: Worker, session_id: str) -> None:
 
 @WAYS
 async def test_an_id_is_text_wherever_it_is_shown(
-    server: Server, worker: Worker, visit: Open, scripts: tuple[str, ...]
+    server: Server, worker: Worker, open_page: OpenPage, scripts: tuple[str, ...]
 ) -> None:
     """SE-11: on its page and in its title, among several sessions, and in the list of recent sessions."""
     for session_id in IDS:
         await worker.start(session_id, 1)
-    shown = await visit(f"{server.url}/s/{quote(IDS[0], safe='')}", scripts=scripts)
+    shown = await open_page(f"{server.url}/s/{quote(IDS[0], safe='')}", scripts=scripts)
     for session_id in (IDS[0], IDS[-1]):
         await shown.page.goto(f"{server.url}/s/{quote(session_id, safe='')}")
         await expect(shown.headline).to_contain_text("Step 1")
@@ -95,11 +95,11 @@ async def test_an_id_is_text_wherever_it_is_shown(
 
 @WAYS
 async def test_texts_of_workers_are_text_among_several_jobs(
-    server: Server, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, scripts: tuple[str, ...]
 ) -> None:
     """SE-11: names, messages and errors on the page that shows several sessions."""
     ids = [f"{sid}-{letter}" for letter in "ab"]
-    shown = await visit(f"{server.url}/?session_id={ids[0]}&session_id={ids[1]}", scripts=scripts)
+    shown = await open_page(f"{server.url}/?session_id={ids[0]}&session_id={ids[1]}", scripts=scripts)
     for session_id in ids:
         await fail_with_markup(worker, session_id)
     await expect(shown.shown("headline")).to_have_text(["Failed at step 5"] * 2)
@@ -110,7 +110,7 @@ async def test_texts_of_workers_are_text_among_several_jobs(
 
 @WAYS
 async def test_texts_of_pages_are_text_in_the_element(
-    server: Server, worker: Worker, visit: Open, scripts: tuple[str, ...]
+    server: Server, worker: Worker, open_page: OpenPage, scripts: tuple[str, ...]
 ) -> None:
     """SE-11: ids and labels, by attributes."""
     for session_id in IDS:
@@ -122,7 +122,7 @@ async def test_texts_of_pages_are_text_in_the_element(
     html = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>embedding</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'self'">
 <script type="module" src="/web/define.js"></script><main>{alone}{labelled}</main>"""
-    shown = await visit(f"{server.url}/embedding", html=html, scripts=scripts)
+    shown = await open_page(f"{server.url}/embedding", html=html, scripts=scripts)
     await expect(shown.shown("session-id")).to_have_count(len(IDS) + len(MARKUP))
     await expect(shown.shown("headline").last).to_contain_text("Step 1")
     assert await shown.shown("session-id").all_text_contents() == [*IDS, *MARKUP]
@@ -139,7 +139,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @WAYS
-async def test_texts_of_others_are_text_in_the_demo(demo: Server, visit: Open, scripts: tuple[str, ...]) -> None:
+async def test_texts_of_others_are_text_in_the_demo(
+    demo: Server, open_page: OpenPage, scripts: tuple[str, ...]
+) -> None:
     """SE-11: every client may report to it, on the visitor's own session and on the newest of a job."""
     ids = ["steady-<svg onload=alert(1)>", "yours-markup"]
     async with Worker.at(demo) as worker:
@@ -149,7 +151,7 @@ async def test_texts_of_others_are_text_in_the_demo(demo: Server, visit: Open, s
         for session_id in ids:
             await worker.client.delete(session_path(session_id))
             await fail_with_markup(worker, session_id)
-        shown = await visit(f"{demo.url}/#{ids[1]}", scripts=scripts)
+        shown = await open_page(f"{demo.url}/#{ids[1]}", scripts=scripts)
         for place in ("steady", "yours"):
             element = shown.page.locator(f"#{place}")
             await expect(element.locator(".headline")).to_have_text("Failed at step 5")
@@ -169,18 +171,18 @@ async def with_markup(route: Route) -> None:
     )
 
 
-def has_complained(shown: Visit) -> bool:
+def has_complained(shown: PageDriver) -> bool:
     """The effects of a handler, a style, a link and two scripts."""
     return len(shown.complaints) >= 5
 
 
 @pytest.mark.full  # What the policy says, `tests/api/test_pages.py` looks at each time.
 async def test_the_policy_keeps_injected_markup_from_running(
-    server: Server, demo: Server, visit: Open, sid: str
+    server: Server, demo: Server, open_page: OpenPage, sid: str
 ) -> None:
     """SE-11: the policy of every page forbids inline code, other origins, and scripts that add either."""
     for url in (f"{server.url}/s/{sid}", f"{demo.url}/"):
-        shown = await visit("about:blank", scripts=("window.ran = []",))
+        shown = await open_page("about:blank", scripts=("window.ran = []",))
         await shown.page.route(url, with_markup)
         await shown.page.goto(url)
         await expect(shown.shown("headline").first).to_be_visible()

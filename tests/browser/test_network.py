@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import OpenPage
 from tests.browser.following import (
     AGES_MS,
     SOURCES,
@@ -26,7 +26,7 @@ from tests.browser.following import (
     until_state,
     work,
 )
-from tests.browser.page_driver import POLLING_ONLY, Visit
+from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.conftest import Serve
 from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Delay, Mode, Pass, Request, Slice, Throttle
 from tests.harness.nginx import BUFFERING, HONOURING, PIECEMEAL, Nginx
@@ -101,11 +101,11 @@ def assert_modest(proxy: ChaosProxy, t: float) -> None:
     ],
 )
 async def test_a_rough_network_ends_in_the_right_state(
-    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, mode: Mode
+    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str, mode: Mode
 ) -> None:
     """CL-03: updates that arrive are shown; the page recovers with the network, and the server is not flooded."""
     await worker.create(sid, total_steps=7)
-    shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS))
+    shown = await open_page(address(proxy), html=following(sid, interval=INTERVAL_MS))
     await until_state(shown, "live")
     rough_since = now()
     proxy.switch(mode)
@@ -125,11 +125,11 @@ async def test_a_rough_network_ends_in_the_right_state(
 
 
 @pytest.mark.full
-async def test_page_comes_up_byte_by_byte(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
+async def test_page_comes_up_byte_by_byte(proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """CL-03: every transition arrives, in order."""
     proxy.use(Slice(1))
     await worker.create(sid, total_steps=3)
-    shown = await visit(address(proxy), html=following(sid))
+    shown = await open_page(address(proxy), html=following(sid))
     await expect(state_of(shown)).to_have_text("pending 0%", timeout=AGES_MS)
     await until_state(shown, "live")
     await work(worker, sid, 1, 2, 3)
@@ -139,11 +139,11 @@ async def test_page_comes_up_byte_by_byte(proxy: ChaosProxy, worker: Worker, vis
 
 @pytest.mark.full
 async def test_connections_that_died_silently_are_replaced(
-    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str
+    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """CL-03: a phone changes networks: open connections stay dead, new ones work."""
     await worker.create(sid, total_steps=7)
-    shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS))
+    shown = await open_page(address(proxy), html=following(sid, interval=INTERVAL_MS))
     await until_state(shown, "live")
     proxy.switch(Blackhole())
     await until_state(shown, "reconnecting")
@@ -157,11 +157,11 @@ async def test_connections_that_died_silently_are_replaced(
 
 
 async def test_the_page_recovers_after_ten_minutes_of_sleep(
-    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str
+    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """CL-03: after a closed lid timers are ten minutes late and connections dead; the page is soon right again."""
     await worker.create(sid, total_steps=7)
-    shown = await visit(f"http://127.0.0.1:{proxy.port}/livez")
+    shown = await open_page(f"http://127.0.0.1:{proxy.port}/livez")
     await shown.page.clock.install()
     await shown.go(address(proxy), following(sid, interval=INTERVAL_MS))
     await until_state(shown, "live")
@@ -181,12 +181,14 @@ async def test_the_page_recovers_after_ten_minutes_of_sleep(
 @pytest.mark.full
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("jump", [timedelta(hours=6), timedelta(hours=-1)], ids=["ahead", "back"])
-async def test_the_page_survives_a_clock_that_jumps(serve: Serve, visit: Open, sid: str, jump: timedelta) -> None:
+async def test_the_page_survives_a_clock_that_jumps(
+    serve: Serve, open_page: OpenPage, sid: str, jump: timedelta
+) -> None:
     """CL-03: events go on, and time limits follow the server's time from its next message on."""
     server = serve(heartbeat_s=3)
     async with ChaosProxy(server.port) as proxy, Worker.at(server) as worker:
         await worker.create(sid, total_steps=2)
-        shown = await visit(f"http://127.0.0.1:{proxy.port}/livez")
+        shown = await open_page(f"http://127.0.0.1:{proxy.port}/livez")
         await shown.page.clock.install()
         await shown.go(address(proxy), following(sid, interval=INTERVAL_MS))
         await until_state(shown, "live")
@@ -211,11 +213,11 @@ async def test_the_page_survives_a_clock_that_jumps(serve: Serve, visit: Open, s
 
 @pytest.mark.full
 async def test_polls_bridge_a_buffering_nginx_until_it_stops(
-    server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, tmp_path: Path
 ) -> None:
     """CL-03: it ignores the server's header; the page moves within 10 s, and streams once the buffering ends."""
     with Nginx(tmp_path / "nginx", server.port, BUFFERING) as nginx:
-        shown = await visit(f"{nginx.url}/s/{sid}")
+        shown = await open_page(f"{nginx.url}/s/{sid}")
         await work(worker, sid, 1)
         await expect(shown.bar).to_have_text("14%", timeout=10_000)
         await expect(shown.connection).to_have_text("updating every 2 s")
@@ -231,12 +233,12 @@ async def test_polls_bridge_a_buffering_nginx_until_it_stops(
 
 @pytest.mark.full
 async def test_polls_alone_finish_a_session_behind_a_buffering_nginx(
-    server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, tmp_path: Path
 ) -> None:
     """CL-03: the events that the proxy releases at the end change nothing."""
     await worker.create(sid, total_steps=7)
     with Nginx(tmp_path / "nginx", server.port, BUFFERING) as nginx:
-        shown = await visit(f"{nginx.url}/page", html=following(sid, interval=INTERVAL_MS))
+        shown = await open_page(f"{nginx.url}/page", html=following(sid, interval=INTERVAL_MS))
         await work(worker, sid, *range(1, 7))
         await expect(state_of(shown)).to_have_text("running 85%", timeout=10_000)
         await until_state(shown, "polling")
@@ -252,7 +254,7 @@ async def test_polls_alone_finish_a_session_behind_a_buffering_nginx(
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("total_steps", [7, 40])
 async def test_a_stream_in_late_batches_does_not_count_as_live(
-    serve: Serve, visit: Open, sid: str, tmp_path: Path, total_steps: int
+    serve: Serve, open_page: OpenPage, sid: str, tmp_path: Path, total_steps: int
 ) -> None:
     """CL-03: nginx passes a few kilobytes at a time; the page falls back to polls."""
     heartbeat_s = 5
@@ -260,7 +262,7 @@ async def test_a_stream_in_late_batches_does_not_count_as_live(
     async with Worker.at(server) as worker:
         await worker.create(sid, total_steps=total_steps)
         with Nginx(tmp_path / "nginx", server.port, PIECEMEAL) as nginx:
-            shown = await visit(f"{nginx.url}/page", html=following(sid, interval=INTERVAL_MS))
+            shown = await open_page(f"{nginx.url}/page", html=following(sid, interval=INTERVAL_MS))
             for done in (2, 4):
                 await work(worker, sid, *range(done - 1, done + 1))
                 text = f"running {100 * done // total_steps}%"
@@ -270,12 +272,12 @@ async def test_a_stream_in_late_batches_does_not_count_as_live(
 
 
 async def test_the_page_streams_through_nginx_with_its_defaults(
-    server: Server, worker: Worker, visit: Open, sid: str, tmp_path: Path
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, tmp_path: Path
 ) -> None:
     """Nginx does not buffer where the server asks it not to: every transition arrives, and no poll is sent."""
     await worker.create(sid, total_steps=3)
     with Nginx(tmp_path / "nginx", server.port, HONOURING) as nginx:
-        shown = await visit(f"{nginx.url}/page", html=following(sid))
+        shown = await open_page(f"{nginx.url}/page", html=following(sid))
         await until_state(shown, "live")
         await work(worker, sid, 1, 2, 3)
         await expect(state_of(shown)).to_have_text("completed 100%")
@@ -287,7 +289,7 @@ async def test_the_page_streams_through_nginx_with_its_defaults(
 
 
 @pytest.mark.full
-async def test_retry_is_honoured(serve: Serve, visit: Open, sid: str) -> None:
+async def test_retry_is_honoured(serve: Serve, open_page: OpenPage, sid: str) -> None:
     """SC-05: `retry:` is digits and precedes the first event; after a cut the page is back after that time."""
     retry_s = 1.5
     server = serve(heartbeat_s=1, retry_ms=int(retry_s * 1000))
@@ -299,7 +301,7 @@ async def test_retry_is_honoured(serve: Serve, visit: Open, sid: str) -> None:
             re.fullmatch(rb"retry: ?[0-9]+", line) for line in stream.body.split(b"\n") if line.startswith(b"retry")
         )
     async with ChaosProxy(server.port) as proxy:
-        shown = await visit(address(proxy), html=following(sid), scripts=(SOURCES,))
+        shown = await open_page(address(proxy), html=following(sid), scripts=(SOURCES,))
         waits_s = []
         for _ in range(5):
             await until_state(shown, "live")
@@ -333,11 +335,11 @@ PORTAL = "<!doctype html><title>Welcome</title><h1>Please log in to the hotel's 
     ],
 )
 async def test_polls_bridge_a_refused_stream_which_is_retried(
-    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, answer: bytes
+    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str, answer: bytes
 ) -> None:
     """SC-10: the page polls meanwhile, retries the stream with back-off, and streams in the end."""
     await worker.create(sid, total_steps=7)
-    shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS), scripts=(SHORT_JITTER,))
+    shown = await open_page(address(proxy), html=following(sid, interval=INTERVAL_MS), scripts=(SHORT_JITTER,))
     await until_state(shown, "live")
     refused_since = now()
     proxy.switch(Answer("/events", answer))
@@ -375,11 +377,11 @@ async def test_polls_bridge_a_refused_stream_which_is_retried(
     ],
 )
 async def test_the_page_recovers_after_all_requests_were_refused(
-    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, answer: bytes
+    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str, answer: bytes
 ) -> None:
     """SC-10: refused streams and polls are no failure of the job, and the page is soon right again."""
     await worker.create(sid, total_steps=7)
-    shown = await visit(address(proxy), html=following(sid, interval=INTERVAL_MS), scripts=(SHORT_JITTER,))
+    shown = await open_page(address(proxy), html=following(sid, interval=INTERVAL_MS), scripts=(SHORT_JITTER,))
     await until_state(shown, "live")
     refused_since = now()
     proxy.switch(Answer("/api/", answer))
@@ -398,14 +400,14 @@ async def test_the_page_recovers_after_all_requests_were_refused(
 @pytest.mark.parametrize("status", [pytest.param("401 Unauthorized", marks=FULL), "403 Forbidden"])
 @pytest.mark.parametrize("comes", [pytest.param("at first", marks=FULL), "later"])
 async def test_a_refusal_for_lack_of_rights_stops_the_tracker(
-    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, status: str, comes: str
+    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str, status: str, comes: str
 ) -> None:
     """SC-10: at 401 and 403 the tracker stops, reports that state, and calls neither `onComplete` nor `onError`."""
     await worker.start(sid, 1)
     refusal = Answer("/api/", response(status, '{"success": false}', "application/problem+json"))
     if comes == "at first":
         proxy.use(refusal)
-    shown = await visit(address(proxy), html=following(sid))
+    shown = await open_page(address(proxy), html=following(sid))
     if comes == "later":
         await until_state(shown, "live")
         proxy.switch(refusal)
@@ -418,11 +420,11 @@ async def test_a_refusal_for_lack_of_rights_stops_the_tracker(
 
 
 @pytest.mark.full
-async def test_retry_after_is_obeyed(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
+async def test_retry_after_is_obeyed(proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """SC-10: no request, polls included, comes within the 5 s that the server asks for."""
     await worker.start(sid, 1)
     proxy.use(Answer("/api/", response("429 Too Many Requests", extra="Retry-After: 5\r\n")))
-    shown = await visit(address(proxy), html=following(sid))
+    shown = await open_page(address(proxy), html=following(sid))
     await eventually(lambda: len(polls(proxy.asked())) >= 3, 60)
     first, second, third, *_ = polls(proxy.asked())
     assert second.t - first.t > 4.5
@@ -435,7 +437,7 @@ async def test_retry_after_is_obeyed(proxy: ChaosProxy, worker: Worker, visit: O
 
 
 @contextlib.asynccontextmanager
-async def across_origins(folder: Path, page: Callable[[str], str], *, is_listed: bool) -> AsyncIterator[Abroad]:
+async def across_origins(folder: Path, page: Callable[[str], str], *, is_listed: bool) -> AsyncIterator[ForeignServer]:
     """A server, a proxy before it, and a site of another origin whose page reads from the server."""
     server = Server(folder, heartbeat_s=1, retry_ms=300)
     async with ChaosProxy(server.port) as proxy:
@@ -445,10 +447,10 @@ async def across_origins(folder: Path, page: Callable[[str], str], *, is_listed:
             server.settings["allow_origins"] = origin if is_listed else "https://unlisted.example"
             with server:
                 async with Worker.at(server) as worker:
-                    yield Abroad(proxy, worker, f"http://127.0.0.1:{proxy.port}", origin)
+                    yield ForeignServer(proxy, worker, f"http://127.0.0.1:{proxy.port}", origin)
 
 
-class Abroad(NamedTuple):
+class ForeignServer(NamedTuple):
     """The proxy to a server of another origin, a worker there, its address, and the page's origin."""
 
     proxy: ChaosProxy
@@ -457,12 +459,12 @@ class Abroad(NamedTuple):
     origin: str
 
 
-async def visit_with_cookie(visit: Open, abroad: Abroad, scripts: tuple[str, ...] = ()) -> Visit:
+async def open_with_cookie(open_page: OpenPage, foreign: ForeignServer, scripts: tuple[str, ...] = ()) -> PageDriver:
     """Go to the other origin's page with a cookie of the server."""
-    shown = await visit(f"{abroad.url}/livez", scripts=scripts)
-    await shown.page.context.add_cookies([{"name": "who", "value": "me", "url": abroad.url}])
+    shown = await open_page(f"{foreign.url}/livez", scripts=scripts)
+    await shown.page.context.add_cookies([{"name": "who", "value": "me", "url": foreign.url}])
     shown.complaints.clear()
-    await shown.page.goto(abroad.origin)
+    await shown.page.goto(foreign.origin)
     return shown
 
 
@@ -482,17 +484,17 @@ def sent(proxy: ChaosProxy, method: str) -> list[bytes]:
     ],
 )
 async def test_a_page_of_a_listed_origin_follows_the_session(
-    visit: Open, sid: str, tmp_path: Path, scripts: tuple[str, ...], with_credentials: bool
+    open_page: OpenPage, sid: str, tmp_path: Path, scripts: tuple[str, ...], with_credentials: bool
 ) -> None:
     """SC-11: it gets every update, with cookies if it asks for them; after a cut it comes back with the last id."""
 
     def page(url: str) -> str:
         return following(sid, url, withCredentials=with_credentials)
 
-    async with across_origins(tmp_path / "server", page, is_listed=True) as abroad:
-        proxy, worker = abroad.proxy, abroad.worker
+    async with across_origins(tmp_path / "server", page, is_listed=True) as foreign:
+        proxy, worker = foreign.proxy, foreign.worker
         await worker.create(sid, total_steps=3)
-        shown = await visit_with_cookie(visit, abroad, scripts)
+        shown = await open_with_cookie(open_page, foreign, scripts)
         await expect(state_of(shown)).to_have_text("pending 0%")
         await work(worker, sid, 1)
         await expect(state_of(shown)).to_have_text("running 33%")
@@ -517,20 +519,20 @@ async def test_a_page_of_a_listed_origin_follows_the_session(
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("with_credentials", [True, False], ids=["cookies", "no cookies"])
 async def test_a_page_of_an_unlisted_origin_gets_nothing(
-    visit: Open, sid: str, tmp_path: Path, with_credentials: bool
+    open_page: OpenPage, sid: str, tmp_path: Path, with_credentials: bool
 ) -> None:
     """SC-11: the browser withholds the responses, and the page does not flood the server."""
 
     def page(url: str) -> str:
         return following(sid, url, withCredentials=with_credentials, interval=INTERVAL_MS)
 
-    async with across_origins(tmp_path / "server", page, is_listed=False) as abroad:
-        await abroad.worker.start(sid, 1)
+    async with across_origins(tmp_path / "server", page, is_listed=False) as foreign:
+        await foreign.worker.start(sid, 1)
         opened_at = now()
-        shown = await visit_with_cookie(visit, abroad)
-        await eventually(lambda: len(abroad.proxy.asked(STREAM)) >= 2, 20)
-        await eventually(lambda: len(polls(abroad.proxy.asked())) >= 3, 20)
-        assert_spaced(abroad.proxy.asked(STREAM))
-        assert_modest(abroad.proxy, opened_at)
+        shown = await open_with_cookie(open_page, foreign)
+        await eventually(lambda: len(foreign.proxy.asked(STREAM)) >= 2, 20)
+        await eventually(lambda: len(polls(foreign.proxy.asked())) >= 3, 20)
+        assert_spaced(foreign.proxy.asked(STREAM))
+        assert_modest(foreign.proxy, opened_at)
         assert await shown.evaluate("[updates, ends, tracker.state]") == [[], [], "reconnecting"]
         assert any("blocked by CORS policy" in complaint for complaint in shown.complaints)

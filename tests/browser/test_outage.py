@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from playwright.async_api import Browser, Route, async_playwright, expect
 
-from tests.browser.cdp_page import BarePage
-from tests.browser.conftest import Open
+from tests.browser.cdp_page import CdpPage
+from tests.browser.conftest import OpenPage
 from tests.conftest import CHROMIUM, FLAGS, Serve
 from tests.harness.chaos import Blackhole, ChaosProxy, HalfClose, Link
 from tests.harness.rawsse import split_id
@@ -53,10 +53,10 @@ def assert_nothing_missed(streamed: list[tuple[str, str]], last: int) -> None:
     assert at == last
 
 
-async def test_the_page_recovers_after_a_kill_of_the_server(serve: Serve, visit: Open, sid: str) -> None:
+async def test_the_page_recovers_after_a_kill_of_the_server(serve: Serve, open_page: OpenPage, sid: str) -> None:
     """The badge shows the outage, the page resumes by itself, and no transition is lost."""
     server = serve(store="sqlite", heartbeat_s=1)
-    shown = await visit(f"{server.url}/s/{sid}", scripts=(RECORDER,))
+    shown = await open_page(f"{server.url}/s/{sid}", scripts=(RECORDER,))
     async with Worker.at(server) as worker:
         await steps_of(worker, sid, 1, 2)
     await expect(shown.bar).to_have_text("28%")
@@ -81,10 +81,10 @@ async def test_the_page_recovers_after_a_kill_of_the_server(serve: Serve, visit:
 
 
 @pytest.mark.full
-async def test_the_page_recovers_after_a_longer_outage(serve: Serve, visit: Open, sid: str) -> None:
+async def test_the_page_recovers_after_a_longer_outage(serve: Serve, open_page: OpenPage, sid: str) -> None:
     """The page also polls by then; when the server is back, the page is right within a moment, and streams again."""
     server = serve(store="sqlite", heartbeat_s=1)
-    shown = await visit(f"{server.url}/s/{sid}", scripts=(RECORDER,))
+    shown = await open_page(f"{server.url}/s/{sid}", scripts=(RECORDER,))
     async with Worker.at(server) as worker:
         await steps_of(worker, sid, 1)
     await expect(shown.bar).to_have_text("14%")
@@ -116,11 +116,11 @@ def half_close(link: Link) -> None:
     ],
 )
 async def test_a_short_interruption_leaves_the_badge_as_it_is(
-    server: Server, worker: Worker, visit: Open, sid: str, end: Callable[[Link], None]
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, end: Callable[[Link], None]
 ) -> None:
     """FT-11: the browser reconnects within two seconds, and the page shows no change."""
     async with ChaosProxy(server.port) as proxy:
-        shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(RECORDER,))
+        shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(RECORDER,))
         await steps_of(worker, sid, 1)
         await expect(shown.bar).to_have_text("14%")
         for link in proxy.links:
@@ -133,7 +133,7 @@ async def test_a_short_interruption_leaves_the_badge_as_it_is(
 
 @pytest.mark.full
 async def test_polls_bridge_a_proxy_that_holds_the_stream_back(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """The page falls back within seconds, shows that, and keeps moving; once events arrive it streams again."""
     mended = asyncio.Event()
@@ -142,7 +142,7 @@ async def test_polls_bridge_a_proxy_that_holds_the_stream_back(
         await mended.wait()
         await route.continue_()
 
-    shown = await visit(f"{server.url}/livez")
+    shown = await open_page(f"{server.url}/livez")
     await shown.page.route("**/events?*", hold_back)
     await shown.page.goto(f"{server.url}/s/{sid}")
     await expect(shown.connection).to_have_text("updating every 2 s", timeout=12_000)
@@ -154,19 +154,19 @@ async def test_polls_bridge_a_proxy_that_holds_the_stream_back(
     await expect(shown.bar).to_have_text("28%")
 
 
-async def test_the_page_shows_that_reading_is_not_allowed(server: Server, visit: Open, sid: str) -> None:
+async def test_the_page_shows_that_reading_is_not_allowed(server: Server, open_page: OpenPage, sid: str) -> None:
     """An EventSource hides the status of a refusal; one poll shows it, and no further request follows."""
-    shown = await visit(f"{server.url}/livez")
+    shown = await open_page(f"{server.url}/livez")
     await shown.page.route("**/api/progress/**", lambda route: route.fulfill(status=403, body="{}"))
     await shown.page.goto(f"{server.url}/s/{sid}")
     await expect(shown.headline).to_have_text("You are not allowed to see this job")
     await expect(shown.connection).to_have_text("no access")
 
 
-async def test_browser_without_a_network_says_so(serve: Serve, visit: Open, sid: str) -> None:
+async def test_browser_without_a_network_says_so(serve: Serve, open_page: OpenPage, sid: str) -> None:
     """The text differs from that of a server that does not answer."""
     server = serve()
-    shown = await visit(f"{server.url}/s/{sid}")
+    shown = await open_page(f"{server.url}/s/{sid}")
     await expect(shown.connection).to_have_text("live")
     await asyncio.to_thread(server.kill)
     await shown.page.context.set_offline(True)
@@ -176,10 +176,12 @@ async def test_browser_without_a_network_says_so(serve: Serve, visit: Open, sid:
     await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
 
 
-async def test_the_page_recovers_after_being_offline(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_the_page_recovers_after_being_offline(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """The page shows that the network is away, and is soon right again when it returns."""
     async with ChaosProxy(server.port) as proxy:
-        shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(RECORDER,))
+        shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(RECORDER,))
         await steps_of(worker, sid, 1)
         await expect(shown.bar).to_have_text("14%")
         for step, text in ((2, "28%"), (3, "42%")):
@@ -212,11 +214,13 @@ BACK_AGAIN = {
 
 
 @pytest.mark.parametrize("event", BACK_AGAIN)
-async def test_the_page_checks_at_once_when_its_user_returns(serve: Serve, visit: Open, sid: str, event: str) -> None:
+async def test_the_page_checks_at_once_when_its_user_returns(
+    serve: Serve, open_page: OpenPage, sid: str, event: str
+) -> None:
     """Its stream has died silently, which timers would notice minutes later; but a person is looking now."""
     server = serve(heartbeat_s=60)
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
-        shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}")
+        shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}")
         await steps_of(worker, sid, 1)
         await expect(shown.bar).to_have_text("14%")
         kill_the_stream(proxy)
@@ -256,7 +260,7 @@ async def test_a_page_from_the_back_forward_cache_is_live_again(
     async with ChaosProxy(server.port) as proxy:
         url = f"http://127.0.0.1:{proxy.port}"
         await steps_of(worker, sid, 1)
-        async with await BarePage.open(returning, f"{url}/s/{sid}", LIFE) as page:
+        async with await CdpPage.open(returning, f"{url}/s/{sid}", LIFE) as page:
             await page.until(f"{BAR} === '14%' && {BADGE} === 'live'")
             await page.evaluate("location.href = '/livez'")
             await page.until("location.pathname === '/livez'")
@@ -275,7 +279,7 @@ async def test_a_frozen_page_is_right_when_shown_again(serve: Serve, returning: 
     server = serve(heartbeat_s=60)
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
         await steps_of(worker, sid, 1)
-        async with await BarePage.open(returning, f"http://127.0.0.1:{proxy.port}/s/{sid}", LIFE) as page:
+        async with await CdpPage.open(returning, f"http://127.0.0.1:{proxy.port}/s/{sid}", LIFE) as page:
             await page.until(f"{BAR} === '14%' && {BADGE} === 'live'")
             await page.freeze()
             kill_the_stream(proxy)

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pytest
 from playwright.async_api import Route, expect
 
-from tests.browser.conftest import Open
-from tests.browser.page_driver import MARKUP, POLLING_ONLY, Visit
+from tests.browser.conftest import OpenPage
+from tests.browser.page_driver import MARKUP, POLLING_ONLY, PageDriver
 from tests.conftest import Serve
 from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker, session_path
@@ -39,14 +39,16 @@ def run(command: str, **environment: str) -> None:
     assert '"success":true' in result.stdout.replace(" ", ""), result
 
 
-async def texts(visit: Visit, selector: str) -> list[str]:
+async def texts(open_page: PageDriver, selector: str) -> list[str]:
     """The texts of the elements, unchanged."""
-    return await visit.page.locator(selector).all_text_contents()
+    return await open_page.page.locator(selector).all_text_contents()
 
 
-async def test_page_moves_when_another_process_posts(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_page_moves_when_another_process_posts(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """It follows from before the start to the end; nothing loads from another origin, and the console has no errors."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await expect(shown.headline).to_have_text("Waiting for the job to start")
     await expect(shown.connection).to_have_text("live")
     await expect(shown.bar).to_have_text("0%")
@@ -74,9 +76,9 @@ async def test_page_moves_when_another_process_posts(server: Server, worker: Wor
 
 
 @pytest.mark.parametrize("status", [0, 403], ids=["no answer", "no access"])
-async def test_the_bar_is_empty_without_a_state(server: Server, visit: Open, sid: str, status: int) -> None:
+async def test_the_bar_is_empty_without_a_state(server: Server, open_page: OpenPage, sid: str, status: int) -> None:
     """This holds before the first response, and where there will be none."""
-    shown = await visit("about:blank")
+    shown = await open_page("about:blank")
 
     async def answer(route: Route) -> None:
         if status:
@@ -91,15 +93,15 @@ async def test_the_bar_is_empty_without_a_state(server: Server, visit: Open, sid
     await expect(shown.progressbar).not_to_have_attribute("aria-valuenow", re.compile(""))
 
 
-async def test_bar_gets_its_name_from_the_page(server: Server, visit: Open, sid: str) -> None:
+async def test_bar_gets_its_name_from_the_page(server: Server, open_page: OpenPage, sid: str) -> None:
     """A screen reader reads the bar's session."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await expect(shown.progressbar).to_have_accessible_name("Progress of the job")
 
 
-async def test_running_step_ticks(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_running_step_ticks(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """It is drawn each second without a report of the worker; the tracker alone would draw it every other second."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_contain_text("s)")
     ticks = await shown.evaluate(
@@ -115,9 +117,11 @@ async def test_running_step_ticks(server: Server, worker: Worker, visit: Open, s
     assert 1 in {later - earlier for earlier, later in pairwise(ticks)}
 
 
-async def test_shown_times_follow_the_servers_clock(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_shown_times_follow_the_servers_clock(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """A visitor's clock may be wrong. Digits have equal widths, so that a change moves no text."""
-    shown = await visit("about:blank")
+    shown = await open_page("about:blank")
     await shown.page.clock.install(time=datetime.now(UTC) + timedelta(hours=1))
     await shown.page.goto(page_of(server, sid))
     await expect(shown.connection).to_have_text("live")
@@ -129,11 +133,11 @@ async def test_shown_times_follow_the_servers_clock(server: Server, worker: Work
 
 
 async def test_a_short_interruption_leaves_the_badge_as_it_is(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """The badge does not change if the connection is back within two seconds."""
     async with ChaosProxy(server.port) as proxy:
-        shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(LAST_SOURCE,))
+        shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(LAST_SOURCE,))
         await expect(shown.connection).to_have_text("live")
         await shown.evaluate(
             """() => {
@@ -151,9 +155,9 @@ async def test_a_short_interruption_leaves_the_badge_as_it_is(
         assert await shown.evaluate("[trouble, said]") == [1, []]
 
 
-async def test_the_shown_commands_move_the_visitors_own_session(server: Server, visit: Open) -> None:
+async def test_the_shown_commands_move_the_visitors_own_session(server: Server, open_page: OpenPage) -> None:
     """The session on `/` outlives a reload; pasted commands move its bar, step by step."""
-    shown = await visit(server.url)
+    shown = await open_page(server.url)
     session_id = await shown.page.locator("#session-id").inner_text()
     assert re.fullmatch(r"[0-9a-z]{4}(-[0-9a-z]{4}){2}", session_id)
     assert shown.page.url == page_of(server, session_id)
@@ -175,16 +179,16 @@ async def test_the_shown_commands_move_the_visitors_own_session(server: Server, 
     assert shown.complaints == []
 
 
-async def test_two_visitors_get_two_sessions(server: Server, visit: Open) -> None:
+async def test_two_visitors_get_two_sessions(server: Server, open_page: OpenPage) -> None:
     """A visitor that comes again gets another one, too."""
-    first, second = await visit(server.url), await visit(server.url)
+    first, second = await open_page(server.url), await open_page(server.url)
     assert first.page.url != second.page.url
 
 
-async def test_commands_take_the_token_from_the_environment(serve: Serve, visit: Open) -> None:
+async def test_commands_take_the_token_from_the_environment(serve: Serve, open_page: OpenPage) -> None:
     """Where workers need a token the page says so, without knowing it."""
     server = serve(publish_token="s3cret")
-    shown = await visit(server.url)
+    shown = await open_page(server.url)
     await expect(shown.page.locator(".token-hint")).to_be_visible()
     start = await shown.offered("start")
     assert '-H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' in start
@@ -197,9 +201,9 @@ async def test_commands_take_the_token_from_the_environment(serve: Serve, visit:
 @pytest.mark.parametrize(
     "script", ["", "Object.defineProperty(navigator, 'clipboard', {value: undefined})"], ids=["secure", "insecure"]
 )
-async def test_copy_copies_the_command(server: Server, visit: Open, script: str) -> None:
+async def test_copy_copies_the_command(server: Server, open_page: OpenPage, script: str) -> None:
     """It does so in a secure context, and over plain HTTP, where there is no clipboard interface."""
-    shown = await visit(server.url, scripts=(script,), permissions=["clipboard-read", "clipboard-write"])
+    shown = await open_page(server.url, scripts=(script,), permissions=["clipboard-read", "clipboard-write"])
     button = shown.page.get_by_role("button", name="Copy: Start step 1")
     await button.click()
     await expect(button).to_have_text("Copied")
@@ -212,10 +216,10 @@ async def test_copy_copies_the_command(server: Server, visit: Open, script: str)
 
 @pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
 async def test_texts_of_workers_are_text(
-    server: Server, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, scripts: tuple[str, ...]
 ) -> None:
     """SE-11: markup in names, messages and errors is shown as written, and cannot reverse its neighbours."""
-    shown = await visit(page_of(server, sid), scripts=scripts)
+    shown = await open_page(page_of(server, sid), scripts=scripts)
     elements = await shown.evaluate("document.querySelectorAll('img, svg, script, iframe, a').length")
     await worker.create(sid, steps=[{"name": text} for text in MARKUP])
     for step, text in enumerate(MARKUP, 1):
@@ -234,10 +238,10 @@ async def test_texts_of_workers_are_text(
     assert shown.complaints == []
 
 
-async def test_session_id_is_text_too(server: Server, worker: Worker, visit: Open) -> None:
+async def test_session_id_is_text_too(server: Server, worker: Worker, open_page: OpenPage) -> None:
     """Its page and the commands find it, whatever characters it contains."""
     session_id = """<b>it's "100%" ?#&+ $HOME `id` 原稿"""
-    shown = await visit(page_of(server, session_id))
+    shown = await open_page(page_of(server, session_id))
     assert await shown.page.locator("#session-id").inner_text() == session_id
     run(await shown.offered("start"))
     run(await shown.offered("complete"))
@@ -246,10 +250,10 @@ async def test_session_id_is_text_too(server: Server, worker: Worker, visit: Ope
 
 
 async def test_a_bare_percent_sign_in_the_address_stands_for_itself(
-    server: Server, worker: Worker, visit: Open
+    server: Server, worker: Worker, open_page: OpenPage
 ) -> None:
     """People type addresses; the server reads them in the same way."""
-    shown = await visit(f"{server.url}/s/100% sure")
+    shown = await open_page(f"{server.url}/s/100% sure")
     assert await shown.page.locator("#session-id").inner_text() == "100% sure"
     await worker.start("100% sure", 1)
     await worker.complete("100% sure", 1)
@@ -257,9 +261,9 @@ async def test_a_bare_percent_sign_in_the_address_stands_for_itself(
     assert shown.complaints == []
 
 
-async def test_a_failure_is_shown_until_a_retry(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_a_failure_is_shown_until_a_retry(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """An alert has the step and its text with line breaks; at 100 percent the bar does not look done."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await worker.create(sid, total_steps=1)
     await expect(shown.headline).to_have_text("About to start")
     await worker.start(sid, 1)
@@ -281,9 +285,9 @@ async def test_a_failure_is_shown_until_a_retry(server: Server, worker: Worker, 
     assert await shown.bar.evaluate("bar => getComputedStyle(bar).backgroundImage") != failed_look
 
 
-async def test_deleted_session_is_waited_for(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_deleted_session_is_waited_for(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """It is shown as before its start, and it may start again."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await worker.start(sid, 1)
     await expect(shown.steps).to_have_count(7)
     await worker.delete(sid)
@@ -293,10 +297,12 @@ async def test_deleted_session_is_waited_for(server: Server, worker: Worker, vis
     await expect(shown.steps).to_have_count(3)
 
 
-async def test_polling_client_sees_the_same_numbers(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_polling_client_sees_the_same_numbers(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """A browser without streams shows the same as one with them, and as the polled state."""
-    streaming = await visit(page_of(server, sid))
-    polling = await visit(page_of(server, sid), scripts=(POLLING_ONLY,))
+    streaming = await open_page(page_of(server, sid))
+    polling = await open_page(page_of(server, sid), scripts=(POLLING_ONLY,))
     await expect(polling.connection).to_have_text("updating every 2 s")
     for step in (1, 2, 3):
         await worker.start(sid, step)
@@ -310,9 +316,9 @@ async def test_polling_client_sees_the_same_numbers(server: Server, worker: Work
     assert polling.complaints == []
 
 
-async def test_page_speaks_japanese(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_page_speaks_japanese(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """A browser that prefers Japanese gets it."""
-    shown = await visit(page_of(server, sid), locale="ja-JP")
+    shown = await open_page(page_of(server, sid), locale="ja-JP")
     await expect(shown.headline).to_have_text("ジョブの開始を待っています")
     await expect(shown.page.locator("html")).to_have_attribute("lang", "ja")
     await expect(shown.connection).to_have_text("ライブ")
@@ -320,9 +326,9 @@ async def test_page_speaks_japanese(server: Server, worker: Worker, visit: Open,
     await expect(shown.headline).to_have_text("ステップ 1 / 7「原稿生成」")
 
 
-async def test_japanese_breaks_between_phrases(server: Server, visit: Open, sid: str) -> None:
+async def test_japanese_breaks_between_phrases(server: Server, open_page: OpenPage, sid: str) -> None:
     """自動で動きます is not broken at any width of a phone."""
-    shown = await visit(page_of(server, sid), locale="ja-JP", viewport={"width": 320, "height": 700})
+    shown = await open_page(page_of(server, sid), locale="ja-JP", viewport={"width": 320, "height": 700})
     await expect(shown.shown("counted")).to_have_text("ワーカーから報告があると、このページは自動で動きます。")
     for width in range(320, 430, 10):
         await shown.page.set_viewport_size({"width": width, "height": 700})
@@ -338,10 +344,10 @@ async def test_japanese_breaks_between_phrases(server: Server, visit: Open, sid:
 
 
 async def test_stacked_combining_marks_cover_no_neighbours(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """SE-11: combining characters exceed their line; the steps above and below look the same."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     pictures = []
     for piled in ("", "\u0334" + "\u0319\u0324\u031e\u0349\u035a\u032f\u0320\u034d" * 5):
         await worker.client.delete(session_path(sid))
@@ -353,9 +359,11 @@ async def test_stacked_combining_marks_cover_no_neighbours(
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-async def test_nothing_overflows_sideways(server: Server, worker: Worker, visit: Open, sid: str, width: int) -> None:
+async def test_nothing_overflows_sideways(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, width: int
+) -> None:
     """This holds on a small phone and with very long words."""
-    shown = await visit(page_of(server, sid), viewport={"width": width, "height": 700})
+    shown = await open_page(page_of(server, sid), viewport={"width": width, "height": 700})
     await expect(shown.page.locator("#drive")).to_be_visible()
     await worker.create(sid, steps=[{"name": "n" * 300}, {"name": "short"}])
     await worker.start(sid, 1)
@@ -367,9 +375,9 @@ async def test_nothing_overflows_sideways(server: Server, worker: Worker, visit:
     assert inside["scroll"] <= inside["client"]
 
 
-async def test_badge_leaves_the_bar_in_its_place(server: Server, visit: Open) -> None:
+async def test_badge_leaves_the_bar_in_its_place(server: Server, open_page: OpenPage) -> None:
     """This holds on a phone, too, where a longer text takes the space of the session's id."""
-    shown = await visit(page_of(server, "nightly-import-of-orders"), viewport={"width": 390, "height": 844})
+    shown = await open_page(page_of(server, "nightly-import-of-orders"), viewport={"width": 390, "height": 844})
     await expect(shown.connection).to_have_text("live")
     top = "document.querySelector('.card').getBoundingClientRect().top"
     before = await shown.evaluate(top)
@@ -378,10 +386,10 @@ async def test_badge_leaves_the_bar_in_its_place(server: Server, visit: Open) ->
 
 
 async def test_milestones_are_announced_and_clocks_are_not(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """A polite live region has the milestones, without the first state; the progressbar is no live region."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     region = shown.page.locator("[aria-live=polite][aria-atomic=true]")
     await expect(shown.headline).to_have_text("Waiting for the job to start")
     await expect(region).to_be_empty()
@@ -390,9 +398,9 @@ async def test_milestones_are_announced_and_clocks_are_not(
     assert await shown.page.locator("[aria-live]").count() == 1
 
 
-async def test_reduced_motion_is_honoured(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_reduced_motion_is_honoured(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """No decorative motion is left."""
-    shown = await visit(page_of(server, sid), reduced_motion="reduce")
+    shown = await open_page(page_of(server, sid), reduced_motion="reduce")
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_contain_text("🔄")
     moving = "document.getAnimations().filter(animation => animation.playState === 'running').length"
@@ -400,10 +408,10 @@ async def test_reduced_motion_is_honoured(server: Server, worker: Worker, visit:
 
 
 async def test_progress_within_a_step_is_shown_where_its_worker_reported_it(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """There are a thin bar and the numbers; without a total, the number alone."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_contain_text("🔄")
     await expect(shown.step(1).locator(".inside")).to_be_hidden()
@@ -422,20 +430,24 @@ async def test_progress_within_a_step_is_shown_where_its_worker_reported_it(
     await expect(shown.step(1).locator(".inside")).to_be_hidden()
 
 
-async def test_time_left_is_shown_also_to_a_late_visitor(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_time_left_is_shown_also_to_a_late_visitor(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """It includes the running step's estimate, which is sent only at the step's start."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await worker.create(sid)
     await worker.start(sid, 1)
     await expect(shown.shown("time-left")).to_have_text("about 4 min left")
-    late = await visit(page_of(server, sid))
+    late = await open_page(page_of(server, sid))
     await expect(late.shown("time-left")).to_have_text("about 4 min left")
     assert late.complaints == []
 
 
-async def test_past_the_estimate_there_is_no_number(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_past_the_estimate_there_is_no_number(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """The remaining time of a late step is unknown."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await worker.create(sid, steps=[{"name": "n", "estimated_ms": 500}, {"name": "m", "estimated_ms": 60_000}])
     await expect(shown.headline).to_have_text("About to start")
     await worker.start(sid, 1)
@@ -447,19 +459,19 @@ async def test_past_the_estimate_there_is_no_number(server: Server, worker: Work
     await expect(shown.shown("time-left")).to_have_text(re.compile(r"^in \d+ sec$"))
 
 
-async def test_step_over_its_limit_says_so(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_step_over_its_limit_says_so(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """It does so by the server's clock, without a report of the worker."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await worker.start(sid, 1, timeout_ms=1000)
     await expect(shown.step(1)).to_contain_text("over its limit of 0:01")
     await worker.complete(sid, 1)
     await expect(shown.step(1)).not_to_contain_text("over its limit")
 
 
-async def test_silence_of_a_running_job_is_shown(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_silence_of_a_running_job_is_shown(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """It is shown after 30 seconds, and the bar stops looking alive, until the next report."""
     alive = "document.getAnimations().filter(({ effect }) => effect.target.closest('.card')).length"
-    shown = await visit(f"{server.url}/livez", scripts=(POLLING_ONLY,))
+    shown = await open_page(f"{server.url}/livez", scripts=(POLLING_ONLY,))
     await shown.page.clock.install()
     await worker.start(sid, 1)
     await shown.page.goto(page_of(server, sid))
@@ -475,9 +487,11 @@ async def test_silence_of_a_running_job_is_shown(server: Server, worker: Worker,
     await expect(shown.shown("note")).to_be_hidden()
 
 
-async def test_bar_goes_back_at_a_retry_and_says_so(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_bar_goes_back_at_a_retry_and_says_so(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """Only a retry sets it back: a worker that counts anew within its step does not."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await worker.create(sid, total_steps=2)
     await worker.start(sid, 1)
     await worker.progress(sid, 1, 80, total=100)
@@ -495,10 +509,10 @@ async def test_bar_goes_back_at_a_retry_and_says_so(server: Server, worker: Work
 
 
 async def test_a_full_bar_does_not_look_done_before_the_end(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """The step has reached its total and still runs."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await worker.create(sid, total_steps=1)
     await worker.start(sid, 1)
     await worker.progress(sid, 1, 10, total=10)
@@ -507,9 +521,9 @@ async def test_a_full_bar_does_not_look_done_before_the_end(
     await expect(shown.bar).to_have_text("100%")
 
 
-async def test_title_and_icon_show_the_state(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_title_and_icon_show_the_state(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """They show the percentage, the running step, and the outcome, also from another tab."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await expect(shown.page).to_have_title(f"… \N{EN DASH} {sid}")
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
@@ -529,10 +543,10 @@ async def test_title_and_icon_show_the_state(server: Server, worker: Worker, vis
     assert shown.complaints == []
 
 
-async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """Each has its bar, its steps and its name, and moves independently."""
     names = [f"{sid}-{letter}" for letter in "ab"]
-    shown = await visit(f"{server.url}/?session_id={names[0]}&session_id={names[1]}")
+    shown = await open_page(f"{server.url}/?session_id={names[0]}&session_id={names[1]}")
     await expect(shown.headline).to_have_text("2 jobs")
     await expect(shown.shown("session-id")).to_have_text(names)
     await worker.create(names[0], total_steps=2)
@@ -549,10 +563,12 @@ async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, visi
     assert shown.complaints == []
 
 
-async def test_recent_sessions_are_offered_at_the_start(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_recent_sessions_are_offered_at_the_start(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """They are the sessions that existed; one that was never started is not offered."""
     await worker.start(sid, 1)
-    shown = await visit(server.url)
+    shown = await open_page(server.url)
     await expect(shown.page.locator("#recent")).to_be_hidden()
     await shown.page.goto(page_of(server, sid))
     await expect(shown.headline).to_contain_text("Step 1")
@@ -563,10 +579,10 @@ async def test_recent_sessions_are_offered_at_the_start(server: Server, worker: 
     assert shown.page.url == page_of(server, sid)
 
 
-async def test_the_page_works_without_storage(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_the_page_works_without_storage(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """A browser may deny storage by an exception."""
     denied = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})"
-    shown = await visit(server.url, scripts=(denied,))
+    shown = await open_page(server.url, scripts=(denied,))
     await expect(shown.headline).to_have_text("Waiting for the job to start")
     await shown.page.goto(page_of(server, sid))
     await worker.start(sid, 1)
@@ -574,9 +590,11 @@ async def test_the_page_works_without_storage(server: Server, worker: Worker, vi
     assert shown.complaints == []
 
 
-async def test_the_timeline_is_drawn_and_has_a_table(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_the_timeline_is_drawn_and_has_a_table(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """Each started step has a bar; the running one grows, and a closed timeline is up to date when reopened."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await worker.create(sid, steps=[{"name": "原稿生成"}, {"name": "メニュー登録"}])
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
@@ -597,9 +615,9 @@ async def test_the_timeline_is_drawn_and_has_a_table(server: Server, worker: Wor
     await expect(rows.nth(2)).to_have_text(re.compile(r"メニュー登録done"))
 
 
-async def test_failure_can_be_copied(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_failure_can_be_copied(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """The copied text has the step, for a bug report. There is no Retry, since the page cannot do it."""
-    shown = await visit(page_of(server, sid), permissions=["clipboard-read", "clipboard-write"])
+    shown = await open_page(page_of(server, sid), permissions=["clipboard-read", "clipboard-write"])
     await worker.start(sid, 1)
     await worker.complete(sid, 1, success=False, error="line 1\n  line 2")
     await shown.page.locator(".failure").get_by_role("button", name="Copy").click()
@@ -610,7 +628,7 @@ async def test_failure_can_be_copied(server: Server, worker: Worker, visit: Open
 
 @pytest.mark.full
 async def test_the_end_is_notified_where_the_visitor_asked_for_it(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """Others get none, nor does a visible page. The button asks the browser for permission."""
     stub = """
@@ -624,7 +642,7 @@ async def test_the_end_is_notified_where_the_visitor_asked_for_it(
             close() {}
         };
     """
-    asking, looking, other = [await visit(page_of(server, sid), scripts=(stub,)) for _ in range(3)]
+    asking, looking, other = [await open_page(page_of(server, sid), scripts=(stub,)) for _ in range(3)]
     assert await asking.evaluate("asked") == 0
     for shown in (asking, looking):
         await shown.page.get_by_role("button", name="Notify me when it ends").click()
@@ -640,18 +658,20 @@ async def test_the_end_is_notified_where_the_visitor_asked_for_it(
     assert await other.evaluate("[asked, notified.length]") == [0, 0]
 
 
-async def test_no_notification_is_offered_where_a_page_cannot_give_one(server: Server, visit: Open, sid: str) -> None:
+async def test_no_notification_is_offered_where_a_page_cannot_give_one(
+    server: Server, open_page: OpenPage, sid: str
+) -> None:
     """In Chromium on Android the class exists and its constructor throws."""
     stub = "window.Notification = class { static permission = 'default'; constructor() { throw new TypeError(); } }"
-    shown = await visit(page_of(server, sid), scripts=(stub,))
+    shown = await open_page(page_of(server, sid), scripts=(stub,))
     await expect(shown.connection).to_have_text("live")
     await expect(shown.page.locator("#notify")).to_be_hidden()
     assert shown.complaints == []
 
 
-async def test_page_is_light(server: Server, visit: Open, sid: str) -> None:
+async def test_page_is_light(server: Server, open_page: OpenPage, sid: str) -> None:
     """It loads two files; 60 KB take a second on a slow line."""
-    shown = await visit(page_of(server, sid))
+    shown = await open_page(page_of(server, sid))
     await expect(shown.connection).to_have_text("live")
     sizes = await shown.evaluate(
         """Object.fromEntries(["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type))
@@ -662,9 +682,11 @@ async def test_page_is_light(server: Server, visit: Open, sid: str) -> None:
     assert 10_000 < sum(sizes.values()) <= 60 * 1024, sizes
 
 
-async def test_the_document_changes_once_per_frame(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_the_document_changes_once_per_frame(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """The rate of updates does not matter."""
-    shown = await visit(page_of(server, sid), scripts=(LAST_SOURCE,))
+    shown = await open_page(page_of(server, sid), scripts=(LAST_SOURCE,))
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_contain_text("🔄")
     writes, frames, last = await shown.evaluate(
@@ -694,10 +716,12 @@ async def test_the_document_changes_once_per_frame(server: Server, worker: Worke
     assert 0 < writes <= frames + 1
 
 
-async def test_the_bar_glides_except_to_missed_changes(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_the_bar_glides_except_to_missed_changes(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """After an outage the bar jumps to the missed state, without a transition that would draw attention."""
     async with ChaosProxy(server.port) as proxy:
-        shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}")
+        shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}")
         await shown.evaluate(
             """() => {
                 window.glided = 0;

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.browser.page_driver import Visit
+from tests.browser.page_driver import PageDriver
 from tests.harness.serving import Server, Worker
 
 WEB = Path(__file__).parents[2] / "web"
@@ -57,11 +57,11 @@ async def context(chromium: Browser) -> BrowserContext:
 @pytest.fixture
 async def open_recipe(server: Server, context: BrowserContext) -> AsyncIterator[OpenRecipe]:
     """Open `/recipe`, with this body and these responses on other paths, and check that the console has no errors."""
-    visits: list[Visit] = []
+    drivers: list[PageDriver] = []
 
     async def open_page(body: str, **answers: str | Path) -> Page:
         page = await context.new_page()
-        visits.append(Visit(page))
+        drivers.append(PageDriver(page))
 
         async def answer(route: Route) -> None:
             given = answers.get(route.request.url.rpartition("/")[2].removesuffix(".js"))
@@ -78,7 +78,7 @@ async def open_recipe(server: Server, context: BrowserContext) -> AsyncIterator[
         return page
 
     yield open_page
-    assert [visit.complaints for visit in visits] == [[]]
+    assert [open_page.complaints for open_page in drivers] == [[]]
 
 
 async def test_plain_page(open_recipe: OpenRecipe, worker: Worker) -> None:

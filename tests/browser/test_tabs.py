@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
-from tests.browser.cdp_page import BarePage
-from tests.browser.conftest import Open
+from tests.browser.cdp_page import CdpPage
+from tests.browser.conftest import OpenPage
 from tests.browser.following import (
     AGES_MS,
     HOLDS_A_STREAM,
@@ -22,7 +22,7 @@ from tests.browser.following import (
     until_state,
     work,
 )
-from tests.browser.page_driver import Visit
+from tests.browser.page_driver import PageDriver
 from tests.conftest import CHROMIUM, FLAGS, Serve
 from tests.harness.chaos import Answer, ChaosProxy
 from tests.harness.http1 import HOST
@@ -47,28 +47,28 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def open_tabs(visit: Open, proxy: ChaosProxy, host: str, session_ids: Sequence[str]) -> list[Visit]:
+async def open_tabs(open_page: OpenPage, proxy: ChaosProxy, host: str, session_ids: Sequence[str]) -> list[PageDriver]:
     """Open a tab for each session, all in one window.
 
     Their page comes from the network: one that a test puts into the browser may not ask this machine for anything.
     """
-    tabs: list[Visit] = []
+    tabs: list[PageDriver] = []
     for session_id in session_ids:
         proxy.switch(Answer("/tab", response("200 OK", following(session_id), "text/html")))
         beside, scripts = (tabs[0], ()) if tabs else (None, (SOURCES,))
-        tabs.append(await visit(f"http://{host}:{proxy.port}/tab", beside=beside, scripts=scripts))
+        tabs.append(await open_page(f"http://{host}:{proxy.port}/tab", beside=beside, scripts=scripts))
     return tabs
 
 
-async def all_show(tabs: Sequence[Visit], text: str) -> None:
+async def all_show(tabs: Sequence[PageDriver], text: str) -> None:
     """Wait until the expression is true in every tab."""
     for tab in tabs:
         await expect(state_of(tab)).to_have_text(text, timeout=AGES_MS)
 
 
-async def the_holder(tabs: Sequence[Visit]) -> Visit:
+async def the_holder(tabs: Sequence[PageDriver]) -> PageDriver:
     """Wait until a tab holds the shared stream, and return it."""
-    holders: list[Visit] = []
+    holders: list[PageDriver] = []
     async with asyncio.timeout(20):
         while len(holders) != 1:
             await asyncio.sleep(0.05)
@@ -76,25 +76,27 @@ async def the_holder(tabs: Sequence[Visit]) -> Visit:
     return holders[0]
 
 
-async def assert_room_for_more(tab: Visit) -> None:
+async def assert_room_for_more(tab: PageDriver) -> None:
     """Check that the browser still has a free connection to the server."""
     status = "fetch('/livez', {signal: AbortSignal.timeout(10_000), cache: 'no-store'}).then(answer => answer.status)"
     assert await tab.evaluate(status) == 200
 
 
-async def test_one_host_has_web_locks_and_the_other_has_not(server: Server, visit: Open) -> None:
+async def test_one_host_has_web_locks_and_the_other_has_not(server: Server, open_page: OpenPage) -> None:
     """Tabs need Web Locks to share a stream."""
     for host, is_secure in ((SECURE, True), (INSECURE, False)):
-        shown = await visit(f"http://{host}:{server.port}/livez")
+        shown = await open_page(f"http://{host}:{server.port}/livez")
         assert await shown.evaluate("[isSecureContext, 'locks' in navigator]") == [is_secure, is_secure]
 
 
 @everywhere
-async def test_seven_tabs_follow_one_session(server: Server, worker: Worker, visit: Open, sid: str, host: str) -> None:
+async def test_seven_tabs_follow_one_session(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
+) -> None:
     """CL-02: every tab gets every update, none hangs, and they share one stream."""
     await worker.create(sid, total_steps=3)
     async with ChaosProxy(server.port) as proxy:
-        tabs = await open_tabs(visit, proxy, host, [sid] * 7)
+        tabs = await open_tabs(open_page, proxy, host, [sid] * 7)
         await all_show(tabs, "pending 0%")
         await work(worker, sid, 1, 2)
         await all_show(tabs, "running 66%")
@@ -113,12 +115,12 @@ async def test_seven_tabs_follow_one_session(server: Server, worker: Worker, vis
 
 @everywhere
 async def test_eight_tabs_follow_eight_sessions(
-    server: Server, worker: Worker, visit: Open, sid: str, host: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
 ) -> None:
     """CL-02: each tab gets the updates of its own session, and no other."""
     sessions = [f"{sid}-{number}" for number in range(8)]
     async with ChaosProxy(server.port) as proxy:
-        tabs = await open_tabs(visit, proxy, host, sessions)
+        tabs = await open_tabs(open_page, proxy, host, sessions)
         await all_show(tabs, "not_found 0%")
         for done, session_id in enumerate(sessions):
             await work(worker, session_id, *range(1, done + 1))
@@ -135,12 +137,12 @@ async def test_eight_tabs_follow_eight_sessions(
 
 @pytest.mark.parametrize("host", [SECURE, INSECURE])
 async def test_closing_the_tab_that_holds_the_stream_loses_nothing(
-    server: Server, worker: Worker, visit: Open, sid: str, host: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
 ) -> None:
     """CL-02: another tab takes over, and no transition is lost."""
     await worker.create(sid, total_steps=7)
     async with ChaosProxy(server.port) as proxy:
-        tabs = await open_tabs(visit, proxy, host, [sid] * 4)
+        tabs = await open_tabs(open_page, proxy, host, [sid] * 4)
         for done in range(3):
             await all_show(tabs, ["pending 0%", "running 14%", "running 28%"][done])
             going = await the_holder(tabs)
@@ -156,12 +158,12 @@ async def test_closing_the_tab_that_holds_the_stream_loses_nothing(
 
 
 async def test_a_tab_hands_the_stream_over_when_it_stops_or_navigates(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """CL-02: both hand the stream over as closing the tab does."""
     await worker.create(sid, total_steps=7)
     async with ChaosProxy(server.port) as proxy:
-        tabs = await open_tabs(visit, proxy, SECURE, [sid] * 3)
+        tabs = await open_tabs(open_page, proxy, SECURE, [sid] * 3)
         await all_show(tabs, "pending 0%")
         stopping = await the_holder(tabs)
         tabs.remove(stopping)
@@ -178,13 +180,13 @@ async def test_a_tab_hands_the_stream_over_when_it_stops_or_navigates(
         assert proxy.busy_with(STREAM) == 1
 
 
-async def test_sharing_tabs_recover_after_a_kill_of_the_server(serve: Serve, visit: Open, sid: str) -> None:
+async def test_sharing_tabs_recover_after_a_kill_of_the_server(serve: Serve, open_page: OpenPage, sid: str) -> None:
     """CL-02: all of them resume by one stream."""
     server = serve(store="sqlite", heartbeat_s=1, retry_ms=300)
     async with ChaosProxy(server.port) as proxy:
         async with Worker.at(server) as worker:
             await worker.create(sid, total_steps=7)
-            tabs = await open_tabs(visit, proxy, SECURE, [sid] * 3)
+            tabs = await open_tabs(open_page, proxy, SECURE, [sid] * 3)
             await all_show(tabs, "pending 0%")
             await work(worker, sid, 1)
             await all_show(tabs, "running 14%")
@@ -210,9 +212,9 @@ async def test_a_frozen_tab_does_not_block_the_others(
     await worker.create(sid, total_steps=7)
     async with ChaosProxy(server.port, [Answer("/tab", response("200 OK", following(sid), "text/html"))]) as proxy:
         url = f"http://{SECURE}:{proxy.port}/tab"
-        async with await BarePage.open(chromium, url, SOURCES) as first:
+        async with await CdpPage.open(chromium, url, SOURCES) as first:
             await first.until("window.tracker?.state === 'live'")
-            async with await BarePage.open(chromium, url, SOURCES) as second:
+            async with await CdpPage.open(chromium, url, SOURCES) as second:
                 await second.until("window.tracker?.state === 'live'")
                 assert await first.evaluate(HOLDS_A_STREAM)
                 await first.freeze()
@@ -230,12 +232,12 @@ async def test_a_frozen_tab_does_not_block_the_others(
 @pytest.mark.full
 @everywhere
 async def test_a_tab_that_hangs_does_not_block_the_others(
-    server: Server, worker: Worker, visit: Open, sid: str, host: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
 ) -> None:
     """CL-02: the tab that holds the stream is busy for half a minute; the others detect that, and go on."""
     await worker.create(sid, total_steps=7)
     async with ChaosProxy(server.port) as proxy:
-        tabs = await open_tabs(visit, proxy, host, [sid] * 3)
+        tabs = await open_tabs(open_page, proxy, host, [sid] * 3)
         await all_show(tabs, "pending 0%")
         hanging = await the_holder(tabs)
         others = [tab for tab in tabs if tab is not hanging]
@@ -254,12 +256,12 @@ async def test_a_tab_that_hangs_does_not_block_the_others(
 @pytest.mark.parametrize("quiet_s", [2, pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(240)])])
 @everywhere
 async def test_no_request_follows_the_end(
-    server: Server, worker: Worker, visit: Open, sid: str, host: str, quiet_s: int
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str, quiet_s: int
 ) -> None:
     """SC-09: three tabs get the end once, and then no request follows."""
     await worker.create(sid, total_steps=2)
     async with ChaosProxy(server.port) as proxy:
-        tabs = await open_tabs(visit, proxy, host, [sid] * 3)
+        tabs = await open_tabs(open_page, proxy, host, [sid] * 3)
         await all_show(tabs, "pending 0%")
         await work(worker, sid, 1)
         before = len(proxy.asked())

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Playwright, Route, async_playwright, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import OpenPage
 from tests.browser.following import HOLDS_A_STREAM, SOURCES, following, moves_of, response, state_of, until_state, work
-from tests.browser.page_driver import POLLING_ONLY, Visit
+from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.browser.test_accessibility import complaints_of_axe
 from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.chaos import Answer, ChaosProxy
@@ -51,7 +51,7 @@ def asking_for_tokens(session_id: str, **options: Any) -> str:
     return page.replace('"TOKEN"', 'async () => (await fetch("/token", {cache: "no-store"})).text()')
 
 
-async def give_tokens(shown: Visit, *tokens: str) -> list[str]:
+async def give_tokens(shown: PageDriver, *tokens: str) -> list[str]:
     """Let the page's site give these tokens, and then always the last one; return the list of given tokens."""
     given: list[str] = []
 
@@ -72,12 +72,12 @@ def wire_of(proxy: ChaosProxy) -> bytes:
     "scripts", [pytest.param((), id="stream"), pytest.param((POLLING_ONLY,), id="polling", marks=pytest.mark.full)]
 )
 async def test_a_page_with_a_token_follows_its_session(
-    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
+    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str, scripts: tuple[str, ...]
 ) -> None:
     """PR-01: it resumes after a cut; and the token is sent in headers alone."""
     token = make_token(sessions=[sid])
     await worker.create(sid, total_steps=3)
-    shown = await visit(f"http://127.0.0.1:{proxy.port}/page", html=following(sid, token=token), scripts=scripts)
+    shown = await open_page(f"http://127.0.0.1:{proxy.port}/page", html=following(sid, token=token), scripts=scripts)
     await expect(state_of(shown)).to_have_text("pending 0%")
     await until_state(shown, "polling" if scripts else "live")
     await work(worker, sid, 1)
@@ -95,12 +95,14 @@ async def test_a_page_with_a_token_follows_its_session(
 
 
 @pytest.mark.full
-async def test_an_expired_token_is_replaced_by_the_next(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_an_expired_token_is_replaced_by_the_next(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """The stream ends with it and resumes with another; once there is none, the page says so."""
     now = int(time.time())
     tokens = [make_token(sessions=[sid], exp=now + after_s) for after_s in (3, 6)]
     await worker.create(sid, total_steps=4)
-    shown = await visit(f"{server.url}/livez", scripts=(SOURCES,))
+    shown = await open_page(f"{server.url}/livez", scripts=(SOURCES,))
     given = await give_tokens(shown, *tokens)
     await shown.go(f"{server.url}/page", asking_for_tokens(sid))
     await until_state(shown, "live")
@@ -117,18 +119,18 @@ async def test_an_expired_token_is_replaced_by_the_next(server: Server, worker: 
 
 
 async def test_a_token_for_something_else_is_refused_at_once(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """The tracker stops, reports that, and sends no more requests."""
     await worker.start(sid, 1)
-    shown = await visit(f"{server.url}/page", html=following(sid, token=make_token(sessions=["another"])))
+    shown = await open_page(f"{server.url}/page", html=following(sid, token=make_token(sessions=["another"])))
     await until_state(shown, "denied")
     assert await shown.evaluate("[updates, ends, tracker.polling]") == [[], [], False]
 
 
 @pytest.mark.full
 async def test_tabs_with_the_same_rights_share_a_stream(
-    proxy: ChaosProxy, worker: Worker, visit: Open, sid: str
+    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """The age of their tokens does not matter. Tabs with other rights, and refused ones, have their own streams."""
     tokens = [
@@ -138,11 +140,11 @@ async def test_tabs_with_the_same_rights_share_a_stream(
         make_token(sessions=["another"], sub="alice"),
     ]
     await worker.create(sid, total_steps=7)
-    tabs: list[Visit] = []
+    tabs: list[PageDriver] = []
     for token in tokens:
         proxy.switch(Answer("/tab", response("200 OK", following(sid, token=token), "text/html")))
         beside = tabs[0] if tabs else None
-        tabs.append(await visit(f"http://localhost:{proxy.port}/tab", beside=beside))
+        tabs.append(await open_page(f"http://localhost:{proxy.port}/tab", beside=beside))
         await until_state(tabs[-1], "denied" if token == tokens[-1] else "live")
     await work(worker, sid, 1)
     for tab in tabs[:-1]:
@@ -150,7 +152,7 @@ async def test_tabs_with_the_same_rights_share_a_stream(
     await eventually(lambda: proxy.busy_with(STREAM) == 2, 20)
     assert await tabs[-1].evaluate("updates") == []
     proxy.switch(Answer("/tab", response("200 OK", following("not for alice", token=tokens[0]), "text/html")))
-    await until_state(await visit(f"http://localhost:{proxy.port}/tab", beside=tabs[0]), "denied")
+    await until_state(await open_page(f"http://localhost:{proxy.port}/tab", beside=tabs[0]), "denied")
     await work(worker, sid, 2)
     for tab in tabs[:-1]:
         await expect(state_of(tab)).to_have_text("running 28%")
@@ -161,7 +163,7 @@ async def test_tabs_with_the_same_rights_share_a_stream(
 
 
 @pytest.mark.full
-async def test_a_page_of_another_origin_brings_its_token(visit: Open, sid: str, tmp_path: Path) -> None:
+async def test_a_page_of_another_origin_brings_its_token(open_page: OpenPage, sid: str, tmp_path: Path) -> None:
     """SC-11: cookies do not work there; after a cut it comes back with a new ticket."""
     server = Server(tmp_path / "server", heartbeat_s=1, retry_ms=300, **CLOSED)
     async with ChaosProxy(server.port) as proxy:
@@ -171,7 +173,7 @@ async def test_a_page_of_another_origin_brings_its_token(visit: Open, sid: str, 
             with server:
                 async with Worker.at(server, PUBLISH_TOKEN) as worker:
                     await worker.create(sid, total_steps=3)
-                    shown = await visit(f"http://127.0.0.1:{site.port}/")
+                    shown = await open_page(f"http://127.0.0.1:{site.port}/")
                     await until_state(shown, "live")
                     await work(worker, sid, 1)
                     await expect(state_of(shown)).to_have_text("running 33%")
@@ -184,13 +186,15 @@ async def test_a_page_of_another_origin_brings_its_token(visit: Open, sid: str, 
                     assert await shown.evaluate("moves") == moves_of(3, 3)
 
 
-async def test_an_element_has_its_token_as_a_property(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_an_element_has_its_token_as_a_property(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """It may be set and changed at any time, and the document does not show it."""
     await worker.start(sid, 1)
     html = f"""<!doctype html><html lang="en"><title>embedding</title>
     <script type="module" src="/web/define.js"></script>
     <progress-steps session="{sid}">please wait</progress-steps>"""
-    shown = await visit(f"{server.url}/embedding", html=html)
+    shown = await open_page(f"{server.url}/embedding", html=html)
     await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
     token = make_token(sessions=[sid])
     await shown.evaluate("token => { document.querySelector('progress-steps').token = token; }", token)
@@ -203,7 +207,7 @@ async def test_an_element_has_its_token_as_a_property(server: Server, worker: Wo
 
 @pytest.mark.full
 async def test_an_element_goes_on_when_its_token_function_is_replaced(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """Frameworks set a new function at each render; the next token comes from the latest."""
     await worker.start(sid, 1)
@@ -212,7 +216,7 @@ async def test_an_element_goes_on_when_its_token_function_is_replaced(
     <progress-steps session="{sid}"></progress-steps>"""
     count = """window.states = []; window.asked = [];
     document.addEventListener("progress-statechange", ({ detail }) => { states.push(detail.state); });"""
-    shown = await visit(f"{server.url}/embedding", html=html, scripts=(count,))
+    shown = await open_page(f"{server.url}/embedding", html=html, scripts=(count,))
     await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
     await shown.evaluate("states.length = 0")
     set_function = """([number, token]) => {
@@ -238,23 +242,25 @@ DENIED = "You are not allowed to see this job"
 REFUSED = "This token does not let you see this, or it has expired."
 
 
-def field_of(shown: Visit) -> Locator:
+def field_of(shown: PageDriver) -> Locator:
     """The field for a token."""
     return shown.page.get_by_label("You need a token to see this. Paste it here:")
 
 
-async def paste(shown: Visit, token: str) -> None:
+async def paste(shown: PageDriver, token: str) -> None:
     """Enter a token as a visitor does."""
     await field_of(shown).fill(token)
     await shown.page.get_by_role("button", name="Show").click()
 
 
-async def test_a_pasted_token_admits_the_visitor(proxy: ChaosProxy, worker: Worker, visit: Open, sid: str) -> None:
+async def test_a_pasted_token_admits_the_visitor(
+    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """PR-01: it is sent in one header, and then in cookies, and nowhere else."""
     token = make_token(prefixes=[sid])
     url = f"http://127.0.0.1:{proxy.port}"
     await worker.start(sid, 1)
-    shown = await visit(f"{url}/s/{sid}")
+    shown = await open_page(f"{url}/s/{sid}")
     await paste(shown, token)
     await expect(shown.connection).to_have_text("live")
     await expect(shown.headline).to_contain_text("Step 1 of 7")
@@ -270,9 +276,9 @@ async def test_a_pasted_token_admits_the_visitor(proxy: ChaosProxy, worker: Work
     assert wire_of(proxy).count(f" Bearer {token}\r\n".encode()) == 1
 
 
-async def test_a_page_without_a_session_admits_the_visitor_too(server: Server, visit: Open) -> None:
+async def test_a_page_without_a_session_admits_the_visitor_too(server: Server, open_page: OpenPage) -> None:
     """It makes an id up, which a token for certain sessions does not cover."""
-    shown = await visit(f"{server.url}/")
+    shown = await open_page(f"{server.url}/")
     await paste(shown, make_token(sessions=["another"]))
     await expect(shown.headline).to_have_text(DENIED)
     await expect(shown.page.get_by_text(REFUSED)).to_be_visible()
@@ -282,10 +288,12 @@ async def test_a_page_without_a_session_admits_the_visitor_too(server: Server, v
     assert shown.page.url.startswith(f"{server.url}/s/")
 
 
-async def test_a_page_without_a_token_asks_for_one(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_a_page_without_a_token_asks_for_one(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """It shows what is wrong with a token that is refused."""
     await worker.start(sid, 1)
-    shown = await visit(f"{server.url}/s/{sid}")
+    shown = await open_page(f"{server.url}/s/{sid}")
     await expect(shown.headline).to_have_text(DENIED)
     note = shown.page.get_by_role("alert").filter(has_text="token")
     await expect(field_of(shown)).to_be_visible()
@@ -305,10 +313,10 @@ async def test_a_page_without_a_token_asks_for_one(server: Server, worker: Worke
 
 
 @pytest.mark.full
-async def test_a_page_asks_in_japanese(server: Server, visit: Open, sid: str) -> None:
+async def test_a_page_asks_in_japanese(server: Server, open_page: OpenPage, sid: str) -> None:
     """It does so light and dark."""
     for scheme in ("light", "dark"):
-        shown = await visit(f"{server.url}/s/{sid}", locale="ja-JP", color_scheme=scheme)
+        shown = await open_page(f"{server.url}/s/{sid}", locale="ja-JP", color_scheme=scheme)
         await expect(
             shown.page.get_by_label("表示するにはトークンが必要です。ここに貼り付けてください。")
         ).to_be_visible()
@@ -319,9 +327,9 @@ async def test_a_page_asks_in_japanese(server: Server, visit: Open, sid: str) ->
 
 
 @pytest.mark.full
-async def test_a_token_that_could_not_be_sent_stays_in_the_form(server: Server, visit: Open, sid: str) -> None:
+async def test_a_token_that_could_not_be_sent_stays_in_the_form(server: Server, open_page: OpenPage, sid: str) -> None:
     """The visitor can try again."""
-    shown = await visit(f"{server.url}/s/{sid}")
+    shown = await open_page(f"{server.url}/s/{sid}")
     await shown.page.route("**/api/cookie", lambda route: route.abort())
     await paste(shown, make_token(sessions=[sid]))
     await expect(shown.page.get_by_text("The server did not answer. Try again.")).to_be_visible()
@@ -330,10 +338,10 @@ async def test_a_token_that_could_not_be_sent_stays_in_the_form(server: Server, 
     await expect(shown.headline).to_have_text("Waiting for the job to start")
 
 
-async def test_a_page_without_tls_sends_no_token(proxy: ChaosProxy, visit: Open, sid: str) -> None:
+async def test_a_page_without_tls_sends_no_token(proxy: ChaosProxy, open_page: OpenPage, sid: str) -> None:
     """Others could read it, and the browser would reject the cookie; the page says so."""
     token = make_token(sessions=[sid])
-    shown = await visit(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(INSECURE,))
+    shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(INSECURE,))
     await paste(shown, token)
     await expect(shown.page.get_by_text("The token was not sent: without HTTPS others could read it.")).to_be_visible()
     assert token.encode() not in wire_of(proxy)
@@ -341,11 +349,11 @@ async def test_a_page_without_tls_sends_no_token(proxy: ChaosProxy, visit: Open,
 
 @pytest.mark.full
 async def test_a_page_whose_token_has_ended_asks_for_another(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """The shown state stays; with the next token it goes on."""
     await worker.start(sid, 1)
-    shown = await visit(f"{server.url}/s/{sid}")
+    shown = await open_page(f"{server.url}/s/{sid}")
     await paste(shown, make_token(sessions=[sid], exp=int(time.time()) + 3))
     await expect(shown.connection).to_have_text("live")
     await expect(shown.connection).to_have_text("no access", timeout=20_000)
@@ -361,7 +369,7 @@ async def test_a_browser_stores_no_token(server: Server, worker: Worker, tmp_pat
     pasted, brought = make_token(sessions=[sid], sub="pasted"), make_token(sessions=[sid], sub="brought")
     await worker.start(sid, 1)
     async with async_playwright() as playwright:
-        shown = await visit_for_good(playwright, tmp_path)
+        shown = await open_persistent(playwright, tmp_path)
         await shown.page.goto(f"{server.url}/s/{sid}")
         await paste(shown, pasted)
         await expect(shown.connection).to_have_text("live")
@@ -380,10 +388,10 @@ def contents_of(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
 
 
-async def visit_for_good(playwright: Playwright, profile: Path) -> Visit:
+async def open_persistent(playwright: Playwright, profile: Path) -> PageDriver:
     """Visit with a browser that has a profile on disk."""
     flags = [flag for flag in FLAGS if flag != "--headless"]
     context = await playwright.chromium.launch_persistent_context(
         profile, executable_path=CHROMIUM, headless=False, args=["--headless=new", *flags], locale="en-GB"
     )
-    return Visit(await context.new_page())
+    return PageDriver(await context.new_page())

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import OpenPage
 from tests.browser.following import AGES_MS, following, moves_of, state_of, until, until_state, work
-from tests.browser.page_driver import POLLING_ONLY, Visit
+from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.harness.chaos import Answer, ChaosProxy, Mode, Pass
 from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS
 from tests.harness.serving import Server, Worker, eventually
@@ -106,11 +106,11 @@ def keys(data: dict[str, Any]) -> tuple[str, ...]:
     "scripts", [pytest.param((), id="stream"), pytest.param((POLLING_ONLY,), id="polling", marks=pytest.mark.full)]
 )
 async def test_an_old_page_still_works(
-    server: Server, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, scripts: tuple[str, ...]
 ) -> None:
     """CL-01: a plain script and the old options; each update has the polling shape, and the end comes once."""
     await worker.create(sid, total_steps=2)
-    shown = await visit(f"{server.url}/old-page", html=old_page(sid), scripts=scripts)
+    shown = await open_page(f"{server.url}/old-page", html=old_page(sid), scripts=scripts)
     state = shown.page.locator("#state")
     await expect(state).to_contain_text("pending 0%")
     await worker.start(sid, 1, timeout_ms=1)
@@ -135,9 +135,9 @@ async def test_an_old_page_still_works(
     assert shown.complaints == []
 
 
-async def test_an_old_page_gets_a_failure_once(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_an_old_page_gets_a_failure_once(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """It comes with the session's data, and nothing follows."""
-    shown = await visit(f"{server.url}/old-page", html=old_page(sid))
+    shown = await open_page(f"{server.url}/old-page", html=old_page(sid))
     await worker.start(sid, 1)
     await worker.complete(sid, 1, success=False)
     await expect(shown.page.locator("#state")).to_contain_text("error 14%")
@@ -145,37 +145,39 @@ async def test_an_old_page_gets_a_failure_once(server: Server, worker: Worker, v
     assert await shown.evaluate("[tracker.polling, tracker.state]") == [False, "finished"]
 
 
-async def test_update_comes_at_least_each_interval(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_update_comes_at_least_each_interval(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
     """Pages check time limits in `onUpdate`, and a step passes its limit without an event."""
-    shown = await visit(f"{server.url}/old-page", html=old_page(sid))
+    shown = await open_page(f"{server.url}/old-page", html=old_page(sid))
     await worker.start(sid, 1, timeout_ms=1500)
     await expect(shown.page.locator("#state")).to_have_text("running 0% over time: 0")
     await expect(shown.page.locator("#state")).to_have_text("running 0% over time: 1")
 
 
-async def test_modules_import_it(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_modules_import_it(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """It uses the server that the module came from."""
     await worker.start(sid, 1)
-    shown = await visit(f"{server.url}/module-page", html=MODULE_PAGE.replace("SESSION", json.dumps(sid)))
+    shown = await open_page(f"{server.url}/module-page", html=MODULE_PAGE.replace("SESSION", json.dumps(sid)))
     await expect(shown.page.locator("#state")).to_have_text("running")
     await shown.page.wait_for_function("window.loaded")
     assert await shown.evaluate("loaded") == [True, "function", server.url]
     assert shown.complaints == []
 
 
-async def latest(shown: Visit) -> str:
+async def latest(shown: PageDriver) -> str:
     """The last update, as JSON."""
     text: str = await shown.evaluate("updates.at(-1)")
     return text
 
 
 async def test_updates_are_the_same_by_stream_and_by_polls(
-    server: Server, worker: Worker, visit: Open, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """CL-01: in each state of a session a streaming page and a polling page get the same update, key for key."""
     html = following(sid, stopOnError=False)
-    streaming = await visit(f"{server.url}/page", html=html)
-    polling = await visit(f"{server.url}/page", html=html, scripts=(POLLING_ONLY,))
+    streaming = await open_page(f"{server.url}/page", html=html)
+    polling = await open_page(f"{server.url}/page", html=html, scripts=(POLLING_ONLY,))
     life: list[tuple[Callable[[], Awaitable[object]], str]] = [
         (lambda: worker.create(sid, steps=[{"name": "読む"}, {"name": "write"}]), "pending 0%"),
         (lambda: worker.start(sid, 1), "running 0%"),
@@ -199,11 +201,11 @@ async def test_updates_are_the_same_by_stream_and_by_polls(
 
 @pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
 async def test_each_end_is_reported_once_per_run(
-    server: Server, worker: Worker, visit: Open, sid: str, scripts: tuple[str, ...]
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, scripts: tuple[str, ...]
 ) -> None:
     """CL-01: `onError`, then after a restart `onComplete`: each once, however often the worker reports it."""
     await worker.create(sid, total_steps=1)
-    shown = await visit(f"{server.url}/page", html=following(sid), scripts=scripts)
+    shown = await open_page(f"{server.url}/page", html=following(sid), scripts=scripts)
     await worker.start(sid, 1)
     await worker.complete(sid, 1, success=False, error="first")
     await until(shown, "ends.length > 0")
@@ -232,13 +234,13 @@ async def test_each_end_is_reported_once_per_run(
     ],
 )
 async def test_stop_leaves_nothing(
-    server: Server, worker: Worker, visit: Open, sid: str, mode: Mode, scripts: tuple[str, ...], state: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, mode: Mode, scripts: tuple[str, ...], state: str
 ) -> None:
     """CL-01: no timer, request, stream or lock is left, in any state; a restart begins anew."""
     await worker.start(sid, 1)
     async with ChaosProxy(server.port, [mode]) as proxy:
         url = f"http://127.0.0.1:{proxy.port}/page"
-        shown = await visit(url, html=following(sid), scripts=(*scripts, ACCOUNTS))
+        shown = await open_page(url, html=following(sid), scripts=(*scripts, ACCOUNTS))
         await until_state(shown, state)
         assert await shown.evaluate("leftovers()") != NOTHING
         left = await shown.evaluate("(tracker.stop(), tracker.stop(), leftovers())")
@@ -258,7 +260,7 @@ async def test_stop_leaves_nothing(
         await until(shown, NOTHING_IS_LEFT)
 
 
-async def test_trackers_of_a_page_share_a_stream(server: Server, worker: Worker, visit: Open, sid: str) -> None:
+async def test_trackers_of_a_page_share_a_stream(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """CL-01: three of them use one stream; each gets its own session, and stopping one leaves the others."""
     mine, other, third = sid, f"{sid}-other", f"{sid}-third"
     for session_id in (mine, other, third):
@@ -274,7 +276,7 @@ async def test_trackers_of_a_page_share_a_stream(server: Server, worker: Worker,
       return tracker.start().then(() => (window[session] = {tracker, moves}).moves);
     }"""
     async with ChaosProxy(server.port) as proxy:
-        shown = await visit(f"http://127.0.0.1:{proxy.port}/page", html=following(mine), scripts=(ACCOUNTS,))
+        shown = await open_page(f"http://127.0.0.1:{proxy.port}/page", html=following(mine), scripts=(ACCOUNTS,))
         await expect(state_of(shown)).to_have_text("pending 0%")
         assert await shown.evaluate(second, other) == moves_of(3, 0)
         assert await shown.evaluate(second, third) == moves_of(3, 0)

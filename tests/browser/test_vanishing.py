@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import OpenPage
 from tests.browser.following import following, state_of, until_state, work
-from tests.browser.page_driver import Visit
+from tests.browser.page_driver import PageDriver
 from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.metrics import metrics_of
 from tests.harness.network import FarNetwork
@@ -73,9 +73,9 @@ async def chromium(program: Path) -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def follow_from_afar(visit: Open, server: Server, network: FarNetwork, sid: str) -> Visit:
+async def follow_from_afar(open_page: OpenPage, server: Server, network: FarNetwork, sid: str) -> PageDriver:
     """Follow a session from the far network, and wait until it is live."""
-    shown = await visit(f"http://{network.address}:{server.port}/page", html=following(sid, interval=2000))
+    shown = await open_page(f"http://{network.address}:{server.port}/page", html=following(sid, interval=2000))
     await until_state(shown, "live")
     return shown
 
@@ -89,11 +89,11 @@ async def until_nobody_streams(server: Server) -> None:
 
 @pytest.mark.parametrize("away_s", [0, pytest.param(90, marks=pytest.mark.timeout(240))])
 async def test_a_network_that_goes_and_comes_back(
-    server: Server, network: FarNetwork, worker: Worker, visit: Open, sid: str, away_s: int
+    server: Server, network: FarNetwork, worker: Worker, open_page: OpenPage, sid: str, away_s: int
 ) -> None:
     """FT-11: both sides detect the silence; afterwards the page is soon right, and live."""
     await worker.create(sid, total_steps=7)
-    shown = await follow_from_afar(visit, server, network, sid)
+    shown = await follow_from_afar(open_page, server, network, sid)
     network.pull()
     await until_state(shown, "reconnecting", timeout_ms=NOTICED_MS)
     await until_nobody_streams(server)
@@ -107,11 +107,11 @@ async def test_a_network_that_goes_and_comes_back(
 
 
 async def test_a_browser_that_is_stopped_and_goes_on(
-    server: Server, network: FarNetwork, program: Path, worker: Worker, visit: Open, sid: str
+    server: Server, network: FarNetwork, program: Path, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """FT-11: its processes are stopped, and the kernel takes bytes until its buffers are full; then they go on."""
     await worker.create(sid, total_steps=7)
-    shown = await follow_from_afar(visit, server, network, sid)
+    shown = await follow_from_afar(open_page, server, network, sid)
     group = os.getpgid(int(program.with_suffix(".pid").read_text()))
     os.killpg(group, signal.SIGSTOP)
     try:
