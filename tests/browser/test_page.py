@@ -1,47 +1,18 @@
-"""The page as a person sees it, driven by POSTs from another process."""
+"""The state of a session on the page, driven by POSTs from another process."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from typing import Any
-from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Route, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.page_driver import MARKUP, POLLING_ONLY, PageDriver
-from tests.conftest import Serve
+from tests.browser.page_driver import MARKUP, POLLING_ONLY
+from tests.browser.session_page import LAST_SOURCE, page_of, run, texts
 from tests.harness.chaos import ChaosProxy
-from tests.harness.serving import Server, Worker, session_path
-
-LAST_SOURCE = """
-window.EventSource = class extends EventSource {
-  constructor(...args) { super(...args); window.source = this; }
-};
-"""
-"""Runs before the page's scripts: records the latest EventSource of the page."""
-
-
-def page_of(server: Server, session_id: str) -> str:
-    """The page of a session."""
-    return f"{server.url}/s/{quote(session_id, safe='')}"
-
-
-def run(command: str, **environment: str) -> None:
-    """Run a line as if it were pasted into a shell."""
-    result = subprocess.run(
-        ["sh", "-c", command], capture_output=True, text=True, timeout=30, env={"PATH": "/usr/bin:/bin", **environment}
-    )
-    assert '"success":true' in result.stdout.replace(" ", ""), result
-
-
-async def texts(open_page: PageDriver, selector: str) -> list[str]:
-    """The texts of the elements, unchanged."""
-    return await open_page.page.locator(selector).all_text_contents()
+from tests.harness.serving import Server, Worker
 
 
 async def test_page_moves_when_another_process_posts(
@@ -99,24 +70,6 @@ async def test_bar_gets_its_name_from_the_page(server: Server, open_page: OpenPa
     await expect(shown.progressbar).to_have_accessible_name("Progress of the job")
 
 
-async def test_running_step_ticks(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """It is drawn each second without a report of the worker; the tracker alone would draw it every other second."""
-    shown = await open_page(page_of(server, sid))
-    await worker.start(sid, 1)
-    await expect(shown.step(1)).to_contain_text("s)")
-    ticks = await shown.evaluate(
-        """() => new Promise((resolve) => {
-            const elapsed = document.querySelector("#step-list .elapsed");
-            const ticks = new Set();
-            new MutationObserver(() => {
-                ticks.add(parseInt(elapsed.textContent.slice(1)));
-                if (ticks.size === 4) resolve([...ticks]);
-            }).observe(elapsed, {childList: true});
-        })"""
-    )
-    assert 1 in {later - earlier for earlier, later in pairwise(ticks)}
-
-
 async def test_shown_times_follow_the_servers_clock(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
@@ -153,65 +106,6 @@ async def test_a_short_interruption_leaves_the_badge_as_it_is(
         await worker.start(sid, 1)
         await expect(shown.step(1)).to_contain_text("🔄")
         assert await shown.evaluate("[trouble, said]") == [1, []]
-
-
-async def test_the_shown_commands_move_the_visitors_own_session(server: Server, open_page: OpenPage) -> None:
-    """The session on `/` outlives a reload; pasted commands move its bar, step by step."""
-    shown = await open_page(server.url)
-    session_id = await shown.page.locator("#session-id").inner_text()
-    assert re.fullmatch(r"[0-9a-z]{4}(-[0-9a-z]{4}){2}", session_id)
-    assert shown.page.url == page_of(server, session_id)
-    await expect(shown.headline).to_have_text("Waiting for the job to start")
-    start = await shown.offered("start")
-    assert start == (
-        f"curl -X POST {server.url}/api/progress/{session_id}/update"
-        """ -H 'Content-Type: application/json' -d '{"action":"start","step":1}'"""
-    )
-    run(start)
-    await expect(shown.headline).to_contain_text("Step 1 of 7")
-    run(await shown.offered("complete"))
-    await expect(shown.bar).to_have_text("14%")
-    await expect(shown.command).to_contain_text('"action":"start","step":2')
-
-    await shown.page.reload()
-    await expect(shown.bar).to_have_text("14%")
-    assert await shown.page.locator("#session-id").inner_text() == session_id
-    assert shown.complaints == []
-
-
-async def test_two_visitors_get_two_sessions(server: Server, open_page: OpenPage) -> None:
-    """A visitor that comes again gets another one, too."""
-    first, second = await open_page(server.url), await open_page(server.url)
-    assert first.page.url != second.page.url
-
-
-async def test_commands_take_the_token_from_the_environment(serve: Serve, open_page: OpenPage) -> None:
-    """Where workers need a token the page says so, without knowing it."""
-    server = serve(publish_token="s3cret")
-    shown = await open_page(server.url)
-    await expect(shown.page.locator(".token-hint")).to_be_visible()
-    start = await shown.offered("start")
-    assert '-H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' in start
-    assert "s3cret" not in await shown.page.content()
-    run(start, PROGRESS_SSE_TOKEN="s3cret")
-    run(await shown.offered("complete"), PROGRESS_SSE_TOKEN="s3cret")
-    await expect(shown.bar).to_have_text("14%")
-
-
-@pytest.mark.parametrize(
-    "script", ["", "Object.defineProperty(navigator, 'clipboard', {value: undefined})"], ids=["secure", "insecure"]
-)
-async def test_copy_copies_the_command(server: Server, open_page: OpenPage, script: str) -> None:
-    """It does so in a secure context, and over plain HTTP, where there is no clipboard interface."""
-    shown = await open_page(server.url, scripts=(script,), permissions=["clipboard-read", "clipboard-write"])
-    button = shown.page.get_by_role("button", name="Copy: Start step 1")
-    await button.click()
-    await expect(button).to_have_text("Copied")
-    await shown.evaluate("document.body.append(document.createElement('textarea'))")
-    pasted = shown.page.locator("textarea")
-    await pasted.press("Control+V")
-    assert await pasted.input_value() == await shown.offered("start")
-    await expect(button).to_have_text("Copy")
 
 
 @pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
@@ -324,87 +218,6 @@ async def test_page_speaks_japanese(server: Server, worker: Worker, open_page: O
     await expect(shown.connection).to_have_text("ライブ")
     await worker.start(sid, 1)
     await expect(shown.headline).to_have_text("ステップ 1 / 7「原稿生成」")
-
-
-async def test_japanese_breaks_between_phrases(server: Server, open_page: OpenPage, sid: str) -> None:
-    """自動で動きます is not broken at any width of a phone."""
-    shown = await open_page(page_of(server, sid), locale="ja-JP", viewport={"width": 320, "height": 700})
-    await expect(shown.shown("counted")).to_have_text("ワーカーから報告があると、このページは自動で動きます。")
-    for width in range(320, 430, 10):
-        await shown.page.set_viewport_size({"width": width, "height": 700})
-        lines = await shown.shown("counted").evaluate(
-            """counted => {
-                const text = counted.firstChild, range = document.createRange();
-                range.setStart(text, text.data.indexOf("自動で"));
-                range.setEnd(text, text.data.indexOf("自動で") + 3);
-                return range.getClientRects().length;
-            }"""
-        )
-        assert lines == 1, width
-
-
-async def test_stacked_combining_marks_cover_no_neighbours(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """SE-11: combining characters exceed their line; the steps above and below look the same."""
-    shown = await open_page(page_of(server, sid))
-    pictures = []
-    for piled in ("", "\u0334" + "\u0319\u0324\u031e\u0349\u035a\u032f\u0320\u034d" * 5):
-        await worker.client.delete(session_path(sid))
-        await worker.create(sid, steps=[{"name": "above " * 9}, {"name": f"Z{piled}" * 9}, {"name": "below " * 9}])
-        await expect(shown.step(2).locator(".name")).to_have_text(f"Z{piled}" * 9)
-        await shown.next_frames()
-        pictures.append([await shown.step(step).locator(".name").screenshot() for step in (1, 3)])
-    assert pictures[0] == pictures[1]
-
-
-@pytest.mark.parametrize("width", [320, 390, 1280])
-async def test_nothing_overflows_sideways(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, width: int
-) -> None:
-    """This holds on a small phone and with very long words."""
-    shown = await open_page(page_of(server, sid), viewport={"width": width, "height": 700})
-    await expect(shown.page.locator("#drive")).to_be_visible()
-    await worker.create(sid, steps=[{"name": "n" * 300}, {"name": "short"}])
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1, success=False, message="m" * 300, error="e" * 300)
-    await expect(shown.page.get_by_role("alert")).to_contain_text("eee")
-    inside: dict[str, Any] = await shown.evaluate(
-        "({scroll: document.documentElement.scrollWidth, client: document.documentElement.clientWidth})"
-    )
-    assert inside["scroll"] <= inside["client"]
-
-
-async def test_badge_leaves_the_bar_in_its_place(server: Server, open_page: OpenPage) -> None:
-    """This holds on a phone, too, where a longer text takes the space of the session's id."""
-    shown = await open_page(page_of(server, "nightly-import-of-orders"), viewport={"width": 390, "height": 844})
-    await expect(shown.connection).to_have_text("live")
-    top = "document.querySelector('.card').getBoundingClientRect().top"
-    before = await shown.evaluate(top)
-    await shown.connection.evaluate("badge => { badge.textContent = 'updating every 2 s'; }")
-    assert await shown.evaluate(top) == before
-
-
-async def test_milestones_are_announced_and_clocks_are_not(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """A polite live region has the milestones, without the first state; the progressbar is no live region."""
-    shown = await open_page(page_of(server, sid))
-    region = shown.page.locator("[aria-live=polite][aria-atomic=true]")
-    await expect(shown.headline).to_have_text("Waiting for the job to start")
-    await expect(region).to_be_empty()
-    await worker.start(sid, 1)
-    await expect(region).to_have_text("Step 1 of 7: 原稿生成")
-    assert await shown.page.locator("[aria-live]").count() == 1
-
-
-async def test_reduced_motion_is_honoured(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """No decorative motion is left."""
-    shown = await open_page(page_of(server, sid), reduced_motion="reduce")
-    await worker.start(sid, 1)
-    await expect(shown.step(1)).to_contain_text("🔄")
-    moving = "document.getAnimations().filter(animation => animation.playState === 'running').length"
-    assert await shown.evaluate(moving) == 0
 
 
 async def test_progress_within_a_step_is_shown_where_its_worker_reported_it(
@@ -521,28 +334,6 @@ async def test_a_full_bar_does_not_look_done_before_the_end(
     await expect(shown.bar).to_have_text("100%")
 
 
-async def test_title_and_icon_show_the_state(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """They show the percentage, the running step, and the outcome, also from another tab."""
-    shown = await open_page(page_of(server, sid))
-    await expect(shown.page).to_have_title(f"… \N{EN DASH} {sid}")
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1)
-    await worker.start(sid, 2)
-    await expect(shown.page).to_have_title(f"14% メニュー登録 \N{EN DASH} {sid}")
-    icon = "document.getElementById('favicon').href"
-    running = await shown.evaluate(icon)
-    assert running.startswith("data:image/svg+xml,")
-    await worker.complete(sid, 2, success=False)
-    await expect(shown.page).to_have_title(f"✗ \N{EN DASH} {sid}")
-    failed = await shown.evaluate(icon)
-    for step in range(2, 8):
-        await worker.start(sid, step)
-        await worker.complete(sid, step)
-    await expect(shown.page).to_have_title(f"✓ \N{EN DASH} {sid}")
-    assert len({running, failed, await shown.evaluate(icon)}) == 3
-    assert shown.complaints == []
-
-
 async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """Each has its bar, its steps and its name, and moves independently."""
     names = [f"{sid}-{letter}" for letter in "ab"]
@@ -561,58 +352,6 @@ async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, open
     assert len(streams) == 1
     assert all(f"session_id={name}" in streams[0] for name in names)
     assert shown.complaints == []
-
-
-async def test_recent_sessions_are_offered_at_the_start(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """They are the sessions that existed; one that was never started is not offered."""
-    await worker.start(sid, 1)
-    shown = await open_page(server.url)
-    await expect(shown.page.locator("#recent")).to_be_hidden()
-    await shown.page.goto(page_of(server, sid))
-    await expect(shown.headline).to_contain_text("Step 1")
-    await shown.page.goto(server.url)
-    await expect(shown.page.locator("#recent a")).to_have_text([sid])
-    await shown.page.locator("#recent a").click()
-    await expect(shown.headline).to_contain_text("Step 1")
-    assert shown.page.url == page_of(server, sid)
-
-
-async def test_the_page_works_without_storage(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """A browser may deny storage by an exception."""
-    denied = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})"
-    shown = await open_page(server.url, scripts=(denied,))
-    await expect(shown.headline).to_have_text("Waiting for the job to start")
-    await shown.page.goto(page_of(server, sid))
-    await worker.start(sid, 1)
-    await expect(shown.headline).to_contain_text("Step 1")
-    assert shown.complaints == []
-
-
-async def test_the_timeline_is_drawn_and_has_a_table(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """Each started step has a bar; the running one grows, and a closed timeline is up to date when reopened."""
-    shown = await open_page(page_of(server, sid))
-    await worker.create(sid, steps=[{"name": "原稿生成"}, {"name": "メニュー登録"}])
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1)
-    await worker.start(sid, 2)
-    bars = shown.page.locator(".timeline-chart rect")
-    await expect(bars).to_have_count(2)
-    rows = shown.page.get_by_role("table", name="Timeline").get_by_role("row")
-    await expect(rows).to_have_count(3)
-    await expect(rows.nth(1)).to_have_text(re.compile(r"原稿生成done\d.*sec"))
-    await expect(rows.nth(2)).to_have_text(re.compile(r"メニュー登録running"))
-    width = await bars.nth(1).get_attribute("width")
-    await expect(bars.nth(1)).not_to_have_attribute("width", width or "")
-    summary = shown.page.locator("summary", has_text="Timeline")
-    await summary.click()
-    await worker.complete(sid, 2)
-    await expect(shown.headline).to_have_text("Completed")
-    await summary.click()
-    await expect(rows.nth(2)).to_have_text(re.compile(r"メニュー登録done"))
 
 
 async def test_failure_can_be_copied(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
@@ -667,76 +406,3 @@ async def test_no_notification_is_offered_where_a_page_cannot_give_one(
     await expect(shown.connection).to_have_text("live")
     await expect(shown.page.locator("#notify")).to_be_hidden()
     assert shown.complaints == []
-
-
-async def test_page_is_light(server: Server, open_page: OpenPage, sid: str) -> None:
-    """It loads two files; 60 KB take a second on a slow line."""
-    shown = await open_page(page_of(server, sid))
-    await expect(shown.connection).to_have_text("live")
-    sizes = await shown.evaluate(
-        """Object.fromEntries(["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type))
-            .map((entry) => [entry.name, entry.transferSize]))"""
-    )
-    names = {re.sub("-[0-9a-f]{16}", "", name.removeprefix(server.url)) for name in sizes}
-    assert names == {f"/s/{sid}", "/web/page.css", "/web/page.js"}
-    assert 10_000 < sum(sizes.values()) <= 60 * 1024, sizes
-
-
-async def test_the_document_changes_once_per_frame(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """The rate of updates does not matter."""
-    shown = await open_page(page_of(server, sid), scripts=(LAST_SOURCE,))
-    await worker.start(sid, 1)
-    await expect(shown.step(1)).to_contain_text("🔄")
-    writes, frames, last = await shown.evaluate(
-        """async (polled) => {
-            const { steps, ...session } = polled;
-            let writes = 0, frames = 0, sent = 0;
-            new MutationObserver(() => { writes += 1; })
-                .observe(document.getElementById("page"), {subtree: true, childList: true, characterData: true});
-            const frame = () => { frames += 1; requestAnimationFrame(frame); };
-            requestAnimationFrame(frame);
-            const { port1, port2 } = new MessageChannel();
-            await new Promise((resolve) => {
-                port1.onmessage = () => {
-                    sent += 1;
-                    const data = JSON.stringify({step: {...steps[0], message: `no. ${sent}`}, session});
-                    source.dispatchEvent(new MessageEvent("step", {data, lastEventId: `x-${sent}`}));
-                    if (sent < 500) port2.postMessage(0); else resolve();
-                };
-                port2.postMessage(0);
-            });
-            await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-            return [writes, frames, document.querySelector("#step-list .message").textContent];
-        }""",
-        await worker.poll(sid),
-    )
-    assert last == "no. 500"
-    assert 0 < writes <= frames + 1
-
-
-async def test_the_bar_glides_except_to_missed_changes(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """After an outage the bar jumps to the missed state, without a transition that would draw attention."""
-    async with ChaosProxy(server.port) as proxy:
-        shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}")
-        await shown.evaluate(
-            """() => {
-                window.glided = 0;
-                document.getElementById("progress-bar").addEventListener("transitionrun", () => { glided += 1; });
-            }"""
-        )
-        await worker.start(sid, 1)
-        await expect(shown.step(1)).to_contain_text("🔄")
-        await worker.complete(sid, 1)
-        await expect(shown.bar).to_have_text("14%")
-        await shown.until("glided === 1")
-        for link in proxy.links:
-            link.close()
-        await worker.start(sid, 2)
-        await worker.complete(sid, 2)
-        await expect(shown.bar).to_have_text("28%")
-        await shown.next_frames()
-        assert await shown.evaluate("glided") == 1

@@ -1,0 +1,34 @@
+"""Helpers of the tests of a session's page."""
+
+from __future__ import annotations
+
+import subprocess
+from urllib.parse import quote
+
+from tests.browser.page_driver import PageDriver
+from tests.harness.serving import Server
+
+LAST_SOURCE = """
+window.EventSource = class extends EventSource {
+  constructor(...args) { super(...args); window.source = this; }
+};
+"""
+"""Runs before the page's scripts: records the latest EventSource of the page."""
+
+
+def page_of(server: Server, session_id: str) -> str:
+    """The page of a session."""
+    return f"{server.url}/s/{quote(session_id, safe='')}"
+
+
+async def texts(open_page: PageDriver, selector: str) -> list[str]:
+    """The texts of the elements, unchanged."""
+    return await open_page.page.locator(selector).all_text_contents()
+
+
+def run(command: str, **environment: str) -> None:
+    """Run a line as if it were pasted into a shell."""
+    result = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, timeout=30, env={"PATH": "/usr/bin:/bin", **environment}
+    )
+    assert '"success":true' in result.stdout.replace(" ", ""), result
