@@ -57,7 +57,7 @@ class Target(NamedTuple):
     token: str | None
 
 
-class Outcome(NamedTuple):
+class RunOutcome(NamedTuple):
     """How a command ended: its exit status, and a step's error where that is not 0."""
 
     status: int
@@ -146,7 +146,7 @@ def _environment(target: Target) -> dict[str, str]:
     return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
 
 
-def _execute(command: tuple[str, ...], environment: Mapping[str, str], mask: Collection[int]) -> Outcome:
+def _execute(command: tuple[str, ...], environment: Mapping[str, str], mask: Collection[int]) -> RunOutcome:
     tail = Tail()
     # An ignored SIGCHLD, which may be inherited, would never come.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -156,9 +156,9 @@ def _execute(command: tuple[str, ...], environment: Mapping[str, str], mask: Col
         except OSError as error:
             text = f"cannot run {_shown(command)}: {error.strerror}"
             _write(os.fsencode(f"progress-sse: {text}\n"))
-            return Outcome(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text)
+            return RunOutcome(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text)
         status = _wait(pid)
-    return Outcome(status, f"{_describe(status)}\n{tail.text()}".rstrip())
+    return RunOutcome(status, f"{_describe(status)}\n{tail.text()}".rstrip())
 
 
 def _spawn(command: tuple[str, ...], environment: Mapping[str, str], mask: Collection[int], stderr: int) -> int:

@@ -80,7 +80,7 @@ async def follow_from_afar(open_page: OpenPage, server: Server, network: FarNetw
     return shown
 
 
-async def until_nobody_streams(server: Server) -> None:
+async def until_no_stream_is_open(server: Server) -> None:
     """Wait until the server has released the browser's stream."""
     async with asyncio.timeout(GONE_S):
         while (await metrics_of(server.port))["progress_sse_streams"]:  # noqa: ASYNC110 - asks the server
@@ -96,7 +96,7 @@ async def test_a_network_that_goes_and_comes_back(
     shown = await follow_from_afar(open_page, server, network, sid)
     network.pull()
     await until_state(shown, "reconnecting", timeout_ms=NOTICED_MS)
-    await until_nobody_streams(server)
+    await until_no_stream_is_open(server)
     await work(worker, sid, 1, 2, 3)
     await asyncio.sleep(away_s)
     network.plug()
@@ -118,7 +118,7 @@ async def test_a_browser_that_is_stopped_and_goes_on(
         await worker.start(sid, 1)
         for number in range(60):
             await worker.complete(sid, 1, message=f"{number}" + "大" * 8000)
-        await until_nobody_streams(server)
+        await until_no_stream_is_open(server)
         await work(worker, sid, 2)
     finally:
         os.killpg(group, signal.SIGCONT)
