@@ -25,7 +25,7 @@ from celery.app.task import Context
 from celery.utils.dispatch import Signal
 
 from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss, running_attempt
-from progress_sse.client.sync import thread_sender as progress_sender
+from progress_sse.client.thread_sender import thread_sender as progress_sender
 
 __all__ = ["report_tasks"]
 

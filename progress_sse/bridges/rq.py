@@ -16,7 +16,7 @@ from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
 
 from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss
-from progress_sse.client.sync import thread_sender
+from progress_sse.client.thread_sender import thread_sender
 
 __all__ = ["ReportingMixin", "ReportingWorker"]
 

@@ -6,7 +6,7 @@ requests to wake are passed on by single calls into C. All other parts of a queu
 or task that sends. The sender alone logs and calls the transport, and holds no lock while it does.
 
 A fork may happen at any moment. The child drops the reports that its parent has not sent yet, since the parent sends
-them. It begins with a new outbox, and sends by its own thread (``sync``).
+them. It begins with a new outbox, and sends by its own thread (``thread_sender``).
 """
 
 import logging

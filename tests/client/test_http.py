@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from progress_sse.client import http, sync
+from progress_sse.client import http, thread_sender
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.reports import Start
@@ -85,7 +85,7 @@ async def test_connections_for_former_tokens_are_closed() -> None:
             progress = Progress.attach("s", url=url, token=str(number))
             progress.step(1).start()
             assert await asyncio.to_thread(progress.flush)
-        await eventually(lambda: len(open_now) <= sync.MAX_TRANSPORTS, 30)
+        await eventually(lambda: len(open_now) <= thread_sender.MAX_TRANSPORTS, 30)
         assert open_now
         for writer in list(open_now):
             writer.close()

@@ -23,7 +23,7 @@ import pytest
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import report_loss, step_of
-from progress_sse.client import aio, availability, outbox, sync
+from progress_sse.client import availability, loop_sender, outbox, sync, thread_sender
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.loading import loading
@@ -132,7 +132,7 @@ def report_elsewhere() -> None:
 
 async def test_a_thread_stopped_during_a_report_delays_no_other(shell: Shell) -> None:
     """It may be stopped at any point, like a finaliser that waits for a lock of the other thread."""
-    sync.load_http()
+    thread_sender.load_http()
     fake = FakeTransport()
     progress = shell.progress("a", steps=["One", "Two"], transport=shell.transport(fake))
 
@@ -206,7 +206,7 @@ def test_a_recording_has_reports_made_during_a_report() -> None:
 
 def test_a_stopped_sender_delays_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be stopped at any point: it logs, calls transports, and runs the garbage collector."""
-    sync.load_http()
+    thread_sender.load_http()
     monkeypatch.setattr(sync, "FLUSH_S", 0)
     monkeypatch.setattr(availability, "FIRST_PAUSE_S", 0)
     for at in itertools.count(1):
@@ -265,7 +265,7 @@ def test_a_flush_waits_for_a_report_that_comes_as_it_is_notified(monkeypatch: py
             fake.may_answer.set()
             return super().get(timeout=timeout)
 
-    monkeypatch.setattr(sync, "SimpleQueue", Settled)
+    monkeypatch.setattr(thread_sender, "SimpleQueue", Settled)
     fake.may_answer.clear()
     progress.step(1).start()
     assert is_done_in_time(lambda: progress.flush(3600))
@@ -280,14 +280,14 @@ async def test_a_flush_on_a_loop_waits_for_a_report_that_comes_as_it_is_notified
     progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(fake))
     told = itertools.count()
 
-    class Settled(aio._LoopWaiter):  # noqa: SLF001  # a moment that nothing else shows
+    class Settled(loop_sender._LoopWaiter):  # noqa: SLF001  # a moment that nothing else shows
         def put(self, queue: ReportQueue, /) -> None:
             if next(told) == 0:
                 fake.may_answer.clear()
                 progress.step(2).start()
             super().put(queue)
 
-    monkeypatch.setattr(aio, "_LoopWaiter", Settled)
+    monkeypatch.setattr(loop_sender, "_LoopWaiter", Settled)
     fake.may_answer.clear()
     progress.step(1).start()
     flush = asyncio.create_task(progress.flush(3600))
@@ -305,7 +305,7 @@ def test_a_sender_that_starts_slowly_delays_no_report(monkeypatch: pytest.Monkey
     waited = threading.Event()
     monkeypatch.setattr(threading.Thread, "start", lambda _: waited.set())
     report_loss("a", 1, "gone")
-    monkeypatch.setattr(sync, "_thread_sender", sync.ThreadSender())
+    monkeypatch.setattr(thread_sender, "_thread_sender", thread_sender.ThreadSender())
     fake = FakeTransport()
     progress = Progress.attach("a", transport=fake)
     progress.step(1).start()

@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from progress_sse import AsyncProgress
-from progress_sse.client import aio
+from progress_sse.client import aio, loop_sender
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.report_queue import ReportQueue, report_queues
 from progress_sse.client.reports import Complete, Start
-from progress_sse.client.sync import thread_sender
+from progress_sse.client.thread_sender import thread_sender
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.conftest import Serve
 from tests.harness.serving import Server, eventually, session_path
@@ -250,7 +250,7 @@ class Stubborn:
 async def test_a_session_whose_close_is_cancelled_continues_on_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does so before the request under way has ended: otherwise it would have no sender."""
     transport = Stubborn()
-    monkeypatch.setattr(aio, "_connect", lambda _: transport)
+    monkeypatch.setattr(loop_sender, "_connect", lambda _: transport)
     monkeypatch.setattr(aio, "FLUSH_S", 0.0)
     progress = AsyncProgress.attach("cancelled", url="http://127.0.0.1:9")
     progress.step(1).start()

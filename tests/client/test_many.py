@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from progress_sse import AsyncProgress, StepDefinition
-from progress_sse.client import aio
+from progress_sse.client import loop_sender
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.report_queue import report_queues
@@ -64,7 +64,7 @@ async def test_during_an_outage_one_session_retries_for_all(shell: Shell, monkey
     for progress in each:
         progress.step(1).start()
     await eventually(lambda: len(fake.requests) > len({request.session_id for request in fake.requests}), 30)
-    assert len({request.session_id for request in fake.requests}) <= aio.AT_ONCE
+    assert len({request.session_id for request in fake.requests}) <= loop_sender.AT_ONCE
     assert looks.total() <= len(fake.requests) + 1
     is_back = True
     for progress in each:
@@ -77,7 +77,7 @@ async def test_during_an_outage_one_session_retries_for_all(shell: Shell, monkey
 
 async def test_a_session_that_ends_lets_another_have_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """This holds though the other has no new report, and only its own task could check."""
-    monkeypatch.setattr(aio, "AT_ONCE", 1)
+    monkeypatch.setattr(loop_sender, "AT_ONCE", 1)
     async with FakeServer() as server:
         first, second = (AsyncProgress(each, steps=["One"], url=server.url) for each in ("first", "second"))
         first.step(1).start()

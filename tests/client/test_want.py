@@ -13,7 +13,7 @@ import pytest
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import report_loss
-from progress_sse.client import aio, report_queue, sync
+from progress_sse.client import loop_sender, report_queue, thread_sender
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.reports import Advance, Complete, Start
@@ -91,7 +91,7 @@ def test_without_a_thread_the_job_goes_on_and_reports_are_sent_later(
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(sync, "_thread_sender", sync.ThreadSender())
+    monkeypatch.setattr(thread_sender, "_thread_sender", thread_sender.ThreadSender())
     fake = FakeTransport()
     with monkeypatch.context() as patched:
         patched.setattr(report_queue, "start_new_thread", refuse)
@@ -149,9 +149,9 @@ async def test_the_sender_survives_a_lack_of_memory(
     shell: Shell, part: type, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It restarts in every case, and requests under way are sent again with their keys."""
-    for module in (aio, sync):
+    for module in (loop_sender, thread_sender):
         monkeypatch.setattr(module, "RECOVERY_S", 0.01)
-    monkeypatch.setattr(sync, "_thread_sender", sync.ThreadSender())
+    monkeypatch.setattr(thread_sender, "_thread_sender", thread_sender.ThreadSender())
     is_lacking = threading.Event()
     method = getattr(part, name)
 
@@ -179,7 +179,7 @@ async def test_the_sender_survives_a_lack_of_memory(
 async def test_a_loop_without_memory_for_a_task_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next report lets the first one be sent, too."""
     with monkeypatch.context() as lack:
-        lack.setattr(aio.LoopSender, "__init__", mock.Mock(side_effect=MemoryError))
+        lack.setattr(loop_sender.LoopSender, "__init__", mock.Mock(side_effect=MemoryError))
         fake = FakeTransport()
         progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(fake))
         progress.step(1).start()
@@ -209,8 +209,8 @@ async def test_a_transport_without_a_resource_is_retried(shell: Shell, error: Ex
 
 def test_a_transport_that_ends_its_thread_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends by `sys.exit` or a cancellation; one thread serves all sessions."""
-    monkeypatch.setattr(sync, "RECOVERY_S", 0.01)
-    monkeypatch.setattr(sync, "_thread_sender", sync.ThreadSender())
+    monkeypatch.setattr(thread_sender, "RECOVERY_S", 0.01)
+    monkeypatch.setattr(thread_sender, "_thread_sender", thread_sender.ThreadSender())
     ends = iter([SystemExit(), asyncio.CancelledError()])
 
     def answer(_: ReportRequest) -> ReportAnswer:
@@ -246,9 +246,9 @@ async def test_a_transport_whose_own_task_is_cancelled_is_retried() -> None:
 WITHOUT_STDERR = """
     import sys
     from progress_sse import Progress
-    from progress_sse.client import sync
+    from progress_sse.client import sync, thread_sender
 
-    sync.FLUSH_S = sync.EXIT_S = 0
+    sync.FLUSH_S = thread_sender.EXIT_S = 0
     {lose}
     with Progress(steps=["One"]) as progress, progress.step("one") as step:
         step.advance("many")

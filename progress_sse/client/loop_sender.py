@@ -1,0 +1,339 @@
+"""The sender for every `AsyncProgress` on an event loop.
+
+What it has not sent when the block or the loop ends goes to the thread of ``thread_sender``, which sends it.
+"""
+
+import asyncio
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
+from contextvars import Context
+from functools import partial
+from typing import Final, Protocol, cast, runtime_checkable
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from progress_sse.client.availability import Availability
+from progress_sse.client.config import Address
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.report_queue import OnLoop, ReportQueue, Sender, Target, log
+from progress_sse.client.reports import describe_error
+from progress_sse.client.schedule import Schedule
+from progress_sse.client.thread_sender import RECOVERY_S, thread_sender
+
+AT_ONCE: Final = 10
+"""Maximum sessions of a loop that send to one server at the same time."""
+
+
+class AsyncTransport(Protocol):
+    """Sends a request to the server and returns its answer."""
+
+    async def send(self, request: ReportRequest) -> ReportAnswer:
+        """Send a request, and return the answer."""
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+
+
+@runtime_checkable
+class AsyncBatchTransport(AsyncTransport, Protocol):
+    """A transport that can send several requests at once."""
+
+    async def send_batch(self, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
+        """Send requests without a creation; return the answer to each, or one answer to all of them."""
+
+
+def sender_here() -> Sender:
+    """Return the sender of the running loop; without one, that of the process."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return thread_sender()
+    if loop not in _senders:
+        _abandon_closed_loops()
+        _senders[loop] = LoopSender(loop)
+    return _senders[loop]
+
+
+def _abandon_closed_loops() -> None:
+    """Release loops that were closed with sessions open, since no code on such a loop runs that could do it."""
+    for loop, loop_sender in list(_senders.items()):
+        if loop.is_closed() and _senders.pop(loop, None) is not None:
+            loop_sender.abandon()
+
+
+class LoopSender:
+    """Sends for every `AsyncProgress` on an event loop, by a task for each request.
+
+    Another task lives as long as one of them is not closed. It ends with the loop at the latest, and then the thread
+    takes over what is left to send.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin on the running loop."""
+        self._loop = loop
+        self._schedule: Schedule[ReportQueue] = Schedule(AT_ONCE)
+        self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
+        self._transports: dict[Hashable, AsyncTransport] = {}
+        # The schedule holds queues with reports; the number of others is not limited.
+        self._queues: WeakKeyDictionary[ReportQueue, None] = WeakKeyDictionary()
+        self._sending: dict[ReportQueue, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_over = asyncio.Event()
+        self._main_task = loop.create_task(self._run(), name="progress-sse", context=Context())
+        self._main_task.add_done_callback(self._end)
+
+    def wake(self, queue: ReportQueue) -> None:
+        """Check the queue again; called from any thread, and never blocks."""
+        if not self._loop.is_running() and not isinstance(queue.target, OnLoop):
+            self.release(queue)
+            return
+        if queue.is_woken and not self._loop.is_closed():
+            return
+        queue.is_woken = True
+        try:
+            self._loop.call_soon_threadsafe(self._check_woken, queue, context=Context())
+        except RuntimeError:  # The loop is closed.
+            queue.transfer_to(thread_sender())
+        except BaseException:
+            queue.is_woken = False
+            raise
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it can send anything."""
+        return self._loop.is_running()
+
+    def release(self, queue: ReportQueue) -> None:
+        """Let the thread send for the queue, at once if the loop does not run; called from any thread or loop.
+
+        A running loop whose transport no thread can use sends what is left.
+        """
+        with suppress(RuntimeError):  # The loop is closed.
+            self._loop.call_soon_threadsafe(self._start_leaving, queue, context=Context())
+        if not self._loop.is_running():
+            queue.transfer_to(thread_sender())
+
+    async def aclose(self, queue: ReportQueue) -> None:
+        """Do the same, and wait for it unless that would wait for answers."""
+        is_here = self._loop is asyncio.get_running_loop()
+        if is_here and (queue.is_settled or not isinstance(queue.target, OnLoop)):
+            await self._leave(queue)
+        else:
+            self.release(queue)
+
+    def _start_leaving(self, queue: ReportQueue) -> None:
+        leaving = self._leave_when_settled(queue) if isinstance(queue.target, OnLoop) else self._leave(queue)
+        task = self._loop.create_task(leaving, context=Context())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def _check_woken(self, queue: ReportQueue) -> None:
+        queue.is_woken = False  # Before the check: later reports wake it again.
+        if queue.sender is not self:
+            return
+        if self._is_over.is_set():
+            queue.transfer_to(thread_sender() if self._main_task.cancelled() else sender_here())
+            return
+        self._attempt(lambda: self._check(queue))
+
+    def _check(self, queue: ReportQueue) -> None:
+        if queue not in self._queues:
+            self._queues[queue] = None
+            queue.adopt(self._servers.setdefault(queue.destination, queue.server))
+        self._schedule.check(queue, time.monotonic())
+        queue.handle_events()
+
+    def _attempt(self, act: Callable[[], None]) -> None:
+        """Call a function, and start over later if it fails: there may be no memory left."""
+        try:
+            act()
+            self._send_due()
+        except Exception as error:  # noqa: BLE001  # see above
+            with suppress(Exception):
+                log(logging.WARNING, "reporting restarts after %s", describe_error(error))
+            self._loop.call_later(RECOVERY_S, self._attempt, self._restart, context=Context())
+
+    def _restart(self) -> None:
+        """Plan anew, as an error may have interrupted any operation; requests under way are sent again."""
+        if self._is_over.is_set():
+            return
+        self._schedule = Schedule(AT_ONCE)
+        for queue in list(self._queues):
+            if queue not in self._sending:
+                del self._queues[queue]
+                self._check(queue)
+
+    def _send_due(self) -> None:
+        """Start the turns that are due, and set the timer for the next one."""
+        if self._timer is not None:
+            self._timer.cancel()
+        while queue := self._schedule.next(time.monotonic()):
+            self._sending[queue] = self._loop.create_task(self._send(queue), context=Context())
+            self._sending[queue].add_done_callback(partial(self._sent, queue))
+        pause_s = self._schedule.wake_at() - time.monotonic()
+        self._timer = None
+        if pause_s < math.inf:
+            self._timer = self._loop.call_later(max(0.0, pause_s), self._attempt, _do_nothing, context=Context())
+
+    async def _send(self, queue: ReportQueue) -> None:
+        requests = queue.next(alone=not _takes_batches(queue.target))
+        if requests:
+            queue.take(requests, await self._exchange(queue, requests))
+
+    async def _exchange(
+        self, queue: ReportQueue, requests: Sequence[ReportRequest]
+    ) -> Sequence[ReportAnswer] | ReportAnswer:
+        try:
+            transport = self._transport(queue)
+            if len(requests) > 1 and isinstance(transport, AsyncBatchTransport):
+                return await transport.send_batch(requests)
+            return await transport.send(requests[0])
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            return ReportAnswer(0, detail=describe_error(error))  # An awaitable of the transport was cancelled.
+        except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
+            return ReportAnswer(0, detail=describe_error(error))
+        except Exception as error:  # noqa: BLE001  # an error of one transport must not stop the others
+            return ReportAnswer(500, detail=describe_error(error))
+
+    def _sent(self, queue: ReportQueue, task: asyncio.Task[None]) -> None:
+        self._sending.pop(queue, None)
+        if not task.cancelled():
+            self._attempt(lambda: self._end_turn(queue, task))
+
+    def _end_turn(self, queue: ReportQueue, task: asyncio.Task[None]) -> None:
+        task.result()
+        self._schedule.served(queue, time.monotonic())
+        queue.handle_events()
+
+    def _transport(self, queue: ReportQueue) -> AsyncTransport:
+        if queue.destination not in self._transports:
+            self._transports[queue.destination] = _connect(queue.target)
+        return self._transports[queue.destination]
+
+    async def _leave_when_settled(self, queue: ReportQueue) -> None:
+        await wait_for(queue, math.inf)
+        await self._leave(queue)
+
+    async def _leave(self, queue: ReportQueue) -> None:
+        task = self._sending.get(queue)
+        try:
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        finally:  # Also where the wait is cancelled in turn.
+            self._attempt(lambda: self._schedule.remove(queue, time.monotonic()))  # Other queues may be due now.
+            self._queues.pop(queue, None)
+            queue.transfer_to(thread_sender())
+        if not self._queues:
+            self._finish()
+            await asyncio.wait([self._main_task])
+        elif all(each.destination != queue.destination for each in self._queues):
+            await self._close(queue.destination)
+
+    async def _close(self, destination: Hashable) -> None:
+        transport = self._transports.pop(destination, None)
+        if transport is not None:
+            await transport.aclose()
+
+    async def _run(self) -> None:
+        try:
+            await self._is_over.wait()
+        finally:
+            for destination in list(self._transports):
+                await self._close(destination)
+
+    def _finish(self) -> None:
+        self._is_over.set()
+        if _senders.get(self._loop) is self:
+            del _senders[self._loop]
+
+    def _end(self, _: object) -> None:
+        self._finish()
+        self._schedule = Schedule()  # This loop has no more turns.
+        for task in self._sending.values():
+            task.cancel()
+        for queue in list(self._queues):
+            queue.transfer_to(thread_sender())
+
+    def abandon(self) -> None:
+        """Hand all sessions to the thread; called from another loop, once this one is closed."""
+        for task in (self._main_task, *self._leaving, *self._sending.values()):
+            # They can neither run nor be cancelled. Python need not warn, as the job is not at fault.
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+        self._transports.clear()  # They cannot be closed either; the garbage collector closes their sockets.
+        for queue in list(self._queues):
+            queue.transfer_to(thread_sender())
+
+
+def _is_cancelled() -> bool:
+    """Return whether this task is to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _do_nothing() -> None:
+    """Do nothing: `_attempt` then sends due reports."""
+
+
+_senders: Final[dict[asyncio.AbstractEventLoop, LoopSender]] = {}
+
+# A child that continues its parent's loop has its own queues and connections there.
+_inherited: Final[list[LoopSender]] = []
+
+
+def _begin_in_child() -> None:
+    _inherited.extend(_senders.values())
+    _senders.clear()
+
+
+os.register_at_fork(after_in_child=_begin_in_child)
+
+
+def _takes_batches(target: Target) -> bool:
+    return isinstance(target, Address) or (
+        isinstance(target, OnLoop) and isinstance(target.transport, AsyncBatchTransport)
+    )
+
+
+def _connect(target: Target) -> AsyncTransport:
+    if isinstance(target, OnLoop):
+        return cast(AsyncTransport, target.transport)
+    from progress_sse.client.http import AsyncHttpTransport
+
+    assert isinstance(target, Address)
+    return AsyncHttpTransport(target)
+
+
+async def wait_for(queue: ReportQueue, timeout_s: float) -> None:
+    """Wait until the queue is settled, or for `timeout_s`; retry at once."""
+    if isinstance(queue.sender, LoopSender) and not queue.sender.is_running:
+        queue.sender.release(queue)  # Its loop was left behind.
+    settled = _LoopWaiter()
+    queue.add_waiter(settled)
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(timeout_s, threading.TIMEOUT_MAX)):
+                while not queue.is_settled:
+                    settled.event.clear()
+                    await settled.event.wait()
+    finally:
+        queue.remove_waiter(settled)
+
+
+class _LoopWaiter:
+    """Waits on a loop for a queue that another thread may send for."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def put(self, _: ReportQueue, /) -> None:
+        with suppress(RuntimeError):  # The loop is closed.
+            self._loop.call_soon_threadsafe(self.event.set)
