@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
-from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import MovedError
 
@@ -19,7 +18,7 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.cancel_tasks import cancel
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.health import HealthLog
-from progress_sse.store.redis.connection import connect
+from progress_sse.store.redis.connection import connect, send
 from progress_sse.store.redis.errors import CONNECTION_ERRORS
 from progress_sse.store.redis.topology import slot_of
 
@@ -193,13 +192,12 @@ class RedisPubSub:
                     commands: list[tuple[str, ...]] = [(verb, *some)]
                     if self._router is not None:
                         commands = [(f"S{verb}", each) for each in some]
-                    packed = b"".join([pack_command(each) for each in commands])  # type: ignore[arg-type]  # any length
-                    await connection.send_packed_command(packed, check_health=False)
+                    await send(connection, commands)
 
     async def _watch(self, connection: AbstractConnection) -> None:
         while True:
             self._has_received = False
-            await connection.send_command("PING", check_health=False)
+            await send(connection, [("PING",)])
             await asyncio.sleep(PING_INTERVAL_S)
             if not self._has_received:
                 raise TimeoutError("no sign of life")

@@ -18,7 +18,7 @@ from redis.exceptions import MovedError
 
 from progress_sse._internal.cancel_tasks import cancel
 from progress_sse.store.health import HealthLog
-from progress_sse.store.redis.connection import connect
+from progress_sse.store.redis.connection import connect, send
 from progress_sse.store.redis.errors import CONNECTION_ERRORS
 from progress_sse.store.redis.url import Address, ClusterSeeds
 
@@ -117,7 +117,7 @@ class Topology:
     async def _fetch_slots(self, address: Address) -> Sequence[Any]:
         connection = await connect(self.pool(address))
         try:
-            await connection.send_command("CLUSTER", "SLOTS", check_health=False)
+            await send(connection, [("CLUSTER", "SLOTS")])
             slots: Sequence[Any] = await connection.read_response()
             return slots
         finally:

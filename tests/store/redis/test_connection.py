@@ -1,0 +1,29 @@
+"""One connection to a Redis server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import uvloop
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from progress_sse.store.redis.connection import connect, send
+from progress_sse.store.redis.url import connection_pool
+from tests.harness.redis import RedisServer
+
+
+def test_a_send_on_a_closed_connection_is_a_connection_error(server: RedisServer) -> None:
+    """uvloop, on which the server runs, raises an error of its own there."""
+
+    async def send_after_close() -> None:
+        connection = await connect(connection_pool(f"redis://127.0.0.1:{server.port}/0"))
+        assert connection._writer is not None  # noqa: SLF001  # as after a server that closes it
+        connection._writer.transport.abort()  # noqa: SLF001
+        async with asyncio.timeout(30):
+            while True:
+                await send(connection, [("PING",)])
+                await asyncio.sleep(0)
+
+    with pytest.raises(RedisConnectionError):
+        uvloop.run(send_after_close())
