@@ -44,14 +44,16 @@ test: check test-web system  ## Run everything that CI checks
 test-fast: $(VENV)/.dev test-web  ## Run the tests that start no process, in under a minute
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not full and not processes" $(INSIDE)
 
-test-full: check test-web test-lowest clients  ## Run everything, the long tests too, and on the lowest versions
-	@$(BIN)/python $(PYTEST) -m "full or not full"
+test-full: check test-web coverage test-lowest clients  ## Run everything, the long tests too, and on the lowest versions
+	@$(BIN)/python $(PYTEST) -m "(full or unmeasured) and not alone"
+	@$(BIN)/python -m pytest -m alone
 
-coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure line and branch coverage of the package and the tests
+coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure the coverage of the ordinary run, fail if it fell
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run $(PYTEST) -m "not full and not unmeasured"
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+	npm --prefix web run --silent coverage
 
 test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions of its dependencies
 	@$(LOWEST)/python $(PYTEST) $(INSIDE) tests/live

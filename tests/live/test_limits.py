@@ -20,7 +20,7 @@ from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import DeliveryCheck
 from tests.live.test_load import events_path, polled
 
-FULL = [pytest.mark.full, pytest.mark.timeout(600)]
+FULL = [pytest.mark.full, pytest.mark.alone, pytest.mark.timeout(600)]
 START = {"action": "start", "step": 1}
 
 SLACK_BYTES = 16 * 2**20

@@ -25,7 +25,7 @@ from tests.harness.serving import Server, Worker, session_path
 
 Record = Callable[[str, object], None]
 
-FULL = [pytest.mark.full, pytest.mark.timeout(300)]
+FULL = [pytest.mark.full, pytest.mark.alone, pytest.mark.timeout(300)]
 
 
 def events_path(session_id: str) -> str:

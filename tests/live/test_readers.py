@@ -51,7 +51,7 @@ MANY = Readers(stalled=50, trickling=10, good=50, transitions=900, send_timeout_
     "readers",
     [
         pytest.param(FEW, id="few"),
-        pytest.param(MANY, id="many", marks=[pytest.mark.full, pytest.mark.timeout(300)]),
+        pytest.param(MANY, id="many", marks=[pytest.mark.full, pytest.mark.alone, pytest.mark.timeout(300)]),
     ],
 )
 async def test_readers_that_read_nothing_are_cut_off_and_harm_no_others(

@@ -30,7 +30,7 @@ pytestmark = serve_only
 
 UPDATE = session_path("s", "update")
 SMALL_WINDOW = 4096
-FULL = [pytest.mark.full, pytest.mark.timeout(180)]
+FULL = [pytest.mark.full, pytest.mark.alone, pytest.mark.timeout(180)]
 
 
 class Plain(NamedTuple):
@@ -224,6 +224,7 @@ SLOW_READ = "-X -w 512 -y 1024 -n 5 -z 32 -k 3"
 
 
 @pytest.mark.full
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("attack", "target", "granted_s"),
     [
