@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.browser.page_driver import PageDriver
+from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker
 
 OpenPage = Callable[..., Awaitable[PageDriver]]
@@ -24,6 +25,13 @@ async def worker(server: Server) -> AsyncIterator[Worker]:
     """A worker of the shared server, in another process than the server and the browser."""
     async with Worker.at(server) as at_server:
         yield at_server
+
+
+@pytest.fixture
+async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
+    """The proxy between the browser and the shared server."""
+    async with ChaosProxy(server.port) as proxy:
+        yield proxy
 
 
 @pytest.fixture

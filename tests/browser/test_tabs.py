@@ -23,6 +23,7 @@ from tests.browser.following import (
     work,
 )
 from tests.browser.page_driver import PageDriver
+from tests.browser.traffic import STREAM
 from tests.conftest import CHROMIUM, FLAGS, Serve
 from tests.harness.chaos import Answer, ChaosProxy
 from tests.harness.http1 import HOST
@@ -33,8 +34,6 @@ INSECURE = "lan.test"
 """A name on the network without TLS: there a page has no Web Locks."""
 
 everywhere = pytest.mark.parametrize("host", [SECURE, pytest.param(INSECURE, marks=pytest.mark.full)])
-
-STREAM = "/events?"
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,12 @@ from tests.browser.conftest import OpenPage
 from tests.browser.following import HOLDS_A_STREAM, SOURCES, following, moves_of, response, state_of, until_state, work
 from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.browser.test_accessibility import complaints_of_axe
+from tests.browser.traffic import STREAM
 from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.chaos import Answer, ChaosProxy
 from tests.harness.serving import Server, Worker, eventually
 from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
 from tests.live.browsing import Playback
-
-STREAM = "/events?"
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +35,6 @@ async def worker(server: Server) -> AsyncIterator[Worker]:
     """A worker of the shared server."""
     async with Worker.at(server, PUBLISH_TOKEN) as at_server:
         yield at_server
-
-
-@pytest.fixture
-async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
-    """The proxy between the browser and the server."""
-    async with ChaosProxy(server.port) as proxy:
-        yield proxy
 
 
 def asking_for_tokens(session_id: str, **options: Any) -> str:
