@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.axe import axe_violations
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import POLLING_ONLY, PageDriver
-from tests.harness.serving import ROOT, Server, Worker
-
-AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
-RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
-    .map(({id, help, nodes}) => [id, help, nodes.map(({html}) => html)])"""
+from tests.harness.serving import Server, Worker
 
 HEADLINES = {
     "waiting": ("Waiting for the job to start", "ジョブの開始を待っています"),
@@ -71,12 +68,6 @@ def embedding(*session_ids: str, lang: str) -> str:
     )
 
 
-async def complaints_of_axe(shown: PageDriver) -> Any:
-    """The violations that axe-core finds."""
-    await shown.evaluate(AXE)
-    return await shown.evaluate(RUN)
-
-
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
 @pytest.mark.parametrize("state", ["running", "error", *(pytest.param(each, marks=pytest.mark.full) for each in RARE)])
 async def test_axe_finds_nothing_in_the_page(
@@ -89,7 +80,7 @@ async def test_axe_finds_nothing_in_the_page(
         shown = await open_page(f"{server.url}/s/{sid}", locale=locale, color_scheme=scheme)
         await expect(shown.headline).to_have_text(HEADLINES[state][locale == "ja-JP"])
         await expect(shown.connection).to_be_visible()
-        assert await complaints_of_axe(shown) == [], scheme
+        assert await axe_violations(shown) == [], scheme
 
 
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
@@ -103,7 +94,7 @@ async def test_axe_finds_nothing_in_the_element(
     html = embedding(*(f"{sid}-{state}" for state in HEADLINES), lang=locale)
     shown = await open_page(f"{server.url}/embedding", html=html, color_scheme=scheme)
     await expect(shown.shown("headline")).to_have_text([each[locale == "ja-JP"] for each in HEADLINES.values()])
-    assert await complaints_of_axe(shown) == []
+    assert await axe_violations(shown) == []
 
 
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
@@ -126,7 +117,7 @@ async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
         await expect(shown.shown("note")).to_have_text(
             re.compile(r"^no update for 3\d sec$|^3\d 秒間、更新がありません$")
         )
-        assert await complaints_of_axe(shown) == [], scheme
+        assert await axe_violations(shown) == [], scheme
 
 
 async def test_axe_finds_nothing_in_a_page_of_several_jobs(
@@ -137,7 +128,7 @@ async def test_axe_finds_nothing_in_a_page_of_several_jobs(
         await bring_about(worker, f"{sid}-{state}", state)
     shown = await open_page(f"{server.url}/?session_id={sid}-running&session_id={sid}-error")
     await expect(shown.shown("percent")).to_have_text(["46%", "66%"])
-    assert await complaints_of_axe(shown) == []
+    assert await axe_violations(shown) == []
 
 
 async def test_axe_finds_a_fault_that_is_there(server: Server, open_page: OpenPage, sid: str) -> None:
@@ -145,7 +136,7 @@ async def test_axe_finds_a_fault_that_is_there(server: Server, open_page: OpenPa
     shown = await open_page(f"{server.url}/s/{sid}")
     await expect(shown.connection).to_be_visible()
     await shown.evaluate("document.querySelector('.bar').removeAttribute('aria-label')")
-    assert [name for name, *_ in await complaints_of_axe(shown)] == ["aria-progressbar-name"]
+    assert [name for name, *_ in await axe_violations(shown)] == ["aria-progressbar-name"]
 
 
 async def pictures(shown: PageDriver, part: str, attribute: str, values: tuple[str, ...]) -> set[bytes]:

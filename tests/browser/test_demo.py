@@ -15,15 +15,12 @@ from typing import Literal
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from tests.browser.axe import axe_violations
 from tests.browser.conftest import OpenPage
-from tests.harness.serving import ROOT, Server, Worker, eventually
+from tests.harness.serving import Server, Worker, eventually
 
 AGES_MS = 60_000
 """Long enough for a job, for the back-off and for a busy machine."""
-
-AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
-RUN_AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
-    .map(({id, help, nodes}) => [id, help, nodes.map(({html}) => html)])"""
 
 COMMAND = [sys.executable, "-m", "progress_sse", "demo"]
 JOBS = ("steady", "retried", "unknown")
@@ -259,7 +256,6 @@ async def test_axe_finds_nothing(demo: Server, open_page: OpenPage, locale: str)
         button = shown.page.locator("#buffer")
         await button.click()
         await expect(button).to_have_attribute("aria-pressed", "true")
-        await shown.evaluate(AXE)
-        assert await shown.evaluate(RUN_AXE) == [], scheme
+        assert await axe_violations(shown) == [], scheme
         await button.click()
         await expect(button).to_have_attribute("aria-pressed", "false")

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Playwright, Route, async_playwright, expect
 
+from tests.browser.axe import axe_violations
 from tests.browser.conftest import OpenPage
 from tests.browser.following import HOLDS_A_STREAM, SOURCES, following, moves_of, response, state_of, until_state, work
 from tests.browser.page_driver import POLLING_ONLY, PageDriver
-from tests.browser.test_accessibility import complaints_of_axe
 from tests.browser.traffic import STREAM
 from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.chaos import Answer, ChaosProxy
@@ -296,7 +296,7 @@ async def test_a_page_without_a_token_asks_for_one(
         await shown.evaluate("document.getElementById('entrance-note').textContent = ''")
     await paste(shown, make_token(sessions=["another"]))
     await expect(note).to_have_text(REFUSED)
-    assert await complaints_of_axe(shown) == []
+    assert await axe_violations(shown) == []
     await expect(shown.headline).to_have_text(DENIED)
     await paste(shown, make_token(sessions=[sid]))
     await expect(shown.headline).to_contain_text("Step 1 of 7")
@@ -315,7 +315,7 @@ async def test_a_page_asks_in_japanese(server: Server, open_page: OpenPage, sid:
         await shown.page.get_by_role("textbox").fill("nonsense")
         await shown.page.get_by_role("button", name="表示").click()
         await expect(shown.page.get_by_text("このトークンでは表示できないか、有効期限が切れています。")).to_be_visible()
-        assert await complaints_of_axe(shown) == []
+        assert await axe_violations(shown) == []
 
 
 @pytest.mark.full
