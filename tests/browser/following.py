@@ -37,17 +37,6 @@ _PAGE = """<!doctype html><meta charset="utf-8"><title>following</title>
   tracker.start();
 </script>"""
 
-SOURCES = """
-window.sources = [];
-window.EventSource = class extends EventSource {
-  constructor(...args) {
-    super(...args);
-    sources.push(this);
-  }
-};
-"""
-"""Runs before the page's scripts: records each EventSource that the page makes."""
-
 HOLDS_A_STREAM = "sources.some((source) => source.readyState !== EventSource.CLOSED)"
 
 

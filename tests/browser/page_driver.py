@@ -10,6 +10,17 @@ from playwright.async_api import ConsoleMessage, Dialog, Locator, Page, Request,
 POLLING_ONLY = "delete window.EventSource"
 """Runs before the page's scripts: a browser (or a network) without streams."""
 
+SOURCES = """
+window.sources = [];
+window.EventSource = class extends EventSource {
+  constructor(...args) {
+    super(...args);
+    sources.push(this);
+  }
+};
+"""
+"""Runs before the page's scripts: records each EventSource that the page makes."""
+
 TIMEOUT_S = 20
 """The deadline of each wait for a page."""
 

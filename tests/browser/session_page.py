@@ -8,13 +8,6 @@ from urllib.parse import quote
 from tests.browser.page_driver import PageDriver
 from tests.harness.serving import Server
 
-LAST_SOURCE = """
-window.EventSource = class extends EventSource {
-  constructor(...args) { super(...args); window.source = this; }
-};
-"""
-"""Runs before the page's scripts: records the latest EventSource of the page."""
-
 
 def page_of(server: Server, session_id: str) -> str:
     """The page of a session."""

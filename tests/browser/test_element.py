@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.page_driver import MARKUP, POLLING_ONLY, PageDriver
+from tests.browser.page_driver import MARKUP, POLLING_ONLY, SOURCES, PageDriver
 from tests.harness.serving import Server, Worker
 
 PAGE = """<!doctype html>
@@ -18,17 +18,13 @@ PAGE = """<!doctype html>
 <script type="module" src="/web/define.js"></script>
 <main>{content}</main>"""
 
-COUNTED = """
-window.sources = [];
-window.EventSource = class extends EventSource {
-  constructor(...args) { super(...args); sources.push(this); }
-};
+INTERVALS = """
 window.intervals = new Set();
 const [set, clear] = [window.setInterval, window.clearInterval];
 window.setInterval = (...args) => { const id = set(...args); intervals.add(id); return id; };
 window.clearInterval = (id) => { intervals.delete(id); clear(id); };
 """
-"""Counts the streams and timers that an element may leave behind."""
+"""Runs before the page's scripts: records the intervals that an element may leave behind."""
 
 
 @pytest.fixture
@@ -197,7 +193,7 @@ async def test_changed_session_is_followed_instead(worker: Worker, embed: Any, s
 async def test_a_removed_element_leaves_nothing_running(worker: Worker, embed: Any, sid: str) -> None:
     """No stream or timer is left; put back, it goes on."""
     await worker.start(sid, 1)
-    shown = await embed(steps_for(sid), scripts=(COUNTED,))
+    shown = await embed(steps_for(sid), scripts=(SOURCES, INTERVALS))
     await expect(shown.shown("headline")).to_contain_text("Step 1")
     assert await shown.evaluate("intervals.size") > 0
     await shown.evaluate("() => { window.element = document.querySelector('progress-steps'); element.remove(); }")

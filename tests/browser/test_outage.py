@@ -10,6 +10,7 @@ from playwright.async_api import Browser, Route, async_playwright, expect
 
 from tests.browser.cdp_page import CdpPage
 from tests.browser.conftest import OpenPage
+from tests.browser.following import work
 from tests.conftest import CHROMIUM, FLAGS, Serve
 from tests.harness.chaos import Blackhole, ChaosProxy, HalfClose, Link
 from tests.harness.rawsse import split_id
@@ -18,11 +19,13 @@ from tests.harness.serving import Server, Worker, eventually
 RECORDER = """
 window.streamed = [];
 window.badges = [];
+window.interruptions = 0;
 window.EventSource = class extends EventSource {
   constructor(...args) {
     super(...args);
     for (const type of ["snapshot", "step"])
       this.addEventListener(type, (event) => streamed.push([type, event.lastEventId]));
+    this.addEventListener("error", () => { interruptions += 1; });
   }
 };
 addEventListener("DOMContentLoaded", () => {
@@ -30,17 +33,10 @@ addEventListener("DOMContentLoaded", () => {
   new MutationObserver(() => badges.push(badge.textContent)).observe(badge, {childList: true});
 });
 """
-"""Records each event that reached the page, and each text of the badge."""
+"""Records each event and each interruption that reached the page, and each text of the badge."""
 
 AGES_MS = 30_000
 """Long enough for the back-off and for a busy machine."""
-
-
-async def steps_of(worker: Worker, session_id: str, *numbers: int) -> None:
-    """Run steps, each of two transitions."""
-    for number in numbers:
-        await worker.start(session_id, number)
-        await worker.complete(session_id, number)
 
 
 def assert_nothing_missed(streamed: list[tuple[str, str]], last: int) -> None:
@@ -58,7 +54,7 @@ async def test_the_page_recovers_after_a_kill_of_the_server(serve: Serve, open_p
     server = serve(store="sqlite", heartbeat_s=1)
     shown = await open_page(f"{server.url}/s/{sid}", scripts=(RECORDER,))
     async with Worker.at(server) as worker:
-        await steps_of(worker, sid, 1, 2)
+        await work(worker, sid, 1, 2)
     await expect(shown.bar).to_have_text("28%")
     await expect(shown.connection).to_have_text("live")
 
@@ -67,10 +63,10 @@ async def test_the_page_recovers_after_a_kill_of_the_server(serve: Serve, open_p
     await expect(shown.bar).to_have_text("28%")
     await asyncio.to_thread(server.start)
     async with Worker.at(server) as worker:
-        await steps_of(worker, sid, 3, 4, 5)
+        await work(worker, sid, 3, 4, 5)
         await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
         await expect(shown.bar).to_have_text("71%", timeout=AGES_MS)
-        await steps_of(worker, sid, 6, 7)
+        await work(worker, sid, 6, 7)
     await expect(shown.headline).to_have_text("Completed")
     await expect(shown.steps.filter(has_text="✅")).to_have_count(7)
     assert_nothing_missed(await shown.evaluate("streamed"), last=14)
@@ -86,7 +82,7 @@ async def test_the_page_recovers_after_a_longer_outage(serve: Serve, open_page: 
     server = serve(store="sqlite", heartbeat_s=1)
     shown = await open_page(f"{server.url}/s/{sid}", scripts=(RECORDER,))
     async with Worker.at(server) as worker:
-        await steps_of(worker, sid, 1)
+        await work(worker, sid, 1)
     await expect(shown.bar).to_have_text("14%")
     async with shown.page.expect_event(
         "requestfailed", lambda request: request.url.endswith(f"/api/progress/{sid}"), timeout=AGES_MS
@@ -95,10 +91,10 @@ async def test_the_page_recovers_after_a_longer_outage(serve: Serve, open_page: 
     await expect(shown.connection).to_have_text("reconnecting")
     await asyncio.to_thread(server.start)
     async with Worker.at(server) as worker:
-        await steps_of(worker, sid, 2, 3)
+        await work(worker, sid, 2, 3)
         await expect(shown.bar).to_have_text("42%", timeout=AGES_MS)
         await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
-        await steps_of(worker, sid, 4)
+        await work(worker, sid, 4)
     await expect(shown.bar).to_have_text("57%")
 
 
@@ -121,12 +117,13 @@ async def test_a_short_interruption_leaves_the_badge_as_it_is(
     """FT-11: the browser reconnects within two seconds, and the page shows no change."""
     async with ChaosProxy(server.port) as proxy:
         shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(RECORDER,))
-        await steps_of(worker, sid, 1)
+        await work(worker, sid, 1)
         await expect(shown.bar).to_have_text("14%")
         for link in proxy.links:
             end(link)
-        await steps_of(worker, sid, 2)
+        await work(worker, sid, 2)
         await expect(shown.bar).to_have_text("28%")
+        assert await shown.evaluate("interruptions") == 1
         assert set(await shown.evaluate("badges")) == {"live"}
         assert_nothing_missed(await shown.evaluate("streamed"), last=4)
 
@@ -146,11 +143,11 @@ async def test_polls_bridge_a_proxy_that_holds_the_stream_back(
     await shown.page.route("**/events?*", hold_back)
     await shown.page.goto(f"{server.url}/s/{sid}")
     await expect(shown.connection).to_have_text("updating every 2 s", timeout=12_000)
-    await steps_of(worker, sid, 1)
+    await work(worker, sid, 1)
     await expect(shown.bar).to_have_text("14%")
     mended.set()
     await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
-    await steps_of(worker, sid, 2)
+    await work(worker, sid, 2)
     await expect(shown.bar).to_have_text("28%")
 
 
@@ -182,17 +179,17 @@ async def test_the_page_recovers_after_being_offline(
     """The page shows that the network is away, and is soon right again when it returns."""
     async with ChaosProxy(server.port) as proxy:
         shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}", scripts=(RECORDER,))
-        await steps_of(worker, sid, 1)
+        await work(worker, sid, 1)
         await expect(shown.bar).to_have_text("14%")
         for step, text in ((2, "28%"), (3, "42%")):
             await shown.page.context.set_offline(True)
             proxy.cut()
             await expect(shown.connection).to_have_text("offline")
-            await steps_of(worker, sid, step)
+            await work(worker, sid, step)
             await shown.page.context.set_offline(False)
             await expect(shown.bar).to_have_text(text, timeout=6000)
             await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
-        await steps_of(worker, sid, *range(4, 8))
+        await work(worker, sid, *range(4, 8))
         await expect(shown.headline).to_have_text("Completed")
         assert_nothing_missed(await shown.evaluate("streamed"), last=14)
 
@@ -221,10 +218,10 @@ async def test_the_page_checks_at_once_when_its_user_returns(
     server = serve(heartbeat_s=60)
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
         shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}")
-        await steps_of(worker, sid, 1)
+        await work(worker, sid, 1)
         await expect(shown.bar).to_have_text("14%")
         kill_the_stream(proxy)
-        await steps_of(worker, sid, 2)
+        await work(worker, sid, 2)
         await shown.evaluate(BACK_AGAIN[event])
         await expect(shown.bar).to_have_text("28%", timeout=AGES_MS)
 
@@ -259,18 +256,18 @@ async def test_a_page_from_the_back_forward_cache_is_live_again(
     """FT-11: a cached page holds no stream; restored, it is soon right, and live."""
     async with ChaosProxy(server.port) as proxy:
         url = f"http://127.0.0.1:{proxy.port}"
-        await steps_of(worker, sid, 1)
+        await work(worker, sid, 1)
         async with await CdpPage.open(returning, f"{url}/s/{sid}", LIFE) as page:
             await page.until(f"{BAR} === '14%' && {BADGE} === 'live'")
             await page.evaluate("location.href = '/livez'")
             await page.until("location.pathname === '/livez'")
             await eventually(lambda: proxy.busy_with("/events") == 0, 20)
-            await steps_of(worker, sid, 2)
+            await work(worker, sid, 2)
             await page.evaluate("history.back()")
             await page.until(f"location.pathname.startsWith('/s/') && {BAR} === '28%'")
             assert "pageshow persisted" in await page.evaluate("life")
             await page.until(f"{BADGE} === 'live'")
-            await steps_of(worker, sid, 3)
+            await work(worker, sid, 3)
             await page.until(f"{BAR} === '42%'")
 
 
@@ -278,16 +275,16 @@ async def test_a_frozen_page_is_right_when_shown_again(serve: Serve, returning: 
     """FT-11: the browser freezes a hidden page, and its connection dies; shown again, it has every change."""
     server = serve(heartbeat_s=60)
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
-        await steps_of(worker, sid, 1)
+        await work(worker, sid, 1)
         async with await CdpPage.open(returning, f"http://127.0.0.1:{proxy.port}/s/{sid}", LIFE) as page:
             await page.until(f"{BAR} === '14%' && {BADGE} === 'live'")
             await page.freeze()
             kill_the_stream(proxy)
-            await steps_of(worker, sid, 2)
+            await work(worker, sid, 2)
             await page.wake()
             await page.until(f"{BAR} === '28%'")
             life = await page.evaluate("life")
             assert "freeze" in life
             assert life[-1] == "visible"
-            await steps_of(worker, sid, 3)
+            await work(worker, sid, 3)
             await page.until(f"{BAR} === '42%'")

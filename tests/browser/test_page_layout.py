@@ -10,7 +10,8 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.session_page import LAST_SOURCE, page_of
+from tests.browser.page_driver import SOURCES
+from tests.browser.session_page import page_of
 from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker, session_path
 
@@ -178,7 +179,7 @@ async def test_the_document_changes_once_per_frame(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """The rate of updates does not matter."""
-    shown = await open_page(page_of(server, sid), scripts=(LAST_SOURCE,))
+    shown = await open_page(page_of(server, sid), scripts=(SOURCES,))
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_contain_text("🔄")
     writes, frames, last = await shown.evaluate(
@@ -194,7 +195,7 @@ async def test_the_document_changes_once_per_frame(
                 port1.onmessage = () => {
                     sent += 1;
                     const data = JSON.stringify({step: {...steps[0], message: `no. ${sent}`}, session});
-                    source.dispatchEvent(new MessageEvent("step", {data, lastEventId: `x-${sent}`}));
+                    sources.at(-1).dispatchEvent(new MessageEvent("step", {data, lastEventId: `x-${sent}`}));
                     if (sent < 500) port2.postMessage(0); else resolve();
                 };
                 port2.postMessage(0);

@@ -9,7 +9,8 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.following import AGES_MS, SOURCES, following, moves_of, response, state_of, until_state, work
+from tests.browser.following import AGES_MS, following, moves_of, response, state_of, until_state, work
+from tests.browser.page_driver import SOURCES
 from tests.browser.traffic import (
     INTERVAL_MS,
     LATE_MS,

@@ -13,7 +13,6 @@ from tests.browser.conftest import OpenPage
 from tests.browser.following import (
     AGES_MS,
     HOLDS_A_STREAM,
-    SOURCES,
     following,
     moves_of,
     response,
@@ -22,7 +21,7 @@ from tests.browser.following import (
     until_state,
     work,
 )
-from tests.browser.page_driver import PageDriver
+from tests.browser.page_driver import SOURCES, PageDriver
 from tests.browser.traffic import STREAM
 from tests.conftest import CHROMIUM, FLAGS, Serve
 from tests.harness.chaos import Answer, ChaosProxy

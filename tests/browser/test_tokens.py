@@ -13,8 +13,8 @@ from playwright.async_api import Locator, Playwright, Route, async_playwright, e
 
 from tests.browser.axe import axe_violations
 from tests.browser.conftest import OpenPage
-from tests.browser.following import HOLDS_A_STREAM, SOURCES, following, moves_of, response, state_of, until_state, work
-from tests.browser.page_driver import POLLING_ONLY, PageDriver
+from tests.browser.following import HOLDS_A_STREAM, following, moves_of, response, state_of, until_state, work
+from tests.browser.page_driver import POLLING_ONLY, SOURCES, PageDriver
 from tests.browser.traffic import STREAM
 from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.chaos import Answer, ChaosProxy

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.following import AGES_MS, following, moves_of, state_of, until, until_state, work
+from tests.browser.following import AGES_MS, following, moves_of, response, state_of, until, until_state, work
 from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.harness.chaos import Answer, ChaosProxy, Mode, Pass
 from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS
@@ -89,7 +89,7 @@ window.leftovers = async () => {
 NOTHING = {"timers": 0, "requests": 0, "streams": 0, "locks": 0}
 NOTHING_IS_LEFT = "leftovers().then((left) => Object.values(left).every((count) => count === 0))"
 
-UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+UNAVAILABLE = response("503 Service Unavailable")
 
 
 def old_page(session_id: str) -> str:
