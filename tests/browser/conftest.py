@@ -38,7 +38,7 @@ async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
 async def open_page(chromium: Browser) -> AsyncIterator[OpenPage]:
     """Open addresses, each in its own browser context: `open_page(url, locale="ja-JP")`; options are the context's.
 
-    With `beside`, in one more tab of the context of an earlier page.
+    `beside` is an earlier page, in whose context the new tab opens.
     """
     drivers: list[PageDriver] = []
 

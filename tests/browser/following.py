@@ -11,7 +11,7 @@ from playwright.async_api import Locator
 from tests.browser.page_driver import PageDriver
 from tests.harness.serving import Worker
 
-AGES_MS = 40_000
+DEADLINE_MS = 40_000
 """Long enough for the longest back-off, and for a busy machine."""
 
 _PAGE = """<!doctype html><meta charset="utf-8"><title>following</title>
@@ -19,7 +19,7 @@ _PAGE = """<!doctype html><meta charset="utf-8"><title>following</title>
 <p id="state"></p>
 <script src="BASE/web/tracker.js"></script>
 <script>
-  // What happened, oldest first. A move is the session in one letter a step: "srp" has done one, and runs the next.
+  // All are oldest first. A move is a state of the session, a letter per step: "srp" has done one, and runs the next.
   var updates = [], moves = [], states = [], ends = [];
   var options = {
     interval: 500,
@@ -57,12 +57,12 @@ def state_of(shown: PageDriver) -> Locator:
     return shown.page.locator("#state")
 
 
-async def until(shown: PageDriver, expression: str, timeout_ms: float = AGES_MS) -> None:
+async def until(shown: PageDriver, expression: str, timeout_ms: float = DEADLINE_MS) -> None:
     """Wait until an expression is true in the page."""
     await shown.page.wait_for_function(expression, timeout=timeout_ms)
 
 
-async def until_state(shown: PageDriver, *states: str, timeout_ms: float = AGES_MS) -> None:
+async def until_state(shown: PageDriver, *states: str, timeout_ms: float = DEADLINE_MS) -> None:
     """Wait until the tracker is in one of these states."""
     await until(shown, f"{json.dumps(states)}.includes(tracker.state)", timeout_ms)
 

@@ -1,4 +1,4 @@
-"""A visitor's view of a page: its content, its requests, and its console errors."""
+"""A visitor's view of a page: its content, its requests, and its errors in the console."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from playwright.async_api import ConsoleMessage, Dialog, Locator, Page, Request, Route, expect
 
 POLLING_ONLY = "delete window.EventSource"
-"""Runs before the page's scripts: a browser (or a network) without streams."""
+"""Runs before the page's scripts: makes the browser one without streams."""
 
 SOURCES = """
 window.sources = [];
@@ -31,35 +31,38 @@ MARKUP = [
     "javascript:alert(1) {{7*7}} ${7*7} &amp;",
     "abc \u202e\u2069 def",
 ]
-"""Texts that a worker may send to a page; the last reverses its neighbours where its direction is not isolated."""
+"""Texts that a worker may send to a page; the last one reverses its neighbours unless its direction is isolated."""
 
 
 class PageDriver:
-    """One page in a browser as a person sees it, with its requests and errors."""
+    """One page in a browser as a person sees it.
+
+    `errors` are the console's errors and warnings, exceptions and dialogs.
+    """
 
     def __init__(self, page: Page) -> None:
         """Listen to a page before its first navigation."""
         self.page = page
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         self.requests: list[str] = []
         page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("dialog", self._on_dialog)
         page.on("request", self._on_request)
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
+            self.errors.append(message.text)
 
     async def _on_dialog(self, dialog: Dialog) -> None:
-        self.complaints.append(f"dialog: {dialog.message}")
+        self.errors.append(f"dialog: {dialog.message}")
         await dialog.dismiss()
 
     def _on_request(self, request: Request) -> None:
         self.requests.append(request.url)
 
     async def go(self, url: str, html: str) -> None:
-        """Go to an address; with `html`, that is the response in place of the server's."""
+        """Go to an address; with `html`, that replaces the server's response."""
         if html:
 
             async def answer(route: Route) -> None:
@@ -107,7 +110,7 @@ class PageDriver:
         return self.page.locator("#drive .command:not([hidden]) code")
 
     async def offered(self, action: str) -> str:
-        """The command, once it contains this."""
+        """Wait until the command contains this action, and return it."""
         await expect(self.command).to_contain_text(f'"{action}"')
         return await self.command.text_content() or ""
 

@@ -31,14 +31,14 @@ VISIBLE = (
     ".timeline-chart rect",
     ".timeline-chart text",
 )
-"""Parts that must stay visible where the system chooses the colours."""
+"""Parts that must stay visible when the system chooses the colours."""
 
 STEPS = [{"name": name, "estimated_ms": 60_000} for name in ("Download", "Parse", "Save")]
 
 Scheme = Literal["light", "dark"]
 
 
-async def bring_about(worker: Worker, session_id: str, state: str) -> None:
+async def bring_to_state(worker: Worker, session_id: str, state: str) -> None:
     """Bring a session into one of the states."""
     if state == "waiting":
         return
@@ -74,7 +74,7 @@ async def test_axe_finds_nothing_in_the_page(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, state: str, locale: str
 ) -> None:
     """It is checked light and dark, in both languages."""
-    await bring_about(worker, sid, state)
+    await bring_to_state(worker, sid, state)
     schemes: tuple[Scheme, ...] = ("light", "dark")
     for scheme in schemes:
         shown = await open_page(f"{server.url}/s/{sid}", locale=locale, color_scheme=scheme)
@@ -90,7 +90,7 @@ async def test_axe_finds_nothing_in_the_element(
 ) -> None:
     """All states are in one embedding page."""
     for state in HEADLINES:
-        await bring_about(worker, f"{sid}-{state}", state)
+        await bring_to_state(worker, f"{sid}-{state}", state)
     html = embedding(*(f"{sid}-{state}" for state in HEADLINES), lang=locale)
     shown = await open_page(f"{server.url}/embedding", html=html, color_scheme=scheme)
     await expect(shown.shown("headline")).to_have_text([each[locale == "ja-JP"] for each in HEADLINES.values()])
@@ -102,8 +102,8 @@ async def test_axe_finds_nothing_in_the_element(
 async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, where: str, locale: str
 ) -> None:
-    """The job runs, and its worker no longer reports; light and dark."""
-    await bring_about(worker, sid, "running")
+    """The job runs, and its worker no longer reports. It is checked light and dark."""
+    await bring_to_state(worker, sid, "running")
     url, html = (
         (f"{server.url}/s/{sid}", "") if where == "page" else (f"{server.url}/embedding", embedding(sid, lang=locale))
     )
@@ -125,7 +125,7 @@ async def test_axe_finds_nothing_in_a_page_of_several_jobs(
 ) -> None:
     """Each job's parts have distinct names."""
     for state in ("running", "error"):
-        await bring_about(worker, f"{sid}-{state}", state)
+        await bring_to_state(worker, f"{sid}-{state}", state)
     shown = await open_page(f"{server.url}/?session_id={sid}-running&session_id={sid}-error")
     await expect(shown.shown("percent")).to_have_text(["46%", "66%"])
     assert await axe_violations(shown) == []
@@ -154,11 +154,11 @@ async def test_states_are_distinct_under_forced_colours(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """With the few colours of a system the shapes remain, and no part vanishes."""
-    await bring_about(worker, sid, "running")
+    await bring_to_state(worker, sid, "running")
     shown = await open_page(f"{server.url}/s/{sid}", forced_colors="active", reduced_motion="reduce")
     await expect(shown.connection).to_have_text("live")
     await expect(shown.shown("count").nth(1)).to_have_text("3,120 / 8,000")
-    # From now on only this test draws.
+    # The page no longer draws, so only this test changes it.
     await shown.evaluate("() => { window.requestAnimationFrame = () => 1; }")
     for part in VISIBLE:
         drawn = shown.page.locator(part).first

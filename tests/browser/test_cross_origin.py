@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.following import AGES_MS, following, moves_of, response, state_of, work
+from tests.browser.following import DEADLINE_MS, following, moves_of, response, state_of, work
 from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.browser.traffic import INTERVAL_MS, STREAM, assert_modest, assert_spaced, now, polls, since
 from tests.harness.chaos import ChaosProxy
@@ -49,13 +49,13 @@ async def open_with_cookie(open_page: OpenPage, foreign: ForeignServer, scripts:
     """Go to the other origin's page with a cookie of the server."""
     shown = await open_page(f"{foreign.url}/livez", scripts=scripts)
     await shown.page.context.add_cookies([{"name": "who", "value": "me", "url": foreign.url}])
-    shown.complaints.clear()
+    shown.errors.clear()
     await shown.page.goto(foreign.origin)
     return shown
 
 
 def sent(proxy: ChaosProxy, method: str) -> list[bytes]:
-    """Each request to the API, in lower case."""
+    """Each request to the API by this method, in lower case."""
     whole = [part for link in proxy.links for part in re.split(rb"(?<=\r\n\r\n)", bytes(link.requests))]
     return [part.lower() for part in whole if part.startswith(f"{method} /api/".encode())]
 
@@ -72,7 +72,7 @@ def sent(proxy: ChaosProxy, method: str) -> list[bytes]:
 async def test_a_page_of_a_listed_origin_follows_the_session(
     open_page: OpenPage, sid: str, tmp_path: Path, scripts: tuple[str, ...], with_credentials: bool
 ) -> None:
-    """SC-11: it gets every update, with cookies if it asks for them; after a cut it comes back with the last id."""
+    """SC-11: it gets every update, with cookies if it requests them; after a cut it comes back with the last id."""
 
     def page(url: str) -> str:
         return following(sid, url, withCredentials=with_credentials)
@@ -87,7 +87,7 @@ async def test_a_page_of_a_listed_origin_follows_the_session(
         cut_at = now()
         proxy.cut()
         await work(worker, sid, 2)
-        await expect(state_of(shown)).to_have_text("running 66%", timeout=AGES_MS)
+        await expect(state_of(shown)).to_have_text("running 66%", timeout=DEADLINE_MS)
         if scripts:
             assert any(b"if-none-match: " in request for request in sent(proxy, "GET"))
             assert sent(proxy, "OPTIONS")
@@ -97,7 +97,7 @@ async def test_a_page_of_a_listed_origin_follows_the_session(
             assert re.search(rb"last-event-id: \S|last_event_id=[^\s&]", sent(proxy, "GET")[-1])
         assert {b"cookie: who=me" in request for request in sent(proxy, "GET")} == {with_credentials}
         await work(worker, sid, 3)
-        await expect(state_of(shown)).to_have_text("completed 100%", timeout=AGES_MS)
+        await expect(state_of(shown)).to_have_text("completed 100%", timeout=DEADLINE_MS)
         assert await shown.evaluate("ends") == ["complete"]
 
 
@@ -121,4 +121,4 @@ async def test_a_page_of_an_unlisted_origin_gets_nothing(
         assert_spaced(foreign.proxy.asked(STREAM))
         assert_modest(foreign.proxy, opened_at)
         assert await shown.evaluate("[updates, ends, tracker.state]") == [[], [], "reconnecting"]
-        assert any("blocked by CORS policy" in complaint for complaint in shown.complaints)
+        assert any("blocked by CORS policy" in error for error in shown.errors)

@@ -28,39 +28,39 @@ with Progress(steps=["Find", "Resize"]) as progress:
             step.report(number)
 """
 
-LEAST = 100
-"""Rows that are reported before the job is killed."""
+LEAST_ROWS = 100
+"""More rows than this are reported before the job is killed."""
 
 
-def shown(server: Server, session_id: str) -> Any:
+def poll(server: Server, session_id: str) -> Any:
     """The polled state."""
     return httpx.get(server.url + session_path(session_id)).json()
 
 
-def kill_amidst(server: Server, session_id: str) -> int:
-    """Begin a job, kill it during its second step, and return the state that it had reached."""
+def kill_midway(server: Server, session_id: str) -> int:
+    """Begin a job, kill it during its second step, and return the number of rows that it had reached."""
     environment = {"PROGRESS_SSE_URL": server.url, "PROGRESS_SSE_SESSION": session_id, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", JOB], env=environment, stdout=subprocess.PIPE) as job:
         assert job.stdout is not None
         while job.stdout.readline():
-            steps = shown(server, session_id)["steps"]
-            if steps and steps[1].get("progress", {}).get("current", 0) > LEAST:
+            steps = poll(server, session_id)["steps"]
+            if steps and steps[1].get("progress", {}).get("current", 0) > LEAST_ROWS:
                 break
         job.kill()
         return int(job.stdout.read().split(b"\n")[-2])
 
 
 async def test_the_page_shows_the_silence_of_a_killed_worker(server: Server, open_page: OpenPage, sid: str) -> None:
-    """Its reports stay, nothing else is claimed, and the page stops looking alive."""
+    """Its reports stay, its step is neither done nor failed, and the page stops looking alive."""
     page = await open_page(f"{server.url}/livez", scripts=(POLLING_ONLY,))
     await page.page.clock.install()
     await page.page.goto(f"{server.url}/s/{sid}")
-    reached = await asyncio.to_thread(kill_amidst, server, sid)
-    told = shown(server, sid)
-    assert [step["status"] for step in told["steps"]] == ["success", "running"]
-    assert LEAST < told["steps"][1]["progress"]["current"] <= reached
+    reached = await asyncio.to_thread(kill_midway, server, sid)
+    polled = poll(server, sid)
+    assert [step["status"] for step in polled["steps"]] == ["success", "running"]
+    assert LEAST_ROWS < polled["steps"][1]["progress"]["current"] <= reached
     await page.page.clock.fast_forward(3000)
     await expect(page.bar).to_have_text("50%")
     await page.page.clock.fast_forward(34_000)
     await expect(page.shown("note")).to_have_text(re.compile(r"^no update for \d+ sec$"))
-    assert shown(server, sid) == told
+    assert poll(server, sid) == polled

@@ -69,7 +69,7 @@ async def test_element_shows_a_session_from_before_it_starts(worker: Worker, emb
     await expect(shown.shown("session-id")).to_have_text("Import")
     await is_in_state(shown, "running")
     assert await shown.shown("fill").evaluate("fill => getComputedStyle(fill).position") == "relative"
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 async def test_element_can_be_hidden(worker: Worker, embed: Any, sid: str) -> None:
@@ -83,7 +83,7 @@ async def test_element_can_be_hidden(worker: Worker, embed: Any, sid: str) -> No
 
 
 async def test_children_are_shown_until_there_is_a_state(server: Server, open_page: OpenPage, sid: str) -> None:
-    """They stay where the server never answers."""
+    """They stay if the server never answers."""
     shown = await open_page(f"{server.url}/livez")
     await shown.page.route("**/api/**", lambda route: route.abort())
     await shown.go(f"{server.url}/embedding", PAGE.format(lang="en", content=steps_for(sid, "", "<i>please wait</i>")))
@@ -111,10 +111,10 @@ async def test_events_report_changes_and_cross_shadow_roots(worker: Worker, embe
     shown = await embed("<div id='host'></div>")
     await shown.evaluate(
         """(session) => {
-            window.told = [];
+            window.events = [];
             for (const name of ["update", "complete", "error", "statechange"])
                 document.addEventListener(`progress-${name}`, ({detail}) => {
-                    told.push([name, detail.session, detail.data?.status ?? detail.state]);
+                    events.push([name, detail.session, detail.data?.status ?? detail.state]);
                 });
             const element = document.createElement("progress-steps");
             element.session = session;
@@ -128,21 +128,21 @@ async def test_events_report_changes_and_cross_shadow_roots(worker: Worker, embe
     await worker.complete(sid, 1, success=False)
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
-    await shown.until("told.some(([name]) => name === 'complete')")
-    await shown.until("told.some(([, , state]) => state === 'finished')")
-    told = await shown.evaluate("told")
-    assert {session for _, session, _ in told} == {sid}
-    assert [(name, status) for name, _, status in told if name in ("complete", "error")] == [
+    await shown.until("events.some(([name]) => name === 'complete')")
+    await shown.until("events.some(([, , state]) => state === 'finished')")
+    events = await shown.evaluate("events")
+    assert {session for _, session, _ in events} == {sid}
+    assert [(name, status) for name, _, status in events if name in ("complete", "error")] == [
         ("error", "error"),
         ("complete", "completed"),
     ]
-    updates = [status for name, _, status in told if name == "update"]
+    updates = [status for name, _, status in events if name == "update"]
     assert updates == ["not_found", "pending", "running", "error", "running", "completed"]
-    assert [state for name, _, state in told if name == "statechange"][-2:] == ["live", "finished"]
+    assert [state for name, _, state in events if name == "statechange"][-2:] == ["live", "finished"]
 
 
 async def test_attributes_and_properties_reflect_each_other(embed: Any, sid: str) -> None:
-    """They do so in both directions."""
+    """Attributes of the markup set properties, and properties set attributes."""
     shown = await embed(steps_for(sid, 'base-url="/jobs/" interval="500" transport="poll" label="L" timeline'))
     names = "element => ['session', 'baseUrl', 'interval', 'transport', 'label', 'timeline'].map(name => element[name])"
     assert await element_of(shown).evaluate(names) == [sid, "/jobs", 500, "poll", "L", True]
@@ -187,11 +187,11 @@ async def test_changed_session_is_followed_instead(worker: Worker, embed: Any, s
     await expect(shown.shown("percent")).to_have_text(["50%"])
     await element_of(shown).evaluate("(element, other) => { element.session = other; }", other)
     await expect(shown.shown("percent")).to_have_text(["25%"])
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 async def test_a_removed_element_leaves_nothing_running(worker: Worker, embed: Any, sid: str) -> None:
-    """No stream or timer is left; put back, it goes on."""
+    """No stream or timer is left; put back into the page, it continues."""
     await worker.start(sid, 1)
     shown = await embed(steps_for(sid), scripts=(SOURCES, INTERVALS))
     await expect(shown.shown("headline")).to_contain_text("Step 1")
@@ -220,7 +220,7 @@ async def test_retry_is_offered_where_the_page_can_do_it(worker: Worker, embed: 
 
 
 async def test_the_live_region_names_its_job(worker: Worker, embed: Any, sid: str) -> None:
-    """A page may have several elements."""
+    """A page may have several elements, so announcements begin with the label."""
     shown = await embed(steps_for(sid, 'label="Import"'))
     await expect(shown.shown("connection")).to_have_text("live")
     await worker.start(sid, 1)
@@ -265,7 +265,7 @@ async def test_language_is_that_of_the_page_or_its_own(worker: Worker, embed: An
 
 
 async def test_the_timeline_is_shown_only_with_its_attribute(worker: Worker, embed: Any, sid: str) -> None:
-    """It takes space."""
+    """Without the attribute there is no table for it either."""
     await worker.start(sid, 1)
     shown = await embed(steps_for(sid))
     await expect(shown.shown("headline")).to_contain_text("Step 1")
@@ -314,17 +314,17 @@ async def test_texts_of_workers_are_text_in_the_element(
     assert await shown.shown("error-text").all_text_contents() == MARKUP[-1:]
     assert await shown.page.locator(".failed-step bdi").all_text_contents() == ["5", MARKUP[-1]]
     assert await shown.shown("timeline-names").locator("li").all_text_contents() == MARKUP
-    strangers = "element => element.shadowRoot.querySelectorAll('img, script, iframe, a, style').length"
-    assert await element_of(shown).evaluate(strangers) == 0
+    foreign = "element => element.shadowRoot.querySelectorAll('img, script, iframe, a, style').length"
+    assert await element_of(shown).evaluate(foreign) == 0
     holders = shown.page.locator(".name, .message, .alert bdi, .timeline-names bdi, td bdi")
     isolation = await holders.evaluate_all("all => all.map(e => getComputedStyle(e).unicodeBidi)")
     assert len(isolation) > 4 * len(MARKUP)
     assert set(isolation) == {"isolate"}
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 async def test_module_can_be_imported_without_registering_anything(embed: Any, server: Server) -> None:
-    """A page may register the element under a name of its own."""
+    """A page may register the element under another name."""
     shown = await embed("")
     defined = await shown.evaluate(
         """async (url) => {
@@ -335,4 +335,4 @@ async def test_module_can_be_imported_without_registering_anything(embed: Any, s
         f"{server.url}/web/element.js",
     )
     assert defined is True
-    assert shown.complaints == []
+    assert shown.errors == []

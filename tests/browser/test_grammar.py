@@ -44,7 +44,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def test_a_browser_reads_streams_as_the_vectors_say(chromium: Browser) -> None:
-    """So a parser that follows the vectors agrees with an EventSource."""
+    """A parser that follows the vectors therefore agrees with an EventSource."""
     async with await asyncio.start_server(_answer, HOST, 0) as server:
         page = await chromium.new_page()
         await page.goto(f"http://{HOST}:{server.sockets[0].getsockname()[1]}/")

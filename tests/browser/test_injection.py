@@ -28,20 +28,20 @@ IDS = [
 """Valid ids that would act if a page treated them as markup; the last is written from right to left."""
 
 POLLING = pytest.param((POLLING_ONLY,), id="polling", marks=pytest.mark.full)
-WAYS = pytest.mark.parametrize("scripts", [pytest.param((), id="stream"), POLLING])
+each_transport = pytest.mark.parametrize("scripts", [pytest.param((), id="stream"), POLLING])
 
-EVERYTHING = """() => {
+ALL_ELEMENTS = """() => {
     const roots = [document];
     for (const root of roots)
         for (const { shadowRoot } of root.querySelectorAll("*")) if (shadowRoot) roots.push(shadowRoot);
     return roots.flatMap((root) => [...root.querySelectorAll("*")]);
 }"""
-STRANGERS = f"""() => ({EVERYTHING})().filter((each) =>
+FOREIGN_ELEMENTS = f"""() => ({ALL_ELEMENTS})().filter((each) =>
     each.matches("img, iframe, object, embed, script:not([src]), b, style, form:not([id]), [href^='javascript:']")
     || each.getAttributeNames().some((name) => name.startsWith("on"))).map((each) => each.outerHTML)"""
-"""Every element, in shadow roots too, that is not part of our pages, or that would run a script."""
+"""Every element, in shadow roots too, that is not part of the pages, or that would run a script."""
 
-UNISOLATED = f"""(texts) => ({EVERYTHING})()
+UNISOLATED = f"""(texts) => ({ALL_ELEMENTS})()
     .filter((each) => each.childElementCount === 0 && texts.includes(each.textContent))
     .filter((each) => !["CODE", "PRE", "TITLE", "OPTION"].includes(each.tagName))
     .filter((each) => !getComputedStyle(each).unicodeBidi.startsWith("isolate"))
@@ -51,9 +51,9 @@ UNISOLATED = f"""(texts) => ({EVERYTHING})()
 
 async def assert_only_text(shown: PageDriver, texts: list[str]) -> None:
     """Check that nothing has run, nothing was added, and the direction of each text is isolated."""
-    assert await shown.evaluate(STRANGERS) == []
+    assert await shown.evaluate(FOREIGN_ELEMENTS) == []
     assert await shown.evaluate(UNISOLATED, texts) == []
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 async def fail_with_markup(worker: Worker, session_id: str) -> None:
@@ -65,7 +65,7 @@ async def fail_with_markup(worker: Worker, session_id: str) -> None:
         await worker.complete(session_id, step, success=step < len(MARKUP), message=text, error=text)
 
 
-@WAYS
+@each_transport
 async def test_an_id_is_text_wherever_it_is_shown(
     server: Server, worker: Worker, open_page: OpenPage, scripts: tuple[str, ...]
 ) -> None:
@@ -93,7 +93,7 @@ async def test_an_id_is_text_wherever_it_is_shown(
     await assert_only_text(shown, IDS)
 
 
-@WAYS
+@each_transport
 async def test_texts_of_workers_are_text_among_several_jobs(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, scripts: tuple[str, ...]
 ) -> None:
@@ -108,7 +108,7 @@ async def test_texts_of_workers_are_text_among_several_jobs(
     await assert_only_text(shown, MARKUP)
 
 
-@WAYS
+@each_transport
 async def test_texts_of_pages_are_text_in_the_element(
     server: Server, worker: Worker, open_page: OpenPage, scripts: tuple[str, ...]
 ) -> None:
@@ -138,11 +138,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         running.terminate()
 
 
-@WAYS
+@each_transport
 async def test_texts_of_others_are_text_in_the_demo(
     demo: Server, open_page: OpenPage, scripts: tuple[str, ...]
 ) -> None:
-    """SE-11: every client may report to it, on the visitor's own session and on the newest of a job."""
+    """SE-11: every client may report to the demo, on the visitor's session and on the newest one of a job."""
     ids = ["steady-<svg onload=alert(1)>", "yours-markup"]
     async with Worker.at(demo) as worker:
         async with asyncio.timeout(20):
@@ -159,7 +159,7 @@ async def test_texts_of_others_are_text_in_the_demo(
         await assert_only_text(shown, [*MARKUP, *ids])
 
 
-async def with_markup(route: Route) -> None:
+async def add_markup(route: Route) -> None:
     """The page as its server sends it, with parts appended that must not run."""
     response = await route.fetch()
     await route.fulfill(
@@ -171,24 +171,24 @@ async def with_markup(route: Route) -> None:
     )
 
 
-def has_complained(shown: PageDriver) -> bool:
-    """The effects of a handler, a style, a link and two scripts."""
-    return len(shown.complaints) >= 5
+def has_reported_each(shown: PageDriver) -> bool:
+    """Whether the browser has reported the handler, the style, the link and the two scripts."""
+    return len(shown.errors) >= 5
 
 
-@pytest.mark.full  # What the policy says, `tests/api/test_pages.py` looks at each time.
+@pytest.mark.full  # Each run checks the text of the policy, in `tests/api/test_pages.py`.
 async def test_the_policy_keeps_injected_markup_from_running(
     server: Server, demo: Server, open_page: OpenPage, sid: str
 ) -> None:
     """SE-11: the policy of every page forbids inline code, other origins, and scripts that add either."""
     for url in (f"{server.url}/s/{sid}", f"{demo.url}/"):
         shown = await open_page("about:blank", scripts=("window.ran = []",))
-        await shown.page.route(url, with_markup)
+        await shown.page.route(url, add_markup)
         await shown.page.goto(url)
         await expect(shown.shown("headline").first).to_be_visible()
         await shown.page.locator("#tempting").click()
         await shown.next_frames()
-        await eventually(partial(has_complained, shown), 10)
+        await eventually(partial(has_reported_each, shown), 10)
         assert await shown.evaluate("ran") == []
         assert await shown.evaluate("getComputedStyle(document.body).outlineWidth") != "7px"
         with pytest.raises(Error, match="TrustedHTML"):

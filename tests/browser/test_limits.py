@@ -13,7 +13,7 @@ from tests.harness.serving import Worker, session_path
 
 
 async def test_a_page_that_gets_no_stream_polls(serve: Serve, open_page: OpenPage, sid: str) -> None:
-    """LD-05: it polls to the end of the session, although its stream is refused each time."""
+    """LD-05: it polls until the end of the session, since its stream is refused each time."""
     server = serve(max_streams=1)
     async with await RawStream.open(server.port, session_path(sid, "events")) as taken, Worker.at(server) as worker:
         await taken.next_event()
@@ -29,7 +29,7 @@ async def test_a_page_that_gets_no_stream_polls(serve: Serve, open_page: OpenPag
 
 @pytest.mark.full
 async def test_a_page_polls_as_often_as_the_server_allows(serve: Serve, open_page: OpenPage, sid: str) -> None:
-    """LD-05: that is enough to see the end."""
+    """LD-05: these polls are enough to see the end."""
     server = serve(max_streams=1, read_rate="3/second")
     async with await RawStream.open(server.port, session_path(sid, "events")) as taken, Worker.at(server) as worker:
         await taken.next_event()

@@ -35,7 +35,7 @@ addEventListener("DOMContentLoaded", () => {
 """
 """Records each event and each interruption that reached the page, and each text of the badge."""
 
-AGES_MS = 30_000
+DEADLINE_MS = 30_000
 """Long enough for the back-off and for a busy machine."""
 
 
@@ -64,8 +64,8 @@ async def test_the_page_recovers_after_a_kill_of_the_server(serve: Serve, open_p
     await asyncio.to_thread(server.start)
     async with Worker.at(server) as worker:
         await work(worker, sid, 3, 4, 5)
-        await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
-        await expect(shown.bar).to_have_text("71%", timeout=AGES_MS)
+        await expect(shown.connection).to_have_text("live", timeout=DEADLINE_MS)
+        await expect(shown.bar).to_have_text("71%", timeout=DEADLINE_MS)
         await work(worker, sid, 6, 7)
     await expect(shown.headline).to_have_text("Completed")
     await expect(shown.steps.filter(has_text="✅")).to_have_count(7)
@@ -78,22 +78,22 @@ async def test_the_page_recovers_after_a_kill_of_the_server(serve: Serve, open_p
 
 @pytest.mark.full
 async def test_the_page_recovers_after_a_longer_outage(serve: Serve, open_page: OpenPage, sid: str) -> None:
-    """The page also polls by then; when the server is back, the page is right within a moment, and streams again."""
+    """The page also polls by then; when the server is back, the page is soon right, and streams again."""
     server = serve(store="sqlite", heartbeat_s=1)
     shown = await open_page(f"{server.url}/s/{sid}", scripts=(RECORDER,))
     async with Worker.at(server) as worker:
         await work(worker, sid, 1)
     await expect(shown.bar).to_have_text("14%")
     async with shown.page.expect_event(
-        "requestfailed", lambda request: request.url.endswith(f"/api/progress/{sid}"), timeout=AGES_MS
+        "requestfailed", lambda request: request.url.endswith(f"/api/progress/{sid}"), timeout=DEADLINE_MS
     ):
         await asyncio.to_thread(server.kill)
     await expect(shown.connection).to_have_text("reconnecting")
     await asyncio.to_thread(server.start)
     async with Worker.at(server) as worker:
         await work(worker, sid, 2, 3)
-        await expect(shown.bar).to_have_text("42%", timeout=AGES_MS)
-        await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
+        await expect(shown.bar).to_have_text("42%", timeout=DEADLINE_MS)
+        await expect(shown.connection).to_have_text("live", timeout=DEADLINE_MS)
         await work(worker, sid, 4)
     await expect(shown.bar).to_have_text("57%")
 
@@ -146,7 +146,7 @@ async def test_polls_bridge_a_proxy_that_holds_the_stream_back(
     await work(worker, sid, 1)
     await expect(shown.bar).to_have_text("14%")
     mended.set()
-    await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
+    await expect(shown.connection).to_have_text("live", timeout=DEADLINE_MS)
     await work(worker, sid, 2)
     await expect(shown.bar).to_have_text("28%")
 
@@ -161,7 +161,7 @@ async def test_the_page_shows_that_reading_is_not_allowed(server: Server, open_p
 
 
 async def test_browser_without_a_network_says_so(serve: Serve, open_page: OpenPage, sid: str) -> None:
-    """The text differs from that of a server that does not answer."""
+    """The badge differs from that of a server that does not answer."""
     server = serve()
     shown = await open_page(f"{server.url}/s/{sid}")
     await expect(shown.connection).to_have_text("live")
@@ -170,7 +170,7 @@ async def test_browser_without_a_network_says_so(serve: Serve, open_page: OpenPa
     await expect(shown.connection).to_have_text("offline")
     await shown.page.context.set_offline(False)
     await asyncio.to_thread(server.start)
-    await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
+    await expect(shown.connection).to_have_text("live", timeout=DEADLINE_MS)
 
 
 async def test_the_page_recovers_after_being_offline(
@@ -188,7 +188,7 @@ async def test_the_page_recovers_after_being_offline(
             await work(worker, sid, step)
             await shown.page.context.set_offline(False)
             await expect(shown.bar).to_have_text(text, timeout=6000)
-            await expect(shown.connection).to_have_text("live", timeout=AGES_MS)
+            await expect(shown.connection).to_have_text("live", timeout=DEADLINE_MS)
         await work(worker, sid, *range(4, 8))
         await expect(shown.headline).to_have_text("Completed")
         assert_nothing_missed(await shown.evaluate("streamed"), last=14)
@@ -203,14 +203,14 @@ def kill_the_stream(proxy: ChaosProxy) -> None:
             link.close()
 
 
-BACK_AGAIN = {
+RETURNS = {
     "visible": "document.dispatchEvent(new Event('visibilitychange'))",
     "online": "dispatchEvent(new Event('online'))",
     "pageshow": "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))",
 }
 
 
-@pytest.mark.parametrize("event", BACK_AGAIN)
+@pytest.mark.parametrize("event", RETURNS)
 async def test_the_page_checks_at_once_when_its_user_returns(
     serve: Serve, open_page: OpenPage, sid: str, event: str
 ) -> None:
@@ -222,8 +222,8 @@ async def test_the_page_checks_at_once_when_its_user_returns(
         await expect(shown.bar).to_have_text("14%")
         kill_the_stream(proxy)
         await work(worker, sid, 2)
-        await shown.evaluate(BACK_AGAIN[event])
-        await expect(shown.bar).to_have_text("28%", timeout=AGES_MS)
+        await shown.evaluate(RETURNS[event])
+        await expect(shown.bar).to_have_text("28%", timeout=DEADLINE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -240,12 +240,12 @@ async def returning() -> AsyncIterator[Browser]:
 BAR = "document.getElementById('progress-bar')?.textContent"
 BADGE = "document.getElementById('connection')?.textContent"
 
-LIFE = """
-window.life = [];
+LIFECYCLE = """
+window.lifecycle = [];
 for (const type of ["freeze", "resume", "pagehide", "pageshow"])
-  addEventListener(type, (event) => life.push(event.persisted ? `${type} persisted` : type));
+  addEventListener(type, (event) => lifecycle.push(event.persisted ? `${type} persisted` : type));
 for (const type of ["freeze", "resume", "visibilitychange"])
-  document.addEventListener(type, () => life.push(type === "visibilitychange" ? document.visibilityState : type));
+  document.addEventListener(type, () => lifecycle.push(type === "visibilitychange" ? document.visibilityState : type));
 """
 """Records the browser's lifecycle events."""
 
@@ -257,7 +257,7 @@ async def test_a_page_from_the_back_forward_cache_is_live_again(
     async with ChaosProxy(server.port) as proxy:
         url = f"http://127.0.0.1:{proxy.port}"
         await work(worker, sid, 1)
-        async with await CdpPage.open(returning, f"{url}/s/{sid}", LIFE) as page:
+        async with await CdpPage.open(returning, f"{url}/s/{sid}", LIFECYCLE) as page:
             await page.until(f"{BAR} === '14%' && {BADGE} === 'live'")
             await page.evaluate("location.href = '/livez'")
             await page.until("location.pathname === '/livez'")
@@ -265,7 +265,7 @@ async def test_a_page_from_the_back_forward_cache_is_live_again(
             await work(worker, sid, 2)
             await page.evaluate("history.back()")
             await page.until(f"location.pathname.startsWith('/s/') && {BAR} === '28%'")
-            assert "pageshow persisted" in await page.evaluate("life")
+            assert "pageshow persisted" in await page.evaluate("lifecycle")
             await page.until(f"{BADGE} === 'live'")
             await work(worker, sid, 3)
             await page.until(f"{BAR} === '42%'")
@@ -276,15 +276,15 @@ async def test_a_frozen_page_is_right_when_shown_again(serve: Serve, returning: 
     server = serve(heartbeat_s=60)
     async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy:
         await work(worker, sid, 1)
-        async with await CdpPage.open(returning, f"http://127.0.0.1:{proxy.port}/s/{sid}", LIFE) as page:
+        async with await CdpPage.open(returning, f"http://127.0.0.1:{proxy.port}/s/{sid}", LIFECYCLE) as page:
             await page.until(f"{BAR} === '14%' && {BADGE} === 'live'")
             await page.freeze()
             kill_the_stream(proxy)
             await work(worker, sid, 2)
             await page.wake()
             await page.until(f"{BAR} === '28%'")
-            life = await page.evaluate("life")
-            assert "freeze" in life
-            assert life[-1] == "visible"
+            lifecycle = await page.evaluate("lifecycle")
+            assert "freeze" in lifecycle
+            assert lifecycle[-1] == "visible"
             await work(worker, sid, 3)
             await page.until(f"{BAR} === '42%'")

@@ -41,13 +41,13 @@ async def test_page_moves_when_another_process_posts(
     await expect(shown.headline).to_have_text("Completed")
     await expect(shown.bar).to_have_text("100%")
     await expect(shown.connection).to_have_text("finished")
-    assert shown.complaints == []
+    assert shown.errors == []
     assert [url for url in shown.requests if not url.startswith((f"{server.url}/", "data:"))] == []
 
 
 @pytest.mark.parametrize("status", [0, 403], ids=["no answer", "no access"])
 async def test_the_bar_is_empty_without_a_state(server: Server, open_page: OpenPage, sid: str, status: int) -> None:
-    """This holds before the first response, and where there will be none."""
+    """This holds before the first response, and if there will be none."""
     shown = await open_page("about:blank")
 
     async def answer(route: Route) -> None:
@@ -105,7 +105,7 @@ async def test_texts_of_workers_are_text(
     isolation = await shown.page.locator(holders).evaluate_all("all => all.map(e => getComputedStyle(e).unicodeBidi)")
     assert len(isolation) > 2 * len(MARKUP)
     assert set(isolation) == {"isolate"}
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 async def test_session_id_is_text_too(server: Server, worker: Worker, open_page: OpenPage) -> None:
@@ -122,13 +122,13 @@ async def test_session_id_is_text_too(server: Server, worker: Worker, open_page:
 async def test_a_bare_percent_sign_in_the_address_stands_for_itself(
     server: Server, worker: Worker, open_page: OpenPage
 ) -> None:
-    """People type addresses; the server reads them in the same way."""
+    """People type such addresses, and the server reads them in the same way."""
     shown = await open_page(f"{server.url}/s/100% sure")
     assert await shown.page.locator("#session-id").inner_text() == "100% sure"
     await worker.start("100% sure", 1)
     await worker.complete("100% sure", 1)
     await expect(shown.bar).to_have_text("14%")
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 async def test_a_failure_is_shown_until_a_retry(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
@@ -183,7 +183,7 @@ async def test_polling_client_sees_the_same_numbers(
         await expect(shown.headline).to_have_text("Failed at step 2")
     assert await texts(streaming, "#step-list > li") == await texts(polling, "#step-list > li")
     assert not any(url.endswith("/events?heartbeat=event") for url in polling.requests)
-    assert polling.complaints == []
+    assert polling.errors == []
 
 
 async def test_page_speaks_japanese(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
@@ -229,7 +229,7 @@ async def test_time_left_is_shown_also_to_a_late_visitor(
     await expect(shown.shown("time-left")).to_have_text("about 4 min left")
     late = await open_page(page_of(server, sid))
     await expect(late.shown("time-left")).to_have_text("about 4 min left")
-    assert late.complaints == []
+    assert late.errors == []
 
 
 async def test_past_the_estimate_there_is_no_number(
@@ -327,7 +327,7 @@ async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, open
     streams = [url for url in shown.requests if "/events?" in url]
     assert len(streams) == 1
     assert all(f"session_id={name}" in streams[0] for name in names)
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 async def test_failure_can_be_copied(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
@@ -345,20 +345,20 @@ async def test_failure_can_be_copied(server: Server, worker: Worker, open_page: 
 async def test_the_end_is_notified_where_the_visitor_asked_for_it(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
-    """Others get none, nor does a visible page. The button asks the browser for permission."""
+    """Visitors who did not ask get none, nor do those who look at the page. The button requests the permission."""
     stub = """
-        window.asked = 0;
+        window.requested = 0;
         window.notified = [];
         document.hasFocus = () => window.isLooking ?? false;
         window.Notification = class {
             static permission = "default";
-            static async requestPermission() { asked += 1; return this.permission = "granted"; }
+            static async requestPermission() { requested += 1; return this.permission = "granted"; }
             constructor(...args) { if (Notification.permission === "granted") notified.push(args); }
             close() {}
         };
     """
     asking, looking, other = [await open_page(page_of(server, sid), scripts=(stub,)) for _ in range(3)]
-    assert await asking.evaluate("asked") == 0
+    assert await asking.evaluate("requested") == 0
     for shown in (asking, looking):
         await shown.page.get_by_role("button", name="Notify me when it ends").click()
         await expect(shown.page.locator("#notify")).to_have_text("You will be notified")
@@ -370,7 +370,7 @@ async def test_the_end_is_notified_where_the_visitor_asked_for_it(
         await expect(shown.headline).to_have_text("Completed")
     assert await asking.evaluate("notified") == [["Completed", {"body": sid, "tag": sid}]]
     assert await looking.evaluate("notified") == []
-    assert await other.evaluate("[asked, notified.length]") == [0, 0]
+    assert await other.evaluate("[requested, notified.length]") == [0, 0]
 
 
 async def test_no_notification_is_offered_where_a_page_cannot_give_one(
@@ -381,4 +381,4 @@ async def test_no_notification_is_offered_where_a_page_cannot_give_one(
     shown = await open_page(page_of(server, sid), scripts=(stub,))
     await expect(shown.connection).to_have_text("live")
     await expect(shown.page.locator("#notify")).to_be_hidden()
-    assert shown.complaints == []
+    assert shown.errors == []

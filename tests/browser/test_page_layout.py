@@ -134,7 +134,7 @@ async def test_title_and_icon_show_the_state(server: Server, worker: Worker, ope
         await worker.complete(sid, step)
     await expect(shown.page).to_have_title(f"✓ \N{EN DASH} {sid}")
     assert len({running, failed, await shown.evaluate(icon)}) == 3
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 async def test_the_timeline_is_drawn_and_has_a_table(

@@ -34,17 +34,17 @@ async def test_the_shown_commands_move_the_visitors_own_session(server: Server, 
     await shown.page.reload()
     await expect(shown.bar).to_have_text("14%")
     assert await shown.page.locator("#session-id").inner_text() == session_id
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 async def test_two_visitors_get_two_sessions(server: Server, open_page: OpenPage) -> None:
-    """A visitor that comes again gets another one, too."""
+    """Each opened page makes up an id."""
     first, second = await open_page(server.url), await open_page(server.url)
     assert first.page.url != second.page.url
 
 
 async def test_commands_take_the_token_from_the_environment(serve: Serve, open_page: OpenPage) -> None:
-    """Where workers need a token the page says so, without knowing it."""
+    """The page says that workers need a token, and does not contain it."""
     server = serve(publish_token="s3cret")
     shown = await open_page(server.url)
     await expect(shown.page.locator(".token-hint")).to_be_visible()
@@ -96,4 +96,4 @@ async def test_the_page_works_without_storage(server: Server, worker: Worker, op
     await shown.page.goto(page_of(server, sid))
     await worker.start(sid, 1)
     await expect(shown.headline).to_contain_text("Step 1")
-    assert shown.complaints == []
+    assert shown.errors == []

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.following import AGES_MS, following, moves_of, response, state_of, until_state, work
+from tests.browser.following import DEADLINE_MS, following, moves_of, response, state_of, until_state, work
 from tests.browser.page_driver import SOURCES
 from tests.browser.traffic import (
     INTERVAL_MS,
@@ -18,10 +18,10 @@ from tests.browser.traffic import (
     address,
     assert_modest,
     assert_spaced,
+    next_request,
     now,
     polls,
     since,
-    the_next,
 )
 from tests.conftest import Serve
 from tests.harness.chaos import Answer, ChaosProxy, Pass
@@ -54,7 +54,7 @@ async def test_retry_is_honoured(serve: Serve, open_page: OpenPage, sid: str) ->
             cut_at = now()
             proxy.cut()
             await until_state(shown, "reconnecting")
-            waits_s.append((await the_next(proxy, STREAM, cut_at)).t - cut_at)
+            waits_s.append((await next_request(proxy, STREAM, cut_at)).t - cut_at)
         assert min(waits_s) > 0.85 * retry_s
         assert sorted(waits_s)[2] < 1.15 * retry_s + 1
         assert await shown.evaluate("sources.length") == 1  # The browser reconnected by itself.
@@ -83,7 +83,7 @@ PORTAL = "<!doctype html><title>Welcome</title><h1>Please log in to the hotel's 
 async def test_polls_bridge_a_refused_stream_which_is_retried(
     proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str, answer: bytes
 ) -> None:
-    """SC-10: the page polls meanwhile, retries the stream with back-off, and streams in the end."""
+    """SC-10: the page polls meanwhile, retries the stream with a backoff, and streams in the end."""
     await worker.create(sid, total_steps=7)
     shown = await open_page(address(proxy), html=following(sid, interval=INTERVAL_MS), scripts=(SHORT_JITTER,))
     await until_state(shown, "live")
@@ -99,7 +99,7 @@ async def test_polls_bridge_a_refused_stream_which_is_retried(
     assert_spaced(since(proxy.asked(STREAM), refused_since))
     assert_modest(proxy, refused_since)
     proxy.switch(Pass())
-    await until_state(shown, "live", timeout_ms=AGES_MS)
+    await until_state(shown, "live", timeout_ms=DEADLINE_MS)
     assert_spaced(since(proxy.asked(STREAM), refused_since))
     live_since = now()
     await work(worker, sid, 3, 4, 5, 6)
@@ -144,30 +144,30 @@ async def test_the_page_recovers_after_all_requests_were_refused(
 
 
 @pytest.mark.parametrize("status", [pytest.param("401 Unauthorized", marks=FULL), "403 Forbidden"])
-@pytest.mark.parametrize("comes", [pytest.param("at first", marks=FULL), "later"])
+@pytest.mark.parametrize("when", [pytest.param("at first", marks=FULL), "later"])
 async def test_a_refusal_for_lack_of_rights_stops_the_tracker(
-    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str, status: str, comes: str
+    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str, status: str, when: str
 ) -> None:
     """SC-10: at 401 and 403 the tracker stops, reports that state, and calls neither `onComplete` nor `onError`."""
     await worker.start(sid, 1)
     refusal = Answer("/api/", response(status, '{"success": false}', "application/problem+json"))
-    if comes == "at first":
+    if when == "at first":
         proxy.use(refusal)
     shown = await open_page(address(proxy), html=following(sid))
-    if comes == "later":
+    if when == "later":
         await until_state(shown, "live")
         proxy.switch(refusal)
         proxy.cut()
     await until_state(shown, "denied")
-    asked = len(proxy.asked())
+    requests = len(proxy.asked())
     await asyncio.sleep(4)  # Time for requests that must not come.
-    assert len(proxy.asked()) == asked
+    assert len(proxy.asked()) == requests
     assert await shown.evaluate("[ends, tracker.polling]") == [[], False]
 
 
 @pytest.mark.full
 async def test_retry_after_is_obeyed(proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """SC-10: no request, polls included, comes within the 5 s that the server asks for."""
+    """SC-10: no request comes within the 5 s that the server asks for, and no poll either."""
     await worker.start(sid, 1)
     proxy.use(Answer("/api/", response("429 Too Many Requests", extra="Retry-After: 5\r\n")))
     shown = await open_page(address(proxy), html=following(sid))
@@ -176,4 +176,4 @@ async def test_retry_after_is_obeyed(proxy: ChaosProxy, worker: Worker, open_pag
     assert second.t - first.t > 4.5
     assert third.t - second.t > 4.5
     proxy.switch(Pass())
-    await expect(state_of(shown)).to_have_text("running 0%", timeout=AGES_MS)
+    await expect(state_of(shown)).to_have_text("running 0%", timeout=DEADLINE_MS)

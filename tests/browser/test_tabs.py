@@ -1,4 +1,4 @@
-"""Many tabs of one browser: HTTP/1.1 allows them six connections to a server, all together."""
+"""Many tabs of one browser, to which HTTP/1.1 allows six connections to a server, all together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.async_api import Browser, async_playwright, expect
 from tests.browser.cdp_page import CdpPage
 from tests.browser.conftest import OpenPage
 from tests.browser.following import (
-    AGES_MS,
+    DEADLINE_MS,
     HOLDS_A_STREAM,
     following,
     moves_of,
@@ -30,9 +30,9 @@ from tests.harness.serving import Server, Worker, eventually
 
 SECURE = "localhost"
 INSECURE = "lan.test"
-"""A name on the network without TLS: there a page has no Web Locks."""
+"""A name on the network without TLS, where a page has no Web Locks."""
 
-everywhere = pytest.mark.parametrize("host", [SECURE, pytest.param(INSECURE, marks=pytest.mark.full)])
+on_both_hosts = pytest.mark.parametrize("host", [SECURE, pytest.param(INSECURE, marks=pytest.mark.full)])
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def open_tabs(open_page: OpenPage, proxy: ChaosProxy, host: str, session_ids: Sequence[str]) -> list[PageDriver]:
     """Open a tab for each session, all in one window.
 
-    Their page comes from the network: one that a test puts into the browser may not ask this machine for anything.
+    The proxy serves their page: one that a test puts into the browser may send no request to this machine.
     """
     tabs: list[PageDriver] = []
     for session_id in session_ids:
@@ -59,12 +59,12 @@ async def open_tabs(open_page: OpenPage, proxy: ChaosProxy, host: str, session_i
 
 
 async def all_show(tabs: Sequence[PageDriver], text: str) -> None:
-    """Wait until the expression is true in every tab."""
+    """Wait until every tab shows this state."""
     for tab in tabs:
-        await expect(state_of(tab)).to_have_text(text, timeout=AGES_MS)
+        await expect(state_of(tab)).to_have_text(text, timeout=DEADLINE_MS)
 
 
-async def the_holder(tabs: Sequence[PageDriver]) -> PageDriver:
+async def stream_holder(tabs: Sequence[PageDriver]) -> PageDriver:
     """Wait until a tab holds the shared stream, and return it."""
     holders: list[PageDriver] = []
     async with asyncio.timeout(20):
@@ -87,7 +87,7 @@ async def test_one_host_has_web_locks_and_the_other_has_not(server: Server, open
         assert await shown.evaluate("[isSecureContext, 'locks' in navigator]") == [is_secure, is_secure]
 
 
-@everywhere
+@on_both_hosts
 async def test_seven_tabs_follow_one_session(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
 ) -> None:
@@ -107,11 +107,11 @@ async def test_seven_tabs_follow_one_session(
         await all_show(tabs, "completed 100%")
         for tab in tabs:
             assert await tab.evaluate("ends") == ["complete"]
-            assert tab.complaints == []
+            assert tab.errors == []
         await eventually(lambda: proxy.busy_with(STREAM) == 0, 20)
 
 
-@everywhere
+@on_both_hosts
 async def test_eight_tabs_follow_eight_sessions(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
 ) -> None:
@@ -129,7 +129,7 @@ async def test_eight_tabs_follow_eight_sessions(
         await assert_room_for_more(tabs[0])
         for tab, session_id in zip(tabs, sessions, strict=True):
             assert await tab.evaluate("[...new Set(updates.map(text => JSON.parse(text).session_id))]") == [session_id]
-            assert tab.complaints == []
+            assert tab.errors == []
         await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
 
 
@@ -143,7 +143,7 @@ async def test_closing_the_tab_that_holds_the_stream_loses_nothing(
         tabs = await open_tabs(open_page, proxy, host, [sid] * 4)
         for done in range(3):
             await all_show(tabs, ["pending 0%", "running 14%", "running 28%"][done])
-            going = await the_holder(tabs)
+            going = await stream_holder(tabs)
             tabs.remove(going)
             async with asyncio.TaskGroup() as group:
                 group.create_task(going.page.close())
@@ -152,23 +152,23 @@ async def test_closing_the_tab_that_holds_the_stream_loses_nothing(
         await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
         for tab in tabs:
             assert await tab.evaluate("moves") == moves_of(7, 3)
-            assert tab.complaints == []
+            assert tab.errors == []
 
 
 async def test_a_tab_hands_the_stream_over_when_it_stops_or_navigates(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
-    """CL-02: both hand the stream over as closing the tab does."""
+    """CL-02: another tab takes the stream over in both cases, and no transition is lost."""
     await worker.create(sid, total_steps=7)
     async with ChaosProxy(server.port) as proxy:
         tabs = await open_tabs(open_page, proxy, SECURE, [sid] * 3)
         await all_show(tabs, "pending 0%")
-        stopping = await the_holder(tabs)
+        stopping = await stream_holder(tabs)
         tabs.remove(stopping)
         await stopping.evaluate("tracker.stop()")
         await work(worker, sid, 1)
         await all_show(tabs, "running 14%")
-        leaving = await the_holder(tabs)
+        leaving = await stream_holder(tabs)
         tabs.remove(leaving)
         await leaving.page.goto(f"http://{SECURE}:{proxy.port}/livez")
         await work(worker, sid, 2)
@@ -228,7 +228,7 @@ async def test_a_frozen_tab_does_not_block_the_others(
 
 
 @pytest.mark.full
-@everywhere
+@on_both_hosts
 async def test_a_tab_that_hangs_does_not_block_the_others(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
 ) -> None:
@@ -237,7 +237,7 @@ async def test_a_tab_that_hangs_does_not_block_the_others(
     async with ChaosProxy(server.port) as proxy:
         tabs = await open_tabs(open_page, proxy, host, [sid] * 3)
         await all_show(tabs, "pending 0%")
-        hanging = await the_holder(tabs)
+        hanging = await stream_holder(tabs)
         others = [tab for tab in tabs if tab is not hanging]
         await hanging.evaluate("setTimeout(() => { for (const end = Date.now() + 30_000; Date.now() < end; ); })")
         await work(worker, sid, 1)
@@ -252,7 +252,7 @@ async def test_a_tab_that_hangs_does_not_block_the_others(
 
 
 @pytest.mark.parametrize("quiet_s", [2, pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(240)])])
-@everywhere
+@on_both_hosts
 async def test_no_request_follows_the_end(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str, quiet_s: int
 ) -> None:
@@ -268,10 +268,10 @@ async def test_no_request_follows_the_end(
             await until(tab, "ends.length > 0")
             await until_state(tab, "finished")
         await eventually(lambda: proxy.busy_with(STREAM) == 0, 20)
-        asked = len(proxy.asked())
-        assert asked <= before + len(tabs)
-        await asyncio.sleep(quiet_s)
-        assert len(proxy.asked()) == asked
+        requests = len(proxy.asked())
+        assert requests <= before + len(tabs)
+        await asyncio.sleep(quiet_s)  # Time for requests that must not come.
+        assert len(proxy.asked()) == requests
         for tab in tabs:
             assert await tab.evaluate("ends") == ["complete"]
             assert await tab.evaluate(HOLDS_A_STREAM) is False

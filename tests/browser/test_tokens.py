@@ -37,7 +37,7 @@ async def worker(server: Server) -> AsyncIterator[Worker]:
         yield at_server
 
 
-def asking_for_tokens(session_id: str, **options: Any) -> str:
+def following_with_token_function(session_id: str, **options: Any) -> str:
     """The page that follows a session with tokens from a function that requests them from its own site."""
     page = following(session_id, token="TOKEN", **options)
     return page.replace('"TOKEN"', 'async () => (await fetch("/token", {cache: "no-store"})).text()')
@@ -96,7 +96,7 @@ async def test_an_expired_token_is_replaced_by_the_next(
     await worker.create(sid, total_steps=4)
     shown = await open_page(f"{server.url}/livez", scripts=(SOURCES,))
     given = await give_tokens(shown, *tokens)
-    await shown.go(f"{server.url}/page", asking_for_tokens(sid))
+    await shown.go(f"{server.url}/page", following_with_token_function(sid))
     await until_state(shown, "live")
     await work(worker, sid, 1)
     await until_state(shown, "reconnecting")
@@ -206,29 +206,29 @@ async def test_an_element_goes_on_when_its_token_function_is_replaced(
     html = f"""<!doctype html><html lang="en"><title>embedding</title>
     <script type="module" src="/web/define.js"></script>
     <progress-steps session="{sid}"></progress-steps>"""
-    count = """window.states = []; window.asked = [];
+    count = """window.states = []; window.calls = [];
     document.addEventListener("progress-statechange", ({ detail }) => { states.push(detail.state); });"""
     shown = await open_page(f"{server.url}/embedding", html=html, scripts=(count,))
     await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
     await shown.evaluate("states.length = 0")
     set_function = """([number, token]) => {
-        document.querySelector("progress-steps").token = async () => { asked.push(number); return token; };
+        document.querySelector("progress-steps").token = async () => { calls.push(number); return token; };
     }"""
     await shown.evaluate(set_function, [1, make_token(sessions=[sid], exp=int(time.time()) + 3)])
     await expect(shown.shown("connection")).to_have_text("live")
     for number in range(2, 20):
         await shown.evaluate(set_function, [number, make_token(sessions=[sid])])
-    assert await shown.evaluate("[states, asked]") == [["connecting", "live"], [1]]
-    await shown.until("asked.length > 1")
+    assert await shown.evaluate("[states, calls]") == [["connecting", "live"], [1]]
+    await shown.until("calls.length > 1")
     await worker.complete(sid, 1)
     await expect(shown.shown("percent")).to_have_text("14%")
-    assert await shown.evaluate("asked") == [1, 19]
+    assert await shown.evaluate("calls") == [1, 19]
 
 
 # The page, which admits its visitors by a cookie
 
 INSECURE = "Object.defineProperty(window, 'isSecureContext', {value: false})"
-"""Runs before the page's scripts: as on a network without TLS."""
+"""Runs before the page's scripts: makes the page believe that its network has no TLS."""
 
 DENIED = "You are not allowed to see this job"
 REFUSED = "This token does not let you see this, or it has expired."
@@ -256,12 +256,12 @@ async def test_a_pasted_token_admits_the_visitor(
     await paste(shown, token)
     await expect(shown.connection).to_have_text("live")
     await expect(shown.headline).to_contain_text("Step 1 of 7")
-    shown.complaints.clear()  # The refusals before are expected.
+    shown.errors.clear()  # The refusals before are expected.
     assert await shown.evaluate("[location.href, document.cookie]") == [f"{url}/s/{sid}", ""]
     assert token not in await shown.evaluate("JSON.stringify([localStorage, sessionStorage, history.state])")
     await shown.page.goto(f"{url}/?session_id={sid}&session_id={sid}-2")  # The cookie is used from now on.
     await expect(shown.shown("connection")).to_have_text(["live", "live"])
-    assert shown.complaints == []
+    assert shown.errors == []
     in_cookies = wire_of(proxy).count(f"progress_sse={token}".encode())
     assert in_cookies > 0
     assert wire_of(proxy).count(token.encode()) == 1 + in_cookies
@@ -269,7 +269,7 @@ async def test_a_pasted_token_admits_the_visitor(
 
 
 async def test_a_page_without_a_session_admits_the_visitor_too(server: Server, open_page: OpenPage) -> None:
-    """It makes an id up, which a token for certain sessions does not cover."""
+    """The page has made up its session's id, which a token for certain sessions does not cover."""
     shown = await open_page(f"{server.url}/")
     await paste(shown, make_token(sessions=["another"]))
     await expect(shown.headline).to_have_text(DENIED)
@@ -306,7 +306,7 @@ async def test_a_page_without_a_token_asks_for_one(
 
 @pytest.mark.full
 async def test_a_page_asks_in_japanese(server: Server, open_page: OpenPage, sid: str) -> None:
-    """It does so light and dark."""
+    """The form is checked light and dark."""
     for scheme in ("light", "dark"):
         shown = await open_page(f"{server.url}/s/{sid}", locale="ja-JP", color_scheme=scheme)
         await expect(
@@ -343,7 +343,7 @@ async def test_a_page_without_tls_sends_no_token(proxy: ChaosProxy, open_page: O
 async def test_a_page_whose_token_has_ended_asks_for_another(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
-    """The shown state stays; with the next token it goes on."""
+    """The shown state stays; with the next token the page continues."""
     await worker.start(sid, 1)
     shown = await open_page(f"{server.url}/s/{sid}")
     await paste(shown, make_token(sessions=[sid], exp=int(time.time()) + 3))
@@ -370,7 +370,7 @@ async def test_a_browser_stores_no_token(server: Server, worker: Worker, tmp_pat
         await shown.page.goto(f"{server.url}/livez")  # Leaving the page writes it to the profile at the latest.
         await shown.page.context.close()
     files = contents_of(tmp_path)
-    assert any(f"{server.url}/s/{sid}".encode() in file for file in files), "the browser has no history at all"
+    assert any(f"{server.url}/s/{sid}".encode() in file for file in files), "the browser has written no history"
     for secret in (pasted, brought, "ticket="):
         assert not any(secret.encode() in file for file in files), secret
 
@@ -381,7 +381,7 @@ def contents_of(folder: Path) -> list[bytes]:
 
 
 async def open_persistent(playwright: Playwright, profile: Path) -> PageDriver:
-    """Visit with a browser that has a profile on disk."""
+    """Open a page in a browser that has a profile on disk."""
     flags = [flag for flag in FLAGS if flag != "--headless"]
     context = await playwright.chromium.launch_persistent_context(
         profile, executable_path=CHROMIUM, headless=False, args=["--headless=new", *flags], locale="en-GB"

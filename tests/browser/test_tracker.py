@@ -1,4 +1,4 @@
-"""`tracker.js` in third-party pages, as they loaded it before the server could stream."""
+"""`tracker.js` in third-party pages, also in those that were written before the server could stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.following import AGES_MS, following, moves_of, response, state_of, until, until_state, work
+from tests.browser.following import DEADLINE_MS, following, moves_of, response, state_of, until, until_state, work
 from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.harness.chaos import Answer, ChaosProxy, Mode, Pass
 from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS
@@ -45,7 +45,7 @@ MODULE_PAGE = """<!doctype html><title>module page</title>
   window.loaded = [ProgressTracker === globalThis.ProgressTracker, typeof checkTimeout, ProgressTracker.baseUrl];
 </script>"""
 
-ACCOUNTS = """
+COUNTERS = """
 const timers = new Set(), sources = [];
 let requests = 0;
 for (const kind of ["Timeout", "Interval"]) {
@@ -84,7 +84,7 @@ window.leftovers = async () => {
   return {timers: timers.size, requests, streams, locks: held.length + pending.length};
 };
 """
-"""Counts the page's open timers, requests, streams and locks."""
+"""Runs before the page's scripts: counts its open timers, requests, streams and locks."""
 
 NOTHING = {"timers": 0, "requests": 0, "streams": 0, "locks": 0}
 NOTHING_IS_LEFT = "leftovers().then((left) => Object.values(left).every((count) => count === 0))"
@@ -132,7 +132,7 @@ async def test_an_old_page_still_works(
     assert await shown.evaluate("JSON.stringify(JSON.parse(seen.at(-1)))") == await shown.evaluate(
         "text => JSON.stringify(JSON.parse(text))", last
     )
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 async def test_an_old_page_gets_a_failure_once(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
@@ -162,7 +162,7 @@ async def test_modules_import_it(server: Server, worker: Worker, open_page: Open
     await expect(shown.page.locator("#state")).to_have_text("running")
     await shown.page.wait_for_function("window.loaded")
     assert await shown.evaluate("loaded") == [True, "function", server.url]
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 async def latest(shown: PageDriver) -> str:
@@ -240,22 +240,22 @@ async def test_stop_leaves_nothing(
     await worker.start(sid, 1)
     async with ChaosProxy(server.port, [mode]) as proxy:
         url = f"http://127.0.0.1:{proxy.port}/page"
-        shown = await open_page(url, html=following(sid), scripts=(*scripts, ACCOUNTS))
+        shown = await open_page(url, html=following(sid), scripts=(*scripts, COUNTERS))
         await until_state(shown, state)
         assert await shown.evaluate("leftovers()") != NOTHING
         left = await shown.evaluate("(tracker.stop(), tracker.stop(), leftovers())")
         assert (left["timers"], left["streams"]) == (0, 0)
         await until(shown, NOTHING_IS_LEFT)
         await eventually(lambda: proxy.busy_with("/events") == 0, 20)
-        told, asked = await shown.evaluate("updates.length"), len(proxy.asked())
+        updates, requests = await shown.evaluate("updates.length"), len(proxy.asked())
         proxy.switch(Pass())
         await worker.complete(sid, 1)
         assert await shown.evaluate("tracker.state") == "stopped"
-        assert (await shown.evaluate("updates.length"), len(proxy.asked())) == (told, asked)
+        assert (await shown.evaluate("updates.length"), len(proxy.asked())) == (updates, requests)
         await shown.evaluate("tracker.start()")
-        await expect(state_of(shown)).to_have_text("running 14%", timeout=AGES_MS)
+        await expect(state_of(shown)).to_have_text("running 14%", timeout=DEADLINE_MS)
         await work(worker, sid, *range(2, 8))
-        await expect(state_of(shown)).to_have_text("completed 100%", timeout=AGES_MS)
+        await expect(state_of(shown)).to_have_text("completed 100%", timeout=DEADLINE_MS)
         assert await shown.evaluate("ends") == ["complete"]
         await until(shown, NOTHING_IS_LEFT)
 
@@ -276,7 +276,7 @@ async def test_trackers_of_a_page_share_a_stream(server: Server, worker: Worker,
       return tracker.start().then(() => (window[session] = {tracker, moves}).moves);
     }"""
     async with ChaosProxy(server.port) as proxy:
-        shown = await open_page(f"http://127.0.0.1:{proxy.port}/page", html=following(mine), scripts=(ACCOUNTS,))
+        shown = await open_page(f"http://127.0.0.1:{proxy.port}/page", html=following(mine), scripts=(COUNTERS,))
         await expect(state_of(shown)).to_have_text("pending 0%")
         assert await shown.evaluate(second, other) == moves_of(3, 0)
         assert await shown.evaluate(second, third) == moves_of(3, 0)

@@ -1,4 +1,4 @@
-"""Browsers whose connection is lost, in each possible way, and comes back."""
+"""Browsers that vanish silently, since their network is away or they are stopped, and come back."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ pytestmark = pytest.mark.full
 HEARTBEAT_S = 1
 SEND_TIMEOUT_S = 2
 RETRY_S = 1
-SPARE_S = 2
+MARGIN_S = 2
 """The margin for a busy machine."""
 
-GONE_S = 2 * HEARTBEAT_S + SEND_TIMEOUT_S + SPARE_S
+RELEASED_WITHIN_S = 2 * HEARTBEAT_S + SEND_TIMEOUT_S + MARGIN_S
 """Within this the server has released a lost browser's stream."""
 
-NOTICED_MS = (3 * HEARTBEAT_S + SPARE_S) * 1000
+NOTICED_WITHIN_MS = (3 * HEARTBEAT_S + MARGIN_S) * 1000
 """Within this the tracker reports that its stream is dead."""
 
-RIGHT_MS = (RETRY_S + 2 + SPARE_S) * 1000
+RIGHT_WITHIN_MS = (RETRY_S + 2 + MARGIN_S) * 1000
 """Within this the page is right after the network has recovered."""
 
 
@@ -82,7 +82,7 @@ async def follow_from_afar(open_page: OpenPage, server: Server, network: FarNetw
 
 async def until_no_stream_is_open(server: Server) -> None:
     """Wait until the server has released the browser's stream."""
-    async with asyncio.timeout(GONE_S):
+    async with asyncio.timeout(RELEASED_WITHIN_S):
         while (await metrics_of(server.port))["progress_sse_streams"]:  # noqa: ASYNC110 - asks the server
             await asyncio.sleep(0.05)
 
@@ -95,12 +95,12 @@ async def test_a_network_that_goes_and_comes_back(
     await worker.create(sid, total_steps=7)
     shown = await follow_from_afar(open_page, server, network, sid)
     network.pull()
-    await until_state(shown, "reconnecting", timeout_ms=NOTICED_MS)
+    await until_state(shown, "reconnecting", timeout_ms=NOTICED_WITHIN_MS)
     await until_no_stream_is_open(server)
     await work(worker, sid, 1, 2, 3)
-    await asyncio.sleep(away_s)
+    await asyncio.sleep(away_s)  # The network stays away.
     network.plug()
-    await expect(state_of(shown)).to_have_text("running 42%", timeout=RIGHT_MS)
+    await expect(state_of(shown)).to_have_text("running 42%", timeout=RIGHT_WITHIN_MS)
     await until_state(shown, "live")
     await work(worker, sid, 4)
     await expect(state_of(shown)).to_have_text("running 57%")
@@ -122,5 +122,5 @@ async def test_a_browser_that_is_stopped_and_goes_on(
         await work(worker, sid, 2)
     finally:
         os.killpg(group, signal.SIGCONT)
-    await expect(state_of(shown)).to_have_text("running 28%", timeout=RIGHT_MS)
+    await expect(state_of(shown)).to_have_text("running 28%", timeout=RIGHT_WITHIN_MS)
     await until_state(shown, "live")

@@ -37,7 +37,7 @@ def since(requests: list[Request], t: float) -> list[Request]:
     return [request for request in requests if request.t > t]
 
 
-async def the_next(proxy: ChaosProxy, part: str, t: float) -> Request:
+async def next_request(proxy: ChaosProxy, part: str, t: float) -> Request:
     """Wait for the first request after this time whose target contains this, and return it."""
     await eventually(lambda: bool(since(proxy.asked(part), t)), 20)
     return since(proxy.asked(part), t)[0]
