@@ -36,13 +36,16 @@ SHORT_JITTER = "Math.random = () => 0.1"
 
 @pytest.mark.full
 async def test_retry_is_honoured(serve: Serve, open_page: OpenPage, sid: str) -> None:
-    """SC-05: `retry:` is digits and precedes the first event; after a cut the page is back after that time."""
-    retry_s = 1.5
-    server = serve(heartbeat_s=1, retry_ms=int(retry_s * 1000))
+    """SC-05: `retry:` is digits and precedes the first event; after a cut the page is back after that time.
+
+    The time is longer than the three seconds that Chromium waits without a `retry:`.
+    """
+    retry_s = 4
+    server = serve(heartbeat_s=1, retry_ms=retry_s * 1000)
     async with await RawStream.open(server.port, session_path(sid, "events")) as stream:
         await stream.next_event()
         head, _, _ = bytes(stream.body).partition(b"event:")
-        assert re.search(rb"^retry: ?1500$", head, re.MULTILINE)
+        assert re.search(rb"^retry: ?4000$", head, re.MULTILINE)
         assert all(
             re.fullmatch(rb"retry: ?[0-9]+", line) for line in stream.body.split(b"\n") if line.startswith(b"retry")
         )
@@ -56,7 +59,7 @@ async def test_retry_is_honoured(serve: Serve, open_page: OpenPage, sid: str) ->
             await until_state(shown, "reconnecting")
             waits_s.append((await next_request(proxy, STREAM, cut_at)).t - cut_at)
         assert min(waits_s) > 0.85 * retry_s
-        assert sorted(waits_s)[2] < 1.15 * retry_s + 1
+        assert sorted(waits_s)[2] < 1.15 * retry_s + 5
         assert await shown.evaluate("sources.length") == 1  # The browser reconnected by itself.
 
 

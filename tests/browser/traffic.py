@@ -13,7 +13,7 @@ STREAM = "/events?"
 """Part of the target of each request for a stream."""
 
 INTERVAL_MS = 2000
-LATE_MS = 2 * INTERVAL_MS + 2000
+LATE_MS = 2 * INTERVAL_MS + 5000
 """How late the right state may come after the network has recovered: two intervals, and a margin for load."""
 
 
