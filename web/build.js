@@ -1,6 +1,6 @@
 /*
  * Writes the committed files that browsers load: lib/tracker.js, and the pages in assets/ with their bundles. With
- * --check it writes nothing, and fails if a file is not what its modules make.
+ * --check it writes nothing, and fails if a file differs from the output of its modules.
  */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -26,7 +26,7 @@ async function bundle(entry, options) {
 
 /** The plain script: it has no exports, and puts two names on the page. */
 function tracker() {
-  // The modules are type-checked, not what esbuild makes of them.
+  // tsc checks the modules, and not the bundle.
   const banner = { js: "/* Written by build.js from the modules in src/. */\n// @ts-nocheck" };
   return bundle("src/main.js", { format: "iife", banner });
 }
@@ -66,7 +66,7 @@ async function check(files) {
 
 /** @param {string} name */
 function fail(name) {
-  console.error(`web/${name} is not what its modules make: run npm --prefix web run build`);
+  console.error(`web/${name} is out of date: run npm --prefix web run build`);
   process.exitCode = 1;
 }
 

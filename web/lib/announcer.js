@@ -21,7 +21,7 @@ export class Announcer {
     if (!this.#pause) this.#announce();
   }
 
-  /** Drops what was not announced yet. */
+  /** Drops the texts that were not announced yet. */
   stop() {
     clearTimeout(this.#pause);
     this.#pause = undefined;

@@ -18,7 +18,7 @@ import { Announcer } from "./announcer.js";
 import { make } from "./dom.js";
 import { ProgressTracker } from "./index.js";
 import { Language } from "./language.js";
-import { together } from "./session-state.js";
+import { combined } from "./session-state.js";
 import { SessionView } from "./session-view.js";
 import { languageFor } from "./texts.js";
 import { relayOf } from "./token-relay.js";
@@ -202,8 +202,8 @@ export class ProgressSteps extends Base {
 
   #start() {
     if (this.#views.size) return;
-    const around = /** @type {HTMLElement | null} */ (this.closest("[lang]"))?.lang;
-    const language = new Language(languageFor(around ? [around] : navigator.languages));
+    const surrounding = /** @type {HTMLElement | null} */ (this.closest("[lang]"))?.lang;
+    const language = new Language(languageFor(surrounding ? [surrounding] : navigator.languages));
     for (const id of this.#sessionIds) this.#views.set(id, this.#viewOf(id, language));
     this.#content.replaceChildren(...[...this.#views.values()].map(({ element }) => element));
     this.#showState();
@@ -253,7 +253,7 @@ export class ProgressSteps extends Base {
 
   #showState() {
     const states = [...this.#views.values()].flatMap(({ sessionState }) => sessionState ?? []);
-    const status = states.length ? together(states, this.#views.size).status : "connecting";
+    const status = states.length ? combined(states, this.#views.size).status : "connecting";
     for (const state of STATES) {
       if (state === status) this.#internals.states.add(state);
       else this.#internals.states.delete(state);
@@ -273,8 +273,8 @@ export class ProgressSteps extends Base {
     this.#content.hidden = !isReady;
   }
 
-  /** @param {"update" | "complete" | "error" | "statechange"} what @param {object} detail */
-  #dispatch(what, detail) {
-    this.dispatchEvent(new CustomEvent(`progress-${what}`, { detail, bubbles: true, composed: true }));
+  /** @param {"update" | "complete" | "error" | "statechange"} name @param {object} detail */
+  #dispatch(name, detail) {
+    this.dispatchEvent(new CustomEvent(`progress-${name}`, { detail, bubbles: true, composed: true }));
   }
 }

@@ -1,6 +1,6 @@
 /*
- * What a page shows of a session: pure functions of the session's state and of the server's time, `now_ms`. No DOM.
- * The server sends the present data only; SessionState also keeps what has to be known of earlier updates.
+ * The texts and numbers that a page shows of a session: pure functions of its state and of the server's time, `now_ms`.
+ * The server sends the present data only; SessionState also keeps the necessary facts about earlier updates. No DOM.
  */
 
 /** @typedef {import("./wire.js").Progress} Progress */
@@ -38,7 +38,7 @@ export function nextState(before, data, now_ms) {
   const leastLeft_ms = Math.min(before.leastLeft_ms, estimatedLeft_ms(before, now_ms));
   if (json === before.json) return { ...before, verified_ms: now_ms, leastLeft_ms };
   const retried = retriedStep(before.data, data);
-  const percentage = honestPercentage(data);
+  const percentage = shownPercentage(data);
   const isRunning = (/** @type {number} */ step) => data.steps[step - 1]?.status === "running";
   const isRestarted = isRunning(retried); // If not, the retry began and ended between two updates.
   const isRetrying = isRestarted || isRunning(before.retried);
@@ -61,7 +61,7 @@ function firstState(data, json, now_ms) {
   return {
     data,
     json,
-    percentage: honestPercentage(data),
+    percentage: shownPercentage(data),
     retried: 0,
     isSetBack: false,
     reported_ms: isReporting ? now_ms : lastTransition_ms(data) || now_ms,
@@ -79,8 +79,8 @@ function firstState(data, json, now_ms) {
  */
 function reported_ms(before, data, now_ms) {
   const last_ms = lastTransition_ms(data);
-  const isTold = last_ms > lastTransition_ms(before.data);
-  return isTold ? Math.min(now_ms, Math.max(before.verified_ms, last_ms)) : now_ms;
+  const isTransition = last_ms > lastTransition_ms(before.data);
+  return isTransition ? Math.min(now_ms, Math.max(before.verified_ms, last_ms)) : now_ms;
 }
 
 /** Whether the session was replaced, or has just been created. @param {Progress} before @param {Progress} data */
@@ -106,7 +106,7 @@ function startedAt(step) {
 }
 
 /** 100 % only after the end: a last step that has counted everything has yet to complete. @param {Progress} data */
-function honestPercentage({ status, percentage }) {
+function shownPercentage({ status, percentage }) {
   return status === "running" ? Math.min(percentage, 99) : percentage;
 }
 
@@ -255,13 +255,13 @@ export function titleOf({ data, percentage }, title) {
 }
 
 /**
- * The title for several jobs: a failure, or else the percentage of all together.
+ * The title for several jobs: a failure, or else the percentage of all combined.
  * @param {SessionState[]} states
  * @param {number} count
  * @param {string} title
  */
 export function titleOfMany(states, count, title) {
-  const { status, percentage } = together(states, count);
+  const { status, percentage } = combined(states, count);
   return `${status === "running" ? `${percentage}%` : MARKS[status]} – ${title}`;
 }
 
@@ -270,7 +270,7 @@ export function titleOfMany(states, count, title) {
  * @param {number} count Of jobs. A job without data counts as not begun.
  * @returns {{status: Progress["status"], percentage: number}}
  */
-export function together(states, count) {
+export function combined(states, count) {
   /** @type {Progress["status"][]} */
   const statuses = states.map(({ data }) => data.status);
   if (states.length < count) statuses.push("not_found");

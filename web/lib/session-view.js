@@ -351,7 +351,7 @@ export class SessionView {
     if (!milestone) return;
     const text = this.#language.text(milestone.key, milestone.values);
     const name = this.#options.label ?? this.#sessionId;
-    this.#options.announce(this.#isAlone ? text : this.#language.text("said_of", { name, text }));
+    this.#options.announce(this.#isAlone ? text : this.#language.text("announcement", { name, text }));
   }
 }
 

@@ -190,7 +190,7 @@
     #interval_ms = HEARTBEAT_MS;
     /** By this stream's heartbeats; before the first one, by polls. */
     #clock = new ServerClock();
-    /** Something holds back what the connection brings. */
+    /** The connection's events arrive late: something holds them back. */
     #isLate = false;
     /** The connection has brought an event. */
     #hasEvent = false;
@@ -446,13 +446,13 @@
       const kept = [...this.#carried].filter((id) => this.#wanted.has(id));
       if (!kept.length) this.#giveUp();
       const { data } = this.#state;
-      const others = [...this.#wanted].filter((id) => !this.#carried.has(id));
-      others.sort((a, b) => Number(data.has(b)) - Number(data.has(a)));
-      const stranded = others.splice(Math.max(0, SESSIONS_PER_STREAM - kept.length));
-      for (const id of others) this.#carried.add(id);
-      if (this.#stream?.isWaiting) stranded.push(...others);
-      else if (others.length) this.#openSoon();
-      if (stranded.length) this.#publish({ type: "failure", sessions: stranded, failure: HOPELESS });
+      const joining = [...this.#wanted].filter((id) => !this.#carried.has(id));
+      joining.sort((a, b) => Number(data.has(b)) - Number(data.has(a)));
+      const polled = joining.splice(Math.max(0, SESSIONS_PER_STREAM - kept.length));
+      for (const id of joining) this.#carried.add(id);
+      if (this.#stream?.isWaiting) polled.push(...joining);
+      else if (joining.length) this.#openSoon();
+      if (polled.length) this.#publish({ type: "failure", sessions: polled, failure: HOPELESS });
     }
     /** Ends the wait of a stream that waits before it connects again. */
     retryNow() {
@@ -1065,7 +1065,7 @@
     #data = null;
     /** Of the poll that brought `#data`. "" if an event brought it: a 304 would say nothing about that. */
     #etag = "";
-    /** Events applied, and the number of the latest poll applied: they tell whether an answer was overtaken. */
+    /** Events applied, and the number of the latest poll applied: they show whether an answer was overtaken. */
     #eventsApplied = 0;
     #polls = 0;
     #pollApplied = 0;

@@ -28,7 +28,7 @@ export interface PendingStep {
 
 export type Step = StartedStep | PendingStep;
 
-/** What a `step` event says of the session after the transition. */
+/** The session after a transition, as its `step` event has it. */
 export interface SessionSummary {
   session_id: string;
   current_step: number;
@@ -51,7 +51,7 @@ export interface Progress {
   estimated_remaining_ms: number;
 }
 
-/** The data of a `step` event: what folds one snapshot into the next. */
+/** The data of a `step` event. `ProgressTracker.fold` applies it to the data before. */
 export interface StepEvent {
   step: StartedStep;
   session: SessionSummary;
@@ -64,7 +64,7 @@ export interface Heartbeat {
 }
 
 /**
- * How a tracker is connected, in one word:
+ * The connection of a tracker:
  * - `stopped`: not started, or stopped by `stop()`;
  * - `connecting`: started, and nothing has arrived yet;
  * - `live`: events arrive;

@@ -1,5 +1,5 @@
 import { element } from "../lib/dom.js";
-import { titleOf, titleOfMany, together } from "../lib/session-state.js";
+import { combined, titleOf, titleOfMany } from "../lib/session-state.js";
 import { faviconOf } from "./favicon.js";
 
 /** The page's title and icon, which show all its sessions together. */
@@ -17,7 +17,7 @@ export class DocumentHead {
     if (!first) return;
     const text = count === 1 ? titleOf(first, title) : titleOfMany(states, count, title);
     if (document.title !== text) document.title = text;
-    const { status, percentage } = together(states, count);
+    const { status, percentage } = combined(states, count);
     const icon = faviconOf(status, percentage);
     if (icon === this.#shown) return;
     this.#shown = icon;

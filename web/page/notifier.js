@@ -19,10 +19,10 @@ export class Notifier {
     this.#announcer = announcer;
     this.#button.hidden = !canNotify();
     this.#button.textContent = this.#language.text("notify");
-    this.#button.addEventListener("click", () => void this.#ask());
+    this.#button.addEventListener("click", () => void this.#requestPermission());
   }
 
-  async #ask() {
+  async #requestPermission() {
     this.#isWanted = (await Notification.requestPermission()) === "granted";
     this.#button.textContent = this.#language.text(this.#isWanted ? "notify_on" : "notify_denied");
     this.#announcer.say(this.#button.textContent);

@@ -5,7 +5,7 @@
  * It draws nothing and needs neither a window nor a document. From the wire to the page, each uses only those above it:
  *   tokens           sends requests with a token;
  *   Stream           keeps one EventSource connected;
- *   StreamState      holds what a stream has brought of its sessions;
+ *   StreamState      holds the state of a stream's sessions;
  *   SharedStream     follows all wanted sessions by one stream;
  *   TabCoordinator   does the same once for all tabs: one of them holds the SharedStream, the others listen to it;
  *   Hub              is shared by the trackers of a page: a TabCoordinator, or a SharedStream alone;

@@ -5,8 +5,9 @@ import { fetchWithToken } from "./tokens.js";
 /** @typedef {import("../lib/wire.js").Progress} Progress */
 /** @typedef {import("./types.js").Token} Token */
 
-/** A browser keeps several connections and tries one dead one after another; a slow network needs more time. */
+/** The time limit of a poll: a browser keeps several connections, and tries one dead one after another. */
 const DEADLINE_MS = 5000;
+/** The limit doubles up to this while polls are not answered, since a slow network needs more time. */
 const DEADLINE_MAX_MS = 30_000;
 const JITTER = 0.1;
 /** A maintenance page may ask for a longer `Retry-After`, and be over sooner. */

@@ -38,7 +38,7 @@ export class ProgressTracker extends EventTarget {
   #data = null;
   /** Of the poll that brought `#data`. "" if an event brought it: a 304 would say nothing about that. */
   #etag = "";
-  /** Events applied, and the number of the latest poll applied: they tell whether an answer was overtaken. */
+  /** Events applied, and the number of the latest poll applied: they show whether an answer was overtaken. */
   #eventsApplied = 0;
   #polls = 0;
   #pollApplied = 0;

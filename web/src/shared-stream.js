@@ -13,7 +13,7 @@ import { Timers } from "./timers.js";
 const SESSIONS_PER_STREAM = 20;
 /** Trackers tend to start several at a time: the stream is reopened once for all of them. */
 const GATHER_MS = 50;
-/** A stream that is behind what a poll has brought must catch up within this time. */
+/** A stream that is behind a poll must catch up within this time. */
 export const CATCH_UP_MS = 5000;
 
 /**
@@ -51,13 +51,13 @@ export class SharedStream {
     if (!kept.length) this.#giveUp();
     const { data } = this.#state;
     // Sessions that another tab's stream had come first.
-    const others = [...this.#wanted].filter((id) => !this.#carried.has(id));
-    others.sort((a, b) => Number(data.has(b)) - Number(data.has(a)));
-    const stranded = others.splice(Math.max(0, SESSIONS_PER_STREAM - kept.length));
-    for (const id of others) this.#carried.add(id);
-    if (this.#stream?.isWaiting) stranded.push(...others);
-    else if (others.length) this.#openSoon();
-    if (stranded.length) this.#publish({ type: "failure", sessions: stranded, failure: HOPELESS });
+    const joining = [...this.#wanted].filter((id) => !this.#carried.has(id));
+    joining.sort((a, b) => Number(data.has(b)) - Number(data.has(a)));
+    const polled = joining.splice(Math.max(0, SESSIONS_PER_STREAM - kept.length));
+    for (const id of joining) this.#carried.add(id);
+    if (this.#stream?.isWaiting) polled.push(...joining);
+    else if (joining.length) this.#openSoon();
+    if (polled.length) this.#publish({ type: "failure", sessions: polled, failure: HOPELESS });
   }
 
   /** Ends the wait of a stream that waits before it connects again. */

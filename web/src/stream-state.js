@@ -9,7 +9,7 @@ export function changedSession({ type, data }) {
   return type === "step" ? data.session.session_id : undefined;
 }
 
-/** What a stream has brought of its sessions. A tab that has it can resume the stream from there. */
+/** The state of a stream's sessions, and its position. A tab that has it can resume the stream from there. */
 export class StreamState {
   /** @type {Map<string, Progress>} */
   data = new Map();

@@ -53,7 +53,7 @@ export class Stream {
   #interval_ms = HEARTBEAT_MS;
   /** By this stream's heartbeats; before the first one, by polls. */
   #clock = new ServerClock();
-  /** Something holds back what the connection brings. */
+  /** The connection's events arrive late: something holds them back. */
   #isLate = false;
   /** The connection has brought an event. */
   #hasEvent = false;

@@ -1,4 +1,4 @@
-/* Requests with a token, and what a token grants. */
+/* Sends requests with a token, and reads the rights that a token grants. */
 
 /** @typedef {import("./types.js").Token} Token */
 
@@ -64,7 +64,7 @@ export async function fetchWithToken(token, fetch, url, init) {
 }
 
 /**
- * What a token grants: its claims without the times at which it was made. Null if it is not a JSON Web Token.
+ * The rights of a token: its claims without those about time. Null if it is not a JSON Web Token.
  * @param {string} text
  */
 export function rightsOf(text) {

@@ -29,7 +29,7 @@ export interface Failure {
   isRefused: boolean;
 }
 
-/** What a stream brought: an event, a failure, or both (an event that was held back). */
+/** An event of a stream, a failure of it, or both (an event that was held back). */
 export interface StreamEvent {
   type: "snapshot" | "step" | "heartbeat" | "end" | "failure";
   /** Of the event. */
@@ -37,7 +37,7 @@ export interface StreamEvent {
   failure?: Failure | undefined;
   /** The event id to resume from. */
   position?: string;
-  /** The first event of its connection; what was missed may follow. */
+  /** The first event of its connection; missed events may follow. */
   isFirst?: boolean;
   /** The event shows the server as it was at this time or later, by the clock that all tabs share. */
   since_ms?: number;
@@ -48,7 +48,7 @@ export interface SharedEvent extends StreamEvent {
   sessions: string[];
 }
 
-/** What a tracker wants to be told of its session. */
+/** The calls by which a hub notifies a tracker of its session. */
 export interface SessionListener {
   /** `since_ms`: a snapshot shows the session as it was at this time or later; 0 if that is not known. */
   onData: (data: Progress, since_ms: number, isStep: boolean) => void;

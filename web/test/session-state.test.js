@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
+  combined,
   elapsed_ms,
   failedSteps,
   headlineOf,
@@ -12,7 +13,6 @@ import {
   timeLeft,
   titleOf,
   titleOfMany,
-  together,
   took_ms,
   withDefinitions,
 } from "../lib/session-state.js";
@@ -247,23 +247,26 @@ test("the headline names the running step, or the first failed one", () => {
 });
 
 /** @param {Progress} before @param {Progress} data */
-const said = (before, data) => {
+const milestone = (before, data) => {
   const state = after([0, before]);
-  const milestone = milestoneOf(state, nextState(state, data, T0 + 1));
-  return milestone && [milestone.key, milestone.values.step ?? milestone.values.percentage];
+  const found = milestoneOf(state, nextState(state, data, T0 + 1));
+  return found && [found.key, found.values.step ?? found.values.percentage];
 };
 
 test("steps, quarters, a retry and the end are milestones", () => {
   const half = session([{ progress: { current: 1, total: 2 } }], { percentage: 50 });
-  assert.deepEqual(said(session([]), session([{}])), ["running", 1]);
-  assert.deepEqual(said(session([{}]), session([done(1), {}])), ["running", 2]);
-  assert.deepEqual(said(session([{}]), half), ["milestone", 50]);
-  assert.equal(said(half, { ...half, percentage: 60 }), null);
-  assert.deepEqual(said(session([{}]), session([{ started_at: iso(9) }])), ["retried", 1]);
-  assert.deepEqual(said(session([{}]), session([done(1)], { status: "completed" })), ["completed", 1]);
-  assert.equal(said(session([{}]), session([{ status: "error" }], { status: "error" })), null);
-  assert.equal(said(session([done(1)], { status: "completed" }), session([done(2)], { status: "completed" })), null);
-  assert.equal(said(session([{}]), session([{ message: "news" }])), null);
+  assert.deepEqual(milestone(session([]), session([{}])), ["running", 1]);
+  assert.deepEqual(milestone(session([{}]), session([done(1), {}])), ["running", 2]);
+  assert.deepEqual(milestone(session([{}]), half), ["milestone", 50]);
+  assert.equal(milestone(half, { ...half, percentage: 60 }), null);
+  assert.deepEqual(milestone(session([{}]), session([{ started_at: iso(9) }])), ["retried", 1]);
+  assert.deepEqual(milestone(session([{}]), session([done(1)], { status: "completed" })), ["completed", 1]);
+  assert.equal(milestone(session([{}]), session([{ status: "error" }], { status: "error" })), null);
+  assert.equal(
+    milestone(session([done(1)], { status: "completed" }), session([done(2)], { status: "completed" })),
+    null,
+  );
+  assert.equal(milestone(session([{}]), session([{ message: "news" }])), null);
 });
 
 test("the title begins with the percentage or a mark", () => {
@@ -282,6 +285,6 @@ test("the title of several jobs shows a failure, or their common percentage", ()
   const failed = after([0, session([{}], { status: "error", percentage: 100 })]);
   assert.equal(titleOfMany([running, completed], 2, "2 jobs"), "70% – 2 jobs");
   assert.equal(titleOfMany([running, failed], 2, "2 jobs"), "✗ – 2 jobs");
-  assert.deepEqual(together([completed, completed], 2), { status: "completed", percentage: 100 });
-  assert.deepEqual(together([completed], 2), { status: "running", percentage: 50 }, "the other job has no data");
+  assert.deepEqual(combined([completed, completed], 2), { status: "completed", percentage: 100 });
+  assert.deepEqual(combined([completed], 2), { status: "running", percentage: 50 }, "the other job has no data");
 });
