@@ -13,12 +13,12 @@ import { progress, stepEvent } from "./fakes.js";
 const frame = (type, data, id) => `event: ${type}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
 
 test("a tracker resumes after an interruption and a refusal, and closes its stream at the end", async (t) => {
-  /** Per connection: what it says it has seen. @type {(string | undefined)[]} */
+  /** The position from which each connection asked to resume. @type {(string | undefined)[]} */
   const positions = [];
   const server = createServer((request, response) => {
     if (!request.url?.includes("/events?")) return void response.writeHead(502).end();
-    const asked = new URL(request.url ?? "", "http://localhost").searchParams.get("last_event_id");
-    positions.push(asked ?? request.headers["last-event-id"]?.toString());
+    const position = new URL(request.url ?? "", "http://localhost").searchParams.get("last_event_id");
+    positions.push(position ?? request.headers["last-event-id"]?.toString());
     if (positions.length === 2) return void response.writeHead(502).end("<html>deploying</html>");
     response.writeHead(200, { "Content-Type": "text/event-stream" });
     if (positions.length === 1) return void response.end(`retry: 10\n${frame("snapshot", progress(1), "e-1")}`);

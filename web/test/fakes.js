@@ -1,8 +1,8 @@
 /* A clock, an EventSource, a fetch and a browser, all controlled by the test. */
 export { Browser } from "./fakes/browser.js";
-export { jitter } from "./fakes/chance.js";
 export { notFound, ok, progress, status, stepEvent } from "./fakes/data.js";
 export { FakeEventSource } from "./fakes/event-source.js";
 export { interruptThrice } from "./fakes/failures.js";
+export { jitter } from "./fakes/jitter.js";
 export { ManualClock, settled, timeOfDay } from "./fakes/manual-clock.js";
 export { Page } from "./fakes/page.js";

@@ -69,10 +69,10 @@ for (const [ms, text] of /** @type {[number, string][]} */ ([
 }
 
 test("the rounded time never grows while the time falls", () => {
-  const spoken = new Map();
+  const lastOf = new Map();
   for (let ms = 3 * HOUR; ms > 0; ms -= SECOND) {
     const text = en.roughly(ms);
-    assert.ok(!spoken.has(text) || spoken.get(text) === ms + SECOND, `${text} again at ${ms}`);
-    spoken.set(text, ms);
+    assert.ok(!lastOf.has(text) || lastOf.get(text) === ms + SECOND, `${text} again at ${ms}`);
+    lastOf.set(text, ms);
   }
 });

@@ -5,6 +5,6 @@ import * as index from "../lib/index.js";
 
 test("index.js exports what the package's types declare", () => {
   /** @type {typeof import("../lib/types.js")} */
-  const promised = index; // checked by tsc
-  assert.deepEqual(Object.keys(promised).sort(), ["ProgressTracker", "checkTimeout"]);
+  const declared = index; // checked by tsc
+  assert.deepEqual(Object.keys(declared).sort(), ["ProgressTracker", "checkTimeout"]);
 });

@@ -16,7 +16,7 @@ async function liveTab(options) {
 /** @type {[string, (tab: import("./fakes/tab.js").Tab) => Promise<void>][]} */
 const returns = [
   ["it is shown", (tab) => tab.show("visible")],
-  ["the network is back", (tab) => tab.happen("online")],
+  ["the network is back", (tab) => tab.dispatch("online")],
 ];
 
 for (const [what, happens] of returns) {
@@ -55,18 +55,18 @@ test("a returning visitor does not shorten Retry-After", async () => {
   await tab.track("job", { transport: "poll" });
   browser.requests[0]?.answer(status(503, { "Retry-After": "60" }));
   await settled();
-  await tab.happen("online");
+  await tab.dispatch("online");
   assert.equal(browser.requests.length, 1);
 });
 
 test("Retry-After also holds for a page whose stream works, or is refused", async () => {
   const { browser, tab, tracker } = await liveTab();
-  await tab.happen("online");
+  await tab.dispatch("online");
   browser.requests[0]?.answer(status(429, { "Retry-After": "60" }));
   await settled();
   browser.stream.send("step", stepEvent(2), "m.2");
   assert.equal(tracker.state, "live");
-  await tab.happen("online");
+  await tab.dispatch("online");
   browser.stream.refuse();
   assert.equal(browser.requests.length, 1);
   await browser.clock.advance(59_000);
@@ -77,7 +77,7 @@ test("Retry-After also holds for a page whose stream works, or is refused", asyn
 
 test("a tracker that waits for Retry-After leaves no timer when it stops", async () => {
   const { browser, tab, tracker } = await liveTab();
-  await tab.happen("online");
+  await tab.dispatch("online");
   browser.requests[0]?.answer(status(429, { "Retry-After": "60" }));
   await settled();
   tracker.stop();
@@ -86,7 +86,7 @@ test("a tracker that waits for Retry-After leaves no timer when it stops", async
 
 test("if that poll fails, the page polls until the stream brings an event", async () => {
   const { browser, tab, tracker } = await liveTab();
-  await tab.happen("online");
+  await tab.dispatch("online");
   await browser.clock.advance(5000);
   assert.deepEqual(
     browser.requests.map(({ isOpen }) => isOpen),
@@ -107,18 +107,18 @@ test("a hidden page keeps its stream", async () => {
 
 test("a page that has just loaded does not poll beside its stream", async () => {
   const { browser, tab } = await liveTab();
-  await tab.happen("pageshow", { persisted: false });
+  await tab.dispatch("pageshow", { persisted: false });
   assert.equal(browser.requests.length, 0);
 });
 
 test("a page in the back/forward cache has no stream until it returns", async () => {
   const { browser, tab, steps } = await liveTab();
-  await tab.happen("pagehide");
+  await tab.dispatch("pagehide");
   assert.equal(browser.open.length, 0);
   await tab.track("other");
   await browser.clock.advance(1000);
   assert.equal(browser.open.length, 0);
-  await tab.happen("pageshow", { persisted: true });
+  await tab.dispatch("pageshow", { persisted: true });
   await browser.clock.advance(500);
   browser.stream.send("step", stepEvent(2), "m.2");
   assert.deepEqual(steps, [1, 2]);
@@ -137,7 +137,7 @@ test("a stopped tracker ignores the visitor's return", async () => {
   const { browser, tab, tracker } = await liveTab();
   tracker.stop();
   for (const [, happens] of returns) await happens(tab);
-  await tab.happen("pageshow", { persisted: true });
+  await tab.dispatch("pageshow", { persisted: true });
   assert.deepEqual([browser.open.length, browser.requests.length], [0, 0]);
 });
 

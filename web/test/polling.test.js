@@ -18,7 +18,7 @@ async function pollingPage(options) {
 }
 
 /** A page whose stream failed at `progress(1)`, with a poll in progress. */
-async function fallenPage() {
+async function pageWithFailedStream() {
   jitter(0);
   const page = new Page({ interval: 3000 });
   void page.tracker.start();
@@ -85,7 +85,7 @@ test("polls send the known ETag, and a 304 is no update", async () => {
 });
 
 test("after an event, a poll sends no ETag, which would be of an older state", async () => {
-  const page = await fallenPage();
+  const page = await pageWithFailedStream();
   await page.answer(ok(progress(1), { ETag: '"1"' }));
   page.stream.send("step", stepEvent(2), "e-2");
   await interruptThrice(page);
@@ -104,11 +104,11 @@ for (const [what, header, delay_ms] of /** @type {[string, () => string, number]
     const page = await pollingPage();
     await page.clock.advance(2000);
     await page.answer(status(503, { "Retry-After": header() }));
-    const asked = page.requests.length;
+    const requests = page.requests.length;
     await page.clock.advance(delay_ms * 0.9);
-    assert.equal(page.requests.length, asked);
+    assert.equal(page.requests.length, requests);
     await page.clock.advance(delay_ms * 0.1);
-    assert.equal(page.requests.length, asked + 1);
+    assert.equal(page.requests.length, requests + 1);
   });
 }
 
@@ -147,7 +147,7 @@ test("a hanging poll is aborted after five seconds, and later ones after up to t
 });
 
 test("a poll aborted by an event does not count as hanging", async () => {
-  const page = await fallenPage();
+  const page = await pageWithFailedStream();
   for (let outage = 0; outage < 3; outage += 1) {
     page.stream.send("heartbeat", heartbeat);
     await settled();
@@ -159,7 +159,7 @@ test("a poll aborted by an event does not count as hanging", async () => {
 });
 
 test("the stream keeps trying to connect while the tracker polls", async () => {
-  const page = await fallenPage();
+  const page = await pageWithFailedStream();
   await page.answer(ok(progress(1)));
   assert.equal(page.tracker.state, "polling");
   await page.clock.advance(1000);
@@ -169,7 +169,7 @@ test("the stream keeps trying to connect while the tracker polls", async () => {
 });
 
 test("the first event ends the polling, even a heartbeat", async () => {
-  const page = await fallenPage();
+  const page = await pageWithFailedStream();
   const [request] = page.requests;
   page.stream.send("heartbeat", heartbeat);
   assert.equal(page.tracker.state, "live");
@@ -209,7 +209,7 @@ test("of two polls, the later one's answer counts", async () => {
 });
 
 test("a stream that is behind a poll does not set the page back", async () => {
-  const page = await fallenPage();
+  const page = await pageWithFailedStream();
   await page.answer(ok(progress(2)));
   page.stream.send("step", stepEvent(1), "e-2");
   page.stream.send("step", stepEvent(2), "e-3");
@@ -232,7 +232,7 @@ for (const [what, reconnect] of /** @type {[string, (page: Page) => any][]} */ (
   ["the tracker", refuseAndWait],
 ])) {
   test(`a snapshot from after a poll is shown, even if it skips the polled state (${what} reconnected)`, async () => {
-    const page = await fallenPage();
+    const page = await pageWithFailedStream();
     timeOfDay(page.clock);
     await page.answer(ok(progress(2)));
     await page.clock.advance(1000);
@@ -263,7 +263,7 @@ test("events that a proxy held back since before a poll do not set the page back
 });
 
 test("a session replaced after a poll is shown as soon as the stream restarts", async () => {
-  const page = await fallenPage();
+  const page = await pageWithFailedStream();
   timeOfDay(page.clock);
   await page.answer(ok(progress(2)));
   page.stream.send("snapshot", progress(0), "f-0");
@@ -274,7 +274,7 @@ test("a session replaced after a poll is shown as soon as the stream restarts", 
 });
 
 test("a clock that is set back does not stop the page", async () => {
-  const page = await fallenPage();
+  const page = await pageWithFailedStream();
   timeOfDay(page.clock);
   await page.answer(ok(progress(2)));
   await page.clock.advance(1000);
@@ -285,7 +285,7 @@ test("a clock that is set back does not stop the page", async () => {
 });
 
 test("a live stream that does not catch up with a poll restarts", async () => {
-  const page = await fallenPage();
+  const page = await pageWithFailedStream();
   await page.answer(ok(progress(2)));
   page.stream.send("heartbeat", heartbeat);
   await page.clock.advance(4999);
@@ -299,7 +299,7 @@ test("a live stream that does not catch up with a poll restarts", async () => {
 });
 
 test("a stream that has passed a poll's state unseen restarts", async () => {
-  const page = await fallenPage();
+  const page = await pageWithFailedStream();
   timeOfDay(page.clock);
   await page.answer(ok(progress(2)));
   await page.clock.advance(6000);
@@ -312,7 +312,7 @@ test("a stream that has passed a poll's state unseen restarts", async () => {
 });
 
 test("after a poll without news, the stream continues", async () => {
-  const page = await fallenPage();
+  const page = await pageWithFailedStream();
   await page.answer(ok(progress(1), { ETag: '"1"' }));
   assert.equal(page.streams.length, 1);
   assert.notEqual(page.stream.readyState, 2);
@@ -320,9 +320,9 @@ test("after a poll without news, the stream continues", async () => {
 
 /**
  * A page whose first connection failed, that polled `progress(1)` meanwhile, and whose stream is back now.
- * @param {object} greeting
+ * @param {object} firstHeartbeat
  */
-async function bridgedPage(greeting) {
+async function reconnectedPage(firstHeartbeat) {
   jitter(0.5);
   const page = new Page();
   timeOfDay(page.clock);
@@ -333,12 +333,12 @@ async function bridgedPage(greeting) {
   await page.answer(ok(progress(1), { Date: new Date(Date.now()).toUTCString() }));
   await page.clock.advance(1900);
   page.stream.open();
-  page.stream.send("heartbeat", { ...heartbeat, ...greeting });
+  page.stream.send("heartbeat", { ...heartbeat, ...firstHeartbeat });
   return page;
 }
 
 test("if the age of a stream's events is unknown, the session's end is shown by the next stream", async () => {
-  const page = await bridgedPage({});
+  const page = await reconnectedPage({});
   page.stream.send("snapshot", progress(3), "e-3");
   page.stream.send("end", { session_ids: ["job"] }, "e-3");
   assert.deepEqual([page.tracker.state, page.leftovers.streams], ["live", 0]);
@@ -350,7 +350,7 @@ test("if the age of a stream's events is unknown, the session's end is shown by 
 
 test("a stream that a heartbeat shows to be on time is applied at once, even after a poll", async () => {
   const now = Date.now() + 2050;
-  const page = await bridgedPage({ now: new Date(now).toISOString() });
+  const page = await reconnectedPage({ now: new Date(now).toISOString() });
   page.stream.send("snapshot", progress(0), "f-0");
   page.stream.send("step", stepEvent(1, { estimated_remaining_ms: 1 }), "f-1");
   page.stream.send("step", stepEvent(2), "f-2");
@@ -377,7 +377,7 @@ test("a poll answered by a process that is behind does not set a live page back"
 });
 
 test("while polling, a session may return to a state that the stream had before", async () => {
-  const page = await fallenPage();
+  const page = await pageWithFailedStream();
   page.stream.send("step", stepEvent(2), "e-2");
   await interruptThrice(page);
   await page.answer(ok(progress(1)));

@@ -276,7 +276,7 @@ test("after three missed heartbeats the stream is replaced", async () => {
 const beat = (age_ms = 0) => ({ now: new Date(Date.now() - age_ms).toISOString(), interval_ms: 15_000 });
 
 /** A live page that has had one heartbeat, with a time of day that follows its clock. */
-async function beatenPage() {
+async function pageWithHeartbeat() {
   jitter(0.5);
   const page = await livePage();
   timeOfDay(page.clock);
@@ -285,7 +285,7 @@ async function beatenPage() {
 }
 
 test("when a heartbeat is five seconds overdue, the tracker polls too", async () => {
-  const page = await beatenPage();
+  const page = await pageWithHeartbeat();
   await page.clock.advance(19_999);
   assert.equal(page.requests.length, 0);
   await page.clock.advance(1);
@@ -297,7 +297,7 @@ test("when a heartbeat is five seconds overdue, the tracker polls too", async ()
 });
 
 test("late events are shown and do not end the polling; a punctual heartbeat does", async () => {
-  const page = await beatenPage();
+  const page = await pageWithHeartbeat();
   await page.clock.advance(22_000);
   page.stream.send("step", stepEvent(2), "e-2");
   page.stream.send("heartbeat", beat(10_000));
@@ -316,10 +316,10 @@ test("a first heartbeat that is late by the clock of polls does not end the poll
   const page = new Page();
   timeOfDay(page.clock);
   void page.tracker.start();
-  const greeting = beat();
+  const first = beat();
   await page.clock.advance(14_000);
   await page.answer(ok(progress(1), { Date: new Date(Date.now()).toUTCString() }));
-  page.stream.send("heartbeat", greeting);
+  page.stream.send("heartbeat", first);
   page.stream.send("snapshot", progress(0), "e-0");
   page.stream.send("step", stepEvent(1), "e-1");
   assert.deepEqual([page.tracker.state, page.updates], ["polling", [progress(1)]]);
@@ -328,7 +328,7 @@ test("a first heartbeat that is late by the clock of polls does not end the poll
 });
 
 test("a late heartbeat shows that the stream is late", async () => {
-  const page = await beatenPage();
+  const page = await pageWithHeartbeat();
   await page.clock.advance(15_000);
   page.stream.send("heartbeat", beat(4000));
   assert.equal(page.tracker.state, "live");
@@ -337,7 +337,7 @@ test("a late heartbeat shows that the stream is late", async () => {
 });
 
 test("a late stream is not restarted for being behind the polls", async () => {
-  const page = await beatenPage();
+  const page = await pageWithHeartbeat();
   await page.clock.advance(20_000);
   await page.answer(ok(progress(2)));
   page.stream.send("heartbeat", beat(10_000));
@@ -352,7 +352,7 @@ test("a late stream is not restarted for being behind the polls", async () => {
 });
 
 test("a new connection is not late because the last one was", async () => {
-  const page = await beatenPage();
+  const page = await pageWithHeartbeat();
   await page.clock.advance(20_000);
   page.stream.interrupt();
   page.stream.send("snapshot", progress(1), "e-1");
@@ -360,7 +360,7 @@ test("a new connection is not late because the last one was", async () => {
 });
 
 test("network delay of heartbeats, or a clock that is set, causes no polls", async () => {
-  const page = await beatenPage();
+  const page = await pageWithHeartbeat();
   for (let minute = 0; minute < 10; minute += 1) {
     for (const age_ms of [0, 4000, 1000, 4000]) {
       await page.clock.advance(15_000 - age_ms);

@@ -95,7 +95,7 @@ for (const [name, kind] of kinds) {
 
   test(`a tab opened between a handover and the stream's first event gets the data too (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 2);
-    await tabs[0]?.tab.happen("pagehide");
+    await tabs[0]?.tab.dispatch("pagehide");
     await browser.clock.advance(500);
     const late = await browser.tab().track("job");
     assert.match(browser.stream.url, /last_event_id=e-1/);
@@ -112,7 +112,7 @@ for (const [name, kind] of kinds) {
     await browser.clock.advance(500);
     await send(browser, "snapshot", progress(1), "m.1");
     await send(browser, "snapshot", progress(1, { session_id: "retried", status: "error" }), "m.2");
-    await tabs[0]?.tab.happen("pagehide");
+    await tabs[0]?.tab.dispatch("pagehide");
     await browser.clock.advance(500);
     let errors = 0;
     const late = await tabs[1]?.tab.track("retried", { onError: () => void errors++ });
@@ -152,19 +152,19 @@ for (const [name, kind] of kinds) {
     await browser.clock.advance(500);
     await send(browser, "snapshot", progress(1), "m.1");
     await send(browser, "snapshot", progress(1, { session_id: "retried", status: "error" }), "m.2");
-    await tab.happen("pagehide");
+    await tab.dispatch("pagehide");
     await browser.clock.advance(1000);
     await send(browser, "snapshot", snapshot("retried", 2), "m.3");
     let errors = 0;
     tab.window.addEventListener("pageshow", () => void tab.track("retried", { onError: () => void errors++ }));
-    await tab.happen("pageshow", { persisted: true });
+    await tab.dispatch("pageshow", { persisted: true });
     await browser.clock.advance(0);
     assert.equal(errors, 0);
   });
 
   for (const [how, go] of /** @type {[string, (opened: any) => any][]} */ ([
     ["stops following", ({ tracker }) => tracker.stop()],
-    ["is left for another page", ({ tab }) => tab.happen("pagehide")],
+    ["is left for another page", ({ tab }) => tab.dispatch("pagehide")],
     ["is killed", ({ tab }) => tab.kill()],
   ])) {
     test(`when the tab that holds the stream ${how}, another tab resumes it (${name})`, async () => {
@@ -205,9 +205,9 @@ for (const [name, kind] of kinds) {
 
   test(`a frozen holder that resumes does not set back a tab that returned meanwhile (${name})`, async () => {
     const browser = new Browser(kind);
-    const withChance = (/** @type {number} */ value) =>
+    const tabWithRandom = (/** @type {number} */ value) =>
       browser.tab({ Math: Object.assign(Object.create(Math), { random: () => value }) });
-    const [old, next] = [withChance(0.1), withChance(0.9)];
+    const [old, next] = [tabWithRandom(0.1), tabWithRandom(0.9)];
     await old.track("job");
     await browser.clock.advance(500);
     const frozen = browser.stream;
@@ -216,8 +216,8 @@ for (const [name, kind] of kinds) {
     await browser.clock.advance(500);
     old.freeze();
     await browser.clock.advance(20_000);
-    await next.happen("pagehide");
-    await next.happen("pageshow", { persisted: true });
+    await next.dispatch("pagehide");
+    await next.dispatch("pageshow", { persisted: true });
     await browser.clock.advance(5000);
     browser.open.find((stream) => stream !== frozen)?.send("snapshot", progress(1), "f-1");
     await settled();
@@ -345,12 +345,12 @@ for (const [name, kind] of kinds) {
     const { browser, tabs } = await liveTabs(kind, 2);
     await tabs[0]?.tab.kill();
     await browser.clock.advance(10_000);
-    await tabs[1]?.tab.happen("pagehide");
+    await tabs[1]?.tab.dispatch("pagehide");
     await browser.tab().track("job");
     await browser.clock.advance(500);
     browser.stream.send("snapshot", progress(2), "e-2");
     const streams = browser.streams.length;
-    await tabs[1]?.tab.happen("pageshow", { persisted: true });
+    await tabs[1]?.tab.dispatch("pageshow", { persisted: true });
     await browser.clock.advance(10_000);
     assert.equal(browser.streams.length, streams);
     assert.deepEqual(tabs[1]?.steps, [1, 2]);
@@ -362,7 +362,7 @@ for (const [name, kind] of kinds) {
     for (const id of ["job", "a", "b", "c", "d"]) await tab.track(id);
     await browser.clock.advance(500);
     const sent = mock.method(browser, "send");
-    await tab.happen("online");
+    await tab.dispatch("online");
     assert.ok(sent.mock.callCount() <= 3, `${sent.mock.callCount()} messages`);
     assert.equal(browser.requests.length, 5);
   });
@@ -378,9 +378,9 @@ for (const [name, kind] of kinds) {
   test(`a page from the back/forward cache resumes (${name})`, async () => {
     const { browser, tabs } = await liveTabs(kind, 1);
     const [page] = tabs;
-    await page?.tab.happen("pagehide");
+    await page?.tab.dispatch("pagehide");
     assert.deepEqual([browser.open.length, browser.channels.size, browser.locks.length], [0, 0, 0]);
-    await page?.tab.happen("pageshow", { persisted: true });
+    await page?.tab.dispatch("pageshow", { persisted: true });
     await browser.clock.advance(500);
     assert.match(browser.stream.url, /last_event_id=e-1$/);
     assert.equal(browser.requests.length, 1, "it polls at once");
@@ -391,7 +391,7 @@ for (const [name, kind] of kinds) {
 
 test("a holder's last event is applied even after a handover", async () => {
   const { browser, tabs } = await liveTabs({ isSecure: true }, 2);
-  browser.mail = [];
+  browser.heldMessages = [];
   browser.stream.send("step", stepEvent(2), "e-2");
   await tabs[0]?.tab.kill();
   await browser.clock.advance(50);
@@ -403,11 +403,11 @@ test("a holder's last event is applied even after a handover", async () => {
 
 test("a late message of the last holder does not stop the next one from taking the stream", async () => {
   const { browser, tabs } = await liveTabs({ isSecure: true }, 2);
-  browser.mail = [];
+  browser.heldMessages = [];
   void browser.tab().track("job");
-  const asked = browser.mail;
-  browser.mail = [];
-  for (const letter of asked) queueMicrotask(letter);
+  const requests = browser.heldMessages;
+  browser.heldMessages = [];
+  for (const message of requests) queueMicrotask(message);
   await settled();
   await tabs[0]?.tab.kill();
   await browser.clock.advance(50);
@@ -426,14 +426,14 @@ test("a page that is shown asks at once whether the holder is there", async () =
 
 test("a new holder learns which sessions the other tabs follow", async () => {
   const browser = new Browser({ isSecure: false });
-  const withChance = (/** @type {number} */ value) =>
+  const tabWithRandom = (/** @type {number} */ value) =>
     browser.tab({ Math: Object.assign(Object.create(Math), { random: () => value }) });
-  const first = withChance(0.9);
+  const first = tabWithRandom(0.9);
   await first.track("job");
   await browser.clock.advance(500);
-  await withChance(0.5).track("other");
+  await tabWithRandom(0.5).track("other");
   await first.kill();
-  await withChance(0.1).track("third");
+  await tabWithRandom(0.1).track("third");
   await browser.clock.advance(500);
   assert.match(browser.stream.url, /session_id=third&session_id=other&heartbeat/);
 });

@@ -19,10 +19,10 @@ const BOB = tokenOf({ sub: "bøb", sessions: ["job"], exp: 1000, iat: 400 });
 const bearer = ({ init }) => init.headers.Authorization;
 
 /** @param {string} ticket */
-const sold = (ticket) => Response.json({ ticket, expires_in: 30 }, { status: 201 });
+const ticketResponse = (ticket) => Response.json({ ticket, expires_in: 30 }, { status: 201 });
 
 /** A token function that numbers its tokens from 1. */
-function giver() {
+function numberedTokens() {
   let number = 0;
   return mock.fn(() => `token-${++number}`);
 }
@@ -38,7 +38,7 @@ async function startedPage(options) {
 /** A page whose stream is live. @param {import("../lib/wire.js").TrackerOptions} options */
 async function livePage(options) {
   const page = await startedPage(options);
-  await page.answer(sold("first"));
+  await page.answer(ticketResponse("first"));
   page.stream.open();
   page.stream.send("snapshot", progress(1), "e-1");
   return page;
@@ -70,7 +70,7 @@ test("a stream that reconnects with its used ticket gets another at once", async
   assert.equal(page.streams.length, 1, "the browser waits for as long as the server asked");
   page.stream.refuse();
   await settled();
-  await page.answer(sold("second"));
+  await page.answer(ticketResponse("second"));
   assert.match(page.stream.url, /&last_event_id=e-1&ticket=second$/);
   page.stream.send("step", stepEvent(2), "e-2");
   assert.deepEqual(page.updates, [progress(1), progress(2)]);
@@ -105,7 +105,7 @@ test("a new ticket that is refused too is not replaced at once", async () => {
   await page.clock.advance(1000);
   page.stream.refuse();
   await settled();
-  await page.answer(sold("second"));
+  await page.answer(ticketResponse("second"));
   page.stream.refuse();
   await page.clock.advance(900);
   assert.equal(page.streams.length, 2);
@@ -113,7 +113,7 @@ test("a new ticket that is refused too is not replaced at once", async () => {
 });
 
 test("a function's token is used until it is refused, and then the function is called once", async () => {
-  const token = giver();
+  const token = numberedTokens();
   const page = await startedPage({ token, transport: "poll" });
   await page.answer(ok(progress(1)));
   await page.clock.advance(3000);
@@ -130,21 +130,21 @@ test("a function's token is used until it is refused, and then the function is c
 });
 
 test("a 403 does not call the token function again", async () => {
-  const token = giver();
+  const token = numberedTokens();
   const page = await startedPage({ token, transport: "poll" });
   await page.answer(status(403));
   assert.deepEqual([page.tracker.state, token.mock.callCount()], ["denied", 1]);
 });
 
 test("an expired token is followed by the next, and the stream reopened", async () => {
-  const token = giver();
+  const token = numberedTokens();
   const page = await livePage({ token });
   page.stream.interrupt();
   await page.clock.advance(1000);
   page.stream.refuse();
   await settled();
   await page.answer(status(401));
-  await page.answer(sold("second"));
+  await page.answer(ticketResponse("second"));
   assert.deepEqual(page.requests.map(bearer), ["Bearer token-1", "Bearer token-1", "Bearer token-2"]);
   page.stream.send("step", stepEvent(2), "e-2");
   assert.deepEqual([page.tracker.state, page.updates.length], ["live", 2]);
@@ -164,17 +164,17 @@ test("a token that has expired for good denies the tracker", async () => {
 });
 
 test("trackers of a page with one token share a stream, and call the token function once", async () => {
-  const token = giver();
+  const token = numberedTokens();
   const page = new Page({ token });
   const other = new Page({ token, EventSource: page.EventSource, fetch: page.fetch, timers: page.clock });
   other.tracker.sessionId = "other";
   void page.tracker.start();
   void other.tracker.start();
   await page.clock.advance(100);
-  await page.answer(sold("first"));
+  await page.answer(ticketResponse("first"));
   assert.match(page.stream.url, /session_id=job&session_id=other&.*ticket=first$/);
   assert.equal(token.mock.callCount(), 1);
-  assert.deepEqual([page.states, other.states], [["connecting"], ["connecting"]], "neither was told to poll");
+  assert.deepEqual([page.states, other.states], [["connecting"], ["connecting"]], "neither polls");
 });
 
 test("a token function that fails is called again with the next poll", async () => {
@@ -223,7 +223,7 @@ test("while there is no ticket, the page polls and keeps trying", async () => {
   assert.equal(page.tracker.state, "polling");
   await page.clock.advance(1000);
   assert.equal(page.requests.at(-1)?.url, "/api/tickets");
-  await page.answer(sold("second"));
+  await page.answer(ticketResponse("second"));
   page.stream.send("snapshot", progress(1), "e-1");
   assert.equal(page.tracker.state, "live");
 });
@@ -247,10 +247,10 @@ test("a tracker stopped while it requests a ticket leaves nothing behind", async
 // Tabs
 
 /** Answers every pending request for a ticket. @param {Browser} browser */
-async function sell(browser) {
+async function answerTicketRequests(browser) {
   for (const request of browser.requests) {
     if (request.isOpen && request.url.endsWith("/api/tickets"))
-      request.answer(sold(`ticket-${browser.requests.length}`));
+      request.answer(ticketResponse(`ticket-${browser.requests.length}`));
   }
   await settled();
 }
@@ -265,7 +265,7 @@ async function tabsWith(browser, tokens) {
   for (const token of tokens) {
     tabs.push(await browser.tab().track("job", token === undefined ? {} : { token }));
     await browser.clock.advance(500);
-    await sell(browser);
+    await answerTicketRequests(browser);
   }
   return tabs;
 }
@@ -302,31 +302,31 @@ test("tabs with another token, or without one, do not get the events", async () 
 test("no token and no ticket leaves its tab", async () => {
   const browser = new Browser();
   /** @type {string[]} */
-  const heard = [];
+  const messages = [];
   const { structuredClone: clone } = globalThis;
   mock.method(globalThis, "structuredClone", (/** @type {unknown} */ message) => {
-    heard.push(JSON.stringify(message));
+    messages.push(JSON.stringify(message));
     return clone(message);
   });
   await tabsWith(browser, [ALICE, ALICE_LATER]);
   browser.stream.send("snapshot", progress(1), "e-1");
   await settled();
-  assert.ok(heard.length > 2);
+  assert.ok(messages.length > 2);
   const names = [...browser.channels].map((channel) => channel.name);
-  assert.doesNotMatch([...heard, ...names].join(), /signature|ticket|e30/);
+  assert.doesNotMatch([...messages, ...names].join(), /signature|ticket|e30/);
 });
 
 test("a page from the back/forward cache resumes with a new ticket", async () => {
   const browser = new Browser();
   const tab = browser.tab();
   const { steps } = await tab.track("job", { token: ALICE });
-  await sell(browser);
+  await answerTicketRequests(browser);
   browser.stream.send("snapshot", progress(1), "e-1");
-  await tab.happen("pagehide");
+  await tab.dispatch("pagehide");
   assert.equal(browser.open.length, 0);
-  await tab.happen("pageshow", { persisted: true });
+  await tab.dispatch("pageshow", { persisted: true });
   await browser.clock.advance(500);
-  await sell(browser);
+  await answerTicketRequests(browser);
   assert.deepEqual(
     browser.requests.map(({ url }) => url),
     ["/api/tickets", "/api/progress/job", "/api/tickets"],
@@ -349,7 +349,7 @@ test("a tab whose token is not a JSON Web Token polls", async () => {
 test("with transport sse, a tab whose token is not a JSON Web Token has its own stream", async () => {
   const browser = new Browser();
   for (const tab of [browser.tab(), browser.tab()]) await tab.track("job", { token: "opaque", transport: "sse" });
-  await sell(browser);
+  await answerTicketRequests(browser);
   assert.equal(browser.open.length, 2);
 });
 
@@ -357,7 +357,7 @@ test("a tab whose tokens stop being JSON Web Tokens leaves the shared stream, an
   const browser = new Browser();
   const tokens = [ALICE, "opaque"];
   const { tracker } = await browser.tab().track("job", { token: () => tokens.shift() ?? "opaque" });
-  await sell(browser);
+  await answerTicketRequests(browser);
   browser.stream.send("snapshot", progress(1), "e-1");
   void tracker.poll();
   await settled();
@@ -376,7 +376,7 @@ test("a tab whose tokens change their rights joins the tabs with those rights", 
   const browser = new Browser();
   const tokens = [ALICE, BOB];
   const { steps } = await browser.tab().track("job", { token: () => tokens.shift() ?? BOB });
-  await sell(browser);
+  await answerTicketRequests(browser);
   browser.stream.send("snapshot", progress(1), "e-1");
   browser.stream.interrupt();
   await browser.clock.advance(1000);
@@ -384,12 +384,12 @@ test("a tab whose tokens change their rights joins the tabs with those rights", 
   await settled();
   browser.requests.at(-1)?.answer(status(401));
   await settled();
-  browser.requests.at(-1)?.answer(sold("of another"));
+  browser.requests.at(-1)?.answer(ticketResponse("of another"));
   await settled();
   assert.equal(browser.open.length, 0, "no stream with the rights of another token");
   browser.requests.at(-1)?.answer(ok(progress(2)));
   await browser.clock.advance(500);
-  await sell(browser);
+  await answerTicketRequests(browser);
   browser.stream.send("snapshot", progress(2), "e-2");
   await settled();
   assert.deepEqual(steps, [1, 2]);

@@ -196,10 +196,10 @@ test("callbacks may be omitted, and set later", async () => {
   void page.tracker.start();
   page.stream.send("snapshot", progress(2), "e-2");
   /** @type {unknown[]} */
-  const heard = [];
-  page.tracker.onComplete = (data) => heard.push(data);
+  const completions = [];
+  page.tracker.onComplete = (data) => completions.push(data);
   page.stream.send("step", stepEvent(3), "e-3");
-  assert.deepEqual(heard, [completed]);
+  assert.deepEqual(completions, [completed]);
 });
 
 test("an invalid interval falls back to two seconds", async () => {

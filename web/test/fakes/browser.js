@@ -4,18 +4,18 @@ import { Tab } from "./tab.js";
 /** @typedef {import("./event-source.js").FakeEventSource} FakeEventSource */
 /** @typedef {import("./fetch.js").Request} Request */
 
-/** What the tabs of a browser share: connections to the server, locks, and channels. */
+/** A browser, whose tabs share the connections to the server, locks and channels. */
 export class Browser {
   clock = new ManualClock();
   /** @type {(FakeEventSource & {tab: Tab})[]} */
   streams = [];
   /** @type {Request[]} */
   requests = [];
-  /** @type {Set<{name: string, tab: Tab, hear: (data: unknown) => void}>} */
+  /** @type {Set<{name: string, tab: Tab, receive: (data: unknown) => void}>} */
   channels = new Set();
-  /** If set, it keeps the tabs' messages until they are delivered. @type {(() => void)[] | null} */
-  mail = null;
-  /** The lock's holder first. @type {{tab: Tab, run: () => void, rob: () => void}[]} */
+  /** If set, it holds the tabs' messages until `deliver()`. @type {(() => void)[] | null} */
+  heldMessages = null;
+  /** The lock's holder first. @type {{tab: Tab, run: () => void, onStolen: () => void}[]} */
   locks = [];
 
   /** Without a secure context there are no locks. */
@@ -28,15 +28,15 @@ export class Browser {
     return new Tab(this, globals);
   }
 
-  /** @param {() => void} letter */
-  send(letter) {
-    if (this.mail) this.mail.push(letter);
-    else queueMicrotask(letter);
+  /** @param {() => void} message Delivers it. */
+  send(message) {
+    if (this.heldMessages) this.heldMessages.push(message);
+    else queueMicrotask(message);
   }
 
   async deliver() {
-    for (const letter of this.mail ?? []) queueMicrotask(letter);
-    this.mail = null;
+    for (const message of this.heldMessages ?? []) queueMicrotask(message);
+    this.heldMessages = null;
     await settled();
   }
 

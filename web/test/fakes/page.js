@@ -57,7 +57,7 @@ export class Page {
   /** Answers the newest request. @param {Response | Error} response */
   async answer(response) {
     const request = this.requests.at(-1);
-    if (!request) throw new Error("nothing was asked");
+    if (!request) throw new Error("no request was sent");
     request.answer(response);
     await settled();
   }

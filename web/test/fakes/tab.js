@@ -15,8 +15,8 @@ export class Tab {
   window = new EventTarget();
   document = Object.assign(new EventTarget(), { visibilityState: "visible" });
   isFrozen = false;
-  /** What happened to a frozen tab. @type {(() => void)[]} */
-  #missed = [];
+  /** Actions that wait until a frozen tab wakes. @type {(() => void)[]} */
+  #waiting = [];
 
   /** @param {Browser} browser @param {object} [globals] */
   constructor(browser, globals = {}) {
@@ -35,8 +35,8 @@ export class Tab {
       onmessage = null;
       /** @param {string} name */
       constructor(name) {
-        const hear = (/** @type {unknown} */ data) => tab.when(() => this.isOpen && this.onmessage?.({ data }));
-        this.member = { name, tab, hear };
+        const receive = (/** @type {unknown} */ data) => tab.whenAwake(() => this.isOpen && this.onmessage?.({ data }));
+        this.member = { name, tab, receive };
         browser.channels.add(this.member);
       }
       get isOpen() {
@@ -47,7 +47,7 @@ export class Tab {
         for (const member of browser.channels) {
           if (member === this.member || member.name !== this.member.name) continue;
           const copy = structuredClone(data);
-          browser.send(() => browser.channels.has(member) && member.hear(copy));
+          browser.send(() => browser.channels.has(member) && member.receive(copy));
         }
       }
       close() {
@@ -72,8 +72,8 @@ export class Tab {
       queueMicrotask,
       setTimeout: (/** @type {() => void} */ action, /** @type {number} */ delay_ms) => {
         // A timer that fired while the tab was frozen may be cleared before the tab runs it.
-        const ring = () => this.when(() => void (timer.isCleared || action()));
-        const timer = browser.clock.setTimeout(ring, delay_ms);
+        const run = () => this.whenAwake(() => void (timer.isCleared || action()));
+        const timer = browser.clock.setTimeout(run, delay_ms);
         return timer;
       },
       ...globals,
@@ -104,8 +104,8 @@ export class Tab {
   }
 
   /** @param {() => void} action */
-  when(action) {
-    if (this.isFrozen) this.#missed.push(action);
+  whenAwake(action) {
+    if (this.isFrozen) this.#waiting.push(action);
     else action();
   }
 
@@ -116,11 +116,11 @@ export class Tab {
 
   wake() {
     this.isFrozen = false;
-    for (const action of this.#missed.splice(0)) action();
+    for (const action of this.#waiting.splice(0)) action();
   }
 
   /** @param {"pagehide" | "pageshow" | "online"} type @param {object} [properties] */
-  async happen(type, properties) {
+  async dispatch(type, properties) {
     this.window.dispatchEvent(Object.assign(new Event(type), properties));
     await settled();
   }
@@ -158,14 +158,14 @@ export class Tab {
             browser.locks.shift();
             browser.locks[0]?.run();
           }),
-        rob: () => this.when(() => reject(new DOMException("stolen", "AbortError"))),
+        onStolen: () => this.whenAwake(() => reject(new DOMException("stolen", "AbortError"))),
       };
       signal?.addEventListener("abort", () => {
         if (browser.locks[0] === request) return;
         browser.locks = browser.locks.filter((other) => other !== request);
         reject(signal.reason);
       });
-      if (steal) browser.locks.shift()?.rob();
+      if (steal) browser.locks.shift()?.onStolen();
       if (steal) browser.locks.unshift(request);
       else browser.locks.push(request);
       if (browser.locks[0] === request) request.run();
