@@ -100,7 +100,7 @@ class PageDriver:
         """One step of the list."""
         return self.steps.nth(number - 1)
 
-    def shown(self, name: str) -> Locator:
+    def part(self, name: str) -> Locator:
         """The part with this name in each shown session, in the page and in the element: `time-left`."""
         return self.page.locator(f".{name}")
 

@@ -14,9 +14,9 @@ def page_of(server: Server, session_id: str) -> str:
     return f"{server.url}/s/{quote(session_id, safe='')}"
 
 
-async def texts(open_page: PageDriver, selector: str) -> list[str]:
+async def texts(shown: PageDriver, selector: str) -> list[str]:
     """The texts of the elements, unchanged."""
-    return await open_page.page.locator(selector).all_text_contents()
+    return await shown.page.locator(selector).all_text_contents()
 
 
 def run(command: str, **environment: str) -> None:

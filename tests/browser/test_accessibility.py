@@ -93,7 +93,7 @@ async def test_axe_finds_nothing_in_the_element(
         await bring_to_state(worker, f"{sid}-{state}", state)
     html = embedding(*(f"{sid}-{state}" for state in HEADLINES), lang=locale)
     shown = await open_page(f"{server.url}/embedding", html=html, color_scheme=scheme)
-    await expect(shown.shown("headline")).to_have_text([each[locale == "ja-JP"] for each in HEADLINES.values()])
+    await expect(shown.part("headline")).to_have_text([each[locale == "ja-JP"] for each in HEADLINES.values()])
     assert await axe_violations(shown) == []
 
 
@@ -112,9 +112,9 @@ async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
         shown = await open_page("about:blank", scripts=(POLLING_ONLY,), locale=locale, color_scheme=scheme)
         await shown.page.clock.install()
         await shown.go(url, html)
-        await expect(shown.shown("percent")).to_have_text("46%")
+        await expect(shown.part("percent")).to_have_text("46%")
         await shown.page.clock.fast_forward(34_000)
-        await expect(shown.shown("note")).to_have_text(
+        await expect(shown.part("note")).to_have_text(
             re.compile(r"^no update for [3-5]\d sec$|^[3-5]\d 秒間、更新がありません$")
         )
         assert await axe_violations(shown) == [], scheme
@@ -127,7 +127,7 @@ async def test_axe_finds_nothing_in_a_page_of_several_jobs(
     for state in ("running", "error"):
         await bring_to_state(worker, f"{sid}-{state}", state)
     shown = await open_page(f"{server.url}/?session_id={sid}-running&session_id={sid}-error")
-    await expect(shown.shown("percent")).to_have_text(["46%", "66%"])
+    await expect(shown.part("percent")).to_have_text(["46%", "66%"])
     assert await axe_violations(shown) == []
 
 
@@ -146,7 +146,7 @@ async def pictures(shown: PageDriver, part: str, attribute: str, values: tuple[s
         await shown.page.locator("article").evaluate(
             "(e, [name, value]) => e.setAttribute(name, value)", [attribute, value]
         )
-        looks.add(await shown.shown(part).screenshot(animations="disabled"))
+        looks.add(await shown.part(part).screenshot(animations="disabled"))
     return looks
 
 
@@ -157,7 +157,7 @@ async def test_states_are_distinct_under_forced_colours(
     await bring_to_state(worker, sid, "running")
     shown = await open_page(f"{server.url}/s/{sid}", forced_colors="active", reduced_motion="reduce")
     await expect(shown.connection).to_have_text("live")
-    await expect(shown.shown("count").nth(1)).to_have_text("3,120 / 8,000")
+    await expect(shown.part("count").nth(1)).to_have_text("3,120 / 8,000")
     # The page no longer draws, so only this test changes it.
     await shown.evaluate("() => { window.requestAnimationFrame = () => 1; }")
     for part in VISIBLE:
@@ -175,5 +175,5 @@ async def test_states_are_distinct_under_forced_colours(
     looks = set()
     for row in rows:
         await shown.evaluate("row => document.querySelector('.timeline-chart rect').setAttribute('class', row)", row)
-        looks.add(await shown.shown("timeline-chart").screenshot())
+        looks.add(await shown.part("timeline-chart").screenshot())
     assert len(looks) == len(rows)

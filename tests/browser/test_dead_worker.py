@@ -62,5 +62,5 @@ async def test_the_page_shows_the_silence_of_a_killed_worker(server: Server, ope
     await page.page.clock.fast_forward(3000)
     await expect(page.bar).to_have_text("50%")
     await page.page.clock.fast_forward(34_000)
-    await expect(page.shown("note")).to_have_text(re.compile(r"^no update for \d+ sec$"))
+    await expect(page.part("note")).to_have_text(re.compile(r"^no update for \d+ sec$"))
     assert poll(server, sid) == polled

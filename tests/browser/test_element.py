@@ -29,7 +29,7 @@ window.clearInterval = (id) => { intervals.delete(id); clear(id); };
 
 @pytest.fixture
 def embed(server: Server, open_page: OpenPage) -> Any:
-    """Visit a page with something in it: `embed('<progress-steps session="x">')`."""
+    """Open a page with this content: `embed('<progress-steps session="x">')`."""
 
     async def open_embedding(content: str, lang: str = "en", **options: Any) -> PageDriver:
         html = PAGE.format(content=content, lang=lang)
@@ -58,17 +58,17 @@ async def is_in_state(shown: PageDriver, state: str) -> None:
 async def test_element_shows_a_session_from_before_it_starts(worker: Worker, embed: Any, sid: str) -> None:
     """Its children show until it has a state; all files have the same origin, without inline styles."""
     shown = await embed(steps_for(sid, 'label="Import"', "<i id='instead'>please wait</i>"))
-    await expect(shown.shown("headline")).to_have_text("Waiting for the job to start")
+    await expect(shown.part("headline")).to_have_text("Waiting for the job to start")
     await expect(shown.page.locator("#instead")).to_be_hidden()
     await is_in_state(shown, "not_found")
     await worker.start(sid, 1)
     await worker.complete(sid, 1, message="12 件")
-    await expect(shown.shown("percent")).to_have_text("14%")
-    await expect(shown.shown("steps").locator("li").first).to_contain_text("✅ 原稿生成")
+    await expect(shown.part("percent")).to_have_text("14%")
+    await expect(shown.part("steps").locator("li").first).to_contain_text("✅ 原稿生成")
     await expect(shown.progressbar).to_have_accessible_name("Import")
-    await expect(shown.shown("session-id")).to_have_text("Import")
+    await expect(shown.part("session-id")).to_have_text("Import")
     await is_in_state(shown, "running")
-    assert await shown.shown("fill").evaluate("fill => getComputedStyle(fill).position") == "relative"
+    assert await shown.part("fill").evaluate("fill => getComputedStyle(fill).position") == "relative"
     assert shown.errors == []
 
 
@@ -99,8 +99,8 @@ async def test_several_sessions_in_one_element(worker: Worker, embed: Any, sid: 
         await worker.create(name, total_steps=total)
         await worker.start(name, 1)
         await worker.complete(name, 1)
-    await expect(shown.shown("percent")).to_have_text(["100%", "50%", "33%"])
-    await expect(shown.shown("session-id")).to_have_text(names)
+    await expect(shown.part("percent")).to_have_text(["100%", "50%", "33%"])
+    await expect(shown.part("session-id")).to_have_text(names)
     for name in names:
         await expect(shown.page.get_by_role("progressbar", name=f"Progress of {name}", exact=True)).to_be_visible()
     assert sorted(await element_of(shown).evaluate("element => Object.keys(element.data)")) == names
@@ -122,7 +122,7 @@ async def test_events_report_changes_and_cross_shadow_roots(worker: Worker, embe
         }""",
         sid,
     )
-    await expect(shown.shown("headline")).to_have_text("Waiting for the job to start")
+    await expect(shown.part("headline")).to_have_text("Waiting for the job to start")
     await worker.create(sid, total_steps=1)
     await worker.start(sid, 1)
     await worker.complete(sid, 1, success=False)
@@ -172,7 +172,7 @@ async def test_properties_may_come_before_the_definition(server: Server, open_pa
         }""",
         sid,
     )
-    await expect(shown.shown("session-id")).to_have_text(sid)
+    await expect(shown.part("session-id")).to_have_text(sid)
     await expect(element_of(shown)).to_have_attribute("session", sid)
 
 
@@ -184,9 +184,9 @@ async def test_changed_session_is_followed_instead(worker: Worker, embed: Any, s
         await worker.start(name, 1)
         await worker.complete(name, 1)
     shown = await embed(steps_for(sid))
-    await expect(shown.shown("percent")).to_have_text(["50%"])
+    await expect(shown.part("percent")).to_have_text(["50%"])
     await element_of(shown).evaluate("(element, other) => { element.session = other; }", other)
-    await expect(shown.shown("percent")).to_have_text(["25%"])
+    await expect(shown.part("percent")).to_have_text(["25%"])
     assert shown.errors == []
 
 
@@ -194,14 +194,14 @@ async def test_a_removed_element_leaves_nothing_running(worker: Worker, embed: A
     """No stream or timer is left; put back into the page, it continues."""
     await worker.start(sid, 1)
     shown = await embed(steps_for(sid), scripts=(SOURCES, INTERVALS))
-    await expect(shown.shown("headline")).to_contain_text("Step 1")
+    await expect(shown.part("headline")).to_contain_text("Step 1")
     assert await shown.evaluate("intervals.size") > 0
     await shown.evaluate("() => { window.element = document.querySelector('progress-steps'); element.remove(); }")
     await shown.until("sources.length && sources.every(({readyState}) => readyState === 2)")
     assert await shown.evaluate("intervals.size") == 0
     await worker.complete(sid, 1)
     await shown.evaluate("document.querySelector('main').append(element)")
-    await expect(shown.shown("percent")).to_have_text(["14%"])
+    await expect(shown.part("percent")).to_have_text(["14%"])
 
 
 async def test_retry_is_offered_where_the_page_can_do_it(worker: Worker, embed: Any, sid: str) -> None:
@@ -222,7 +222,7 @@ async def test_retry_is_offered_where_the_page_can_do_it(worker: Worker, embed: 
 async def test_the_live_region_names_its_job(worker: Worker, embed: Any, sid: str) -> None:
     """A page may have several elements, so announcements begin with the label."""
     shown = await embed(steps_for(sid, 'label="Import"'))
-    await expect(shown.shown("connection")).to_have_text("live")
+    await expect(shown.part("connection")).to_have_text("live")
     await worker.start(sid, 1)
     await expect(shown.page.locator("[aria-live=polite]")).to_have_text("Import: Step 1 of 7: 原稿生成")
 
@@ -232,8 +232,8 @@ async def test_bar_fills_from_the_left_wherever_it_is(worker: Worker, embed: Any
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
     shown = await embed(f"<div dir='rtl'>{steps_for(sid)}</div>")
-    await expect(shown.shown("percent")).to_have_text("14%")
-    lefts = [await shown.shown(part).evaluate("part => part.getBoundingClientRect().x") for part in ("bar", "fill")]
+    await expect(shown.part("percent")).to_have_text("14%")
+    lefts = [await shown.part(part).evaluate("part => part.getBoundingClientRect().x") for part in ("bar", "fill")]
     assert lefts[1] - lefts[0] < 5
 
 
@@ -243,7 +243,7 @@ async def test_an_element_in_the_markup_is_started_once(worker: Worker, embed: A
         window.states = [...(window.states ?? []), detail.state];
     });"""
     shown = await embed(steps_for(sid, 'interval="500" label="Import"'), scripts=(count,))
-    await expect(shown.shown("connection")).to_have_text("live")
+    await expect(shown.part("connection")).to_have_text("live")
     assert await shown.evaluate("states") == ["connecting", "live"]
 
 
@@ -259,16 +259,16 @@ async def test_copying_leaves_the_focus_where_it_was(worker: Worker, embed: Any,
 async def test_language_is_that_of_the_page_or_its_own(worker: Worker, embed: Any, sid: str) -> None:
     """The browser's language comes last."""
     shown = await embed(steps_for(sid), lang="ja")
-    await expect(shown.shown("headline")).to_have_text("ジョブの開始を待っています")
+    await expect(shown.part("headline")).to_have_text("ジョブの開始を待っています")
     await element_of(shown).evaluate("element => { element.lang = 'en'; }")
-    await expect(shown.shown("headline")).to_have_text("Waiting for the job to start")
+    await expect(shown.part("headline")).to_have_text("Waiting for the job to start")
 
 
 async def test_the_timeline_is_shown_only_with_its_attribute(worker: Worker, embed: Any, sid: str) -> None:
     """Without the attribute there is no table for it either."""
     await worker.start(sid, 1)
     shown = await embed(steps_for(sid))
-    await expect(shown.shown("headline")).to_contain_text("Step 1")
+    await expect(shown.part("headline")).to_contain_text("Step 1")
     await expect(shown.page.get_by_role("table")).to_have_count(0)
     await element_of(shown).evaluate("element => { element.timeline = true; }")
     await expect(shown.page.get_by_role("table", name="Timeline")).to_have_count(1)
@@ -285,16 +285,16 @@ async def test_the_page_styles_the_element(server: Server, worker: Worker, open_
     shown = await open_page(f"{server.url}/embedding", html=html)
     await worker.start(sid, 1)
     await worker.progress(sid, 1, 1, total=2)
-    await expect(shown.shown("count").first).to_have_text("1 / 2")
+    await expect(shown.part("count").first).to_have_text("1 / 2")
 
     async def computed(name: str, what: str) -> str:
-        value: str = await shown.shown(name).first.evaluate(f"e => getComputedStyle(e).{what}")
+        value: str = await shown.part(name).first.evaluate(f"e => getComputedStyle(e).{what}")
         return value
 
     assert await computed("headline", "letterSpacing") == "3px"
     assert await computed("gauge-fill", "backgroundColor") == "rgb(1, 2, 3)"
     assert await computed("card", "backgroundColor") == "rgb(22, 27, 36)"
-    outline = await shown.shown("steps").locator("li").first.evaluate("e => getComputedStyle(e).outlineWidth")
+    outline = await shown.part("steps").locator("li").first.evaluate("e => getComputedStyle(e).outlineWidth")
     assert outline == "5px"
 
 
@@ -308,12 +308,12 @@ async def test_texts_of_workers_are_text_in_the_element(
     for step, text in enumerate(MARKUP, 1):
         await worker.start(sid, step)
         await worker.complete(sid, step, success=step < len(MARKUP), message=text, error=text)
-    await expect(shown.shown("headline")).to_have_text("Failed at step 5")
+    await expect(shown.part("headline")).to_have_text("Failed at step 5")
     for name in ("name", "message"):
-        assert await shown.shown("steps").locator(f".{name}").all_text_contents() == MARKUP
-    assert await shown.shown("error-text").all_text_contents() == MARKUP[-1:]
+        assert await shown.part("steps").locator(f".{name}").all_text_contents() == MARKUP
+    assert await shown.part("error-text").all_text_contents() == MARKUP[-1:]
     assert await shown.page.locator(".failed-step bdi").all_text_contents() == ["5", MARKUP[-1]]
-    assert await shown.shown("timeline-names").locator("li").all_text_contents() == MARKUP
+    assert await shown.part("timeline-names").locator("li").all_text_contents() == MARKUP
     foreign = "element => element.shadowRoot.querySelectorAll('img, script, iframe, a, style').length"
     assert await element_of(shown).evaluate(foreign) == 0
     holders = shown.page.locator(".name, .message, .alert bdi, .timeline-names bdi, td bdi")

@@ -80,9 +80,9 @@ async def test_an_id_is_text_wherever_it_is_shown(
         assert (await shown.page.title()).endswith(session_id)
         await assert_only_text(shown, IDS)
     await shown.page.goto(f"{server.url}/?" + "&".join(f"session_id={quote(session_id)}" for session_id in IDS))
-    await expect(shown.shown("headline")).to_have_count(len(IDS))
-    await expect(shown.shown("headline").last).to_contain_text("Step 1")
-    assert await shown.shown("session-id").all_text_contents() == IDS
+    await expect(shown.part("headline")).to_have_count(len(IDS))
+    await expect(shown.part("headline").last).to_contain_text("Step 1")
+    assert await shown.part("session-id").all_text_contents() == IDS
     await assert_only_text(shown, IDS)
     await shown.page.goto(server.url)
     links = shown.page.locator("#recent a")
@@ -102,9 +102,9 @@ async def test_texts_of_workers_are_text_among_several_jobs(
     shown = await open_page(f"{server.url}/?session_id={ids[0]}&session_id={ids[1]}", scripts=scripts)
     for session_id in ids:
         await fail_with_markup(worker, session_id)
-    await expect(shown.shown("headline")).to_have_text(["Failed at step 5"] * 2)
+    await expect(shown.part("headline")).to_have_text(["Failed at step 5"] * 2)
     for name in ("name", "message"):
-        assert await shown.shown("steps").locator(f".{name}").all_text_contents() == MARKUP * 2
+        assert await shown.part("steps").locator(f".{name}").all_text_contents() == MARKUP * 2
     await assert_only_text(shown, MARKUP)
 
 
@@ -123,9 +123,9 @@ async def test_texts_of_pages_are_text_in_the_element(
 <meta http-equiv="Content-Security-Policy" content="default-src 'self'">
 <script type="module" src="/web/define.js"></script><main>{alone}{labelled}</main>"""
     shown = await open_page(f"{server.url}/embedding", html=html, scripts=scripts)
-    await expect(shown.shown("session-id")).to_have_count(len(IDS) + len(MARKUP))
-    await expect(shown.shown("headline").last).to_contain_text("Step 1")
-    assert await shown.shown("session-id").all_text_contents() == [*IDS, *MARKUP]
+    await expect(shown.part("session-id")).to_have_count(len(IDS) + len(MARKUP))
+    await expect(shown.part("headline").last).to_contain_text("Step 1")
+    assert await shown.part("session-id").all_text_contents() == [*IDS, *MARKUP]
     await assert_only_text(shown, [*IDS, *MARKUP])
 
 
@@ -185,7 +185,7 @@ async def test_the_policy_keeps_injected_markup_from_running(
         shown = await open_page("about:blank", scripts=("window.ran = []",))
         await shown.page.route(url, add_markup)
         await shown.page.goto(url)
-        await expect(shown.shown("headline").first).to_be_visible()
+        await expect(shown.part("headline").first).to_be_visible()
         await shown.page.locator("#tempting").click()
         await shown.next_frames()
         await eventually(partial(has_reported_each, shown), 10)

@@ -79,9 +79,9 @@ async def test_shown_times_follow_the_servers_clock(
     await expect(shown.connection).to_have_text("live")
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_have_text(re.compile(r"^🔄 原稿生成 \(\ds\)$"))
-    await expect(shown.shown("time-left")).to_have_text("about 4 min left")
-    await expect(shown.shown("note")).to_be_hidden()
-    assert await shown.shown("elapsed").first.evaluate("e => getComputedStyle(e).fontVariantNumeric") == "tabular-nums"
+    await expect(shown.part("time-left")).to_have_text("about 4 min left")
+    await expect(shown.part("note")).to_be_hidden()
+    assert await shown.part("elapsed").first.evaluate("e => getComputedStyle(e).fontVariantNumeric") == "tabular-nums"
 
 
 @pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
@@ -226,9 +226,9 @@ async def test_time_left_is_shown_also_to_a_late_visitor(
     shown = await open_page(page_of(server, sid))
     await worker.create(sid)
     await worker.start(sid, 1)
-    await expect(shown.shown("time-left")).to_have_text("about 4 min left")
+    await expect(shown.part("time-left")).to_have_text("about 4 min left")
     late = await open_page(page_of(server, sid))
-    await expect(late.shown("time-left")).to_have_text("about 4 min left")
+    await expect(late.part("time-left")).to_have_text("about 4 min left")
     assert late.errors == []
 
 
@@ -240,12 +240,12 @@ async def test_past_the_estimate_there_is_no_number(
     await worker.create(sid, steps=[{"name": "n", "estimated_ms": 500}, {"name": "m", "estimated_ms": 60_000}])
     await expect(shown.headline).to_have_text("About to start")
     await worker.start(sid, 1)
-    await expect(shown.shown("time-left")).to_have_text("taking longer than usual")
+    await expect(shown.part("time-left")).to_have_text("taking longer than usual")
     await worker.complete(sid, 1)
     await worker.start(sid, 2)
-    await expect(shown.shown("time-left")).to_have_text("about 1 min left")
+    await expect(shown.part("time-left")).to_have_text("about 1 min left")
     await worker.complete(sid, 2)
-    await expect(shown.shown("time-left")).to_have_text(re.compile(r"^in \d+ sec$"))
+    await expect(shown.part("time-left")).to_have_text(re.compile(r"^in \d+ sec$"))
 
 
 async def test_step_over_its_limit_says_so(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
@@ -265,15 +265,15 @@ async def test_silence_of_a_running_job_is_shown(server: Server, worker: Worker,
     await worker.start(sid, 1)
     await shown.page.goto(page_of(server, sid))
     await expect(shown.bar).to_have_text("0%")
-    await expect(shown.shown("note")).to_be_hidden()
+    await expect(shown.part("note")).to_be_hidden()
     await worker.progress(sid, 1, 1)
     await shown.until(f"{alive} >= 4")
     await shown.page.clock.fast_forward(34_000)
-    await expect(shown.shown("note")).to_have_text(re.compile(r"^no update for [3-5]\d sec$"))
+    await expect(shown.part("note")).to_have_text(re.compile(r"^no update for [3-5]\d sec$"))
     await shown.until(f"{alive} === 0")
     await worker.progress(sid, 1, 2)
     await shown.page.clock.fast_forward(3000)
-    await expect(shown.shown("note")).to_be_hidden()
+    await expect(shown.part("note")).to_be_hidden()
 
 
 async def test_bar_goes_back_at_a_retry_and_says_so(
@@ -292,9 +292,9 @@ async def test_bar_goes_back_at_a_retry_and_says_so(
     await expect(shown.bar).to_have_text("50%")
     await worker.start(sid, 1)
     await expect(shown.bar).to_have_text("0%")
-    await expect(shown.shown("note")).to_have_text("Step 1 is being tried again, so the bar went back")
+    await expect(shown.part("note")).to_have_text("Step 1 is being tried again, so the bar went back")
     await worker.complete(sid, 1)
-    await expect(shown.shown("note")).to_be_hidden()
+    await expect(shown.part("note")).to_be_hidden()
 
 
 async def test_a_full_bar_does_not_look_done_before_the_end(
@@ -315,13 +315,13 @@ async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, open
     names = [f"{sid}-{letter}" for letter in "ab"]
     shown = await open_page(f"{server.url}/?session_id={names[0]}&session_id={names[1]}")
     await expect(shown.headline).to_have_text("2 jobs")
-    await expect(shown.shown("session-id")).to_have_text(names)
+    await expect(shown.part("session-id")).to_have_text(names)
     await worker.create(names[0], total_steps=2)
     await worker.create(names[1], total_steps=4)
     for name in names:
         await worker.start(name, 1)
         await worker.complete(name, 1)
-    await expect(shown.shown("percent")).to_have_text(["50%", "25%"])
+    await expect(shown.part("percent")).to_have_text(["50%", "25%"])
     await expect(shown.page).to_have_title("37% \N{EN DASH} 2 jobs")
     await expect(shown.page.locator("#drive")).to_be_hidden()
     streams = [url for url in shown.requests if "/events?" in url]

@@ -37,10 +37,10 @@ async def test_running_step_ticks(server: Server, worker: Worker, open_page: Ope
 async def test_japanese_breaks_between_phrases(server: Server, open_page: OpenPage, sid: str) -> None:
     """自動で動きます is not broken at any width of a phone."""
     shown = await open_page(page_of(server, sid), locale="ja-JP", viewport={"width": 320, "height": 700})
-    await expect(shown.shown("counted")).to_have_text("ワーカーから報告があると、このページは自動で動きます。")
+    await expect(shown.part("counted")).to_have_text("ワーカーから報告があると、このページは自動で動きます。")
     for width in range(320, 430, 10):
         await shown.page.set_viewport_size({"width": width, "height": 700})
-        lines = await shown.shown("counted").evaluate(
+        lines = await shown.part("counted").evaluate(
             """counted => {
                 const text = counted.firstChild, range = document.createRange();
                 range.setStart(text, text.data.indexOf("自動で"));

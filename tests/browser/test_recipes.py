@@ -78,7 +78,7 @@ async def open_recipe(server: Server, context: BrowserContext) -> AsyncIterator[
         return page
 
     yield open_page
-    assert [open_page.errors for open_page in drivers] == [[]]
+    assert [driver.errors for driver in drivers] == [[]]
 
 
 async def test_plain_page(open_recipe: OpenRecipe, worker: Worker) -> None:

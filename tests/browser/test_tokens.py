@@ -187,14 +187,14 @@ async def test_an_element_has_its_token_as_a_property(
     <script type="module" src="/web/define.js"></script>
     <progress-steps session="{sid}">please wait</progress-steps>"""
     shown = await open_page(f"{server.url}/embedding", html=html)
-    await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
+    await expect(shown.part("headline")).to_have_text("You are not allowed to see this job")
     token = make_token(sessions=[sid])
     await shown.evaluate("token => { document.querySelector('progress-steps').token = token; }", token)
-    await expect(shown.shown("headline")).to_contain_text("Step 1 of 7")
-    await expect(shown.shown("connection")).to_have_text("live")
+    await expect(shown.part("headline")).to_contain_text("Step 1 of 7")
+    await expect(shown.part("connection")).to_have_text("live")
     assert token not in json.dumps(await shown.page.content())
     await shown.evaluate("() => { document.querySelector('progress-steps').token = null; }")
-    await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
+    await expect(shown.part("headline")).to_have_text("You are not allowed to see this job")
 
 
 @pytest.mark.full
@@ -209,19 +209,19 @@ async def test_an_element_goes_on_when_its_token_function_is_replaced(
     count = """window.states = []; window.calls = [];
     document.addEventListener("progress-statechange", ({ detail }) => { states.push(detail.state); });"""
     shown = await open_page(f"{server.url}/embedding", html=html, scripts=(count,))
-    await expect(shown.shown("headline")).to_have_text("You are not allowed to see this job")
+    await expect(shown.part("headline")).to_have_text("You are not allowed to see this job")
     await shown.evaluate("states.length = 0")
     set_function = """([number, token]) => {
         document.querySelector("progress-steps").token = async () => { calls.push(number); return token; };
     }"""
     await shown.evaluate(set_function, [1, make_token(sessions=[sid], exp=int(time.time()) + 3)])
-    await expect(shown.shown("connection")).to_have_text("live")
+    await expect(shown.part("connection")).to_have_text("live")
     for number in range(2, 20):
         await shown.evaluate(set_function, [number, make_token(sessions=[sid])])
     assert await shown.evaluate("[states, calls]") == [["connecting", "live"], [1]]
     await shown.until("calls.length > 1")
     await worker.complete(sid, 1)
-    await expect(shown.shown("percent")).to_have_text("14%")
+    await expect(shown.part("percent")).to_have_text("14%")
     assert await shown.evaluate("calls") == [1, 19]
 
 
@@ -260,7 +260,7 @@ async def test_a_pasted_token_admits_the_visitor(
     assert await shown.evaluate("[location.href, document.cookie]") == [f"{url}/s/{sid}", ""]
     assert token not in await shown.evaluate("JSON.stringify([localStorage, sessionStorage, history.state])")
     await shown.page.goto(f"{url}/?session_id={sid}&session_id={sid}-2")  # The cookie is used from now on.
-    await expect(shown.shown("connection")).to_have_text(["live", "live"])
+    await expect(shown.part("connection")).to_have_text(["live", "live"])
     assert shown.errors == []
     in_cookies = wire_of(proxy).count(f"progress_sse={token}".encode())
     assert in_cookies > 0
