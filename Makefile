@@ -44,9 +44,13 @@ test: check test-web system  ## Run everything that CI checks
 test-fast: $(VENV)/.dev test-web  ## Run the tests that start no process, in under a minute
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not full and not processes" $(INSIDE)
 
-test-full: check test-web coverage test-lowest clients  ## Run everything, the long tests too, and on the lowest versions
-	@$(BIN)/python $(PYTEST) -m "(full or unmeasured) and not alone"
-	@$(BIN)/python -m pytest -m alone
+test-full: check test-web clients  ## Run everything, the long tests too, and on the lowest versions
+	@status=0; \
+	$(MAKE) coverage || status=1; \
+	$(MAKE) test-lowest || status=1; \
+	$(BIN)/python $(PYTEST) -m "(full or unmeasured) and not alone" || status=1; \
+	$(BIN)/python -m pytest -m alone || status=1; \
+	exit $$status
 
 coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure the coverage of the ordinary run, fail if it fell
 	@$(BIN)/coverage erase

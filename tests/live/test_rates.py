@@ -181,8 +181,9 @@ async def test_many_connections_at_once_do_not_get_past_the_rate(
     for each in connections:
         await each.aclose()
     statuses = Counter(answer.status for answer in answers)
-    assert set(statuses) == {200, 429}
-    assert statuses[200] <= 2 * rate  # The requests counted in Redis together, and those counted in this process.
+    assert statuses.keys() <= {200, 429, 503}
+    # The requests counted in Redis together, and those counted in this process; a slow Redis answers some with 503.
+    assert statuses[200] + statuses[503] <= 2 * rate
 
 
 @pytest.mark.full
