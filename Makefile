@@ -26,7 +26,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-fast coverage test-full test-lowest bench check format build clean node system clients test-web
+.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone bench check format build clean
+.PHONY: node system clients test-web
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -45,12 +46,7 @@ test-fast: $(VENV)/.dev test-web  ## Run the tests that start no process, in und
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not full and not processes" $(INSIDE)
 
 test-full: check test-web clients  ## Run everything, the long tests too, and on the lowest versions
-	@status=0; \
-	$(MAKE) coverage || status=1; \
-	$(MAKE) test-lowest || status=1; \
-	$(BIN)/python $(PYTEST) -m "(full or unmeasured) and not alone" || status=1; \
-	$(BIN)/python -m pytest -m alone || status=1; \
-	exit $$status
+	@$(MAKE) --no-print-directory --keep-going coverage test-lowest test-long test-alone
 
 coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure the coverage of the ordinary run, fail if it fell
 	@$(BIN)/coverage erase
@@ -61,6 +57,12 @@ coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure the coverage o
 
 test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions of its dependencies
 	@$(LOWEST)/python $(PYTEST) $(INSIDE) tests/live
+
+test-long: $(VENV)/.dev web/node_modules/.ready system clients
+	@$(BIN)/python $(PYTEST) -m "(full or unmeasured) and not alone"
+
+test-alone: $(VENV)/.dev system
+	@$(BIN)/python -m pytest -m alone
 
 bench: $(VENV)/.dev  ## Measure the server and its peers (QUICK=1: in two minutes)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
