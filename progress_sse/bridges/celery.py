@@ -25,7 +25,7 @@ from celery.app.task import Context
 from celery.utils.dispatch import Signal
 
 from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss, running_attempt
-from progress_sse.client.thread_sender import thread_sender as progress_sender
+from progress_sse.client.thread_sender import thread_sender
 
 __all__ = ["report_tasks"]
 
@@ -90,8 +90,8 @@ def _pass_on(headers: dict[str, Any], **_: Any) -> None:
         headers.setdefault(SESSION_KEY, attempt.session_id)
 
 
-def _tell_all(**_: Any) -> None:
-    progress_sender().end()  # The children of a worker run no `atexit` functions.
+def _send_last(**_: Any) -> None:
+    thread_sender().end()  # The children of a worker run no `atexit` functions.
 
 
 _RECEIVERS: Final[list[tuple[Signal, Callable[..., None]]]] = [
@@ -103,5 +103,5 @@ _RECEIVERS: Final[list[tuple[Signal, Callable[..., None]]]] = [
     (signals.task_revoked, _revoke),
     (signals.task_postrun, _leave),
     (signals.before_task_publish, _pass_on),
-    (signals.worker_process_shutdown, _tell_all),
+    (signals.worker_process_shutdown, _send_last),
 ]

@@ -79,7 +79,7 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
             options: Further arguments of tqdm.
         """
         self.desc = desc or ""  # tqdm does not set it where nothing is drawn.
-        self._told: tuple[Any, ...] | None = None
+        self._reported: tuple[Any, ...] | None = None
         self._pause_s = options.get("mininterval", 0.1) or 0.0
         self._due_at = 0.0
         super().__init__(iterable, desc, *args, **options)  # type: ignore[arg-type]  # it accepts both kinds
@@ -123,10 +123,10 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
             self._step = None
 
     def _report(self) -> None:
-        what = (self.n, self.total, str(self.desc).removesuffix(": "))
-        if self._step is not None and what != self._told:
-            self._told = what
-            report_units(self._step, [self.n], [self.total], what[2] or None)
+        shown = (self.n, self.total, str(self.desc).removesuffix(": "))
+        if self._step is not None and shown != self._reported:
+            self._reported = shown
+            report_units(self._step, [self.n], [self.total], shown[2] or None)
 
 
 _reporting: Final[weakref.WeakKeyDictionary[BaseStep, weakref.ref[tqdm[Any]]]] = weakref.WeakKeyDictionary()

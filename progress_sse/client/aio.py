@@ -108,7 +108,7 @@ class AsyncProgress(Reporter):
     def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: AsyncOptions) -> None:
         transport = options.get("transport")
         target = (OnLoop(transport), _Unbound()) if transport else None
-        self._set_up(session_id, create, options, _drive_http, target)
+        self._set_up(session_id, create, options, _http_sender, target)
 
     def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> AsyncStep:
         """Return a step; see `Reporter.step`."""
@@ -170,7 +170,7 @@ class AsyncProgress(Reporter):
             await self._release()
 
 
-def _drive_http(_address: Address) -> "_Unbound":
+def _http_sender(_address: Address) -> "_Unbound":
     load_http()
     return _Unbound()
 

@@ -2,21 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, ParamSpec, Self, TypeVar, Unpack
+from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Options
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
 from progress_sse.client.outbox import MAX_OUTAGE_S
-from progress_sse.client.report_queue import (
-    ReportQueue,
-    Transport,
-)
+from progress_sse.client.report_queue import ReportQueue, Transport
 from progress_sse.client.reports import Create
 from progress_sse.client.thread_sender import http_sender, thread_sender
 from progress_sse.core.model import StepDefinition
-
-if TYPE_CHECKING:
-    pass
 
 FLUSH_S: Final = 10.0
 """Seconds that the end of a block waits for unsent reports; the thread continues with the rest."""
