@@ -145,8 +145,8 @@ class LoopSender:
         if queue not in self._queues:
             self._queues[queue] = None
             queue.adopt(self._servers.setdefault(queue.destination, queue.server))
-        self._schedule.check(queue, time.monotonic())
         queue.handle_events()
+        self._schedule.check(queue, time.monotonic())
 
     def _attempt(self, act: Callable[[], None]) -> None:
         """Call a function, and start over later if it fails: there may be no memory left."""
@@ -209,8 +209,8 @@ class LoopSender:
 
     def _end_turn(self, queue: ReportQueue, task: asyncio.Task[None]) -> None:
         task.result()
+        queue.handle_events()  # Before the end of the turn, for which the queue has to be settled.
         self._schedule.served(queue, time.monotonic())
-        queue.handle_events()
 
     def _transport(self, queue: ReportQueue) -> AsyncTransport:
         if queue.destination not in self._transports:

@@ -28,9 +28,9 @@ several reports.
 Outages and losses come out as events, for the callers to log or raise. What must not go in here: I/O, a clock, locks,
 logging.
 
-Any thread may `put`, and read `is_empty` and `lost`, also a signal handler or a finaliser during another `put`. Each of
-these touches shared state by single calls into C only, so there is no lock for which a job could wait. All other
-methods belong to the one thread or task that sends.
+Any thread may `put`, and read `is_empty`, `has_events` and `lost`, also a signal handler or a finaliser during another
+`put`. Each of these touches shared state by single calls into C only, so there is no lock for which a job could wait.
+All other methods belong to the one thread or task that sends.
 """
 
 import math
@@ -185,6 +185,11 @@ class Outbox:
         """Whether all reports were sent or dropped."""
         # In this order: a report that leaves its queue after the first check is being sent.
         return self._waiting == 0 and not self._is_sending
+
+    @property
+    def has_events(self) -> bool:
+        """Whether there are events that `events` has not returned yet."""
+        return bool(self._events)
 
     @property
     def has_commands(self) -> bool:

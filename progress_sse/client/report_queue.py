@@ -162,6 +162,7 @@ class ReportQueue:
         self._outbox = Outbox(session_id, creation)
         self._waiters: dict[Waiter, None] = {}
         self._is_urgent = False
+        self._is_handling_events = False
         self._errors: deque[ReportError] = deque()
         self._warned_of: set[str] = set()
         # A method in C, which removes an entry atomically.
@@ -169,8 +170,14 @@ class ReportQueue:
 
     @property
     def is_settled(self) -> bool:
-        """Whether no report waits."""
-        return self._outbox.is_empty
+        """Whether no report waits, and no error of a report is still to be raised or logged."""
+        # In this order: an event that leaves the outbox after the second check is being handled.
+        return self._outbox.is_empty and not self._outbox.has_events and not self._is_handling_events
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether a report is neither sent nor dropped."""
+        return not self._outbox.is_empty
 
     @property
     def has_commands(self) -> bool:
@@ -226,6 +233,7 @@ class ReportQueue:
         """Begin anew in a child process; the parent sends the waiting reports."""
         self._outbox = self._outbox.renewed()
         self._waiters.clear()
+        self._is_handling_events = False
         self.is_woken = False
         self.sender = sender
 
@@ -276,8 +284,12 @@ class ReportQueue:
 
     def handle_events(self) -> None:
         """Log the outbox's events, and notify the waiters if the queue is settled."""
-        with suppress(Exception):  # A log handler of the job has raised; the sender goes on.
-            self._handle(self._outbox.events())
+        self._is_handling_events = True
+        try:
+            with suppress(Exception):  # A log handler of the job has raised; the sender goes on.
+                self._handle(self._outbox.events())
+        finally:
+            self._is_handling_events = False
         if self.is_settled:
             for waiter in list(self._waiters):
                 waiter.put(self)

@@ -140,7 +140,7 @@ class ThreadSender:
             if not sys.is_finalizing():  # From then on Python runs no other thread.
                 self._send_last(awaited)
             for queue in awaited:
-                if not queue.is_settled:
+                if queue.has_unsent:
                     queue.give_up()
                     log(logging.WARNING, "the process ends before all reports on %r were sent", queue.session_id)
         finally:
@@ -214,15 +214,15 @@ class ThreadSender:
     def _check(self, queue: ReportQueue) -> None:
         if queue not in self._schedule:
             queue.adopt(self._servers.setdefault(queue.destination, queue.server))
-        self._schedule.check(queue, time.monotonic())
         queue.handle_events()
+        self._schedule.check(queue, time.monotonic())
 
     def _serve(self, queue: ReportQueue) -> None:
         requests = queue.next(alone=not isinstance(queue.target, Address | BatchTransport))
         if requests:
             queue.take(requests, self._send(queue, requests))
+        queue.handle_events()  # Before the end of the turn, for which the queue has to be settled.
         self._schedule.served(queue, time.monotonic())
-        queue.handle_events()
 
     def _send(self, queue: ReportQueue, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
         if isinstance(queue.target, OnLoop):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
-from progress_sse import Progress, ReportError
-from progress_sse.client import aio, sync
+from progress_sse import AsyncProgress, Progress, ReportError
+from progress_sse.client import aio, sync, thread_sender
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
-from progress_sse.client.outbox import MAX_WAITING
+from progress_sse.client.outbox import MAX_WAITING, Outbox
+from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.reports import Complete, Start
-from tests.client.fake import FakeTransport
+from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.client.job_errors import OopsError
 from tests.client.shells import Shell
 from tests.harness.serving import eventually
@@ -64,6 +67,52 @@ async def test_a_refusal_is_raised_if_the_job_asked_for_errors(shell: Shell) -> 
     with pytest.raises(ReportError):
         await shell.close(progress)
     await shell.close(progress)
+
+
+def test_a_close_waits_for_the_error_of_a_report_that_has_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sender has read the refusal, and has not yet passed on the error."""
+    has_answer, may_continue = threading.Event(), threading.Event()
+    take = Outbox.take
+
+    def take_and_stop(*arguments: Any) -> None:
+        take(*arguments)
+        has_answer.set()
+        assert may_continue.wait(20)
+
+    class Settled(SimpleQueue[ReportQueue]):
+        def get(self, *_: Any, timeout: float | None = None) -> ReportQueue:
+            may_continue.set()
+            return super().get(timeout=timeout)
+
+    monkeypatch.setattr(Outbox, "take", take_and_stop)
+    monkeypatch.setattr(thread_sender, "SimpleQueue", Settled)
+    progress = Progress.attach("a", transport=FakeTransport(refuse), on_error="raise")
+    progress.step(8).start()
+    assert has_answer.wait(20)
+    try:
+        with pytest.raises(ReportRefusedError):
+            progress.close()
+    finally:
+        may_continue.set()
+
+
+async def test_a_close_on_a_loop_waits_for_the_error_of_a_report_that_has_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The block ends before the loop has run the callback of the request."""
+    closing: list[asyncio.Task[None]] = []
+    take = Outbox.take
+
+    def take_and_close(*arguments: Any) -> None:
+        take(*arguments)
+        closing.append(asyncio.create_task(progress.aclose()))
+
+    monkeypatch.setattr(Outbox, "take", take_and_close)
+    progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(FakeTransport(refuse)), on_error="raise")
+    progress.step(8).start()
+    await eventually(lambda: bool(closing), 20)
+    with pytest.raises(ReportRefusedError):
+        await closing[0]
 
 
 async def test_the_jobs_own_error_precedes_errors_of_reporting(shell: Shell) -> None:
