@@ -1,13 +1,8 @@
 """The unsent reports of one session: which are sent next, and the effect of each answer. Pure.
 
-An `Outbox` has one request under way at a time, so the server gets the reports in their order. A request may carry
-several reports.
+An `Outbox` has one request under way at a time, so the server gets the reports in their order (see
+``waiting_reports``). A request may carry several reports.
 
-* **The creation** precedes everything, whichever thread reports first.
-* **Commands** (start, complete) are queued, and sent in order; none is merged into another.
-* **Advances** wait one per step. A newer one replaces an older one, or the step's progress is read only when it is
-  sent. They go when no command waits, and at most ten times a second. So an advance never overtakes its start. If its
-  step has meanwhile ended or restarted, it is not sent, since no page would show it.
 * **Commands go together** where several wait and the target takes batches. Each has its answer. A refusal of a whole
   batch does not show which command is at fault, so fewer go together, and at last each by itself.
 * **Each report has an idempotency key**, made when it is first sent, and sent with each retry: the server applies the
@@ -36,9 +31,8 @@ All other methods belong to the one thread or task that sends.
 import math
 import random
 import uuid
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -46,13 +40,11 @@ from progress_sse.client.availability import LONGEST_PAUSE_S, Availability
 from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
-from progress_sse.client.reports import Advance, Complete, Create, Latest, Queueable, Report, Start
+from progress_sse.client.reports import Advance, Complete, Create, Latest, Queueable, Start
+from progress_sse.client.waiting_reports import Operation, WaitingReports
 
 MAX_WAITING: Final = 1000
 """Reports of one session that may wait."""
-
-ADVANCE_INTERVAL_S: Final = 0.1
-"""Minimum seconds between two advances of a step."""
 
 MAX_OUTAGE_S: Final = 60.0
 """Seconds of an outage after which waiting advances are dropped, and an answer of 500 is final."""
@@ -101,18 +93,6 @@ Event: TypeAlias = Disconnected | Reconnected | ReportDropped | Recreated
 
 
 @dataclass(slots=True)
-class _Operation:
-    report: Report
-    key: str = field(default_factory=lambda: str(uuid.uuid4()))
-    failing_since: float | None = None
-
-    @property
-    def is_from_job(self) -> bool:
-        """Whether the job made the report; a creation after a loss is the client's own."""
-        return not isinstance(self.report, Create) or self.report.replace
-
-
-@dataclass(slots=True)
 class _Run:
     """The run that was created here.
 
@@ -156,20 +136,15 @@ class Outbox:
         self._own = Availability(chance)
         self._chance = chance
         # Shared with the threads that put.
-        self._creation = _Operation(creation) if creation else None
-        self._first_creation = self._creation
-        self._has_begun = False
-        self._commands: deque[_Operation] = deque()
-        self._advances: OrderedDict[int, Advance | Latest | _Operation] = OrderedDict()
+        self._waiting = WaitingReports(Operation(creation) if creation else None)
         self._lost = Count()
         self._events: deque[Event] = deque()
         self._has_warned_of_loss = False
         self._has_given_up = False
         # Of the sender. Other threads read `_is_sending`, which is set before a report leaves its queue.
         self._is_sending = False
-        self._sending: list[_Operation] = []
+        self._sending: list[Operation] = []
         self._run: _Run | None = None
-        self._paced: dict[int, float] = {}
         self._batch_size = MAX_BATCH
         self._away_since: float | None = None
         self._has_reported_outage = False
@@ -184,7 +159,7 @@ class Outbox:
     def is_empty(self) -> bool:
         """Whether all reports were sent or dropped."""
         # In this order: a report that leaves its queue after the first check is being sent.
-        return self._waiting == 0 and not self._is_sending
+        return len(self._waiting) == 0 and not self._is_sending
 
     @property
     def has_events(self) -> bool:
@@ -194,35 +169,21 @@ class Outbox:
     @property
     def has_commands(self) -> bool:
         """Whether a creation, a start or a completion waits."""
-        return bool(self._creation or self._commands)
-
-    @property
-    def _waiting(self) -> int:
-        is_to_be_created = self._has_begun and self._creation is not None
-        return is_to_be_created + len(self._commands) + len(self._advances)
+        return self._waiting.command_count > 0
 
     def begin(self) -> None:
         """Let the creation be sent, if there is one, before the first report."""
-        self._has_begun = True
+        self._waiting.begin()
 
     def put(self, report: Queueable) -> None:
         """Queue a report."""
         if self._has_given_up:
             self._drop(report)
             return
-        self.begin()
-        if isinstance(report, Create):
-            self._creation = self._first_creation = _Operation(report)
-        elif isinstance(report, Advance | Latest):
-            if isinstance(report, Latest):
-                report.queue = self._advances
-            self._advances[report.step] = report
-        else:
-            self._commands.append(_Operation(report))
-            self._advances.pop(report.step, None)
+        self._waiting.put(report)
         if self._has_given_up:  # Meanwhile.
-            self._lost.add(self._drain())
-        elif self._waiting > MAX_WAITING:
+            self._lost.add(self._waiting.drop_all())
+        elif len(self._waiting) > MAX_WAITING:
             self._drop_oldest()
 
     def next(self, now: float, *, alone: bool = True) -> list[ReportRequest]:
@@ -235,7 +196,7 @@ class Outbox:
         if self._is_sending or now < self._not_before:
             return []
         self._is_sending = True
-        self._sending = self._next_commands(1 if alone else self._batch_size) or self._due_advance(now)
+        self._sending = self._waiting.take_next(1 if alone else self._batch_size, now)
         self._is_sending = bool(self._sending)
         run = self._run.name if self._run is not None else ""
         return [
@@ -245,19 +206,14 @@ class Outbox:
 
     def wake_at(self) -> float:
         """Return when `next` will return requests; infinity if only a report or an answer changes that."""
-        if self._is_sending or self._waiting == 0:
-            return math.inf
-        if self._creation or self._commands:
-            return self._not_before
-        steps = list(self._advances)
-        return max(self._not_before, min((self._paced.get(step, -math.inf) for step in steps), default=math.inf))
+        return math.inf if self._is_sending else max(self._not_before, self._waiting.next_at())
 
     def take(self, requests: Sequence[ReportRequest], answers: Sequence[ReportAnswer], now: float) -> None:
         """Apply the answer to each request; ignored if they were retracted meanwhile, since they are sent again."""
         if not self._is_under_way(requests):
             return
         sent = self._sending
-        again: list[_Operation] = []
+        again: list[Operation] = []
         failures: list[ReportAnswer] = []
         for operation, answer in zip(sent, answers, strict=True):
             if answer.is_retryable and not self._is_final(operation, answer, now):
@@ -301,9 +257,8 @@ class Outbox:
     def give_up(self) -> None:
         """Drop all unsent and later reports, as there is no time left; called from any thread."""
         self._has_given_up = True
-        unsent = [*self._sending, *([self._creation] if self._creation and self._has_begun else [])]
-        self._sending, self._creation, self._is_sending = [], None, False
-        self._lost.add(sum(each.is_from_job for each in unsent) + self._drain())
+        sending, self._sending, self._is_sending = self._sending, [], False
+        self._lost.add(sum(each.is_from_job for each in sending) + self._waiting.drop_all())
 
     def retry_now(self, now: float) -> None:
         """End the pauses that the server has not asked for, since this may be the last attempt."""
@@ -324,19 +279,13 @@ class Outbox:
         return max(self._own.not_before, self.server.not_before)
 
     def renewed(self) -> "Outbox":
-        """Return an outbox without the reports of this one, which another process sends.
-
-        A creation without an answer yet precedes its reports, with the same key. So both processes get the same answer,
-        which names the run.
-        """
-        self._advances.clear()  # So that a `Latest` in here sees that it no longer waits.
+        """Return an outbox without the reports of this one, which another process sends."""
         outbox = Outbox(self.session_id, chance=self._chance)
-        if self._run is not None:
+        waiting = self._waiting.renewed()
+        if self._run is None:
+            outbox._waiting = waiting
+        else:
             outbox._run = replace(self._run, sent={})
-        elif self._first_creation is not None:
-            is_shared = self._has_begun
-            outbox._creation = self._first_creation if is_shared else _Operation(self._first_creation.report)
-            outbox._first_creation = outbox._creation
         outbox._has_given_up = self._has_given_up
         return outbox
 
@@ -344,53 +293,15 @@ class Outbox:
         """Return the events since the last call."""
         return [self._events.popleft() for _ in range(len(self._events))]
 
-    def _next_commands(self, most: int) -> list[_Operation]:
-        """Take out the commands to send together; a creation goes alone, since its request has another form."""
-        if self._creation:
-            creation, self._creation = self._creation, None
-            return [creation]
-        taken: list[_Operation] = []
-        with suppress(IndexError):  # Another thread may drop some; see `_drop_oldest`.
-            while len(taken) < max(1, most):
-                taken.append(self._commands.popleft())
-        for operation in taken:
-            self._paced.pop(_step(operation), None)
-        return taken
-
-    def _due_advance(self, now: float) -> list[_Operation]:
-        for step in list(self._advances):
-            if self._paced.get(step, now) <= now:
-                waiting = self._advances.pop(step, None)
-                if waiting is None:
-                    continue
-                self._paced[step] = now + ADVANCE_INTERVAL_S
-                if isinstance(waiting, Latest):
-                    waiting = waiting.read()
-                return [waiting if isinstance(waiting, _Operation) else _Operation(waiting)]
-        return []
-
-    def _put_back(self, unsent: Sequence[_Operation]) -> None:
+    def _put_back(self, unsent: Sequence[Operation]) -> None:
         """Queue unsent reports again, and end the request under way."""
-        for operation in reversed(unsent):
-            if isinstance(operation.report, Create):
-                self._creation = operation
-            elif isinstance(operation.report, Advance):
-                self._put_back_advance(operation)
-            else:
-                self._commands.appendleft(operation)
+        self._waiting.put_back(unsent)
         if self._has_given_up:
-            self._lost.add(self._drain())
+            self._lost.add(self._waiting.drop_all())
         self._sending = []
         self._is_sending = False
 
-    def _put_back_advance(self, operation: _Operation) -> None:
-        # A newer advance, or a command of the same step, makes this one useless.
-        step = _step(operation)
-        self._advances.setdefault(step, operation)
-        if any(_step(each) == step for each in list(self._commands)) and self._advances.get(step) is operation:
-            self._advances.pop(step, None)
-
-    def _is_final(self, sent: _Operation, answer: ReportAnswer, now: float) -> bool:
+    def _is_final(self, sent: Operation, answer: ReportAnswer, now: float) -> bool:
         if answer.is_transient:
             return False
         if sent.failing_since is None:
@@ -409,34 +320,17 @@ class Outbox:
         self.stand_by(now)
 
     def _give_up_advances(self, answer: ReportAnswer | None) -> None:
-        dropped = self._drain_advances()
+        dropped = self._waiting.drop_advances()
         self._has_warned_of_loss = True
         self._lose(
             ServerAwayError(
                 f"no success for {MAX_OUTAGE_S:g} s ({answer}): {dropped} reports of progress were dropped, "
-                f"{len(self._commands) + (self._creation is not None)} starts and completions wait on"
+                f"{self._waiting.command_count} starts and completions wait on"
             ),
             dropped,
         )
 
-    def _drain_advances(self) -> int:
-        count = 0
-        with suppress(KeyError):
-            while True:
-                self._advances.popitem()
-                count += 1
-        return count
-
-    def _drain(self) -> int:
-        """Take out all waiting reports, and return their number."""
-        count = self._drain_advances()
-        with suppress(IndexError):
-            while True:
-                self._commands.popleft()
-                count += 1
-        return count
-
-    def _note(self, done: _Operation, answer: ReportAnswer) -> None:
+    def _note(self, done: Operation, answer: ReportAnswer) -> None:
         if not isinstance(done.report, Create):
             if self._run is not None:
                 self._run.note(done.report)
@@ -444,8 +338,7 @@ class Outbox:
         before, self._run = self._run, _Run(done.report, done.key, answer.run)
         if before is not None and not done.report.replace:
             self._run.losses, self._run.lost_at = before.losses, before.lost_at
-            told = [_Operation(report) for reports in before.sent.values() for report in reports]
-            self._commands.extendleft(reversed(told))
+            self._waiting.put_back([Operation(report) for reports in before.sent.values() for report in reports])
             self._events.append(Recreated())
 
     def _is_lost(self, answer: ReportAnswer) -> bool:
@@ -463,21 +356,21 @@ class Outbox:
             self._own.fail(answer, now)
         self._run.lost_at = now
         key = str(uuid.uuid5(uuid.UUID(self._run.key), "again"))
-        creation = _Operation(replace(self._run.creation, replace=False), key)
+        creation = Operation(replace(self._run.creation, replace=False), key)
         if self._run.losses > MAX_LOSSES:
             self._refuse(creation, answer)
         else:
-            self._creation = creation
+            self._waiting.put_back([creation])
 
-    def _refuse(self, operation: _Operation, answer: ReportAnswer) -> None:
+    def _refuse(self, operation: Operation, answer: ReportAnswer) -> None:
         if not isinstance(operation.report, Create):
-            what = f"{type(operation.report).__name__.lower()} of step {_step(operation)}"
+            what = f"{type(operation.report).__name__.lower()} of step {operation.step}"
             self._lose(_refusal(what, answer))
             return
         # All waiting and later reports have no session.
         self._has_given_up = True
         what = "its creation" if operation.is_from_job else "the session was lost, and its creation"
-        count = operation.is_from_job + self._drain()
+        count = operation.is_from_job + self._waiting.drop_all()
         self._lose(_refusal(f"nothing more is reported, since {what}", answer), count)
 
     def _drop(self, report: Queueable) -> None:
@@ -486,14 +379,8 @@ class Outbox:
             report.queue = {report.step: report}  # As if it waited, so that a loop does not queue each row.
 
     def _drop_oldest(self) -> None:
-        # The creation stays: without it a start would create a session with other steps.
-        try:
-            self._advances.popitem(last=False)
-        except KeyError:
-            try:
-                self._commands.popleft()
-            except IndexError:  # The sender has just taken it out.
-                return
+        if not self._waiting.drop_oldest():
+            return
         if self._has_warned_of_loss:
             self._lost.add(1)
             return
@@ -513,11 +400,6 @@ class Outbox:
                 self._events.append(Reconnected(now - self._away_since, lost))
         self._away_since = None
         self._has_reported_outage = self._has_warned_of_loss = False
-
-
-def _step(operation: _Operation) -> int:
-    assert not isinstance(operation.report, Create)
-    return operation.report.step
 
 
 def _refusal(what: str, answer: ReportAnswer) -> ReportRefusedError:

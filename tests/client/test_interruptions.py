@@ -23,7 +23,7 @@ import pytest
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import report_loss, step_of
-from progress_sse.client import availability, loop_sender, outbox, sync, thread_sender
+from progress_sse.client import availability, loop_sender, sync, thread_sender, waiting_reports
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.loading import loading
@@ -41,7 +41,7 @@ NOWHERE: Final = "http://127.0.0.1:9"
 @pytest.fixture(autouse=True)
 def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send advances without a minimum interval, so that a test may have many."""
-    monkeypatch.setattr(outbox, "ADVANCE_INTERVAL_S", 0)
+    monkeypatch.setattr(waiting_reports, "ADVANCE_INTERVAL_S", 0)
 
 
 def has_ended(thread: threading.Thread) -> Callable[[], bool]:

@@ -1,0 +1,189 @@
+"""The reports of one session that wait to be sent, and their order. Pure.
+
+* **The creation** precedes everything, whichever thread reports first.
+* **Commands** (start, complete) are queued, and sent in order; none is merged into another.
+* **Advances** wait one per step. A newer one replaces an older one, or the step's progress is read only when it is
+  sent. They go when no command waits, and at most ten times a second. So an advance never overtakes its start. If its
+  step has meanwhile ended or restarted, it is not sent, since no page would show it.
+
+Any thread may `put`, and read the numbers of reports, also a signal handler or a finaliser during another `put`. Each
+of these touches shared state by single calls into C only. All other methods belong to the one thread or task that
+sends, except that any thread may drop reports.
+"""
+
+import math
+import uuid
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from progress_sse.client.reports import Advance, Create, Latest, Queueable, Report
+
+ADVANCE_INTERVAL_S: Final = 0.1
+"""Minimum seconds between two advances of a step."""
+
+
+@dataclass(slots=True)
+class Operation:
+    """A report to send.
+
+    Attributes:
+        report: The report.
+        key: Its idempotency key.
+        failing_since: When it first failed by an answer that it may have caused; `None` before.
+    """
+
+    report: Report
+    key: str = field(default_factory=lambda: str(uuid.uuid4()))
+    failing_since: float | None = None
+
+    @property
+    def is_from_job(self) -> bool:
+        """Whether the job made the report; a creation after a loss is the client's own."""
+        return not isinstance(self.report, Create) or self.report.replace
+
+    @property
+    def step(self) -> int:
+        """The number of the step; a creation has none."""
+        assert not isinstance(self.report, Create)
+        return self.report.step
+
+
+class WaitingReports:
+    """The reports that wait to be sent; see the module."""
+
+    def __init__(self, creation: Operation | None = None) -> None:
+        """Begin with only the `creation`, which precedes the first report."""
+        self._creation = self._first_creation = creation
+        self._has_begun = False
+        self._commands: deque[Operation] = deque()
+        self._advances: OrderedDict[int, Advance | Latest | Operation] = OrderedDict()
+        self._paced: dict[int, float] = {}  # Of the sender: when each step may send its next advance.
+
+    def __len__(self) -> int:
+        """Return how many reports wait."""
+        is_to_be_created = self._has_begun and self._creation is not None
+        return is_to_be_created + len(self._commands) + len(self._advances)
+
+    @property
+    def command_count(self) -> int:
+        """How many creations, starts and completions wait, with a creation that has not begun."""
+        return (self._creation is not None) + len(self._commands)
+
+    def begin(self) -> None:
+        """Let the creation be sent, if there is one, before the first report."""
+        self._has_begun = True
+
+    def put(self, report: Queueable) -> None:
+        """Add a report."""
+        self.begin()
+        if isinstance(report, Create):
+            self._creation = self._first_creation = Operation(report)
+        elif isinstance(report, Advance | Latest):
+            if isinstance(report, Latest):
+                report.queue = self._advances
+            self._advances[report.step] = report
+        else:
+            self._commands.append(Operation(report))
+            self._advances.pop(report.step, None)
+
+    def next_at(self) -> float:
+        """Return when the next report may be sent; infinity if none waits."""
+        if len(self) == 0:
+            return math.inf
+        if self.command_count > 0:
+            return -math.inf
+        return min((self._paced.get(step, -math.inf) for step in list(self._advances)), default=math.inf)
+
+    def take_next(self, most: int, now: float) -> list[Operation]:
+        """Take out the reports to send together now: at most so many commands, or else an advance."""
+        return self._take_commands(most) or self._take_advance(now)
+
+    def _take_commands(self, most: int) -> list[Operation]:
+        # A creation goes alone, since its request has another form.
+        if self._creation:
+            creation, self._creation = self._creation, None
+            return [creation]
+        taken: list[Operation] = []
+        with suppress(IndexError):  # Another thread may drop some; see `drop_oldest`.
+            while len(taken) < max(1, most):
+                taken.append(self._commands.popleft())
+        for operation in taken:
+            self._paced.pop(operation.step, None)
+        return taken
+
+    def _take_advance(self, now: float) -> list[Operation]:
+        for step in list(self._advances):
+            if self._paced.get(step, now) <= now:
+                waiting = self._advances.pop(step, None)
+                if waiting is None:
+                    continue
+                self._paced[step] = now + ADVANCE_INTERVAL_S
+                if isinstance(waiting, Latest):
+                    waiting = waiting.read()
+                return [waiting if isinstance(waiting, Operation) else Operation(waiting)]
+        return []
+
+    def put_back(self, unsent: Sequence[Operation]) -> None:
+        """Add unsent reports before all others, in their order."""
+        for operation in reversed(unsent):
+            if isinstance(operation.report, Create):
+                self._creation = operation
+            elif isinstance(operation.report, Advance):
+                self._put_back_advance(operation)
+            else:
+                self._commands.appendleft(operation)
+
+    def _put_back_advance(self, operation: Operation) -> None:
+        # A newer advance, or a command of the same step, makes this one useless.
+        step = operation.step
+        self._advances.setdefault(step, operation)
+        if any(each.step == step for each in list(self._commands)) and self._advances.get(step) is operation:
+            self._advances.pop(step, None)
+
+    def drop_oldest(self) -> bool:
+        """Drop the oldest advance, and without advances the oldest command; return whether there was one.
+
+        The creation stays: without it a start would create a session with other steps.
+        """
+        with suppress(KeyError):
+            self._advances.popitem(last=False)
+            return True
+        with suppress(IndexError):  # The sender has just taken it out.
+            self._commands.popleft()
+            return True
+        return False
+
+    def drop_advances(self) -> int:
+        """Drop all advances, and return their number."""
+        count = 0
+        with suppress(KeyError):
+            while True:
+                self._advances.popitem()
+                count += 1
+        return count
+
+    def drop_all(self) -> int:
+        """Drop all reports, and return how many of them the job made."""
+        creation, self._creation = self._creation, None
+        count = int(self._has_begun and creation is not None and creation.is_from_job)
+        count += self.drop_advances()
+        with suppress(IndexError):
+            while True:
+                self._commands.popleft()
+                count += 1
+        return count
+
+    def renewed(self) -> "WaitingReports":
+        """Return the reports of a child process, for which only the creation waits; drop the advances here.
+
+        A creation without an answer yet precedes the reports of both processes, with the same key. So both get the same
+        answer, which names the run.
+        """
+        self.drop_advances()  # So that a `Latest` in here sees that it no longer waits.
+        creation = self._first_creation
+        if creation is not None and not self._has_begun:
+            creation = Operation(creation.report)
+        return WaitingReports(creation)
