@@ -64,12 +64,12 @@ CREATE = Create((StepDefinition("One"), StepDefinition("Two")))
 AGAIN = Create(CREATE.steps, replace=False)
 
 
-def created(*told: Report) -> Bench:
+def created(*reports: Report) -> Bench:
     """Return an outbox that has created its session as the run `one` and sent these reports."""
     bench = Bench()
     bench.put(CREATE)
     assert bench.send(ReportAnswer(201, run="one")) == CREATE
-    bench.put(*told)
+    bench.put(*reports)
     bench.deliver()
     return bench
 

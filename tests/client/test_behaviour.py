@@ -34,7 +34,7 @@ def job(progress: Reporter) -> None:
         raise OopsError("disk full")
 
 
-TOLD = [
+REPORTS = [
     Create((StepDefinition("Download"), StepDefinition("Parse", 1000, 500), StepDefinition("Save"))),
     Start(1),
     Complete(1),
@@ -54,7 +54,7 @@ async def test_a_job_reports_its_steps(shell: Shell) -> None:
         progress = shell.progress("a", steps=["Download", StepDefinition("Parse", 1000, 500), "Save"])
         with pytest.raises(OopsError):
             await shell.run(job, progress)
-    assert recorder.of("a") == TOLD
+    assert recorder.of("a") == REPORTS
 
 
 async def test_a_transport_gets_the_same_reports(shell: Shell) -> None:
@@ -66,9 +66,9 @@ async def test_a_transport_gets_the_same_reports(shell: Shell) -> None:
     with pytest.raises(OopsError):
         await shell.run(job, progress)
     assert [report for report in fake.reports if not isinstance(report, Advance)] == [
-        report for report in TOLD if not isinstance(report, Advance)
+        report for report in REPORTS if not isinstance(report, Advance)
     ]
-    assert {report for report in fake.reports if isinstance(report, Advance)} <= set(TOLD)
+    assert {report for report in fake.reports if isinstance(report, Advance)} <= set(REPORTS)
     assert max(Counter(request.key for request in fake.requests).values()) == 1
 
 
@@ -99,16 +99,16 @@ async def test_a_session_begins_with_its_block_or_its_first_step(shell: Shell) -
 
 
 @pytest.mark.parametrize(
-    ("total", "told"), [(None, [(0, 3), (1, 3), (2, 3), (3, 3)]), (2, [(0, 2), (1, 2), (2, 2), (3, None)])]
+    ("total", "counts"), [(None, [(0, 3), (1, 3), (2, 3), (3, 3)]), (2, [(0, 2), (1, 2), (2, 2), (3, None)])]
 )
 async def test_tracking_counts_finished_items(
-    shell: Shell, total: int | None, told: list[tuple[int, int | None]]
+    shell: Shell, total: int | None, counts: list[tuple[int, int | None]]
 ) -> None:
     """A total that is exceeded becomes unknown: the server refuses a count above the total."""
     with recording() as recorder:
         step = shell.progress.attach("a").step(1)
         assert await shell.track(step, [10, 20, 30], total) == [10, 20, 30]
-    assert recorder.of("a") == [Start(1), *(Advance(1, *each) for each in told), Complete(1)]
+    assert recorder.of("a") == [Start(1), *(Advance(1, *each) for each in counts), Complete(1)]
 
 
 async def test_an_iterable_without_a_length_is_tracked_without_a_total(shell: Shell) -> None:
@@ -176,13 +176,13 @@ async def wait_in_a_step(progress: AsyncProgress) -> None:
 
 
 async def wait_at_the_end(progress: AsyncProgress) -> None:
-    """Be interrupted as the block waits for what is still to be told."""
+    """Be interrupted while the block waits for unsent reports."""
     async with progress, progress.step(1):
         pass
 
 
 async def wait_after_an_error(progress: AsyncProgress) -> None:
-    """Be interrupted as the block of a job that has failed waits."""
+    """Be interrupted while the block of a failed job waits."""
     async with progress, progress.step(1):
         raise OopsError
 
@@ -246,9 +246,9 @@ def test_a_long_text_is_cut() -> None:
     """It is cut at the default limit of a server."""
     with recording() as recorder:
         Progress.attach("a").step(1).complete("x" * 100_000)
-    [told] = recorder.of("a")
-    assert isinstance(told, Complete)
-    assert (len(told.message), told.message[-2:]) == (MAX_TEXT_CHARS, "x…")
+    [report] = recorder.of("a")
+    assert isinstance(report, Complete)
+    assert (len(report.message), report.message[-2:]) == (MAX_TEXT_CHARS, "x…")
 
 
 @pytest.mark.parametrize("count", [0.5, "many", None])

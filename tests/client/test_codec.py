@@ -54,10 +54,10 @@ def test_a_report_names_its_run() -> None:
     assert encode(ReportRequest("a", Start(1), "key", "run")).headers == headers
 
 
-@pytest.mark.parametrize(("told", "run"), [("2026", "2026"), ("\xe9", ""), ("a\tb", ""), ("x" * 256, "")])
-def test_a_run_is_accepted_if_a_header_can_have_it(told: str, run: str) -> None:
+@pytest.mark.parametrize(("header", "run"), [("2026", "2026"), ("\xe9", ""), ("a\tb", ""), ("x" * 256, "")])
+def test_a_run_is_accepted_if_a_header_can_have_it(header: str, run: str) -> None:
     """Otherwise no later report could be sent."""
-    assert read_answer(201, {"progress-run": told}, b'{"session_id": "a"}') == ReportAnswer(201, run=run)
+    assert read_answer(201, {"progress-run": header}, b'{"session_id": "a"}') == ReportAnswer(201, run=run)
 
 
 PROBLEM = b'{"type":"/problems/store-unavailable","status":503,"detail":"The store does not answer."}'
@@ -114,11 +114,11 @@ def test_a_batch_is_encoded_as_the_server_reads_it() -> None:
 def test_the_answers_to_a_batch_are_read_one_by_one() -> None:
     """A response that no progress server sends is no answer; a refusal of the batch is one."""
     refused = {"type": "/problems/step-out-of-range", "status": 422, "detail": "no", "success": False}
-    told = json.dumps({"results": [{"status": 200}, refused, {}, None]}).encode()
-    ok, no, *odd = read_answers(200, {}, told, 4)
+    body = json.dumps({"results": [{"status": 200}, refused, {}, None]}).encode()
+    ok, no, *odd = read_answers(200, {}, body, 4)
     assert (ok, no) == (OK, ReportAnswer(422, "step-out-of-range", "no"))
     assert all(isinstance(answer, ReportAnswer) and answer.is_transient for answer in odd)
-    for content in (told, b"{}", b"welcome", b'{"results": 2}'):
+    for content in (body, b"{}", b"welcome", b'{"results": 2}'):
         assert isinstance(answer := read_answers(200, {}, content, 2), ReportAnswer)
         assert answer.is_transient
     assert read_answers(429, {"retry-after": "7"}, b"", 2) == ReportAnswer(429, retry_after_s=7)

@@ -117,7 +117,7 @@ async def test_each_report_becomes_a_command(store: ProgressStore, report: Repor
 
 @pytest.mark.parametrize("creation", [Create(), Create(workflow="report"), Create((StepDefinition("One"),))])
 async def test_the_answer_to_a_creation_names_its_run(store: ProgressStore, creation: Create) -> None:
-    """A creation may be told not to replace an existing session."""
+    """A creation with `replace=False` does not replace an existing session."""
     transport = AsyncStoreTransport(store)
     created = await transport.send(ReportRequest("a", creation, "key"))
     session = await store.get_session("a")

@@ -32,7 +32,7 @@ async def answering(body: bytes, *, times: int) -> AsyncIterator[Address]:
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             assert b"accept-encoding: identity" in head
             assert b"cookie" not in head
-            await reader.readexactly(length_of(head))  # What is left unread would reset the connection.
+            await reader.readexactly(length_of(head))  # Unread bytes would reset the connection.
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nSet-Cookie: a=b\r\nConnection: close\r\n\r\n")
             for _ in range(times):
                 writer.write(body)

@@ -1,8 +1,8 @@
 """Jobs that are interrupted during a report, by foreign code that waits for what another thread holds.
 
 The garbage collector runs finalisers wherever something is allocated, a signal handler comes between any two
-operations, and the text of a message is what its class makes of it. Each may log, and wait for the lock of a handler
-that another thread holds while it reports in turn.
+operations, and a message's class makes its text. Each may log, and wait for the lock of a handler that another thread
+holds while it reports in turn.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def has_ended(thread: threading.Thread) -> Callable[[], bool]:
-    """An event that is set when a thread has ended."""
+    """A function that returns whether a thread has ended."""
     return lambda: not thread.is_alive()
 
 
@@ -93,7 +93,7 @@ class Stop:
                 self._go.set()  # It may come there later, with another test's reports.
                 return False
         try:
-            assert is_done_in_time(work), "a report waits for a thread that stands still"
+            assert is_done_in_time(work), "a report waits for a stopped thread"
         finally:
             self._go.set()
         return True
@@ -196,11 +196,11 @@ def test_a_recording_has_reports_made_during_a_report() -> None:
             step = progress.step(1)
             interruption = Interruption(at, step.advance)
             interruption.run(step.advance)
-            told = recorder.of(str(at))
+            reports = recorder.of(str(at))
             if not interruption.has_come:
                 break
-            assert told[1:] == [Advance(1, 1), Advance(1, 2)], at
-            assert isinstance(told[0], Create)
+            assert reports[1:] == [Advance(1, 1), Advance(1, 2)], at
+            assert isinstance(reports[0], Create)
     assert at > 10
 
 
@@ -252,11 +252,11 @@ def test_a_flush_waits_for_a_report_that_comes_as_it_is_notified(monkeypatch: py
     """Another thread makes the report; the flush is notified again, and does not wait for its timeout."""
     fake = FakeTransport()
     progress = Progress.attach("a", transport=fake)
-    told = itertools.count()
+    notifications = itertools.count()
 
     class Settled(SimpleQueue[ReportQueue]):
         def put(self, queue: ReportQueue, *_: Any) -> None:
-            if next(told) == 0:
+            if next(notifications) == 0:
                 fake.may_answer.clear()
                 progress.step(2).start()
             super().put(queue)
@@ -278,11 +278,11 @@ async def test_a_flush_on_a_loop_waits_for_a_report_that_comes_as_it_is_notified
     """Another task makes the report."""
     fake = FakeTransport()
     progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(fake))
-    told = itertools.count()
+    notifications = itertools.count()
 
     class Settled(loop_sender._LoopWaiter):  # noqa: SLF001  # a moment that nothing else shows
         def put(self, queue: ReportQueue, /) -> None:
-            if next(told) == 0:
+            if next(notifications) == 0:
                 fake.may_answer.clear()
                 progress.step(2).start()
             super().put(queue)
@@ -341,8 +341,8 @@ GARBAGE = """
     class Message:
         def __str__(self):
             Garbage()
-            logger.info("told")
-            return "told"
+            logger.info("formatted")
+            return "text"
 
     class Transport:
         def send(self, request):

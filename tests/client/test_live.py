@@ -76,14 +76,14 @@ async def test_each_report_counts_once_over_a_server_that_is_killed(serve: Serve
 async def eventually_at(server: Server, percentage: int) -> None:
     """Wait until the session has this progress."""
     async with asyncio.timeout(20):
-        while (await poll(server))["percentage"] < percentage:  # noqa: ASYNC110 - only asking tells
+        while (await poll(server))["percentage"] < percentage:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.005)
 
 
 async def test_each_report_counts_once_over_a_connection_that_flaps(serve: Serve, shell: Shell) -> None:
     """Answers are lost or cut after the server has applied their reports."""
     server = serve()
-    # Ends before the first byte of an answer, within it, and after some of them; again and again, and then no more.
+    # Connections that end before the first byte of an answer, within an answer, and after several ones.
     failures: list[Mode] = [Reset(0), Cut(0), Cut(40), Reset(900), Reset(60), Cut(2000)]
     async with ChaosProxy(server.port, [*failures * 4, Pass()]) as proxy:
         url = f"http://{HOST}:{proxy.port}"
@@ -178,7 +178,7 @@ async def test_a_refused_creation_leaves_the_session_before_alone(
 
     await shell.run(work, today)
     assert await shown(server) == before
-    assert today.lost == 6, "the creation, both starts and completions, and what was advanced"
+    assert today.lost == 6, "the creation, both starts and completions, and the advances"
     [line] = [record.getMessage() for record in caplog.records if record.name == "progress_sse.client"]
     assert line.endswith("nothing more is reported, since its creation was refused: 422 There is no such workflow.")
 
@@ -219,8 +219,8 @@ async def test_a_session_that_the_server_has_lost_is_created_again(
         assert (await shown(server))[0] == after
     await shell.close(progress)
     assert progress.lost == 0
-    told = [record for record in caplog.records if "was created again" in record.getMessage()]
-    assert len(told) == 1
+    lines = [record for record in caplog.records if "was created again" in record.getMessage()]
+    assert len(lines) == 1
 
 
 async def test_a_newer_run_gets_no_report_of_an_older_one(

@@ -133,12 +133,12 @@ def test_reports_after_the_end_of_a_loop_are_sent(serve: Serve, first: Loop) -> 
     async def begin() -> None:
         progress.step(1).start()
 
-    async def told() -> None:
+    async def shown() -> None:
         await eventually(lambda: statuses(server) == ["success", "pending"], LIMIT_S)
 
     with first(begin):
         progress.step(1).complete()
-        with that_has_ended(told):
+        with that_has_ended(shown):
             assert progress.lost == 0
 
 
@@ -158,12 +158,12 @@ def test_a_transport_of_one_loop_is_used_while_that_runs(first: Loop, caplog: py
         await progress.aclose()
 
     with first(begin), that_has_ended(finish):
-        said = [record.getMessage() for record in caplog.records if record.name == "progress_sse.client"]
+        lines = [record.getMessage() for record in caplog.records if record.name == "progress_sse.client"]
         if first is that_goes_on:
-            assert (fake.reports, progress.lost, said) == ([Start(1), Complete(1)], 0, [])
+            assert (fake.reports, progress.lost, lines) == ([Start(1), Complete(1)], 0, [])
         else:
             assert (fake.reports, progress.lost) == ([Start(1)], 1)
-            assert said == [
+            assert lines == [
                 "lost a report on 'nightly': complete of step 1 was refused: 410 the event loop that reported has ended"
             ]
 
@@ -207,22 +207,22 @@ def test_unsent_reports_of_a_loop_that_was_closed_by_hand_go_by_the_thread() -> 
     async def begin(session_id: str) -> AsyncProgress:
         progress = AsyncProgress.attach(session_id, url="http://127.0.0.1:9")
         progress.step(1).start()
-        await eventually(lambda: line_of(session_id).server.reason is not None, LIMIT_S)
+        await eventually(lambda: queue_of(session_id).server.reason is not None, LIMIT_S)
         return progress
 
     loop = asyncio.new_event_loop()
     closed = loop.run_until_complete(begin("closed"))
     loop.close()
-    left = line_of("closed")
+    left = queue_of("closed")
     assert left.sender is not thread_sender()
     after = asyncio.run(begin("after"))
     assert left.sender is thread_sender()
     for progress, session_id in (closed, "closed"), (after, "after"):
-        line_of(session_id).give_up()
+        queue_of(session_id).give_up()
         assert progress.lost == 1
 
 
-def line_of(session_id: str) -> ReportQueue:
+def queue_of(session_id: str) -> ReportQueue:
     """The queue of a session."""
     (queue,) = (each for each in report_queues() if each.session_id == session_id)
     return queue
@@ -261,7 +261,7 @@ async def test_a_session_whose_close_is_cancelled_continues_on_the_thread(monkey
         closing.cancel()
         with suppress(asyncio.CancelledError):
             await closing
-    queue = line_of("cancelled")
+    queue = queue_of("cancelled")
     assert queue.sender is thread_sender()
     queue.give_up()
     transport.may_end.set()

@@ -65,7 +65,7 @@ WAYS_OUT: dict[str, Callable[[Bench], object]] = {
     "another takes its place": lambda bench: bench.put(Advance(1, 6)),
     "it is the oldest of too many": lambda bench: bench.put(*(Start(2) for _ in range(outbox.MAX_WAITING))),
     "the server is away for long": stay_away,
-    "another process tells it": lambda bench: bench.outbox.renewed(),
+    "another process sends it": lambda bench: bench.outbox.renewed(),
 }
 
 
@@ -313,7 +313,7 @@ def test_reports_without_time_left_are_counted() -> None:
     bench.put(Complete(1))
     bench.send(NOT_FOUND)
     bench.outbox.give_up()
-    assert bench.outbox.lost == 1, "to create the session again was not the job's idea"
+    assert bench.outbox.lost == 1, "to create the session again is no report of the job"
 
 
 @pytest.mark.parametrize("report", [Start(1), Advance(1, 5)])

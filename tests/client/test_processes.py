@@ -99,9 +99,9 @@ WITH_MULTIPROCESSING_LOADED = f"""
 @pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK, WITH_MULTIPROCESSING_LOADED])
 def test_a_process_exits_without_its_server(program: str) -> None:
     """It gives up after a time limit, without an error, and logs the unsent reports."""
-    said = run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
-    assert "cannot report on 'nightly'" in said
-    assert said.count("the process ends before all reports on 'nightly' were sent") == 1
+    output = run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
+    assert "cannot report on 'nightly'" in output
+    assert output.count("the process ends before all reports on 'nightly' were sent") == 1
 
 
 FORK = """
@@ -114,7 +114,7 @@ FORK = """
     with Progress(steps=["One", "Two", "Three"]) as progress:
         with progress.step(1):
             progress.flush()               # The parent has its connection,
-            progress.step(3).start()       # and something still to tell.
+            progress.step(3).start()       # and an unsent report.
             child = os.fork()
             if child == 0:
                 with progress.step(2) as step:
@@ -134,11 +134,11 @@ def test_parent_and_child_report_after_a_fork(serve: Serve) -> None:
     run(FORK, server.url)
     statuses, transitions = shown(server)
     assert statuses == ["success"] * 3
-    # Start and end of each step, an advance if it was faster than the end, and what the child made of step 1.
+    # Start and end of each step, the child's failure of step 1, and an advance if it was faster than the end.
     assert transitions in {7, 8}
 
 
-WHO_TELLS = """
+WHO_SENDS = """
     import os, sys, threading, time
     from progress_sse import Progress
     from progress_sse.client.exchange import ReportAnswer
@@ -172,9 +172,9 @@ WHO_TELLS = """
 
 def test_a_child_sends_no_report_of_its_parent() -> None:
     """This includes reports that waited or were under way at the fork; the child has its own thread."""
-    # Newer Pythons warn of a fork beside threads, which is what this is about.
-    told = [line for line in run(WHO_TELLS, "").splitlines() if line.startswith(("child ", "parent "))]
-    assert sorted(told) == [
+    # Newer Pythons warn of a fork beside threads, which this test makes on purpose.
+    sent = [line for line in run(WHO_SENDS, "").splitlines() if line.startswith(("child ", "parent "))]
+    assert sorted(sent) == [
         "child Start(step=4, timeout_ms=None)",
         *(f"parent Start(step={step}, timeout_ms=None)" for step in (1, 2, 3)),
     ]
@@ -262,7 +262,7 @@ FORK_WHILE_CONNECTING = """
         def __init__(self, **options):
             with opensslish:
                 is_connecting.set()
-                time.sleep(0.5)            # As long as that takes on a busy machine.
+                time.sleep(0.5)            # The duration on a busy machine.
                 super().__init__(**options)
 
     httpx.Client = Client
@@ -318,7 +318,7 @@ FORK_WHILE_LOADING = """
     def load():
         with loading.loading():
             is_loading.set()
-            assert may_end.wait(60)        # As a finaliser may for what the forking thread holds.
+            assert may_end.wait(60)        # Like a finaliser that needs a lock of the forking thread.
 
     loading.LIMIT_S = 0.1
     threading.Thread(target=load).start()
@@ -484,9 +484,9 @@ def test_reports_during_the_exit_of_the_process_are_sent(serve: Serve, program: 
 )
 def test_unsent_reports_during_the_exit_of_the_process_are_counted(program: str) -> None:
     """The server is away: the process waits as long as for earlier reports, and logs that once."""
-    *said, lost = run(program, f"http://{HOST}:{free_port()}", timeout_s=30).splitlines()
+    *lines, lost = run(program, f"http://{HOST}:{free_port()}", timeout_s=30).splitlines()
     assert lost == "lost 4", "the creation, two starts, and a completion"
-    assert len([line for line in said if "the process ends before all reports on 'nightly' were sent" in line]) == 1
+    assert len([line for line in lines if "the process ends before all reports on 'nightly' were sent" in line]) == 1
 
 
 BY_A_FINALISER = """

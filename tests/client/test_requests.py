@@ -45,7 +45,7 @@ async def test_waiting_reports_go_in_one_request_where_the_server_takes_batches(
         assert [each["step"] for updates in taken for each in updates] == list(range(1, 11))
         assert len({each["idempotency_key"] for updates in sent for each in updates}) == 10
         assert max(map(len, sent)) > 1
-        assert is_old or len(sent) <= 2  # What was on its way before the first answer, and the rest.
+        assert is_old or len(sent) <= 2  # The report before the first answer, and the other nine.
         assert progress.lost == 0
 
 
@@ -71,4 +71,4 @@ async def test_no_report_waits_for_the_network(shell: Shell, caplog: pytest.LogC
         updates = [update for seen in server.seen for update in json.loads(seen.body).get("updates", ())]
         assert len(updates) >= 41
         await shell.close(progress)
-    assert not [record for record in caplog.records if record.name == "httpx"], "the job's log is not ours to fill"
+    assert not [record for record in caplog.records if record.name == "httpx"], "httpx fills the log of the job"

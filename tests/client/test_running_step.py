@@ -174,15 +174,15 @@ def test_no_thread_overtakes_the_creation_of_its_session() -> None:
     finally:
         sys.setswitchinterval(switch_s)
     for number in range(50):
-        told = [request.report for request in fake.requests if request.session_id == str(number)]
-        assert [type(report) for report in told] == [Create, Start, Start]
+        reports = [request.report for request in fake.requests if request.session_id == str(number)]
+        assert [type(report) for report in reports] == [Create, Start, Start]
 
 
 class Late(NullSink):
-    """An outlet during whose work the time is up."""
+    """A sink during whose work the time limit of the job passes."""
 
     def put(self, prepare: Prepare) -> None:
-        """Raise what the signal raises."""
+        """Raise the error of the signal handler."""
         raise TimeIsUpError
 
 

@@ -83,11 +83,11 @@ def test_processes_that_share_a_run_create_it_again_once() -> None:
     child = Bench()
     child.outbox = parent.outbox.renewed()
     keys = set()
-    for bench, told in ((parent, [Start(1), Start(2)]), (child, [Start(2)])):
+    for bench, reports in ((parent, [Start(1), Start(2)]), (child, [Start(2)])):
         bench.put(Start(2))
         bench.send(NOT_FOUND)
         keys.add(bench.send_request(ReportAnswer(201, run="two")).key)
-        assert bench.deliver() == told
+        assert bench.deliver() == reports
     assert len(keys) == 1
 
 
@@ -138,7 +138,7 @@ def test_a_refused_creation_ends_the_reporting(refusal: ReportAnswer) -> None:
     bench.send(refusal)
     latest = Latest(2, lambda: Advance(2, 5))
     bench.put(Start(2), latest)
-    assert latest.is_waiting, "a loop over many rows is not to come again with each"
+    assert latest.is_waiting, "a loop does not put it again for each row"
     assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 5)
     [event] = bench.outbox.events()
     assert isinstance(event, ReportDropped)

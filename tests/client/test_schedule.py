@@ -28,7 +28,7 @@ class ReportQueue:
         self.outbox = Outbox(session_id, chance=lambda: 1.0)
         self.outbox.server = server
         self.session_key = session_id
-        self.looks = 0
+        self.checks = 0
         self.is_urgent = False
 
     @property
@@ -44,7 +44,7 @@ class ReportQueue:
         return self.outbox.has_commands
 
     def wake_at(self) -> float:
-        self.looks += 1
+        self.checks += 1
         return self.outbox.wake_at()
 
     def retry_now(self, now: float) -> bool:
@@ -54,7 +54,7 @@ class ReportQueue:
         return was_urgent
 
     def stand_by(self, now: float) -> float:
-        self.looks += 1
+        self.checks += 1
         return self.outbox.stand_by(now)
 
 
@@ -154,11 +154,11 @@ def test_one_session_retries_during_an_outage(at_once: int) -> None:
     tried = bench.run(lambda _: AWAY, until=hour_s)
     assert set(tried) == {"0"}
     assert len(tried) == pytest.approx(hour_s / availability.LONGEST_PAUSE_S, rel=0.1)
-    assert sum(queue.looks for queue in report_queues) < 10 * count + 10 * len(tried)
+    assert sum(queue.checks for queue in report_queues) < 10 * count + 10 * len(tried)
     bench.run(lambda _: OK)
     assert all(queue.is_settled and not queue.outbox.lost for queue in report_queues)
     assert len(bench.sent) == len(tried) + 2 * count
-    assert sum(queue.looks for queue in report_queues) < 20 * count + 10 * len(tried)
+    assert sum(queue.checks for queue in report_queues) < 20 * count + 10 * len(tried)
 
 
 def test_a_session_that_begins_during_an_outage_waits_with_the_others() -> None:

@@ -98,7 +98,7 @@ def test_without_a_thread_the_job_goes_on_and_reports_are_sent_later(
         progress = Progress.attach("a", transport=fake)
         for _ in range(3):
             progress.step(1).start()
-        assert not progress.flush(3600), "there is nothing to wait for"
+        assert not progress.flush(3600), "no thread sends it"
         report_loss("b", 1, "gone")
     assert len([record for record in caplog.records if "thread" in record.getMessage()]) == 2
     progress.step(1).complete()
@@ -286,5 +286,5 @@ AT_THE_END = """
 def test_a_report_during_interpreter_shutdown_neither_raises_nor_waits(serve: Serve, before: str) -> None:
     """The thread no longer runs, and modules are being removed."""
     server = serve()
-    said = run(AT_THE_END.format(before=before), server.url, timeout_s=30)
-    assert said.endswith("done\n"), said
+    output = run(AT_THE_END.format(before=before), server.url, timeout_s=30)
+    assert output.endswith("done\n"), output
