@@ -19,8 +19,8 @@ from progress_sse.client.outbox import Outbox
 from progress_sse.client.reports import Advance, Complete, Start
 from progress_sse.client.schedule import Schedule
 from tests.client.fake import AsyncFakeTransport, FakeTransport
+from tests.client.programs import run, shown
 from tests.client.shells import Shell
-from tests.client.test_processes import run, shown
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, free_port
 

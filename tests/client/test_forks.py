@@ -1,0 +1,223 @@
+"""Forks in separate programs: parent and child report, each with its own thread and connection."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.client.programs import run, shown
+from tests.conftest import Serve
+
+pytestmark = pytest.mark.processes
+
+
+FORK = """
+    import os, sys
+    from progress_sse import Progress
+
+    def wait_for(child):
+        assert os.waitpid(child, 0)[1] == 0
+
+    with Progress(steps=["One", "Two", "Three"]) as progress:
+        with progress.step(1):
+            progress.flush()               # The parent has its connection,
+            progress.step(3).start()       # and an unsent report.
+            child = os.fork()
+            if child == 0:
+                with progress.step(2) as step:
+                    step.advance()
+                sys.exit()
+            wait_for(child)
+        progress.step(3).complete()
+"""
+
+
+def test_parent_and_child_report_after_a_fork(serve: Serve) -> None:
+    """Each has its own connection, and reports that waited at the fork are sent once.
+
+    A child that ends by an exception, as `sys.exit` is one, ends the blocks around it, too: so step 1 fails first.
+    """
+    server = serve()
+    run(FORK, server.url)
+    statuses, transitions = shown(server)
+    assert statuses == ["success"] * 3
+    # Start and end of each step, the child's failure of step 1, and an advance if it was faster than the end.
+    assert transitions in {7, 8}
+
+
+WHO_SENDS = """
+    import os, sys, threading, time
+    from progress_sse import Progress
+    from progress_sse.client.exchange import ReportAnswer
+
+    gate, asked = threading.Event(), threading.Event()
+
+    class Transport:
+        def send(self, request):
+            os.write(1, f"{'parent' if os.getpid() == parent else 'child'} {request.report}\\n".encode())
+            asked.set()
+            assert gate.wait(20)
+            return ReportAnswer(200)
+
+    parent = os.getpid()
+    progress = Progress.attach(transport=Transport())
+    for step in (1, 2, 3):
+        progress.step(step).start()        # One is under way, or about to be; the others wait.
+    child = os.fork()
+    if child == 0:
+        gate, asked = threading.Event(), threading.Event()
+        gate.set()
+        progress.step(4).start()
+        assert asked.wait(20)
+        assert progress.flush()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    gate.set()
+    assert progress.flush()
+"""
+
+
+def test_a_child_sends_no_report_of_its_parent() -> None:
+    """This includes reports that waited or were under way at the fork; the child has its own thread."""
+    # Newer Pythons warn of a fork beside threads, which this test makes on purpose.
+    sent = [line for line in run(WHO_SENDS, "").splitlines() if line.startswith(("child ", "parent "))]
+    assert sorted(sent) == [
+        "child Start(step=4, timeout_ms=None)",
+        *(f"parent Start(step={step}, timeout_ms=None)" for step in (1, 2, 3)),
+    ]
+
+
+MULTIPROCESSING = """
+    import multiprocessing
+    from progress_sse import Progress
+
+    def work(number):
+        step = Progress.attach().step(number)
+        step.start()
+        step.complete()
+
+    if __name__ == "__main__":
+        with Progress(steps=["One", "Two", "Three"]) as progress:
+            progress.step(1).start()
+            progress.flush()
+            processes = [multiprocessing.get_context("fork").Process(target=work, args=[n]) for n in (2, 3)]
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join()
+                assert process.exitcode == 0
+            progress.step(1).complete()
+"""
+
+
+def test_children_of_multiprocessing_report(serve: Serve) -> None:
+    """They run no `atexit` functions, and yet their last reports are sent."""
+    server = serve()
+    run(MULTIPROCESSING, server.url)
+    assert shown(server) == (["success"] * 3, 6)
+
+
+IMPORTS = """
+    import sys
+    from progress_sse import Progress
+
+    with Progress(steps=["One"]) as progress:
+        loaded = set(sys.modules)
+        progress.step(1).start()
+    print(*set(sys.modules) - loaded)
+"""
+
+
+def test_the_thread_imports_nothing(serve: Serve) -> None:
+    """A fork during an import would leave the child with a half-loaded module."""
+    assert run(IMPORTS, serve().url).strip() == ""
+
+
+FORK_WHILE_IMPORTING = """
+    import os, signal, sys, threading
+    from progress_sse import AsyncProgress, Progress
+
+    threading.Thread(target=lambda: {kind}.attach()).start()
+    while "progress_sse.client.http" not in sys.modules:
+        pass
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)                   # It must not outlive a test that fails.
+        progress = Progress.attach()
+        progress.step(2).start()
+        os._exit(not progress.flush(10))
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.parametrize("kind", ["Progress", "AsyncProgress"])
+def test_a_child_forked_during_an_import_reports(serve: Serve, kind: str) -> None:
+    """The importing thread is not in the child, which would wait for it."""
+    server = serve()
+    run(FORK_WHILE_IMPORTING.format(kind=kind), server.url, timeout_s=30)
+    assert shown(server)[0][1] == "running"
+
+
+FORK_WHILE_CONNECTING = """
+    import os, threading, time
+    import httpx
+    from progress_sse import Progress
+
+    opensslish, is_connecting = threading.Lock(), threading.Event()
+
+    class Client(httpx.Client):
+        def __init__(self, **options):
+            with opensslish:
+                is_connecting.set()
+                time.sleep(0.5)            # The duration on a busy machine.
+                super().__init__(**options)
+
+    httpx.Client = Client
+    progress = Progress.attach()
+    progress.step(1).start()
+    assert is_connecting.wait(20)
+    child = os.fork()
+    if child == 0:
+        progress.step(2).start()
+        os._exit(not progress.flush(10))
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_child_forked_during_a_connect_connects(serve: Serve) -> None:
+    """OpenSSL holds locks meanwhile, which no thread of the child would release."""
+    server = serve()
+    run(FORK_WHILE_CONNECTING, server.url)
+    assert shown(server)[0][:2] == ["running"] * 2
+
+
+FORK_WHILE_LOADING = """
+    import os, signal, threading
+    from progress_sse import Progress
+    from progress_sse.client import loading
+
+    is_loading, may_end = threading.Event(), threading.Event()
+
+    def load():
+        with loading.loading():
+            is_loading.set()
+            assert may_end.wait(60)        # Like a finaliser that needs a lock of the forking thread.
+
+    loading.LIMIT_S = 0.1
+    threading.Thread(target=load).start()
+    assert is_loading.wait(20)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        progress = Progress.attach()
+        progress.step(2).start()
+        os._exit(not progress.flush(10))
+    assert os.waitpid(child, 0)[1] == 0
+    may_end.set()
+"""
+
+
+def test_a_fork_waits_for_the_creation_of_a_client_up_to_a_limit(serve: Serve) -> None:
+    """Its creation may wait for a lock of the forking thread; the child creates its own."""
+    server = serve()
+    run(FORK_WHILE_LOADING, server.url, timeout_s=40)
+    assert shown(server)[0][1] == "running"
