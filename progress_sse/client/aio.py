@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack
 
-from progress_sse.client.config import Address, Options
+from progress_sse.client.config import Options
 from progress_sse.client.handle import BaseStep, Reporter, define, length
 from progress_sse.client.loop_sender import AsyncTransport, LoopSender, sender_here, wait_for
 from progress_sse.client.outbox import MAX_OUTAGE_S
@@ -39,8 +39,8 @@ class AsyncStep(BaseStep):
         """Iterate over `items`, and advance by one after each.
 
         Args:
-            items: What to go through.
-            total: How many there are; `None` asks their `len`, and does without where they have none.
+            items: The items to iterate over.
+            total: Their number; `None` takes it from their `len`, if they have one.
         """
         self.report(0, length(items) if total is None else total)
         if isinstance(items, AsyncIterable):
@@ -170,7 +170,7 @@ class AsyncProgress(Reporter):
             await self._release()
 
 
-def _http_sender(_address: Address) -> "_Unbound":
+def _http_sender() -> "_Unbound":
     load_http()
     return _Unbound()
 

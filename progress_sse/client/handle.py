@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Final, Self, TypeAlias
 
 from progress_sse.client.config import (
-    Address,
     OnError,
     Options,
     address_of,
@@ -138,12 +137,12 @@ class Reporter(ABC):
         session_id: str | None,
         create: Callable[[], Create] | None,
         options: Options,
-        make_sender: Callable[[Address], Sender],
+        make_sender: Callable[[], Sender],
         transport: tuple[Target, Sender] | None,
     ) -> None:
         """Find the server and the session; `create` returns the creation of a new session.
 
-        `make_sender` returns the sender to a server; `transport` is another target, and its sender.
+        `make_sender` returns the sender over HTTP; `transport` is another target, and its sender.
         """
         self._on_error = options.get("on_error", "warn")
         self._unreported = Count()
@@ -161,7 +160,7 @@ class Reporter(ABC):
         session_id: str | None,
         creation: Create | None,
         options: Options,
-        make_sender: Callable[[Address], Sender],
+        make_sender: Callable[[], Sender],
         transport: tuple[Target, Sender] | None,
     ) -> None:
         if _recorders:
@@ -179,7 +178,7 @@ class Reporter(ABC):
         if transport is not None:
             self._sink = ReportQueue(self.session_id, *transport, creation=creation, on_error=self._on_error)
         elif address is not None:
-            sender = make_sender(address)
+            sender = make_sender()
             self._sink = ReportQueue(self.session_id, address, sender, creation=creation, on_error=self._on_error)
             self.link = link_to(address, self.session_id)
             log(logging.INFO, "progress is shown at %s", self.link)
@@ -295,12 +294,12 @@ class BaseStep:
         return self._queued(number, message)
 
     def _queued(self, number: int, message: str | None) -> Latest:
-        self._say(message)
+        self._set_message(message)
         self._latest.step = number
         return self._latest
 
     def _completed(self, number: int, message: str | None, error: str | None) -> Complete:
-        self._say(message)
+        self._set_message(message)
         return Complete(number, success=error is None, message=self._message or "", error=error or "")
 
     def _read(self) -> Advance:
@@ -317,7 +316,7 @@ class BaseStep:
             message = self._first_message
         return None if message is None else fit_text(message)
 
-    def _say(self, message: str | None) -> None:
+    def _set_message(self, message: str | None) -> None:
         if message is not None:
             self._message = message
 

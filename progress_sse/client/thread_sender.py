@@ -271,7 +271,7 @@ def load_http() -> None:
             importlib.import_module("progress_sse.client.http")
 
 
-def http_sender(_address: Address) -> ThreadSender:
+def http_sender() -> ThreadSender:
     """Return the sender of this process, ready to send over HTTP."""
     load_http()  # Now, and not later in the thread.
     return _thread_sender
