@@ -57,7 +57,7 @@ class Attempt:
 
     Attributes:
         session_id: The session, also of the tasks that this one sends.
-        error: What it ended by, for queues that decide only then whether there will be another.
+        error: The exception that ended it, for queues that decide only then whether another attempt follows.
     """
 
     def __init__(self, session_id: object, number: int | None) -> None:

@@ -43,7 +43,7 @@ _received: Final[weakref.WeakValueDictionary[str, Any]] = weakref.WeakValueDicti
 """The requests in a worker's main process, by task id: the signal of a lost child has the id alone."""
 
 
-def _place_of(task: Any, request: Context) -> tuple[str, int | None]:
+def _session_and_step(task: Any, request: Context) -> tuple[str, int | None]:
     """Return a task's session, and the number of its step."""
     headers = request.headers or {}
     session_id = headers.get(SESSION_KEY) or request.root_id or request.id or ""
@@ -55,7 +55,7 @@ def _remember(request: Any, **_: Any) -> None:
 
 
 def _begin(task: Any, task_id: str, **_: Any) -> None:
-    _attempts[task_id] = Attempt(*_place_of(task, task.request))
+    _attempts[task_id] = Attempt(*_session_and_step(task, task.request))
     _attempts[task_id].begin(task.request.retries or 0)
 
 
@@ -73,11 +73,13 @@ def _fail(sender: Any, task_id: str, exception: BaseException, **_: Any) -> None
     if attempt := _attempts.get(task_id):
         attempt.fail(exception)
     elif request := _received.get(task_id):  # The child that it ran in was lost, or killed at the time limit.
-        report_loss(*_place_of(sender, Context(request.request_dict)), exception)
+        report_loss(*_session_and_step(sender, Context(request.request_dict)), exception)
 
 
 def _revoke(sender: Any, request: Context, terminated: bool, expired: bool, **_: Any) -> None:
-    report_loss(*_place_of(sender, request), "terminated" if terminated else "expired" if expired else "revoked")
+    report_loss(
+        *_session_and_step(sender, request), "terminated" if terminated else "expired" if expired else "revoked"
+    )
 
 
 def _leave(task_id: str, **_: Any) -> None:

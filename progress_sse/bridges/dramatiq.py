@@ -37,7 +37,7 @@ class ReportingMiddleware(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """Start the step."""
-        Attempt(*_place_of(broker, message)).begin(message.options.get("retries", 0))
+        Attempt(*_session_and_step(broker, message)).begin(message.options.get("retries", 0))
 
     def after_process_message(
         self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
@@ -51,7 +51,7 @@ class ReportingMiddleware(Middleware):
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         """Fail the step of a message that was given up before it ran, for example for its age."""
         if message.failed:
-            report_loss(*_place_of(broker, message), "given up before it ran")
+            report_loss(*_session_and_step(broker, message), "given up before it ran")
 
     def before_ack(self, broker: Broker, message: MessageProxy) -> None:
         """Leave the step; after an exception a retry will follow."""
@@ -68,7 +68,7 @@ class ReportingMiddleware(Middleware):
             attempt.leave()
 
 
-def _place_of(broker: Broker, message: MessageProxy) -> tuple[str, int | None]:
+def _session_and_step(broker: Broker, message: MessageProxy) -> tuple[str, int | None]:
     """Return a message's session, and the number of its step."""
     options = broker.get_actor(message.actor_name).options | message.options
     return options.get(SESSION_KEY) or message.message_id, options.get(STEP_KEY)

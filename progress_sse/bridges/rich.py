@@ -38,7 +38,7 @@ class ReportingProgress(Progress):
         visible: bool = True,
         **fields: Any,
     ) -> TaskID:
-        """Add a task, with what rich takes.
+        """Add a task, with the arguments of rich.
 
         Args:
             description: The task's description, which becomes the message of the step.

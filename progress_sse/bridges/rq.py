@@ -31,7 +31,7 @@ class ReportingMixin(BaseWorker):
 
     def perform_job(self, job: Job, *args: Any, **options: Any) -> bool:
         """Run a job inside its step."""
-        self._attempt = Attempt(*_place_of(job))
+        self._attempt = Attempt(*_session_and_step(job))
         self._attempt.begin(job.meta.get(_RETRIES_KEY, 0))
         try:
             return super().perform_job(job, *args, **options)
@@ -63,11 +63,11 @@ class ReportingMixin(BaseWorker):
         error = sys.exception() or options.get("exc_string", "")
         if job.should_retry and self._stopped_job_id != job.id:
             _count_retry(job)
-            (self._attempt or Attempt(*_place_of(job))).wait(error)
+            (self._attempt or Attempt(*_session_and_step(job))).wait(error)
         elif self._attempt is not None:
             self._attempt.fail(error)
         else:  # This runs in the worker itself: its work horse is gone.
-            report_loss(*_place_of(job), error)
+            report_loss(*_session_and_step(job), error)
         super().handle_job_failure(job, *args, **options)
 
 
@@ -75,7 +75,7 @@ class ReportingWorker(ReportingMixin, Worker):
     """RQ's worker with reports."""
 
 
-def _place_of(job: Job) -> tuple[str, int | None]:
+def _session_and_step(job: Job) -> tuple[str, int | None]:
     """Return a job's session, and the number of its step."""
     return job.meta.get(SESSION_KEY) or job.id, job.meta.get(STEP_KEY)
 

@@ -34,10 +34,10 @@ MISSED_HEARTBEATS: Final = 3
 """Heartbeat intervals without a byte after which the connection counts as dead."""
 
 HEARTBEAT_S: Final = 15.0
-"""Seconds between heartbeats, until the server has told its interval."""
+"""Seconds between heartbeats, until the server has sent its interval."""
 
 LONGEST_HEARTBEAT_S: Final = 3600.0
-"""Seconds between heartbeats at most, whatever the server says."""
+"""Maximum seconds between heartbeats that are expected of a server."""
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
@@ -81,7 +81,7 @@ class _UnexpectedResponseError(Exception):
 
 
 class Observer(Protocol):
-    """Gets what a follower finds."""
+    """Receives the states that a follower reads."""
 
     def show(self, state: SessionState) -> None:
         """Take in a new state of the session."""
@@ -162,7 +162,7 @@ class Follower:
                 reason, pause_s = str(error), error.retry_after_s
             self._await_event(None)
             self._failures += 1
-            # A server that is full tells when to come back, and brings nothing.
+            # A full server sends the time of the next attempt, and no event.
             if self._failures >= FAILURES_BEFORE_POLLS or (self._events == events and decoder.retry_ms is not None):
                 self._poll_instead(reason)
             await asyncio.sleep(max(pause_s, self._pause_s(decoder.retry_ms, self._loop.time() - began)))
@@ -212,7 +212,7 @@ class Follower:
         self._events += 1
         self._failures = 0
         self._backoff.reset()
-        if event.event != "heartbeat":  # It says nothing of the session, and has the id of the event before it.
+        if event.event != "heartbeat":  # It has no state, and the id of the event before it.
             self._position = event.event_id or self._position
         if self._polls.is_set() or self._events == 1:
             self._polls.clear()
@@ -223,7 +223,7 @@ class Follower:
             self._set_state(state)
 
     def _read_event(self, event: StreamEvent) -> SessionState | None:
-        """Return the state after an event; `None` if an event of its kind does not tell it."""
+        """Return the state after an event; `None` if an event of its kind has none."""
         if not _EVENT_ID.fullmatch(event.event_id):
             raise ValueError("no id of an event")
         if event.event == "heartbeat":

@@ -1,4 +1,4 @@
-"""`progress-sse step`: sends one report of a step, and tells whether the server accepted it."""
+"""`progress-sse step`: sends one report of a step, and returns whether the server accepted it."""
 
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -11,7 +11,7 @@ Action: TypeAlias = Literal["start", "progress", "complete", "fail"]
 
 
 class StepReport(NamedTuple):
-    """What to report of a step; a field that its action does not use is `None`."""
+    """A report of a step; a field that its action does not use is `None`."""
 
     action: Action
     message: str | None
@@ -22,7 +22,7 @@ class StepReport(NamedTuple):
 
 
 def send_report(session_id: str, number: int, report: StepReport, url: str | None, token: str | None) -> bool:
-    """Send a report, and return whether the server accepted it; the log says why if it did not.
+    """Send a report, and return whether the server accepted it; the log has the reason if it did not.
 
     Raises:
         ConfigurationError: No server is named, or the URL or the session id is not valid.

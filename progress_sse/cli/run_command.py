@@ -1,7 +1,7 @@
 """`progress-sse run`: runs a command as a step.
 
-The command runs as if there were no reporting. It has our stdin and stdout. What it writes to stderr is copied to ours
-at once, and the end of that is kept for the step's error. The command gets the signals that come to this process. Its
+The command runs as if there were no reporting. It has our stdin and stdout. Its stderr is copied to ours at once, and
+the end of it is kept for the step's error. The command gets the signals that come to this process. Its
 exit status becomes ours, also where reports fail. `Progress` makes the reports, and waits for nothing until the command
 has ended.
 """
@@ -236,7 +236,7 @@ def _describe(status: int) -> str:
 
 
 def _pass_on(source: int, ended: int, tail: Tail) -> None:
-    """Copy what the command writes to our stderr, until the command has ended and the pipe is empty.
+    """Copy the command's stderr to ours, until the command has ended and the pipe is empty.
 
     A process that the command leaves behind may hold the pipe for ever, so that the end of the pipe may never come.
     """

@@ -123,9 +123,9 @@ def _problem(status: int, headers: Mapping[str, str], fields: Mapping[str, Any])
     )
 
 
-def _printable(said: object) -> str:
+def _printable(value: object) -> str:
     """Return a server's text, made safe for a line of the job's log."""
-    text = str(said)[:MAX_DETAIL_CHARS]
+    text = str(value)[:MAX_DETAIL_CHARS]
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 

@@ -1,6 +1,6 @@
 """The sender for every `AsyncProgress` on an event loop.
 
-What it has not sent when the block or the loop ends goes to the thread of ``thread_sender``, which sends it.
+When the block or the loop ends, the thread of ``thread_sender`` sends the remaining reports.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class LoopSender:
     """Sends for every `AsyncProgress` on an event loop, by a task for each request.
 
     Another task lives as long as one of them is not closed. It ends with the loop at the latest, and then the thread
-    takes over what is left to send.
+    takes over the unsent reports.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -111,7 +111,7 @@ class LoopSender:
     def release(self, queue: ReportQueue) -> None:
         """Let the thread send for the queue, at once if the loop does not run; called from any thread or loop.
 
-        A running loop whose transport no thread can use sends what is left.
+        A running loop whose transport no thread can use sends the remaining reports first.
         """
         with suppress(RuntimeError):  # The loop is closed.
             self._loop.call_soon_threadsafe(self._start_leaving, queue, context=Context())
@@ -119,7 +119,7 @@ class LoopSender:
             queue.transfer_to(thread_sender())
 
     async def aclose(self, queue: ReportQueue) -> None:
-        """Do the same, and wait for it unless that would wait for answers."""
+        """Release the queue, and wait for that unless it waits for answers."""
         is_here = self._loop is asyncio.get_running_loop()
         if is_here and (queue.is_settled or not isinstance(queue.target, OnLoop)):
             await self._leave(queue)

@@ -137,7 +137,7 @@ class ReportQueue:
         destination: The same for all queues to one server.
         session_key: A key that all queues to one session there share.
         sender: Sends the reports.
-        is_woken: Whether the sender has been told to look at the queue; kept by the sender.
+        is_woken: Whether the sender is about to check the queue; kept by the sender.
     """
 
     def __init__(

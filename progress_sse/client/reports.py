@@ -89,7 +89,7 @@ def fit_text(text: object) -> str:
         try:
             text = str(text)
         except Exception as error:  # Its `__str__` is broken.
-            raise TypeError(f"a {type(text).__qualname__} cannot be told as text") from error
+            raise TypeError(f"a {type(text).__qualname__} cannot be shown as text") from error
     if len(text) > MAX_TEXT_CHARS:
         text = text[: MAX_TEXT_CHARS - 1] + "…"
     if is_text(text):

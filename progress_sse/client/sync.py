@@ -37,8 +37,8 @@ class Step(BaseStep):
         """Iterate over `items`, and advance by one after each.
 
         Args:
-            items: What to go through.
-            total: How many there are; `None` asks their `len`, and does without where they have none.
+            items: The items to iterate over.
+            total: Their number; `None` takes it from their `len`, if they have one.
         """
         self.report(0, length(items) if total is None else total)
         for item in items:

@@ -133,7 +133,7 @@ REGISTERED_BEFORE = """
         progress.step(2).start()
         os.write(1, f"lost {progress.lost}\\n".encode())
 
-    atexit.register(last)                  # Runs after all that is registered later.
+    atexit.register(last)                  # Runs after the functions that are registered later.
     from progress_sse import Progress
 
     progress = Progress(steps=["One", "Two"])
@@ -158,7 +158,7 @@ FIRST_REPORT = """
 WITHOUT_A_THREAD = """
     import atexit, os
 
-    def start_new_thread(*_):              # As some versions of Python do by then.
+    def start_new_thread(*_):              # Some versions of Python raise this during the exit.
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     def last():

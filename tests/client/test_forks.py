@@ -141,7 +141,7 @@ FORK_WHILE_IMPORTING = """
         pass
     child = os.fork()
     if child == 0:
-        signal.alarm(20)                   # It must not outlive a test that fails.
+        signal.alarm(20)                   # A failed test leaves no child behind.
         progress = Progress.attach()
         progress.step(2).start()
         os._exit(not progress.flush(10))

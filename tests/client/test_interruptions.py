@@ -90,7 +90,7 @@ class Stop:
         """Do some work while the thread is stopped; return whether it was stopped."""
         while not self._reached.wait(0.005):
             if is_over():
-                self._go.set()  # It may come there later, with another test's reports.
+                self._go.set()  # The thread may stop later, during another test's reports.
                 return False
         try:
             assert is_done_in_time(work), "a report waits for a stopped thread"
