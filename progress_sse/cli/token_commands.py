@@ -22,7 +22,7 @@ SECRET_BYTES: Final = 32
 
 @click.group()
 def token() -> None:
-    """Make what the settings publish_token and token_key need, and tokens for readers."""
+    """Make secrets for the settings publish_token and token_key, and tokens for readers."""
 
 
 @token.command()
@@ -35,17 +35,17 @@ def secret() -> None:
 @setting_option("token_key")
 @setting_option("token_algorithm")
 @click.option("--session", "sessions", multiple=True, metavar="ID", help="A session that the token is for.")
-@click.option("--prefix", "prefixes", multiple=True, help="What the ids of further sessions begin with; '' is all.")
+@click.option("--prefix", "prefixes", multiple=True, help="A prefix of the ids of further sessions; '' is all.")
 @click.option(
     "--action",
     "actions",
     multiple=True,
     default=["read"],
     type=click.Choice(get_args(Action)),
-    help="What it allows; list, which shows all sessions, needs --prefix ''. [default: read]",
+    help="An action that it allows; list, which shows all sessions, needs --prefix ''. [default: read]",
 )
-@click.option("--subject", help="Whom it is for.")
-@click.option("--expires-s", type=click.IntRange(min=1), default=3600, help="Seconds that it counts. [default: 3600]")
+@click.option("--subject", help="The holder of the token.")
+@click.option("--expires-s", type=click.IntRange(min=1), default=3600, help="Seconds until it expires. [default: 3600]")
 def make(
     sessions: Sequence[str],
     prefixes: Sequence[str],

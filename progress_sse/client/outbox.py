@@ -20,8 +20,7 @@ An `Outbox` has one request under way at a time, so the server gets the reports 
   start or completion. After an outage of `MAX_OUTAGE_S` waiting advances are dropped. Starts and completions stay,
   since without them the session would stay wrong.
 
-Outages and losses come out as events, for the callers to log or raise. What must not go in here: I/O, a clock, locks,
-logging.
+Outages and losses come out as events, for the callers to log or raise. No I/O, clock, lock or logging goes in here.
 
 Any thread may `put`, and read `is_empty`, `has_events` and `lost`, also a signal handler or a finaliser during another
 `put`. Each of these touches shared state by single calls into C only, so there is no lock for which a job could wait.
@@ -364,14 +363,14 @@ class Outbox:
 
     def _refuse(self, operation: Operation, answer: ReportAnswer) -> None:
         if not isinstance(operation.report, Create):
-            what = f"{type(operation.report).__name__.lower()} of step {operation.step}"
-            self._lose(_refusal(what, answer))
+            report = f"{type(operation.report).__name__.lower()} of step {operation.step}"
+            self._lose(_refusal(report, answer))
             return
         # All waiting and later reports have no session.
         self._has_given_up = True
-        what = "its creation" if operation.is_from_job else "the session was lost, and its creation"
+        creation = "its creation" if operation.is_from_job else "the session was lost, and its creation"
         count = operation.is_from_job + self._waiting.drop_all()
-        self._lose(_refusal(f"nothing more is reported, since {what}", answer), count)
+        self._lose(_refusal(f"nothing more is reported, since {creation}", answer), count)
 
     def _drop(self, report: Queueable) -> None:
         self._lost.add(1)
@@ -402,5 +401,5 @@ class Outbox:
         self._has_reported_outage = self._has_warned_of_loss = False
 
 
-def _refusal(what: str, answer: ReportAnswer) -> ReportRefusedError:
-    return ReportRefusedError(f"{what} was refused: {answer}", answer.status, answer.problem)
+def _refusal(report: str, answer: ReportAnswer) -> ReportRefusedError:
+    return ReportRefusedError(f"{report} was refused: {answer}", answer.status, answer.problem)

@@ -5,7 +5,7 @@
 * **Queues to one server** send at once, up to a limit. While the server is away, the one that found it away retries,
   and the others wait until it answers.
 
-What must not go in here: I/O, a clock, locks.
+No I/O, clock or lock goes in here.
 """
 
 import heapq

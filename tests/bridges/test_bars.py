@@ -247,7 +247,7 @@ def test_a_failed_report_is_logged_without_the_lock_of_the_bars(
 
 @pytest.mark.usefixtures("handler")
 def test_bars_and_records_outside_of_steps_are_not_reported(recorder: Recorder) -> None:
-    """Bars and records do what their libraries do, and report nothing."""
+    """Bars and records work as in their libraries, and report nothing."""
     assert list(trange(2)) == [0, 1]
     with bars() as shown:
         assert list(shown.track("ab")) == ["a", "b"]

@@ -1,4 +1,4 @@
-"""Tasks of real queues as steps: what all libraries have in common, with the programs of `docs/bridges.md`."""
+"""Tasks of real queues as steps: the behaviour that all libraries share, with the programs of `docs/bridges.md`."""
 
 from __future__ import annotations
 

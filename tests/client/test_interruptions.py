@@ -1,4 +1,4 @@
-"""Jobs that are interrupted during a report, by foreign code that waits for what another thread holds.
+"""Jobs that are interrupted during a report, by foreign code that waits for a lock of another thread.
 
 The garbage collector runs finalisers wherever something is allocated, a signal handler comes between any two
 operations, and a message's class makes its text. Each may log, and wait for the lock of a handler that another thread
