@@ -92,6 +92,18 @@ def test_advances_of_a_step_are_sent_at_most_ten_times_a_second() -> None:
     assert bench.deliver() == [Advance(1, 999)]
 
 
+def test_a_restarted_step_sends_its_first_advance_at_once() -> None:
+    """The interval is one of advances between the same start and end."""
+    bench = Bench()
+    bench.put(Advance(1, 5))
+    bench.send()
+    bench.put(Start(1))
+    bench.send()
+    bench.put(Advance(1, 6))
+    assert bench.wait() == 0
+    assert bench.send() == Advance(1, 6)
+
+
 def test_an_advance_never_overtakes_a_command() -> None:
     """The server would refuse an advance before its start."""
     bench = Bench()
@@ -293,6 +305,14 @@ def test_a_full_queue_drops_advances_first() -> None:
     assert bench.outbox.lost == 4
     assert len(bench.outbox.events()) == 1
     assert bench.deliver() == [Create(), *(Start(step) for step in range(3, limit + 2))]
+
+
+def test_a_full_queue_drops_the_oldest_advance() -> None:
+    """The newer ones are still of use."""
+    bench = Bench()
+    bench.put(Advance(1, 1), Advance(2, 1), *(Start(3) for _ in range(outbox.MAX_WAITING - 1)))
+    assert bench.outbox.lost == 1
+    assert [report for report in bench.deliver() if isinstance(report, Advance)] == [Advance(2, 1)]
 
 
 def test_reports_without_time_left_are_counted() -> None:
