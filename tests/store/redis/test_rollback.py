@@ -5,6 +5,7 @@ A virtual machine is rolled back with its memory, or an operator restores keys.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from progress_sse.core.errors import ConflictError
 from progress_sse.core.model import Position
 from progress_sse.store.redis import followed_sessions
 from progress_sse.store.redis.backend import RedisBackend
+from progress_sse.store.redis.codec import ReadResult
 from progress_sse.store.types import Notification
 from tests.harness.redis import KeyDump, RedisServer
 from tests.store.changes import after, apply, created, moved, removed
@@ -103,6 +105,34 @@ async def test_a_message_detects_a_rollback(
     assert follower.record is not None
     assert follower.record.position.epoch != "first"
     assert [entry.offset for entry in follower.entries] == [2]
+
+
+async def test_a_follower_that_reads_a_new_epoch_late_gets_the_session_alone(
+    here: RedisBackend, there: RedisBackend, take_dump: Callable[[], KeyDump], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The epoch has a transition by then, which the store replays to those that follow the epoch from its beginning."""
+    record = await apply(here, created(), moved(after(created()), 1))
+    follower, dump = await Follower.of(here), take_dump()
+    lost = await apply(there, moved(record, 2))
+    await follower.until_at(lost)
+    dump.restore()
+    may_read, read = asyncio.Event(), here._followed._read  # noqa: SLF001 - no command delays it
+
+    async def read_late(session_id: str, position: Position) -> ReadResult:
+        await may_read.wait()
+        return await read(session_id, position)
+
+    monkeypatch.setattr(here._followed, "_read", read_late)  # noqa: SLF001 - likewise
+    first = await there.load("s")
+    assert first is not None
+    assert (first.session, first.position.offset) == (record.session, 1)
+    change = moved(first, 3)
+    await there.commit(change)
+    may_read.set()
+    await follower.until_at(change.record)
+    assert follower.notifications[-1] == Notification("s", change.record)
+    assert await here.replay("s", first.position) == list(change.entries)
+    assert await here.replay("s", first.position._replace(offset=0)) is None
 
 
 @pytest.mark.parametrize("is_read_first", [True, False])
