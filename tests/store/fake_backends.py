@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from progress_sse.core.errors import (
-    ConflictError,
-)
+from progress_sse.core.errors import ConflictError
 from progress_sse.store.backend import Backend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Change, Record, StorageLimits
@@ -31,12 +29,8 @@ class ContestedBackend:
     def __init__(self, backend: Backend) -> None:
         self.conflicts = 0
         self.open, self.aclose, self.ping = backend.open, backend.aclose, backend.ping
-        self.cached_record, self.find_idempotency_key, self.replay = (
-            backend.cached_record,
-            backend.find_idempotency_key,
-            backend.replay,
-        )
-        self.expire, self.forget_keys = backend.expire, backend.forget_keys
+        self.cached_record, self.find_idempotency_key = backend.cached_record, backend.find_idempotency_key
+        self.replay, self.expire, self.forget_keys = backend.replay, backend.expire, backend.forget_keys
         self.listen, self.unlisten, self.list_summaries = backend.listen, backend.unlisten, backend.list_summaries
         self.count_by_status = backend.count_by_status
         self._backend = backend

@@ -10,12 +10,7 @@ from typing import cast
 import pytest
 
 from progress_sse.core.commands import Command, Complete, Create, Delete, StepCommand
-from progress_sse.core.errors import (
-    KeyInUseError,
-    KeyReusedError,
-    StepNotStartedError,
-    StoreFullError,
-)
+from progress_sse.core.errors import KeyInUseError, KeyReusedError, StepNotStartedError, StoreFullError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.store.backend import Backend

@@ -13,9 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.core.errors import (
-    StoreRefusedError,
-)
+from progress_sse.core.errors import StoreRefusedError
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
 from tests.store.changes import after, created, moved

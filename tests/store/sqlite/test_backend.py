@@ -15,24 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.core.errors import (
-    StoreFullError,
-    StoreUnavailableError,
-)
+from progress_sse.core.errors import StoreFullError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.sqlite import backend as sqlite_backend
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, removed
 from tests.store.sqlite.faults import Faults
-from tests.store.sqlite.files import (
-    SOON_S,
-    execute,
-    files,
-    leave_a_log,
-    make_store,
-    opened,
-    sqlite_rows,
-)
+from tests.store.sqlite.files import SOON_S, execute, files, leave_a_log, make_store, opened, sqlite_rows
 
 
 class TestRestart:

@@ -12,10 +12,7 @@ from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.sqlite import backend as sqlite_backend
 from tests.store.changes import after, apply, created, moved, removed
 from tests.store.sqlite.faults import Faults
-from tests.store.sqlite.files import (
-    make_store,
-    opened,
-)
+from tests.store.sqlite.files import make_store, opened
 
 
 class TestCache:

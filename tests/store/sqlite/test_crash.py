@@ -12,12 +12,7 @@ from progress_sse.core.model import Position
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.wire import session_json
 from tests.store.changes import created
-from tests.store.sqlite.files import (
-    assert_refused,
-    opened,
-    read_until_killed,
-    sqlite_rows,
-)
+from tests.store.sqlite.files import assert_refused, opened, read_until_killed, sqlite_rows
 
 
 class TestKill:

@@ -24,12 +24,7 @@ from progress_sse.store.types import Notification
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved
 from tests.store.sqlite.faults import Faults
-from tests.store.sqlite.files import (
-    SOON_S,
-    make_store,
-    opened,
-    sqlite_rows,
-)
+from tests.store.sqlite.files import SOON_S, make_store, opened, sqlite_rows
 
 FAILURES: dict[str, tuple[str, int, type[ProgressError]]] = {
     "no lock": ("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR_SHMLOCK, StoreUnavailableError),

@@ -15,9 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.core.errors import (
-    StoreRefusedError,
-)
+from progress_sse.core.errors import StoreRefusedError
 from progress_sse.store.sqlite import schema, store_check
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits

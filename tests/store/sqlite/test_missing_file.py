@@ -10,18 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.core.errors import (
-    OutcomeUnknownError,
-    StoreUnavailableError,
-)
+from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.store.types import Notification
 from tests.store.changes import after, apply, created, moved
 from tests.store.sqlite.faults import Faults
-from tests.store.sqlite.files import (
-    opened,
-    rows_of_the_file_alone,
-    sqlite_rows,
-)
+from tests.store.sqlite.files import opened, rows_of_the_file_alone, sqlite_rows
 
 
 class TestMissingFile:

@@ -11,19 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.core.errors import (
-    StoreFullError,
-    StoreRefusedError,
-)
+from progress_sse.core.errors import StoreFullError, StoreRefusedError
 from progress_sse.store.sqlite import room as sqlite_room
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
 from tests.store.changes import after, apply, created, moved, removed
 from tests.store.sqlite.faults import Faults
-from tests.store.sqlite.files import (
-    make_store,
-    opened,
-)
+from tests.store.sqlite.files import make_store, opened
 
 
 class TestRoom:

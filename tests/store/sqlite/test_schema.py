@@ -14,9 +14,7 @@ from pathlib import Path
 import pytest
 
 from progress_sse.core.commands import Command, Complete, Create
-from progress_sse.core.errors import (
-    KeyReusedError,
-)
+from progress_sse.core.errors import KeyReusedError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position
 from progress_sse.store.progress_store import ProgressStore
@@ -24,11 +22,7 @@ from progress_sse.store.sqlite import schema
 from progress_sse.store.types import fingerprint
 from tests.clock import ManualClock
 from tests.store.sqlite.faults import Faults
-from tests.store.sqlite.files import (
-    assert_refused,
-    opened,
-    sqlite_rows,
-)
+from tests.store.sqlite.files import assert_refused, opened, sqlite_rows
 
 
 @pytest.fixture

@@ -8,21 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.core.errors import (
-    OutcomeUnknownError,
-    StoreUnavailableError,
-)
+from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.sqlite.writer import MAX_GROUP
 from progress_sse.store.types import Notification
 from tests.store.changes import after, apply, created, moved
 from tests.store.sqlite.faults import Faults
-from tests.store.sqlite.files import (
-    locked_by_another_process,
-    opened,
-    release,
-    sqlite_rows,
-)
+from tests.store.sqlite.files import locked_by_another_process, opened, release, sqlite_rows
 
 
 class TestLockedFile:
