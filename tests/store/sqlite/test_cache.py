@@ -71,7 +71,7 @@ class TestCache:
             committing = asyncio.ensure_future(backend.commit(created()))
             await pause.reached()
             loading = asyncio.ensure_future(load())
-            await asyncio.wait([loading], timeout=0.2)
+            await asyncio.wait([loading], timeout=0.2)  # Enough for a load that waits for no notification.
             pause.end()
             await asyncio.gather(committing, loading)
             assert events == ["notified", "loaded"]

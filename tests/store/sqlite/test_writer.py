@@ -76,7 +76,7 @@ class TestLockedFile:
         async with opened(path, busy_timeout_s=2) as backend:
             with locked_by_another_process(path) as holder:
                 early = asyncio.ensure_future(backend.commit(created("early")))
-                await asyncio.wait([early], timeout=1)
+                await asyncio.wait([early], timeout=1.5)  # Another change comes shortly before the first one fails.
                 late = asyncio.ensure_future(backend.commit(created("late")))
                 with pytest.raises(StoreUnavailableError):
                     await early
