@@ -19,17 +19,15 @@ from progress_sse.store.types import StorageLimits
 from tests.store.changes import after, created, moved
 
 SOON_S = 30
-"""A generous deadline for what should take no time."""
-
+"""Seconds; a generous deadline for short waits."""
 
 HOLDER = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("BEGIN EXCLUSIVE")
-print("locked_by_another_process", flush=True)
+print("locked", flush=True)
 sys.stdin.read()
 """
-
 
 OPENER = """
 import asyncio, os, pathlib, sys
@@ -77,7 +75,7 @@ def locked_by_another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", HOLDER, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == "locked_by_another_process\n"
+        assert holder.stdout.readline() == "locked\n"
         yield holder
         release(holder)
 

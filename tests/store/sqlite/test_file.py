@@ -68,9 +68,11 @@ def inherited(path: Path) -> Iterator[None]:
     """Let a child process have the file open that this process has open."""
     descriptors = [int(each.name) for each in Path("/proc/self/fd").iterdir() if _leads_to(each, path)]
     with subprocess.Popen(["/bin/sleep", "60"], pass_fds=descriptors) as child:
-        assert descriptors
-        yield
-        child.kill()
+        try:
+            assert descriptors
+            yield
+        finally:
+            child.kill()
 
 
 def _leads_to(link: Path, path: Path) -> bool:
