@@ -41,7 +41,6 @@ class ClusterCommandExecutor(CommandExecutor):
             await executor.aclose()
         for command in self._unrouted:
             command.give_up()
-            command.expiry.cancel()
 
     def submit(self, command: PendingCommand) -> asyncio.Future[CommandReply]:
         """Queue a command for the node that serves its key, or keep it until that node is known."""

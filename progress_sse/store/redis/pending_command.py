@@ -68,6 +68,7 @@ class PendingCommand:
 
     def give_up(self) -> None:
         """Fail: nothing was done, if the command was never sent or is a read; otherwise the outcome is unknown."""
+        self.expiry.cancel()
         if not self.reply.done():
             self.reply.set_exception(
                 OutcomeUnknownError() if self.is_write and self.was_sent else StoreUnavailableError()

@@ -159,7 +159,6 @@ class RedisCommandExecutor(CommandExecutor):
     async def _give_up(self, batch: Iterable[PendingCommand]) -> None:
         for command in batch:
             command.give_up()
-            command.expiry.cancel()
         # Replies may still be on their way, and would be taken for those to the next commands.
         await self._connection.disconnect()
 
