@@ -74,6 +74,8 @@ MAY_BLOCK = {
     # redis-py looks up its own version on each connection, and `mimetypes` reads the system's tables once.
     "importlib/metadata/__init__.py": "version",
     "/mimetypes.py": "init",
+    # limits reads its scripts when it is imported, which is once, when the first rates are made.
+    "limits/util.py": "get_package_data",
     # Reads from /proc wait for no disk.
     "prometheus_client/process_collector.py": "collect",
     # The awaited threads have no work left.
