@@ -9,7 +9,7 @@ MAX_FILE_BYTES: Final = 4 * 2**20
 
 
 def read_file(path: Path) -> bytes:
-    """Return what a file contains.
+    """Return the content of a file.
 
     Raises:
         OSError: It cannot be read.

@@ -1,4 +1,4 @@
-"""Commands: what a worker or an application may ask of a session, and which values are valid in them."""
+"""The commands that workers and applications apply to a session, and which values are valid in them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class _Conditional:
 
 @dataclass(frozen=True, slots=True)
 class Create(_Conditional):
-    """Make a fresh pending session; `replace` says whether it may replace one of that id."""
+    """Create a fresh pending session; `replace` allows it to replace a session of that id."""
 
     definitions: tuple[StepDefinition, ...]
     replace: bool = True
@@ -47,7 +47,7 @@ class Start(_Conditional):
 
 @dataclass(frozen=True, slots=True)
 class Complete(_Conditional):
-    """End a step, well or not."""
+    """End a step, with success or an error."""
 
     step: int
     success: bool = True
@@ -58,7 +58,7 @@ class Complete(_Conditional):
 
 @dataclass(frozen=True, slots=True)
 class Advance(_Conditional):
-    """Say how far a running step is."""
+    """Report how far a running step is."""
 
     step: int
     current: int

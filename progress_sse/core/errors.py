@@ -49,7 +49,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="progress"'}
-"""What goes with a 401 [RFC 9110 §11.6.1]."""
+"""The header that each 401 needs [RFC 9110 §11.6.1]."""
 
 RETRY: Final = {"Retry-After": "2"}
 """Seconds after which a request that failed for a passing reason is worth repeating."""
@@ -100,7 +100,7 @@ class ProblemError(ProgressError):
 
 
 class MalformedBodyError(ProblemError):
-    """Raised when a body is not JSON as RFC 8259 has it, in UTF-8, with each key once."""
+    """Raised when a body is not JSON by RFC 8259 in UTF-8, or has a key twice."""
 
     status, problem, title = 400, "malformed-body", "The body is not valid JSON."
 
@@ -244,7 +244,7 @@ class MisdirectedRequestError(ProblemError):
 
 
 class InvalidRequestError(ProblemError):
-    """Raised when a request is well-formed but asks for what the protocol does not allow."""
+    """Raised when a request is well-formed but the protocol does not allow its content."""
 
     status, problem, title = 422, "invalid-request", "The request is not valid."
 

@@ -1,6 +1,6 @@
 """The data: sessions, steps, and positions in a session's history.
 
-Frozen values and what follows from them by arithmetic. No rule of change (``state_machine``), no JSON (``wire``), no
+Frozen values, and numbers that are computed from them. No rule of change (``state_machine``), no JSON (``wire``), no
 I/O, no clock.
 
 The words mean the same everywhere in this package:

@@ -1,4 +1,4 @@
-"""What a command does to a session, decided in this one place: ``(session, command, now) → outcome``.
+"""The effect of each command on a session, decided in this one place: ``(session, command, now) → outcome``.
 
 How to read it
 --------------
@@ -81,7 +81,7 @@ class Outcome(NamedTuple):
 
 
 def apply(session_id: str, session: Session | None, command: Command, now: datetime) -> Outcome:
-    """Decide what `command` does to `session`, at the time `now` (aware, in UTC).
+    """Return the outcome of `command` on `session`, at the time `now` (aware, in UTC).
 
     Raises:
         ProblemError: The command cannot be applied, and the session is unchanged; the table says which error it is.

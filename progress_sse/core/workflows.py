@@ -29,7 +29,7 @@ class Workflows:
     """Step definitions by workflow name. There is always one named `default`."""
 
     def __init__(self, workflows: Mapping[str, tuple[StepDefinition, ...]] | None = None) -> None:
-        """Take `workflows` beside, or in place of, the shipped default."""
+        """Add `workflows` to the shipped default; one named `default` replaces it."""
         self._workflows = {DEFAULT: _padded(_SHIPPED, _SHIPPED_TOTAL_STEPS), **(workflows or {})}
 
     def named(self, name: str = DEFAULT) -> tuple[StepDefinition, ...]:
@@ -45,6 +45,6 @@ class Workflows:
     def resized(self, total_steps: int) -> tuple[StepDefinition, ...]:
         """Return the workflow `default` cut to `total_steps`, or filled up with steps named by their numbers.
 
-        Sessions of as many steps share them.
+        All sessions with that number of steps share the definitions.
         """
         return _padded(self.named(), total_steps)

@@ -28,7 +28,7 @@ class Backend(Protocol):
         """
 
     async def aclose(self) -> None:
-        """Release all resources and remove all listeners. A durable backend keeps what was committed."""
+        """Release all resources and remove all listeners. A durable backend keeps all committed changes."""
 
     async def ping(self) -> None:
         """Return if a commit would have a chance to succeed now."""

@@ -64,7 +64,7 @@ class BatchCommitter:
         self._on_commit = on_commit
 
     async def commit(self, session_id: str, batch: Sequence[QueuedCommand]) -> Sequence[Applied | Exception]:
-        """Apply the commands in their order, commit what they change, and return the answer to each.
+        """Apply the commands in their order, commit their changes, and return the answer to each.
 
         Raises:
             StoreUnavailableError: The backend failed, or each attempt met a conflict.

@@ -53,7 +53,7 @@ class QueuedCommand:
 
 
 Commit: TypeAlias = Callable[[str, Sequence[QueuedCommand]], Awaitable[Sequence[Applied | Exception]]]
-"""Commits a batch of commands on a session, and returns the answer to each; raises what fails all of them."""
+"""Commits a batch of commands on a session, and returns the answer to each; an error fails all of them."""
 
 
 class CommandQueues:
@@ -127,7 +127,7 @@ class CommandQueues:
 
 
 def _next_batch(queue: deque[QueuedCommand]) -> list[QueuedCommand]:
-    """Remove and return what one commit can hold: consecutive step commands, or one command on the whole session."""
+    """Remove and return the commands of one commit: consecutive step commands, or one command on the whole session."""
     batch = [queue.popleft()]
     while queue and isinstance(batch[0].command, StepCommand) and isinstance(queue[0].command, StepCommand):
         batch.append(queue.popleft())

@@ -14,7 +14,7 @@ UNREADABLE: Final = (ValueError, LookupError, TypeError)
 
 
 class DamageError(Exception):
-    """Raised when a stored session is not what was written."""
+    """Raised when a stored session is not as it was written."""
 
     def __init__(self, cause: Exception) -> None:
         """Name the cause, which decoding raised."""

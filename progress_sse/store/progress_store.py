@@ -222,7 +222,7 @@ class ProgressStore:
     async def apply_all(
         self, session_id: str, asked: Sequence[tuple[StepCommand, IdempotencyKey | None]]
     ) -> list[Applied | BaseException]:
-        """Apply commands in their order, each as `apply` does, and return what that returns or raises for each.
+        """Apply commands in their order, each as `apply` does, and return the result or the error of each.
 
         They are committed together: a failure of the store fails all of them, so that none is applied after one that
         was not. A command whose key is in use by an earlier request is refused with `KeyInUseError`, and so are all

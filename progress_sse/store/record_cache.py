@@ -8,7 +8,7 @@ from progress_sse.store.types import Record
 DEFAULT_BYTES: Final = 64 * 1024 * 1024
 """Enough for some ten thousand sessions of seven steps."""
 
-# Roughly what the objects of a record take besides the texts that users send, including the encoded body.
+# Roughly the memory of a record's objects without the texts that users send, and with the encoded body.
 _RECORD_BYTES: Final = 1024
 _DEFINITION_BYTES: Final = 128
 _STEP_BYTES: Final = 512

@@ -1,4 +1,4 @@
-"""What the store, the backends and the hub exchange: sessions at a position, changes and notifications."""
+"""The types that the store, the backends and the hub exchange: sessions at a position, changes and notifications."""
 
 import secrets
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Applied(NamedTuple):
     """The answer to a command that was applied, or that came with a key used before.
 
     Attributes:
-        effect: What happened; for a remembered key, what happened the first time.
+        effect: The effect of the command; for a remembered key, its effect the first time.
         record: The session just after the command; `None` once it is deleted. For a remembered key, the session that
             was created the first time, and else `None`.
     """
@@ -96,7 +96,7 @@ def new_epoch() -> str:
 
 
 class Change(NamedTuple):
-    """What to commit, completely or not at all.
+    """A change to commit, completely or not at all.
 
     Attributes:
         session_id: The session to change.
@@ -106,7 +106,7 @@ class Change(NamedTuple):
         entries: The transitions, in order, the last one at `record.position`. The steps that they name are the steps of
             `record` that differ from the stored ones.
         keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use
-            of each is its `former_use`. So no key has two effects, whichever processes get the requests.
+            of each is its `former_use`. So no key has two effects, even if its requests reach several processes.
     """
 
     session_id: str
@@ -123,7 +123,7 @@ class Change(NamedTuple):
 
 
 class Notification(NamedTuple):
-    """What a commit changed, for the listeners of its session.
+    """The change that a commit made, for the listeners of its session.
 
     Attributes:
         session_id: The session that changed.

@@ -8,7 +8,7 @@ WHITE_SPACE: Final = b" \t"
 """The white space allowed around the value of a header [RFC 9110 §5.6.3]."""
 
 VARY: Final = "Authorization, Cookie"
-"""What each response depends on besides its URL, for caches that are configured to store it all the same."""
+"""The headers on which each response depends, for caches that are configured to store it all the same."""
 
 
 def header_values(request: Request, name: bytes) -> list[bytes]:

@@ -36,22 +36,22 @@ class Preconditions(NamedTuple):
 
         Tags compare strongly [RFC 9110 §13.1.1]: a weak one matches nothing.
         """
-        return not self.if_match or _name(self.if_match, position)
+        return not self.if_match or _is_listed(position, self.if_match)
 
     def is_known(self, position: Position | None) -> bool:
         """Return whether the client has the session in its present state, by `If-None-Match`.
 
         Tags compare weakly [RFC 9110 §13.1.2]: a proxy that compresses weakens ours.
         """
-        return _name(self.if_none_match, position, is_weak=True)
+        return _is_listed(position, self.if_none_match, is_weak=True)
 
     def allow_change(self, position: Position | None) -> bool:
         """Return whether the request may change a session at this position [RFC 9110 §13.2.2]."""
         return self.is_expected(position) and not self.is_known(position)
 
 
-def _name(values: Sequence[bytes], position: Position | None, *, is_weak: bool = False) -> bool:
-    """Return whether the values of a header name the session; splitting at commas is safe, as our tags have none."""
+def _is_listed(position: Position | None, values: Sequence[bytes], *, is_weak: bool = False) -> bool:
+    """Return whether values of a header list the session's tag, or are `*`; our tags have no comma to split at."""
     if not values:
         return False
     if values == [b"*"]:

@@ -53,7 +53,7 @@ def encode_session(session: Session) -> bytes:
 
 
 def encode_absent(session_id: str) -> bytes:
-    """Return what polling shows of a session that does not exist."""
+    """Return a session that does not exist, as polling shows it."""
     return encode_json(
         {
             "session_id": session_id,
@@ -91,7 +91,7 @@ def decode_step(data: bytes) -> StepProgress:
 
 
 def decode_transition(data: bytes) -> tuple[StepProgress, int, SessionStatus]:
-    """Return what an encoded transition changes: the step, and the session's `current_step` and `status`."""
+    """Return the step of an encoded transition, and the session's new `current_step` and `status`."""
     event = json.loads(data)
     session = event["session"]
     return _decoded_step(event["step"]), session["current_step"], session["status"]

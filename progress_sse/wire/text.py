@@ -1,4 +1,4 @@
-"""The rules for text that users send (names, messages, errors), and the description of a fault in what they sent."""
+"""The rules for text that users send (names, messages, errors), and the description of a fault in a request."""
 
 from typing import Annotated
 

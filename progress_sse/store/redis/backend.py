@@ -1,7 +1,7 @@
 """Sessions in Redis or Valkey, for any number of processes on any number of machines.
 
-* ``keys`` and ``codec`` say what is stored, and where. Atomic ``scripts`` read and write it; their page also says how a
-  session survives a server that loses data.
+* ``keys`` and ``codec`` define the stored values and their places. Atomic ``scripts`` read and write them; their page
+  also says how a session survives a server that loses data.
 * There are few connections, however many sessions and readers: one executes all commands (``connection``,
   ``pipeline``), and one receives all messages (``pubsub``).
 * A cluster has one of each per node (``cluster``); ``topology`` knows the nodes.
@@ -238,7 +238,7 @@ class RedisBackend:
             logger.info("%d idempotency keys of a removed session are not counted, and stay for a day", keys_left)
 
     async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
-        """Return what is remembered of the key."""
+        """Return the last use of the key, or `None`."""
         data = await self._executor.execute("HGET", self._keyspace.of(session_id).idempotency_keys, name)
         return None if data is None else self._decode(decode_key, name, data)
 

@@ -17,7 +17,7 @@ class CheckedDecoder:
         self._health = HealthLog("Data in Redis")
 
     def __call__(self, decode: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what `decode` returns.
+        """Return the result of `decode`.
 
         Raises:
             StoreUnavailableError: The value is damaged; see `errors.is_damage`.

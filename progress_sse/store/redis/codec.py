@@ -59,7 +59,7 @@ class ReadResult(NamedTuple):
 
 
 def known_arguments(known: KnownState, ended_epochs: Iterable[str]) -> list[Argument]:
-    """Return the arguments that tell each script of a session its known state and its ended epochs."""
+    """Return the arguments of each script of a session that hold the known state and the ended epochs."""
     position = known.record.position if known.record is not None else Position("", 0)
     return [*position, known.revision, f" {' '.join(ended_epochs)} "]
 

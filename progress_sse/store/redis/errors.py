@@ -8,7 +8,7 @@ from progress_sse.core.errors import ProblemError, StoreFullError, StoreUnavaila
 from progress_sse.store.health import UNREADABLE
 
 CONNECTION_ERRORS: Final = (exceptions.RedisError, OSError, EOFError)
-"""What a connection may raise when it is made or used; redis-py is not consistent about it."""
+"""The errors that a connection may raise when it is made or used; redis-py is not consistent about them."""
 
 _NOTHING_WRITTEN: Final = frozenset(
     {

@@ -1,4 +1,4 @@
-"""One session that has listeners in this process: which of its notifications are new, and what each leads to. No I/O.
+"""One session that has listeners in this process: it decides which messages and commits lead to notifications. No I/O.
 
 Changes of a session arrive in two ways, in no order between them: as messages from the server, about the commits of all
 processes, and as our own commits, whose listeners are notified before the worker is answered. Revisions put them in
@@ -27,7 +27,7 @@ class FollowedSession:
         shown: The state in the listeners' last notification, or in the first read after they were added; `None` before
             that.
         notified_revision: The revision of their last notification.
-        last_read: The newest state that was read, for whatever reason.
+        last_read: The newest state that was read, for any reason.
         ended_epochs: Epochs that are over.
     """
 
@@ -101,7 +101,7 @@ class FollowedSession:
             listener(notification)
 
     def catch_up(self, result: ReadResult) -> None:
-        """Notify the listeners of what was read after a gap, if they do not know it yet."""
+        """Notify the listeners of a state that was read after a gap, if they do not know it yet."""
         known, record = self.record, result.record
         if record is None:
             if known is not None or self.shown is None:

@@ -1,7 +1,7 @@
-"""Names of keys: what each key of Redis holds.
+"""The names of the keys in Redis, and the content of each.
 
 All keys of a session have one hash tag, and so lie in one slot of a cluster. The tag is a digest of the session's id.
-Whatever an id contains, for example braces, colons or globs, it cannot reach another session's keys.
+No id can reach another session's keys, even one with braces, colons or globs.
 
 Stored names are never changed: servers of two versions may share one Redis.
 """

@@ -37,7 +37,7 @@ class ChangeMessage(NamedTuple):
 
 
 def encode_message(change: Change) -> bytes:
-    """Return what to publish of a change, without the revisions; nothing if listeners have nothing to see."""
+    """Return the message to publish about a change, without the revisions; an empty one if the change is invisible."""
     record = change.record
     if record is None:
         return b'[null,0,"",false]'

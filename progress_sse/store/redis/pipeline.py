@@ -68,7 +68,7 @@ class CommandExecutor(Protocol):
     async def run(
         self, script: Script, keys: Sequence[str], *arguments: Argument, is_write: bool = False
     ) -> CommandReply:
-        """Return what a script returned.
+        """Run a script, and return its reply.
 
         Args:
             script: The script.
@@ -79,7 +79,7 @@ class CommandExecutor(Protocol):
         Raises:
             StoreUnavailableError: It was not run.
             OutcomeUnknownError: It is a write, and may have run or not.
-            StoreFullError: There is no room for what it would write.
+            StoreFullError: There is no room for its writes.
         """
         return await self.submit(PendingCommand(script, keys, arguments, is_write=is_write))
 

@@ -83,9 +83,9 @@ class RedisPubSub:
 
         Args:
             pool: Makes the connection.
-            on_message: Called with a channel and what was published there, in the order of the server.
+            on_message: Called with a channel and each message published there, in the order of the server.
             on_gap: Called with a channel once it is subscribed to anew.
-            router: Called with what a node of a cluster replies; subscriptions are then the sharded ones.
+            router: Called with replies of a cluster's node; subscriptions are then the sharded ones.
         """
         self._pool = pool
         self._router = router

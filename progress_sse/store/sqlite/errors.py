@@ -1,4 +1,4 @@
-"""Errors of SQLite, and what they mean to a caller of the store."""
+"""Errors of SQLite, and their translation into those of the store."""
 
 import sqlite3
 from typing import Final

@@ -39,7 +39,7 @@ class DatabaseFile:
     Attributes:
         publishing: Held from a COMMIT until its notification of the event loop is scheduled, and while a reader fixes
             its snapshot. So no read shows a change before its listeners are notified, and no notification is of a
-            change older than what a read has shown.
+            change older than one that a read has shown.
     """
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
@@ -74,7 +74,7 @@ class DatabaseFile:
             beside = {file: file_id_at(file) for file in map(self._path.beside, _SUFFIXES_BESIDE)}
             self._files = {self._path.path: file_id(self._locks.status()), **beside}
             self.check_in_place()
-            self.checkpoint()  # The log may still hold what was removed just before a kill.
+            self.checkpoint()  # The log may still hold text that was removed just before a kill.
         except sqlite3.Error as error:
             self.release()
             raise self._path.refused(f"cannot be used: {error}") from error
@@ -90,15 +90,15 @@ class DatabaseFile:
         """Make sure that the file and its log are where they were: SQLite would go on writing to removed ones.
 
         Raises:
-            sqlite3.OperationalError: One was removed, moved away or replaced by another, so what is written would be
-                lost with the process.
+            sqlite3.OperationalError: One was removed, moved away or replaced by another, so written data would be lost
+                with the process.
         """
         for file, known in self._files.items():
             if known is None or file_id_at(file) != known:
                 raise sqlite3.OperationalError(f"{file} was removed, or another file is in its place")
 
     def checkpoint(self) -> None:
-        """Move what the log holds into the database, if that is in place, although the log may have lost its name.
+        """Move the content of the log into the database, if that is in place, even if the log has lost its name.
 
         The log is empty then, so that a log which was only moved away does no harm when it is put back.
         """

@@ -1,6 +1,6 @@
 """The locks that keep other processes from a database file.
 
-A lock on the file itself keeps them out, whatever name they use. A lock on the `.lock` file beside it keeps them from
+A lock on the file itself keeps them out, by any of its names. A lock on the `.lock` file beside it keeps them from
 the name, by which SQLite finds the write-ahead log.
 
 The descriptor of the first lock is the only one of the file that SQLite does not know of, and is closed last: closing
@@ -63,7 +63,7 @@ class FileLocks:
             _held.add(file_id(self.status()))
 
     def release(self) -> None:
-        """Unlock what is locked; all connections to the file must be closed."""
+        """Release the locks that are held; all connections to the file must be closed."""
         if self._file_lock is not None:
             with _holding:
                 _held.discard(file_id(self.status()))

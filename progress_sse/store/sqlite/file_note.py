@@ -77,7 +77,7 @@ class FileNote:
                 os.close(note)
 
     def _read(self) -> tuple[str, str]:
-        """Return when the note was written, in nanoseconds, and what it says."""
+        """Return the time at which the note was written, in nanoseconds, and the state that it records."""
         note = os.pread(self._locks.name_lock, _NOTE_BYTES, 0).decode(errors="replace").rstrip()
         written_at, _, state = note.partition(" ")
         return written_at, state

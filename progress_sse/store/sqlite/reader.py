@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class SqliteReader:
-    """Runs reads one after the other in its thread, each on a snapshot of what is committed."""
+    """Runs reads one after the other in its thread, each on a snapshot of the committed data."""
 
     def __init__(self, file: DatabaseFile) -> None:
         """Read from `file`, after its writer has opened it."""

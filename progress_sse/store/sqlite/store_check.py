@@ -1,6 +1,6 @@
 """Whether a database holds a store that can be used.
 
-What cannot be used is left as it is, byte for byte, and never replaced by an empty store.
+A file that cannot be used is left as it is, byte for byte, and never replaced by an empty store.
 """
 
 import sqlite3

@@ -2,10 +2,10 @@
 
 **A commit is applied once, however often it is sent.** It carries a random token, which is stored with the session and
 with each transition, and in the tombstone once the session is removed. A commit that is sent again, because no reply
-came, learns from the token what became of the first attempt.
+came, finds by the token whether the first attempt was applied.
 
-**A revision tells which of two things said about a session is newer**, across all its epochs: each change has a greater
-one than the change before. Revisions begin with the server's clock. The *tombstone* of a removed session keeps its last
+**A revision shows which of two states of a session is newer**, across all its epochs: each change has a greater one
+than the change before. Revisions begin with the server's clock. The *tombstone* of a removed session keeps its last
 one. If the clock is set back by more than a tombstone lasts, a listener meets a revision that is too small, and reads
 the session. Revisions also form a chain: each transition in the log, and each message, names the revision before it.
 
@@ -18,7 +18,7 @@ with an empty log. Readers then get a snapshot, and never transitions of a histo
   starts and when it becomes master. Under another id the session is rebound. From inside, a server that lost nothing
   looks like one that went back in time, so a restart always costs the readers a snapshot.
 - A server whose memory goes back keeps its replication id: a virtual machine is rolled back, or `RESTORE` writes old
-  keys. So each caller sends what it knows of the session. If the stored state is older than that, does not follow on
+  keys. So each caller sends the state that it knows. If the stored state is older than that, does not follow on
   it, or is of an epoch that the caller saw end, the session is rebound.
 
 Every script first reads each key that it may write, so that a foreign value of another type fails it before it has
@@ -26,9 +26,9 @@ changed anything. A full server refuses the first write of a script or none: a t
 creation's; deletions go through.
 
 **A user who lacks a right is refused in the middle of a script**, and the writes before that stay. So a commit writes
-the log, then the state, then the idempotency keys, and last what it can do without. The state and the keys need the
-same right, so no key is remembered of a change that was not applied. A log that was written alone is ahead of the
-state, and the session is rebound.
+the log, then the state, then the idempotency keys, and last the values that it can do without. The state and the keys
+need the same right, so no key is remembered of a change that was not applied. A log that was written alone is ahead of
+the state, and the session is rebound.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
--- What every script of one session shares; it is concatenated before each of them.
+-- The functions that all scripts of one session share; they are concatenated before each of them.
 
 local state, log, idempotency_keys, idempotency_ranks, tombstone = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local candidate_epoch, publish_command, channel = ARGV[1], ARGV[2], ARGV[3]
