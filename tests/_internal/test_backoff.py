@@ -12,14 +12,14 @@ def test_the_span_doubles_up_to_the_longest() -> None:
 
 
 def test_a_pause_is_a_random_part_of_the_span() -> None:
-    """The span itself grows alike, whatever part of it was taken."""
+    """The span itself grows alike, after any part of it."""
     parts = iter([0.0, 0.25, 0.75])
     backoff = Backoff(1, 60, chance=lambda: next(parts))
     assert [backoff.next_s() for _ in range(3)] == [0, 0.5, 3]
 
 
 def test_a_success_brings_back_the_first_span() -> None:
-    """The next failure is the first of a new row."""
+    """The next failure counts as the first one."""
     backoff = Backoff(1, 60, chance=lambda: 1.0)
     assert [backoff.next_s(), backoff.next_s()] == [1, 2]
     backoff.reset()

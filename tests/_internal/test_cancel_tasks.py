@@ -31,7 +31,7 @@ async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
 
 
 async def test_tasks_that_have_ended_are_fine() -> None:
-    """And so are no tasks at all."""
+    """No tasks at all are fine, too."""
     task = asyncio.create_task(asyncio.sleep(0))
     await task
     await cancel(task)

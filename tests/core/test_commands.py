@@ -22,7 +22,7 @@ class TestValues:
     @pytest.mark.parametrize("value", [-1, 2**53, 10**30, True, 1.0, "1", float("nan")])
     @pytest.mark.parametrize("name", ["timeout_ms", "current", "total"])
     def test_are_refused_where_they_are_no_counts(self, name: str, value: Any) -> None:
-        """Whole numbers from 0 to what every JSON reader keeps exact."""
+        """They are whole numbers from 0 to the largest that every JSON reader keeps exact."""
         command: Command = Start(1, DEFINITIONS) if name == "timeout_ms" else Advance(1, 1)
         refuse(replace(command, **{name: value}), f"{name} must be an integer from 0 to 9007199254740991")
 

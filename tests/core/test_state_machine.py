@@ -189,7 +189,7 @@ class TestSession:
         expected = Outcome(Session(progress, definitions), None, is_fresh=True)
         assert apply("s", before, Create(definitions), T2) == expected
 
-    def test_create_can_be_told_not_to_replace(self) -> None:
+    def test_create_without_replace_refuses_an_existing_one(self) -> None:
         """Only where there is something to replace."""
         with pytest.raises(SessionExistsError):
             apply("s", session_with(), Create(DEFINITIONS, replace=False), T2)
@@ -359,7 +359,7 @@ class TestNumbers:
 
 
 class TestExpiry:
-    """What may be cleaned up."""
+    """Which sessions may be cleaned up."""
 
     @pytest.mark.parametrize(
         ("status", "created_at", "updated_at", "expected"),

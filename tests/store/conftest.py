@@ -86,7 +86,7 @@ async def notifications(backend: Backend) -> list[Notification]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to the full run what the operations do over other backends than memory: one suite shows these equal."""
+    """Leave the operations over other backends than memory to the full run: the contract suite shows them equal."""
     for item in items:
         backend = item.callspec.params.get("open_backend", "memory") if hasattr(item, "callspec") else "memory"
         if item.path.parent.name != "contract" and backend != "memory":

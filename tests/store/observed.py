@@ -1,4 +1,4 @@
-"""What a test observes of the session `s`."""
+"""The session `s` as a test observes it."""
 
 from __future__ import annotations
 

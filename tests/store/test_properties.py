@@ -1,4 +1,4 @@
-"""Whatever happens to a session, in any order: its published transitions lead to its stored state."""
+"""After any commands in any order, the published transitions of a session lead to its stored state."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ texts = st.sampled_from(["", "a", "b\u2028\n", "日本語"])
 
 
 class Use(NamedTuple):
-    """What a key was used for, its outcome, and the time."""
+    """One use of a key: the digest of its request, its outcome, and the time."""
 
     digest: str
     outcome: str
@@ -196,13 +196,13 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(
         session_id=session_ids,
         name=st.sampled_from("abcdefghijkl"),
-        what=keyed,
+        kind=keyed,
         step=step_numbers,
         is_for_its_run=maybe,
         is_as_seen=maybe,
     )
-    def ask_with_key(
-        self, session_id: str, name: str, what: str, step: int, is_for_its_run: bool | None, is_as_seen: bool | None
+    def apply_with_key(
+        self, session_id: str, name: str, kind: str, step: int, is_for_its_run: bool | None, is_as_seen: bool | None
     ) -> None:
         """A request with a key has one effect, even if the session is removed; another request with it is refused.
 
@@ -221,16 +221,16 @@ class StoreMachine(RuleBasedStateMachine):
             "replace": Create((StepDefinition("x"),) * 3),
             "delete": Delete(),
         }
-        command = replace(commands[what], only_if=lambda at: is_as_seen is None or is_as_seen is (at == position))
-        outcome = self.apply(session_id, command, IdempotencyKey(name, f"{what} {step}"))
+        command = replace(commands[kind], only_if=lambda at: is_as_seen is None or is_as_seen is (at == position))
+        outcome = self.apply(session_id, command, IdempotencyKey(name, f"{kind} {step}"))
         if first is not None and first.at >= now - KEY_LIFETIME:
-            assert outcome == (first.outcome if first.digest == f"{what} {step}" else "KeyReusedError")
+            assert outcome == (first.outcome if first.digest == f"{kind} {step}" else "KeyReusedError")
             assert self.load(session_id) == before
         elif not outcome.endswith("Error"):
             assert is_as_seen is not False
-            assert what not in ("start", "complete") or run != "another"
+            assert kind not in ("start", "complete") or run != "another"
             used.pop(name, None)
-            used[name] = Use(f"{what} {step}", outcome, now)
+            used[name] = Use(f"{kind} {step}", outcome, now)
             for oldest in list(used)[:-HISTORY]:
                 del used[oldest]
 
@@ -266,7 +266,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def fold_is_the_snapshot(self) -> None:
-        """Each subscriber shows, byte for byte, what polling answers."""
+        """Each subscriber shows, byte for byte, the answer to a poll."""
         for session_id, subscriber in self.subscribers.items():
             record = self.load(session_id)
             assert (record is None) == (subscriber.shown is None)
@@ -344,7 +344,7 @@ class StoreMachineOnRedis(StoreMachine):
 
     @rule(session_id=session_ids, lost=steps_of_all, others=steps_of_all)
     def put_back(self, session_id: str, lost: list[int], others: list[int]) -> None:
-        """Restore a time before some updates; what follows on it is a new history."""
+        """Restore a time before some updates; later updates make a new history."""
         if self.moment is None:
             self.remember()
         assert self.moment is not None

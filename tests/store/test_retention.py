@@ -1,4 +1,4 @@
-"""A store keeps no more than its limits allow, however much happens."""
+"""A store keeps no more than its limits allow, after any number of events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.redis import RedisServer
 LIMITS = StorageLimits(history=100, history_bytes=65_536)
 SESSIONS = 5
 AT_ONCE = 200
-"""So many reports of a session wait at a time, and are committed together."""
+"""Reports of a session that wait at the same time, and are committed together."""
 
 Size = Callable[[], int]
 
@@ -62,7 +62,7 @@ async def report(store: ProgressStore, session_id: str, first: int, last: int) -
 async def test_a_store_stops_growing_at_its_limits(
     measured: tuple[ProgressStore, Size], record_property: Callable[[str, object], None], events: int
 ) -> None:
-    """LD-06: a million events take no more room than those that are kept."""
+    """LD-06: a million events take no more space than the newest, which are kept."""
     store, size = measured
     sessions, each = [f"s{number}" for number in range(SESSIONS)], events // SESSIONS
     for session_id in sessions:

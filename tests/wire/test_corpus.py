@@ -1,4 +1,4 @@
-"""What authors of clients rely on: the protocol document agrees with the vectors, and the vectors with the code."""
+"""The protocol document agrees with the vectors, and the vectors with the code; authors of clients rely on both."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def written(step: StepProgress) -> bytes:
-    """The step part of a transition, which is what the store keeps."""
+    """The step part of a transition, which the store keeps."""
     session = SESSION._replace(progress=SESSION.progress._replace(steps={step.step: step}))
     return session_json.split_transition(session_json.encode_transition(session, step.step))[0]
 

@@ -1,4 +1,4 @@
-"""What `Backend.commit` promises, of every backend."""
+"""The promises of `Backend.commit`, for every backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `Backend.listen` promises, of every backend."""
+"""The promises of `Backend.listen`, for every backend."""
 
 from __future__ import annotations
 

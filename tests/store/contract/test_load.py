@@ -1,4 +1,4 @@
-"""What `Backend.load` promises, of every backend."""
+"""The promises of `Backend.load`, for every backend."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TestLoad:
         assert loaded.body == target.body
 
     async def test_load_shows_each_commit_at_once(self, backend: Backend) -> None:
-        """Every client sees what was acknowledged."""
+        """Every client sees all acknowledged changes."""
         record = await apply(backend, created())
         assert await backend.load("s") == record
         for step in (1, 2, 1):

@@ -11,7 +11,7 @@ from tests.store.changes import after, apply, created, key, moved
 
 
 class TestReopening:
-    """`open` after `aclose`: works as at first, with what the backend stored."""
+    """`open` after `aclose` works as at first, with the stored sessions."""
 
     async def test_a_reopened_backend_has_what_was_committed(self, backend: Backend) -> None:
         """Repeatedly, and in any event loop, as where a host application is tested; memory begins empty."""

@@ -1,4 +1,4 @@
-"""What `Backend.replay` promises, of every backend."""
+"""The promises of `Backend.replay`, for every backend."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""A listener of one session, and helpers that read the session."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Rate limits that are counted in a Redis server."""
+
 from __future__ import annotations
 
 import asyncio
@@ -16,7 +18,7 @@ DEADLINE_S = 30
 
 
 def rates_at(server: RedisServer, prefix: Path, user: str = "") -> RateLimiter:
-    """Two requests an hour; and a thousand a second, so that some windows end soon."""
+    """Limits of two requests an hour, and of a thousand a second, so that some windows end soon."""
     url = f"redis://{user}127.0.0.1:{server.port}/0"
     return make_rate_limiter(load_settings(store=url, redis_prefix=str(prefix), read_rate="1000/second;2/hour"))
 

@@ -214,25 +214,25 @@ async def test_a_failover_is_followed(fragile: RedisCluster, tmp_path: Path) -> 
 
 
 async def test_a_slot_without_a_node_refreshes_the_map_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each subscription makes the map be fetched again, whatever was subscribed to before."""
-    topology, asked = Topology(ClusterSeeds([("127.0.0.1", 1)], {})), asyncio.Event()
+    """Each subscription makes the map be fetched again, even if the channel was subscribed to before."""
+    topology, is_fetched = Topology(ClusterSeeds([("127.0.0.1", 1)], {})), asyncio.Event()
 
-    async def ask() -> list[tuple[int, int, Address]]:
-        asked.set()
+    async def fetch() -> list[tuple[int, int, Address]]:
+        is_fetched.set()
         return []
 
-    monkeypatch.setattr(topology, "_fetch", ask)
-    listener = ClusterPubSub(topology, lambda _channel, _content: None, lambda _channel: None)
+    monkeypatch.setattr(topology, "_fetch", fetch)
+    pubsub = ClusterPubSub(topology, lambda _channel, _content: None, lambda _channel: None)
     topology.open()
     for _ in range(3):
         await eventually(lambda: not topology._is_outdated.is_set(), DEADLINE_S)  # noqa: SLF001 - nothing shows it
-        asked.clear()
-        subscribing = asyncio.create_task(listener.subscribe("c"))
+        is_fetched.clear()
+        subscribing = asyncio.create_task(pubsub.subscribe("c"))
         async with asyncio.timeout(DEADLINE_S):
-            await asked.wait()
-        listener.unsubscribe("c")
+            await is_fetched.wait()
+        pubsub.unsubscribe("c")
         await asyncio.gather(subscribing, return_exceptions=True)
-    await listener.aclose()
+    await pubsub.aclose()
     await topology.aclose()
 
 

@@ -73,7 +73,7 @@ def notification(change: Change) -> Notification:
 
 
 async def tasks_ran() -> None:
-    """Let every task go as far as it can."""
+    """Let every task run as far as it can."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -269,7 +269,7 @@ class TestCommit:
         assert follower.notifications == [Notification("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
 
     async def test_notifies_a_listener_that_has_not_read_yet(self) -> None:
-        """From now on, whatever the state was before."""
+        """From now on, after any earlier state."""
         follower = Follower()
         await follower.on_commit(2, ONE)
         assert follower.notifications == [notification(ONE)]

@@ -19,7 +19,7 @@ DAY_MS = 24 * 3_600_000
 
 
 async def test_a_session_lies_in_one_slot(server: RedisServer) -> None:
-    """Whatever its id and its prefix are."""
+    """With any id and any prefix."""
     backend = RedisBackend(server.url, StorageLimits(), prefix="p", lifetime_s=1)
     for session_id in ("s", "{a}b", "}{", "{}", "日本語"):
         names = backend._keyspace.of(session_id)  # noqa: SLF001 - there is nothing to see from outside

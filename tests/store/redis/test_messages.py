@@ -1,3 +1,5 @@
+"""The messages that a commit publishes, both ways."""
+
 from __future__ import annotations
 
 import pytest

@@ -68,7 +68,7 @@ async def test_a_change_too_large_to_publish_is_read_instead(server: RedisServer
 
 
 async def test_concurrent_commits_of_processes_arrive_once_and_in_order(server: RedisServer, connect: Open) -> None:
-    """Whichever process commits. A process notifies its own listeners before its commit returns."""
+    """From each process. A process notifies its own listeners before its commit returns."""
     backends = [await connect(server) for _ in range(3)]
     await apply(backends[0], created())
     followers = [await Follower.of(backend) for backend in backends]
@@ -125,8 +125,7 @@ async def test_a_former_epoch_is_dropped_after_a_later_one_was_read(server: Redi
     for number in range(50):
         first = await apply(here, created(epoch=f"a{number}"))
         second = await apply(here, created(epoch=f"b{number}", expected=first.position))
-        read = asyncio.ensure_future(there.load("s"))
-        await read
+        await there.load("s")
         notified_before = len(follower.notifications)
         await here.commit(removed(second))
         await follower.until_at(None)

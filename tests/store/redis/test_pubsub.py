@@ -1,3 +1,5 @@
+"""The connection that receives messages."""
+
 from __future__ import annotations
 
 import asyncio
@@ -24,8 +26,8 @@ async def test_a_connecting_pubsub_can_be_closed(monkeypatch: pytest.MonkeyPatch
             raise AuthenticationError from None
 
     monkeypatch.setattr(Connection, "connect", refuse)
-    listener = RedisPubSub(connection_pool("redis://"), print, print)
-    listener.open()
+    pubsub = RedisPubSub(connection_pool("redis://"), print, print)
+    pubsub.open()
     async with asyncio.timeout(DEADLINE_S):
         await is_connecting.wait()
-        await listener.aclose()
+        await pubsub.aclose()

@@ -1,4 +1,4 @@
-"""RateLimiter that are counted in Redis."""
+"""Rate limits whose requests are counted in Redis."""
 
 from __future__ import annotations
 

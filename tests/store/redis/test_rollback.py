@@ -222,7 +222,7 @@ async def test_a_rollback_is_detected_without_traffic(
 async def test_a_rollback_that_lost_nothing_changes_nothing(
     here: RedisBackend, there: RedisBackend, take_dump: Callable[[], KeyDump]
 ) -> None:
-    """The stored state continues what every process knows."""
+    """The stored state continues the state that every process knows."""
     record = await apply(here, created(), moved(after(created()), 1))
     followers = [await Follower.of(here), await Follower.of(there)]
     take_dump().restore()

@@ -1,3 +1,5 @@
+"""The Lua scripts, as files and as the server knows them."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -30,7 +32,7 @@ def test_each_file_belongs_to_a_script() -> None:
 
 
 def test_scripts_have_the_digest_that_the_server_computes(server: RedisServer) -> None:
-    """As the server computes it."""
+    """A script is sent once, and then run by its digest."""
     with server.client() as client:
         for script in SCRIPTS:
             assert client.script_load(script.source) == script.sha

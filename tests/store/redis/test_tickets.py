@@ -1,3 +1,5 @@
+"""Tickets in Redis."""
+
 from __future__ import annotations
 
 import asyncio

@@ -49,7 +49,7 @@ def _die_at(fatal: int) -> None:
 
 
 async def write_until_killed(path: Path, sessions: int) -> None:
-    """Write to the store, and print what was acknowledged: a line `<session id> <n>` each."""
+    """Write to the store, and print each acknowledged change: a line `<session id> <n>`."""
     backend = SqliteBackend(path, StorageLimits(history=50))
     await backend.open()
 

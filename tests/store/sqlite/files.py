@@ -153,7 +153,7 @@ def execute(path: Path, *statements: str) -> None:
 
 
 def assert_opening_says(pattern: str, path: Path, *arguments: str) -> None:
-    """Open the store in another process, and compare what that prints."""
+    """Open the store in another process, and compare the text that it prints."""
     command = [sys.executable, "-c", OPENER, str(path), *arguments]
     said = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True).stdout
     assert re.match(pattern, said)

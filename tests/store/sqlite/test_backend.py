@@ -25,7 +25,7 @@ from tests.store.sqlite.files import SOON_S, execute, files, leave_a_log, make_s
 
 
 class TestRestart:
-    """What was acknowledged is there after a restart."""
+    """All acknowledged changes are there after a restart."""
 
     async def test_sessions_logs_and_keys_survive_a_restart(self, path: Path) -> None:
         """Everything is exactly as before, and positions continue."""
@@ -50,7 +50,7 @@ class TestRestart:
     async def test_a_restored_backup_gets_new_epochs(
         self, path: Path, put_back: Callable[[Path, Path], object], is_copied_while_used: bool
     ) -> None:
-        """It has gone back in time: what follows is another history than the one that clients have seen."""
+        """It has gone back in time: later changes make another history than the one that clients have seen."""
         backup = path.with_name("backup.db")
 
         def back_up() -> None:
@@ -80,7 +80,7 @@ class TestRestart:
             assert await backend.replay("s", found.position) == list(onward.entries)
 
     async def test_a_file_without_its_log_gets_new_epochs(self, path: Path) -> None:
-        """Removing the log of a killed store undoes what only the log held. With the log, epochs continue.
+        """Removing the log of a killed store undoes the changes that only the log held. With the log, epochs continue.
 
         A log that another program has moved to the database looks like one that was removed with its index.
         """
@@ -156,15 +156,15 @@ class TestRestart:
             await asyncio.sleep(0)
         assert all(commit.done() for commit in commits)
         await asyncio.gather(*commits)
-        asks: list[Callable[[], Awaitable[object]]] = [
+        calls: list[Callable[[], Awaitable[object]]] = [
             lambda: backend.commit(created("x")),
             lambda: backend.load("s0"),
             lambda: backend.replay("s0", Position("first", 0)),
             backend.ping,
         ]
-        for ask in asks:
+        for call in calls:
             with pytest.raises(StoreUnavailableError):
-                await ask()
+                await call()
         async with opened(path) as backend:
             assert len(await backend.list_summaries(None, 1000, None)) == 300
 

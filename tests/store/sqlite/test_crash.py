@@ -19,7 +19,7 @@ class TestKill:
     """The process is killed (`kill -9`) at any moment."""
 
     async def test_kill_loses_nothing_acknowledged(self, path: Path) -> None:
-        """After each kill the store opens, and has what was acknowledged, with its log, and no partial change."""
+        """After each kill the store opens, and has all acknowledged changes, with their log, and no partial change."""
         acknowledged: dict[str, int] = {}
         for lines in (1, 30, 400, 1000):
             read_until_killed(

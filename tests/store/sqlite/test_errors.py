@@ -101,7 +101,7 @@ class TestFailure:
             assert len({id(failure) for failure in failures}) == len(failures)
 
     async def test_an_applied_commit_in_doubt_is_shown_by_the_next_commit(self, path: Path, faults: Faults) -> None:
-        """The file decides what the outcome was, and listeners are notified."""
+        """The file decides on the outcome, and listeners are notified."""
         async with opened(path, max_sessions=2) as backend:
             record = await apply(backend, created())
             notifications: list[Notification] = []

@@ -37,7 +37,7 @@ class TestUpgrade:
     """A store of the previous format is brought up to date when it is opened."""
 
     async def test_upgrade_keeps_sessions_and_keys(self, former: Path) -> None:
-        """Workers notice nothing: requests that were under way are applied once."""
+        """No worker notices it: requests that were under way are applied once."""
         keys = sqlite_rows(former, "SELECT key, digest, answer FROM keys ORDER BY rank")
         assert [answer for _, _, answer in keys] == ["created", "updated", "updated"]
         async with opened(former) as backend:
