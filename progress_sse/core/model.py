@@ -169,7 +169,7 @@ def _sum_of(fractions: Sequence[tuple[int, int]]) -> tuple[int, int]:
 class Position(NamedTuple):
     """A place in a session's history; as text, the id of an event [docs/protocol.md].
 
-    A number alone is not enough: a session that was deleted and created again counts from 0, and a client that
+    A number alone is not enough, since a session that was deleted and created again counts from 0. A client that
     reconnects with offset 7 of the earlier epoch must not get offset 8 of the new one.
 
     Attributes:

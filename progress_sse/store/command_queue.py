@@ -1,7 +1,7 @@
 """Per-session command queues.
 
 While a commit of a session is under way, further commands on that session wait in its queue. The next commit takes all
-of them at once. So a session that many workers report on costs one commit at a time instead of many that conflict, each
+of them at once. So a session that many workers report on costs one commit at a time instead of many that conflict. Each
 update is applied to the state that precedes it, and transitions happen in the order in which commands arrive.
 
 What must not go in here: how a batch is committed.

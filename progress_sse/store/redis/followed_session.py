@@ -1,8 +1,8 @@
 """One session that has listeners in this process: it decides which messages and commits lead to notifications. No I/O.
 
-Changes of a session arrive in two ways, in no order between them: as messages from the server, about the commits of all
-processes, and as our own commits, whose listeners are notified before the worker is answered. Revisions put them in
-order: a message that is not newer than the last notification is an echo. Each notification follows on the one before.
+Changes of a session arrive in two ways, in no order between them. The server sends messages about the commits of all
+processes; and listeners are notified of our own commits before the worker is answered. Revisions put both in order: a
+message that is not newer than the last notification is an echo. Each notification follows on the one before.
 """
 
 from collections import deque

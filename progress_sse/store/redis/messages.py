@@ -1,8 +1,8 @@
 """The message that a commit publishes to other processes, and how it takes a listener's record on. No I/O.
 
-A message is a few lines, none of which contains a line end: the revision and the one before it (which the script puts
-in front), a header in JSON, and the data of each transition as its `step` event has it. A transition's data is enough
-to derive the next record from the one before, so a process that follows a session need not read it again.
+A message has lines of three kinds: the revision and the one before it, which the script puts in front; a header in
+JSON; and the data of each transition, as in its `step` event. None of them contains a line end. A transition's data is
+enough to derive the next record from the one before, so a process that follows a session need not read it again.
 """
 
 import json
