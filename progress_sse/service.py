@@ -46,7 +46,7 @@ class ProgressService:
         settings: The settings that it was made from.
         store: The operations on sessions.
         streams: The live streams.
-        authorizer: Decides which requests may do what.
+        authorizer: Decides whether a request may do an action.
         tickets: The tickets that open single streams.
         session_counts: The number of sessions, by status.
         polls: The number of polls, by their result.

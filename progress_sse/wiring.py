@@ -68,7 +68,7 @@ def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
 
 
 def make_rate_limiter(settings: Settings) -> "RateLimiter":
-    """Return what limits the rates that the settings name; servers that share a Redis count together.
+    """Return the limiter of the rates in the settings; servers that share a Redis count together.
 
     Raises:
         ConfigurationError: A rate is not valid, or the package that counts is not installed.

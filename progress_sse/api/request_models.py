@@ -1,4 +1,4 @@
-"""The models of request bodies, and the commands that they stand for."""
+"""The models of request bodies, and the commands that they become."""
 
 from typing import Annotated, Any, Final, Literal
 

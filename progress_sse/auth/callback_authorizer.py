@@ -10,7 +10,7 @@ from progress_sse.core.errors import ForbiddenError, PathNotFoundError
 
 
 class CallbackAuthorizer:
-    """Authorizes what a function allows."""
+    """Authorizes the requests that a function allows."""
 
     takes_tokens = False
 

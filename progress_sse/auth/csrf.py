@@ -1,4 +1,4 @@
-"""Whether a request comes from a page that may use its visitor's cookie, by headers that no page can forge.
+"""Checks whether a request comes from a page that may use its visitor's cookie, by headers that no page can forge.
 
 The cookie is `SameSite=Strict`; this check also excludes other hosts of the same site.
 """

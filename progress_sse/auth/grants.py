@@ -1,4 +1,4 @@
-"""Grants as values: what a token allows, and whether it covers an action.
+"""Grants as values: the rights of a token, and whether they cover an action.
 
 What must not go in here: requests, keys, clocks. ``token_verifier`` decides which grant a token has.
 """
@@ -16,7 +16,7 @@ Action: TypeAlias = Literal["read", "publish", "list"]
 
 
 class Grant(BaseModel):
-    """What a token allows, as its claims say.
+    """The rights of a token, as its claims state them.
 
     Attributes:
         sessions: Ids of sessions that it covers.

@@ -1,4 +1,4 @@
-"""How often one caller may publish, and read.
+"""Limits how often one caller may publish, and read.
 
 The limits library counts, with a sliding window. Servers that share a Redis count together.
 """
@@ -36,7 +36,7 @@ class RateLimiter:
     """Counts requests per caller, and refuses those beyond the rates."""
 
     def __init__(self, items: Mapping[Action, Sequence[RateLimitItem]], make_storage: MakeStorage) -> None:
-        """Limit each action by its `items`, and count in what `make_storage` returns."""
+        """Limit each action by its `items`, and count in the storage that `make_storage` returns."""
         self._items = items
         self._make_storage = make_storage
         self._fallback = SlidingWindowCounterRateLimiter(WindowStorage())

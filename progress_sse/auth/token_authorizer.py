@@ -1,7 +1,7 @@
 """Authorization by tokens.
 
 A token comes in a header: as a bearer token, or in the cookie that holds one. For a stream, a ticket may stand for it.
-A `publish_token` allows everything, a signed token what its claims say.
+A `publish_token` allows everything, and a signed token the actions and sessions in its claims.
 """
 
 from collections.abc import Collection

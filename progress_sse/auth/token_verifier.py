@@ -1,4 +1,4 @@
-"""The check of tokens: a `publish_token` grants everything, a signed token what its claims say."""
+"""The check of tokens: a `publish_token` grants everything, a signed token the rights in its claims."""
 
 from progress_sse._internal.clock import Clock
 from progress_sse.auth.grants import EVERYTHING, Grant, is_one_of
@@ -7,7 +7,7 @@ from progress_sse.settings import Settings
 
 
 class TokenVerifier:
-    """Verifies tokens, and returns what they grant."""
+    """Verifies tokens, and returns their grants."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Accept the tokens in `publish_token`, and those signed with `token_key`.
@@ -28,7 +28,7 @@ class TokenVerifier:
         return bool(self._publish_tokens or self._signed)
 
     def grant(self, token: str) -> Grant:
-        """Return what a token grants.
+        """Return the grant of a token.
 
         Raises:
             UnauthorizedError: It is not valid, or no longer.

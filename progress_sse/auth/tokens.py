@@ -64,7 +64,7 @@ class SignedTokens:
         self._decode_cached = lru_cache(MAX_CACHED)(self._decode)
 
     def grant(self, token: str) -> Grant | None:
-        """Return what a token grants, even if it has expired; `None` if it is not valid for any other reason."""
+        """Return the grant of a token, even if it has expired; `None` if it is not valid for any other reason."""
         if len(token) > MAX_TOKEN_CHARS or "=" in token:  # Tokens have no padding [RFC 7515 §2]; it would make copies.
             return None
         try:
@@ -89,7 +89,7 @@ class SignedTokens:
         """Return a token.
 
         Args:
-            grant: What it grants; it must have an end, as every token has.
+            grant: Its grant, which must have an end, as every token has.
             issued_at: The time now, in seconds since 1970.
             subject: The `sub` claim, which the server ignores.
 

@@ -1,1 +1,1 @@
-"""What an operator reads: logs and metrics."""
+"""Logs and metrics, for operators."""

@@ -1,7 +1,7 @@
-"""How the server writes its log: each record is one line, and a flood of records is a few lines.
+"""The form of the server's log: each record is one line, and a flood of records is a few lines.
 
 Text that clients choose reaches the log sooner or later, for example in the text of an exception of another package. So
-every record is made harmless in this one place: it is truncated, and characters that would break its line, or display
+every record is made harmless in this one place. It is truncated, and characters that would break its line, or display
 it as something else, are escaped. No part of a query string and no secret is ever passed to a logger.
 
 For the command line only: an application that embeds the server configures its own log.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Self
 
 READY: Final = b"ready"
-"""What a server process sends once it accepts connections."""
+"""The message of a server process once it accepts connections."""
 
 _VARIABLE: Final = "PROGRESS_SSE_SOCKETS"
 

@@ -23,7 +23,7 @@ MAX_TAIL_BYTES: Final = 65_536
 
 
 class BatchReceiver(Protocol):
-    """What a channel hands its batches to."""
+    """A receiver of a channel's batches."""
 
     def offer(self, subscription: "Subscription", batch: FrameBatch) -> None:
         """Take a published batch."""

@@ -1,4 +1,4 @@
-"""What the hub counts of its deliveries."""
+"""The counts of a hub's deliveries."""
 
 from collections import Counter
 from typing import Literal, TypeAlias

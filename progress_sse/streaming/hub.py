@@ -8,8 +8,8 @@ A session with subscribers has one `Channel`: its last known record, its newest 
   the moment at which the subscription is added. So there is no gap and no repetition.
 * **A channel goes by offsets, not by deliveries.** A notification that does not follow on the channel's position is a
   gap, and a snapshot bridges it. A transition that the channel already has is dropped.
-* **A queue is bounded.** A subscriber that falls behind is *lagging*: its queue is dropped, and it gets one snapshot of
-  the session's state at the moment when it is ready to take it.
+* **A queue is bounded.** A subscriber that falls behind is *lagging*: its queue is dropped. When it is ready again, it
+  gets one snapshot of the session's state at that moment.
 * **A channel without users is closed**, with everything it held.
 * **Subscribers are isolated.** One that cannot be written to is closed, and the others are not affected.
 
@@ -32,7 +32,7 @@ class Hub:
     """The channels of this process.
 
     Attributes:
-        counts: What it counts of its deliveries.
+        counts: The counts of its deliveries.
     """
 
     def __init__(self, backend: Backend, *, retry_ms: int) -> None:

@@ -27,8 +27,8 @@ class Subscriber:
     up sets `direct`; then batches skip the queue and are written at once.
 
     Attributes:
-        direct: Writes a chunk at once. Set by the owner when it has taken everything and has room for more; cleared
-            when a batch has to wait, and by the owner when it has no more room.
+        direct: Writes a chunk at once. The owner sets it when it has taken everything and has room for more, and clears
+            it when it has no more room. The subscriber clears it when a batch has to wait.
         event_count: How many events were taken or written to it; known once it is closed.
     """
 

@@ -1,4 +1,7 @@
-"""The endpoints of live streams: which sessions, from which position, and 204 where a stream has ended for good."""
+"""The endpoints of live streams.
+
+They read the sessions and the positions from the request, and respond with 204 where a stream has ended for good.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence

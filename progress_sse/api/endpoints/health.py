@@ -1,4 +1,4 @@
-"""Whether the process works, and whether it is ready for requests."""
+"""The endpoints that show whether the process works, and whether it is ready for requests."""
 
 import asyncio
 from typing import Final

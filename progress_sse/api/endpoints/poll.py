@@ -1,4 +1,4 @@
-"""Polling: the fallback that needs nothing but GET."""
+"""The endpoint for polling, the fallback that needs only GET."""
 
 from starlette.requests import Request
 

@@ -82,7 +82,7 @@ def _status(request: Request) -> SessionStatus | None:
     wanted = query_of(request).get("status")
     for status in get_args(SessionStatus):
         if status == wanted:
-            return status  # type: ignore[no-any-return]  # get_args forgets what SessionStatus is
+            return status  # type: ignore[no-any-return]  # get_args loses the type
     if wanted is not None:
         raise InvalidRequestError(f"status must be one of {', '.join(get_args(SessionStatus))}.")
     return None

@@ -1,4 +1,4 @@
-"""Workers report what their steps do, one update at a time or many."""
+"""The endpoints by which workers report on their steps, one update at a time or many."""
 
 import asyncio
 import logging

@@ -1,1 +1,1 @@
-"""What a request passes before it reaches a route."""
+"""The middleware that a request passes before it reaches a route."""

@@ -1,4 +1,4 @@
-"""The check of the `Host` header of a server that needs no token from its own machine: against DNS rebinding.
+"""Checks the `Host` header, against DNS rebinding, where the server needs no token from its own machine.
 
 A browser lets every page send requests to the host that the page came from. The owner of that host's name can make it
 resolve to the loopback address of the page's visitor, so that the page passes for one of ours. But the requests still

@@ -1,4 +1,4 @@
-"""Paths whose decoded form does not say what the client sent."""
+"""Refuses paths whose decoded form hides the text that the client sent."""
 
 from urllib.parse import unquote_to_bytes
 
@@ -12,8 +12,8 @@ from progress_sse.service import ProgressService
 class PathGuardMiddleware:
     """Refuses paths that change their meaning when they are decoded.
 
-    Servers pass the decoded path on: a `%2F` inside a session id would split it in two, and bytes that are not UTF-8
-    would become a replacement character. Both show only in the raw path.
+    Servers pass the decoded path on. There a `%2F` inside a session id would split it in two, and bytes that are not
+    UTF-8 would become a replacement character. Both show only in the raw path.
     """
 
     def __init__(self, app: ASGIApp, service: ProgressService) -> None:

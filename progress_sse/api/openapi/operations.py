@@ -1,4 +1,4 @@
-"""What each operation takes and responds with, where the other modules cannot derive it from the routes.
+"""The parameters, bodies and responses of each operation, which other modules cannot derive from the routes.
 
 A new route needs an entry here, under its operation id; a test names entries that are missing, and those without a
 route.
@@ -39,7 +39,7 @@ class ResponseSpec(NamedTuple):
     """A response that is not a problem.
 
     Attributes:
-        description: What it means, in a sentence.
+        description: Its meaning, in a sentence.
         model: The model of its JSON; of an event stream, the model of each event.
         media_types: The media types that it may have; none without a body.
         headers: Its headers, by their names in ``components``.
@@ -54,7 +54,7 @@ class ResponseSpec(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """What an endpoint takes and responds with.
+    """The requests that an endpoint takes, and its responses.
 
     Attributes:
         summary: Its purpose, in a few words.
