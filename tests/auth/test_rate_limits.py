@@ -35,16 +35,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-async def let_through(counting: RateLimiter, caller: str, count: int) -> int:
+async def count_allowed(counting: RateLimiter, caller: str, count: int) -> int:
     """How many of `count` requests are allowed."""
-    through = 0
+    allowed = 0
     for _ in range(count):
         try:
             await counting.count("read", caller)
         except RateExceededError:
             continue
-        through += 1
-    return through
+        allowed += 1
+    return allowed
 
 
 def rates_of(**settings: str) -> RateLimiter:
@@ -54,10 +54,10 @@ def rates_of(**settings: str) -> RateLimiter:
 async def test_a_rate_allows_so_many_requests_of_each_caller(clock: Clock) -> None:
     """A refusal is not counted, so that a caller that keeps asking is allowed again."""
     counting = rates_of(read_rate="10/minute")
-    assert await let_through(counting, "a", 100) == 10
-    assert await let_through(counting, "b", 5) == 5
+    assert await count_allowed(counting, "a", 100) == 10
+    assert await count_allowed(counting, "b", 5) == 5
     clock.now += 120
-    assert await let_through(counting, "a", 100) == 10
+    assert await count_allowed(counting, "a", 100) == 10
 
 
 class AwayStorage(WindowStorage):
@@ -67,24 +67,24 @@ class AwayStorage(WindowStorage):
         raise StorageError(ConnectionError())
 
 
-async def test_a_process_counts_alone_while_the_shared_storage_is_away() -> None:
+async def test_a_process_counts_alone_while_the_shared_storage_is_away(clock: Clock) -> None:
     """By each of several rates: a caller that makes the shared count fail must not get unlimited requests."""
     counting = RateLimiter({"read": parse_many("100/second;10/hour")}, lambda: (AwayStorage(), AwayStorage().reset))
-    assert await let_through(counting, "a", 100) == 10
-    assert await let_through(counting, "b", 5) == 5
+    assert await count_allowed(counting, "a", 100) == 10
+    assert await count_allowed(counting, "b", 5) == 5
 
 
 @pytest.mark.parametrize("rate", ["10/second", "10/minute", "1/hour"])
 async def test_a_caller_that_waits_for_retry_after_is_allowed(clock: Clock, rate: str) -> None:
     """And `Retry-After` is never 0."""
     counting = rates_of(read_rate=rate)
-    await let_through(counting, "a", 10)
+    await count_allowed(counting, "a", 10)
     with pytest.raises(RateExceededError) as refusal:
         await counting.count("read", "a")
     retry_after_s = int(refusal.value.headers["Retry-After"])
     assert 1 <= retry_after_s <= parse(rate).get_expiry()
     clock.now += retry_after_s
-    assert await let_through(counting, "a", 10) > 0
+    assert await count_allowed(counting, "a", 10) > 0
 
 
 @pytest.mark.parametrize(("later_s", "more"), [(30, 0), (60, 0), (61, 1), (90, 5), (119, 10), (180, 10)])
@@ -92,17 +92,17 @@ async def test_the_window_slides(clock: Clock, later_s: float, more: int) -> Non
     """Earlier requests weigh less and less, so that twice as many never pass around the turn of a minute."""
     clock.now = math.ceil(clock.now / 60) * 60
     counting = rates_of(read_rate="10/minute")
-    assert await let_through(counting, "a", 10) == 10
+    assert await count_allowed(counting, "a", 10) == 10
     clock.now += later_s
-    assert await let_through(counting, "a", 100) == more
+    assert await count_allowed(counting, "a", 100) == more
 
 
 async def test_every_rate_of_several_holds(clock: Clock) -> None:
     """The strictest counts at each moment."""
     counting = rates_of(read_rate="3/second;5/minute")
-    assert await let_through(counting, "a", 10) == 3
+    assert await count_allowed(counting, "a", 10) == 3
     clock.now += 2
-    assert await let_through(counting, "a", 10) == 2
+    assert await count_allowed(counting, "a", 10) == 2
 
 
 async def test_actions_without_a_rate_are_not_counted(clock: Clock) -> None:
@@ -117,11 +117,11 @@ async def test_a_bounded_number_of_callers_is_counted_separately(clock: Clock, m
     """Those beyond share one count, and earlier callers keep their own."""
     monkeypatch.setattr(window_storage, "MAX_CALLERS", 3)
     counting = rates_of(read_rate="2/minute")
-    through: Sequence[int] = [await let_through(counting, str(n), 2) for n in range(6)]
-    assert through == [2, 2, 2, 2, 0, 0]
-    assert await let_through(counting, "0", 1) == 0
+    allowed: Sequence[int] = [await count_allowed(counting, str(n), 2) for n in range(6)]
+    assert allowed == [2, 2, 2, 2, 0, 0]
+    assert await count_allowed(counting, "0", 1) == 0
     clock.now += 180
-    assert await let_through(counting, "5", 2) == 2
+    assert await count_allowed(counting, "5", 2) == 2
 
 
 async def test_a_clock_that_is_set_back_clears_the_counts(clock: Clock) -> None:

@@ -16,7 +16,7 @@ from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.streaming.subscriber import QueuedBatch
 from progress_sse.wire.frames import Frame
 
-DEADLINE_S = 5
+DEADLINE_S = 20
 ROOM_BYTES = 2**20
 """More bytes than ever wait in these tests."""
 
@@ -32,15 +32,15 @@ class SlowBackend(MemoryBackend):
         self.held_up = ""
         self.is_away = False
 
-    def hold_up(self, what: str) -> None:
+    def hold_up(self, method: str) -> None:
         """Let every `load`, or every `replay`, wait for the gate."""
-        self.held_up = what
+        self.held_up = method
         self.gate.clear()
 
-    async def _pass(self, what: str) -> None:
+    async def _pass(self, method: str) -> None:
         if self.is_away:
             raise StoreUnavailableError
-        if what == self.held_up:
+        if method == self.held_up:
             self.held.set()
             await self.gate.wait()
 

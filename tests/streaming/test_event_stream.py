@@ -31,8 +31,7 @@ from progress_sse.streaming.registry import Streams
 from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.wire.frames import FrameBatch
 from tests.harness.serving import eventually
-
-DEADLINE_S = 5
+from tests.streaming.recorder import DEADLINE_S
 
 
 class Client:
