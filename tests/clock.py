@@ -42,4 +42,25 @@ class ManualClock:
                 awake.set_result(None)
 
 
-_: type[Clock] = ManualClock
+class StepClock:
+    """A clock whose `sleep` advances its time at once, and that cancels its caller after some seconds."""
+
+    def __init__(self, seconds: float, start: datetime = START) -> None:
+        self.passed_s = 0.0
+        self._seconds = seconds
+        self._start = start
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self.passed_s)
+
+    def monotonic(self) -> float:
+        return self.passed_s
+
+    async def sleep(self, seconds: float) -> None:
+        assert seconds > 0, "it would spin"
+        self.passed_s += seconds
+        if self.passed_s > self._seconds:
+            raise asyncio.CancelledError
+
+
+_: tuple[type[Clock], ...] = (ManualClock, StepClock)

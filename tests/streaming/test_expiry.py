@@ -2,46 +2,27 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from progress_sse.streaming.expiry import Expiry
+from tests.clock import StepClock
 
 START_S = 1_000_000.25
-
-
-class StepClock:
-    """A clock whose `sleep` advances its time, and that ends the run at a given time."""
-
-    def __init__(self, until_s: float) -> None:
-        self.time_s = START_S
-        self.until_s = START_S + until_s
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(0, UTC) + timedelta(seconds=self.time_s)
-
-    def monotonic(self) -> float:
-        return self.time_s
-
-    async def sleep(self, seconds: float) -> None:
-        assert seconds > 0, "it would spin"
-        self.time_s += seconds
-        if self.time_s > self.until_s:
-            raise asyncio.CancelledError
 
 
 class Run:
     """An expiry that runs for some seconds and records the time of each call."""
 
     def __init__(self, seconds: float) -> None:
-        self.clock = StepClock(seconds)
+        self.clock = StepClock(seconds, datetime.fromtimestamp(START_S, UTC))
         self.expiry = Expiry(self.clock)
         self.ended: list[tuple[str, float]] = []
 
     def add(self, name: str, after_s: float) -> Callable[[], None]:
         def end() -> None:
-            self.ended.append((name, round(self.clock.time_s - START_S, 3)))
+            self.ended.append((name, round(self.clock.passed_s, 3)))
 
         self.expiry.add(START_S + after_s, end)
         return end

@@ -1,36 +1,17 @@
 """The shared heartbeat, on a test clock."""
 
 import asyncio
-from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 
 import pytest
 
 from progress_sse.streaming.heartbeat import Heartbeat
-
-
-class StepClock:
-    """A clock whose `sleep` advances its time, and that ends the run at a given time."""
-
-    def __init__(self, until_s: float) -> None:
-        self.time_s = 0.0
-        self.until_s = until_s
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return self.time_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.time_s += max(0.0, seconds)
-        if self.time_s > self.until_s:
-            raise asyncio.CancelledError
+from tests.clock import StepClock
 
 
 def note(times: list[float], clock: StepClock) -> None:
-    times.append(clock.time_s)
+    times.append(clock.passed_s)
 
 
 async def run(heartbeat: Heartbeat) -> None:
@@ -60,7 +41,7 @@ async def test_the_heartbeats_of_many_streams_are_spread_over_the_interval() -> 
     heartbeat = Heartbeat(15, clock)
     moments: list[float] = []
     for _ in range(320):
-        heartbeat.add(lambda: moments.append(clock.time_s))
+        heartbeat.add(lambda: moments.append(clock.passed_s))
     await run(heartbeat)
     assert max(moments.count(moment) for moment in set(moments)) <= 10
 
