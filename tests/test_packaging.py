@@ -1,4 +1,4 @@
-"""What users install: the wheel, from which the server runs, and the npm package, which bundlers use."""
+"""The packages that users install: the wheel, from which the server runs, and the npm package for bundlers."""
 
 from __future__ import annotations
 

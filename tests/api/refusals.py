@@ -1,7 +1,7 @@
 """Invalid requests, value by value, and how each is refused: one table, for every way to send them.
 
-The requests are about a session `s` of seven steps, of which 1 is running, 2 has ended, and no other was started;
-and about `new`, which does not exist.
+The requests are about a session `s` of seven steps, of which 1 is running, 2 has ended, and no other was started.
+Others are about `new`, which does not exist.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 CANARY = "canary"
-"""Part of what is sent, so that the response can be searched for it."""
+"""Part of the request, so that the response can be searched for it."""
 
 UPDATE = "/api/progress/s/update"
 PUT_NEW = ("PUT", "/api/progress/new")
@@ -230,7 +230,7 @@ def conflicts() -> Rows:
     yield "delete nothing", Refusal("DELETE", "/api/progress/new", 404, "session-not-found")
     for query in ("", "?replace=false"):
         refusal = Refusal("PUT", f"/api/progress/s{query}", 409, "session-exists", b"{}", tuple(JSON.items()))
-        yield f"create what exists {query}", refusal
+        yield f"create an existing session {query}", refusal
     for value in ("yes", "1", "True", ""):
         target = f"/api/progress/s?replace={value}"
         yield f"replace={value}", Refusal("PUT", target, 422, "invalid-request", b"{}", tuple(JSON.items()))
@@ -260,7 +260,7 @@ def preconditions() -> Rows:
     # A request that is invalid without the condition is refused as such [RFC 9110 §13.2.1].
     unmet = (*JSON.items(), ("if-match", '"canary-1"'))
     yield "DELETE of nothing", Refusal("DELETE", "/api/progress/new", 404, "session-not-found", None, unmet)
-    yield "PUT of what exists", Refusal("PUT", "/api/progress/s", 409, "session-exists", b"{}", unmet)
+    yield "PUT of an existing session", Refusal("PUT", "/api/progress/s", 409, "session-exists", b"{}", unmet)
     ended = json_of(action='"progress"', step="2", current="1")
     yield "POST after the end", Refusal("POST", UPDATE, 409, "step-not-running", ended, unmet)
 

@@ -55,7 +55,7 @@ BAD_TOKENS = {
     "of another algorithm": make_token(KEY * 2, "HS512", prefixes=[""]),
     "said to be RS256": with_header({"alg": "RS256"}, FULL_TOKEN),
     "with a critical extension": make_token(prefixes=[""], headers={"crit": ["x"], "x": 1}),
-    "a header nested past all reason": "e3siOi" + "W1tb" * 900 + ".e30.e30",
+    "a header nested too deeply": "e3siOi" + "W1tb" * 900 + ".e30.e30",
     "naming no list": make_token(sessions="a"),
     "naming numbers": make_token(sessions=[1]),
     "naming a list of lists": make_token(prefixes=[[""]]),
@@ -156,7 +156,7 @@ async def test_with_a_key_alone_reading_is_open_and_publishing_is_not(connect: C
     """The setting `read` decides about reading; a token may still grant publishing."""
     async with connect(token_key=KEY) as client:
         assert (await client.get("/api/progress/a")).status_code == 200
-        assert (await client.get("/api/progress/a", headers=bearer("whatever"))).status_code == 200
+        assert (await client.get("/api/progress/a", headers=bearer("no-token"))).status_code == 200
         assert_problem(await client.post("/api/progress/a/update", json=START), 401, "unauthorized")
         assert_problem(await client.get("/api/progress"), 401, "unauthorized")
         headers = bearer(make_token(sessions=["a"], actions=["publish"]))
@@ -168,10 +168,10 @@ class CountingBackend(MemoryBackend):
 
     def __init__(self) -> None:
         super().__init__(StorageLimits())
-        self.questions = 0
+        self.loads = 0
 
     async def load(self, session_id: str) -> Record | None:
-        self.questions += 1
+        self.loads += 1
         return await super().load(session_id)
 
 
@@ -186,9 +186,9 @@ async def test_no_session_is_loaded_before_the_request_is_authorized(connect: Co
         for method in ("GET", "PUT", "DELETE"):
             response = await client.request(method, "/api/progress/other", json={}, headers=headers)
             assert response.status_code == 403
-        assert backend.questions == 0
+        assert backend.loads == 0
         await client.get("/api/progress/mine", headers=headers)
-        assert backend.questions == 1
+        assert backend.loads == 1
 
 
 async def test_a_token_is_valid_until_its_end_in_every_form(connect: Connect) -> None:

@@ -1,4 +1,4 @@
-"""`GET /metrics`: which numbers it shows, to which clients, and what it never shows."""
+"""`GET /metrics`: the numbers that it shows, the clients that may see them, and the texts that it never shows."""
 
 import asyncio
 import sys

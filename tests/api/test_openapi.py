@@ -77,9 +77,9 @@ async def test_each_path_takes_exactly_its_described_methods(client: httpx.Async
 
 def test_every_problem_is_described_for_an_operation_or_for_all() -> None:
     """For all, if it does not depend on the operation."""
-    said = set(re.findall(r"/problems/([\w-]+)", str(DOCUMENT["paths"])))
-    said_of_all = set(re.findall(r"/problems/([\w-]+)", DOCUMENT["info"]["description"]))
-    assert {error.problem for error in subclasses(ProblemError)} == said | said_of_all
+    of_operations = set(re.findall(r"/problems/([\w-]+)", str(DOCUMENT["paths"])))
+    of_all = set(re.findall(r"/problems/([\w-]+)", DOCUMENT["info"]["description"]))
+    assert {error.problem for error in subclasses(ProblemError)} == of_operations | of_all
 
 
 def subclasses(base: type[ProblemError]) -> Iterator[type[ProblemError]]:

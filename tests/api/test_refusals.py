@@ -193,7 +193,7 @@ async def test_a_body_that_is_too_large_is_a_413_and_closes(connect: Connect) ->
 async def test_a_key_that_only_our_own_server_refuses_is_refused_under_others(
     client: httpx.AsyncClient, key: str
 ) -> None:
-    """The application does not rely on what its server refuses."""
+    """The application does not rely on the refusals of its server."""
     response = await client.post(UPDATE, json=START, headers={b"idempotency-key": key.encode()})
     assert_problem(response, 400, "invalid-idempotency-key")
 

@@ -1,4 +1,4 @@
-"""What a grant covers."""
+"""The sessions and actions that a grant covers."""
 
 import pytest
 from pydantic import ValidationError

@@ -126,7 +126,7 @@ async def test_a_position_that_cannot_be_resumed_gets_a_snapshot(
 async def test_a_position_ahead_of_the_channel_refreshes_it_from_the_store(
     store: ProgressStore, hub: Hub, backend: SlowBackend
 ) -> None:
-    """A subscriber may come from another process before the notification of what it has seen there.
+    """A subscriber may come from another process before the notification of the transitions that it got there.
 
     Present subscribers then get the transitions, too, and no snapshot in place of entries that the store keeps.
     """
