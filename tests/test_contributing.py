@@ -45,18 +45,6 @@ def test_make_targets_exist(page: Path) -> None:
     assert named <= set(re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 
-@each_page
-def test_links_have_targets(page: Path) -> None:
-    """Each link leads to a file of the project, and in a Markdown page to one of its headings."""
-    for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
-        path, _, anchor = target.partition("#")
-        found = page.parent / path if path else page
-        assert found.exists(), target
-        if anchor:
-            headings = re.findall(r"^#+ (.*)$", found.read_text("utf-8"), re.MULTILINE)
-            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, target
-
-
 def test_the_index_lists_every_decision() -> None:
     """Each row has the number, the file and the title, in order."""
     index = (DECISIONS / "README.md").read_text("utf-8")

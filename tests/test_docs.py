@@ -355,17 +355,6 @@ async def test_nginx_of_the_readme_lets_events_through_at_once(serve: Serve, tmp
                 assert (await stream.next_event(20)).event == event
 
 
-@pytest.mark.parametrize("target", dict.fromkeys(re.findall(r"\]\(([^)]+)\)", README)))
-def test_links_have_targets(target: str) -> None:
-    """Each link leads to a file of the project, or to a heading of the README."""
-    path, _, anchor = target.partition("#")
-    headings = {
-        re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
-        for heading in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    }
-    assert (ROOT / path).exists() if path else anchor in headings
-
-
 def test_codes_of_checks_are_documented() -> None:
     """The table of `tests/README.md` has exactly the codes of the tests."""
     page = (ROOT / "tests" / "README.md").read_text("utf-8")
