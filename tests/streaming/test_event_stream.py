@@ -4,120 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from sse_starlette.sse import AppStatus
 
 from progress_sse import create_app
-from progress_sse._internal.clock import SystemClock
 from progress_sse.core.commands import Complete
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
-from progress_sse.store.backend import Backend
 from progress_sse.store.memory import MemoryBackend
-from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import LogEntry, Record, StorageLimits
 from progress_sse.streaming import subscriber as subscriber_module
-from progress_sse.streaming.body_writer import BodyWriter, extensions
-from progress_sse.streaming.event_stream import HEADERS, StreamRequest
-from progress_sse.streaming.expiry import Expiry
-from progress_sse.streaming.heartbeat import Heartbeat
-from progress_sse.streaming.hub import Hub
-from progress_sse.streaming.registry import Streams
-from progress_sse.streaming.resume_point import ResumePoint
-from progress_sse.wire.frames import FrameBatch
+from progress_sse.streaming.event_stream import HEADERS
 from tests.harness.serving import eventually
+from tests.streaming.client import Client
 from tests.streaming.recorder import DEADLINE_S
-
-
-class Client:
-    """The server's side of a client, as our own server or an ASGI server has it; takes nothing while not `is_ready`."""
-
-    def __init__(self) -> None:
-        self.body = b""
-        self.headers: dict[str, str] = {}
-        self.is_finished = False
-        self.fails = False
-        self.stream: asyncio.BaseProtocol | None = None
-        self._room = asyncio.Event()
-        self._room.set()
-        self._is_gone = asyncio.Event()
-
-    @property
-    def is_gone(self) -> bool:
-        return self._is_gone.is_set()
-
-    @property
-    def is_ready(self) -> bool:
-        return self._room.is_set()
-
-    def detach(self, _scope: Any, protocol: asyncio.BaseProtocol) -> BodyWriter | None:
-        if self.is_gone:
-            return None
-        self.stream = protocol
-        return self
-
-    def write(self, batch: FrameBatch) -> None:
-        self._take(batch.data)
-
-    def write_chunk(self, chunk: bytes) -> None:
-        size, _, rest = chunk.partition(b"\r\n")
-        self._take(rest[: int(size, 16)])
-
-    def finish(self, last: FrameBatch) -> None:
-        self._take(last.data)
-        self.is_finished = True
-
-    def _take(self, data: bytes) -> None:
-        if self.fails:
-            raise RuntimeError("the connection is closed")
-        self.body += data
-
-    async def send(self, message: Any) -> None:
-        await self._room.wait()
-        if self.is_gone:
-            return  # As uvicorn does.
-        self.headers |= {name.decode(): value.decode() for name, value in message.get("headers", [])}
-        self._take(message.get("body", b""))
-        self.is_finished = message["type"] == "http.response.body" and not message.get("more_body", False)
-
-    async def receive(self) -> Any:
-        await self._is_gone.wait()
-        return {"type": "http.disconnect"}
-
-    def leave(self) -> None:
-        self._is_gone.set()
-
-    def stall(self) -> None:
-        self._room.clear()
-        if self.stream is not None:
-            self.stream.pause_writing()
-
-    def go_on(self) -> None:
-        self._room.set()
-        if self.stream is not None:
-            self.stream.resume_writing()
-
-    @property
-    def events(self) -> list[str]:
-        """Names and numbers, as in `step@3`."""
-        names = re.findall(rb"^event: (.*)$", self.body, re.MULTILINE)
-        numbers = re.findall(rb"^id: .*-(\d+)$", self.body, re.MULTILINE)
-        return [f"{name.decode()}@{number.decode()}" for name, number in zip(names, numbers, strict=True)]
-
-    async def end(self) -> None:
-        """Wait for the end of the body."""
-        await self.wait_until(lambda: self.is_finished)
-
-    async def wait_for(self, event: str) -> None:
-        await self.wait_until(lambda: event in self.events)
-
-    async def wait_until(self, is_so: Callable[[], bool]) -> None:
-        await eventually(is_so, DEADLINE_S)
+from tests.streaming.service import Service
 
 
 class CountedBackend(MemoryBackend):
@@ -148,46 +54,6 @@ class SpoiledBackend(MemoryBackend):
         if session_id == self.silent:
             await asyncio.Event().wait()
         return await super().load(session_id)
-
-
-class Service:
-    """A store with at most three streams."""
-
-    def __init__(self, backend: Backend | None = None, *, heartbeat_s: float = 15, send_timeout_s: float = 30) -> None:
-        backend = backend or MemoryBackend(StorageLimits())
-        clock = SystemClock()
-        self.store = ProgressStore(backend)
-        self.hub = Hub(backend, retry_ms=2000)
-        self.heartbeat = Heartbeat(heartbeat_s, clock)
-        self.streams = Streams(
-            self.hub,
-            self.heartbeat,
-            Expiry(clock),
-            clock,
-            retry_ms=2000,
-            send_timeout_s=send_timeout_s,
-            max_streams=3,
-        )
-        self.tasks: list[asyncio.Task[None]] = []
-
-    def connect(self, client: Client, *session_ids: str, directly: bool, method: str = "GET") -> asyncio.Task[None]:
-        """Begin the response to a client, directly or by ASGI."""
-        resume_points: dict[str, ResumePoint | None] = dict.fromkeys(session_ids)
-        response = self.streams.respond(StreamRequest(resume_points, len(resume_points) > 1, False, None))
-        scope = {"type": "http", "method": method, "extensions": extensions(client) if directly else {}}
-        self.tasks.append(asyncio.create_task(_answer(response, scope, client)))
-        return self.tasks[-1]
-
-    async def follow(self, session_id: str, *, directly: bool) -> Client:
-        """Return a client that has received its snapshot."""
-        client = Client()
-        self.connect(client, session_id, directly=directly)
-        await client.wait_until(lambda: bool(client.events))
-        return client
-
-
-async def _answer(response: Any, scope: Any, client: Client) -> None:
-    await response(scope, client.receive, client.send)
 
 
 @pytest.fixture

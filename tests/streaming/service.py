@@ -1,0 +1,60 @@
+"""Streams over a store, without the rest of a server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from progress_sse._internal.clock import SystemClock
+from progress_sse.store.backend import Backend
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import StorageLimits
+from progress_sse.streaming.body_writer import extensions
+from progress_sse.streaming.event_stream import StreamRequest
+from progress_sse.streaming.expiry import Expiry
+from progress_sse.streaming.heartbeat import Heartbeat
+from progress_sse.streaming.hub import Hub
+from progress_sse.streaming.registry import Streams
+from progress_sse.streaming.resume_point import ResumePoint
+from tests.streaming.client import Client
+
+
+class Service:
+    """A store with at most three streams."""
+
+    def __init__(self, backend: Backend | None = None, *, heartbeat_s: float = 15, send_timeout_s: float = 30) -> None:
+        backend = backend or MemoryBackend(StorageLimits())
+        clock = SystemClock()
+        self.store = ProgressStore(backend)
+        self.hub = Hub(backend, retry_ms=2000)
+        self.heartbeat = Heartbeat(heartbeat_s, clock)
+        self.streams = Streams(
+            self.hub,
+            self.heartbeat,
+            Expiry(clock),
+            clock,
+            retry_ms=2000,
+            send_timeout_s=send_timeout_s,
+            max_streams=3,
+        )
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def connect(self, client: Client, *session_ids: str, directly: bool, method: str = "GET") -> asyncio.Task[None]:
+        """Begin the response to a client, directly or by ASGI."""
+        resume_points: dict[str, ResumePoint | None] = dict.fromkeys(session_ids)
+        response = self.streams.respond(StreamRequest(resume_points, len(resume_points) > 1, False, None))
+        scope = {"type": "http", "method": method, "extensions": extensions(client) if directly else {}}
+        self.tasks.append(asyncio.create_task(_answer(response, scope, client)))
+        return self.tasks[-1]
+
+    async def follow(self, session_id: str, *, directly: bool) -> Client:
+        """Return a client that has received its snapshot."""
+        client = Client()
+        self.connect(client, session_id, directly=directly)
+        await client.wait_until(lambda: bool(client.events))
+        return client
+
+
+async def _answer(response: Any, scope: Any, client: Client) -> None:
+    await response(scope, client.receive, client.send)
