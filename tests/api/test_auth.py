@@ -11,7 +11,7 @@ import pytest
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Record, StorageLimits
 from tests.api.conftest import FULL_TOKEN, PUBLISH_TOKEN, READS, Connect, issue_ticket
-from tests.api.test_refusals import assert_problem
+from tests.api.problems import assert_problem
 from tests.clock import ManualClock
 from tests.harness.tokens import DAY_S, KEY, bearer, make_token
 

@@ -12,7 +12,7 @@ from progress_sse import create_app
 from progress_sse.auth.authorizer import Authorize
 from progress_sse.auth.grants import Action
 from progress_sse.settings import load_settings
-from tests.api.test_refusals import assert_problem
+from tests.api.problems import assert_problem
 
 Call = tuple[str, Action, str | None]
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import FULL_TOKEN, READS, Connect
-from tests.api.test_refusals import assert_problem
+from tests.api.problems import assert_problem
 from tests.harness.tokens import KEY, bearer, make_token
 
 START = {"action": "start", "step": 1}

@@ -18,7 +18,7 @@ from progress_sse.store.session_counts import REST_FACTOR, SessionCounts
 from progress_sse.store.types import StorageLimits
 from progress_sse.streaming.registry import RefusalReason
 from tests.api.conftest import Connect
-from tests.api.test_refusals import assert_problem
+from tests.api.problems import assert_problem
 from tests.clock import ManualClock
 from tests.harness.metrics import parse_metrics
 from tests.harness.tokens import KEY, bearer, make_token

@@ -10,7 +10,7 @@ import pytest
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import StorageLimits
 from tests.api.conftest import FULL_TOKEN, PUBLISH_TOKEN, Connect, issue_ticket
-from tests.api.test_refusals import assert_problem
+from tests.api.problems import assert_problem
 from tests.harness.tokens import KEY, make_token
 
 START = {"action": "start", "step": 1}

@@ -12,7 +12,7 @@ from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Change, StorageLimits
 from tests.api.conftest import Connect
-from tests.api.test_refusals import assert_problem
+from tests.api.problems import assert_problem
 from tests.harness.tokens import KEY, bearer, make_token
 
 UPDATES = "/api/updates"
