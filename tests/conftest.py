@@ -68,8 +68,9 @@ def anyio_backend() -> str:
 
 
 MAY_BLOCK = {
-    # An application may be made in a running loop, before it serves.
+    # An application may be made in a running loop, before it serves. The import of limits reads its scripts.
     "starlette/staticfiles.py": "__init__",
+    "limits/util.py": "get_package_data",
     "progress_sse/_internal/files.py": "read_file",
     # redis-py looks up its own version on each connection, and `mimetypes` reads the system's tables once.
     "importlib/metadata/__init__.py": "version",
