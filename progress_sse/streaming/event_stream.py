@@ -1,6 +1,6 @@
-"""A live stream: one subscriber's frames on their way to its client, and all the ways in which that ends.
+"""A live stream: one subscriber's frames on their way to its client, and all causes of its end.
 
-The frames take one of two ways. Under our own server the stream *writes directly*: `_pump` moves waiting frames to the
+The frames take one of two paths. Under our own server the stream *writes directly*: `_pump` moves waiting frames to the
 connection, as far as there is room, and is called whenever either has changed. Under any other server the stream is the
 *body* of sse-starlette's `EventSourceResponse`, which awaits one `send` after the other.
 
@@ -8,8 +8,8 @@ The first of these to happen closes the stream, and closing releases everything 
 
 * the *hub*: all sessions are completed and everything has been written: an `end` event;
 * the *client* goes: the connection says so, or `EventSourceResponse`;
-* the *client* takes nothing for the send timeout: the kernel drops the connection under our own server (see
-  ``server.sockets``), and `EventSourceResponse` cancels the `send` under any other;
+* the *client* takes nothing for the send timeout: under our own server the kernel drops the connection (see
+  ``server.sockets``), and under any other `EventSourceResponse` cancels the `send`;
 * `Streams.drain`, when the server shuts down: the stream ends with a `retry` field;
 * the *expiry*, when the client's authorization has ended: the client comes back and is refused;
 * the *subscribing task*, for sessions that must be read from the store, if that fails for good.

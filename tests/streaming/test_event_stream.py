@@ -1,4 +1,4 @@
-"""Streams on both ways to a client, at moments that a test over sockets cannot time."""
+"""Streams on both paths to a client, at moments that a test over sockets cannot time."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def service() -> Service:
 @pytest.fixture(params=[True, False], ids=["directly", "by ASGI"])
 def directly(request: pytest.FixtureRequest) -> bool:
     """Whether the stream writes directly, or by ASGI."""
-    way: bool = request.param
-    return way
+    directly: bool = request.param
+    return directly
 
 
 async def test_a_lagging_client_that_takes_again_at_completion_gets_one_snapshot_and_the_end(
@@ -235,7 +235,7 @@ async def test_the_end_of_another_server_in_the_process_ends_no_stream(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_headers_are_the_same_on_both_ways(service: Service, directly: bool, method: str) -> None:
+async def test_headers_are_the_same_on_both_paths(service: Service, directly: bool, method: str) -> None:
     """None is connection-specific: the server sets those, and HTTP/2 forbids them [RFC 9113 §8.2.2]."""
     client = Client()
     task = service.connect(client, "s", directly=directly, method=method)

@@ -87,9 +87,7 @@ CREATED: Final = ("Progress-Run", *CACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = (*UNCACHED, "X-Accel-Buffering")
 
-NOTHING_MORE: Final = ResponseSpec(
-    "Completed; the client with this `Last-Event-ID` has every event.", None, (), STREAMED
-)
+STREAM_END: Final = ResponseSpec("Completed; the client with this `Last-Event-ID` has every event.", None, (), STREAMED)
 STREAM: Final = ResponseSpec(
     "The stream. If there is no room for it, it has only a long `retry`.",
     response_models.StreamEvent,
@@ -151,7 +149,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "followSession": Operation(
         "Follow a session live",
         "streams",
-        {200: STREAM, 204: NOTHING_MORE},
+        {200: STREAM, 204: STREAM_END},
         (InvalidRequestError,),
         action="read",
         credentials=TOKEN_OR_TICKET,
@@ -160,7 +158,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "followSessions": Operation(
         "Follow several sessions on one stream",
         "streams",
-        {200: STREAM, 204: NOTHING_MORE},
+        {200: STREAM, 204: STREAM_END},
         (InvalidRequestError, InvalidSessionIdError),
         action="read",
         credentials=TOKEN_OR_TICKET,
