@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from tests.harness.oracle import Body, Oracle
 from tests.harness.rawsse import Block, RawStream, StreamEndedError
-from tests.harness.serving import session_path
+from tests.harness.serving import events_path
 
 
 class Follower:
@@ -34,7 +34,7 @@ class Follower:
     def target(self) -> str:
         """The target of its request."""
         if not self._several:
-            return session_path(self.session_ids[0], "events")
+            return events_path(self.session_ids[0])
         query = "&".join(f"session_id={quote(session_id, safe='')}" for session_id in self.session_ids)
         return f"/api/events?{query}"
 

@@ -222,6 +222,11 @@ def session_path(session_id: str, *rest: str) -> str:
     return "/".join(["/api/progress", quote(session_id, safe=""), *rest])
 
 
+def events_path(session_id: str, query: str = "") -> str:
+    """The path of a session's stream, with a query that begins with `?` where there is one."""
+    return session_path(session_id, "events") + query
+
+
 async def eventually(condition: Callable[[], bool], timeout_s: float) -> None:
     """Check a condition again and again until it holds; for conditions that send no notification.
 

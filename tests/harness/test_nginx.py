@@ -6,9 +6,9 @@ import pytest
 from tests.conftest import Serve
 from tests.harness.nginx import BUFFERING, HONOURING, Nginx
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Worker, session_path
+from tests.harness.serving import Worker, events_path
 
-EVENTS = session_path("s", "events")
+EVENTS = events_path("s")
 
 
 async def test_it_holds_a_stream_back_until_it_is_reconfigured(serve: Serve, tmp_path: Path) -> None:

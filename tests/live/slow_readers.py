@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.harness.oracle import Body
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, Worker, publish, session_path
+from tests.harness.serving import Server, Worker, events_path, publish
 
 STREAMS = 500
 STALLED = 10
@@ -21,7 +21,7 @@ def big_reports(count: int) -> Iterator[Body]:
 
 async def open_stalled(server: Server, count: int) -> list[RawStream]:
     """`count` readers of `big` that have read their snapshot and then stop reading."""
-    stalled = [await RawStream.open(server.port, session_path("big", "events"), rcvbuf=4096) for _ in range(count)]
+    stalled = [await RawStream.open(server.port, events_path("big"), rcvbuf=4096) for _ in range(count)]
     for stream in stalled:
         await stream.next_event()
         stream.pause()
@@ -34,7 +34,7 @@ async def connected_readers(server: Server, worker: Worker) -> AsyncIterator[tup
     await worker.start("good", 1)
     await worker.start("big", 1)
     stalled = await open_stalled(server, STALLED)
-    good = [await RawStream.open(server.port, session_path("good", "events")) for _ in range(STREAMS - STALLED)]
+    good = [await RawStream.open(server.port, events_path("good")) for _ in range(STREAMS - STALLED)]
     for stream in good:
         await stream.next_event()
     await publish(server.port, "big", big_reports(400))

@@ -15,7 +15,7 @@ import pytest
 from tests.api.refusals import BEFORE, CANARY, REFUSALS, USED, Refusal
 from tests.harness.http1 import Connection, Response, request_bytes
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, Worker, session_path
+from tests.harness.serving import Server, Worker, events_path, session_path
 from tests.live.asgi_hosts import serve_only
 
 
@@ -31,7 +31,7 @@ async def unaffected_reader(server: Server, session_id: str) -> AsyncIterator[No
     """Follow the session during the block, and check that only a worker's updates before and after it show."""
     async with (
         Worker.at(server) as worker,
-        await RawStream.open(server.port, session_path(session_id, "events")) as stream,
+        await RawStream.open(server.port, events_path(session_id)) as stream,
     ):
         await stream.next_event()
         await worker.create(session_id, replace=True)
@@ -340,7 +340,7 @@ async def test_a_request_is_answered_though_malformed_bytes_follow(server: Serve
 @serve_only  # As above.
 async def test_a_stream_is_not_spoilt_by_malformed_bytes_behind_its_request(server: Server, sid: str) -> None:
     """The stream ends, without a refusal among its events."""
-    async with await RawStream.open(server.port, session_path(sid, "events")) as stream:
+    async with await RawStream.open(server.port, events_path(sid)) as stream:
         await stream.next_event()
         stream.send(b"?\r\n\r\n")
         assert await stream.closed() == "eof"
@@ -450,7 +450,7 @@ async def test_an_upgrade_offer_is_ignored(server: Server, sid: str, offer: list
         connection.writer.write(in_chunks)
         assert (await connection.exchange(IN_CHUNKS)).status == 200
         assert (await connection.request("GET", session_path(sid))).json()["percentage"] == 14
-    async with await RawStream.open(server.port, session_path(sid, "events"), offer) as stream:
+    async with await RawStream.open(server.port, events_path(sid), offer) as stream:
         assert (await stream.next_event()).event == "snapshot"
     assert "Unsupported upgrade" not in server.log()
 
@@ -519,5 +519,5 @@ async def test_white_space_around_a_value_is_ignored(server: Server, sid: str) -
         assert (await connection.exchange(spaced(last))).json()["percentage"] == 14
         assert await connection.reader.read(1) == b""
     resumed = [("Last-Event-ID", f"{tag.strip(chr(34))} \t")]
-    async with await RawStream.open(server.port, session_path(sid, "events"), resumed) as stream:
+    async with await RawStream.open(server.port, events_path(sid), resumed) as stream:
         assert (await stream.next_event()).event == "step"

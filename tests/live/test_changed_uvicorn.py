@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import ROOT, Server, Worker, session_path
+from tests.harness.serving import ROOT, Server, Worker, events_path
 
-EVENTS = session_path("s", "events")
+EVENTS = events_path("s")
 WARNING = "has changed inner parts that this server builds on"
 
 
@@ -24,7 +24,7 @@ async def test_streams_go_on_by_plain_asgi(tmp_path: Path, monkeypatch: pytest.M
         async with Worker.at(server) as worker:
             await worker.create("s", total_steps=1)
             stream = await RawStream.open(server.port, EVENTS)
-            other = await RawStream.open(server.port, session_path("t", "events"))
+            other = await RawStream.open(server.port, events_path("t"))
             assert (await stream.next_event()).event == "snapshot"
             await worker.start("s", 1)
             await worker.complete("s", 1)

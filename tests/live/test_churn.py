@@ -17,11 +17,11 @@ from tests.harness.metrics import metrics_of
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream, received_through, unconnected_socket
 from tests.harness.redis import RedisServer
-from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.harness.serving import Server, Worker, events_path, eventually, session_path
 from tests.live.asgi_hosts import serve_only
 
-EVENTS = session_path("s", "events")
-LARGE_EVENTS = session_path("large", "events")
+EVENTS = events_path("s")
+LARGE_EVENTS = events_path("large")
 
 CLIENTS = 16
 """The number of concurrent clients."""

@@ -18,7 +18,7 @@ from tests.harness.faketime import WallClock
 from tests.harness.oracle import Body, Oracle, fold_all
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import Kind, RedisServer
-from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.harness.serving import Server, Worker, events_path, eventually, session_path
 from tests.harness.tokens import KEY, bearer, make_token
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import DeliveryCheck
@@ -85,7 +85,7 @@ async def test_jumps_of_the_clock_cost_nothing(
     stores = {"sqlite": f"sqlite:///{tmp_path}/progress.db", "memory": "memory://", "redis": redis_servers["redis"].url}
     server = serve_by(clock, store=stores[store], cleanup_interval_s=0.2, redis_prefix=f"clocks-{tmp_path.name}")
     oracle, loop = Oracle(), asyncio.get_running_loop()
-    async with Worker.at(server) as worker, await RawStream.open(server.port, session_path("s", "events")) as stream:
+    async with Worker.at(server) as worker, await RawStream.open(server.port, events_path("s")) as stream:
         await stream.next_event()
         await worker.create("s")
         began = loop.time()
@@ -100,7 +100,7 @@ async def test_jumps_of_the_clock_cost_nothing(
             # A reader that returns after the jump gets what it missed, once.
             seen = stream.events[-1].id
             await oracle.post(worker, "s", "start", 6)
-            async with await RawStream.open(server.port, session_path("s", "events"), last_event_id=seen) as late:
+            async with await RawStream.open(server.port, events_path("s"), last_event_id=seen) as late:
                 assert (await late.next_event()).event == "step"
             await stream.wait_until(lambda s, beats=beats: len(s.comments) > beats + 2)  # type: ignore[misc]
             assert (await worker.poll("bystander"))["status"] == "running"
@@ -138,7 +138,7 @@ async def test_clean_up_spares_what_runs_and_goes_by_the_clock(
         clock.shift(-10 * HOUR)
         await worker.progress("running", 1, 1)
         clock.shift(timedelta())
-        async with await RawStream.open(server.port, session_path("idle", "events")) as stream:
+        async with await RawStream.open(server.port, events_path("idle")) as stream:
             await stream.wait_until(lambda s: bool(s.events) and s.events[-1].json()["status"] == "not_found")
         assert (await worker.poll("running"))["status"] == "running"
 
@@ -161,7 +161,7 @@ async def test_a_token_ends_by_the_clock_and_a_ticket_by_what_has_passed(serve_b
                 return (await stream.received_head()).status
 
         before = [await buy(), await buy()]
-        async with await RawStream.open(server.port, session_path("s", "events"), [*bearer(token).items()]) as stream:
+        async with await RawStream.open(server.port, events_path("s"), [*bearer(token).items()]) as stream:
             await stream.next_event()
             clock.shift(timedelta(minutes=50))
             assert await opened(before[0]) == 200

@@ -18,7 +18,7 @@ from redis import Redis
 from tests.conftest import Serve
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import Kind, RedisServer
-from tests.harness.serving import Server, Worker, session_path
+from tests.harness.serving import Server, Worker, events_path, session_path
 from tests.live.asgi_hosts import serve_only
 
 pytestmark = serve_only  # The store is damaged, whichever host serves.
@@ -157,7 +157,7 @@ async def test_damage_found_while_running_is_reported(serve: Serve, spared: int)
             await worker.complete(session_id, 1, message=SECRET * 390)
     await asyncio.to_thread(server.terminate)
     await asyncio.to_thread(server.start)  # With empty caches.
-    async with Worker.at(server) as worker, await RawStream.open(server.port, session_path("s", "events")) as stream:
+    async with Worker.at(server) as worker, await RawStream.open(server.port, events_path("s")) as stream:
         await stream.next_event()
         overwrite(server.database, SECRET.encode() * 150, spared)  # Pages of these sessions alone.
         polls = [await worker.poll_raw(session_id) for session_id in CORRUPTED]
@@ -166,7 +166,7 @@ async def test_damage_found_while_running_is_reported(serve: Serve, spared: int)
         updates = [await worker.update(session_id, action="start", step=2) for session_id in CORRUPTED]
         assert {update.status_code for update in updates} == {503}
         # A reader of such a session stays connected: the session may be repaired, or recreated.
-        async with await RawStream.open(server.port, session_path(CORRUPTED[0], "events")) as reader:
+        async with await RawStream.open(server.port, events_path(CORRUPTED[0])) as reader:
             assert (await reader.received_head()).status == 200
             assert (await worker.poll("s"))["status"] == "running"
             await worker.create("new")
@@ -247,7 +247,7 @@ async def test_a_backup_that_is_put_back_is_another_history(
         execute(server.database, f"VACUUM INTO '{backup}'")
         await worker.progress("s", 1, 1)
         await worker.progress("s", 1, 2)
-        async with await RawStream.open(server.port, session_path("s", "events")) as stream:
+        async with await RawStream.open(server.port, events_path("s")) as stream:
             seen = (await stream.next_event()).position
     await asyncio.to_thread(server.terminate)
     put_back(backup, server.database)
@@ -256,9 +256,7 @@ async def test_a_backup_that_is_put_back_is_another_history(
         for step in range(2, 5):
             await worker.start("s", step)
         last_event_id = f"{seen.epoch}-{seen.offset}"
-        async with await RawStream.open(
-            server.port, session_path("s", "events"), last_event_id=last_event_id
-        ) as stream:
+        async with await RawStream.open(server.port, events_path("s"), last_event_id=last_event_id) as stream:
             event = await stream.next_event()
             assert (event.event, event.json()) == ("snapshot", await worker.poll("s"))
             assert event.position.offset > seen.offset
@@ -301,9 +299,7 @@ async def test_a_folder_that_is_put_back_is_another_history(
         for step in range(2, 5):
             await worker.start("s", step)
         last_event_id = tag.strip('"')
-        async with await RawStream.open(
-            server.port, session_path("s", "events"), last_event_id=last_event_id
-        ) as stream:
+        async with await RawStream.open(server.port, events_path("s"), last_event_id=last_event_id) as stream:
             event = await stream.next_event()
             assert (event.event, event.json()) == ("snapshot", await worker.poll("s"))
             assert str(event.position.epoch) != last_event_id.partition("-")[0]
@@ -348,7 +344,7 @@ async def test_a_session_damaged_in_redis_affects_no_other(
             kept = client.dump(state)
             assert isinstance(kept, bytes)
             corrupt(client, state)
-            async with await RawStream.open(servers[1].port, session_path(name, "events")) as stream:
+            async with await RawStream.open(servers[1].port, events_path(name)) as stream:
                 poll = await there.poll_raw(name)
                 assert (poll.status_code, poll.json()["type"]) == (503, "/problems/store-unavailable")
                 assert (await there.update(name, action="complete", step=1)).status_code == 503

@@ -22,7 +22,7 @@ from tests.harness.http1 import Connection
 from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS, Body, Oracle, fold, fold_all
 from tests.harness.rawsse import Block, RawStream, split_id
 from tests.harness.redis import KINDS, RedisServer
-from tests.harness.serving import Server, Worker, publish, session_path
+from tests.harness.serving import Server, Worker, events_path, publish, session_path
 
 HEARTBEAT_S = 0.3
 
@@ -50,11 +50,6 @@ async def worker(server: Server) -> AsyncIterator[Worker]:
     """A worker connected to the shared server."""
     async with Worker.at(server) as at_server:
         yield at_server
-
-
-def events_path(session_id: str, query: str = "") -> str:
-    """The path of a session's stream."""
-    return session_path(session_id, "events") + query
 
 
 def progress(count: int, first: int = 0) -> list[Body]:

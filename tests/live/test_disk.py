@@ -16,7 +16,7 @@ from tests.harness.disk import SmallDisk
 from tests.harness.load_clients import LoadClients
 from tests.harness.oracle import Body, Oracle, fold_all
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, Worker, eventually, publish, session_path
+from tests.harness.serving import Server, Worker, events_path, eventually, publish
 from tests.live.asgi_hosts import serve_only
 
 pytestmark = serve_only  # The faults are in the store, whichever host serves.
@@ -59,7 +59,7 @@ class SessionProbe:
     @contextlib.asynccontextmanager
     async def at(cls, server: Server) -> AsyncIterator[SessionProbe]:
         """Create a session, and check at the end that nothing of it was lost."""
-        path = session_path("s", "events")
+        path = events_path("s")
         async with Worker.at(server) as worker, await RawStream.open(server.port, path) as stream:
             await stream.next_event()
             await worker.create("s")
@@ -90,7 +90,7 @@ class SessionProbe:
     async def assert_readers_are_served(self) -> None:
         """Check that polls answer, a new stream begins, and the old one gets heartbeats."""
         state = await self.worker.poll("s")
-        async with await RawStream.open(self._server.port, session_path("s", "events")) as late:
+        async with await RawStream.open(self._server.port, events_path("s")) as late:
             assert (await late.next_event()).json() == state
         beats = len(self._stream.comments)
         await self._stream.wait_until(lambda stream: len(stream.comments) > beats + 2)
@@ -258,9 +258,7 @@ async def test_the_write_ahead_log_stays_small(serve: Serve, events: int, reader
         await publish(server.port, session_id, [starts])
         await publish(server.port, session_id, reports)
 
-    async with LoadClients(
-        server.port, (session_path(sessions[n % 10], "events") for n in range(readers))
-    ) as load_clients:
+    async with LoadClients(server.port, (events_path(sessions[n % 10]) for n in range(readers))) as load_clients:
         reporting = asyncio.gather(*map(report, sessions))
 
         def is_done() -> bool:

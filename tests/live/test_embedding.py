@@ -14,7 +14,7 @@ from playwright.async_api import Browser, expect
 
 from tests.harness.documents import programs_of
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import ROOT, Server, Worker, session_path
+from tests.harness.serving import ROOT, Server, Worker, events_path, session_path
 
 EXAMPLES = programs_of("embedding.md")
 [README_EXAMPLE] = re.findall(
@@ -77,7 +77,7 @@ async def test_a_mounted_server_is_whole(host: Host, chromium: Browser, source: 
     server = host(source)
     async with Worker.at(server) as worker, await chromium.new_page() as page:
         await page.goto(f"{server.url}/s/nightly")
-        stream = await RawStream.open(server.port, "/jobs" + session_path("nightly", "events"))
+        stream = await RawStream.open(server.port, "/jobs" + events_path("nightly"))
         await worker.create("nightly", steps=[{"name": "Load"}, {"name": "Save"}])
         await worker.start("nightly", 1)
         await worker.complete("nightly", 1)
@@ -97,7 +97,7 @@ async def test_a_host_decides_who_has_access(host: Host) -> None:
     async with httpx.AsyncClient(base_url=server.url) as client:
         for method, path in [
             ("GET", session_path("s")),
-            ("GET", session_path("s", "events")),
+            ("GET", events_path("s")),
             ("GET", "/api/events?session_id=s"),
             ("GET", "/api/progress"),
             ("POST", session_path("s", "update")),
@@ -114,7 +114,7 @@ async def test_a_job_in_the_same_process_is_followed_by_browsers_and_by_code(hos
     """Its reports come by the stream, by `hub.subscribe` and by `on_transition`, each once."""
     server = host(EXAMPLES["fastapi_app"])
     async with httpx.AsyncClient(base_url=server.url.removesuffix("/jobs"), timeout=WAIT_S) as client:
-        path = "/jobs" + session_path("photos", "events")
+        path = "/jobs" + events_path("photos")
         stream = await RawStream.open(server.port, path, headers=list(READER.items()))
         await stream.next_event()
         followed, finished = (asyncio.create_task(client.get(at)) for at in ("/imports/photos", "/finished"))

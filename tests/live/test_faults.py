@@ -20,15 +20,9 @@ from tests.harness.follower import Follower
 from tests.harness.http1 import Connection, request_bytes
 from tests.harness.oracle import Oracle, fold_all, tag_of
 from tests.harness.rawsse import Block, RawStream
-from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.harness.serving import Server, Worker, events_path, eventually, session_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.slow_readers import STALLED, assert_ended_with_retry, closed, connected_readers
-
-
-def events_path(session_id: str) -> str:
-    """The path of a session's stream."""
-    return session_path(session_id, "events")
-
 
 # FT-01
 

@@ -17,10 +17,10 @@ from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
 from tests.harness.http1 import HOST, request_bytes
 from tests.harness.rawsse import received_through
-from tests.harness.serving import eventually, session_path
+from tests.harness.serving import events_path, eventually, session_path
 from tests.live.test_churn import vanishing
 
-EVENTS = session_path("s", "events")
+EVENTS = events_path("s")
 UPDATE = b'{"action":"start","step":1}'
 
 REQUESTS = {
@@ -36,7 +36,7 @@ REQUESTS = {
     "stream of several": (request_bytes("GET", "/api/events?session_id=s&session_id=t"), b"snapshot"),
     "stream of a returning reader": (request_bytes("GET", EVENTS, [("Last-Event-ID", "unknown-1")]), b"snapshot"),
     "stream that was hardly begun": (request_bytes("GET", EVENTS), b"200"),
-    "completed": (request_bytes("GET", session_path("done", "events")), b"event: end"),
+    "completed": (request_bytes("GET", events_path("done")), b"event: end"),
     "half a request": (request_bytes("GET", EVENTS)[:-10], b""),
 }
 

@@ -14,7 +14,7 @@ from playwright.async_api import Browser
 from tests.conftest import Serve
 from tests.harness.http1 import Connection
 from tests.harness.rawsse import Block, RawStream
-from tests.harness.serving import Server, Worker, session_path
+from tests.harness.serving import Server, Worker, events_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.browsing import BrowserStream, as_fired
 
@@ -137,7 +137,7 @@ async def test_no_session_id_becomes_an_event(serve: Serve, watch: Any) -> None:
     ids = ["event: x\u2028id: 9\u2029data: y\\n\\n", ": a "]
     async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
         for session_id in ids:
-            both = await watch(server, session_path(session_id, "events"))
+            both = await watch(server, events_path(session_id))
             assert (await both.next_event()).json()["session_id"] == session_id
             await worker.start(session_id, 1)
             created, started = await both.next_events(2)
@@ -146,7 +146,7 @@ async def test_no_session_id_becomes_an_event(serve: Serve, watch: Any) -> None:
         for text in [*(text for text in TEXTS if "\u2028" not in text and "\u2029" not in text), NUL]:
             if text.isprintable():
                 continue
-            refused = await connection.request("GET", session_path(text, "events"))
+            refused = await connection.request("GET", events_path(text))
             assert refused.status == 422
             assert [name for name, _ in refused.head.headers] == [name for name, _ in plain.head.headers]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.conftest import Serve
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Worker, session_path
+from tests.harness.serving import Worker, events_path
 from tests.harness.tokens import KEY, bearer, make_token
 
 PUBLISH_TOKEN = "for-workers"
@@ -29,7 +29,7 @@ async def test_a_position_in_another_users_session_reveals_nothing(serve: Serve)
     epoch = of_theirs.rpartition("-")[0]
     headers = list(bearer(make_token(sessions=["mine"], actions=["read", "publish"])).items())
     for last_event_id in (of_both, of_theirs, f"{epoch}-0", f"{epoch}-1000"):
-        for target in (session_path("mine", "events"), "/api/events?session_id=mine"):
+        for target in (events_path("mine"), "/api/events?session_id=mine"):
             for query, header in ((None, last_event_id), (last_event_id, None)):
                 separator = "&" if "?" in target else "?"
                 address = target if query is None else f"{target}{separator}last_event_id={query}"

@@ -15,10 +15,10 @@ from tests.harness.http1 import Connection
 from tests.harness.load_clients import LoadClients
 from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, Worker, session_path
+from tests.harness.serving import Server, Worker, events_path, session_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import DeliveryCheck
-from tests.live.test_load import events_path, polled
+from tests.live.polling import polled
 
 FULL = [pytest.mark.full, pytest.mark.alone, pytest.mark.timeout(600)]
 START = {"action": "start", "step": 1}

@@ -7,30 +7,22 @@ always, the full ones under `make test-full`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
-import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from http.client import HTTPConnection
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.http1 import HOST, Connection
+from tests.harness.http1 import Connection
 from tests.harness.load_clients import LoadClients, percentile_ms
 from tests.harness.oracle import fold_all, tag_of
 from tests.harness.rawsse import Block
-from tests.harness.serving import Server, Worker, session_path
+from tests.harness.serving import Server, Worker, events_path, session_path
+from tests.live.polling import polled
 
 Record = Callable[[str, object], None]
 
 FULL = [pytest.mark.full, pytest.mark.alone, pytest.mark.timeout(300)]
-
-
-def events_path(session_id: str) -> str:
-    """The path of a session's stream."""
-    return session_path(session_id, "events")
 
 
 def now() -> float:
@@ -51,33 +43,6 @@ def assert_in_order(events: Sequence[Block], tags: Sequence[str]) -> None:
     first = events[0].position
     assert [event.position for event in events] == [(first.epoch, first.offset + n) for n in range(len(tags) + 1)]
     assert [tag_of(event.json()) for event in events[1:]] == list(tags)
-
-
-@contextlib.asynccontextmanager
-async def polled(server: Server, session_id: str) -> AsyncIterator[list[float]]:
-    """Poll a session again and again during the block; the list holds the duration of each request.
-
-    A thread does it: in the event loop, the work of thousands of readers would count as waiting for the server.
-    """
-    took: list[float] = []
-    is_over = threading.Event()
-
-    def poll() -> None:
-        with contextlib.closing(HTTPConnection(HOST, server.port, timeout=10)) as connection:
-            while not is_over.wait(0.02):  # The pace of this poller.
-                asked = time.perf_counter()
-                connection.request("GET", session_path(session_id))
-                response = connection.getresponse()
-                assert response.status == 200, response.read()
-                response.read()
-                took.append(time.perf_counter() - asked)
-
-    polling = asyncio.create_task(asyncio.to_thread(poll))
-    try:
-        yield took
-    finally:
-        is_over.set()
-        await polling
 
 
 # LD-01

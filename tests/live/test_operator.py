@@ -14,11 +14,11 @@ from tests.conftest import Serve
 from tests.harness.http1 import HOST, request_bytes
 from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.harness.serving import Server, Worker, events_path, eventually, session_path
 from tests.harness.tokens import KEY
 from tests.live.asgi_hosts import serve_only
 
-EVENTS = session_path("s", "events")
+EVENTS = events_path("s")
 SMALL_WINDOW = 4096
 
 RECORD = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) [\w.]+: ."
@@ -102,7 +102,7 @@ async def test_each_end_of_a_stream_has_its_reason(serve: Serve) -> None:
         assert await finished.closed() == "end"
         await finished.aclose()
         await stuck.abort()
-        gone = await RawStream.open(server.port, session_path("t", "events"))
+        gone = await RawStream.open(server.port, events_path("t"))
         await gone.next_event()
         await gone.abort()
         metrics = await shown(server, streams=0)
@@ -201,7 +201,7 @@ async def test_the_end_of_each_stream_is_logged(serve: Serve) -> None:
         async with await RawStream.open(server.port, EVENTS) as late:
             assert await late.closed() == "end"
         await shown(server, streams=0)
-        streams = [await RawStream.open(server.port, session_path("t", "events")) for _ in range(40)]
+        streams = [await RawStream.open(server.port, events_path("t")) for _ in range(40)]
         for stream in streams:
             await stream.next_event()
         await asyncio.to_thread(server.terminate)

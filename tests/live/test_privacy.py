@@ -15,7 +15,7 @@ from tests.conftest import Serve
 from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import KINDS, RedisServer
-from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.harness.serving import Server, Worker, events_path, eventually, session_path
 from tests.harness.tokens import KEY, bearer, make_token
 from tests.live.asgi_hosts import serve_only
 
@@ -141,7 +141,7 @@ async def test_deleted_data_is_gone_from_the_memory_of_every_server(
         serve(store=url, redis_prefix="privacy-memory", cleanup_interval_s=0.5) for _ in range(1 + (store == "redis"))
     ]
     async with Worker.at(servers[0]) as worker, Worker.at(servers[-1]) as other:
-        async with await RawStream.open(servers[0].port, session_path(SESSION, "events")) as stream:
+        async with await RawStream.open(servers[0].port, events_path(SESSION)) as stream:
             await stream.next_event()
             await store_secret(worker)
             assert await held(worker) > 0
@@ -222,7 +222,7 @@ async def test_a_shared_cache_never_shows_one_users_data_to_another(
                     listed = await client.get("/api/progress", headers=asking("operator"))
                     assert [each["session_id"] for each in listed.json()["sessions"]] == list(reversed(READERS))
                     for other in set(READERS.values()) - {user}:
-                        for path in (session_path(mine), session_path(mine, "events"), "/api/progress"):
+                        for path in (session_path(mine), events_path(mine), "/api/progress"):
                             for conditions in ({}, {"if-none-match": tag}, {"if-none-match": "*"}):
                                 answer = await client.get(path, headers=asking(tokens[other], **conditions))
                                 assert (answer.status_code, SECRET in answer.text) == (403, False), path
@@ -242,11 +242,9 @@ async def test_every_response_says_which_caches_may_store_it(serve: Serve) -> No
         answers.append(await worker.poll_raw("s"))
         answers.append(await worker.poll_raw("s", **{"if-none-match": answers[-1].headers["etag"]}))
         answers.append(await worker.update("s", action="complete", step=1))
-        answers += [
-            await worker.client.get(path) for path in ("/api/progress", "/api/steps", session_path("s", "events"))
-        ]
+        answers += [await worker.client.get(path) for path in ("/api/progress", "/api/steps", events_path("s"))]
         last = re.findall("^id: (.*)$", answers[-1].text, re.MULTILINE)[-1]
-        answers.append(await worker.client.get(session_path("s", "events"), headers={"last-event-id": last}))
+        answers.append(await worker.client.get(events_path("s"), headers={"last-event-id": last}))
         answers += [await worker.client.get(path) for path in ("/readyz", "/livez", "/api/nowhere")]
         answers.append(await worker.client.delete(session_path("s")))
         answers.append(await worker.poll_raw("s"))

@@ -18,7 +18,7 @@ from tests.conftest import Serve
 from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import RedisServer
-from tests.harness.serving import Server, Worker, children, eventually, session_path
+from tests.harness.serving import Server, Worker, children, events_path, eventually, session_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import DeliveryCheck
 
@@ -45,7 +45,7 @@ async def streams_at_all(server: Server, session_id: str) -> AsyncIterator[list[
         streams: list[RawStream] = []
         async with asyncio.timeout(WAIT_S):
             while not all(_descriptors(pid) > count for pid, count in before.items()):
-                target = session_path(session_id, "events")
+                target = events_path(session_id)
                 streams.append(await stack.enter_async_context(await RawStream.open(server.port, target)))
                 await streams[-1].next_event()
         yield streams
@@ -101,7 +101,7 @@ async def test_a_killed_process_is_replaced(server: Server) -> None:
             assert second in children(server.pid)
         await worker.start("s", 1)
         await worker.complete("s", 1)
-        async with await RawStream.open(server.port, session_path("s", "events"), last_event_id=seen) as stream:
+        async with await RawStream.open(server.port, events_path("s"), last_event_id=seen) as stream:
             missed = [block.json()["step"]["status"] for block in await stream.next_events(2)]
             assert missed == ["running", "success"]
 

@@ -15,14 +15,14 @@ from tests.harness.http1 import Connection
 from tests.harness.load_clients import allow_descriptors
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import KINDS, Kind, RedisCluster, RedisServer
-from tests.harness.serving import Server, Worker, session_path
+from tests.harness.serving import Server, Worker, events_path, session_path
 from tests.harness.tokens import CLOSED, bearer, make_token
 from tests.live.asgi_hosts import serve_only
 
 pytestmark = serve_only  # The server determines the caller; the limits themselves are the same on every host.
 
 START = {"action": "start", "step": 1}
-EVENTS = session_path("s", "events")
+EVENTS = events_path("s")
 PROXIES = "127.0.0.0/8"
 
 

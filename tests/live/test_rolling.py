@@ -13,7 +13,7 @@ from tests.harness.http1 import HOST
 from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import KINDS, RedisServer
-from tests.harness.serving import ROOT, Server, Worker, session_path
+from tests.harness.serving import ROOT, Server, Worker, events_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import DeliveryCheck
 
@@ -56,7 +56,7 @@ async def test_a_stopping_server_spreads_the_returns_of_its_readers(servers: lis
     """Less than a third of the readers return within any one second of the six or so."""
     readers = 60
     with behind_nginx(tmp_path / "nginx", servers) as nginx:
-        target = session_path("s", "events")
+        target = events_path("s")
         streams = [await RawStream.open(nginx.port, target) for _ in range(readers)]
         for stream in streams:
             await stream.next_event()

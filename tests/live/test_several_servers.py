@@ -23,7 +23,7 @@ from tests.harness.load_clients import LoadClients
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Position, RawStream
 from tests.harness.redis import KeyDump, Kind, Persistence, RedisServer
-from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.harness.serving import Server, Worker, events_path, eventually, session_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import DeliveryCheck, workers_at
 from tests.live.slow_readers import STALLED, assert_ended_with_retry, closed, connected_readers
@@ -61,11 +61,6 @@ def join(serve: Serve, tmp_path: Path) -> Iterator[Join]:
 def pair(join: Join, kind: Kind, redis_servers: dict[str, RedisServer]) -> list[Server]:
     """Two servers on a shared Redis, which the test must not harm."""
     return join(redis_servers[kind].url)
-
-
-def events_path(session_id: str) -> str:
-    """The path of a session's stream."""
-    return session_path(session_id, "events")
 
 
 def has_step(stream: RawStream) -> bool:
@@ -675,7 +670,8 @@ async def test_each_client_gets_the_response_to_its_own_request(pair: list[Serve
     async def abort(number: int) -> None:
         rng = random.Random(number)
         while not is_over.is_set():
-            path = rng.choice([session_path, events_path])(rng.choice(sessions))
+            session_id = rng.choice(sessions)
+            path = rng.choice([session_path(session_id), events_path(session_id)])
             stream = await RawStream.open(rng.choice(pair).port, path)
             await asyncio.sleep(rng.random() / 200)
             await stream.abort()

@@ -12,6 +12,7 @@ import json
 import re
 import sqlite3
 import sys
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import NamedTuple
 
@@ -22,9 +23,9 @@ from tests.conftest import Serve
 from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes
 from tests.harness.load_clients import allow_descriptors
 from tests.harness.rawsse import RawStream, unconnected_socket
-from tests.harness.serving import Server, Worker, eventually, session_path
+from tests.harness.serving import Server, Worker, events_path, eventually, session_path
 from tests.live.asgi_hosts import serve_only
-from tests.live.test_load import now, polled
+from tests.live.polling import polled
 
 pytestmark = serve_only
 
@@ -277,7 +278,7 @@ HUGE_HEADS: dict[str, tuple[Sequence[int], bytes]] = {
 async def test_heads_that_are_too_large_are_refused_and_harm_no_others(serve: Serve) -> None:
     """SE-03: each is refused or its connection closed; none is kept, and a reader's stream is not affected."""
     server = serve()
-    async with Worker.at(server) as worker, await RawStream.open(server.port, session_path("s", "events")) as control:
+    async with Worker.at(server) as worker, await RawStream.open(server.port, events_path("s")) as control:
         await control.next_event()
         await worker.start("s", 1)
         await control.next_events(2)
@@ -330,7 +331,7 @@ async def test_a_request_of_a_hundred_fields_is_answered(serve: Serve) -> None:
 async def test_malformed_http_behind_an_open_stream_breaks_it_off(serve: Serve) -> None:
     """An open stream on the connection breaks off, without a refusal inside."""
     server = serve()
-    async with plain(server.port, request_bytes("GET", session_path("s", "events"))) as opened:
+    async with plain(server.port, request_bytes("GET", events_path("s"))) as opened:
         await opened.reader.readuntil(b"event: snapshot")
         opened.writer.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
         assert b"HTTP/1.1" not in await opened.rest()
@@ -352,7 +353,7 @@ def serve_with(serve: Serve, descriptors: int, store: str = "memory://", head_ti
 @contextlib.asynccontextmanager
 async def excess_clients(server: Server, streams: int, silent: int) -> AsyncIterator[list[Plain]]:
     """`streams` clients that request a stream, and `silent` ones that send nothing."""
-    ask = request_bytes("GET", session_path("s", "events"))
+    ask = request_bytes("GET", events_path("s"))
     async with contextlib.AsyncExitStack() as stack:
         asked = [ask if n < streams else b"" for n in range(streams + silent)]
         yield [await stack.enter_async_context(plain(server.port, sent)) for sent in asked]
@@ -372,13 +373,10 @@ async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, stream
     async with contextlib.AsyncExitStack() as stack:
         worker = await stack.enter_async_context(Worker.at(server))
         await worker.start("s", 1)
-        old = [
-            await stack.enter_async_context(await RawStream.open(server.port, session_path("s", "events")))
-            for _ in range(20)
-        ]
+        old = [await stack.enter_async_context(await RawStream.open(server.port, events_path("s"))) for _ in range(20)]
         for stream in old:
             await stream.next_event()
-        lines, cpu_s, began = len(server.log().splitlines()), server.cpu_s(), now()
+        lines, cpu_s, began = len(server.log().splitlines()), server.cpu_s(), time.monotonic()
         async with excess_clients(server, streams, silent):
             async with polled(server, "s") as polls:
                 await eventually(lambda: len(polls) >= 50, 20)
@@ -386,11 +384,11 @@ async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, stream
             for stream in old:
                 await stream.next_event()
             assert server.descriptors() <= DESCRIPTORS
-            took_s = now() - began
+            took_s = time.monotonic() - began
             assert len(server.log().splitlines()) - lines <= 10 * took_s
             assert server.cpu_s() - cpu_s <= 0.5 * took_s
         await eventually(lambda: len(server.client_ports()) < 50, 20)
-        async with await RawStream.open(server.port, session_path("s", "events")) as newcomer:
+        async with await RawStream.open(server.port, events_path("s")) as newcomer:
             await newcomer.next_event()
     assert "Traceback" not in server.log()
 
@@ -502,8 +500,8 @@ async def test_complete_requests_are_answered_before_a_malformed_one(serve: Serv
 
 
 MANY_FIELDS = b"GET / HTTP/1.1\r\nHost:\r\n" + b"a:\r\n" * 98 + b"\r\n"
-FOLLOW = request_bytes("GET", session_path("s", "events"))
-FOLLOW_WITH_BODY = request_bytes("GET", session_path("s", "events"), body=b"x" * 200_000)
+FOLLOW = request_bytes("GET", events_path("s"))
+FOLLOW_WITH_BODY = request_bytes("GET", events_path("s"), body=b"x" * 200_000)
 
 
 @pytest.mark.parametrize(

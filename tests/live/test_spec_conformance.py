@@ -20,7 +20,7 @@ from tests.harness.chaos import ChaosProxy, Cut, Slice
 from tests.harness.http1 import Connection, request_bytes
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream
-from tests.harness.serving import Server, Worker, publish, session_path
+from tests.harness.serving import Server, Worker, events_path, publish, session_path
 from tests.live.asgi_hosts import each_host, serve_only
 from tests.live.browsing import BrowserStream, Playback, as_fired
 
@@ -51,11 +51,6 @@ def quiet_server(tmp_path_factory: pytest.TempPathFactory, factory: str | None) 
     settings: dict[str, Any] = {"heartbeat_s": 600, "retry_ms": 100, "allow_origins": ORIGIN}
     with Server(tmp_path_factory.mktemp("quiet"), factory=factory, **settings) as running:
         yield running
-
-
-def events_path(session_id: str, query: str = "") -> str:
-    """The path of a session's stream."""
-    return session_path(session_id, "events") + query
 
 
 # SC-01

@@ -13,10 +13,10 @@ from tests.harness.http1 import request_bytes
 from tests.harness.metrics import metrics_of
 from tests.harness.network import FarNetwork
 from tests.harness.rawsse import RawStream, received_through
-from tests.harness.serving import Server, eventually, session_path
+from tests.harness.serving import Server, events_path, eventually
 from tests.live.asgi_hosts import serve_only
 
-EVENTS = session_path("s", "events")
+EVENTS = events_path("s")
 HEARTBEAT_S = 1
 SEND_TIMEOUT_S = 2
 SPARE_S = 5
