@@ -45,7 +45,7 @@ async def seen(client: httpx.AsyncClient) -> list[httpx.Response]:
 async def test_each_row_is_refused_with_its_problem(
     client: httpx.AsyncClient, before: list[httpx.Response], part: str
 ) -> None:
-    """SE-05: in the application; `tests/live/test_bad_inputs.py` sends the same to a server."""
+    """SE-05: in the application; `tests/live/bad_inputs/test_bad_inputs.py` sends the same to a server."""
     for name, row in REFUSALS[part].items():
         headers = [(key.encode(), value.encode("latin-1")) for key, value in row.headers]
         response = await client.request(row.method, row.target, content=row.body, headers=headers)

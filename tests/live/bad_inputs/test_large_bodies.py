@@ -1,0 +1,102 @@
+"""Bodies and trailers that are too large: none is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.harness.http1 import Connection, request_bytes
+from tests.harness.serving import Server, Worker, session_path
+from tests.live.asgi_hosts import serve_only
+from tests.live.bad_inputs.requests import UPDATE_HEADERS, all_that_comes, unaffected_reader
+
+LIMIT = 262_144
+"""The default of `max_body_bytes`."""
+
+BOMB = gzip.compress(bytes(10 * 2**20))
+
+
+def padded(size: int) -> bytes:
+    """A valid update of `size` bytes."""
+    return b'{"action":"complete","step":1}'.ljust(size)
+
+
+def in_chunks(size: int) -> bytes:
+    """The same update in chunks of 4 KB."""
+    body = padded(size)
+    parts = [body[at : at + 4096] for at in range(0, size, 4096)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+TOO_LARGE: dict[str, tuple[list[tuple[str, str]], bytes, int]] = {
+    "one byte over": ([("Content-Length", str(LIMIT + 1))], padded(LIMIT + 1), 413),
+    "one byte over, in chunks": ([("Transfer-Encoding", "chunked")], in_chunks(LIMIT + 1), 413),
+    "ten times over, in chunks": ([("Transfer-Encoding", "chunked")], in_chunks(10 * LIMIT), 413),
+    "10 GB announced": ([("Content-Length", str(10**10))], b"", 413),
+    "10 GB announced and begun": ([("Content-Length", str(10**10))], padded(4 * LIMIT), 413),
+    "a bomb": ([("Content-Encoding", "gzip"), ("Content-Length", str(len(BOMB)))], BOMB, 415),
+    "a bomb in chunks": ([("Transfer-Encoding", "gzip, chunked")], b"%x\r\n%b\r\n0\r\n\r\n" % (len(BOMB), BOMB), 400),
+}
+"""Bodies that are too large, with headers that say so or not, and the status of the refusal."""
+
+
+@serve_only  # Other servers refuse large bodies in ways of their own.
+@pytest.mark.parametrize("name", TOO_LARGE)
+async def test_a_body_that_is_too_large_is_refused_and_not_kept(server: Server, sid: str, name: str) -> None:
+    """SE-03: 30 at once leave no memory behind; each gets an answer, and is closed if it keeps sending."""
+    headers, body, status = TOO_LARGE[name]
+    request = request_bytes("POST", session_path(sid, "update"), [*UPDATE_HEADERS, *headers]) + body
+
+    async def send() -> bytes:
+        async with await Connection.open(server.port) as connection, asyncio.timeout(10):
+            connection.writer.write(request)
+            if status == 415:  # The connection stays usable.
+                return await connection.reader.readuntil(b"\r\n\r\n")
+            return await all_that_comes(connection)
+
+    async def send_many() -> list[bytes]:
+        return await asyncio.gather(*(send() for _ in range(30)))
+
+    async with unaffected_reader(server, sid):
+        await send_many()  # The allocator keeps room for as many; later requests fit into it unless something is kept.
+        memory_bytes = server.memory_bytes()
+        answers = await send_many()
+        assert server.memory_bytes() - memory_bytes <= 5 * 2**20
+    for answer in answers:
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 %d " % status)
+    assert any(answers)
+
+
+@serve_only  # The server reads them.
+@pytest.mark.parametrize("method", ["POST", "GET"], ids=["update", "stream"])
+async def test_trailers_take_no_memory(server: Server, sid: str, method: str) -> None:
+    """SE-03: trailers take no memory on a reused connection, nor during the stream that their request opened."""
+    path = session_path(sid, "update" if method == "POST" else "events")
+    body = b'{"action":"start","step":1}' if method == "POST" else b"{}"
+    headers = [("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")]
+    request = request_bytes(method, path, headers) + b"%x\r\n%b\r\n0\r\n" % (len(body), body) + b"ab:\r\n" * 90_000
+    async with AsyncExitStack() as connections:
+        opened = [await connections.enter_async_context(await Connection.open(server.port)) for _ in range(10)]
+        memory_bytes = server.memory_bytes()
+        for connection in opened:
+            connection.writer.write(request + b"\r\n")
+            await connection.writer.drain()
+        for connection in opened:
+            assert (await connection.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            for _ in range(2 if method == "GET" else 0):  # By the second heartbeat all of it has been read.
+                await connection.reader.readuntil(b"\n:")
+        assert server.memory_bytes() - memory_bytes <= 5 * 2**20
+
+
+async def test_the_largest_body_fits(server: Server, sid: str) -> None:
+    """SE-03: a body of exactly the maximum size is accepted, as one piece and in chunks."""
+    async with Worker.at(server) as worker:
+        await worker.start(sid, 1)
+    lengths = ([("Content-Length", str(LIMIT))], padded(LIMIT)), ([("Transfer-Encoding", "chunked")], in_chunks(LIMIT))
+    for headers, body in lengths:
+        request = request_bytes("POST", session_path(sid, "update"), [*UPDATE_HEADERS, *headers]) + body
+        async with await Connection.open(server.port) as connection:
+            assert (await connection.exchange(request, "POST")).status == 200

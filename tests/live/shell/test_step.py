@@ -1,0 +1,97 @@
+"""`progress-sse step`: a real process against a real server."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.harness.http1 import HOST, free_port
+from tests.harness.serving import Server
+from tests.live.shell.commands import TOKEN, finish, poll, start
+
+
+def step(server: Server, *arguments: str, **more: str) -> tuple[int, str]:
+    """Report a step, and return the exit status and the message."""
+    status, out, err = finish(start("step", *arguments, url=server.url, **more))
+    assert out == b""
+    return status, err.decode()
+
+
+def test_a_step_is_reported_piece_by_piece(server: Server) -> None:
+    """Each report is accepted by the time its command ends, and the command prints nothing."""
+    assert step(server, "pieces", "2", "start", "--timeout-ms", "5000") == (0, "")
+    assert poll(server, "pieces")["steps"][1]["timeout_ms"] == 5000
+    assert step(server, "pieces", "2", "progress", "--current", "3", "--total", "8", "--message", "rows") == (0, "")
+    shown = poll(server, "pieces")["steps"][1]
+    assert (shown["status"], shown["progress"], shown["message"]) == ("running", {"current": 3, "total": 8}, "rows")
+    assert step(server, "pieces", "2", "fail", "--error", "disk full", "--message", "row 4") == (0, "")
+    shown = poll(server, "pieces")["steps"][1]
+    assert (shown["status"], shown["error"], shown["message"]) == ("error", "disk full", "row 4")
+    assert step(server, "pieces", "2", "complete", "--message", "8 rows") == (0, "")
+    shown = poll(server, "pieces")["steps"][1]
+    assert (shown["status"], shown["error"], shown["message"]) == ("success", "", "8 rows")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "token", "reason"),
+    [
+        (("absent", "1", "complete"), TOKEN, "complete of step 1 was refused: 404 There is no such session."),
+        (("refused", "8", "start"), TOKEN, "start of step 8 was refused: 422 "),
+        (("refused", "1", "start"), "wrong", "start of step 1 was refused: 403 "),
+    ],
+)
+def test_a_refused_report_says_why(server: Server, arguments: tuple[str, ...], token: str, reason: str) -> None:
+    """One sentence gives the reason, and the exit status tells scripts of the failure."""
+    status, said = step(server, *arguments, PROGRESS_SSE_TOKEN=token)
+    assert status == 1
+    assert said.startswith(f"progress-sse: lost a report on '{arguments[0]}' at {server.url}: {reason}")
+    assert said.count("\n") == 1
+
+
+def test_a_refusal_cannot_control_the_terminal() -> None:
+    """The reason of a refusal is shown without effect on the terminal: no colour, no title, no line of its own."""
+
+    class Hostile(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.dumps({"type": "/problems/x", "status": 422, "detail": "\x1b]0;owned\x07no\nroot# "}).encode()
+            self.send_response(422)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with HTTPServer((HOST, 0), Hostile) as hostile:
+        threading.Thread(target=hostile.handle_request, daemon=True).start()
+        status, _, err = finish(start("step", "s", "1", "start", url=f"http://{HOST}:{hostile.server_port}"))
+    assert status == 1
+    assert "no\N{REPLACEMENT CHARACTER}root#" in err.decode()
+    assert err.count(b"\n") == 1
+    assert b"\x1b" not in err
+
+
+def test_disabled_reporting_succeeds() -> None:
+    """A script with `set -e` continues where there is no server."""
+    process = start("step", "off", "1", "start", url=None, PROGRESS_SSE_DISABLED="1")
+    assert finish(process) == (0, b"", b"")
+
+
+def test_a_report_waits_for_a_server_that_restarts(tmp_path: Path) -> None:
+    """A report is retried for ten seconds, which is longer than a restart takes."""
+    server = Server(tmp_path)
+    process = start("step", "late", "1", "start", url=server.url)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith(b"progress-sse: cannot report on 'late' at http")
+    with server:
+        assert finish(process) == (0, b"", b"")
+        assert poll(server, "late")["steps"][0]["status"] == "running"
+
+
+@pytest.mark.full
+def test_a_report_without_a_server_fails() -> None:
+    """One sentence says what is missing."""
+    status, _, err = finish(start("step", "a", "1", "start", url=f"http://{HOST}:{free_port()}"))
+    assert status == 1
+    assert err.endswith(b"progress-sse: the process ends before all reports on 'a' were sent\n")
