@@ -278,6 +278,15 @@ class Connection:
         body = json.dumps(payload, ensure_ascii=False).encode()
         return await self.request("POST", target, [("Content-Type", "application/json"), *headers], body)
 
+    async def rest(self, timeout_s: float = 20) -> bytes:
+        """Everything until the server closes; a reset, which a client that still sends may get, is an end too."""
+        received = b""
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(timeout_s):
+                while data := await self.reader.read(65_536):
+                    received += data
+        return received
+
     async def _read(self, decoder: ResponseDecoder) -> Response:
         body = bytearray()
         while not decoder.complete:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.api.refusals import BEFORE, USED
-from tests.harness.http1 import Connection
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path
 
@@ -46,14 +45,3 @@ IN_CHUNKS = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
 def post(headers: str, body: bytes = BODY) -> bytes:
     """An update that is valid but for its framing."""
     return (POST + headers + "\r\n").encode("latin-1") + body
-
-
-async def all_that_comes(connection: Connection) -> bytes:
-    """What the server sends until it closes; a reset, which follows bytes that it has not read, is an end too."""
-    received = b""
-    try:
-        while data := await connection.reader.read(65536):
-            received += data
-    except ConnectionError:
-        pass
-    return received

@@ -11,7 +11,7 @@ import pytest
 from tests.harness.http1 import Connection, request_bytes
 from tests.harness.serving import Server, Worker, session_path
 from tests.live.asgi_hosts import serve_only
-from tests.live.bad_inputs.requests import UPDATE_HEADERS, all_that_comes, unaffected_reader
+from tests.live.bad_inputs.requests import UPDATE_HEADERS, unaffected_reader
 
 LIMIT = 262_144
 """The default of `max_body_bytes`."""
@@ -55,7 +55,7 @@ async def test_a_body_that_is_too_large_is_refused_and_not_kept(server: Server, 
             connection.writer.write(request)
             if status == 415:  # The connection stays usable.
                 return await connection.reader.readuntil(b"\r\n\r\n")
-            return await all_that_comes(connection)
+            return await connection.rest()
 
     async def send_many() -> list[bytes]:
         return await asyncio.gather(*(send() for _ in range(30)))

@@ -12,15 +12,7 @@ from tests.harness.http1 import Connection, request_bytes
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path, session_path
 from tests.live.asgi_hosts import serve_only
-from tests.live.bad_inputs.requests import (
-    BODY,
-    CHUNKED,
-    IN_CHUNKS,
-    UPDATE_HEADERS,
-    all_that_comes,
-    post,
-    unaffected_reader,
-)
+from tests.live.bad_inputs.requests import BODY, CHUNKED, IN_CHUNKS, UPDATE_HEADERS, post, unaffected_reader
 
 GET = "GET /api/progress/SID HTTP/1.1\r\nHost: x\r\n"
 LENGTH = f"Content-Length: {len(BODY)}\r\n"
@@ -123,7 +115,7 @@ async def test_malformed_http_gets_400_and_the_connection_closes(server: Server,
     async with unaffected_reader(server, sid), await Connection.open(server.port) as connection:
         connection.writer.write(sent.replace(b"SID", sid.encode()) + request_bytes("DELETE", session_path(sid)))
         async with asyncio.timeout(5):
-            answer = await all_that_comes(connection)
+            answer = await connection.rest()
     assert re.findall(rb"HTTP/1\.1 \d+ ", answer) == [b"HTTP/1.1 400 "], answer
     assert b"connection: close" in answer
     assert b'"type":"/problems/malformed-request"' in answer
@@ -131,7 +123,7 @@ async def test_malformed_http_gets_400_and_the_connection_closes(server: Server,
     assert sid.encode() not in answer
 
 
-@serve_only  # As above.
+@serve_only  # The server parses the bytes before there is a request.
 async def test_a_request_is_answered_though_malformed_bytes_follow(server: Server, sid: str) -> None:
     """The request was applied, and its client must learn that. A body without a length is the usual mistake."""
     update = session_path(sid, "update")
@@ -140,14 +132,14 @@ async def test_a_request_is_answered_though_malformed_bytes_follow(server: Serve
     for sent, statuses in ((applied + b"?" + applied, [200]), (applied * 2 + b"\0", [200, 200]), (unmeasured, [400])):
         async with await Connection.open(server.port) as connection, asyncio.timeout(5):
             connection.writer.write(sent)
-            answer = await all_that_comes(connection)
+            answer = await connection.rest()
         assert [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answer)] == statuses
     async with Worker.at(server) as worker:
         assert (await worker.poll(sid))["current_step"] == 1
     assert "Traceback" not in server.log()
 
 
-@serve_only  # As above.
+@serve_only  # The server parses the bytes before there is a request.
 async def test_a_stream_is_not_spoilt_by_malformed_bytes_behind_its_request(server: Server, sid: str) -> None:
     """The stream ends, without a refusal among its events."""
     async with await RawStream.open(server.port, events_path(sid)) as stream:
@@ -205,7 +197,7 @@ def spoilt(rng: random.Random) -> bytes:
     return bytes(requests)
 
 
-@serve_only  # As above.
+@serve_only  # The server parses the bytes before there is a request.
 @pytest.mark.parametrize("count", [1000, pytest.param(20_000, marks=pytest.mark.full)])
 async def test_mutated_requests_are_answered_or_closed(server: Server, sid: str, count: int) -> None:
     """SE-05: requests with a few changed bytes cause no server error, none waits, and other clients are served."""
@@ -215,7 +207,7 @@ async def test_mutated_requests_are_answered_or_closed(server: Server, sid: str,
         async with await Connection.open(server.port) as connection, asyncio.timeout(10):
             connection.writer.write(sent.replace(b"SID", sid.encode()))
             connection.writer.write_eof()
-            answer = await all_that_comes(connection)
+            answer = await connection.rest()
         statuses = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answer)]
         assert all(status < 500 for status in statuses), (sent, answer)
 

@@ -35,7 +35,7 @@ async def test_an_upgrade_offer_is_ignored(server: Server, sid: str, offer: list
     assert "Unsupported upgrade" not in server.log()
 
 
-@serve_only  # As above.
+@serve_only  # A plain uvicorn drops the body of such a request (https://github.com/Kludex/uvicorn/issues/2722).
 @pytest.mark.parametrize(("version", "connection"), [("HTTP/1.1", "close, Upgrade"), ("HTTP/1.0", "Upgrade")])
 async def test_an_upgrade_offer_is_ignored_on_a_closing_connection(
     server: Server, sid: str, version: str, connection: str

@@ -1,4 +1,4 @@
-"""Connections without an HTTP client: requests as bytes, and responses that are not read."""
+"""Connections to which a test writes its requests as bytes, slowly or all at once, and whose responses wait."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable
-from typing import NamedTuple
+from typing import Self
 
-from tests.harness.http1 import HOST, ResponseDecoder, request_bytes
+from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes
 from tests.harness.rawsse import unconnected_socket
 from tests.harness.serving import Server, Worker, session_path
 
@@ -16,36 +16,22 @@ UPDATE = session_path("s", "update")
 SMALL_WINDOW = 4096
 
 
-class Plain(NamedTuple):
-    """A plain connection, without an HTTP client."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+class RawConnection(Connection):
+    """A connection whose receive buffer may be small, and that may send at a slow pace."""
 
     @classmethod
-    async def open(cls, port: int, sent: bytes = b"", rcvbuf: int | None = None) -> Plain:
-        """Connect, and send some bytes."""
+    async def open(cls, port: int, rcvbuf: int | None = None) -> Self:
+        """Connect to a port on the loopback interface."""
         sock = unconnected_socket(rcvbuf)
         await asyncio.get_running_loop().sock_connect(sock, (HOST, port))
         # The receive buffer is as small as those on the way.
-        plain = cls(*await asyncio.open_connection(sock=sock, limit=256 if rcvbuf else 65_536))
-        plain.writer.write(sent)
-        return plain
+        return cls(*await asyncio.open_connection(sock=sock, limit=256 if rcvbuf else 65_536))
 
     @property
     def port(self) -> int:
         """The local port of the connection."""
         port: int = self.writer.get_extra_info("sockname")[1]
         return port
-
-    async def rest(self, timeout_s: float = 20) -> bytes:
-        """Everything until the server closes; a reset, which a client that still sends may get, is an end too."""
-        received = b""
-        with contextlib.suppress(ConnectionError):
-            async with asyncio.timeout(timeout_s):
-                while data := await self.reader.read(65_536):
-                    received += data
-        return received
 
     def trickle(self, parts: Iterable[bytes]) -> asyncio.Task[None]:
         """Send one part after the other, slowly, until the server closes."""
@@ -61,9 +47,10 @@ class Plain(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def plain(port: int, sent: bytes = b"", rcvbuf: int | None = None) -> AsyncIterator[Plain]:
-    """A connection, closed at the end of the block."""
-    opened = await Plain.open(port, sent, rcvbuf)
+async def raw_connection(port: int, sent: bytes = b"", rcvbuf: int | None = None) -> AsyncIterator[RawConnection]:
+    """A connection on which some bytes are sent at once; it is aborted at the end of the block."""
+    opened = await RawConnection.open(port, rcvbuf)
+    opened.writer.write(sent)
     try:
         yield opened
     finally:
@@ -88,10 +75,10 @@ POST = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" % UP
 
 
 @contextlib.asynccontextmanager
-async def unread_responses(server: Server, count: int) -> AsyncIterator[list[Plain]]:
+async def unread_responses(server: Server, count: int) -> AsyncIterator[list[RawConnection]]:
     """`count` connections that have requested a response of 240 KB and read none of it."""
     async with Worker.at(server) as worker:
         await worker.create("s", steps=[{"name": "大" * 8000}] * 10)
     async with contextlib.AsyncExitStack() as stack:
         ask = request_bytes("GET", session_path("s"))
-        yield [await stack.enter_async_context(plain(server.port, ask, SMALL_WINDOW)) for _ in range(count)]
+        yield [await stack.enter_async_context(raw_connection(server.port, ask, SMALL_WINDOW)) for _ in range(count)]

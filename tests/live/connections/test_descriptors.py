@@ -22,9 +22,9 @@ from tests.live.connections.raw_requests import (
     SMALL_WINDOW,
     START,
     UPDATE,
-    Plain,
+    RawConnection,
     assert_refused,
-    plain,
+    raw_connection,
     unread_responses,
 )
 from tests.live.polling import polled
@@ -44,12 +44,12 @@ def serve_with(serve: Serve, descriptors: int, store: str = "memory://", head_ti
 
 
 @contextlib.asynccontextmanager
-async def excess_clients(server: Server, streams: int, silent: int) -> AsyncIterator[list[Plain]]:
+async def excess_clients(server: Server, streams: int, silent: int) -> AsyncIterator[list[RawConnection]]:
     """`streams` clients that request a stream, and `silent` ones that send nothing."""
     ask = request_bytes("GET", events_path("s"))
     async with contextlib.AsyncExitStack() as stack:
         asked = [ask if n < streams else b"" for n in range(streams + silent)]
-        yield [await stack.enter_async_context(plain(server.port, sent)) for sent in asked]
+        yield [await stack.enter_async_context(raw_connection(server.port, sent)) for sent in asked]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ async def test_slow_clients_keep_no_newcomer_out(serve: Serve, sent: bytes) -> N
     server = serve_with(serve, 96)
     async with unread_responses(server, 0), contextlib.AsyncExitStack() as stack:
         for _ in range(100):
-            opened = await stack.enter_async_context(plain(server.port, sent, SMALL_WINDOW))
+            opened = await stack.enter_async_context(raw_connection(server.port, sent, SMALL_WINDOW))
             assert await opened.reader.read(1)
         for n in range(20):
             async with await Connection.open(server.port) as newcomer:
@@ -113,7 +113,7 @@ async def test_unread_ends_of_responses_keep_no_newcomer_out(serve: Serve) -> No
     ask = request_bytes("GET", "/web/tracker.js")
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(100):
-            await stack.enter_async_context(plain(server.port, ask, SMALL_WINDOW))
+            await stack.enter_async_context(raw_connection(server.port, ask, SMALL_WINDOW))
         await asyncio.sleep(1)  # No signal says that the time for further requests is over.
         for _ in range(30):
             newcomer = await stack.enter_async_context(await Connection.open(server.port))
@@ -129,7 +129,7 @@ async def test_newcomers_are_refused_when_no_connection_can_be_closed(serve: Ser
     async with contextlib.AsyncExitStack() as stack:
         with contextlib.closing(sqlite3.connect(server.folder / "held.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            sent = [await stack.enter_async_context(plain(server.port, whole)) for _ in range(100)]
+            sent = [await stack.enter_async_context(raw_connection(server.port, whole)) for _ in range(100)]
             waiting = {asyncio.ensure_future(each.rest()) for each in sent}
             refused: list[bytes] = []
             while len(refused) < 20:

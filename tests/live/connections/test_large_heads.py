@@ -11,7 +11,7 @@ from tests.conftest import Serve
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Worker, events_path
 from tests.live.asgi_hosts import serve_only
-from tests.live.connections.raw_requests import HEAD, POST, assert_refused, plain
+from tests.live.connections.raw_requests import HEAD, POST, assert_refused, raw_connection
 
 pytestmark = serve_only  # All limits here are those of our own server.
 
@@ -45,7 +45,7 @@ async def test_heads_that_are_too_large_are_refused_and_harm_no_others(serve: Se
         await control.next_events(2)
         memory_bytes = server.memory_bytes()
         for name, (statuses, sent) in HUGE_HEADS.items():
-            async with plain(server.port, sent) as opened:
+            async with raw_connection(server.port, sent) as opened:
                 received = await opened.rest()
             if received:  # A client that still sends may lose the response to a reset [RFC 9112 §9.6].
                 assert_refused(received, *statuses)
@@ -70,7 +70,7 @@ async def test_a_head_is_refused_from_one_byte_too_many(serve: Serve) -> None:
     for size, fields, cut, before in itertools.product(sizes, (1, 90), cuts, (b"", 3 * head_of(60_000))):
         head, answered = head_of(size, fields), before.count(b"GET ")
         assert len(head) == size
-        async with plain(server.port, before + head[:cut]) as opened:
+        async with raw_connection(server.port, before + head[:cut]) as opened:
             await opened.writer.drain()
             opened.writer.write(head[cut:] + HEAD + b"Connection: close\r\n\r\n")
             statuses = re.findall(rb"HTTP/1.1 (\d+) ", await opened.rest())
@@ -83,7 +83,7 @@ async def test_a_head_is_refused_from_one_byte_too_many(serve: Serve) -> None:
 async def test_a_request_of_a_hundred_fields_is_answered(serve: Serve) -> None:
     """SE-03, the other side: a head just below the limit is accepted."""
     server = serve()
-    async with plain(server.port, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"X: 1\r\n" * 99 + b"\r\n") as full:
+    async with raw_connection(server.port, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"X: 1\r\n" * 99 + b"\r\n") as full:
         assert (await full.reader.readline()).startswith(b"HTTP/1.1 200")
-    async with plain(server.port, b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"x" * 32_767)) as full:
+    async with raw_connection(server.port, b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"x" * 32_767)) as full:
         assert (await full.reader.readline()).startswith(b"HTTP/1.1 404")

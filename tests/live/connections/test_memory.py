@@ -10,7 +10,7 @@ from tests.conftest import Serve
 from tests.harness.http1 import request_bytes
 from tests.harness.serving import Worker, events_path, session_path
 from tests.live.asgi_hosts import serve_only
-from tests.live.connections.raw_requests import SMALL_WINDOW, plain, unread_responses
+from tests.live.connections.raw_requests import SMALL_WINDOW, raw_connection, unread_responses
 
 pytestmark = serve_only  # All limits here are those of our own server.
 
@@ -23,7 +23,7 @@ async def test_streams_of_several_sessions_share_large_frames(serve: Serve) -> N
         for count in (10, 50):
             memory_bytes = server.memory_bytes()
             for _ in range(count):
-                stream = await stack.enter_async_context(plain(server.port, ask, SMALL_WINDOW))
+                stream = await stack.enter_async_context(raw_connection(server.port, ask, SMALL_WINDOW))
                 assert await stream.reader.read(1)
         assert server.memory_bytes() - memory_bytes <= 50 * 2**16
 
@@ -49,7 +49,7 @@ async def test_memory_per_connection_is_small(serve: Serve, sent: bytes, most_by
         await worker.poll("s")
         memory_bytes = server.memory_bytes()
         for _ in range(connections):
-            opened = await stack.enter_async_context(plain(server.port, sent, SMALL_WINDOW))
+            opened = await stack.enter_async_context(raw_connection(server.port, sent, SMALL_WINDOW))
             assert await opened.reader.read(1)
         await worker.poll("s")
         assert server.memory_bytes() - memory_bytes <= most_bytes * connections

@@ -13,7 +13,7 @@ from tests.conftest import Serve
 from tests.harness.http1 import request_bytes
 from tests.harness.serving import Worker, events_path, eventually, session_path
 from tests.live.asgi_hosts import serve_only
-from tests.live.connections.raw_requests import POST, SMALL_WINDOW, START, plain, unread_responses
+from tests.live.connections.raw_requests import POST, SMALL_WINDOW, START, raw_connection, unread_responses
 
 pytestmark = serve_only  # All limits here are those of our own server.
 
@@ -21,7 +21,7 @@ pytestmark = serve_only  # All limits here are those of our own server.
 async def test_malformed_http_behind_an_open_stream_breaks_it_off(serve: Serve) -> None:
     """An open stream on the connection breaks off, without a refusal inside."""
     server = serve()
-    async with plain(server.port, request_bytes("GET", events_path("s"))) as opened:
+    async with raw_connection(server.port, request_bytes("GET", events_path("s"))) as opened:
         await opened.reader.readuntil(b"event: snapshot")
         opened.writer.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
         assert b"HTTP/1.1" not in await opened.rest()
@@ -31,7 +31,7 @@ async def test_the_number_of_pipelined_requests_is_bounded(serve: Serve) -> None
     """SE-07: requests within the limit are answered in order, then the connection closes; the rest take no memory."""
     server = serve()
     ahead = b"".join(request_bytes("GET", session_path(str(n))) for n in range(5000))
-    async with plain(server.port, ahead) as hasty:
+    async with raw_connection(server.port, ahead) as hasty:
         received = await hasty.rest()
     answered = [int(n) for n in re.findall(rb'"session_id":"(\d+)"', received)]
     assert answered == list(range(MAX_PIPELINED + 1))
@@ -41,7 +41,7 @@ async def test_the_number_of_pipelined_requests_is_bounded(serve: Serve) -> None
 async def test_pipelined_requests_at_the_pace_of_the_answers_are_all_answered(serve: Serve) -> None:
     """SE-07, the other side: a connection may carry any number of requests."""
     server = serve()
-    async with plain(server.port) as steady, asyncio.timeout(20):
+    async with raw_connection(server.port) as steady, asyncio.timeout(20):
         for _ in range(5):
             steady.writer.write(request_bytes("GET", session_path("s")) * MAX_PIPELINED)
             for _ in range(MAX_PIPELINED):
@@ -60,7 +60,7 @@ async def test_complete_requests_are_answered_before_a_malformed_one(serve: Serv
     server = serve()
     update = json.dumps(START).encode()
     whole = POST + b"Content-Length: %d\r\n\r\n%b" % (len(update), update)
-    async with plain(server.port, 2 * whole + POST + spoilt + whole) as hasty:
+    async with raw_connection(server.port, 2 * whole + POST + spoilt + whole) as hasty:
         received = await hasty.rest()
     first, second, *refusals = re.findall(rb"HTTP/1.1 (\d+) ", received)
     assert first == second == b"200"
@@ -75,7 +75,7 @@ async def test_a_client_that_disconnects_before_its_responses_leaves_nothing(ser
     server = serve()
     async with unread_responses(server, 0):
         ask = request_bytes("GET", session_path("s"))
-        async with plain(server.port, 4 * ask, SMALL_WINDOW) as gone:
+        async with raw_connection(server.port, 4 * ask, SMALL_WINDOW) as gone:
             assert await gone.reader.read(1)
             port = gone.port
         await eventually(lambda: port not in server.client_ports(), 10)

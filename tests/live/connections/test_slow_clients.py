@@ -12,7 +12,7 @@ from tests.harness.http1 import ResponseDecoder, request_bytes
 from tests.harness.load_clients import allow_descriptors
 from tests.harness.serving import Worker, events_path, eventually, session_path
 from tests.live.asgi_hosts import serve_only
-from tests.live.connections.raw_requests import HEAD, POST, UPDATE, assert_refused, plain, unread_responses
+from tests.live.connections.raw_requests import HEAD, POST, UPDATE, assert_refused, raw_connection, unread_responses
 from tests.live.polling import polled
 
 pytestmark = serve_only  # All limits here are those of our own server.
@@ -24,7 +24,7 @@ FULL = [pytest.mark.full, pytest.mark.alone, pytest.mark.timeout(180)]
 async def test_an_unfinished_head_times_out(serve: Serve) -> None:
     """SE-06: a head has one deadline as a whole, whether it stalls or arrives bit by bit."""
     server = serve(head_timeout_s=0.5)
-    async with plain(server.port, HEAD) as stuck, plain(server.port, HEAD) as slow:
+    async with raw_connection(server.port, HEAD) as stuck, raw_connection(server.port, HEAD) as slow:
         sending = slow.trickle([b"X-A: b\r\n"] * 100)
         assert_refused(await stuck.rest(), 408)
         assert_refused(await slow.rest(), 408)
@@ -43,7 +43,10 @@ async def test_an_unfinished_body_times_out(serve: Serve, framing: bytes) -> Non
     """SE-06: a body has one deadline too, and none of it is applied."""
     server = serve(body_timeout_s=0.5, head_timeout_s=60)
     part = b"1\r\n \r\n" if b"chunked" in framing else b" "
-    async with plain(server.port, POST + framing) as stuck, plain(server.port, POST + framing) as slow:
+    async with (
+        raw_connection(server.port, POST + framing) as stuck,
+        raw_connection(server.port, POST + framing) as slow,
+    ):
         sending = slow.trickle([part] * 100)
         assert_refused(await stuck.rest(), 408)
         assert_refused(await slow.rest(), 408)
@@ -55,7 +58,7 @@ async def test_an_unfinished_body_times_out(serve: Serve, framing: bytes) -> Non
 async def test_an_unfinished_body_of_a_refused_request_times_out(serve: Serve) -> None:
     """SE-06: the refusal was sent long before, so the connection just closes."""
     server = serve(body_timeout_s=0.5, publish_token="t")
-    async with plain(server.port, POST + b"Content-Length: 1000\r\n\r\n") as refused:
+    async with raw_connection(server.port, POST + b"Content-Length: 1000\r\n\r\n") as refused:
         sending = refused.trickle([b" "] * 100)
         received = await refused.rest()
         assert received.startswith(b"HTTP/1.1 401 ")
@@ -75,7 +78,7 @@ async def test_silent_connections_are_closed_and_polls_answered_meanwhile(
     allow_descriptors(connections)
     base = server.descriptors()
     async with polled(server, "s") as polls, contextlib.AsyncExitStack() as stack:
-        silent = [await stack.enter_async_context(plain(server.port)) for _ in range(connections)]
+        silent = [await stack.enter_async_context(raw_connection(server.port)) for _ in range(connections)]
         polled_before = len(polls)
         assert {await each.rest(within_s) for each in silent} == {b""}
         assert len(polls) > polled_before
@@ -146,7 +149,7 @@ async def test_slowhttptest_finds_the_service_available(serve: Serve, attack: st
 async def test_the_disconnect_of_a_reader_whose_request_had_a_body_is_noticed(serve: Serve) -> None:
     """FT-11: the server reads and discards the rest of a body, so it notices at once, not at the second heartbeat."""
     server = serve(heartbeat_s=600)
-    async with plain(server.port, request_bytes("GET", events_path("s"), body=b"x" * 200_000)) as gone:
+    async with raw_connection(server.port, request_bytes("GET", events_path("s"), body=b"x" * 200_000)) as gone:
         await gone.reader.readuntil(b"event: snapshot")
         port = gone.port
     await eventually(lambda: port not in server.client_ports(), 10)
