@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.harness.http1 import HOST
-from tests.harness.load_clients import LoadClients, allow_descriptors, percentile_ms
+from tests.harness.load_clients import LoadClients, allow_descriptors, p99_ms
 from tests.harness.rawsse import EventStreamParser, StreamEndedError
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -127,8 +127,8 @@ async def test_delays_are_those_of_every_event_to_every_reader() -> None:
         load_clients.readers[1].times = load_clients.readers[0].times
         assert list(load_clients.delays(sent, first=0)) == pytest.approx([0.25] * 4)
         assert list(load_clients.delays(sent[1:])) == pytest.approx([0.25] * 2)
-    assert percentile_ms([*[0.001] * 990, *[0.002] * 10]) == 2
-    assert percentile_ms([*[0.001] * 991, *[0.002] * 9]) == 1
+    assert p99_ms([*[0.001] * 990, *[0.002] * 10]) == 2
+    assert p99_ms([*[0.001] * 991, *[0.002] * 9]) == 1
 
 
 def test_too_few_descriptors_are_an_error() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.harness.http1 import Connection
-from tests.harness.load_clients import LoadClients, percentile_ms
+from tests.harness.load_clients import LoadClients, p99_ms
 from tests.harness.oracle import fold_all, tag_of
 from tests.harness.rawsse import Block
 from tests.harness.serving import Server, Worker, events_path, session_path
@@ -72,7 +72,7 @@ async def test_idle_streams_stay_open(serve: Serve, record_property: Record, str
                 for session_id in sessions:
                     await report(connection, session_id, "the first since long")
             await load_clients.wait_for_events(2, timeout_s=60)
-            record_property("poll_p99_ms", percentile_ms(polls))
+            record_property("poll_p99_ms", p99_ms(polls))
             assert polls
         assert {reader.ending for reader in load_clients.readers} == {"cut"}
         for reader in load_clients.readers:
@@ -109,7 +109,7 @@ async def test_every_reader_gets_every_event(serve: Serve, record_property: Reco
             assert_in_order(events, tags)
             assert load_clients.differing(events) == []
             assert fold_all(events) == await worker.poll("s")
-            record_property("p99_ms", percentile_ms(load_clients.delays(sent)))
+            record_property("p99_ms", p99_ms(load_clients.delays(sent)))
     assert "Traceback" not in server.log()
 
 
@@ -149,7 +149,7 @@ async def test_every_accepted_report_reaches_every_reader(
             assert len(seen) == len(sent)
             assert load_clients.differing(events) == []
             assert fold_all(events) == await worker.poll("s")
-            record_property("p99_ms", percentile_ms(load_clients.delays([sent[tag] for tag in seen])))
+            record_property("p99_ms", p99_ms(load_clients.delays([sent[tag] for tag in seen])))
     assert "Traceback" not in server.log()
 
 
@@ -215,7 +215,7 @@ async def test_readers_cut_off_at_once_resume_where_they_were(
                 await load_clients.wait_for_events(5, timeout_s=15)
                 reporter.is_over = True
             record_property("back_s", round(now() - began, 2))
-        record_property("poll_p99_ms", percentile_ms(polls))
+        record_property("poll_p99_ms", p99_ms(polls))
         await reporter.report_to_all()
         counts = {paths[session_id]: 1 + len(tags) for session_id, tags in reporter.tags.items()}
         await load_clients.wait_until(lambda reader: len(reader.events) >= counts[reader.target], timeout_s=30)

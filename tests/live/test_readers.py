@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes
-from tests.harness.load_clients import LoadClients, percentile_ms
+from tests.harness.load_clients import LoadClients, p99_ms
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import Block, EventStreamParser, RawStream, unconnected_socket
 from tests.harness.serving import Server, Worker, eventually, session_path
@@ -78,8 +78,8 @@ async def test_readers_that_read_nothing_are_cut_off_and_harm_no_others(
             for stream in stalled:
                 stream.resume()
                 assert await stream.closed() in ("reset", "eof")
-    record_property("p99_before_ms", percentile_ms(good.delays(sent)))
-    record_property("p99_ms", percentile_ms(good.delays(sent_on, first=1 + warmed_up)))
+    record_property("p99_before_ms", p99_ms(good.delays(sent)))
+    record_property("p99_ms", p99_ms(good.delays(sent_on, first=1 + warmed_up)))
     record_property("bytes_per_bad_reader", (most_bytes - memory_bytes) // bad)
     events = good.readers[0].events
     largest_frame_bytes = max(len(event.raw) for event in events)
