@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from tests.harness.follower import Follower
 from tests.harness.oracle import Oracle, fold_all
-from tests.harness.serving import Server, Worker
+from tests.harness.serving import Server, Worker, eventually
 
 TRY_AGAIN = (None, 409, 502, 503, 504)
 """Cut off, still under way, or refused for the moment. Any other status means that acknowledged data is lost."""
@@ -65,6 +65,11 @@ class DeliveryCheck:
             self._is_reported.set()
             await work
 
+    async def wait_for_updates(self, count: int) -> None:
+        """Wait until the workers have sent so many more updates."""
+        enough = len(self.oracle.posts) + count
+        await eventually(lambda: len(self.oracle.posts) >= enough, 60)
+
     @contextlib.asynccontextmanager
     async def _clients_at_work(self, transitions: int | None) -> AsyncIterator[asyncio.Future[list[None]]]:
         async with asyncio.TaskGroup() as group, workers_at(self._ports) as workers:
@@ -98,7 +103,7 @@ class DeliveryCheck:
         post = await self.oracle.post(worker, session_id, action, step, **more)
         while post.outcome != "ok":
             assert post.status in TRY_AGAIN, post
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # The pace of this worker's retries.
             await self.oracle.send(worker, post)
 
     async def _follow(self, follower: Follower) -> None:

@@ -47,14 +47,11 @@ async def test_a_failover_under_load_is_survived(kind: Kind, serve: Serve, tmp_p
         servers = [serve(store=cluster.url, heartbeat_s=0.3, retry_ms=100) for _ in range(2)]
         delivery = DeliveryCheck(servers, sessions=6, followers=9, can_stay=False)
         slot = 0
-
-        async def fault() -> None:
-            if cluster.owner(slot) is cluster.nodes[0]:
-                await asyncio.sleep(0.5)
-                cluster.nodes[0].pause()
-                await eventually(lambda: cluster.owner(slot) is not cluster.nodes[0], 60)
-                cluster.nodes[0].resume()
-            await asyncio.sleep(0.5)
-
-        await delivery.run(300, fault)
+        assert cluster.owner(slot) is cluster.nodes[0]
+        async with delivery.running():
+            await delivery.wait_for_updates(200)
+            cluster.nodes[0].pause()
+            await eventually(lambda: cluster.owner(slot) is not cluster.nodes[0], 60)
+            cluster.nodes[0].resume()
+            await delivery.wait_for_updates(600)
         assert cluster.owner(slot) is cluster.replicas[0]
