@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections.abc import AsyncIterator
 from typing import Final
 
 import pytest
@@ -14,7 +15,7 @@ from tests.harness.chaos import Blackhole, ChaosProxy, Pass
 from tests.harness.load_clients import LoadClients
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Worker, events_path, eventually
+from tests.harness.serving import Server, Worker, events_path, eventually
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import DeliveryCheck, workers_at
 from tests.live.redis.servers import HEARTBEAT_S, Join, has_step, last_n, until_polled
@@ -36,7 +37,7 @@ async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: Run
         kinds = itertools.cycle(["pubsub", "normal"])
 
         async def fault() -> None:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # The pace of the fault.
             client.client_kill_filter(_type=next(kinds), skipme=True)
             client.script_flush()
 
@@ -53,7 +54,7 @@ async def test_cut_subscriptions_cost_no_snapshot(run_redis: RunRedis, join: Joi
         with server.client() as client:
             cuts = 0
             while cuts < 700:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # The pace of the fault.
                 cuts += int(client.client_kill_filter(_type="pubsub"))
     for session_id in delivery.sessions:
         counts = delivery.oracle.snapshots(session_id)
@@ -231,12 +232,10 @@ async def test_a_server_stops_in_time_behind_a_blackhole(run_redis: RunRedis, jo
         [ours] = await asyncio.to_thread(join, server.url_through(proxy.port), 1, **settings)
         async with workers_at([ours]) as (worker,), connected_readers(ours, worker) as (good, stalled):
             proxy.switch(Blackhole())
-            updates = [asyncio.ensure_future(worker.update(f"u{n}", action="start", step=1)) for n in range(10)]
-            await asyncio.sleep(0)
-            assert await asyncio.to_thread(ours.terminate, 4) == 0
+            async with updates_under_way(ours, worker):
+                assert await asyncio.to_thread(ours.terminate, 4) == 0
             assert_ended_with_retry([await closed(stream) for stream in good])
             assert len(stalled) == STALLED
-            await asyncio.gather(*updates, return_exceptions=True)
 
 
 async def test_a_server_stops_in_time_with_redis_or_without(run_redis: RunRedis, join: Join) -> None:
@@ -250,7 +249,15 @@ async def test_a_server_stops_in_time_with_redis_or_without(run_redis: RunRedis,
             await load_clients.wait_for_events(1, 10)
             assert await asyncio.to_thread(servers[1].terminate, 4) == 0
             server.pause()
-            updates = [asyncio.ensure_future(here.update(f"u{n}", action="start", step=1)) for n in range(10)]
-            await asyncio.sleep(0)
-            assert await asyncio.to_thread(servers[0].terminate, 4) == 0
-            await asyncio.gather(*updates, return_exceptions=True)
+            async with updates_under_way(servers[0], here):
+                assert await asyncio.to_thread(servers[0].terminate, 4) == 0
+
+
+@contextlib.asynccontextmanager
+async def updates_under_way(server: Server, worker: Worker) -> AsyncIterator[None]:
+    """Send ten updates, which a Redis that is out of reach cannot answer; all have ended after the block."""
+    idle = len(server.client_ports())
+    updates = [asyncio.create_task(worker.update(f"u{n}", action="start", step=1)) for n in range(10)]
+    await eventually(lambda: len(server.client_ports()) >= idle + len(updates) - 1, 10)  # One connection is reused.
+    yield
+    await asyncio.gather(*updates, return_exceptions=True)
