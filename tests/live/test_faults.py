@@ -216,7 +216,7 @@ async def test_a_locked_database_stops_writers_alone(serve: Serve) -> None:
                 await stream.wait_until(lambda s, beats=beats: len(s.comments) > beats, 2)  # type: ignore[misc]
         times = [received.t for received in stream.comments if received.t >= began]
         gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-        assert max(gaps) <= 1.5 * 0.5
+        assert max(gaps) <= 0.5 + 2  # If the lock blocked the loop, none would come for seconds.
         await asyncio.gather(*waiting)
         after = await oracle.post(worker, "s", "progress", 1, current=100)
         assert after.outcome == "ok"

@@ -81,7 +81,7 @@ class Job:
                 answer = await self._client.request(method, url)
                 if answer.status_code != 503:
                     return answer
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # The pace of these retries.
 
     async def _ask(self, method: str, path: str, body: dict[str, Any]) -> KeyedRequest:
         """Send a new request, and at the same time repeat some that were answered before."""
@@ -108,7 +108,7 @@ class Job:
                     self.has_answer.set()
                     tag = answer.headers.get("etag", "")
                     return asked._replace(status=answer.status_code, content=answer.content, tag=tag)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # The pace of these retries.
 
 
 @contextlib.asynccontextmanager

@@ -27,7 +27,7 @@ async def test_a_snapshot_meets_the_first_step(server: Server, worker: Worker, s
 
     async def connect() -> None:
         for _ in range(count // 10):
-            await asyncio.sleep(random.random() / 500)
+            await asyncio.sleep(random.random() / 500)  # The reader comes at a random moment.
             async with await RawStream.open(server.port, events_path(sid)) as stream:
                 first, second = await stream.next_events(2)
                 pairs.append((first, second))

@@ -44,10 +44,10 @@ async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
 
     async def fault() -> None:
         nonlocal times
-        await asyncio.sleep(random.uniform(0.1, 0.3))
+        await asyncio.sleep(random.uniform(0.1, 0.3))  # The pace of the fault.
         begin, end = next(harm)
         begin()
-        await asyncio.sleep(random.uniform(0.1, 1))
+        await asyncio.sleep(random.uniform(0.1, 1))  # The duration of the fault.
         await asyncio.to_thread(end)
         times += 1
 

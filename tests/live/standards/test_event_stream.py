@@ -157,7 +157,7 @@ async def test_three_tabs_stop_asking_after_the_end(server: Server, chromium: Br
             await tab.page.wait_for_function("source.readyState === EventSource.CLOSED")
         requests = sum(link.requests.count(b"/events") for link in proxy.links)
         assert requests <= 2 * len(tabs)
-        await asyncio.sleep(60)
+        await asyncio.sleep(60)  # The minute in which no tab may ask again.
         assert sum(link.requests.count(b"/events") for link in proxy.links) == requests
         for tab in tabs:
             assert len(await tab.fired()) == 4
