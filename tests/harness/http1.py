@@ -70,6 +70,10 @@ class Head:
         """Every value of a header, in the order sent."""
         return [value for key, value in self.headers if key == name.lower()]
 
+    def without_date(self) -> list[tuple[str, str]]:
+        """All headers but the time, in the order sent."""
+        return [(name, value) for name, value in self.headers if name != "date"]
+
 
 def parse_head(raw: bytes) -> Head:
     """Read a status line and headers, without the empty line that ends them.

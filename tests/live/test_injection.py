@@ -80,11 +80,6 @@ async def watch(chromium: Browser) -> AsyncIterator[Any]:
         await each.__aexit__()
 
 
-def without_date(raw: RawStream) -> list[tuple[str, str]]:
-    """The headers of a stream's response."""
-    return [(name, value) for name, value in raw.head.headers if name != "date"]
-
-
 async def test_no_text_of_a_worker_becomes_an_event(serve: Serve, watch: Any) -> None:
     """SE-04: names, messages and errors arrive as they are, in one event each; texts with NUL are refused."""
     server = serve()
@@ -92,7 +87,7 @@ async def test_no_text_of_a_worker_becomes_an_event(serve: Serve, watch: Any) ->
     both = await watch(server, "/api/progress/s/events")
     async with plain, Worker.at(server) as worker:
         assert (await both.next_event()).event == "snapshot"
-        assert without_date(both.raw) == without_date(plain)
+        assert both.raw.head.without_date() == plain.head.without_date()
         await worker.create("s", steps=[{"name": text} for text in TEXTS])
         names = [step["name"] for step in (await both.next_event()).json()["steps"]]
         assert names == TEXTS
@@ -162,7 +157,7 @@ async def test_no_position_becomes_an_event(serve: Serve, watch: Any) -> None:
         for text in (FORGED, "\r\nSet-Cookie: x=y\r\n\r\na\0\u0085\u2028b"):
             both = await watch(server, f"{target}&last_event_id={quote(text)}")
             assert {event.raw for event in await both.next_events(2)} == {event.raw for event in plain.events}
-            assert without_date(both.raw) == without_date(plain)
+            assert both.raw.head.without_date() == plain.head.without_date()
 
 
 async def test_no_key_becomes_a_header_or_an_event(serve: Serve) -> None:
