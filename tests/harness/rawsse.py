@@ -200,7 +200,7 @@ class RawStream(asyncio.Protocol):
     event stream: see `error`).
     """
 
-    def __init__(self, method: str = "GET") -> None:
+    def __init__(self) -> None:
         """Make an unconnected stream; use `open` instead."""
         self.log: list[Received] = []
         self.events: list[Block] = []
@@ -208,10 +208,7 @@ class RawStream(asyncio.Protocol):
         self.body = bytearray()
         self.ending: str | None = None
         self.error: Exception | None = None
-        self.first_body_t: float | None = None
-        self.head_t: float | None = None
-        self.opened_t = 0.0
-        self._decoder = ResponseDecoder(method)
+        self._decoder = ResponseDecoder()
         self._parser = EventStreamParser()
         self._transport: asyncio.Transport | None = None
         self._waiters: set[asyncio.Future[None]] = set()
@@ -228,18 +225,15 @@ class RawStream(asyncio.Protocol):
         last_event_id: str | None = None,
         rcvbuf: int | None = None,
         request: bytes | None = None,
-        method: str = "GET",
     ) -> Self:
         """Connect, send the request, and return at once; `request` replaces the bytes to send."""
         loop = asyncio.get_running_loop()
         sock = unconnected_socket(rcvbuf)
-        opened = loop.time()
         await loop.sock_connect(sock, (HOST, port))
-        transport, stream = await loop.create_connection(lambda: cls(method), sock=sock)
-        stream.opened_t = opened
+        transport, stream = await loop.create_connection(cls, sock=sock)
         extra = [("Last-Event-ID", last_event_id)] if last_event_id is not None else []
         accept = [("Accept", "text/event-stream")]
-        transport.write(request or request_bytes(method, target, [*accept, *headers, *extra]))
+        transport.write(request or request_bytes("GET", target, [*accept, *headers, *extra]))
         return stream
 
     # The log
@@ -307,7 +301,7 @@ class RawStream(asyncio.Protocol):
 
     async def received_head(self, timeout_s: float = 10) -> Head:
         """Wait for status and headers."""
-        await self.wait_until(lambda stream: stream.head_t is not None, timeout_s)
+        await self.wait_until(lambda _: self._decoder.head is not None, timeout_s)
         return self.head
 
     async def next_event(self, timeout_s: float = 10) -> Block:
@@ -388,7 +382,7 @@ class RawStream(asyncio.Protocol):
         self.wire += data
         try:
             self._take(data, now)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with the stream is told to the waiting test
+        except Exception as error:  # noqa: BLE001 - any fault of the stream fails the waiting test
             self.error, self.ending = error, "broken"
             assert self._transport is not None
             self._transport.abort()
@@ -396,10 +390,6 @@ class RawStream(asyncio.Protocol):
 
     def _take(self, data: bytes, now: float) -> None:
         body = self._decoder.feed(data)
-        if self._decoder.head is not None and self.head_t is None:
-            self.head_t = now
-        if body and self.first_body_t is None:
-            self.first_body_t = now
         self.body += body
         if body and (self.head.get("content-type") or "").startswith("text/event-stream"):
             self._log(self._parser.feed(body), now)

@@ -37,7 +37,7 @@ async def test_headers_come_at_once(
         await worker.create(sid)
     for target in (events_path(sid), f"/api/events?session_id={sid}&session_id=other"):
         async with await RawStream.open(quiet_server.port, target, [*accept_encoding, *origin]) as stream:
-            await stream.wait_until(lambda s: s.first_body_t is not None, timeout_s=AT_ONCE_S)
+            await stream.wait_until(lambda s: bool(s.body), timeout_s=AT_ONCE_S)
             assert stream.status == 200
             assert re.fullmatch(r"text/event-stream(; ?charset=utf-8)?", stream.head.get("content-type") or "")
             assert "no-store" in (stream.head.get("cache-control") or "")
