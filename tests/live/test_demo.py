@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, free_port
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, Worker, eventually
+from tests.harness.serving import Server, Worker, children, eventually
 from tests.live.asgi_hosts import serve_only
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
@@ -36,11 +36,6 @@ def demo(tmp_path: Path) -> Iterator[Server]:
         yield command
         if command.is_running():
             command.terminate()
-
-
-def children(pid: int) -> list[int]:
-    """The child processes of a process."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def is_listening(port: int) -> bool:
