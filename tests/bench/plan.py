@@ -76,7 +76,7 @@ class Phase:
         seconds: The least duration of publishing.
         burst: Events sent at once, each on a connection of its own. The next burst waits until all have arrived.
         rate: Events per second, sent whether or not earlier ones have arrived; `None` waits for them.
-        is_heard: False publishes to as many sessions without readers: the cost of publishing alone.
+        has_readers: False publishes to as many sessions without readers: the cost of publishing alone.
     """
 
     name: str

@@ -27,17 +27,17 @@ def check_answer(method: str, path: str, response: httpx.Response) -> None:
     method = "get" if method == "HEAD" else method.lower()
     if template is None or method not in DOCUMENT["paths"][template]:
         return
-    said = f"{method} {template}: {response.status_code} {response.headers} {response.text[:300]}"
+    shown = f"{method} {template}: {response.status_code} {response.headers} {response.text[:300]}"
     answer = DOCUMENT["paths"][template][method]["responses"].get(str(response.status_code))
-    assert answer is not None, said
-    assert _required_headers(answer) <= set(response.headers), said
+    assert answer is not None, shown
+    assert _required_headers(answer) <= set(response.headers), shown
     if response.content:
         media_type = response.headers["content-type"].partition(";")[0]
         kinds = [kind for kind in answer.get("content", {}) if fnmatchcase(media_type, kind)]
-        assert kinds, said
+        assert kinds, shown
         if media_type.endswith("json"):
             validator = _validator(template, method, str(response.status_code), kinds[0])
-            assert validator.is_valid(response.json()), said
+            assert validator.is_valid(response.json()), shown
 
 
 def _template(path: str) -> str | None:

@@ -118,7 +118,7 @@ class Reader(asyncio.BufferedProtocol):
         """Called by the event loop."""
         try:
             self._take(bytes(self._buffer[:nbytes]))
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with the stream is told to the waiting test
+        except Exception as error:  # noqa: BLE001 - any fault of the stream fails the waiting test
             self._end("broken", error)
             assert self._transport is not None
             self._transport.abort()

@@ -123,7 +123,7 @@ def test_a_view_that_ends_elsewhere_than_the_poll_diverged() -> None:
 
 
 def test_a_failed_post_that_shows_is_a_phantom() -> None:
-    """The worker was told that it was not applied."""
+    """The response said that it was not applied."""
     oracle = Oracle()
     oracle.posts = [Post("s", "start-1", "fail")]
     view = oracle.view("s", "one")

@@ -1,4 +1,4 @@
-"""The readers of a server that is told to stop: many that read, and some that do not."""
+"""The readers of a server that is being stopped: many that read, and some that do not."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ async def test_an_open_stream_ends_with_its_permission(serve: Serve) -> None:
 
 @serve_only  # The order of the checks is the same on every host.
 async def test_a_refusal_does_not_depend_on_the_session(serve: Serve, run_redis: RunRedis) -> None:
-    """SE-01: the store is not asked, so neither the answer nor its time tells whether the session exists."""
+    """SE-01: the store is not asked, so neither the answer nor its time reveals whether the session exists."""
     redis = run_redis()
     server = serve(store=redis.url, **CLOSED)
     async with Worker.at(server, PUBLISH_TOKEN) as worker:

@@ -1,4 +1,4 @@
-"""Faults around the server: it is killed, its database is locked, it is told to stop."""
+"""Faults around the server: it is killed, its database is locked, it is stopped."""
 
 from __future__ import annotations
 

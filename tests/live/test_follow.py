@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -79,7 +79,7 @@ async def followed(port: int, token: str | None = None) -> AsyncIterator[tuple[R
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition: Any) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     await eventually(condition, WAIT_S)
 
 

@@ -62,7 +62,7 @@ async def test_readers_are_counted_while_they_are_there(serve: Serve) -> None:
 
 
 async def test_a_returning_reader_is_counted_by_what_it_gets(serve: Serve) -> None:
-    """The metrics tell an exact replay from a snapshot."""
+    """The metrics distinguish an exact replay from a snapshot."""
     server = serve(history=3)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)

@@ -53,8 +53,8 @@ class Conversation:
         self._check_headers(answer, dict(response.headers))
         if "problem" in answer:
             assert response.headers["content-type"] == "application/problem+json"
-            said = {key: response.json()[key] for key in ("type", "status", "success")}
-            assert said == {"type": answer["problem"], "status": answer["status"], "success": False}
+            problem = {key: response.json()[key] for key in ("type", "status", "success")}
+            assert problem == {"type": answer["problem"], "status": answer["status"], "success": False}
         if "json" in answer:
             self._known.match(answer["json"], response.json())
 

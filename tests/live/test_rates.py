@@ -1,4 +1,4 @@
-"""Rate limits: a caller over its rate is told when to come back, waits for a bounded time, and delays no other."""
+"""Rate limits: a caller over its rate learns when to retry, waits for a bounded time, and delays no other."""
 
 from __future__ import annotations
 

@@ -265,7 +265,7 @@ async def test_a_request_behind_a_stream_is_answered_after_its_end(serve: Serve)
             await reader.readuntil(b'"percentage":100')
 
 
-@serve_only  # A plain uvicorn tells only the newest request of the disconnect.
+@serve_only  # A plain uvicorn notifies only the newest request of the disconnect.
 async def test_a_reader_that_asked_for_more_and_went_leaves_its_place(serve: Serve) -> None:
     """FT-11: the next heartbeat finds the disconnect, as the server reads nothing more until the stream has ended."""
     server = serve(max_streams=1, heartbeat_s=0.2)

@@ -114,7 +114,7 @@ async def test_unread_ends_of_responses_keep_no_newcomer_out(serve: Serve) -> No
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(100):
             await stack.enter_async_context(raw_connection(server.port, ask, SMALL_WINDOW))
-        await asyncio.sleep(1)  # No signal says that the time for further requests is over.
+        await asyncio.sleep(1)  # The time for further requests ends meanwhile, and the server sends no sign of it.
         for _ in range(30):
             newcomer = await stack.enter_async_context(await Connection.open(server.port))
             assert (await newcomer.request("GET", "/livez")).status == 200

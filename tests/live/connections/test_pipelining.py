@@ -1,4 +1,4 @@
-"""Requests that a client sends before the response to the one before."""
+"""Requests that a client sends before the earlier ones are answered, and bytes that are no request."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_complete_requests_are_answered_before_a_malformed_one(serve: Serv
 
 
 async def test_a_client_that_disconnects_before_its_responses_leaves_nothing(serve: Serve) -> None:
-    """Of several pipelined requests, the one being answered is told of the disconnect."""
+    """Of several pipelined requests, the one being answered is notified of the disconnect."""
     server = serve()
     async with unread_responses(server, 0):
         ask = request_bytes("GET", session_path("s"))

@@ -1,4 +1,4 @@
-"""A reader gets each transition once and in order, whoever reports at the same time."""
+"""A reader gets each transition once and in order, also when many workers report at the same time."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ HOSTILE: dict[str, Callable[[str, str, str], str]] = {
     # Each is made from an id of this session (`<epoch>-<n>`), one of another session, and one of an earlier epoch.
     "from the future": lambda own, *_: f"{own.rpartition('-')[0]}-9999",
     "of another session": lambda _, other, __: other,
-    "of an earlier life": lambda _, __, earlier: earlier,
+    "of an earlier epoch": lambda _, __, earlier: earlier,
     "of an old epoch": lambda own, *_: "0ld" + own,
     "no number": lambda own, *_: own.rpartition("-")[0],
     "no epoch": lambda own, *_: own.rpartition("-")[2],
@@ -185,12 +185,12 @@ async def test_a_hostile_position_among_several_gets_a_snapshot(
 ) -> None:
     """DG-08: an id that a stream of several got for another list, or in an earlier epoch, gets snapshots."""
     target_of = "/api/events?session_id={}&session_id={}".format
-    other, life = f"{sid}-other", f"{sid}-life"
+    other, replaced = f"{sid}-other", f"{sid}-replaced"
     await worker.create(other)
-    await worker.create(life)
+    await worker.create(replaced)
     foreign = await last_id_of(server, target_of(other, f"{sid}-absent"), 2)
-    earlier = await last_id_of(server, target_of(life, past[0]), 2)
-    await worker.create(life, replace=True)
+    earlier = await last_id_of(server, target_of(replaced, past[0]), 2)
+    await worker.create(replaced, replace=True)
     await worker.create(past[0], replace=True)
     positions = [
         foreign,
@@ -201,13 +201,13 @@ async def test_a_hostile_position_among_several_gets_a_snapshot(
         foreign.swapcase(),
         foreign[:2] + "A" * 8000,
     ]
-    target = target_of(life, past[0])
+    target = target_of(replaced, past[0])
     for position in positions:
-        expected = {(await worker.poll_raw(session_id)).text for session_id in (life, past[0])}
+        expected = {(await worker.poll_raw(session_id)).text for session_id in (replaced, past[0])}
         async with await RawStream.open(server.port, target, last_event_id=position) as stream:
             events = await stream.next_events(2)
             assert {event.data for event in events} == expected
-        async with await RawStream.open(server.port, events_path(life), last_event_id=position) as stream:
+        async with await RawStream.open(server.port, events_path(replaced), last_event_id=position) as stream:
             assert (await stream.next_event()).event == "snapshot"
 
 

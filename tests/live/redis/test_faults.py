@@ -18,7 +18,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path, eventually
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import DeliveryCheck, workers_at
-from tests.live.redis.servers import HEARTBEAT_S, Join, has_step, last_n, until_polled
+from tests.live.redis.servers import HEARTBEAT_S, Join, has_step, last_offset, until_polled
 from tests.live.slow_readers import STALLED, assert_ended_with_retry, closed, connected_readers
 
 # The number of processes that share a store does not depend on the host that serves in each.
@@ -77,7 +77,7 @@ async def test_a_full_redis_refuses_and_recovers(run_redis: RunRedis, join: Join
             assert (await worker.client.get("/readyz")).status_code == 503
             client.config_set("maxmemory", 0)
         await worker.start("s", 2)
-        await stream.wait_until(lambda s: last_n(s) == 2)
+        await stream.wait_until(lambda s: last_offset(s) == 2)
         assert [event.event for event in stream.events] == ["snapshot", "snapshot", "step", "step"]
 
 
@@ -115,7 +115,7 @@ async def test_streams_outlive_a_redis_that_is_away(run_redis: RunRedis, join: J
             await asyncio.to_thread(server.start)
             assert (await late.next_event()).json() == await worker.poll("late")
         await worker.start("s", 2)
-        await stream.wait_until(lambda s: last_n(s) == 2)
+        await stream.wait_until(lambda s: last_offset(s) == 2)
         assert (await worker.client.get("/readyz")).status_code == 200
 
 
@@ -217,7 +217,7 @@ async def test_a_half_open_connection_is_noticed(run_redis: RunRedis, join: Join
             await stream.wait_until(lambda s: s.log[-1].t > lost + 60, 70)
             assert len(stream.events) == 3
             proxy.switch(Pass())
-            await stream.wait_until(lambda s: last_n(s) == 21, 15)
+            await stream.wait_until(lambda s: last_offset(s) == 21, 15)
             assert [event.event for event in stream.events[2:]] == ["step"] * 21
             assert [event.position.offset for event in stream.events[2:]] == list(range(1, 22))
 

@@ -23,7 +23,7 @@ from tests.harness.redis import KeyDump, Kind, Persistence, RedisServer
 from tests.harness.serving import Server, Worker, events_path, eventually
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import DeliveryCheck, workers_at
-from tests.live.redis.servers import Join, has_step, last_n, until_polled, until_taken
+from tests.live.redis.servers import Join, has_step, last_offset, until_accepted, until_polled
 
 # The number of processes that share a store does not depend on the host that serves in each.
 pytestmark = serve_only
@@ -91,7 +91,7 @@ async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistenc
             assert snapshot.json() == await there.poll("s")
             if persistence == "always":
                 assert (snapshot.position.offset, snapshot.json()) == (3, fold_all(stream.events[:-1]))
-        await until_taken(there, "s", current=3)
+        await until_accepted(there, "s", current=3)
         assert time.monotonic() - back < 5
         for stream in streams:
             step = await stream.next_event()
@@ -142,7 +142,7 @@ async def test_a_redis_that_is_put_back_while_no_server_runs_is_another_history(
         with put_back(server, tmp_path / "copy", "folder"):
             for current in (1, 2, 3):
                 await here.progress("s", 1, current)
-            await stream.wait_until(lambda s: last_n(s) == 4)
+            await stream.wait_until(lambda s: last_offset(s) == 4)
             for each in servers:
                 await asyncio.to_thread(each.kill)
     for each in servers:
@@ -169,7 +169,7 @@ async def report_past(servers: list[Server], n: int) -> dict[str, Any]:
     """Report at all servers until the session is past offset `n`, and return what polls show then."""
     async with workers_at(servers) as workers:
         for current in range(10, 11 + n):
-            await until_taken(workers[current % len(workers)], "s", current)
+            await until_accepted(workers[current % len(workers)], "s", current)
         final: dict[str, Any] = await workers[0].poll("s")
         return final
 
@@ -203,7 +203,7 @@ async def test_a_redis_that_loads_its_data_is_waited_for(run_redis: RunRedis, jo
             assert (await worker.poll_raw("s")).status_code == 503
             assert is_loading(client)
             await eventually(lambda: not is_loading(client), 60)
-        await until_taken(worker, "s", 2)
+        await until_accepted(worker, "s", 2)
         await stream.wait_until(lambda s: s.events[-1].position.offset >= 2)
 
 

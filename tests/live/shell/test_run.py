@@ -254,12 +254,12 @@ def test_a_command_is_not_affected_by_an_absent_server(tmp_path: Path) -> None:
     server = Server(tmp_path)
     process = start("run", "--session", "late", "--", "sh", "-c", "echo done >&2; exit 5", url=server.url)
     assert process.stderr is not None
-    said = [process.stderr.readline(), process.stderr.readline()]
-    assert b"done\n" in said
+    lines = [process.stderr.readline(), process.stderr.readline()]
+    assert b"done\n" in lines
     with server:
         assert finish(process) == (5, b"", b"")
         assert poll(server, "late")["steps"][0]["error"] == "exit status 5\ndone"
-    assert any(line.startswith(b"progress-sse: cannot report on 'late' at http") for line in said)
+    assert any(line.startswith(b"progress-sse: cannot report on 'late' at http") for line in lines)
 
 
 @pytest.mark.full

@@ -45,11 +45,11 @@ def test_a_step_is_reported_piece_by_piece(server: Server) -> None:
     ],
 )
 def test_a_refused_report_says_why(server: Server, arguments: tuple[str, ...], token: str, reason: str) -> None:
-    """One sentence gives the reason, and the exit status tells scripts of the failure."""
-    status, said = step(server, *arguments, PROGRESS_SSE_TOKEN=token)
+    """One sentence gives the reason, and the exit status shows the failure to scripts."""
+    status, err = step(server, *arguments, PROGRESS_SSE_TOKEN=token)
     assert status == 1
-    assert said.startswith(f"progress-sse: lost a report on '{arguments[0]}' at {server.url}: {reason}")
-    assert said.count("\n") == 1
+    assert err.startswith(f"progress-sse: lost a report on '{arguments[0]}' at {server.url}: {reason}")
+    assert err.count("\n") == 1
 
 
 def test_a_refusal_cannot_control_the_terminal() -> None:
@@ -91,7 +91,7 @@ def test_a_report_waits_for_a_server_that_restarts(tmp_path: Path) -> None:
 
 @pytest.mark.full
 def test_a_report_without_a_server_fails() -> None:
-    """One sentence says what is missing."""
+    """One sentence names the problem."""
     status, _, err = finish(start("step", "a", "1", "start", url=f"http://{HOST}:{free_port()}"))
     assert status == 1
     assert err.endswith(b"progress-sse: the process ends before all reports on 'a' were sent\n")

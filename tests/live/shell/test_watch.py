@@ -54,9 +54,9 @@ def test_the_exit_status_of_watching_tells_the_outcome(server: Server) -> None:
 def test_watching_tolerates_every_character(server: Server) -> None:
     """Characters that stdout cannot encode, and a missing stdout, are tolerated; control characters are removed."""
     report(server, "rare", {"action": "start", "step": 1}, {**FAILURE[3], "step": 1, "error": "\u009b31m原"})
-    said = watch(server, "rare", "--output", "plain", PYTHONIOENCODING="latin-1")[1]
-    assert said.startswith(" 50%")
-    assert said.endswith(r"31m\u539f" + "\nerror\n")
+    out = watch(server, "rare", "--output", "plain", PYTHONIOENCODING="latin-1")[1]
+    assert out.startswith(" 50%")
+    assert out.endswith(r"31m\u539f" + "\nerror\n")
     assert watch(server, "rare", "--output", "json")[1].isascii()
     closed = subprocess.run(
         ["sh", "-c", '"$@" >&-', "sh", *COMMAND, "watch", "rare"], env=environment(server.url), check=False
@@ -104,7 +104,7 @@ def test_watching_ends_cleanly_on_a_signal(server: Server) -> None:
 
 
 def test_watching_without_permission_has_an_exit_status_of_its_own(tmp_path: Path) -> None:
-    """One sentence says what is missing."""
+    """One sentence names the missing token."""
     with Server(tmp_path, **CLOSED) as closed:
         status, out, err = watch(closed, "s", PROGRESS_SSE_TOKEN="")
         assert (status, out) == (3, "")

@@ -21,25 +21,25 @@ from tests.live.browsing import BrowserStream, as_fired
 async def test_ids_grow_and_never_come_back(serve: Serve, store: str) -> None:
     """SC-04: ids have the documented form, grow by one within an epoch, and are never reused in a later one."""
     server = serve(store=store)
-    lives: list[dict[str, list[str]]] = []
+    runs: list[dict[str, list[str]]] = []
     sessions = [f"session-{n}" for n in range(10)]
     async with Worker.at(server) as worker:
         for _ in range(2):
-            lives.append(await run_once(server, worker, sessions, 50))
+            runs.append(await run_once(server, worker, sessions, 50))
             for session_id in sessions:
                 await worker.delete(session_id)
-        lives.append(await run_once(server, worker, sessions, 5))
+        runs.append(await run_once(server, worker, sessions, 5))
         await asyncio.to_thread(server.terminate)
         await asyncio.to_thread(server.start)
-        after_restart = await resume_once(server, worker, sessions, lives[-1], survives=store == "sqlite")
-    for life in lives:
-        for ids in life.values():
+        after_restart = await resume_once(server, worker, sessions, runs[-1], survives=store == "sqlite")
+    for run in runs:
+        for ids in run.values():
             assert_ids_grow(ids)
     for session_id in sessions:
-        epochs = [life[session_id][0].rpartition("-")[0] for life in lives]
-        assert len(set(epochs)) == len(lives)
+        epochs = [run[session_id][0].rpartition("-")[0] for run in runs]
+        assert len(set(epochs)) == len(runs)
         if store == "sqlite":
-            assert_ids_grow(lives[-1][session_id] + after_restart[session_id])
+            assert_ids_grow(runs[-1][session_id] + after_restart[session_id])
         else:
             assert after_restart[session_id][0].rpartition("-")[0] not in epochs
 
@@ -66,13 +66,13 @@ async def run_once(server: Server, worker: Worker, sessions: list[str], count: i
 
 
 async def resume_once(
-    server: Server, worker: Worker, sessions: list[str], life: dict[str, list[str]], *, survives: bool
+    server: Server, worker: Worker, sessions: list[str], run: dict[str, list[str]], *, survives: bool
 ) -> dict[str, list[str]]:
     """Resume with the last id after a restart, read one more step, and return the ids."""
     ids = {}
     for session_id in sessions:
         async with await RawStream.open(
-            server.port, events_path(session_id), last_event_id=life[session_id][-1]
+            server.port, events_path(session_id), last_event_id=run[session_id][-1]
         ) as stream:
             if survives:
                 await stream.received_head()
