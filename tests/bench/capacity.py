@@ -1,8 +1,8 @@
 """The machines that a number of viewers needs: `python -m tests.bench.capacity --viewers 1000000`.
 
-Arithmetic over measured costs; each is an option, so that figures of another machine can be used. The model: every
-viewer holds one stream; every watched session makes a fixed number of transitions a second; a node runs one server
-process per core; a load balancer spreads the viewers of a session over all nodes, so that a node is notified of a
+Arithmetic over measured costs; each is an option, so that figures of another machine can be used. In the model every
+viewer holds one stream, and every watched session makes a fixed number of transitions a second. A node runs one server
+process per core. A load balancer spreads the viewers of a session over all nodes, so that a node is notified of a
 session if at least one of its viewers is there.
 """
 

@@ -122,7 +122,7 @@ def main(library: str, url: str, token: str, last_event_id: str = "") -> None:
             asyncio.run(print_events(events))
     except ImportError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a library raises is what its user gets
+    except Exception as error:  # noqa: BLE001 - the user of a library gets any of its exceptions
         print_line(over="raises", error=repr(error))
     else:
         print_line(over="stops")

@@ -1,9 +1,9 @@
 """Thousands of readers in one process.
 
 A thousand `RawStream`s would keep a machine busier than the server under test. `LoadClients` read all their streams
-through one buffer; and since the readers of a session get the same bytes, each block is parsed only once, by
-`rawsse`'s strict parser, and all readers hold the same `Block`. They rely on chunked coding, and on lines that end in
-LF; a stream without these counts as broken.
+through one buffer. The readers of a session get the same bytes, so `rawsse`'s strict parser parses each block once, and
+all readers hold the same `Block`. They rely on chunked coding, and on lines that end in LF; a stream without these
+counts as broken.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ Kind: TypeAlias = Literal["redis", "valkey"]
 KINDS: Final[tuple[Kind, ...]] = ("redis", "valkey")
 
 Persistence: TypeAlias = Literal["none", "always", "everysec", "rdb"]
-"""What survives a kill: nothing; each acknowledged write; all but the last second; the last `SAVE`."""
+"""The writes that survive a kill: none; each acknowledged one; all but the last second; those before `SAVE`."""
 
 START_S: Final = 30
 """Seconds within which a server must have loaded its data and reply, on a busy machine too."""
@@ -46,7 +46,7 @@ class RedisServer:
         Args:
             kind: The make of the server.
             folder: For the log and the persistent data; made if it does not exist.
-            persistence: What survives a kill.
+            persistence: The writes that survive a kill.
             options: Further directives of its configuration: `maxmemory="5mb"`, an underscore for each hyphen.
         """
         folder.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ UVICORN = pytest.param("progress_sse:create_app", id="uvicorn", marks=pytest.mar
 """A plain uvicorn and nothing else."""
 
 GZIP = pytest.param("tests.live.embedded:create_behind_gzip", id="gzip")
-"""A plain uvicorn with Starlette's `GZipMiddleware`, for what a compressor could spoil."""
+"""A plain uvicorn with Starlette's `GZipMiddleware`, which would compress a stream if it could."""
 
 HOSTS = (SERVE, DISPATCH, UVICORN)
 
@@ -29,4 +29,4 @@ each_host = pytest.mark.parametrize(
 """Marks the test of each kind that runs on further hosts in the ordinary run too."""
 
 serve_only = pytest.mark.parametrize("factory", [SERVE], indirect=True)
-"""Marks a test of what our command line does beyond the application; the reason stands beside it."""
+"""Marks a test of a feature that only our command line has; the reason stands beside it."""

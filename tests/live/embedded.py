@@ -15,7 +15,7 @@ from progress_sse import create_app
 
 
 def create_behind_gzip() -> ASGIApp:
-    """The application inside a middleware that compresses what it can."""
+    """The application inside a middleware that compresses every response that it can."""
     return GZipMiddleware(create_app(), minimum_size=1)
 
 

@@ -1,4 +1,4 @@
-"""What schemathesis cannot read from the description, for the process in which it runs (see `test_schemathesis`)."""
+"""Rules that schemathesis cannot read from the description; its process loads them (see `test_schemathesis`)."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ LOG_IN = """async token => {
 }"""
 
 
-@serve_only  # the test above covers the differences between the hosts
+@serve_only  # A test above covers the differences between the hosts.
 async def test_an_event_source_follows_by_its_cookie_until_that_ends(serve: Serve, context: BrowserContext) -> None:
     """SE-02: the browser reconnects by itself, and is refused."""
     server = serve(retry_ms=100, **CLOSED)
@@ -160,11 +160,11 @@ BODIES = ['{"action":"start","step":1}', ['{"action":"start","step":1,"x":"', '"
 """The body of an update, and a form field that makes the same body in text/plain."""
 
 
-@serve_only  # the requests are the browser's, and the responses the application's, on every host
+@serve_only  # On every host the requests are the browser's, and the responses the application's.
 @pytest.mark.parametrize(
     "host",
     [
-        pytest.param(HOST, id="another port"),  # to which the browser sends the cookie too
+        pytest.param(HOST, id="another port"),  # The browser sends the cookie there too.
         pytest.param("localhost", id="another site", marks=pytest.mark.full),
     ],
 )
@@ -246,7 +246,7 @@ async def test_no_token_is_ever_written_down(serve: Serve, context: BrowserConte
     assert "ticket" not in server.log()
 
 
-@serve_only  # the number of processes that share a store does not depend on the host
+@serve_only  # The number of processes that share a store does not depend on the host.
 async def test_a_ticket_counts_once_over_all_servers(serve: Serve, redis_servers: dict[str, RedisServer]) -> None:
     """A ticket bought at one server works at another, for one of twenty simultaneous requests."""
     store: dict[str, Any] = {"store": redis_servers["redis"].url, "redis_prefix": f"tickets-{time.monotonic_ns()}"}

@@ -183,7 +183,7 @@ async def test_damage_found_while_running_is_reported(serve: Serve, spared: int)
     "is_replaced", [pytest.param(False, marks=pytest.mark.full, id="removed"), pytest.param(True, id="replaced")]
 )
 async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, is_replaced: bool) -> None:
-    """FT-16: what SQLite would write into an unlinked file is refused; when the file is back, all continues."""
+    """FT-16: updates that SQLite would write into an unlinked file are refused; with the file back, all continues."""
     server = serve(store="sqlite")
     away = server.folder / "away"
     async with Worker.at(server) as worker:
@@ -208,7 +208,7 @@ async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, 
     "is_removed", [pytest.param(False, id="moved"), pytest.param(True, marks=pytest.mark.full, id="removed")]
 )
 async def test_a_log_that_is_taken_away_acknowledges_nothing(serve: Serve, suffix: str, is_removed: bool) -> None:
-    """FT-16: what SQLite would write into an unlinked log is refused, and the log's content is saved."""
+    """FT-16: updates that SQLite would write into an unlinked log are refused, and the log's content is saved."""
     server = serve(store="sqlite")
     log, away = (server.folder / f"{name}{suffix}" for name in (server.database.name, "away"))
     async with Worker.at(server) as worker:

@@ -1,4 +1,4 @@
-"""The server inside other applications: the examples of `docs/embedding.md`, and what other hosts do."""
+"""The server inside other applications: the examples of `docs/embedding.md`, and two hubs in one process."""
 
 from __future__ import annotations
 

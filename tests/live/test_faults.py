@@ -40,7 +40,7 @@ class Crash:
         self.is_over = False
 
     async def work(self, worker: Worker, session_id: str) -> None:
-        """Report steps, failures and retries until the test ends; send again under its key what got no answer."""
+        """Report steps, failures and retries until the test ends; send unanswered ones again under their keys."""
         rng = random.Random(session_id)
         while not self.is_over:
             step = rng.randint(1, 7)

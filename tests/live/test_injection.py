@@ -18,7 +18,7 @@ from tests.harness.serving import Server, Worker, events_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.browsing import BrowserStream, as_fired
 
-pytestmark = serve_only  # what is written into a stream is the same on every host
+pytestmark = serve_only  # The content of a stream is the same on every host.
 
 FORGED = "\n\nevent: x\nid: 9\ndata: y\n\n"
 TEXTS = [

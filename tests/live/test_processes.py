@@ -228,7 +228,7 @@ async def test_a_second_signal_reaches_a_process_that_is_being_replaced(server: 
     former = children(server.pid)
     writers = []
     head = f"POST {session_path('s', 'update')} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-    for _ in range(20):  # enough for each process to have some
+    for _ in range(20):  # Enough for each process to have some.
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(f"{head}Content-Length: 100\r\n\r\n".encode())
         await writer.drain()

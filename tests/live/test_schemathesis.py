@@ -58,8 +58,8 @@ def explore(server: Server, folder: Path, *options: str) -> None:
         [*program, "run", f"{server.url}/openapi.json", "--url", server.url, "--no-color", *options],
         capture_output=True,
         text=True,
-        cwd=folder,  # where it stores what it has learned
-        env={**os.environ, "PYTHONPATH": str(ROOT)},  # where the hooks are
+        cwd=folder,  # It stores its examples there.
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # The hooks are there.
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -46,7 +46,7 @@ def bytes_of(row: Refusal) -> bytes:
 
 
 def assert_refused(name: str, row: Refusal, response: Response) -> None:
-    """Check the common form of all errors, and that the response contains nothing of what was sent."""
+    """Check the common form of all errors, and that the response contains nothing of the request."""
     assert response.status == row.status, (name, response)
     assert response.head.get("content-type") == "application/problem+json", (name, response)
     problem = response.json()

@@ -87,7 +87,7 @@ async def test_silent_connections_are_closed_and_polls_answered_meanwhile(
 
 
 async def test_a_response_that_is_not_read_times_out(serve: Serve) -> None:
-    """SE-06: neither reading nothing nor reading a byte now and then keeps a response for ever."""
+    """SE-06: a client that reads nothing, or a byte now and then, is cut off."""
     server = serve(send_timeout_s=1)
     async with unread_responses(server, 20) as slow, Worker.at(server) as worker:
         ports = {each.port for each in slow}

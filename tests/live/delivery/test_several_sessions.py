@@ -1,4 +1,4 @@
-"""One stream of several sessions keeps for each of them what a stream of one session keeps."""
+"""A stream of several sessions keeps all promises of a stream of one session, for each of them."""
 
 from __future__ import annotations
 

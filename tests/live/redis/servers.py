@@ -1,4 +1,4 @@
-"""Servers that share a Redis or Valkey, and what their tests wait for."""
+"""Servers that share a Redis or Valkey, and conditions that their tests wait for."""
 
 from __future__ import annotations
 

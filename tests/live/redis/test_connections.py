@@ -22,7 +22,7 @@ pytestmark = serve_only
 @pytest.mark.full
 @pytest.mark.timeout(180)
 async def test_ten_thousand_readers_cost_redis_two_connections(run_redis: RunRedis, join: Join) -> None:
-    """FT-12: two connections suffice for any number of readers and sessions, and all readers get what is reported."""
+    """FT-12: two connections suffice for any number of readers and sessions, and all readers get the reported steps."""
     server = run_redis()
     [ours] = join(server.url, 1, max_streams=20_000, heartbeat_s=15)
     names = [f"s{number}" for number in range(5000)]

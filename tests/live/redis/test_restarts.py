@@ -166,7 +166,7 @@ def put_back(server: RedisServer, copy: Path, way: str) -> Iterator[None]:
 
 
 async def report_past(servers: list[Server], n: int) -> dict[str, Any]:
-    """Report at all servers until the session is past offset `n`, and return what polls show then."""
+    """Report at all servers until the session is past offset `n`, and return the polled state."""
     async with workers_at(servers) as workers:
         for current in range(10, 11 + n):
             await until_accepted(workers[current % len(workers)], "s", current)

@@ -1,4 +1,4 @@
-"""Several servers on one Redis or Valkey: readers at each of them see what another one accepts."""
+"""Several servers on one Redis or Valkey: readers at each of them get the updates that another one accepts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = serve_only
 async def test_readers_at_one_server_get_updates_sent_to_another(
     pair: list[Server], record_property: Callable[..., None]
 ) -> None:
-    """DG-11: what one server accepts, a reader at the other gets in order, without a wait for a poll of Redis."""
+    """DG-11: updates that one server accepts reach a reader at the other in order, without a wait for a poll."""
     count, awaited = 500, range(0, 500, 10)
     here, there = pair
     async with Worker.at(here) as worker, await RawStream.open(there.port, events_path("s")) as stream:
@@ -31,7 +31,7 @@ async def test_readers_at_one_server_get_updates_sent_to_another(
         await worker.start("s", 1)
         await stream.wait_until(lambda s: len(s.events) == 3)  # Absent, pending, started.
         sent: list[float] = []
-        async with asyncio.timeout(len(awaited) * POLL_INTERVAL_S / 4):  # A quarter of what as many polls would take.
+        async with asyncio.timeout(len(awaited) * POLL_INTERVAL_S / 4):  # A quarter of the time of as many polls.
             for current in range(count):
                 sent.append(asyncio.get_running_loop().time())
                 await worker.progress("s", 1, current)
