@@ -13,7 +13,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.following import work
 from tests.conftest import CHROMIUM, FLAGS, Serve
 from tests.harness.chaos import Blackhole, ChaosProxy, HalfClose, Link
-from tests.harness.rawsse import split_id
+from tests.harness.event_stream import split_id
 from tests.harness.serving import Server, Worker, eventually
 
 RECORDER = """

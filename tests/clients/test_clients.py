@@ -18,9 +18,10 @@ import pytest
 
 from tests.conftest import Serve
 from tests.harness.chaos import ChaosProxy
+from tests.harness.event_stream import Block, split_id
 from tests.harness.http1 import HOST
 from tests.harness.oracle import fold_all
-from tests.harness.rawsse import Block, RawStream, split_id
+from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, bearer, make_token
 

@@ -6,8 +6,9 @@ import random
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from tests.harness.event_stream import Block
 from tests.harness.oracle import Body, Oracle
-from tests.harness.rawsse import Block, RawStream, StreamEndedError
+from tests.harness.rawsse import RawStream, StreamEndedError
 from tests.harness.serving import events_path
 
 

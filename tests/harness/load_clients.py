@@ -1,9 +1,9 @@
 """Thousands of readers in one process.
 
 A thousand `RawStream`s would keep a machine busier than the server under test. `LoadClients` read all their streams
-through one buffer. The readers of a session get the same bytes, so `rawsse`'s strict parser parses each block once, and
-all readers hold the same `Block`. They rely on chunked coding, and on lines that end in LF; a stream without these
-counts as broken.
+through one buffer. The readers of a session get the same bytes, so the strict parser of `event_stream` parses each
+block once, and all readers hold the same `Block`. They rely on chunked coding, and on lines that end in LF; a stream
+without these counts as broken.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
+from tests.harness.event_stream import Block, EventStreamParser
 from tests.harness.http1 import HOST, WireError, parse_head, request_bytes
-from tests.harness.rawsse import Block, EventStreamParser, StreamEndedError, linger_zero
+from tests.harness.rawsse import StreamEndedError, linger_zero
 
 AT_ONCE = 200
 """The number of readers that connect at the same time, unless a test wants a storm."""

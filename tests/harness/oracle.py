@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from tests.harness.rawsse import Block, Position
+from tests.harness.event_stream import Block, Position
 from tests.harness.serving import Worker
 
 Body = dict[str, Any]

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.harness.event_stream import EventStreamParser
 from tests.harness.http1 import HOST
 from tests.harness.load_clients import LoadClients, allow_descriptors, p99_ms
-from tests.harness.rawsse import EventStreamParser, StreamEndedError
+from tests.harness.rawsse import StreamEndedError
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 ONE = b'retry: 100\n\n: hi\n\nid: e-1\nevent: step\ndata: {"a": 1}\n\n'
@@ -51,7 +52,7 @@ class Streams:
 
 @pytest.mark.parametrize("size", [1, 2, 7, 65_536])
 async def test_each_reader_gets_every_event(size: int) -> None:
-    """However the bytes were split, all readers hold the same blocks of `rawsse`'s parser, with times."""
+    """However the bytes were split, all readers hold the same blocks of `event_stream`'s parser, with times."""
     streams = Streams(*[HEAD + chunk(ONE[:30]) + chunk(ONE[30:] + TWO)] * 5, size=size)
     events = [block for block in EventStreamParser().feed(ONE + TWO) if block.data is not None]
     async with streams.running(), LoadClients(streams.port, ["/"] * 5) as load_clients:

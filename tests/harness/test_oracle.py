@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.event_stream import Block
 from tests.harness.oracle import Body, Oracle, Post, Verdict, fold, fold_all
-from tests.harness.rawsse import Block
 
 PENDING = [{"step": n, "name": f"STEP{n}", "status": "pending", "elapsed_ms": 0, "timeout_ms": 120000} for n in (1, 2)]
 

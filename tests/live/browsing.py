@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from playwright.async_api import Browser, Page, Route
 
+from tests.harness.event_stream import Block
 from tests.harness.http1 import HOST
-from tests.harness.rawsse import Block
 
 # Every name that the server may use, and the two that an EventSource fires itself.
 _OPEN = """url => {

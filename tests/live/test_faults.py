@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Serve
+from tests.harness.event_stream import Block
 from tests.harness.follower import Follower
 from tests.harness.http1 import Connection, request_bytes
 from tests.harness.oracle import Oracle, fold_all, tag_of
-from tests.harness.rawsse import Block, RawStream
+from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path, eventually, session_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.slow_readers import STALLED, assert_ended_with_retry, closed, connected_readers

@@ -12,8 +12,9 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.conftest import Serve
+from tests.harness.event_stream import Block
 from tests.harness.http1 import Connection
-from tests.harness.rawsse import Block, RawStream
+from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.browsing import BrowserStream, as_fired

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 import pytest
 
 from tests.conftest import Serve
+from tests.harness.event_stream import Block
 from tests.harness.http1 import Connection
 from tests.harness.load_clients import LoadClients, p99_ms
 from tests.harness.oracle import fold_all, tag_of
-from tests.harness.rawsse import Block
 from tests.harness.serving import Server, Worker, events_path, session_path
 from tests.live.polling import polled
 

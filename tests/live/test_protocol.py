@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from tests.conftest import Serve
+from tests.harness.event_stream import Block
 from tests.harness.patterns import Known
-from tests.harness.rawsse import Block, RawStream
+from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server
 
 CONVERSATIONS = json.loads((Path(__file__).parents[1] / "corpus" / "exchanges.json").read_text("utf-8"))

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import pytest
 
 from tests.conftest import Serve
+from tests.harness.event_stream import Block, EventStreamParser
 from tests.harness.http1 import HOST, Connection, ResponseDecoder, request_bytes
 from tests.harness.load_clients import LoadClients, p99_ms
 from tests.harness.oracle import fold_all
-from tests.harness.rawsse import Block, EventStreamParser, RawStream, unconnected_socket
+from tests.harness.rawsse import RawStream, unconnected_socket
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.live.asgi_hosts import each_host, serve_only
 

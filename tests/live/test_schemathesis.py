@@ -12,7 +12,8 @@ import pytest
 
 from progress_sse.api.openapi.response_models import StreamEvent
 from tests.conftest import Serve
-from tests.harness.rawsse import Block, RawStream
+from tests.harness.event_stream import Block
+from tests.harness.rawsse import RawStream
 from tests.harness.serving import ROOT, Server, Worker
 from tests.harness.tokens import KEY
 from tests.live.asgi_hosts import serve_only

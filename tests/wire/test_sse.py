@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from progress_sse.core.model import Session, SessionProgress, StepDefinition, StepProgress
 from progress_sse.settings import Settings
 from progress_sse.wire import session_json, sse
-from tests.harness.rawsse import EventStreamParser
+from tests.harness.event_stream import EventStreamParser
 
 GRAMMAR = json.loads((Path(__file__).parents[1] / "corpus" / "grammar.json").read_text("utf-8"))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.harness.rawsse import Block, RawStream
+from tests.harness.event_stream import Block
+from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path
 
 HEARTBEAT_S = 0.3

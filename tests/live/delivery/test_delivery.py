@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.event_stream import Block
 from tests.harness.http1 import Connection
 from tests.harness.oracle import Body, fold, fold_all
-from tests.harness.rawsse import Block, RawStream
+from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path, publish, session_path
 from tests.live.delivery.reading import assert_nothing_more, snapshot_of
 

@@ -11,8 +11,9 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import Serve
+from tests.harness.event_stream import split_id
 from tests.harness.oracle import Body
-from tests.harness.rawsse import RawStream, split_id
+from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path, publish
 from tests.live.delivery.reading import HEARTBEAT_S, assert_nothing_more, snapshot_of
 

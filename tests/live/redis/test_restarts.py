@@ -17,8 +17,9 @@ from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError
 
 from tests.conftest import RunRedis
+from tests.harness.event_stream import Position
 from tests.harness.oracle import fold_all
-from tests.harness.rawsse import Position, RawStream
+from tests.harness.rawsse import RawStream
 from tests.harness.redis import KeyDump, Kind, Persistence, RedisServer
 from tests.harness.serving import Server, Worker, events_path, eventually
 from tests.live.asgi_hosts import serve_only

@@ -14,8 +14,9 @@ from playwright.async_api import Browser
 
 from tests.conftest import Serve
 from tests.harness.chaos import ChaosProxy, Slice
+from tests.harness.event_stream import Block, EventStreamParser
 from tests.harness.oracle import fold_all
-from tests.harness.rawsse import Block, EventStreamParser, RawStream
+from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path, publish, session_path
 from tests.live.browsing import BrowserStream, Playback, as_fired
 
