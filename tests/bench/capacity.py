@@ -39,7 +39,7 @@ class Costs:
 
     delivery_us: float = 14
     heartbeat_us: float = 7
-    notice_us: float = 40
+    notification_us: float = 40
     update_us: float = 150
     connection_kib: float = 11
     process_mib: float = 60
@@ -85,7 +85,7 @@ def plan(viewers: int, load: Load, costs: Costs) -> Plan:
         cpu_s = 1e-6 * (
             deliveries * costs.delivery_us
             + viewers / load.heartbeat_s * costs.heartbeat_us
-            + updates * (costs.update_us + listening * costs.notice_us)
+            + updates * (costs.update_us + listening * costs.notification_us)
         )
         memory_gib = viewers * costs.connection_kib / 2**20
         per_node_gib = costs.node_gib * HEADROOM - costs.node_cores * costs.process_mib / 2**10

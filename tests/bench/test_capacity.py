@@ -28,12 +28,12 @@ def test_the_scarcest_resource_sets_the_number_of_nodes() -> None:
     assert plan(10**7, Load(event_bytes=100_000), Costs()).node_limit == "network"
 
 
-def test_a_session_with_many_viewers_costs_each_process_one_notice() -> None:
+def test_a_session_with_many_viewers_costs_each_process_one_notification() -> None:
     """A million viewers of one job need fewer nodes than a million viewers with a job each."""
     one_session = plan(10**6, Load(viewers_per_session=10**6), Costs())
     own_sessions = plan(10**6, Load(viewers_per_session=1), Costs())
     assert one_session.nodes < own_sessions.nodes
     assert one_session.shards == 1
-    free = replace(Costs(), notice_us=0)
+    free = replace(Costs(), notification_us=0)
     assert plan(10**6, Load(viewers_per_session=10**6), free).nodes == one_session.nodes
     assert plan(10**6, Load(viewers_per_session=1), free).nodes < own_sessions.nodes
