@@ -63,7 +63,8 @@ def assert_beats_on(stream: RawStream, since: float) -> None:
     """Check that the heartbeats of a stream came regularly, whatever the wall clock showed."""
     times = [received.t for received in stream.comments if received.t >= since]
     assert len(times) > 2
-    assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= HEARTBEAT_S + 1
+    # Heartbeats by the wall clock would pause for minutes after a jump back.
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= HEARTBEAT_S + 5
 
 
 JUMPS = {
