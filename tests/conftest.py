@@ -68,15 +68,14 @@ def anyio_backend() -> str:
 
 
 MAY_BLOCK = {
-    # An application may be made in a running loop, before it serves. The import of limits reads its scripts.
+    # An application may be made in a running loop, before it serves.
     "starlette/staticfiles.py": "__init__",
+    # limits reads its scripts when it is imported, which is once, when the first rates are made.
     "limits/util.py": "get_package_data",
     "progress_sse/_internal/files.py": "read_file",
     # redis-py looks up its own version on each connection, and `mimetypes` reads the system's tables once.
     "importlib/metadata/__init__.py": "version",
     "/mimetypes.py": "init",
-    # limits reads its scripts when it is imported, which is once, when the first rates are made.
-    "limits/util.py": "get_package_data",
     # Reads from /proc wait for no disk.
     "prometheus_client/process_collector.py": "collect",
     # The awaited threads have no work left.
