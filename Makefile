@@ -59,7 +59,7 @@ test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions o
 	@$(LOWEST)/python $(PYTEST) $(INSIDE) tests/live
 
 test-long: $(VENV)/.dev web/node_modules/.ready system clients
-	@$(BIN)/python $(PYTEST) -m "(full or unmeasured) and not alone"
+	@$(BIN)/python $(PYTEST) --no-loadscope-reorder -m "(full or unmeasured) and not alone"
 
 test-alone: $(VENV)/.dev system
 	@$(BIN)/python -m pytest -m alone

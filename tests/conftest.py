@@ -143,8 +143,10 @@ STARTERS = {"serve", "run_redis", "redis_servers", "redis_clusters", "chromium"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave tests on Valkey to the full run: it equals Redis in everything that the server uses.
 
-    Tests that start processes by a fixture get their mark.
+    Tests that start processes by a fixture get their mark. Files whose tests may take longest come first, so that at
+    the end of the full run no process works on one of them alone.
     """
+    longest_s: dict[Path, float] = {}
     for item in items:
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
         kinds = [each for each in parameters if isinstance(each, str) and each.startswith(KINDS)]
@@ -152,6 +154,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.processes)
         if any(each.startswith("valkey") for each in kinds):
             item.add_marker(pytest.mark.full)
+        limit = item.get_closest_marker("timeout")
+        longest_s[item.path] = max(longest_s.get(item.path, 0), limit.args[0] if limit else 0)
+    items.sort(key=lambda item: -longest_s[item.path])
 
 
 @pytest.fixture(params=KINDS)
