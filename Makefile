@@ -19,6 +19,9 @@ SYSTEM := curl redis-server valkey-server chromium nginx strace faketime slowhtt
 # The same for the full run alone: Go, and its clients of event streams.
 CLIENTS := package:golang-go package:golang-github-r3labs-sse-dev package:golang-github-donovanhide-eventsource-dev
 
+# Likewise, what reads the files of docs/deploy.
+DEPLOY := promtool package:systemd
+
 # Python caches compiled modules even where the environment forbids it, as in containers: otherwise each of the hundreds
 # of processes that the tests start would compile the package.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone bench check format build clean
-.PHONY: node system clients test-web
+.PHONY: node system clients deploy test-web
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -45,7 +48,7 @@ test: check test-web system  ## Run everything that CI checks
 test-fast: $(VENV)/.dev test-web  ## Run the tests that start no process, in under a minute
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not full and not processes" $(INSIDE)
 
-test-full: check test-web clients  ## Run everything, the long tests too, and on the lowest versions
+test-full: check test-web clients deploy  ## Run everything, the long tests too, and on the lowest versions
 	@$(MAKE) --no-print-directory --keep-going coverage test-lowest test-long test-alone
 
 coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure the coverage of the ordinary run, fail if it fell
@@ -58,7 +61,7 @@ coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure the coverage o
 test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions of its dependencies
 	@$(LOWEST)/python $(PYTEST) $(INSIDE) tests/live
 
-test-long: $(VENV)/.dev web/node_modules/.ready system clients
+test-long: $(VENV)/.dev web/node_modules/.ready system clients deploy
 	@$(BIN)/python $(PYTEST) --no-loadscope-reorder -m "(full or unmeasured) and not alone"
 
 test-alone: $(VENV)/.dev system
@@ -125,6 +128,13 @@ clients: $(VENV)/.clients tests/clients/node_modules/.ready
 
 $(VENV)/.clients: $(VENV)/.dev
 	$(PIP) --group clients
+	@touch $@
+
+deploy: $(VENV)/.deploy
+	@.ci/need $(DEPLOY)
+
+$(VENV)/.deploy: $(VENV)/.dev
+	$(PIP) --group deploy
 	@touch $@
 
 tests/clients/node_modules/.ready: tests/clients/package.json tests/clients/package-lock.json | node
