@@ -8,15 +8,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from progress_sse.cli.main import main
 from progress_sse.settings import ENV_PREFIX, Settings
-from tests.conftest import Serve
-from tests.harness.tokens import KEY, bearer, make_token
 
 FOLDER = Path(__file__).parents[1] / "docs" / "deploy"
 
@@ -37,20 +34,6 @@ def test_compose_starts_two_servers_on_one_redis(compose: Any) -> None:
         assert services[name]["environment"]["PROGRESS_SSE_STORE"].startswith("redis://redis:")
         assert (FOLDER / services[name]["build"]["context"] / services[name]["build"]["dockerfile"]).is_file()
     assert "--appendfsync always" in " ".join(services["redis"]["command"])
-
-
-async def test_prometheus_has_access_with_its_documented_token(serve: Serve) -> None:
-    """The configuration names the command that makes the token."""
-    text = (FOLDER / "prometheus.yml").read_text("utf-8")
-    [job] = yaml.safe_load(text)["scrape_configs"]
-    assert list(job["authorization"]) == ["credentials_file"]
-    command = re.search(r"`progress-sse (token make .*)`", text)
-    assert command is not None
-    made = CliRunner().invoke(main, [*shlex.split(command[1]), "--token-key", KEY])
-    server = serve(read="token", token_key=KEY)
-    async with httpx.AsyncClient(base_url=server.url) as client:
-        for token, status in ((made.output.strip(), 200), (make_token(prefixes=[""]), 403)):
-            assert (await client.get("/metrics", headers=bearer(token))).status_code == status
 
 
 def test_compose_mounts_the_configuration_of_nginx(compose: Any) -> None:
