@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 import configparser
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
+import venv
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from progress_sse.cli.main import main
 from progress_sse.settings import ENV_PREFIX, Settings
+from tests.conftest import Serve
+from tests.harness.http1 import free_port
+from tests.harness.serving import ROOT
 
-FOLDER = Path(__file__).parents[1] / "docs" / "deploy"
+FOLDER = ROOT / "docs" / "deploy"
+DOCKERFILE = (FOLDER / "Dockerfile").read_text("utf-8")
+IMAGE_MB, BASE_MB = 150, 65
+"""The most that the image may have, and more than its base has (62 MB)."""
+
+GRACEFUL_S = Settings.model_fields["graceful_timeout_s"].default
 
 
 @pytest.fixture
 def compose() -> Any:
     """The compose file."""
     return yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))
+
+
+def run(*command: str | Path) -> None:
+    """Run a command, and show its output if it fails."""
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240, check=False)
+    assert result.returncode == 0, f"{command}:\n{result.stdout}{result.stderr}"
+
+
+def instruction(name: str) -> Any:
+    """The last of the Dockerfile's instructions of that name that has a list of words, as in `CMD ["serve"]`."""
+    return json.loads(re.findall(rf"^{name} (?:.*\\\n +CMD )?(\[.*\])$", DOCKERFILE, re.MULTILINE)[-1])
 
 
 def test_compose_starts_two_servers_on_one_redis(compose: Any) -> None:
@@ -33,6 +58,7 @@ def test_compose_starts_two_servers_on_one_redis(compose: Any) -> None:
         assert settings <= set(Settings.model_fields)
         assert services[name]["environment"]["PROGRESS_SSE_STORE"].startswith("redis://redis:")
         assert (FOLDER / services[name]["build"]["context"] / services[name]["build"]["dockerfile"]).is_file()
+        assert int(services[name]["stop_grace_period"].removesuffix("s")) > GRACEFUL_S
     assert "--appendfsync always" in " ".join(services["redis"]["command"])
 
 
@@ -54,11 +80,64 @@ def test_the_unit_starts_a_command_that_exists() -> None:
     help_text = CliRunner().invoke(main, [command[1], "--help"]).output
     assert options
     assert all(option in help_text for option in options)
-    assert int(unit["Service"]["TimeoutStopSec"]) > Settings.model_fields["graceful_timeout_s"].default
+    assert int(unit["Service"]["TimeoutStopSec"]) > GRACEFUL_S
+
+
+@pytest.mark.full
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    """Each key and value is one of systemd's, which only warns of others when it starts a service."""
+    unit = (FOLDER / "progress-sse.service").read_text("utf-8")
+    program = Path(sys.executable).with_name("progress-sse")
+    path = tmp_path / "progress-sse.service"
+    path.write_text(unit.replace("/opt/progress-sse/bin/progress-sse", str(program)), "utf-8")
+    run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", path)
 
 
 def test_the_image_runs_the_server_itself() -> None:
-    """The command starts without a shell, which would swallow SIGTERM, on a Python that the package supports."""
-    text = (FOLDER / "Dockerfile").read_text("utf-8")
-    assert re.search(r'^CMD \["progress-sse", "serve"\]$', text, re.MULTILINE)
-    assert re.search(r"^FROM python:3\.1[1-9]", text, re.MULTILINE)
+    """No shell comes between, which would swallow SIGTERM, and the user is a number other than root's."""
+    program, command = instruction("ENTRYPOINT"), instruction("CMD")
+    assert program == ["/opt/progress-sse/bin/progress-sse"]
+    assert CliRunner().invoke(main, [*command, "--help"]).exit_code == 0
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["65532:65532"]
+
+
+def test_the_image_is_built_in_two_stages_of_one_debian() -> None:
+    """The final one has no build tools, and its Python is that of the environment."""
+    build, final = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert build.startswith("debian:13")
+    assert final == "gcr.io/distroless/python3-debian13:nonroot"
+
+
+def test_the_image_is_healthy_while_the_server_answers(serve: Serve) -> None:
+    """The check fails where no server listens, and whatever host name a probe uses, the server answers."""
+    python, option, program = instruction("HEALTHCHECK")
+    assert (python, option) == ("/opt/progress-sse/bin/python", "-c")
+    server = serve(publish_token="a" * 32)
+    for port, healthy in ((server.port, True), (free_port(), False)):
+        environment = {**os.environ, "PROGRESS_SSE_PORT": str(port)}
+        check = subprocess.run(
+            [sys.executable, option, program], env=environment, capture_output=True, timeout=60, check=False
+        )
+        assert (check.returncode == 0) == healthy, check.stderr
+    assert httpx.get(f"{server.url}/livez", headers={"host": "10.1.2.3:8000"}).status_code == 200
+
+
+@pytest.mark.full
+@pytest.mark.timeout(300)
+def test_the_image_fits_into_150_mb(tmp_path: Path) -> None:
+    """What the final stage copies fits beside its base."""
+    installed = re.search(r'"/src(\[.*\])"', DOCKERFILE)
+    assert installed is not None
+    venv.create(tmp_path, symlinks=True)
+    python = tmp_path / "bin" / "python"
+    arguments = ["install", "--constraint", "constraints.txt", f"{ROOT}{installed[1]}"]
+    run(sys.executable, "-m", "pip", "--python", python, *arguments)
+    run(python.with_name("progress-sse"), "serve", "--help")
+    size = sum(path.lstat().st_size for path in tmp_path.rglob("*"))
+    assert size < (IMAGE_MB - BASE_MB) * 1_000_000, size
+
+
+@pytest.mark.full
+def test_hadolint_finds_no_fault_in_the_dockerfile() -> None:
+    """The version of a Debian package is not pinned: Debian keeps only the newest one."""
+    run(Path(sys.executable).with_name("hadolint"), "--ignore", "DL3008", FOLDER / "Dockerfile")
