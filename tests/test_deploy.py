@@ -18,8 +18,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from progress_sse.api.endpoints.health import PING_TIMEOUT_S
+from progress_sse.api.routes import ROUTES
 from progress_sse.cli.main import main
-from progress_sse.settings import ENV_PREFIX, Settings
+from progress_sse.core.errors import ConfigurationError
+from progress_sse.settings import ENV_PREFIX, Settings, load_settings
 from tests.conftest import Serve
 from tests.harness.http1 import free_port
 from tests.harness.serving import ROOT
@@ -30,12 +33,29 @@ IMAGE_MB, BASE_MB = 150, 65
 """The most that the image may have, and more than its base has (62 MB)."""
 
 GRACEFUL_S = Settings.model_fields["graceful_timeout_s"].default
+SLOWEST_STOP_S = 2 * GRACEFUL_S + 2
+"""Seconds after which the server has ended even where a process is stuck, with the default settings."""
 
 
 @pytest.fixture
 def compose() -> Any:
     """The compose file."""
     return yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))
+
+
+@pytest.fixture
+def manifests() -> dict[str, Any]:
+    """The Kubernetes objects by kind."""
+    documents = list(yaml.safe_load_all((FOLDER / "kubernetes.yaml").read_text("utf-8")))
+    by_kind = {document["kind"]: document for document in documents}
+    assert len(by_kind) == len(documents)
+    return by_kind
+
+
+@pytest.fixture
+def pod(manifests: dict[str, Any]) -> Any:
+    """The pods of the Deployment."""
+    return manifests["Deployment"]["spec"]["template"]["spec"]
 
 
 def run(*command: str | Path) -> None:
@@ -141,3 +161,76 @@ def test_the_image_fits_into_150_mb(tmp_path: Path) -> None:
 def test_hadolint_finds_no_fault_in_the_dockerfile() -> None:
     """The version of a Debian package is not pinned: Debian keeps only the newest one."""
     run(Path(sys.executable).with_name("hadolint"), "--ignore", "DL3008", FOLDER / "Dockerfile")
+
+
+@pytest.mark.full
+def test_the_manifests_fit_the_schema_of_kubernetes() -> None:
+    """Each key is known, and each value has its type."""
+    run(Path(sys.executable).with_name("kubernetes-validate"), "--strict", FOLDER / "kubernetes.yaml")
+
+
+def test_the_manifests_belong_together(manifests: dict[str, Any], pod: Any) -> None:
+    """Service and PodDisruptionBudget select the pods of the Deployment, which listen where the Service sends."""
+    deployment = manifests["Deployment"]["spec"]
+    labels = deployment["template"]["metadata"]["labels"]
+    assert deployment["selector"]["matchLabels"] == labels
+    assert manifests["Service"]["spec"]["selector"] == labels
+    assert manifests["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+    assert manifests["PodDisruptionBudget"]["spec"]["maxUnavailable"] < deployment["replicas"]
+    [container], [port] = pod["containers"], manifests["Service"]["spec"]["ports"]
+    assert container["ports"] == [{"name": port["targetPort"], "containerPort": Settings.model_fields["port"].default}]
+    assert deployment["strategy"] == {"type": "Recreate"}
+
+
+def test_the_secret_is_the_one_that_the_comment_creates(pod: Any) -> None:
+    """Each of its keys is a setting, and no key has a value in the manifests."""
+    text = (FOLDER / "kubernetes.yaml").read_text("utf-8")
+    created = re.search(r"kubectl create secret generic (\S+) ((?:.*\\\n)+.*)", text)
+    assert created is not None
+    [container] = pod["containers"]
+    assert container["envFrom"] == [{"secretRef": {"name": created[1]}}]
+    assert "env" not in container
+    names = re.findall(rf"--from-literal={ENV_PREFIX}(\w+)=", created[2])
+    assert {"STORE", "PUBLISH_TOKEN"} <= set(names)
+    assert {name.lower() for name in names} <= set(Settings.model_fields)
+
+
+def test_a_service_adds_no_settings(pod: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Service of this name would give its pods a variable that is taken for the port."""
+    monkeypatch.setenv("PROGRESS_SSE_PORT", "tcp://10.0.0.1:80")
+    with pytest.raises(ConfigurationError, match="port"):
+        load_settings()
+    assert pod["enableServiceLinks"] is False
+
+
+def test_the_probes_ask_paths_that_exist(pod: Any) -> None:
+    """They wait longer than `/readyz` waits for the store, and only `/livez` restarts a container."""
+    [container] = pod["containers"]
+    paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
+    assert paths == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
+    assert set(paths.values()) <= {route.path for route in ROUTES}
+    assert container["readinessProbe"]["timeoutSeconds"] > PING_TIMEOUT_S
+
+
+def test_a_pod_has_time_to_end(pod: Any) -> None:
+    """The grace period covers the pause before SIGTERM and the slowest end of the server."""
+    [container] = pod["containers"]
+    pause_s = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod["terminationGracePeriodSeconds"] > pause_s + SLOWEST_STOP_S
+
+
+def test_a_pod_has_no_rights(pod: Any) -> None:
+    """It runs as the image's user, cannot become another, and cannot write to its root file system."""
+    [container] = pod["containers"]
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["automountServiceAccountToken"] is False
