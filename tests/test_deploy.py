@@ -234,3 +234,42 @@ def test_a_pod_has_no_rights(pod: Any) -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert pod["automountServiceAccountToken"] is False
+
+
+def test_the_page_names_every_file() -> None:
+    """A row of the table for each, and no row for another."""
+    page = (FOLDER / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\[.*?) \|", page, re.MULTILINE)
+    names = [name for row in rows for name in re.findall(r"\]\((\S+?)\)", row)]
+    assert sorted([*names, "README.md"]) == sorted(path.name for path in FOLDER.iterdir())
+
+
+def versions_of_the_page() -> dict[str, str]:
+    page = (FOLDER / "README.md").read_text("utf-8")
+    _, _, section = page.partition("## Tested with")
+    rows = re.findall(r"^\| (.+?) \| ([0-9., ]+) \|$", section, re.MULTILINE)
+    return dict(rows)
+
+
+def test_the_tested_versions_of_packages_are_those_of_the_tests() -> None:
+    """The table has the versions of constraints.txt, and every Python of the classifiers."""
+    pinned = dict(re.findall(r"^(\S+)==(\S+)$", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE))
+    versions = versions_of_the_page()
+    packages = {match[1]: text for name, text in versions.items() if (match := re.match(r"`(.+?)`", name))}
+    assert {"uvicorn", "redis"} <= packages.keys()
+    assert packages == {name: pinned[name] for name in packages}
+    classifiers = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text("utf-8"))
+    assert versions["Python"].split(", ") == classifiers
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("name", "command"), [("Redis", "redis-server"), ("Valkey", "valkey-server"), ("nginx", "/usr/sbin/nginx")]
+)
+def test_the_tested_versions_of_programs_are_those_of_the_tests(name: str, command: str) -> None:
+    """The table says which release the tests run on."""
+    option = "-v" if name == "nginx" else "--version"
+    shown = subprocess.run([command, option], capture_output=True, text=True, timeout=60, check=True)
+    found = re.search(r"(?:v=|nginx/)(\d+\.\d+)", shown.stdout + shown.stderr)
+    assert found is not None
+    assert versions_of_the_page()[name] == found[1]
