@@ -244,6 +244,7 @@ async def test_headers_are_the_same_on_both_paths(service: Service, directly: bo
         "content-type": "text/event-stream; charset=utf-8",
         "cache-control": "no-store",
         "vary": HEADERS["Vary"],
+        "incremental": "?1",
         "x-accel-buffering": "no",
     }
     assert (client.is_finished, len(service.streams)) == ((method == "HEAD"), (method == "GET"))

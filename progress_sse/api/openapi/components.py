@@ -19,6 +19,7 @@ HEADERS: Final[Json] = {
             "Location": "The URL of the session.",
             "Progress-Run": "The id of this run, different from every other run of the session id.",
             "Set-Cookie": "The cookie.",
+            "Incremental": "`?1`: asks proxies to forward each piece at once (RFC 10036).",
             "X-Accel-Buffering": "Tells proxies not to buffer the response.",
             "WWW-Authenticate": "The kind of token that is needed.",
         }.items()

@@ -85,7 +85,7 @@ PRECONDITIONS: Final = ("IfMatch", "IfNoneMatch")
 CACHED: Final = ("ETag", *UNCACHED)
 CREATED: Final = ("Progress-Run", *CACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
-STREAMED: Final = (*UNCACHED, "X-Accel-Buffering")
+STREAMED: Final = (*UNCACHED, "Incremental", "X-Accel-Buffering")
 
 STREAM_END: Final = ResponseSpec("Completed; the client with this `Last-Event-ID` has every event.", None, (), STREAMED)
 STREAM: Final = ResponseSpec(

@@ -41,6 +41,7 @@ async def test_headers_come_at_once(
             assert stream.status == 200
             assert re.fullmatch(r"text/event-stream(; ?charset=utf-8)?", stream.head.get("content-type") or "")
             assert "no-store" in (stream.head.get("cache-control") or "")
+            assert stream.head.get("incremental") == "?1"
             assert stream.head.get("x-accel-buffering") == "no"
             assert stream.head.get("content-encoding") is None
             assert stream.head.get("content-length") is None
