@@ -1,6 +1,6 @@
 """The command `progress-sse`; each of its commands is imported when it is asked for.
 
-`run`, `step` and `watch` are clients, and import nothing of the server: see ``client_commands``.
+`doctor`, `run`, `step` and `watch` are clients, and import nothing of the server: see ``client_commands``.
 """
 
 from importlib import import_module
@@ -10,6 +10,7 @@ import click
 
 _MODULES: Final = {
     "demo": "demo_command",
+    "doctor": "doctor_command",
     "run": "client_commands",
     "serve": "serve_command",
     "step": "client_commands",
