@@ -1,5 +1,6 @@
 """The command `doctor`; the modules that do the work are imported when it is called."""
 
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ def doctor(url: str | None, token: str | None, session_id: str | None, origin: s
         raise click.UsageError(str(error)) from error
     from progress_sse.cli.doctor.findings import exit_status, line, summary
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # The terminal may lack a character of a server's text.
     for name, finding in findings.items():
         click.echo(line(name, finding))
     results = list(findings.values())

@@ -9,7 +9,8 @@ import pytest
 
 pytestmark = pytest.mark.unmeasured
 
-COMMANDS = ["run", "step", "watch"]
+COMMANDS = {"doctor": "doctor_command", "run": "client_commands", "step": "client_commands", "watch": "client_commands"}
+"""The commands of a client, each with its module."""
 
 SERVER_LIBRARIES = {
     *("pydantic", "pydantic_settings", "starlette", "sse_starlette", "uvicorn", "uvloop", "httptools", "jwt"),
@@ -40,7 +41,7 @@ def server_parts(modules: set[str]) -> set[str]:
 def test_a_client_command_imports_nothing_of_the_server(command: str) -> None:
     """Otherwise its start would take several times as long."""
     modules = loaded_by(f"from progress_sse.cli.main import main; main(['{command}', '--help'])")
-    assert "progress_sse.cli.client_commands" in modules
+    assert f"progress_sse.cli.{COMMANDS[command]}" in modules
     assert not server_parts(modules)
 
 
@@ -49,7 +50,7 @@ def test_a_client_command_imports_nothing_of_the_server(command: str) -> None:
     [
         *("progress_sse.client", "progress_sse.client.aio", "progress_sse.client.http", "progress_sse.client.testing"),
         *("progress_sse.cli.run_command", "progress_sse.cli.report_step", "progress_sse.cli.watch"),
-        "progress_sse.cli.terminal",
+        *("progress_sse.cli.terminal", "progress_sse.cli.doctor.checks", "progress_sse.cli.doctor.examination"),
     ],
 )
 def test_a_client_module_imports_nothing_of_the_server(module: str) -> None:

@@ -94,12 +94,14 @@ class StreamReader:
         self._changed.set()
         if not seen.is_event_stream:
             return
+        unread_bytes = MAX_STREAM_BYTES
         async for chunk in response.aiter_bytes():
             seen.last_byte_at = self._now()
             seen.arrivals += [Arrival(seen.last_byte_at, event) for event in self._decoder.feed(chunk)]
             seen.retry_ms = self._decoder.retry_ms
             self._changed.set()
-            if response.num_bytes_downloaded > MAX_STREAM_BYTES:
+            unread_bytes -= len(chunk)
+            if unread_bytes < 0:
                 raise ValueError("the stream has too many bytes")
 
 

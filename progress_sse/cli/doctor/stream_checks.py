@@ -8,10 +8,10 @@ from progress_sse.cli.doctor.observations import Observations, Stream, media_typ
 from progress_sse.cli.doctor.proxies import proxies_in, remedy
 from progress_sse.cli.session_state import parsed
 
-SLOW_S: Final = 2.0
+SLOW_S: Final = 3.0
 """Seconds after which a viewer calls the beginning slow."""
 
-HELD_S: Final = 2.0
+HELD_S: Final = 3.0
 """Seconds after which an update has been held back, rather than been under way."""
 
 LONGEST_WAIT_S: Final = 35.0
@@ -203,7 +203,7 @@ def _spacing(seen: Observations, stream: Stream, interval_s: float) -> Finding:
             return skipped("The session was completed before a heartbeat was due.")
         return fault(f"No heartbeat came within {interval_s:g} s.", _buffering_remedy(seen))
     longest_s = max(later - earlier for earlier, later in pairwise(times))
-    if longest_s > 1.5 * interval_s + 1:
+    if longest_s > 1.5 * interval_s + HELD_S:
         return fault(f"Heartbeats come {longest_s:.1f} s apart instead of {interval_s:g} s.", _buffering_remedy(seen))
     return ok(f"A heartbeat comes every {interval_s:g} s; the stream stays open between them.")
 

@@ -1,0 +1,110 @@
+"""The report: a line for each check, an exit status, and the settings of the proxies that show themselves."""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+import pytest
+from click.testing import CliRunner
+
+from progress_sse.cli.doctor import examination, network
+from progress_sse.cli.doctor.checks import findings_of
+from progress_sse.cli.doctor.findings import Finding, exit_status, fault, line, ok, skipped, summary, warning
+from progress_sse.cli.doctor.proxies import PROXIES, Trouble, proxies_in, remedy
+from progress_sse.cli.main import main
+from tests.cli.doctor.seen import healthy
+
+
+def test_a_way_without_a_fault_is_ok_in_every_check() -> None:
+    """Each test of a check departs from this."""
+    assert {finding.level for finding in findings_of(healthy()).values()} == {"ok"}
+
+
+def test_a_finding_is_one_line_of_plain_text() -> None:
+    """A server that is quoted cannot write to the terminal or forge a line."""
+    text = line("server", fault("redirects to \x1b[31mhttp://x\nok  all", "the URL."))
+    assert text == "fault    server        redirects to http://x ok  all Change: the URL."
+    assert line("end", skipped("why")) == "skipped  end           why"
+
+
+@pytest.mark.parametrize(
+    ("findings", "status"),
+    [
+        ([], 0),
+        ([ok(""), skipped("")], 0),
+        ([ok(""), warning("", ""), skipped("")], 1),
+        ([warning("", ""), fault("", ""), ok("")], 2),
+    ],
+)
+def test_the_worst_finding_is_the_exit_status(findings: list[Finding], status: int) -> None:
+    """As with plug-ins for monitoring: 0 ok, 1 warning, 2 critical."""
+    assert exit_status(findings) == status
+
+
+def test_the_summary_counts() -> None:
+    """Checks that were not made count as neither."""
+    assert summary([ok(""), fault("", ""), warning("", ""), fault("", ""), skipped("")]) == "Faults: 2. Warnings: 1."
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "name"),
+    [
+        ("server", "nginx/1.26.3", "nginx"),
+        ("server", "openresty", "nginx"),
+        ("server", "Caddy", "Caddy"),
+        ("via", "1.1 Caddy", "Caddy"),
+        ("server", "Apache/2.4.62 (Debian)", "Apache"),
+        ("server", "cloudflare", "Cloudflare"),
+        ("cf-ray", "8f-FRA", "Cloudflare"),
+        ("via", "1.1 varnish", "a CDN"),
+        ("via", "1.1 1234.cloudfront.net (CloudFront)", "a CDN"),
+    ],
+)
+def test_a_proxy_shows_itself(header: str, value: str, name: str) -> None:
+    """Then its setting alone is named."""
+    headers = (("date", "today"), (header, value))
+    assert [proxy.name for proxy in proxies_in(headers)] == [name]
+    assert remedy("buffering", headers).startswith(f"{name}: ")
+    assert remedy("buffering", headers).count(": ") == 1
+
+
+def test_without_a_sign_the_setting_of_each_proxy_is_named() -> None:
+    """Traefik and HAProxy show nothing, and any proxy may be told to hide."""
+    text = remedy("silence", (("server", "uvicorn"),))
+    assert re.findall(r"(?:^|; )(\w+): ", text) == ["nginx", "Caddy", "Traefik", "HAProxy", "Apache"]
+    assert "`proxy_read_timeout`" in text
+
+
+def test_each_proxy_has_a_setting_for_each_trouble() -> None:
+    """And a setting of headers names the header."""
+    for proxy in PROXIES:
+        assert set(proxy.settings) == set(get_args(Trouble))
+        for trouble in ("request header", "response header"):
+            assert "Last-Event-ID" in proxy.settings[trouble].format(header="Last-Event-ID")
+
+
+def test_the_help_says_how_long_it_takes_at_most() -> None:
+    """It is the sum of the limits, and a reserve for start and end."""
+    text = " ".join(CliRunner().invoke(main, ["doctor", "--help"]).output.split())
+    promise = re.search(r"and (\d+) seconds at most", text)
+    assert promise is not None
+    assert int(promise[1]) >= network.LIMIT_S + examination.LIMIT_S + examination.REMOVAL_S + 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Name the server by URL, or by PROGRESS_SSE_URL."),
+        (["ftp://x"], "must be like http://host:8000"),
+        (["http://user:word@127.0.0.1"], "must be like http://host:8000"),
+        (["http://127.0.0.1:9", "--origin", "https://app.example/path"], "must be like https://app.example"),
+        (["http://127.0.0.1:9", "--origin", "app.example"], "must be like https://app.example"),
+        (["http://127.0.0.1:9", "--session", "a/b"], "session"),
+    ],
+)
+def test_a_wrong_use_is_refused_in_one_sentence(arguments: list[str], sentence: str) -> None:
+    """The exit status is that of faults, and nothing is asked of a server."""
+    result = CliRunner(env={"PROGRESS_SSE_URL": None}).invoke(main, ["doctor", *arguments])
+    assert result.exit_code == 2
+    assert sentence in result.output

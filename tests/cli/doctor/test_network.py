@@ -1,0 +1,57 @@
+"""The way to the address: whether there is one, and the proxy of the environment, which browsers may not use."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from click.testing import CliRunner
+
+from progress_sse.cli.doctor.network import environment_proxy, look_at
+from progress_sse.cli.doctor.observations import Network
+from progress_sse.cli.main import main
+from tests.harness.http1 import HOST, free_port
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "found"),
+    [
+        ("https_proxy", "http://user:word@proxy.example:3128", "proxy.example"),
+        ("all_proxy", "proxy.example:3128", "proxy.example"),
+        ("http_proxy", "http://proxy.example", ""),
+    ],
+)
+def test_the_proxy_of_the_urls_scheme_is_found(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, found: str
+) -> None:
+    """Its password is not shown."""
+    monkeypatch.setenv(variable, value)
+    assert environment_proxy(urlsplit("https://progress.example.com")) == found
+
+
+def test_an_exception_of_the_environment_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the requests do."""
+    monkeypatch.setenv("https_proxy", "http://proxy.example")
+    monkeypatch.setenv("no_proxy", "example.com")
+    assert environment_proxy(urlsplit("https://progress.example.com")) == ""
+
+
+def test_behind_such_a_proxy_the_address_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine may have no other way."""
+    monkeypatch.setenv("http_proxy", "http://proxy.example")
+    assert look_at("http://progress.invalid") == Network(environment_proxy="proxy.example")
+
+
+def test_without_a_server_the_address_is_a_fault() -> None:
+    """By the words of the system, and no request is made."""
+    result = CliRunner().invoke(main, ["doctor", f"http://{HOST}:{free_port()}"])
+    assert result.exit_code == 2
+    assert "nothing accepts connections there: Connection refused" in result.output
+    assert result.output.endswith("Faults: 1. Warnings: 0.\n")

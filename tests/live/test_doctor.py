@@ -1,0 +1,342 @@
+"""`progress-sse doctor` as a process: against the server alone, and through an nginx that is configured wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from tests.harness.http1 import HOST, free_port
+from tests.harness.nginx import BUFFERING, PIECEMEAL, NginxServer
+from tests.harness.serving import Server, Worker
+from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, bearer, make_token
+
+ORIGIN = "https://app.example"
+HEARTBEAT_S = 0.5
+DOCTOR_S = 110
+"""Seconds that the command promises to take at most."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that requires tokens, and lists an origin."""
+    folder = tmp_path_factory.mktemp("server")
+    with Server(folder, heartbeat_s=HEARTBEAT_S, allow_origins=ORIGIN, **CLOSED) as server:
+        yield server
+
+
+class Diagnosis(NamedTuple):
+    """The output of the doctor."""
+
+    status: int
+    lines: dict[str, tuple[str, str]]
+    summary: str
+
+    def of(self, level: str) -> dict[str, str]:
+        """The texts of that level, by check."""
+        return {name: text for name, (found, text) in self.lines.items() if found == level}
+
+
+def doctor(url: str, *options: str, token: str | None = PUBLISH_TOKEN, **environ: str) -> Diagnosis:
+    """Run it, and read its lines."""
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    token_variable = {"PROGRESS_SSE_TOKEN": token} if token else {}
+    command = [sys.executable, "-m", "progress_sse", "doctor", url, *options]
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=DOCTOR_S,
+        env={**kept, **token_variable, **environ},
+        check=False,
+    )
+    assert not result.stderr, result.stderr
+    *lines, summary = result.stdout.splitlines()
+    fields = [re.fullmatch(r"(\w+) +([\w ]+?)  +(.*)", line) for line in lines]
+    return Diagnosis(result.returncode, {field[2]: (field[1], field[3]) for field in fields if field}, summary)
+
+
+def sessions(server: Server) -> list[str]:
+    """The ids of all sessions."""
+    listed = httpx.get(f"{server.url}/api/progress", headers=bearer(PUBLISH_TOKEN)).json()
+    return [each["session_id"] for each in listed["sessions"]]
+
+
+def test_the_server_alone_is_ok_in_every_check(server: Server) -> None:
+    """The exit status is 0, and no session is left."""
+    found = doctor(server.url, "--origin", ORIGIN)
+    assert (found.status, found.summary) == (0, "Faults: 0. Warnings: 0.")
+    assert not found.of("skipped")
+    assert len(found.of("ok")) == 20
+    assert "5 updates came at once" in found.lines["buffering"][1]
+    assert sessions(server) == []
+
+
+@pytest.mark.full
+def test_an_open_server_needs_no_token(tmp_path: Path) -> None:
+    """The checks of tokens are skipped."""
+    with Server(tmp_path / "server", heartbeat_s=1) as server:
+        found = doctor(server.url, token=None)
+    assert found.status == 0
+    assert set(found.of("skipped")) == {"CORS", "tickets", "cookie"}
+
+
+@pytest.mark.full
+def test_a_session_that_is_given_is_only_read(server: Server) -> None:
+    """A token that may read it alone is enough."""
+
+    async def create() -> None:
+        async with Worker.at(server, PUBLISH_TOKEN) as worker:
+            await worker.create("given", total_steps=1)
+
+    asyncio.run(create())
+    token = make_token(sessions=["given"])
+    try:
+        found = doctor(server.url, "--session", "given", token=token)
+        assert found.status == 0
+        assert set(found.of("skipped")) == {"CORS", "end"}
+        refused = doctor(server.url, token=token)
+        assert (refused.status, list(refused.of("fault"))) == (2, ["server"])
+        assert "--session" in refused.lines["server"][1]
+    finally:
+        httpx.delete(f"{server.url}/api/progress/given", headers=bearer(PUBLISH_TOKEN)).raise_for_status()
+
+
+@pytest.mark.full
+def test_a_reader_may_examine_an_empty_session(tmp_path: Path) -> None:
+    """The doctor then says that nothing moved."""
+    with Server(tmp_path / "server", heartbeat_s=1, publish_token=PUBLISH_TOKEN) as server:
+        found = doctor(server.url, token=None)
+    assert (found.status, list(found.of("warning"))) == (1, ["session"])
+    assert "nothing moves" in found.lines["session"][1]
+
+
+@pytest.mark.full
+def test_a_name_without_an_address_is_a_fault() -> None:
+    """`invalid` is reserved for that [RFC 6761 §6.4]."""
+    found = doctor("http://progress.invalid")
+    assert (found.status, list(found.of("fault"))) == (2, ["address"])
+    assert "has no address" in found.lines["address"][1]
+
+
+@pytest.mark.full
+def test_a_server_that_never_answers_is_given_up() -> None:
+    """It accepts the connection, and sends nothing."""
+    with socket.create_server((HOST, 0)) as silent:
+        began = time.monotonic()
+        found = doctor(f"http://{HOST}:{silent.getsockname()[1]}")
+    assert (found.status, list(found.of("fault"))) == (2, ["server"])
+    assert "not within 10 s" in found.lines["server"][1]
+    assert time.monotonic() - began < DOCTOR_S
+
+
+class Fault(NamedTuple):
+    """A fault in the configuration of nginx, and where the doctor finds it."""
+
+    directives: str
+    check: str
+    level: str
+    text: str
+    setting: str
+    consequences: tuple[str, ...] = ()
+    uri: str = ""
+
+
+DELAYED = ("first byte", "snapshot")
+
+FAULTS = {
+    "no-last-event-id": Fault(
+        'proxy_set_header Last-Event-ID "";',
+        "resume",
+        "fault",
+        "The header Last-Event-ID does not arrive",
+        "`proxy_set_header Last-Event-ID`",
+    ),
+    "buffering": Fault(
+        BUFFERING, "buffering", "fault", "The whole stream came at once", "`proxy_buffering off`", DELAYED
+    ),
+    "piecemeal": Fault(PIECEMEAL, "buffering", "fault", "buffers the stream", "`proxy_buffering off`", DELAYED),
+    "gzip": Fault(
+        "gzip on; gzip_types text/event-stream; gzip_min_length 0;",
+        "compression",
+        "warning",
+        "compresses the stream (gzip)",
+        "`gzip_types`",
+    ),
+    "gzip-and-buffering": Fault(
+        f"gzip on; gzip_types text/event-stream; gzip_min_length 0; {PIECEMEAL}",
+        "compression",
+        "fault",
+        "holds events back",
+        "`gzip_types`",
+        (*DELAYED, "buffering"),
+    ),
+    "cache": Fault(
+        "proxy_cache polls; proxy_ignore_headers Cache-Control Vary; proxy_cache_valid 200 1m;",
+        "caching",
+        "fault",
+        "still brings the state `not_found`",
+        "`proxy_cache off`",
+    ),
+    "no-origin": Fault(
+        'proxy_set_header Origin "";', "CORS", "fault", "may not read polls", "`proxy_set_header Origin`"
+    ),
+    "no-allowed-origin": Fault(
+        "proxy_hide_header Access-Control-Allow-Origin;",
+        "CORS",
+        "fault",
+        "may not read polls",
+        "`proxy_hide_header Access-Control-Allow-Origin`",
+    ),
+    "second-allowed-origin": Fault(
+        "add_header Access-Control-Allow-Origin * always;",
+        "CORS",
+        "fault",
+        "has 2 values",
+        "`add_header Access-Control-Allow-Origin`",
+    ),
+    "no-etag": Fault("proxy_hide_header ETag;", "polling", "warning", "has no ETag", "`proxy_hide_header ETag`"),
+    "no-if-none-match": Fault(
+        'proxy_set_header If-None-Match "";',
+        "polling",
+        "warning",
+        "although it is unchanged",
+        "`proxy_set_header If-None-Match`",
+    ),
+    "content-type": Fault(
+        "proxy_hide_header Content-Type; add_header Content-Type text/plain;",
+        "content type",
+        "fault",
+        "text/plain",
+        "`proxy_hide_header Content-Type`",
+        ("polling",),
+    ),
+    "no-query": Fault("", "query", "fault", "does not arrive", "`$is_args$args`", ("tickets",), uri="$uri"),
+    "no-authorization": Fault(
+        'proxy_set_header Authorization "";', "server", "fault", "does not get it", "`proxy_set_header Authorization`"
+    ),
+    "no-set-cookie": Fault(
+        "proxy_hide_header Set-Cookie;", "cookie", "fault", "lacks Set-Cookie", "`proxy_hide_header Set-Cookie`"
+    ),
+    "read-only": Fault(
+        "limit_except GET { deny all; }",
+        "session",
+        "fault",
+        "cannot be created: 403",
+        "`limit_except`",
+        ("CORS", "tickets", "cookie"),
+    ),
+    "fallback-page": Fault(
+        'if ($uri ~ /events$) { add_header Content-Type text/html; return 200 "<html>"; }',
+        "content type",
+        "fault",
+        "content type of the stream is",
+        "Content-Type",
+    ),
+}
+
+
+def configuration(fault: Fault, port: int, folder: Path, path: str = "/") -> str:
+    """The `http` block of an nginx before the server."""
+    return f"""
+        proxy_cache_path {folder}/cache keys_zone=polls:1m;
+        server {{
+            listen 80;
+            location {path} {{
+                proxy_pass http://{HOST}:{port}{fault.uri};
+                {fault.directives}
+            }}
+        }}"""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    "name", [each if each == "no-last-event-id" else pytest.param(each, marks=pytest.mark.full) for each in FAULTS]
+)
+def test_a_fault_of_nginx_is_named(server: Server, tmp_path: Path, name: str) -> None:
+    """With what it means, the setting to change, and no other fault but its consequences."""
+    fault = FAULTS[name]
+    with NginxServer(tmp_path / "nginx", configuration(fault, server.port, tmp_path)) as nginx:
+        found = doctor(nginx.url, "--origin", ORIGIN)
+    level, text = found.lines[fault.check]
+    assert level == fault.level, found
+    assert fault.text in text
+    assert "Change: " in text
+    assert fault.setting in text.partition("Change: ")[2]
+    assert {*found.of("fault"), *found.of("warning")} == {fault.check, *fault.consequences}
+    assert found.status == (2 if found.of("fault") else 1)
+    assert sessions(server) == []
+
+
+@pytest.mark.full
+def test_a_read_timeout_of_nginx_below_the_heartbeat_is_named(tmp_path: Path) -> None:
+    """The stream is cut while it is silent, and resumed."""
+    fault = Fault("proxy_read_timeout 2s;", "", "", "", "")
+    with (
+        Server(tmp_path / "server", heartbeat_s=6) as server,
+        NginxServer(tmp_path / "nginx", configuration(fault, server.port, tmp_path)) as nginx,
+    ):
+        found = doctor(nginx.url, token=None)
+    assert (found.status, list(found.of("fault")), found.of("warning")) == (2, ["heartbeats"], {})
+    text = found.lines["heartbeats"][1]
+    assert "The stream was cut after" in text
+    assert "a heartbeat every 6 s" in text
+    assert "Change: nginx: `proxy_read_timeout` well above the heartbeat." in text
+    assert found.lines["resume"][0] == "ok"
+
+
+@pytest.mark.full
+def test_nginx_as_it_should_be_is_ok_in_every_check(server: Server, tmp_path: Path) -> None:
+    """Over HTTP/1.0 to the server, its usual setting, over HTTP/1.1, and below a path."""
+    for version, path, uri in (("1.0", "/", ""), ("1.1", "/jobs/", "/")):
+        healthy = Fault(f"proxy_http_version {version};", "", "", "", "", uri=uri)
+        block = configuration(healthy, server.port, tmp_path, path)
+        with NginxServer(tmp_path / version, block) as nginx:
+            found = doctor(nginx.url + path, "--origin", ORIGIN)
+        assert (found.status, len(found.of("ok"))) == (0, 20), found
+        assert "through nginx" in found.lines["server"][1]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of this machine that signs itself, with its key beside it."""
+    folder = tmp_path_factory.mktemp("certificate")
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "60", *names]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    subprocess.run([*command, *files], check=True, capture_output=True)
+    return folder / "certificate.pem"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("http2", ["on", "off"])
+def test_tls_and_the_http_version_of_browsers_are_told(
+    server: Server, tmp_path: Path, certificate: Path, http2: str
+) -> None:
+    """A certificate that is not trusted is a fault, and HTTP/1.1 a warning."""
+    port = free_port()
+    block = configuration(Fault("", "", "", "", ""), server.port, tmp_path)
+    secured = f"""
+        listen {HOST}:{port} ssl;
+        http2 {http2};
+        ssl_certificate {certificate};
+        ssl_certificate_key {certificate.with_name("key.pem")};"""
+    url = f"https://localhost:{port}"
+    with NginxServer(tmp_path / "nginx", block.replace("listen 80;", f"listen 80; {secured}")):
+        found = doctor(url, SSL_CERT_FILE=str(certificate))
+        distrusted = doctor(url)
+    assert "TLSv1.3; the certificate is valid for 60 days" in found.lines["TLS"][1]
+    assert found.of("warning").keys() == ({"HTTP version"} if http2 == "off" else set())
+    assert found.status == (1 if http2 == "off" else 0)
+    assert set(distrusted.of("fault")) == {"TLS", "server"}
+    assert "self-signed certificate" in distrusted.lines["TLS"][1]
