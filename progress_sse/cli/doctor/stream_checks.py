@@ -93,8 +93,8 @@ def _slowness_remedy(seen: Observations) -> str:
 
 def check_buffering(seen: Observations) -> Finding:
     """Whether each event comes when it is sent."""
-    stream = seen.stream
-    if stream is None or (stream.status and not stream.is_event_stream) or (not stream.status and stream.error):
+    stream = _awaited(seen)
+    if stream is None:
         return skipped(NO_STREAM)
     if is_held_back(seen):
         return fault(
@@ -109,8 +109,8 @@ def check_buffering(seen: Observations) -> Finding:
 
 def is_held_back(seen: Observations) -> bool:
     """Return whether events came late, or not before the end of the stream."""
-    stream = seen.stream
-    if stream is None or (stream.status and not stream.is_event_stream) or (not stream.status and stream.error):
+    stream = _awaited(seen)
+    if stream is None:
         return False
     if not stream.arrivals:
         return stream.ended_at is None
@@ -218,6 +218,14 @@ def _cut(seen: Observations, stream: Stream, interval_s: float) -> Finding:
         f"heartbeat every {interval_s:g} s{reason}.",
         f"{remedy('silence', seen.headers)} Or a lower `heartbeat_s` of the server.",
     )
+
+
+def _awaited(seen: Observations) -> Stream | None:
+    """Return the stream, also if not even its head has come; `None` if an error or another answer came in its place."""
+    stream = seen.stream
+    if stream is None or (stream.status == 0 and not stream.error):
+        return stream
+    return _opened(seen)
 
 
 def _opened(seen: Observations) -> Stream | None:
