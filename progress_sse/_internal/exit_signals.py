@@ -8,7 +8,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
@@ -30,15 +30,18 @@ def called_on_exit(callback: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        for each, handler in handled.items():
-            signal.signal(each, handler)
+        # An application that is never shut down is collected as garbage, perhaps by a thread that may set no handler.
+        with suppress(ValueError):
+            for each, handler in handled.items():
+                signal.signal(each, handler)
 
 
 def _chained(
     loop: asyncio.AbstractEventLoop, callback: Callable[[], None], handler: Callable[..., Any]
 ) -> Callable[[int, FrameType | None], None]:
     def handle(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(callback)
+        with suppress(RuntimeError):  # The loop is closed.
+            loop.call_soon_threadsafe(callback)
         handler(number, frame)
 
     return handle
