@@ -8,6 +8,7 @@ VENV := .venv
 WORKERS ?= 3
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
+DJANGO_6 := $(VENV)/django6/bin
 PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
 # Tests that run the package mostly in their own process.
 INSIDE := $(addprefix tests/,core wire _internal store streaming auth client observability api server cli test_settings.py test_wiring.py test_embedding.py)
@@ -30,7 +31,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone bench check format build clean
-.PHONY: node system clients deploy test-web
+.PHONY: node system clients deploy frameworks test-web
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -48,7 +49,7 @@ test: check test-web system  ## Run everything that CI checks
 test-fast: $(VENV)/.dev test-web  ## Run the tests that start no process, in under a minute
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not full and not processes" $(INSIDE)
 
-test-full: check test-web clients deploy  ## Run everything, the long tests too, and on the lowest versions
+test-full: check test-web clients deploy frameworks  ## Run everything, the long tests too, and on the lowest versions
 	@$(MAKE) --no-print-directory --keep-going coverage test-lowest test-long test-alone
 
 coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure the coverage of the ordinary run, fail if it fell
@@ -139,6 +140,20 @@ $(VENV)/.deploy: $(VENV)/.dev
 
 tests/clients/node_modules/.ready: tests/clients/package.json tests/clients/package-lock.json | node
 	npm --prefix tests/clients ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+frameworks: $(VENV)/.frameworks $(VENV)/.django6
+
+$(VENV)/.frameworks: $(VENV)/.dev
+	$(PIP) --group frameworks
+	@touch $@
+
+# Django 6 needs Python 3.12; this one is Debian's.
+$(VENV)/.django6: $(VENV)/.dev
+	@.ci/need python3.13 package:python3.13-venv
+	python3.13 -m venv $(dir $(DJANGO_6))
+	$(DJANGO_6)/python -m pip install --quiet --constraint constraints.txt pip
+	$(subst $(BIN),$(DJANGO_6),$(PIP)) --editable '.[all]' --group frameworks
 	@touch $@
 
 node:
