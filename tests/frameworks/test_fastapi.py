@@ -1,0 +1,71 @@
+"""The application of `docs/how-to/fastapi.md`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from progress_sse import Progress, ReportError
+from tests.frameworks.how_to import COMPLETED, SECRET, HowTo, follow
+from tests.harness.serving import session_path
+
+ALICE = {"X-User": "alice"}
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture(scope="module")
+def how_to(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HowTo]:
+    """The running application."""
+    page = HowTo("fastapi.md", tmp_path_factory.mktemp("fastapi"), 8000)
+    page.write_files()
+    with page.running("uvicorn", port=8000):
+        yield page
+
+
+@pytest.fixture(scope="module")
+def url(how_to: HowTo) -> str:
+    """The address of the application."""
+    return how_to.url(8000)
+
+
+def test_a_job_is_started_as_a_proxy_would(how_to: HowTo) -> None:
+    """The command of the page prints the address of the job's page."""
+    assert re.search(r"^location: /imports/alice-[0-9a-f]{32}\r?$", how_to.run_block("curl"), re.MULTILINE)
+
+
+async def test_a_user_follows_the_job_and_no_other_user_does(url: str) -> None:
+    """The page names the session, whose stream shows the job until its end."""
+    async with httpx.AsyncClient(base_url=url, follow_redirects=True) as client:
+        assert (await client.post("/imports")).status_code == 401
+        page = await client.post("/imports", headers=ALICE)
+        session_id = page.url.path.rpartition("/")[2]
+        assert f'<progress-steps session="{session_id}"' in page.text
+        assert (await client.get("/progress/web/define.js")).status_code == 200
+        session = f"{url}/progress{session_path(session_id)}"
+        assert await follow(session, ALICE) == COMPLETED
+        for stranger in ({}, {"X-User": "bob"}, {"X-User": "alic"}, {"Authorization": f"Bearer {SECRET}"}):
+            assert (await client.get(session, headers=stranger)).status_code == 403
+        assert "&#x27;" in (await client.get("/imports/'")).text
+
+
+async def test_a_worker_elsewhere_reports_with_the_token(url: str) -> None:
+    """Its reports need the token; the user's login does not allow them."""
+
+    def report(token: str | None) -> None:
+        with Progress("alice-1", steps=["Load"], url=f"{url}/progress", token=token, on_error="raise") as progress:
+            progress.step(1).run(int)
+
+    for token in (None, "wrong"):
+        with pytest.raises(ReportError):
+            await asyncio.to_thread(report, token)
+    await asyncio.to_thread(report, SECRET)
+    async with httpx.AsyncClient(base_url=f"{url}/progress", headers=ALICE) as client:
+        path = session_path("alice-1")
+        assert (await client.get(path)).json()["status"] == "completed"
+        for sent in (b"", "é".encode()):
+            assert (await client.put(path, json={}, headers={b"Authorization": sent})).status_code == 403
