@@ -139,7 +139,7 @@ async def follow(url: str, headers: dict[str, str]) -> list[tuple[str, str]]:
     assert address.port is not None
     async with await RawStream.open(address.port, f"{address.path}/events", list(headers.items())) as stream:
         assert (await stream.received_head()).status == 200
-        assert await stream.closed(timeout_s=60) == "end"
+        assert await stream.closed(timeout_s=90) == "end"
     async with httpx.AsyncClient() as client:
         session: Any = (await client.get(url, headers=headers)).json()
     assert session["status"] == "completed"

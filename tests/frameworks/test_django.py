@@ -105,6 +105,7 @@ async def submit(client: httpx.AsyncClient, path: str, **fields: str) -> httpx.R
 
 async def log_in(page: Page, site: Site, path: str) -> None:
     """Log alice in, and go to a page."""
+    page.set_default_timeout(90_000)  # For a busy machine.
     await page.goto(f"{site.url}/admin/login/?next={path}")
     await page.get_by_label("Username").fill("alice")
     await page.get_by_label("Password").fill(PASSWORD)
@@ -156,7 +157,7 @@ async def test_the_page_shows_the_job_as_it_moves(site: Site, chromium: Browser)
         await page.get_by_role("button", name="Import").click()
         await page.wait_for_function("seen.at(-1)?.status === 'not_found'")
         with site.worker():
-            await page.wait_for_function("seen.at(-1).status === 'completed'", timeout=60_000)
+            await page.wait_for_function("seen.at(-1).status === 'completed'")
         assert await page.evaluate(HAS_MOVED)
 
 

@@ -45,6 +45,7 @@ async def test_a_browser_gets_a_token_for_its_own_jobs_only(how_to: HowTo) -> No
 async def test_the_page_shows_the_job(how_to: HowTo, chromium: Browser) -> None:
     """The form starts the job, and the element shows its end, with a token that it asked for."""
     async with await chromium.new_page() as page:
+        page.set_default_timeout(90_000)  # For a busy machine.
         await page.goto(f"{how_to.url(5000)}/imports")
         await page.get_by_role("button").click()
         await page.wait_for_function("document.querySelector('progress-steps')?.matches(':state(completed)')")
