@@ -72,7 +72,7 @@ class HowTo:
     def run(self, script: str) -> str:
         """Run commands to their end, with the key of tokens, and return what they print."""
         environment = {**self._environment, "PROGRESS_SSE_TOKEN_KEY": SECRET}
-        return subprocess.check_output(["sh", "-euc", script], cwd=self.folder, env=environment, text=True, timeout=120)
+        return subprocess.check_output(["sh", "-euc", script], cwd=self.folder, env=environment, text=True)
 
     def run_block(self, mark: str) -> str:
         """Run a block of commands that end by themselves, and return what they print."""

@@ -17,7 +17,7 @@ from tests.frameworks.how_to import COMPLETED, HowTo, follow
 from tests.harness.serving import ROOT, session_path
 from tests.harness.tokens import bearer
 
-pytestmark = [pytest.mark.processes, pytest.mark.full, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.full, pytest.mark.timeout(600)]
 
 DJANGO_6 = str(ROOT / ".venv" / "django6" / "bin" / "python")
 PASSWORD = "a-password-of-the-tests"
