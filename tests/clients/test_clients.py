@@ -66,7 +66,7 @@ class Behaviour(NamedTuple):
 
 def documented() -> dict[tuple[str, str], list[str]]:
     """The rows of the table in docs/protocol.md: the other cells by language and library."""
-    section = PROTOCOL.read_text("utf-8").partition("\n## Clients of others\n")[2].partition("\n## ")[0]
+    section = PROTOCOL.read_text("utf-8").partition("\n## Appendix A. Clients of others\n")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:3] == "| `"]
     return {(language, library.strip("`")): cells for library, language, *cells in rows}
 
