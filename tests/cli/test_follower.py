@@ -162,11 +162,28 @@ async def test_a_poll_after_an_event_asks_for_the_whole_state() -> None:
     assert [each["percentage"] for each in recorder.states][:2] == [66, 0]
 
 
-async def test_events_of_unknown_kinds_are_ignored() -> None:
+@pytest.mark.protocol("P-8.6", "P-8.7")
+async def test_events_of_unknown_kinds_are_ignored_but_for_their_id() -> None:
     """This holds for any data."""
-    stream = event("news", b"not JSON") + event("snapshot", FAILED)
-    recorder = await followed([streaming(stream)], lambda: failing(503))
-    assert recorder.states == [FAILED]
+    streams = [
+        streaming(event("snapshot", RUNNING, "e-1") + event("news", b"not JSON", "e-2")),
+        streaming(event("snapshot", FAILED, "e-3")),
+    ]
+    positions: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/events"):
+            return failing(503)
+        positions.append(request.headers.get("Last-Event-ID"))
+        return streams.pop(0)
+
+    recorder = Recorder()
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
+    ) as client:
+        await asyncio.wait_for(Follower(client, "s", recorder).run(), WAIT_S)
+    assert recorder.states == [RUNNING, FAILED]
+    assert positions == [None, "e-2"]
 
 
 async def test_an_endless_line_or_body_is_not_read_to_its_end() -> None:

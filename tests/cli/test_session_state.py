@@ -18,6 +18,7 @@ from progress_sse.cli.terminal import Terminal
 FOLDS = json.loads((Path(__file__).parents[1] / "corpus" / "folds.json").read_text("utf-8"))
 
 
+@pytest.mark.protocol("P-8.5")
 @pytest.mark.parametrize("vector", FOLDS, ids=lambda each: each["name"])
 def test_transitions_are_folded_as_the_vectors_say(vector: dict[str, Any]) -> None:
     """The keys keep their order, and the state before is not modified."""
@@ -75,6 +76,15 @@ def test_an_invalid_state_is_refused() -> None:
         with pytest.raises(ValueError, match="not the session"):
             checked(answer, "nightly")
     assert checked(session("running", started), "nightly")["status"] == "running"
+
+
+@pytest.mark.protocol("P-2.5")
+def test_unknown_keys_are_ignored() -> None:
+    """A later server may send some, in a session, in its steps, and in transitions."""
+    started = step("running", priority=1)
+    state = checked(session("running", started, owner={}), "nightly")
+    transition = {"step": started, "session": {**state, "owner": {}}, "cause": "retry"}
+    assert folded(state, transition)["steps"] == [started]
 
 
 def step(status: str, **more: Any) -> dict[str, Any]:
@@ -178,6 +188,7 @@ def test_a_terminal_shows_the_progress_of_a_step() -> None:
     assert re.search(r"1:10 3,120 *\n", drawn(running))
 
 
+@pytest.mark.protocol("P-3.13")
 def test_a_terminal_does_not_look_done_before_it_is() -> None:
     """Nor does it after a failure, though failed steps count."""
     assert "99% running" in drawn(session("running", step("running"), percentage=100))
