@@ -67,6 +67,7 @@ BAD_TOKENS = {
 }
 
 
+@pytest.mark.protocol("P-15.2")
 @pytest.mark.parametrize("token", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
 async def test_a_bad_token_is_a_401_that_does_not_say_why(closed: httpx.AsyncClient, token: str) -> None:
     """SE-02: the same bytes as without a token, for every kind of request."""
@@ -89,6 +90,7 @@ async def test_a_valid_token_is_accepted(closed: httpx.AsyncClient) -> None:
         assert (await closed.head(path, headers={"authorization": "Basic eDp5"})).status_code == 401
 
 
+@pytest.mark.protocol("P-15.4")
 @pytest.mark.parametrize("claims", [{"sessions": ["a"]}, {"prefixes": ["a"]}, {"sessions": ["x", "a"], "prefixes": []}])
 async def test_a_session_without_a_right_looks_the_same_whether_it_exists(
     closed: httpx.AsyncClient, claims: dict[str, Any]
@@ -114,6 +116,7 @@ async def test_a_session_without_a_right_looks_the_same_whether_it_exists(
     assert (await closed.get("/api/progress/b", headers=bearer(PUBLISH_TOKEN))).content == before
 
 
+@pytest.mark.protocol("P-15.3")
 async def test_each_action_must_be_granted(closed: httpx.AsyncClient) -> None:
     """SE-02: a reader's token publishes nothing, a worker's reads nothing, and neither lists."""
     reader, worker = bearer(make_token(prefixes=[""])), bearer(make_token(prefixes=[""], actions=["publish"]))

@@ -20,6 +20,7 @@ def attributes(response: httpx.Response) -> set[str]:
     return set(response.headers["set-cookie"].split("; ")[1:])
 
 
+@pytest.mark.protocol("P-15.7")
 async def test_a_token_becomes_a_cookie_and_is_deleted_again(closed: httpx.AsyncClient) -> None:
     """SE-08: no script can read it, no other site can have it sent, and it lasts as long as the token."""
     token = make_token(sessions=["a"], exp=int(time.time()) + 600)
@@ -141,6 +142,7 @@ CSRF = {
 }
 
 
+@pytest.mark.protocol("P-15.8")
 @pytest.mark.parametrize(("headers", "status"), CSRF.values(), ids=CSRF.keys())
 async def test_a_cookie_lets_only_our_own_pages_write(connect: Connect, headers: dict[str, str], status: int) -> None:
     """SE-08: by headers of the browser that no page can change; a token in a header needs none of them."""

@@ -42,6 +42,7 @@ OPEN_TO = "access-control-allow-origin"
 WITH_CREDENTIALS = {"access-control-allow-credentials": "true"}
 
 
+@pytest.mark.protocol("P-2.12")
 @pytest.mark.parametrize("origin", [LISTED, ALSO_LISTED])
 async def test_a_listed_origin_is_allowed_by_its_name(connect: Connect, origin: str) -> None:
     """SC-11: the exact origin, with credentials, on responses of every kind, with `Origin` in `Vary`."""
@@ -61,6 +62,7 @@ async def test_a_listed_origin_is_allowed_by_its_name(connect: Connect, origin: 
             assert {"etag", "retry-after"} <= set(exposed)
 
 
+@pytest.mark.protocol("P-2.12")
 @pytest.mark.parametrize("origin", UNLISTED)
 async def test_an_unlisted_origin_gets_nothing(connect: Connect, origin: str) -> None:
     """SC-11: neither header, in a response and in one to a preflight request."""
@@ -74,6 +76,7 @@ async def test_an_unlisted_origin_gets_nothing(connect: Connect, origin: str) ->
         assert "origin" in varies(await client.get(POLL))
 
 
+@pytest.mark.protocol("P-2.12")
 @pytest.mark.parametrize(
     "headers", ["last-event-id", "content-type,idempotency-key", "authorization", "if-match,if-none-match"]
 )

@@ -50,6 +50,7 @@ async def health_of(client: httpx.AsyncClient, path: str) -> tuple[int, Any]:
     return response.status_code, response.json()
 
 
+@pytest.mark.protocol("P-17.1", "P-17.2")
 @pytest.mark.parametrize(
     ("fault", "status"), [(StoreUnavailableError(), "store unavailable"), (StoreFullError(), "store full")]
 )
@@ -108,6 +109,7 @@ async def test_repeated_checks_ping_the_store_once_a_second(connect: Connect) ->
         assert await health_of(client, "/readyz") == (503, {"status": "store unavailable"})
 
 
+@pytest.mark.protocol("P-17.1")
 @pytest.mark.parametrize("path", ["/readyz", "/api/progress/s/update"])
 async def test_a_stuck_store_is_a_reason_for_a_restart(
     connect: Connect, path: str, monkeypatch: pytest.MonkeyPatch

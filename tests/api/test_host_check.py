@@ -50,6 +50,7 @@ def test_any_other_name_is_public(host: str) -> None:
     assert is_public_name(host.encode())
 
 
+@pytest.mark.protocol("P-15.10")
 @pytest.mark.parametrize(
     ("given", "is_checked"),
     [

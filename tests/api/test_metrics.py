@@ -145,6 +145,7 @@ async def test_no_id_is_ever_a_label(client: httpx.AsyncClient) -> None:
     assert set(parse_metrics(text)) - set(before) == {'progress_sse_refusals_total{reason="not-found"}'}
 
 
+@pytest.mark.protocol("P-17.5")
 async def test_both_formats_are_supported(client: httpx.AsyncClient) -> None:
     """Prometheus asks for OpenMetrics, and gets it."""
     response = await client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})

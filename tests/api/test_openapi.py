@@ -50,6 +50,7 @@ def test_the_document_is_valid() -> None:
     assert list(OpenAPIV32SpecValidator(DOCUMENT).iter_errors()) == []
 
 
+@pytest.mark.protocol("P-17.3")
 def test_the_paths_are_the_routes() -> None:
     """None is missing, and none is left of a removed route."""
     routed = {route.path for route in ROUTES if route.path.startswith("/api")}

@@ -34,6 +34,7 @@ async def test_the_page_is_served_under_a_strict_policy(client: httpx.AsyncClien
     assert not re.search(r"<script(?![^>]*\bsrc=)", response.text)
 
 
+@pytest.mark.protocol("P-17.4")
 @pytest.mark.parametrize("page", ["page", "demo"])
 async def test_a_page_names_two_bundles_that_browsers_keep(client: httpx.AsyncClient, page: str) -> None:
     """Each has the type that `nosniff` holds it to, and its content's hash in its name; the page is revalidated."""
@@ -91,6 +92,7 @@ async def test_the_page_asks_for_no_token_where_a_function_decides() -> None:
         assert '<meta name="progress-read" content="open">' in (await client.get("/s/x")).text
 
 
+@pytest.mark.protocol("P-17.1", "P-17.2")
 async def test_a_healthy_server_is_alive_and_ready(client: httpx.AsyncClient) -> None:
     """Both endpoints say so."""
     for path in ("/livez", "/readyz"):
@@ -98,6 +100,7 @@ async def test_a_healthy_server_is_alive_and_ready(client: httpx.AsyncClient) ->
         assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
+@pytest.mark.protocol("P-17.2")
 async def test_a_stopping_server_is_not_ready() -> None:
     """A load balancer then sends requests elsewhere."""
     app = create_app(load_settings(store="memory://"))

@@ -3,6 +3,7 @@
 import json
 
 import httpx
+import pytest
 
 KEYS = ["session_id", "current_step", "total_steps", "status", "steps", "percentage", "estimated_remaining_ms"]
 STARTED = [
@@ -105,6 +106,7 @@ async def test_progress_inside_a_step_counts_and_is_shown_until_it_ends(client: 
     assert polled["percentage"] == 50
 
 
+@pytest.mark.protocol("P-2.7")
 async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
     """For clients that only check whether it exists."""
     get, head = await client.get("/api/progress/s"), await client.head("/api/progress/s")

@@ -1,6 +1,7 @@
 """Requests that change a session only if it is in the state that the client has seen."""
 
 import httpx
+import pytest
 
 PATH = "/api/progress/s"
 REPLACE = f"{PATH}?replace=true"
@@ -31,6 +32,7 @@ async def test_each_change_applies_to_the_named_state_only(client: httpx.AsyncCl
     assert (await client.get(PATH)).json()["status"] == "not_found"
 
 
+@pytest.mark.protocol("P-14.2")
 async def test_a_session_is_created_or_changed_depending_on_whether_it_exists(client: httpx.AsyncClient) -> None:
     """`If-None-Match: *` creates and never replaces; `If-Match: *` replaces and never creates."""
     absent = await tag_of(client)
@@ -60,6 +62,7 @@ async def test_a_read_is_refused_where_the_state_is_another(client: httpx.AsyncC
             assert (await client.request(method, PATH, headers=headers)).status_code == status
 
 
+@pytest.mark.protocol("P-14.4")
 async def test_a_repeated_change_gets_its_first_response(client: httpx.AsyncClient) -> None:
     """It changed the tag itself, which must not refuse it."""
     await client.put(PATH, json={})

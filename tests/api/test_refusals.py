@@ -142,6 +142,7 @@ async def test_a_time_limit_of_0_stands_for_the_definition(client: httpx.AsyncCl
         assert (await client.get("/api/progress/s")).json()["steps"][0]["timeout_ms"] == 300_000
 
 
+@pytest.mark.protocol("P-9.15", "P-13.9")
 async def test_long_values_are_refused_though_they_fit_into_the_body(connect: Connect) -> None:
     """A text of a megabyte, and a million steps."""
     megabyte = "x" * 2**20
@@ -154,6 +155,7 @@ async def test_long_values_are_refused_though_they_fit_into_the_body(connect: Co
         assert (await client.get("/api/progress")).json()["sessions"] == []
 
 
+@pytest.mark.protocol("P-2.3")
 async def test_a_body_that_is_too_large_is_a_413_and_closes(connect: Connect) -> None:
     """With a right, a wrong or no `Content-Length`."""
 
@@ -208,6 +210,7 @@ async def test_a_method_that_a_path_does_not_take_is_a_405(
     assert response.headers["allow"] == allowed
 
 
+@pytest.mark.protocol("P-2.8")
 @pytest.mark.parametrize(
     "path", ["/api", "/api/", "/api/nothing", "/api/progress/", "/api/progress/s/", "/api/progress/s/x"]
 )
@@ -218,6 +221,7 @@ async def test_an_unknown_path_is_a_404(client: httpx.AsyncClient, path: str) ->
     assert "evil" not in response.text + str(response.headers)
 
 
+@pytest.mark.protocol("P-13.11")
 async def test_a_full_store_is_a_507(connect: Connect) -> None:
     """For every way to create a session; existing ones can still change."""
     async with connect(max_sessions=1) as client:
@@ -249,6 +253,7 @@ class DoubtfulBackend(MemoryBackend):
         raise OutcomeUnknownError
 
 
+@pytest.mark.protocol("P-16.3")
 async def test_a_store_that_fails_is_a_503(connect: Connect) -> None:
     """With `Retry-After`."""
     async with connect(backend=FailingBackend(StorageLimits())) as client:
@@ -262,6 +267,7 @@ async def test_a_store_that_fails_is_a_503(connect: Connect) -> None:
             assert int(response.headers["retry-after"]) <= 6
 
 
+@pytest.mark.protocol("P-16.2", "P-16.3")
 async def test_a_change_with_unknown_outcome_is_a_503_of_its_own(connect: Connect) -> None:
     """A client must not take it for a refusal."""
     async with connect(backend=DoubtfulBackend(StorageLimits())) as client:
@@ -279,6 +285,7 @@ async def written(client: httpx.AsyncClient) -> list[httpx.Response]:
     ]
 
 
+@pytest.mark.protocol("P-15.2", "P-15.3")
 async def test_publishing_needs_a_token_where_one_is_set(connect: Connect) -> None:
     """401 without one or in another scheme, 403 with a wrong one, for every write and for the list."""
     requests = [
@@ -305,6 +312,7 @@ async def test_publishing_needs_a_token_where_one_is_set(connect: Connect) -> No
             assert (await client.post(UPDATE, json=START, headers=authorization)).status_code == 200
 
 
+@pytest.mark.protocol("P-16.1")
 async def test_an_unforeseen_exception_is_not_shown(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """500 in the same form, without the exception's text."""
 

@@ -42,6 +42,7 @@ async def test_a_session_is_created_in_four_ways(connect: Connect, tmp_path: Pat
         assert (await client.get("/api/steps?workflow=release")).json()["total_steps"] == 2
 
 
+@pytest.mark.protocol("P-13.3")
 async def test_the_server_makes_an_id_that_cannot_be_guessed(client: httpx.AsyncClient) -> None:
     """It has at least 128 random bits, and `Location` is its URL."""
     made = [await client.post("/api/progress", json={"total_steps": 2}) for _ in range(3)]
@@ -111,6 +112,7 @@ async def test_a_deleted_session_is_gone(client: httpx.AsyncClient) -> None:
     assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
 
 
+@pytest.mark.protocol("P-3.2")
 async def test_ids_are_opaque(client: httpx.AsyncClient) -> None:
     """No glob, no tag, no SQL, no normal form, no case."""
     ids = [
@@ -139,6 +141,7 @@ async def test_ids_are_opaque(client: httpx.AsyncClient) -> None:
     assert len((await client.get("/api/progress")).json()["sessions"]) == len(ids)
 
 
+@pytest.mark.protocol("P-13.14", "P-13.15", "P-13.16")
 async def test_the_list_pages_through_all_sessions_newest_first(client: httpx.AsyncClient) -> None:
     """Each once, in order, with exactly the documented keys; filtered by status."""
     for number in range(7):
@@ -168,6 +171,7 @@ async def test_the_list_pages_through_all_sessions_newest_first(client: httpx.As
     ]
 
 
+@pytest.mark.protocol("P-11.2", "P-11.3", "P-11.7")
 async def test_a_repeated_key_applies_nothing_twice(client: httpx.AsyncClient) -> None:
     """The response is the same; another body under it is a 422, and a key belongs to its session only."""
     key = {"idempotency-key": "k1"}
@@ -183,6 +187,7 @@ async def test_a_repeated_key_applies_nothing_twice(client: httpx.AsyncClient) -
     assert (await client.post("/api/progress/t/update", json=START, headers=key)).status_code == 200
 
 
+@pytest.mark.protocol("P-11.5")
 async def test_a_refused_request_leaves_its_key_free(client: httpx.AsyncClient) -> None:
     """Only successes are remembered: a completion that came before its start may be sent again."""
     key = {"idempotency-key": "k1"}
@@ -193,6 +198,7 @@ async def test_a_refused_request_leaves_its_key_free(client: httpx.AsyncClient) 
     assert (await client.get("/api/progress/s")).json()["steps"][0]["status"] == "success"
 
 
+@pytest.mark.protocol("P-11.2", "P-11.4")
 async def test_ten_simultaneous_requests_with_one_key_have_one_effect(client: httpx.AsyncClient) -> None:
     """Each gets the response, or a 409 with `Retry-After`."""
     key = {"idempotency-key": "k1"}

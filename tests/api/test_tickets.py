@@ -16,6 +16,7 @@ from tests.harness.tokens import KEY, make_token
 START = {"action": "start", "step": 1}
 
 
+@pytest.mark.protocol("P-15.6")
 @pytest.mark.parametrize("path", ["/api/progress/a/events?", "/api/events?session_id=a&"])
 async def test_a_ticket_opens_one_stream_once(closed: httpx.AsyncClient, path: str) -> None:
     """PR-01: afterwards it is worthless, even if it was logged."""
@@ -42,6 +43,7 @@ async def test_a_ticket_is_for_streams_only(closed: httpx.AsyncClient) -> None:
     assert (await closed.head(f"/api/progress/a/events?ticket={ticket}")).status_code == 200
 
 
+@pytest.mark.protocol("P-15.6")
 async def test_a_ticket_has_the_rights_of_its_token(closed: httpx.AsyncClient) -> None:
     """For no other sessions, and no other action."""
     ticket = await issue_ticket(closed, make_token(sessions=["a"]))
@@ -79,6 +81,7 @@ async def test_a_ticket_is_invalid_once_its_token_is(connect: Connect) -> None:
     assert [answer.status_code for answer in answers] == [401, 401, 200]
 
 
+@pytest.mark.protocol("P-15.5")
 async def test_a_token_in_a_url_is_ignored(closed: httpx.AsyncClient) -> None:
     """PR-01: so that no client comes to rely on it."""
     for name in ("ticket", "token", "access_token", "authorization", "progress_sse"):

@@ -55,6 +55,7 @@ class CountingBackend(MemoryBackend):
         await super().commit(change)
 
 
+@pytest.mark.protocol("P-12.3")
 async def test_updates_of_several_sessions_are_applied_in_their_order(connect: Connect) -> None:
     """Those of one session in one commit, each as a transition of its own."""
     backend = CountingBackend()
@@ -142,6 +143,7 @@ async def test_repeated_updates_are_applied_once(client: httpx.AsyncClient) -> N
     assert (await statuses(client, "s"))[1] == 5
 
 
+@pytest.mark.protocol("P-10.2")
 async def test_each_of_several_may_name_a_run(client: httpx.AsyncClient) -> None:
     """A key identifies the same update with a run and without."""
     created = await client.put("/api/progress/s", json={})
@@ -152,6 +154,7 @@ async def test_each_of_several_may_name_a_run(client: httpx.AsyncClient) -> None
     assert (await statuses(client, "s"))[1] == 2
 
 
+@pytest.mark.protocol("P-11.3", "P-11.4")
 async def test_a_key_with_another_update_is_refused(client: httpx.AsyncClient) -> None:
     """Used earlier, or in the same request, where the second of two equal keys is still under way."""
     await send(client, update("s", idempotency_key="k"))
@@ -171,6 +174,7 @@ async def test_a_key_with_another_update_is_refused(client: httpx.AsyncClient) -
     assert (await statuses(client, "s"))[1] == 2
 
 
+@pytest.mark.protocol("P-12.4")
 async def test_none_is_applied_after_one_that_the_store_failed_at(connect: Connect) -> None:
     """Otherwise a worker that repeats the first one would undo the second."""
     backend = CountingBackend()
@@ -219,12 +223,14 @@ async def test_a_body_that_is_not_a_list_of_updates_is_refused(
     assert (await client.get("/api/progress")).json()["sessions"] == []
 
 
+@pytest.mark.protocol("P-12.1")
 async def test_as_many_as_are_allowed_are_accepted(client: httpx.AsyncClient) -> None:
     """A hundred."""
     assert await send(client, *[update("s", step=1 + n % 7) for n in range(100)]) == [{"status": 200}] * 100
     assert (await statuses(client, "s"))[1] == 100
 
 
+@pytest.mark.protocol("P-12.6")
 async def test_updates_need_the_right_to_every_session(connect: Connect) -> None:
     """Otherwise none is applied; without any right, the body is not even read."""
     async with connect(token_key=KEY, read="token") as client:
@@ -239,6 +245,7 @@ async def test_updates_need_the_right_to_every_session(connect: Connect) -> None
         assert_problem(await client.post(UPDATES, json={"updates": [update("a")]}, headers=reader), 403, "forbidden")
 
 
+@pytest.mark.protocol("P-12.7")
 async def test_updates_count_one_by_one(connect: Connect) -> None:
     """Many updates in one request do not evade a rate: too many are refused, fewer are accepted."""
     async with connect(publish_rate="10/hour") as client:

@@ -34,6 +34,7 @@ SHORT_JITTER = "Math.random = () => 0.1"
 """Runs before the page's scripts: makes each back-off as short as a test can observe."""
 
 
+@pytest.mark.protocol("P-8.10")
 @pytest.mark.full
 async def test_retry_is_honoured(serve: Serve, open_page: OpenPage, sid: str) -> None:
     """SC-05: `retry:` is digits and precedes the first event; after a cut the page is back after that time.
@@ -66,6 +67,7 @@ async def test_retry_is_honoured(serve: Serve, open_page: OpenPage, sid: str) ->
 PORTAL = "<!doctype html><title>Welcome</title><h1>Please log in to the hotel's network</h1>"
 
 
+@pytest.mark.protocol("P-8.12", "P-8.14")
 @pytest.mark.full
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
@@ -146,6 +148,7 @@ async def test_the_page_recovers_after_all_requests_were_refused(
     assert await shown.evaluate("ends") == []
 
 
+@pytest.mark.protocol("P-8.9")
 @pytest.mark.parametrize("status", [pytest.param("401 Unauthorized", marks=FULL), "403 Forbidden"])
 @pytest.mark.parametrize("when", [pytest.param("at first", marks=FULL), "later"])
 async def test_a_refusal_for_lack_of_rights_stops_the_tracker(
@@ -168,6 +171,7 @@ async def test_a_refusal_for_lack_of_rights_stops_the_tracker(
     assert await shown.evaluate("[ends, tracker.polling]") == [[], False]
 
 
+@pytest.mark.protocol("P-4.5")
 @pytest.mark.full
 async def test_retry_after_is_obeyed(proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """SC-10: no request comes within the 5 s that the server asks for, and no poll either."""

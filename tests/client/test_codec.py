@@ -39,6 +39,7 @@ MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
 ]
 
 
+@pytest.mark.protocol("P-2.6")
 @pytest.mark.parametrize(("report", "method", "rest", "body"), MESSAGES)
 def test_reports_become_requests(report: Report, method: str, rest: str, body: dict[str, object]) -> None:
     """They follow the protocol; an id is opaque, and one segment of the path."""

@@ -51,6 +51,7 @@ def test_a_report_is_sent_as_recorded(recorded: dict[str, Any]) -> None:
     assert {**defaults, **json.loads(body)} == {**defaults, **recorded["json"]}
 
 
+@pytest.mark.protocol("P-11.10", "P-16.4")
 @pytest.mark.parametrize("answer", REFUSED.values(), ids=REFUSED)
 def test_a_refusal_is_final_as_the_protocol_says(answer: dict[str, Any]) -> None:
     """No recorded refusal is retried, and each is recognised by its type."""

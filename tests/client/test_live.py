@@ -57,6 +57,7 @@ async def transitions(server: Server, count: int) -> list[tuple[int, str]]:
     return [(event.json()["step"]["step"], event.json()["step"]["status"]) for event in events]
 
 
+@pytest.mark.protocol("P-10.4")
 async def test_each_report_counts_once_over_a_server_that_is_killed(serve: Serve, shell: Shell) -> None:
     """Kills come at any moment, and answered reports are on disk: no report is lost, repeated or out of order."""
     server = serve(store="sqlite")

@@ -142,6 +142,7 @@ def test_a_newer_advance_replaces_a_failed_one() -> None:
     assert bench.deliver() == [Advance(1, 6)]
 
 
+@pytest.mark.protocol("P-11.9")
 @pytest.mark.parametrize("report", [Create(), Start(1), Advance(1, 5), Complete(1)])
 def test_a_retry_has_the_idempotency_key_of_the_first_attempt(report: Report) -> None:
     """So it is applied once; and equal reports have different keys."""
@@ -155,6 +156,7 @@ def test_a_retry_has_the_idempotency_key_of_the_first_attempt(report: Report) ->
     assert bench.send_request().key != first.key
 
 
+@pytest.mark.protocol("P-11.10")
 @pytest.mark.parametrize(
     ("answer", "is_tried_again"),
     [
@@ -221,6 +223,7 @@ def test_a_pause_has_a_random_length() -> None:
     assert bench.wait() == pytest.approx(0.125)
 
 
+@pytest.mark.protocol("P-4.5")
 @pytest.mark.parametrize("status", [429, 503, 409])
 def test_retry_after_is_obeyed(status: int) -> None:
     """A random part is added, so that clients with the same `Retry-After` do not return at the same time."""

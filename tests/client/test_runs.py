@@ -25,6 +25,7 @@ def test_each_report_names_the_created_run() -> None:
     assert bench.send_request().run == "one"
 
 
+@pytest.mark.protocol("P-10.5", "P-10.7")
 @pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
 @pytest.mark.parametrize("report", [Start(2), Complete(1), Advance(1, 5)])
 def test_a_session_that_is_gone_is_created_again(gone: ReportAnswer, report: Report) -> None:
@@ -175,6 +176,7 @@ def test_reports_wait_for_a_creation_that_may_succeed() -> None:
     assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 2)
 
 
+@pytest.mark.protocol("P-10.5", "P-10.6")
 @pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
 def test_another_run_of_the_id_is_left_alone(gone: ReportAnswer) -> None:
     """Waiting reports are not sent, whether the other run came before the loss was detected or after it."""

@@ -201,6 +201,7 @@ class TestPercentage:
         """As a fraction, exactly: 1 + 1/3 + 2/3 of 3 steps is 66. An unknown total counts nothing."""
         assert session_of(3, {1: "success", 2: "running", 3: "running"}, advances=advances).percentage == expected
 
+    @pytest.mark.protocol("P-3.11")
     @given(
         st.integers(1, 20),
         st.lists(st.integers(0, 2**53 - 1).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))),

@@ -177,6 +177,7 @@ class TestSession:
         with pytest.raises(StepOutOfRangeError):
             apply("s", None, Start(4, DEFINITIONS), T2)
 
+    @pytest.mark.protocol("P-13.10")
     def test_start_leaves_the_definitions_alone(self) -> None:
         """A session keeps those that it was created with."""
         assert after(session_with(), Start(1, (StepDefinition("other"),))).definitions == DEFINITIONS
@@ -213,6 +214,7 @@ class TestSession:
 class TestStatus:
     """How the session's status follows from its steps."""
 
+    @pytest.mark.protocol("P-3.9")
     @pytest.mark.parametrize(
         ("others", "success", "status"),
         [
@@ -317,6 +319,7 @@ class TestNumbers:
         """Where none is given, or 0."""
         assert after(None, Start(1, DEFINITIONS, given)).progress.steps[1].timeout_ms == kept
 
+    @pytest.mark.protocol("P-3.5")
     @pytest.mark.parametrize(
         ("passed", "elapsed_ms"),
         [
@@ -361,6 +364,7 @@ class TestNumbers:
 class TestExpiry:
     """Which sessions may be cleaned up."""
 
+    @pytest.mark.protocol("P-13.13")
     @pytest.mark.parametrize(
         ("status", "created_at", "updated_at", "expected"),
         [

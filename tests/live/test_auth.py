@@ -29,6 +29,7 @@ async def buy_ticket(server: Server, token: str) -> str:
         return str(response.json()["ticket"])
 
 
+@pytest.mark.protocol("P-15.9")
 async def test_an_open_stream_ends_with_its_permission(serve: Serve) -> None:
     """SE-02: by header, cookie or ticket, a stream ends cleanly with a retry delay, then gets 401; others continue."""
     server = serve(retry_ms=100, **CLOSED)
@@ -205,6 +206,7 @@ async def test_foreign_pages_cannot_use_a_visitors_cookie(serve: Serve, context:
 # Traces of tokens
 
 
+@pytest.mark.protocol("P-15.1")
 async def test_no_token_is_ever_written_down(serve: Serve, context: BrowserContext) -> None:
     """PR-01: no log, response or address that a browser remembers or passes on contains one."""
     server = serve(graceful_timeout_s=1, **CLOSED)

@@ -159,6 +159,7 @@ async def test_claimed_hosts_and_addresses_are_not_trusted(server: Server, name:
     assert not re.search(TRACES, server.log())
 
 
+@pytest.mark.protocol("P-15.10")
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_requests_by_a_foreign_host_name_are_refused(server: Server, name: str) -> None:
     """SE-09: a foreign host name may be made to resolve to this machine; its pages get no access."""

@@ -103,6 +103,7 @@ async def test_a_session_is_followed_from_before_its_beginning_to_its_end(serve:
     assert [abs(ahead_s) < 5 for ahead_s in recorder.ahead_s] == [True] * len(recorder.ahead_s) != []
 
 
+@pytest.mark.protocol("P-8.7")
 async def test_every_transition_is_shown_once_over_restarts(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a kill the stream resumes: nothing is missing or repeated. A poll may be ahead of it."""
     monkeypatch.setattr(following, "FAILURES_BEFORE_POLLS", 1_000_000)
@@ -122,6 +123,7 @@ async def test_every_transition_is_shown_once_over_restarts(serve: Serve, monkey
     assert shown == [(n, status) for n in range(1, count + 1) for status in ("running", "success")]
 
 
+@pytest.mark.protocol("P-8.12", "P-8.14")
 @pytest.mark.parametrize("response", [b"", FULL, *(pytest.param(each, marks=pytest.mark.full) for each in ODD)])
 async def test_polls_carry_on_where_the_stream_brings_nothing(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, response: bytes
@@ -178,6 +180,7 @@ async def test_a_stream_behind_the_polls_is_opened_anew(serve: Serve, monkeypatc
     assert shown == sorted(shown)
 
 
+@pytest.mark.protocol("P-8.13")
 @pytest.mark.parametrize("fault", [Blackhole(), Reset(), pytest.param(Cut(), marks=pytest.mark.full)])
 async def test_a_dead_connection_is_replaced(serve: Serve, fault: Mode) -> None:
     """Missed heartbeats reveal a dead connection that reports no error."""
@@ -196,6 +199,7 @@ async def test_a_dead_connection_is_replaced(serve: Serve, fault: Mode) -> None:
         assert state["status"] == "error"
 
 
+@pytest.mark.protocol("P-8.9")
 @pytest.mark.parametrize(
     ("mode", "claims", "sentence"),
     [

@@ -85,6 +85,7 @@ async def test_streams_of_sessions_that_do_not_exist_leave_nothing(serve: Serve,
         assert memory_bytes[-1] - memory_bytes[0] <= SLACK_BYTES
 
 
+@pytest.mark.protocol("P-7.1")
 @serve_only  # The check comes before anything is sent.
 async def test_a_stream_of_too_many_sessions_is_refused(serve: Serve) -> None:
     """SE-07: the whole request is refused, for one session too many or a thousand."""

@@ -232,6 +232,7 @@ async def test_a_shared_cache_never_shows_one_users_data_to_another(
                         assert {own.headers["x-cache"], again.headers["x-cache"], listed.headers["x-cache"]} == {"MISS"}
 
 
+@pytest.mark.protocol("P-2.11")
 @serve_only  # As above.
 async def test_every_response_says_which_caches_may_store_it(serve: Serve) -> None:
     """PR-04: shared caches may store no response about a session, and each response varies with the user."""

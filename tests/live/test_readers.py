@@ -47,6 +47,7 @@ FEW = Readers(stalled=5, trickling=1, good=10, transitions=300, send_timeout_s=5
 MANY = Readers(stalled=50, trickling=10, good=50, transitions=900, send_timeout_s=15)
 
 
+@pytest.mark.protocol("P-5.19")
 @serve_only  # A plain uvicorn closes a connection only after all bytes held for it are sent.
 @pytest.mark.parametrize(
     "readers",
@@ -197,6 +198,7 @@ async def read_slowly(port: int, until: int) -> tuple[list[Block], float]:
     return seen, loop.time() - started
 
 
+@pytest.mark.protocol("P-5.18")
 async def test_a_reader_that_fell_behind_gets_a_snapshot_in_place_of_what_it_missed(serve: Serve) -> None:
     """FT-10, in part: it gets far fewer transitions than happened, ends in the true state, and stays live."""
     server = serve(send_timeout_s=60)
@@ -218,6 +220,7 @@ async def test_a_reader_that_fell_behind_gets_a_snapshot_in_place_of_what_it_mis
         assert fold_all(slow.events) == await worker.poll("s")
 
 
+@pytest.mark.protocol("P-5.20")
 async def test_one_stream_too_many_is_refused_softly(serve: Serve) -> None:
     """An EventSource takes the refusal as "later"; a freed place is reused, and polls continue."""
     server = serve(max_streams=2)

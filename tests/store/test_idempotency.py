@@ -80,6 +80,7 @@ class TestKeys:
             await store.apply("s", store.start_command(2, None), IdempotencyKey("k", "other"))
         assert (await state(store)).position.offset == 1
 
+    @pytest.mark.protocol("P-11.4")
     async def test_a_key_in_flight_refuses_a_second_request(self, slow_store: ProgressStore) -> None:
         """The same request is asked to wait, another one is refused for good."""
         store, start = slow_store, slow_store.start_command(1, None)
@@ -97,6 +98,7 @@ class TestKeys:
         assert (await state(store)).position.offset == 1
         assert isinstance(await store.apply("s", start, self.KEY), Applied)
 
+    @pytest.mark.protocol("P-12.4")
     async def test_a_key_in_flight_refuses_all_commands_behind_it(self, slow_store: ProgressStore) -> None:
         """Otherwise a request that is sent again could start a step after the completion that was sent with it."""
         store, gate = slow_store, cast(SlowBackend, slow_store.backend).gate
@@ -136,6 +138,7 @@ class TestKeys:
         with pytest.raises(KeyReusedError):
             await store.apply("s", Complete(1), IdempotencyKey("k", "other"))
 
+    @pytest.mark.protocol("P-11.6")
     async def test_a_key_counts_for_24_hours(self, store: ProgressStore, clock: ManualClock) -> None:
         """Later it can be used as a new one."""
         start = store.start_command(1, None)

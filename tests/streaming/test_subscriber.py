@@ -12,6 +12,7 @@ from progress_sse.wire.frames import FrameBatch
 from tests.streaming.recorder import Reader, SlowBackend, at, label, labels, position_of
 
 
+@pytest.mark.protocol("P-5.18")
 async def test_a_subscriber_that_falls_behind_gets_one_snapshot_and_then_transitions(
     store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

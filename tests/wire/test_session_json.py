@@ -171,6 +171,7 @@ class TestSession:
 class TestJson:
     """The encoding itself."""
 
+    @pytest.mark.protocol("P-5.17")
     @given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("<\\\x85\u2028\u2029")))
     def test_is_one_line_for_any_text(self, text: str) -> None:
         """Also for a client that splits at every line end of Unicode; it starts no markup, and it decodes again."""

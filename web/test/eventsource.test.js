@@ -12,6 +12,7 @@ import { progress, stepEvent } from "./fakes.js";
 /** @param {string} type @param {unknown} data @param {string} id */
 const frame = (type, data, id) => `event: ${type}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
 
+// Shows P-8.7, P-8.8.
 test("a tracker resumes after an interruption and a refusal, and closes its stream at the end", async (t) => {
   /** The position from which each connection asked to resume. @type {(string | undefined)[]} */
   const positions = [];

@@ -59,6 +59,7 @@ test("a returning visitor does not shorten Retry-After", async () => {
   assert.equal(browser.requests.length, 1);
 });
 
+// Shows P-4.5.
 test("Retry-After also holds for a page whose stream works, or is refused", async () => {
   const { browser, tab, tracker } = await liveTab();
   await tab.dispatch("online");

@@ -8,6 +8,7 @@ afterEach(() => mock.restoreAll());
 
 const heartbeat = { now: "2026-01-01T00:00:00.000000+00:00", interval_ms: 15_000 };
 
+// Shows P-8.15.
 test("a poll's answer that an event has overtaken is dropped", async () => {
   const page = new Page();
   void page.tracker.start();

@@ -16,6 +16,7 @@ test("a tracker streams, and requests heartbeats as events", async () => {
   assert.equal(page.requests.length, 0);
 });
 
+// Shows P-2.6.
 test("a session id is percent-encoded", () => {
   const page = new Page();
   page.tracker.sessionId = "a?b#c%20/ü";
@@ -29,6 +30,7 @@ test("each event is at once an update in the shape of a poll", async () => {
   assert.equal(JSON.stringify(page.updates), JSON.stringify([progress(1), progress(2)]));
 });
 
+// Shows P-8.4.
 test("a snapshot replaces the data", async () => {
   const page = await livePage();
   page.stream.send("snapshot", notFound, "f-0");
@@ -58,6 +60,7 @@ test("while the browser reconnects by itself, the stream is not replaced", async
   assert.equal(page.requests.length, 0);
 });
 
+// Shows P-8.7.
 test("a closed stream is reopened, and resumes", async () => {
   jitter(0);
   const page = await livePage();

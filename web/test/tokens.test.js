@@ -44,6 +44,7 @@ async function livePage(options) {
   return page;
 }
 
+// Shows P-15.1.
 test("a stream's URL has a ticket, and not the token", async () => {
   const page = await livePage({ token: "secret", baseUrl: "/jobs" });
   assert.deepEqual(
@@ -55,6 +56,7 @@ test("a stream's URL has a ticket, and not the token", async () => {
   assert.deepEqual(page.states, ["connecting", "live"]);
 });
 
+// Shows P-15.1.
 test("polls send the token in a header", async () => {
   const page = await startedPage({ token: "secret", transport: "poll" });
   await page.answer(ok(progress(1), { ETag: '"1"' }));
@@ -129,6 +131,7 @@ test("a function's token is used until it is refused, and then the function is c
   assert.deepEqual(page.leftovers, { timers: 0, streams: 0, requests: 0 });
 });
 
+// Shows P-8.9.
 test("a 403 does not call the token function again", async () => {
   const token = numberedTokens();
   const page = await startedPage({ token, transport: "poll" });

@@ -57,6 +57,7 @@ def assert_refused(name: str, row: Refusal, response: Response) -> None:
     assert response.head.get("set-cookie") is None, (name, response)
 
 
+@pytest.mark.protocol("P-2.4")
 async def test_unknown_query_parameters_are_ignored(server: Server, sid: str) -> None:
     """SE-03: 200 unknown parameters change nothing, nor does one that is repeated 200 times."""
     query = "&".join(f"p{n}={n}" for n in range(200)) + "&last_event_id=x" * 200 + "&limit=1" * 200

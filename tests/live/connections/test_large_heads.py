@@ -6,6 +6,8 @@ import itertools
 import re
 from collections.abc import Sequence
 
+import pytest
+
 from progress_sse.server.connection_limits import MAX_HEAD_BYTES
 from tests.conftest import Serve
 from tests.harness.rawsse import RawStream
@@ -36,6 +38,7 @@ HUGE_HEADS: dict[str, tuple[Sequence[int], bytes]] = {
 }
 
 
+@pytest.mark.protocol("P-2.10")
 async def test_heads_that_are_too_large_are_refused_and_harm_no_others(serve: Serve) -> None:
     """SE-03: each is refused or its connection closed; none is kept, and a reader's stream is not affected."""
     server = serve()

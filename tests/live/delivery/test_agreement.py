@@ -6,12 +6,15 @@ import random
 from collections.abc import Iterator
 from fractions import Fraction
 
+import pytest
+
 from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS, Body, fold
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path
 from tests.live.delivery.reading import snapshot_of
 
 
+@pytest.mark.protocol("P-3.8", "P-3.11", "P-4.3", "P-5.5", "P-5.7")
 async def test_snapshot_poll_and_fold_agree_at_each_id(server: Server, worker: Worker, sid: str) -> None:
     """DG-09: at each id, snapshot, poll and fold are equal byte for byte; ETag, formulas and keys are right."""
     estimates = [random.Random(sid).randint(0, 90_000) for _ in range(6)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.conftest import Serve
 from tests.harness.http1 import Connection
 from tests.harness.rawsse import RawStream
@@ -30,6 +32,7 @@ async def test_a_key_makes_one_effect_of_many_requests(server: Server, worker: W
         await assert_nothing_more(stream, worker, sid)
 
 
+@pytest.mark.protocol("P-11.3")
 async def test_a_key_is_for_one_body(server: Server, worker: Worker, sid: str) -> None:
     """DG-05: a key with another body gets 422 and changes nothing; other JSON for the same body counts as the same."""
     assert (await worker.update(sid, key="k", action="start", step=1)).status_code == 200
@@ -44,6 +47,7 @@ async def test_a_key_is_for_one_body(server: Server, worker: Worker, sid: str) -
     assert (await worker.poll_raw(sid)).content == before.content
 
 
+@pytest.mark.protocol("P-9.9")
 async def test_a_repeated_completion_without_a_key_changes_nothing(server: Server, worker: Worker, sid: str) -> None:
     """DG-05: a repeated completion gets 200, sends no event, and leaves the ETag as it was."""
     await worker.start(sid, 1)
@@ -56,6 +60,7 @@ async def test_a_repeated_completion_without_a_key_changes_nothing(server: Serve
         await assert_nothing_more(stream, worker, sid)
 
 
+@pytest.mark.protocol("P-11.2")
 async def test_a_key_is_remembered_over_a_restart(serve: Serve) -> None:
     """DG-05: after a kill and a start, the same key gets the same answer and is not applied a second time."""
     server = serve(store="sqlite")

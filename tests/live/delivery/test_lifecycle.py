@@ -30,6 +30,7 @@ async def test_a_reader_may_come_before_the_session(server: Server, worker: Work
         assert fold(created.json(), step.json()) == await worker.poll(sid)
 
 
+@pytest.mark.protocol("P-6.10")
 async def test_a_reader_that_knows_of_the_absence_gets_nothing(server: Server, worker: Worker, sid: str) -> None:
     """DG-10: a reader with the id of `not_found` gets nothing while the session is absent, and else a snapshot."""
     absent = (await snapshot_of(server, sid)).id or ""
@@ -42,6 +43,7 @@ async def test_a_reader_that_knows_of_the_absence_gets_nothing(server: Server, w
         assert (await stream.next_event()).json()["status"] == "pending"
 
 
+@pytest.mark.protocol("P-5.8", "P-5.10", "P-6.3")
 async def test_deletion_and_recreation_reach_open_streams(server: Server, worker: Worker, sid: str) -> None:
     """DG-10: each creation, deletion and replacement reaches open streams as a snapshot, and old ids become invalid."""
     async with (
@@ -75,6 +77,7 @@ async def test_deletion_and_recreation_reach_open_streams(server: Server, worker
             assert (again.event, again.data, again.id) == ("snapshot", expected[-1], seen[-1].id)
 
 
+@pytest.mark.protocol("P-5.8", "P-13.13")
 @pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 async def test_cleanup_reaches_open_streams(serve: Serve, store: str) -> None:
     """DG-10: open streams of a session that is cleaned up get `not_found`; a running session is spared."""

@@ -14,6 +14,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker
 
 
+@pytest.mark.protocol("P-7.2")
 @pytest.mark.timeout(180)
 async def test_several_sessions_on_one_stream_keep_every_promise(server: Server, worker: Worker) -> None:
     """DG-12: 20 sessions on one stream, cut at random, with changing lists: none lost, twice or out of order."""
@@ -57,6 +58,7 @@ async def run_session(oracle: Oracle, worker: Worker, session_id: str, rng: rand
             await oracle.post(worker, session_id, "complete", step, success=is_success)
 
 
+@pytest.mark.protocol("P-7.3")
 async def test_a_stream_of_several_resumes_each_session_it_can(server: Server, worker: Worker, sid: str) -> None:
     """DG-12: after a changed list, kept sessions get the missed steps, new ones a snapshot, removed ones nothing."""
     stay, leave, new = (f"{sid}-{n}" for n in ("stay", "leave", "new"))
@@ -79,6 +81,7 @@ async def test_a_stream_of_several_resumes_each_session_it_can(server: Server, w
         assert all(len(event.id or "") in range(1, 129) for event in stream.events)
 
 
+@pytest.mark.protocol("P-7.4")
 async def test_a_stream_of_several_ends_with_the_last_of_them(server: Server, worker: Worker, sid: str) -> None:
     """DG-12: `end` comes when all sessions are completed and delivered; a reader with its id then gets 204."""
     sessions = [f"{sid}-{n}" for n in range(2)]

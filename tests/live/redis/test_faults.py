@@ -81,6 +81,7 @@ async def test_a_full_redis_refuses_and_recovers(run_redis: RunRedis, join: Join
         assert [event.event for event in stream.events] == ["snapshot", "snapshot", "step", "step"]
 
 
+@pytest.mark.protocol("P-5.23")
 @pytest.mark.full
 @pytest.mark.timeout(300)
 async def test_streams_outlive_a_redis_that_is_away(run_redis: RunRedis, join: Join) -> None:

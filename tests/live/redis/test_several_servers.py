@@ -45,6 +45,7 @@ async def test_readers_at_one_server_get_updates_sent_to_another(
         assert fold_all(stream.events) == await worker.poll("s")
 
 
+@pytest.mark.protocol("P-9.2")
 async def test_a_client_reads_at_one_server_what_it_wrote_at_another(pair: list[Server]) -> None:
     """DG-03: after each 200, the poll and a new stream of the other server include the change."""
     async with workers_at(pair) as (here, there):
@@ -77,6 +78,7 @@ async def test_concurrent_updates_at_two_servers_lose_nothing(pair: list[Server]
                 assert fold_all(stream.events) == final
 
 
+@pytest.mark.protocol("P-6.14")
 @pytest.mark.parametrize(
     ("sessions", "transitions", "followers"),
     [(6, 60, 12), pytest.param(50, 200, 40, marks=[pytest.mark.full, pytest.mark.timeout(900)])],

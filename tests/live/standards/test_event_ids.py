@@ -17,6 +17,7 @@ from tests.harness.serving import Server, Worker, events_path, publish
 from tests.live.browsing import BrowserStream, as_fired
 
 
+@pytest.mark.protocol("P-6.1", "P-6.2", "P-6.4")
 @pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 async def test_ids_grow_and_never_come_back(serve: Serve, store: str) -> None:
     """SC-04: ids have the documented form, grow by one within an epoch, and are never reused in a later one."""
@@ -171,6 +172,7 @@ TRANSPORTS: dict[str, tuple[LastEventId, list[int] | None]] = {
 }
 
 
+@pytest.mark.protocol("P-6.6")
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_the_last_event_id_is_taken_where_the_protocol_says(server: Server, sid: str, transport: str) -> None:
     """SC-08: header, query, both, empty, twice: the id counts that the protocol names."""

@@ -26,6 +26,7 @@ AT_ONCE_S = 20
 """Seconds within which bytes that wait for nothing arrive, on a busy machine too."""
 
 
+@pytest.mark.protocol("P-5.2", "P-5.3")
 @pytest.mark.parametrize("accept_encoding", [[], [("Accept-Encoding", "gzip, br")]], ids=["plain", "gzip-br"])
 @pytest.mark.parametrize("origin", [[], [("Origin", ORIGIN)]], ids=["same-origin", "cross-origin"])
 @each_host
@@ -50,6 +51,7 @@ async def test_headers_come_at_once(
             assert (await stream.next_event()).event == "snapshot"
 
 
+@pytest.mark.protocol("P-5.3", "P-5.16")
 @pytest.mark.parametrize("target", ["/api/progress/{}/events?", "/api/events?session_id={}&session_id=absent&"])
 async def test_nothing_but_events_ends_in_an_empty_line(server: Server, sid: str, target: str) -> None:
     """SC-05: `retry:` comes first and inside the first event's block, as some clients take each block for an event."""
@@ -68,6 +70,7 @@ async def test_nothing_but_events_ends_in_an_empty_line(server: Server, sid: str
                 assert each.body.count(b"\n\n") == len(each.events)
 
 
+@pytest.mark.protocol("P-5.14", "P-5.15")
 @pytest.mark.parametrize(("heartbeat_s", "duration_s"), [(HEARTBEAT_S, 2), pytest.param(1, 60, marks=pytest.mark.full)])
 async def test_an_idle_stream_gets_heartbeats(
     serve: Serve, server: Server, chromium: Browser, sid: str, heartbeat_s: float, duration_s: float
@@ -109,6 +112,7 @@ def assert_heartbeat_events(stream: RawStream, heartbeat_s: float, snapshot_id: 
     assert beats[-1].block.last_event_id == snapshot_id
 
 
+@pytest.mark.protocol("P-5.11", "P-6.11", "P-6.12")
 async def test_a_completed_session_ends_its_stream(server: Server, sid: str) -> None:
     """SC-09: an error ends nothing; completion sends the last step and `end`; a return gets the rest or 204."""
     async with Worker.at(server) as worker:
@@ -139,6 +143,7 @@ async def test_a_completed_session_ends_its_stream(server: Server, sid: str) -> 
             assert await reopened.closed() == "end"
 
 
+@pytest.mark.protocol("P-8.8")
 @pytest.mark.full
 @pytest.mark.timeout(180)
 async def test_three_tabs_stop_asking_after_the_end(server: Server, chromium: Browser, sid: str) -> None:

@@ -15,6 +15,7 @@ from tests.live.asgi_hosts import serve_only
 from tests.live.standards.server_settings import ORIGIN
 
 
+@pytest.mark.protocol("P-2.7")
 async def test_head_answers_at_once_and_leaves_the_connection_usable(server: Server, sid: str) -> None:
     """SC-12: HEAD on a stream gets its headers and ends; the same connection then serves a poll."""
     async with await Connection.open(server.port) as connection:
@@ -27,6 +28,7 @@ async def test_head_answers_at_once_and_leaves_the_connection_usable(server: Ser
             assert poll.json()["status"] == "not_found"
 
 
+@pytest.mark.protocol("P-2.9")
 @pytest.mark.parametrize(
     ("method", "target", "allowed"),
     [

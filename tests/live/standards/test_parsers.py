@@ -66,6 +66,7 @@ async def test_a_long_stream_reads_the_same_however_it_is_cut(serve: Serve) -> N
     fold_all(stream.events)
 
 
+@pytest.mark.protocol("P-8.1", "P-8.2", "P-8.3")
 @pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
 async def test_three_parsers_agree(serve: Serve, chromium: Browser, count: int) -> None:
     """SC-02: a strict parser, npm's eventsource and Chromium read the same events, byte by byte over the network."""
@@ -149,6 +150,7 @@ async def test_texts_arrive_code_point_for_code_point(server: Server, chromium: 
         assert "<" not in shown, "a client that writes it into HTML as it is writes no markup"
 
 
+@pytest.mark.protocol("P-5.5")
 async def test_a_snapshot_equals_the_poll_for_every_text(server: Server, sid: str) -> None:
     """SC-03: both escape texts alike, in streams of one session and of several."""
     async with Worker.at(server) as worker:

@@ -1,0 +1,85 @@
+"""The requirements of `docs/protocol.md` are numbered, and each MUST is shown by a vector or a test that cites it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "protocol.md").read_text("utf-8")
+
+REQUIREMENT = re.compile(r"^- \*\*(P-\d+\.\d+)\*\* (.*?)\n(?=\n|- )", re.MULTILINE | re.DOTALL)
+REQUIREMENTS = {number: " ".join(text.split()) for number, text in REQUIREMENT.findall(PAGE)}
+KEYWORD = re.compile(r"\b(?:MUST|SHOULD|MAY)(?: NOT)?\b")
+MUSTS = {number for number, text in REQUIREMENTS.items() if "MUST" in text}
+
+VECTORS = [
+    vector
+    for path in sorted((ROOT / "tests" / "corpus").glob("*.json"))
+    for vector in json.loads(path.read_text("utf-8"))
+]
+
+MARK = re.compile(r"@?pytest\.mark\.protocol\(([^)]*)\)")
+COMMENT = re.compile(r"^// Shows (P-.*)\.\ntest\(", re.MULTILINE)
+
+UNSHOWN = {
+    "P-6.5": "A comparison inside a client cannot be seen from outside.",
+}
+"""The MUSTs that no test can show, each with the reason."""
+
+
+def cited_by_tests() -> set[str]:
+    """The numbers in the marks of the tests in Python, and in the comments above those in JavaScript."""
+    python = [match for path in ROOT.glob("tests/**/test_*.py") for match in MARK.findall(path.read_text("utf-8"))]
+    browser = [match for path in ROOT.glob("web/test/*.js") for match in COMMENT.findall(path.read_text("utf-8"))]
+    return {number for citation in python + browser for number in re.findall(r"P-\d+\.\d+", citation)}
+
+
+def cited_by_vectors() -> set[str]:
+    return {number for vector in VECTORS for number in vector["shows"]}
+
+
+def test_requirements_are_numbered_by_section() -> None:
+    """Numbers grow within a section; a removed requirement leaves a gap."""
+    numbered = 0
+    for section, text in re.findall(r"^## (\d+)\. .*\n((?:(?!## ).*\n)*)", PAGE, re.MULTILINE):
+        numbers = [number.removeprefix("P-").split(".") for number, _ in REQUIREMENT.findall(text)]
+        assert {each for each, _ in numbers} <= {section}
+        places = [int(place) for _, place in numbers]
+        assert places == sorted(set(places))
+        numbered += len(places)
+    assert numbered == len(REQUIREMENTS) == PAGE.count("**P-")
+
+
+@pytest.mark.parametrize("number", REQUIREMENTS)
+def test_a_requirement_has_its_side_and_one_keyword(number: str) -> None:
+    """It binds the server, a client, a reader or a worker, to one thing."""
+    text = REQUIREMENTS[number]
+    assert re.match(r"(The server|A client|A reader|A worker) ", text), text
+    assert len(KEYWORD.findall(text)) == 1, text
+
+
+def test_keywords_stand_in_requirements_only() -> None:
+    """Save for the sentence that defines them: no rule is left without a number."""
+    rest = REQUIREMENT.sub("", PAGE).replace("MUST, MUST NOT, SHOULD, SHOULD NOT\nand MAY mean", "")
+    assert KEYWORD.findall(rest) == []
+
+
+def test_cited_requirements_exist() -> None:
+    """No citation is left of a requirement that is gone."""
+    assert cited_by_vectors() | cited_by_tests() <= set(REQUIREMENTS)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+def test_a_vector_cites_the_requirements_that_it_shows(vector: dict[str, list[str]]) -> None:
+    """Each once, in the order of the protocol."""
+    places = [tuple(map(int, number.removeprefix("P-").split("."))) for number in vector["shows"]]
+    assert places == sorted(set(places)) != []
+
+
+def test_every_must_is_shown() -> None:
+    """By a vector or by a test; those that none shows are listed with the reason."""
+    assert MUSTS - cited_by_vectors() - cited_by_tests() == set(UNSHOWN)
