@@ -78,11 +78,13 @@ check: $(VENV)/.dev web/node_modules/.ready  ## Lint and type-check; writes noth
 	.ci/plain-words
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python -m tests.guarantees --check
 	npm --prefix web run --silent check
 
-format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, fix what the linters can fix, bundle the browser files
+format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, fix what the linters can fix, write what is generated
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m tests.guarantees
 	npm --prefix web run --silent format
 	npm --prefix web run --silent build
 

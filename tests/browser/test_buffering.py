@@ -36,6 +36,7 @@ async def test_polls_bridge_a_buffering_nginx_until_it_stops(
         assert shown.requests.count(f"{nginx.url}/api/progress/{sid}") <= polled + 1
 
 
+@pytest.mark.guarantee(43)
 @pytest.mark.full
 async def test_polls_alone_finish_a_session_behind_a_buffering_nginx(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, tmp_path: Path
@@ -55,6 +56,7 @@ async def test_polls_alone_finish_a_session_behind_a_buffering_nginx(
         assert moves == [move for move in moves_of(7, 7) if move in moves]
 
 
+@pytest.mark.guarantee(43)
 @pytest.mark.full
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("total_steps", [7, 40])

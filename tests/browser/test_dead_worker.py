@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import httpx
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
@@ -50,6 +51,7 @@ def kill_midway(server: Server, session_id: str) -> int:
         return int(job.stdout.read().split(b"\n")[-2])
 
 
+@pytest.mark.guarantee(46)
 async def test_the_page_shows_the_silence_of_a_killed_worker(server: Server, open_page: OpenPage, sid: str) -> None:
     """Its reports stay, its step is neither done nor failed, and the page stops looking alive."""
     page = await open_page(f"{server.url}/livez", scripts=(POLLING_ONLY,))

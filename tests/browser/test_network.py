@@ -83,6 +83,7 @@ async def test_connections_that_died_silently_are_replaced(
     await expect(state_of(shown)).to_have_text("running 42%", timeout=LATE_MS)
 
 
+@pytest.mark.guarantee(42)
 async def test_the_page_recovers_after_ten_minutes_of_sleep(
     proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
@@ -105,6 +106,7 @@ async def test_the_page_recovers_after_ten_minutes_of_sleep(
     assert await shown.evaluate("ends") == ["complete"]
 
 
+@pytest.mark.guarantee(60)
 @pytest.mark.full
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("jump", [timedelta(hours=6), timedelta(hours=-1)], ids=["ahead", "back"])

@@ -52,6 +52,7 @@ def assert_nothing_missed(streamed: list[tuple[str, str]], last: int) -> None:
     assert at == last
 
 
+@pytest.mark.guarantee(2)
 async def test_the_page_recovers_after_a_kill_of_the_server(serve: Serve, open_page: OpenPage, sid: str) -> None:
     """The badge shows the outage, the page resumes by itself, and no transition is lost."""
     server = serve(store="sqlite", heartbeat_s=1)

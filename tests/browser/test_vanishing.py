@@ -19,7 +19,7 @@ from tests.harness.metrics import metrics_of
 from tests.harness.network import FarNetwork
 from tests.harness.serving import Server, Worker
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.guarantee(42)]
 
 HEARTBEAT_S = 1
 SEND_TIMEOUT_S = 2

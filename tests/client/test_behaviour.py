@@ -187,6 +187,7 @@ async def wait_after_an_error(progress: AsyncProgress) -> None:
         raise OopsError
 
 
+@pytest.mark.guarantee(52)
 @pytest.mark.parametrize("work", [wait_in_a_step, wait_at_the_end, wait_after_an_error])
 @pytest.mark.parametrize("on_error", ["warn", "raise"])
 async def test_a_time_limit_ends_the_block(

@@ -226,6 +226,7 @@ LATE = {
 }
 
 
+@pytest.mark.guarantee(50)
 @pytest.mark.parametrize("program", LATE.values(), ids=LATE.keys())
 def test_reports_during_the_exit_of_the_process_are_sent(serve: Serve, program: str) -> None:
     """This includes reports of exit functions that run after ours."""
@@ -234,6 +235,7 @@ def test_reports_during_the_exit_of_the_process_are_sent(serve: Serve, program: 
     assert shown(server) == (["success", "running"], 3)
 
 
+@pytest.mark.guarantee(50)
 @pytest.mark.parametrize(
     "program",
     [
@@ -269,6 +271,7 @@ BY_A_FINALISER = """
 """
 
 
+@pytest.mark.guarantee(50)
 def test_reports_of_late_finalisers_are_counted(serve: Serve) -> None:
     """Python runs no more threads by then; the log has a line."""
     server = serve()

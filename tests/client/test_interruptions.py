@@ -34,6 +34,8 @@ from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.client.shells import Shell
 from tests.harness.serving import ROOT, eventually
 
+pytestmark = pytest.mark.guarantee(47)
+
 DEADLINE_S: Final = 20
 NOWHERE: Final = "http://127.0.0.1:9"
 

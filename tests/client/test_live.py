@@ -57,6 +57,7 @@ async def transitions(server: Server, count: int) -> list[tuple[int, str]]:
     return [(event.json()["step"]["step"], event.json()["step"]["status"]) for event in events]
 
 
+@pytest.mark.guarantee(2)
 @pytest.mark.protocol("P-10.4")
 async def test_each_report_counts_once_over_a_server_that_is_killed(serve: Serve, shell: Shell) -> None:
     """Kills come at any moment, and answered reports are on disk: no report is lost, repeated or out of order."""
@@ -81,6 +82,7 @@ async def eventually_at(server: Server, percentage: int) -> None:
             await asyncio.sleep(0.005)
 
 
+@pytest.mark.guarantee(45)
 async def test_each_report_counts_once_over_a_connection_that_flaps(serve: Serve, shell: Shell) -> None:
     """Answers are lost or cut after the server has applied their reports."""
     server = serve()
@@ -159,6 +161,7 @@ async def shown(server: Server) -> tuple[list[tuple[str, str]], str]:
     return [(step["name"], step["status"]) for step in response.json()["steps"]], response.headers["etag"]
 
 
+@pytest.mark.guarantee(53)
 async def test_a_refused_creation_leaves_the_session_before_alone(
     serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,6 +187,7 @@ async def test_a_refused_creation_leaves_the_session_before_alone(
     assert line.endswith("nothing more is reported, since its creation was refused: 422 There is no such workflow.")
 
 
+@pytest.mark.guarantee(53)
 async def test_a_refused_creation_creates_no_session_with_other_steps(serve: Serve, shell: Shell) -> None:
     """No session is created."""
     server = serve()
@@ -193,6 +197,7 @@ async def test_a_refused_creation_creates_no_session_with_other_steps(serve: Ser
     assert progress.lost == 2
 
 
+@pytest.mark.guarantee(2)
 @pytest.mark.parametrize("alone", [False, True], ids=["together", "one at a time"])
 async def test_a_session_that_the_server_has_lost_is_created_again(
     serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, alone: bool
@@ -224,6 +229,7 @@ async def test_a_session_that_the_server_has_lost_is_created_again(
     assert len(lines) == 1
 
 
+@pytest.mark.guarantee(53)
 async def test_a_newer_run_gets_no_report_of_an_older_one(
     serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture
 ) -> None:

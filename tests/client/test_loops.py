@@ -23,6 +23,8 @@ from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.conftest import Serve
 from tests.harness.serving import Server, eventually, session_path
 
+pytestmark = pytest.mark.guarantee(51)
+
 LIMIT_S = 20
 
 End: TypeAlias = Callable[[AsyncProgress], Awaitable[None]]

@@ -23,6 +23,8 @@ from tests.client.shells import Shell
 from tests.harness.http1 import HOST, free_port
 from tests.harness.serving import ROOT, eventually
 
+pytestmark = pytest.mark.guarantee(48)
+
 MANY = 300
 
 

@@ -24,7 +24,7 @@ from tests.client.shells import Shell
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, free_port
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.guarantee(49)]
 
 DESCRIPTORS = """
     import os, resource

@@ -76,6 +76,7 @@ JUMPS = {
 }
 
 
+@pytest.mark.guarantee(55)
 @pytest.mark.parametrize(
     "store", ["sqlite", *(pytest.param(each, marks=pytest.mark.full) for each in ("memory", "redis"))]
 )
@@ -127,6 +128,7 @@ async def test_jumps_of_the_clock_cost_nothing(
     assert "Traceback" not in server.log()
 
 
+@pytest.mark.guarantee(56)
 async def test_clean_up_spares_what_runs_and_goes_by_the_clock(
     serve_by: ServeBy, clock: WallClock, tmp_path: Path
 ) -> None:
@@ -144,6 +146,7 @@ async def test_clean_up_spares_what_runs_and_goes_by_the_clock(
         assert (await worker.poll("running"))["status"] == "running"
 
 
+@pytest.mark.guarantee(57)
 async def test_a_token_ends_by_the_clock_and_a_ticket_by_what_has_passed(serve_by: ServeBy, clock: WallClock) -> None:
     """FT-15: a jump past a token's end ends its stream, one back revives the token; tickets are not affected."""
     server = serve_by(clock, store="memory://", read="token", token_key=KEY)
@@ -186,6 +189,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.guarantee(58)
 @pytest.mark.full
 @pytest.mark.parametrize(("zone", "moment"), MOMENTS.values(), ids=MOMENTS)
 async def test_difficult_dates_have_no_effect(serve_by: ServeBy, tmp_path: Path, zone: str, moment: datetime) -> None:
@@ -216,6 +220,7 @@ async def test_difficult_dates_have_no_effect(serve_by: ServeBy, tmp_path: Path,
     assert "Traceback" not in server.log()
 
 
+@pytest.mark.guarantee(59)
 @pytest.mark.full
 async def test_servers_whose_clocks_differ_lose_nothing(
     serve_by: ServeBy, tmp_path: Path, kind: Kind, redis_servers: dict[str, RedisServer]

@@ -77,6 +77,7 @@ CORRUPTIONS = {
 }
 
 
+@pytest.mark.guarantee(13)
 @pytest.mark.full
 @pytest.mark.parametrize(("corrupt", "sentence"), CORRUPTIONS.values(), ids=CORRUPTIONS)
 async def test_a_store_that_cannot_be_used_is_refused(
@@ -115,6 +116,7 @@ def remove_the_lock(database: Path) -> Path:
     return database
 
 
+@pytest.mark.guarantee(16)
 async def test_a_second_process_is_refused_and_the_first_goes_on(serve: Serve) -> None:
     """FT-16: by whatever name, the second process is refused with a reason, and the first is not affected."""
     first = serve(store="sqlite")
@@ -146,6 +148,7 @@ def overwrite(database: Path, text: bytes, spared: int) -> None:
             file.write(noise[spared:])
 
 
+@pytest.mark.guarantee(14)
 @pytest.mark.parametrize("spared", [pytest.param(0, marks=pytest.mark.full, id="pages"), pytest.param(4, id="texts")])
 async def test_damage_found_while_running_is_reported(serve: Serve, spared: int) -> None:
     """FT-16: with garbage amid the database, hit sessions get 503 and a line in the log; the others continue."""
@@ -179,6 +182,7 @@ async def test_damage_found_while_running_is_reported(serve: Serve, spared: int)
     assert "Traceback" not in log
 
 
+@pytest.mark.guarantee(15)
 @pytest.mark.parametrize(
     "is_replaced", [pytest.param(False, marks=pytest.mark.full, id="removed"), pytest.param(True, id="replaced")]
 )
@@ -203,6 +207,7 @@ async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, 
         assert (await worker.poll("s"))["percentage"] == 14
 
 
+@pytest.mark.guarantee(15)
 @pytest.mark.parametrize("suffix", ["-wal", pytest.param("-shm", marks=pytest.mark.full)])
 @pytest.mark.parametrize(
     "is_removed", [pytest.param(False, id="moved"), pytest.param(True, marks=pytest.mark.full, id="removed")]
@@ -235,6 +240,7 @@ async def test_a_log_that_is_taken_away_acknowledges_nothing(serve: Serve, suffi
         await worker.start("s", 2)
 
 
+@pytest.mark.guarantee(18)
 @pytest.mark.parametrize("put_back", [os.replace, pytest.param(shutil.copyfile, marks=pytest.mark.full)])
 async def test_a_backup_that_is_put_back_is_another_history(
     serve: Serve, put_back: Callable[[Path, Path], object]
@@ -274,6 +280,7 @@ def put_in_its_place(source: Path, target: Path) -> None:
     put_over(source, target)
 
 
+@pytest.mark.guarantee(18)
 @pytest.mark.parametrize("put_back", [put_over, pytest.param(put_in_its_place, marks=pytest.mark.full)])
 @pytest.mark.parametrize("end", [Server.terminate, Server.kill])
 async def test_a_folder_that_is_put_back_is_another_history(
@@ -331,6 +338,7 @@ def client(kind: Kind, redis_servers: dict[str, RedisServer]) -> Iterator[Redis]
         yield client
 
 
+@pytest.mark.guarantee(32)
 async def test_a_session_damaged_in_redis_affects_no_other(
     servers: list[Server], client: Redis, tmp_path: Path
 ) -> None:
@@ -361,6 +369,7 @@ async def test_a_session_damaged_in_redis_affects_no_other(
     assert all("Traceback" not in server.log() for server in servers)
 
 
+@pytest.mark.guarantee(32)
 @pytest.mark.full
 async def test_an_index_damaged_in_redis_is_not_taken_for_an_empty_one(
     servers: list[Server], client: Redis, tmp_path: Path

@@ -111,6 +111,7 @@ class SessionProbe:
         assert verdict.is_clean(), verdict
 
 
+@pytest.mark.guarantee(7)
 async def test_a_full_disk_refuses_updates_and_nothing_else(serve: Serve, disk: SmallDisk) -> None:
     """FT-09: 507, and 503 from `/readyz`; polls and streams continue; updates work again with room; integrity is ok."""
     server = serve(command=serving_on(disk))
@@ -129,6 +130,7 @@ async def test_a_full_disk_refuses_updates_and_nothing_else(serve: Serve, disk: 
     assert_sound(disk)
 
 
+@pytest.mark.guarantee(7)
 @pytest.mark.parametrize(
     ("size", "updates"), [("512k", 100), pytest.param("4m", 400, marks=pytest.mark.full)], ids=["512k", "4m"]
 )
@@ -167,6 +169,7 @@ async def fill_with_sessions(worker: Worker) -> dict[str, Body]:
         states[session_id] = await worker.poll(session_id)
 
 
+@pytest.mark.guarantee(8)
 @pytest.mark.full
 async def test_a_full_disk_keeps_what_was_acknowledged(serve: Serve, disk: SmallDisk) -> None:
     """FT-09: a server killed on its full disk starts there and loses nothing; a new store is refused."""
@@ -192,6 +195,7 @@ async def test_a_full_disk_keeps_what_was_acknowledged(serve: Serve, disk: Small
     assert_sound(disk)
 
 
+@pytest.mark.guarantee(10)
 @pytest.mark.full
 async def test_a_disk_that_is_read_only_on_start_is_refused(serve: Serve, disk: SmallDisk) -> None:
     """FT-09: one sentence and an exit code; nothing is lost once the disk is writable again."""
@@ -229,6 +233,7 @@ async def read_only_to(server: Server) -> AsyncIterator[None]:
         await strace.wait()
 
 
+@pytest.mark.guarantee(9)
 async def test_a_disk_that_goes_read_only_refuses_updates_and_nothing_else(serve: Serve) -> None:
     """FT-09: 503, also from `/readyz`; polls and streams continue; updates work again once the disk does."""
     server = serve(store="sqlite", heartbeat_s=0.5)
@@ -241,6 +246,7 @@ async def test_a_disk_that_goes_read_only_refuses_updates_and_nothing_else(serve
         assert await probe.readiness() == (200, "ok")
 
 
+@pytest.mark.guarantee(12)
 @pytest.mark.parametrize(
     ("events", "readers", "max_mb"),
     [(2_000, 20, 8), pytest.param(100_000, 100, 64, marks=[pytest.mark.full, pytest.mark.timeout(600)])],
@@ -272,6 +278,7 @@ async def test_the_write_ahead_log_stays_small(serve: Serve, events: int, reader
     assert 0 < max(sizes) <= max_mb * MEGABYTE
 
 
+@pytest.mark.guarantee(28)
 @pytest.mark.full
 async def test_a_redis_that_cannot_save_refuses_updates_and_nothing_else(run_redis: RunRedis, serve: Serve) -> None:
     """FT-09, MISCONF: while Redis cannot save, updates and `/readyz` get 503; polls and streams continue."""

@@ -104,6 +104,7 @@ def assert_integrity(server: Server) -> None:
     shutil.rmtree(copy)
 
 
+@pytest.mark.guarantee(1)
 @pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_a_killed_server_keeps_what_it_acknowledged(serve: Serve, rounds: int) -> None:
     """FT-01: killed at random moments under load: each 200 is kept, nothing is half applied, clients resume."""
@@ -140,6 +141,7 @@ async def first_events(server: Server, session_id: str, last_event_id: str | Non
         return await stream.next_events(count, timeout_s=20)
 
 
+@pytest.mark.guarantee(1)
 async def test_a_session_lost_from_memory_is_not_found(serve: Serve) -> None:
     """FT-01: after a kill a session in memory is `not_found` under a new epoch; recreated, it is another one."""
     server = serve(store="memory://")
@@ -188,6 +190,7 @@ async def held(database: Path) -> AsyncIterator[None]:
         await holder.wait()
 
 
+@pytest.mark.guarantee("F", 11)
 @serve_only  # The store waits, whichever host serves.
 async def test_a_locked_database_stops_writers_alone(serve: Serve) -> None:
     """FT-08: another process holds the database for 10 s: POSTs wait, then get 503; heartbeats and polls continue."""
@@ -242,6 +245,7 @@ async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) ->
         current += 1
 
 
+@pytest.mark.guarantee(3)
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
 async def test_a_stopping_server_ends_its_streams_in_order(
     serve: Serve, factory: str | None, number: signal.Signals

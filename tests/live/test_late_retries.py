@@ -18,7 +18,7 @@ from tests.harness.serving import Server, session_path
 from tests.live.asgi_hosts import serve_only
 
 # The store keeps the keys, alike on every host.
-pytestmark = serve_only
+pytestmark = [serve_only, pytest.mark.guarantee("C", 54)]
 
 Fault = Callable[[], Awaitable[object]]
 

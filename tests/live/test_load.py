@@ -185,6 +185,7 @@ class Reporter:
             await asyncio.sleep(0.02)  # The pace of this worker; it waits for nothing.
 
 
+@pytest.mark.guarantee(41)
 @pytest.mark.parametrize(("streams", "sessions"), [(1000, 10), pytest.param(5000, 50, marks=FULL)])
 async def test_readers_cut_off_at_once_resume_where_they_were(
     serve: Serve, record_property: Record, streams: int, sessions: int

@@ -78,6 +78,7 @@ def holding_files(server: Server) -> set[str]:
     return {path.name for path in server.folder.iterdir() if SECRET.encode() in path.read_bytes()}
 
 
+@pytest.mark.guarantee(61)
 @serve_only  # The store deletes, whichever host serves.
 @removals
 async def test_deleted_data_is_gone_from_the_database_and_its_log(
@@ -103,6 +104,7 @@ async def test_deleted_data_is_gone_from_the_database_and_its_log(
             assert (await worker.poll(other))["steps"][0]["message"].startswith("another")
 
 
+@pytest.mark.guarantee(62)
 @serve_only  # As above.
 @pytest.mark.parametrize("kind", KINDS)
 @removals
@@ -128,6 +130,7 @@ async def test_deleted_data_is_gone_from_redis(
     assert SECRET not in server.log()
 
 
+@pytest.mark.guarantee(63)
 @probing
 @pytest.mark.parametrize(
     "store", ["redis", *(pytest.param(s, marks=pytest.mark.full) for s in ("memory://", "sqlite"))]
@@ -185,6 +188,7 @@ CARELESS = "proxy_ignore_headers Cache-Control Expires Set-Cookie;"
 READERS = {"mine": "alice", "yours": "bob"}
 
 
+@pytest.mark.guarantee(44)
 @serve_only  # The headers are the application's, whichever host serves.
 @pytest.mark.parametrize(
     ("directives", "by"),

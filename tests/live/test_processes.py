@@ -90,6 +90,7 @@ async def test_all_processes_serve_the_same_sessions(server: Server) -> None:
             ]
 
 
+@pytest.mark.guarantee(1)
 async def test_a_killed_process_is_replaced(server: Server) -> None:
     """The other processes keep serving, and its readers resume the same session."""
     first, second = children(server.pid)
@@ -107,6 +108,7 @@ async def test_a_killed_process_is_replaced(server: Server) -> None:
             assert missed == ["running", "success"]
 
 
+@pytest.mark.guarantee(4)
 @pytest.mark.full
 async def test_sighup_replaces_all_processes_and_loses_nothing(server: Server) -> None:
     """With reports and streams under way, each update is applied, and each transition seen once, in order."""
@@ -259,6 +261,7 @@ async def test_a_second_signal_ends_all_processes_at_once(server: Server) -> Non
     writer.close()
 
 
+@pytest.mark.guarantee(3)
 async def test_a_frozen_process_does_not_keep_the_server_from_ending(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ FEW = Readers(stalled=5, trickling=1, good=10, transitions=300, send_timeout_s=5
 MANY = Readers(stalled=50, trickling=10, good=50, transitions=900, send_timeout_s=15)
 
 
+@pytest.mark.guarantee(39)
 @pytest.mark.protocol("P-5.19")
 @serve_only  # A plain uvicorn closes a connection only after all bytes held for it are sent.
 @pytest.mark.parametrize(
@@ -198,6 +199,7 @@ async def read_slowly(port: int, until: int) -> tuple[list[Block], float]:
     return seen, loop.time() - started
 
 
+@pytest.mark.guarantee(39)
 @pytest.mark.protocol("P-5.18")
 async def test_a_reader_that_fell_behind_gets_a_snapshot_in_place_of_what_it_missed(serve: Serve) -> None:
     """FT-10, in part: it gets far fewer transitions than happened, ends in the true state, and stays live."""

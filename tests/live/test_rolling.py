@@ -40,6 +40,7 @@ def behind_nginx(folder: Path, servers: list[Server]) -> NginxServer:
     return NginxServer(folder, text)
 
 
+@pytest.mark.guarantee(4)
 @pytest.mark.full
 async def test_servers_restarted_in_turn_lose_nothing(servers: list[Server], tmp_path: Path) -> None:
     """While both servers stop and start again, each update is applied, and each transition seen once, in order."""

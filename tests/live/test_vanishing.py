@@ -16,6 +16,8 @@ from tests.harness.rawsse import RawStream, received_through
 from tests.harness.serving import Server, events_path, eventually
 from tests.live.asgi_hosts import serve_only
 
+pytestmark = pytest.mark.guarantee(40)
+
 EVENTS = events_path("s")
 HEARTBEAT_S = 1
 SEND_TIMEOUT_S = 2

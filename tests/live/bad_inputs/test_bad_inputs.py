@@ -14,6 +14,7 @@ from tests.harness.serving import Server, Worker, session_path
 from tests.live.bad_inputs.requests import unaffected_reader
 
 
+@pytest.mark.guarantee("B")
 @pytest.mark.parametrize("part", REFUSALS)
 async def test_each_bad_request_is_refused_with_its_problem(
     server: Server, record_property: Callable[[str, object], None], part: str

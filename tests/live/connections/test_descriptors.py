@@ -52,6 +52,7 @@ async def excess_clients(server: Server, streams: int, silent: int) -> AsyncIter
         yield [await stack.enter_async_context(raw_connection(server.port, sent)) for sent in asked]
 
 
+@pytest.mark.guarantee(5)
 @pytest.mark.parametrize(
     ("streams", "silent"),
     [

@@ -14,6 +14,7 @@ from tests.harness.serving import Server, Worker, events_path
 from tests.live.delivery.reading import snapshot_of
 
 
+@pytest.mark.guarantee("D")
 @pytest.mark.protocol("P-3.8", "P-3.11", "P-4.3", "P-5.5", "P-5.7")
 async def test_snapshot_poll_and_fold_agree_at_each_id(server: Server, worker: Worker, sid: str) -> None:
     """DG-09: at each id, snapshot, poll and fold are equal byte for byte; ETag, formulas and keys are right."""

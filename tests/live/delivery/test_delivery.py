@@ -52,6 +52,7 @@ async def test_a_snapshot_meets_the_first_step(server: Server, worker: Worker, s
         fold(first.json(), second.json())
 
 
+@pytest.mark.guarantee("A")
 @pytest.mark.protocol("P-9.2")
 async def test_a_client_reads_its_own_writes(server: Server, worker: Worker, sid: str) -> None:
     """DG-03: after each 200, a poll and a new stream show the change at once."""
@@ -85,6 +86,7 @@ async def test_the_same_completion_from_many_workers_is_one_transition(
         await assert_nothing_more(stream, worker, sid)
 
 
+@pytest.mark.guarantee("A")
 @pytest.mark.protocol("P-9.3")
 @pytest.mark.parametrize("rounds", [30, pytest.param(200, marks=pytest.mark.full)])
 async def test_different_steps_at_once_lose_no_update(server: Server, sid: str, rounds: int) -> None:

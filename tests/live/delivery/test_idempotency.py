@@ -13,6 +13,7 @@ from tests.harness.serving import Server, Worker, events_path, session_path
 from tests.live.delivery.reading import assert_nothing_more, snapshot_of
 
 
+@pytest.mark.guarantee("C")
 async def test_a_key_makes_one_effect_of_many_requests(server: Server, worker: Worker, sid: str) -> None:
     """DG-05: ten concurrent requests with one key and body have one effect; each answer is the same one, or 409."""
     await worker.create(sid)
@@ -60,6 +61,7 @@ async def test_a_repeated_completion_without_a_key_changes_nothing(server: Serve
         await assert_nothing_more(stream, worker, sid)
 
 
+@pytest.mark.guarantee("C")
 @pytest.mark.protocol("P-11.2")
 async def test_a_key_is_remembered_over_a_restart(serve: Serve) -> None:
     """DG-05: after a kill and a start, the same key gets the same answer and is not applied a second time."""

@@ -23,6 +23,7 @@ def progress(count: int) -> list[Body]:
     return [{"action": "progress", "step": 1, "current": n} for n in range(count)]
 
 
+@pytest.mark.guarantee("D")
 @pytest.mark.protocol("P-6.7")
 async def test_a_replay_is_exact_and_moves_the_cursor(server: Server, worker: Worker, sid: str) -> None:
     """DG-06: a reader that missed 500 events gets these 500, each with its id; when it returns again, it gets none."""
@@ -47,6 +48,7 @@ async def test_a_replay_is_exact_and_moves_the_cursor(server: Server, worker: Wo
         await assert_nothing_more(stream, worker, sid)
 
 
+@pytest.mark.guarantee(38)
 @pytest.mark.protocol("P-6.9")
 @pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 @pytest.mark.parametrize("limit", [{"history": 100}, {"history_bytes": 16384}], ids=["count", "bytes"])
@@ -74,6 +76,7 @@ async def test_a_reader_past_the_retention_gets_one_snapshot(serve: Serve, store
                     assert [event.position.offset for event in events] == list(range(1003 - len(events), 1003))
 
 
+@pytest.mark.guarantee(38)
 async def test_rows_deleted_by_another_program_leave_no_hole(serve: Serve) -> None:
     """DG-07: a reader gets a snapshot where rows are missing from the log, never the rows that are left."""
     server = serve(store="sqlite", heartbeat_s=HEARTBEAT_S)
@@ -158,6 +161,7 @@ async def past(server: Server, worker: Worker) -> tuple[str, list[str]]:
     return sid, [(await snapshot_of(server, sid)).id or "", ids[1], ids[0]]
 
 
+@pytest.mark.guarantee("E")
 @pytest.mark.protocol("P-6.8")
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_hostile_position_gets_a_snapshot(

@@ -20,6 +20,7 @@ from tests.live.delivery_check import DeliveryCheck
 pytestmark = [serve_only, pytest.mark.full, pytest.mark.timeout(300)]
 
 
+@pytest.mark.guarantee(34)
 async def test_moving_slots_cost_nothing(
     kind: Kind, serve: Serve, tmp_path: Path, redis_clusters: Callable[[Kind], RedisCluster]
 ) -> None:
@@ -41,6 +42,7 @@ async def test_moving_slots_cost_nothing(
     assert moves > len(delivery.sessions)
 
 
+@pytest.mark.guarantee(35)
 async def test_a_failover_under_load_is_survived(kind: Kind, serve: Serve, tmp_path: Path) -> None:
     """A master is frozen until its replica takes its place; workers and followers go on, and end in the true state."""
     with RedisCluster(kind, tmp_path / "cluster", replicas=1) as cluster:

@@ -29,6 +29,7 @@ AWAY_S: Final = 60
 """Seconds for which Redis is away."""
 
 
+@pytest.mark.guarantee(25)
 @pytest.mark.full
 async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: RunRedis, join: Join) -> None:
     """FT-06: all connections are cut and all scripts flushed, again and again: nothing is lost or applied twice."""
@@ -44,6 +45,7 @@ async def test_cut_connections_and_forgotten_scripts_cost_nothing(run_redis: Run
         await DeliveryCheck(join(server.url), sessions=4, followers=6).run(150, fault)
 
 
+@pytest.mark.guarantee(25)
 @pytest.mark.full
 @pytest.mark.timeout(300)
 async def test_cut_subscriptions_cost_no_snapshot(run_redis: RunRedis, join: Join) -> None:
@@ -62,6 +64,7 @@ async def test_cut_subscriptions_cost_no_snapshot(run_redis: RunRedis, join: Joi
         assert {count for name, count in counts.items() if not name.startswith("several")} == {1}
 
 
+@pytest.mark.guarantee(27)
 async def test_a_full_redis_refuses_and_recovers(run_redis: RunRedis, join: Join) -> None:
     """FT-06: without room an update gets 507, which is no server error; polls and streams continue."""
     server = run_redis()
@@ -81,6 +84,7 @@ async def test_a_full_redis_refuses_and_recovers(run_redis: RunRedis, join: Join
         assert [event.event for event in stream.events] == ["snapshot", "snapshot", "step", "step"]
 
 
+@pytest.mark.guarantee("F", 22)
 @pytest.mark.protocol("P-5.23")
 @pytest.mark.full
 @pytest.mark.timeout(300)
@@ -120,6 +124,7 @@ async def test_streams_outlive_a_redis_that_is_away(run_redis: RunRedis, join: J
         assert (await worker.client.get("/readyz")).status_code == 200
 
 
+@pytest.mark.guarantee(29)
 @pytest.mark.full
 async def test_a_redis_that_evicts_leaves_no_session_half_there(run_redis: RunRedis, join: Join) -> None:
     """FT-06, allkeys-lru: an evicted session is not found and can be recreated; its readers are notified, no errors."""
@@ -147,6 +152,7 @@ async def test_a_redis_that_evicts_leaves_no_session_half_there(run_redis: RunRe
     assert "Traceback" not in ours.log()
 
 
+@pytest.mark.guarantee(30)
 @pytest.mark.full
 async def test_idle_streams_learn_that_redis_forgot_everything(run_redis: RunRedis, join: Join) -> None:
     """FT-06, FLUSHALL: each open stream gets the `not_found` snapshot, though no client reports or polls."""
@@ -172,6 +178,7 @@ async def test_idle_streams_learn_that_redis_forgot_everything(run_redis: RunRed
         await streams[0].wait_until(has_step)
 
 
+@pytest.mark.guarantee(23)
 @pytest.mark.full
 async def test_a_frozen_redis_applies_nothing_twice(run_redis: RunRedis, join: Join) -> None:
     """FT-05: 8 s of silence with 50 updates under way: each is applied once or not at all, and heartbeats continue."""
@@ -198,6 +205,7 @@ async def test_a_frozen_redis_applies_nothing_twice(run_redis: RunRedis, join: J
         assert max(after - before for before, after in itertools.pairwise(beats)) < HEARTBEAT_S + 1
 
 
+@pytest.mark.guarantee(24)
 @pytest.mark.full
 @pytest.mark.timeout(300)
 async def test_a_half_open_connection_is_noticed(run_redis: RunRedis, join: Join) -> None:
@@ -239,6 +247,7 @@ async def test_a_server_stops_in_time_behind_a_blackhole(run_redis: RunRedis, jo
             assert len(stalled) == STALLED
 
 
+@pytest.mark.guarantee(3)
 async def test_a_server_stops_in_time_with_redis_or_without(run_redis: RunRedis, join: Join) -> None:
     """FT-13: with Redis frozen and updates under way it still exits with code 0 within the graceful timeout and 2 s."""
     server = run_redis()

@@ -30,6 +30,7 @@ from tests.live.redis.servers import Join, has_step, last_offset, until_accepted
 pytestmark = serve_only
 
 
+@pytest.mark.guarantee(21)
 @pytest.mark.full
 @pytest.mark.parametrize(
     ("sessions", "transitions", "followers"),
@@ -64,6 +65,7 @@ async def streams_at(servers: Sequence[Server]) -> list[RawStream]:
     return streams
 
 
+@pytest.mark.guarantee(19)
 @pytest.mark.parametrize(
     "persistence", ["always", *(pytest.param(each, marks=pytest.mark.full) for each in ("everysec", "rdb"))]
 )
@@ -101,6 +103,7 @@ async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistenc
             await stream.aclose()
 
 
+@pytest.mark.guarantee(20)
 @pytest.mark.parametrize("way", ["folder", "memory"])
 async def test_a_redis_that_is_put_back_is_another_history(
     run_redis: RunRedis, join: Join, tmp_path: Path, way: str
@@ -131,6 +134,7 @@ async def test_a_redis_that_is_put_back_is_another_history(
         await assert_is_another_history(servers, seen, final)
 
 
+@pytest.mark.guarantee(20)
 @pytest.mark.full
 async def test_a_redis_that_is_put_back_while_no_server_runs_is_another_history(
     run_redis: RunRedis, join: Join, tmp_path: Path
@@ -186,6 +190,7 @@ async def assert_is_another_history(servers: list[Server], seen: Position, final
             assert event.position.epoch != seen.epoch
 
 
+@pytest.mark.guarantee(26)
 @pytest.mark.full
 async def test_a_redis_that_loads_its_data_is_waited_for(run_redis: RunRedis, join: Join) -> None:
     """FT-06, LOADING: while Redis refuses every command, servers answer 503 in time; then they recover."""
@@ -219,6 +224,7 @@ def is_loading(client: Redis) -> bool:
     return False
 
 
+@pytest.mark.guarantee(22)
 @pytest.mark.full
 async def test_a_server_may_start_before_its_redis_does(kind: Kind, tmp_path: Path, join: Join) -> None:
     """FT-04: `/readyz` reports the server as not ready until Redis is available."""

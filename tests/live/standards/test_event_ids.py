@@ -17,6 +17,7 @@ from tests.harness.serving import Server, Worker, events_path, publish
 from tests.live.browsing import BrowserStream, as_fired
 
 
+@pytest.mark.guarantee("E")
 @pytest.mark.protocol("P-6.1", "P-6.2", "P-6.4")
 @pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 async def test_ids_grow_and_never_come_back(serve: Serve, store: str) -> None:
@@ -95,6 +96,7 @@ def assert_ids_grow(ids: list[str]) -> None:
     assert [int(number) for number in numbers] == list(range(int(numbers[0]), int(numbers[0]) + len(ids)))
 
 
+@pytest.mark.guarantee(36)
 @pytest.mark.parametrize("every", [11, pytest.param(1, marks=[pytest.mark.full, pytest.mark.timeout(180)])])
 async def test_a_stream_cut_at_any_byte_resumes_without_loss_or_repeat(serve: Serve, every: int) -> None:
     """SC-07: a stream of a snapshot and five steps, cut after each number of bytes, resumes exactly where it was."""

@@ -39,6 +39,7 @@ def setup(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SentinelSe
         yield SentinelSetup(cast(Kind, request.param), tmp_path, stack)
 
 
+@pytest.mark.guarantee(33)
 @pytest.mark.protocol("P-10.4")
 @pytest.mark.full
 @pytest.mark.timeout(180)

@@ -73,6 +73,7 @@ async def test_a_foreign_value_at_a_key_leaves_no_partial_change(server: RedisSe
     assert await backend.find_idempotency_key("s", "l") is None
 
 
+@pytest.mark.guarantee(31)
 async def test_a_replica_refuses_until_it_is_promoted(run_redis: RunRedis, connect: Open) -> None:
     """A connection to it is closed after a refusal, since another server may be the master by now."""
     server, primary = run_redis(), run_redis()

@@ -22,6 +22,8 @@ from tests.store.changes import after, apply, created, moved, removed
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower, history
 
+pytestmark = pytest.mark.guarantee(20)
+
 
 @pytest.fixture
 async def here(server: RedisServer, connect: Open) -> RedisBackend:

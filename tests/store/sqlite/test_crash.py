@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from progress_sse.core.model import Position
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.wire import session_json
@@ -15,6 +17,7 @@ from tests.store.changes import created
 from tests.store.sqlite.files import assert_refused, opened, read_until_killed, sqlite_rows
 
 
+@pytest.mark.guarantee(17)
 class TestKill:
     """The process is killed (`kill -9`) at any moment."""
 

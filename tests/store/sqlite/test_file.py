@@ -81,6 +81,7 @@ def _leads_to(link: Path, path: Path) -> bool:
     return False
 
 
+@pytest.mark.guarantee(13)
 class TestRefusal:
     """A file that cannot be used is refused with one sentence, and left as it is."""
 

@@ -20,6 +20,7 @@ from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import make_store, opened
 
 
+@pytest.mark.guarantee(7)
 class TestRoom:
     """On a nearly full disk, space stays reserved for removals, and for the log."""
 

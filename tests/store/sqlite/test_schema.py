@@ -33,6 +33,7 @@ def former(path: Path) -> Path:
     return path
 
 
+@pytest.mark.guarantee(13)
 class TestUpgrade:
     """A store of the previous format is brought up to date when it is opened."""
 
