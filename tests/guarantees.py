@@ -109,9 +109,7 @@ def main(arguments: Sequence[str]) -> None:
     tests = collect(marked_files())
     described, marked = set(LABEL.findall(page)), {label for test in tests for label in test.labels}
     if described != marked:
-        raise SystemExit(
-            f"described, but no test has the mark: {described - marked}; the reverse: {marked - described}"
-        )
+        raise SystemExit(f"no test has the mark of {described - marked}, and no claim that of {marked - described}")
     written = with_commands(page, {label: command(label, tests) for label in described})
     if "--check" not in arguments:
         PAGE.write_text(written, "utf-8")

@@ -146,6 +146,7 @@ async def test_a_position_ahead_of_the_channel_refreshes_it_from_the_store(
     assert await other.read() == ["step@2", "step@3"]
 
 
+@pytest.mark.protocol("P-5.3")
 async def test_each_snapshot_has_a_retry_field(store: ProgressStore, hub: Hub) -> None:
     """No other event has one."""
     reader = Reader(hub, "a")
