@@ -58,7 +58,7 @@ LIBRARIES = {
 
 
 class QueueWorkers:
-    """Workers of a library with the jobs of `docs/bridges.md`, and the failing jobs of `more_…` beside them."""
+    """Workers of a library with the jobs of our page on queues, and the failing jobs of `more_…` beside them."""
 
     def __init__(self, name: str, folder: Path, broker: RedisServer, *options: str) -> None:
         """Prepare them in a new folder; `options` are added to the worker's command."""
@@ -67,7 +67,7 @@ class QueueWorkers:
         self.folder = folder
         self.server = Server(folder / "server")
         self.module = f"{name}_jobs"
-        (folder / f"{self.module}.py").write_text(programs_of("bridges.md")[self.module], "utf-8")
+        (folder / f"{self.module}.py").write_text(programs_of("how-to/report-from-queues.md")[self.module], "utf-8")
         (folder / f"more_{self.module}.py").write_text(MORE[name], "utf-8")
         self._broker_url = broker.url.removesuffix("0") + str(library.database)
         arguments = [each.replace("{broker}", self._broker_url) for each in library.worker[1:]]

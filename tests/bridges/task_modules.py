@@ -1,4 +1,4 @@
-"""Jobs of each library beside those of `docs/bridges.md`: further failures, and jobs that are no steps."""
+"""Jobs beside those of `docs/how-to/report-from-queues.md`: further failures, and jobs that are no steps."""
 
 from __future__ import annotations
 

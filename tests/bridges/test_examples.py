@@ -1,4 +1,4 @@
-"""The programs of `docs/bridges.md` that need no queue, unchanged."""
+"""The programs of `docs/how-to/report-from-queues.md` that need no queue, unchanged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.conftest import Serve
 from tests.harness.documents import programs_of
 from tests.harness.serving import Server, session_path
 
-PROGRAMS = programs_of("bridges.md")
+PROGRAMS = programs_of("how-to/report-from-queues.md")
 
 
 def session(server: Server, session_id: str) -> Any:

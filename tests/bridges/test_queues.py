@@ -1,4 +1,4 @@
-"""Tasks of real queues as steps: the behaviour that all libraries share, with the programs of `docs/bridges.md`."""
+"""Tasks of real queues as steps, as all libraries do it, with the programs of `docs/how-to/report-from-queues.md`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server inside other applications: the examples of `docs/embedding.md`, and two hubs in one process."""
+"""The server inside other applications: the examples of `docs/how-to/embed.md`, and two hubs in one process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.harness.documents import programs_of
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import ROOT, Server, Worker, events_path, session_path
 
-EXAMPLES = programs_of("embedding.md")
+EXAMPLES = programs_of("how-to/embed.md")
 [README_EXAMPLE] = re.findall(
     r"^```python\n([^`]*ProgressHub[^`]*)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE
 )
