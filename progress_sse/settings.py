@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    DirectoryPath,
     Field,
     SecretStr,
     ValidationError,
@@ -98,6 +99,11 @@ class Settings(BaseSettings):
     )
     cleanup_interval_s: float = Field(600, gt=0, le=MAX_DURATION, description="Seconds between two clean-ups.")
     steps_file: Path | None = Field(None, description="TOML or JSON file with step definitions.")
+    www: DirectoryPath | None = Field(
+        None,
+        description="Folder of pages of your own, served beside the API to every client that reaches the server; names "
+        "that begin with a dot are left out.",
+    )
     history: int = Field(1000, ge=0, description="Transitions kept per session.")
     history_bytes: int = Field(262_144, ge=0, description="Bytes of transitions kept per session.")
     max_total_steps: int = Field(1000, ge=1, description="Steps that a session may have.")

@@ -33,6 +33,9 @@ REDIS_URLS: Final = (
 )
 """How a store in Redis may be named; shown where the setting is wrong."""
 
+PEM: Final = "-----BEGIN "
+"""A `token_key` that begins like this is a key, and not the path of one."""
+
 EXPIRY_MARGIN_S: Final = 3600
 """Seconds for which Redis keeps a session beyond the clean-up that should have removed it."""
 
@@ -77,6 +80,24 @@ def make_rate_limiter(settings: Settings) -> "RateLimiter":
         from progress_sse.auth.rate_limits import RateLimiter, parse_rate
     publish, read = (parse_rate(name, getattr(settings, name)) for name in ("publish_rate", "read_rate"))
     return RateLimiter({"publish": publish, "read": read, "list": read}, partial(_rate_storage, settings))
+
+
+def served_folder(settings: Settings) -> Path | None:
+    """Return the folder of the setting `www`, if there is one.
+
+    Raises:
+        ConfigurationError: A file with secrets lies below it: the store, or the key of the tokens.
+    """
+    if settings.www is None:
+        return None
+    secrets = {"store": settings.store.removeprefix(SQLITE_PREFIX) if settings.store.startswith(SQLITE_PREFIX) else ""}
+    if settings.token_key is not None and settings.token_algorithm.startswith("RS"):
+        key = settings.token_key.get_secret_value()
+        secrets["token_key"] = "" if key.startswith(PEM) else key
+    for name, path in secrets.items():
+        if path and Path(path).resolve().is_relative_to(settings.www.resolve()):
+            raise ConfigurationError(f"{name} is a file below www, which every client can read: use another folder.")
+    return settings.www
 
 
 async def _close_nothing() -> None:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
@@ -13,6 +14,7 @@ from starlette.routing import Mount, Route
 
 from progress_sse.api import problems
 from progress_sse.api.endpoints import pages
+from progress_sse.api.endpoints.user_files import UserFiles
 from progress_sse.api.middleware.listed_origins import ListedOriginsMiddleware
 from progress_sse.api.middleware.open_access_warning import OpenAccessWarningMiddleware
 from progress_sse.api.middleware.path_guard import PathGuardMiddleware
@@ -22,6 +24,7 @@ from progress_sse.auth.authorizer import Authorize
 from progress_sse.core.errors import ProblemError
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
+from progress_sse.wiring import served_folder
 
 logger: Final = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ def create_app(
     settings = settings or load_settings()
     service = service or ProgressService(settings, authorize=authorize)
     app = Starlette(
-        routes=_routes(service),
+        routes=_routes(service, served_folder(settings)),
         middleware=_middleware(settings, service),
         exception_handlers={
             ProblemError: partial(problems.answer_problem, service),
@@ -65,14 +68,17 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
 
 
-def _routes(service: ProgressService) -> list[Route | Mount]:
-    """Return the routes that are not below `/api`, for Starlette's router."""
-    routes = [
+def _routes(service: ProgressService, folder: Path | None) -> list[Route | Mount]:
+    """Return the routes that are not below `/api`, and last the user's `folder`, for Starlette's router."""
+    routes: list[Route | Mount] = [
         Route(route.path, partial(route.endpoint, service))
         for route in ROUTES
         if route.endpoint is not None and not route.path.startswith(PREFIX)
     ]
-    return [*routes, Mount(FILES, pages.BrowserFiles())]
+    routes.append(Mount(FILES, pages.BrowserFiles()))
+    if folder is not None:
+        routes.append(Mount("/", UserFiles(folder)))
+    return routes
 
 
 def _middleware(settings: Settings, service: ProgressService) -> list[Middleware]:
