@@ -69,79 +69,121 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     store: str = Field(
         "sqlite:///progress.db",
-        description="Where sessions are kept: memory://, sqlite:///PATH (a fourth slash for an absolute one), or "
-        "redis://HOST:PORT/DB (rediss:// for TLS, redis+sentinel:// and redis+cluster:// for several servers).",
+        description="Where sessions are kept: `memory://`; `sqlite:///PATH`, with a fourth slash for an absolute "
+        "path; or `redis://USER:PASSWORD@HOST:PORT/DB`, user and password where they are needed (extra "
+        "`redis`; tested with Redis 8.0 and Valkey 8.1; `rediss://` for TLS; "
+        "`redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DB` for the server that Sentinel names, and "
+        "`redis+cluster://HOST:PORT,HOST:PORT` for a cluster, both without TLS). Give a password by the "
+        "environment, which no list of processes shows.",
     )
     redis_prefix: str = Field(
-        "progress_sse", min_length=1, description="Prefix of each key in Redis; give each server its own."
+        "progress_sse",
+        min_length=1,
+        description="Prefix of each key in Redis; give another store in the same Redis another prefix.",
     )
     heartbeat_s: float = Field(15, gt=0, le=MAX_DURATION, description="Seconds between two heartbeats of a stream.")
     retry_ms: int = Field(
         2000, ge=0, le=1000 * MAX_DURATION, description="Milliseconds that a browser waits before it reconnects."
     )
     send_timeout_s: float = Field(
-        30, gt=0, le=MAX_DURATION, description="Seconds after which a stream whose client reads nothing is closed."
+        30, gt=0, le=MAX_DURATION, description="Seconds after which a reader that takes nothing is cut off."
     )
     head_timeout_s: float = Field(
-        10, gt=0, le=MAX_DURATION, description="Seconds within which the head of a request must arrive."
+        10,
+        gt=0,
+        le=MAX_DURATION,
+        description="Seconds until the head of a request must have come, since its connection was opened or had its "
+        "last answer.",
     )
     body_timeout_s: float = Field(
         30,
         gt=0,
         le=MAX_DURATION,
-        description="Seconds within which the body of a request must arrive, after its head.",
+        description="Seconds until the body of a request must have come, since its head.",
     )
     graceful_timeout_s: float = Field(
         5, ge=0, le=MAX_DURATION, description="Seconds that a shutdown waits for requests under way."
     )
-    max_age_hours: float = Field(
-        24, gt=0, le=MAX_DURATION, description="Hours after which a session may be cleaned up."
-    )
+    max_age_hours: float = Field(24, gt=0, le=MAX_DURATION, description="Hours after which a session may be removed.")
     cleanup_interval_s: float = Field(600, gt=0, le=MAX_DURATION, description="Seconds between two clean-ups.")
-    steps_file: Path | None = Field(None, description="TOML or JSON file with step definitions.")
+    steps_file: Path | None = Field(None, description="TOML or JSON file with step definitions, of at most 4 MiB.")
     www: DirectoryPath | None = Field(
         None,
-        description="Folder of pages of your own, served beside the API to every client that reaches the server; names "
-        "that begin with a dot are left out.",
+        description="Folder of pages of your own, served beside the API to every client that reaches the server; "
+        "names that begin with a dot are left out, and the store and keys must lie elsewhere.",
     )
-    history: int = Field(1000, ge=0, description="Transitions kept per session.")
+    history: int = Field(1000, ge=0, description="Transitions kept per session, for readers that come back.")
     history_bytes: int = Field(262_144, ge=0, description="Bytes of transitions kept per session.")
     max_total_steps: int = Field(1000, ge=1, description="Steps that a session may have.")
-    max_sessions: int = Field(100_000, ge=1, description="Sessions that may exist; one more is answered with 507.")
-    max_streams: int = Field(10_000, ge=1, description="Streams that may be open; at most as many as file descriptors.")
+    max_sessions: int = Field(100_000, ge=1, description="Sessions that may exist; creating one more gets 507.")
+    max_streams: int = Field(
+        10_000,
+        ge=1,
+        description="Streams that may be open; never more than the descriptors allow, less a reserve for polls.",
+    )
     max_streams_per_caller: int | None = Field(None, ge=1, description="Streams that one caller may have open.")
-    max_sessions_per_stream: int = Field(20, ge=1, description="Sessions that one stream may follow.")
-    max_body_bytes: int = Field(262_144, ge=1, description="Bytes that the body of a request may have.")
-    max_text_chars: int = Field(8192, ge=1, description="Characters that a message, an error or a name may have.")
+    max_sessions_per_stream: int = Field(
+        20,
+        ge=1,
+        description="Sessions that one stream may follow; the pages rely on 20, and poll the rest where it is less.",
+    )
+    max_body_bytes: int = Field(262_144, ge=1, description="Bytes that a request's body may have.")
+    max_text_chars: int = Field(
+        8192,
+        ge=1,
+        description="Characters that a message, an error or a name may have; `Progress` sends up to 8192, and the "
+        "server refuses a report that exceeds its own limit.",
+    )
     allow_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
-        (), description="Origins, by comma, whose pages may send requests with the rights of their visitors."
+        (),
+        description="Origins as browsers send them (`https://app.example`), by comma, whose pages may use this server"
+        " with the rights of their visitors: where publishing needs no token, to publish too. `*` is "
+        "every origin, but without cookies.",
     )
     publish_token: Annotated[tuple[_Token, ...], NoDecode, BeforeValidator(_split_some)] = Field(
-        (), description="Bearer tokens, by comma, one of which a worker must send."
+        (), description="Tokens, by comma, one of which a worker must send as `Authorization: Bearer …`."
     )
     read: Literal["open", "token"] = Field(
-        "open", description="Who may read: every client that knows a session's id, or bearers of a token."
+        "open",
+        description="Who may read: every client that knows a session's id (`open`), or a client with a token for it "
+        "(`token`).",
     )
     token_key: _Secret | None = Field(
         None,
-        description="Key that signs tokens: for HS256 a secret of at least 32 bytes, for RS256 an RSA key in PEM or "
-        "the path of one; the server itself needs only the public half.",
+        description="The key that tokens are signed with: for HS256 a secret of at least 32 bytes; for RS256 an RSA "
+        "key in PEM, or the path of one, of which the public half is enough to read tokens.",
     )
-    token_algorithm: Literal["HS256", "RS256"] = Field("HS256", description="How tokens are signed.")
-    log_level: LogLevel = Field("info", description="Lowest level of records in the log.")
-    log_format: LogFormat = Field("text", description="How each line of the log is written.")
+    token_algorithm: Literal["HS256", "RS256"] = Field(
+        "HS256", description="How tokens are signed; `RS256` needs the extra `rs256`."
+    )
+    log_level: LogLevel = Field("info", description="Lowest level that is logged: `debug`, `info`, `warning`, `error`.")
+    log_format: LogFormat = Field("text", description="Format of each line of the log; `json` needs the extra `json`.")
     publish_rate: str | None = Field(
-        None, description="How often one caller may change sessions, like 100/second or 10/second;1000/hour."
+        None,
+        description="How often one caller may create, change and delete sessions: `100/second`, or "
+        "`10/second;1000/hour`; extra `rates`.",
     )
-    read_rate: str | None = Field(None, description="How often one caller may read, in the same form.")
+    read_rate: str | None = Field(
+        None,
+        description="How often one caller may poll, open a stream, list sessions or exchange a token for a cookie or "
+        "a ticket, in the same form; extra `rates`.",
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
-        (), description="Addresses and networks, by comma, of proxies whose X-Forwarded-For is believed."
+        (),
+        description="Addresses and networks, by comma, of the proxies whose `X-Forwarded-For` gives the caller, and "
+        "whose `X-Forwarded-Proto` gives the scheme.",
     )
     insecure: bool = Field(
         False,
-        description="Let every client that reaches the server publish: at any address, and under any host name.",
+        description="Let every client that reaches the server publish: by an address that is not loopback, by any "
+        "name.",
     )
-    workers: int = Field(1, ge=1, description="Processes behind one socket; more than one needs a store in Redis.")
+    workers: int = Field(
+        1,
+        ge=1,
+        description="Processes behind one socket; more than one needs a store in Redis. `max_streams` and "
+        "`max_streams_per_caller` hold for each process.",
+    )
 
     @field_validator("allow_origins")
     @classmethod

@@ -16,7 +16,8 @@ def setting_option(name: str) -> Callable[[Any], Any]:
     field: FieldInfo = Settings.model_fields[name]
     flag = f"--{name.replace('_', '-')}"
     default = "none" if field.default in (None, ()) else field.default
-    help_text = f"{field.description} [default: {default}; env: {ENV_PREFIX}{name.upper()}]"
+    explained = (field.description or "").replace("`", "")
+    help_text = f"{explained} [default: {default}; env: {ENV_PREFIX}{name.upper()}]"
     if field.annotation is bool:
         return click.option(flag, name, is_flag=True, default=None, help=help_text)
     choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]

@@ -201,7 +201,7 @@ class BodyTooLargeError(ProblemError):
 
 
 class UrlTooLongError(ProblemError):
-    """Raised when a request's target is longer than ``server.connection_limits`` allows."""
+    """Raised when a request's target is longer than 32 KiB."""
 
     status, problem, title = 414, "url-too-long", "The URL is too long."
     fixed_headers = CLOSE
@@ -218,7 +218,7 @@ class RateExceededError(ProblemError):
 
 
 class HeadTooLargeError(ProblemError):
-    """Raised when a request's head has more bytes or fields than ``server.connection_limits`` allows."""
+    """Raised when a request's head has more than 64 KiB or 100 fields."""
 
     status, problem, title = 431, "head-too-large", "The head of the request is too large."
     fixed_headers = CLOSE
@@ -250,7 +250,7 @@ class InvalidRequestError(ProblemError):
 
 
 class InvalidSessionIdError(InvalidRequestError):
-    """Raised for a session id that breaks the rules of `model.check_session_id`."""
+    """Raised for a session id that is empty or too long, or has a slash or an invisible character."""
 
     problem, title = "invalid-session-id", "The session id is not valid."
 

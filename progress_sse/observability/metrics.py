@@ -27,6 +27,30 @@ from progress_sse.streaming.registry import RefusalReason
 
 PREFIX: Final = "progress_sse_"
 
+HELP: Final[Mapping[str, str]] = {
+    "streams": "Open streams.",
+    "subscribers": "Readers, each counted for each session that it follows.",
+    "followed_sessions": "Sessions that have readers in this process.",
+    "queued_bytes": "Bytes that wait for readers that do not keep up.",
+    "streams_ended": "Streams that have ended, by reason: the session is `completed`; the reader has left (`gone`), or "
+    "took nothing for `send_timeout_s` (`stuck`); the server stops (`drained`); the token has `expired`; or `failed`.",
+    "deliveries": "Events delivered to readers, counted once per reader.",
+    "delivery_seconds": "From the notification of a commit until it was written to all readers that keep up.",
+    "replays": "Readers that came back and got exactly the events that they had missed.",
+    "resyncs": "Snapshots in place of missed transitions, by reason: the reader fell `behind`; its position is "
+    "`forgotten`; this process missed a notification (`gap`).",
+    "polls": "Polls, by answer.",
+    "sessions": "Sessions in the store, by status; in a large store perhaps a moment old.",
+    "commands": "Commands of workers, by action and outcome; `failed` means that the store did.",
+    "commands_waiting": "Commands that wait for an earlier one of their session.",
+    "commit_seconds": "Seconds that the store took to commit.",
+    "refusals": "Refused requests, by the last part of their problem's `type`; or, where a stream was asked to come "
+    "later, by `streams-full`, `streams-of-caller-full`, `streams-rate-exceeded` or `draining`.",
+    "tasks": "Tasks in the event loop.",
+    "info": "The version, and the kind of the store.",
+}
+"""The meaning of each metric."""
+
 
 def exposition(
     service: ProgressService, sessions: Mapping[SessionStatus, int] | None, accept: str
@@ -43,6 +67,11 @@ def exposition(
     except (TypeError, ValueError):  # The `Accept` header is malformed.
         encode, media_type = choose_encoder("")
     return encode(_Metrics(service, sessions)), media_type
+
+
+def families(service: ProgressService, sessions: Mapping[SessionStatus, int] | None) -> Iterator[Metric]:
+    """Return all metrics of a service at this moment, as `exposition` shows them."""
+    return _Metrics(service, sessions).collect()
 
 
 class _Metrics(Collector):
@@ -63,60 +92,47 @@ class _Metrics(Collector):
         yield from self._stream_metrics()
         yield from self._store_metrics()
         refusals: dict[Any, int] = {**self._service.refusals, **self._service.streams.refusals}
-        yield _counters("refusals", "Refused requests, by problem.", ["reason"], refusals, get_args(RefusalReason))
-        yield _gauge("tasks", "Tasks in the event loop.", len(asyncio.all_tasks()))
+        yield _counters("refusals", ["reason"], refusals, get_args(RefusalReason))
+        yield _gauge("tasks", len(asyncio.all_tasks()))
         store = self._service.settings.store.partition(":")[0]
-        info = {(version("progress-sse"), store): 1}
-        yield _gauges("info", "The version, and the kind of the store.", ["version", "store"], info)
+        yield _gauges("info", ["version", "store"], {(version("progress-sse"), store): 1})
         yield from ProcessCollector(registry=None).collect()
 
     def _stream_metrics(self) -> Iterator[Metric]:
         streams, hub = self._service.streams, self._service.streams.hub
-        yield _gauge("streams", "Streams that are open.", len(streams))
-        yield _gauge("subscribers", "Subscriptions, one per stream and session.", hub.subscription_count)
-        yield _gauge("followed_sessions", "Sessions that have subscribers in this process.", hub.channel_count)
-        yield _gauge("queued_bytes", "Bytes that wait for subscribers that do not keep up.", streams.queued_bytes)
-        ended = streams.ended
-        yield _counters("streams_ended", "Streams that have ended, by reason.", ["reason"], ended, get_args(EndReason))
-        yield _counters(
-            "deliveries", "Events sent to subscribers, counted per subscriber.", [], {(): hub.counts.deliveries}
-        )
-        help_text = "From the notification of a commit until it was written to all subscribers that keep up."
-        yield _histogram("delivery_seconds", help_text, hub.counts.delivery_seconds)
-        yield _counters(
-            "replays",
-            "Subscribers that reconnected and got exactly the events that they had missed.",
-            [],
-            {(): hub.counts.replays},
-        )
-        help_text = "Snapshots sent in place of missed transitions, by reason."
-        yield _counters("resyncs", help_text, ["reason"], hub.counts.resyncs, get_args(ResyncReason))
-        yield _counters("polls", "Polls, by result.", ["answer"], self._service.polls, get_args(PollResult))
+        yield _gauge("streams", len(streams))
+        yield _gauge("subscribers", hub.subscription_count)
+        yield _gauge("followed_sessions", hub.channel_count)
+        yield _gauge("queued_bytes", streams.queued_bytes)
+        yield _counters("streams_ended", ["reason"], streams.ended, get_args(EndReason))
+        yield _counters("deliveries", [], {(): hub.counts.deliveries})
+        yield _histogram("delivery_seconds", hub.counts.delivery_seconds)
+        yield _counters("replays", [], {(): hub.counts.replays})
+        yield _counters("resyncs", ["reason"], hub.counts.resyncs, get_args(ResyncReason))
+        yield _counters("polls", ["answer"], self._service.polls, get_args(PollResult))
 
     def _store_metrics(self) -> Iterator[Metric]:
         store = self._service.store
         if self._sessions is not None:
             sessions = {**dict.fromkeys(get_args(SessionStatus), 0), **self._sessions}
-            yield _gauges("sessions", "Sessions in the store, by status.", ["status"], sessions)
-        help_text, known = "Commands, by outcome.", product(get_args(CommandName), get_args(CommandOutcome))
-        yield _counters("commands", help_text, ["action", "outcome"], store.commands, known)
-        yield _gauge("commands_waiting", "Commands that wait for an earlier one.", store.waiting_count)
-        yield _histogram("commit_seconds", "Seconds that the store took to commit.", store.commit_seconds)
+            yield _gauges("sessions", ["status"], sessions)
+        known = product(get_args(CommandName), get_args(CommandOutcome))
+        yield _counters("commands", ["action", "outcome"], store.commands, known)
+        yield _gauge("commands_waiting", store.waiting_count)
+        yield _histogram("commit_seconds", store.commit_seconds)
 
 
-def _gauge(name: str, help_text: str, value: float) -> Metric:
-    return GaugeMetricFamily(PREFIX + name, help_text, value=value)
+def _gauge(name: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, HELP[name], value=value)
 
 
-def _gauges(name: str, help_text: str, labels: list[str], values: Mapping[Any, float]) -> Metric:
-    return _filled(GaugeMetricFamily(PREFIX + name, help_text, labels=labels), values)
+def _gauges(name: str, labels: list[str], values: Mapping[Any, float]) -> Metric:
+    return _filled(GaugeMetricFamily(PREFIX + name, HELP[name], labels=labels), values)
 
 
-def _counters(
-    name: str, help_text: str, labels: list[str], counts: Mapping[Any, float], known: Iterable[Any] = ()
-) -> Metric:
+def _counters(name: str, labels: list[str], counts: Mapping[Any, float], known: Iterable[Any] = ()) -> Metric:
     """Return a family of counters; the `known` ones are shown as 0 until they count."""
-    return _filled(CounterMetricFamily(PREFIX + name, help_text, labels=labels), {**dict.fromkeys(known, 0), **counts})
+    return _filled(CounterMetricFamily(PREFIX + name, HELP[name], labels=labels), {**dict.fromkeys(known, 0), **counts})
 
 
 def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Mapping[Any, float]) -> Metric:
@@ -125,6 +141,6 @@ def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Mapping[Any
     return family
 
 
-def _histogram(name: str, help_text: str, durations: Histogram) -> Metric:
+def _histogram(name: str, durations: Histogram) -> Metric:
     buckets = [("+Inf" if isinf(bound) else str(bound), float(count)) for bound, count in durations.cumulated()]
-    return HistogramMetricFamily(PREFIX + name, help_text, buckets=buckets, sum_value=durations.total_s)
+    return HistogramMetricFamily(PREFIX + name, HELP[name], buckets=buckets, sum_value=durations.total_s)
