@@ -73,7 +73,7 @@ CORRUPTIONS = {
     "older": (make_older, "has format 1, made by another version"),
     "newer": (make_newer, "has format 77, made by another version"),
     "foreign": (make_foreign, "is the database of another application"),
-    "folder": (make_folder, "cannot be used: it is a folder"),
+    "folder": (make_folder, "cannot be used: it is not a regular file"),
 }
 
 
@@ -366,7 +366,8 @@ async def test_a_session_damaged_in_redis_affects_no_other(
                 assert (await stream.next_event()).json()["status"] == "running"
     assert re.search("Redis: WRONGTYPE", servers[1].log())
     assert re.search("a stored session is damaged", servers[1].log())
-    assert all("Traceback" not in server.log() for server in servers)
+    for server in servers:
+        assert "Traceback" not in server.log()
 
 
 @pytest.mark.guarantee(32)
