@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone bench check format build clean
+.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone bench docs picture check format build clean
 .PHONY: node system clients deploy frameworks test-web
 
 help:  ## List the targets
@@ -62,7 +62,7 @@ coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure the coverage o
 test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions of its dependencies
 	@$(LOWEST)/python $(PYTEST) $(INSIDE) tests/live
 
-test-long: $(VENV)/.dev web/node_modules/.ready system clients deploy
+test-long: $(VENV)/.docs web/node_modules/.ready system clients deploy
 	@$(BIN)/python $(PYTEST) --no-loadscope-reorder -m "(full or unmeasured) and not alone"
 
 test-alone: $(VENV)/.dev system
@@ -71,11 +71,18 @@ test-alone: $(VENV)/.dev system
 bench: $(VENV)/.dev  ## Measure the server and its peers (QUICK=1: in two minutes)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
+docs: $(VENV)/.docs  ## Build the site of the documents into docs/_build/html/
+	$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky --conf-dir docs . docs/_build/html
+
+picture: $(VENV)/.dev system  ## Take the README's picture of the page again
+	@$(BIN)/python docs/picture.py
+
 check: $(VENV)/.dev web/node_modules/.ready  ## Lint and type-check; writes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	.ci/plain-words
+	$(BIN)/python docs/generate.py --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m tests.guarantees --check
@@ -87,12 +94,13 @@ format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, fix what the l
 	$(BIN)/python -m tests.guarantees
 	npm --prefix web run --silent format
 	npm --prefix web run --silent build
+	$(BIN)/python docs/generate.py
 
 build: $(VENV)/.dev  ## Build the source archive and the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## Remove everything that make has created
-	rm -rf $(VENV) build dist web/node_modules tests/clients/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
+	rm -rf $(VENV) build dist docs/_build web/node_modules tests/clients/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
 	find progress_sse tests -name __pycache__ -prune -exec rm -rf {} +
 
 test-web: web/node_modules/.ready
@@ -113,6 +121,10 @@ $(VENV)/.run: $(VENV)/.pip pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.run
 	$(PIP) --editable '.[all]' --group dev
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(PIP) --group docs
 	@touch $@
 
 $(VENV)/.lowest: $(VENV)/.pip pyproject.toml .ci/lowest.py

@@ -1,17 +1,21 @@
-"""The README is right: its commands and programs run here unchanged, but for the port."""
+"""The README and the pages below `docs` are right: their commands and programs run here unchanged, but for the port."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
@@ -20,41 +24,39 @@ from playwright.async_api import Browser, Page, expect
 from progress_sse.client.sync import SyncOptions
 from progress_sse.settings import Settings
 from tests.conftest import Serve
-from tests.harness.metrics import metrics_of
+from tests.harness.documents import Block, blocks_of, read_pages
+from tests.harness.http1 import free_port
 from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, Worker
+from tests.harness.serving import ENV_PREFIX, Server, Worker
 from tests.harness.tokens import make_token
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
 ADDRESS = "http://127.0.0.1:8000"
+START_S = 60
+"""Seconds within which a program must have begun or ended, on a busy machine too."""
+
+README = "README.md"
+TUTORIAL = "docs/tutorial/first-job.md"
+NAMES = "docs/how-to/name-the-steps.md"
+PAGES = "docs/how-to/show-progress.md"
+PYTHON = "docs/how-to/report-from-python.md"
+SECURE = "docs/how-to/secure.md"
+
+TEXTS = read_pages()
+BLOCKS = [block for page, text in TEXTS.items() for block in blocks_of(page, text)]
+ALL = "\n".join(TEXTS.values())
 
 
-class Block(NamedTuple):
-    """A fenced block: its language, and its text without the fence."""
-
-    language: str
-    text: str
-
-
-BLOCKS = [Block(*match) for match in re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
+def the_block(page: str, language: str, mark: str = "") -> Block:
+    """The only block of a page in a language that contains the mark."""
+    [block] = [each for each in BLOCKS if each[:2] == (page, language) and mark in each.text]
+    return block
 
 
-def blocks(language: str) -> list[str]:
-    """The text of each block of one language."""
-    return [block.text for block in BLOCKS if block.language == language]
-
-
-def the_block(language: str, mark: str = "") -> str:
-    """The text of the only block of a language that contains the mark."""
-    [text] = [text for text in blocks(language) if mark in text]
-    return text
-
-
-def table(header: str) -> list[list[str]]:
-    """The rows of the table whose header begins like this, each cell without its backticks."""
-    [body] = re.findall(rf"^\| {header} \|.*\n\| ---.*\n((?:\|.*\n)+)", README, re.MULTILINE)
+def table(page: str, header: str) -> list[list[str]]:
+    """The rows of the page's table whose header begins like this, each cell without its backticks."""
+    [body] = re.findall(rf"^\| {header} \|.*\n\| ---.*\n((?:\|.*\n)+)", TEXTS[page], re.MULTILINE)
     return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in body.splitlines()]
 
 
@@ -65,40 +67,89 @@ COMMANDS_VARIABLES = {"session", "step", "url", "token"}
 """Variables in the environment of the commands of `progress-sse run`."""
 
 CURL = [
-    (block.text, answer.text)
-    for block, answer in itertools.pairwise(BLOCKS)
-    if block.language == "sh" and "curl" in block.text
+    pair
+    for pair in itertools.pairwise(BLOCKS)
+    if pair[0].page == pair[1].page and pair[0].language == "sh" and pair[1].language in {"json", "text"}
 ]
-"""Each block of curl commands, and the block after it, which is their output."""
+"""Each block of commands, and the block after it, which is their output."""
+
+QUICK_START = the_block(README, "sh", "--session mine")
+CLOSED = the_block(SECURE, "sh", "--read token")
+MINE = the_block(README, "html")
+PHOTOS = the_block(README, "python", "Progress(")
+MOUNTED = the_block(README, "python", "ProgressHub()")
+TUTORIAL_JOB = the_block(TUTORIAL, "python")
+TUTORIAL_PAGE = the_block(TUTORIAL, "html")
+ELEMENT = the_block(PAGES, "html", "<progress-steps")
+TRACKER = the_block(PAGES, "html", "onComplete")
+EVENT_SOURCE = the_block(PAGES, "html", "new EventSource")
+WITH_TOKEN = the_block(SECURE, "html", "token:")
+REPORTER = the_block("docs/how-to/report-over-http.md", "python", "Idempotency-Key")
+JOB = the_block(PYTHON, "python", "from progress_sse import Progress\n")
+TOKENS = the_block(SECURE, "python", "jwt.encode")
+APPLICATION = the_block(SECURE, "python", "create_app(authorize")
+STEPS_FILE = the_block(NAMES, "toml")
+NGINX = the_block("docs/how-to/deploy.md", "nginx")
+RUN = [
+    *(MINE, PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
+    *(TOKENS, APPLICATION, STEPS_FILE, NGINX, QUICK_START, CLOSED, *itertools.chain.from_iterable(CURL)),
+]
+"""Blocks that the tests of this file run; the README's mounted server runs in `tests/live/test_embedding.py`."""
+
+INSTALL = re.compile(r"pip install '?progress-sse(?:\[([\w,]+)\])?'?")
+NAMED = re.compile(
+    rf"{INSTALL.pattern}|make [\w-]+( +#.*)?|progress-sse serve( --[\w-]+ \S+)*|python3? (job\.py|-m venv \.venv)"
+    r"|\. \.venv/bin/activate|mkdir -p www|export PROGRESS_SSE_\w+=\$\(progress-sse token secret\)"
+)
+"""Commands of blocks that are not run as a whole: the tests below check their targets, extras and options."""
+
+
+def is_tested_elsewhere(page: str) -> bool:
+    """Whether another test reads the page, by its name."""
+    name = Path(page).name
+    sources = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py") if path.name != "test_docs.py")
+    return name != README and any(f'"{name}"' in source or f'/{name}"' in source for source in sources)
+
+
+@cache
+def pages_tested_elsewhere() -> set[str]:
+    """The pages whose blocks other tests run."""
+    return {page for page in TEXTS if is_tested_elsewhere(page)}
+
+
+def test_every_block_is_tested() -> None:
+    """A new block needs a test, or consists of commands that the tests below look up."""
+    rest = [block for block in BLOCKS if block not in RUN and block.page not in pages_tested_elsewhere()]
+    commands = [line for block in rest if block.language == "sh" for line in block.text.splitlines()]
+    assert [block for block in rest if block.language != "sh"] == []
+    assert [line for line in commands if not NAMED.fullmatch(line)] == []
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all curl commands, which build on each other."""
-    with Server(tmp_path_factory.mktemp("readme")) as server:
-        yield server
+def server_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """A server for each page, since the commands of a page build on each other."""
+    with ExitStack() as stack:
 
+        @cache
+        def start(page: str) -> Server:
+            return stack.enter_context(Server(tmp_path_factory.mktemp("page")))
 
-def test_every_block_is_of_a_tested_kind() -> None:
-    """A block in a new language needs a test of its own."""
-    assert {block.language for block in BLOCKS} == {"sh", "json", "text", "html", "python", "toml", "nginx"}
-    answers = [answer for _, answer in CURL]
-    assert answers == [block.text for block in BLOCKS if block.language in {"json", "text"}]
+        yield start
 
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """The environment with our command in it, and the secrets that the README makes with it."""
+    """The environment with our command in it, and the secrets that the page on access makes with it."""
     path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    exports, _, _ = the_block("sh", "--read token").partition("progress-sse serve")
+    exports, _, _ = CLOSED.text.partition("progress-sse serve")
     printed = subprocess.check_output(["sh", "-eu", "-c", f"{exports} env"], env={**os.environ, **path}, text=True)
     return {**os.environ, **path, **dict(re.findall(r"^(PROGRESS_SSE_\w+)=(.*)$", printed, re.MULTILINE))}
 
 
 @pytest.fixture(scope="module")
 def closed_server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server that the README starts with these secrets."""
-    _, _, options = the_block("sh", "--read token").partition("progress-sse serve ")
+    """The server that the page on access starts with these secrets."""
+    _, _, options = CLOSED.text.partition("progress-sse serve ")
     command = [
         sys.executable,
         "-m",
@@ -110,91 +161,143 @@ def closed_server(environment: dict[str, str], tmp_path_factory: pytest.TempPath
         "{port}",
         *options.split(),
     ]
-    secrets = [f"{name}={value}" for name, value in environment.items() if name.startswith("PROGRESS_SSE_")]
+    secrets = [f"{name}={value}" for name, value in environment.items() if name.startswith(ENV_PREFIX)]
     with Server(tmp_path_factory.mktemp("closed"), command=["env", *secrets, *command]) as server:
         yield server
 
 
 @pytest.mark.parametrize(("commands", "printed"), CURL)
-def test_curl_commands_print_what_the_readme_says(
-    request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path, commands: str, printed: str
+def test_commands_print_what_their_page_says(
+    request: pytest.FixtureRequest,
+    server_of: Callable[[str], Server],
+    environment: dict[str, str],
+    tmp_path: Path,
+    commands: Block,
+    printed: Block,
 ) -> None:
     """The output is equal to the letter, except where … stands for the rest; each response is on a line of its own."""
-    server: Server = request.getfixturevalue("closed_server" if "$token" in commands else "server")
-    assert commands.count(ADDRESS) == 1, "the test would talk to another server"
-    script = commands.replace(ADDRESS, server.url).replace("curl ", "curl --silent --show-error -w '\\n' ")
+    is_closed = commands.page == SECURE
+    server: Server = request.getfixturevalue("closed_server") if is_closed else server_of(commands.page)
+    assert commands.text.count(ADDRESS) == 1, "the test would talk to another server"
+    script = commands.text.replace(ADDRESS, server.url).replace("curl ", "curl --silent --show-error -w '\\n' ")
+    if commands.page == TUTORIAL:
+        httpx.put(f"{server.url}/api/progress/photos", json={"total_steps": 3}).raise_for_status()
+        for step in (1, 2):
+            for action in ("start", "complete"):
+                update = {"action": action, "step": step}
+                httpx.post(f"{server.url}/api/progress/photos/update", json=update).raise_for_status()
     result = subprocess.run(
         ["sh", "-eu", "-c", script],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
         env=environment,
         cwd=tmp_path,
     )
     assert result.returncode == 0, result.stdout
-    pattern = re.escape(printed.strip()).replace("…", ".*").replace("\\\n", "\n")
+    pattern = re.escape(printed.text.strip()).replace("…", ".*").replace("\\\n", "\n")
     assert re.fullmatch(pattern, result.stdout.strip(), re.DOTALL), result.stdout
 
 
+def test_the_readme_fits_on_a_few_screens() -> None:
+    """It has at most 150 lines of at most 120 characters."""
+    lines = TEXTS[README].splitlines()
+    assert len(lines) <= 150
+    assert [line for line in lines if len(line) > 120] == []
+
+
 def test_make_targets_exist() -> None:
-    """Each target of make that the README names exists."""
-    named = set(re.findall(r"^make ([\w-]+)|`make ([\w-]+)", README, re.MULTILINE))
+    """Each target of make that a page names exists."""
+    named = set(re.findall(r"^make ([\w-]+)|`make ([\w-]+)", ALL, re.MULTILINE))
     targets = set(re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    assert {"run", "test", "test-full"} <= {one or other for one, other in named} <= targets
+    assert {"run", "demo", "docs", "test"} <= {one or other for one, other in named} <= targets
 
 
 def test_extras_exist() -> None:
-    """The table has exactly the extras that can be installed."""
+    """The table has exactly the extras that can be installed, and no page names another one."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert {row[0] for row in table("extra")} == set(project["optional-dependencies"])
+    extras = set(project["optional-dependencies"])
+    assert {row[0] for row in table("docs/how-to/install.md", "extra")} == extras
+    own = (text for page, text in TEXTS.items() if page not in pages_tested_elsewhere())
+    named = {extra for text in own for names in INSTALL.findall(text) for extra in names.split(",") if extra}
+    assert "all" in named
+    assert named <= extras
 
 
 def test_options_of_serve_exist() -> None:
-    """Each option or variable that the README names belongs to a setting."""
-    options = set(re.findall(r"--([a-z][a-z-]*)", " ".join(re.findall(r"progress-sse serve[^\n`]*", README))))
-    variables = set(re.findall(r"PROGRESS_SSE_(\w+)", README))
-    assert options
+    """Each option or variable that a page names belongs to a setting."""
+    options = set(re.findall(r"--([a-z][a-z-]*)", " ".join(re.findall(r"progress-sse serve[^\n`]*", ALL))))
+    variables = set(re.findall(r"PROGRESS_SSE_(\w+)", ALL))
+    assert {"www", "read"} <= options
     assert variables
     known = {*Settings.model_fields, *WORKERS_VARIABLES, *COMMANDS_VARIABLES}
     assert {name.replace("-", "_") for name in options} | {name.lower() for name in variables} <= known
 
 
-def as_written(default: Any) -> str:
-    """A default in the form of the README's table."""
-    if default is None or default == ():
-        return "none"
-    return "off" if default is False else str(default)
+def test_commands_exist() -> None:
+    """Each command of ours that a page names exists."""
+    from progress_sse.cli.main import main
+
+    named = set(re.findall(r"(?:^|`|\$\()progress-sse ([a-z]+)", ALL, re.MULTILINE))
+    assert {"serve", "run", "watch"} <= named <= set(main.list_commands(typing.cast(Any, None)))
 
 
-def test_settings_table_has_every_setting_with_its_default() -> None:
-    """The table has no other setting, and the order of the command line."""
-    documented = [(name, default) for name, default, _ in table("setting")]
-    assert dict(documented) == {name: as_written(field.default) for name, field in Settings.model_fields.items()}
-    assert len(documented) == len(Settings.model_fields)
+def test_the_quick_start_shows_a_command(environment: dict[str, str], tmp_path: Path) -> None:
+    """Its three lines run, but for the installation and a shorter command: the session completes under its name."""
+    port = free_port()
+    install, serve, run = QUICK_START.text.splitlines()
+    assert INSTALL.fullmatch(install)
+    url = ADDRESS.replace("8000", str(port))
+    script = f"{serve.replace(' &', f' --port {port} &')}\n{run.replace(ADDRESS, url).replace('sleep 20', 'sleep 0')}"
+    assert script.count(str(port)) == 2
+    ours = {name: value for name, value in environment.items() if not name.startswith(ENV_PREFIX)}
+    with (tmp_path / "log").open("wb") as log:
+        shell = subprocess.Popen(
+            ["sh", "-eu", "-c", script], env=ours, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            assert shell.wait(START_S) == 0, (tmp_path / "log").read_text("utf-8")
+            session = httpx.get(f"{url}/api/progress/mine").json()
+        finally:
+            os.killpg(shell.pid, signal.SIGTERM)
+    assert (session["status"], session["steps"][0]["name"]) == ("completed", "My job")
 
 
-async def test_every_metric_is_explained(server: Server) -> None:
-    """The table of metrics has all of ours, and no other."""
-    cells = [row[0] for row in table("metric, `progress_sse_…`")]
-    shown = {name.removeprefix("progress_sse_") for name in await metrics_of(server.port) if "progress_sse_" in name}
-    families = {re.sub(r"(_seconds)_(bucket|count|sum)$", r"\1", name.partition("{")[0]) for name in shown}
-    assert set(re.findall("[a-z_]+", " ".join(cells))) == families
+@pytest.mark.parametrize(("job", "html"), [(PHOTOS, MINE), (TUTORIAL_JOB, TUTORIAL_PAGE)], ids=["readme", "tutorial"])
+async def test_a_page_of_ones_own_follows_a_job(chromium: Browser, tmp_path: Path, job: Block, html: Block) -> None:
+    """As a newcomer copies both: the page in the folder `www`, and the job beside it."""
+    assert "progress-sse serve --www www" in TEXTS[html.page]
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "job.html").write_text(html.text, "utf-8")
+    command = [sys.executable, "-m", "progress_sse", "serve", "--www", "www", "--port", "{port}"]
+    with Server(tmp_path, command=command) as server:
+        assert ADDRESS in job.text
+        (tmp_path / "job.py").write_text(job.text.replace(ADDRESS, server.url), "utf-8")
+        async with await chromium.new_page() as page:
+            await page.goto(f"{server.url}/job.html")
+            await expect(page.locator("progress-steps")).to_contain_text("Waiting for the job to start")
+            program = await asyncio.create_subprocess_exec(sys.executable, "job.py", cwd=tmp_path)
+            wait_ms = START_S * 1000
+            await expect(page.locator("#state")).to_have_text(re.compile(r"running, \d+%"), timeout=wait_ms)
+            await expect(page.locator("progress-steps")).to_contain_text("Step 2 of 3: Resize", timeout=wait_ms)
+            await expect(page.locator("#state")).to_have_text("completed, 100%", timeout=wait_ms)
+            assert await program.wait() == 0
 
 
-async def go_to_block(page: Page, server: Server, html: str) -> None:
-    """Open a page of the server's origin that consists of a block of the README."""
-    address = f"{server.url}/page-of-the-readme"
-    await page.route(address, lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=html))
+async def go_to_block(page: Page, server: Server, html: Block) -> None:
+    """Open a page of the server's origin that consists of a block of a document."""
+    address = f"{server.url}/page-of-the-documents"
+    await page.route(address, lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=html.text))
     await page.goto(address)
 
 
-async def test_element_of_the_readme_moves(serve: Serve, chromium: Browser) -> None:
+async def test_element_of_the_documents_moves(serve: Serve, chromium: Browser) -> None:
     """It waits for its session, and shows it."""
     server = serve()
     async with await chromium.new_page() as page, Worker.at(server) as worker:
-        await go_to_block(page, server, the_block("html", "<progress-steps"))
+        await go_to_block(page, server, ELEMENT)
         element = page.locator("progress-steps")
         await expect(element).to_contain_text("Waiting for the job to start")
         await expect(element).to_contain_text("Nightly import")
@@ -203,18 +306,18 @@ async def test_element_of_the_readme_moves(serve: Serve, chromium: Browser) -> N
         await expect(element).to_contain_text("Step 1 of 2: Download")
 
 
-async def test_page_of_the_readme_moves(serve: Serve, chromium: Browser) -> None:
+async def test_page_of_the_documents_moves(serve: Serve, chromium: Browser) -> None:
     """Its text follows the session at once, and the end is logged."""
     server = serve()
     logged: list[str] = []
     async with await chromium.new_page() as page, Worker.at(server) as worker:
         page.on("console", lambda message: logged.append(message.text))
-        await go_to_block(page, server, the_block("html", "onComplete"))
+        await go_to_block(page, server, TRACKER)
         state = page.locator("#state")
         await expect(state).to_contain_text("not_found, 0%")
         await worker.start("nightly", 1)
         await expect(state).to_have_text("running, 0% 原稿生成")
-        assert "`running, 0% 原稿生成`" in README
+        assert "`running, 0% 原稿生成`" in TEXTS[PAGES]
         await worker.create("nightly", replace=True, total_steps=1)
         await worker.start("nightly", 1)
         async with page.expect_console_message(lambda message: message.text == "nightly is done"):
@@ -222,14 +325,14 @@ async def test_page_of_the_readme_moves(serve: Serve, chromium: Browser) -> None
     assert logged == ["nightly is done"]
 
 
-async def test_event_source_of_the_readme_moves(serve: Serve, chromium: Browser) -> None:
+async def test_event_source_of_the_documents_moves(serve: Serve, chromium: Browser) -> None:
     """Its bar follows the session, and the end closes the stream."""
     server = serve()
     async with await chromium.new_page() as page, Worker.at(server) as worker:
         await worker.create("nightly", total_steps=2)
         await worker.start("nightly", 1)
         await worker.complete("nightly", 1)
-        await go_to_block(page, server, the_block("html", "new EventSource"))
+        await go_to_block(page, server, EVENT_SOURCE)
         bar = page.locator("#bar")
         await expect(bar).to_have_js_property("value", 50)
         await worker.start("nightly", 2)
@@ -238,20 +341,21 @@ async def test_event_source_of_the_readme_moves(serve: Serve, chromium: Browser)
         await page.wait_for_function("source.readyState === EventSource.CLOSED")
 
 
-async def test_page_of_the_readme_sends_its_token(
+async def test_page_of_the_documents_sends_its_token(
     closed_server: Server, environment: dict[str, str], chromium: Browser
 ) -> None:
     """It asks for a token, and follows with it."""
     token = make_token(environment["PROGRESS_SSE_TOKEN_KEY"], sessions=["nightly"])
     async with await chromium.new_page() as page:
         await page.route("**/token-for-this-user", lambda route: route.fulfill(body=token))
-        await go_to_block(page, closed_server, the_block("html", "token:"))
+        await go_to_block(page, closed_server, WITH_TOKEN)
         await expect(page.locator("#state")).to_contain_text("not_found, 0%")
 
 
-def test_python_worker_reports(server: Server, tmp_path: Path) -> None:
+def test_python_worker_reports(serve: Serve, tmp_path: Path) -> None:
     """It runs unchanged, and the session shows its reports."""
-    source = the_block("python", "Idempotency-Key")
+    server = serve()
+    source = REPORTER.text
     assert ADDRESS in source
     program = tmp_path / "worker.py"
     program.write_text(source.replace(ADDRESS, server.url), "utf-8")
@@ -265,7 +369,7 @@ def test_tokens_of_an_application_are_accepted(
 ) -> None:
     """The program prints a token for the sessions that it names."""
     program = tmp_path / "tokens.py"
-    program.write_text(the_block("python", "jwt.encode"), "utf-8")
+    program.write_text(TOKENS.text, "utf-8")
     token = subprocess.check_output([sys.executable, program], env=environment, text=True, timeout=60).strip()
     for session_id, status in {"nightly": 200, "weekly": 200, "other": 403}.items():
         url = f"{closed_server.url}/api/progress/{session_id}"
@@ -274,9 +378,9 @@ def test_tokens_of_an_application_are_accepted(
 
 @pytest.fixture
 def application() -> Any:
-    """The application of the README, made outside the event loop: its imports would block that."""
+    """The application of the page on access, made outside the event loop: its imports would block that."""
     names: dict[str, Any] = {}
-    exec(the_block("python", "create_app(authorize"), names)  # noqa: S102  # the README's own
+    exec(APPLICATION.text, names)  # noqa: S102  # our own
     return names["app"]
 
 
@@ -297,10 +401,11 @@ async def test_function_of_an_application_decides(application: Any) -> None:
             assert (await client.head(f"/api/progress/{session_id}/events")).status_code == 403
 
 
-def test_python_job_reports_its_steps(server: Server, tmp_path: Path) -> None:
+def test_python_job_reports_its_steps(serve: Serve, tmp_path: Path) -> None:
     """It runs unchanged, and the session shows its reports."""
+    server = serve()
     program = tmp_path / "job.py"
-    program.write_text(the_block("python", "from progress_sse import Progress\n"), "utf-8")
+    program.write_text(JOB.text, "utf-8")
     environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
     subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
     session = httpx.get(f"{server.url}/api/progress/photos").json()
@@ -314,16 +419,18 @@ def test_python_job_reports_its_steps(server: Server, tmp_path: Path) -> None:
 
 def test_arguments_of_workers_are_all_there() -> None:
     """Each argument has its variable, and none is invented."""
-    arguments = {argument: variable.removeprefix("PROGRESS_SSE_") for argument, variable, _ in table("argument")}
+    arguments = {
+        argument: variable.removeprefix("PROGRESS_SSE_") for argument, variable, _ in table(PYTHON, "argument")
+    }
     assert {variable.lower() for variable in arguments.values()} == WORKERS_VARIABLES
     known = {"session_id", *typing.get_type_hints(SyncOptions)}
     assert known - {"on_error", "transport"} == set(arguments)
 
 
-def test_steps_file_of_the_readme_works(serve: Serve, tmp_path: Path) -> None:
+def test_steps_file_of_the_documents_works(serve: Serve, tmp_path: Path) -> None:
     """The server has both of its workflows, with the defaults where the file names no numbers."""
     path = tmp_path / "workflows.toml"
-    path.write_text(the_block("toml"), "utf-8")
+    path.write_text(STEPS_FILE.text, "utf-8")
     url = serve(steps_file=path).url
     steps = httpx.get(f"{url}/api/steps").json()
     assert steps == {
@@ -338,13 +445,13 @@ def test_steps_file_of_the_readme_works(serve: Serve, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
-async def test_nginx_of_the_readme_lets_events_through_at_once(serve: Serve, tmp_path: Path, version: str) -> None:
+async def test_nginx_of_the_documents_lets_events_through_at_once(serve: Serve, tmp_path: Path, version: str) -> None:
     """Each transition comes while the stream stays open: no buffer holds it back.
 
     HTTP/1.0, the default of many nginx versions, has no chunks: there X-Accel-Buffering alone works.
     """
     server = serve()
-    block = the_block("nginx").replace(ADDRESS, server.url)
+    block = NGINX.text.replace(ADDRESS, server.url)
     block = block.replace("proxy_http_version 1.1;", f"proxy_http_version {version};")
     assert all(part in block for part in (server.url, version))
     with NginxServer(tmp_path / "nginx", block) as nginx:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(page for pattern in ("*.md", "docs/**/*.md", "tests/**/*.md", "web/*.md") for page in ROOT.glob(pattern))
+FOUND = [page for pattern in ("*.md", "docs/**/*.md", "tests/**/*.md", "web/*.md") for page in ROOT.glob(pattern)]
+PAGES = sorted(page for page in FOUND if "_build" not in page.parts)
 
 
 def prose(page: Path) -> str:
