@@ -63,12 +63,14 @@ def _greet(settings: Settings, listener: socket.socket) -> None:
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
     publishers = _publishers(settings)
     token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if publishers else ""
+    files = f"  www      the files below {settings.www}, for any client\n" if settings.www else ""
     click.echo(
         f"progress-sse {version('progress-sse')}\n"
         f"  address  {url}/\n"
         f"  store    {without_secrets(settings.store)}\n"
         f"  publish  {f'any client with {publishers}' if publishers else 'any client that reaches this address'}\n"
         f"  read     {_READERS[settings.read]}\n"
+        f"{files}"
         f"\n{_invitation(settings, f'{url}/s/demo')}\n"
         f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
         """ -d '{"action":"start","step":1}'"""
