@@ -26,6 +26,7 @@ from progress_sse.service import ProgressService
 from progress_sse.settings import ENV_PREFIX, Settings, load_settings
 
 DOCS: Final = Path(__file__).parent
+LINE_CHARS: Final = 100
 NOTE: Final = "<!-- Written by docs/generate.py. -->"
 
 
@@ -215,9 +216,28 @@ def _flag(option: click.Option, context: click.Context) -> str:
 
 def signature(function: Callable[..., object]) -> str:
     """Return a signature with the bare names of types, and without `self`."""
-    parameters = inspect.signature(function)
-    kept = [each for each in parameters.parameters.values() if each.name not in {"self", "cls"}]
-    text = str(parameters.replace(parameters=kept))
+    full = inspect.signature(function)
+    return bare(str(full.replace(parameters=_parameters(full))))
+
+
+def constructor_call(owner: type, constructor: Callable[..., object]) -> str:
+    """Return the call that makes an object; a long one has a line for each parameter."""
+    short = f"{owner.__name__}{signature(constructor).removesuffix(' -> None')}"
+    if len(short) <= LINE_CHARS:
+        return short
+    parameters = _parameters(inspect.signature(constructor))
+    lines = [bare(str(each)) for each in parameters]
+    named = [index for index, each in enumerate(parameters) if each.kind is each.KEYWORD_ONLY]
+    lines[named[0] : named[0]] = ["*"]
+    return "\n".join([f"{owner.__name__}(", *(f"    {line}," for line in lines), ")"])
+
+
+def _parameters(full: inspect.Signature) -> list[inspect.Parameter]:
+    return [each for each in full.parameters.values() if each.name not in {"self", "cls"}]
+
+
+def bare(text: str) -> str:
+    """Return a signature's text without the modules and quotes of its types."""
     text = re.sub(r"\*<class '[\w.]*?(\w+)'>", r"Unpack[\1]", text).replace("~", "")
     text = re.sub(r"'(\w+)'", r"\1", text)
     return re.sub(r"\b(?:[a-z_]\w*\.)+(?=[A-Za-z])", "", text)
@@ -249,7 +269,7 @@ def class_parts(owner: type, title: str) -> Iterator[str]:
     yield f"### {title}"
     constructor = vars(owner).get("__init__")
     if constructor is not None:
-        yield f"```python\n{owner.__name__}{signature(constructor).removesuffix(' -> None')}\n```"
+        yield f"```python\n{constructor_call(owner, constructor)}\n```"
     yield described(owner.__doc__)
     if constructor is not None and SECTION.search(plain(constructor.__doc__) + "\n"):
         yield described(constructor.__doc__)
@@ -344,6 +364,7 @@ KINDS: Final = {
     "Reference": "reference",
     "Protocol and guarantees": "",
     "Explanation": "explanation",
+    "Files for operators": "deploy",
     "Decisions": "adr",
 }
 """The headings of `llms.txt`, and the folder of each."""

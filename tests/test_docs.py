@@ -98,8 +98,9 @@ RUN = [
 
 INSTALL = re.compile(r"pip install '?progress-sse(?:\[([\w,]+)\])?'?")
 NAMED = re.compile(
-    rf"{INSTALL.pattern}|make [\w-]+( +#.*)?|progress-sse serve( --[\w-]+ \S+)*|python3? (job\.py|-m venv \.venv)"
-    r"|\. \.venv/bin/activate|mkdir -p www|export PROGRESS_SSE_\w+=\$\(progress-sse token secret\)"
+    rf"{INSTALL.pattern}|make [\w-]+( +#.*)?|progress-sse (serve|doctor)( http://\S+)?( --[\w-]+ \S+)*"
+    r"|python3? (job\.py|-m venv \.venv)|\. \.venv/bin/activate|mkdir -p www"
+    r"|export PROGRESS_SSE_\w+=\$\(progress-sse token secret\)"
 )
 """Commands of blocks that are not run as a whole: the tests below check their targets, extras and options."""
 
@@ -273,6 +274,7 @@ async def test_a_page_of_ones_own_follows_a_job(chromium: Browser, tmp_path: Pat
     (tmp_path / "www" / "job.html").write_text(html.text, "utf-8")
     command = [sys.executable, "-m", "progress_sse", "serve", "--www", "www", "--port", "{port}"]
     with Server(tmp_path, command=command) as server:
+        assert "the files below www, for any client" in server.log()
         assert ADDRESS in job.text
         (tmp_path / "job.py").write_text(job.text.replace(ADDRESS, server.url), "utf-8")
         async with await chromium.new_page() as page:
