@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import os
 import re
-import signal
 import subprocess
 import sys
 import tomllib
@@ -25,7 +24,6 @@ from progress_sse.client.sync import SyncOptions
 from progress_sse.settings import Settings
 from tests.conftest import Serve
 from tests.harness.documents import Block, blocks_of, read_pages
-from tests.harness.http1 import free_port
 from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import ENV_PREFIX, Server, Worker
@@ -73,6 +71,7 @@ CURL = [
 ]
 """Each block of commands, and the block after it, which is their output."""
 
+SERVED = the_block(README, "sh", "progress-sse serve")
 QUICK_START = the_block(README, "sh", "--session mine")
 CLOSED = the_block(SECURE, "sh", "--read token")
 MINE = the_block(README, "html")
@@ -92,7 +91,7 @@ STEPS_FILE = the_block(NAMES, "toml")
 NGINX = the_block("docs/how-to/deploy.md", "nginx")
 RUN = [
     *(MINE, PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
-    *(TOKENS, APPLICATION, STEPS_FILE, NGINX, QUICK_START, CLOSED, *itertools.chain.from_iterable(CURL)),
+    *(TOKENS, APPLICATION, STEPS_FILE, NGINX, SERVED, QUICK_START, CLOSED, *itertools.chain.from_iterable(CURL)),
 ]
 """Blocks that the tests of this file run; the README's mounted server runs in `tests/live/test_embedding.py`."""
 
@@ -246,23 +245,16 @@ def test_commands_exist() -> None:
 
 
 def test_the_quick_start_shows_a_command(environment: dict[str, str], tmp_path: Path) -> None:
-    """Its three lines run, but for the installation and a shorter command: the session completes under its name."""
-    port = free_port()
-    install, serve, run = QUICK_START.text.splitlines()
+    """Its lines run, but for the installation and with a shorter command: the session completes under its name."""
+    install, serve = SERVED.text.splitlines()
     assert INSTALL.fullmatch(install)
-    url = ADDRESS.replace("8000", str(port))
-    script = f"{serve.replace(' &', f' --port {port} &')}\n{run.replace(ADDRESS, url).replace('sleep 20', 'sleep 0')}"
-    assert script.count(str(port)) == 2
     ours = {name: value for name, value in environment.items() if not name.startswith(ENV_PREFIX)}
-    with (tmp_path / "log").open("wb") as log:
-        shell = subprocess.Popen(
-            ["sh", "-eu", "-c", script], env=ours, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            assert shell.wait(START_S) == 0, (tmp_path / "log").read_text("utf-8")
-            session = httpx.get(f"{url}/api/progress/mine").json()
-        finally:
-            os.killpg(shell.pid, signal.SIGTERM)
+    command = serve.replace("progress-sse", f"exec {Path(sys.executable).with_name('progress-sse')}")
+    with Server(tmp_path, command=["sh", "-euc", f"{command} --port {{port}}"]) as server:
+        run = QUICK_START.text.replace(ADDRESS, server.url).replace("sleep 20", "sleep 0")
+        assert server.url in run
+        subprocess.run(["sh", "-euc", run], env=ours, check=True, timeout=START_S)
+        session = httpx.get(f"{server.url}/api/progress/mine").json()
     assert (session["status"], session["steps"][0]["name"]) == ("completed", "My job")
 
 
