@@ -23,7 +23,7 @@ from progress_sse.service import ProgressService
 
 logger = logging.getLogger(__name__)
 
-PREFIX: Final = "/api"
+PREFIX: Final = "/api/"
 SESSION_PREFIX: Final = "/api/progress/"
 SESSION_PATH: Final = f"{SESSION_PREFIX}{{session_id}}"
 """Paths of one session begin with this; a session id has no slash."""

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from progress_sse import create_app
 from progress_sse.core.errors import ConfigurationError
@@ -30,6 +32,13 @@ def folder(tmp_path: Path) -> Path:
 def client(folder: Path) -> httpx.AsyncClient:
     """A client of a server with this folder; looking for the folder blocks, as a start may."""
     app = create_app(load_settings(store="memory://", www=folder))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example")
+
+
+@pytest.fixture
+def mounted(folder: Path) -> httpx.AsyncClient:
+    """A client of a host that has such a server below `/jobs`."""
+    app = Starlette(routes=[Mount("/jobs", create_app(load_settings(store="memory://", www=folder)))])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example")
 
 
@@ -123,6 +132,23 @@ async def test_files_are_only_read(client: httpx.AsyncClient, method: str) -> No
             response = await client.request(method, path)
             assert_problem(response, 405, "method-not-allowed")
             assert response.headers["allow"] == "GET, HEAD"
+
+
+async def test_a_name_may_begin_like_a_path_of_the_server(client: httpx.AsyncClient, folder: Path) -> None:
+    """Only what lies below such a path is the server's."""
+    for name in ("apidocs.html", "api.html", "livez.html", "web.html", "s.html"):
+        (folder / name).write_text(name)
+    async with client:
+        for name in ("apidocs.html", "api.html", "livez.html", "web.html", "s.html"):
+            assert (await client.get(f"/{name}")).text == name
+
+
+async def test_files_lie_below_the_prefix_of_a_host(mounted: httpx.AsyncClient) -> None:
+    """As everything of the server does."""
+    async with mounted:
+        assert (await mounted.get("/jobs/job.html")).text == PAGE
+        assert (await mounted.get("/jobs/livez")).json() == {"status": "ok"}
+        assert (await mounted.get("/job.html")).status_code == 404
 
 
 async def test_without_the_setting_no_file_is_served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
