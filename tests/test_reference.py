@@ -1,4 +1,4 @@
-"""The pages that are generated from the code, and `llms.txt`: they are up to date, and a difference is named."""
+"""The reference pages say what the code says, those that are generated from it and those that are not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from progress_sse.server.connection_limits import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_URL_BYTES
+from progress_sse.server.uvicorn_server import RESERVED_DESCRIPTORS
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,3 +60,31 @@ def test_the_index_for_language_models_leads_to_every_page() -> None:
     links = re.findall(r"\]\((docs/[^)]+)\)", (ROOT / "llms.txt").read_text("utf-8"))
     pages = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts]
     assert sorted(links) == sorted(set(pages) - {"docs/index.md"})
+
+
+def test_the_page_on_the_tracker_lists_what_there_is() -> None:
+    """All options and states of the tracker, and all attributes of the element, and no others."""
+    page = (ROOT / "docs" / "reference" / "tracker.md").read_text("utf-8")
+    types = (ROOT / "web" / "lib" / "wire.d.ts").read_text("utf-8")
+    element = (ROOT / "web" / "lib" / "element.js").read_text("utf-8")
+
+    def column(header: str) -> set[str]:
+        [rows] = re.findall(rf"^\| {header} \|.*\n\| ---.*\n((?:\|.*\n)+)", page, re.MULTILINE)
+        return {name for row in rows.splitlines() for name in re.findall(r"`([\w-]+)", row.split("|")[1])}
+
+    [options] = re.findall(r"^export interface TrackerOptions {\n(.*?)^}", types, re.MULTILINE | re.DOTALL)
+    assert column("option") == set(re.findall(r"^  (\w+)\?:", options, re.MULTILINE))
+    [states] = re.findall(r"^export type TrackerState = (.*);$", types, re.MULTILINE)
+    assert column("state") == set(re.findall(r"\w+", states))
+    [attributes] = re.findall(r"observedAttributes = \[(.*?)\];", element, re.DOTALL)
+    assert column("attribute") == set(re.findall(r"[\w-]+", attributes))
+
+
+def test_the_page_on_limits_has_the_numbers_of_the_code() -> None:
+    """They are no settings, so no generated page has them."""
+    page = " ".join((ROOT / "docs" / "reference" / "limits.md").read_text("utf-8").split())
+    head, url = MAX_HEAD_BYTES // 1024, MAX_URL_BYTES // 1024
+    assert f"a head of more than {head} KiB or {MAX_HEADERS} fields (431), a URL of more than {url} KiB (414)" in page
+    assert MAX_PIPELINED == 10
+    assert "more than ten requests that are sent ahead" in page
+    assert f"the last {RESERVED_DESCRIPTORS} descriptors" in page
