@@ -116,7 +116,7 @@ $(VENV)/.pip: constraints.txt
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.pip pyproject.toml
-	$(PIP) --editable .
+	$(PIP) --editable '.[server]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run

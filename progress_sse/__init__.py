@@ -4,7 +4,11 @@ Each name is imported when it is first accessed: a worker needs no server, and a
 """
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from progress_sse._internal.optional_imports import SERVER_PACKAGES, from_extra
+from progress_sse.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from progress_sse.api.app import create_app
@@ -57,9 +61,17 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    value = getattr(_module(name), name)
     globals()[name] = value
     return value
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        with from_extra("server", *SERVER_PACKAGES, need=f"{__name__}.{name} needs"):
+            return import_module(f"{__name__}.{_MODULES[name]}")
+    except ConfigurationError as error:
+        raise ModuleNotFoundError(str(error)) from error  # So that `except ImportError` works.
 
 
 def __dir__() -> list[str]:

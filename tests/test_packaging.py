@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import tarfile
 import tomllib
 import venv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -21,6 +22,8 @@ from tests.harness.serving import Server
 
 ROOT = Path(__file__).parents[1]
 NODE_BIN = ROOT / "web" / "node_modules" / ".bin"
+MAX_JOB_BYTES = 6_000_000
+
 REFERENCE = re.compile(r'''(?:src=|href=|from |import )"(?:\./)?((?:web/)?[\w-]+\.(?:js|css))"''')
 """A file that a page or a module loads; both write its name in double quotes."""
 
@@ -45,11 +48,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of a new environment with the wheel, and with the tested versions of its dependencies."""
-    folder = tmp_path_factory.mktemp("venv")
+    """The Python of a new environment with the server, and with the tested versions of its dependencies."""
+    return environment(tmp_path_factory.mktemp("venv"), f"{wheel}[server]")
+
+
+def environment(folder: Path, *requirements: str, options: Sequence[str] = ()) -> Path:
+    """Create an environment with these packages, and return its Python."""
     venv.create(folder, symlinks=True)
     path = folder / "bin" / "python"
-    run(sys.executable, "-m", "pip", "--python", path, "install", "--constraint", "constraints.txt", wheel)
+    pip = (sys.executable, "-m", "pip", "--python", path, "install", "--constraint", "constraints.txt")
+    run(*pip, *options, *requirements)
     return path
 
 
@@ -132,6 +140,44 @@ def test_server_runs_from_the_wheel(server: Server, python: Path) -> None:
     assert tracker == (ROOT / "web" / "lib" / "tracker.js").read_bytes()
     assert (server.folder / "progress.db").is_file()
     assert server.terminate() == 0
+
+
+@pytest.fixture(scope="module")
+def job_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a job's environment: the package without extras, and nothing compiled yet."""
+    return environment(tmp_path_factory.mktemp("job"), str(wheel), options=["--no-compile"])
+
+
+@pytest.mark.full
+def test_the_package_of_a_job_is_small_and_pure_python(job_python: Path) -> None:
+    """At most 6 MB, dependencies included, as pip unpacks it; no file of it is compiled for a platform."""
+    [packages] = job_python.parents[1].glob("lib/python*/site-packages")
+    files = [path for path in packages.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= MAX_JOB_BYTES
+    assert not [path for path in files if path.suffix in {".so", ".pyd", ".dylib"}]
+
+
+@pytest.mark.full
+def test_a_job_reports_from_the_package_without_extras(job_python: Path, server: Server, tmp_path: Path) -> None:
+    """In Python and in a shell; `serve` says how to install the server."""
+    code = "from progress_sse import Progress\nwith Progress('job', steps=['a']) as p, p.step(1): pass"
+    command = job_python.with_name("progress-sse")
+    environ = {**os.environ, "PROGRESS_SSE_URL": server.url}
+    reports: list[list[str | Path]] = [
+        [job_python, "-c", code],
+        [command, "run", "--session", "shell", "--", "true"],
+        [command, "step", "single", "1", "start"],
+        [command, "watch", "job", "--output", "auto"],
+    ]
+    for arguments in reports:
+        subprocess.run(arguments, env=environ, cwd=tmp_path, check=True, timeout=60)
+    statuses = [
+        httpx.get(f"{server.url}/api/progress/{session_id}").json()["status"]
+        for session_id in ("job", "shell", "single")
+    ]
+    assert statuses == ["completed", "completed", "running"]
+    refused = subprocess.run([command, "serve"], capture_output=True, text=True, check=False, timeout=60)
+    assert (refused.returncode, "pip install 'progress-sse[server]'" in refused.stderr) == (1, True)
 
 
 @pytest.fixture(scope="module")

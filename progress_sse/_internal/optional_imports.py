@@ -2,8 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from progress_sse.core.errors import ConfigurationError
+
+SERVER_PACKAGES: Final = (
+    *("httptools", "jwt", "pydantic", "pydantic_settings", "rich", "sse_starlette", "starlette", "uvicorn", "uvloop"),
+)
+"""The names that the packages of the extra `server` are imported by."""
 
 
 @contextmanager

@@ -8,6 +8,9 @@ from typing import Any, Final
 
 import click
 
+from progress_sse._internal.optional_imports import SERVER_PACKAGES, from_extra
+from progress_sse.core.errors import ConfigurationError
+
 _MODULES: Final = {
     "demo": "demo_command",
     "doctor": "doctor_command",
@@ -27,7 +30,27 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> Any:
         if cmd_name not in _MODULES:
             return None
-        return getattr(import_module(f"progress_sse.cli.{_MODULES[cmd_name]}"), cmd_name)
+        try:
+            with from_extra("server", *SERVER_PACKAGES, need=f"progress-sse {cmd_name} needs"):
+                return getattr(import_module(f"progress_sse.cli.{_MODULES[cmd_name]}"), cmd_name)
+        except ConfigurationError as error:
+            return _unavailable(cmd_name, str(error))
+
+
+def _unavailable(name: str, reason: str) -> click.Command:
+    """Return a command that only says why it cannot run, whatever its arguments."""
+
+    def refuse(arguments: tuple[str, ...]) -> None:
+        raise click.ClickException(reason)
+
+    return click.Command(
+        name,
+        callback=refuse,
+        params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True},
+        add_help_option=False,
+        short_help=reason,
+    )
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,14 +5,19 @@ import io
 import os
 import signal
 import sys
-from typing import Final, Literal, TypeAlias
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import click
 
+from progress_sse._internal.optional_imports import from_extra
 from progress_sse.cli.display import Display, JsonDisplay, PlainDisplay
 from progress_sse.cli.follower import NotAllowedError, follow
 from progress_sse.client.config import address_of, session_of
 from progress_sse.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from progress_sse.cli.terminal import Terminal
 
 Output: TypeAlias = Literal["auto", "tty", "plain", "json", "quiet"]
 
@@ -54,10 +59,17 @@ def _display(output: Output, session_id: str) -> Display:
         return JsonDisplay()
     if output == "quiet":
         return Display()
-    if output == "tty" or (output == "auto" and os.isatty(1)):
-        from progress_sse.cli.terminal import Terminal  # Rich takes time to load.
-
-        terminal = Terminal(session_id)
-        if output == "tty" or terminal.can_draw:
-            return terminal
+    if output == "tty":
+        return _terminal(session_id)
+    if output == "auto" and os.isatty(1):
+        with suppress(ConfigurationError):  # Lines need no package.
+            terminal = _terminal(session_id)
+            if terminal.can_draw:
+                return terminal
     return PlainDisplay()
+
+
+def _terminal(session_id: str) -> "Terminal":
+    with from_extra("server", "rich", need="--output tty needs"):
+        from progress_sse.cli.terminal import Terminal  # Rich takes time to load.
+    return Terminal(session_id)

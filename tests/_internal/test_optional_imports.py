@@ -5,16 +5,21 @@ from __future__ import annotations
 import io
 import re
 import sys
+import tomllib
 from collections.abc import Callable
+from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import pytest
 
-from progress_sse._internal.optional_imports import from_extra
+from progress_sse._internal.optional_imports import SERVER_PACKAGES, from_extra
 from progress_sse.auth.tokens import SignedTokens
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.observability.logs import configure
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings
+
+ROOT = Path(__file__).parents[2]
 
 NEEDS: dict[str, tuple[str, Callable[[], object]]] = {
     "json": ("pythonjsonlogger", lambda: configure("info", "json", io.StringIO())),
@@ -46,6 +51,14 @@ def test_the_error_says_how_to_install_a_missing_extra(monkeypatch: pytest.Monke
     uninstall(monkeypatch, package)
     with pytest.raises(ConfigurationError, match=re.escape(f"pip install 'progress-sse[{extra}]'")):
         use()
+
+
+def test_the_names_of_the_servers_packages_are_those_of_its_extra() -> None:
+    """A missing one of them, and no other module, is blamed on the extra."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    required = {re.split(r"[\[>]", each)[0] for each in extras["server"]}
+    imported = {name: {each.lower() for each in dists} for name, dists in packages_distributions().items()}
+    assert {name for name, dists in imported.items() if dists & required} == set(SERVER_PACKAGES)
 
 
 def test_a_module_that_is_missing_elsewhere_is_not_blamed_on_an_extra() -> None:
