@@ -12,6 +12,8 @@ DJANGO_6 := $(VENV)/django6/bin
 PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
 # Tests that run the package mostly in their own process.
 INSIDE := $(addprefix tests/,core wire _internal store streaming auth client observability api server cli test_settings.py test_wiring.py test_embedding.py)
+# The packages that a job uses, on Windows too.
+PORTABLE := _internal bridges cli client core wire
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
 
 # Commands or fonts that the tests need, each with Debian's package for it where the names differ.
@@ -84,6 +86,7 @@ check: $(VENV)/.dev web/node_modules/.ready  ## Lint and type-check; writes noth
 	.ci/plain-words
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 $(addprefix -p progress_sse.,$(PORTABLE))
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m tests.guarantees --check
 	npm --prefix web run --silent check

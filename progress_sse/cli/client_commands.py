@@ -54,11 +54,13 @@ def run(command: tuple[str, ...], step: int | None, name: str | None, **target: 
         raise click.UsageError(
             "--name is for a session that begins afresh; with --step the session has its names already."
         )
-    from progress_sse.cli.run_command import Target
-    from progress_sse.cli.run_command import run as run_command
+    if sys.platform == "linux":
+        from progress_sse.cli.run_command import Target
+        from progress_sse.cli.run_command import run as run_command
 
-    _log_to_stderr(logging.INFO if os.isatty(2) else logging.WARNING)
-    sys.exit(run_command(command, Target(step=step, name=name, **target)))
+        _log_to_stderr(logging.INFO if os.isatty(2) else logging.WARNING)
+        sys.exit(run_command(command, Target(step=step, name=name, **target)))
+    raise click.ClickException("progress-sse run needs Linux; progress-sse step runs everywhere.")
 
 
 _OPTIONS: Final = {

@@ -3,6 +3,7 @@
 `doctor`, `run`, `step` and `watch` are clients, and import nothing of the server: see ``client_commands``.
 """
 
+import sys
 from importlib import import_module
 from typing import Any, Final
 
@@ -22,6 +23,9 @@ _MODULES: Final = {
 }
 """The module of each command, which has its name there."""
 
+_POSIX_ONLY: Final = frozenset({"demo", "serve"})
+"""Commands whose modules import parts of Python that Windows lacks."""
+
 
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -30,6 +34,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> Any:
         if cmd_name not in _MODULES:
             return None
+        if sys.platform == "win32" and cmd_name in _POSIX_ONLY:
+            return _unavailable(cmd_name, f"progress-sse {cmd_name} does not run on Windows.")
         try:
             with from_extra("server", *SERVER_PACKAGES, need=f"progress-sse {cmd_name} needs"):
                 return getattr(import_module(f"progress_sse.cli.{_MODULES[cmd_name]}"), cmd_name)

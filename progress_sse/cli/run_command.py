@@ -11,6 +11,7 @@ import errno
 import os
 import select
 import signal
+import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from io import FileIO
@@ -20,6 +21,8 @@ from typing import Final, NamedTuple
 from progress_sse.cli.plain_text import plain
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.sync import Progress
+
+assert sys.platform == "linux", "the command checks it"
 
 MAX_TAIL_BYTES: Final = 4096
 """Bytes of the end of stderr that a failed step shows."""

@@ -4,11 +4,12 @@ Other code, such as a finaliser, may run in between and wait for a lock of anoth
 limit, and a job that reports does not wait at all.
 """
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
+
+from progress_sse._internal.posix import at_fork
 
 LIMIT_S: Final = 5.0
 """Maximum seconds that a fork, or another block, waits."""
@@ -42,6 +43,4 @@ def _begin_in_child() -> None:
     _busy = threading.RLock()
 
 
-os.register_at_fork(
-    before=lambda: _busy.acquire(timeout=LIMIT_S), after_in_parent=_release, after_in_child=_begin_in_child
-)
+at_fork(before=lambda: _busy.acquire(timeout=LIMIT_S), after_in_parent=_release, after_in_child=_begin_in_child)

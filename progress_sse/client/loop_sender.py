@@ -6,7 +6,6 @@ When the block or the loop ends, the thread of ``thread_sender`` sends the remai
 import asyncio
 import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -16,6 +15,7 @@ from functools import partial
 from typing import Final, Protocol, cast, runtime_checkable
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from progress_sse._internal.posix import at_fork
 from progress_sse.client.availability import Availability
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
@@ -293,7 +293,7 @@ def _begin_in_child() -> None:
     _senders.clear()
 
 
-os.register_at_fork(after_in_child=_begin_in_child)
+at_fork(after_in_child=_begin_in_child)
 
 
 def _takes_batches(target: Target) -> bool:

@@ -8,8 +8,6 @@ ours wait until their reports are sent. Reports that cannot be sent are counted 
 import atexit
 import importlib
 import logging
-import os
-import signal
 import sys
 import threading
 import time
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 from progress_sse.client.availability import Availability
+from progress_sse._internal.posix import at_fork, block_signals
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
@@ -172,7 +171,7 @@ class ThreadSender:
 
     def _run(self) -> None:
         # Signals are for the job: those that its threads block would come here, and SIGPIPE might end it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        block_signals()
         if not self._sending_lock.acquire(blocking=False):
             return
         self._ident = get_ident()
@@ -293,5 +292,5 @@ def _flush_when_multiprocessing_ends() -> None:
         util.Finalize(None, lambda: thread_sender().end(), exitpriority=0)
 
 
-os.register_at_fork(after_in_child=_begin_in_child)
+at_fork(after_in_child=_begin_in_child)
 atexit.register(lambda: thread_sender().end())
