@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-REQUIREMENT = re.compile(r"([a-z0-9-]+)(?:\[[a-z0-9,]+\])?>=([0-9.]+)(?:,<[0-9]+)?")
+REQUIREMENT = re.compile(r"([a-z0-9-]+)(?:\[[a-z0-9,]+\])?>=([0-9.]+)(?:,<[0-9]+)?(?:; .*)?")
 
 
 def lowest(requirements: Iterable[Any]) -> dict[str, str]:
