@@ -418,7 +418,7 @@ def test_arguments_of_workers_are_all_there() -> None:
     }
     assert {variable.lower() for variable in arguments.values()} == WORKERS_VARIABLES
     known = {"session_id", *typing.get_type_hints(SyncOptions)}
-    assert known - {"on_error", "transport"} == set(arguments)
+    assert known - {"flush_timeout_s", "on_error", "transport"} == set(arguments)
 
 
 def test_steps_file_of_the_documents_works(serve: Serve, tmp_path: Path) -> None:

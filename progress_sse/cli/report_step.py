@@ -1,6 +1,6 @@
 """`progress-sse step`: sends one report of a step, and returns whether the server accepted it."""
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.client.config import Options, address_of, is_disabled
 from progress_sse.client.errors import ReportError
@@ -8,6 +8,9 @@ from progress_sse.client.sync import Progress
 from progress_sse.core.errors import ConfigurationError
 
 Action: TypeAlias = Literal["start", "progress", "complete", "fail"]
+
+SEND_S: Final = 10.0
+"""Seconds that a server may be away until the report counts as failed."""
 
 
 class StepReport(NamedTuple):
@@ -31,12 +34,10 @@ def send_report(session_id: str, number: int, report: StepReport, url: str | Non
         return True
     if address_of(url, token) is None:
         raise ConfigurationError("Name the server by --url, or by PROGRESS_SSE_URL.")
-    options: Options = {"url": url, "token": token, "on_error": "raise"}
+    options: Options = {"url": url, "token": token, "on_error": "raise", "flush_timeout_s": SEND_S}
     progress = Progress.attach(session_id, **options)
     try:
         _apply(progress, number, report)
-        if not progress.flush():
-            return False
         progress.close()
     except ReportError:
         return False

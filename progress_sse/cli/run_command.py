@@ -112,7 +112,7 @@ def run(command: tuple[str, ...], target: Target) -> int:
         step.fail(outcome.error)
     with contextlib.suppress(KeyboardInterrupt):
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        progress.flush()
+        progress.close()
     return outcome.status
 
 

@@ -10,10 +10,8 @@ from typing import ParamSpec, Self, TypeVar, Unpack
 from progress_sse.client.config import Options
 from progress_sse.client.handle import BaseStep, Reporter, define, length
 from progress_sse.client.loop_sender import AsyncTransport, LoopSender, sender_here, wait_for
-from progress_sse.client.outbox import MAX_OUTAGE_S
 from progress_sse.client.report_queue import OnLoop, ReportQueue
 from progress_sse.client.reports import Create
-from progress_sse.client.sync import FLUSH_S
 from progress_sse.client.thread_sender import load_http, thread_sender
 from progress_sse.core.model import StepDefinition
 
@@ -115,9 +113,9 @@ class AsyncProgress(Reporter):
         return AsyncStep(self, number, message, timeout_ms)
 
     async def flush(self, timeout_s: float | None = None) -> bool:
-        """Wait until all reports are sent, at most `timeout_s` seconds (`None`: `FLUSH_S`); return whether they are."""
+        """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
         if isinstance(self._sink, ReportQueue):
-            await wait_for(self._sink, FLUSH_S if timeout_s is None else timeout_s)
+            await wait_for(self._sink, self._sink.flush_timeout_s if timeout_s is None else timeout_s)
         return self._sink.is_settled
 
     async def aclose(self) -> None:
@@ -126,7 +124,7 @@ class AsyncProgress(Reporter):
         Raises:
             ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
         """
-        is_sent = await self._last_flush(MAX_OUTAGE_S if self._on_error == "raise" else None)
+        is_sent = await self._last_flush(self._close_timeout_s)
         try:
             self._conclude(is_sent)
         finally:
@@ -134,7 +132,8 @@ class AsyncProgress(Reporter):
 
     async def _last_flush(self, timeout_s: float | None = None) -> bool:
         try:
-            return await self.flush(timeout_s)
+            with self._last_wait() as patience_s:
+                return await self.flush(patience_s if timeout_s is None else timeout_s)
         except asyncio.CancelledError:
             self._release_sink()
             raise

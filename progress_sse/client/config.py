@@ -10,6 +10,9 @@ from progress_sse.core.model import check_session_id
 
 OnError: TypeAlias = Literal["warn", "raise"]
 
+FLUSH_S: Final = 3.0
+"""Seconds that a job waits at its end for unsent reports, unless it says otherwise."""
+
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -22,12 +25,15 @@ class Options(TypedDict, total=False):
         disabled: Whether to report nothing; else `PROGRESS_SSE_DISABLED`.
         on_error: `"warn"`, the default, logs an error once and counts repeats. `"raise"` raises it by the next report
             or at the end of the block, which then waits until all is sent, a minute at most for a server that is away.
+        flush_timeout_s: Seconds that the job waits at its end for a server that is away, the end of the block and the
+            exit of the process together. The default is 3, and a minute for the block with ``on_error="raise"``.
     """
 
     url: str | None
     token: str | None
     disabled: bool | None
     on_error: OnError
+    flush_timeout_s: float | None
 
 
 class Address(NamedTuple):
@@ -73,6 +79,19 @@ def address_of(url: str | None, token: str | None, environ: Mapping[str, str] = 
 
 def _is_graphic(text: str) -> bool:
     return text.isprintable() and " " not in text
+
+
+def flush_timeout_of(seconds: object) -> float:
+    """Return the seconds that a job waits at its end.
+
+    Raises:
+        ConfigurationError: They are no such number.
+    """
+    if seconds is None:
+        return FLUSH_S
+    if not isinstance(seconds, int | float) or not seconds >= 0:
+        raise ConfigurationError("flush_timeout_s must be a number of seconds, 0 or more.")
+    return float(seconds)
 
 
 def named_session(session_id: str | None, environ: Mapping[str, str] = os.environ) -> str | None:

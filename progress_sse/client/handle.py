@@ -6,6 +6,7 @@ called: ``sync`` and ``aio`` have these parts.
 """
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from progress_sse.client.config import (
     OnError,
     Options,
     address_of,
+    flush_timeout_of,
     is_disabled,
     link_to,
     named_session,
@@ -26,6 +28,7 @@ from progress_sse.client.config import (
 )
 from progress_sse.client.count import Count
 from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAwayError, SuppressReportingErrors
+from progress_sse.client.outbox import MAX_OUTAGE_S
 from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink, Sender, Target, log
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Start, describe_error, fit_text
 from progress_sse.core.errors import ConfigurationError
@@ -91,6 +94,7 @@ class Reporter(ABC):
     link: str | None = None
     _sink: ReportSink = NullSink()
     _on_error: OnError = "warn"
+    _close_timeout_s: float | None = None
     _outer: "Reporter | None" = None
     _has_warned = False
     _unreported = Count()
@@ -145,6 +149,8 @@ class Reporter(ABC):
         `make_sender` returns the sender over HTTP; `transport` is another target, and its sender.
         """
         self._on_error = options.get("on_error", "warn")
+        if self._on_error == "raise" and options.get("flush_timeout_s") is None:
+            self._close_timeout_s = MAX_OUTAGE_S
         self._unreported = Count()
         try:
             self._connect(session_id, create() if create else None, options, make_sender, transport)
@@ -175,11 +181,16 @@ class Reporter(ABC):
             log(logging.INFO, "progress is not reported: no server is named, be it by PROGRESS_SSE_URL")
             return
         self.session_id = session_of(session_id)
+        make_queue = partial(
+            ReportQueue,
+            creation=creation,
+            on_error=self._on_error,
+            flush_timeout_s=flush_timeout_of(options.get("flush_timeout_s")),
+        )
         if transport is not None:
-            self._sink = ReportQueue(self.session_id, *transport, creation=creation, on_error=self._on_error)
+            self._sink = make_queue(self.session_id, *transport)
         elif address is not None:
-            sender = make_sender()
-            self._sink = ReportQueue(self.session_id, address, sender, creation=creation, on_error=self._on_error)
+            self._sink = make_queue(self.session_id, address, make_sender())
             self.link = link_to(address, self.session_id)
             log(logging.INFO, "progress is shown at %s", self.link)
 
@@ -192,6 +203,18 @@ class Reporter(ABC):
         self._outer = _reporter.get()
         _reporter.set(self)
         self._guard(self._sink.begin)
+
+    @contextmanager
+    def _last_wait(self) -> Iterator[float]:
+        """Yield the seconds that a job waits at its end, and count those that this block took in vain."""
+        if not isinstance(self._sink, ReportQueue):
+            yield 0
+            return
+        began = time.monotonic()
+        try:
+            yield self._sink.patience_s
+        finally:
+            self._sink.spend_patience(time.monotonic() - began)
 
     def _conclude(self, is_sent: bool) -> None:
         """Raise or log the errors at the end of the block."""

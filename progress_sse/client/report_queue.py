@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from progress_sse.client.availability import Availability
-from progress_sse.client.config import Address, OnError
+from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import ReportError, SuppressReportingErrors
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Disconnected, Event, Outbox, Reconnected, Recreated, ReportDropped
@@ -138,6 +138,8 @@ class ReportQueue:
         session_key: A key that all queues to one session there share.
         sender: Sends the reports.
         is_woken: Whether the sender is about to check the queue; kept by the sender.
+        patience_s: Seconds that the job, at its end, still waits for reports: all of its `flush_timeout_s` once none is
+            left.
     """
 
     def __init__(
@@ -148,6 +150,7 @@ class ReportQueue:
         *,
         creation: Create | None = None,
         on_error: OnError = "warn",
+        flush_timeout_s: float = FLUSH_S,
     ) -> None:
         """Begin with no report but the creation."""
         self.session_id = session_id
@@ -158,6 +161,7 @@ class ReportQueue:
         self.session_key = session_id, self.destination
         self.sender = sender
         self.is_woken = False
+        self.patience_s = self.flush_timeout_s = flush_timeout_s
         self._raises = on_error == "raise"
         self._outbox = Outbox(session_id, creation)
         self._waiters: dict[Waiter, None] = {}
@@ -218,6 +222,11 @@ class ReportQueue:
         """Stop notifying a waiter."""
         self._waiters.pop(waiter, None)
 
+    def spend_patience(self, seconds: float) -> None:
+        """Note that the job has waited at its end, unless that was of use."""
+        if not self.is_settled:
+            self.patience_s = max(0.0, self.patience_s - seconds)
+
     def transfer_to(self, sender: Sender) -> None:
         """Let another sender send from now on; it repeats requests of this one whose answers are unknown."""
         self.sender = sender
@@ -235,6 +244,7 @@ class ReportQueue:
         self._waiters.clear()
         self._is_handling_events = False
         self.is_woken = False
+        self.patience_s = self.flush_timeout_s
         self.sender = sender
 
     # The rest is for the sender alone.
@@ -291,6 +301,7 @@ class ReportQueue:
         finally:
             self._is_handling_events = False
         if self.is_settled:
+            self.patience_s = self.flush_timeout_s
             for waiter in list(self._waiters):
                 waiter.put(self)
 

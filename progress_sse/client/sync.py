@@ -6,14 +6,10 @@ from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Options
 from progress_sse.client.handle import BaseStep, Reporter, active, define, length
-from progress_sse.client.outbox import MAX_OUTAGE_S
 from progress_sse.client.report_queue import ReportQueue, Transport
 from progress_sse.client.reports import Create
 from progress_sse.client.thread_sender import http_sender, thread_sender
 from progress_sse.core.model import StepDefinition
-
-FLUSH_S: Final = 10.0
-"""Seconds that the end of a block waits for unsent reports; the thread continues with the rest."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -109,9 +105,9 @@ class Progress(Reporter):
         return Step(self, number, message, timeout_ms)
 
     def flush(self, timeout_s: float | None = None) -> bool:
-        """Wait until all reports are sent, at most `timeout_s` seconds (`None`: `FLUSH_S`); return whether they are."""
+        """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
         if isinstance(self._sink, ReportQueue):
-            thread_sender().wait([self._sink], FLUSH_S if timeout_s is None else timeout_s)
+            thread_sender().wait([self._sink], self._sink.flush_timeout_s if timeout_s is None else timeout_s)
         return self._sink.is_settled
 
     def close(self) -> None:
@@ -120,8 +116,11 @@ class Progress(Reporter):
         Raises:
             ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
         """
-        is_sent = self.flush(MAX_OUTAGE_S if self._on_error == "raise" else None)
-        self._conclude(is_sent)
+        self._conclude(self._last_flush(self._close_timeout_s))
+
+    def _last_flush(self, timeout_s: float | None = None) -> bool:
+        with self._last_wait() as patience_s:
+            return self.flush(patience_s if timeout_s is None else timeout_s)
 
     def __enter__(self) -> Self:
         self._enter()
@@ -134,7 +133,7 @@ class Progress(Reporter):
         if error is None:
             self.close()
         else:
-            self.flush()
+            self._last_flush()
 
 
 def current() -> Reporter:

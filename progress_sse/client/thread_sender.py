@@ -1,8 +1,9 @@
 """The thread that sends for every `Progress` of the process.
 
 There is one thread per process, started with the first report, and a new one in a forked child. It is a daemon, so it
-keeps no process alive. When the process exits, unsent reports get `EXIT_S` seconds more. Exit functions that run after
-ours wait until their reports are sent. Reports that cannot be sent are counted and logged.
+keeps no process alive. When the process exits, unsent reports get the rest of the time that a job waits at its end.
+Exit functions that run after ours wait until their reports are sent. Reports that cannot be sent are counted and
+logged.
 """
 
 import atexit
@@ -18,8 +19,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from progress_sse.client.availability import Availability
 from progress_sse._internal.posix import at_fork, block_signals
+from progress_sse.client.availability import Availability
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
@@ -40,9 +41,6 @@ from progress_sse.client.schedule import Schedule
 if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport
 
-EXIT_S: Final = 2.0
-"""Seconds that the exit of the process waits, in all."""
-
 RECOVERY_S: Final = 1.0
 """Seconds after which reporting restarts when memory has run out."""
 
@@ -61,7 +59,7 @@ class ThreadSender:
         self._sending_lock = allocate_lock()
         self._has_ended = False
         self._warned_of: set[str] = set()
-        self._patience_s = EXIT_S
+        self._waited_s = 0.0
         self._finishing: set[int] = set()
         # Used by the thread alone.
         self._schedule: Schedule[ReportQueue] = Schedule()
@@ -147,15 +145,16 @@ class ThreadSender:
 
     def _send_last(self, awaited: Sequence[ReportQueue]) -> None:
         began = time.monotonic()
+        timeout_s = max(0.0, max(queue.patience_s for queue in awaited) - self._waited_s)
         for queue in awaited:
             queue.sender.release(queue)
         if not self._is_started:
             self._is_started = start_thread(self._run)
         if self._is_started:
-            self.wait(awaited, self._patience_s)
+            self.wait(awaited, timeout_s)
         else:  # Python starts no more threads.
-            self._send_here(awaited, self._patience_s)
-        self._patience_s = max(0.0, self._patience_s - (time.monotonic() - began))
+            self._send_here(awaited, timeout_s)
+        self._waited_s += time.monotonic() - began
 
     def _send_here(self, awaited: Sequence[ReportQueue], timeout_s: float) -> None:
         """Do the thread's work until these queues are settled, or for `timeout_s` and the time of an answer."""

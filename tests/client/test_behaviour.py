@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from progress_sse import AsyncProgress, Progress, StepDefinition
-from progress_sse.client import aio
 from progress_sse.client.aio import AsyncStep
 from progress_sse.client.handle import Reporter
 from progress_sse.client.reports import MAX_TEXT_CHARS, Advance, Complete, Create, Start
@@ -190,19 +189,15 @@ async def wait_after_an_error(progress: AsyncProgress) -> None:
 @pytest.mark.guarantee(52)
 @pytest.mark.parametrize("work", [wait_in_a_step, wait_at_the_end, wait_after_an_error])
 @pytest.mark.parametrize("on_error", ["warn", "raise"])
-async def test_a_time_limit_ends_the_block(
-    monkeypatch: pytest.MonkeyPatch, work: Callable[[AsyncProgress], Awaitable[None]], on_error: Any
-) -> None:
+async def test_a_time_limit_ends_the_block(work: Callable[[AsyncProgress], Awaitable[None]], on_error: Any) -> None:
     """It ends at once, though the server does not answer; the thread sends the other reports."""
-    for name in ("FLUSH_S", "MAX_OUTAGE_S"):
-        monkeypatch.setattr(aio, name, 3600)
 
     async def limited(progress: AsyncProgress) -> None:
         async with asyncio.timeout(0.1):
             await work(progress)
 
     async with FakeServer() as server:
-        progress = AsyncProgress("a", steps=["One"], url=server.url, on_error=on_error)
+        progress = AsyncProgress("a", steps=["One"], url=server.url, on_error=on_error, flush_timeout_s=3600)
         job = asyncio.create_task(limited(progress))
         ended, _ = await asyncio.wait([job], timeout=20)
         job.cancel()

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from progress_sse import AsyncProgress, Progress, ReportError
-from progress_sse.client import aio, sync, thread_sender
+from progress_sse.client import handle, thread_sender
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
 from progress_sse.client.outbox import MAX_WAITING, Outbox
-from progress_sse.client.report_queue import ReportQueue
+from progress_sse.client.report_queue import ReportQueue, report_queues
 from progress_sse.client.reports import Complete, Start
+from progress_sse.core.errors import ConfigurationError
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.client.job_errors import OopsError
 from tests.client.shells import Shell
@@ -137,8 +138,7 @@ async def test_a_job_that_asks_for_errors_gets_that_of_a_long_outage(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The end of the block waits for the maximum outage, and then raises the error."""
-    monkeypatch.setattr(sync, "MAX_OUTAGE_S", 0.05)
-    monkeypatch.setattr(aio, "MAX_OUTAGE_S", 0.05)
+    monkeypatch.setattr(handle, "MAX_OUTAGE_S", 0.05)
     fake = FakeTransport()
     fake.may_answer.clear()
     progress = shell.progress.attach("a", transport=shell.transport(fake), on_error="raise")
@@ -151,20 +151,43 @@ async def test_a_job_that_asks_for_errors_gets_that_of_a_long_outage(
         fake.may_answer.set()
 
 
-async def test_a_block_with_unsent_reports_logs_that(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_block_with_unsent_reports_logs_that(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """Its wait is limited."""
-    monkeypatch.setattr(sync, "FLUSH_S", 0.05)
-    monkeypatch.setattr(aio, "FLUSH_S", 0.05)
     fake = FakeTransport()
     fake.may_answer.clear()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    progress = shell.progress.attach("a", transport=shell.transport(fake), flush_timeout_s=0.05)
     try:
         await shell.run(lambda progress: progress.step(1).start(), progress)
     finally:
         fake.may_answer.set()
     assert "some reports on 'a' are not sent yet" in caplog.text
+
+
+async def test_block_and_exit_wait_for_the_same_seconds(shell: Shell) -> None:
+    """The exit has only those that the block has left; all of them again once the server has answered."""
+    fake = FakeTransport()
+    fake.may_answer.clear()
+    session_id = f"patient-{type(shell).__name__}"
+    progress = shell.progress.attach(session_id, transport=shell.transport(fake), flush_timeout_s=0.05)
+    [queue] = [each for each in report_queues() if each.session_id == session_id]
+    try:
+        assert queue.patience_s == 0.05
+        await shell.run(lambda progress: progress.step(1).start(), progress)
+        assert queue.patience_s == 0
+    finally:
+        fake.may_answer.set()
+    await eventually(lambda: queue.is_settled, 20)
+    assert queue.patience_s == 0.05
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "soon"])
+def test_an_invalid_time_is_logged_or_raised(shell: Shell, caplog: pytest.LogCaptureFixture, seconds: Any) -> None:
+    """As any other setting that cannot be used."""
+    text = "flush_timeout_s must be a number of seconds, 0 or more."
+    shell.progress("a", url="http://127.0.0.1:9", flush_timeout_s=seconds)
+    assert text in caplog.text
+    with pytest.raises(ConfigurationError, match=text):
+        shell.progress("a", url="http://127.0.0.1:9", flush_timeout_s=seconds, on_error="raise")
 
 
 async def test_a_transport_that_raises_does_not_end_the_reporting(shell: Shell) -> None:

@@ -23,7 +23,7 @@ import pytest
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import report_loss, step_of
-from progress_sse.client import availability, loop_sender, sync, thread_sender, waiting_reports
+from progress_sse.client import availability, loop_sender, thread_sender, waiting_reports
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.loading import loading
@@ -209,7 +209,6 @@ def test_a_recording_has_reports_made_during_a_report() -> None:
 def test_a_stopped_sender_delays_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be stopped at any point: it logs, calls transports, and runs the garbage collector."""
     thread_sender.load_http()
-    monkeypatch.setattr(sync, "FLUSH_S", 0)
     monkeypatch.setattr(availability, "FIRST_PAUSE_S", 0)
     for at in itertools.count(1):
         stop = Stop()
@@ -220,7 +219,7 @@ def test_a_stopped_sender_delays_no_report(monkeypatch: pytest.MonkeyPatch) -> N
             sys.setprofile(None if interruption.has_come else interruption)
             return next(answers, ReportAnswer(200))
 
-        progress = Progress(str(at), steps=["One", "Two"], transport=FakeTransport(answer))
+        progress = Progress(str(at), steps=["One", "Two"], transport=FakeTransport(answer), flush_timeout_s=0)
         report_all(progress, 1)
 
         def work(progress: Progress = progress) -> None:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from progress_sse import AsyncProgress
-from progress_sse.client import aio, loop_sender
+from progress_sse.client import loop_sender
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.report_queue import ReportQueue, report_queues
 from progress_sse.client.reports import Complete, Start
@@ -153,7 +153,7 @@ def test_a_transport_of_one_loop_is_used_while_that_runs(first: Loop, caplog: py
     async def begin() -> None:
         await progress.__aenter__()
         progress.step(1).start()
-        assert await progress.flush()
+        assert await progress.flush(20)
 
     async def finish() -> None:
         progress.step(1).complete()
@@ -253,8 +253,7 @@ async def test_a_session_whose_close_is_cancelled_continues_on_the_thread(monkey
     """It does so before the request under way has ended: otherwise it would have no sender."""
     transport = Stubborn()
     monkeypatch.setattr(loop_sender, "_connect", lambda _: transport)
-    monkeypatch.setattr(aio, "FLUSH_S", 0.0)
-    progress = AsyncProgress.attach("cancelled", url="http://127.0.0.1:9")
+    progress = AsyncProgress.attach("cancelled", url="http://127.0.0.1:9", flush_timeout_s=0)
     progress.step(1).start()
     async with asyncio.timeout(30):
         await transport.was_asked.wait()

@@ -246,11 +246,9 @@ async def test_a_transport_whose_own_task_is_cancelled_is_retried() -> None:
 WITHOUT_STDERR = """
     import sys
     from progress_sse import Progress
-    from progress_sse.client import sync, thread_sender
 
-    sync.FLUSH_S = thread_sender.EXIT_S = 0
     {lose}
-    with Progress(steps=["One"]) as progress, progress.step("one") as step:
+    with Progress(steps=["One"], flush_timeout_s=0) as progress, progress.step("one") as step:
         step.advance("many")
     Progress("a/b").step(1).start()
     print("done", flush=True)
