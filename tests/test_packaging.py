@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import textwrap
 import tomllib
 import venv
 import zipfile
@@ -22,6 +23,14 @@ from tests.harness.serving import Server
 
 ROOT = Path(__file__).parents[1]
 NODE_BIN = ROOT / "web" / "node_modules" / ".bin"
+NEIGHBOURS = [
+    ("", "fastapi==0.115.*"),
+    ("", "fastapi==0.130.*"),
+    ("", "django==4.2.*"),
+    ("[server]", "django==4.2.*"),
+]
+"""Extras, and the oldest version of a framework beside which they can be installed."""
+
 MAX_JOB_BYTES = 6_000_000
 
 REFERENCE = re.compile(r'''(?:src=|href=|from |import )"(?:\./)?((?:web/)?[\w-]+\.(?:js|css))"''')
@@ -53,9 +62,10 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(folder: Path, *requirements: str, options: Sequence[str] = ()) -> Path:
-    """Create an environment with these packages, and return its Python."""
-    venv.create(folder, symlinks=True)
+    """Install packages into an environment, which is created if it is missing; return its Python."""
     path = folder / "bin" / "python"
+    if not path.exists():
+        venv.create(folder, symlinks=True)
     pip = (sys.executable, "-m", "pip", "--python", path, "install", "--constraint", "constraints.txt")
     run(*pip, *options, *requirements)
     return path
@@ -178,6 +188,42 @@ def test_a_job_reports_from_the_package_without_extras(job_python: Path, server:
     assert statuses == ["completed", "completed", "running"]
     refused = subprocess.run([command, "serve"], capture_output=True, text=True, check=False, timeout=60)
     assert (refused.returncode, "pip install 'progress-sse[server]'" in refused.stderr) == (1, True)
+
+
+@pytest.mark.full
+def test_a_job_reports_with_httpx2_where_only_that_is_installed(wheel: Path, server: Server, tmp_path: Path) -> None:
+    """Its client, the one on an event loop, and the shell's commands; its log has no line for each request."""
+    job_python = environment(tmp_path / "venv", "click", "httpx2>=2")
+    environment(tmp_path / "venv", str(wheel), options=["--no-deps"])
+    environ = {**os.environ, "PROGRESS_SSE_URL": server.url}
+    code = """
+        import asyncio, importlib.util, logging
+        from progress_sse import AsyncProgress, Progress
+
+        async def go_on():
+            async with AsyncProgress.attach("job", flush_timeout_s=60) as progress, progress.step(2):
+                pass
+
+        assert importlib.util.find_spec("httpx") is None
+        logging.basicConfig(level=logging.INFO)
+        with Progress("job", steps=["a", "b"], flush_timeout_s=60) as progress, progress.step(1):
+            pass
+        asyncio.run(go_on())
+    """
+    result = subprocess.run(
+        [job_python, "-c", textwrap.dedent(code)], env=environ, capture_output=True, text=True, check=False, timeout=90
+    )
+    assert (result.returncode, "HTTP Request" in result.stderr) == (0, False), result.stderr
+    watch = [str(job_python.with_name("progress-sse")), "watch", "job", "--output", "json"]
+    shown = subprocess.run(watch, env=environ, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert json.loads(shown.splitlines()[-1])["status"] == "completed"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("extras", "neighbour"), NEIGHBOURS)
+def test_the_package_can_be_installed_beside_older_frameworks(wheel: Path, extras: str, neighbour: str) -> None:
+    """As pip resolves it, without installing anything."""
+    run(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", f"{wheel}{extras}", neighbour)
 
 
 @pytest.fixture(scope="module")

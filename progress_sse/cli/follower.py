@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol, TypeAlias
 from urllib.parse import quote
 
-import httpx
-
 from progress_sse._internal.backoff import Backoff
+from progress_sse._internal.http_library import httpx
 from progress_sse.cli.session_state import SessionState, checked, folded, is_over, parsed
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.codec import retry_after_s

@@ -15,10 +15,7 @@ from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, TypeVar
 
-import certifi  # noqa: F401  # see above
-import httpcore  # noqa: F401  # see above
-import httpx
-
+from progress_sse._internal.http_library import httpx
 from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
@@ -47,7 +44,7 @@ def _is_not_ours(_record: logging.LogRecord) -> bool:
 
 # httpx logs a line for each request. That would fill the log of a job ten times a second, and cause a loop where log
 # records are reported as progress.
-logging.getLogger("httpx").addFilter(_is_not_ours)
+logging.getLogger(httpx.__name__).addFilter(_is_not_ours)
 
 
 @contextmanager

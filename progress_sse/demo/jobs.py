@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import httpx
+from progress_sse._internal.http_library import httpx
 
 TICK_S: Final = 0.2
 """Seconds between two reports of a step's progress."""

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import click
-import httpx
 
+from progress_sse._internal.http_library import httpx
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.demo import jobs
 
