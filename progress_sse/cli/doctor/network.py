@@ -9,8 +9,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import httpx
-
+from progress_sse._internal.http_library import httpx
 from progress_sse.cli.doctor.observations import Network
 
 LIMIT_S: Final = 10.0

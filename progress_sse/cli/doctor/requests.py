@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import httpx
-
+from progress_sse._internal.http_library import httpx
 from progress_sse.cli.doctor.observations import Arrival, Exchange, Headers, Stream
 from progress_sse.client.http import Content
 from progress_sse.wire.sse import StreamDecoder
