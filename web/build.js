@@ -1,6 +1,6 @@
 /*
- * Writes the committed files that browsers load: lib/tracker.js, and the pages in assets/ with their bundles. With
- * --check it writes nothing, and fails if a file differs from the output of its modules.
+ * Writes the committed files that browsers load: lib/tracker.js, lib/styles.js, and the pages in assets/ with their
+ * bundles. With --check it writes nothing, and fails if a file differs from the output of its modules.
  */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,6 +9,7 @@ import { build } from "esbuild";
 /** Every browser that has private fields has all of it, so esbuild leaves the modules' syntax as it is. */
 const TARGET = "es2022";
 const TRACKER = "lib/tracker.js";
+const STYLES = "lib/styles.js";
 const ASSETS = "assets";
 
 /** The bundle of a module or a style sheet. @param {string} entry @param {import("esbuild").BuildOptions} options */
@@ -29,6 +30,13 @@ function tracker() {
   // tsc checks the modules, and not the bundle.
   const banner = { js: "/* Written by build.js from the modules in src/. */\n// @ts-nocheck" };
   return bundle("src/main.js", { format: "iife", banner });
+}
+
+/** The style sheet as a module. */
+async function styles() {
+  const css = await readFile("lib/progress.css", "utf8");
+  const text = css.replace(/[\\`]|\$\{/g, "\\$&");
+  return `/* Written by build.js from progress.css. */\nexport const CSS = \`${text}\`;\n`;
 }
 
 /**
@@ -71,9 +79,13 @@ function fail(name) {
 }
 
 const isCheck = process.argv.includes("--check");
-const script = await tracker();
-// The pages' bundles contain the file that is there, which --check compares first.
-if (!isCheck) await writeFile(TRACKER, script);
+/** @type {[string, string][]} */
+const modules = [
+  [TRACKER, await tracker()],
+  [STYLES, await styles()],
+];
+// The pages' bundles contain the files that are there, which --check compares first.
+if (!isCheck) for (const [name, content] of modules) await writeFile(name, content);
 const pages = await Promise.all([pageFiles("page"), pageFiles("demo")]);
-const files = new Map([[TRACKER, script], ...pages.flat()]);
+const files = new Map([...modules, ...pages.flat()]);
 await (isCheck ? check(files) : write(files));

@@ -204,6 +204,22 @@ async def test_a_removed_element_leaves_nothing_running(worker: Worker, embed: A
     await expect(shown.part("percent")).to_have_text(["14%"])
 
 
+async def test_the_element_keeps_its_styles_in_another_document(worker: Worker, embed: Any, sid: str) -> None:
+    """A frame's document adopts no sheet of its parent."""
+    await worker.start(sid, 1)
+    shown = await embed(steps_for(sid))
+    await expect(shown.part("headline")).to_contain_text("Step 1")
+    await shown.evaluate(
+        """() => {
+            const frame = document.body.appendChild(document.createElement("iframe"));
+            frame.contentDocument.body.append(document.querySelector("progress-steps"));
+        }"""
+    )
+    fill = shown.page.frame_locator("iframe").locator(".fill")
+    await expect(fill).to_have_css("position", "relative")
+    assert shown.errors == []
+
+
 async def test_retry_is_offered_where_the_page_can_do_it(worker: Worker, embed: Any, sid: str) -> None:
     """The page gets the session and its data."""
     shown = await embed(steps_for(sid))

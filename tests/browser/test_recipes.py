@@ -91,12 +91,8 @@ async def test_plain_page(open_recipe: OpenRecipe, worker: Worker) -> None:
     await expect(page.locator("progress-steps")).to_contain_text("Nightly import")
 
 
-async def test_react(
-    open_recipe: OpenRecipe, context: BrowserContext, worker: Worker, sid: str, tmp_path: Path
-) -> None:
+async def test_react(open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path: Path) -> None:
     """The component follows another session when given one, and none once it is unmounted."""
-    # The copy that esbuild needs beside the bundle.
-    await context.route("**/progress.css", lambda route: route.fulfill(path=WEB / "lib" / "progress.css"))
     main = """
         import "progress-sse/progress-steps";
         import { createRoot } from "react-dom/client";

@@ -20,12 +20,12 @@ import { ProgressTracker } from "./index.js";
 import { Language } from "./language.js";
 import { combined } from "./session-state.js";
 import { SessionView } from "./session-view.js";
+import { adoptStyles } from "./style-sheet.js";
 import { languageFor } from "./texts.js";
 import { relayOf } from "./token-relay.js";
 
 /** @typedef {import("./session-view.js").ViewOptions} ViewOptions */
 
-const STYLES = new URL("progress.css", import.meta.url).href;
 const PROPERTIES = ["session", "sessions", "baseUrl", "interval", "transport", "label", "timeline", "token", "onretry"];
 const STATES = ["connecting", "not_found", "pending", "running", "completed", "error"];
 
@@ -49,26 +49,17 @@ export class ProgressSteps extends Base {
   #token = null;
   #isStarted = false;
   #isChanging = false;
-  #isStyled = false;
-  #hasContent = false;
 
   constructor() {
     super();
-    const styles = make("link");
-    styles.rel = "stylesheet";
-    styles.href = STYLES;
-    // The content is hidden until its styles are loaded, or cannot be.
-    styles.onload = styles.onerror = () => {
-      this.#isStyled = true;
-      this.#reveal();
-    };
     this.#content.hidden = true;
     this.#region.ariaLive = "polite";
     this.#region.ariaAtomic = "true";
-    this.#root.append(styles, this.#fallback, this.#content, this.#region);
+    this.#root.append(this.#fallback, this.#content, this.#region);
   }
 
   connectedCallback() {
+    adoptStyles(this.#root);
     this.#takeProperties();
     this.#isStarted = true;
     this.#start();
@@ -263,14 +254,8 @@ export class ProgressSteps extends Base {
 
   /** From now on the content is shown in place of the children. */
   #showContent() {
-    this.#hasContent = true;
-    this.#reveal();
-  }
-
-  #reveal() {
-    const isReady = this.#isStyled && this.#hasContent;
-    this.#fallback.hidden = isReady;
-    this.#content.hidden = !isReady;
+    this.#fallback.hidden = true;
+    this.#content.hidden = false;
   }
 
   /** @param {"update" | "complete" | "error" | "statechange"} name @param {object} detail */

@@ -1,0 +1,845 @@
+/* Written by build.js from progress.css. */
+export const CSS = `/*
+ * Styles the page, and <progress-steps> in its shadow root: both show the same sessions. Colours are custom properties,
+ * which an embedding page may set on the element. The inherited color-scheme decides between light and dark.
+ */
+:root {
+  color-scheme: light dark;
+}
+
+:root,
+:host {
+  --ground: light-dark(#f5f6f9, #0d1117);
+  --card: light-dark(#ffffff, #161b24);
+  --line: light-dark(#e3e6ed, #2b323e);
+  --text: light-dark(#18202c, #e8ebf1);
+  --quiet: light-dark(#596273, #9ca7b7);
+  --track: light-dark(#e8eaf1, #0a0e14);
+  --code: light-dark(#f5f6f9, #10151c);
+  --accent: light-dark(#4f46e5, #8f95fa);
+  --fill: light-dark(#4f46e5, #5a52ea);
+  --fill-end: light-dark(#7152ea, #7a55ee);
+  --good: light-dark(#14763a, #4ade80);
+  --good-fill: light-dark(#15803d, #167a3d);
+  --warn: light-dark(#8f5205, #fbbf24);
+  --bad: light-dark(#b81c2b, #ff8b91);
+  --bad-fill: #c01f2e;
+  --bad-ground: light-dark(#fdf2f2, #29181c);
+  --radius: 1rem;
+  --mono: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", "Noto Sans Mono CJK JP", monospace;
+  --shadow:
+    0 1px 2px light-dark(rgb(24 32 44 / 5%), rgb(0 0 0 / 40%)),
+    0 16px 40px -20px light-dark(rgb(24 32 44 / 20%), rgb(0 0 0 / 70%));
+}
+
+:host {
+  display: block;
+}
+
+:host([hidden]) {
+  display: none;
+}
+
+*,
+::before,
+::after {
+  box-sizing: border-box;
+}
+
+body {
+  margin: 0;
+  background: var(--ground);
+  font-family: system-ui, "Segoe UI", Roboto, "Hiragino Sans", "Noto Sans JP", "Noto Sans CJK JP", sans-serif;
+  -webkit-text-size-adjust: 100%;
+}
+
+body,
+.session {
+  color: var(--text);
+  font-size: 1rem;
+  line-height: 1.5;
+  font-variant-numeric: tabular-nums;
+  word-break: auto-phrase; /* Japanese has no blanks to break lines at */
+}
+
+main {
+  max-width: 46rem;
+  margin: 0 auto;
+  padding: clamp(1rem, 5vw, 3.5rem) clamp(0.75rem, 4vw, 1.5rem);
+}
+
+p,
+h1,
+h2,
+pre {
+  margin: 0;
+}
+
+[hidden] {
+  display: none !important;
+}
+
+.visually-hidden {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  overflow: hidden;
+  clip-path: inset(50%);
+  white-space: nowrap;
+}
+
+.quiet {
+  color: var(--quiet);
+  font-size: 0.9375rem;
+}
+
+/* In an embedding page the whole session is the card, since the page's background is not known. */
+
+.card,
+:host .session {
+  padding: clamp(1.125rem, 4vw, 2rem);
+  border: 1px solid var(--line);
+  border-radius: var(--radius);
+  background: var(--card);
+  box-shadow: var(--shadow);
+}
+
+:host .card {
+  padding: 0;
+  border: 0;
+  box-shadow: none;
+}
+
+:host .head {
+  margin: 0 0 0.25rem;
+}
+
+#page > .card {
+  margin-top: 1rem;
+}
+
+.sessions {
+  display: grid;
+  grid-template-columns: minmax(0, 1fr);
+  gap: 1.5rem;
+}
+
+.jobs {
+  margin-inline: 0.25rem;
+}
+
+/* The session's name and its connection. */
+
+.head {
+  display: flex;
+  align-items: center;
+  justify-content: space-between;
+  gap: 0.75rem;
+  min-height: 2.625rem; /* of two lines: a longer word in the badge may wrap */
+  margin: 0 0.25rem 0.5rem;
+}
+
+.job {
+  min-width: 0;
+  color: var(--quiet);
+  font-size: 0.875rem;
+  overflow-wrap: anywhere;
+}
+
+.session-id {
+  color: var(--text);
+  font-weight: 600;
+}
+
+.connection {
+  --tone: var(--quiet);
+  display: flex;
+  flex: none;
+  align-items: center;
+  gap: 0.5rem;
+  padding: 0.1875rem 0.75rem 0.1875rem 0.625rem;
+  border: 1px solid color-mix(in srgb, var(--tone) 32%, transparent);
+  border-radius: 2rem;
+  background: color-mix(in srgb, var(--tone) 7%, var(--card));
+  color: var(--tone);
+  font-size: 0.8125rem;
+  font-weight: 600;
+  white-space: nowrap;
+}
+
+/* The shape says the same as the colour: a dot is live, a turning ring connects, a ring waits, a crossed one is shut. */
+
+.connection::before {
+  width: 0.625rem;
+  height: 0.625rem;
+  border: 2px solid var(--tone);
+  border-radius: 50%;
+  content: "";
+}
+
+[data-connection="live"] .connection {
+  --tone: var(--good);
+}
+
+[data-connection="live"] .connection::before {
+  background: var(--tone);
+  animation: breathe 2.4s ease-in-out infinite;
+}
+
+[data-connection="reconnecting"] .connection {
+  --tone: var(--warn);
+}
+
+:is([data-connection="reconnecting"], [data-connection="connecting"]) .connection::before {
+  border-right-color: transparent;
+  animation: turn 1s linear infinite;
+}
+
+[data-connection="polling"] .connection {
+  --tone: var(--accent);
+}
+
+:is([data-connection="offline"], [data-connection="denied"]) .connection {
+  --tone: var(--bad);
+}
+
+:is([data-connection="offline"], [data-connection="denied"]) .connection::before {
+  width: 0.75rem;
+  height: 0.75rem;
+  background: linear-gradient(45deg, transparent 42%, var(--tone) 42% 58%, transparent 58%);
+}
+
+[data-connection="finished"] .connection::before {
+  width: 0.375rem;
+  height: 0.6875rem;
+  margin: -0.1875rem 0.125rem 0;
+  border-width: 0 2px 2px 0;
+  border-radius: 0;
+  transform: rotate(45deg);
+}
+
+/* Combining marks piled up in a worker's text must not cover the text beside it. */
+
+.job,
+.headline,
+.failed-step,
+.line,
+.message {
+  overflow: clip;
+  overflow-clip-margin: 0.25em;
+}
+
+/* The bar. */
+
+.headline,
+.jobs {
+  font-size: clamp(1.25rem, 5vw, 1.625rem);
+  font-weight: 650;
+  letter-spacing: -0.012em;
+  line-height: 1.3;
+  overflow-wrap: anywhere;
+}
+
+h2.headline,
+p.headline {
+  font-size: 1.125rem;
+  letter-spacing: 0;
+}
+
+[data-status="completed"] .headline {
+  color: var(--good);
+}
+
+[data-status="error"] .headline {
+  color: var(--bad);
+}
+
+.facts {
+  display: flex;
+  flex-wrap: wrap;
+  justify-content: space-between;
+  gap: 0 1rem;
+  min-height: 1.5em;
+  margin-top: 0.25rem;
+  color: var(--quiet);
+  font-size: 0.9375rem;
+}
+
+.bar {
+  height: 1.625rem;
+  margin-top: 0.875rem;
+  overflow: hidden;
+  border-radius: 1rem;
+  background: var(--track);
+  box-shadow: inset 0 0 0 1px var(--line);
+}
+
+.fill {
+  position: relative;
+  height: 100%;
+  border-radius: inherit;
+  background: linear-gradient(90deg, var(--fill), var(--fill-end));
+  color: #fff;
+  font-size: 0.8125rem;
+  font-weight: 650;
+  line-height: 1.625rem;
+}
+
+[data-moving] .fill {
+  transition: width 300ms ease-out;
+}
+
+.percent {
+  position: absolute;
+  right: 0.75rem;
+}
+
+[data-narrow] .percent {
+  right: auto;
+  left: calc(100% + 0.625rem);
+  color: var(--text);
+}
+
+[data-status="running"] .fill::after {
+  position: absolute;
+  inset: 0;
+  border-radius: inherit;
+  background: linear-gradient(90deg, transparent, rgb(255 255 255 / 24%), transparent) -80% 0 / 40% 100% no-repeat;
+  animation: sheen 2.4s ease-in-out infinite;
+  content: "";
+}
+
+[data-status="completed"] .fill {
+  background: var(--good-fill);
+}
+
+[data-status="error"] .fill {
+  background: repeating-linear-gradient(-45deg, var(--bad-fill) 0 0.75rem, #a91524 0.75rem 1.5rem);
+}
+
+:is([data-connection="reconnecting"], [data-connection="offline"], [data-silent]):not([data-status="completed"]) .fill {
+  filter: saturate(0.35);
+}
+
+:is([data-status="not_found"], [data-status="connecting"]) .bar {
+  background: linear-gradient(
+      90deg,
+      transparent 30%,
+      color-mix(in srgb, var(--accent) 22%, transparent) 50%,
+      transparent 70%
+    )
+    var(--track);
+  background-size: 300% 100%;
+  animation: drift 3s linear infinite;
+}
+
+.note {
+  margin-top: 0.625rem;
+  color: var(--quiet);
+  font-size: 0.875rem;
+}
+
+.note::before {
+  margin-inline-end: 0.5rem;
+  content: "↺" / "";
+}
+
+[data-silent] .note {
+  color: var(--warn);
+  font-weight: 600;
+}
+
+[data-silent] .note::before {
+  content: "⚠" / "";
+}
+
+/* The failure report. */
+
+.failure:not(:has(> .alert:empty)) {
+  margin-top: 1.125rem;
+  padding: 0.875rem 1rem;
+  border: 1px solid color-mix(in srgb, var(--bad) 30%, transparent);
+  border-inline-start: 4px solid var(--bad);
+  border-radius: 0.625rem;
+  background: var(--bad-ground);
+}
+
+.failed-step {
+  font-weight: 650;
+  overflow-wrap: anywhere;
+}
+
+.error-text {
+  margin-top: 0.375rem;
+  max-height: 16rem;
+  overflow: auto;
+  font: 0.8125rem / 1.6 var(--mono);
+  overflow-wrap: anywhere;
+  white-space: pre-wrap;
+}
+
+.error-text + .failed-step {
+  margin-top: 0.875rem;
+}
+
+.actions {
+  display: flex;
+  gap: 0.5rem;
+  margin-top: 0.75rem;
+}
+
+/* The steps, on a vertical line. */
+
+.steps {
+  margin: 1.375rem 0 0;
+  padding: 0;
+  list-style: none;
+}
+
+.steps:empty {
+  display: none;
+}
+
+.steps > li {
+  position: relative;
+  display: flex;
+  gap: 0.75rem;
+  padding-bottom: 0.75rem;
+}
+
+.steps > li:last-child {
+  padding-bottom: 0;
+}
+
+.steps > li:not(:last-child)::before {
+  position: absolute;
+  top: 2rem;
+  bottom: 0;
+  left: calc(1rem - 1px);
+  width: 2px;
+  border-radius: 1px;
+  background: var(--line);
+  content: "";
+}
+
+.steps > [data-status="success"]:not(:last-child)::before {
+  background: color-mix(in srgb, var(--good) 50%, var(--line));
+}
+
+.icon {
+  flex: none;
+  width: 2rem;
+  height: 2rem;
+  font-size: 1.125rem;
+  line-height: 2rem;
+  text-align: center;
+}
+
+[data-status="pending"] > .icon {
+  filter: grayscale(1);
+  opacity: 0.5;
+}
+
+[data-status="running"] > .icon {
+  animation: pulse 1.6s ease-in-out infinite;
+}
+
+.about {
+  flex: 1;
+  min-width: 0;
+  padding-top: 0.25rem;
+}
+
+.line {
+  overflow-wrap: anywhere;
+}
+
+[data-status="pending"] > .about .name {
+  color: var(--quiet);
+}
+
+[data-status="running"] > .about .name {
+  font-weight: 650;
+}
+
+.elapsed {
+  color: var(--quiet);
+  font-size: 0.875rem;
+  white-space: nowrap;
+}
+
+.limit,
+[data-over-limit] .elapsed {
+  color: var(--warn);
+  font-size: 0.875rem;
+  font-weight: 600;
+}
+
+.message {
+  display: block;
+  color: var(--quiet);
+  font-size: 0.875rem;
+  overflow-wrap: anywhere;
+  white-space: pre-line;
+}
+
+.inside {
+  display: flex;
+  align-items: center;
+  gap: 0.75rem;
+  margin-top: 0.25rem;
+  color: var(--quiet);
+  font-size: 0.8125rem;
+}
+
+.gauge {
+  --tone: var(--accent);
+  flex: 1;
+  height: 0.375rem;
+  max-width: 22rem;
+  overflow: hidden;
+  border-radius: 1rem;
+  background: var(--track);
+  box-shadow: inset 0 0 0 1px var(--line);
+}
+
+.gauge-fill {
+  display: block;
+  height: 100%;
+  border-radius: inherit;
+  background: var(--tone);
+}
+
+[data-moving] .gauge-fill {
+  transition: width 300ms ease-out;
+}
+
+/* Stripes show that the end is unknown even without animation. */
+
+[data-endless] .gauge-fill {
+  background:
+    linear-gradient(-45deg, var(--tone) 25%, transparent 25% 50%, var(--tone) 50% 75%, transparent 75%) 0 0 / 0.75rem
+    0.75rem;
+  animation: pass 1.2s linear infinite;
+}
+
+[data-over-limit] .gauge {
+  --tone: var(--warn);
+}
+
+.count {
+  white-space: nowrap;
+}
+
+/* The timeline. */
+
+.timeline {
+  margin-top: 1.375rem;
+  padding-top: 1.125rem;
+  border-top: 1px solid var(--line);
+}
+
+.timeline > summary {
+  color: var(--quiet);
+  font-size: 0.875rem;
+}
+
+.timeline-body {
+  display: grid;
+  grid-template-columns: fit-content(32%) minmax(0, 1fr);
+  gap: 0.875rem;
+  margin-top: 0.625rem;
+}
+
+.timeline-names {
+  min-width: 0;
+  margin: 0;
+  padding: 0;
+  color: var(--quiet);
+  font-size: 0.8125rem;
+  line-height: 24px;
+  list-style: none;
+}
+
+.timeline-names li {
+  height: 24px;
+  overflow: hidden;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+
+.timeline-chart {
+  display: block;
+  overflow: visible;
+}
+
+.timeline-chart line {
+  stroke: var(--line);
+}
+
+.timeline-chart text {
+  fill: var(--quiet);
+  font-size: 0.75rem;
+}
+
+/* A filled bar is done, a hollow one has failed, a half-filled one runs. */
+
+.timeline-chart rect {
+  --tone: color-mix(in srgb, var(--good) 80%, var(--card));
+  fill: var(--tone);
+  stroke: var(--tone);
+  stroke-width: 2;
+}
+
+.timeline-chart .error {
+  --tone: var(--bad);
+  fill: none;
+}
+
+.timeline-chart .running {
+  --tone: var(--accent);
+  fill-opacity: 0.5;
+  animation: pulse 1.6s ease-in-out infinite;
+}
+
+/* Beside the sessions: tools, commands, recent sessions. */
+
+#tools:not(:has(> :not([hidden]))) {
+  display: none;
+}
+
+#tools {
+  margin: 0.875rem 0.25rem 0;
+}
+
+summary {
+  font-weight: 650;
+  cursor: pointer;
+}
+
+.button {
+  padding: 0.25rem 0.75rem;
+  border: 1px solid var(--line);
+  border-radius: 0.5rem;
+  background: var(--card);
+  color: inherit;
+  font: inherit;
+  font-size: 0.8125rem;
+  font-weight: 600;
+  cursor: pointer;
+}
+
+.button:hover:enabled {
+  border-color: var(--accent);
+  color: var(--accent);
+}
+
+.button:disabled {
+  color: var(--quiet);
+  cursor: default;
+}
+
+:is(summary, .button, input, a, .error-text):focus-visible {
+  border-radius: 0.375rem;
+  outline: 2px solid var(--accent);
+  outline-offset: 2px;
+}
+
+.entrance-row {
+  display: flex;
+  gap: 0.5rem;
+  margin-block: 0.5rem;
+}
+
+.entrance-row input {
+  flex: 1;
+  min-width: 0;
+  padding: 0.25rem 0.5rem;
+  border: 1px solid var(--quiet);
+  border-radius: 0.5rem;
+  background: var(--code);
+  color: inherit;
+  font: inherit;
+}
+
+#entrance-note {
+  color: var(--bad);
+}
+
+#drive,
+#recent {
+  padding-block: clamp(1rem, 3vw, 1.25rem);
+}
+
+#recent h2 {
+  font-size: 1rem;
+}
+
+#recent ul {
+  margin: 0.5rem 0 0;
+  padding: 0;
+  list-style: none;
+}
+
+#recent li + li {
+  margin-top: 0.25rem;
+}
+
+a {
+  color: var(--accent);
+  overflow-wrap: anywhere;
+}
+
+.command {
+  margin-top: 0.875rem;
+  overflow: hidden;
+  border: 1px solid var(--line);
+  border-radius: 0.625rem;
+  background: var(--code);
+}
+
+.command-head {
+  display: flex;
+  align-items: center;
+  justify-content: space-between;
+  gap: 1rem;
+  padding: 0.375rem 0.5rem 0.375rem 0.875rem;
+  border-bottom: 1px solid var(--line);
+}
+
+.command h2 {
+  color: var(--quiet);
+  font-size: 0.8125rem;
+  font-weight: 600;
+}
+
+.command pre {
+  padding: 0.75rem 0.875rem;
+  font: 0.8125rem / 1.6 var(--mono);
+  overflow-wrap: anywhere;
+  white-space: pre-wrap;
+}
+
+.command code {
+  font: inherit;
+}
+
+.command code span {
+  display: inline-block;
+  max-width: 100%;
+}
+
+@keyframes breathe {
+  50% {
+    box-shadow: 0 0 0 4px color-mix(in srgb, var(--tone) 25%, transparent);
+  }
+}
+
+@keyframes turn {
+  to {
+    transform: rotate(1turn);
+  }
+}
+
+@keyframes pulse {
+  50% {
+    opacity: 0.5;
+  }
+}
+
+@keyframes sheen {
+  to {
+    background-position: 180% 0;
+  }
+}
+
+@keyframes drift {
+  from {
+    background-position: 100% 0;
+  }
+
+  to {
+    background-position: -50% 0;
+  }
+}
+
+@keyframes pass {
+  to {
+    background-position: 0.75rem 0;
+  }
+}
+
+@media (prefers-reduced-motion: reduce) {
+  *,
+  ::before,
+  ::after {
+    transition: none !important;
+    animation: none !important;
+  }
+}
+
+/* A session whose worker is silent must not look alive. */
+
+:is([data-connection="reconnecting"], [data-connection="offline"], [data-connection="denied"], [data-silent]) .card {
+  *,
+  .fill::after {
+    animation: none !important;
+  }
+}
+
+/* Forced colours remove backgrounds. Bars and badges keep theirs, and their shapes. */
+
+@media (forced-colors: active) {
+  .bar,
+  .gauge {
+    border: 1px solid CanvasText;
+  }
+
+  .fill,
+  .gauge-fill,
+  .connection::before {
+    forced-color-adjust: none;
+  }
+
+  .fill {
+    background: Highlight !important;
+    color: HighlightText;
+    filter: none !important;
+  }
+
+  [data-status="error"] .fill {
+    background: repeating-linear-gradient(-45deg, Highlight 0 0.75rem, Canvas 0.75rem 1.5rem) !important;
+  }
+
+  [data-status="error"] .percent {
+    padding-inline: 0.375rem;
+    background: Highlight;
+  }
+
+  [data-narrow] .percent {
+    background: none;
+    color: CanvasText;
+  }
+
+  .gauge {
+    --tone: Highlight !important;
+  }
+
+  .connection,
+  .timeline-chart rect {
+    --tone: CanvasText !important;
+  }
+
+  .steps > li::before {
+    background: CanvasText !important;
+  }
+
+  .timeline-chart text {
+    fill: CanvasText;
+  }
+
+  .timeline-chart line {
+    stroke: GrayText;
+  }
+}
+`;
