@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.browser.page_driver import PageDriver
+from tests.browser.page_driver import SOURCES, PageDriver
 from tests.harness.serving import Server, Worker
 
 WEB = Path(__file__).parents[2] / "web"
@@ -29,23 +29,34 @@ def recipe(title: str, language: str) -> str:
     return match[1]
 
 
-def bundled(folder: Path, name: str, source: str, main: str) -> str:
+COMPILE_VUE = """
+import { readFileSync } from "node:fs";
+import { compileScript, parse } from "vue/compiler-sfc";
+
+const templateParseOptions = { isCustomElement: (tag) => tag === "progress-steps" };
+const { descriptor } = parse(readFileSync(0, "utf8"), { templateParseOptions });
+console.log(compileScript(descriptor, { id: "recipe", inlineTemplate: true }).content);
+"""
+
+
+def run(*command: str | Path, given: str = "") -> str:
+    """Run a command in `web/`, and return its output."""
+    environment = {**os.environ, "NODE_PATH": str(MODULES)}
+    ran = subprocess.run(
+        command, input=given, capture_output=True, text=True, cwd=WEB, env=environment, timeout=100, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def bundled(folder: Path, name: str, source: str, main: str, mode: str = "production") -> str:
     """Bundle a recipe in a file of this name, and a module that uses it, into one script."""
     (folder / name).write_text(source, "utf-8")
     (folder / "main.jsx").write_text(main, "utf-8")
-    modules = {"progress-sse": "index.js", "progress-sse/progress-steps": "define.js"}
-    aliases = [f"--alias:{name}={WEB / 'lib' / file}" for name, file in modules.items()]
-    options = ["--bundle", "--format=esm", "--jsx=automatic", *aliases]
-    command: list[str | Path] = [
-        MODULES / ".bin" / "esbuild",
-        folder / "main.jsx",
-        *options,
-        '--define:process.env.NODE_ENV="production"',
-    ]
-    environment = {**os.environ, "NODE_PATH": str(MODULES)}
-    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    modules = {"": "index.js", "/progress-steps": "define.js", "/react": "react.js", "/vue": "vue.js"}
+    options = ["--bundle", "--format=esm", "--jsx=automatic", f'--define:process.env.NODE_ENV="{mode}"']
+    options += [f"--alias:progress-sse{name}={WEB / 'lib' / file}" for name, file in modules.items()]
+    return run(MODULES / ".bin" / "esbuild", folder / "main.jsx", *options)
 
 
 @pytest.fixture
@@ -91,67 +102,109 @@ async def test_plain_page(open_recipe: OpenRecipe, worker: Worker) -> None:
     await expect(page.locator("progress-steps")).to_contain_text("Nightly import")
 
 
-async def test_react(open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path: Path) -> None:
-    """The component follows another session when given one, and none once it is unmounted."""
+async def test_react(
+    open_recipe: OpenRecipe, context: BrowserContext, worker: Worker, sid: str, tmp_path: Path
+) -> None:
+    """The component follows another session when given one, and none once it is unmounted, also in strict mode."""
+    await context.add_init_script(SOURCES)
     main = """
-        import "progress-sse/progress-steps";
+        import { StrictMode } from "react";
+        import { createRoot } from "react-dom/client";
+        import { Job } from "./recipe.tsx";
+
+        const root = createRoot(document.querySelector("#root"));
+        window.show = (sessionId) => root.render(<StrictMode><Job sessionId={sessionId} /></StrictMode>);
+        window.unmount = () => root.unmount();
+    """
+    script = bundled(tmp_path, "recipe.tsx", recipe("React", "tsx"), main, "development")
+    page = await open_recipe('<div id="root"></div><script type="module" src="/main.js"></script>', main=script)
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1)
+    await page.evaluate("show", sid)
+    await expect(page.get_by_role("progressbar", name=f"{sid}, live", exact=True)).to_have_attribute("value", "14")
+    await expect(page.locator("progress-steps")).to_contain_text("14%")
+    await expect(page.locator("progress-steps .steps")).to_have_css("list-style-type", "none")
+    other = f"{sid}-other"
+    await worker.create(other, total_steps=2)
+    await page.evaluate("show", other)
+    await worker.start(other, 1)
+    await worker.complete(other, 1)
+    await expect(page.get_by_role("progressbar", name=f"{other}, live", exact=True)).to_have_attribute("value", "50")
+    await expect(page.locator("progress-steps")).to_contain_text("50%")
+    await page.evaluate("unmount()")
+    await expect(page.get_by_role("progressbar")).to_have_count(0)
+    await page.wait_for_function("sources.length && sources.every(({ readyState }) => readyState === 2)")
+
+
+async def test_react_calls_the_newest_token_function(
+    open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path: Path
+) -> None:
+    """A component has a new one each time that it renders, and is not started again."""
+    hook = """
+        import { useEffect, useRef } from "react";
+        import { useProgress } from "progress-sse/react";
+
+        window.states = [];
+        window.asked = [];
+        export function Job({ sessionId, user }) {
+          const token = user === "" ? undefined : () => (asked.push(user), "t");
+          const { data, state } = useProgress(sessionId, { token, transport: "poll", interval: 200 });
+          useEffect(() => void states.push(state), [state]);
+          return <output>{user} {data?.percentage}</output>;
+        }
+    """
+    main = """
         import { createRoot } from "react-dom/client";
         import { Job } from "./recipe.jsx";
 
         const root = createRoot(document.querySelector("#root"));
-        window.show = (sessionId) => root.render(
-          <>
-            <Job sessionId={sessionId} />
-            <progress-steps session={sessionId} />
-          </>
-        );
-        window.unmount = () => root.unmount();
+        window.show = ([sessionId, user]) => root.render(<Job sessionId={sessionId} user={user} />);
     """
-    script = bundled(tmp_path, "recipe.jsx", recipe("React", "jsx"), main)
+    script = bundled(tmp_path, "recipe.jsx", hook, main)
     page = await open_recipe('<div id="root"></div><script type="module" src="/main.js"></script>', main=script)
+    await page.evaluate("show", [sid, "a"])
+    await expect(page.locator("output")).to_have_text("a 0")
+    await page.evaluate("show", [sid, "b"])
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
-    await page.evaluate("show", sid)
-    await expect(page.get_by_role("progressbar", name=sid, exact=True)).to_have_attribute("value", "14")
-    await expect(page.locator("progress-steps")).to_contain_text("14%")
-    await expect(page.locator("progress-steps .steps")).to_have_css("list-style-type", "none")
-    await worker.create(f"{sid}-other", total_steps=2)
-    await page.evaluate("show", f"{sid}-other")
-    await worker.start(f"{sid}-other", 1)
-    await worker.complete(f"{sid}-other", 1)
-    await expect(page.get_by_role("progressbar", name=f"{sid}-other", exact=True)).to_have_attribute("value", "50")
-    await expect(page.locator("progress-steps")).to_contain_text("50%")
-    await page.evaluate("unmount()")
-    await expect(page.get_by_role("progressbar")).to_have_count(0)
+    await expect(page.locator("output")).to_have_text("b 14")
+    assert await page.evaluate("[states, asked]") == [["connecting", "polling"], ["a"]]
+    await page.evaluate("show", [sid, ""])
+    await page.wait_for_function("states.length === 4")
+    assert await page.evaluate("states") == ["connecting", "polling"] * 2
+    await page.evaluate("show", [sid, "c"])
+    await page.wait_for_function("states.length === 6")
+    assert await page.evaluate("asked") == ["a", "c"]
 
 
-async def test_vue(open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path: Path) -> None:
-    """The composable follows the session that its argument currently names."""
+async def test_vue(open_recipe: OpenRecipe, context: BrowserContext, worker: Worker, sid: str, tmp_path: Path) -> None:
+    """The component follows another session when given one, and none once it is unmounted."""
+    await context.add_init_script(SOURCES)
     main = """
         import { createApp, h, ref } from "vue";
-        import { useProgress } from "./recipe.js";
+        import Job from "./recipe.ts";
 
         const sessionId = ref("");
-        window.show = (id) => {
-          sessionId.value = id;
-          createApp({
-            setup() {
-              const data = useProgress(sessionId);
-              return () => h("output", data.value?.session_id + " " + data.value?.percentage);
-            },
-          }).mount("#root");
-        };
-        window.change = (id) => (sessionId.value = id);
+        const app = createApp({ render: () => h(Job, { sessionId: sessionId.value }) });
+        window.show = (id) => (sessionId.value = id);
+        window.unmount = () => app.unmount();
+        app.mount("#root");
     """
-    script = bundled(tmp_path, "recipe.js", recipe("Vue", "js"), main)
+    compiled = run("node", "--input-type=module", "--eval", COMPILE_VUE, given=recipe("Vue", "vue"))
+    script = bundled(tmp_path, "recipe.ts", compiled, main)
     page = await open_recipe('<div id="root"></div><script type="module" src="/main.js"></script>', main=script)
+    await expect(page.locator("progress")).to_have_accessible_name(", stopped")
     await worker.start(sid, 1)
     await page.evaluate("show", sid)
     await worker.complete(sid, 1)
-    await expect(page.locator("output")).to_have_text(f"{sid} 14")
-    await page.evaluate("change", f"{sid}-other")
+    await expect(page.get_by_role("progressbar", name=f"{sid}, live", exact=True)).to_have_attribute("value", "14")
+    await expect(page.locator("progress-steps")).to_contain_text("14%")
+    await page.evaluate("show", f"{sid}-other")
     await worker.start(f"{sid}-other", 1)
-    await expect(page.locator("output")).to_have_text(f"{sid}-other 0")
+    await expect(page.get_by_role("progressbar", name=f"{sid}-other, live", exact=True)).to_have_attribute("value", "0")
+    await page.evaluate("unmount()")
+    await expect(page.get_by_role("progressbar")).to_have_count(0)
+    await page.wait_for_function("sources.length && sources.every(({ readyState }) => readyState === 2)")
 
 
 async def test_htmx(open_recipe: OpenRecipe, context: BrowserContext, worker: Worker) -> None:

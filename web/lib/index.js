@@ -4,4 +4,4 @@ import "./tracker.js";
 export const { ProgressTracker, checkTimeout } = globalThis;
 
 // tracker.js does not know its own address when it is imported.
-ProgressTracker.baseUrl ||= import.meta.url.match(/^(https?:.*)\/web\/index\.js(?:[?#]|$)/)?.[1] ?? "";
+ProgressTracker.baseUrl ||= import.meta.url?.match(/^(https?:.*)\/web\/index\.js(?:[?#]|$)/)?.[1] ?? "";

@@ -1,6 +1,7 @@
 // `import "progress-sse/progress-steps"` adds <progress-steps> to a page. Declarations only.
 
 import type { Progress, TrackerOptions, TrackerState } from "./wire.js";
+import "./markup.js";
 
 /** Shows one session, or several. element.js documents the attributes and events. */
 export interface ProgressSteps extends HTMLElement {
@@ -21,15 +22,17 @@ export interface ProgressSteps extends HTMLElement {
 
 export type ProgressStepsEvent = CustomEvent<{ session: string; data: Progress }>;
 
+export interface ProgressStepsEventMap {
+  "progress-update": ProgressStepsEvent;
+  "progress-complete": ProgressStepsEvent;
+  "progress-error": ProgressStepsEvent;
+  "progress-statechange": CustomEvent<{ session: string; state: TrackerState }>;
+}
+
 declare global {
   interface HTMLElementTagNameMap {
     "progress-steps": ProgressSteps;
   }
 
-  interface HTMLElementEventMap {
-    "progress-update": ProgressStepsEvent;
-    "progress-complete": ProgressStepsEvent;
-    "progress-error": ProgressStepsEvent;
-    "progress-statechange": CustomEvent<{ session: string; state: TrackerState }>;
-  }
+  interface HTMLElementEventMap extends ProgressStepsEventMap {}
 }

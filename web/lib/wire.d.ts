@@ -89,7 +89,7 @@ export interface Timers {
 
 export interface TrackerOptions {
   /** Milliseconds between polls, and between calls of `onUpdate` while nothing changes. Default 2000. */
-  interval?: number;
+  interval?: number | undefined;
   /** Called at once on a change, and at least every `interval` ms. */
   onUpdate?: (data: Progress) => void;
   /** Called once, when the session is `completed`; the tracker has stopped by then. */
@@ -102,18 +102,18 @@ export interface TrackerOptions {
    * `auto`: stream, and poll while that does not work. `sse`: stream only, but poll once to learn why it was refused.
    * `poll`: poll only. Default `auto`.
    */
-  transport?: "auto" | "sse" | "poll";
+  transport?: "auto" | "sse" | "poll" | undefined;
   /** Where the server is mounted, without a trailing slash. Default `ProgressTracker.baseUrl`. */
-  baseUrl?: string;
+  baseUrl?: string | undefined;
   /** Send cookies to another origin. Default false. */
-  withCredentials?: boolean;
+  withCredentials?: boolean | undefined;
   /**
    * For a server whose readers need a token: the token, or a function that returns it. The function is called when a
    * token is needed, and once more if the server refuses it; after a second refusal the tracker is `denied`. Polls send
    * the token in a header, streams send a ticket in its place: it is never part of a URL. Trackers share a stream only
    * if their tokens grant the same. With a token that is not a JSON Web Token tabs share none, and `auto` polls.
    */
-  token?: string | (() => string | Promise<string>);
+  token?: string | (() => string | Promise<string>) | undefined;
   /** Stops the tracker when aborted. */
   signal?: AbortSignal;
   /**

@@ -1,0 +1,17 @@
+// The types that progress-sse/react and progress-sse/vue share. Declarations only.
+
+import type { Progress, TrackerOptions, TrackerState } from "./wire.js";
+
+export interface UseProgressOptions
+  extends Pick<TrackerOptions, "interval" | "transport" | "baseUrl" | "withCredentials"> {
+  /** As for a tracker; null if none is needed. */
+  token?: TrackerOptions["token"] | null;
+}
+
+/** A session as a component shows it. It is replaced when something changes, and only then. */
+export interface FollowedState {
+  /** Null until the first answer of the server, and without a session. */
+  readonly data: Progress | null;
+  /** `connecting` before the component is mounted; `stopped` without a session. */
+  readonly state: TrackerState;
+}

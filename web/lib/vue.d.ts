@@ -1,0 +1,13 @@
+import type { ComputedRef, MaybeRefOrGetter } from "vue";
+import type { FollowedState, UseProgressOptions } from "./use-progress.js";
+
+export type { FollowedState, UseProgressOptions };
+
+/**
+ * Follows a session while the component, or the effect scope, is alive, also after a failure, since a retry may come.
+ * Other options or another id start it again.
+ */
+export function useProgress(
+  sessionId: MaybeRefOrGetter<string | null | undefined>,
+  options?: MaybeRefOrGetter<UseProgressOptions>,
+): { [Key in keyof FollowedState]: ComputedRef<FollowedState[Key]> };
