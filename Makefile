@@ -103,7 +103,7 @@ build: $(VENV)/.dev  ## Build the source archive and the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## Remove everything that make has created
-	rm -rf $(VENV) build dist docs/_build web/node_modules tests/clients/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
+	rm -rf $(VENV) build dist docs/_build web/node_modules tests/*/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
 	find progress_sse tests -name __pycache__ -prune -exec rm -rf {} +
 
 test-web: web/node_modules/.ready
@@ -141,7 +141,7 @@ web/node_modules/.ready: web/package.json web/package-lock.json | node
 	npm --prefix web ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-clients: $(VENV)/.clients tests/clients/node_modules/.ready
+clients: $(VENV)/.clients tests/clients/node_modules/.ready tests/npm/node_modules/.ready
 	@.ci/need $(CLIENTS)
 
 $(VENV)/.clients: $(VENV)/.dev
@@ -155,8 +155,8 @@ $(VENV)/.deploy: $(VENV)/.dev
 	$(PIP) --group deploy
 	@touch $@
 
-tests/clients/node_modules/.ready: tests/clients/package.json tests/clients/package-lock.json | node
-	npm --prefix tests/clients ci --no-audit --no-fund --loglevel=error
+tests/%/node_modules/.ready: tests/%/package.json tests/%/package-lock.json | node
+	npm --prefix tests/$* ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 frameworks: $(VENV)/.frameworks $(VENV)/.django6

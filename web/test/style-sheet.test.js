@@ -14,7 +14,7 @@ class FakeSheet {
 }
 
 /** @param {object | null} [defaultView] */
-const documentIn = (defaultView = { CSSStyleSheet: FakeSheet }) => ({ defaultView });
+const makeDocument = (defaultView = { CSSStyleSheet: FakeSheet }) => ({ defaultView });
 
 /** @param {object} ownerDocument @param {FakeSheet[]} [adoptedStyleSheets] */
 function adopted(ownerDocument, adoptedStyleSheets = []) {
@@ -25,26 +25,26 @@ function adopted(ownerDocument, adoptedStyleSheets = []) {
 test("the module has the text of the style sheet", async () => {
   const css = await readFile(new URL("../lib/progress.css", import.meta.url), "utf8");
   assert.deepEqual(
-    adopted(documentIn()).map(({ text }) => text),
+    adopted(makeDocument()).map(({ text }) => text),
     [css],
   );
 });
 
 test("the elements of a document share a sheet, and those of another one do not", () => {
-  const document = documentIn();
+  const document = makeDocument();
   const [first] = adopted(document);
   assert.equal(adopted(document)[0], first);
-  assert.notEqual(adopted(documentIn())[0], first);
+  assert.notEqual(adopted(makeDocument())[0], first);
 });
 
 test("a root adopts the sheet once, before the sheets of its page", () => {
   const own = new FakeSheet();
-  const document = documentIn();
+  const document = makeDocument();
   const sheets = adopted(document, [own]);
   assert.equal(adopted(document, sheets).length, 2);
   assert.equal(sheets[1], own);
 });
 
 test("a document without a window has no styles", () => {
-  assert.deepEqual(adopted(documentIn(null)), []);
+  assert.deepEqual(adopted(makeDocument(null)), []);
 });

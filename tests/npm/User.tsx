@@ -1,0 +1,35 @@
+import { ProgressTracker, type Progress } from "progress-sse";
+import { useProgress, type FollowedState } from "progress-sse/react";
+import type { ProgressSteps } from "progress-sse/progress-steps";
+import "progress-sse/progress-steps";
+import { useRef } from "react";
+
+export const token = async () => "t";
+export const show = ({ percentage }: Progress) => console.log(percentage, ProgressTracker.baseUrl);
+
+export function Page({ sessionId }: { sessionId?: string }) {
+  const steps = useRef<ProgressSteps>(null);
+  const { data, state }: FollowedState = useProgress(sessionId, { baseUrl: "/jobs", interval: 500, token });
+  return (
+    <section className={state}>
+      <progress-steps ref={steps} key="a" session={sessionId} base-url="/jobs" className="wide" label="Import" timeline>
+        <p>{data?.steps.length}</p>
+      </progress-steps>
+      <progress-steps sessions="a b" transport="poll" interval={500} token={token} lang="ja" />
+      <progress-steps session="a" onprogress-update={({ detail }) => show(detail.data)} />
+      {/* @ts-expect-error: an id is a text */}
+      <progress-steps session={1} />
+      {/* @ts-expect-error: no such attribute */}
+      <progress-steps identifier="a" />
+      {/* @ts-expect-error: no such transport */}
+      <progress-steps session="a" transport="carrier pigeon" />
+    </section>
+  );
+}
+
+export function Wrong() {
+  // @ts-expect-error: an id is a text
+  useProgress(1);
+  // @ts-expect-error: components show the data, so they need no callback
+  return <p>{useProgress("a", { onUpdate: show }).data?.status}</p>;
+}
