@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOUND = [page for pattern in ("*.md", "docs/**/*.md", "tests/**/*.md", "web/*.md") for page in ROOT.glob(pattern)]
-PAGES = sorted(page for page in FOUND if "_build" not in page.parts)
+PAGES = sorted(page for page in FOUND if not {"_build", "node_modules"}.intersection(page.parts))
 
 
 def prose(page: Path) -> str:
