@@ -48,7 +48,7 @@ class Collector:
         """Keep them."""
         for item in items:
             labels = frozenset(str(label) for mark in item.iter_markers("guarantee") for label in mark.args)
-            self.tests.append(MarkedTest(item.nodeid, "full" in item.keywords, labels))
+            self.tests.append(MarkedTest(item.nodeid, item.get_closest_marker("full") is not None, labels))
 
 
 def marked_files() -> list[str]:
