@@ -42,7 +42,7 @@ class Lister:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items):
         for item in items:
-            print("TEST", item.nodeid.partition("[")[0], "full" in item.keywords)
+            print("TEST", item.nodeid.partition("[")[0], item.get_closest_marker("full") is not None)
 
 sys.exit(pytest.main(sys.argv[1:], plugins=[Lister()]))
 """
