@@ -3,10 +3,6 @@ export const CSS = `/*
  * Styles the page, and <progress-steps> in its shadow root: both show the same sessions. Colours are custom properties,
  * which an embedding page may set on the element. The inherited color-scheme decides between light and dark.
  */
-:root {
-  color-scheme: light dark;
-}
-
 :root,
 :host {
   --ground: light-dark(#f5f6f9, #0d1117);
@@ -46,13 +42,6 @@ export const CSS = `/*
   box-sizing: border-box;
 }
 
-body {
-  margin: 0;
-  background: var(--ground);
-  font-family: system-ui, "Segoe UI", Roboto, "Hiragino Sans", "Noto Sans JP", "Noto Sans CJK JP", sans-serif;
-  -webkit-text-size-adjust: 100%;
-}
-
 body,
 .session {
   color: var(--text);
@@ -60,12 +49,6 @@ body,
   line-height: 1.5;
   font-variant-numeric: tabular-nums;
   word-break: auto-phrase; /* Japanese has no blanks to break lines at */
-}
-
-main {
-  max-width: 46rem;
-  margin: 0 auto;
-  padding: clamp(1rem, 5vw, 3.5rem) clamp(0.75rem, 4vw, 1.5rem);
 }
 
 p,
@@ -114,18 +97,10 @@ pre {
   margin: 0 0 0.25rem;
 }
 
-#page > .card {
-  margin-top: 1rem;
-}
-
 .sessions {
   display: grid;
   grid-template-columns: minmax(0, 1fr);
   gap: 1.5rem;
-}
-
-.jobs {
-  margin-inline: 0.25rem;
 }
 
 /* The session's name and its connection. */
@@ -602,16 +577,6 @@ p.headline {
   animation: pulse 1.6s ease-in-out infinite;
 }
 
-/* Beside the sessions: tools, commands, recent sessions. */
-
-#tools:not(:has(> :not([hidden]))) {
-  display: none;
-}
-
-#tools {
-  margin: 0.875rem 0.25rem 0;
-}
-
 summary {
   font-weight: 650;
   cursor: pointer;
@@ -643,90 +608,6 @@ summary {
   border-radius: 0.375rem;
   outline: 2px solid var(--accent);
   outline-offset: 2px;
-}
-
-.entrance-row {
-  display: flex;
-  gap: 0.5rem;
-  margin-block: 0.5rem;
-}
-
-.entrance-row input {
-  flex: 1;
-  min-width: 0;
-  padding: 0.25rem 0.5rem;
-  border: 1px solid var(--quiet);
-  border-radius: 0.5rem;
-  background: var(--code);
-  color: inherit;
-  font: inherit;
-}
-
-#entrance-note {
-  color: var(--bad);
-}
-
-#drive,
-#recent {
-  padding-block: clamp(1rem, 3vw, 1.25rem);
-}
-
-#recent h2 {
-  font-size: 1rem;
-}
-
-#recent ul {
-  margin: 0.5rem 0 0;
-  padding: 0;
-  list-style: none;
-}
-
-#recent li + li {
-  margin-top: 0.25rem;
-}
-
-a {
-  color: var(--accent);
-  overflow-wrap: anywhere;
-}
-
-.command {
-  margin-top: 0.875rem;
-  overflow: hidden;
-  border: 1px solid var(--line);
-  border-radius: 0.625rem;
-  background: var(--code);
-}
-
-.command-head {
-  display: flex;
-  align-items: center;
-  justify-content: space-between;
-  gap: 1rem;
-  padding: 0.375rem 0.5rem 0.375rem 0.875rem;
-  border-bottom: 1px solid var(--line);
-}
-
-.command h2 {
-  color: var(--quiet);
-  font-size: 0.8125rem;
-  font-weight: 600;
-}
-
-.command pre {
-  padding: 0.75rem 0.875rem;
-  font: 0.8125rem / 1.6 var(--mono);
-  overflow-wrap: anywhere;
-  white-space: pre-wrap;
-}
-
-.command code {
-  font: inherit;
-}
-
-.command code span {
-  display: inline-block;
-  max-width: 100%;
 }
 
 @keyframes breathe {
