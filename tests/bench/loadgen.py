@@ -73,7 +73,7 @@ class Bench:
 
     def fan_out(self, task: FanOut) -> Figures:
         """Open the readers, and publish to them in each of the phases."""
-        self._prepare(task.sessions * 2)
+        self._prepare(task.sessions * (1 if all(phase.has_readers for phase in task.phases) else 2))
         figures = self._open_measured([*range(task.sessions)] * task.readers_per_session)
         self._run(Phase("warm-up", WARM_UP_S), task.sessions)
         alone_us = 0.0
@@ -150,6 +150,10 @@ class Bench:
         account.add(seq)
         text = stamp(seq, sent_ns).ljust(self._dialect.text_bytes, ".")
         return self._dialect.publish.to_bytes(_name(session), text=text, seq=seq)
+
+    def expect_deliveries(self, session: int) -> None:
+        """Note that an event of the session is on its way to its readers."""
+        self._expected += self._readers_of[session]
 
     def poll_request(self, session: int, kind: str) -> bytes:
         """The request that reads a session, with `If-None-Match` if the kind is `unchanged`."""
@@ -230,11 +234,22 @@ class Bench:
         self._begin_phase(max(phase.burst, OPEN_LOOP_CALLERS if phase.rate else 1))
         turns = itertools.cycle(range(sessions) if phase.has_readers else range(sessions, sessions * 2))
         started, used_s = monotonic(), cpu_s(self._pid)
-        publishes = (
-            self._run_closed(phase, turns) if phase.rate is None else self._run_open(phase.rate, phase.seconds, turns)
-        )
+        publishes = self._publish_all(phase, turns)
         took_s, used_s = monotonic() - started, cpu_s(self._pid) - used_s
         return {"publish_cpu_us": used_s * 1e6 / publishes, "lost": self._lost()} | self._deliveries(took_s, used_s)
+
+    def _publish_all(self, phase: Phase, turns: Iterator[int]) -> int:
+        """Publish as the phase says, and return the number of events."""
+        if phase.rate is not None:
+            return self._run_open(phase.rate, phase.seconds, turns)
+        return self._run_publishers(phase, turns) if phase.publishers else self._run_closed(phase, turns)
+
+    def _run_publishers(self, phase: Phase, turns: Iterator[int]) -> int:
+        """Publish on each connection, one event after the other, and return the number of events."""
+        end = monotonic() + phase.seconds
+        publishers = [_Publisher(self, self._loop, self._publish_port, turns, end) for _ in range(phase.publishers)]
+        self._loop.run_until(lambda: self._has_all() and not any(each.is_busy for each in publishers))
+        return sum(each.answers for each in publishers)
 
     def _run_closed(self, phase: Phase, turns: Iterator[int]) -> int:
         """Publish burst after burst, each when the previous one has arrived, and return the number of events."""
@@ -270,7 +285,7 @@ class Bench:
         free = iter([caller for caller in self._callers if not caller.is_busy])
         for session in sessions:
             caller = next(free)
-            self._expected += self._readers_of[session]
+            self.expect_deliveries(session)
             caller.send(self.publish_request(session, monotonic_ns() if sent_ns is None else sent_ns))
 
     def _has_all(self) -> bool:
@@ -310,6 +325,24 @@ class _Repeating(Caller):
 
     def on_answer(self) -> None:
         self.send(self._poll or self._bench.publish_request(self._session, monotonic_ns()))
+
+
+class _Publisher(Caller):
+    """A connection that publishes to the next session as soon as its last event is accepted, until a point in time."""
+
+    def __init__(self, bench: Bench, loop: Loop, port: int, turns: Iterator[int], end: float) -> None:
+        super().__init__(loop, port)
+        self._bench = bench
+        self._turns = turns
+        self._end = end
+        self.on_answer()
+
+    def on_answer(self) -> None:
+        now_ns = monotonic_ns()
+        if now_ns < self._end * 1e9:
+            session = next(self._turns)
+            self._bench.expect_deliveries(session)
+            self.send(self._bench.publish_request(session, now_ns))
 
 
 def _name(session: int) -> str:

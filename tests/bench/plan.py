@@ -76,6 +76,7 @@ class Phase:
         seconds: The least duration of publishing.
         burst: Events sent at once, each on a connection of its own. The next burst waits until all have arrived.
         rate: Events per second, sent whether or not earlier ones have arrived; `None` waits for them.
+        publishers: Connections that publish in place of bursts, each as soon as its last event is accepted.
         has_readers: False publishes to as many sessions without readers: the cost of publishing alone.
     """
 
@@ -83,6 +84,7 @@ class Phase:
     seconds: float
     burst: int = 1
     rate: float | None = None
+    publishers: int = 0
     has_readers: bool = True
 
 

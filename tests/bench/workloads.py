@@ -7,11 +7,25 @@ from typing import Literal
 
 from tests.bench.peers.base import Peer
 from tests.bench.peers.nchan import Nchan
-from tests.bench.peers.roster import BARE, CALLED, IDLING, POLLED, REPLAYING, REPORTED, SHARING, SPREADING, STREAMING
+from tests.bench.peers.roster import (
+    BARE,
+    CALLED,
+    FOLLOWED,
+    IDLING,
+    POLLED,
+    REPLAYING,
+    REPORTED,
+    SHARING,
+    SPREADING,
+    STREAMING,
+)
 from tests.bench.plan import Calls, FanOut, Idle, Job, Phase, Storm, Task
 
 CONNECTIONS = 32
 """Concurrent workers or pollers."""
+
+PUBLISHERS = 16
+UPDATES_PER_S = 2000
 
 FEWEST_TO_WEIGH = 1000
 """Below this number, the memory of the readers is lost in that of the process."""
@@ -123,7 +137,28 @@ _MANY = Table(
     is_plotted=True,
 )
 
+
+def _jobs(sessions: int, seconds: float, open_loop_s: float) -> FanOut:
+    phases = [Phase("jobs", seconds, publishers=PUBLISHERS)]
+    if open_loop_s:
+        phases.append(Phase("open", open_loop_s, rate=UPDATES_PER_S))
+    return FanOut(sessions, 2, tuple(phases))
+
+
+_JOBS = "1000 jobs, two readers each"
+
 WORKLOADS: tuple[Workload, ...] = (
+    Workload(
+        "jobs-1000",
+        FOLLOWED,
+        _jobs(1000, 4, 8),
+        _jobs(200, 0.5, 0),
+        (
+            _delivery_table(f"{_JOBS}, {PUBLISHERS} workers that each report as soon as they are answered", "jobs"),
+            replace(_delivery_table(f"{_JOBS}, {UPDATES_PER_S} updates/s whatever comes", "open"), is_plotted=False),
+            Table(f"{_JOBS}, connecting", "", _CONNECTIONS),
+        ),
+    ),
     _fan_out(100, seconds=2, quick_s=0.5),
     _fan_out(1000, seconds=3, quick_s=0.5, open_loop_s=5),
     _fan_out(10_000, seconds=5, quick_s=None),

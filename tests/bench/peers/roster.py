@@ -17,17 +17,23 @@ _PLAIN = Dialect(
     text_bytes=371,
 )
 
+BARE_ASGI = PythonPeer("bare ASGI", _PLAIN, (f"{_PEERS}.bare_asgi", "{port}"))
 BARE = PythonPeer("bare Starlette", replace(DIALECT, prepare=()), (f"{_PEERS}.bare", "{port}"))
+
+NAIVE = PythonPeer("sse-starlette, naive", _PLAIN, (f"{_PEERS}.sse_starlette_app", "{port}", "naive"))
 
 STREAMING: tuple[Peer, ...] = (
     OURS,
     Nchan(),
     BetterSse(),
     PythonPeer("sse-starlette, bytes", _PLAIN, (f"{_PEERS}.sse_starlette_app", "{port}", "bytes")),
-    PythonPeer("sse-starlette, naive", _PLAIN, (f"{_PEERS}.sse_starlette_app", "{port}", "naive")),
+    NAIVE,
     # It is no server, but the limit of Python, and so not a peer to compare with.
     PythonPeer("raw uvloop (floor)", _PLAIN, (f"{_PEERS}.uvloop_floor", "{port}"), is_python=False),
 )
+FOLLOWED: tuple[Peer, ...] = (OURS, OURS_SQLITE, OURS_REDIS, Nchan(), BetterSse(), BARE_ASGI, NAIVE)
+"""The servers of many jobs with few readers each, where the store counts most."""
+
 IDLING: tuple[Peer, ...] = STREAMING[:4]
 """The servers that differ while nothing is published."""
 
