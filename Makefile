@@ -77,14 +77,14 @@ docs: $(VENV)/.docs  ## Build the site of the documents into docs/_build/html/
 	$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky --conf-dir docs . docs/_build/html
 
 picture: $(VENV)/.dev system  ## Take the README's picture of the page again
-	@$(BIN)/python docs/picture.py
+	@$(BIN)/python -m docs.picture
 
 check: $(VENV)/.dev web/node_modules/.ready  ## Lint and type-check; writes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	.ci/plain-words
-	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m docs.generate --check
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 $(addprefix -p progress_sse.,$(PORTABLE))
 	$(BIN)/lint-imports --no-cache --no-logo
@@ -97,7 +97,7 @@ format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, fix what the l
 	$(BIN)/python -m tests.guarantees
 	npm --prefix web run --silent format
 	npm --prefix web run --silent build
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 build: $(VENV)/.dev  ## Build the source archive and the wheel into dist/
 	$(BIN)/python -m build --no-isolation

@@ -1,14 +1,11 @@
 """Take the README's picture of the page, light and dark: `make picture`."""
 
 import asyncio
-import sys
 import tempfile
 from pathlib import Path
 from typing import Final, Literal
 
 from playwright.async_api import Browser, async_playwright, expect
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.serving import Server, Worker

@@ -1,0 +1,89 @@
+"""The page of the Python client."""
+
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from docs.generators.docstrings import described, has_sections, plain, summary
+from docs.generators.markdown import page
+from docs.generators.signatures import constructor_call, signature
+from progress_sse import bridges, current
+
+CLASSES: Final = {
+    "Progress and its steps": ("client.sync", ["Progress", "Step", "SyncOptions", "Options"]),
+    "AsyncProgress and its steps": ("client.aio", ["AsyncProgress", "AsyncStep", "AsyncOptions"]),
+    "Errors": ("client.errors", ["ReportError", "ReportRefusedError", "ServerAwayError"]),
+    "In the process of an embedded server": ("client.embedded", ["StoreTransport", "AsyncStoreTransport"]),
+}
+"""The heading of each group of classes, their module and their names."""
+
+MODULES: Final = [
+    "client.testing",
+    *(f"bridges.{path.stem}" for folder in bridges.__path__ for path in sorted(Path(folder).glob("[!_]*.py"))),
+]
+"""The modules that are described by their own docstring, and a line for each public name."""
+
+INTERNAL: Final = {"put"}
+"""Public names of classes that only this package uses."""
+
+
+def python_client_page() -> str:
+    """Return the page."""
+    parts = ["[Report from Python](../how-to/report-from-python.md) shows how to use it."]
+    for title, (module_name, names) in CLASSES.items():
+        module = import_module(f"progress_sse.{module_name}")
+        parts.append(f"## {title}")
+        for name in names:
+            parts += _class_parts(getattr(module, name))
+    parts += ["## The progress that code runs in", f"### `current{signature(current)}`", described(current.__doc__)]
+    for name in MODULES:
+        module = import_module(f"progress_sse.{name}")
+        if hasattr(module, "__all__"):
+            parts += [f"## `progress_sse.{name}`", plain(module.__doc__), "\n".join(_public_names(module))]
+    return page("The Python client", *parts)
+
+
+def _class_parts(owner: type) -> Iterator[str]:
+    yield f"### {owner.__name__}"
+    constructor = vars(owner).get("__init__")
+    if constructor is not None:
+        yield f"```python\n{constructor_call(owner, constructor)}\n```"
+    yield described(owner.__doc__)
+    if constructor is not None and has_sections(constructor.__doc__):
+        yield described(constructor.__doc__)
+    for name, value in _members(owner):
+        call = "" if isinstance(value, property) else signature(getattr(owner, name))
+        kind = "async " if inspect.iscoroutinefunction(value) else ""
+        yield f"#### `{kind}{name}{call}`"
+        yield described(_docstring(owner, name))
+
+
+def _members(owner: type) -> Iterator[tuple[str, Any]]:
+    """Yield the public methods and properties of a class, those of its own bases included."""
+    seen: set[str] = set()
+    for each in owner.__mro__:
+        for name, value in vars(each).items():
+            if each.__module__.startswith("progress_sse") and not name.startswith("_") and name not in seen | INTERNAL:
+                seen.add(name)
+                if inspect.isfunction(value) or isinstance(value, (classmethod, property)):
+                    yield name, value
+
+
+def _docstring(owner: type, name: str) -> str:
+    """Return the docstring of a method; one that only points to a base's is replaced by that."""
+    texts = [getattr(vars(each).get(name), "__doc__", None) or "" for each in owner.__mro__ if name in vars(each)]
+    return next((text for text in texts if "; see `" not in text), texts[0])
+
+
+def _public_names(module: ModuleType) -> Iterator[str]:
+    for name in module.__all__:
+        value = getattr(module, name)
+        if inspect.isclass(value):
+            yield f"- `{name}`: {summary(value.__doc__)}"
+        elif callable(value):
+            yield f"- `{name}{signature(value)}`: {summary(value.__doc__)}"
+        else:
+            yield f"- `{name}`"
