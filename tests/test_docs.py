@@ -346,6 +346,14 @@ async def test_page_of_the_documents_sends_its_token(
         await expect(page.locator("#state")).to_contain_text("not_found, 0%")
 
 
+def test_hooks_are_named_where_showing_is_explained() -> None:
+    """The page names each module of the npm package that has a hook, and leads to the examples."""
+    library = (ROOT / "web" / "lib").glob("*.js")
+    hooks = {path.stem for path in library if "export function useProgress" in path.read_text("utf-8")}
+    assert hooks == set(re.findall(r"`progress-sse/(\w+)`", TEXTS[PAGES]))
+    assert "](../../web/README.md)" in TEXTS[PAGES]
+
+
 def test_python_worker_reports(serve: Serve, tmp_path: Path) -> None:
     """It runs unchanged, and the session shows its reports."""
     server = serve()
