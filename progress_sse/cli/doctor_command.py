@@ -76,10 +76,12 @@ def _checked_origin(origin: str | None) -> str | None:
     """
     from urllib.parse import urlsplit
 
+    from progress_sse.cli.doctor.observations import origin_of
+
     if not origin:
         return None
     parts = urlsplit(origin)
     bare = f"{parts.scheme}://{parts.netloc}".lower()
     if parts.scheme not in ("http", "https") or origin.lower().removesuffix("/") != bare or not bare.isascii():
         raise ConfigurationError("An origin must be like https://app.example, without a path.")
-    return bare
+    return origin_of(bare)

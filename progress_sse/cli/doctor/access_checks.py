@@ -5,13 +5,16 @@ from urllib.parse import urlsplit
 
 from progress_sse.cli.doctor.connection_checks import LOOPBACK
 from progress_sse.cli.doctor.findings import Finding, fault, ok, skipped, warning
-from progress_sse.cli.doctor.observations import Exchange, Headers, Observations, values_of
+from progress_sse.cli.doctor.observations import Exchange, Headers, Observations, origin_of, values_of
 from progress_sse.cli.doctor.proxies import proxies_in, remedy
 from progress_sse.cli.doctor.stream_checks import is_held_back
 
 ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
-ALLOW_HEADERS: Final = "access-control-allow-headers"
+ALLOW_HEADERS: Final = "Access-Control-Allow-Headers"
 ALLOW_CREDENTIALS: Final = "access-control-allow-credentials"
+
+POLL_HEADERS: Final = ("Authorization", "If-None-Match")
+"""The headers of a page's polls for which a browser asks the server first."""
 
 
 def check_cors(seen: Observations) -> Finding:
@@ -19,24 +22,20 @@ def check_cors(seen: Observations) -> Finding:
     origin = seen.origin
     if origin is None:
         return skipped("Give the origin of a page that is served from elsewhere by --origin.")
-    if origin == _origin_of(seen.url):
+    if origin == origin_of(seen.url):
         return ok("Pages of the server's own origin need no permission.")
     for name, headers in _answers(seen):
         problem = _refusal(seen, origin, name, headers)
         if problem is not None:
             return problem
-    if not _allows_tokens(seen.preflight):
+    if not _allows_polls(seen.preflight, origin):
         return fault(
             f"A browser's preflight request (OPTIONS) is not answered as it must be, so pages of {origin} cannot send "
-            "a token.",
-            f"a proxy that passes OPTIONS on. {remedy('methods', seen.headers)}",
+            f"{' or '.join(POLL_HEADERS)}.",
+            "the proxy must pass OPTIONS on, and not answer it. By method: "
+            f"{remedy('methods', seen.headers)} By header: {remedy('response header', seen.headers, ALLOW_HEADERS)}",
         )
     return ok(f"Pages of {origin} may read polls and streams{_with_cookies(seen)}.")
-
-
-def _origin_of(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def _answers(seen: Observations) -> list[tuple[str, Headers]]:
@@ -72,11 +71,14 @@ def _by_known_proxy(seen: Observations) -> str:
     return " ".join(removals)
 
 
-def _allows_tokens(preflight: Exchange | None) -> bool:
+def _allows_polls(preflight: Exchange | None, origin: str) -> bool:
     if preflight is None or not 200 <= preflight.status < 300:
         return False
-    allowed = ",".join(values_of(preflight.headers, ALLOW_HEADERS)).lower()
-    return bool(values_of(preflight.headers, ALLOW_ORIGIN.lower())) and ("authorization" in allowed or allowed == "*")
+    origins = values_of(preflight.headers, ALLOW_ORIGIN.lower())
+    listed = ",".join(values_of(preflight.headers, ALLOW_HEADERS.lower())).lower().split(",")
+    allowed = {each.strip() for each in listed}
+    # A `*` does not stand for Authorization [Fetch, CORS-preflight fetch].
+    return origins in ([origin], ["*"]) and all(each.lower() in allowed for each in POLL_HEADERS)
 
 
 def _with_cookies(seen: Observations) -> str:

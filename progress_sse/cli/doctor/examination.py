@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from progress_sse._internal.http_library import httpx
+from progress_sse.cli.doctor.access_checks import POLL_HEADERS
 from progress_sse.cli.doctor.observations import Observations, Report, Stream, values_of
 from progress_sse.cli.doctor.requests import REQUEST_S, StreamReader, exchange
 from progress_sse.cli.doctor.stream_checks import HELD_S, LONGEST_WAIT_S
@@ -226,7 +227,10 @@ class Examination:
             seen.cookie_poll = await exchange(self._anonymous, "GET", self._path, {"Cookie": cookie})
 
 
-_PREFLIGHT: Final = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+_PREFLIGHT: Final = {
+    "Access-Control-Request-Method": "GET",
+    "Access-Control-Request-Headers": ",".join(POLL_HEADERS).lower(),
+}
 
 
 def _position_to_resume(stream: Stream) -> str | None:

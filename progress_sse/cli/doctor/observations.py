@@ -24,6 +24,13 @@ def media_type_of(headers: Headers) -> str:
     return "".join(values_of(headers, "content-type")).partition(";")[0].strip().lower()
 
 
+def origin_of(url: str) -> str:
+    """Return the origin of a URL as browsers send it, without the default port."""
+    parts = urlsplit(url)
+    default_port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc}".lower().removesuffix(default_port)
+
+
 class Network(NamedTuple):
     """The way to the server's address.
 

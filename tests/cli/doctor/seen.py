@@ -58,6 +58,9 @@ def stream(*arrivals: Arrival, headers: Headers = EVENTS, **changes: Any) -> Str
     return replace(Stream(0, 200, headers, 0.1, 26, list(arrivals), 2000), **changes)
 
 
+READING: dict[str, Any] = {"creation": None, "deletion": None, "is_moving": False, "reports": []}
+"""What is not seen of a session that was given."""
+
 REFUSED_STREAM = Stream(0, 401, PROBLEM, ended_at=1)
 
 
@@ -80,7 +83,7 @@ def healthy(**changes: Any) -> Observations:
         last_poll=Exchange(200, JSON, session_body("completed")),
         resumed=stream(*STEPS[1:], *LAST, ended_at=27),
         returned=Stream(status=204, ended_at=28),
-        preflight=Exchange(200, (*CORS, ("access-control-allow-headers", "Authorization, Last-Event-ID"))),
+        preflight=Exchange(200, (*CORS, ("access-control-allow-headers", "Authorization, If-None-Match"))),
         anonymous_poll=Exchange(401, PROBLEM),
         ticket=Exchange(201),
         ticket_stream=stream(BEGINNING[0]),

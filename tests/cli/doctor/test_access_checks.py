@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from progress_sse.cli.doctor.findings import Level
-from progress_sse.cli.doctor.observations import Exchange, Stream
+from progress_sse.cli.doctor.observations import Exchange, Headers, Stream
 from tests.cli.doctor.seen import (
     COOKIE,
     CORS,
@@ -26,6 +26,14 @@ from tests.cli.doctor.seen import (
 ALLOWED = "access-control-allow-origin"
 
 
+OTHER_PAGE: Headers = ((ALLOWED, "https://other.example"),)
+
+
+def allowed(names: str) -> Headers:
+    """The header by which the answer to a preflight allows headers."""
+    return (("access-control-allow-headers", names),)
+
+
 def polled(*values: str) -> Exchange:
     """The first poll, with these values of the header that allows a page."""
     return Exchange(200, JSON + tuple((ALLOWED, value) for value in values), session_body())
@@ -42,6 +50,9 @@ def polled(*values: str) -> Exchange:
         ({"preflight": Exchange(405, CORS)}, "preflight", "OPTIONS"),
         ({"preflight": Exchange(204)}, "preflight", "OPTIONS"),
         ({"preflight": Exchange(204, CORS)}, "preflight", "OPTIONS"),
+        ({"preflight": Exchange(200, CORS + allowed("authorization"))}, "If-None-Match", "Allow-Headers"),
+        ({"preflight": Exchange(200, CORS + allowed("*"))}, "Authorization", "Allow-Headers"),
+        ({"preflight": Exchange(200, OTHER_PAGE + allowed("authorization, if-none-match"))}, "preflight", "OPTIONS"),
         ({"preflight": None}, "preflight", "OPTIONS"),
     ],
 )
@@ -66,6 +77,8 @@ def test_the_stream_must_allow_the_page_too() -> None:
 def test_the_servers_own_origin_and_every_origin_are_allowed() -> None:
     """The first needs no header."""
     assert not departures(healthy(origin="https://progress.example.com", poll=polled()))
+    own = healthy(url="https://progress.example.com:443", origin="https://progress.example.com", poll=polled())
+    assert not departures(own)
     assert not departures(healthy(poll=polled("*")))
 
 
