@@ -8,8 +8,8 @@ from progress_sse.cli.doctor.observations import Observations
 from progress_sse.cli.doctor.stream_checks import is_held_back
 from progress_sse.cli.session_state import parsed
 
-SKEW_S: Final = 10.0
-"""Seconds between two clocks from which tokens are refused that are still valid, or expire late."""
+SKEW_S: Final = 5.0
+"""Seconds by which the clocks of a server and of the machine that makes its tokens may differ."""
 
 
 def check_clock(seen: Observations) -> Finding:
@@ -29,6 +29,7 @@ def check_clock(seen: Observations) -> Finding:
         return ok(f"The server's clock agrees with this one within {max(abs(ahead_s), uncertain_s, 0.1):.1f} s.")
     which = "ahead of" if ahead_s > 0 else "behind"
     return warning(
-        f"The server's clock is {abs(ahead_s):.0f} s {which} this one: tokens may count as expired, or last too long.",
+        f"The server's clock is {abs(ahead_s):.1f} s {which} this one: it may refuse valid tokens, or accept expired "
+        "ones.",
         "synchronise both clocks, as by NTP.",
     )

@@ -103,8 +103,8 @@ def check_buffering(seen: Observations) -> Finding:
         )
     delays = _delays_s(seen, stream)
     if not delays:
-        return ok("The first events come at once.")
-    return ok(f"{len(delays)} updates came at once, the slowest {max(delays) * 1000:.0f} ms after its report.")
+        return ok("The beginning of the stream is not held back. No update was made.")
+    return ok(f"{len(delays)} updates came, the slowest {max(delays) * 1000:.0f} ms after its report.")
 
 
 def is_held_back(seen: Observations) -> bool:

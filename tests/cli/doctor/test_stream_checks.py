@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
+from progress_sse.auth.tokens import CLOCK_SKEW_S
+from progress_sse.cli.doctor.clock_check import SKEW_S
 from progress_sse.cli.doctor.observations import Arrival, Exchange, Stream
 from tests.cli.doctor.seen import (
     ARRIVALS,
     BEATS,
     BEGINNING,
     EVENTS,
+    JSON,
     LAST,
     PROBLEM,
+    READING,
     STEPS,
     departures,
     event,
     headers_with,
     healthy,
     heartbeat,
+    session_body,
     stream,
     the_one,
     through,
@@ -141,7 +145,7 @@ def test_a_stream_that_is_cut_in_silence_is_a_fault() -> None:
 
 def test_heartbeats_that_are_held_back_are_a_fault() -> None:
     """Of a session that does not move, nothing else shows it."""
-    reading: dict[str, Any] = {"creation": None, "is_moving": False, "reports": [], "deletion": None}
+    reading = READING | {"poll": Exchange(200, JSON, session_body("running"))}
     assert levels(stream(*BEGINNING[:2]), **reading) == {"heartbeats": "fault"}
     assert "No heartbeat came within 15 s" in text_of("heartbeats", stream(*BEGINNING[:2]), **reading)
     late = stream(*BEGINNING[:2], heartbeat(14), heartbeat(44))
@@ -172,9 +176,11 @@ def test_clocks_that_differ_are_a_warning() -> None:
     seen = healthy()
     name, finding = the_one(replace(seen, wall_offset_s=seen.wall_offset_s - 90))
     assert (name, finding.level) == ("clock", "warning")
-    assert "90 s ahead of this one" in finding.text
+    assert "90.0 s ahead of this one" in finding.text
     _, finding = the_one(replace(seen, wall_offset_s=seen.wall_offset_s + 90))
-    assert "90 s behind this one" in finding.text
+    assert "90.0 s behind this one" in finding.text
+    assert not departures(replace(seen, wall_offset_s=seen.wall_offset_s + 4))
+    assert SKEW_S == CLOCK_SKEW_S
 
 
 @pytest.mark.parametrize("data", ["[]", "{", '{"now": "yesterday", "interval_ms": 15000}', '{"interval_ms": -1}'])
