@@ -12,6 +12,7 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 EXPIRY_DAYS: Final = 14
 """Days before which a certificate should have been renewed."""
 
+_ADD_TLS: Final = "put TLS in front, and use an https URL."
 _NO_CONNECTION: Final = "There is no connection."
 _THROUGH_ENVIRONMENT: Final = "The requests go through the proxy of the environment."
 
@@ -46,7 +47,11 @@ def check_tls(seen: Observations) -> Finding:
     if not seen.has_connection:
         return skipped(_NO_CONNECTION)
     if not network.tls_version or network.certificate_days is None:
-        return fault(f"TLS fails: {network.error}.", "the certificate, its chain or the host names in it.")
+        return fault(
+            f"TLS fails: {network.error}.",
+            f"a valid certificate for {seen.host}, with its intermediate certificates. If an authority of your own has "
+            "signed it, set SSL_CERT_FILE to the authority's certificate here and for jobs.",
+        )
     days = f"{network.certificate_days:.0f} days"
     if network.certificate_days < EXPIRY_DAYS:
         return warning(f"The certificate expires in {days}.", "renew the certificate.")
@@ -58,15 +63,20 @@ def _without_tls(seen: Observations) -> Finding:
         return ok("Not needed on this machine.")
     return warning(
         "Without TLS every machine on the way reads tokens, so the pages send none, and browsers use HTTP/1.1.",
-        "put TLS in front, and use an https URL.",
+        _ADD_TLS,
     )
 
 
 def check_http_version(seen: Observations) -> Finding:
     """Whether browsers get HTTP/2, where any number of streams share one connection."""
     limit = "HTTP/1.1, by which a browser opens six connections to an origin over all its tabs"
-    if not seen.has_tls:
+    if not seen.has_tls and seen.host in LOOPBACK:
         return ok(f"{limit}. Browsers use HTTP/2 over TLS only; ProgressTracker shares one stream among all tabs.")
+    if not seen.has_tls:
+        return warning(
+            f"{limit}. Without TLS tabs cannot share a stream, so ProgressTracker polls in a tab without a connection.",
+            _ADD_TLS,
+        )
     if seen.network.environment_proxy:
         return skipped(_THROUGH_ENVIRONMENT)
     if not seen.network.tls_version:
@@ -137,7 +147,7 @@ def check_session(seen: Observations) -> Finding:
     """Whether the doctor has a session that moves, and has removed it."""
     creation = seen.creation
     if creation is None:
-        return ok(f"The doctor reads the session {seen.session_id}, and changes nothing.")
+        return _given_session(seen)
     if seen.has_created:
         return _own_session(seen)
     if creation.status in (401, 403) and _is_by_server(creation):
@@ -149,6 +159,16 @@ def check_session(seen: Observations) -> Finding:
         f"A session cannot be created: {creation.status or creation.error}. {_detail(creation)}".rstrip(),
         _if_by_proxy(seen, creation) or "see the server's log.",
     )
+
+
+def _given_session(seen: Observations) -> Finding:
+    status = seen.polled["status"] if seen.polled is not None else ""
+    if status == "not_found":
+        return warning(
+            f"The server knows no session {seen.session_id}, so nothing moves during the examination.",
+            "the id at --session, unless its job has yet to start.",
+        )
+    return ok(f"The doctor reads the session {seen.session_id} (`{status}`), and changes nothing.")
 
 
 def _own_session(seen: Observations) -> Finding:

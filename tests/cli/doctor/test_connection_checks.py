@@ -6,9 +6,21 @@ from typing import Any
 
 import pytest
 
+from progress_sse.cli.doctor.checks import findings_of
 from progress_sse.cli.doctor.findings import Level
 from progress_sse.cli.doctor.observations import Exchange, Headers, Network
-from tests.cli.doctor.seen import JSON, PROBLEM, departures, healthy, session_body, the_one, through
+from tests.cli.doctor.seen import (
+    CORS,
+    JSON,
+    PROBLEM,
+    READING,
+    SESSION,
+    departures,
+    healthy,
+    session_body,
+    the_one,
+    through,
+)
 
 GOOD = healthy().network
 HTML: Headers = (("content-type", "text/html"), ("server", "nginx"))
@@ -55,6 +67,8 @@ def test_a_certificate_that_does_not_fit_is_a_fault() -> None:
     found = departures(healthy(network=network, poll=Exchange(error="no TLS")))
     assert found["TLS"].level == "fault"
     assert "Hostname mismatch" in found["TLS"].text
+    assert "for progress.example.com" in found["TLS"].remedy
+    assert "SSL_CERT_FILE" in found["TLS"].remedy
 
 
 def test_a_proxy_of_the_environment_is_a_warning() -> None:
@@ -68,8 +82,11 @@ def test_missing_tls_is_a_warning_except_on_this_machine() -> None:
     """Every machine on the way could read the token."""
     network = GOOD._replace(tls_version="", alpn="", certificate_days=None)
     found = departures(healthy(url="http://progress.example.com", network=network))
-    assert found["TLS"].level == "warning"
-    assert "cookie" in found  # Browsers do not keep it.
+    assert {name: finding.level for name, finding in found.items()} == {
+        "TLS": "warning",
+        "HTTP version": "warning",  # Tabs share a stream in a secure context only.
+        "cookie": "warning",  # Browsers do not keep it.
+    }
     assert not departures(healthy(url="http://127.0.0.1:8000", network=network, origin="http://127.0.0.1:8000"))
 
 
@@ -128,6 +145,16 @@ def test_a_session_that_cannot_be_used_is_told(changes: dict[str, Any], level: L
 
 
 def test_a_session_that_was_given_is_only_read() -> None:
-    """The line says so."""
-    found = departures(healthy(creation=None, deletion=None, is_moving=False, reports=[]))
+    """The line says so, and the state of the session."""
+    seen = healthy(poll=Exchange(200, JSON + CORS, session_body("running")), **READING)
+    found = departures(seen)
     assert {name: finding.level for name, finding in found.items()} == {"end": "skipped"}
+    assert f"reads the session {SESSION} (`running`)" in findings_of(seen)["session"].text
+
+
+def test_a_session_that_was_given_and_is_unknown_is_a_warning() -> None:
+    """Its id may be misspelt."""
+    found = departures(healthy(**READING))
+    assert {name: finding.level for name, finding in found.items()} == {"session": "warning", "end": "skipped"}
+    assert f"knows no session {SESSION}" in found["session"].text
+    assert "--session" in found["session"].remedy

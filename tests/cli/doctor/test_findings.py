@@ -54,6 +54,8 @@ def test_the_summary_counts() -> None:
         ("server", "openresty", "nginx"),
         ("server", "Caddy", "Caddy"),
         ("via", "1.1 Caddy", "Caddy"),
+        ("via", "1.1 traefik", "Traefik"),
+        ("via", "1.1 haproxy", "HAProxy"),
         ("server", "Apache/2.4.62 (Debian)", "Apache"),
         ("server", "cloudflare", "Cloudflare"),
         ("cf-ray", "8f-FRA", "Cloudflare"),
