@@ -307,36 +307,88 @@ def test_nginx_as_it_should_be_is_ok_in_every_check(server: Server, tmp_path: Pa
         assert "through nginx" in found.lines["server"][1]
 
 
+def openssl(folder: Path, *arguments: str) -> None:
+    """Run a command of openssl in that folder."""
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def sign(folder: Path, name: str, issuer: str, days: int, extensions: str) -> None:
+    """Make the certificate of that name, by the issuer, for a key of its own."""
+    (folder / f"{name}.ext").write_text(extensions)
+    key = ["-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key"]
+    openssl(folder, "req", *key, "-subj", f"/CN={name}", "-out", f"{name}.csr")
+    by = ["-CA", f"{issuer}.pem", "-CAkey", f"{issuer}.key", "-CAcreateserial"]
+    extended = ["-days", str(days), "-extfile", f"{name}.ext"]
+    openssl(folder, "x509", "-req", "-in", f"{name}.csr", *by, *extended, "-out", f"{name}.pem")
+
+
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of this machine that signs itself, with its key beside it."""
-    folder = tmp_path_factory.mktemp("certificate")
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "60", *names]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
-    subprocess.run([*command, *files], check=True, capture_output=True)
-    return folder / "certificate.pem"
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a certificate authority, an intermediate one, and certificates by the latter for `localhost`."""
+    folder = tmp_path_factory.mktemp("authority")
+    key = ["-newkey", "rsa:2048", "-nodes", "-keyout", "root.key"]
+    usage = ["-addext", "keyUsage=critical,keyCertSign"]
+    openssl(folder, "req", "-x509", *key, "-subj", "/CN=root", "-days", "60", *usage, "-out", "root.pem")
+    sign(folder, "intermediate", "root", 60, "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign")
+    chain = (folder / "intermediate.pem").read_text()
+    for name, host, days in (("good", "localhost", 60), ("ending", "localhost", 3), ("other", "other.example", 60)):
+        sign(folder, name, "intermediate", days, f"subjectAltName=DNS:{host}")
+        leaf = (folder / f"{name}.pem").read_text()
+        (folder / f"{name}.chain.pem").write_text(leaf + chain)
+    return folder
+
+
+def secured(block: str, port: int, certificate: Path, key: Path, http2: str = "on") -> str:
+    """The configuration of nginx, with TLS on that port too."""
+    return block.replace(
+        "listen 80;",
+        f"""listen 80;
+        listen {HOST}:{port} ssl;
+        http2 {http2};
+        ssl_certificate {certificate};
+        ssl_certificate_key {key};""",
+    )
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("http2", ["on", "off"])
 def test_tls_and_the_http_version_of_browsers_are_told(
-    server: Server, tmp_path: Path, certificate: Path, http2: str
+    server: Server, tmp_path: Path, authority: Path, http2: str
 ) -> None:
-    """A certificate that is not trusted is a fault, and HTTP/1.1 a warning."""
+    """HTTP/1.1 is a warning, and an authority that is not trusted a fault."""
     port = free_port()
     block = configuration(Fault("", "", "", "", ""), server.port, tmp_path)
-    secured = f"""
-        listen {HOST}:{port} ssl;
-        http2 {http2};
-        ssl_certificate {certificate};
-        ssl_certificate_key {certificate.with_name("key.pem")};"""
+    block = secured(block, port, authority / "good.chain.pem", authority / "good.key", http2)
     url = f"https://localhost:{port}"
-    with NginxServer(tmp_path / "nginx", block.replace("listen 80;", f"listen 80; {secured}")):
-        found = doctor(url, SSL_CERT_FILE=str(certificate))
+    with NginxServer(tmp_path / "nginx", block):
+        found = doctor(url, SSL_CERT_FILE=str(authority / "root.pem"))
         distrusted = doctor(url)
-    assert "TLSv1.3; the certificate is valid for 60 days" in found.lines["TLS"][1]
+    assert re.match(r"TLSv1.3; the certificate is valid for (59|60) days", found.lines["TLS"][1])
     assert found.of("warning").keys() == ({"HTTP version"} if http2 == "off" else set())
     assert found.status == (1 if http2 == "off" else 0)
     assert set(distrusted.of("fault")) == {"TLS", "server"}
-    assert "self-signed certificate" in distrusted.lines["TLS"][1]
+    assert "self-signed certificate in certificate chain" in distrusted.lines["TLS"][1]
+    assert "SSL_CERT_FILE" in distrusted.lines["TLS"][1]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("certificate", "key", "level", "text"),
+    [
+        ("ending.chain.pem", "ending.key", "warning", "expires in 3 days"),
+        ("other.chain.pem", "other.key", "fault", "Hostname mismatch"),
+        ("good.pem", "good.key", "fault", "unable to get local issuer certificate"),
+    ],
+    ids=["expires-soon", "other-host", "without-the-intermediate-certificate"],
+)
+def test_a_fault_of_the_certificate_is_named(
+    server: Server, tmp_path: Path, authority: Path, certificate: str, key: str, level: str, text: str
+) -> None:
+    """The authority itself is trusted."""
+    port = free_port()
+    block = configuration(Fault("", "", "", "", ""), server.port, tmp_path)
+    with NginxServer(tmp_path / "nginx", secured(block, port, authority / certificate, authority / key)):
+        found = doctor(f"https://localhost:{port}", SSL_CERT_FILE=str(authority / "root.pem"))
+    assert found.lines["TLS"][0] == level
+    assert text in found.lines["TLS"][1]
+    assert {*found.of("fault"), *found.of("warning")} == ({"TLS", "server"} if level == "fault" else {"TLS"})

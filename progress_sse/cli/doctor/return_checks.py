@@ -5,7 +5,7 @@ from typing import Final
 from progress_sse.cli.doctor.findings import Finding, fault, ok, skipped, warning
 from progress_sse.cli.doctor.observations import Headers, Observations, Stream, media_type_of, values_of
 from progress_sse.cli.doctor.proxies import remedy
-from progress_sse.cli.doctor.stream_checks import NO_STREAM
+from progress_sse.cli.doctor.stream_checks import ADD_ROOM, NO_STREAM, is_refused
 
 LAST_EVENT_ID: Final = "Last-Event-ID"
 
@@ -17,7 +17,7 @@ _HIT_HEADERS: Final = ("x-cache", "x-cache-status", "x-proxy-cache", "cf-cache-s
 def check_resume(seen: Observations) -> Finding:
     """Whether a client that comes back gets what it missed, and nothing else."""
     if seen.resumed is None:
-        return skipped("No event with an id came to resume from.")
+        return skipped("No event with an id came to resume from, or the time was over.")
     if _has_resumed(seen.resumed):
         return ok("A client that comes back gets exactly what it missed.")
     if _has_resumed(seen.resumed_by_query):
@@ -25,6 +25,8 @@ def check_resume(seen: Observations) -> Finding:
             f"The header {LAST_EVENT_ID} does not arrive: after each cut a client gets the whole session again.",
             remedy("request header", seen.headers, LAST_EVENT_ID),
         )
+    if is_refused(seen.resumed):
+        return fault("The server has no room for the stream of a client that comes back.", ADD_ROOM)
     if not seen.resumed.arrivals:
         reason = seen.resumed.status or seen.resumed.error or "no event came"
         return fault(f"A client that comes back gets no stream ({reason}).", "see the log of the proxy and the server.")

@@ -23,6 +23,11 @@ USUAL_SILENCE_S: Final = 60.0
 REFUSED_RETRY_MS: Final = 30_000
 """The `retry` with which a server without room ends a stream at once."""
 
+ADD_ROOM: Final = (
+    "raise `max_streams`, `max_streams_per_caller` or `read_rate` of the server; behind a proxy all readers are one "
+    "caller, until `trusted_proxies` names the proxy."
+)
+
 NO_STREAM: Final = "There is no stream."
 
 
@@ -79,12 +84,14 @@ def check_snapshot(seen: Observations) -> Finding:
 
 
 def _without_snapshot(seen: Observations, stream: Stream) -> Finding:
-    if stream.ended_at is not None and (stream.retry_ms or 0) >= REFUSED_RETRY_MS:
-        return fault(
-            "The server has no room for the stream, and asks to come back later.",
-            "raise `max_streams`, `max_streams_per_caller` or `read_rate` of the server.",
-        )
+    if is_refused(stream):
+        return fault("The server has no room for the stream, and asks to come back later.", ADD_ROOM)
     return fault("No snapshot came.", _slowness_remedy(seen))
+
+
+def is_refused(stream: Stream) -> bool:
+    """Return whether a server without room has ended the stream."""
+    return stream.ended_at is not None and (stream.retry_ms or 0) >= REFUSED_RETRY_MS
 
 
 def _slowness_remedy(seen: Observations) -> str:
@@ -102,8 +109,10 @@ def check_buffering(seen: Observations) -> Finding:
             _buffering_remedy(seen),
         )
     delays = _delays_s(seen, stream)
+    if not delays and (seen.reports or not stream.arrivals):
+        return skipped("The stream ended before an update came.")
     if not delays:
-        return ok("The beginning of the stream is not held back. No update was made.")
+        return ok("The beginning of the stream is not held back; no update was tried.")
     return ok(f"{len(delays)} updates came, the slowest {max(delays) * 1000:.0f} ms after its report.")
 
 

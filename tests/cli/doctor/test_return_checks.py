@@ -38,6 +38,7 @@ RESUMED = stream(*STEPS[1:], *LAST, ended_at=27)
         ({"resumed": REFUSED_STREAM}, "fault", "gets no stream (401)", "log"),
         ({"resumed": Stream(error="closed", ended_at=1)}, "fault", "gets no stream (closed)", "log"),
         ({"resumed": Stream()}, "fault", "gets no stream (no event came)", "log"),
+        ({"resumed": Stream(0, 200, EVENTS, retry_ms=30_000, ended_at=1)}, "fault", "no room", "`max_streams`"),
         ({"resumed": None}, "skipped", "No event with an id", ""),
     ],
 )

@@ -108,6 +108,7 @@ def test_a_stream_without_a_snapshot_is_a_fault() -> None:
     assert levels(stream(BEGINNING[0], *STEPS, *BEATS, *LAST))["snapshot"] == "fault"
     full = stream(retry_ms=30_000, ended_at=0.2)
     assert "has no room for the stream" in text_of("snapshot", full)
+    assert "before an update came" in text_of("buffering", full)
 
 
 def test_a_snapshot_that_does_not_know_the_session_is_a_fault() -> None:
