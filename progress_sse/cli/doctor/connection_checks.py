@@ -9,6 +9,8 @@ from progress_sse.cli.doctor.proxies import proxies_in, remedy
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
+SHARE_STORE: Final = "one store in Redis for all servers, or one server."
+
 EXPIRY_DAYS: Final = 14
 """Days before which a certificate should have been renewed."""
 
@@ -150,7 +152,7 @@ def check_session(seen: Observations) -> Finding:
         return _given_session(seen)
     if seen.has_created:
         return _own_session(seen)
-    if creation.status in (401, 403) and _is_by_server(creation):
+    if creation.status in (401, 403) and creation.is_problem:
         return warning(
             f"No right to create a session ({creation.status}), so nothing moves during the examination.",
             "give a token that may publish, or a session that moves by --session.",
@@ -173,6 +175,11 @@ def _given_session(seen: Observations) -> Finding:
 
 def _own_session(seen: Observations) -> Finding:
     refused, deletion = seen.refused_report, seen.deletion
+    if seen.is_lost:
+        return fault(
+            "A report on the session that was just created gets 404: several servers that share no store answer.",
+            SHARE_STORE,
+        )
     if refused is not None:
         return fault(
             f"Reports on a session are refused: {refused.status or refused.error}. {_detail(refused)}".rstrip(),
@@ -187,12 +194,8 @@ def _own_session(seen: Observations) -> Finding:
 
 
 def _if_by_proxy(seen: Observations, exchange: Exchange) -> str:
-    is_refused = 400 <= exchange.status < 500 and not _is_by_server(exchange)
+    is_refused = 400 <= exchange.status < 500 and not exchange.is_problem
     return remedy("methods", seen.headers) if is_refused else ""
-
-
-def _is_by_server(exchange: Exchange) -> bool:
-    return media_type_of(exchange.headers) == "application/problem+json"
 
 
 def _detail(exchange: Exchange) -> str:

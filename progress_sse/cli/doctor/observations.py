@@ -69,6 +69,11 @@ class Exchange:
     began: float = 0
     ended: float = 0
 
+    @property
+    def is_problem(self) -> bool:
+        """Whether the server itself refuses the request, rather than a proxy."""
+        return media_type_of(self.headers) == "application/problem+json"
+
     def session(self, session_id: str) -> SessionState | None:
         """Return the session in the body, or `None` if it holds none."""
         if self.status != 200 or self.error:
@@ -195,6 +200,12 @@ class Observations:
     def has_created(self) -> bool:
         """Whether the session is the doctor's own."""
         return self.creation is not None and self.creation.status == 201
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a server does not know the session that the doctor has created."""
+        refused = self.refused_report
+        return self.has_created and refused is not None and refused.status == 404 and refused.is_problem
 
     @property
     def has_tls(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 from progress_sse.cli.doctor.findings import Finding, fault, ok, skipped, warning
 from progress_sse.cli.doctor.observations import Headers, Observations, Stream, media_type_of, values_of
 from progress_sse.cli.doctor.proxies import remedy
-from progress_sse.cli.doctor.stream_checks import ADD_ROOM, NO_STREAM, is_refused
+from progress_sse.cli.doctor.stream_checks import ADD_ROOM, NO_STREAM, SEVERAL_STORES, is_refused
 
 LAST_EVENT_ID: Final = "Last-Event-ID"
 
@@ -88,6 +88,8 @@ def check_polling(seen: Observations) -> Finding:
         return skipped("A poll with If-None-Match was not answered.")
     if again.status == 304:
         return ok("A poll of an unchanged session gets 304.")
+    if seen.is_lost:
+        return skipped(SEVERAL_STORES)
     if "-gzip" in values_of(tagged.headers, "etag")[0]:
         return warning("Compression changes the ETag, so each poll carries the whole session.", _APACHE_ETAG)
     return warning(

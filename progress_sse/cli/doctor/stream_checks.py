@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import Final
 
+from progress_sse.cli.doctor.connection_checks import SHARE_STORE
 from progress_sse.cli.doctor.findings import Finding, fault, ok, skipped, warning
 from progress_sse.cli.doctor.observations import Observations, Stream, media_type_of, values_of
 from progress_sse.cli.doctor.proxies import proxies_in, remedy
@@ -28,6 +29,7 @@ ADD_ROOM: Final = (
     "caller, until `trusted_proxies` names the proxy."
 )
 
+SEVERAL_STORES: Final = "Servers that share no store answer."
 NO_STREAM: Final = "There is no stream."
 
 
@@ -76,7 +78,7 @@ def check_snapshot(seen: Observations) -> Finding:
     if seen.is_moving and _status_in(snapshots[0].event.data) == "not_found":
         return fault(
             "The stream does not know the session that was just created: several servers that share no store answer.",
-            "one store in Redis for all servers, or one server.",
+            SHARE_STORE,
         )
     if after_s > SLOW_S:
         return warning(f"The snapshot comes after {after_s:.2f} s.", _slowness_remedy(seen))
@@ -103,6 +105,8 @@ def check_buffering(seen: Observations) -> Finding:
     stream = _awaited(seen)
     if stream is None:
         return skipped(NO_STREAM)
+    if seen.is_lost:
+        return skipped(SEVERAL_STORES)
     if is_held_back(seen):
         return fault(
             f"{_held_back(seen, stream)} Something between buffers the stream, so pages poll instead.",
@@ -125,7 +129,7 @@ def is_held_back(seen: Observations) -> bool:
         return stream.ended_at is None
     round_trip_s = seen.poll.ended - seen.poll.began
     is_late = stream.arrivals[0].at - stream.began > HELD_S + round_trip_s
-    return is_late or any(delay > HELD_S for delay in _delays_s(seen, stream))
+    return is_late or (not seen.is_lost and any(delay > HELD_S for delay in _delays_s(seen, stream)))
 
 
 def _delays_s(seen: Observations, stream: Stream) -> list[float]:

@@ -8,8 +8,9 @@ import pytest
 
 from progress_sse.cli.doctor.checks import findings_of
 from progress_sse.cli.doctor.findings import Level
-from progress_sse.cli.doctor.observations import Exchange, Headers, Network
+from progress_sse.cli.doctor.observations import Exchange, Headers, Network, Report
 from tests.cli.doctor.seen import (
+    BEGINNING,
     CORS,
     JSON,
     PROBLEM,
@@ -17,7 +18,9 @@ from tests.cli.doctor.seen import (
     SESSION,
     departures,
     healthy,
+    heartbeat,
     session_body,
+    stream,
     the_one,
     through,
 )
@@ -142,6 +145,17 @@ def test_a_session_that_cannot_be_used_is_told(changes: dict[str, Any], level: L
     assert (name, finding.level) == ("session", level)
     assert text in finding.text
     assert change in finding.remedy
+
+
+def test_servers_that_share_no_store_are_told_from_a_buffering_proxy() -> None:
+    """The report has reached another server than the stream, so its update never comes."""
+    reported = {"refused_report": Exchange(404, PROBLEM), "is_moving": False, "reports": [Report(1)]}
+    followed = stream(*BEGINNING[:2], heartbeat(15), ended_at=None)
+    found = departures(healthy(stream=followed, repoll=Exchange(200, JSON), origin=None, **reported))
+    levels = {name: finding.level for name, finding in found.items()}
+    assert levels == dict.fromkeys(("buffering", "polling", "end", "CORS"), "skipped") | {"session": "fault"}
+    assert "share no store" in found["session"].text
+    assert "Redis" in found["session"].remedy
 
 
 def test_a_session_that_was_given_is_only_read() -> None:
