@@ -25,6 +25,11 @@ test("each export has its files", async () => {
   assert.ok(files.length > 6);
 });
 
+test("a server that renders pages can import the element", async () => {
+  assert.equal(globalThis.customElements, undefined);
+  await assert.doesNotReject(import("progress-sse/progress-steps"));
+});
+
 const options = { token: () => assert.fail("a server follows nothing") };
 
 function ReactJob() {
