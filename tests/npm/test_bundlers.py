@@ -68,6 +68,11 @@ def static_site(folder: Path, connect_to: str) -> Iterator[str]:
             site.shutdown()
 
 
+def scripts(project: Path) -> str:
+    """The text of all scripts that a bundler has written."""
+    return "\n".join(path.read_text("utf-8") for path in project.glob("dist/**/*.js"))
+
+
 async def watch_a_job(chromium: Browser, page_url: str, worker: Worker, sid: str) -> None:
     """Look at the page while a job runs: everything is styled, and moves."""
     await worker.create(sid, total_steps=2)
@@ -104,6 +109,8 @@ async def test_vite_dev(project: Path, tmp_path: Path, chromium: Browser, sid: s
 async def test_build(project: Path, tmp_path: Path, chromium: Browser, sid: str, bundler: str) -> None:
     """The page of another origin reads from the server; esbuild's has React 18."""
     await asyncio.to_thread(run, *BUILDS[bundler], folder=project)
+    assert "EventSource" in scripts(project)
+    assert str(project) not in scripts(project), "the bundle has a path of the machine that built it"
     html = project / "dist" / "index.html"
     if not html.exists():
         html.write_text((project / "index.html").read_text("utf-8"), "utf-8")
@@ -120,4 +127,4 @@ def test_an_unused_import_leaves_nothing(project: Path, bundler: str) -> None:
     """Importing from the package has no effects, except for the element's definition."""
     (project / "app.js").write_text('import { ProgressTracker } from "progress-sse";\n', "utf-8")
     run(*BUILDS[bundler], folder=project)
-    assert not [path for path in project.glob("dist/**/*.js") if "EventSource" in path.read_text("utf-8")]
+    assert "EventSource" not in scripts(project)

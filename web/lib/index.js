@@ -3,5 +3,7 @@ import "./tracker.js";
 
 export const { ProgressTracker, checkTimeout } = globalThis;
 
-// tracker.js does not know its own address when it is imported.
-ProgressTracker.baseUrl ||= import.meta.url?.match(/^(https?:.*)\/web\/index\.js(?:[?#]|$)/)?.[1] ?? "";
+// tracker.js does not know its own address when it is imported. webpack replaces this condition by a constant and drops
+// the other branch, in which it would write the path of the file on the build machine into the bundle.
+const address = /** @type {{ webpack?: number }} */ (import.meta).webpack ? "" : import.meta.url;
+ProgressTracker.baseUrl ||= address?.match(/^(https?:.*)\/web\/index\.js(?:[?#]|$)/)?.[1] ?? "";
