@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 
 from tests.harness.http1 import HOST, free_port
+from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import ENV_PREFIX, ROOT
 
@@ -24,6 +26,9 @@ START_S = 90
 
 SECRET = "a-secret-of-the-tests-that-has-more-than-32-bytes"
 """Stands for each secret that a page's commands make, so that all its shells have the same."""
+
+STRICT_POLICY = "default-src 'self'"
+"""A content security policy that allows nothing of other origins and nothing inline."""
 
 
 class HowTo:
@@ -131,6 +136,24 @@ def end(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(10)
+
+
+@contextmanager
+def below_a_path(prefix: str, url: str, policy: str) -> Iterator[str]:
+    """Pass a path of a proxy on to an application, without that path, and return its address.
+
+    Pages get the content security policy.
+    """
+    server = f"""server {{
+        listen 80;
+        location {prefix}/ {{
+            proxy_pass {url}/;
+            proxy_set_header Host $http_host;
+            add_header Content-Security-Policy "{policy}" always;
+        }}
+    }}"""
+    with tempfile.TemporaryDirectory() as folder, NginxServer(Path(folder), server) as proxy:
+        yield proxy.url + prefix
 
 
 async def follow(url: str, headers: dict[str, str]) -> list[tuple[str, str]]:

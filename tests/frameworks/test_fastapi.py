@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from playwright.async_api import Browser
 
 from progress_sse import Progress, ReportError
-from tests.frameworks.how_to import COMPLETED, SECRET, HowTo, follow
+from tests.frameworks.how_to import COMPLETED, SECRET, STRICT_POLICY, HowTo, below_a_path, follow
 from tests.harness.serving import session_path
 
 ALICE = {"X-User": "alice"}
+
+IS_COMPLETED = "() => document.querySelector('progress-steps').matches(':state(completed)')"
+"""As a function, since the policy of a page forbids the evaluation of a string."""
 
 pytestmark = pytest.mark.processes
 
@@ -35,7 +40,7 @@ def url(how_to: HowTo) -> str:
 
 def test_a_job_is_started_as_a_proxy_would(how_to: HowTo) -> None:
     """The command of the page prints the address of the job's page."""
-    assert re.search(r"^location: /imports/alice-[0-9a-f]{32}\r?$", how_to.run_block("curl"), re.MULTILINE)
+    assert re.search(r"^location: imports/alice-[0-9a-f]{32}\r?$", how_to.run_block("curl"), re.MULTILINE)
 
 
 async def test_a_user_follows_the_job_and_no_other_user_does(url: str) -> None:
@@ -69,3 +74,21 @@ async def test_a_worker_elsewhere_reports_with_the_token(url: str) -> None:
         assert (await client.get(path)).json()["status"] == "completed"
         for sent in (b"", "é".encode()):
             assert (await client.put(path, json={}, headers={b"Authorization": sent})).status_code == 403
+
+
+@pytest.mark.full
+async def test_the_page_works_below_a_path_and_under_a_strict_policy(
+    tmp_path: Path, chromium: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy passes a path on, and its policy allows nothing of other origins and nothing inline."""
+    monkeypatch.setenv("UVICORN_ROOT_PATH", "/app")
+    how_to = HowTo("fastapi.md", tmp_path, 8000)
+    how_to.write_files()
+    with how_to.running("uvicorn", port=8000), below_a_path("/app", how_to.url(8000), STRICT_POLICY) as url:
+        page = await chromium.new_page(extra_http_headers=ALICE)
+        page.set_default_timeout(90_000)  # For a busy machine.
+        started = await page.request.post(f"{url}/imports")
+        assert started.url.startswith(f"{url}/imports/alice-")
+        await page.goto(started.url)
+        await page.wait_for_function(IS_COMPLETED)
+        await page.close()
