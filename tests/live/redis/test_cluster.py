@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,10 @@ async def test_moving_slots_cost_nothing(
 
 @pytest.mark.guarantee(35)
 async def test_a_failover_under_load_is_survived(kind: Kind, serve: Serve, tmp_path: Path) -> None:
-    """A master is frozen until its replica takes its place; workers and followers go on, and end in the true state."""
+    """A master is frozen until its replica takes its place; workers and followers go on, and end in the true state.
+
+    The replica has every update that was accepted, as updates wait until it has.
+    """
     with RedisCluster(kind, tmp_path / "cluster", replicas=1) as cluster:
         servers = [serve(store=cluster.url, heartbeat_s=0.3, retry_ms=100) for _ in range(2)]
         delivery = DeliveryCheck(servers, sessions=6, followers=9, can_stay=False)
@@ -52,8 +56,18 @@ async def test_a_failover_under_load_is_survived(kind: Kind, serve: Serve, tmp_p
         assert cluster.owner(slot) is cluster.nodes[0]
         async with delivery.running():
             await delivery.wait_for_updates(200)
-            cluster.nodes[0].pause()
-            await eventually(lambda: cluster.owner(slot) is not cluster.nodes[0], 60)
-            cluster.nodes[0].resume()
+            with cluster.nodes[0].client() as master, cluster.replicas[0].client() as replica:
+                master.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
+                await eventually(lambda: _offset(replica) == _offset(master), 60)
+                cluster.nodes[0].pause()
+                await eventually(lambda: cluster.owner(slot) is not cluster.nodes[0], 60)
+                cluster.nodes[0].resume()
+                master.execute_command("CLIENT", "UNPAUSE")
             await delivery.wait_for_updates(600)
         assert cluster.owner(slot) is cluster.replicas[0]
+
+
+def _offset(client: Any) -> int:
+    """Return how much of the replication stream the server has, in bytes."""
+    replication = client.info("replication")
+    return int(replication["slave_repl_offset" if replication["role"] == "slave" else "master_repl_offset"])
