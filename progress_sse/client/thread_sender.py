@@ -159,7 +159,7 @@ class ThreadSender:
     def _send_here(self, awaited: Sequence[ReportQueue], timeout_s: float) -> None:
         """Do the thread's work until these queues are settled, or for `timeout_s` and the time of an answer."""
         until = time.monotonic() + timeout_s
-        if not self._sending_lock.acquire(timeout=timeout_s):
+        if not self._sending_lock.acquire(timeout=min(timeout_s, threading.TIMEOUT_MAX)):
             return
         try:
             with SuppressReportingErrors():

@@ -14,18 +14,26 @@ from tests.harness.serving import ROOT, Server, session_path
 
 def run(program: str, url: str, timeout_s: float = 60) -> str:
     """Run a program that reports to a server, and return its output and log."""
-    ran = subprocess.run(
+    with start(program, url) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    assert process.returncode == 0, output
+    assert "Traceback" not in output, output
+    return output
+
+
+def start(program: str, url: str) -> subprocess.Popen[str]:
+    """Start a program that reports to a server, with its output and log in one pipe."""
+    return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program)],
         env={"PROGRESS_SSE_URL": url, "PROGRESS_SSE_SESSION": "nightly", "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=timeout_s,
-        check=False,
     )
-    assert ran.returncode == 0, ran.stdout
-    assert "Traceback" not in ran.stdout, ran.stdout
-    return ran.stdout
 
 
 def shown(server: Server) -> tuple[list[str], int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.client.programs import run, shown
+from tests.client.programs import run, shown, start
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, free_port
+from tests.harness.serving import Server
 
 pytestmark = pytest.mark.processes
 
@@ -224,6 +226,32 @@ LATE = {
     "loop has ended": ON_A_LOOP_THAT_HAS_ENDED,
     "multiprocessing": IN_A_CHILD_OF_MULTIPROCESSING,
 }
+
+
+def with_patience(program: str, seconds: str) -> str:
+    """The program, with another time to wait at its end."""
+    assert '"Two"])' in program
+    return program.replace('"Two"])', f'"Two"], flush_timeout_s={seconds})')
+
+
+@pytest.mark.guarantee(50)
+def test_a_server_that_returns_during_the_exit_of_the_process_gets_the_reports(tmp_path: Path) -> None:
+    """It returns within `flush_timeout_s`."""
+    server = Server(tmp_path)
+    with start(with_patience(WITHOUT_A_BLOCK, "60"), server.url) as process:
+        assert process.stdout is not None
+        assert "cannot report on 'nightly'" in process.stdout.readline()
+        with server:
+            rest, _ = process.communicate(timeout=90)
+            assert (process.returncode, rest) == (0, "")
+            assert shown(server) == (["success", "pending"], 2)
+
+
+def test_a_job_may_wait_for_ever(serve: Serve) -> None:
+    """Also where its main thread sends the last reports itself."""
+    server = serve()
+    assert run(with_patience(WITHOUT_A_THREAD, 'float("inf")'), server.url) == "lost 0\n"
+    assert shown(server) == (["success", "running"], 3)
 
 
 @pytest.mark.guarantee(50)
