@@ -48,12 +48,14 @@ def check_tls(seen: Observations) -> Finding:
         return skipped(_THROUGH_ENVIRONMENT)
     if not seen.has_connection:
         return skipped(_NO_CONNECTION)
-    if not network.tls_version or network.certificate_days is None:
+    if not network.tls_version:
         return fault(
             f"TLS fails: {network.error}.",
             f"a valid certificate for {seen.host}, with its intermediate certificates. If an authority of your own has "
             "signed it, set SSL_CERT_FILE to the authority's certificate here and for jobs.",
         )
+    if network.certificate_days is None:
+        return ok(f"{network.tls_version}; the certificate is valid.")
     days = f"{network.certificate_days:.0f} days"
     if network.certificate_days < EXPIRY_DAYS:
         return warning(f"The certificate expires in {days}.", "renew the certificate.")

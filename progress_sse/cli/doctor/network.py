@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -68,17 +69,25 @@ def _with_tls(seen: Network, connection: socket.socket, host: str) -> Network:
     context.set_alpn_protocols(["h2", "http/1.1"])
     try:
         with context.wrap_socket(connection, server_hostname=host) as secured:
-            certificate = secured.getpeercert() or {}
-            expires_at = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
             return seen._replace(
                 tls_version=secured.version() or "",
                 alpn=secured.selected_alpn_protocol() or "",
-                certificate_days=(expires_at - time.time()) / DAY_S,
+                certificate_days=days_left(secured.getpeercert() or {}),
             )
     except ssl.SSLCertVerificationError as error:
         return seen._replace(error=error.verify_message)
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError) as error:
         return seen._replace(error=_words(error))
+
+
+def days_left(certificate: Mapping[str, object]) -> float | None:
+    """Return the days until a certificate expires.
+
+    It has no fields where the system itself has verified it, as for httpx2 on macOS and Windows.
+    """
+    if "notAfter" not in certificate:
+        return None
+    return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY_S
 
 
 def _words(error: Exception) -> str:

@@ -40,7 +40,7 @@ class Network(NamedTuple):
         connect_s: The time to connect to one of them; `None` if none accepts.
         tls_version: The version of TLS, as `TLSv1.3`; empty without TLS.
         alpn: The protocol that the server chose from HTTP/2 and HTTP/1.1; empty if it did not choose.
-        certificate_days: Days until the certificate expires.
+        certificate_days: Days until the certificate expires; `None` if that is unknown.
         error: Why the way ended early; empty if it did not.
     """
 

@@ -74,6 +74,11 @@ def test_a_certificate_that_does_not_fit_is_a_fault() -> None:
     assert "SSL_CERT_FILE" in found["TLS"].remedy
 
 
+def test_a_certificate_of_unknown_expiry_is_no_fault() -> None:
+    """The system has verified it, and does not show it."""
+    assert not departures(healthy(network=GOOD._replace(certificate_days=None)))
+
+
 def test_a_proxy_of_the_environment_is_a_warning() -> None:
     """The requests then do not take the way of a browser."""
     found = departures(healthy(network=Network(environment_proxy="proxy.example")))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
+import time
 from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
 
-from progress_sse.cli.doctor.network import environment_proxy, look_at
+from progress_sse.cli.doctor.network import days_left, environment_proxy, look_at
 from progress_sse.cli.doctor.observations import Network
 from progress_sse.cli.main import main
 from tests.harness.http1 import HOST, free_port
@@ -47,6 +49,14 @@ def test_behind_such_a_proxy_the_address_is_not_looked_up(monkeypatch: pytest.Mo
     """This machine may have no other way."""
     monkeypatch.setenv("http_proxy", "http://proxy.example")
     assert look_at("http://progress.invalid") == Network(environment_proxy="proxy.example")
+
+
+def test_the_expiry_of_a_certificate_is_unknown_without_its_fields() -> None:
+    """As Python returns it where it has not verified the certificate itself."""
+    in_summer = "Jul  1 12:00:00 2040 GMT"
+    left = days_left({"notAfter": in_summer})
+    assert left == pytest.approx((ssl.cert_time_to_seconds(in_summer) - time.time()) / 86_400, abs=0.1)
+    assert days_left({}) is None
 
 
 def test_without_a_server_the_address_is_a_fault() -> None:
