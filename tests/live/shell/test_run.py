@@ -262,10 +262,23 @@ def test_a_command_is_not_affected_by_an_absent_server(tmp_path: Path) -> None:
     assert any(line.startswith(b"progress-sse: cannot report on 'late' at http") for line in lines)
 
 
-@pytest.mark.full
+async def test_a_server_that_answers_again_soon_gets_the_outcome_of_a_command_that_has_ended(server: Server) -> None:
+    """The command waits for it."""
+    server.signal(signal.SIGSTOP)
+    try:
+        process = start("run", "--session", "soon", "--", "sh", "-c", "echo $$ >&2; exit 5", url=server.url)
+        assert process.stderr is not None
+        pid = (await asyncio.to_thread(process.stderr.readline)).decode().strip()
+        await eventually(lambda: not Path("/proc", pid).exists(), WAIT_S)
+    finally:
+        server.signal(signal.SIGCONT)
+    assert await asyncio.to_thread(finish, process) == (5, b"", b"")
+    assert poll(server, "soon")["steps"][0]["error"].startswith("exit status 5\n")
+
+
 def test_the_loss_of_reports_to_an_absent_server_is_shown() -> None:
-    """The exit status is the command's, and a message names the loss."""
+    """The wait has a limit. The exit status is the command's, and a message names the loss once."""
     process = start("run", "--session", "lost", "--", "sh", "-c", "exit 5", url=f"http://{HOST}:{free_port()}")
     status, out, err = finish(process)
     assert (status, out) == (5, b"")
-    assert b"the process ends before all reports on 'lost' were sent" in err
+    assert err.count(b"progress-sse: the process ends before all reports on 'lost' were sent\n") == 1
