@@ -192,7 +192,7 @@ def test_a_job_reports_from_the_package_without_extras(job_python: Path, server:
 
 @pytest.mark.full
 def test_a_job_reports_with_httpx2_where_only_that_is_installed(wheel: Path, server: Server, tmp_path: Path) -> None:
-    """Its client, the one on an event loop, and the shell's commands; its log has no line for each request."""
+    """In Python, on an event loop too, and in a shell; the log has no line for each request."""
     job_python = environment(tmp_path / "venv", "click", "httpx2>=2")
     environment(tmp_path / "venv", str(wheel), options=["--no-deps"])
     environ = {**os.environ, "PROGRESS_SSE_URL": server.url}
@@ -214,9 +214,17 @@ def test_a_job_reports_with_httpx2_where_only_that_is_installed(wheel: Path, ser
         [job_python, "-c", textwrap.dedent(code)], env=environ, capture_output=True, text=True, check=False, timeout=90
     )
     assert (result.returncode, "HTTP Request" in result.stderr) == (0, False), result.stderr
-    watch = [str(job_python.with_name("progress-sse")), "watch", "job", "--output", "json"]
-    shown = subprocess.run(watch, env=environ, capture_output=True, text=True, check=True, timeout=60).stdout
-    assert json.loads(shown.splitlines()[-1])["status"] == "completed"
+    command = job_python.with_name("progress-sse")
+
+    def printed_by(*arguments: str) -> str:
+        program = [str(command), *arguments]
+        return subprocess.run(program, env=environ, capture_output=True, text=True, check=True, timeout=90).stdout
+
+    assert printed_by("run", "--session", "shell", "--", "echo", "done") == "done\n"
+    for session_id in ("job", "shell"):
+        shown = printed_by("watch", session_id, "--output", "json")
+        assert json.loads(shown.splitlines()[-1])["status"] == "completed"
+    assert printed_by("doctor").splitlines()[-1] == "Faults: 0. Warnings: 0."
 
 
 @pytest.mark.full
