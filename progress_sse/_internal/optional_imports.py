@@ -7,7 +7,15 @@ from typing import Final
 from progress_sse.core.errors import ConfigurationError
 
 SERVER_PACKAGES: Final = (
-    *("httptools", "jwt", "pydantic", "pydantic_settings", "rich", "sse_starlette", "starlette", "uvicorn", "uvloop"),
+    "httptools",
+    "jwt",
+    "pydantic",
+    "pydantic_settings",
+    "rich",
+    "sse_starlette",
+    "starlette",
+    "uvicorn",
+    "uvloop",
 )
 """The names that the packages of the extra `server` are imported by."""
 
