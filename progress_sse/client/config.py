@@ -26,7 +26,8 @@ class Options(TypedDict, total=False):
         on_error: `"warn"`, the default, logs an error once and counts repeats. `"raise"` raises it by the next report
             or at the end of the block, which then waits until all is sent, a minute at most for a server that is away.
         flush_timeout_s: Seconds that the job waits at its end for a server that is away, the end of the block and the
-            exit of the process together. The default is 3, and a minute for the block with ``on_error="raise"``.
+            exit of the process together. The default is 3, and with ``on_error="raise"`` a minute for a block that
+            ends without an exception.
     """
 
     url: str | None
