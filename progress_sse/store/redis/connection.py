@@ -6,7 +6,8 @@ commands may be sent again, and for how long.
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 from hiredis import pack_command
@@ -36,7 +37,8 @@ async def connect(pool: ConnectionPool) -> AbstractConnection:
     connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
     try:
         async with asyncio.timeout(REPLY_TIMEOUT_S):
-            await connection.connect()  # type: ignore[no-untyped-call]  # likewise
+            with _uvloop_errors_translated():
+                await connection.connect()  # type: ignore[no-untyped-call]  # likewise
     except BaseException:
         await connection.disconnect(nowait=True)
         raise
@@ -110,9 +112,16 @@ async def send(connection: AbstractConnection, commands: Sequence[Command]) -> N
     """
     # Packed by hiredis, which redis-py does not use here: its own packing takes a third of all time.
     packed = b"".join([pack_command(command) for command in commands])  # type: ignore[arg-type]  # of any length
-    try:
+    with _uvloop_errors_translated():
         await connection.send_packed_command(packed, check_health=False)
-    except RuntimeError as error:  # That of uvloop, where the server has closed the connection.
+
+
+@contextmanager
+def _uvloop_errors_translated() -> Iterator[None]:
+    """Raise an error of redis-py in place of that which uvloop raises where the server has closed the connection."""
+    try:
+        yield
+    except RuntimeError as error:
         raise exceptions.ConnectionError(str(error)) from error
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 import uvloop
+from redis.asyncio.connection import Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from progress_sse.store.redis.connection import connect, send
@@ -27,3 +28,24 @@ def test_a_send_on_a_closed_connection_is_a_connection_error(server: RedisServer
 
     with pytest.raises(RedisConnectionError):
         uvloop.run(send_after_close())
+
+
+def test_a_connection_that_closes_while_it_begins_is_a_connection_error(server: RedisServer) -> None:
+    """The first commands go out when it is made; the server may have closed it by then."""
+
+    class ClosedConnection(Connection):
+        async def on_connect_check_health(self, check_health: bool = True) -> None:
+            assert self._writer is not None
+            self._writer.transport.abort()
+            async with asyncio.timeout(30):
+                while True:
+                    await self.send_command("PING", check_health=False)
+                    await asyncio.sleep(0)
+
+    async def connect_to_a_server_that_closes() -> None:
+        pool = connection_pool(f"redis://127.0.0.1:{server.port}/0")
+        pool.connection_class = ClosedConnection
+        await connect(pool)
+
+    with pytest.raises(RedisConnectionError):
+        uvloop.run(connect_to_a_server_that_closes())
