@@ -1,7 +1,7 @@
 """Where servers that share a Redis count the requests of their callers, by the limits library."""
 
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Final, cast
 
 from limits.aio.storage import RedisClusterStorage, RedisStorage
 from limits.aio.storage.redis.redispy import RedispyBridge
@@ -11,16 +11,31 @@ from redis.exceptions import RedisClusterException
 from progress_sse.store.redis.errors import CONNECTION_ERRORS
 from progress_sse.store.redis.url import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, close_pool, cluster_seeds, connection_pool
 
+_FAILURES: Final = (*CONNECTION_ERRORS, RedisClusterException, RuntimeError)
+"""The errors of a server that is away: the client of a cluster has one of its own, and uvloop raises a `RuntimeError`
+where the server has closed the connection."""
 
-class ClusterStorage(RedisClusterStorage):
-    """Counts in a cluster, whose client raises an exception that is no `RedisError` when no node answers."""
+
+class ServerStorage(RedisStorage):
+    """Counts in one server."""
 
     STORAGE_SCHEME = None  # type: ignore[assignment]  # As in the base class: not to be found by a URL.
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
         """The exceptions that the library turns into its own error."""
-        return (*CONNECTION_ERRORS, RedisClusterException)
+        return _FAILURES
+
+
+class ClusterStorage(RedisClusterStorage):
+    """Counts in a cluster."""
+
+    STORAGE_SCHEME = None  # type: ignore[assignment]  # As in the base class: not to be found by a URL.
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """The exceptions that the library turns into its own error."""
+        return _FAILURES
 
 
 def storage(url: str, *, prefix: str) -> tuple[RedisStorage, Callable[[], Awaitable[object]]]:
@@ -46,7 +61,7 @@ def storage(url: str, *, prefix: str) -> tuple[RedisStorage, Callable[[], Awaita
         client = cast(RedisCluster, cast(RedispyBridge, cluster.bridge).get_connection())
         return cluster, client.aclose
     pool = connection_pool(url)
-    counters = RedisStorage(
+    counters = ServerStorage(
         "async+redis://",
         wrap_exceptions=True,
         implementation="redispy",

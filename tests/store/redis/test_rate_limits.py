@@ -32,6 +32,21 @@ async def test_a_missing_right_to_count_is_logged_once(
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["Counting the requests of callers"]
 
 
+async def test_a_closed_connection_is_a_failure_to_count(
+    run_redis: RunRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """uvloop, on which the server runs, raises an error of its own there: this process counts alone."""
+
+    async def send(*_: object, **__: object) -> None:
+        raise RuntimeError("the handler is closed")
+
+    rates = rates_at(run_redis(), tmp_path)
+    monkeypatch.setattr("redis.asyncio.connection.Connection.send_packed_command", send)
+    await rates.count("read", "caller")
+    await rates.aclose()
+    assert "the handler is closed" in caplog.text
+
+
 async def test_closed_rates_leave_no_connection(run_redis: RunRedis, tmp_path: Path) -> None:
     """After they are closed, they can be used again, in another event loop too."""
     server = run_redis()
