@@ -169,6 +169,10 @@ class Caller:
     def on_answer(self) -> None:
         """Called after each response; may send the next request."""
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._loop.close(self._sock)
+
     def _take(self) -> None:
         data = self._recv(READ_BYTES)
         if not data:

@@ -220,8 +220,9 @@ class Bench:
             raise RefusedError(f"{len(waiting)} readers got no answer")
 
     def _begin_phase(self, callers: int) -> None:
-        while len(self._callers) < callers:
-            self._callers.append(Caller(self._loop, self._publish_port))
+        for caller in self._callers:  # A server may close one that has been idle, just as it is used again.
+            caller.close()
+        self._callers = [Caller(self._loop, self._publish_port) for _ in range(callers)]
         self._tally.latencies_ns.clear()
         self._tally.received_bytes = 0
         self._expected = 0
