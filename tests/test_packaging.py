@@ -291,7 +291,7 @@ def test_bundler_takes_the_tracker(project: Path) -> None:
 def test_bundler_takes_the_element(project: Path) -> None:
     """It registers itself, with all its modules in the bundle; the package's other modules are for frameworks."""
     made = bundle(project, 'import "progress-sse/progress-steps";').read_text()
-    assert re.search(r"""customElements\.define\(["']progress-steps["']""", made)
+    assert re.search(r"""registry\.define\(["']progress-steps["']""", made)
     assert not re.search(r"^import ", made, re.MULTILINE)
     inputs = {Path(path).name for path in json.loads((project / "meta.json").read_text())["inputs"]}
     package = project / "node_modules" / "progress-sse"
