@@ -10,7 +10,6 @@ What must not go in here: how a batch is committed.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Literal, TypeAlias
 
@@ -34,22 +33,42 @@ CommandOutcome: TypeAlias = Literal["accepted", "refused", "failed"]
 """Accepted: applied, or a repeat that changes nothing. Refused: it breaks a rule. Failed: the store failed."""
 
 
-@dataclass(slots=True)
 class QueuedCommand:
-    """A command, the key that it came with, and the future that its caller waits for."""
+    """A command, the key that it came with, and its answer.
 
-    command: Command
-    key: IdempotencyKey | None
-    done: asyncio.Future[Applied]
+    Most commands have their answer before their caller would wait for it, and so need no future.
+    """
+
+    __slots__ = ("_answer", "_done", "command", "key")
+
+    def __init__(self, command: Command, key: IdempotencyKey | None) -> None:
+        """Begin without an answer."""
+        self.command = command
+        self.key = key
+        self._answer: Applied | Exception | None = None
+        self._done: asyncio.Future[None] | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether it has its answer."""
+        return self._answer is not None
 
     def resolve(self, answer: Applied | Exception) -> None:
-        """Answer the caller, unless it is gone."""
-        if self.done.done():
-            return
-        if isinstance(answer, Exception):
-            self.done.set_exception(answer)
-        else:
-            self.done.set_result(answer)
+        """Answer the command, unless it has an answer."""
+        if self._answer is None:
+            self._answer = answer
+            if self._done is not None and not self._done.done():  # Its caller may be gone.
+                self._done.set_result(None)
+
+    async def answer(self) -> Applied:
+        """Wait for the answer, and return or raise it."""
+        if self._answer is None:
+            self._done = asyncio.get_running_loop().create_future()
+            await self._done
+        assert self._answer is not None
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
 
 
 Commit: TypeAlias = Callable[[str, Sequence[QueuedCommand]], Awaitable[Sequence[Applied | Exception]]]
@@ -103,8 +122,7 @@ class CommandQueues:
             while queue:
                 batch = _next_batch(queue)
                 try:
-                    answers = await self._commit(session_id, batch)
-                    for queued, answer in zip(batch, answers, strict=True):
+                    for queued, answer in zip(batch, await self._commit(session_id, batch), strict=True):
                         self._answer(queued, answer)
                 except Exception as error:  # noqa: BLE001  # every caller must get an answer
                     for queued in batch:

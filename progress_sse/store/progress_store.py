@@ -215,9 +215,9 @@ class ProgressStore:
         """
         check_session_id(session_id)
         self._queues.keys.add(session_id, key)
-        queued = QueuedCommand(command, key, asyncio.get_running_loop().create_future())
-        self._queues.enqueue(session_id, [queued])
-        return await queued.done
+        queued = QueuedCommand(command, key)
+        self._queues.enqueue(session_id, (queued,))
+        return await queued.answer()
 
     async def apply_all(
         self, session_id: str, asked: Sequence[tuple[StepCommand, IdempotencyKey | None]]
@@ -232,8 +232,8 @@ class ProgressStore:
             InvalidSessionIdError: No session can have this id.
         """
         check_session_id(session_id)
-        keys, loop = self._queues.keys, asyncio.get_running_loop()
-        commands = [QueuedCommand(command, key, loop.create_future()) for command, key in asked]
+        keys = self._queues.keys
+        commands = [QueuedCommand(command, key) for command, key in asked]
         own: set[IdempotencyKey] = set()
         is_held_up = False
         for queued in commands:
@@ -246,8 +246,15 @@ class ProgressStore:
                 queued.resolve(refusal)
             if queued.key is not None:
                 own.add(queued.key)
-        self._queues.enqueue(session_id, [queued for queued in commands if not queued.done.done()])
-        return await asyncio.gather(*(queued.done for queued in commands), return_exceptions=True)
+        self._queues.enqueue(session_id, [queued for queued in commands if not queued.is_answered])
+        return [await _outcome(queued) for queued in commands]
+
+
+async def _outcome(queued: QueuedCommand) -> Applied | BaseException:
+    try:
+        return await queued.answer()
+    except Exception as error:  # noqa: BLE001  # each command has an outcome of its own
+        return error
 
 
 def _progress(record: Record | None) -> SessionProgress:
