@@ -4,17 +4,17 @@ llhttp rejects almost all malformed requests. Its wrapper httptools deviates fro
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 import httptools
+
+from progress_sse.wire.headers import RawHeaders
 
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 
 _HOST: Final = re.compile(rb"([A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\])(:[0-9]*)?")
 """A registered name or an address, and a port [RFC 3986 §3.2.2]."""
-
-RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
 class BadHeadError(Exception):
@@ -91,5 +91,7 @@ def head_bytes(method: bytes, target: bytes, version: str, headers: Iterable[tup
 
 def head_size(method: bytes, target: bytes, headers: RawHeaders) -> int:
     """Return the bytes of a request's head, without white space around values."""
-    fields = sum(len(name) + len(value) for name, value in headers)
-    return len(b"%b %b HTTP/1.1\r\n\r\n" % (method, target)) + fields + len(b":\r\n") * len(headers)
+    return len(method) + len(target) + _LINE_BYTES + sum([len(name) + len(value) + 3 for name, value in headers])
+
+
+_LINE_BYTES: Final = len(b"  HTTP/1.1\r\n\r\n")

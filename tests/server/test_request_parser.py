@@ -5,7 +5,8 @@ from __future__ import annotations
 import httptools
 import pytest
 
-from progress_sse.server.request_parser import BadHeadError, RawHeaders, RequestParser, check_head, head_bytes
+from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_bytes
+from progress_sse.wire.headers import RawHeaders
 
 HOST = (b"host", b"progress.example")
 NO_HOSTS = (b"a/b", b"a?b", b"a#b", b"user@a", b"a b", b"[a]", b"a:b", b"\xe9", b"\\")
