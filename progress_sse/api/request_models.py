@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from progress_sse.api.idempotency_keys import KEY_SCHEMA, UPDATE, make_key
-from progress_sse.core.commands import Advance, Complete, Start, StepCommand
+from progress_sse.core.commands import Advance, Complete, Condition, Start, StepCommand, anywhere
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition
@@ -93,7 +93,7 @@ class UpdateBody(BaseModel):
     current: Count | None = Field(None, description="Required for `progress`: at most `total`.")
     total: Count | None = Field(None, description="For `progress`; `null` where it is unknown.")
 
-    def command(self, workflows: Workflows, run: str | None = None) -> StepCommand:
+    def command(self, workflows: Workflows, run: str | None = None, only_if: Condition = anywhere) -> StepCommand:
         """Return the command that this asks for, for one run of the session, or (`None`) for the current one.
 
         A `start` of a session that does not exist yet creates one of the workflow `default`.
@@ -102,14 +102,14 @@ class UpdateBody(BaseModel):
             InvalidRequestError: `progress` without `current`, or past its `total`.
         """
         if self.action == "start":
-            return Start(self.step, workflows.named(), self.timeout_ms, run)
+            return Start(self.step, workflows.named(), self.timeout_ms, run, only_if=only_if)
         if self.action == "complete":
-            return Complete(self.step, self.success, self.message, self.error, run)
+            return Complete(self.step, self.success, self.message, self.error, run, only_if=only_if)
         if self.current is None:
             raise InvalidRequestError("current: Field required.")
         if self.total is not None and self.current > self.total:
             raise InvalidRequestError("current: must not be more than total.")
-        return Advance(self.step, self.current, self.total, self.message, run)
+        return Advance(self.step, self.current, self.total, self.message, run, only_if=only_if)
 
 
 class AddressedUpdate(UpdateBody):

@@ -5,6 +5,7 @@ from typing import Final
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
+from progress_sse.core.commands import Condition, anywhere
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import check_session_id
 from progress_sse.wire.headers import header_values
@@ -41,6 +42,12 @@ def check_query(request: Request) -> None:
     """
     if request.scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
         raise InvalidRequestError(f"A query has at most {MAX_QUERY_FIELDS} parameters.")
+
+
+def condition_of(request: Request) -> Condition:
+    """Return when the request may change its session."""
+    preconditions = preconditions_of(request)
+    return preconditions.allow_change if any(preconditions) else anywhere
 
 
 def preconditions_of(request: Request) -> Preconditions:

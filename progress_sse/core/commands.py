@@ -11,7 +11,8 @@ Condition: TypeAlias = Callable[[Position | None], bool]
 """Whether a session at this position may be changed; `None` stands for a session that does not exist."""
 
 
-def _anywhere(_position: Position | None) -> bool:
+def anywhere(_position: Position | None) -> bool:
+    """Allow a change wherever the session is."""
     return True
 
 
@@ -19,7 +20,7 @@ def _anywhere(_position: Position | None) -> bool:
 class _Conditional:
     """A command that applies only if the session is where the client expects it; the store checks the position."""
 
-    only_if: Condition = _anywhere
+    only_if: Condition = anywhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections import defaultdict
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from progress_sse.api.problems import counted
 from progress_sse.api.replies import RUN, Reply, json_reply
 from progress_sse.api.request_body import read_body, read_update
 from progress_sse.api.request_models import BatchBody, UpdateBody
-from progress_sse.api.request_parts import preconditions_of, session_id_of
+from progress_sse.api.request_parts import condition_of, session_id_of
 from progress_sse.core.commands import StepCommand
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
@@ -22,6 +21,8 @@ from progress_sse.store.types import Applied
 from progress_sse.wire.headers import header_values
 
 logger: Final = logging.getLogger(__name__)
+
+_RUN: Final = RUN.encode()
 
 
 class _Update(NamedTuple):
@@ -36,15 +37,14 @@ async def update(service: ProgressService, request: Request) -> Reply:
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
     key = idempotency_key(request, UPDATE, body)
-    command = body.command(service.store.workflows, _run_of(request))
-    command = replace(command, only_if=preconditions_of(request).allow_change)
+    command = body.command(service.store.workflows, _run_of(request), condition_of(request))
     await service.store.apply(session_id, command, key)
     return json_reply({"success": True, "session_id": session_id})
 
 
 def _run_of(request: Request) -> str | None:
     """Return the header's value, even if malformed: it is then refused like the id of another run."""
-    values = header_values(request, RUN.encode())
+    values = header_values(request, _RUN)
     return b", ".join(values).decode("latin-1") if values else None
 
 
