@@ -1,7 +1,6 @@
 """The frames that subscribers are sent, each encoded and joined once for all subscribers."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import NamedTuple, Self
 
 from progress_sse.core.model import Position
@@ -41,18 +40,26 @@ class FrameBatch:
         data: Their bytes for a subscriber of this one session.
     """
 
+    __slots__ = ("_chunk", "_without_id", "data", "frames")
+
     def __init__(self, frames: Sequence[Frame], data: bytes | None = None) -> None:
         """Join `frames`, or take `data` for a batch that has none."""
         self.frames = frames
         self.data = data if data is not None else b"".join([frame.data for frame in frames])
+        self._chunk: bytes | None = None
+        self._without_id: FrameBatch | None = None
 
-    @cached_property
+    @property
     def without_id(self) -> "FrameBatch":
         """The data of a single frame without its `id` field: one copy for all streams with ids of their own."""
-        [frame] = self.frames
-        return FrameBatch((), frame.without_id)
+        if self._without_id is None:
+            [frame] = self.frames
+            self._without_id = FrameBatch((), frame.without_id)
+        return self._without_id
 
-    @cached_property
+    @property
     def chunk(self) -> bytes:
         """The data as a chunk [RFC 9112 §7.1], for a connection that is written to directly."""
-        return b"%x\r\n%b\r\n" % (len(self.data), self.data)
+        if self._chunk is None:
+            self._chunk = b"%x\r\n%b\r\n" % (len(self.data), self.data)
+        return self._chunk
