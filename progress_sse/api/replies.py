@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from progress_sse.store.types import Record
 from progress_sse.wire import session_json
-from progress_sse.wire.headers import VARY
+from progress_sse.wire.headers import VARY, RawHeaders
 from progress_sse.wire.preconditions import entity_tag
 
 JSON: Final = "application/json"
@@ -19,28 +19,36 @@ UNCACHED: Final = {"cache-control": "no-store", "vary": VARY}
 """Headers of responses that no cache may store, nor give to another client if it does."""
 
 
+def encoded_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return header fields as ASGI has them."""
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+_UNCACHED_JSON: Final = encoded_headers({"content-type": JSON, **UNCACHED})
+
+
 class Reply:
     """A response of bytes: Starlette's own takes as long to encode its headers as a whole poll takes."""
 
-    __slots__ = ("_body", "_headers", "_status")
+    __slots__ = ("body", "raw_headers", "status_code")
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
+    def __init__(self, status: int, headers: Mapping[str, str] | RawHeaders, body: bytes = b"") -> None:
         """Take the `body`, and add its length unless the status forbids one; header names are in lower case."""
-        self._status = status
-        self._body = body
-        self._headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        self.status_code = status
+        self.body = body
+        self.raw_headers = encoded_headers(headers) if isinstance(headers, Mapping) else list(headers)
         if status not in (204, 304):
-            self._headers.append((b"content-length", b"%d" % len(body)))
+            self.raw_headers.append((b"content-length", b"%d" % len(body)))
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send the response."""
-        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
-        await send({"type": "http.response.body", "body": self._body})
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 def json_reply(value: object, status: int = 200) -> Reply:
     """Return compact JSON that no cache stores."""
-    return Reply(status, {"content-type": JSON, **UNCACHED}, session_json.encode_json(value))
+    return Reply(status, _UNCACHED_JSON, session_json.encode_json(value))
 
 
 def session_reply(
