@@ -39,12 +39,14 @@ class Route(NamedTuple):
         path: The path, with the names of its parameters in braces.
         operation_id: The key of its description in `openapi.operations.OPERATIONS`.
         endpoint: The function that responds; `None` where a mounted application does.
+        is_hot: Whether thousands of requests a second may go there; see ``hot_routes``.
     """
 
     method: str
     path: str
     operation_id: str
     endpoint: Endpoint | None
+    is_hot: bool = False
 
 
 class ApiRouter:
@@ -56,7 +58,7 @@ class ApiRouter:
         self._service = service
         self._endpoints: dict[str, dict[str, Endpoint]] = {}
         self._session_endpoints: dict[str, dict[str, Endpoint]] = {}
-        for method, path, _, endpoint in routes:
+        for method, path, _, endpoint, _ in routes:
             if endpoint is None or not path.startswith(PREFIX):
                 continue
             is_of_session = path.startswith(SESSION_PATH)

@@ -10,6 +10,8 @@ import click
 import uvloop
 
 from progress_sse.api.app import create_app
+from progress_sse.api.hot_routes import HotRoutes
+from progress_sse.api.routes import ROUTES
 from progress_sse.cli.setting_options import setting_options
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.observability import logs
@@ -44,17 +46,20 @@ def serve(**flags: str | bool | None) -> None:
 def _run(settings: Settings) -> None:
     service = ProgressService(settings)  # Invalid settings are refused before the server listens.
     app = create_app(settings, service=service)
+    hot_routes = HotRoutes(service, ROUTES)
     inherited = InheritedSockets.take()
     if inherited is not None:
         listener, send_ready, watch = inherited.listener, inherited.send_ready, inherited.watch
-        uvloop.run(uvicorn_server.serve(service, app, listener, on_started=send_ready, watch=watch))
+        uvloop.run(
+            uvicorn_server.serve(service, app, listener, on_started=send_ready, hot_routes=hot_routes, watch=watch)
+        )
         return
     with listen(settings) as listener:
         greet = partial(_greet, settings, listener)
         if settings.workers > 1:
             uvloop.run(Supervisor(settings, listener, greet).run())
         else:
-            uvloop.run(uvicorn_server.serve(service, app, listener, on_started=greet))
+            uvloop.run(uvicorn_server.serve(service, app, listener, on_started=greet, hot_routes=hot_routes))
 
 
 def _greet(settings: Settings, listener: socket.socket) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from progress_sse.api.hot_routes import HotRoutes
 from progress_sse.core.errors import (
     BodyTooLargeError,
     HeadTooLargeError,
@@ -29,11 +30,12 @@ from progress_sse.server.connection_limits import (
     DeadlineQueue,
     LimitedConnection,
 )
+from progress_sse.server.direct_exchange import DirectExchange
 from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_bytes, head_size
 from progress_sse.server.write_coalescing import CoalescingTransport, WriteCoalescer
 from progress_sse.streaming.body_writer import BodyWriter, extensions
 from progress_sse.wire.frames import FrameBatch
-from progress_sse.wire.headers import WHITE_SPACE
+from progress_sse.wire.headers import WHITE_SPACE, RawHeaders
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -46,6 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
     __slots__ = (
         "_coalescer",
         "_discards_input",
+        "_hot_routes",
         "_is_in_head",
         "_limits",
         "_queue",
@@ -61,9 +64,13 @@ class HttpProtocol(HttpToolsProtocol):
         coalescer: WriteCoalescer,
         limits: ConnectionLimits,
         refusal: Callable[[ProblemError], Response],
+        hot_routes: HotRoutes | None = None,
         **kwargs: Any,
     ) -> None:
-        """Send responses by `coalescer`, and a `refusal` where this class refuses; the rest is for uvicorn."""
+        """Send responses by `coalescer`, and a `refusal` where this class refuses; the rest is for uvicorn.
+
+        Requests that `hot_routes` finds are answered without the application.
+        """
         super().__init__(*args, **kwargs)
         self.url = b""
         self.detached: asyncio.BaseProtocol | None = None
@@ -71,8 +78,9 @@ class HttpProtocol(HttpToolsProtocol):
         self.parser = RequestParser(self)
         self._limits = limits
         self._refusal = refusal
+        self._hot_routes = hot_routes
         self._queue: DeadlineQueue[LimitedConnection] | None = None
-        self._running: RequestResponseCycle | None = None
+        self._running: RequestResponseCycle | DirectExchange | None = None
         self._discards_input = False
         self._is_in_head = True
         self._received_bytes = 0
@@ -81,7 +89,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Accept a connection. At the limit of connections, end an idle one for it, or refuse it."""
         super().connection_made(CoalescingTransport(transport, self._coalescer))  # type: ignore[arg-type]  # delegates to one
         if len(self.connections) > self._limits.max_connections and not self._limits.make_room():
-            self.app = self._refusal(OverloadedError())
+            self._refuse_all(OverloadedError())
         self._update_deadline()
 
     def data_received(self, data: bytes) -> None:
@@ -99,14 +107,40 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._received_bytes > self._limits.max_rest_bytes:
             self._refuse(BodyTooLargeError())
 
+    def _refuse_all(self, error: ProblemError) -> None:
+        """Refuse the requests of this connection from now on."""
+        self.app = self._refusal(error)
+        self._hot_routes = None
+
+    @property
+    def default_headers(self) -> RawHeaders:
+        """Headers of every response; uvicorn makes the list anew each second, for the date."""
+        return self.server_state.default_headers
+
+    def on_message_begin(self) -> None:
+        """Begin a request; its scope is made only if the application gets it."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
+    def _begin_scope(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers  # The scope has this list.
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header field, without white space around its value; of too many fields, keep one above the limit.
 
         An offer of another protocol is ignored (see ``request_parser``). Trailer fields behind the body must not become
         header fields [RFC 9110 §6.5.1].
         """
-        if self._is_in_head and len(self.headers) <= MAX_HEADERS and name.lower() != b"upgrade":
-            super().on_header(name, value.strip(WHITE_SPACE))
+        if self._is_in_head and len(self.headers) <= MAX_HEADERS:
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            if name != b"upgrade":
+                self.headers.append((name, value.strip(WHITE_SPACE)))
 
     def on_headers_complete(self) -> None:
         """Check the head and start the application, in a task, so after this callback."""
@@ -116,18 +150,35 @@ class HttpProtocol(HttpToolsProtocol):
             raise BadHeadError  # The earlier requests are answered, and then the connection closes.
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if len(self.url) > MAX_URL_BYTES:
-            self.app = self._refusal(UrlTooLongError())
+            self._refuse_all(UrlTooLongError())
             self.url = b"/"  # Above 64 KiB it could not be parsed.
         elif len(self.headers) > MAX_HEADERS or head_size(method, self.url, self.headers) > MAX_HEAD_BYTES:
-            self.app = self._refusal(HeadTooLargeError())
+            self._refuse_all(HeadTooLargeError())
         check_head(method, version, self.headers)
-        self.expect_100_continue &= version != "1.0"  # A 1.0 client would take it for the response.
-        super().on_headers_complete()
+        if not self._begin_direct_exchange(method, version):
+            self._begin_cycle(version)
         self._is_in_head = False
         self._received_bytes = 0
         if not self.pipeline:
             self._running = self.cycle
-        if self.scope["http_version"] == "1.0":
+
+    def _begin_direct_exchange(self, method: bytes, version: str) -> bool:
+        """Prepare to answer the request without the application, if that can be; return whether it can."""
+        is_busy = self._running is not None and not self.cycle.response_complete
+        if self._hot_routes is None or version != "1.1" or is_busy:
+            return False
+        request = self._hot_routes.find(method, self.url, self.headers)
+        if request is None:
+            return False
+        self.cycle = DirectExchange(self, self._hot_routes, request, keep_alive=self.parser.should_keep_alive())  # type: ignore[assignment]  # has what uvicorn uses
+        return True
+
+    def _begin_cycle(self, version: str) -> None:
+        """Start the application."""
+        self.expect_100_continue &= version != "1.0"  # A 1.0 client would take it for the response.
+        self._begin_scope()
+        super().on_headers_complete()
+        if version == "1.0":
             _end_with_connection(self.cycle)
         self.scope["extensions"] = extensions(self)
 
@@ -139,9 +190,13 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Note that the request is complete."""
         if not self.parser.should_upgrade():
-            super().on_message_complete()
             self._is_in_head = True
             self._received_bytes = 0
+            if isinstance(self.cycle, DirectExchange):
+                if not self.cycle.disconnected:
+                    self.cycle.start()
+            else:
+                super().on_message_complete()
 
     def head_without_upgrade(self) -> bytes:
         """Return the latest head without its `Upgrade` field."""
@@ -198,7 +253,7 @@ class HttpProtocol(HttpToolsProtocol):
             running.disconnected = True  # uvicorn sets it for the last request alone.
             running.message_event.set()
         # The last request refers to this protocol: only the garbage collector, which runs seldom, would free the cycle.
-        if self.cycle is not None:
+        if isinstance(self.cycle, RequestResponseCycle):
             vars(self.cycle).pop("send", None)
         self.scope = self.cycle = self._running = None  # type: ignore[assignment]  # as uvicorn does with the parser
         self.pipeline.clear()
@@ -277,7 +332,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._close()
 
-    def _drop_last_request(self, running: RequestResponseCycle | None) -> None:
+    def _drop_last_request(self, running: RequestResponseCycle | DirectExchange | None) -> None:
         """Remove the incomplete request whose turn to be answered has not come."""
         self.pipeline.popleft()
         self.cycle = self.pipeline[0][0] if self.pipeline else running  # type: ignore[assignment]  # as uvicorn has it
@@ -296,7 +351,7 @@ class ConnectionWriter:
 
     _END = b"0\r\n\r\n"
 
-    def __init__(self, protocol: HttpProtocol, cycle: RequestResponseCycle) -> None:
+    def __init__(self, protocol: HttpProtocol, cycle: RequestResponseCycle | DirectExchange) -> None:
         """Write the body of the response of `cycle`."""
         self._protocol = protocol
         self._cycle = cycle

@@ -20,6 +20,7 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from progress_sse.api.hot_routes import HotRoutes
 from progress_sse.api.middleware.host_check import HostCheckMiddleware
 from progress_sse.api.problems import problem_response
 from progress_sse.server.connection_limits import ConnectionLimits
@@ -48,6 +49,7 @@ async def serve(
     listener: socket.socket,
     *,
     on_started: Callable[[], None],
+    hot_routes: HotRoutes | None = None,
     watch: Callable[[Callable[[], None]], None] | None = None,
 ) -> None:
     """Serve until a signal or the watched event.
@@ -55,6 +57,7 @@ async def serve(
     Args:
         service: The service, started before and closed after.
         app: The service's application, or one around it.
+        hot_routes: Endpoints that are called without the application; `None` where another one is around it.
         listener: The listening socket.
         on_started: Called once connections are accepted.
         watch: Called with a function that shuts the server down.
@@ -66,7 +69,7 @@ async def serve(
     _tune_collector()
     try:
         server = Server(
-            make_config(app, service, await choose_protocol(service)),
+            make_config(app, service, await choose_protocol(service, hot_routes)),
             drain=service.streams.drain,
             on_started=on_started,
             graceful_timeout_s=service.settings.graceful_timeout_s,
@@ -128,14 +131,14 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def choose_protocol(service: ProgressService) -> Any:
+async def choose_protocol(service: ProgressService, hot_routes: HotRoutes | None) -> Any:
     """Return our HTTP protocol, as uvicorn's setting `http`; its own if ours does not fit the version installed."""
     try:
         # Imported here, as the import fails if uvicorn has moved the names that it needs.
         from progress_sse.server.protocol_probe import fits
 
         if await fits():
-            return own_protocol(service)
+            return own_protocol(service, hot_routes)
     except ImportError:
         pass
     logger.warning(
@@ -146,7 +149,7 @@ async def choose_protocol(service: ProgressService) -> Any:
     return "auto"
 
 
-def own_protocol(service: ProgressService) -> Any:
+def own_protocol(service: ProgressService, hot_routes: HotRoutes | None = None) -> Any:
     """Return the factory of our HTTP protocol, as uvicorn's setting `http`."""
     from progress_sse.server.http_protocol import HttpProtocol  # as above
 
@@ -157,7 +160,13 @@ def own_protocol(service: ProgressService) -> Any:
         max_body_bytes=settings.max_body_bytes,
         max_connections=max(1, descriptor_limit() - DESCRIPTORS_FOR_FILES),
     )
-    return partial(HttpProtocol, coalescer=WriteCoalescer(), limits=limits, refusal=partial(problem_response, service))
+    return partial(
+        HttpProtocol,
+        coalescer=WriteCoalescer(),
+        limits=limits,
+        refusal=partial(problem_response, service),
+        hot_routes=hot_routes,
+    )
 
 
 def make_config(app: ASGIApp, service: ProgressService, http: Any) -> uvicorn.Config:

@@ -36,7 +36,7 @@ class CoalescingTransport:
     Servers may hold a head back [ASGI HTTP, Response Start].
     """
 
-    __slots__ = ("_coalescer", "_transport", "_unsent", "write_through")
+    __slots__ = ("_coalescer", "_transport", "_unsent", "is_closing", "write_through")
 
     def __init__(self, transport: asyncio.Transport, coalescer: WriteCoalescer) -> None:
         """Write to `transport`; `write_through` writes at once, for callers that know that nothing is buffered."""
@@ -44,6 +44,7 @@ class CoalescingTransport:
         self._coalescer = coalescer
         self._unsent = b""
         self.write_through = transport.write
+        self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
         """Send this at the end of the turn; at once if it is large."""
@@ -62,7 +63,7 @@ class CoalescingTransport:
 
     def flush(self) -> None:
         """Send buffered bytes, unless the connection is closing: then no client would receive them."""
-        if not self._transport.is_closing():
+        if not self.is_closing():
             self._send_unsent()
 
     def _send_unsent(self) -> None:

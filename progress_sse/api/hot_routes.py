@@ -1,0 +1,115 @@
+"""The endpoints that get thousands of requests a second, for a server that calls them without ASGI's machinery.
+
+Jobs post updates, browsers poll and open streams; all other requests are rare. Our own server finds the endpoint of
+such a request here, and calls it with a scope of what these endpoints read. No middleware of the application would do
+anything to a request that is found: one that a middleware might refuse or change is not found, and goes the usual way.
+"""
+
+import logging
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive
+
+from progress_sse.api.middleware.host_check import is_public_name
+from progress_sse.api.problems import problem_response
+from progress_sse.api.router import SESSION_PATH, SESSION_PREFIX, Endpoint, Route
+from progress_sse.core.errors import InternalError, ProblemError
+from progress_sse.service import ProgressService
+from progress_sse.wire.headers import RawHeaders
+
+logger: Final = logging.getLogger(__name__)
+
+_UNUSUAL: Final = frozenset({b"origin", b"cookie", b"expect", b"transfer-encoding", b"last-event-id"})
+"""Headers of requests that go the usual way: those of other origins' pages and of cookies, those of bodies whose length
+is unknown or that wait to be asked for, and positions."""
+
+_QUERIES: Final = frozenset({b"", b"heartbeat=event"})
+"""The queries of hot requests. A ticket, or a position to go on from, may need a task of asyncio to be looked up in."""
+
+MAX_BODY_BYTES: Final = 65_536
+"""Bytes of a body that the server takes in before an endpoint asks for them."""
+
+_MAX_LENGTH_DIGITS: Final = 9
+
+
+class HotRequest(NamedTuple):
+    """A request whose endpoint was found."""
+
+    endpoint: Endpoint
+    scope: dict[str, Any]
+
+
+class HotRoutes:
+    """The endpoints by method and path."""
+
+    def __init__(self, service: ProgressService, routes: Iterable[Route]) -> None:
+        """Find the endpoints among `routes` that are hot."""
+        self._service = service
+        self._endpoints = {
+            (route.method.encode(), route.path.removeprefix(SESSION_PATH).encode()): route.endpoint
+            for route in routes
+            if route.is_hot and route.endpoint is not None
+        }
+        settings = service.settings
+        self._checks_host = settings.is_loopback and not settings.insecure and service.authorizer.is_open_to("publish")
+        self._max_body_bytes = min(settings.max_body_bytes, MAX_BODY_BYTES)
+        # Rates, and a function of the host that decides, may need a task of asyncio. Callers are counted by addresses,
+        # which a proxy may have named. Where pages of other origins are allowed, each response says so.
+        self._is_usable = service.authorizer.takes_tokens and not (
+            settings.has_rates or settings.max_streams_per_caller or settings.allow_origins
+        )
+
+    def find(self, method: bytes, target: bytes, headers: RawHeaders) -> HotRequest | None:
+        """Return the request with its endpoint; `None` if it has to go the usual way."""
+        if b"%" in target or not self._is_usable or not self._service.is_running:
+            return None
+        raw_path, _, query = target.partition(b"?")
+        session_id, path = "", raw_path
+        if raw_path.startswith(_RAW_SESSION_PREFIX):
+            raw_id, slash, rest = raw_path[len(_RAW_SESSION_PREFIX) :].partition(b"/")
+            session_id, path = raw_id.decode("ascii"), slash + rest
+        endpoint = self._endpoints.get((method, path))
+        if endpoint is None or query not in _QUERIES or not self._is_plain(method, headers):
+            return None
+        return HotRequest(
+            endpoint,
+            {
+                "type": "http",
+                "method": method.decode("ascii"),
+                "path": raw_path.decode("ascii"),
+                "query_string": query,
+                "headers": headers,
+                "path_params": {"session_id": session_id},
+            },
+        )
+
+    def _is_plain(self, method: bytes, headers: RawHeaders) -> bool:
+        """Return whether no middleware would look at the request, and its body has a length that is allowed."""
+        length = b"0"
+        for name, value in headers:
+            if name in _UNUSUAL:
+                return False
+            if name == b"content-length":
+                length = value
+            elif name == b"host" and self._checks_host and _is_public_name(value):
+                return False
+        if method == b"GET":
+            return length == b"0"
+        return len(length) <= _MAX_LENGTH_DIGITS and int(length) <= self._max_body_bytes
+
+    async def respond(self, request: HotRequest, receive: Receive) -> ASGIApp:
+        """Return the endpoint's response, or a problem."""
+        try:
+            return await request.endpoint(self._service, Request(request.scope, receive))
+        except ProblemError as problem:
+            return problem_response(self._service, problem)
+        except Exception:
+            logger.exception("a request failed")
+            return problem_response(self._service, InternalError())
+
+
+_RAW_SESSION_PREFIX: Final = SESSION_PREFIX.encode()
+_is_public_name: Final = lru_cache(maxsize=64)(is_public_name)

@@ -1,0 +1,123 @@
+"""A request on a hot route and its response, without ASGI's machinery.
+
+It stands where uvicorn's protocol keeps a `RequestResponseCycle`, and has the names that the protocol uses. It begins
+once the whole request has arrived, and runs without a task up to its first wait, which most requests do not have.
+"""
+
+import asyncio
+import contextvars
+from typing import Any, Final, Protocol
+
+from starlette.responses import Response
+from starlette.types import Message
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from progress_sse._internal.eager_task import run_eagerly
+from progress_sse.api.hot_routes import HotRequest, HotRoutes
+from progress_sse.api.replies import Reply
+from progress_sse.streaming.body_writer import DirectWriteExtension, extensions
+from progress_sse.wire.headers import RawHeaders
+
+
+class Connection(DirectWriteExtension, Protocol):
+    """The part of the protocol that an exchange uses."""
+
+    @property
+    def transport(self) -> Any:
+        """Writes to the connection."""
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """The tasks that the server waits for when it shuts down."""
+
+    @property
+    def default_headers(self) -> RawHeaders:
+        """Headers of every response."""
+
+    def on_response_complete(self) -> None:
+        """Continue with the next request."""
+
+
+class _Unawaited:
+    """The event for which no coroutine of an exchange waits."""
+
+    def set(self) -> None:
+        """Do nothing."""
+
+
+class DirectExchange:
+    """One request, and its response; see `RequestResponseCycle` for the attributes."""
+
+    __slots__ = (
+        "_connection",
+        "_request",
+        "_routes",
+        "body",
+        "disconnected",
+        "keep_alive",
+        "response_complete",
+        "response_started",
+    )
+
+    chunked_encoding = True
+    message_event: Final = _Unawaited()
+
+    def __init__(self, connection: Connection, routes: HotRoutes, request: HotRequest, *, keep_alive: bool) -> None:
+        """Begin with the head of a request; its body is added."""
+        self._connection = connection
+        self._routes = routes
+        self._request = request
+        request.scope["extensions"] = extensions(connection)
+        self.keep_alive = keep_alive
+        self.body = bytearray()
+        self.disconnected = False
+        self.response_started = False
+        self.response_complete = False
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """The scope, as far as endpoints and streams read it."""
+        return self._request.scope
+
+    def start(self) -> None:
+        """Respond to the request, which is complete."""
+        # A context of its own, as a task would have, so that no request sees the variables of another one.
+        rest = contextvars.copy_context().run(run_eagerly, self._respond())
+        if rest is not None:
+            self._connection.tasks.add(rest)
+            rest.add_done_callback(self._connection.tasks.discard)
+
+    async def _respond(self) -> None:
+        response = await self._routes.respond(self._request, self._receive)
+        if isinstance(response, Reply | Response):
+            self._write(response)
+        else:
+            await response(self.scope, self._receive, self._send)
+
+    async def _receive(self) -> Message:
+        return {"type": "http.request", "body": bytes(self.body)}
+
+    def _write(self, response: Reply | Response) -> None:
+        """Write a whole response, unless the client has gone."""
+        if self.disconnected:
+            return
+        self.response_started = True
+        transport = self._connection.transport
+        transport.write(self._head(response.status_code, response.raw_headers) + b"\r\n" + bytes(response.body))
+        self.response_complete = True
+        if not self.keep_alive:
+            transport.close()
+        self._connection.on_response_complete()
+
+    async def _send(self, message: Message) -> None:
+        """Write the head of a stream, which writes its body itself."""
+        if message["type"] == "http.response.start" and not self.disconnected:
+            self.response_started = True
+            head = self._head(message["status"], message["headers"])
+            self._connection.transport.write(head + b"transfer-encoding: chunked\r\n\r\n")
+
+    def _head(self, status: int, headers: RawHeaders) -> bytes:
+        fields = [b"%s: %s\r\n" % field for field in (*self._connection.default_headers, *headers)]
+        if not self.keep_alive:
+            fields.append(b"connection: close\r\n")
+        return b"".join([STATUS_LINE[status], *fields])

@@ -1,0 +1,223 @@
+"""Requests on hot routes, which our own server answers without the application."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+import pytest
+from uvicorn.server import ServerState
+
+from progress_sse import ProgressService, create_app
+from progress_sse.api.hot_routes import HotRequest, HotRoutes
+from progress_sse.api.routes import ROUTES
+from progress_sse.server.uvicorn_server import make_config, own_protocol
+from progress_sse.settings import Settings, load_settings
+from tests.harness.http1 import Connection, request_bytes
+from tests.harness.serving import eventually
+
+DEADLINE_S = 10
+JSON = [("Content-Type", "application/json")]
+START = b'{"action":"start","step":1}'
+
+
+class CountedRoutes(HotRoutes):
+    """Counts the requests that it finds."""
+
+    def __init__(self, service: ProgressService) -> None:
+        super().__init__(service, ROUTES)
+        self.found = 0
+
+    def find(self, *args: Any) -> HotRequest | None:
+        """Find it, and count."""
+        request = super().find(*args)
+        self.found += request is not None
+        return request
+
+
+class Server(NamedTuple):
+    """A server in this process: its service, its hot routes, and a way to connect."""
+
+    service: ProgressService
+    hot_routes: CountedRoutes
+    connect: Callable[[], Any]
+
+
+@asynccontextmanager
+async def serving(*, is_direct: bool, **given: Any) -> AsyncIterator[Server]:
+    """Serve with the direct way, or without."""
+    settings: Settings = load_settings(store="memory://", **given)
+    service = ProgressService(settings)
+    hot_routes = CountedRoutes(service)
+    http = own_protocol(service, hot_routes if is_direct else None)
+    config = make_config(create_app(settings, service=service), service, http)
+    config.load()
+    protocol_class: Any = config.http_protocol_class
+    make_protocol = partial(protocol_class, config=config, server_state=ServerState(), app_state={})
+    await service.start()
+    listener = await asyncio.get_running_loop().create_server(make_protocol, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    try:
+        yield Server(service, hot_routes, partial(Connection.open, port))
+    finally:
+        listener.close()
+        await service.aclose()
+
+
+def post(target: str, body: bytes, *headers: tuple[str, str]) -> bytes:
+    return request_bytes("POST", target, [*JSON, *headers], body)
+
+
+def get(target: str, *headers: tuple[str, str]) -> bytes:
+    return request_bytes("GET", target, headers)
+
+
+UPDATE = "/api/progress/a/update"
+HOT = [
+    post(UPDATE, START),
+    post(UPDATE, b'{"action":"complete","step":1,"success":false,"error":"x"}'),
+    post(UPDATE, START, ("If-Match", '"other"')),
+    post(UPDATE, START, ("Idempotency-Key", "k")),
+    post(UPDATE, START, ("Idempotency-Key", "\u00e9")),
+    post(UPDATE, START, ("Progress-Run", "other")),
+    post(UPDATE, START, ("Connection", "close")),
+    post(UPDATE, b'{"action":"start","step":9}'),
+    post(UPDATE, b'{"action":"start"}'),
+    post(UPDATE, b'{"action":'),
+    post(UPDATE, b'{"step":1,"step":1}'),
+    request_bytes("POST", UPDATE, [("Content-Type", "text/plain")], START),
+    post("/api/progress/unknown/update", b'{"action":"complete","step":1}'),
+    post(f"/api/progress/{'i' * 129}/update", START),
+    post("/api/updates", b'{"updates":[{"session_id":"a","action":"start","step":1},{"action":"start"}]}'),
+    post("/api/updates", b'{"updates":[]}'),
+    get("/api/progress/a"),
+    get("/api/progress/a", ("If-None-Match", "*")),
+    get("/api/progress/a", ("If-Match", '"other"')),
+    get("/api/progress/unknown"),
+    get("/api/progress/done/events"),
+    get("/api/progress/done/events?heartbeat=event"),
+]
+"""Requests that are answered directly."""
+
+USUAL = [
+    get("/api/progress/a", ("Origin", "http://a.example")),
+    get("/api/progress/a", ("Cookie", "a=b")),
+    request_bytes("GET", "/api/progress/a", host="a.example"),
+    get("/api/progress/%61"),
+    get("/api/progress/a?x=y"),
+    get("/api/progress/done/events", ("Last-Event-ID", "x-1")),
+    get("/api/progress/done/events?last_event_id=x-1"),
+    get("/api/progress/done/events?ticket=x"),
+    get("/api/progress"),
+    get("/api/steps"),
+    get("/livez"),
+    get("/unknown"),
+    request_bytes("HEAD", "/api/progress/a"),
+    request_bytes("PUT", UPDATE, JSON, START),
+    request_bytes("GET", "/api/progress/a", JSON, START),
+    post(UPDATE, START, ("Expect", "100-continue")),
+    post(UPDATE, b'{"action":"start","step":1,"message":"%s"}' % (b"x" * 70_000)),
+    post(UPDATE, b'{"action":"start","step":1,"message":"%s"}' % (b"x" * 2_000_000)),
+]
+"""Requests that the application answers."""
+
+
+async def answers(requests: Sequence[bytes], *, is_direct: bool) -> tuple[list[bytes], int]:
+    """Return the bytes that come back for each request, and how many of them were answered directly."""
+    async with serving(is_direct=is_direct) as server:
+        store = server.service.store
+        await store.create_session("a", 2)
+        await store.create_session("done", 1)
+        await store.start_step("done", 1)
+        await store.complete_step("done", 1)
+        return [await _answer(server, request) for request in requests], server.hot_routes.found
+
+
+async def _answer(server: Server, request: bytes) -> bytes:
+    connection = await server.connect()
+    try:
+        connection.writer.write(request)
+        async with asyncio.timeout(DEADLINE_S):
+            return await _whole(connection.reader, request.partition(b" ")[0])
+    finally:
+        await connection.aclose()
+
+
+async def _whole(reader: asyncio.StreamReader, method: bytes) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    if head.startswith(b"HTTP/1.1 100"):
+        head += await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"\ncontent-length: (\d+)", head)
+    if b"chunked" in head and method != b"HEAD":
+        return head + await reader.readuntil(b"\r\n0\r\n\r\n")
+    return head + await reader.readexactly(int(length[1]) if length and method != b"HEAD" else 0)
+
+
+VARIABLE = re.compile(rb"[0-9a-f]{16}(?=-\d)|\d{4}-\d\d-\d\dT[0-9:.]+|\"elapsed_ms\":\d+|\r\n[0-9a-f]+\r\n")
+"""Epochs, times and the sizes of chunks with them differ from server to server."""
+
+
+@pytest.mark.parametrize(("requests", "direct"), [(HOT, len(HOT)), (USUAL, 0)], ids=["hot", "usual"])
+async def test_a_request_is_answered_alike_with_the_application_and_without(
+    requests: Sequence[bytes], direct: int
+) -> None:
+    """To the byte; and only requests that no middleware would look at skip it."""
+    by_application, none = await answers(requests, is_direct=False)
+    directly, found = await answers(requests, is_direct=True)
+    assert (none, found) == (0, direct)
+    assert [VARIABLE.sub(b"*", each) for each in directly] == [VARIABLE.sub(b"*", each) for each in by_application]
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "found"),
+    [
+        ({"read": "token", "token_key": "k" * 32, "publish_token": "p"}, 401, 2),
+        ({"allow_origins": "http://a.example"}, 200, 0),
+        ({"trusted_proxies": "127.0.0.1"}, 200, 2),
+        ({"read_rate": "100/second"}, 200, 0),
+        ({"max_streams_per_caller": 5}, 200, 0),
+    ],
+    ids=["tokens", "origins", "proxies", "rates", "callers"],
+)
+async def test_settings_hold_alike(given: dict[str, Any], status: int, found: int) -> None:
+    """Where it counts, or allows other origins, the application answers."""
+    requests = [get("/api/progress/a"), post(UPDATE, START)]
+    async with serving(is_direct=False, **given) as server:
+        by_application = [await _answer(server, each) for each in requests]
+    async with serving(is_direct=True, **given) as server:
+        directly = [await _answer(server, each) for each in requests]
+        assert server.hot_routes.found == found
+    assert [VARIABLE.sub(b"*", each) for each in directly] == [VARIABLE.sub(b"*", each) for each in by_application]
+    assert [int(each[9:12]) for each in directly] == [status, status]
+
+
+async def test_requests_in_one_packet_are_answered_in_order() -> None:
+    """Those that are answered directly, and those that the application answers."""
+    targets = ["/api/progress/a", "/api/steps", "/api/progress/b", "/livez", "/api/progress/c"]
+    async with serving(is_direct=True) as server:
+        connection = await server.connect()
+        connection.writer.write(b"".join(map(get, targets)))
+        bodies = []
+        for _ in targets:
+            async with asyncio.timeout(DEADLINE_S):
+                bodies.append((await _whole(connection.reader, b"GET")).partition(b"\r\n\r\n")[2])
+        await connection.aclose()
+        assert [json.loads(body)["session_id"] for body in bodies[::2]] == ["a", "b", "c"]
+        assert [list(json.loads(body)) for body in bodies[1::2]] == [["total_steps", "steps"], ["status"]]
+
+
+async def test_an_answer_that_the_client_no_longer_awaits_is_dropped() -> None:
+    """The update is applied all the same."""
+    async with serving(is_direct=True) as server:
+        connection = await server.connect()
+        connection.writer.write(post(UPDATE, START))
+        await connection.writer.drain()
+        connection.writer.transport.abort()
+
+        await eventually(lambda: server.service.store.commands["start", "accepted"] == 1, DEADLINE_S)
+        assert server.hot_routes.found == 1
