@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+import pytest
+
 from progress_sse.core.commands import Command, Create, Delete
 from progress_sse.core.errors import (
     OutcomeUnknownError,
@@ -14,8 +16,9 @@ from progress_sse.core.errors import (
     StepOutOfRangeError,
 )
 from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.types import Notification
+from progress_sse.store.types import Notification, StorageLimits
 from tests.clock import ManualClock
 from tests.store.conftest import OpenBackend
 from tests.store.fake_backends import SlowBackend
@@ -53,6 +56,13 @@ class TestCommandQueue:
             3,
             3,
         ]
+
+    async def test_a_command_that_waits_for_nothing_is_answered_at_once(self) -> None:
+        """In memory no turn of the event loop passes."""
+        store = ProgressStore(MemoryBackend(StorageLimits()))
+        with pytest.raises(StopIteration) as answered:
+            store.apply("s", Create(store.workflows.named())).send(None)
+        assert answered.value.value.effect == "created"
 
     async def test_waiting_step_commands_share_a_commit(self, slow_store: ProgressStore) -> None:
         """Consecutive step commands share one; a command on the whole session gets its own."""

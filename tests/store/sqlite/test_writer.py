@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
+from progress_sse._internal.eager_task import run_eagerly
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.sqlite.writer import MAX_GROUP
@@ -15,6 +17,8 @@ from progress_sse.store.types import Notification
 from tests.store.changes import after, apply, created, moved
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import locked_by_another_process, opened, release, sqlite_rows
+
+SLOW_TURN_S = 0.05
 
 
 class TestLockedFile:
@@ -87,6 +91,21 @@ class TestLockedFile:
 
 class TestGroups:
     """Changes that wait at the same time share a transaction."""
+
+    async def test_changes_of_one_turn_share_a_transaction(self, path: Path, faults: Faults) -> None:
+        """The thread is woken at the end of the turn, however long that takes."""
+
+        def commit_slowly(number: int) -> asyncio.Task[None] | None:
+            written = run_eagerly(backend.commit(created(f"s{number}")))
+            turn_ends_at = time.monotonic() + SLOW_TURN_S
+            while time.monotonic() < turn_ends_at:  # A busy loop, beside which the thread could run.
+                pass
+            return written
+
+        async with opened(path) as backend:
+            before = faults.count("COMMIT")
+            await asyncio.gather(*filter(None, map(commit_slowly, range(3))))
+            assert faults.count("COMMIT") == before + 1
 
     async def test_waiting_changes_share_a_transaction(self, path: Path, faults: Faults) -> None:
         """A limit keeps the write-ahead log small."""
