@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from http import HTTPStatus
+from types import TracebackType
 from typing import Final, Literal, TypeAlias
 
 from progress_sse._internal.eager_task import run_eagerly
@@ -39,7 +40,7 @@ class QueuedCommand:
     Most commands have their answer before their caller would wait for it, and so need no future.
     """
 
-    __slots__ = ("_answer", "_done", "command", "key")
+    __slots__ = ("_answer", "_done", "_traceback", "command", "key")
 
     def __init__(self, command: Command, key: IdempotencyKey | None) -> None:
         """Begin without an answer."""
@@ -47,6 +48,7 @@ class QueuedCommand:
         self.key = key
         self._answer: Applied | Exception | None = None
         self._done: asyncio.Future[None] | None = None
+        self._traceback: TracebackType | None = None
 
     @property
     def is_answered(self) -> bool:
@@ -57,6 +59,8 @@ class QueuedCommand:
         """Answer the command, unless it has an answer."""
         if self._answer is None:
             self._answer = answer
+            if isinstance(answer, Exception):
+                self._traceback = answer.__traceback__
             if self._done is not None and not self._done.done():  # Its caller may be gone.
                 self._done.set_result(None)
 
@@ -67,7 +71,8 @@ class QueuedCommand:
             await self._done
         assert self._answer is not None
         if isinstance(self._answer, Exception):
-            raise self._answer
+            # A failed batch shares one error, and each caller that raises it would lengthen its traceback.
+            raise self._answer.with_traceback(self._traceback)
         return self._answer
 
 

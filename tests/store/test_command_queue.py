@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from typing import cast
 
 import pytest
@@ -14,6 +15,7 @@ from progress_sse.core.errors import (
     StepNotRunningError,
     StepNotStartedError,
     StepOutOfRangeError,
+    StoreUnavailableError,
 )
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.store.memory import MemoryBackend
@@ -79,6 +81,28 @@ class TestCommandQueue:
         backend.gate.set()
         await applied
         assert [described(notification) for notification in notifications] == [["new", 1], [2, 3], ["new"], [4, 5]]
+
+    async def test_an_error_of_a_whole_batch_keeps_its_traceback(
+        self, slow_store: ProgressStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All callers raise the same error; it must not grow with each, and keep what each of them holds."""
+        backend = cast(SlowBackend, slow_store.backend)
+
+        async def fail(_: object) -> None:
+            await backend.gate.wait()
+            raise StoreUnavailableError
+
+        monkeypatch.setattr(backend, "commit", fail)
+        asked = [slow_store.apply("s", slow_store.start_command(1, None)) for _ in range(30)]
+        applied = asyncio.gather(*asked, return_exceptions=True)
+        await asyncio.sleep(0)
+        backend.gate.set()
+        errors = await applied
+        assert {type(error) for error in errors} == {StoreUnavailableError}
+        assert len(set(map(id, errors))) == 2  # That of the first command, and that of those which waited for it.
+        last = errors[-1]
+        assert isinstance(last, BaseException)
+        assert len(traceback.extract_tb(last.__traceback__)) < 20
 
     async def test_a_refusal_does_not_affect_its_batch(self, store: ProgressStore) -> None:
         """Each command of a shared commit succeeds or fails alone."""
