@@ -49,7 +49,7 @@ class HotRoutes:
         """Find the endpoints among `routes` that are hot."""
         self._service = service
         self._endpoints = {
-            (route.method.encode(), route.path.removeprefix(SESSION_PATH).encode()): route.endpoint
+            (route.method.encode(), route.path.encode()): route.endpoint
             for route in routes
             if route.is_hot and route.endpoint is not None
         }
@@ -64,13 +64,16 @@ class HotRoutes:
 
     def find(self, method: bytes, target: bytes, headers: RawHeaders) -> HotRequest | None:
         """Return the request with its endpoint; `None` if it has to go the usual way."""
-        if b"%" in target or not self._is_usable or not self._service.is_running:
+        # A fragment is not part of the path, and an escape stands for another character.
+        if b"%" in target or b"#" in target or not self._is_usable or not self._service.is_running:
             return None
         raw_path, _, query = target.partition(b"?")
         session_id, path = "", raw_path
         if raw_path.startswith(_RAW_SESSION_PREFIX):
             raw_id, slash, rest = raw_path[len(_RAW_SESSION_PREFIX) :].partition(b"/")
-            session_id, path = raw_id.decode("ascii"), slash + rest
+            if not raw_id:
+                return None
+            session_id, path = raw_id.decode("ascii"), _RAW_SESSION_PATH + slash + rest
         endpoint = self._endpoints.get((method, path))
         if endpoint is None or query not in _QUERIES or not self._is_plain(method, headers):
             return None
@@ -112,4 +115,5 @@ class HotRoutes:
 
 
 _RAW_SESSION_PREFIX: Final = SESSION_PREFIX.encode()
+_RAW_SESSION_PATH: Final = SESSION_PATH.encode()
 _is_public_name: Final = lru_cache(maxsize=64)(is_public_name)
