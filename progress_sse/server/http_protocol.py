@@ -52,6 +52,7 @@ class HttpProtocol(HttpToolsProtocol):
         "_is_in_head",
         "_limits",
         "_queue",
+        "_ready",
         "_received_bytes",
         "_refusal",
         "_running",
@@ -81,6 +82,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._hot_routes = hot_routes
         self._queue: DeadlineQueue[LimitedConnection] | None = None
         self._running: RequestResponseCycle | DirectExchange | None = None
+        self._ready: DirectExchange | None = None
         self._discards_input = False
         self._is_in_head = True
         self._received_bytes = 0
@@ -97,7 +99,14 @@ class HttpProtocol(HttpToolsProtocol):
         for start in range(0, len(data), MAX_HEAD_BYTES):
             if not (self._discards_input or self.transport.is_closing()):
                 self._parse(data[start : start + MAX_HEAD_BYTES])
+        self._start_ready()
         self._update_deadline()
+
+    def _start_ready(self) -> None:
+        """Start the exchange whose request is complete: behind the parser, so that requests behind it wait as usual."""
+        exchange, self._ready = self._ready, None
+        if exchange is not None and not exchange.disconnected:
+            exchange.start()
 
     def _parse(self, data: bytes) -> None:
         self._received_bytes += len(data)
@@ -193,8 +202,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._is_in_head = True
             self._received_bytes = 0
             if isinstance(self.cycle, DirectExchange):
-                if not self.cycle.disconnected:
-                    self.cycle.start()
+                self._ready = self.cycle
             else:
                 super().on_message_complete()
 
@@ -255,7 +263,7 @@ class HttpProtocol(HttpToolsProtocol):
         # The last request refers to this protocol: only the garbage collector, which runs seldom, would free the cycle.
         if isinstance(self.cycle, RequestResponseCycle):
             vars(self.cycle).pop("send", None)
-        self.scope = self.cycle = self._running = None  # type: ignore[assignment]  # as uvicorn does with the parser
+        self.scope = self.cycle = self._running = self._ready = None  # type: ignore[assignment]  # as uvicorn does with the parser
         self.pipeline.clear()
 
     def _update_deadline(self) -> None:

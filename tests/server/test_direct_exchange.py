@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
+import uvicorn
 from uvicorn.server import ServerState
 
 from progress_sse import ProgressService, create_app
@@ -227,3 +228,43 @@ async def test_an_answer_that_the_client_no_longer_awaits_is_dropped() -> None:
 
         await eventually(lambda: server.service.store.commands["start", "accepted"] == 1, DEADLINE_S)
         assert server.hot_routes.found == 1
+
+
+MALFORMED = request_bytes("POST", UPDATE, [*JSON, ("Transfer-Encoding", "chunked")]) + b"ZZ\r\n"
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        get("/api/progress/a") * 30,
+        post(UPDATE, START, ("Connection", "close")) + post(UPDATE, START),
+        post(UPDATE, START) + b"malformed\r\n\r\n",
+        post(UPDATE, START) + MALFORMED + post(UPDATE, START),
+        b"GET /api/progress/\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+    ],
+    ids=["many", "closed", "no head", "no chunk", "no ASCII"],
+)
+async def test_a_packet_whose_connection_ends_is_answered_alike(packet: bytes) -> None:
+    """Nothing behind the end is carried out, and as many requests wait as with the application."""
+    outcomes = []
+    for is_direct in (False, True):
+        async with serving(is_direct=is_direct) as server:
+            connection = await server.connect()
+            connection.writer.write(packet)
+            received = VARIABLE.sub(b"*", await connection.rest(DEADLINE_S))
+            outcomes.append((received, server.service.store.commands, server.service.refusals, server.service.polls))
+            await connection.aclose()
+    assert outcomes[0] == outcomes[1]
+
+
+async def test_a_stream_behind_an_update_in_one_packet_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The update's answer must not begin the idle time of the connection."""
+    monkeypatch.setattr("uvicorn.Config", partial(uvicorn.Config, timeout_keep_alive=0))
+    async with serving(is_direct=True) as server:
+        connection = await server.connect()
+        connection.writer.write(post(UPDATE, START) + get("/api/progress/a/events"))
+        async with asyncio.timeout(DEADLINE_S):
+            await connection.reader.readuntil(b"event: snapshot")
+            await server.service.store.complete_step("a", 1)
+            await connection.reader.readuntil(b"event: step")
+        await connection.aclose()
