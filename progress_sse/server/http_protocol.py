@@ -106,6 +106,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Start the exchange whose request is complete: behind the parser, so that requests behind it wait as usual."""
         exchange, self._ready = self._ready, None
         if exchange is not None and not exchange.disconnected:
+            self._enter_queue(None)  # Once it is answered, the client has the whole time again for the next request.
             exchange.start()
 
     def _parse(self, data: bytes) -> None:

@@ -23,6 +23,7 @@ from tests.harness.http1 import Connection, request_bytes
 from tests.harness.serving import eventually
 
 DEADLINE_S = 10
+HEAD_TIMEOUT_S = 1
 JSON = [("Content-Type", "application/json")]
 START = b'{"action":"start","step":1}'
 
@@ -267,4 +268,14 @@ async def test_a_stream_behind_an_update_in_one_packet_stays_open(monkeypatch: p
             await connection.reader.readuntil(b"event: snapshot")
             await server.service.store.complete_step("a", 1)
             await connection.reader.readuntil(b"event: step")
+        await connection.aclose()
+
+
+async def test_each_request_has_the_whole_time_for_its_head() -> None:
+    """A connection in use stays open, however long."""
+    async with serving(is_direct=True, head_timeout_s=HEAD_TIMEOUT_S) as server:
+        loop, connection = asyncio.get_running_loop(), await server.connect()
+        ends_at = loop.time() + 3 * HEAD_TIMEOUT_S
+        while loop.time() < ends_at:
+            assert (await connection.request("GET", "/api/progress/a")).status == 200
         await connection.aclose()
