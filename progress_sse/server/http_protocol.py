@@ -175,7 +175,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _begin_direct_exchange(self, method: bytes, version: str) -> bool:
         """Prepare to answer the request without the application, if that can be; return whether it can."""
         is_busy = self._running is not None and not self.cycle.response_complete
-        if self._hot_routes is None or version != "1.1" or is_busy:
+        # uvicorn's cycle waits until a client takes its earlier responses, and lets the requests behind it wait.
+        if self._hot_routes is None or version != "1.1" or is_busy or self.flow.write_paused:
             return False
         request = self._hot_routes.find(method, self.url, self.headers)
         if request is None:

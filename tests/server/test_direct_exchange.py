@@ -47,6 +47,7 @@ class Server(NamedTuple):
 
     service: ProgressService
     hot_routes: CountedRoutes
+    connections: set[Any]
     connect: Callable[[], Any]
 
 
@@ -59,13 +60,14 @@ async def serving(*, is_direct: bool, **given: Any) -> AsyncIterator[Server]:
     http = own_protocol(service, hot_routes if is_direct else None)
     config = make_config(create_app(settings, service=service), service, http)
     config.load()
+    state = ServerState()
     protocol_class: Any = config.http_protocol_class
-    make_protocol = partial(protocol_class, config=config, server_state=ServerState(), app_state={})
+    make_protocol = partial(protocol_class, config=config, server_state=state, app_state={})
     await service.start()
     listener = await asyncio.get_running_loop().create_server(make_protocol, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     try:
-        yield Server(service, hot_routes, partial(Connection.open, port))
+        yield Server(service, hot_routes, state.connections, partial(Connection.open, port))
     finally:
         listener.close()
         await service.aclose()
@@ -278,4 +280,30 @@ async def test_each_request_has_the_whole_time_for_its_head() -> None:
         ends_at = loop.time() + 3 * HEAD_TIMEOUT_S
         while loop.time() < ends_at:
             assert (await connection.request("GET", "/api/progress/a")).status == 200
+        await connection.aclose()
+
+
+async def test_requests_wait_while_the_client_takes_no_answers() -> None:
+    """Else each would add its answer to the buffer, without a limit."""
+    async with serving(is_direct=True) as server:
+        store, connection = server.service.store, await server.connect()
+        connection.writer.transport.pause_reading()
+        await store.create_session("big", 100)
+        async with asyncio.timeout(DEADLINE_S):
+            while not any(each.flow.write_paused for each in server.connections):
+                answered = server.service.polls["200"]
+                connection.writer.write(get("/api/progress/big"))
+                while server.service.polls["200"] == answered:  # noqa: ASYNC110 - there is no event to wait for
+                    await asyncio.sleep(0)
+        found = server.hot_routes.found
+        for _ in range(5):
+            connection.writer.write(post(UPDATE, START))
+            await _answer(server, get("/api/progress/other"))
+        assert store.commands["start", "accepted"] <= 1
+        assert server.hot_routes.found == found + 5
+
+        connection.writer.transport.resume_reading()
+        async with asyncio.timeout(DEADLINE_S):
+            while store.commands["start", "accepted"] < 5:
+                assert await connection.reader.read(65_536)
         await connection.aclose()
