@@ -6,6 +6,7 @@ once the whole request has arrived, and runs without a task up to its first wait
 
 import asyncio
 import contextvars
+import logging
 from typing import Any, Final, Protocol
 
 from starlette.responses import Response
@@ -17,6 +18,8 @@ from progress_sse.api.hot_routes import HotRequest, HotRoutes
 from progress_sse.api.replies import Reply
 from progress_sse.streaming.body_writer import DirectWriteExtension, extensions
 from progress_sse.wire.headers import RawHeaders
+
+logger: Final = logging.getLogger(__name__)
 
 
 class Connection(DirectWriteExtension, Protocol):
@@ -88,11 +91,15 @@ class DirectExchange:
             rest.add_done_callback(self._connection.tasks.discard)
 
     async def _respond(self) -> None:
-        response = await self._routes.respond(self._request, self._receive)
-        if isinstance(response, Reply | Response):
-            self._write(response)
-        else:
-            await response(self.scope, self._receive, self._send)
+        try:
+            response = await self._routes.respond(self._request, self._receive)
+            if isinstance(response, Reply | Response):
+                self._write(response)
+            else:
+                await response(self.scope, self._receive, self._send)
+        except Exception:
+            logger.exception("a response failed")
+            self._connection.transport.close()  # As uvicorn does: the client must not wait for the rest.
 
     async def _receive(self) -> Message:
         return {"type": "http.request", "body": bytes(self.body)}

@@ -307,3 +307,21 @@ async def test_requests_wait_while_the_client_takes_no_answers() -> None:
             while store.commands["start", "accepted"] < 5:
                 assert await connection.reader.read(65_536)
         await connection.aclose()
+
+
+@pytest.mark.parametrize("is_direct", [False, True])
+async def test_a_stream_that_fails_ends_with_its_connection(
+    is_direct: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its client must not wait for more."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no heartbeat")
+
+    async with serving(is_direct=is_direct) as server:
+        monkeypatch.setattr(server.service.streams.heartbeat, "add", fail)
+        connection = await server.connect()
+        connection.writer.write(get("/api/progress/a/events"))
+        assert (await connection.rest(DEADLINE_S)).count(b"HTTP/1.1 ") == 1
+        await connection.aclose()
+    assert "RuntimeError: no heartbeat" in caplog.text
