@@ -4,7 +4,7 @@ from datetime import datetime
 
 from progress_sse.core import state_machine
 from progress_sse.core.commands import Command, Create, Delete
-from progress_sse.core.errors import PreconditionFailedError
+from progress_sse.core.errors import PreconditionFailedError, ProblemError
 from progress_sse.core.model import Position, Session
 from progress_sse.store.types import Applied, Change, Effect, LogEntry, Record, RememberedKey, new_epoch
 from progress_sse.wire import session_json
@@ -59,8 +59,10 @@ class ChangeBuilder:
                 self.record = None
             elif outcome.session is not before:
                 self._advance(outcome.session, outcome)
-        except Exception as refusal:  # noqa: BLE001  # an error of one command must not fail the others of its batch
-            return refusal
+        except ProblemError as refusal:
+            return refusal.with_traceback(None)  # It would refer to the frame that collects the answers, this one too.
+        except Exception as error:  # noqa: BLE001  # an error of one command must not fail the others of its batch
+            return error
         return Applied(_effect(command, existed=before is not None), self.record)
 
     def remember(self, key: RememberedKey) -> None:

@@ -65,15 +65,22 @@ class QueuedCommand:
                 self._done.set_result(None)
 
     async def answer(self) -> Applied:
-        """Wait for the answer, and return or raise it."""
+        """Wait for the answer, and return or raise it; to be called once."""
         if self._answer is None:
             self._done = asyncio.get_running_loop().create_future()
             await self._done
-        assert self._answer is not None
-        if isinstance(self._answer, Exception):
-            # A failed batch shares one error, and each caller that raises it would lengthen its traceback.
-            raise self._answer.with_traceback(self._traceback)
-        return self._answer
+        answer, traceback = self._answer, self._traceback
+        assert answer is not None
+        if isinstance(answer, Exception):
+            self._answer = self._traceback = None
+            try:
+                # A failed batch shares one error, and each caller that raises it would lengthen its traceback.
+                raise answer.with_traceback(traceback)
+            finally:
+                # The error refers to this frame and those of the request. Only the garbage collector, which runs
+                # seldom, would free such a circle.
+                del answer, traceback
+        return answer
 
 
 Commit: TypeAlias = Callable[[str, Sequence[QueuedCommand]], Awaitable[Sequence[Applied | Exception]]]

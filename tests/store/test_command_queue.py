@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import traceback
 from typing import cast
 
 import pytest
 
-from progress_sse.core.commands import Command, Create, Delete
+from progress_sse.core.commands import Command, Complete, Create, Delete
 from progress_sse.core.errors import (
     OutcomeUnknownError,
     SessionNotFoundError,
@@ -103,6 +105,21 @@ class TestCommandQueue:
         last = errors[-1]
         assert isinstance(last, BaseException)
         assert len(traceback.extract_tb(last.__traceback__)) < 20
+
+    @pytest.mark.parametrize("is_alone", [True, False])
+    async def test_a_refusal_leaves_nothing_to_the_garbage_collector(self, is_alone: bool) -> None:
+        """It runs seldom, and an error that was raised holds the frames of its request, and so the connection."""
+        store = ProgressStore(MemoryBackend(StorageLimits()))
+        gc.disable()
+        try:
+            if is_alone:
+                with contextlib.suppress(SessionNotFoundError):
+                    await store.complete_step("s", 1)
+            else:
+                await store.apply_all("s", [(Complete(1, True, "", ""), None)])
+            assert not [each for each in gc.get_objects() if isinstance(each, SessionNotFoundError)]
+        finally:
+            gc.enable()
 
     async def test_a_refusal_does_not_affect_its_batch(self, store: ProgressStore) -> None:
         """Each command of a shared commit succeeds or fails alone."""
