@@ -99,15 +99,27 @@ class HttpProtocol(HttpToolsProtocol):
         for start in range(0, len(data), MAX_HEAD_BYTES):
             if not (self._discards_input or self.transport.is_closing()):
                 self._parse(data[start : start + MAX_HEAD_BYTES])
-        self._start_ready()
+        self._begin_direct_response()
         self._update_deadline()
 
-    def _start_ready(self) -> None:
-        """Start the exchange whose request is complete: behind the parser, so that requests behind it wait as usual."""
+    def _begin_direct_response(self) -> None:
+        """Answer a request that is complete: behind the parser, so that the requests behind it wait as usual."""
         exchange, self._ready = self._ready, None
-        if exchange is not None and not exchange.disconnected:
+        if exchange is None:
+            if isinstance(self.cycle, DirectExchange) and not self._is_in_head:
+                self._hand_over(self.cycle)
+        elif not exchange.disconnected:
             self._enter_queue(None)  # Once it is answered, the client has the whole time again for the next request.
             exchange.start()
+
+    def _hand_over(self, exchange: DirectExchange) -> None:
+        """Let the application answer a request whose body comes in parts: it may refuse it before the rest comes."""
+        if exchange.body and not exchange.disconnected:
+            self.cycle = None  # type: ignore[assignment]  # else the request would wait for it
+            self._begin_cycle("1.1")
+            self._running = self.cycle
+            self.cycle.body = exchange.body
+            self.cycle.message_event.set()
 
     def _parse(self, data: bytes) -> None:
         self._received_bytes += len(data)

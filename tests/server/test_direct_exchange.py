@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pytest
@@ -271,6 +272,32 @@ async def test_a_stream_behind_an_update_in_one_packet_stays_open(monkeypatch: p
             await server.service.store.complete_step("a", 1)
             await connection.reader.readuntil(b"event: step")
         await connection.aclose()
+
+
+@pytest.mark.parametrize("is_direct", [False, True])
+async def test_a_body_in_parts_is_refused_before_its_end(is_direct: bool) -> None:
+    """The client need not send the rest."""
+    async with serving(is_direct=is_direct, publish_token="t") as server:
+        connection = await server.connect()
+        connection.writer.write(post(UPDATE, START)[:-3])
+        async with asyncio.timeout(DEADLINE_S):
+            assert (await _whole(connection.reader, b"POST")).startswith(b"HTTP/1.1 401 ")
+        await connection.aclose()
+
+
+async def test_a_request_in_parts_is_answered() -> None:
+    """Directly if its body comes at once, and else by the application."""
+    request = post(UPDATE, START)
+    async with serving(is_direct=True) as server:
+        for cuts in ([20], [len(request) - len(START)], [len(request) - 9], [9, -20, -9, -1], [-1]):
+            connection = await server.connect()
+            for begin, end in pairwise([None, *cuts, None]):
+                connection.writer.write(request[begin:end])
+                await _answer(server, get("/api/progress/other"))  # By then the server has read the part.
+            async with asyncio.timeout(DEADLINE_S):
+                assert (await _whole(connection.reader, b"POST")).startswith(b"HTTP/1.1 200 ")
+            await connection.aclose()
+        assert server.service.store.commands["start", "accepted"] == 5
 
 
 async def test_each_request_has_the_whole_time_for_its_head() -> None:
