@@ -30,7 +30,7 @@ _QUERIES: Final = frozenset({b"", b"heartbeat=event"})
 """The queries of hot requests. A ticket, or a position to go on from, may need a task of asyncio to be looked up in."""
 
 MAX_BODY_BYTES: Final = 65_536
-"""Bytes of a body that the server takes in before an endpoint asks for them."""
+"""Bytes of a body that the server takes in before an endpoint asks for them: above this, uvicorn pauses reading."""
 
 _MAX_LENGTH_DIGITS: Final = 9
 
