@@ -110,7 +110,8 @@ class DirectExchange:
             return
         self.response_started = True
         transport = self._connection.transport
-        transport.write(self._head(response.status_code, response.raw_headers) + b"\r\n" + bytes(response.body))
+        transport.write(self._head(response.status_code, response.raw_headers) + b"\r\n")
+        transport.write(bytes(response.body))  # Apart, as all connections share a session's body.
         self.response_complete = True
         if not self.keep_alive:
             transport.close()
