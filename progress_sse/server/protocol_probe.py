@@ -43,6 +43,11 @@ _EXCHANGES: Final = (
         rb"HTTP/1\.1 200 OK\r\n(.+\r\n)*\r\n6\r\ndirect\r\n5\r\nchunk\r\n3\r\nend\r\n0\r\n\r\n"
         rb"HTTP/1\.1 200 OK\r\n(.+\r\n)*\r\n4\r\nbody\r\n0\r\n\r\n",
     ),
+    # A client that waits to be asked for its body.
+    _Exchange(
+        b"POST / HTTP/1.1\r\nHost: probe\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbody",
+        rb"HTTP/1\.1 100 Continue\r\n\r\nHTTP/1\.1 200 OK\r\n(.+\r\n)*\r\n4\r\nbody\r\n0\r\n\r\n",
+    ),
     # A client that knows no chunks, and one that leaves before it has its answer.
     _Exchange(b"GET / HTTP/1.0\r\n\r\n", rb"HTTP/1\.1 200 OK\r\n(.+\r\n)*\r\ndirectend"),
     _Exchange(b"PUT / HTTP/1.1\r\nHost: probe\r\n\r\n", rb"HTTP/1\.1 200 OK\r\n(.+\r\n)*\r\n", client_leaves=True),
@@ -116,10 +121,11 @@ def _refusal(error: ProblemError) -> Response:
 
 async def _app(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a POST with its body, a PUT never, and a GET with a stream that is written directly."""
+    body = (await receive())["body"] if scope["method"] == "POST" else b""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     extension = direct_write_extension(scope)
     if scope["method"] == "POST":
-        await send({"type": "http.response.body", "body": (await receive())["body"]})
+        await send({"type": "http.response.body", "body": body})
     elif scope["method"] == "PUT":
         while (await receive())["type"] != "http.disconnect":
             pass
