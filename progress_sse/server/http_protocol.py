@@ -30,11 +30,11 @@ from progress_sse.server.connection_limits import (
     DeadlineQueue,
     LimitedConnection,
 )
+from progress_sse.server.connection_writer import ConnectionWriter, UnchunkedWriter
 from progress_sse.server.direct_exchange import DirectExchange
 from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_bytes, head_size
 from progress_sse.server.write_coalescing import CoalescingTransport, WriteCoalescer
 from progress_sse.streaming.body_writer import BodyWriter, extensions
-from progress_sse.wire.frames import FrameBatch
 from progress_sse.wire.headers import WHITE_SPACE, RawHeaders
 
 
@@ -364,59 +364,6 @@ class HttpProtocol(HttpToolsProtocol):
 def _encoded(response: Response, default_headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     fields = [b"%s: %s\r\n" % field for field in (*default_headers, *response.raw_headers)]
     return b"".join([STATUS_LINE[response.status_code], *fields, b"\r\n", response.body])
-
-
-class ConnectionWriter:
-    """Writes a response's body to its connection, without a task or ASGI messages."""
-
-    __slots__ = ("_cycle", "_protocol")
-
-    _END = b"0\r\n\r\n"
-
-    def __init__(self, protocol: HttpProtocol, cycle: RequestResponseCycle | DirectExchange) -> None:
-        """Write the body of the response of `cycle`."""
-        self._protocol = protocol
-        self._cycle = cycle
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether the connection's write buffer has room."""
-        return not self._protocol.flow.write_paused
-
-    def write(self, batch: FrameBatch) -> None:
-        """Write this next."""
-        self._protocol.transport.write_now(self._framed(batch))  # type: ignore[attr-defined]
-
-    @property
-    def write_chunk(self) -> Callable[[bytes], None] | None:
-        """Writes a chunk at once; see `BodyWriter.write_chunk`."""
-        write: Callable[[bytes], None] = self._protocol.transport.write_through  # type: ignore[attr-defined]
-        return write
-
-    def finish(self, last: FrameBatch) -> None:
-        """Write this and the end of the body; a kept-alive connection then serves the next request."""
-        protocol, cycle = self._protocol, self._cycle
-        protocol.detached = None
-        protocol.transport.write(self._framed(last) + self._END)
-        cycle.response_complete = True
-        if not cycle.keep_alive:
-            protocol.transport.close()
-        protocol.on_response_complete()
-
-    def _framed(self, batch: FrameBatch) -> bytes:
-        return batch.chunk
-
-
-class UnchunkedWriter(ConnectionWriter):
-    """Writes for HTTP/1.0, where the end of the connection ends the body."""
-
-    __slots__ = ()
-
-    _END = b""
-    write_chunk = None
-
-    def _framed(self, batch: FrameBatch) -> bytes:
-        return batch.data
 
 
 def _end_with_connection(cycle: RequestResponseCycle) -> None:

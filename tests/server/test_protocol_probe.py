@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 import pytest
 
 from progress_sse.server import protocol_probe
-from progress_sse.server.http_protocol import ConnectionWriter, HttpProtocol
+from progress_sse.server.connection_writer import ConnectionWriter
+from progress_sse.server.http_protocol import HttpProtocol
 from progress_sse.server.protocol_probe import fits
 
 
