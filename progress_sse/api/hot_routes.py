@@ -3,6 +3,7 @@
 Jobs post updates, browsers poll and open streams; all other requests are rare. Our own server finds the endpoint of
 such a request here, and calls it with a scope of what these endpoints read. No middleware of the application would do
 anything to a request that is found: one that a middleware might refuse or change is not found, and goes the usual way.
+(`serve` has refused to start where `OpenAccessWarningMiddleware` would warn.)
 """
 
 import logging
@@ -13,9 +14,9 @@ from typing import Any, Final, NamedTuple
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive
 
-from progress_sse.api.middleware.host_check import is_public_name
+from progress_sse.api.middleware.host_check import is_public_name, needs_host_check
 from progress_sse.api.problems import problem_response
-from progress_sse.api.router import SESSION_PATH, SESSION_PREFIX, Endpoint, Route
+from progress_sse.api.router import SESSION_PREFIX, Endpoint, Route, split_session
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.service import ProgressService
 from progress_sse.wire.headers import RawHeaders
@@ -49,12 +50,12 @@ class HotRoutes:
         """Find the endpoints among `routes` that are hot."""
         self._service = service
         self._endpoints = {
-            (route.method.encode(), route.path.encode()): route.endpoint
+            (route.method.encode(), route.path): route.endpoint
             for route in routes
             if route.is_hot and route.endpoint is not None
         }
         settings = service.settings
-        self._checks_host = settings.is_loopback and not settings.insecure and service.authorizer.is_open_to("publish")
+        self._checks_host = needs_host_check(service)
         self._max_body_bytes = min(settings.max_body_bytes, MAX_BODY_BYTES)
         # Rates, and a function of the host that decides, may need a task of asyncio. Callers are counted by addresses,
         # which a proxy may have named. Where pages of other origins are allowed, each response says so.
@@ -68,13 +69,11 @@ class HotRoutes:
         if b"%" in target or b"#" in target or not self._is_usable or not self._service.is_running:
             return None
         raw_path, _, query = target.partition(b"?")
-        session_id, path = "", raw_path
-        if raw_path.startswith(_RAW_SESSION_PREFIX):
-            raw_id, slash, rest = raw_path[len(_RAW_SESSION_PREFIX) :].partition(b"/")
-            if not raw_id:
-                return None
-            session_id, path = raw_id.decode("ascii"), _RAW_SESSION_PATH + slash + rest
-        endpoint = self._endpoints.get((method, path))
+        path = raw_path.decode("ascii")
+        session_id, route = "", path
+        if path.startswith(SESSION_PREFIX):
+            session_id, route = split_session(path) or ("", "")
+        endpoint = self._endpoints.get((method, route))
         if endpoint is None or query not in _QUERIES or not self._is_plain(method, headers):
             return None
         return HotRequest(
@@ -82,7 +81,7 @@ class HotRoutes:
             {
                 "type": "http",
                 "method": method.decode("ascii"),
-                "path": raw_path.decode("ascii"),
+                "path": path,
                 "query_string": query,
                 "headers": headers,
                 "path_params": {"session_id": session_id},
@@ -114,6 +113,4 @@ class HotRoutes:
             return problem_response(self._service, InternalError())
 
 
-_RAW_SESSION_PREFIX: Final = SESSION_PREFIX.encode()
-_RAW_SESSION_PATH: Final = SESSION_PATH.encode()
 _is_public_name: Final = lru_cache(maxsize=64)(is_public_name)

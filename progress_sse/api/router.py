@@ -49,6 +49,12 @@ class Route(NamedTuple):
     is_hot: bool = False
 
 
+def split_session(path: str) -> tuple[str, str] | None:
+    """Return the session id in a path below `/api/progress/`, and the path of its route; `None` if it names none."""
+    session_id, slash, rest = path.removeprefix(SESSION_PREFIX).partition("/")
+    return (session_id, SESSION_PATH + slash + rest) if session_id else None
+
+
 class ApiRouter:
     """Responds to requests under `/api`, and passes all others on."""
 
@@ -57,13 +63,9 @@ class ApiRouter:
         self._app = app
         self._service = service
         self._endpoints: dict[str, dict[str, Endpoint]] = {}
-        self._session_endpoints: dict[str, dict[str, Endpoint]] = {}
         for method, path, _, endpoint, _ in routes:
-            if endpoint is None or not path.startswith(PREFIX):
-                continue
-            is_of_session = path.startswith(SESSION_PATH)
-            table = self._session_endpoints if is_of_session else self._endpoints
-            table.setdefault(path.removeprefix(SESSION_PATH), {})[method] = endpoint
+            if endpoint is not None and path.startswith(PREFIX):
+                self._endpoints.setdefault(path, {})[method] = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond with the endpoint's response, or with a problem."""
@@ -81,11 +83,10 @@ class ApiRouter:
         await response(scope, receive, send)
 
     def _endpoint(self, path: str, scope: Scope) -> Endpoint:
-        endpoints = self._endpoints.get(path)
-        if endpoints is None and path.startswith(SESSION_PREFIX):
-            session_id, slash, rest = path[len(SESSION_PREFIX) :].partition("/")
+        if path.startswith(SESSION_PREFIX):
+            session_id, path = split_session(path) or ("", "")
             scope["path_params"] = {"session_id": session_id}
-            endpoints = self._session_endpoints.get(slash + rest) if session_id else None
+        endpoints = self._endpoints.get(path)
         if endpoints is None:
             raise PathNotFoundError
         method = scope["method"]

@@ -21,7 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from progress_sse.api.hot_routes import HotRoutes
-from progress_sse.api.middleware.host_check import HostCheckMiddleware
+from progress_sse.api.middleware.host_check import HostCheckMiddleware, needs_host_check
 from progress_sse.api.problems import problem_response
 from progress_sse.server.connection_limits import ConnectionLimits
 from progress_sse.server.sockets import BACKLOG
@@ -172,7 +172,7 @@ def own_protocol(service: ProgressService, hot_routes: HotRoutes | None = None) 
 def make_config(app: ASGIApp, service: ProgressService, http: Any) -> uvicorn.Config:
     """Return uvicorn's configuration: no access log, as it shows query strings, and no `Server` header."""
     settings = service.settings
-    if settings.is_loopback and not settings.insecure and service.authorizer.is_open_to("publish"):
+    if needs_host_check(service):
         app = HostCheckMiddleware(app, service)
     return uvicorn.Config(
         app,

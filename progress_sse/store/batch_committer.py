@@ -76,10 +76,9 @@ class BatchCommitter:
             answers = await self._try(session_id, batch, cached, is_current=False, looks_up_keys=False)
             if answers is not None:
                 return answers
-        backoff: Backoff | None = None
+        backoff = Backoff(*PAUSES_S)
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
-                backoff = backoff or Backoff(*PAUSES_S)
                 await asyncio.sleep(backoff.next_s())
             stored, looks_up_keys = await self._backend.load(session_id), attempt > 0 or cached is not None
             answers = await self._try(session_id, batch, stored, is_current=True, looks_up_keys=looks_up_keys)

@@ -35,6 +35,12 @@ class HostCheckMiddleware:
             await self._app(scope, receive, send)
 
 
+def needs_host_check(service: ProgressService) -> bool:
+    """Return whether requests are checked: the server is for its own machine, and jobs need no token."""
+    settings = service.settings
+    return settings.is_loopback and not settings.insecure and service.authorizer.is_open_to("publish")
+
+
 def is_public_name(host: bytes) -> bool:
     """Return whether the value of `Host` is a name that an owner can make resolve to any address.
 
