@@ -258,7 +258,13 @@ def test_the_quick_start_shows_a_command(environment: dict[str, str], tmp_path: 
     assert (session["status"], session["steps"][0]["name"]) == ("completed", "My job")
 
 
-@pytest.mark.parametrize(("job", "html"), [(PHOTOS, MINE), (TUTORIAL_JOB, TUTORIAL_PAGE)], ids=["readme", "tutorial"])
+@pytest.mark.parametrize(
+    ("job", "html"),
+    [
+        pytest.param(PHOTOS, MINE, id="readme"),
+        pytest.param(TUTORIAL_JOB, TUTORIAL_PAGE, id="tutorial", marks=pytest.mark.full),
+    ],
+)
 async def test_a_page_of_ones_own_follows_a_job(chromium: Browser, tmp_path: Path, job: Block, html: Block) -> None:
     """As a newcomer copies both: the page in the folder `www`, and the job beside it."""
     assert "progress-sse serve --www www" in TEXTS[html.page]

@@ -129,6 +129,7 @@ def test_demo_runs_from_the_wheel(python: Path, tmp_path: Path) -> None:
         assert demo.terminate() == 0
 
 
+@pytest.mark.full
 def test_server_runs_from_the_wheel(server: Server, python: Path) -> None:
     """It serves the page, the browser files and the API, stores in its working directory, and stops cleanly."""
     where = subprocess.run(

@@ -314,7 +314,9 @@ async def test_the_page_styles_the_element(server: Server, worker: Worker, open_
     assert outline == "5px"
 
 
-@pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
+@pytest.mark.parametrize(
+    "scripts", [(), pytest.param((POLLING_ONLY,), marks=pytest.mark.full)], ids=["stream", "polling"]
+)
 async def test_texts_of_workers_are_text_in_the_element(
     worker: Worker, embed: Any, sid: str, scripts: tuple[str, ...]
 ) -> None:

@@ -84,7 +84,9 @@ async def test_shown_times_follow_the_servers_clock(
     assert await shown.part("elapsed").first.evaluate("e => getComputedStyle(e).fontVariantNumeric") == "tabular-nums"
 
 
-@pytest.mark.parametrize("scripts", [(), (POLLING_ONLY,)], ids=["stream", "polling"])
+@pytest.mark.parametrize(
+    "scripts", [(), pytest.param((POLLING_ONLY,), marks=pytest.mark.full)], ids=["stream", "polling"]
+)
 async def test_texts_of_workers_are_text(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, scripts: tuple[str, ...]
 ) -> None:

@@ -72,7 +72,16 @@ WITH_MULTIPROCESSING_LOADED = f"""
 """
 
 
-@pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK, WITH_MULTIPROCESSING_LOADED])
+@pytest.mark.parametrize(
+    "program",
+    [
+        WITHOUT_A_BLOCK,
+        *(
+            pytest.param(each, marks=pytest.mark.full)
+            for each in (ON_A_LOOP_WITHOUT_A_BLOCK, WITH_MULTIPROCESSING_LOADED)
+        ),
+    ],
+)
 def test_a_process_exits_without_its_server(program: str) -> None:
     """It gives up after a time limit, without an error, and logs the unsent reports."""
     output = run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
@@ -268,9 +277,10 @@ def test_reports_during_the_exit_of_the_process_are_sent(serve: Serve, program: 
     "program",
     [
         LATE["registered before"],
-        LATE["no thread"],
-        *(pytest.param(LATE[name], marks=pytest.mark.full) for name in ("first report", "loop has ended")),
-        pytest.param(LATE["multiprocessing"], marks=pytest.mark.full),
+        *(
+            pytest.param(LATE[name], marks=pytest.mark.full)
+            for name in ("no thread", "first report", "loop has ended", "multiprocessing")
+        ),
     ],
 )
 def test_unsent_reports_during_the_exit_of_the_process_are_counted(program: str) -> None:

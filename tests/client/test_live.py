@@ -198,7 +198,9 @@ async def test_a_refused_creation_creates_no_session_with_other_steps(serve: Ser
 
 
 @pytest.mark.guarantee(2)
-@pytest.mark.parametrize("alone", [False, True], ids=["together", "one at a time"])
+@pytest.mark.parametrize(
+    "alone", [False, pytest.param(True, marks=pytest.mark.full)], ids=["together", "one at a time"]
+)
 async def test_a_session_that_the_server_has_lost_is_created_again(
     serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, alone: bool
 ) -> None:
