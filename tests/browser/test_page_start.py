@@ -57,7 +57,9 @@ async def test_commands_take_the_token_from_the_environment(serve: Serve, open_p
 
 
 @pytest.mark.parametrize(
-    "script", ["", "Object.defineProperty(navigator, 'clipboard', {value: undefined})"], ids=["secure", "insecure"]
+    "script",
+    ["", pytest.param("Object.defineProperty(navigator, 'clipboard', {value: undefined})", marks=pytest.mark.full)],
+    ids=["secure", "insecure"],
 )
 async def test_copy_copies_the_command(server: Server, open_page: OpenPage, script: str) -> None:
     """It does so in a secure context, and over plain HTTP, where there is no clipboard interface."""

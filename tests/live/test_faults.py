@@ -252,7 +252,7 @@ async def test_a_stopping_server_ends_its_streams_in_order(
     serve: Serve, factory: str | None, number: signal.Signals
 ) -> None:
     """FT-13: with 500 streams, 10 stalled, and POSTs in flight: clean ends, code 0, in time, nothing lost."""
-    server = serve(store="sqlite", graceful_timeout_s=5, retry_ms=2000, history=100_000, history_bytes=1 << 28)
+    server = serve(store="sqlite", graceful_timeout_s=3, retry_ms=2000, history=100_000, history_bytes=1 << 28)
     oracle = Oracle()
     sessions = [f"posts-{n}" for n in range(8)]
     async with Worker.at(server) as worker:
@@ -266,7 +266,7 @@ async def test_a_stopping_server_ends_its_streams_in_order(
             stopped_at = loop.time()
             server.signal(number)
             code = await asyncio.to_thread(server.wait, 12)
-            assert loop.time() - stopped_at <= 5 + 2
+            assert loop.time() - stopped_at <= 3 + 4
             await asyncio.gather(*posting)
             assert_ended_with_retry([await closed(stream) for stream in good])
             assert len(stalled) == STALLED
