@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
 
+from progress_sse._internal.eager_task import run_eagerly
 from progress_sse.core import state_machine
 from progress_sse.core.model import Position
 from progress_sse.store.backend import Backend
@@ -47,6 +48,7 @@ class Channel:
     """One session, as the subscribers in this process see it.
 
     Attributes:
+        is_open: Whether it listens and has loaded the session, or has found that there is none.
         published: How many events were published while there were subscriptions.
     """
 
@@ -76,6 +78,7 @@ class Channel:
         self._snapshot: FrameBatch | None = None
         self._notification_count = 0
         self._opening: asyncio.Task[None] | None = None
+        self.is_open = False
         self._replay_lock = asyncio.Lock()
 
     @property
@@ -84,17 +87,20 @@ class Channel:
         return not self._unsent and self.record is not None and self.record.status == "completed"
 
     async def open(self) -> None:
-        """Listen, then load the session. Concurrent calls wait for the same load."""
-        if self._opening is None:
-            self._opening = asyncio.get_running_loop().create_task(self._open())
-        await asyncio.shield(self._opening)
+        """Listen, then load the session. Concurrent calls wait for the same load, unless it needs no wait."""
+        if not self.is_open and self._opening is None:
+            self._opening = run_eagerly(self._open())
+        if self._opening is not None:
+            await asyncio.shield(self._opening)
 
     async def _open(self) -> None:
         await self._backend.listen(self.session_id, self.on_notification)
         await self.refresh()
+        self.is_open = True
 
     def close(self) -> None:
         """Stop listening."""
+        self.is_open = False
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None  # Its exception would refer to this channel and keep it alive.
@@ -205,11 +211,6 @@ class Channel:
 
     def _step(self, entry: LogEntry) -> Frame:
         return Frame.of(Position(self.position.epoch, entry.offset), sse.encode_event("step", entry.data))
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it listens and has loaded the session, or has found that there is none."""
-        return self._opening is not None and self._opening.done() and self._opening.exception() is None
 
     def has_passed(self, position: Position) -> bool:
         """Whether the position lies in the current epoch, and not ahead of the channel's position."""

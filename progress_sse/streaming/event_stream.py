@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
+from progress_sse._internal.eager_task import run_eagerly
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
@@ -205,10 +206,11 @@ class EventStream(asyncio.BaseProtocol):
         writer = extension.detach(scope, self)
         if writer is None:
             return False
-        if self._subscriber.is_closed:  # Ended while the head was under way.
+        if not self._subscriber.is_closed:
+            self._start()
+        if self._subscriber.is_closed:  # Ended while the head was under way, or as it began.
             writer.finish(FrameBatch((), self._final_frame))
             return True
-        self._start()
         self._writer = writer
         self._pump(writer)
         return True
@@ -219,7 +221,7 @@ class EventStream(asyncio.BaseProtocol):
         self._subscriber.send_first(self._registry.first_batch(heartbeat_events=self._heartbeat_events))
         rest = self._subscribe_nowait()
         if rest:
-            self._subscribing = asyncio.create_task(self._subscribe_all(rest))
+            self._subscribing = run_eagerly(self._subscribe_all(rest))
 
     def _subscribe_nowait(self) -> Mapping[str, ResumePoint | None]:
         """Subscribe to the sessions that need no read of the store; return the others."""

@@ -122,11 +122,10 @@ class RedisPubSub:
         if confirmed is None:
             confirmed = self._subscriptions[channel] = asyncio.get_running_loop().create_future()
             self._request(channel, is_wanted=True)
-        try:
-            async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
-                await asyncio.shield(confirmed)
-        except TimeoutError as error:
-            raise StoreUnavailableError from error
+        done, _ = await asyncio.wait([confirmed], timeout=SUBSCRIBE_TIMEOUT_S)
+        if not done:
+            raise StoreUnavailableError
+        confirmed.result()
 
     def unsubscribe(self, channel: str) -> None:
         """End the subscription; at once, and without waiting."""
