@@ -281,6 +281,7 @@ async def received_through(sock: socket.socket, mark: bytes) -> bytes:
 
 
 def linger_zero(transport: asyncio.BaseTransport) -> None:
-    """Make closing the connection a reset."""
+    """Make closing the connection a reset, unless it is closed already."""
     sock = transport.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    if sock.fileno() >= 0:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
