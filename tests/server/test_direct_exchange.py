@@ -256,6 +256,7 @@ async def test_a_packet_whose_connection_ends_is_answered_alike(packet: bytes) -
             connection = await server.connect()
             connection.writer.write(packet)
             received = VARIABLE.sub(b"*", await connection.rest(DEADLINE_S))
+            received = received.replace(b"connection: close\r\n", b"")  # Old versions of uvicorn close without it.
             outcomes.append((received, server.service.store.commands, server.service.refusals, server.service.polls))
             await connection.aclose()
     assert outcomes[0] == outcomes[1]
