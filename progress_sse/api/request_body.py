@@ -5,14 +5,14 @@ JSON gets a 400, valid JSON with invalid content a 422; neither repeats what was
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from progress_sse.api.request_models import AddressedUpdate
+from progress_sse.api.request_models import AddressedUpdate, UpdateBody
 from progress_sse.core.errors import (
     BodyTooLargeError,
     InvalidRequestError,
@@ -26,6 +26,9 @@ from progress_sse.wire.text import first_fault
 
 Body = TypeVar("Body", bound=BaseModel)
 
+_FLAT: Final[Mapping[type[BaseModel], int]] = {UpdateBody: len(UpdateBody.model_fields)}
+"""The models of which thousands are read in a second, none of whose values is an object; how many fields each has."""
+
 
 async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> Body:
     """Return the request's body as a `model`.
@@ -37,7 +40,9 @@ async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> 
         InvalidRequestError: It does not fit the model.
     """
     _check_head(request, limits.max_body_bytes)
-    return _validated(model, parse_json(await _read(request, limits.max_body_bytes)), limits)
+    raw = await _read(request, limits.max_body_bytes)
+    body = _read_flat(model, raw, limits) if raw.count(b":") <= _FLAT.get(model, -1) else None
+    return _validated(model, parse_json(raw), limits) if body is None else body
 
 
 def read_update(value: object, limits: BodyLimits) -> AddressedUpdate:
@@ -76,6 +81,19 @@ def _refuse_constant(_name: str) -> NoReturn:
 
 
 _decoder: Final = json.JSONDecoder(object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
+
+
+def _read_flat(model: type[Body], raw: bytes, limits: BodyLimits) -> Body | None:
+    """Return a valid body whose values are no objects, in less time; `None` for all others.
+
+    Pydantic's parser takes the last value of a repeated key. As a colon follows each key, the body has no key twice if
+    it has as many colons as different keys.
+    """
+    try:
+        body = model.model_validate_json(raw, context=limits.context)
+    except ValidationError:
+        return None  # The other way finds out which problem that is.
+    return body if raw.count(b":") == len(body.model_fields_set) else None
 
 
 def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:

@@ -12,13 +12,13 @@ import jsonschema_rs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.openapi.document import document
 from progress_sse.api.request_body import parse_json, read_body, read_update
-from progress_sse.api.request_models import CreateBody, UpdateBody
+from progress_sse.api.request_models import BatchBody, CreateBody, UpdateBody
 from progress_sse.api.routes import ROUTES
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
 from progress_sse.core.limits import BodyLimits
@@ -152,6 +152,59 @@ def test_all_json_is_parsed(value: Any) -> None:
     """Plain or escaped, it gives the value that was encoded."""
     assert parse_json(json.dumps(value).encode()) == value
     assert parse_json(json.dumps(value, ensure_ascii=False, indent=1).encode()) == value
+
+
+PIECES = [
+    '"action":"start"',
+    '"\\u0061ction" :"complete"',
+    '"step":1',
+    '"st\\u0065p":2',
+    '"step" : 1.0',
+    '"message":"a:b"',
+    '"message":"\\u003a"',
+    '"message":"\\ud800"',
+    '"error":"\u2028\\"\\":"',
+    '"error":"\t"',
+    '"current":-0',
+    '"total":null',
+    '"total":9223372036854775808',
+    '"success":1',
+    '"x":NaN',
+    '"x":{"step":1}',
+    '"x":[1,]',
+    '"\u00e9":01',
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=6, unique=True).map(lambda pieces: f"{{{','.join(pieces)}}}"))
+@example('{"action":"start","step":1,"step":2}')
+@example('{"action":"start","step":1,"message":"\\u003a","step":2}')
+@example('{"action":"start","step" :1,"step":1}')
+@example('{"action":"start","step":1}{')
+@example('\ufeff{"action":"start","step":1}')
+def test_an_update_is_read_as_strictly_as_any_json(text: str) -> None:
+    """In the same way as by `json` first, though most are read by another parser."""
+
+    def ask() -> UpdateBody | str:
+        try:
+            return UpdateBody.model_validate(parse_json(text.encode()), context=LIMITS.context)
+        except ValidationError:
+            return "InvalidRequestError"
+        except MalformedBodyError:
+            return "MalformedBodyError"
+
+    try:
+        found: UpdateBody | str = read(UpdateBody, text.encode())
+    except (InvalidRequestError, MalformedBodyError) as refusal:
+        found = type(refusal).__name__
+    assert found == ask()
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "[NaN]", "01"])
+def test_updates_are_read_as_strictly_as_any_json(value: str) -> None:
+    """Even a value that no update can be."""
+    with pytest.raises(MalformedBodyError):
+        read(BatchBody, f'{{"updates":[{value}]}}'.encode())
 
 
 @given(st.sampled_from([UpdateBody, CreateBody]), st.binary(max_size=60))
