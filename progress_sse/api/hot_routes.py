@@ -19,7 +19,7 @@ from progress_sse.api.problems import problem_response
 from progress_sse.api.router import SESSION_PREFIX, Endpoint, Route, split_session
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.service import ProgressService
-from progress_sse.wire.headers import RawHeaders
+from progress_sse.wire.headers import HeaderIndex, RawHeaders, header_index
 
 logger: Final = logging.getLogger(__name__)
 
@@ -74,30 +74,23 @@ class HotRoutes:
         if path.startswith(SESSION_PREFIX):
             session_id, route = split_session(path) or ("", "")
         endpoint = self._endpoints.get((method, route))
-        if endpoint is None or query not in _QUERIES or not self._is_plain(method, headers):
+        if endpoint is None or query not in _QUERIES:
             return None
-        return HotRequest(
-            endpoint,
-            {
-                "type": "http",
-                "method": method.decode("ascii"),
-                "path": path,
-                "query_string": query,
-                "headers": headers,
-                "path_params": {"session_id": session_id},
-            },
-        )
+        scope = {
+            "type": "http",
+            "method": method.decode("ascii"),
+            "path": path,
+            "query_string": query,
+            "headers": headers,
+            "path_params": {"session_id": session_id},
+        }
+        return HotRequest(endpoint, scope) if self._is_plain(method, header_index(scope)) else None
 
-    def _is_plain(self, method: bytes, headers: RawHeaders) -> bool:
+    def _is_plain(self, method: bytes, headers: HeaderIndex) -> bool:
         """Return whether no middleware would look at the request, and its body has a length that is allowed."""
-        length = b"0"
-        for name, value in headers:
-            if name in _UNUSUAL:
-                return False
-            if name == b"content-length":
-                length = value
-            elif name == b"host" and self._checks_host and _is_public_name(value):
-                return False
+        if headers.has_any(_UNUSUAL) or (self._checks_host and _is_public_name(headers.value(b"host"))):
+            return False
+        length = headers.value(b"content-length") or b"0"
         if method == b"GET":
             return length == b"0"
         return len(length) <= _MAX_LENGTH_DIGITS and int(length) <= self._max_body_bytes

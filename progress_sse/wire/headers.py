@@ -1,9 +1,11 @@
 """Headers: `Vary` for all responses, and those of a request as bytes, since Starlette decodes all to return one."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
 """Header fields as ASGI has them: names and values."""
@@ -16,7 +18,45 @@ VARY: Final = "Authorization, Cookie"
 
 
 _INDEX: Final = "progress_sse.headers"
-"""The key in a request's scope of its headers, and their values by name: an update looks seven of them up."""
+"""The key in a request's scope of its headers, and their index: an update looks seven of them up."""
+
+
+class HeaderIndex:
+    """The values of a request's headers, by name in lower case."""
+
+    __slots__ = ("_last", "_repeated")
+
+    def __init__(self, headers: RawHeaders) -> None:
+        """Index the headers; most requests repeat none."""
+        self._last = dict(headers)
+        self._repeated: dict[bytes, list[bytes]] = {}
+        if len(self._last) < len(headers):
+            for name, value in headers:
+                self._repeated.setdefault(name, []).append(value.strip(WHITE_SPACE))
+
+    def values(self, name: bytes) -> Sequence[bytes]:
+        """Return every value of a header."""
+        if self._repeated:
+            return self._repeated.get(name, ())
+        value = self._last.get(name)
+        return () if value is None else (value.strip(WHITE_SPACE),)
+
+    def value(self, name: bytes) -> bytes:
+        """Return the last value of a header as it was sent, empty if there is none."""
+        return self._last.get(name, b"")
+
+    def has_any(self, names: AbstractSet[bytes]) -> bool:
+        """Return whether the request has at least one of these headers."""
+        return not names.isdisjoint(self._last)
+
+
+def header_index(scope: Scope) -> HeaderIndex:
+    """Return the index of the headers that the scope has now."""
+    headers = scope["headers"]
+    indexed: tuple[object, HeaderIndex] | None = scope.get(_INDEX)
+    if indexed is None or indexed[0] is not headers:
+        indexed = scope[_INDEX] = headers, HeaderIndex(headers)
+    return indexed[1]
 
 
 def header_values(request: Request, name: bytes) -> Sequence[bytes]:
@@ -24,15 +64,7 @@ def header_values(request: Request, name: bytes) -> Sequence[bytes]:
 
     White space around a value is not part of it [RFC 9110 §5.5]. Our own server removes it, others may not.
     """
-    scope = request.scope
-    headers = scope["headers"]
-    indexed: tuple[object, dict[bytes, list[bytes]]] | None = scope.get(_INDEX)
-    if indexed is None or indexed[0] is not headers:
-        index: dict[bytes, list[bytes]] = {}
-        for key, value in headers:
-            index.setdefault(key, []).append(value.strip(WHITE_SPACE))
-        indexed = scope[_INDEX] = headers, index
-    return indexed[1].get(name, ())
+    return header_index(request.scope).values(name)
 
 
 def header_value(request: Request, name: bytes) -> str:

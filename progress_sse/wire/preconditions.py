@@ -54,7 +54,7 @@ def _is_listed(position: Position | None, values: Sequence[bytes], *, is_weak: b
     """Return whether values of a header list the session's tag, or are `*`; our tags have no comma to split at."""
     if not values:
         return False
-    if values == [b"*"]:
+    if tuple(values) == (b"*",):
         return position is not None
     tag = entity_tag(position).encode()
     listed = (each.strip() for each in b",".join(values).split(b","))
