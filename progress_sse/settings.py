@@ -92,8 +92,8 @@ class Settings(BaseSettings):
         10,
         gt=0,
         le=MAX_DURATION,
-        description="Seconds until the head of a request must have come, since its connection was opened or had its "
-        "last answer.",
+        description="Seconds until the head of a request must have come, since its connection was opened or, for a "
+        "later request, since its first byte came.",
     )
     body_timeout_s: float = Field(
         30,

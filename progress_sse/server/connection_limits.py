@@ -7,6 +7,7 @@ clients that take no bytes of a stream (see ``server.sockets``).
 
 import asyncio
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
@@ -71,6 +72,11 @@ class DeadlineQueue(Generic[Item]):
         """The oldest item."""
         return next(iter(self._due), None)
 
+    @property
+    def since(self) -> float:
+        """The time of the event loop at which the oldest item came; infinite without one."""
+        return next(iter(self._due.values()), math.inf) - self._timeout_s
+
     def enter(self, item: Item) -> None:
         """Add an item; its timeout begins now."""
         loop = asyncio.get_running_loop()
@@ -131,7 +137,8 @@ class ConnectionLimits:
     """The limits that all connections of a server share, and its connections in the order of their deadlines.
 
     Attributes:
-        awaiting_head: Connections that may send a request; idle connections are among them.
+        awaiting_head: Connections that have sent no request yet, or a part of a head.
+        idle: Connections whose requests are all answered.
         awaiting_body: Connections that have sent the head of a request.
         unsent_buffers: Connections whose clients do not take their responses.
         max_connections: Connections that may be open.
@@ -143,13 +150,15 @@ class ConnectionLimits:
         *,
         head_timeout_s: float,
         body_timeout_s: float,
+        keep_alive_s: float,
         max_body_bytes: int,
         max_connections: int,
     ) -> None:
-        """Wait `head_timeout_s` for the head of a request, and then `body_timeout_s` for its body."""
+        """Wait `head_timeout_s` for a head, `body_timeout_s` for its body, and `keep_alive_s` for the next request."""
         self.awaiting_head = DeadlineQueue[LimitedConnection](
             head_timeout_s, lambda connection: connection.on_head_overdue()
         )
+        self.idle = DeadlineQueue[LimitedConnection](keep_alive_s, lambda connection: connection.on_head_overdue())
         self.awaiting_body = DeadlineQueue[LimitedConnection](
             body_timeout_s, lambda connection: connection.on_body_overdue()
         )
@@ -162,8 +171,9 @@ class ConnectionLimits:
 
         A well-behaved client is in a queue so briefly that hardly any new connection takes its place.
         """
-        candidates = (self.awaiting_head.first, self.awaiting_body.first, self.unsent_buffers.first)
-        connection = next((each for each in candidates if each is not None), None)
+        without_request = min(self.awaiting_head, self.idle, key=lambda queue: queue.since)
+        queues = (without_request, self.awaiting_body, self.unsent_buffers)
+        connection = next((queue.first for queue in queues if queue.first is not None), None)
         if connection is not None:
             connection.evict()
         return connection is not None

@@ -240,7 +240,11 @@ class HttpProtocol(HttpToolsProtocol):
         """Continue with the next request."""
         if self.pipeline:
             self._running = self.pipeline[-1][0]
-        super().on_response_complete()
+            super().on_response_complete()
+        else:  # uvicorn would set a timer for each connection; a queue has one for all of them.
+            self.server_state.total_requests += 1
+            if not self.transport.is_closing():
+                self.flow.resume_reading()
         if self.transport.is_closing():
             self._close()
         elif self.pipeline:
@@ -288,7 +292,8 @@ class HttpProtocol(HttpToolsProtocol):
         elif not self._is_in_head:
             queue = self._limits.awaiting_body if running is self.cycle else None
         elif running is None or running.response_complete:
-            queue = self._limits.awaiting_head
+            is_idle = running is not None and not self._received_bytes
+            queue = self._limits.idle if is_idle else self._limits.awaiting_head
         if queue is not self._queue:
             self._enter_queue(queue)
 

@@ -111,7 +111,9 @@ async def _received(exchange: _Exchange) -> bytes:
 
 
 def _protocol(**arguments: Any) -> HttpProtocol:
-    limits = ConnectionLimits(head_timeout_s=TIMEOUT_S, body_timeout_s=TIMEOUT_S, max_body_bytes=0, max_connections=1)
+    limits = ConnectionLimits(
+        head_timeout_s=TIMEOUT_S, body_timeout_s=TIMEOUT_S, keep_alive_s=TIMEOUT_S, max_body_bytes=0, max_connections=1
+    )
     return HttpProtocol(coalescer=WriteCoalescer(), limits=limits, refusal=_refusal, **arguments)
 
 

@@ -39,6 +39,9 @@ DESCRIPTORS_FOR_FILES: Final = 32
 COLLECTOR_THRESHOLDS: Final = (50_000, 50, 1000)
 """Arguments of `gc.set_threshold`: new objects per collection, and collections per one of the older generations."""
 
+KEEP_ALIVE_S: Final = 5.0
+"""Seconds that a connection stays open for the next request; uvicorn's default."""
+
 HARD_STOP_S: Final = 1.0
 """Seconds in which uvicorn notices that all connections were dropped."""
 
@@ -157,6 +160,7 @@ def own_protocol(service: ProgressService, hot_routes: HotRoutes | None = None) 
     limits = ConnectionLimits(
         head_timeout_s=settings.head_timeout_s,
         body_timeout_s=settings.body_timeout_s,
+        keep_alive_s=KEEP_ALIVE_S,
         max_body_bytes=settings.max_body_bytes,
         max_connections=max(1, descriptor_limit() - DESCRIPTORS_FOR_FILES),
     )

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from progress_sse.server.connection_limits import DeadlineQueue, LimitedConnection, UnsentBuffers
+from progress_sse.server.connection_limits import ConnectionLimits, DeadlineQueue, LimitedConnection, UnsentBuffers
 
 TIMEOUT_S = 0.05
 
@@ -79,6 +79,29 @@ async def test_an_item_that_fails_does_not_affect_the_others(log: Log, caplog: p
     log.queue.enter("later")
     assert await log.next() == "later"
     assert "could not be ended" in caplog.text
+
+
+@pytest.mark.parametrize("order", [("awaiting_head", "idle"), ("idle", "awaiting_head")])
+async def test_room_is_made_by_the_connection_that_has_sent_no_request_for_longest(order: tuple[str, str]) -> None:
+    """Whether it had an answer before or not; a connection whose body is awaited stays until there is no other."""
+    limits = ConnectionLimits(head_timeout_s=9, body_timeout_s=1, keep_alive_s=5, max_body_bytes=1, max_connections=1)
+    evicted = []
+
+    class Waiting:
+        def __init__(self, name: str) -> None:
+            self.name = name
+            self.queue: DeadlineQueue[LimitedConnection] = getattr(limits, name)
+            self.queue.enter(cast("LimitedConnection", self))
+
+        def evict(self) -> None:
+            self.queue.leave(cast("LimitedConnection", self))
+            evicted.append(self.name)
+
+    for name in ("awaiting_body", *order):
+        Waiting(name)
+    while limits.make_room():
+        pass
+    assert evicted == [*order, "awaiting_body"]
 
 
 def test_the_oldest_connections_are_evicted_when_unsent_bytes_exceed_the_limit() -> None:

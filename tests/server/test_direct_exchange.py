@@ -12,7 +12,6 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pytest
-import uvicorn
 from uvicorn.server import ServerState
 
 from progress_sse import ProgressService, create_app
@@ -264,7 +263,7 @@ async def test_a_packet_whose_connection_ends_is_answered_alike(packet: bytes) -
 
 async def test_a_stream_behind_an_update_in_one_packet_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """The update's answer must not begin the idle time of the connection."""
-    monkeypatch.setattr("uvicorn.Config", partial(uvicorn.Config, timeout_keep_alive=0))
+    monkeypatch.setattr("progress_sse.server.uvicorn_server.KEEP_ALIVE_S", 0)
     async with serving(is_direct=True) as server:
         connection = await server.connect()
         connection.writer.write(post(UPDATE, START) + get("/api/progress/a/events"))
