@@ -19,7 +19,7 @@ from progress_sse.api.problems import problem_response
 from progress_sse.api.router import SESSION_PREFIX, Endpoint, Route, split_session
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.service import ProgressService
-from progress_sse.wire.headers import HeaderIndex, RawHeaders, header_index
+from progress_sse.wire.headers import INDEX, HeaderIndex
 
 logger: Final = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class HotRoutes:
             settings.has_rates or settings.max_streams_per_caller or settings.allow_origins
         )
 
-    def find(self, method: bytes, target: bytes, headers: RawHeaders) -> HotRequest | None:
+    def find(self, method: bytes, target: bytes, headers: HeaderIndex) -> HotRequest | None:
         """Return the request with its endpoint; `None` if it has to go the usual way."""
         # A fragment is not part of the path, and an escape stands for another character.
         if b"%" in target or b"#" in target or not self._is_usable or not self._service.is_running:
@@ -74,17 +74,20 @@ class HotRoutes:
         if path.startswith(SESSION_PREFIX):
             session_id, route = split_session(path) or ("", "")
         endpoint = self._endpoints.get((method, route))
-        if endpoint is None or query not in _QUERIES:
+        if endpoint is None or query not in _QUERIES or not self._is_plain(method, headers):
             return None
-        scope = {
-            "type": "http",
-            "method": method.decode("ascii"),
-            "path": path,
-            "query_string": query,
-            "headers": headers,
-            "path_params": {"session_id": session_id},
-        }
-        return HotRequest(endpoint, scope) if self._is_plain(method, header_index(scope)) else None
+        return HotRequest(
+            endpoint,
+            {
+                "type": "http",
+                "method": method.decode("ascii"),
+                "path": path,
+                "query_string": query,
+                "headers": headers.raw,
+                INDEX: headers,
+                "path_params": {"session_id": session_id},
+            },
+        )
 
     def _is_plain(self, method: bytes, headers: HeaderIndex) -> bool:
         """Return whether no middleware would look at the request, and its body has a length that is allowed."""

@@ -35,7 +35,7 @@ from progress_sse.server.direct_exchange import DirectExchange
 from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_bytes, head_size
 from progress_sse.server.write_coalescing import CoalescingTransport, WriteCoalescer
 from progress_sse.streaming.body_writer import BodyWriter, extensions
-from progress_sse.wire.headers import WHITE_SPACE, RawHeaders
+from progress_sse.wire.headers import WHITE_SPACE, HeaderIndex, RawHeaders
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -143,13 +143,16 @@ class HttpProtocol(HttpToolsProtocol):
         """Begin a request; its scope is made only if the application gets it."""
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
 
-    def _begin_scope(self) -> None:
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+    def _begin_scope(self, version: str) -> None:
+        """Give uvicorn what was read of the head."""
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers += headers  # The scope has this list.
+        self.url = url
+        for name, value in headers:
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = version != "1.0"  # A 1.0 client would take it for the response.
+            self.headers.append((name, value))  # The scope has this list.
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header field, without white space around its value; of too many fields, keep one above the limit.
@@ -159,8 +162,6 @@ class HttpProtocol(HttpToolsProtocol):
         """
         if self._is_in_head and len(self.headers) <= MAX_HEADERS:
             name = name.lower()
-            if name == b"expect" and value.lower() == b"100-continue":
-                self.expect_100_continue = True
             if name != b"upgrade":
                 self.headers.append((name, value.strip(WHITE_SPACE)))
 
@@ -176,21 +177,22 @@ class HttpProtocol(HttpToolsProtocol):
             self.url = b"/"  # Above 64 KiB it could not be parsed.
         elif len(self.headers) > MAX_HEADERS or head_size(method, self.url, self.headers) > MAX_HEAD_BYTES:
             self._refuse_all(HeadTooLargeError())
-        check_head(method, version, self.headers)
-        if not self._begin_direct_exchange(method, version):
+        index = HeaderIndex(self.headers)
+        check_head(method, version, index)
+        if not self._begin_direct_exchange(method, version, index):
             self._begin_cycle(version)
         self._is_in_head = False
         self._received_bytes = 0
         if not self.pipeline:
             self._running = self.cycle
 
-    def _begin_direct_exchange(self, method: bytes, version: str) -> bool:
+    def _begin_direct_exchange(self, method: bytes, version: str, headers: HeaderIndex) -> bool:
         """Prepare to answer the request without the application, if that can be; return whether it can."""
         is_busy = self._running is not None and not self.cycle.response_complete
         # uvicorn's cycle waits until a client takes its earlier responses, and lets the requests behind it wait.
         if self._hot_routes is None or version != "1.1" or is_busy or self.flow.write_paused:
             return False
-        request = self._hot_routes.find(method, self.url, self.headers)
+        request = self._hot_routes.find(method, self.url, headers)
         if request is None:
             return False
         self.cycle = DirectExchange(self, self._hot_routes, request, keep_alive=self.parser.should_keep_alive())  # type: ignore[assignment]  # has what uvicorn uses
@@ -198,8 +200,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _begin_cycle(self, version: str) -> None:
         """Start the application."""
-        self.expect_100_continue &= version != "1.0"  # A 1.0 client would take it for the response.
-        self._begin_scope()
+        self._begin_scope(version)
         super().on_headers_complete()
         if version == "1.0":
             _end_with_connection(self.cycle)

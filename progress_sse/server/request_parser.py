@@ -5,11 +5,12 @@ llhttp rejects almost all malformed requests. Its wrapper httptools deviates fro
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import httptools
 
-from progress_sse.wire.headers import RawHeaders
+from progress_sse.wire.headers import HeaderIndex, RawHeaders
 
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 
@@ -21,8 +22,8 @@ class BadHeadError(Exception):
     """Raised for an invalid head; from a callback, httptools raises its `HttpParserError` instead."""
 
 
-def check_head(method: bytes, version: str, headers: RawHeaders) -> None:
-    """Check the head of a request; header names are in lower case.
+def check_head(method: bytes, version: str, headers: HeaderIndex) -> None:
+    """Check the head of a request.
 
     A missing, repeated or invalid `Host` gets 400 [RFC 9112 §3.2]. So does a transfer coding other than `chunked`, as
     the server does not decode it.
@@ -30,17 +31,10 @@ def check_head(method: bytes, version: str, headers: RawHeaders) -> None:
     Raises:
         BadHeadError: The head is invalid.
     """
-    if version not in VERSIONS or method == b"CONNECT":
+    hosts, codings = headers.values(b"host"), headers.values(b"transfer-encoding")
+    if version not in VERSIONS or method == b"CONNECT" or len(hosts) > 1 or (not hosts and version == "1.1"):
         raise BadHeadError
-    hosts = 0
-    for name, value in headers:
-        if name == b"host":
-            hosts += 1
-            if not _HOST.fullmatch(value):
-                raise BadHeadError
-        elif name == b"transfer-encoding" and value.lower() != b"chunked":
-            raise BadHeadError
-    if hosts > 1 or (hosts == 0 and version == "1.1"):
+    if not all(map(_HOST.fullmatch, hosts)) or any(coding.lower() != b"chunked" for coding in codings):
         raise BadHeadError
 
 
@@ -91,7 +85,9 @@ def head_bytes(method: bytes, target: bytes, version: str, headers: Iterable[tup
 
 def head_size(method: bytes, target: bytes, headers: RawHeaders) -> int:
     """Return the bytes of a request's head, without white space around values."""
-    return len(method) + len(target) + _LINE_BYTES + sum([len(name) + len(value) + 3 for name, value in headers])
+    fields = sum(map(len, chain.from_iterable(headers))) + _FIELD_BYTES * len(headers)
+    return len(method) + len(target) + _LINE_BYTES + fields
 
 
 _LINE_BYTES: Final = len(b"  HTTP/1.1\r\n\r\n")
+_FIELD_BYTES: Final = len(b":\r\n")

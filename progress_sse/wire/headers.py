@@ -17,17 +17,22 @@ VARY: Final = "Authorization, Cookie"
 """The headers on which each response depends, for caches that are configured to store it all the same."""
 
 
-_INDEX: Final = "progress_sse.headers"
-"""The key in a request's scope of its headers, and their index: an update looks seven of them up."""
+INDEX: Final = "progress_sse.headers"
+"""The key of the `HeaderIndex` in a request's scope: an update looks seven headers up."""
 
 
 class HeaderIndex:
-    """The values of a request's headers, by name in lower case."""
+    """The values of a request's headers, by name in lower case.
 
-    __slots__ = ("_last", "_repeated")
+    Attributes:
+        raw: The headers as they were sent.
+    """
+
+    __slots__ = ("_last", "_repeated", "raw")
 
     def __init__(self, headers: RawHeaders) -> None:
         """Index the headers; most requests repeat none."""
+        self.raw = headers
         self._last = dict(headers)
         self._repeated: dict[bytes, list[bytes]] = {}
         if len(self._last) < len(headers):
@@ -52,11 +57,10 @@ class HeaderIndex:
 
 def header_index(scope: Scope) -> HeaderIndex:
     """Return the index of the headers that the scope has now."""
-    headers = scope["headers"]
-    indexed: tuple[object, HeaderIndex] | None = scope.get(_INDEX)
-    if indexed is None or indexed[0] is not headers:
-        indexed = scope[_INDEX] = headers, HeaderIndex(headers)
-    return indexed[1]
+    index: HeaderIndex | None = scope.get(INDEX)
+    if index is None or index.raw is not scope["headers"]:
+        index = scope[INDEX] = HeaderIndex(scope["headers"])
+    return index
 
 
 def header_values(request: Request, name: bytes) -> Sequence[bytes]:

@@ -261,6 +261,20 @@ async def test_a_packet_whose_connection_ends_is_answered_alike(packet: bytes) -
     assert outcomes[0] == outcomes[1]
 
 
+@pytest.mark.parametrize("is_direct", [False, True])
+async def test_a_field_that_is_one_too_many_behind_an_offer_is_not_lost(is_direct: bool) -> None:
+    """Without the length of its body, what is in it would be taken for a request."""
+    fields = [("Connection", "Upgrade"), ("Upgrade", "x"), *((f"X-{number}", "") for number in range(98))]
+    async with serving(is_direct=is_direct) as server:
+        connection = await server.connect()
+        connection.writer.write(request_bytes("POST", UPDATE, [*fields, *JSON], post(UPDATE, START)))
+        received = await connection.rest(DEADLINE_S)
+        assert received.startswith(b"HTTP/1.1 431 ")
+        assert received.count(b"HTTP/1.1 ") == 1
+        assert not server.service.store.commands
+        await connection.aclose()
+
+
 async def test_a_stream_behind_an_update_in_one_packet_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """The update's answer must not begin the idle time of the connection."""
     monkeypatch.setattr("progress_sse.server.uvicorn_server.KEEP_ALIVE_S", 0)

@@ -6,7 +6,7 @@ import httptools
 import pytest
 
 from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_bytes
-from progress_sse.wire.headers import RawHeaders
+from progress_sse.wire.headers import HeaderIndex, RawHeaders
 
 HOST = (b"host", b"progress.example")
 NO_HOSTS = (b"a/b", b"a?b", b"a#b", b"user@a", b"a b", b"[a]", b"a:b", b"\xe9", b"\\")
@@ -19,8 +19,8 @@ NO_CODINGS = (b"identity", b"gzip, chunked", b"gzip", b"")
 def test_every_kind_of_host_is_accepted(host: str) -> None:
     """Names, addresses and ports are, and an empty host where the target has none [RFC 9112 §3.2]."""
     for version in ("1.0", "1.1"):
-        check_head(b"GET", version, [(b"host", host.encode()), (b"transfer-encoding", b"Chunked")])
-    check_head(b"GET", "1.0", [])
+        check_head(b"GET", version, HeaderIndex([(b"host", host.encode()), (b"transfer-encoding", b"Chunked")]))
+    check_head(b"GET", "1.0", HeaderIndex([]))
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def test_every_kind_of_host_is_accepted(host: str) -> None:
 def test_an_ambiguous_head_is_refused(version: str, headers: RawHeaders) -> None:
     """It has another version, no host or several, or a transfer coding that the server does not decode."""
     with pytest.raises(BadHeadError):
-        check_head(b"GET", version, headers)
+        check_head(b"GET", version, HeaderIndex(headers))
 
 
 def test_connect_is_refused() -> None:
     """It would turn the rest of the connection into another protocol."""
     with pytest.raises(BadHeadError):
-        check_head(b"CONNECT", "1.1", [HOST])
+        check_head(b"CONNECT", "1.1", HeaderIndex([HOST]))
 
 
 class Reader:
