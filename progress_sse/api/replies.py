@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from progress_sse.store.types import Record
 from progress_sse.wire import session_json
-from progress_sse.wire.headers import VARY, RawHeaders
+from progress_sse.wire.headers import VARY
 from progress_sse.wire.preconditions import entity_tag
 
 JSON: Final = "application/json"
@@ -19,30 +19,37 @@ UNCACHED: Final = {"cache-control": "no-store", "vary": VARY}
 """Headers of responses that no cache may store, nor give to another client if it does."""
 
 
-def encoded_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Return header fields as ASGI has them."""
-    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+def header_lines(headers: Mapping[str, str]) -> bytes:
+    """Return header fields as a connection carries them."""
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("latin-1")
 
 
-_UNCACHED_JSON: Final = encoded_headers({"content-type": JSON, **UNCACHED})
+_UNCACHED_JSON: Final = header_lines({"content-type": JSON, **UNCACHED})
 
 
 class Reply:
-    """A response of bytes: Starlette's own takes as long to encode its headers as a whole poll takes."""
+    """A response of bytes: Starlette's own takes as long to encode its headers as a whole poll takes.
 
-    __slots__ = ("body", "raw_headers", "status_code")
+    Attributes:
+        status_code: The status.
+        lines: The header fields as a connection carries them, names in lower case.
+        body: The body.
+    """
 
-    def __init__(self, status: int, headers: Mapping[str, str] | RawHeaders, body: bytes = b"") -> None:
-        """Take the `body`, and add its length unless the status forbids one; header names are in lower case."""
+    __slots__ = ("body", "lines", "status_code")
+
+    def __init__(self, status: int, headers: Mapping[str, str] | bytes, body: bytes = b"") -> None:
+        """Take the headers or their lines, and add the length of the `body` unless the status forbids one."""
         self.status_code = status
         self.body = body
-        self.raw_headers = encoded_headers(headers) if isinstance(headers, Mapping) else list(headers)
+        self.lines = headers if isinstance(headers, bytes) else header_lines(headers)
         if status not in (204, 304):
-            self.raw_headers.append((b"content-length", b"%d" % len(body)))
+            self.lines += b"content-length: %d\r\n" % len(body)
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send the response."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        headers = [tuple(line.split(b": ", 1)) for line in self.lines.splitlines()]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
 

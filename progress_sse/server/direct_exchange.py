@@ -110,7 +110,8 @@ class DirectExchange:
             return
         self.response_started = True
         transport = self._connection.transport
-        transport.write(self._head(response.status_code, response.raw_headers) + b"\r\n")
+        lines = response.lines if isinstance(response, Reply) else encode_fields(response.raw_headers)
+        transport.write(self._head(response.status_code, lines) + b"\r\n")
         transport.write(bytes(response.body))  # Apart, as all connections share a session's body.
         self.response_complete = True
         if not self.keep_alive:
@@ -121,11 +122,14 @@ class DirectExchange:
         """Write the head of a stream, which writes its body itself."""
         if message["type"] == "http.response.start" and not self.disconnected:
             self.response_started = True
-            head = self._head(message["status"], message["headers"])
+            head = self._head(message["status"], encode_fields(message["headers"]))
             self._connection.transport.write(head + b"transfer-encoding: chunked\r\n\r\n")
 
-    def _head(self, status: int, headers: RawHeaders) -> bytes:
-        fields = [b"%s: %s\r\n" % field for field in (*self._connection.default_headers, *headers)]
-        if not self.keep_alive:
-            fields.append(b"connection: close\r\n")
-        return b"".join([STATUS_LINE[status], *fields])
+    def _head(self, status: int, lines: bytes) -> bytes:
+        end = b"" if self.keep_alive else b"connection: close\r\n"
+        return b"".join([STATUS_LINE[status], encode_fields(self._connection.default_headers), lines, end])
+
+
+def encode_fields(headers: RawHeaders) -> bytes:
+    """Return header fields as a connection carries them."""
+    return b"".join([b"%b: %b\r\n" % field for field in headers])

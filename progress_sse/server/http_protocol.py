@@ -4,7 +4,7 @@ A stream's response is detached from the application: the stream writes to the c
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from starlette.responses import Response
@@ -31,7 +31,7 @@ from progress_sse.server.connection_limits import (
     LimitedConnection,
 )
 from progress_sse.server.connection_writer import ConnectionWriter, UnchunkedWriter
-from progress_sse.server.direct_exchange import DirectExchange
+from progress_sse.server.direct_exchange import DirectExchange, encode_fields
 from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_bytes, head_size
 from progress_sse.server.write_coalescing import CoalescingTransport, WriteCoalescer
 from progress_sse.streaming.body_writer import BodyWriter, extensions
@@ -367,9 +367,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_in_head = True
 
 
-def _encoded(response: Response, default_headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    fields = [b"%s: %s\r\n" % field for field in (*default_headers, *response.raw_headers)]
-    return b"".join([STATUS_LINE[response.status_code], *fields, b"\r\n", response.body])
+def _encoded(response: Response, default_headers: RawHeaders) -> bytes:
+    fields = encode_fields([*default_headers, *response.raw_headers])
+    return b"".join([STATUS_LINE[response.status_code], fields, b"\r\n", response.body])
 
 
 def _end_with_connection(cycle: RequestResponseCycle) -> None:
