@@ -1,14 +1,16 @@
 """The commands that workers and applications apply to a session, and which values are valid in them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import MAX_SAFE_INTEGER, Position, StepDefinition, is_text
 
 Condition: TypeAlias = Callable[[Position | None], bool]
-"""Whether a session at this position may be changed; `None` stands for a session that does not exist."""
+"""Whether a session at this position may be changed; `None` stands for a session that does not exist.
+
+A command applies only if the session is where the client expects it; the store checks the position.
+"""
 
 
 def anywhere(_position: Position | None) -> bool:
@@ -16,38 +18,31 @@ def anywhere(_position: Position | None) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Conditional:
-    """A command that applies only if the session is where the client expects it; the store checks the position."""
-
-    only_if: Condition = anywhere
-
-
-@dataclass(frozen=True, slots=True)
-class Create(_Conditional):
+class Create(NamedTuple):
     """Create a fresh pending session; `replace` allows it to replace a session of that id."""
 
     definitions: tuple[StepDefinition, ...]
     replace: bool = True
+    only_if: Condition = anywhere
 
 
-@dataclass(frozen=True, slots=True)
-class Delete(_Conditional):
+class Delete(NamedTuple):
     """Remove the session."""
 
+    only_if: Condition = anywhere
 
-@dataclass(frozen=True, slots=True)
-class Start(_Conditional):
+
+class Start(NamedTuple):
     """Begin a step; `timeout_ms` of `None` or 0 is the definition's. A session that it creates has `definitions`."""
 
     step: int
     definitions: tuple[StepDefinition, ...]
     timeout_ms: int | None = None
     run: str | None = None
+    only_if: Condition = anywhere
 
 
-@dataclass(frozen=True, slots=True)
-class Complete(_Conditional):
+class Complete(NamedTuple):
     """End a step, with success or an error."""
 
     step: int
@@ -55,10 +50,10 @@ class Complete(_Conditional):
     message: str = ""
     error: str = ""
     run: str | None = None
+    only_if: Condition = anywhere
 
 
-@dataclass(frozen=True, slots=True)
-class Advance(_Conditional):
+class Advance(NamedTuple):
     """Report how far a running step is."""
 
     step: int
@@ -66,6 +61,7 @@ class Advance(_Conditional):
     total: int | None = None
     message: str = ""
     run: str | None = None
+    only_if: Condition = anywhere
 
 
 StepCommand: TypeAlias = Start | Complete | Advance

@@ -30,7 +30,7 @@ MAX_ATTEMPTS: Final = 20
 """How many attempts may conflict with other processes before the store counts as unavailable."""
 
 PAUSES_S: Final = (0.001, 0.02)
-"""Seconds, at most, between two attempts: after the first, and after any.
+"""Seconds, at most, between two attempts: after the second, and after any.
 
 They grow, so that one process does not lose to the others at all attempts.
 """
@@ -72,16 +72,17 @@ class BatchCommitter:
             StoreFullError: There is no room for the change.
         """
         cached = self._backend.cached_record(session_id)
-        if cached is not None:
-            answers = await self._try(session_id, batch, cached, is_current=False, looks_up_keys=False)
-            if answers is not None:
-                return answers
+        stored = cached or await self._backend.load(session_id)
+        answers = await self._try(session_id, batch, stored, is_current=cached is None, looks_up_keys=False)
+        return answers or await self._try_again(session_id, batch)
+
+    async def _try_again(self, session_id: str, batch: Sequence[QueuedCommand]) -> Sequence[Applied | Exception]:
         backoff = Backoff(*PAUSES_S)
-        for attempt in range(MAX_ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS - 1):
             if attempt:
                 await asyncio.sleep(backoff.next_s())
-            stored, looks_up_keys = await self._backend.load(session_id), attempt > 0 or cached is not None
-            answers = await self._try(session_id, batch, stored, is_current=True, looks_up_keys=looks_up_keys)
+            stored = await self._backend.load(session_id)
+            answers = await self._try(session_id, batch, stored, is_current=True, looks_up_keys=True)
             if answers is not None:
                 return answers
         raise StoreUnavailableError("Other processes keep changing this session.")
@@ -109,7 +110,10 @@ class BatchCommitter:
                 whether one was used before, and all work on the change is lost if so.
         """
         builder = ChangeBuilder(session_id, stored)
-        answers = await self._apply_all(builder, batch, looks_up_keys=looks_up_keys)
+        if len(batch) == 1 and batch[0].key is None:  # The usual case, without a wait.
+            answers: Sequence[Applied | Exception] = [builder.apply(batch[0].command, self._clock.now())]
+        else:
+            answers = await self._apply_all(builder, batch, looks_up_keys=looks_up_keys)
         if not is_current and builder.transition_count < len(batch):
             return None
         try:

@@ -2,9 +2,8 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -15,17 +14,20 @@ Effect: TypeAlias = Literal["updated", "created", "replaced", "deleted"]
 """The effect of a command that was applied."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Record:
-    """A session at a position, with its JSON, which is encoded at most once."""
+    """A session at a position, with its JSON, which is encoded at most once; never changed."""
 
     session: Session
     position: Position
+    _body: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def body(self) -> bytes:
         """The session as JSON: the answer to a poll, and the data of a snapshot event."""
-        return session_json.encode_session(self.session)
+        if self._body is None:
+            self._body = session_json.encode_session(self.session)
+        return self._body
 
     @property
     def status(self) -> SessionStatus:

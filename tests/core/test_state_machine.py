@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -160,13 +159,13 @@ class TestSession:
     def test_accepts_a_command_for_its_run(self, command: StepCommand) -> None:
         """Like one that names no run."""
         session = session_with("running")
-        assert apply("s", session, replace(command, run=session.run), T2) == apply("s", session, command, T2)
+        assert apply("s", session, command._replace(run=session.run), T2) == apply("s", session, command, T2)
 
     @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1), Start(9, DEFINITIONS)])
     @pytest.mark.parametrize("run", ["", timestamp(T1)])
     def test_refuses_a_command_for_another_run(self, command: StepCommand, run: str) -> None:
         """Before any other check; a session that does not exist is not created."""
-        named = replace(command, run=run)
+        named = command._replace(run=run)
         with pytest.raises(OtherRunError):
             apply("s", session_with("running"), named, T2)
         with pytest.raises(SessionNotFoundError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -89,7 +88,7 @@ class TestConcurrency:
         stores = [ProgressStore(contested, clock=clock) for _ in range(4)]
         await stores[0].start_step("s", 1)
         seen = (await state(stores[0])).position
-        conditional = replace(command, only_if=lambda position: position == seen)
+        conditional = command._replace(only_if=lambda position: position == seen)
         changes = (store.apply("s", conditional) for store in stores)
         outcomes = await asyncio.gather(*changes, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes].count(Applied) == 1

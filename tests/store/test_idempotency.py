@@ -50,7 +50,7 @@ class TestKeys:
         await store.start_step("s", 1)
         clock.advance(1)
         assert await store.apply("s", create, self.KEY) == first
-        second = await store.apply("s", replace(create, replace=True), IdempotencyKey("r", "d"))
+        second = await store.apply("s", create._replace(replace=True), IdempotencyKey("r", "d"))
         assert second == Applied("replaced", await state(store))
         clock.advance(1)
         assert await store.apply("s", create, self.KEY) == first

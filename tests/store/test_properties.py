@@ -7,7 +7,6 @@ import json
 import tempfile
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -221,7 +220,7 @@ class StoreMachine(RuleBasedStateMachine):
             "replace": Create((StepDefinition("x"),) * 3),
             "delete": Delete(),
         }
-        command = replace(commands[kind], only_if=lambda at: is_as_seen is None or is_as_seen is (at == position))
+        command = commands[kind]._replace(only_if=lambda at: is_as_seen is None or is_as_seen is (at == position))
         outcome = self.apply(session_id, command, IdempotencyKey(name, f"{kind} {step}"))
         if first is not None and first.at >= now - KEY_LIFETIME:
             assert outcome == (first.outcome if first.digest == f"{kind} {step}" else "KeyReusedError")
