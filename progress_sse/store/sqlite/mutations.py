@@ -7,6 +7,7 @@ SQLite.
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position
@@ -14,21 +15,64 @@ from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.queries import find_idempotency_key
 from progress_sse.store.types import Change, LogEntry, Record, StorageLimits, fingerprint
 
+MAX_ROWS: Final = 10_000
+"""Sessions whose row the writer remembers; each takes about 300 bytes."""
+
 
 @dataclass(slots=True)
 class _SessionRow:
-    """The columns of a row of `sessions` that say how much its log holds."""
+    """The columns of a row of `sessions` that the next change needs."""
 
+    epoch: str
+    offset: int
     life: int
     log_rows: int = 0
     log_bytes: int = 0
 
 
-def write(connection: sqlite3.Connection, encoded: EncodedChange, limits: StorageLimits, *, has_room: bool) -> int:
+class SessionRows:
+    """The rows of the sessions that changed last, so that a change need not read the row that it changes.
+
+    Only one process uses the file, so a row stays true until the next change of its session.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._rows: dict[str, _SessionRow] = {}
+
+    def find(self, connection: sqlite3.Connection, session_id: str) -> _SessionRow | None:
+        """Return the session's row; `None` if there is no such session."""
+        row = self._rows.get(session_id)
+        if row is None:
+            stored = connection.execute(
+                "SELECT epoch, n, life, log_rows, log_bytes FROM sessions WHERE session_id = ?", (session_id,)
+            ).fetchone()
+            row = _SessionRow(*stored) if stored else None
+        return row
+
+    def keep(self, session_id: str, row: _SessionRow) -> None:
+        """Remember the row, and forget the one that was read first if there are too many."""
+        self._rows[session_id] = row
+        if len(self._rows) > MAX_ROWS:
+            self.drop(next(iter(self._rows)))
+
+    def drop(self, session_id: str) -> None:
+        """Forget the row of a session."""
+        self._rows.pop(session_id, None)
+
+    def clear(self) -> None:
+        """Forget all rows, as after a transaction that was rolled back."""
+        self._rows.clear()
+
+
+def write(
+    connection: sqlite3.Connection, rows: SessionRows, encoded: EncodedChange, limits: StorageLimits, *, has_room: bool
+) -> int:
     """Apply a change, and return the difference that it makes to the number of sessions.
 
     Args:
         connection: In a transaction that can write.
+        rows: What is known of the sessions; to be cleared if the transaction is rolled back.
         encoded: The change.
         limits: How much is kept of the session's log, of the keys of its id, and of the keys of removed sessions.
         has_room: Whether one more session may be created.
@@ -38,11 +82,8 @@ def write(connection: sqlite3.Connection, encoded: EncodedChange, limits: Storag
         StoreFullError: The session is new and there is no room for it; nothing was written.
     """
     change = encoded.change
-    stored = connection.execute(
-        "SELECT epoch, n, life, log_rows, log_bytes FROM sessions WHERE session_id = ?",
-        (change.session_id,),
-    ).fetchone()
-    if (Position(*stored[:2]) if stored else None) != change.expected:
+    row = stored = rows.find(connection, change.session_id)
+    if (Position(stored.epoch, stored.offset) if stored else None) != change.expected:
         raise ConflictError
     for key in change.keys:
         used = find_idempotency_key(connection, change.session_id, key.name)
@@ -50,12 +91,14 @@ def write(connection: sqlite3.Connection, encoded: EncodedChange, limits: Storag
             raise ConflictError
     if change.record is not None and stored is None and not has_room:
         raise StoreFullError
-    row = _SessionRow(*stored[2:]) if stored else None
     if row is not None and (change.record is None or change.is_fresh):
         connection.execute("DELETE FROM sessions WHERE life = ?", (row.life,))
+        rows.drop(change.session_id)
         row = None
     if change.record is not None:
-        _update_session(connection, encoded, row or _insert_session(connection, encoded, change.record), limits)
+        row = row or _insert_session(connection, encoded, change.record)
+        _update_session(connection, encoded, row, limits)
+        rows.keep(change.session_id, row)
     _store_keys(connection, change, limits)
     if change.record is None:
         _orphan_keys(connection, change.session_id, limits)
@@ -73,7 +116,7 @@ def _insert_session(connection: sqlite3.Connection, encoded: EncodedChange, reco
     )
     assert cursor.lastrowid is not None
     connection.execute("INSERT INTO definitions VALUES (?, ?)", (cursor.lastrowid, encoded.definitions))
-    return _SessionRow(cursor.lastrowid)
+    return _SessionRow(epoch, 0, cursor.lastrowid)
 
 
 def _update_session(
@@ -86,11 +129,14 @@ def _update_session(
         )
     _append_to_log(connection, row, encoded.change.entries, limits)
     assert encoded.header is not None
-    connection.execute(
+    row.offset = encoded.header[0]
+    updated = connection.execute(
         "UPDATE sessions SET n = ?, status = ?, current_step = ?, updated_at = ?, listed = ?,"
-        " log_rows = ?, log_bytes = ? WHERE life = ?",
-        (*encoded.header, row.log_rows, row.log_bytes, row.life),
+        " log_rows = ?, log_bytes = ? WHERE life = ? AND session_id = ?",
+        (*encoded.header, row.log_rows, row.log_bytes, row.life, encoded.change.session_id),
     )
+    if updated.rowcount != 1:
+        raise sqlite3.IntegrityError("another program has removed a session")
 
 
 def _append_to_log(

@@ -81,6 +81,7 @@ class SqliteWriter:
         # Only the thread uses the following.
         self._connection: sqlite3.Connection | None = None
         self._session_count = 0
+        self._rows = mutations.SessionRows()
         self._in_doubt: set[str] = set()
         self._is_growth_limited = False
         self._max_group = MAX_GROUP
@@ -217,6 +218,7 @@ class SqliteWriter:
         except Exception as error:  # noqa: BLE001 - every waiting caller must get an answer
             self._recover(error)
             self._session_count = session_count
+            self._rows.clear()
             self._fail(group, error, translate)
         else:
             self._in_doubt.clear()
@@ -248,7 +250,9 @@ class SqliteWriter:
             return None
         has_room = self._session_count < self._limits.max_sessions
         try:
-            self._session_count += mutations.write(connection, write.encoded, self._limits, has_room=has_room)
+            self._session_count += mutations.write(
+                connection, self._rows, write.encoded, self._limits, has_room=has_room
+            )
         except (ConflictError, StoreFullError) as refusal:
             return refusal
         return None

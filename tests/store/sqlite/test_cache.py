@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.sqlite import backend as sqlite_backend
-from tests.store.changes import after, apply, created, moved, removed
+from tests.store.changes import after, apply, created, key, moved, removed
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import make_store, opened
 
@@ -27,6 +30,32 @@ class TestCache:
             assert await backend.load("fresh") is record
             assert await backend.load("s1") is await backend.load("s1")
             assert faults.count("SELECT life, epoch") == 1
+
+    async def test_the_writer_reads_the_rows_that_it_has_forgotten(
+        self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of the sessions that changed last, it knows the rows."""
+        monkeypatch.setattr("progress_sse.store.sqlite.mutations.MAX_ROWS", 2)
+        async with opened(path) as backend:
+            records = {session_id: await apply(backend, created(session_id)) for session_id in ("a", "b", "c")}
+            read = faults.count("SELECT epoch")
+            for session_id in ("b", "c", "b", "a", "b"):
+                change = moved(records[session_id], records[session_id].position.offset + 1)
+                records[session_id] = await apply(backend, change)
+            assert faults.count("SELECT epoch") == read + 2
+
+    async def test_a_session_that_another_program_has_removed_fails_once(self, path: Path) -> None:
+        """A change of it is not reported as made, and then it is unknown."""
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            with closing(sqlite3.connect(path)) as shell:
+                shell.execute("PRAGMA foreign_keys = ON")
+                shell.execute("DELETE FROM sessions")
+                shell.commit()
+            with pytest.raises(StoreUnavailableError):
+                await backend.commit(moved(record, keys=[key("k")]))
+            assert await backend.load("s") is None
+            await apply(backend, created())
 
     async def test_the_cache_is_dropped_on_closing(self, path: Path) -> None:
         """Another process may change the file before it is opened again."""

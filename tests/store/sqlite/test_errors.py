@@ -31,7 +31,7 @@ FAILURES: dict[str, tuple[str, int, type[ProgressError]]] = {
     "disk full while writing": ("INSERT INTO log", sqlite3.SQLITE_FULL, StoreFullError),
     "read-only": ("INSERT INTO log", sqlite3.SQLITE_READONLY_DBMOVED, StoreUnavailableError),
     "i/o error while writing": ("INSERT INTO log", sqlite3.SQLITE_IOERR_WRITE, StoreUnavailableError),
-    "damage": ("SELECT epoch", sqlite3.SQLITE_CORRUPT, StoreUnavailableError),
+    "damage": ("UPDATE sessions", sqlite3.SQLITE_CORRUPT, StoreUnavailableError),
     "disk full on commit": ("COMMIT", sqlite3.SQLITE_FULL, StoreFullError),
     "busy on commit": ("COMMIT", sqlite3.SQLITE_BUSY_SNAPSHOT, StoreUnavailableError),
     "i/o error on commit": ("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, OutcomeUnknownError),
