@@ -21,7 +21,7 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import check_session_id
-from progress_sse.wire.headers import header_values
+from progress_sse.wire.headers import header_index
 from progress_sse.wire.text import first_fault
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -104,10 +104,11 @@ def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
 
 
 def _check_head(request: Request, max_body_bytes: int) -> None:
-    media_types, codings = header_values(request, b"content-type"), header_values(request, b"content-encoding")
+    headers = header_index(request)
+    media_types, codings = headers.values(b"content-type"), headers.values(b"content-encoding")
     if not _is_json(b",".join(media_types), b",".join(codings)):
         raise UnsupportedMediaError
-    declared = b",".join(header_values(request, b"content-length")) or b"0"
+    declared = b",".join(headers.values(b"content-length")) or b"0"
     if not declared.isdigit() or len(declared) >= 20 or int(declared) > max_body_bytes:
         raise BodyTooLargeError
 

@@ -8,11 +8,13 @@ from starlette.requests import Request
 from progress_sse.core.commands import Condition, anywhere
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import check_session_id
-from progress_sse.wire.headers import header_values
+from progress_sse.wire.headers import header_index
 from progress_sse.wire.preconditions import Preconditions
 
 MAX_QUERY_FIELDS: Final = 2000
 """Parameters that a query may have: the server parses it before it checks the client's token."""
+
+_CONDITIONS: Final = frozenset({b"if-match", b"if-none-match"})
 
 
 def session_id_of(request: Request) -> str:
@@ -46,10 +48,12 @@ def check_query(request: Request) -> None:
 
 def condition_of(request: Request) -> Condition:
     """Return when the request may change its session."""
-    preconditions = preconditions_of(request)
-    return preconditions.allow_change if any(preconditions) else anywhere
+    if not header_index(request).has_any(_CONDITIONS):
+        return anywhere
+    return preconditions_of(request).allow_change
 
 
 def preconditions_of(request: Request) -> Preconditions:
     """Return the request's conditions."""
-    return Preconditions(header_values(request, b"if-match"), header_values(request, b"if-none-match"))
+    headers = header_index(request)
+    return Preconditions(headers.values(b"if-match"), headers.values(b"if-none-match"))

@@ -5,7 +5,6 @@ from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 from starlette.requests import Request
-from starlette.types import Scope
 
 RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
 """Header fields as ASGI has them: names and values."""
@@ -55,8 +54,9 @@ class HeaderIndex:
         return not names.isdisjoint(self._last)
 
 
-def header_index(scope: Scope) -> HeaderIndex:
-    """Return the index of the headers that the scope has now."""
+def header_index(request: Request) -> HeaderIndex:
+    """Return the index of the headers that the request has now."""
+    scope = request.scope
     index: HeaderIndex | None = scope.get(INDEX)
     if index is None or index.raw is not scope["headers"]:
         index = scope[INDEX] = HeaderIndex(scope["headers"])
@@ -68,7 +68,7 @@ def header_values(request: Request, name: bytes) -> Sequence[bytes]:
 
     White space around a value is not part of it [RFC 9110 §5.5]. Our own server removes it, others may not.
     """
-    return header_index(request.scope).values(name)
+    return header_index(request).values(name)
 
 
 def header_value(request: Request, name: bytes) -> str:
