@@ -23,6 +23,14 @@ def pss_kib(pid: int) -> int:
     raise LookupError(f"no Pss for process {pid}")
 
 
+def kernel_kib() -> int:
+    """KiB of memory that the kernel holds for its objects, sockets and files among them [proc_meminfo(5)]."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("Slab:"):
+            return int(line.split()[1])
+    raise LookupError("no Slab")
+
+
 def raise_descriptor_limit() -> int:
     """Raise the descriptor limit of this process and its children to the maximum, and return it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

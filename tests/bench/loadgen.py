@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from time import monotonic, monotonic_ns
 
 from tests.bench.clients import Caller, Loop, Reader, RefusedError
-from tests.bench.gauges import TICKS_PER_S, cpu_s, pss_kib
+from tests.bench.gauges import TICKS_PER_S, cpu_s, kernel_kib, pss_kib
 from tests.bench.job import measure_job
 from tests.bench.peers.base import HOST
 from tests.bench.plan import (
@@ -172,12 +172,14 @@ class Bench:
 
     def _open_measured(self, sessions: list[int]) -> Figures:
         self._loop.run_for(SETTLE_S)
-        before_kib = pss_kib(self._pid)
+        before_kib, kernel_before_kib = pss_kib(self._pid), kernel_kib()
         took_s = self._open(sessions)
         self._loop.run_for(SETTLE_S)
         return {
             "connects_per_s": len(sessions) / took_s,
             "pss_kib": (pss_kib(self._pid) - before_kib) / len(sessions),
+            # Both ends of each connection are on this machine.
+            "kernel_kib": (kernel_kib() - kernel_before_kib) / (2 * len(sessions)),
         }
 
     def _open(

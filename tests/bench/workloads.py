@@ -74,7 +74,11 @@ NCHAN = Nchan.name
 _LOST = Column("lost", "lost")
 # A server that was not always busy waited for the load, and could have done more.
 _BUSY = Column("busy %", "busy_percent")
-_CONNECTIONS = (Column("connects/s", "connects_per_s"), Column("KiB per connection", "pss_kib", 1))
+_CONNECTIONS = (
+    Column("connects/s", "connects_per_s"),
+    Column("KiB per connection", "pss_kib", 1),
+    Column("and of the kernel", "kernel_kib", 1),
+)
 _DELIVERIES = (
     Column("deliveries/s", "deliveries_per_s"),
     _BUSY,
