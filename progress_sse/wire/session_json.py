@@ -79,6 +79,11 @@ def split_transition(data: bytes) -> tuple[bytes, bytes]:
     return step, b"{" + session[:-1]
 
 
+def step_of_transition(data: bytes) -> int:
+    """Return the number of the step of an encoded transition, which is its first value."""
+    return int(data.removeprefix(b'{"step":{"step":').partition(b",")[0])
+
+
 def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
     """Return a session's entry in the list for operators; `summary` is the session part of its last transition."""
     times = {"created_at": session.progress.created_at, "updated_at": session.progress.updated_at}

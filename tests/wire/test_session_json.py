@@ -163,7 +163,9 @@ class TestSession:
         for message in (text, f'","session":{{"{text}'):
             step = RUNNING._replace(name=message, message=message, error=message)
             session = SESSION._replace(progress=SESSION.progress._replace(steps={2: step}, session_id=message))
-            shown, summary = session_json.split_transition(session_json.encode_transition(session, 2))
+            transition = session_json.encode_transition(session, 2)
+            shown, summary = session_json.split_transition(transition)
+            assert session_json.step_of_transition(transition) == step.step
             assert session_json.decode_step(shown) == step
             assert session_json.encode_listed(session, summary) == session_json.encode_listed(session)
 

@@ -57,8 +57,9 @@ def decode_message(payload: bytes) -> ChangeMessage:
     if epoch is None:
         return ChangeMessage(revision, previous, None, updated_at, is_fresh, ())
     first = n - len(data) + 1
+    # Most messages are echoes of this process's own commits, so the rest of a transition is not decoded yet.
     entries = tuple(
-        LogEntry(number, session_json.decode_transition(each)[0].step, each) for number, each in enumerate(data, first)
+        LogEntry(number, session_json.step_of_transition(each), each) for number, each in enumerate(data, first)
     )
     return ChangeMessage(revision, previous, Position(epoch, n), updated_at, is_fresh, entries)
 
