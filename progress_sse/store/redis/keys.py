@@ -6,13 +6,9 @@ No id can reach another session's keys, even one with braces, colons or globs.
 Stored names are never changed: servers of two versions may share one Redis.
 """
 
-from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from progress_sse.store.types import fingerprint
-
-MAX_CACHED: Final = 4096
-"""Sessions whose keys are not worked out anew for each command."""
 
 
 class SessionKeys(NamedTuple):
@@ -43,8 +39,6 @@ class Keyspace:
         """Begin each key with `prefix` and a colon, and tell channels of one `database` from those of another."""
         self._prefix = prefix
         self._database = database
-        self.of = lru_cache(MAX_CACHED)(self._of)
-        """Return the keys of a session."""
         self.index = f"{prefix}:sessions"
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
         self.write_probe = self.of_fingerprint("touchstone")
@@ -56,7 +50,8 @@ class Keyspace:
         """Return the key of a value that is kept for a short time; see `auth.tickets.OneTimeStore`."""
         return f"{self._prefix}:slip:{name}"
 
-    def _of(self, session_id: str) -> SessionKeys:
+    def of(self, session_id: str) -> SessionKeys:
+        """Return the keys of a session."""
         return self.of_fingerprint(fingerprint(session_id))
 
     def of_fingerprint(self, tag: str) -> SessionKeys:
