@@ -66,7 +66,7 @@ class Sink(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return 0
 
-    def resume_reading(self) -> None:
+    def close(self) -> None:
         pass
 
 
